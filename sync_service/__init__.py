@@ -1,0 +1,1 @@
+"""OKR Sync: key results that move by themselves as linked work closes in GitHub and Jira."""

@@ -1,0 +1,106 @@
+"""What a connector promises, and the errors that say what its caller should do.
+
+A connector is our code for one kind of tracker. Everything but `look` is pure. The core knows only this
+page; a third tracker is one new folder under `connectors/` and one line in its registry.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from sync_service.domain.issues import Reading, Snapshot
+
+
+class ConnectorError(Exception):
+    """Anything a tracker can do to us; the subclass says what to do about it."""
+
+
+class Unavailable(ConnectorError):
+    """The tracker can't answer now: ask again at `retry_at`, or after our own backoff where it is None."""
+
+    def __init__(self, message: str, retry_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
+class Gone(ConnectorError):
+    """The issue is not there. `proven` says that it was deleted or moved away, not merely hidden from us."""
+
+    def __init__(self, message: str, *, proven: bool) -> None:
+        super().__init__(message)
+        self.proven = proven
+
+
+class Refused(ConnectorError):
+    """Credentials or permission: make no more calls on this connection until somebody mends it."""
+
+
+class Rejected(ConnectorError):
+    """This request or body will never work: bury it with the message as the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting of a connection that only this kind of tracker has, as written in the configuration file."""
+
+    name: str
+    form: Literal["text", "texts", "secret"]
+    help: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One configured tracker as its connector sees it. `token` and secrets are in the clear: never log it."""
+
+    slug: str
+    site: str
+    options: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A webhook request as received: header names in lower case, body as raw bytes."""
+
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class Connector(Protocol):
+    """Our code for one kind of tracker."""
+
+    kind: str
+    """The word in the configuration file: `github`."""
+
+    title: str
+    """The tracker's name for people: `GitHub`."""
+
+    default_site: str | None
+    """The address used where the configuration names none; None where it must."""
+
+    options: tuple[Option, ...]
+    """Settings beyond the common ones."""
+
+    kept_headers: tuple[str, ...]
+    """The request headers stored with a delivery, in lower case; no signature and no secret among them."""
+
+    def verify(self, post: Post, secrets: Sequence[str]) -> bool:
+        """Tell whether `post` was signed with one of `secrets`, in constant time; an empty secret never matches."""
+        ...
+
+    def delivery_id(self, post: Post) -> str:
+        """Give the tracker's id of the delivery, equal for its repeats (at most 200 characters)."""
+        ...
+
+    def read(self, post: Post, connection: Connection) -> Reading:
+        """Read a verified delivery. Raise `Rejected` where the body can't be read."""
+        ...
+
+    def key_of(self, text: str) -> str:
+        """Give the canonical form of an issue key as people write it; raise `ValueError` with what is allowed."""
+        ...
+
+    def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
+        """Fetch one issue with the connection's credentials. Raises any `ConnectorError`."""
+        ...

@@ -1,0 +1,165 @@
+"""The tracker-neutral words for what a delivery or a look can tell.
+
+A connector turns a tracker's own format into *observations*; nothing else of that format goes further
+into the house. Times are aware UTC datetimes and are the tracker's own, unless a field says otherwise.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where an issue stands. `dropped` is work that ended without being done."""
+
+    TODO = "todo"
+    DOING = "doing"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
+class Kind(StrEnum):
+    """What sort of thing an issue is; a Jira epic or sub-task is an `issue` with that `type`."""
+
+    ISSUE = "issue"
+    PULL_REQUEST = "pull_request"
+
+
+class TermKind(StrEnum):
+    """What is kept by id with its name apart, since trackers rename it without touching issues."""
+
+    LABEL = "label"
+    MILESTONE = "milestone"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A label or a milestone as a snapshot shows it. `id` is stable; on Jira a label's id is its text."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A tracker's account: `id` as in a person's `accounts` setting (GitHub login, Jira accountId or name)."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeRef:
+    """A repository or a project: `id` is the tracker's stable id, `name` is `owner/repo` or a project key."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A known parent relation; `key` None says "has no parent". An unknown relation has no `Parent` at all."""
+
+    key: str | None
+    identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One whole issue at one moment. `updated_at` is the tracker's time of its last change: the newest wins.
+
+    `parent` None means *unknown*, never *none*. `closed_at` is set while the state is done or dropped.
+    """
+
+    identity: str
+    scope: ScopeRef
+    key: str
+    kind: Kind
+    title: str
+    url: str
+    state: State
+    updated_at: datetime
+    type: str | None = None
+    resolution: str | None = None
+    labels: tuple[Term, ...] = ()
+    milestone: Term | None = None
+    parent: Parent | None = None
+    assignees: tuple[Account, ...] = ()
+    author: Account | None = None
+    priority: str | None = None
+    points: float | None = None
+    created_at: datetime | None = None
+    closed_at: datetime | None = None
+
+    def order(self) -> tuple[datetime, bool, str]:
+        """Give the total order of snapshots of one issue: the tracker's time, closed after open, content.
+
+        GitHub's times have a resolution of one second, so two different snapshots can tie; any fixed
+        order makes every order of arrival end alike (the issue is then marked *in doubt*).
+        """
+        return (self.updated_at, self.closed_at is not None, self.digest())
+
+    def digest(self) -> str:
+        """Hash the content, so that equal content at an equal time is recognised (hex, 64 characters)."""
+        # An unknown parent takes no part: it says nothing about the issue.
+        content = asdict(replace(self, parent=None))
+        text = json.dumps(content, sort_keys=True, default=str, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """The issue is gone for good. Where it was transferred, `successor` and `moved_to` are its new names."""
+
+    identity: str
+    key: str
+    successor: str | None = None
+    moved_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The letter is not enough: go and look at the issue (needs credentials), because of `reason`."""
+
+    identity: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermSeen:
+    """A label or milestone was created, renamed or deleted (`name` None) in a scope."""
+
+    kind: TermKind
+    scope: ScopeRef
+    id: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeSeen:
+    """A repository or project as it is now called; `gone` says why it can no longer be watched."""
+
+    scope: ScopeRef
+    gone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Nothing follows from the delivery, for `reason`, which completes "ignored, because …"."""
+
+    reason: str
+
+
+Observation = Snapshot | Tombstone | Look | TermSeen | ScopeSeen | Ignored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one delivery says: its observations, who acted, and the delivery's name (`issues.closed`)."""
+
+    name: str
+    observations: tuple[Observation, ...]
+    actor: Account | None = None
