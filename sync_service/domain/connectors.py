@@ -37,7 +37,7 @@ class Refused(ConnectorError):
 
 
 class Rejected(ConnectorError):
-    """This request or body will never work: bury it with the message as the reason."""
+    """A request or body that will never work: bury it with the message as the reason."""
 
 
 @dataclass(frozen=True, slots=True)
