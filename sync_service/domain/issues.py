@@ -5,8 +5,7 @@ into the house. Times are aware UTC datetimes and are the tracker's own, unless 
 """
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -102,11 +101,17 @@ class Snapshot:
         return (self.updated_at, self.closed_at is not None, self.digest())
 
     def digest(self) -> str:
-        """Hash the content, so that equal content at an equal time is recognised (hex, 64 characters)."""
-        # An unknown parent takes no part: it says nothing about the issue.
-        content = asdict(replace(self, parent=None))
-        text = json.dumps(content, sort_keys=True, default=str, ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        """Hash the content, so that equal content at an equal time is recognised (hex, 64 characters).
+
+        The parent takes no part: it is a relation with a time of its own.
+        """
+        content = (
+            (self.scope, self.key, self.kind, self.title, self.url, self.state, self.type, self.resolution),
+            (sorted((label.id, label.name) for label in self.labels), self.milestone),
+            (sorted(account.id for account in self.assignees), self.author, self.priority, self.points),
+            (self.created_at, self.closed_at),
+        )
+        return hashlib.sha256(repr(content).encode("utf-8", "replace")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

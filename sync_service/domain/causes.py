@@ -1,0 +1,104 @@
+"""Causes: what happened to an issue, in words a person would use, for histories, pages and mails."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sync_service.domain.issues import Kind, State
+from sync_service.domain.newest import Issue
+
+_CLOSED = (State.DONE, State.DROPPED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why a value moved: `what` happened, to which issue (its key), by which delivery, by whose hand."""
+
+    what: str
+    issue: str | None = None
+    title: str | None = None
+    url: str | None = None
+    delivery: str | None = None
+    actor: str | None = None
+    reopened: bool = False
+
+
+def counts_differently(before: Issue | None, after: Issue) -> bool:
+    """Tell whether any measure could see a difference between the two."""
+    return before is None or any(
+        getattr(before, name) != getattr(after, name) for name in ("state", "points", "closed_at", "gone")
+    )
+
+
+def was_reopened(before: Issue | None, after: Issue) -> bool:
+    """Tell whether finished work is open again."""
+    return before is not None and before.state in _CLOSED and after.state not in _CLOSED and after.gone is None
+
+
+def what_happened(before: Issue | None, after: Issue, *, name_of: Callable[[str], str | None]) -> str:
+    """Say what changed, the most telling first; `name_of` gives a label's or milestone's name by id."""
+    if after.gone is not None:
+        return after.gone
+    if before is None:
+        return _first_seen(after)
+    if before.gone is not None:
+        return "found again"
+    phrases = [phrase for phrase in (_moved(before, after), _state_change(before, after)) if phrase]
+    phrases += _detail_changes(before, after, name_of)
+    return ", ".join(phrases) or "seen again"
+
+
+def _first_seen(issue: Issue) -> str:
+    return {
+        State.TODO: "opened",
+        State.DOING: "opened, in progress",
+        State.DONE: "first seen, already done",
+        State.DROPPED: "first seen, already dropped",
+        None: "first seen",
+    }[issue.state]
+
+
+def _moved(before: Issue, after: Issue) -> str | None:
+    if before.scope is None or after.scope is None or before.scope.id == after.scope.id:
+        return None
+    return f"moved from {before.scope.name} to {after.scope.name}"
+
+
+def _state_change(before: Issue, after: Issue) -> str | None:
+    if before.state is after.state:
+        same_reason = before.resolution == after.resolution
+        return None if same_reason or after.state not in _CLOSED else _closing(after)
+    if after.state in _CLOSED:
+        return _closing(after)
+    if before.state in _CLOSED:
+        return "reopened"
+    return "started" if after.state is State.DOING else "put back to do"
+
+
+def _closing(issue: Issue) -> str:
+    reason = (issue.resolution or "").replace("_", " ")
+    if issue.state is State.DONE:
+        return "merged" if issue.kind is Kind.PULL_REQUEST else "closed as done"
+    return f"closed as {reason.lower()}, dropped" if reason else "closed, dropped"
+
+
+def _detail_changes(before: Issue, after: Issue, name_of: Callable[[str], str | None]) -> Sequence[str]:
+    phrases = [f"labelled {name_of(label) or label}" for label in after.labels if label not in before.labels]
+    phrases += [f"unlabelled {name_of(label) or label}" for label in before.labels if label not in after.labels]
+    if before.points != after.points:
+        phrases.append(f"points {_number(before.points)} → {_number(after.points)}")
+    if before.milestone != after.milestone:
+        into = name_of(after.milestone) or after.milestone if after.milestone else None
+        phrases.append(f"moved to milestone {into}" if into else "taken out of its milestone")
+    if before.type != after.type:
+        phrases.append(f"type changed to {after.type or 'none'}")
+    if before.parent_at is not None and before.parent_key != after.parent_key:
+        phrases.append(f"parent changed to {after.parent_key or 'none'}")
+    if before.assignees != after.assignees:
+        phrases.append("assigned to " + (", ".join(account.name for account in after.assignees) or "nobody"))
+    if before.title != after.title and before.title:
+        phrases.append("renamed")
+    return phrases
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:g}"

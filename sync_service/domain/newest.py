@@ -1,0 +1,117 @@
+"""Newest wins: how observations, in whatever order they come, make the one issue we hold.
+
+Every function gives a new `Issue`, or the same object where nothing changes. Any order of the same observations
+ends in the same issue; `tests/domain/test_newest.py` holds that with Hypothesis.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sync_service.domain.issues import Account, Kind, Parent, ScopeRef, Snapshot, State, Tombstone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """What we hold of one issue. Labels and milestone are ids; their names are kept apart.
+
+    `state` None: nothing but a tombstone is known. `gone` says why it no longer counts ("deleted").
+    `parent_at` None: the relation to a parent is unknown. `digest` belongs to the newest snapshot's content.
+    `looked`: that snapshot came from a look. `in_doubt`: another one had the same time and other content.
+    """
+
+    identity: str
+    key: str
+    scope: ScopeRef | None = None
+    kind: Kind = Kind.ISSUE
+    type: str | None = None
+    title: str = ""
+    url: str = ""
+    state: State | None = None
+    resolution: str | None = None
+    labels: tuple[str, ...] = ()
+    milestone: str | None = None
+    parent_key: str | None = None
+    parent_identity: str | None = None
+    parent_at: datetime | None = None
+    assignees: tuple[Account, ...] = ()
+    author: Account | None = None
+    priority: str | None = None
+    points: float | None = None
+    created_at: datetime | None = None
+    closed_at: datetime | None = None
+    updated_at: datetime | None = None
+    digest: str = ""
+    looked: bool = False
+    in_doubt: bool = False
+    gone: str | None = None
+    successor: str | None = None
+
+
+def take_snapshot(issue: Issue | None, snapshot: Snapshot, *, looked: bool = False) -> Issue:
+    """Take one snapshot into what we hold. What is gone stays gone for letters; a successful look revives."""
+    if issue is None:
+        return _as_shown(Issue(identity=snapshot.identity, key=snapshot.key), snapshot, looked=looked)
+    if issue.gone is not None and looked:
+        return _as_shown(replace(issue, gone=None, successor=None), snapshot, looked=True)
+    if issue.updated_at is None or snapshot.updated_at > issue.updated_at:
+        return _as_shown(issue, snapshot, looked=looked)
+    if snapshot.updated_at < issue.updated_at:
+        return _with_parent(issue, snapshot.parent, snapshot.updated_at)
+    return _at_equal_times(issue, snapshot, looked=looked)
+
+
+def _at_equal_times(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
+    if looked:
+        return _as_shown(issue, snapshot, looked=True)
+    if issue.looked or snapshot.digest() == issue.digest:
+        return _with_parent(issue, snapshot.parent, snapshot.updated_at)
+    if snapshot.order() > (issue.updated_at, issue.closed_at is not None, issue.digest):
+        return replace(_as_shown(issue, snapshot, looked=False), in_doubt=True)
+    return replace(_with_parent(issue, snapshot.parent, snapshot.updated_at), in_doubt=True)
+
+
+def take_tombstone(issue: Issue | None, tombstone: Tombstone) -> Issue:
+    """Mark the issue as gone, whatever was known and whenever it was; the first reason stays."""
+    held = issue or Issue(identity=tombstone.identity, key=tombstone.key)
+    if held.gone is not None and (held.successor is not None or tombstone.successor is None):
+        return held
+    gone = f"moved to {tombstone.moved_to}" if tombstone.moved_to else "deleted"
+    return replace(held, gone=gone, successor=tombstone.successor)
+
+
+def _as_shown(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
+    shown = replace(
+        issue,
+        key=snapshot.key,
+        scope=snapshot.scope,
+        kind=snapshot.kind,
+        type=snapshot.type,
+        title=snapshot.title,
+        url=snapshot.url,
+        state=snapshot.state,
+        resolution=snapshot.resolution,
+        labels=tuple(sorted(label.id for label in snapshot.labels)),
+        milestone=snapshot.milestone.id if snapshot.milestone else None,
+        assignees=tuple(sorted(snapshot.assignees, key=lambda account: account.id)),
+        author=snapshot.author,
+        priority=snapshot.priority,
+        points=snapshot.points,
+        created_at=snapshot.created_at,
+        closed_at=snapshot.closed_at,
+        updated_at=snapshot.updated_at,
+        digest=snapshot.digest(),
+        looked=looked,
+        in_doubt=False,
+    )
+    return _with_parent(shown, snapshot.parent, snapshot.updated_at)
+
+
+def _with_parent(issue: Issue, parent: Parent | None, at: datetime) -> Issue:
+    """Take a known parent relation if it is newer than ours; at equal times the greater key wins."""
+    if parent is None:
+        return issue
+    if issue.parent_at is not None:
+        ours = (issue.parent_at, issue.parent_key or "", issue.parent_identity or "")
+        if (at, parent.key or "", parent.identity or "") <= ours:
+            return issue
+    return replace(issue, parent_key=parent.key, parent_identity=parent.identity, parent_at=at)

@@ -1,0 +1,219 @@
+"""Mapping rules: a condition on issues, compiled once to a plain predicate and indexed by scope.
+
+A condition is a leaf, `{"field": F, OPERATOR: VALUE}`, or a group, `{"all": […]}`, `{"any": […]}`, `{"none": […]}`,
+possibly several of them in one mapping (then all must hold). Text is compared without regard to case. There are no
+regular expressions: `matches` knows only `*`, which stands for any run of characters.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sync_service.domain.issues import Kind, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """An issue as rules see it: every text already case-folded, names instead of ids. Unknown is empty."""
+
+    scope: str
+    kind: str
+    state: str
+    type: str = ""
+    title: str = ""
+    milestone: str = ""
+    parent: str = ""
+    labels: frozenset[str] = frozenset()
+    assignee: frozenset[str] = frozenset()
+
+
+Predicate = Callable[[Subject], bool]
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "scope": ("is", "in", "contains", "matches"),
+    "kind": ("is", "in"),
+    "state": ("is", "in"),
+    "type": ("is", "in", "contains", "matches"),
+    "title": ("is", "in", "contains", "matches"),
+    "milestone": ("is", "in", "contains", "matches"),
+    "parent": ("is", "in", "matches"),
+    "labels": ("has", "in", "contains", "matches"),
+    "assignee": ("is", "in", "matches"),
+}
+"""The fields a condition may name, each with its operators."""
+
+GROUPS = ("all", "any", "none")
+CHOICES: Mapping[str, tuple[str, ...]] = {"kind": tuple(Kind), "state": tuple(State)}
+DEEPEST = 8
+_SETS = ("labels", "assignee")
+
+
+class RuleError(ValueError):
+    """A condition that can't be used. `path` leads to the place (`("all", 0, "field")`)."""
+
+    def __init__(self, path: tuple[str | int, ...], found: object, allowed: str) -> None:
+        self.path, self.found, self.allowed = path, found, allowed
+        place = ".".join(str(step) for step in path) or "the condition"
+        super().__init__(f"{place}: found {found!r}, allowed is {allowed}")
+
+
+def compile_condition(condition: object, path: tuple[str | int, ...] = ()) -> Predicate:
+    """Turn a condition into a predicate. Raises `RuleError` naming the place, what was found and what is allowed."""
+    if not isinstance(condition, Mapping) or not condition:
+        raise RuleError(path, condition, "a mapping with 'field' and an operator, or with 'all', 'any' or 'none'")
+    if len(path) > 2 * DEEPEST:
+        raise RuleError(path, "deeper nesting", f"groups nested {DEEPEST} deep at most")
+    if "field" in condition:
+        return _compile_leaf(condition, path)
+    parts = [_compile_group(name, members, (*path, name)) for name, members in condition.items()]
+    return parts[0] if len(parts) == 1 else lambda subject: all(part(subject) for part in parts)
+
+
+def _compile_group(name: object, members: object, path: tuple[str | int, ...]) -> Predicate:
+    if name not in GROUPS:
+        raise RuleError(path, name, "'field', " + ", ".join(f"'{group}'" for group in GROUPS))
+    if not isinstance(members, list) or not members:
+        raise RuleError(path, members, "a list of at least one condition")
+    parts = [compile_condition(member, (*path, index)) for index, member in enumerate(members)]
+    if name == "all":
+        return lambda subject: all(part(subject) for part in parts)
+    if name == "any":
+        return lambda subject: any(part(subject) for part in parts)
+    return lambda subject: not any(part(subject) for part in parts)
+
+
+def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...]) -> Predicate:
+    field = leaf["field"]
+    if field not in FIELDS:
+        raise RuleError((*path, "field"), field, "one of " + ", ".join(FIELDS))
+    operators = [name for name in leaf if name != "field"]
+    if len(operators) != 1 or operators[0] not in FIELDS[field]:
+        raise RuleError(path, operators, f"one operator for {field}: " + ", ".join(FIELDS[field]))
+    operator = operators[0]
+    wanted = _wanted(field, operator, leaf[operator], (*path, operator))
+    test = _test(operator, wanted)
+    if field in _SETS:
+        return _over_set(field, operator, wanted, test)
+    return lambda subject: test(getattr(subject, field))
+
+
+def _wanted(field: str, operator: str, value: object, path: tuple[str | int, ...]) -> tuple[str, ...]:
+    if value is None and operator == "is" and field not in CHOICES:
+        return ("",)
+    values = value if operator == "in" else [value]
+    if not isinstance(values, list) or not values:
+        raise RuleError(path, value, "a list of at least one text")
+    for one in values:
+        if not isinstance(one, str) or not one.strip():
+            raise RuleError(path, one, "a text that is not empty")
+        if field in CHOICES and one not in CHOICES[field]:
+            raise RuleError(path, one, "one of " + ", ".join(CHOICES[field]))
+    return tuple(one.strip().casefold() for one in values)
+
+
+def _test(operator: str, wanted: tuple[str, ...]) -> Callable[[str], bool]:
+    if operator == "contains":
+        return lambda text: wanted[0] in text
+    if operator == "matches":
+        pattern = wanted[0].split("*")
+        return lambda text: _matches(pattern, text)
+    if len(wanted) == 1:
+        return lambda text: text == wanted[0]
+    allowed = frozenset(wanted)
+    return lambda text: text in allowed
+
+
+def _over_set(field: str, operator: str, wanted: tuple[str, ...], test: Callable[[str], bool]) -> Predicate:
+    if wanted == ("",):
+        return lambda subject: not getattr(subject, field)
+    if operator in ("contains", "matches"):
+        return lambda subject: any(test(text) for text in getattr(subject, field))
+    allowed = frozenset(wanted)
+    return lambda subject: not allowed.isdisjoint(getattr(subject, field))
+
+
+def _matches(pattern: list[str], text: str) -> bool:
+    """Match the pieces between stars from left to right; linear in the text for each piece."""
+    if len(pattern) == 1:
+        return text == pattern[0]
+    if not text.startswith(pattern[0]):
+        return False
+    position = len(pattern[0])
+    for piece in pattern[1:-1]:
+        found = text.find(piece, position)
+        if found < 0:
+            return False
+        position = found + len(piece)
+    return len(text) - position >= len(pattern[-1]) and text.endswith(pattern[-1])
+
+
+def scopes_reached(condition: Mapping[str, Any]) -> frozenset[str] | None:
+    """Name the scopes (case-folded) outside which a valid condition can't hold; None where it may hold in any."""
+    if condition.get("field") == "scope":
+        if "is" in condition:
+            return frozenset([condition["is"].strip().casefold()])
+        if "in" in condition:
+            return frozenset(name.strip().casefold() for name in condition["in"])
+    reached: frozenset[str] | None = None
+    for member in condition.get("all", ()):
+        reached = _both(reached, scopes_reached(member))
+    members = [scopes_reached(member) for member in condition.get("any", ())]
+    if members and None not in members:
+        reached = _both(reached, frozenset().union(*(member for member in members if member is not None)))
+    return reached
+
+
+def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def describe(condition: Mapping[str, Any]) -> str:
+    """Say a valid condition in words: `labels has checkout and scope is acme/checkout`."""
+    if "field" in condition:
+        operator, value = next((name, value) for name, value in condition.items() if name != "field")
+        text = ", ".join(value) if isinstance(value, list) else "nothing" if value is None else str(value)
+        return f"{condition['field']} {operator} {text}"
+    joined = []
+    for name, members in condition.items():
+        words = [describe(member) if "field" in member else f"({describe(member)})" for member in members]
+        separator = " and " if name == "all" else " or "
+        joined.append(f"none of ({separator.join(words)})" if name == "none" else separator.join(words))
+    return joined[0] if len(joined) == 1 else " and ".join(f"({words})" for words in joined)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledRule:
+    """One revision of a rule, ready to ask. `pending`: its links are kept but do not count yet."""
+
+    revision_id: int
+    slug: str
+    connection_id: int
+    key_result_id: int
+    predicate: Predicate
+    scopes: frozenset[str] | None
+    pending: bool
+
+
+class RuleIndex:
+    """All compiled rules by connection and scope, so that an issue meets only the rules that could match it."""
+
+    def __init__(self, rules: Iterable[CompiledRule]) -> None:
+        self.rules = tuple(rules)
+        self._by_scope: dict[tuple[int, str], list[CompiledRule]] = defaultdict(list)
+        self._anywhere: dict[int, list[CompiledRule]] = defaultdict(list)
+        for rule in self.rules:
+            for scope in rule.scopes or ():
+                self._by_scope[rule.connection_id, scope].append(rule)
+            if rule.scopes is None:
+                self._anywhere[rule.connection_id].append(rule)
+
+    def matching(self, connection_id: int, subject: Subject) -> list[CompiledRule]:
+        """Give the rules whose condition holds for the issue."""
+        candidates = (
+            *self._by_scope.get((connection_id, subject.scope), ()),
+            *self._anywhere.get(connection_id, ()),
+        )
+        return [rule for rule in candidates if rule.predicate(subject)]

@@ -1,0 +1,108 @@
+"""One way to open the database and one way to begin a transaction, on SQLite and on PostgreSQL.
+
+SQLite stands for row locks with `BEGIN IMMEDIATE`: one writer at a time, taken at the beginning, so that a
+transaction never fails half way for having read first. https://www.sqlite.org/lang_transaction.html
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.pool import ConnectionPoolEntry
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+BUSY_SECONDS = 5.0
+"""How long a writer waits for SQLite's one write lock before the database counts as locked."""
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as whole microseconds since 1970: exact and comparable on both databases."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | int | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Turn an aware datetime into microseconds; whole numbers pass as they are."""
+        if value is None or isinstance(value, int):
+            return value
+        return (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Turn microseconds into an aware UTC datetime."""
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+def open_database(url: str) -> Engine:
+    """Open the database at a SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`), without touching it yet."""
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    # A server that was restarted closes our connections: the pool asks before it lends one.
+    return sa.create_engine(url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 5})
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # We begin transactions ourselves; the driver's own BEGIN would come too late and too weak.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that may write; it commits at the end and rolls back on any exception."""
+    with engine.connect().execution_options(writes=True) as tx, tx.begin():
+        yield tx
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads, and so never waits for a writer."""
+    with engine.connect() as tx, tx.begin():
+        yield tx
+
+
+def database_now(tx: Connection) -> datetime:
+    """Ask the database for its time: leases use one clock, whatever the machines of the workers think."""
+    if tx.dialect.name == "sqlite":
+        micros = tx.exec_driver_sql("SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)").scalar_one()
+    else:
+        micros = tx.exec_driver_sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").scalar_one()
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def insert_or_skip(tx: Connection, table: sa.Table, rows: list[dict[str, Any]], *, unique: tuple[str, ...]) -> None:
+    """Insert the rows that are new by the `unique` columns; leave the ones that are there alone."""
+    if not rows:
+        return
+    tx.execute(_insert(tx, table).on_conflict_do_nothing(index_elements=unique), rows)
+
+
+def upsert(tx: Connection, table: sa.Table, rows: list[dict[str, Any]], *, unique: tuple[str, ...]) -> None:
+    """Insert the rows, or update all other columns given where the `unique` columns match."""
+    if not rows:
+        return
+    statement = _insert(tx, table)
+    others = {name: statement.excluded[name] for name in rows[0] if name not in unique}
+    tx.execute(statement.on_conflict_do_update(index_elements=unique, set_=others), rows)
+
+
+def _insert(tx: Connection, table: sa.Table) -> Any:
+    return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)

@@ -1,0 +1,124 @@
+"""Whatever must happen is a row with a due time: claim it, then settle, postpone or bury it.
+
+`due_at` is null once a row is settled or buried. A claim moves it to the end of the lease and writes a token: a
+worker that dies loses the lease, and the row is due again by itself. Only the holder of the token may finish the row.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, Row
+
+from sync_service.store import tables
+from sync_service.store.database import database_now, writing
+
+TABLES: Mapping[str, sa.Table] = {
+    table.name: table
+    for table in (
+        tables.delivery,
+        tables.look,
+        tables.rule_revision,
+        tables.relink,
+        tables.recompute,
+        tables.notice,
+        tables.mail,
+    )
+}
+
+LEASE = timedelta(seconds=60)
+FIRST_WAIT = timedelta(seconds=2)
+LONGEST_WAIT = timedelta(hours=1)
+
+
+class LeaseLost(Exception):
+    """Somebody else may have claimed the row since: undo what was done for it, it will be done there."""
+
+
+def claim(engine: Engine, table: sa.Table, *, limit: int, lease: timedelta = LEASE) -> list[Row[Any]]:
+    """Claim up to `limit` due rows, oldest first; each comes with its `lease` token and counted attempt."""
+    with writing(engine) as tx:
+        now = database_now(tx)
+        found = (
+            sa.select(table.c.id)
+            .where(table.c.due_at <= now)
+            .order_by(table.c.due_at, table.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        ids = list(tx.scalars(found))
+        if not ids:
+            return []
+        values = {"due_at": now + lease, "lease": secrets.token_hex(16), "attempts": table.c.attempts + 1}
+        claimed = tx.execute(sa.update(table).where(table.c.id.in_(ids)).values(values).returning(table))
+        place = {row_id: index for index, row_id in enumerate(ids)}
+        return sorted(claimed, key=lambda row: place[row.id])
+
+
+def settle(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], outcomes: Sequence[Mapping[str, Any]]) -> None:
+    """Finish rows as part of `tx`, each with its columns (`outcome` among them). Raises `LeaseLost`."""
+    _finish(tx, table, rows, [{"settled_at": database_now(tx), "due_at": None, **outcome} for outcome in outcomes])
+
+
+def postpone(tx: Connection, table: sa.Table, row: Row[Any], *, until: datetime, outcome: str) -> None:
+    """Give the row back, to be claimed again at `until`. Raises `LeaseLost`."""
+    _finish(tx, table, [row], [{"due_at": until, "outcome": outcome}])
+
+
+def bury(tx: Connection, table: sa.Table, row: Row[Any], *, reason: str) -> None:
+    """Put the row aside with its reason until somebody replays it. Raises `LeaseLost`."""
+    _finish(tx, table, [row], [{"due_at": None, "buried_at": database_now(tx), "outcome": reason}])
+
+
+def keep(tx: Connection, table: sa.Table, row: Row[Any], **columns: Any) -> None:
+    """Note progress on a claimed row that stays claimed; a fresh lease begins. Raises `LeaseLost`."""
+    _update(tx, table, [row], [{"due_at": database_now(tx) + LEASE, **columns}])
+
+
+def _finish(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: Iterable[Mapping[str, Any]]) -> None:
+    _update(tx, table, rows, [{**values, "lease": None} for values in columns])
+
+
+def _update(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    statement = (
+        sa.update(table)
+        .where(table.c.id == sa.bindparam("row_id"), table.c.lease == sa.bindparam("row_lease"))
+        .values({name: sa.bindparam(name) for name in columns[0]})
+    )
+    parameters = [
+        {"row_id": row.id, "row_lease": row.lease, **values} for row, values in zip(rows, columns, strict=True)
+    ]
+    if tx.execute(statement, parameters).rowcount != len(rows):
+        raise LeaseLost(f"{table.name}: a lease among {[row.id for row in rows]} was lost")
+
+
+def wait_after(attempts: int) -> timedelta:
+    """Give the backoff before the next try: 2 s, doubled each time, an hour at most."""
+    return min(FIRST_WAIT * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
+
+
+def replay(tx: Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
+    """Make finished or waiting rows due again from the first attempt; give how many."""
+    values = {
+        "due_at": database_now(tx),
+        "lease": None,
+        "attempts": 0,
+        "settled_at": None,
+        "buried_at": None,
+        "outcome": "",
+    }
+    return tx.execute(sa.update(table).where(where).values(values)).rowcount
+
+
+def tables_with_due_rows(tx: Connection) -> list[str]:
+    """Name the tables in which something is due now."""
+    now = database_now(tx)
+    return [
+        name
+        for name, table in TABLES.items()
+        if tx.scalar(sa.select(sa.literal(1)).where(table.c.due_at <= now).limit(1))
+    ]
