@@ -72,9 +72,9 @@ def bury(tx: Connection, table: sa.Table, row: Row[Any], *, reason: str) -> None
     _finish(tx, table, [row], [{"due_at": None, "buried_at": database_now(tx), "outcome": reason}])
 
 
-def keep(tx: Connection, table: sa.Table, row: Row[Any], **columns: Any) -> None:
-    """Note progress on a claimed row that stays claimed; a fresh lease begins. Raises `LeaseLost`."""
-    _update(tx, table, [row], [{"due_at": database_now(tx) + LEASE, **columns}])
+def hand_back(tx: Connection, table: sa.Table, row: Row[Any], *, until: datetime | None = None, **columns: Any) -> None:
+    """Give a row back that did part of its work, to go on `until` then, or at once. Raises `LeaseLost`."""
+    _finish(tx, table, [row], [{"due_at": until or database_now(tx), "attempts": 0, **columns}])
 
 
 def _finish(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: Iterable[Mapping[str, Any]]) -> None:

@@ -310,8 +310,7 @@ relink = sa.Table(
     metadata,
     _id(),
     _refers("connection_id", "connection"),
-    _refers("scope_id", "scope", nullable=True),  # null: the whole connection
-    sa.Column("cause", sa.JSON, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
     sa.Column("cursor", Id, nullable=False, server_default="0"),
     *_due("relink"),
 )

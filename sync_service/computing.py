@@ -1,0 +1,112 @@
+"""From linked issues to values: compute key results again, with history and notices in the same transaction.
+
+Progress is computed, never incremented: whatever happened, the value follows from the issues as they now stand.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.engine import Connection
+
+from sync_service.domain.causes import Cause
+from sync_service.domain.measures import compute, progress
+from sync_service.domain.notices import Change, Standing, absorb
+from sync_service.domain.pace import status
+from sync_service.store import key_results, links
+from sync_service.store.book import Book
+from sync_service.store.key_results import Computed, KeyResult
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What computing did: how many values changed, and whether a notice now waits."""
+
+    values: int
+    notices: bool
+
+
+def compute_key_results(
+    tx: Connection,
+    book: Book,
+    causes: Mapping[int, Sequence[Cause]],
+    *,
+    now: datetime,
+    settle: timedelta,
+) -> Moved:
+    """Compute each key result (id → the causes that touched it) once, from what is stored.
+
+    Locks the key results in id order and reads their tallies after that, so that two workers agree.
+    """
+    if not causes:
+        return Moved(0, notices=False)
+    locked = [one for one in key_results.lock(tx, causes) if not _stands_for_good(one, now)]
+    ids = [one.id for one in locked]
+    tallies = links.tallies(tx, ids)
+    said = key_results.checked_in(tx, [one.id for one in locked if one.measure.kind == "manual"])
+    partial = _partly_seen(tx, book, ids)
+    computed = []
+    for one in locked:
+        value = compute(one.measure, start=one.start, tallies=tallies.get(one.id, ()), checked_in=said.get(one.id))
+        fraction = progress(value.current, start=one.start, target=one.target)
+        state = status(fraction, span=one.span, now=now, partial=one.id in partial)
+        explanation = f"{value.explanation} ({partial[one.id]})" if one.id in partial else value.explanation
+        computed.append(
+            Computed(
+                key_result=one,
+                standing=Standing(state, value.current, fraction),
+                explanation=explanation,
+                causes=tuple(causes[one.id]),
+            )
+        )
+    changed = [
+        one
+        for one in computed
+        if one.standing != one.key_result.standing or one.explanation != one.key_result.explanation
+    ]
+    key_results.save(tx, changed, now=now)
+    notices = _tell_owners(tx, changed, now=now, settle=settle)
+    return Moved(sum(one.standing.value != one.key_result.standing.value for one in changed), notices)
+
+
+def _stands_for_good(one: KeyResult, now: datetime) -> bool:
+    return one.span.frozen(now) and one.standing.status == "closed"
+
+
+def _partly_seen(tx: Connection, book: Book, ids: Sequence[int]) -> dict[int, str]:
+    """Say why key results are only partly seen: a rule of theirs, or a linked issue, reaches an uncovered scope."""
+    uncovered = book.uncovered
+    partial = {one: book.partial[one] for one in ids if one in book.partial}
+    for key_result_id, scope_ids in links.scopes_linked(tx, ids, uncovered).items():
+        names = ", ".join(sorted(uncovered[scope_id] for scope_id in scope_ids))
+        partial.setdefault(key_result_id, f"not imported yet: {names}")
+    return partial
+
+
+def _tell_owners(tx: Connection, changed: Sequence[Computed], *, now: datetime, settle: timedelta) -> bool:
+    """Let the owner's waiting notice absorb the change, start one, or drop one that was undone meanwhile."""
+    told = [one for one in changed if one.key_result.owner_id and one.standing != one.key_result.standing]
+    if not told:
+        return False
+    pending = key_results.pending_notices(tx, [one.key_result.id for one in told])
+    waits = False
+    for one in told:
+        owner_id = one.key_result.owner_id
+        assert owner_id is not None
+        waiting = pending.get((one.key_result.id, owner_id))
+        change = absorb(waiting.change if waiting else None, Change(one.key_result.standing, one.standing, one.causes))
+        waits = waits or change is not None
+        if waiting and change is None:
+            key_results.drop_notice(tx, waiting.id, now=now, outcome="undone before it was told")
+        elif waiting and change:
+            key_results.change_notice(tx, waiting.id, change)
+        elif change:
+            key_results.add_notice(
+                tx,
+                person_id=owner_id,
+                key_result_id=one.key_result.id,
+                change=change,
+                now=now,
+                due_at=now + settle,
+            )
+    return waits

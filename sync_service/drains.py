@@ -1,0 +1,43 @@
+"""All drains by the name of their table: what a job, the clock, and `drain everything` in tests run."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Engine
+
+from sync_service.store import due
+from sync_service.store.database import reading
+
+TURN_SECONDS = 20.0
+"""How long one job drains one table before it lets others have a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drains:
+    """Knows how to drain each table of due rows."""
+
+    engine: Engine
+    by_table: Mapping[str, Callable[[], int]]
+
+    def drain(self, name: str) -> bool:
+        """Drain a table until nothing is due or the turn is over; tell whether there was anything. Raises `KeyError`."""
+        drain_once = self.by_table[name]
+        ends = time.monotonic() + TURN_SECONDS
+        worked = False
+        while drain_once():
+            worked = True
+            if time.monotonic() > ends:
+                break
+        return worked
+
+    def due(self) -> Sequence[str]:
+        """Name the tables with due rows."""
+        with reading(self.engine) as tx:
+            return due.tables_with_due_rows(tx)
+
+    def drain_everything(self) -> None:
+        """Drain until nothing is due anywhere."""
+        while names := self.due():
+            for name in names:
+                self.drain(name)

@@ -1,0 +1,142 @@
+"""The issues of one batch: locked, changed by observations one after the other, written once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy.engine import Connection
+
+from sync_service.domain.causes import Cause, counts_differently, was_reopened, what_happened
+from sync_service.domain.issues import Look, Snapshot, Tombstone
+from sync_service.domain.newest import Issue, take_snapshot, take_tombstone
+from sync_service.linking import Entry, Step
+from sync_service.naming import Names
+from sync_service.store import issues, links
+from sync_service.store.book import Book
+from sync_service.store.issues import Held, Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an observation comes from: the tracker's delivery id (None for a look) and who acted."""
+
+    delivery: str | None
+    actor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    before: Issue | None
+    after: Issue
+    source: Source
+    what: str | None = None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Holds every issue a batch is about, and what happened to each, in order."""
+
+    book: Book
+    held: Mapping[Identity, Held]
+    _issues: dict[Identity, Issue] = field(default_factory=dict)
+    _changes: dict[Identity, list[_Change]] = field(default_factory=dict)
+
+    @classmethod
+    def lock(cls, tx: Connection, book: Book, wanted: Mapping[Identity, str | None]) -> "Ledger":
+        """Lock the issues; see `issues.lock` for `wanted`."""
+        held = issues.lock(tx, wanted)
+        return cls(book, held, {identity: one.issue for identity, one in held.items() if one.issue})
+
+    def take_snapshot(self, connection_id: int, snapshot: Snapshot, source: Source, *, looked: bool = False) -> str:
+        """Take a snapshot; give the outcome in words."""
+        identity = (connection_id, snapshot.identity)
+        if identity not in self.held:
+            return f"ignored, because {snapshot.scope.name} is not watched"
+        before = self._issues.get(identity)
+        after = take_snapshot(before, snapshot, looked=looked)
+        if before is not None and after is before:
+            older = before.updated_at is not None and snapshot.updated_at < before.updated_at
+            return f"{snapshot.key}: nothing new" + (", something newer is known" if older else "")
+        self._note(identity, before, after, source)
+        return f"{snapshot.key}: applied"
+
+    def doubt_about(self, connection_id: int, snapshot: Snapshot) -> Look | None:
+        """Ask for a look where another change of the issue has the same time and other content."""
+        held = self._issues.get((connection_id, snapshot.identity))
+        if held is None or not held.in_doubt:
+            return None
+        return Look(identity=held.identity, key=held.key, reason="in doubt: two changes have the same time")
+
+    def take_tombstone(self, tx: Connection, connection_id: int, tombstone: Tombstone, source: Source) -> str:
+        """Take a deletion or transfer; links by hand follow to the issue's new place."""
+        identity = (connection_id, tombstone.identity)
+        before = self._issues.get(identity)
+        after = take_tombstone(before, tombstone)
+        if after is not before:
+            self._note(identity, before, after, source)
+            if tombstone.moved_to:
+                links.follow(tx, from_issue_id=self.held[identity].id, to_key=tombstone.moved_to)
+                self._link_successor(connection_id, tombstone, source)
+        return f"{tombstone.key}: {after.gone}"
+
+    def _link_successor(self, connection_id: int, tombstone: Tombstone, source: Source) -> None:
+        """Where the new issue was seen before the old one's end, the links that follow find it now."""
+        successor = self._issues.get((connection_id, tombstone.successor or ""))
+        if successor:
+            what = f"moved here from {tombstone.key}"
+            self._note((connection_id, successor.identity), successor, successor, source, what=what)
+
+    def _note(
+        self, identity: Identity, before: Issue | None, after: Issue, source: Source, *, what: str | None = None
+    ) -> None:
+        self._issues[identity] = after
+        self._changes.setdefault(identity, []).append(_Change(before, after, source, what))
+
+    def touched(self) -> Iterable[tuple[int, Issue]]:
+        """Give every version of every changed issue, with its connection's id."""
+        for (connection_id, _), changes in self._changes.items():
+            for change in changes:
+                if change.before:
+                    yield connection_id, change.before
+                yield connection_id, change.after
+
+    def save(self, tx: Connection) -> None:
+        """Write the changed issues."""
+        rows = []
+        for identity in sorted(self._changes):
+            scope = self._scope_id(identity)
+            rows.append((self.held[identity].id, scope, self._issues[identity]))
+        issues.save(tx, rows)
+
+    def _scope_id(self, identity: Identity) -> int | None:
+        one = self._issues[identity]
+        scope = self.book.scope_of(identity[0], one.scope) if one.scope else None
+        return scope.id if scope else None
+
+    def entries(self, names: Names) -> list[Entry]:
+        """Give the changed issues for linking, each with its steps in words."""
+        return [self._entry(identity, names) for identity in sorted(self._changes)]
+
+    def _entry(self, identity: Identity, names: Names) -> Entry:
+        connection_id, one = identity[0], self._issues[identity]
+        return Entry(
+            row_id=self.held[identity].id,
+            connection_id=connection_id,
+            issue=one,
+            scope=self.book.scope_of(connection_id, one.scope) if one.scope else None,
+            steps=tuple(_step(change, connection_id, names) for change in self._changes[identity]),
+        )
+
+
+def _step(change: _Change, connection_id: int, names: Names) -> Step:
+    before, after, source = change.before, change.after, change.source
+    cause = Cause(
+        what=change.what
+        or what_happened(before, after, name_of=lambda term_id: names.any_term(connection_id, term_id)),
+        issue=after.key,
+        title=after.title or None,
+        url=after.url or None,
+        delivery=source.delivery,
+        actor=source.actor,
+        reopened=was_reopened(before, after),
+    )
+    return Step(cause, counts_differently(before, after))

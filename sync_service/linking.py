@@ -1,0 +1,146 @@
+"""From issues to links: rules, `okr:` labels and links by hand say which key results an issue counts toward."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy.engine import Connection, Row
+
+from sync_service.domain.causes import Cause
+from sync_service.domain.newest import Issue
+from sync_service.domain.rules import CompiledRule, Subject
+from sync_service.naming import Names
+from sync_service.store import links
+from sync_service.store.book import Book, Scope
+from sync_service.store.links import LinkKey, Links
+
+LABEL = "okr:"
+"""A label that starts so names the key result its issue counts toward."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened to an issue, and whether a measure could see it."""
+
+    cause: Cause
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A locked issue whose links are to be derived again, with what happened to it (or why we ask again)."""
+
+    row_id: int
+    connection_id: int
+    issue: Issue
+    scope: Scope | None
+    steps: tuple[Step, ...]
+
+
+def subject_of(issue: Issue, scope: Scope, connection_id: int, names: Names) -> Subject:
+    """Show an issue as rules see it."""
+    labels = (names.label(connection_id, label) for label in issue.labels)
+    milestone = names.milestone(connection_id, issue.milestone) if issue.milestone else None
+    return Subject(
+        scope=scope.name.casefold(),
+        kind=issue.kind,
+        state=issue.state or "",
+        type=(issue.type or "").casefold(),
+        title=issue.title.casefold(),
+        milestone=(milestone or "").casefold(),
+        parent=(issue.parent_key or "").casefold(),
+        labels=frozenset(label.casefold() for label in labels if label),
+        assignee=frozenset(account.id.casefold() for account in issue.assignees),
+    )
+
+
+def wanted_links(book: Book, entry: Entry, names: Names, manual: Sequence[Row[Any]]) -> Links:
+    """Say which key results an issue counts toward now. What is gone or not watched counts toward none."""
+    issue, scope = entry.issue, entry.scope
+    if scope is None or issue.gone is not None or issue.state is None:
+        return {}
+    subject = subject_of(issue, scope, entry.connection_id, names)
+    wanted: Links = {(rule.key_result_id, "rule", rule.revision_id): 1.0 for rule in matching(book, entry, subject)}
+    for label in subject.labels:
+        slug = label.removeprefix(LABEL).strip()
+        if label.startswith(LABEL) and slug in book.key_results:
+            wanted[book.key_results[slug], "label", 0] = 1.0
+    for row in manual:
+        wanted[row.key_result_id, "manual", row.id] = row.weight
+    return wanted
+
+
+def matching(book: Book, entry: Entry, subject: Subject) -> list[CompiledRule]:
+    """Give the rules that hold for the entry's issue."""
+    return book.rules.matching(entry.connection_id, subject)
+
+
+def relink(tx: Connection, book: Book, entries: Sequence[Entry], names: Names) -> dict[int, list[Cause]]:
+    """Derive the links of locked issues again; give the key results that are touched, each with its causes."""
+    before = links.read(tx, [entry.row_id for entry in entries])
+    manual = _manual_links(tx, entries)
+    changes: dict[int, tuple[Links, Links]] = {}
+    touched: dict[int, list[Cause]] = defaultdict(list)
+    rules = {rule.revision_id: rule for rule in book.rules.rules}
+    for entry in entries:
+        had = before.get(entry.row_id, {})
+        has = wanted_links(book, entry, names, manual.get(entry.row_id, ()))
+        if had != has:
+            changes[entry.row_id] = (had, has)
+        for key_result_id in _key_results(had, rules) | _key_results(has, rules):
+            touched[key_result_id] += _causes(entry, _of(had, key_result_id), _of(has, key_result_id), rules)
+    links.save(tx, changes)
+    return {key_result_id: causes for key_result_id, causes in touched.items() if causes}
+
+
+def _manual_links(tx: Connection, entries: Sequence[Entry]) -> dict[int, list[Row[Any]]]:
+    found: dict[int, list[Row[Any]]] = {}
+    for connection_id in sorted({entry.connection_id for entry in entries}):
+        keys = {entry.issue.key: entry.row_id for entry in entries if entry.connection_id == connection_id}
+        found |= links.manual(tx, connection_id, keys)
+    links.settle_manual(tx, found)
+    return found
+
+
+Rules = Mapping[int, CompiledRule]
+
+
+def _key_results(linked: Links, rules: Rules) -> set[int]:
+    return {key[0] for key in linked if not _pending(key, rules)}
+
+
+def _pending(key: LinkKey, rules: Rules) -> bool:
+    return key[1] == "rule" and key[2] in rules and rules[key[2]].pending
+
+
+def _of(linked: Links, key_result_id: int) -> Links:
+    return {key: weight for key, weight in linked.items() if key[0] == key_result_id}
+
+
+def _causes(entry: Entry, had: Links, has: Links, rules: Rules) -> list[Cause]:
+    """Give the steps that could have moved one key result, the last one saying what became of the link."""
+    causes = [step.cause for step in entry.steps if step.counts]
+    change = _link_change(had, has, rules)
+    if change is None:
+        return causes
+    last = entry.steps[-1].cause
+    before = [cause for cause in causes if cause is not last]
+    what = last.what if entry.issue.gone is not None else f"{last.what}, {change}"
+    return [*before, replace(last, what=what)]
+
+
+def _link_change(had: Links, has: Links, rules: Rules) -> str | None:
+    gained = [key for key in has if key not in had and not _pending(key, rules)]
+    lost = [key for key in had if key not in has and not _pending(key, rules)]
+    phrases = [f"now linked {_origin(key, rules)}" for key in gained]
+    phrases += [f"no longer linked {_origin(key, rules)}" for key in lost]
+    phrases += [f"weight {had[key]:g} → {has[key]:g}" for key in has if key in had and had[key] != has[key]]
+    return ", ".join(phrases) or None
+
+
+def _origin(key: LinkKey, rules: Rules) -> str:
+    _, origin, source = key
+    if origin == "rule":
+        return f"by rule {rules[source].slug}" if source in rules else "by a rule that was changed"
+    return "by its label" if origin == "label" else "by hand"

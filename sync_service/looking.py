@@ -1,0 +1,99 @@
+"""Going to look: an issue that a letter did not tell enough about is fetched, and what we see beats the letter."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy.engine import Engine, Row
+from sqlalchemy.exc import OperationalError
+
+from sync_service.domain.connectors import Connector, Gone, Refused, Rejected, Unavailable
+from sync_service.domain.issues import Reading, Snapshot, Tombstone
+from sync_service.failing import bury, try_again
+from sync_service.refresh import Letter, Refresh
+from sync_service.store import connections, due
+from sync_service.store.connections import Configured, Connections
+from sync_service.store.database import writing
+from sync_service.store.tables import look
+
+log = structlog.get_logger(__name__)
+
+BATCH = 10
+"""Looks claimed at a time; each is a network call of up to ten seconds, and all must end within the lease."""
+
+MENDED_CHECK = due.LONGEST_WAIT
+"""How long looks of a refused connection wait before they ask whether it was mended."""
+
+
+class Looking:
+    """Drains looks. No network call is made inside a transaction."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        connectors: Mapping[str, Connector],
+        connections: Connections,
+        refresh: Refresh,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._engine = engine
+        self._connectors = connectors
+        self._connections = connections
+        self._refresh = refresh
+        self._now = now
+
+    def drain(self) -> int:
+        """Look at a few issues; give how many were claimed."""
+        rows = due.claim(self._engine, look, limit=BATCH, lease=due.LEASE * 3)
+        for row in rows:
+            try:
+                self._look(row)
+            except due.LeaseLost as error:
+                log.warning("lease lost, left to whoever has it now", error=str(error))
+            except OperationalError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
+                try_again(self._engine, look, row, error, now=self._now())
+        return len(rows)
+
+    def _look(self, row: Row[Any]) -> None:
+        connection = self._connections.of(row.connection_id)
+        if connection.refused:
+            self._postpone(
+                row, self._now() + MENDED_CHECK, f"waits until the connection is mended: {connection.refused}"
+            )
+            return
+        try:
+            self._take(row, self._fetch(connection, row))
+        except Gone as error:
+            self._settle(row, f"unreachable, so nothing changes: {error}")
+        except Unavailable as error:
+            self._postpone(row, error.retry_at or self._now() + due.wait_after(row.attempts), str(error))
+        except Refused as error:
+            with writing(self._engine) as tx:
+                connections.refuse(tx, connection.id, reason=str(error), now=self._now())
+            self._postpone(row, self._now() + MENDED_CHECK, str(error))
+        except Rejected as error:
+            bury(self._engine, look, row, reason=str(error))
+
+    def _fetch(self, connection: Configured, row: Row[Any]) -> Snapshot | Tombstone:
+        try:
+            connector = self._connectors[connection.kind]
+            return connector.look(connection.view, identity=row.identity, key=row.key)
+        except Gone as error:
+            if error.proven:
+                return Tombstone(identity=row.identity, key=row.key)
+            raise  # hidden is not deleted
+
+    def _take(self, row: Row[Any], seen: Snapshot | Tombstone) -> None:
+        self._refresh.commit(look, [Letter(row, Reading(name="look", observations=(seen,)), looked=True)])
+
+    def _settle(self, row: Row[Any], outcome: str) -> None:
+        with writing(self._engine) as tx:
+            due.settle(tx, look, [row], [{"outcome": outcome}])
+
+    def _postpone(self, row: Row[Any], until: datetime, outcome: str) -> None:
+        with writing(self._engine) as tx:
+            due.postpone(tx, look, row, until=until, outcome=outcome)

@@ -1,0 +1,142 @@
+"""Changes of settings, applied to issues we know already: in chunks, so that no transaction holds the file for long.
+
+A rule's revision keeps its links ready while it is *pending*; then one short transaction makes it *active*, retires the
+one before, and has the key results of both computed again. Its predecessor's links are swept away afterwards.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Engine, Row
+from sqlalchemy.exc import OperationalError
+
+from sync_service.computing import compute_key_results
+from sync_service.domain.causes import Cause
+from sync_service.failing import try_again
+from sync_service.linking import Entry, Step, relink
+from sync_service.naming import Names, keys_of
+from sync_service.store import counters, due, issues, key_results, tables
+from sync_service.store.book import Book, Shelf, read_book
+from sync_service.store.database import database_now, writing
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 500
+"""Issues in one transaction: a few tens of milliseconds."""
+
+SWEEP = 5000
+"""Links of a retired revision removed in one transaction."""
+
+
+@dataclass(slots=True)
+class Relinking:
+    """Drains revisions of rules, requests to link again, and key results to compute again."""
+
+    engine: Engine
+    settle: timedelta
+    timezone: ZoneInfo
+    now: Callable[[], datetime]
+    shelf: Shelf
+
+    def drain_revisions(self) -> int:
+        """Take each due revision one chunk further; give how many rows were claimed."""
+        return self._drain(tables.rule_revision, self._revision)
+
+    def drain_relinks(self) -> int:
+        """Take each request to link again one chunk further; give how many rows were claimed."""
+        return self._drain(tables.relink, self._relink)
+
+    def drain_recomputes(self) -> int:
+        """Compute due key results again; give how many rows were claimed."""
+        return self._drain(tables.recompute, self._recompute)
+
+    def _drain(self, table: sa.Table, work: Callable[[Transaction, Row[Any]], None]) -> int:
+        rows = due.claim(self.engine, table, limit=20)
+        for row in rows:
+            try:
+                with writing(self.engine) as tx:
+                    work(tx, row)
+            except due.LeaseLost as error:
+                log.warning("lease lost, left to whoever has it now", error=str(error))
+            except OperationalError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
+                try_again(self.engine, table, row, error, now=self.now())
+        return len(rows)
+
+    def _revision(self, tx: Transaction, row: Row[Any]) -> None:
+        state = tx.scalar(sa.select(tables.rule_revision.c.state).where(tables.rule_revision.c.id == row.id))
+        if state == "retired":
+            self._sweep(tx, row)
+        elif issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
+            # Issues that are new since the last chunk were linked with this revision in view when they came.
+            last = self._link_chunk(tx, self.shelf.current(tx), row, f"rule {row.rule_slug} changed")
+            due.hand_back(tx, tables.rule_revision, row, cursor=last)
+        else:
+            self._flip(tx, row)
+
+    def _flip(self, tx: Transaction, row: Row[Any]) -> None:
+        """Let a filled revision count, instead of the one before."""
+        counters.bump(tx, counters.RULES)  # first: from here on nobody links by the old rules
+        r = tables.rule_revision
+        before = tx.execute(sa.select(r).where(r.c.rule_slug == row.rule_slug, r.c.state == "active")).all()
+        swept = {"state": "retired", "due_at": database_now(tx), "lease": None}
+        tx.execute(sa.update(r).where(r.c.id.in_([one.id for one in before])).values(swept))
+        due.settle(tx, r, [row], [{"state": "active", "outcome": "in force"}])
+        cause = Cause(what=f"rule {row.rule_slug} changed", actor=row.changed_by)
+        # Not from the shelf: this version is not committed yet, and may never be.
+        book = read_book(tx, counters.value(tx, counters.RULES))
+        self._compute(tx, book, {one.key_result_id: [cause] for one in [*before, row]})
+
+    def _sweep(self, tx: Transaction, row: Row[Any]) -> None:
+        mine = sa.and_(tables.link.c.origin == "rule", tables.link.c.source == row.id)
+        some = sa.select(tables.link.c.id).where(mine).limit(SWEEP)
+        if tx.execute(sa.delete(tables.link).where(tables.link.c.id.in_(some))).rowcount:
+            due.hand_back(tx, tables.rule_revision, row)
+        else:
+            due.settle(tx, tables.rule_revision, [row], [{"outcome": "retired"}])
+
+    def _relink(self, tx: Transaction, row: Row[Any]) -> None:
+        if issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
+            last = self._link_chunk(tx, self.shelf.current(tx), row, row.cause)
+            due.hand_back(tx, tables.relink, row, cursor=last)
+        else:
+            due.settle(tx, tables.relink, [row], [{"outcome": "done"}])
+
+    def _link_chunk(self, tx: Transaction, book: Book, row: Row[Any], cause: str) -> int:
+        """Link the next issues of a connection again; give the last one's row id."""
+        held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK)
+        known = [(one.id, one.issue) for one in held if one.issue]
+        names = Names.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
+        entries = [
+            Entry(
+                row_id=row_id,
+                connection_id=row.connection_id,
+                issue=one,
+                scope=book.scope_of(row.connection_id, one.scope) if one.scope else None,
+                steps=(Step(Cause(what=cause, issue=one.key, title=one.title, url=one.url), counts=False),),
+            )
+            for row_id, one in known
+        ]
+        self._compute(tx, book, relink(tx, book, entries, names))
+        return held[-1].id
+
+    def _recompute(self, tx: Transaction, row: Row[Any]) -> None:
+        """Compute a key result again, and once more when its next day begins: its pace is judged daily."""
+        causes = [key_results.from_columns(columns) for columns in row.causes] or [Cause(what="another day of the cycle passed")]
+        self._compute(tx, self.shelf.current(tx), {row.key_result_id: causes})
+        due.hand_back(tx, tables.recompute, row, until=self._next_day(), causes=[])
+
+    def _next_day(self) -> datetime:
+        here = self.now().astimezone(self.timezone)
+        return (here + timedelta(days=1)).replace(hour=0, minute=0, second=5, microsecond=0)
+
+    def _compute(self, tx: Transaction, book: Book, causes: Mapping[int, Sequence[Cause]]) -> None:
+        compute_key_results(tx, book, causes, now=self.now(), settle=self.settle)
+        counters.bump(tx, counters.CHANGES)

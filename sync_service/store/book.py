@@ -1,0 +1,137 @@
+"""The book: everything that decides links and coverage, read once for each version of the rules."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.domain.issues import ScopeRef
+from sync_service.domain.rules import CompiledRule, RuleIndex, compile_condition, scopes_reached
+from sync_service.store import counters
+from sync_service.store.tables import connection, key_result, rule, rule_revision, scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A watched scope. `name` is the configured one, `external_id` the tracker's once it was seen."""
+
+    id: int
+    connection_id: int
+    name: str
+    external_id: str | None
+    covered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracker:
+    """A connection as the heart sees it: no credentials, only whether there are any."""
+
+    id: int
+    slug: str
+    kind: str
+    can_look: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """One version of connections, scopes, rules and key result slugs. Immutable."""
+
+    version: int
+    trackers: Mapping[int, Tracker]
+    scopes: tuple[Scope, ...]
+    rules: RuleIndex
+    key_results: Mapping[str, int]
+    partial: Mapping[int, str]
+
+    def scope_of(self, connection_id: int, ref: ScopeRef) -> Scope | None:
+        """Find the watched scope that a snapshot names: by its stable id, else by name while no id is known."""
+        by_name = None
+        for known in self.scopes:
+            if known.connection_id != connection_id:
+                continue
+            if known.external_id == ref.id:
+                return known
+            if known.external_id is None and known.name.casefold() == ref.name.casefold():
+                by_name = known
+        return by_name
+
+    @property
+    def uncovered(self) -> Mapping[int, str]:
+        """Give the ids of scopes that are not covered, with their names."""
+        return {scope.id: scope.name for scope in self.scopes if not scope.covered}
+
+
+class Shelf:
+    """Keeps the newest book, so that a batch reads it again only when the rules' version has moved."""
+
+    def __init__(self) -> None:
+        self._book: Book | None = None
+
+    def current(self, tx: Transaction) -> Book:
+        """Give the book of now, and keep the rules from changing until `tx` ends."""
+        version = counters.hold_rules(tx)
+        if self._book is None or self._book.version != version:
+            self._book = read_book(tx, version)
+        return self._book
+
+
+def read_book(tx: Transaction, version: int) -> Book:
+    """Read everything that decides links."""
+    trackers = {row.id: _tracker(row) for row in tx.execute(sa.select(connection))}
+    scopes = tuple(
+        Scope(
+            id=row.id,
+            connection_id=row.connection_id,
+            name=row.name,
+            external_id=row.external_id,
+            covered=row.covered_at is not None,
+        )
+        for row in tx.execute(sa.select(scope).order_by(scope.c.id))
+    )
+    rules = RuleIndex(_compiled(tx))
+    key_results = {row.slug.casefold(): row.id for row in tx.execute(sa.select(key_result.c.id, key_result.c.slug))}
+    partial = {**_partly_seen(rules.rules, scopes), **_queried(tx)}
+    return Book(
+        version=version, trackers=trackers, scopes=scopes, rules=rules, key_results=key_results, partial=partial
+    )
+
+
+def _tracker(row: sa.Row[tuple[object, ...]]) -> Tracker:
+    return Tracker(id=row.id, slug=row.slug, kind=row.kind, can_look=row.sealed_token is not None)
+
+
+def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
+    revisions = sa.select(rule_revision).where(rule_revision.c.state.in_(("pending", "active")))
+    for row in tx.execute(revisions.order_by(rule_revision.c.id)):
+        yield CompiledRule(
+            revision_id=row.id,
+            slug=row.rule_slug,
+            connection_id=row.connection_id,
+            key_result_id=row.key_result_id,
+            predicate=compile_condition(row.condition),
+            scopes=scopes_reached(row.condition),
+            pending=row.state == "pending",
+        )
+
+
+def _partly_seen(rules: Iterable[CompiledRule], scopes: Iterable[Scope]) -> dict[int, str]:
+    """Say for each key result whose rules reach a scope that is not covered which ones those are."""
+    uncovered: dict[int, list[str]] = defaultdict(list)
+    waiting = [scope for scope in scopes if not scope.covered]
+    for one in rules:
+        for known in waiting:
+            reaches = one.scopes is None or known.name.casefold() in one.scopes
+            if known.connection_id == one.connection_id and reaches and not one.pending:
+                uncovered[one.key_result_id].append(known.name)
+    return {
+        key_result_id: "not imported yet: " + ", ".join(sorted(set(names)))
+        for key_result_id, names in uncovered.items()
+    }
+
+
+def _queried(tx: Transaction) -> dict[int, str]:
+    """Say which key results wait for a rule in the tracker's own language, which no look evaluates yet."""
+    waiting = sa.select(rule.c.key_result_id, rule.c.slug).where(rule.c.query.isnot(None), rule.c.enabled)
+    return {row.key_result_id: f"rule {row.slug} has a query, which is not evaluated" for row in tx.execute(waiting)}

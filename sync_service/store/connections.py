@@ -1,0 +1,113 @@
+"""Connections as configured: their secrets opened for use, their scopes bound to the tracker's ids."""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Engine, Row
+
+from sync_service.domain.connectors import Connection
+from sync_service.domain.issues import ScopeRef, ScopeSeen
+from sync_service.store import counters
+from sync_service.store.database import reading
+from sync_service.store.sealing import Sealer
+from sync_service.store.tables import connection, scope
+
+FRESH_SECONDS = 1.0
+"""How long a process goes by what it last read of the connections: a rotated secret is known after this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """A connection with its secrets in the clear: never log it."""
+
+    id: int
+    slug: str
+    kind: str
+    view: Connection = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    refused: str | None
+
+
+class Connections:
+    """Reads the connections, at most once a second in each process; one that is unknown is looked up at once."""
+
+    def __init__(self, engine: Engine, sealer: Sealer) -> None:
+        self._engine = engine
+        self._sealer = sealer
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._by_id: Mapping[int, Configured] = {}
+        self._by_slug: Mapping[str, Configured] = {}
+
+    def of(self, connection_id: int) -> Configured:
+        """Give a connection by its row id. Raises `KeyError` where it was removed."""
+        self._refresh(known=connection_id in self._by_id)
+        return self._by_id[connection_id]
+
+    def named(self, slug: str) -> Configured | None:
+        """Give a connection by its slug; None where there is none."""
+        self._refresh(known=slug in self._by_slug)
+        return self._by_slug.get(slug)
+
+    def _refresh(self, *, known: bool) -> None:
+        with self._lock:
+            if known and time.monotonic() - self._read_at < FRESH_SECONDS:
+                return
+            with reading(self._engine) as tx:
+                found = [self._configured(row) for row in tx.execute(sa.select(connection))]
+            self._by_id = {one.id: one for one in found}
+            self._by_slug = {one.slug: one for one in found}
+            self._read_at = time.monotonic()
+
+    def _configured(self, row: Row[tuple[object, ...]]) -> Configured:
+        return Configured(
+            id=row.id,
+            slug=row.slug,
+            kind=row.kind,
+            view=Connection(
+                slug=row.slug,
+                site=row.site,
+                options=row.options,
+                token=self._sealer.open(row.sealed_token) if row.sealed_token else None,
+            ),
+            secrets=tuple(self._sealer.open(sealed) for sealed in row.sealed_secrets),
+            refused=row.refused_reason,
+        )
+
+
+def bind_scopes(tx: Transaction, seen: Iterable[tuple[int, ScopeRef]]) -> None:
+    """Remember the tracker's id of each watched scope that is known only by name so far."""
+    bound = 0
+    for connection_id, ref in sorted(seen, key=lambda one: (one[0], one[1].id)):
+        unknown = (
+            scope.c.connection_id == connection_id,
+            scope.c.external_id.is_(None),
+            sa.func.lower(scope.c.name) == ref.name.lower(),
+        )
+        bound += tx.execute(sa.update(scope).where(*unknown).values(external_id=ref.id)).rowcount
+    if bound:
+        counters.bump(tx, counters.RULES)
+
+
+def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen) -> str:
+    """Note what became of a scope; give the outcome in words. A watched scope is known by its id, whatever its name."""
+    watched = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == seen.scope.id)
+    name = tx.scalar(sa.select(scope.c.name).where(watched))
+    if name is None:
+        return f"ignored, because {seen.scope.name} is not watched"
+    tx.execute(sa.update(scope).where(watched).values(gone=seen.gone))
+    if seen.gone:
+        return f"{name}: {seen.gone}"
+    return f"{name} is now called {seen.scope.name}" if name != seen.scope.name else f"{name}: nothing new"
+
+
+def refuse(tx: Transaction, connection_id: int, *, reason: str, now: datetime) -> None:
+    """Note that the tracker refuses our credentials: no more calls until somebody mends it."""
+    first = sa.and_(connection.c.id == connection_id, connection.c.refused_at.is_(None))
+    tx.execute(sa.update(connection).where(first).values(refused_at=now, refused_reason=reason))
+    counters.bump(tx, counters.CHANGES)

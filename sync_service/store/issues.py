@@ -1,0 +1,169 @@
+"""Issues and the names of their labels and milestones, read and written a batch at a time."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from sync_service.domain.issues import Account, Kind, ScopeRef, State
+from sync_service.domain.newest import Issue
+from sync_service.store.database import insert_or_skip, upsert
+from sync_service.store.tables import issue, term
+
+Identity = tuple[int, str]
+"""A connection's id and the connector's stable identity of an issue in it."""
+
+_PLAIN = (
+    "key",
+    "type",
+    "title",
+    "url",
+    "resolution",
+    "milestone",
+    "parent_key",
+    "parent_identity",
+    "parent_at",
+    "priority",
+    "points",
+    "created_at",
+    "closed_at",
+    "updated_at",
+    "digest",
+    "looked",
+    "in_doubt",
+    "gone",
+    "successor",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A locked issue row: its id, the watched scope it is in, and what we hold (None: never seen)."""
+
+    id: int
+    scope_id: int | None
+    issue: Issue | None
+
+
+def lock(tx: Connection, wanted: Mapping[Identity, str | None]) -> dict[Identity, Held]:
+    """Lock the issues of these identities in one fixed order; a new one is made where a key to begin with is given.
+
+    New rows come first. One that another worker is making too is waited for, so that both then lock the same row.
+    """
+    ordered = sorted(wanted)
+    known = _known(tx, ordered)
+    rows: list[dict[str, Any]] = [
+        {"connection_id": c, "identity": i, "key": wanted[c, i], "labels": [], "assignees": []}
+        for c, i in ordered
+        if (c, i) not in known and wanted[c, i] is not None
+    ]
+    insert_or_skip(tx, issue, rows, unique=("connection_id", "identity"))
+    return _select(tx, ordered)
+
+
+def _known(tx: Connection, identities: Sequence[Identity]) -> set[Identity]:
+    found: set[Identity] = set()
+    for connection_id, names in _by_connection(identities).items():
+        rows = sa.select(issue.c.identity).where(issue.c.connection_id == connection_id, issue.c.identity.in_(names))
+        found |= {(connection_id, identity) for identity in tx.scalars(rows)}
+    return found
+
+
+def _by_connection(identities: Sequence[Identity]) -> dict[int, list[str]]:
+    grouped: dict[int, list[str]] = defaultdict(list)
+    for connection_id, identity in identities:
+        grouped[connection_id].append(identity)
+    return grouped
+
+
+def _select(tx: Connection, identities: Sequence[Identity]) -> dict[Identity, Held]:
+    held: dict[Identity, Held] = {}
+    for connection_id, names in _by_connection(identities).items():
+        rows = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.identity.in_(names))
+        for row in tx.execute(rows.order_by(issue.c.identity).with_for_update()):
+            held[connection_id, row.identity] = from_row(row)
+    return held
+
+
+def any_after(tx: Connection, *, connection_id: int, after: int) -> bool:
+    """Tell whether a connection has issues past a row id."""
+    more = sa.select(issue.c.id).where(issue.c.connection_id == connection_id, issue.c.id > after).limit(1)
+    return tx.scalar(more) is not None
+
+
+def lock_chunk(tx: Connection, *, connection_id: int, after: int, limit: int) -> list[Held]:
+    """Lock the next issues of a connection by row id."""
+    found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
+    return [from_row(row) for row in tx.execute(found.order_by(issue.c.id).limit(limit).with_for_update())]
+
+
+def from_row(row: Row[Any]) -> Held:
+    """Read a row as an issue."""
+    if row.updated_at is None and row.gone is None:
+        return Held(row.id, None, None)
+    scope = ScopeRef(row.scope_external_id, row.scope_name) if row.scope_external_id else None
+    return Held(
+        row.id,
+        row.scope_id,
+        Issue(
+            identity=row.identity,
+            scope=scope,
+            kind=Kind(row.kind or Kind.ISSUE),
+            state=State(row.state) if row.state else None,
+            labels=tuple(row.labels),
+            assignees=tuple(Account(*account) for account in row.assignees),
+            author=Account(*row.author) if row.author else None,
+            **{name: getattr(row, name) for name in _PLAIN},
+        ),
+    )
+
+
+def save(tx: Connection, changed: Sequence[tuple[int, int | None, Issue]]) -> None:
+    """Write issues back, each with its row id and the id of its watched scope."""
+    if not changed:
+        return
+    parameters = [_columns(row_id, scope_id, one) for row_id, scope_id, one in changed]
+    values: dict[str, sa.BindParameter[Any]] = {name: sa.bindparam(name) for name in parameters[0] if name != "row_id"}
+    tx.execute(sa.update(issue).where(issue.c.id == sa.bindparam("row_id")).values(values), parameters)
+
+
+def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
+    columns: dict[str, Any] = {name: getattr(one, name) for name in _PLAIN}
+    return columns | {
+        "row_id": row_id,
+        "scope_id": scope_id,
+        "scope_external_id": one.scope.id if one.scope else None,
+        "scope_name": one.scope.name if one.scope else None,
+        "kind": one.kind,
+        "state": one.state,
+        "labels": list(one.labels),
+        "assignees": [[account.id, account.name] for account in one.assignees],
+        "author": [one.author.id, one.author.name] if one.author else None,
+    }
+
+
+TermKey = tuple[int, str, str]
+"""A connection's id, the kind of term, and its id in the tracker."""
+
+
+def read_terms(tx: Connection, keys: Iterable[TermKey]) -> dict[TermKey, Row[Any]]:
+    """Read what is known of labels and milestones."""
+    grouped: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for connection_id, kind, external_id in keys:
+        grouped[connection_id, kind].add(external_id)
+    known: dict[TermKey, Row[Any]] = {}
+    for (connection_id, kind), external_ids in sorted(grouped.items()):
+        found = sa.select(term).where(
+            term.c.connection_id == connection_id, term.c.kind == kind, term.c.external_id.in_(sorted(external_ids))
+        )
+        known |= {(connection_id, kind, row.external_id): row for row in tx.execute(found)}
+    return known
+
+
+def save_terms(tx: Connection, rows: Iterable[dict[str, Any]]) -> None:
+    """Write names of labels and milestones, in one fixed order."""
+    ordered = sorted(rows, key=lambda row: (row["connection_id"], row["kind"], row["external_id"]))
+    upsert(tx, term, ordered, unique=("connection_id", "kind", "external_id"))

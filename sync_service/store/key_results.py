@@ -1,0 +1,193 @@
+"""Key results: locked to be computed, saved with the history entry that says why, and their notices."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from sync_service.domain.causes import Cause
+from sync_service.domain.measures import Measure, parse_measure
+from sync_service.domain.notices import Change, Standing
+from sync_service.domain.pace import Span, Status
+from sync_service.store import tables
+from sync_service.store.database import insert_or_skip
+
+# The same entry is needed for every cause; nulls are left out to keep rows small.
+CauseColumns = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyResult:
+    """A locked key result: its settings, how it stands, and its cycle. `owner_id` is the objective's by default."""
+
+    id: int
+    slug: str
+    owner_id: int | None
+    start: float
+    target: float
+    measure: Measure
+    span: Span
+    explanation: str
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """What a key result was computed to, and the causes that could have moved it."""
+
+    key_result: KeyResult
+    standing: Standing
+    explanation: str
+    causes: tuple[Cause, ...]
+
+
+def lock(tx: Connection, ids: Iterable[int]) -> list[KeyResult]:
+    """Lock key results in id order."""
+    k, o, c = tables.key_result, tables.objective, tables.cycle
+    statement = (
+        sa.select(k, sa.func.coalesce(k.c.owner_id, o.c.owner_id).label("hears"), c.c.starts_at, c.c.ends_at)
+        .join(o, o.c.id == k.c.objective_id)
+        .join(c, c.c.id == o.c.cycle_id)
+        .where(k.c.id.in_(sorted(ids)))
+        .order_by(k.c.id)
+        .with_for_update(of=k)
+    )
+    return [
+        KeyResult(
+            id=row.id,
+            slug=row.slug,
+            owner_id=row.hears,
+            start=row.start,
+            target=row.target,
+            measure=parse_measure(row.measure),
+            span=Span(row.starts_at, row.ends_at),
+            explanation=row.explanation,
+            standing=Standing(Status(row.status), row.current, row.progress),
+        )
+        for row in tx.execute(statement)
+    ]
+
+
+def checked_in(tx: Connection, ids: Sequence[int]) -> dict[int, float]:
+    """Give the value that the latest check-in with one set, by key result."""
+    c = tables.check_in
+    newest = sa.select(sa.func.max(c.c.id)).where(c.c.key_result_id.in_(ids), c.c.value.isnot(None))
+    found = sa.select(c.c.key_result_id, c.c.value).where(c.c.id.in_(newest.group_by(c.c.key_result_id)))
+    return {row.key_result_id: row.value for row in tx.execute(found)}
+
+
+def save(tx: Connection, computed: Sequence[Computed], *, now: datetime) -> None:
+    """Write new standings; a changed value gets its history entry."""
+    k = tables.key_result
+    rows = [
+        {
+            "row_id": one.key_result.id,
+            "current": one.standing.value,
+            "progress": one.standing.progress,
+            "status": one.standing.status,
+            "explanation": one.explanation,
+        }
+        for one in computed
+    ]
+    if rows:
+        values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name != "row_id"}
+        tx.execute(sa.update(k).where(k.c.id == sa.bindparam("row_id")).values(values), rows)
+    moved = [one for one in computed if one.standing.value != one.key_result.standing.value]
+    if moved:
+        tx.execute(sa.update(k).where(k.c.id.in_([one.key_result.id for one in moved])).values(updated_at=now))
+        tx.execute(sa.insert(tables.history), [_entry(one, now) for one in moved])
+
+
+def _entry(one: Computed, now: datetime) -> dict[str, Any]:
+    return {
+        "key_result_id": one.key_result.id,
+        "at": now,
+        "from": one.key_result.standing.value,
+        "to": one.standing.value,
+        "causes": [to_columns(cause) for cause in one.causes],
+    }
+
+
+def to_columns(cause: Cause) -> CauseColumns:
+    """Write a cause as JSON."""
+    return {name: value for name, value in asdict(cause).items() if value not in (None, False)}
+
+
+def from_columns(columns: Mapping[str, Any]) -> Cause:
+    """Read a cause from JSON."""
+    return Cause(**columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A notice that waits: its row id, and the change it would tell."""
+
+    id: int
+    change: Change
+
+
+def pending_notices(tx: Connection, key_result_ids: Sequence[int]) -> dict[tuple[int, int], Pending]:
+    """Find the notices that still wait, by (key result's id, person's id). The key results must be locked."""
+    n = tables.notice
+    waiting = sa.select(n).where(n.c.key_result_id.in_(key_result_ids), n.c.due_at.isnot(None))
+    return {
+        (row.key_result_id, row.person_id): Pending(row.id, change_of(row))
+        for row in tx.execute(waiting.with_for_update())
+    }
+
+
+def change_of(row: sa.Row[Any]) -> Change:
+    """Read a notice's row as the change it tells."""
+    return Change(
+        Standing(Status(row.from_status), row.from_value, row.from_progress),
+        Standing(Status(row.to_status), row.to_value, row.to_progress),
+        tuple(from_columns(columns) for columns in row.causes),
+    )
+
+
+def _change_columns(change: Change) -> dict[str, Any]:
+    return {
+        "from_status": change.before.status,
+        "to_status": change.after.status,
+        "from_value": change.before.value,
+        "to_value": change.after.value,
+        "from_progress": change.before.progress,
+        "to_progress": change.after.progress,
+        "causes": [to_columns(cause) for cause in change.causes],
+    }
+
+
+def add_notice(
+    tx: Connection, *, person_id: int, key_result_id: int, change: Change, now: datetime, due_at: datetime
+) -> None:
+    """Let a change wait until it is told."""
+    columns = {"person_id": person_id, "key_result_id": key_result_id, "created_at": now, "due_at": due_at}
+    tx.execute(sa.insert(tables.notice), columns | _change_columns(change))
+
+
+def change_notice(tx: Connection, notice_id: int, change: Change) -> None:
+    """Let a waiting notice absorb a later change."""
+    tx.execute(sa.update(tables.notice).where(tables.notice.c.id == notice_id).values(_change_columns(change)))
+
+
+def drop_notice(tx: Connection, notice_id: int, *, now: datetime, outcome: str) -> None:
+    """Settle a waiting notice that has nothing left to tell."""
+    columns = {"due_at": None, "lease": None, "settled_at": now, "outcome": outcome}
+    tx.execute(sa.update(tables.notice).where(tables.notice.c.id == notice_id).values(columns))
+
+
+def recompute_at(tx: Connection, ids: Iterable[int], *, at: datetime, causes: Sequence[Cause] = ()) -> None:
+    """Make key results due to be computed again; causes add up until then."""
+    r = tables.recompute
+    ordered = sorted(set(ids))
+    rows = [{"key_result_id": key_result_id, "causes": []} for key_result_id in ordered]
+    insert_or_skip(tx, r, rows, unique=("key_result_id",))
+    waiting = sa.select(r).where(r.c.key_result_id.in_(ordered)).order_by(r.c.id).with_for_update()
+    for row in tx.execute(waiting).all():
+        joined = [*row.causes, *(to_columns(cause) for cause in causes)]
+        # A lease that runs meanwhile is broken on purpose: what it computed may be out of date.
+        columns = {"due_at": at, "lease": None, "attempts": 0, "causes": joined, "buried_at": None}
+        tx.execute(sa.update(r).where(r.c.id == row.id).values(columns))

@@ -1,0 +1,147 @@
+"""Links: which issues count toward which key results, and the tallies that measures are computed from."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from sync_service.domain.issues import State
+from sync_service.domain.measures import Tally
+from sync_service.store.tables import cycle, issue, key_result, link, manual_link, objective, rule_revision
+
+LinkKey = tuple[int, str, int]
+"""A key result's id, the origin of the link, and its source: a revision's or manual link's id, 0 for a label."""
+
+Links = dict[LinkKey, float]
+"""Links of one issue, with their weights."""
+
+counts = sa.or_(
+    link.c.origin != "rule",
+    sa.exists().where(rule_revision.c.id == link.c.source, rule_revision.c.state == "active"),
+)
+"""The links that count: those of a pending revision of a rule are kept ready, and do not count yet."""
+
+
+def read(tx: Connection, issue_ids: Collection[int]) -> dict[int, Links]:
+    """Read the links of issues, those of pending revisions included."""
+    found: dict[int, Links] = defaultdict(dict)
+    for row in tx.execute(sa.select(link).where(link.c.issue_id.in_(issue_ids))):
+        found[row.issue_id][row.key_result_id, row.origin, row.source] = row.weight
+    return found
+
+
+def save(tx: Connection, changes: Mapping[int, tuple[Links, Links]]) -> None:
+    """Make the links of each issue what they should be; each issue comes with its links before and after."""
+    removed, added = [], []
+    for issue_id, (before, after) in changes.items():
+        removed += [(issue_id, *key) for key in before if before[key] != after.get(key)]
+        added += [(issue_id, *key, after[key]) for key in after if before.get(key) != after[key]]
+    if removed:
+        columns = ("issue_id", "key_result_id", "origin", "source")
+        matching = [link.c[name] == sa.bindparam(f"old_{name}") for name in columns]
+        parameters = [{f"old_{name}": value for name, value in zip(columns, row, strict=True)} for row in removed]
+        tx.execute(sa.delete(link).where(*matching), parameters)
+    if added:
+        names = ("issue_id", "key_result_id", "origin", "source", "weight")
+        tx.execute(sa.insert(link), [dict(zip(names, row, strict=True)) for row in added])
+
+
+def manual(tx: Connection, connection_id: int, keys: Mapping[str, int]) -> dict[int, list[Row[Any]]]:
+    """Find the manual links of issues, given as key → issue id; those that waited for their issue find it now."""
+    wanted = sa.or_(
+        manual_link.c.issue_id.in_(keys.values()),
+        sa.and_(
+            manual_link.c.issue_id.is_(None),
+            manual_link.c.connection_id == connection_id,
+            manual_link.c.key.in_(keys),
+        ),
+    )
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in tx.execute(sa.select(manual_link).where(wanted)):
+        found[row.issue_id or keys[row.key]].append(row)
+    return found
+
+
+def settle_manual(tx: Connection, found: Mapping[int, Iterable[Row[Any]]]) -> None:
+    """Remember which issue a manual link means, so that it follows the issue to a new key."""
+    waiting = [
+        {"row_id": row.id, "found": issue_id} for issue_id, rows in found.items() for row in rows if not row.issue_id
+    ]
+    if waiting:
+        statement = sa.update(manual_link).where(manual_link.c.id == sa.bindparam("row_id"))
+        tx.execute(statement.values(issue_id=sa.bindparam("found")), waiting)
+
+
+def follow(tx: Connection, *, from_issue_id: int, to_key: str) -> None:
+    """Point the manual links of an issue that was transferred at its new key, to be found when that is seen."""
+    taken = sa.select(manual_link.c.key_result_id).where(manual_link.c.key == to_key).scalar_subquery()
+    statement = sa.update(manual_link).where(manual_link.c.issue_id == from_issue_id)
+    tx.execute(statement.where(manual_link.c.key_result_id.notin_(taken)).values(key=to_key, issue_id=None))
+
+
+def weigh() -> sa.Select[Any]:
+    """Select one row for each issue that counts toward a key result: its weight, a manual one above all others."""
+    by_hand = sa.func.max(sa.case((link.c.origin == "manual", link.c.weight)))
+    weight = sa.func.coalesce(by_hand, sa.func.max(link.c.weight)).label("weight")
+    return (
+        sa.select(link.c.key_result_id, link.c.issue_id, weight)
+        .where(counts)
+        .group_by(link.c.key_result_id, link.c.issue_id)
+    )
+
+
+def tallies(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, list[Tally]]:
+    """Tally the issues that count toward each key result."""
+    counted = weigh().where(link.c.key_result_id.in_(key_result_ids)).subquery()
+    in_cycle = sa.func.coalesce(
+        sa.and_(issue.c.closed_at >= cycle.c.starts_at, issue.c.closed_at < cycle.c.ends_at), sa.false()
+    ).label("in_cycle")
+    points = sa.func.sum(sa.case((issue.c.points.isnot(None), counted.c.weight * issue.c.points), else_=0.0))
+    unestimated = sa.func.sum(sa.case((issue.c.points.is_(None), counted.c.weight), else_=0.0))
+    statement = (
+        sa.select(
+            counted.c.key_result_id,
+            issue.c.state,
+            in_cycle,
+            sa.func.count().label("issues"),
+            sa.func.sum(counted.c.weight).label("weight"),
+            points.label("points"),
+            unestimated.label("unestimated"),
+        )
+        .join(issue, issue.c.id == counted.c.issue_id)
+        .join(key_result, key_result.c.id == counted.c.key_result_id)
+        .join(objective, objective.c.id == key_result.c.objective_id)
+        .join(cycle, cycle.c.id == objective.c.cycle_id)
+        .group_by(counted.c.key_result_id, issue.c.state, in_cycle)
+    )
+    found: dict[int, list[Tally]] = defaultdict(list)
+    for row in tx.execute(statement):
+        found[row.key_result_id].append(
+            Tally(
+                state=State(row.state),
+                in_cycle=bool(row.in_cycle),
+                issues=row.issues,
+                weight=float(row.weight),
+                points=float(row.points),
+                unestimated=float(row.unestimated),
+            )
+        )
+    return found
+
+
+def scopes_linked(tx: Connection, key_result_ids: Sequence[int], scope_ids: Collection[int]) -> dict[int, list[int]]:
+    """Tell which of the scopes the linked issues of each key result are in."""
+    if not scope_ids:
+        return {}
+    found: dict[int, list[int]] = defaultdict(list)
+    statement = (
+        sa.select(link.c.key_result_id, issue.c.scope_id)
+        .join(issue, issue.c.id == link.c.issue_id)
+        .where(link.c.key_result_id.in_(key_result_ids), issue.c.scope_id.in_(scope_ids), counts)
+        .distinct()
+    )
+    for row in tx.execute(statement):
+        found[row.key_result_id].append(row.scope_id)
+    return found

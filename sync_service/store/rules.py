@@ -1,0 +1,96 @@
+"""Rules as people edit them: each edit is a revision that fills its links in chunks before it counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from sync_service.store import counters
+from sync_service.store.database import database_now
+from sync_service.store.tables import rule, rule_revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What a person says a rule is. `condition` is valid (see `domain/rules.py`) and empty where there is a query."""
+
+    slug: str
+    owner_id: int | None
+    connection_id: int
+    key_result_id: int
+    condition: Mapping[str, Any]
+    query: str | None = None
+    enabled: bool = True
+
+
+_DECIDES = ("connection_id", "key_result_id", "condition")
+
+
+def save(tx: Connection, wanted: Definition, *, changed_by: str, now: datetime) -> bool:
+    """Create a rule, or make the one of that slug as wanted; tell whether anything changed.
+
+    Nothing counts differently at once: a revision is made due, whose links are filled in by `relinking.py`.
+    """
+    found = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug).with_for_update()).one_or_none()
+    columns = {name: getattr(wanted, name) for name in (*_DECIDES, "slug", "owner_id", "query", "enabled")}
+    if found is None:
+        rule_id = tx.execute(sa.insert(rule).values(columns).returning(rule.c.id)).scalar_one()
+    else:
+        rule_id = found.id
+        if all(getattr(found, name) == value for name, value in columns.items()):
+            return False
+        tx.execute(sa.update(rule).where(rule.c.id == rule_id).values(columns))
+    counters.bump(tx, counters.RULES)
+    counters.bump(tx, counters.CHANGES)
+    decides = found is None or any(getattr(found, name) != columns[name] for name in (*_DECIDES, "enabled", "query"))
+    if decides:
+        _revise(tx, rule_id, wanted, changed_by=changed_by, now=now)
+    return True
+
+
+def _revise(tx: Connection, rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> None:
+    """Begin a revision; an unfinished one is given up. A disabled rule's revision matches nothing."""
+    unfinished = sa.and_(rule_revision.c.rule_id == rule_id, rule_revision.c.state == "pending")
+    retired = {"state": "retired", "due_at": database_now(tx), "lease": None}
+    tx.execute(sa.update(rule_revision).where(unfinished).values(retired))
+    matches = wanted.enabled and wanted.query is None
+    columns = {
+        "rule_id": rule_id,
+        "rule_slug": wanted.slug,
+        "connection_id": wanted.connection_id,
+        "key_result_id": wanted.key_result_id,
+        "condition": dict(wanted.condition) if matches else NOTHING,
+        "state": "pending",
+        "changed_by": changed_by,
+        "created_at": now,
+        "due_at": database_now(tx),
+    }
+    tx.execute(sa.insert(rule_revision).values(columns))
+
+
+NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}
+"""The condition of a rule that is disabled: it holds for no issue."""
+
+
+def remove(tx: Connection, slug: str, *, changed_by: str, now: datetime) -> bool:
+    """Remove a rule; its links end as if it had been disabled. Tell whether there was one."""
+    found = tx.execute(sa.select(rule).where(rule.c.slug == slug).with_for_update()).one_or_none()
+    if found is None:
+        return False
+    disabled = Definition(
+        slug=slug,
+        owner_id=found.owner_id,
+        connection_id=found.connection_id,
+        key_result_id=found.key_result_id,
+        condition=found.condition,
+        query=found.query,
+        enabled=False,
+    )
+    _revise(tx, found.id, disabled, changed_by=changed_by, now=now)
+    tx.execute(sa.delete(rule).where(rule.c.id == found.id))
+    counters.bump(tx, counters.RULES)
+    counters.bump(tx, counters.CHANGES)
+    return True
