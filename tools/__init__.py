@@ -1,1 +1,1 @@
-"""What `make` needs beyond a line: setting up, fetching the front-end libraries, locking versions. Standard library only."""
+"""What `make` needs beyond a line: setup, front-end libraries, version locks. Standard library only."""

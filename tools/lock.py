@@ -8,8 +8,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import frontend
-
 ROOT = Path(__file__).resolve().parent.parent
 PLAIN = ("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--quiet")
 FOR_ALL = ("--python-version", "3.11", "--universal")
@@ -25,7 +23,7 @@ def main() -> None:
         with_dev = ("--group", "build", "--group", "dev", "-c", "requirements.lock")
         run(*uv, *with_dev, "pyproject.toml", "-o", "requirements-dev.lock")
         run(*uv, "--group", "node", "-o", "requirements-node.lock")
-    frontend.lock()
+    run(sys.executable, "tools/frontend.py", "lock")
 
 
 def run(*command: str) -> None:
