@@ -13,7 +13,7 @@ from gunicorn.glogging import Logger
 
 from config.settings import Settings
 
-GRACE = 8  # seconds for requests under way; the supervisor allows ten in all
+GRACE = 6  # seconds for requests under way; the supervisor allows eight before it ends the process
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn puts its workers' heartbeat there, nothing of ours
 
 
@@ -43,7 +43,7 @@ class WebServer(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Build the WSGI application. (gunicorn's own type for it is narrower than the standard library's.)"""
+        """Build the WSGI application; gunicorn types it more narrowly than the standard library does."""
         return self.build()
 
 
