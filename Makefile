@@ -1,0 +1,48 @@
+# Everything a newcomer types. `make help` lists it; tools/ does the work that needs more than a line.
+PYTHON ?= python3
+BIN := .venv/bin
+COVERAGE ?= 95
+
+.DEFAULT_GOAL := help
+.PHONY: help python setup setup-dev demo up test test-fast check lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "OKR Sync needs Python 3.11 or newer as $(PYTHON) (or: make PYTHON=/path/to/python ...)" >&2; exit 1; }
+
+setup: python
+	@$(PYTHON) tools/setup.py runtime
+
+setup-dev: python
+	@$(PYTHON) tools/setup.py dev
+
+demo: setup ## start everything, play real webhooks, show what moved (DEMO_ONCE=1: check it and leave)
+	@$(BIN)/python -m simulator.demo $(if $(DEMO_ONCE),--once)
+
+up: setup ## run the service on the embedded database and Redis (Ctrl-C stops it)
+	@$(BIN)/okr-sync up
+
+test: setup-dev ## run every test against the real parts, with branch coverage
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=$(COVERAGE)
+
+test-fast: setup-dev ## run the tests that take less than a second each
+	$(BIN)/pytest -n 2 -m "not slow"
+
+check: setup-dev ## lint, formatting and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+lock: python ## choose the newest versions that pyproject.toml and package.json allow
+	@$(PYTHON) tools/lock.py
+
+clean: ## remove what setup and tests made; the data in var/ stays
+	rm -rf .venv build dist node_modules sync_service/web/static/vendor .coverage .coverage.* \
+	  .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,99 @@
+"""One way to log for every part: structured lines on standard error, for people or for a log collector.
+
+The standard library's loggers (gunicorn, SQLAlchemy, RQ, alembic) go the same way. Bodies, headers and secrets are
+never written: a line that carries one under its usual name loses it, and passwords inside URLs are cut out of the text.
+"""
+
+import logging
+import re
+import sys
+from typing import Any, Literal, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+NEVER_LOGGED = frozenset(
+    {
+        "api_key",
+        "authorization",
+        "body",
+        "client_secret",
+        "cookie",
+        "credentials",
+        "headers",
+        "password",
+        "payload",
+        "private_key",
+        "secret",
+        "secret_key",
+        "secrets",
+        "signature",
+        "smtp_url",
+        "token",
+        "webhook_secret",
+        "webhook_secrets",
+    }
+)
+PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s/@'\"]*:[^\s/@'\"]*@")
+QUIET = ("rq.worker", "rq.queue", "urllib3")  # they say every job and every call; we say what came of it
+
+
+def set_up_logging(
+    log_format: Literal["console", "json"], *, level: int = logging.INFO, stream: TextIO | None = None
+) -> None:
+    """Send every logger of this process to `stream`, by default standard error. May be called again."""
+    to = sys.stderr if stream is None else stream
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        drop_secrets,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.processors.StackInfoRenderer(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,  # a module's logger made before this call must follow it
+    )
+    handler = logging.StreamHandler(to)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *rendering(log_format, colors=to.isatty()),
+                cut_out_passwords,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def rendering(log_format: Literal["console", "json"], *, colors: bool) -> list[Processor]:
+    """Return the last steps that make one string of a line."""
+    if log_format == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    # The plain traceback: richer ones print local variables, and those may be secrets.
+    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
+
+
+def drop_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Remove what stands under a name that secrets and bodies usually have."""
+    return {name: value for name, value in line.items() if name.lower() not in NEVER_LOGGED}
+
+
+def cut_out_passwords(_logger: WrappedLogger, _method: str, line: Any) -> str:
+    """Cut user and password out of every URL in a finished line, a traceback's among them."""
+    return PASSWORD_IN_URL.sub("…@", line)

@@ -1,0 +1,223 @@
+"""Everything an operator can set, read once from the environment and `.env`, checked, and frozen.
+
+Each description says what is allowed; it is the second half of the message that a wrong value gets.
+"""
+
+import os
+from collections.abc import Mapping
+from email.utils import formataddr, getaddresses
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config import addresses
+from config.mistakes import WrongSettings, unknown_names, wrong_values
+from config.secret_key import SHORTEST, kept_secret_key
+
+PREFIX = "OKR_SYNC_"
+ENV_FILE = Path(".env")
+ALL_INTERFACES = "0.0.0.0"  # noqa: S104  # a platform that sets PORT reaches us from outside this machine
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Nothing here changes while it runs, and there is no global instance."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        case_sensitive=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+    )
+
+    given_database_url: Annotated[str, AfterValidator(addresses.database_url)] | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        repr=False,
+        description="postgresql://USER:PASSWORD@HOST:PORT/NAME, or nothing for a SQLite file in the data directory",
+    )
+    redis_url: Annotated[str, AfterValidator(addresses.redis_url)] | None = Field(
+        default=None,
+        validation_alias="REDIS_URL",
+        repr=False,
+        description="redis://HOST:PORT/0, rediss://… or unix:///PATH, or nothing for a private server",
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="SMTP_URL",
+        description="smtp://USER:PASSWORD@HOST:PORT, smtps://… or smtp+starttls://…, or nothing for the local mailbox",
+    )
+    port: int = Field(
+        default=8080,
+        validation_alias="PORT",
+        ge=1,
+        le=65535,
+        description="a port from 1 to 65535; when set, the web part listens on all interfaces",
+    )
+    data_dir: Annotated[Path, AfterValidator(Path.absolute)] = Field(
+        default=Path("var"),
+        validate_default=True,
+        validation_alias="OKR_SYNC_DATA_DIR",
+        description="a directory of our own for the SQLite file, the secret key and the private Redis",
+    )
+    given_base_url: Annotated[str, AfterValidator(addresses.base_url)] | None = Field(
+        default=None,
+        validation_alias="OKR_SYNC_BASE_URL",
+        description="the http or https address under which people and trackers reach the service",
+    )
+    given_secret_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="OKR_SYNC_SECRET_KEY",
+        description=f"{SHORTEST} characters or more; several with commas between, the newest first, to change it",
+    )
+    given_mail_from: str | None = Field(
+        default=None,
+        validation_alias="OKR_SYNC_MAIL_FROM",
+        description="one address, like OKR Sync <okr@example.com>",
+    )
+    settle_seconds: int = Field(
+        default=600,
+        validation_alias="OKR_SYNC_SETTLE_SECONDS",
+        ge=0,
+        description="whole seconds that a status notice waits for the dust to settle, 0 or more",
+    )
+    timezone: str = Field(
+        default="UTC",
+        validation_alias="OKR_SYNC_TIMEZONE",
+        description="the organisation's time zone by its IANA name, like Europe/Madrid",
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", validation_alias="OKR_SYNC_LOG_FORMAT", description="console or json"
+    )
+    web_workers: int = Field(
+        default=1, validation_alias="OKR_SYNC_WEB_WORKERS", ge=1, description="how many web processes, 1 or more"
+    )
+    web_threads: int = Field(
+        default=8,
+        validation_alias="OKR_SYNC_WEB_THREADS",
+        ge=1,
+        description="how many threads in each web process, 1 or more",
+    )
+    proxy_hops: int = Field(
+        default=0,
+        validation_alias="OKR_SYNC_PROXY_HOPS",
+        ge=0,
+        description="how many reverse proxies stand in front and set X-Forwarded-For, 0 or more",
+    )
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_url_can_be_read(cls, written: SecretStr | None) -> SecretStr | None:
+        if written is not None:
+            addresses.smtp_server(written.get_secret_value())
+        return written
+
+    @field_validator("given_secret_key")
+    @classmethod
+    def _secret_keys_are_long(cls, written: SecretStr | None) -> SecretStr | None:
+        if written is not None and any(len(key) < SHORTEST for key in split_keys(written)):
+            raise ValueError("it is too short to be secret")
+        return written
+
+    @field_validator("given_mail_from")
+    @classmethod
+    def _mail_from_is_one_address(cls, written: str | None) -> str | None:
+        if written is not None and [bool(address.count("@") == 1) for _, address in getaddresses([written])] != [True]:
+            raise ValueError("it is not one e-mail address")
+        return written
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, written: str) -> str:
+        if written not in available_timezones():
+            raise ValueError("there is no such time zone")
+        return written
+
+    @property
+    def embedded(self) -> bool:
+        """True when no database was named: everything lives in the data directory."""
+        return self.given_database_url is None
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the database; in embedded mode the SQLite file `okr-sync.db` in the data directory."""
+        return self.given_database_url or f"sqlite:///{self.data_dir / 'okr-sync.db'}"
+
+    @property
+    def smtp(self) -> addresses.SmtpServer | None:
+        """The SMTP server, or None for the local mailbox."""
+        return None if self.smtp_url is None else addresses.smtp_server(self.smtp_url.get_secret_value())
+
+    @property
+    def host(self) -> str:
+        """The interface to listen on: all of them when a platform set PORT, else this machine only."""
+        return ALL_INTERFACES if "port" in self.model_fields_set else "127.0.0.1"
+
+    @property
+    def base_url(self) -> str:
+        """The address of the service in links, without a slash at its end."""
+        return self.given_base_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def mail_from(self) -> str:
+        """The sender of our mails; by default `okr-sync` at the host of the base URL."""
+        return self.given_mail_from or formataddr(("OKR Sync", f"okr-sync@{urlsplit(self.base_url).hostname}"))
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The organisation's time zone, in which its days begin and end."""
+        return ZoneInfo(self.timezone)
+
+    def secret_keys(self) -> tuple[str, ...]:
+        """Return the secret keys, the one for new secrets first, the others to read what they once locked.
+
+        In embedded mode the key is made at the first call and kept in the data directory.
+        """
+        if self.given_secret_key is not None:
+            return split_keys(self.given_secret_key)
+        return (kept_secret_key(self.data_dir),)
+
+
+def read_settings() -> Settings:
+    """Read and check the settings of this process; raise `WrongSettings` with every mistake at once."""
+    environment = read_environment()
+    mistakes = unknown_names(environment, known=known_names(), prefix=PREFIX)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise WrongSettings([*mistakes, *wrong_values(error, allowed=allowed_values())]) from None
+    if not settings.embedded and settings.given_secret_key is None:
+        mistakes.append(
+            "OKR_SYNC_SECRET_KEY is missing; it must be set when DATABASE_URL is, the same for every part. "
+            "Make one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    if mistakes:
+        raise WrongSettings(mistakes)
+    return settings
+
+
+def read_environment() -> Mapping[str, str]:
+    """Return the names and values of `.env` and of the environment, which wins. `env:NAME` in a file means these."""
+    from_file = dotenv_values(ENV_FILE, encoding="utf-8")
+    return {name: value for name, value in {**from_file, **os.environ}.items() if value is not None}
+
+
+def allowed_values() -> dict[str, str]:
+    """Return for each setting, by its name in the environment, what is allowed."""
+    return {str(field.validation_alias): field.description or "" for field in Settings.model_fields.values()}
+
+
+def known_names() -> frozenset[str]:
+    """Return the names of all settings as they stand in the environment."""
+    return frozenset(allowed_values())
+
+
+def split_keys(written: SecretStr) -> tuple[str, ...]:
+    """Return the keys of a comma-separated list in the order written."""
+    return tuple(key.strip() for key in written.get_secret_value().split(","))

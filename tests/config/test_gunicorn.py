@@ -1,0 +1,82 @@
+"""The web server takes our settings and logs our way."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+from gunicorn.config import Config
+
+from config.gunicorn import RoutedLogger, gunicorn_options
+from config.settings import read_settings
+from tests.waiting import until
+
+SERVE_GREETING = """
+import sys
+from config.gunicorn import WebServer, gunicorn_options
+from config.logging import set_up_logging
+from config.settings import read_settings
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"good day"]
+
+set_up_logging("json")
+WebServer(lambda: application, gunicorn_options(read_settings(), host="127.0.0.1", port=int(sys.argv[1]))).run()
+"""
+
+
+def test_every_option_is_one_that_gunicorn_takes() -> None:
+    """A misspelled option would be found only at the start."""
+    config = Config()
+    for name, value in gunicorn_options(read_settings(), host="::1", port=8080).items():
+        config.set(name, value)
+    assert config.address == [("::1", 8080)]
+    assert config.worker_class_str == "gthread"
+    assert config.control_socket_disable
+
+
+def test_forwarded_headers_are_believed_only_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise anybody could claim to have come by https."""
+    assert gunicorn_options(read_settings(), host="127.0.0.1", port=1)["forwarded_allow_ips"] == ""
+    monkeypatch.setenv("OKR_SYNC_PROXY_HOPS", "1")
+    assert gunicorn_options(read_settings(), host="127.0.0.1", port=1)["forwarded_allow_ips"] == "*"
+
+
+def test_gunicorn_logs_through_the_root_logger(caplog: pytest.LogCaptureFixture) -> None:
+    """Its lines look like all others and lose their secrets on the way."""
+    with caplog.at_level(logging.INFO):
+        RoutedLogger(Config()).info("Listening at %s", "there")
+    assert caplog.messages == ["Listening at there"]
+
+
+@pytest.mark.slow
+def test_the_server_answers_and_ends_when_asked_to(tmp_path: Path) -> None:
+    """Started as the command line starts it, in a process of its own, ended by SIGTERM."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root), "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", SERVE_GREETING, str(port)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            until(lambda: answers(port), "the server answers")
+            assert requests.get(f"http://127.0.0.1:{port}/", timeout=5).text == "good day"
+        finally:
+            server.send_signal(signal.SIGTERM)
+        _, lines = server.communicate(timeout=15)
+    assert server.returncode == 0
+    assert '"logger": "gunicorn.error"' in lines
+    assert not (tmp_path / ".gunicorn").exists()
+
+
+def answers(port: int) -> bool:
+    """Tell whether something listens there."""
+    with socket.socket() as visitor:
+        return visitor.connect_ex(("127.0.0.1", port)) == 0

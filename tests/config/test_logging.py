@@ -1,0 +1,97 @@
+"""Every line goes one way, in one form, and tells no secret."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+import structlog
+
+from config.logging import set_up_logging
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Give the test runner its own logging back."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def logged(log_format: Literal["console", "json"]) -> io.StringIO:
+    """Set logging up and return where the lines go."""
+    stream = io.StringIO()
+    set_up_logging(log_format, stream=stream)
+    return stream
+
+
+def only_line(stream: io.StringIO) -> dict[str, Any]:
+    """Return the one JSON line that was written."""
+    (line,) = stream.getvalue().splitlines()
+    parsed: dict[str, Any] = json.loads(line)
+    return parsed
+
+
+def test_a_json_line_holds_what_happened_to_which_row_and_when() -> None:
+    """A collector can find the lines of one delivery."""
+    stream = logged("json")
+    structlog.get_logger("sync_service.refresh").info("delivery settled", delivery=7, connection="acme-github")
+    line = only_line(stream)
+    assert (line["event"], line["delivery"], line["level"]) == ("delivery settled", 7, "info")
+    assert line["logger"] == "sync_service.refresh"
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_line_of_a_library_takes_the_same_way() -> None:
+    """Gunicorn and alembic know only the standard library's loggers."""
+    stream = logged("json")
+    logging.getLogger("alembic").warning("running %s", "upgrade", extra={"revision": "0001"})
+    line = only_line(stream)
+    assert (line["event"], line["level"], line["revision"]) == ("running upgrade", "warning", "0001")
+
+
+def test_setting_up_twice_writes_each_line_once() -> None:
+    """A part may be started inside another."""
+    logged("json")
+    stream = logged("json")
+    logging.getLogger("x").info("once")
+    assert only_line(stream)["event"] == "once"
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_secrets_and_bodies_never_reach_a_line(log_format: Literal["console", "json"]) -> None:
+    """Neither under their names, nor from a library, nor in a URL, nor in a traceback."""
+    stream = logged(log_format)
+    log = structlog.get_logger("x")
+    log.info("connected", token="hunter2", Authorization="hunter2", body=b"hunter2", webhook_secrets=["hunter2"])
+    logging.getLogger("y").info("library", extra={"password": "hunter2"})
+    log.info("opened", url="postgresql+psycopg://okr:hunter2@db/okr")
+    try:
+        int("redis://:hunter2@redis:6379/0")
+    except ValueError:
+        log.exception("lost")
+    assert "hunter2" not in stream.getvalue()
+    assert "redis://…@redis:6379/0" in stream.getvalue()
+    assert "ValueError" in stream.getvalue()
+
+
+def test_the_console_form_is_plain_where_nobody_looks() -> None:
+    """Colours are for terminals, not for files."""
+    stream = logged("console")
+    structlog.get_logger("x").info("started", part="web")
+    assert "started" in stream.getvalue()
+    assert "part=web" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_chatter_about_every_job_stays_out() -> None:
+    """A warning of the same logger still shows."""
+    stream = logged("json")
+    logging.getLogger("rq.worker").info("drain ok")
+    logging.getLogger("rq.worker").warning("lost Redis")
+    assert only_line(stream)["event"] == "lost Redis"

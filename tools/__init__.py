@@ -1,0 +1,1 @@
+"""What `make` needs beyond a line: setup, front-end libraries, version locks. Standard library only."""

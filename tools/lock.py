@@ -1,0 +1,35 @@
+"""Writes the lock files from `pyproject.toml` and `package.json`: every version pinned, every file by its hash.
+
+No lock file names a registry: whoever installs uses the one their machine is set up for.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PLAIN = ("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--quiet")
+FOR_ALL = ("--python-version", "3.11", "--universal")
+
+
+def main() -> None:
+    """Lock the runtime, then what development adds to it, then the borrowed Node, then the front end."""
+    with tempfile.TemporaryDirectory(prefix="okr-sync-lock-") as directory:
+        run(sys.executable, "-m", "venv", directory)
+        run(f"{directory}/bin/pip", "install", "--quiet", "--disable-pip-version-check", "uv")
+        uv = (f"{directory}/bin/uv", "pip", "compile", "--upgrade", *PLAIN, *FOR_ALL)
+        run(*uv, "--group", "build", "pyproject.toml", "-o", "requirements.lock")
+        with_dev = ("--group", "build", "--group", "dev", "-c", "requirements.lock")
+        run(*uv, *with_dev, "pyproject.toml", "-o", "requirements-dev.lock")
+        run(*uv, "--group", "node", "-o", "requirements-node.lock")
+    run(sys.executable, "tools/frontend.py", "lock")
+
+
+def run(*command: str) -> None:
+    """Run a command at the root; stop if it fails."""
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Makes a bare machine ready: the virtual environment, the project in it, the front end, a browser for the tests.
+
+Runs on the system's Python before anything is installed, so it uses the standard library only.
+Each stage leaves a stamp of what it was made from and is skipped while that has not changed.
+"""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def main(stage: str) -> None:
+    """Bring the machine to `stage`: "runtime" for demo and up, "dev" for tests and checks too."""
+    make_environment()
+    install_lock("runtime", ROOT / "requirements.lock")
+    install_project()
+    run_tool("tools/frontend.py", "build")
+    if stage == "dev":
+        install_lock("dev", ROOT / "requirements-dev.lock")
+        need_browser()
+
+
+def make_environment() -> None:
+    """Make `.venv` anew if it is missing, or if a lock file or the Python it was made from changed."""
+    made_from = digest(ROOT / "requirements.lock", ROOT / "requirements-dev.lock", salt=sys.version)
+    if stamp("environment", made_from):
+        return
+    say("Setting up .venv (about a minute the first time)")
+    if importlib.util.find_spec("ensurepip") is None:
+        install_package("python3-venv", why="Python's venv module")
+    run(sys.executable, "-m", "venv", "--clear", str(VENV))
+    put_stamp("environment", made_from)
+
+
+def install_lock(stage: str, lock: Path) -> None:
+    """Install what `lock` pins, each file checked against its hash."""
+    made_from = digest(lock)
+    if stamp(stage, made_from):
+        return
+    say(f"Installing {lock.name}")
+    pip("--require-hashes", "-r", str(lock))
+    put_stamp(stage, made_from)
+
+
+def install_project() -> None:
+    """Put the `okr-sync` command into the environment, running from this directory."""
+    made_from = digest(ROOT / "pyproject.toml", salt=str(ROOT))
+    if stamp("project", made_from):
+        return
+    pip("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    put_stamp("project", made_from)
+
+
+def need_browser() -> None:
+    """See to it that there is a Chromium: the tests walk through the pages in a real browser."""
+    chosen = os.environ.get("CHROMIUM")
+    if chosen or any(shutil.which(name) for name in BROWSERS):
+        return
+    install_package("chromium", why="a Chromium for the tests (or set CHROMIUM to one)")
+
+
+def install_package(package: str, *, why: str) -> None:
+    """Install a Debian package when that is allowed; otherwise stop with what to install."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        sys.exit(f"Missing: {why}. On Debian or Ubuntu: sudo apt-get install {package}")
+    say(f"Installing the Debian package {package}")
+    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", package]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    if subprocess.run(command, env=environment, check=False, capture_output=True).returncode != 0:
+        # A fresh machine has no package lists, an old one may have stale ones.
+        run("apt-get", "update", "--quiet")
+        subprocess.run(command, env=environment, check=True)
+
+
+def pip(*arguments: str) -> None:
+    """Install with the environment's own pip."""
+    run(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+
+
+def run_tool(*command: str) -> None:
+    """Run one of the tools with the environment's Python."""
+    run(str(PYTHON), *command)
+
+
+def run(*command: str) -> None:
+    """Run a command here; if it fails, stop with its name, its output having been shown."""
+    done = subprocess.run(command, cwd=ROOT, check=False)
+    if done.returncode != 0:
+        sys.exit(f"Setting up stopped: {' '.join(command)} ended with {done.returncode}")
+
+
+def digest(*files: Path, salt: str = "") -> str:
+    """Return the SHA-256 of the files' contents and of `salt`, in hex."""
+    content = b"\0".join([salt.encode(), *(file.read_bytes() for file in files)])
+    return hashlib.sha256(content).hexdigest()
+
+
+def stamp(stage: str, made_from: str) -> bool:
+    """Tell whether `stage` was finished from exactly this."""
+    file = VENV / f"{stage}.stamp"
+    return file.exists() and file.read_text() == made_from
+
+
+def put_stamp(stage: str, made_from: str) -> None:
+    """Remember that `stage` is finished."""
+    (VENV / f"{stage}.stamp").write_text(made_from)
+
+
+def say(line: str) -> None:
+    """Tell the person waiting what is going on."""
+    print(line, flush=True)  # noqa: T201  # this is a command; standard output is its face
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
