@@ -1,0 +1,93 @@
+"""GitHub: github.com, GitHub Enterprise Server and data-residency hosts, by webhooks and, with a token, by looking."""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import unquote_to_bytes
+
+from connectors.fields import exact, table
+from connectors.github.events import treatment_of
+from connectors.github.looking import look
+from connectors.github.snapshots import account
+from connectors.http import Http
+from connectors.letters import is_signed, json_object, letter_id
+from sync_service.domain.connectors import Connection, Option, Post, Rejected
+from sync_service.domain.issues import Ignored, Reading, Snapshot
+
+_KEY = re.compile(
+    r"(?:https?://[^/\s]+/)?(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100})"
+    r"(?:#|/(?:issues|pull)/)(?P<number>[1-9][0-9]{0,18})(?:[/?#]\S*)?",
+    re.ASCII,
+)
+
+
+class GitHub:
+    """The connector of kind `github`."""
+
+    kind = "github"
+    title = "GitHub"
+    default_site: str | None = "https://api.github.com"
+    options: tuple[Option, ...] = (
+        Option("points_field", "text", "Name or id of the numeric issue field that holds an issue's points"),
+    )
+    kept_headers: tuple[str, ...] = (
+        "content-type",
+        "user-agent",
+        "x-github-event",
+        "x-github-delivery",
+        "x-github-hook-id",
+        "x-github-hook-installation-target-id",
+        "x-github-hook-installation-target-type",
+        "x-github-enterprise-host",
+        "x-github-enterprise-version",
+    )
+
+    def __init__(self, http: Http | None = None) -> None:
+        self._http = http or Http()
+
+    def verify(self, post: Post, secrets: Sequence[str]) -> bool:
+        """Tell whether the raw body, form-encoded or not, was signed; the older SHA-1 header is not believed."""
+        return is_signed(post.body, signature=post.headers.get("x-hub-signature-256"), secrets=secrets)
+
+    def delivery_id(self, post: Post) -> str:
+        """Give `X-GitHub-Delivery`, which a redelivery repeats, else the hash of the body."""
+        return letter_id(post.body, given=post.headers.get("x-github-delivery"))
+
+    def read(self, post: Post, connection: Connection) -> Reading:
+        """Read a verified delivery by the table of events; raise `Rejected` where its body can't be read."""
+        event = exact(post.headers.get("x-github-event"), 60)
+        if event is None:
+            raise Rejected("the header X-GitHub-Event is missing")
+        payload = json_object(_json_of(post))
+        action = exact(payload.get("action"), 60)
+        name = f"{event}.{action}" if action else event
+        treatment = treatment_of(name, event)
+        found = treatment.read(payload, connection) if treatment.read else (Ignored(treatment.says),)
+        return Reading(name=name, observations=found, actor=account(table(payload.get("sender"))))
+
+    def key_of(self, text: str) -> str:
+        """Give `owner/repo#12`, from that or from the issue's web address.
+
+        Letters keep their case. GitHub's names have none, so keys are to be compared without it.
+        """
+        found = _KEY.fullmatch(text.strip())
+        if found is None:
+            raise ValueError(f"{text[:100]!r} is no GitHub issue: write owner/repo#12, or its web address")
+        return f"{found['name']}#{found['number']}"
+
+    def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
+        """Fetch an issue or pull request by its repository's id and its number."""
+        return look(self._http, connection, identity=identity, key=key)
+
+
+def _json_of(post: Post) -> bytes:
+    """Give the JSON of a delivery: GitHub's hooks made by API are form-encoded unless told otherwise.
+
+    https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks
+    """
+    if not post.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+        return post.body
+    for written in post.body.split(b"&", 20):
+        name, _, value = written.partition(b"=")
+        if name == b"payload":
+            return unquote_to_bytes(value.replace(b"+", b" "))
+    raise Rejected("the form body has no field named payload")

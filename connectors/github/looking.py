@@ -1,0 +1,82 @@
+"""Fetch one issue or pull request from GitHub by paths that survive renames.
+
+https://docs.github.com/en/rest/issues/issues#get-an-issue
+"""
+
+import re
+from dataclasses import KW_ONLY, dataclass
+
+from connectors.fields import identifier, table
+from connectors.github.events import points_field
+from connectors.github.snapshots import issue_seen, name_in, pull_seen
+from connectors.http import Answer, Http
+from sync_service.domain.connectors import Connection, Gone, Refused, Rejected
+from sync_service.domain.issues import Look, ScopeRef, Snapshot
+
+API_VERSION = "2026-03-10"
+"""https://docs.github.com/en/rest/about-the-rest-api/api-versions"""
+
+_IDENTITY = re.compile(r"([1-9][0-9]{0,18})#([1-9][0-9]{0,18})", re.ASCII)
+_BY_ID = re.compile(r"/repositories/([0-9]+)/issues/([0-9]+)/?\Z")
+
+
+def look(http: Http, connection: Connection, *, identity: str, key: str) -> Snapshot:
+    """Fetch one issue; `Gone`, proven, where GitHub shows that it was deleted or transferred."""
+    if not connection.token:
+        raise Refused("the connection has no token to look with")
+    parts = _IDENTITY.fullmatch(identity)
+    if parts is None:
+        raise Rejected(f"{identity[:60]!r} is not the identity of a GitHub issue")
+    found = _Looking(http, connection, repository_id=parts[1], count=parts[2], key=key).seen()
+    if isinstance(found, Look):
+        raise Rejected(f"GitHub's answer for {key} is not whole: {found.reason}")
+    return found
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """One look at issue number `count` of a repository; `key` is for messages only."""
+
+    http: Http
+    connection: Connection
+    _: KW_ONLY
+    repository_id: str
+    count: str
+    key: str
+
+    def seen(self) -> Snapshot | Look:
+        """Fetch the issue, and the pull request where it is one: only that tells whether it was merged."""
+        answer = self._get(f"/repositories/{self.repository_id}/issues/{self.count}")
+        scope = self._scope(answer)
+        if answer.body.get("pull_request"):
+            return pull_seen(self._get(f"/repositories/{self.repository_id}/pulls/{self.count}").body, scope)
+        return issue_seen(answer.body, scope, points_field(self.connection))
+
+    def _scope(self, answer: Answer) -> ScopeRef:
+        """Give the repository that holds the issue, or raise `Gone` where that is no longer the one asked for.
+
+        GitHub answers 301 for a transferred issue, and a client that follows ends in another repository.
+        """
+        home = name_in(answer.body.get("repository_url"))
+        if home is None:
+            raise Rejected(f"GitHub's answer for {self.key} does not name its repository")
+        told = identifier(table(answer.body.get("repository")).get("id")) or self.repository_id
+        same_number = identifier(answer.body.get("number")) == self.count
+        if told != self.repository_id or not same_number or not self._stays(answer.url, home[0]):
+            raise Gone(f"{self.key} was transferred to {home[0]}", proven=True)
+        return ScopeRef(self.repository_id, home[0])
+
+    def _stays(self, url: str, home: str) -> bool:
+        by_id = _BY_ID.search(url)
+        if by_id:
+            return by_id[1] == self.repository_id
+        # The redirect went to an address by name, which only the repository's present name can judge.
+        repository = self._get(f"/repositories/{self.repository_id}").body
+        return home.lower() == str(repository.get("full_name")).lower()
+
+    def _get(self, path: str) -> Answer:
+        return self.http.get(
+            self.connection.site.rstrip("/") + path,
+            authorization=f"Bearer {self.connection.token}",
+            headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": API_VERSION},
+        )

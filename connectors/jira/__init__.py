@@ -1,0 +1,81 @@
+"""Jira, Cloud and Data Center, by webhooks and, with credentials, by looking."""
+
+import re
+from collections.abc import Sequence
+
+from connectors.fields import Json, exact, table
+from connectors.http import Http
+from connectors.jira.events import treatment_of
+from connectors.jira.looking import look
+from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
+from connectors.letters import is_signed, json_object, letter_id
+from sync_service.domain.connectors import Connection, Option, Post, Rejected
+from sync_service.domain.issues import Ignored, Reading, Snapshot
+
+_WEB_ADDRESS = re.compile(r"https?://[^/\s]+(?:/[^/\s]+)*/browse/(?P<key>[^/?#\s]+)(?:[/?#]\S*)?")
+
+
+class Jira:
+    """The connector of kind `jira`."""
+
+    kind = "jira"
+    title = "Jira"
+    default_site: str | None = None
+    options: tuple[Option, ...] = (
+        Option("email", "text", "Address of the account the API token belongs to; leave out for a Data Center token"),
+        Option(
+            "dropped_resolutions",
+            "texts",
+            f"Resolutions of work that was not done, in place of: {', '.join(DROPPED_RESOLUTIONS)}",
+        ),
+        Option("points_field", "text", "Field of an issue's points: customfield_10016 or the like, or a name"),
+    )
+    kept_headers: tuple[str, ...] = (
+        "content-type",
+        "user-agent",
+        "x-atlassian-webhook-identifier",
+        "x-atlassian-webhook-retry",
+        "x-atlassian-webhook-flow",
+    )
+
+    def __init__(self, http: Http | None = None) -> None:
+        self._http = http or Http()
+
+    def verify(self, post: Post, secrets: Sequence[str]) -> bool:
+        """Tell whether the raw body was signed by `sha256`; Jira may come to use other methods, which fail."""
+        return is_signed(post.body, signature=post.headers.get("x-hub-signature"), secrets=secrets)
+
+    def delivery_id(self, post: Post) -> str:
+        """Give `X-Atlassian-Webhook-Identifier`, which a retry repeats; Data Center has none, so its body's hash."""
+        return letter_id(post.body, given=post.headers.get("x-atlassian-webhook-identifier"))
+
+    def read(self, post: Post, connection: Connection) -> Reading:
+        """Read a verified delivery by the table of events; raise `Rejected` where its body can't be read."""
+        payload = json_object(post.body)
+        name = _name_of(payload)
+        treatment = treatment_of(name)
+        found = treatment.read(payload, connection) if treatment.read else (Ignored(treatment.says),)
+        return Reading(name=name, observations=found, actor=account(table(payload.get("user"))))
+
+    def key_of(self, text: str) -> str:
+        """Give `SHOP-12`, in capitals, from that or from the issue's web address."""
+        written = text.strip()
+        address = _WEB_ADDRESS.fullmatch(written)
+        key = (address["key"] if address else written).upper()
+        if len(key) > 255 or not KEY.fullmatch(key):
+            raise ValueError(f"{text[:100]!r} is no Jira issue: write SHOP-12, or its web address")
+        return key
+
+    def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
+        """Fetch an issue by its id: REST v3 with an e-mail address and API token (Cloud), v2 with a token alone."""
+        return look(self._http, connection, identity=identity, key=key)
+
+
+def _name_of(payload: Json) -> str:
+    name = exact(payload.get("webhookEvent"), 60)
+    if name is None and table(payload.get("issue")) and table(payload.get("changelog")):
+        # Post functions of old servers leave the name out; only an update brings a changelog of an issue.
+        return "jira:issue_updated"
+    if name is None:
+        raise Rejected("the body names no webhookEvent")
+    return name

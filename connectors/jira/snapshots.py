@@ -1,0 +1,116 @@
+"""Jira's issues as snapshots, from Cloud and Data Center, letters and looks alike.
+
+https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import quote
+
+from connectors.fields import TITLE_LENGTH, Json, exact, identifier, moment, required, table, text
+from connectors.jira.points import points_in
+from connectors.jira.relations import parent_in
+from sync_service.domain.connectors import Connection
+from sync_service.domain.issues import Account, Kind, Look, ScopeRef, Snapshot, State, Term
+
+DROPPED_RESOLUTIONS = (
+    "Abandoned",
+    "Can't Reproduce",
+    "Canceled",
+    "Cancelled",
+    "Cannot Reproduce",
+    "Declined",
+    "Duplicate",
+    "Incomplete",
+    "Invalid",
+    "Not a Bug",
+    "Obsolete",
+    "Rejected",
+    "Won't Do",
+    "Won't Fix",
+)
+"""Resolutions that end an issue without its work being done, unless the connection says otherwise."""
+
+KEY = re.compile(r"[A-Z][A-Z0-9_]+-[1-9][0-9]{0,18}", re.ASCII)
+"""An issue key. https://support.atlassian.com/jira-cloud-administration/docs/edit-a-projects-details/"""
+
+# The category's key is fixed; its name is translated and can be changed.
+_STATES: Mapping[object, State] = {"new": State.TODO, "indeterminate": State.DOING, "done": State.DONE}
+
+
+def names(issue: Json) -> tuple[str, str]:
+    """Give identity and key: the id stays through moves between projects, the key does not."""
+    found = required(identifier(issue.get("id")), "the issue's id")
+    return found, required(exact(issue.get("key")), "the issue's key")
+
+
+def account(user: Json) -> Account | None:
+    """Read a user: Cloud tells an `accountId`, Data Center a `name`."""
+    found = exact(user.get("accountId")) or exact(user.get("name")) or exact(user.get("key"))
+    return Account(found, text(user.get("displayName")) or found) if found else None
+
+
+def issue_seen(issue: Json, connection: Connection, *, changelog: Json, field_names: Json) -> Snapshot | Look:
+    """Read an issue; `Look` where the letter does not hold the whole of it, as in a comment's letter on Cloud.
+
+    `field_names` maps ids of fields to their names, where the answer brought them (`expand=names`).
+    """
+    identity, key = names(issue)
+    fields = table(issue.get("fields"))
+    status, project = table(fields.get("status")), table(fields.get("project"))
+    updated_at = moment(fields.get("updated"))
+    project_id, project_key = identifier(project.get("id")), exact(project.get("key"))
+    if updated_at is None or not status or project_id is None or project_key is None:
+        return Look(identity=identity, key=key, reason="the delivery holds only a part of the issue")
+    state, resolution = _state(fields, connection)
+    return Snapshot(
+        identity=identity,
+        scope=ScopeRef(project_id, project_key),
+        key=key,
+        kind=Kind.ISSUE,
+        title=text(fields.get("summary"), TITLE_LENGTH) or key,
+        url=f"{connection.site.rstrip('/')}/browse/{quote(key)}",
+        state=state,
+        updated_at=updated_at,
+        type=text(table(fields.get("issuetype")).get("name")),
+        resolution=resolution,
+        labels=_labels(fields),
+        parent=parent_in(fields, changelog),
+        assignees=tuple(person for person in (account(table(fields.get("assignee"))),) if person),
+        author=account(table(fields.get("creator"))) or account(table(fields.get("reporter"))),
+        priority=text(table(fields.get("priority")).get("name")),
+        points=points_in(fields, connection, changelog=changelog, field_names=field_names),
+        created_at=moment(fields.get("created")),
+        closed_at=_closed_at(fields, updated_at) if state in (State.DONE, State.DROPPED) else None,
+    )
+
+
+def _state(fields: Json, connection: Connection) -> tuple[State, str | None]:
+    """Judge by the status; a resolution left behind on a reopened issue counts for nothing."""
+    category = table(table(fields.get("status")).get("statusCategory")).get("key")
+    state = _STATES.get(category, State.TODO) if isinstance(category, str) else State.TODO
+    if state is not State.DONE:
+        return state, None
+    resolution = text(table(fields.get("resolution")).get("name"))
+    dropped = resolution is not None and _plain(resolution) in _dropped_resolutions(connection)
+    return (State.DROPPED if dropped else State.DONE), resolution
+
+
+def _dropped_resolutions(connection: Connection) -> frozenset[str]:
+    chosen = connection.options.get("dropped_resolutions", DROPPED_RESOLUTIONS)
+    return frozenset(_plain(name) for name in ((chosen,) if isinstance(chosen, str) else chosen))
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold().replace("’", "'")  # noqa: RUF001  people and Jira write both apostrophes
+
+
+def _closed_at(fields: Json, updated_at: datetime) -> datetime:
+    return moment(fields.get("resolutiondate")) or moment(fields.get("statuscategorychangedate")) or updated_at
+
+
+def _labels(fields: Json) -> tuple[Term, ...]:
+    labels = fields.get("labels")
+    found = {name for label in (labels if isinstance(labels, list) else []) if (name := text(label))}
+    return tuple(Term(name, name) for name in sorted(found))
