@@ -18,7 +18,7 @@ def run(house: House, stop: threading.Event) -> None:
         try:
             beat(house)
         except SQLAlchemyError as error:
-            log.error("the database does not answer; trying again", error=str(error).splitlines()[0])
+            log.warning("the database does not answer; trying again", error=str(error).splitlines()[0])
 
 
 def beat(house: House) -> None:

@@ -21,7 +21,7 @@ class Drains:
     by_table: Mapping[str, Callable[[], int]]
 
     def drain(self, name: str) -> bool:
-        """Drain a table until nothing is due or the turn is over; tell whether there was anything. Raises `KeyError`."""
+        """Drain a table until nothing is due or its turn is over; tell whether anything was."""
         drain_once = self.by_table[name]
         ends = time.monotonic() + TURN_SECONDS
         worked = False

@@ -1,4 +1,4 @@
-"""The one RQ job: drain a table. RQ's JSON serializer still calls any function by name, so the worker allows only this."""
+"""The one RQ job: drain a table. RQ would call any function by name, so the worker allows only this one."""
 
 from typing import Any
 

@@ -45,7 +45,7 @@ class Receive:
         try:
             return self._take(slug, post)
         except SQLAlchemyError as error:
-            log.error("a delivery can't be stored", connection=slug, error=type(error).__name__, exc_info=error)
+            log.exception("a delivery can't be stored", connection=slug, error=type(error).__name__)
             return Receipt.UNABLE
 
     def _take(self, slug: str, post: Post) -> Receipt:
@@ -66,7 +66,7 @@ class Receive:
         return Receipt.STORED
 
     def _store(self, connection_id: int, connector: Connector, post: Post) -> None:
-        """Store the delivery as received. A repeat changes nothing, unless the first was buried: then it is due again."""
+        """Store the delivery as received. A repeat changes nothing; where the first was buried, it is due again."""
         row = {
             "connection_id": connection_id,
             "delivery_id": connector.delivery_id(post),

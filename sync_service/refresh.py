@@ -75,6 +75,7 @@ class Refresh:
         engine: Engine,
         connectors: Mapping[str, Connector],
         connections: Connections,
+        shelf: Shelf,
         settle: timedelta,
         now: Callable[[], datetime],
     ) -> None:
@@ -83,7 +84,7 @@ class Refresh:
         self._connections = connections
         self._settle = settle
         self._now = now
-        self._shelf = Shelf()
+        self._shelf = shelf
         self._bound: set[tuple[int, ScopeRef]] = set()
 
     def drain(self) -> int:

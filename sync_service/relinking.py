@@ -129,7 +129,9 @@ class Relinking:
 
     def _recompute(self, tx: Transaction, row: Row[Any]) -> None:
         """Compute a key result again, and once more when its next day begins: its pace is judged daily."""
-        causes = [key_results.from_columns(columns) for columns in row.causes] or [Cause(what="another day of the cycle passed")]
+        causes = [key_results.from_columns(columns) for columns in row.causes] or [
+            Cause(what="another day of the cycle passed")
+        ]
         self._compute(tx, self.shelf.current(tx), {row.key_result_id: causes})
         due.hand_back(tx, tables.recompute, row, until=self._next_day(), causes=[])
 

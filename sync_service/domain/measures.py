@@ -133,7 +133,8 @@ def roll_up(parts: Iterable[tuple[float, float | None]]) -> tuple[float | None, 
 
     Those without data are left out; the second number says how many.
     """
-    known = [(weight, min(max(part, 0.0), 1.0)) for weight, part in (both := list(parts)) if part is not None]
+    both = list(parts)
+    known = [(weight, min(max(part, 0.0), 1.0)) for weight, part in both if part is not None]
     whole = sum(weight for weight, _ in known)
     mean = sum(weight * part for weight, part in known) / whole if whole > 0 else None
     return (None if mean is None else _round(mean)), len(both) - len(known)

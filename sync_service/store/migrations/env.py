@@ -1,0 +1,13 @@
+"""What Alembic runs around each step; `store/migrate.py` gives it the connection."""
+
+from alembic import context
+
+from sync_service.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    compare_type=True,
+)
+context.run_migrations()
