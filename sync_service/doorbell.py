@@ -60,20 +60,22 @@ def _flag(name: str) -> str:
 class Ringer(threading.Thread):
     """Rings from a thread of its own, so that no request ever waits for Redis. Many requests make one ring."""
 
-    def __init__(self, doorbell: Doorbell, name: str) -> None:
-        super().__init__(name=f"ringer-{name}", daemon=True)
+    def __init__(self, doorbell: Doorbell) -> None:
+        super().__init__(name="ringer", daemon=True)
         self._doorbell = doorbell
-        self._table = name
-        self._wanted = threading.Event()
+        self._asked: set[str] = set()
+        self._wanted = threading.Condition()
 
-    def ring(self) -> None:
-        """Ask for a ring soon; returns at once."""
-        self._wanted.set()
+    def ring(self, *names: str) -> None:
+        """Ask for tables to be rung for soon; returns at once."""
+        with self._wanted:
+            self._asked.update(names)
+            self._wanted.notify()
 
     def run(self) -> None:
         """Ring whenever asked."""
         while True:
-            self._wanted.wait()
-            self._wanted.clear()
-            self._doorbell.ring([self._table])
-            time.sleep(0.01)
+            with self._wanted:
+                self._wanted.wait_for(lambda: self._asked)
+                names, self._asked = self._asked, set()
+            self._doorbell.ring(sorted(names))

@@ -122,3 +122,14 @@ def tables_with_due_rows(tx: Connection) -> list[str]:
         for name, table in TABLES.items()
         if tx.scalar(sa.select(sa.literal(1)).where(table.c.due_at <= now).limit(1))
     ]
+
+
+def oldest_lag(tx: Connection) -> timedelta | None:
+    """Tell how long the oldest due row of any table has waited; None where nothing is due."""
+    now = database_now(tx)
+    oldest = [
+        at
+        for table in TABLES.values()
+        if (at := tx.scalar(sa.select(sa.func.min(table.c.due_at)).where(table.c.due_at <= now))) is not None
+    ]
+    return now - min(oldest) if oldest else None

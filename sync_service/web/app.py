@@ -1,0 +1,50 @@
+"""Building the web application of a house: every route with its guard, every answer with its locks."""
+
+from datetime import timedelta
+
+from flask import Flask
+from flask_openapi3 import Info, OpenAPI
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import sync_service
+from sync_service.doorbell import Ringer
+from sync_service.web import guards, health, hooks, locks
+from sync_service.web.house import put_house
+from sync_service.wiring import House
+
+SESSION_LIFE = timedelta(days=30)
+
+LARGEST_FORM = 1024 * 1024
+"""Bytes in the largest body that pages and API take; hooks have a bound of their own."""
+
+
+def create_app(house: House) -> Flask:
+    """Give the WSGI application. One for each process: it starts a thread that rings for new deliveries."""
+    app = OpenAPI(
+        __name__,
+        info=Info(title="OKR Sync", version=sync_service.__version__),
+        doc_ui=False,
+    )
+    app.config.update(
+        SECRET_KEY=house.sealer.derive("cookies"),
+        SESSION_COOKIE_NAME="okr_sync",
+        SESSION_COOKIE_SECURE=house.settings.base_url.startswith("https:"),
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=SESSION_LIFE,
+        MAX_CONTENT_LENGTH=LARGEST_FORM,
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    ringer = Ringer(house.doorbell)
+    ringer.start()
+    put_house(app, house, ringer)
+    guards.install(app)
+    locks.install(app)
+    csrf = CSRFProtect(app)
+    csrf.exempt(hooks.blueprint)  # a tracker's signature takes the place of our token
+    for blueprint in (hooks.blueprint, health.blueprint):
+        app.register_blueprint(blueprint)
+    if house.settings.proxy_hops:
+        hops = house.settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask's own documentation does
+    return app

@@ -1,0 +1,54 @@
+"""Is the process alive, and can it do its work? For load balancers, containers and people in a hurry."""
+
+from datetime import timedelta
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from sync_service.store.database import reading
+from sync_service.store.due import oldest_lag
+from sync_service.store.migrate import is_current
+from sync_service.web.guards import Guard, guarded
+from sync_service.web.house import house
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+@guarded(Guard.OPEN)
+def healthz() -> ResponseReturnValue:
+    """Say that the process answers."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+@guarded(Guard.OPEN)
+def readyz() -> ResponseReturnValue:
+    """Say whether deliveries can be stored, and how far behind the work is.
+
+    Redis being away is told, and is no reason for 503: deliveries are still taken and applied, some seconds later.
+    """
+    database, lag = _database()
+    ready = database == "ok"
+    said = {"ready": ready, "database": database, "redis": _redis(), "lag_seconds": lag.total_seconds() if lag else 0.0}
+    return said, 200 if ready else 503
+
+
+def _database() -> tuple[str, timedelta | None]:
+    try:
+        if not is_current(house().engine):
+            return "not migrated", None
+        with reading(house().engine) as tx:
+            return "ok", oldest_lag(tx)
+    except SQLAlchemyError as error:
+        return f"does not answer ({type(error).__name__})", None
+
+
+def _redis() -> str:
+    try:
+        house().redis.ping()
+    except RedisError as error:
+        return f"away ({type(error).__name__}); the clock does the work"
+    return "ok"
