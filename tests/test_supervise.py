@@ -229,6 +229,8 @@ def test_a_command_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     kept = keeper(str(program))
     kept.start(0.0)
     assert (kept.process, kept.due_at) == (None, 0.2)
+    kept.ask_to_stop()
+    assert kept.bury() is None
     program.write_text("#!/bin/sh\nexec sleep 600\n")
     program.chmod(0o700)
     kept.look(0.2)
