@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sync_service.supervise import InUse, Keeper, Part, Patience, has_ended, only_one
+from tests.skips import NOT_LINUX
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -158,7 +159,7 @@ def test_children_of_a_part_end_with_it(tmp_path: Path) -> None:
         assert all(map(gone, pids))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent died")
+@pytest.mark.skipif(sys.platform != "linux", reason=NOT_LINUX)
 def test_parts_end_when_the_supervisor_is_killed_outright(tmp_path: Path) -> None:
     """Even `kill -9` leaves nothing running."""
     with supervised(tmp_path, web=SLEEPER, worker=SLEEPER) as run:
@@ -228,6 +229,8 @@ def test_a_command_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     kept = keeper(str(program))
     kept.start(0.0)
     assert (kept.process, kept.due_at) == (None, 0.2)
+    kept.ask_to_stop()
+    assert kept.bury() is None
     program.write_text("#!/bin/sh\nexec sleep 600\n")
     program.chmod(0o700)
     kept.look(0.2)

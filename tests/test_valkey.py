@@ -88,6 +88,16 @@ def test_a_server_left_by_an_earlier_start_is_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_server_that_does_not_go_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Better to stop the start than to wait for ever."""
+    server = valkey.private_server(tmp_path / "redis")
+    with running(server):
+        monkeypatch.setattr(valkey, "answers", lambda _server: True)
+        with pytest.raises(TimeoutError, match="does not stop"):
+            valkey.end_leftover(server, seconds=0.2)
+
+
+@pytest.mark.slow
 def test_a_deep_directory_gets_a_short_socket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The kernel takes about a hundred bytes; data directories may be deeper."""
     deep = tmp_path / ("d" * 120)

@@ -27,6 +27,7 @@ def main(stage: str) -> None:
     if stage == "dev":
         install_lock("dev", ROOT / "requirements-dev.lock")
         need_browser()
+        need_browser_driver()
 
 
 def make_environment() -> None:
@@ -68,17 +69,31 @@ def need_browser() -> None:
     install_package("chromium", why="a Chromium for the tests (or set CHROMIUM to one)")
 
 
+def need_browser_driver() -> None:
+    """See to it that Playwright's driver starts: its Node links a library that a bare Debian lacks."""
+    driver = [str(VENV / "bin" / "playwright"), "--version"]
+    if subprocess.run(driver, check=False, capture_output=True).returncode != 0:
+        install_package("libatomic1", why="libatomic, which Playwright's driver needs")
+
+
 def install_package(package: str, *, why: str) -> None:
     """Install a Debian package when that is allowed; otherwise stop with what to install."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         sys.exit(f"Missing: {why}. On Debian or Ubuntu: sudo apt-get install {package}")
     say(f"Installing the Debian package {package}")
-    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", package]
+    install = ["apt-get", "install", "--yes", "-qq", "--no-install-recommends", package]
+    # A fresh machine has no package lists, an old one may have stale ones.
+    if not apt(install) and not (apt(["apt-get", "update", "-qq"]) and apt(install, show=True)):
+        sys.exit(f"The package {package} could not be installed; try: apt-get update && apt-get install {package}")
+
+
+def apt(command: list[str], *, show: bool = False) -> bool:
+    """Run apt without questions, and tell whether it succeeded; `show` what it says if it did not."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    if subprocess.run(command, env=environment, check=False, capture_output=True).returncode != 0:
-        # A fresh machine has no package lists, an old one may have stale ones.
-        run("apt-get", "update", "--quiet")
-        subprocess.run(command, env=environment, check=True)
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    if show and done.returncode != 0:
+        say(done.stdout + done.stderr)
+    return done.returncode == 0
 
 
 def pip(*arguments: str) -> None:

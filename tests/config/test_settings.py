@@ -56,6 +56,13 @@ def test_any_spelling_of_a_postgresql_url_gets_our_driver(monkeypatch: pytest.Mo
     assert not settings.embedded
 
 
+def test_a_sqlite_file_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who names the database takes over from embedded mode, the secret key included."""
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////srv/okr.db")
+    monkeypatch.setenv("OKR_SYNC_SECRET_KEY", LONG_ENOUGH)
+    assert (read_settings().database_url, read_settings().embedded) == ("sqlite:////srv/okr.db", False)
+
+
 def test_an_empty_value_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line like `SMTP_URL=` in an example file sets nothing."""
     monkeypatch.setenv("SMTP_URL", "")

@@ -1,0 +1,135 @@
+"""Fixtures for all tests: real servers, a real browser, and the count of skips."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from playwright.sync_api import Browser, Page
+
+from sync_service import valkey
+from tests.chromium import Look, chromium, visit
+from tests.servers import (
+    Databases,
+    MailServer,
+    PostgresDatabases,
+    SqliteDatabases,
+    Valkey,
+    end_postgres_in,
+    mail_server,
+    postgres_in,
+)
+from tests.skips import SHARED, SHARED_IS_ABSENT, SkipCount, expected_reasons
+
+ROOM = "TESTS_ROOM"  # how workers learn of the directory that the whole run shares
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In the first process of the run: make the shared room, and count the skips of all workers."""
+    if not hasattr(config, "workerinput"):
+        os.environ[ROOM] = tempfile.mkdtemp(prefix="okr-tests-")
+        config.pluginmanager.register(SkipCount(expected_reasons()))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """In the first process, after all workers: end the shared server and clear the room."""
+    if not hasattr(config, "workerinput"):
+        room = Path(os.environ.pop(ROOM))
+        end_postgres_in(room)
+        shutil.rmtree(room)
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """Give the folder of real samples beside the repository; skip, with the agreed reason, where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(SHARED_IS_ABSENT)
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresDatabases]:
+    """Give PostgreSQL: the one of `TEST_POSTGRES_URL`, else one that all workers of the run share."""
+    databases = PostgresDatabases(os.environ.get("TEST_POSTGRES_URL") or postgres_in(Path(os.environ[ROOM])))
+    yield databases
+    databases.drop_all()
+
+
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    """Give a directory of SQLite files."""
+    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
+    """Give both kinds of database, one after the other: the same test runs on each."""
+    name = {"sqlite": "sqlite", "postgresql": "postgres"}[request.param]
+    chosen: Databases = request.getfixturevalue(name)
+    yield chosen
+    chosen.drop()
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> str:
+    """Give the SQLAlchemy URL of a new, empty database of either kind."""
+    return databases.empty()
+
+
+@pytest.fixture(scope="session")
+def session_valkey() -> Iterator[Valkey]:
+    """Give a Valkey that the tests of one worker share."""
+    with tempfile.TemporaryDirectory(prefix="okr-valkey-") as directory:
+        server = Valkey(valkey.private_server(Path(directory)))
+        server.start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture
+def redis_url(session_valkey: Valkey) -> str:
+    """Give the URL of an empty Valkey. Not for tests that stop it: those take `own_valkey`."""
+    with redis.Redis.from_url(session_valkey.url) as client:
+        client.flushall()
+    return session_valkey.url
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[Valkey]:
+    """Give a running Valkey of this test's own, to kill and start again."""
+    with tempfile.TemporaryDirectory(prefix="okr-valkey-") as directory:
+        server = Valkey(valkey.private_server(Path(directory)))
+        server.start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    """Give an SMTP server on loopback that keeps what it gets."""
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Give Chromium, one for the tests of one worker."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page_mistakes() -> list[str]:
+    """Collect what goes wrong unseen on `page`: a test that provokes an error checks it here and clears the list."""
+    return []
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, browser: Browser, page_mistakes: list[str]) -> Iterator[Page]:
+    """Open a page in Chromium, light and wide unless parametrised with a `Look`; unseen mistakes fail the test."""
+    with visit(browser, getattr(request, "param", Look()), page_mistakes) as opened:
+        yield opened
+    assert page_mistakes == []
