@@ -64,8 +64,8 @@ class Http:
     """How we call. Times are in seconds, `most_bytes` counts what is unpacked, `now` gives aware UTC."""
 
     connect_seconds: float = 5
-    read_seconds: float = 15
-    whole_seconds: float = 60
+    read_seconds: float = 10
+    whole_seconds: float = 15
     most_bytes: int = 10_000_000
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
