@@ -21,6 +21,7 @@ _MOST_REDIRECTS = 3
 _CHUNK = 65_536
 _LEAST_WAIT = timedelta(seconds=60)
 _LONGEST_WAIT = timedelta(days=7)
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 _MISTYPED = (
@@ -49,6 +50,13 @@ class _Session(requests.Session):
         """Find no redirect, whatever `resp` says."""
         del resp
         return None
+
+
+def _session_for(url: str) -> requests.Session:
+    session = _Session()
+    # No proxy can reach what listens on this machine alone.
+    session.trust_env = _host(url) not in _LOOPBACK
+    return session
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,7 @@ class Http:
     ) -> tuple[requests.Response, bytes]:
         try:
             with (
-                _Session() as session,
+                _session_for(url) as session,
                 session.get(
                     url,
                     auth=auth,
@@ -221,4 +229,11 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 def _place(url: str) -> str:
     """Name the host alone: addresses can carry names of issues nobody should read in a log."""
-    return urlsplit(url).hostname or "the tracker"
+    return _host(url) or "the tracker"
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

@@ -212,16 +212,26 @@ def listener() -> Iterator[tuple[str, list[str | None]]]:
         thread.join()
 
 
+def test_this_machine_is_reached_without_a_proxy(
+    listener: tuple[str, list[str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy set for the outside world knows nothing of a tracker on loopback."""
+    url, seen = listener
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert Http().get(url, authorization="Bearer ours").body == {}
+    assert seen == ["Bearer ours"]
+
+
+@pytest.mark.parametrize("ours", [None, "Bearer ours"])
 def test_passwords_in_netrc_are_left_alone(
-    listener: tuple[str, list[str | None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ours: str | None, tracker: responses.RequestsMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The requests library would send them of its own accord, and in place of ours."""
-    url, seen = listener
     netrc = tmp_path / "netrc"
     netrc.write_text("default login ana password secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    Http().get(url, authorization=None)
-    Http().get(url, authorization="Bearer ours")
-    assert seen == [None, "Bearer ours"]
+    tracker.get(URL, json={})
+    Http().get(URL, authorization=ours)
+    assert tracker.calls[0].request.headers.get("Authorization") == ours
