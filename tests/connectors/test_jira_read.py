@@ -264,6 +264,10 @@ def test_a_field_set_by_name_asks_for_a_look_where_there_is_a_token() -> None:
     assert isinstance(seen, Snapshot)
     assert isinstance(look, Look)
     assert (look.identity, "points_field" in look.reason) == ("20012", True)
+    unreadable = item("Story Points", toString="2,5")
+    assert len(read(letter("jira:issue_updated", issue=issue(), items=[unreadable]), by)) == 2
+    for told in (item("Story Points", toString="5"), item("Story Points", toString=None)):
+        assert len(read(letter("jira:issue_updated", issue=issue(), items=[told]), by)) == 1
     no_numbers = issue(customfield_10016=None)
     assert len(read(letter("jira:issue_updated", issue=no_numbers, items=[]), by)) == 1
 
