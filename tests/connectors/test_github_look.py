@@ -88,14 +88,15 @@ def test_a_redirect_to_the_repository_s_own_name_is_no_transfer(github: response
 
 
 def test_an_issue_of_equal_number_elsewhere_is_gone_for_sure(github: responses.RequestsMock) -> None:
-    """The number alone proves nothing."""
-    location = f"{SITE}/repos/acme/ledger/issues/12"
-    github.get(ISSUE, status=301, headers={"Location": location})
-    github.get(location, json=issue(LEDGER))
+    """The number alone proves nothing, whether the new address goes by id or by name."""
+    by_id, by_name = f"{SITE}/repositories/8002/issues/12", f"{SITE}/repos/acme/ledger/issues/12"
     github.get(f"{SITE}/repositories/8001", json=CHECKOUT)
-    with pytest.raises(Gone) as caught:
-        look()
-    assert caught.value.proven
+    for location in (by_id, by_name):
+        github.upsert(responses.GET, ISSUE, status=301, headers={"Location": location})
+        github.get(location, json=issue(LEDGER))
+        with pytest.raises(Gone) as caught:
+            look()
+        assert caught.value.proven
 
 
 @pytest.mark.parametrize(("status", "proven"), [(404, False), (410, True)])

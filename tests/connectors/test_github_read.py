@@ -121,6 +121,19 @@ def test_a_pull_request_is_doing_until_merged_or_closed(
     assert (seen.closed_at.hour if seen.closed_at else None) == hour
 
 
+def test_a_merged_pull_request_closed_when_it_was_merged() -> None:
+    """The time of the merge is the surer one."""
+    body = {**merged(), "closed_at": "2026-10-07T12:00:01Z"}
+    seen = snapshot(letter("pull_request", "closed", pull_request=body))
+    assert seen.closed_at == datetime(2026, 10, 7, 12, tzinfo=UTC)
+
+
+def test_a_time_without_an_offset_is_no_time() -> None:
+    """Nobody can tell which hour it means."""
+    (seen,) = read(letter("issues", "edited", issue=issue(updated_at="2026-10-05T09:30:00")))
+    assert isinstance(seen, Look)
+
+
 @pytest.mark.parametrize("action", ["synchronize", "enqueued", "an_action_of_next_year"])
 def test_every_action_on_a_pull_request_or_issue_brings_the_whole(action: str) -> None:
     """A letter is a snapshot whatever occasioned it."""

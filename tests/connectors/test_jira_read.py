@@ -228,6 +228,12 @@ def test_a_change_of_parent_is_believed(field: str, new: dict[str, Any], parent:
     assert snapshot(issue(), item(field, old=("20000", "SHOP-9"), **new)).parent == parent
 
 
+def test_the_last_change_of_parent_counts() -> None:
+    """A changelog may hold two, as when an epic link becomes a parent."""
+    changes = (item("Epic Link", to=None), item("IssueParentAssociation", to="20001", toString="SHOP-1"))
+    assert snapshot(issue(), *changes).parent == Parent("SHOP-1", "20001")
+
+
 def test_a_parent_in_the_fields_outweighs_the_changelog() -> None:
     """The issue as it stands is surer than a step towards it."""
     told = issue(parent={"id": "20002", "key": "SHOP-2"})
