@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from connectors.fields import text
 from connectors.letters import json_object
 from sync_service.domain.connectors import Gone, Refused, Rejected, Unavailable
 
@@ -20,6 +21,14 @@ _MOST_REDIRECTS = 3
 _CHUNK = 65_536
 _LEAST_WAIT = timedelta(seconds=60)
 _LONGEST_WAIT = timedelta(days=7)
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+_MISTYPED = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
 
 
 class _Bearing(requests.auth.AuthBase):
@@ -32,6 +41,22 @@ class _Bearing(requests.auth.AuthBase):
         if self._authorization:
             call.headers["Authorization"] = self._authorization
         return call
+
+
+class _Session(requests.Session):
+    """A session that leaves redirects to us: requests would take them apart even where told not to follow."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Find no redirect, whatever `resp` says."""
+        del resp
+        return None
+
+
+def _session_for(url: str) -> requests.Session:
+    session = _Session()
+    # No proxy can reach what listens on this machine alone.
+    session.trust_env = _host(url) not in _LOOPBACK
+    return session
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +72,8 @@ class Http:
     """How we call. Times are in seconds, `most_bytes` counts what is unpacked, `now` gives aware UTC."""
 
     connect_seconds: float = 5
-    read_seconds: float = 15
-    whole_seconds: float = 60
+    read_seconds: float = 10
+    whole_seconds: float = 15
     most_bytes: int = 10_000_000
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
@@ -82,7 +107,7 @@ class Http:
     ) -> tuple[requests.Response, bytes]:
         try:
             with (
-                requests.Session() as session,
+                _session_for(url) as session,
                 session.get(
                     url,
                     auth=auth,
@@ -94,7 +119,7 @@ class Http:
                 ) as answer,
             ):
                 return answer, self._bounded(answer)
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
+        except _MISTYPED:
             raise Rejected("the connection's site is not a web address") from None
         except requests.exceptions.RequestException as error:
             # The error's own text holds the whole address; its kind is enough to act on.
@@ -185,21 +210,30 @@ def _is_limit(answer: requests.Response, body: bytes) -> bool:
 
 
 def _next_on_same_host(answer: requests.Response) -> str:
-    target = urljoin(answer.url, answer.headers.get("Location", ""))
-    if _origin(target) != _origin(answer.url) or not answer.headers.get("Location"):
-        raise Refused(f"{_place(answer.url)} redirects to {_place(target)}, where credentials must not go")
+    location = answer.headers.get("Location", "")
+    try:
+        target = urljoin(answer.url, location)
+        stays = bool(location) and _origin(target) == _origin(answer.url)
+    except ValueError:
+        stays = False
+    if not stays:
+        where = text(location, 100) or "nowhere"
+        raise Refused(f"{_place(answer.url)} redirects to {where}, where credentials must not go")
     return target
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
+def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
-    try:
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
-        port = None
-    return (parts.scheme.lower(), (parts.hostname or "").lower(), port)
+    return (parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme))
 
 
 def _place(url: str) -> str:
     """Name the host alone: addresses can carry names of issues nobody should read in a log."""
-    return urlsplit(url).hostname or "the tracker"
+    return _host(url) or "the tracker"
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

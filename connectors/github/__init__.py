@@ -54,11 +54,11 @@ class GitHub:
 
     def read(self, post: Post, connection: Connection) -> Reading:
         """Read a verified delivery by the table of events; raise `Rejected` where its body can't be read."""
-        event = exact(post.headers.get("x-github-event"), 60)
+        event = exact(post.headers.get("x-github-event"), 48)
         if event is None:
             raise Rejected("the header X-GitHub-Event is missing")
         payload = json_object(_json_of(post))
-        action = exact(payload.get("action"), 60)
+        action = exact(payload.get("action"), 48)
         name = f"{event}.{action}" if action else event
         treatment = treatment_of(name, event)
         found = treatment.read(payload, connection) if treatment.read else (Ignored(treatment.says),)

@@ -18,7 +18,7 @@ def _read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...
     seen = issue_seen(issue, connection, changelog=changelog, field_names={})
     unsure = are_points_unsure(table(issue.get("fields")), connection, changelog)
     if isinstance(seen, Snapshot) and connection.token and unsure:
-        reason = "points_field is a name, which a webhook can't be read by; the field's id spares this look"
+        reason = "a webhook names no custom field, and points_field is set to a name, not an id"
         return (seen, Look(identity=seen.identity, key=seen.key, reason=reason))
     return (seen,)
 

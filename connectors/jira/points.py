@@ -38,7 +38,10 @@ def points_in(fields: Json, connection: Connection, *, changelog: Json, field_na
 def are_points_unsure(fields: Json, connection: Connection, changelog: Json) -> bool:
     """Tell whether a letter may hold points that its field's name can't lead to."""
     field = points_field(connection)
-    if field is None or is_field_id(field) or _change(changelog, field):
+    if field is None or is_field_id(field):
+        return False
+    change = _change(changelog, field)
+    if change and (not change.get("toString") or _changed_to(fields, changelog, field) is not None):
         return False
     return any(is_field_id(name) and number(value) is not None for name, value in fields.items())
 

@@ -1,0 +1,1 @@
+"""Tests of the connectors, with payloads of our own making."""

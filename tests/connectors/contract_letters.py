@@ -1,0 +1,113 @@
+"""What the contract suite needs of each kind of tracker: a new connector adds its letters to `LETTERS`."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pytest
+
+from connectors.registry import connectors
+from sync_service.domain.connectors import Connection, Connector, Post, Rejected
+from sync_service.domain.issues import Reading, Snapshot
+from tests.connectors import github_letters, jira_letters
+
+
+@dataclass(frozen=True)
+class Letters:
+    """What the suite needs of one kind of tracker: a connection, its signature, and letters of the main sorts."""
+
+    connection: Connection
+    sign: Callable[[Post, str], Post]
+    issues: tuple[Post, ...]
+    ignored: Post
+    id_header: str
+    key: str
+
+
+LETTERS = {
+    "github": Letters(
+        connection=github_letters.CONNECTION,
+        sign=github_letters.signed,
+        issues=(
+            github_letters.letter("issues", "edited", issue=github_letters.issue()),
+            github_letters.letter("pull_request", "closed", pull_request=github_letters.merged()),
+            github_letters.as_form(github_letters.letter("issues", "closed", issue=github_letters.closed("completed"))),
+        ),
+        ignored=github_letters.letter("ping", zen="Keep it simple."),
+        id_header="x-github-delivery",
+        key="acme/checkout#12",
+    ),
+    "jira": Letters(
+        connection=jira_letters.connection("token", email="ana@example.com", points_field="Story Points"),
+        sign=jira_letters.signed,
+        issues=(
+            jira_letters.letter("jira:issue_created", issue=jira_letters.issue()),
+            jira_letters.letter(
+                "jira:issue_updated",
+                issue=jira_letters.done(),
+                items=[jira_letters.item("Epic Link", to="20001", toString="SHOP-1")],
+            ),
+        ),
+        ignored=jira_letters.letter("comment_created", comment={"id": "1"}),
+        id_header="x-atlassian-webhook-identifier",
+        key="SHOP-12",
+    ),
+}
+
+CONNECTORS = connectors()
+
+KINDS = sorted(CONNECTORS)
+
+
+def kinds(test: Any) -> Any:
+    """Run a test once for each connector."""
+    return pytest.mark.parametrize("kind", KINDS)(test)
+
+
+def connector_of(kind: str) -> Connector:
+    """Give the connector of that kind as the service would."""
+    return CONNECTORS[kind]
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Give every text anywhere in a reading."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from texts_in(name)
+            yield from texts_in(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from texts_in(part)
+
+
+def assert_storable(reading: Reading) -> None:
+    """Hold a reading to what a database can keep: no NUL, no lone surrogate, nothing endless."""
+    assert reading.observations
+    for text in texts_in(asdict(reading)):
+        assert "\x00" not in text
+        assert len(text) <= 2000
+        text.encode()
+    for seen in reading.observations:
+        if isinstance(seen, Snapshot):
+            assert seen.updated_at.tzinfo is not None
+            assert len(seen.title) <= 300
+
+
+def read_if_possible(kind: str, post: Post) -> Reading | None:
+    """Read a letter, where the only trouble may be `Rejected`; anything else fails the test."""
+    try:
+        reading = connector_of(kind).read(post, LETTERS[kind].connection)
+    except Rejected as error:
+        assert_has_words(str(error))
+        return None
+    assert_storable(reading)
+    return reading
+
+
+def assert_has_words(reason: str) -> None:
+    """Hold a reason to what people can read: some words, not a page, no control characters."""
+    assert 5 < len(reason) < 600
+    reason.encode()
+    assert "\x00" not in reason

@@ -1,0 +1,125 @@
+"""Looking at GitHub: one issue by its repository's id, whatever became of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import responses
+
+from connectors.github import GitHub
+from sync_service.domain.connectors import Gone, Rejected
+from sync_service.domain.issues import Kind, Parent, ScopeRef, Snapshot, State
+from tests.connectors.github_letters import CHECKOUT, CONNECTION, LEDGER, closed, issue, letter, merged, pull
+
+SITE = "https://api.github.com"
+ISSUE = f"{SITE}/repositories/8001/issues/12"
+PULL = f"{SITE}/repositories/8001/pulls/12"
+
+
+@pytest.fixture
+def github() -> Iterator[responses.RequestsMock]:
+    """Stand in for GitHub; every answer prepared must be asked for."""
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+def look(identity: str = "8001#12") -> Snapshot:
+    """Look at the one issue of these tests."""
+    return GitHub().look(CONNECTION, identity=identity, key="acme/checkout#12")
+
+
+def test_a_look_says_the_same_as_a_letter(github: responses.RequestsMock) -> None:
+    """Same issue, same snapshot, so that neither seems to change the other."""
+    github.get(ISSUE, json=closed("not_planned"))
+    (seen,) = GitHub().read(letter("issues", "closed", issue=closed("not_planned")), CONNECTION).observations
+    assert look() == seen
+
+
+def test_a_look_sends_what_github_asks_for(github: responses.RequestsMock) -> None:
+    """Token, media type, version and name."""
+    github.get(ISSUE, json=issue(parent_issue_url=None))
+    assert look().parent == Parent(None)
+    sent = github.calls[0].request.headers
+    assert sent["Authorization"] == "Bearer ghp_secret"
+    assert sent["Accept"] == "application/vnd.github+json"
+    assert sent["X-GitHub-Api-Version"] == "2026-03-10"
+    assert sent["User-Agent"] == "okr-sync"
+
+
+def test_a_renamed_repository_shows_its_new_name(github: responses.RequestsMock) -> None:
+    """The path goes by id, the name comes from the answer."""
+    github.get(ISSUE, json=issue({**CHECKOUT, "full_name": "acme/pay"}))
+    assert (look().scope, look().key) == (ScopeRef("8001", "acme/pay"), "acme/pay#12")
+
+
+@pytest.mark.parametrize(
+    ("body", "state"),
+    [(merged(), State.DONE), (pull(state="closed"), State.DROPPED), (pull(), State.DOING)],
+)
+def test_a_pull_request_is_fetched_as_one(github: responses.RequestsMock, body: dict[str, Any], state: State) -> None:
+    """Only the pull request tells whether it was merged."""
+    github.get(ISSUE, json=issue(pull_request={"url": PULL}))
+    github.get(PULL, json={**body, "number": 12})
+    seen = look()
+    assert (seen.kind, seen.state, seen.identity) == (Kind.PULL_REQUEST, state, "8001#12")
+
+
+@pytest.mark.parametrize(
+    "location",
+    [f"{SITE}/repositories/8002/issues/5", f"{SITE}/repositories/8001/issues/5", f"{SITE}/repos/acme/ledger/issues/5"],
+)
+def test_a_transferred_issue_is_gone_for_sure(github: responses.RequestsMock, location: str) -> None:
+    """Following the redirect must not take another repository's issue for ours."""
+    github.get(ISSUE, status=301, headers={"Location": location})
+    github.get(location, json=issue(LEDGER, number=5))
+    with pytest.raises(Gone, match=r"acme/checkout#12 was transferred to acme/ledger") as caught:
+        look()
+    assert caught.value.proven
+
+
+def test_a_redirect_to_the_repository_s_own_name_is_no_transfer(github: responses.RequestsMock) -> None:
+    """An address by name is judged by the repository's present name."""
+    location = f"{SITE}/repos/acme/pay/issues/12"
+    named = {**CHECKOUT, "full_name": "acme/pay"}
+    github.get(ISSUE, status=301, headers={"Location": location})
+    github.get(location, json=issue(named))
+    github.get(f"{SITE}/repositories/8001", json=named)
+    assert look().key == "acme/pay#12"
+
+
+def test_an_issue_of_equal_number_elsewhere_is_gone_for_sure(github: responses.RequestsMock) -> None:
+    """The number alone proves nothing, whether the new address goes by id or by name."""
+    by_id, by_name = f"{SITE}/repositories/8002/issues/12", f"{SITE}/repos/acme/ledger/issues/12"
+    github.get(f"{SITE}/repositories/8001", json=CHECKOUT)
+    for location in (by_id, by_name):
+        github.upsert(responses.GET, ISSUE, status=301, headers={"Location": location})
+        github.get(location, json=issue(LEDGER))
+        with pytest.raises(Gone) as caught:
+            look()
+        assert caught.value.proven
+
+
+@pytest.mark.parametrize(("status", "proven"), [(404, False), (410, True)])
+def test_a_missing_issue_is_gone(github: responses.RequestsMock, status: int, proven: bool) -> None:  # noqa: FBT001  a table's column
+    """Deleted is proven, hidden is not."""
+    github.get(ISSUE, status=status, json={})
+    with pytest.raises(Gone) as caught:
+        look()
+    assert caught.value.proven is proven
+
+
+def test_an_answer_that_tells_too_little_is_rejected(github: responses.RequestsMock) -> None:
+    """There is nothing better to look at."""
+    github.get(ISSUE, json={"number": 12})
+    with pytest.raises(Rejected, match="does not name its repository"):
+        look()
+    github.replace(responses.GET, ISSUE, json=issue(state="ajar"))
+    with pytest.raises(Rejected, match="is not whole"):
+        look()
+
+
+@pytest.mark.parametrize("identity", ["", "12", "8001#0", "8001#12/../..", "٣#1"])
+def test_a_strange_identity_is_never_put_into_an_address(identity: str) -> None:
+    """No call goes out for it."""
+    with pytest.raises(Rejected, match="not the identity"):
+        look(identity)
