@@ -1,0 +1,1 @@
+"""The pure core, by tables of examples and by properties."""

@@ -1,0 +1,89 @@
+"""What happened, in words."""
+
+from dataclasses import replace
+
+import pytest
+
+from sync_service.domain.causes import counts_differently, was_reopened, what_happened
+from sync_service.domain.issues import Account, Kind, Parent, Snapshot, State, Term
+from sync_service.domain.newest import Issue, take_snapshot, take_tombstone
+from tests.domain.making import BILLING, at, snapshot
+from tests.domain.test_newest import DELETED, MOVED
+
+OPEN = snapshot(0, labels=["checkout"])
+DONE = snapshot(1, labels=["checkout"], state=State.DONE, resolution="completed", closed_at=at(1))
+CANCELLED = snapshot(1, labels=["checkout"], state=State.DROPPED, resolution="not_planned", closed_at=at(1))
+
+
+def held(one: Snapshot) -> Issue:
+    """Hold one snapshot."""
+    return take_snapshot(None, one)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, OPEN, "opened"),
+        (None, replace(OPEN, state=State.DOING), "opened, in progress"),
+        (None, DONE, "first seen, already done"),
+        (None, CANCELLED, "first seen, already dropped"),
+        (OPEN, DONE, "closed as done"),
+        (OPEN, CANCELLED, "closed as not planned, dropped"),
+        (OPEN, replace(CANCELLED, resolution=None), "closed, dropped"),
+        (OPEN, replace(DONE, kind=Kind.PULL_REQUEST), "merged"),
+        (DONE, replace(OPEN, updated_at=at(2)), "reopened"),
+        (DONE, replace(CANCELLED, updated_at=at(2)), "closed as not planned, dropped"),
+        (CANCELLED, replace(CANCELLED, resolution="duplicate", updated_at=at(2)), "closed as duplicate, dropped"),
+        (OPEN, snapshot(1, labels=["checkout"], state=State.DOING), "started"),
+        (snapshot(0, state=State.DOING), snapshot(1), "put back to do"),
+        (OPEN, snapshot(1), "unlabelled checkout"),
+        (snapshot(0), replace(OPEN, updated_at=at(1)), "labelled checkout"),
+        (OPEN, snapshot(1, labels=["checkout"], scope=BILLING), "moved from acme/checkout to acme/billing"),
+        (OPEN, snapshot(1, labels=["checkout"], points=5), "points none → 5"),
+        (snapshot(0, points=3), snapshot(1, points=2.5), "points 3 → 2.5"),
+        (snapshot(0), snapshot(1, milestone=Term("9", "v2")), "moved to milestone 9"),
+        (snapshot(0, milestone=Term("9", "v2")), snapshot(1), "taken out of its milestone"),
+        (snapshot(0), snapshot(1, type="Bug"), "type changed to Bug"),
+        (snapshot(0, parent=Parent("a#1")), snapshot(1, parent=Parent("a#2")), "parent changed to a#2"),
+        (snapshot(0, parent=Parent("a#1")), snapshot(1, parent=Parent(None)), "parent changed to none"),
+        (snapshot(0), snapshot(1, assignees=(Account("ana", "Ana"),)), "assigned to Ana"),
+        (snapshot(0, assignees=(Account("ana", "Ana"),)), snapshot(1), "assigned to nobody"),
+        (snapshot(0), snapshot(1, title="Pay by bank"), "renamed"),
+        (snapshot(0), snapshot(1), "seen again"),
+    ],
+)
+def test_what_happened(before: Snapshot | None, after: Snapshot, expected: str) -> None:
+    """The most telling change comes first."""
+    one = held(before) if before else None
+    assert what_happened(one, take_snapshot(one, after), name_of=lambda _: None) == expected
+
+
+def test_a_gone_issue_says_how() -> None:
+    """And one that is found again says that."""
+    issue = held(OPEN)
+    gone = take_tombstone(issue, DELETED)
+    assert what_happened(issue, gone, name_of=lambda _: None) == "deleted"
+    assert what_happened(issue, take_tombstone(issue, MOVED), name_of=lambda _: None) == "moved to acme/billing#9"
+    again = take_snapshot(gone, OPEN, looked=True)
+    assert what_happened(gone, again, name_of=lambda _: None) == "found again"
+
+
+def test_names_stand_for_ids() -> None:
+    """Labels and milestones are kept by id."""
+    before, after = held(snapshot(0)), held(snapshot(1, labels=[Term("77", "checkout")]))
+    assert what_happened(before, after, name_of={"77": "checkout"}.get) == "labelled checkout"
+
+
+def test_only_some_changes_can_move_a_measure() -> None:
+    """A new title can't."""
+    assert not counts_differently(held(OPEN), held(replace(OPEN, title="x", updated_at=at(1))))
+    assert counts_differently(held(OPEN), held(DONE))
+    assert counts_differently(None, held(OPEN))
+
+
+def test_reopening_is_told_apart() -> None:
+    """Deleted work is not reopened work."""
+    assert was_reopened(held(DONE), held(OPEN))
+    assert not was_reopened(held(OPEN), held(DONE))
+    assert not was_reopened(None, held(OPEN))
+    assert not was_reopened(held(DONE), take_tombstone(held(OPEN), DELETED))

@@ -1,0 +1,137 @@
+"""The arithmetic, as a table of examples."""
+
+from typing import Any
+
+import pytest
+
+from sync_service.domain.issues import State
+from sync_service.domain.measures import (
+    Measure,
+    MeasureError,
+    Tally,
+    compute,
+    parse_measure,
+    progress,
+    roll_up,
+)
+
+TODO, DOING, DONE, DROPPED = State.TODO, State.DOING, State.DONE, State.DROPPED
+
+
+def tally(state: State, issues: int = 1, *, points: float = 0, unestimated: float = 0, in_cycle: bool = True) -> Tally:
+    """Give a tally of issues that weigh 1 each."""
+    return Tally(
+        state=state,
+        in_cycle=in_cycle,
+        issues=issues,
+        weight=float(issues),
+        points=points,
+        unestimated=unestimated,
+    )
+
+
+COUNT, POINTS = Measure(kind="done-share"), Measure(kind="done-share", weight="points", unestimated=2)
+DONE_COUNT, OPEN_COUNT = Measure(kind="done-count"), Measure(kind="open-count")
+
+
+@pytest.mark.parametrize(
+    ("measure", "start", "tallies", "expected"),
+    [
+        (COUNT, 0, [], None),
+        (COUNT, 0, [tally(TODO, 3)], 0),
+        (COUNT, 0, [tally(TODO), tally(DOING), tally(DONE, 2)], 50),
+        (COUNT, 0, [tally(DONE, 2)], 100),
+        (COUNT, 0, [tally(DONE), tally(TODO, 2)], 33.333333),
+        (COUNT, 0, [tally(DONE), tally(DROPPED, 5), tally(TODO)], 50),
+        (COUNT, 0, [tally(DROPPED, 5)], None),
+        (COUNT, 0, [tally(DONE, in_cycle=False)], 100),
+        (POINTS, 0, [tally(DONE, points=3), tally(TODO, points=5)], 37.5),
+        (POINTS, 0, [tally(DONE, points=3), tally(TODO, unestimated=1)], 60),
+        (POINTS, 0, [tally(DONE, unestimated=1), tally(DROPPED, points=8)], 100),
+        (DONE_COUNT, 0, [tally(DONE, 4), tally(TODO, 9)], 4),
+        (DONE_COUNT, 10, [tally(DONE, 4)], 14),
+        (DONE_COUNT, 0, [tally(DONE, 4), tally(DONE, 3, in_cycle=False)], 4),
+        (Measure(kind="done-count", within="ever"), 0, [tally(DONE, 4), tally(DONE, 3, in_cycle=False)], 7),
+        (DONE_COUNT, 0, [tally(TODO)], 0),
+        (DONE_COUNT, 0, [], None),
+        (OPEN_COUNT, 40, [tally(TODO, 4), tally(DOING, 2), tally(DONE, 30), tally(DROPPED)], 6),
+        (OPEN_COUNT, 40, [tally(DONE, 2)], 0),
+        (OPEN_COUNT, 40, [], None),
+    ],
+)
+def test_value_follows_from_tallies(
+    measure: Measure, start: float, tallies: list[Tally], expected: float | None
+) -> None:
+    """Dropped work is left out; nothing linked is no data, neither 0 nor 100."""
+    assert compute(measure, start=start, tallies=tallies, checked_in=None).current == expected
+
+
+@pytest.mark.parametrize("checked_in", [None, 0.0, 12.5])
+def test_a_manual_value_is_the_latest_check_ins(checked_in: float | None) -> None:
+    """Linked issues only inform."""
+    value = compute(Measure(kind="manual"), start=0, tallies=[tally(DONE, 9)], checked_in=checked_in)
+    assert value.current == checked_in
+
+
+def test_the_explanation_gives_the_numbers() -> None:
+    """Every number can answer why."""
+    value = compute(
+        POINTS, start=0, tallies=[tally(DONE, points=3), tally(TODO, points=5), tally(DROPPED)], checked_in=None
+    )
+    assert value.explanation == "1 of 2 issues done, 3 of 8 points; 1 dropped left out"
+
+
+@pytest.mark.parametrize(
+    ("current", "start", "target", "expected"),
+    [(None, 0, 100, None), (50, 0, 100, 0.5), (40, 40, 5, 0), (5, 40, 5, 1), (75, 40, 5, -1), (12, 0, 10, 1.2)],
+)
+def test_progress_is_raw_and_may_run_down(
+    current: float | None, start: float, target: float, expected: float | None
+) -> None:
+    """(current - start) / (target - start), unclamped."""
+    assert progress(current, start=start, target=target) == expected
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([], (None, 0)),
+        ([(1, None)], (None, 1)),
+        ([(1, 0.5), (1, None)], (0.5, 1)),
+        ([(2, 1.0), (1, 0.25)], (0.75, 0)),
+        ([(1, 1.8), (1, -0.4)], (0.5, 0)),
+    ],
+)
+def test_roll_up_is_a_weighted_mean_of_clamped_progress(
+    parts: list[tuple[float, float | None]], expected: tuple[float | None, int]
+) -> None:
+    """Key results without data are left out and counted."""
+    assert roll_up(parts) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({}, "kind"),
+        ({"kind": "velocity"}, "kind"),
+        ({"kind": ["done-share"]}, "kind"),
+        ({"kind": "done-share", "weight": "hours"}, "weight"),
+        ({"kind": "done-share", "unestimated": -1}, "unestimated"),
+        ({"kind": "done-share", "unestimated": True}, "unestimated"),
+        ({"kind": "done-share", "unestimated": "2"}, "unestimated"),
+        ({"kind": "open-count", "weight": "points"}, "weight"),
+        ({"kind": "done-count", "within": "quarter"}, "within"),
+    ],
+)
+def test_a_wrong_measure_names_the_setting(settings: dict[str, Any], field: str) -> None:
+    """With what was found and what is allowed."""
+    with pytest.raises(MeasureError) as raised:
+        parse_measure(settings)
+    assert raised.value.field == field
+    assert raised.value.allowed in str(raised.value)
+
+
+def test_a_right_measure_is_read() -> None:
+    """As in the configuration file."""
+    read = parse_measure({"kind": "done-share", "weight": "points", "unestimated": 3})
+    assert read == Measure(kind="done-share", weight="points", unestimated=3.0)

@@ -1,0 +1,72 @@
+"""Which changes people hear about."""
+
+import pytest
+
+from sync_service.domain.causes import Cause
+from sync_service.domain.notices import Change, NoticeKind, Standing, Waiting, absorb, kind_of, one_mail
+from sync_service.domain.pace import Status
+
+CLOSED = Cause(what="closed as done", issue="a#1", delivery="d1")
+REOPENED = Cause(what="reopened", issue="a#1", delivery="d2", reopened=True)
+
+
+def standing(status: Status, progress: float | None) -> Standing:
+    """Give a standing of a key result from 0 to 100."""
+    return Standing(status, None if progress is None else progress * 100, progress)
+
+
+NO_DATA = standing(Status.NO_DATA, None)
+ON_TRACK, MORE = standing(Status.ON_TRACK, 0.5), standing(Status.ON_TRACK, 0.6)
+AT_RISK, BEHIND = standing(Status.AT_RISK, 0.4), standing(Status.BEHIND, 0.2)
+COMPLETED, PARTIAL = standing(Status.COMPLETED, 1.0), standing(Status.PARTIAL, 0.5)
+ENDED = standing(Status.CLOSED, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cause", "expected"),
+    [
+        (ON_TRACK, MORE, CLOSED, None),
+        (ON_TRACK, AT_RISK, CLOSED, NoticeKind.STATUS_CHANGED),
+        (AT_RISK, ON_TRACK, CLOSED, NoticeKind.STATUS_CHANGED),
+        (ON_TRACK, COMPLETED, CLOSED, NoticeKind.COMPLETED),
+        (NO_DATA, COMPLETED, CLOSED, NoticeKind.COMPLETED),
+        (NO_DATA, BEHIND, CLOSED, None),
+        (ON_TRACK, NO_DATA, CLOSED, NoticeKind.STATUS_CHANGED),
+        (COMPLETED, ON_TRACK, CLOSED, NoticeKind.FELL_BACK),
+        (MORE, ON_TRACK, REOPENED, NoticeKind.FELL_BACK),
+        (MORE, ON_TRACK, CLOSED, None),
+        (ON_TRACK, BEHIND, REOPENED, NoticeKind.FELL_BACK),
+        (PARTIAL, COMPLETED, CLOSED, None),
+        (ON_TRACK, PARTIAL, REOPENED, None),
+        (ON_TRACK, ENDED, CLOSED, None),
+    ],
+)
+def test_kind_of_change(before: Standing, after: Standing, cause: Cause, expected: NoticeKind | None) -> None:
+    """Only what needs a person is told at once."""
+    assert kind_of(Change(before, after, (cause,))) is expected
+
+
+def test_a_later_change_is_absorbed_with_its_causes() -> None:
+    """One notice tells the whole way."""
+    waiting = absorb(None, Change(ON_TRACK, AT_RISK, (CLOSED,)))
+    joined = absorb(waiting, Change(AT_RISK, BEHIND, (REOPENED,)))
+    assert joined == Change(ON_TRACK, BEHIND, (CLOSED, REOPENED))
+
+
+def test_a_change_that_is_undone_vanishes() -> None:
+    """Completed, reopened and closed again within the settling time is no news."""
+    waiting = absorb(None, Change(COMPLETED, AT_RISK, (REOPENED,)))
+    assert waiting is not None
+    assert absorb(waiting, Change(AT_RISK, COMPLETED, (CLOSED,))) is None
+
+
+def test_one_cause_never_makes_two_mails() -> None:
+    """What shares a delivery with a due notice goes along, also through a third."""
+    waiting = [
+        Waiting(1, due=True, deliveries=frozenset({"d1"})),
+        Waiting(2, due=False, deliveries=frozenset({"d1", "d2"})),
+        Waiting(3, due=False, deliveries=frozenset({"d2"})),
+        Waiting(4, due=False, deliveries=frozenset({"d9"})),
+        Waiting(5, due=True, deliveries=frozenset()),
+    ]
+    assert one_mail(waiting) == [1, 5, 2, 3]

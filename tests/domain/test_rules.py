@@ -1,0 +1,190 @@
+"""Conditions: what they match, what they refuse, which scopes they reach."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_service.domain.rules import (
+    CompiledRule,
+    RuleError,
+    RuleIndex,
+    Subject,
+    compile_condition,
+    describe,
+    scopes_reached,
+)
+
+ISSUE = Subject(
+    scope="acme/checkout",
+    kind="issue",
+    state="todo",
+    type="bug",
+    title="pay by card fails in málaga",
+    milestone="v1.0",
+    parent="acme/checkout#7",
+    labels=frozenset({"checkout", "area: payments"}),
+    assignee=frozenset({"anaruiz"}),
+)
+BARE = Subject(scope="acme/checkout", kind="issue", state="todo")
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({"field": "labels", "has": "Checkout"}, True),
+        ({"field": "labels", "has": "check"}, False),
+        ({"field": "labels", "contains": "check"}, True),
+        ({"field": "labels", "in": ["nothing", "CHECKOUT"]}, True),
+        ({"field": "labels", "matches": "area:*"}, True),
+        ({"field": "labels", "matches": "*pay*nts"}, True),
+        ({"field": "labels", "matches": "area"}, False),
+        ({"field": "scope", "is": "acme/checkout"}, True),
+        ({"field": "scope", "in": ["acme/billing"]}, False),
+        ({"field": "scope", "matches": "acme/*"}, True),
+        ({"field": "kind", "is": "issue"}, True),
+        ({"field": "kind", "in": ["pull_request"]}, False),
+        ({"field": "state", "is": "todo"}, True),
+        ({"field": "state", "in": ["done", "dropped"]}, False),
+        ({"field": "type", "is": "BUG"}, True),
+        ({"field": "title", "contains": "MÁLAGA"}, True),
+        ({"field": "title", "matches": "pay*"}, True),
+        ({"field": "title", "matches": "*fails*card*"}, False),
+        ({"field": "milestone", "is": "v1.0"}, True),
+        ({"field": "milestone", "is": None}, False),
+        ({"field": "parent", "is": "acme/checkout#7"}, True),
+        ({"field": "assignee", "is": "AnaRuiz"}, True),
+        ({"field": "assignee", "is": None}, False),
+        ({"all": [{"field": "labels", "has": "checkout"}, {"field": "type", "is": "bug"}]}, True),
+        ({"all": [{"field": "labels", "has": "checkout"}, {"field": "type", "is": "story"}]}, False),
+        ({"any": [{"field": "type", "is": "story"}, {"field": "type", "is": "bug"}]}, True),
+        ({"none": [{"field": "type", "is": "story"}, {"field": "state", "is": "done"}]}, True),
+        ({"none": [{"field": "type", "is": "bug"}]}, False),
+        ({"all": [{"field": "type", "is": "bug"}], "none": [{"field": "labels", "has": "checkout"}]}, False),
+        ({"all": [{"any": [{"none": [{"field": "type", "is": "story"}]}]}]}, True),
+    ],
+)
+def test_condition_holds(condition: dict[str, Any], *, expected: bool) -> None:
+    """Text is compared without regard to case."""
+    assert compile_condition(condition)(ISSUE) is expected
+
+
+@pytest.mark.parametrize("field", ["milestone", "parent", "assignee", "type"])
+def test_nothing_can_be_asked_for(field: str) -> None:
+    """`is: null` holds where there is none."""
+    assert compile_condition({"field": field, "is": None})(BARE)
+    assert not compile_condition({"field": field, "is": None})(ISSUE)
+
+
+@pytest.mark.parametrize(
+    ("condition", "path"),
+    [
+        (None, ()),
+        ({}, ()),
+        ([], ()),
+        ("labels has x", ()),
+        ({"field": "colour", "is": "red"}, ("field",)),
+        ({"field": ["labels"], "has": "x"}, ("field",)),
+        ({"field": "labels"}, ()),
+        ({"field": "labels", "has": "x", "in": ["y"]}, ()),
+        ({"field": "kind", "matches": "*"}, ()),
+        ({"field": "labels", "has": ""}, ("has",)),
+        ({"field": "labels", "has": 3}, ("has",)),
+        ({"field": "labels", "in": []}, ("in",)),
+        ({"field": "labels", "in": "x"}, ("in",)),
+        ({"field": "state", "is": "closed"}, ("is",)),
+        ({"field": "state", "is": None}, ("is",)),
+        ({"all": []}, ("all",)),
+        ({"each": [{"field": "type", "is": "bug"}]}, ("each",)),
+        ({"all": [{"field": "type", "is": "bug"}, {"field": "nope", "is": "x"}]}, ("all", 1, "field")),
+    ],
+)
+def test_a_wrong_condition_names_the_place(condition: object, path: tuple[object, ...]) -> None:
+    """With what was found and what is allowed."""
+    with pytest.raises(RuleError) as raised:
+        compile_condition(condition)
+    assert raised.value.path == path
+    assert raised.value.allowed in str(raised.value)
+
+
+def test_deep_nesting_is_refused_not_suffered() -> None:
+    """A condition is written by people."""
+    condition: dict[str, Any] = {"field": "type", "is": "bug"}
+    for _ in range(500):
+        condition = {"all": [condition]}
+    with pytest.raises(RuleError, match="nested"):
+        compile_condition(condition)
+
+
+@given(st.text("ab*", max_size=8), st.text("ab", max_size=8))
+def test_stars_match_as_globs_do(pattern: str, text: str) -> None:
+    """Against the obvious recursive definition."""
+
+    def plain(rest: str, left: str) -> bool:
+        if not rest:
+            return not left
+        if rest[0] == "*":
+            return any(plain(rest[1:], left[cut:]) for cut in range(len(left) + 1))
+        return left[:1] == rest[0] and plain(rest[1:], left[1:])
+
+    if pattern.strip():
+        condition = {"field": "title", "matches": pattern}
+        subject = Subject(scope="s", kind="issue", state="todo", title=text)
+        assert compile_condition(condition)(subject) is plain(pattern, text)
+
+
+A, B = {"field": "scope", "is": "Acme/A"}, {"field": "scope", "in": ["acme/a", "acme/b"]}
+OTHER = {"field": "type", "is": "bug"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (A, {"acme/a"}),
+        (B, {"acme/a", "acme/b"}),
+        (OTHER, None),
+        ({"all": [A, B]}, {"acme/a"}),
+        ({"all": [OTHER, B]}, {"acme/a", "acme/b"}),
+        ({"any": [A, OTHER]}, None),
+        ({"any": [A, B]}, {"acme/a", "acme/b"}),
+        ({"none": [A]}, None),
+        ({"all": [OTHER], "any": [A]}, {"acme/a"}),
+        ({"field": "scope", "matches": "acme/*"}, None),
+    ],
+)
+def test_scopes_reached(condition: dict[str, Any], expected: set[str] | None) -> None:
+    """None where a rule may hold in any scope."""
+    assert scopes_reached(condition) == expected
+
+
+def test_the_index_asks_only_rules_that_could_match() -> None:
+    """By connection and scope."""
+
+    def rule(revision_id: int, connection_id: int, condition: dict[str, Any]) -> CompiledRule:
+        return CompiledRule(
+            revision_id=revision_id,
+            slug=f"r{revision_id}",
+            connection_id=connection_id,
+            key_result_id=1,
+            predicate=compile_condition(condition),
+            scopes=scopes_reached(condition),
+            pending=False,
+        )
+
+    checkout = {"field": "scope", "is": "acme/checkout"}
+    index = RuleIndex(
+        [rule(1, 1, checkout), rule(2, 1, OTHER), rule(3, 2, OTHER), rule(4, 1, {"field": "scope", "is": "x"})]
+    )
+    assert [one.revision_id for one in index.matching(1, ISSUE)] == [1, 2]
+    assert [one.revision_id for one in index.matching(2, ISSUE)] == [3]
+    assert index.matching(3, ISSUE) == []
+
+
+def test_a_condition_is_said_in_words() -> None:
+    """For lists and mails."""
+    condition = {"all": [{"field": "labels", "has": "checkout"}, {"any": [A, OTHER]}], "none": [OTHER]}
+    assert describe(condition) == (
+        "(labels has checkout and (scope is Acme/A or type is bug)) and (none of (type is bug))"
+    )
+    assert describe({"field": "assignee", "is": None}) == "assignee is nothing"
