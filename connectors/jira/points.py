@@ -22,17 +22,22 @@ def is_field_id(field: str) -> bool:
     return _FIELD_ID.fullmatch(field) is not None
 
 
-def points_in(fields: Json, connection: Connection, *, changelog: Json, field_names: Json) -> float | None:
-    """Read the points, by the field's id, by the names the answer brought, or from a change that names the field."""
+def points_in(fields: Json, connection: Connection, *, changelog: Json, field_names: Json) -> tuple[float | None, bool]:
+    """Read the points, by the field's id, by the names the answer brought, or from a change that names the field.
+
+    The second part tells whether they are known: a name leads to nothing in a letter that does not name the field.
+    """
     field = points_field(connection)
     if field is None:
-        return None
+        return None, True
     if is_field_id(field):
-        return number(fields.get(field))
+        return number(fields.get(field)), True
     found = [number(fields.get(field_id)) for field_id, name in field_names.items() if _same(name, field)]
     # Jira allows two fields of one name; the one in use for this issue has a value.
     told = [value for value in found if value is not None]
-    return told[0] if told else _changed_to(fields, changelog, field)
+    if told or found:
+        return (told[0] if told else None), True
+    return _changed_to(fields, changelog, field), bool(_change(changelog, field))
 
 
 def are_points_unsure(fields: Json, connection: Connection, changelog: Json) -> bool:

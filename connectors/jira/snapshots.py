@@ -64,6 +64,7 @@ def issue_seen(issue: Json, connection: Connection, *, changelog: Json, field_na
     if updated_at is None or not status or project_id is None or project_key is None:
         return Look(identity=identity, key=key, reason="the delivery holds only a part of the issue")
     state, resolution = _state(fields, connection)
+    points, points_known = points_in(fields, connection, changelog=changelog, field_names=field_names)
     return Snapshot(
         identity=identity,
         scope=ScopeRef(project_id, project_key),
@@ -80,7 +81,8 @@ def issue_seen(issue: Json, connection: Connection, *, changelog: Json, field_na
         assignees=tuple(person for person in (account(table(fields.get("assignee"))),) if person),
         author=account(table(fields.get("creator"))) or account(table(fields.get("reporter"))),
         priority=text(table(fields.get("priority")).get("name")),
-        points=points_in(fields, connection, changelog=changelog, field_names=field_names),
+        points=points,
+        points_known=points_known,
         created_at=moment(fields.get("created")),
         closed_at=_closed_at(fields, updated_at) if state in (State.DONE, State.DROPPED) else None,
     )

@@ -69,7 +69,8 @@ class Parent:
 class Snapshot:
     """One whole issue at one moment. `updated_at` is the tracker's time of its last change: the newest wins.
 
-    `parent` None means *unknown*, never *none*. `closed_at` is set while the state is done or dropped.
+    `parent` None means *unknown*, never *none*; `points` are unknown where `points_known` is false.
+    `closed_at` is set while the state is done or dropped.
     """
 
     identity: str
@@ -89,6 +90,7 @@ class Snapshot:
     author: Account | None = None
     priority: str | None = None
     points: float | None = None
+    points_known: bool = True
     created_at: datetime | None = None
     closed_at: datetime | None = None
 
@@ -103,12 +105,12 @@ class Snapshot:
     def digest(self) -> str:
         """Hash the content, so that equal content at an equal time is recognised (hex, 64 characters).
 
-        The parent takes no part: it is a relation with a time of its own.
+        Parent and points take no part: what a letter may leave out has a time of its own.
         """
         content = (
             (self.scope, self.key, self.kind, self.title, self.url, self.state, self.type, self.resolution),
             (sorted((label.id, label.name) for label in self.labels), self.milestone),
-            (sorted(account.id for account in self.assignees), self.author, self.priority, self.points),
+            (sorted(account.id for account in self.assignees), self.author, self.priority),
             (self.created_at, self.closed_at),
         )
         return hashlib.sha256(repr(content).encode("utf-8", "replace")).hexdigest()

@@ -15,7 +15,8 @@ class Issue:
     """What we hold of one issue. Labels and milestone are ids; their names are kept apart.
 
     `state` None: nothing but a tombstone is known. `gone` says why it no longer counts ("deleted").
-    `parent_at` None: the relation to a parent is unknown. `digest` belongs to the newest snapshot's content.
+    `parent_at` and `points_at` None: the relation to a parent, or the estimate, is unknown.
+    `digest` belongs to the newest snapshot's content.
     `looked`: that snapshot came from a look. `in_doubt`: another one had the same time and other content.
     """
 
@@ -37,6 +38,7 @@ class Issue:
     author: Account | None = None
     priority: str | None = None
     points: float | None = None
+    points_at: datetime | None = None
     created_at: datetime | None = None
     closed_at: datetime | None = None
     updated_at: datetime | None = None
@@ -56,7 +58,7 @@ def take_snapshot(issue: Issue | None, snapshot: Snapshot, *, looked: bool = Fal
     if issue.updated_at is None or snapshot.updated_at > issue.updated_at:
         return _as_shown(issue, snapshot, looked=looked)
     if snapshot.updated_at < issue.updated_at:
-        return _with_parent(issue, snapshot.parent, snapshot.updated_at)
+        return _with_details(issue, snapshot)
     return _at_equal_times(issue, snapshot, looked=looked)
 
 
@@ -64,10 +66,10 @@ def _at_equal_times(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
     if looked:
         return _as_shown(issue, snapshot, looked=True)
     if issue.looked or snapshot.digest() == issue.digest:
-        return _with_parent(issue, snapshot.parent, snapshot.updated_at)
+        return _with_details(issue, snapshot)
     if snapshot.order() > (issue.updated_at, issue.closed_at is not None, issue.digest):
         return replace(_as_shown(issue, snapshot, looked=False), in_doubt=True)
-    return replace(_with_parent(issue, snapshot.parent, snapshot.updated_at), in_doubt=True)
+    return replace(_with_details(issue, snapshot), in_doubt=True)
 
 
 def take_tombstone(issue: Issue | None, tombstone: Tombstone) -> Issue:
@@ -95,7 +97,6 @@ def _as_shown(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
         assignees=tuple(sorted(snapshot.assignees, key=lambda account: account.id)),
         author=snapshot.author,
         priority=snapshot.priority,
-        points=snapshot.points,
         created_at=snapshot.created_at,
         closed_at=snapshot.closed_at,
         updated_at=snapshot.updated_at,
@@ -103,7 +104,22 @@ def _as_shown(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
         looked=looked,
         in_doubt=False,
     )
-    return _with_parent(shown, snapshot.parent, snapshot.updated_at)
+    return _with_details(shown, snapshot)
+
+
+def _with_details(issue: Issue, snapshot: Snapshot) -> Issue:
+    """Take what a letter may leave out, where it says it: each detail has a time of its own, the newest wins."""
+    return _with_points(_with_parent(issue, snapshot.parent, snapshot.updated_at), snapshot)
+
+
+def _with_points(issue: Issue, snapshot: Snapshot) -> Issue:
+    if not snapshot.points_known:
+        return issue
+    ours = (issue.points_at, -1.0 if issue.points is None else issue.points)
+    theirs = (snapshot.updated_at, -1.0 if snapshot.points is None else snapshot.points)
+    if ours[0] is not None and theirs <= (ours[0], ours[1]):
+        return issue
+    return replace(issue, points=snapshot.points, points_at=snapshot.updated_at)
 
 
 def _with_parent(issue: Issue, parent: Parent | None, at: datetime) -> Issue:

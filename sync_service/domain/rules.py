@@ -85,7 +85,7 @@ def _compile_group(name: object, members: object, path: tuple[str | int, ...]) -
 
 def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...]) -> Predicate:
     field = leaf["field"]
-    if field not in FIELDS:
+    if not isinstance(field, str) or field not in FIELDS:
         raise RuleError((*path, "field"), field, "one of " + ", ".join(FIELDS))
     operators = [name for name in leaf if name != "field"]
     if len(operators) != 1 or operators[0] not in FIELDS[field]:

@@ -28,6 +28,7 @@ _PLAIN = (
     "parent_at",
     "priority",
     "points",
+    "points_at",
     "created_at",
     "closed_at",
     "updated_at",

@@ -50,17 +50,18 @@ def save(tx: Connection, changes: Mapping[int, tuple[Links, Links]]) -> None:
 
 def manual(tx: Connection, connection_id: int, keys: Mapping[str, int]) -> dict[int, list[Row[Any]]]:
     """Find the manual links of issues, given as key → issue id; those that waited for their issue find it now."""
+    by_key = {key.lower(): issue_id for key, issue_id in keys.items()}  # GitHub's names have no case
     wanted = sa.or_(
         manual_link.c.issue_id.in_(keys.values()),
         sa.and_(
             manual_link.c.issue_id.is_(None),
             manual_link.c.connection_id == connection_id,
-            manual_link.c.key.in_(keys),
+            sa.func.lower(manual_link.c.key).in_(by_key),
         ),
     )
     found: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in tx.execute(sa.select(manual_link).where(wanted)):
-        found[row.issue_id or keys[row.key]].append(row)
+        found[row.issue_id or by_key[row.key.lower()]].append(row)
     return found
 
 

@@ -144,6 +144,7 @@ issue = sa.Table(
     sa.Column("author", sa.JSON),  # [id, name]
     sa.Column("priority", sa.Text),
     sa.Column("points", sa.Float),
+    sa.Column("points_at", Instant),  # null: unknown
     sa.Column("created_at", Instant),
     sa.Column("closed_at", Instant),
     sa.Column("updated_at", Instant),  # the tracker's time of the newest snapshot

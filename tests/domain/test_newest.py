@@ -91,11 +91,20 @@ def test_an_older_letter_may_still_tell_a_parent_nobody_knew() -> None:
     assert issue.updated_at == at(5)
 
 
+def test_unknown_points_take_nothing_away() -> None:
+    """Jira names the field of the estimate by id only, which a letter may not tell."""
+    issue = taken(snapshot(0, points=5), snapshot(5, points_known=False))
+    assert issue.points == 5
+    assert taken(snapshot(5, points_known=False), snapshot(0, points=5)).points == 5
+
+
 states = st.sampled_from(list(State))
 parents = st.one_of(st.none(), st.just(Parent(None)), st.builds(Parent, st.sampled_from(["a#1", "a#2"])))
 snapshots = st.builds(
-    lambda second, state, title, parent: snapshot(
+    lambda second, state, title, parent, points: snapshot(
         second,
+        points=points,
+        points_known=points != 0,
         state=state,
         title=title,
         parent=parent,
@@ -105,6 +114,7 @@ snapshots = st.builds(
     states,
     st.sampled_from(["A", "B"]),
     parents,
+    st.sampled_from([None, 0, 1, 5]),
 )
 histories = st.lists(st.one_of(snapshots, st.just(DELETED), st.just(MOVED)), min_size=1, max_size=7)
 

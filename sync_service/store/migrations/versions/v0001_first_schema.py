@@ -363,6 +363,7 @@ def upgrade() -> None:
         sa.Column("author", sa.JSON(), nullable=True),
         sa.Column("priority", sa.Text(), nullable=True),
         sa.Column("points", sa.Float(), nullable=True),
+        sa.Column("points_at", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=True),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=True),
