@@ -107,6 +107,6 @@ def _tell_owners(tx: Connection, changed: Sequence[Computed], *, now: datetime, 
                 key_result_id=one.key_result.id,
                 change=change,
                 now=now,
-                due_at=now + settle,
+                settle=settle,
             )
     return waits

@@ -1,6 +1,5 @@
 """One policy for rows that fail: try again with backoff, and bury with the reason when that does not help."""
 
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +15,7 @@ MOST_ATTEMPTS = 8
 """A row that fails this often for a reason we don't understand is buried: after about four minutes of backoff."""
 
 
-def try_again(engine: Engine, table: sa.Table, row: Row[Any], error: Exception, *, now: datetime) -> None:
+def try_again(engine: Engine, table: sa.Table, row: Row[Any], error: Exception) -> None:
     """Give a row that failed another chance later, or bury it when it has had enough."""
     # Database errors carry the whole statement; its first line says what went wrong.
     reason = f"{type(error).__name__}: {error}".splitlines()[0][:500]
@@ -25,7 +24,7 @@ def try_again(engine: Engine, table: sa.Table, row: Row[Any], error: Exception, 
         bury(engine, table, row, reason=f"failed {row.attempts} times, at last with {reason}")
         return
     with writing(engine) as tx:
-        due.postpone(tx, table, row, until=now + due.wait_after(row.attempts), outcome=reason)
+        due.postpone(tx, table, row, wait=due.wait_after(row.attempts), outcome=reason)
 
 
 def bury(engine: Engine, table: sa.Table, row: Row[Any], *, reason: str) -> None:

@@ -1,7 +1,7 @@
 """Going to look: an issue that a letter did not tell enough about is fetched, and what we see beats the letter."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -55,26 +55,25 @@ class Looking:
             except OperationalError:
                 raise
             except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
-                try_again(self._engine, look, row, error, now=self._now())
+                try_again(self._engine, look, row, error)
         return len(rows)
 
     def _look(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
         if connection.refused:
-            self._postpone(
-                row, self._now() + MENDED_CHECK, f"waits until the connection is mended: {connection.refused}"
-            )
+            self._postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
             return
         try:
             self._take(row, self._fetch(connection, row))
         except Gone as error:
             self._settle(row, f"unreachable, so nothing changes: {error}")
         except Unavailable as error:
-            self._postpone(row, error.retry_at or self._now() + due.wait_after(row.attempts), str(error))
+            asked = error.retry_at - self._now() if error.retry_at else due.wait_after(row.attempts)
+            self._postpone(row, max(asked, due.FIRST_WAIT), str(error))
         except Refused as error:
             with writing(self._engine) as tx:
                 connections.refuse(tx, connection.id, reason=str(error), now=self._now())
-            self._postpone(row, self._now() + MENDED_CHECK, str(error))
+            self._postpone(row, MENDED_CHECK, str(error))
         except Rejected as error:
             bury(self._engine, look, row, reason=str(error))
 
@@ -94,6 +93,6 @@ class Looking:
         with writing(self._engine) as tx:
             due.settle(tx, look, [row], [{"outcome": outcome}])
 
-    def _postpone(self, row: Row[Any], until: datetime, outcome: str) -> None:
+    def _postpone(self, row: Row[Any], wait: timedelta, outcome: str) -> None:
         with writing(self._engine) as tx:
-            due.postpone(tx, look, row, until=until, outcome=outcome)
+            due.postpone(tx, look, row, wait=wait, outcome=outcome)

@@ -104,7 +104,7 @@ class Refresh:
         except OperationalError:
             raise
         except Exception as error:  # noqa: BLE001 - a poison delivery must not stop its neighbours; it is logged, tried again and buried
-            try_again(self._engine, delivery, row, error, now=self._now())
+            try_again(self._engine, delivery, row, error)
         return None
 
     def _apply(self, letters: Sequence[Letter]) -> None:
@@ -119,7 +119,7 @@ class Refresh:
             raise  # the database's trouble, not the letters': their lease ends and they are due again
         except Exception as error:  # noqa: BLE001 - as above
             if len(letters) == 1:
-                try_again(self._engine, delivery, letters[0].row, error, now=self._now())
+                try_again(self._engine, delivery, letters[0].row, error)
                 return
             for letter in letters:
                 self._apply([letter])

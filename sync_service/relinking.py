@@ -6,7 +6,7 @@ one before, and has the key results of both computed again. Its predecessor's li
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -67,7 +67,7 @@ class Relinking:
             except OperationalError:
                 raise
             except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
-                try_again(self.engine, table, row, error, now=self.now())
+                try_again(self.engine, table, row, error)
         return len(rows)
 
     def _revision(self, tx: Transaction, row: Row[Any]) -> None:
@@ -133,11 +133,13 @@ class Relinking:
             Cause(what="another day of the cycle passed")
         ]
         self._compute(tx, self.shelf.current(tx), {row.key_result_id: causes})
-        due.hand_back(tx, tables.recompute, row, until=self._next_day(), causes=[])
+        due.hand_back(tx, tables.recompute, row, wait=self._until_next_day(), causes=[])
 
-    def _next_day(self) -> datetime:
+    def _until_next_day(self) -> timedelta:
+        """Give the time until a few seconds after midnight in the organisation's time zone."""
         here = self.now().astimezone(self.timezone)
-        return (here + timedelta(days=1)).replace(hour=0, minute=0, second=5, microsecond=0)
+        midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=5, microsecond=0)
+        return midnight.astimezone(UTC) - self.now()
 
     def _compute(self, tx: Transaction, book: Book, causes: Mapping[int, Sequence[Cause]]) -> None:
         compute_key_results(tx, book, causes, now=self.now(), settle=self.settle)

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from sync_service import valkey
 from tests.chromium import Look, chromium, visit
+from tests.migrated import prepare
 from tests.servers import (
     Databases,
     MailServer,
@@ -77,6 +78,12 @@ def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
 def database_url(databases: Databases) -> str:
     """Give the SQLAlchemy URL of a new, empty database of either kind."""
     return databases.empty()
+
+
+@pytest.fixture
+def migrated_url(databases: Databases) -> str:
+    """Give the SQLAlchemy URL of a migrated database of either kind, with nothing in it."""
+    return databases.prepared(prepare)
 
 
 @pytest.fixture(scope="session")

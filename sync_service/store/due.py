@@ -1,12 +1,13 @@
 """Whatever must happen is a row with a due time: claim it, then settle, postpone or bury it.
 
-`due_at` is null once a row is settled or buried. A claim moves it to the end of the lease and writes a token: a
-worker that dies loses the lease, and the row is due again by itself. Only the holder of the token may finish the row.
+Every due time is by the database's clock; null once a row is settled or buried. A claim moves it to the end of
+the lease and writes a token: a worker that dies loses the lease, and the row is due again by itself. Only the holder
+of the token may finish the row.
 """
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -62,9 +63,9 @@ def settle(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], outcomes: 
     _finish(tx, table, rows, [{"settled_at": database_now(tx), "due_at": None, **outcome} for outcome in outcomes])
 
 
-def postpone(tx: Connection, table: sa.Table, row: Row[Any], *, until: datetime, outcome: str) -> None:
-    """Give the row back, to be claimed again at `until`. Raises `LeaseLost`."""
-    _finish(tx, table, [row], [{"due_at": until, "outcome": outcome}])
+def postpone(tx: Connection, table: sa.Table, row: Row[Any], *, wait: timedelta, outcome: str) -> None:
+    """Give the row back, to be claimed again after the wait. Raises `LeaseLost`."""
+    _finish(tx, table, [row], [{"due_at": database_now(tx) + wait, "outcome": outcome}])
 
 
 def bury(tx: Connection, table: sa.Table, row: Row[Any], *, reason: str) -> None:
@@ -72,9 +73,11 @@ def bury(tx: Connection, table: sa.Table, row: Row[Any], *, reason: str) -> None
     _finish(tx, table, [row], [{"due_at": None, "buried_at": database_now(tx), "outcome": reason}])
 
 
-def hand_back(tx: Connection, table: sa.Table, row: Row[Any], *, until: datetime | None = None, **columns: Any) -> None:
-    """Give a row back that did part of its work, to go on `until` then, or at once. Raises `LeaseLost`."""
-    _finish(tx, table, [row], [{"due_at": until or database_now(tx), "attempts": 0, **columns}])
+def hand_back(
+    tx: Connection, table: sa.Table, row: Row[Any], *, wait: timedelta = timedelta(0), **columns: Any
+) -> None:
+    """Give a row back that did part of its work, to go on after the wait. Raises `LeaseLost`."""
+    _finish(tx, table, [row], [{"due_at": database_now(tx) + wait, "attempts": 0, **columns}])
 
 
 def _finish(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: Iterable[Mapping[str, Any]]) -> None:

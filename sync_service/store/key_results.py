@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from sync_service.domain.measures import Measure, parse_measure
 from sync_service.domain.notices import Change, Standing
 from sync_service.domain.pace import Span, Status
 from sync_service.store import tables
-from sync_service.store.database import insert_or_skip
+from sync_service.store.database import database_now, insert_or_skip
 
 # The same entry is needed for every cause; nulls are left out to keep rows small.
 CauseColumns = dict[str, Any]
@@ -161,9 +161,10 @@ def _change_columns(change: Change) -> dict[str, Any]:
 
 
 def add_notice(
-    tx: Connection, *, person_id: int, key_result_id: int, change: Change, now: datetime, due_at: datetime
+    tx: Connection, *, person_id: int, key_result_id: int, change: Change, now: datetime, settle: timedelta
 ) -> None:
-    """Let a change wait until it is told."""
+    """Let a change wait for the settling time until it is told."""
+    due_at = database_now(tx) + settle
     columns = {"person_id": person_id, "key_result_id": key_result_id, "created_at": now, "due_at": due_at}
     tx.execute(sa.insert(tables.notice), columns | _change_columns(change))
 

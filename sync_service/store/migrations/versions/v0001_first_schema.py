@@ -368,8 +368,8 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=True),
         sa.Column("digest", sa.String(length=64), server_default="", nullable=False),
-        sa.Column("looked", sa.Boolean(), server_default=sa.text("0"), nullable=False),
-        sa.Column("in_doubt", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("looked", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("in_doubt", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("gone", sa.Text(), nullable=True),
         sa.Column("successor", sa.String(length=200), nullable=True),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,15 @@
+"""A migrated database for each test, copied from one that was migrated once."""
+
+from sync_service.store.database import open_database
+from sync_service.store.migrate import migrate
+
+
+def prepare(database_url: str) -> None:
+    """Migrate an empty database."""
+    engine = open_database(database_url)
+    migrate(engine)
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            # The file is copied without its write-ahead log.
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()

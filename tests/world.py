@@ -1,0 +1,243 @@
+"""A small world for tests of the heart: a real database, and a tracker whose letters are written by the test."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine, Row
+
+from sync_service.domain.connectors import Connection, ConnectorError, Gone, Option, Post, Rejected
+from sync_service.domain.issues import Account, Observation, Reading, Snapshot
+from sync_service.drains import Drains
+from sync_service.looking import Looking
+from sync_service.receive import Receive
+from sync_service.refresh import Refresh
+from sync_service.relinking import Relinking
+from sync_service.store import counters, due, key_results, relinks, rules, tables
+from sync_service.store.book import Shelf
+from sync_service.store.connections import Connections
+from sync_service.store.database import open_database, reading, writing
+from sync_service.store.sealing import Sealer
+
+NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
+SECRET = "a secret between friends"
+ANA = Account("ana", "Ana")
+
+
+@dataclass(slots=True)
+class PaperTracker:
+    """A connector whose deliveries are slips of paper: the body is the number of a reading the test wrote."""
+
+    kind: str = "paper"
+    title: str = "Paper"
+    default_site: str | None = "https://paper.example"
+    options: tuple[Option, ...] = ()
+    kept_headers: tuple[str, ...] = ("x-id",)
+    readings: list[Reading | Exception] = field(default_factory=list)
+    shown: dict[str, Snapshot | ConnectorError] = field(default_factory=dict)
+
+    def verify(self, post: Post, secrets: Sequence[str]) -> bool:
+        """Compare the secret itself."""
+        return post.headers.get("x-secret") in secrets
+
+    def delivery_id(self, post: Post) -> str:
+        """Give the id in the header."""
+        return post.headers["x-id"]
+
+    def read(self, post: Post, connection: Connection) -> Reading:
+        """Give the reading of that number."""
+        del connection
+        try:
+            found = self.readings[json.loads(post.body)]
+        except ValueError:
+            raise Rejected("the slip has no number") from None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def key_of(self, text: str) -> str:
+        """Take any key."""
+        return text
+
+    def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
+        """Show what the test put there."""
+        del connection, key
+        found = self.shown.get(identity, Gone("there is no such issue", proven=False))
+        if isinstance(found, ConnectorError):
+            raise found
+        return found
+
+
+@dataclass(slots=True)
+class World:
+    """A migrated database with one cycle, one person, one connection and one watched scope, and all drains."""
+
+    engine: Engine
+    tracker: PaperTracker = field(default_factory=PaperTracker)
+    sealer: Sealer = field(default_factory=lambda: Sealer(("k" * 32,)))
+    now: datetime = NOW
+    settle: timedelta = timedelta(seconds=600)
+    person_id: int = 0
+    connection_id: int = 0
+    scope_id: int = 0
+    objective_id: int = 0
+    _sent: int = 0
+    drains: Drains = field(init=False)
+    receive: Receive = field(init=False)
+    connections: Connections = field(init=False)
+    refresh: Refresh = field(init=False)
+
+    def __post_init__(self) -> None:
+        with writing(self.engine) as tx:
+            self._furnish(tx)
+        kinds = {"paper": self.tracker}
+        self.connections = Connections(self.engine, self.sealer)
+        shelf = Shelf()
+        clock = self.clock
+        joined = {"engine": self.engine, "connectors": kinds, "connections": self.connections, "now": clock}
+        self.receive = Receive(**joined)
+        self.refresh = Refresh(**joined, shelf=shelf, settle=self.settle)
+        looking = Looking(**joined, refresh=self.refresh)
+        relinking = Relinking(self.engine, self.settle, ZoneInfo("UTC"), clock, shelf)
+        self.drains = Drains(
+            self.engine,
+            {
+                "delivery": self.refresh.drain,
+                "look": looking.drain,
+                "rule_revision": relinking.drain_revisions,
+                "relink": relinking.drain_relinks,
+                "recompute": relinking.drain_recomputes,
+            },
+        )
+
+    def clock(self) -> datetime:
+        """Give the world's time."""
+        return self.now
+
+    def _furnish(self, tx: sa.Connection) -> None:
+        self.person_id = _insert(tx, tables.person, email="ana@example.com", name="Ana Ruiz", role="admin", accounts={})
+        cycle_id = _insert(
+            tx,
+            tables.cycle,
+            slug="2026-q4",
+            name="Q4 2026",
+            starts=date(2026, 10, 1),
+            ends=date(2026, 12, 31),
+            starts_at=datetime(2026, 10, 1, tzinfo=UTC),
+            ends_at=datetime(2027, 1, 1, tzinfo=UTC),
+        )
+        self.objective_id = _insert(
+            tx, tables.objective, slug="o", title="Paying is effortless", cycle_id=cycle_id, owner_id=self.person_id
+        )
+        self.connection_id = _insert(
+            tx,
+            tables.connection,
+            slug="paper",
+            kind="paper",
+            site="https://paper.example",
+            options={},
+            sealed_secrets=[self.sealer.seal(SECRET)],
+            earlier="ignore",
+        )
+        self.scope_id = self.add_scope(tx, "acme/checkout")
+
+    def add_scope(self, tx: sa.Connection, name: str, *, covered: bool = True) -> int:
+        """Watch a scope."""
+        return _insert(
+            tx, tables.scope, connection_id=self.connection_id, name=name, covered_at=self.now if covered else None
+        )
+
+    def key_result(self, slug: str = "KR-1", *, start: float = 0, target: float = 100, **measure: Any) -> int:
+        """Add a key result; by default the share of issues done."""
+        with writing(self.engine) as tx:
+            columns = {"slug": slug, "title": slug, "start": start, "target": target}
+            settings = measure or {"kind": "done-share"}
+            found = _insert(tx, tables.key_result, objective_id=self.objective_id, measure=settings, **columns)
+            key_results.recompute_at(tx, [found], at=self.now)
+            relinks.add(tx, [(self.connection_id, f"key result {slug} was added")])
+            bump_rules(tx)
+        self.drain()
+        return found
+
+    def rule(self, slug: str, key_result_id: int, condition: dict[str, Any], *, enabled: bool = True) -> None:
+        """Save a rule, and let it take effect."""
+        definition = rules.Definition(
+            slug=slug,
+            owner_id=self.person_id,
+            connection_id=self.connection_id,
+            key_result_id=key_result_id,
+            condition=condition,
+            enabled=enabled,
+        )
+        with writing(self.engine) as tx:
+            rules.save(tx, definition, changed_by="Ana Ruiz", now=self.now)
+        self.drain()
+
+    def post(self, *observations: Observation | Exception, delivery_id: str | None = None) -> str:
+        """Send a delivery that says so; give its id. An exception is what reading it raises."""
+        self._sent += 1
+        name = delivery_id or f"d{self._sent}"
+        said = observations[0] if isinstance(observations[0], Exception) else None
+        letter = Reading(name="paper.slip", observations=observations, actor=ANA)  # type: ignore[arg-type]  # no exception is among them, or the letter is not used
+        self.tracker.readings.append(said or letter)
+        body = str(len(self.tracker.readings) - 1).encode()
+        self.receive.take("paper", Post({"x-id": name, "x-secret": SECRET}, body))
+        return name
+
+    def tell(self, *observations: Observation | Exception) -> str:
+        """Send a delivery and drain everything."""
+        name = self.post(*observations)
+        self.drain()
+        return name
+
+    def drain(self) -> None:
+        """Drain until nothing is due."""
+        self.drains.drain_everything()
+
+    def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> Sequence[Row[Any]]:
+        """Read a table in order of its ids."""
+        with reading(self.engine) as tx:
+            return tx.execute(sa.select(table).where(*where).order_by(table.c.id)).all()
+
+    def value(self, slug: str = "KR-1") -> float | None:
+        """Give a key result's current value."""
+        found: float | None = self.standing(slug).current
+        return found
+
+    def standing(self, slug: str = "KR-1") -> Row[Any]:
+        """Give a key result's row."""
+        return self.rows(tables.key_result, tables.key_result.c.slug == slug)[0]
+
+    def reasons(self, slug: str = "KR-1") -> list[str]:
+        """Give what the causes of a key result's history say, oldest first, one text for each entry."""
+        entries = self.rows(tables.history, tables.history.c.key_result_id == self.standing(slug).id)
+        return ["; ".join(cause["what"] for cause in entry.causes) for entry in entries]
+
+    def outcome(self, delivery_id: str) -> str:
+        """Give the outcome of a delivery."""
+        found: str = self.rows(tables.delivery, tables.delivery.c.delivery_id == delivery_id)[0].outcome
+        return found
+
+    def make_due(self, table: sa.Table) -> None:
+        """Let the time pass that rows of a table wait for."""
+        with writing(self.engine) as tx:
+            due.replay(tx, table, table.c.due_at.isnot(None))
+
+
+def _insert(tx: sa.Connection, table: sa.Table, **columns: Any) -> int:
+    found: int = tx.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one()
+    return found
+
+
+def bump_rules(tx: sa.Connection) -> None:
+    """Say that something that decides links has changed."""
+    counters.bump(tx, counters.RULES)
+
+
+def open_world(database_url: str, **fields: Any) -> World:
+    """Furnish a migrated database."""
+    return World(open_database(database_url), **fields)
