@@ -188,7 +188,7 @@ class Valkey:
             self.process = None
 
 
-@dataclass(slots=True)
+@dataclass
 class MailServer:
     """An SMTP server on loopback that keeps what it is given and refuses what it is told to refuse.
 
