@@ -183,6 +183,7 @@ def test_what_goes_wrong_unseen_on_a_page_is_noticed(
     page.goto(site + path)
     until(lambda: page.evaluate("1") and page_mistakes, "the mistake is noticed")
     assert mistake in "\n".join(page_mistakes)
+    page.close()  # one mistake may bring another a moment later
     page_mistakes.clear()
 
 
