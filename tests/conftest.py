@@ -1,7 +1,6 @@
 """Fixtures for all tests: real servers, a real browser, and the count of skips."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +13,13 @@ from playwright.sync_api import Browser, Page
 from sync_service import valkey
 from tests.chromium import Look, chromium, visit
 from tests.migrated import prepare
+from tests.room import Room, open_room
 from tests.servers import (
     Databases,
     MailServer,
     PostgresDatabases,
     SqliteDatabases,
     Valkey,
-    end_postgres_in,
     mail_server,
     postgres_in,
 )
@@ -31,21 +30,21 @@ settings.register_profile("okr-sync", deadline=None, print_blob=True)
 settings.load_profile("okr-sync")
 
 ROOM = "TESTS_ROOM"  # how workers learn of the directory that the whole run shares
+OPENED = pytest.StashKey[Room]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """In the first process of the run: make the shared room, and count the skips of all workers."""
     if not hasattr(config, "workerinput"):
-        os.environ[ROOM] = tempfile.mkdtemp(prefix="okr-tests-")
+        config.stash[OPENED] = open_room()
+        os.environ[ROOM] = str(config.stash[OPENED].directory)
         config.pluginmanager.register(SkipCount(expected_reasons()))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """In the first process, after all workers: end the shared server and clear the room."""
+    """In the first process, after all workers: leave the room, which ends the shared server."""
     if not hasattr(config, "workerinput"):
-        room = Path(os.environ.pop(ROOM))
-        end_postgres_in(room)
-        shutil.rmtree(room)
+        config.stash[OPENED].leave()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import threading
 import uuid
@@ -25,6 +24,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL
 
 from sync_service import valkey
+from sync_service.supervise import stop_with
 from tests.waiting import until
 
 Prepare = Callable[[str], None]
@@ -154,15 +154,6 @@ def postgres_in(room: Path) -> str:
     return url
 
 
-def end_postgres_in(room: Path) -> None:
-    """End the server in the run's room, if one was started, and wait until it is gone."""
-    pid_file = room / "postgres" / "postmaster.pid"
-    if pid_file.exists():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)  # a fast shutdown
-            until(lambda: not pid_file.exists(), "PostgreSQL has stopped")
-
-
 @dataclass(slots=True)
 class Valkey:
     """A Valkey that a test may kill and start again; what it was told survives, as in the service."""
@@ -177,7 +168,10 @@ class Valkey:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self.process = subprocess.Popen(self.server.command())
+        self.process = subprocess.Popen(
+            self.server.command(),
+            preexec_fn=stop_with(os.getpid()),  # noqa: PLW1509  # it only asks the kernel to end it with us
+        )
         until(lambda: valkey.answers(self.server), "Valkey answers")
 
     def kill(self) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import smtplib
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from tests.skips import NOT_LINUX, SkipCount
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
+
+WAIT_TO_BE_KILLED = "TESTS_WAIT_TO_BE_KILLED"
 
 
 def run(url: str, *statements: str) -> list[object]:
@@ -203,6 +206,42 @@ def test_a_run_leaves_no_process_behind() -> None:
     )
     assert done.returncode == 0, done.stdout
     until(lambda: processes_with(mark) == [], "every process is gone")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason=NOT_LINUX)
+def test_a_run_that_is_killed_leaves_no_server_behind() -> None:
+    """Somebody's patience or a time limit may end a run half-way."""
+    mark = f"MARK_OF_THIS_RUN={uuid.uuid4().hex}"
+    name, _, value = mark.partition("=")
+    test = f"{__file__}::{test_a_killed_run_would_leave_these.__name__}"
+    run = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", test],
+        env={**os.environ, name: value, WAIT_TO_BE_KILLED: "yes"},
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.DEVNULL,
+    )
+    until(lambda: {"postgres", "valkey"} <= words_in(processes_with(mark)), "the servers run")
+    run.kill()
+    run.wait()
+    until(lambda: processes_with(mark) == [], "every process is gone")
+
+
+def test_a_killed_run_would_leave_these(postgres: PostgresDatabases, own_valkey: Valkey) -> None:
+    """Start two servers; in the run that is to be killed, wait for that."""
+    assert own_valkey.process is not None
+    assert own_valkey.process.poll() is None
+    if WAIT_TO_BE_KILLED in os.environ:
+        signal.pause()
+
+
+def words_in(commands: list[str]) -> set[str]:
+    """Return which of our servers are among the command lines."""
+    return {
+        word
+        for word in ("postgres", "valkey")
+        for command in commands
+        if f"{word}-server" in command or f"/{word} " in command
+    }
 
 
 STARTING_EVERY_SERVER = (
