@@ -1,0 +1,232 @@
+"""From notices to mails, and from mails to people.
+
+A due notice becomes a mail in one transaction, together with the others that share a cause with it: one cause never
+makes two mails. A mail is a row of its own with its Message-ID, so that trying again repeats that mail and makes no
+other. Sending claims one mail, hands it over, and settles it at once: a crash in between repeats it once, and never
+loses it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import structlog
+from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.exc import OperationalError
+
+from sync_service.domain.notices import Waiting, one_mail
+from sync_service.failing import bury, try_again
+from sync_service.mail import message, render, smtp
+from sync_service.mail.render import Content
+from sync_service.mail.telling import Told
+from sync_service.store import counters, due, mails
+from sync_service.store.database import writing
+from sync_service.store.key_results import change_of
+from sync_service.store.mails import MailLine, MailOpened, mailbox, open_mail
+from sync_service.store.sealing import Sealer, Unopenable
+from sync_service.store.tables import mail, notice
+
+__all__ = ["Composing", "MailLine", "MailOpened", "Outbox", "Sending", "mailbox", "open_mail"]
+
+log = structlog.get_logger(__name__)
+
+NOTICES = 50
+"""Notices claimed at a time."""
+
+MAILS = 50
+"""Mails handed over on one connection."""
+
+LEASE = timedelta(minutes=5)
+"""How long one mail may take: eight steps of a conversation at `smtp.SECONDS` each fit in."""
+
+GIVE_UP = timedelta(days=5)
+"""How long a mail waits for a server that takes it. https://www.rfc-editor.org/rfc/rfc5321#section-4.5.4.1"""
+
+SIGN_IN_VALID = timedelta(minutes=15)
+"""How long a sign-in link works, and so how long its mail is worth sending."""
+
+IN_MAILBOX = "shown in the local mailbox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbox:
+    """Puts mails where they wait to be sent, as part of somebody's transaction."""
+
+    sealer: Sealer
+    mail_from: str
+    base_url: str
+
+    def put(self, tx: Connection, content: Content, *, kind: str, recipient: str, now: datetime) -> int:
+        """Keep a mail that is due now; give its row id."""
+        host = message.host_of(self.mail_from)
+        return mails.add_mail(
+            tx, self.sealer, kind=kind, recipient=recipient, host=host, content=asdict(content), now=now
+        )
+
+    def write_sign_in(self, tx: Connection, *, email: str, name: str, link: str, now: datetime) -> int:
+        """Write a person the mail with a sign-in link that works until `now` + `SIGN_IN_VALID`; give its row id."""
+        until = now + SIGN_IN_VALID
+        content = render.sign_in(name=name, link=link, base_url=self.base_url, valid=SIGN_IN_VALID, until=until)
+        return self.put(tx, content, kind="sign_in", recipient=email, now=now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composing:
+    """Drains notices: they become mails."""
+
+    engine: Engine
+    outbox: Outbox
+    now: Callable[[], datetime]
+
+    def drain(self) -> int:
+        """Write the mails of a batch of due notices; give how many notices were claimed."""
+        rows = due.claim(self.engine, notice, limit=NOTICES)
+        by_person: dict[int, list[Row[Any]]] = defaultdict(list)
+        for row in rows:
+            by_person[row.person_id].append(row)
+        for person_id, claimed in by_person.items():
+            try:
+                self._write_to(person_id, claimed)
+            except due.LeaseLost as error:
+                log.warning("lease lost, left to whoever has it now", error=str(error))
+            except OperationalError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one person's poison must not keep others' mails; it is logged, tried again and buried
+                for row in claimed:
+                    try_again(self.engine, notice, row, error, now=self.now())
+        return len(rows)
+
+    def _write_to(self, person_id: int, claimed: Sequence[Row[Any]]) -> None:
+        """Write one person's mail, once every key result it could be about is locked."""
+        locked: set[int] = set()
+        while True:
+            with writing(self.engine) as tx:
+                mails.lock_key_results(tx, locked)
+                told = mails.key_results_told(tx, person_id)
+                if told <= locked:
+                    self._compose(tx, person_id, {row.lease for row in claimed})
+                    return
+            # Locks are taken in the order of ids, so for more of them we begin again.
+            locked |= told
+
+    def _compose(self, tx: Connection, person_id: int, leases: set[str]) -> None:
+        """Turn the claimed notices as they now stand, and those that share a cause with them, into one mail."""
+        waiting = mails.lock_notices(tx, person_id)
+        ours = [row for row in waiting if row.lease in leases]
+        if not ours:
+            return  # each was dropped, or went along with another mail, since we claimed it
+        chosen = set(one_mail([Waiting(row.id, row.lease in leases, frozenset(_causes(row))) for row in waiting]))
+        told = [_told(row) for row in waiting if row.id in chosen]
+        content = render.notice(told, base_url=self.outbox.base_url)
+        recipient = mails.email_of(tx, person_id)
+        mail_id = self.outbox.put(tx, content, kind="notice", recipient=recipient, now=self.now())
+        along = [row for row in waiting if row.id in chosen and row.lease not in leases]
+        due.settle(tx, notice, ours, [{"outcome": "told by mail", "mail_id": mail_id}] * len(ours))
+        mails.settle_along(tx, along, mail_id=mail_id, outcome="told by mail, along with another")
+        counters.bump(tx, counters.CHANGES)
+        log.info("mail written", mail=mail_id, notices=len(chosen))
+
+
+def _causes(row: Row[Any]) -> Iterable[str]:
+    """Name what caused a notice: its deliveries, or what happened where none was (a day passed, a rule changed)."""
+    for cause in change_of(row).causes:
+        yield cause.delivery or f"{cause.what} {cause.issue or ''}"
+
+
+def _told(row: Row[Any]) -> Told:
+    percents = row.measure.get("kind") == "done-share"
+    return Told(
+        slug=row.slug,
+        title=row.title,
+        objective=row.objective,
+        unit=row.unit or ("%" if percents else ""),
+        target=row.target,
+        owned=row.owned,
+        change=change_of(row),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """Drains mails: to the SMTP server, or, where there is none, to the local mailbox."""
+
+    engine: Engine
+    sealer: Sealer
+    mail_from: str
+    server: smtp.Server | None
+    now: Callable[[], datetime]
+
+    def drain(self) -> int:
+        """Send due mails over one connection; give how many were claimed."""
+        return self._show() if self.server is None else self._send_over(self.server)
+
+    def _show(self) -> int:
+        rows = due.claim(self.engine, mail, limit=MAILS)
+        if rows:
+            with writing(self.engine) as tx:
+                due.settle(tx, mail, rows, [{"outcome": IN_MAILBOX}] * len(rows))
+                counters.bump(tx, counters.CHANGES)
+        return len(rows)
+
+    def _send_over(self, server: smtp.Server) -> int:
+        """Claim each mail just before it is sent, so that its lease is all its own."""
+        with smtp.Line(server) as line:
+            for count in range(MAILS):
+                rows = due.claim(self.engine, mail, limit=1, lease=LEASE)
+                if not rows:
+                    return count
+                if not self._send(line, rows[0]):
+                    return count + 1
+        return MAILS
+
+    def _send(self, line: smtp.Line, row: Row[Any]) -> bool:
+        """Send one mail and note what came of it; tell whether the server can be asked to take another."""
+        if row.kind == "sign_in" and self.now() - row.created_at > SIGN_IN_VALID:
+            bury(self.engine, mail, row, reason="the sign-in link expired before a mail server took it")
+            return True
+        try:
+            line.send(self._message(row))
+        except smtp.Temporary as error:
+            self._wait(row, error)
+            return not isinstance(error, smtp.Unreachable)
+        except (smtp.Permanent, message.Unaddressable, Unopenable) as error:
+            bury(self.engine, mail, row, reason=f"can't be sent: {error}")
+        except Exception as error:  # noqa: BLE001 - a poison mail must not stop its neighbours; it is logged, tried again and buried
+            try_again(self.engine, mail, row, error, now=self.now())
+        else:
+            self._settle(row)
+        return True
+
+    def _message(self, row: Row[Any]) -> EmailMessage:
+        content = Content(**mails.content_of(self.sealer, row))
+        return message.build(
+            content,
+            sender=self.mail_from,
+            recipient=row.recipient,
+            message_id=row.message_id,
+            created_at=row.created_at,
+        )
+
+    def _settle(self, row: Row[Any]) -> None:
+        try:
+            with writing(self.engine) as tx:
+                due.settle(tx, mail, [row], [{"outcome": "sent"}])
+                counters.bump(tx, counters.CHANGES)
+        except due.LeaseLost as error:
+            log.warning("a mail took longer than its lease and may be sent twice", error=str(error))
+        else:
+            log.info("mail sent", mail=row.id, attempts=row.attempts)
+
+    def _wait(self, row: Row[Any], error: smtp.Temporary) -> None:
+        now = self.now()
+        if now - row.created_at > GIVE_UP:
+            bury(self.engine, mail, row, reason=f"not taken for {GIVE_UP.days} days, at last: {error}")
+            return
+        log.warning("a mail must wait", mail=row.id, attempts=row.attempts, reason=str(error))
+        with writing(self.engine) as tx:
+            due.postpone(
+                tx, mail, row, until=now + due.wait_after(row.attempts), outcome=f"will be tried again: {error}"
+            )
