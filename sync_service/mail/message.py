@@ -23,7 +23,8 @@ def build(content: Content, *, sender: str, recipient: str, message_id: str, cre
     message = EmailMessage(policy=SMTP)
     message["From"] = _address(*parseaddr(sender))
     message["To"] = _address("", recipient)
-    message["Subject"] = content.subject
+    # The library would decode what looks encoded, line breaks and all.
+    message["Subject"] = content.subject.replace("=?", "= ?")
     message["Date"] = format_datetime(created_at)
     message["Message-ID"] = message_id
     # Nobody's absence note shall answer a machine. https://www.rfc-editor.org/rfc/rfc3834#section-5

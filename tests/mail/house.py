@@ -1,0 +1,150 @@
+"""A small house to send mails from: Ana owns three key results of one objective, Bo owns the objective."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine, Row
+
+from sync_service.domain.causes import Cause
+from sync_service.domain.notices import Change, Standing
+from sync_service.domain.pace import Status
+from sync_service.mail import smtp
+from sync_service.send import Composing, Outbox, Sending
+from sync_service.store import key_results, tables
+from sync_service.store.database import database_now, reading, writing
+from sync_service.store.mails import MailLine, MailOpened, mailbox, open_mail
+from sync_service.store.sealing import Sealer
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+BASE_URL = "https://okr.example.com"
+ANA, BO = "ana@example.com", "bo@example.com"
+
+ON_TRACK = Standing(Status.ON_TRACK, 50.0, 0.5)
+AT_RISK = Standing(Status.AT_RISK, 30.0, 0.3)
+COMPLETED = Standing(Status.COMPLETED, 100.0, 1.0)
+
+
+def closed(number: int, *, delivery: str | None = None) -> Cause:
+    """Give the cause that an issue was closed, by default with a delivery of its own."""
+    return Cause(
+        what="closed as done",
+        issue=f"acme/checkout#{number}",
+        title="Pay by card",
+        url=f"https://github.com/acme/checkout/issues/{number}",
+        delivery=delivery or f"delivery-{number}",
+        actor="ana",
+    )
+
+
+@dataclass(slots=True)
+class House:
+    """The parts that mails go through, with a clock that tests set."""
+
+    engine: Engine
+    now: datetime = NOW
+    server: smtp.Server | None = None
+
+    @property
+    def sealer(self) -> Sealer:
+        """Seal with a key of the tests."""
+        return Sealer(("a secret key of the tests, long enough",))
+
+    @property
+    def outbox(self) -> Outbox:
+        """Put mails where they wait."""
+        return Outbox(sealer=self.sealer, mail_from="OKR Sync <okr@example.com>", base_url=BASE_URL)
+
+    @property
+    def composing(self) -> Composing:
+        """Turn notices into mails."""
+        return Composing(engine=self.engine, outbox=self.outbox, now=lambda: self.now)
+
+    @property
+    def sending(self) -> Sending:
+        """Turn mails into SMTP."""
+        return Sending(
+            engine=self.engine,
+            sealer=self.sealer,
+            mail_from="OKR Sync <okr@example.com>",
+            server=self.server,
+            now=lambda: self.now,
+        )
+
+    def furnish(self) -> None:
+        """Fill the tables that mails are about."""
+        with writing(self.engine) as tx:
+            people = [
+                {"id": 1, "email": ANA, "name": "Ana Ruiz", "role": "admin", "accounts": {}},
+                {"id": 2, "email": BO, "name": "Bo Lind", "role": "member", "accounts": {}},
+            ]
+            tx.execute(sa.insert(tables.person), people)
+            cycle = {"id": 1, "slug": "2026-q4", "name": "Q4", "starts": date(2026, 10, 1), "ends": date(2026, 12, 31)}
+            times = {"starts_at": NOW - timedelta(days=54), "ends_at": NOW + timedelta(days=38)}
+            tx.execute(sa.insert(tables.cycle), cycle | times)
+            objective = {"id": 1, "slug": "fast", "title": "Paying is effortless", "cycle_id": 1, "owner_id": 2}
+            tx.execute(sa.insert(tables.objective), objective)
+            tx.execute(sa.insert(tables.key_result), [_key_result(number) for number in (1, 2, 3)])
+
+    def tell(
+        self,
+        key_result: int,
+        before: Standing,
+        after: Standing,
+        *causes: Cause,
+        person: int = 1,
+        waits: timedelta = timedelta(seconds=-1),
+    ) -> None:
+        """Let a change of a key result wait to be told; by default it is due."""
+        with writing(self.engine) as tx:
+            key_results.add_notice(
+                tx,
+                person_id=person,
+                key_result_id=key_result,
+                change=Change(before, after, causes),
+                now=self.now,
+                due_at=database_now(tx) + waits,
+            )
+
+    def rows(self, table: sa.Table) -> list[Row[Any]]:
+        """Read a table."""
+        with reading(self.engine) as tx:
+            return list(tx.execute(sa.select(table).order_by(table.c.id)))
+
+    def make_due(self, table: sa.Table) -> None:
+        """Let time pass: leases end, and rows that wait are due."""
+        with writing(self.engine) as tx:
+            past = database_now(tx) - timedelta(seconds=1)
+            tx.execute(sa.update(table).where(table.c.due_at.isnot(None)).values(due_at=past))
+
+    def mailbox(self) -> list[MailLine]:
+        """List the mails, newest first."""
+        with reading(self.engine) as tx:
+            return mailbox(tx, self.sealer, limit=100)
+
+    def opened(self) -> list[MailOpened]:
+        """Open all mails, oldest first."""
+        with reading(self.engine) as tx:
+            found = [open_mail(tx, self.sealer, line.id) for line in reversed(mailbox(tx, self.sealer, limit=100))]
+        return [one for one in found if one]
+
+    def write_mail(self, recipient: str = ANA) -> None:
+        """Put a mail about KR-1 into the outbox."""
+        self.tell(
+            1, ON_TRACK, COMPLETED, closed(len(self.rows(tables.notice)) + 1), person=1 if recipient == ANA else 2
+        )
+        self.composing.drain()
+
+
+def _key_result(number: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "slug": f"KR-{number}",
+        "objective_id": 1,
+        "title": ["Ship the new checkout", "Open payment bugs down", "Refunds within a day"][number - 1],
+        "owner_id": 1,
+        "start": 0.0,
+        "target": 100.0,
+        "measure": {"kind": "done-share"},
+    }
