@@ -110,8 +110,8 @@ def sections(told: Sequence[Told], *, base_url: str) -> list[Section]:
 
 def because(told: Sequence[Told]) -> str:
     """Say why the reader gets this mail."""
-    owned = [plain(one.slug) for one in told if one.owned]
-    others = [plain(one.slug) for one in told if not one.owned]
+    owned = sorted(plain(one.slug) for one in told if one.owned)
+    others = sorted(plain(one.slug) for one in told if not one.owned)
     parts = [listed(owned)] if owned else []
     if others:
         parts.append(f"the objective of {listed(others)}")

@@ -13,8 +13,10 @@ from tests.mail.house import House
 def house(database_url: str) -> Iterator[House]:
     """Give a house without an SMTP server."""
     engine = open_database(database_url)
-    migrate(engine)
-    built = House(engine)
-    built.furnish()
-    yield built
-    engine.dispose()
+    try:
+        migrate(engine)
+        built = House(engine)
+        built.furnish()
+        yield built
+    finally:
+        engine.dispose()

@@ -38,7 +38,7 @@ def serving(handler: object, *, port: int = 0, tls: ssl.SSLContext | None = None
         await end.wait()
         server.close()
         for guest in guests:
-            if guest.transport is not None:
+            if isinstance(guest.transport, asyncio.WriteTransport):
                 guest.transport.abort()
         await asyncio.sleep(0)  # lets the connections notice that they are closed
 

@@ -57,7 +57,7 @@ class Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """Leave an element."""
-        self._hidden = False
+        self._hidden = self._hidden and tag not in ("style", "title")
 
     def handle_data(self, data: str) -> None:
         """Note words that are shown."""

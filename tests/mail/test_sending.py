@@ -46,7 +46,7 @@ def test_a_mail_arrives_as_it_is_kept(sending: House, mail: MailServer) -> None:
     assert arrived["Subject"] == kept.line.subject
     assert arrived["Message-ID"] == kept.message_id
     assert arrived["Date"] == "Tue, 24 Nov 2026 12:00:00 +0000"
-    bodies = [part.get_content().splitlines() for part in arrived.iter_parts()]  # type: ignore[attr-defined]  # parts are read by the modern policy
+    bodies = [part.get_content().splitlines() for part in arrived.iter_parts()]
     assert bodies == [kept.text.splitlines(), kept.html.splitlines()]
     assert (kept.line.state, kept.line.outcome) == ("settled", "sent")
     assert sending.sending.drain() == 0
@@ -221,7 +221,7 @@ def test_a_sign_in_mail_carries_its_link(sending: House, mail: MailServer) -> No
     sending.sending.drain()
     (arrived,) = mail.messages
     assert arrived["Subject"] == "Your sign-in link for OKR Sync"
-    text, html = (part.get_content() for part in arrived.iter_parts())  # type: ignore[attr-defined]  # parts are read by the modern policy
+    text, html = (part.get_content() for part in arrived.iter_parts())
     assert link in text.splitlines()
     assert f'href="{link}"' in html
     assert "12:15 UTC" in text

@@ -1,5 +1,6 @@
 """The conversation with an SMTP server, and what its answers mean for a mail."""
 
+import asyncio
 import socket
 import ssl
 from email.message import EmailMessage
@@ -90,7 +91,7 @@ def test_a_refusal_of_our_own_address_loses_no_mail(answer: str, error: type[Exc
             return answer
 
     with serving(Picky()) as port, Line(at(port)) as line:
-        with pytest.raises((Temporary, Permanent), match="okr@example.com") as raised:
+        with pytest.raises((Temporary, Permanent), match=r"okr@example\.com") as raised:
             line.send(letter())
         assert raised.type is error
 
@@ -120,6 +121,19 @@ def test_a_server_that_hung_up_between_mails_is_called_again() -> None:
     with serving(second, port=port), line:
         line.send(letter())
     assert (len(first.messages), len(second.messages)) == (1, 1)
+
+
+def test_a_server_that_hangs_up_half_way_is_a_reason_to_wait() -> None:
+    """Whether it took the mail can't be known; it is tried again."""
+
+    class Rude:
+        async def handle_DATA(self, server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802  # as above
+            assert isinstance(server.transport, asyncio.WriteTransport)
+            server.transport.abort()
+            return "250 said to nobody"
+
+    with serving(Rude()) as port, Line(at(port)) as line, pytest.raises(Unreachable, match="can't be used"):
+        line.send(letter())
 
 
 def test_an_address_outside_ascii_needs_a_server_that_takes_it(mail: MailServer) -> None:
