@@ -1,0 +1,205 @@
+"""Hands webhooks over to their receivers: in order and in the background, or as badly as a test asks for."""
+
+import heapq
+import itertools
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from math import inf
+
+import requests
+
+from simulator.clock import real_clock
+from simulator.delivery import Attempt, Delivery, Mishap, Parcel, Retries
+
+
+class Courier:
+    """The webhook side of a simulated tracker.
+
+    With `background`, a thread of its own delivers one parcel after the other; without, the operation that caused them
+    delivers them before it returns. Parcels taken before `start` wait for it.
+    """
+
+    def __init__(self, *, background: bool = True, retries: Retries | None = None, timeout: float = 10.0) -> None:
+        self.deliveries: list[Delivery] = []
+        self.background = background
+        self.timeout = timeout
+        self._retries = retries
+        self._changed = threading.Condition()
+        self._ready: deque[Delivery] = deque()
+        self._waiting: list[tuple[float, int, Delivery]] = []
+        self._turn = itertools.count()
+        self._held: list[Delivery] | None = None
+        self._mishaps: deque[Mishap] = deque()
+        self._in_flight = 0
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    # Its life
+
+    def start(self) -> None:
+        """Begin to deliver in the background."""
+        if self.background:
+            self._thread = threading.Thread(target=self._run, name="simulated webhooks", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End after the attempt in flight; what is still queued stays undelivered."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+    # What the trackers do
+
+    def take(self, parcel: Parcel, *, redelivery: bool = False) -> Delivery:
+        """Log a parcel and queue it, or hold it; the next mishap in line befalls it unless it is a redelivery."""
+        with self._changed:
+            mishap = self._mishaps.popleft() if self._mishaps and not redelivery else Mishap.NONE
+            delivery = Delivery(parcel=parcel, mishap=mishap, redelivery=redelivery)
+            self._queue(delivery)
+            if mishap is Mishap.DUPLICATE:
+                self._queue(Delivery(parcel=parcel, mishap=mishap))
+            return delivery
+
+    def settle(self) -> None:
+        """Without a background thread: deliver in this one all that is queued."""
+        if not self.background:
+            while (delivery := self._claim(wait=False)) is not None:
+                self._attempt(delivery)
+
+    # What tests and the demo ask for
+
+    def flush(self, timeout: float = 10.0) -> None:
+        """Wait until every queued parcel was tried; held ones and those that wait for a retry do not count.
+
+        Raises `TimeoutError` after `timeout` seconds.
+        """
+        self.settle()
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._ready and not self._in_flight, timeout):
+                raise TimeoutError(f"{len(self._ready) + self._in_flight} deliveries were not tried within {timeout} s")
+
+    def hold(self) -> None:
+        """Keep new parcels back until `release`."""
+        with self._changed:
+            self._held = self._held or []
+
+    @property
+    def held(self) -> list[Delivery]:
+        """What is being kept back, oldest first."""
+        with self._changed:
+            return list(self._held or [])
+
+    def release(self, *, order: Sequence[int] | None = None, seed: int | None = None) -> None:
+        """Send what was held: oldest first, or in the `order` of positions given, or shuffled by `seed`.
+
+        Positions left out of `order` are lost. Nothing is held any more.
+        """
+        with self._changed:
+            held, self._held = self._held or [], None
+            positions = list(range(len(held))) if order is None else list(order)
+            if seed is not None:
+                random.Random(seed).shuffle(positions)  # noqa: S311  an order that can be repeated, not a secret
+            for position in set(range(len(held))) - set(positions):
+                held[position].mishap = Mishap.LOST
+            self._ready.extend(held[position] for position in positions)
+            self._changed.notify_all()
+        self.settle()
+
+    def lose_next(self, count: int = 1) -> None:
+        """Never deliver the next parcels; they stay in the log and can be redelivered."""
+        self._expect(Mishap.LOST, count)
+
+    def duplicate_next(self, count: int = 1) -> None:
+        """Deliver each of the next parcels twice under the same id."""
+        self._expect(Mishap.DUPLICATE, count)
+
+    def forge_next(self, count: int = 1) -> None:
+        """Deliver the next parcels with a wrong signature."""
+        self._expect(Mishap.FORGED, count)
+
+    def unsign_next(self, count: int = 1) -> None:
+        """Deliver the next parcels without a signature."""
+        self._expect(Mishap.UNSIGNED, count)
+
+    def redeliver(self, delivery: Delivery) -> Delivery:
+        """Send a logged parcel again under the same id, whole and well signed."""
+        again = self.take(delivery.parcel, redelivery=True)
+        self.settle()
+        return again
+
+    def retry_now(self) -> int:
+        """Try at once what waits for a retry; gives how many that were."""
+        with self._changed:
+            waiting, self._waiting = sorted(self._waiting), []
+            self._ready.extend(delivery for _, _, delivery in waiting)
+            self._changed.notify_all()
+        self.settle()
+        return len(waiting)
+
+    # Inside
+
+    def _expect(self, mishap: Mishap, count: int) -> None:
+        with self._changed:
+            self._mishaps.extend([mishap] * count)
+
+    def _queue(self, delivery: Delivery) -> None:
+        self.deliveries.append(delivery)
+        if delivery.mishap is Mishap.LOST:
+            return
+        if self._held is not None and not delivery.redelivery:
+            self._held.append(delivery)
+            return
+        self._ready.append(delivery)
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        while (delivery := self._claim(wait=True)) is not None:
+            self._attempt(delivery)
+
+    def _claim(self, *, wait: bool) -> Delivery | None:
+        with self._changed:
+            while not self._stopping:
+                while self._waiting and self._waiting[0][0] <= time.monotonic():
+                    self._ready.append(heapq.heappop(self._waiting)[2])
+                if self._ready:
+                    self._in_flight += 1
+                    return self._ready.popleft()
+                if not wait:
+                    return None
+                until = self._waiting[0][0] - time.monotonic() if self._waiting else inf
+                self._changed.wait(None if until == inf else until)
+            return None
+
+    def _attempt(self, delivery: Delivery) -> None:
+        status, reason = self._post(delivery)
+        with self._changed:
+            number, now = len(delivery.attempts), real_clock()
+            attempt = Attempt(number=number, at=now, monotonic=time.monotonic(), status=status, reason=reason)
+            delivery.attempts.append(attempt)
+            if not attempt.accepted and self._retries is not None and self._retries.applies(delivery):
+                delay = self._retries.delay()
+                due = inf if delay is None else time.monotonic() + delay
+                heapq.heappush(self._waiting, (due, next(self._turn), delivery))
+            self._in_flight -= 1
+            self._changed.notify_all()
+
+    def _post(self, delivery: Delivery) -> tuple[int | None, str]:
+        headers = delivery.headers(self._retries.header if self._retries else None)
+        with requests.Session() as session:
+            session.trust_env = False
+            try:
+                answer = session.post(
+                    delivery.parcel.url,
+                    data=delivery.parcel.body,
+                    headers=headers,
+                    timeout=self.timeout,
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                return None, type(error).__name__
+        return answer.status_code, ""

@@ -1,0 +1,9 @@
+"""A GitHub on loopback: see the docstring of `simulator` for how to use it."""
+
+from simulator.github.hub import GitHub
+from simulator.github.issue import Issue
+from simulator.github.planning import IssueType, Label, Milestone
+from simulator.github.pull_request import PullRequest
+from simulator.github.repository import Repository
+
+__all__ = ["GitHub", "Issue", "IssueType", "Label", "Milestone", "PullRequest", "Repository"]

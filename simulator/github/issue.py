@@ -1,0 +1,175 @@
+"""An issue on the simulated GitHub, and what people do to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from simulator.github.planning import IssueType, Label, Milestone, User
+    from simulator.github.repository import Repository
+
+REASONS = ("completed", "not_planned", "duplicate")
+"""Why an issue may be closed (https://docs.github.com/en/rest/issues/issues#update-an-issue)."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Issue:
+    """An issue of one repository. Labels, milestone and type are the repository's own objects."""
+
+    repository: Repository
+    id: int
+    node_id: str
+    number: int
+    title: str
+    author: User
+    created: datetime
+    updated: datetime
+    body: str | None = None
+    labels: list[Label] = field(default_factory=list)
+    assignees: list[User] = field(default_factory=list)
+    milestone: Milestone | None = None
+    type: IssueType | None = None
+    state_reason: str | None = None
+    closed: datetime | None = None
+    closed_by: User | None = None
+
+    @property
+    def state(self) -> str:
+        """GitHub's word: `open` or `closed`."""
+        return "open" if self.closed is None else "closed"
+
+    @property
+    def url(self) -> str:
+        """Where people find it."""
+        return f"{self.repository.url}/issues/{self.number}"
+
+    def edit(self, *, title: str | None = None, body: str | None = None) -> None:
+        """Change the title, the body, or both."""
+        with self.repository.hub.changing() as now:
+            changes: dict[str, object] = {}
+            if title is not None:
+                changes["title"] = {"from": self.title}
+                self.title = title
+            if body is not None:
+                changes["body"] = {"from": self.body or ""}
+                self.body = body
+            self._change("edited", now, {"changes": changes})
+
+    def close(self, *, reason: str = "completed") -> None:
+        """Close it as `completed`, `not_planned` or `duplicate`; raises `ValueError` for another reason."""
+        if reason not in REASONS:
+            raise ValueError(f"reason {reason!r} is none of {', '.join(REASONS)}")
+        with self.repository.hub.changing() as now:
+            self._must_be("open")
+            self.closed, self.closed_by, self.state_reason = now, self.repository.hub.actor, reason
+            self._change("closed", now)
+
+    def reopen(self) -> None:
+        """Open it again."""
+        with self.repository.hub.changing() as now:
+            self._must_be("closed")
+            self.closed, self.closed_by, self.state_reason = None, None, "reopened"
+            self._change("reopened", now)
+
+    def label(self, *names: str) -> None:
+        """Put labels on it, creating those that the repository lacks; one message for each."""
+        for name in names:
+            with self.repository.hub.changing() as now:
+                label = self.repository.label(name)
+                if label not in self.labels:
+                    self.labels.append(label)
+                    self._change("labeled", now, {"label": label})
+
+    def unlabel(self, *names: str) -> None:
+        """Take labels off it; raises `ValueError` for one that it does not carry."""
+        for name in names:
+            with self.repository.hub.changing() as now:
+                label = self.repository.label(name)
+                self.labels.remove(label)
+                self._change("unlabeled", now, {"label": label})
+
+    def set_milestone(self, milestone: Milestone) -> None:
+        """Put it into a milestone; one that it was in before is left first, with its own message."""
+        with self.repository.hub.changing() as now:
+            if self.milestone is not None:
+                self.clear_milestone()
+            self.milestone = milestone
+            self._change("milestoned", now, {"milestone": milestone})
+
+    def clear_milestone(self) -> None:
+        """Take it out of its milestone; raises `ValueError` if it is in none."""
+        with self.repository.hub.changing() as now:
+            if self.milestone is None:
+                raise ValueError(f"{self.url} has no milestone")
+            milestone, self.milestone = self.milestone, None
+            self._change("demilestoned", now, {"milestone": milestone})
+
+    def assign(self, *logins: str) -> None:
+        """Assign people; one message for each."""
+        for login in logins:
+            with self.repository.hub.changing() as now:
+                user = self.repository.hub.user(login)
+                if user not in self.assignees:
+                    self.assignees.append(user)
+                    self._change("assigned", now, {"assignee": user})
+
+    def unassign(self, *logins: str) -> None:
+        """Take people off it; raises `ValueError` for one who is not assigned."""
+        for login in logins:
+            with self.repository.hub.changing() as now:
+                user = self.repository.hub.user(login)
+                self.assignees.remove(user)
+                self._change("unassigned", now, {"assignee": user})
+
+    def set_type(self, name: str | None) -> None:
+        """Give it a type of the organisation, or none."""
+        with self.repository.hub.changing() as now:
+            former, self.type = self.type, None if name is None else self.repository.hub.issue_type(name)
+            if self.type is not None:
+                self._change("typed", now, {"type": self.type})
+            elif former is not None:
+                self._change("untyped", now, {"type": former})
+
+    def delete(self) -> None:
+        """Delete it; whoever asks for it gets 410 from then on."""
+        with self.repository.hub.changing():
+            del self.repository.issues[self.number]
+            self.repository.gone[self.number] = None
+            self.tell("deleted")
+
+    def transfer(self, target: Repository, *, opened_first: bool = False) -> Issue:
+        """Move it to another repository and give the new issue: id, node id and number change.
+
+        The source sends `transferred`, the target `opened`, in either order; the old address answers 301. Labels stay
+        where the target has one of that name, the milestone where it has one of that title and due date
+        (https://docs.github.com/en/issues/tracking-your-work-with-issues/transferring-an-issue-to-another-repository).
+        """
+        source = self.repository
+        with source.hub.changing():
+            moved = target.adopt(self)
+            del source.issues[self.number]
+            source.gone[self.number] = moved
+            opened = {"changes": {"old_issue": self, "old_repository": source}}
+            transferred = {"changes": {"new_issue": moved, "new_repository": target}}
+            if opened_first:
+                moved.tell("opened", opened)
+            self.tell("transferred", transferred)
+            if not opened_first:
+                moved.tell("opened", opened)
+        return moved
+
+    def tell(self, action: str, more: Mapping[str, object] | None = None) -> None:
+        """Send the `issues` message for an action."""
+        self.repository.tell("issues", action, {"issue": self, **(more or {})})
+
+    def _change(self, action: str, now: datetime, more: Mapping[str, object] | None = None) -> None:
+        self.updated = now
+        self.tell(action, more)
+
+    def _must_be(self, state: str) -> None:
+        if self.state != state:
+            raise ValueError(f"{self.url} is {self.state}, not {state}")

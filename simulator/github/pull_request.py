@@ -1,0 +1,96 @@
+"""A pull request on the simulated GitHub: an issue that can be merged, with messages of its own name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from simulator.github.issue import Issue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from simulator.github.planning import User
+    from simulator.github.repository import Repository
+
+
+@dataclass(eq=False, kw_only=True)
+class PullRequest(Issue):
+    """A pull request. `id` is the id as an issue, `pull_id` the id as a pull request; the number is the same."""
+
+    pull_id: int
+    head: str
+    base: str
+    draft: bool = False
+    merged: datetime | None = None
+    merged_by: User | None = None
+
+    @property
+    def url(self) -> str:
+        """Where people find it."""
+        return f"{self.repository.url}/pull/{self.number}"
+
+    def close(self, *, reason: str = "") -> None:
+        """Close it without merging; a pull request takes no reason."""
+        if reason:
+            raise ValueError("a pull request is closed without a reason")
+        with self.repository.hub.changing() as now:
+            self._must_be("open")
+            self.closed, self.closed_by = now, self.repository.hub.actor
+            self._change("closed", now)
+
+    def merge(self) -> None:
+        """Merge and thereby close it; raises `ValueError` for a draft."""
+        with self.repository.hub.changing() as now:
+            self._must_be("open")
+            if self.draft:
+                raise ValueError(f"{self.url} is a draft")
+            self.merged, self.merged_by = now, self.repository.hub.actor
+            self.closed, self.closed_by = now, self.repository.hub.actor
+            self._change("closed", now)
+
+    def reopen(self) -> None:
+        """Open it again; raises `ValueError` once it is merged."""
+        with self.repository.hub.changing() as now:
+            self._must_be("closed")
+            if self.merged is not None:
+                raise ValueError(f"{self.url} is merged")
+            self.closed, self.closed_by = None, None
+            self._change("reopened", now)
+
+    def convert_to_draft(self) -> None:
+        """Mark it as unfinished."""
+        with self.repository.hub.changing() as now:
+            self.draft = True
+            self._change("converted_to_draft", now)
+
+    def mark_ready(self) -> None:
+        """Mark it as ready for review."""
+        with self.repository.hub.changing() as now:
+            self.draft = False
+            self._change("ready_for_review", now)
+
+    def retarget(self, base: str) -> None:
+        """Point it at another branch."""
+        with self.repository.hub.changing() as now:
+            former, self.base = self.base, base
+            sha = self.repository.hub.sha(former)
+            self._change("edited", now, {"changes": {"base": {"ref": {"from": former}, "sha": {"from": sha}}}})
+
+    def set_type(self, name: str | None) -> NoReturn:
+        """Refuse: only issues have types."""
+        raise ValueError(f"a pull request has no type, so not {name!r}")
+
+    def delete(self) -> NoReturn:
+        """Refuse: GitHub deletes no pull requests."""
+        raise ValueError(f"{self.url} cannot be deleted")
+
+    def transfer(self, target: Repository, *, opened_first: bool = False) -> NoReturn:
+        """Refuse: GitHub transfers no pull requests."""
+        raise ValueError(f"{self.url} cannot be transferred to {target.url}, in whatever order ({opened_first=})")
+
+    def tell(self, action: str, more: Mapping[str, object] | None = None) -> None:
+        """Send the `pull_request` message for an action."""
+        body: dict[str, object] = {"number": self.number, "pull_request": self, **(more or {})}
+        self.repository.tell("pull_request", action, body)

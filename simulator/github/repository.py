@@ -1,0 +1,210 @@
+"""A repository on the simulated GitHub: where issues, labels and milestones live."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from simulator.github.issue import Issue
+from simulator.github.planning import Label, Milestone
+from simulator.github.pull_request import PullRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from simulator.github.hub import GitHub
+    from simulator.github.planning import User
+
+DEFAULT_BRANCH = "main"
+
+
+@dataclass(eq=False, kw_only=True)
+class Repository:
+    """A repository. `gone` says of each missing number whether it was deleted (None) or where it went."""
+
+    hub: GitHub
+    id: int
+    node_id: str
+    name: str
+    created: datetime
+    visible: bool = True
+    labels: list[Label] = field(default_factory=list)
+    milestones: list[Milestone] = field(default_factory=list)
+    issues: dict[int, Issue] = field(default_factory=dict)
+    gone: dict[int, Issue | None] = field(default_factory=dict)
+    former_names: list[str] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _milestone_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def owner(self) -> User:
+        """The organisation or person it belongs to."""
+        return self.hub.owner
+
+    @property
+    def full_name(self) -> str:
+        """Owner and name, as in `acme/checkout`."""
+        return f"{self.owner.login}/{self.name}"
+
+    @property
+    def url(self) -> str:
+        """Where people find it."""
+        return f"{self.hub.url}/{self.full_name}"
+
+    @property
+    def open_issues(self) -> int:
+        """How many issues and pull requests are open."""
+        return sum(issue.closed is None for issue in self.issues.values())
+
+    def label(self, name: str) -> Label:
+        """Give the label of that name, made now if there is none; case does not matter, as on GitHub."""
+        for label in self.labels:
+            if label.name.casefold() == name.casefold():
+                return label
+        return self.create_label(name)
+
+    def create_label(self, name: str, *, color: str = "ededed", description: str | None = None) -> Label:
+        """Make a label."""
+        with self.hub.changing():
+            id_, node_id = self.hub.new_id("LA")
+            label = Label(repository=self, id=id_, node_id=node_id, name=name, color=color, description=description)
+            self.labels.append(label)
+            self.tell("label", "created", {"label": label})
+        return label
+
+    def create_milestone(self, title: str, *, due: datetime | None = None) -> Milestone:
+        """Make a milestone."""
+        with self.hub.changing() as now:
+            id_, node_id = self.hub.new_id("MI")
+            milestone = Milestone(
+                repository=self,
+                id=id_,
+                node_id=node_id,
+                number=next(self._milestone_numbers),
+                title=title,
+                creator=self.hub.actor,
+                created=now,
+                updated=now,
+                due=due,
+            )
+            self.milestones.append(milestone)
+            self.tell("milestone", "created", {"milestone": milestone})
+        return milestone
+
+    def create_issue(  # noqa: PLR0913  GitHub's call takes as many
+        self,
+        title: str,
+        *,
+        body: str | None = None,
+        labels: Iterable[str] = (),
+        assignees: Iterable[str] = (),
+        milestone: Milestone | None = None,
+        type: str | None = None,  # noqa: A002  GitHub's word
+    ) -> Issue:
+        """Open an issue; after `opened` come `labeled`, `assigned` and so on for what it began with, as on GitHub."""
+        with self.hub.changing() as now:
+            id_, node_id = self.hub.new_id("I")
+            issue = Issue(
+                repository=self,
+                id=id_,
+                node_id=node_id,
+                number=next(self._numbers),
+                title=title,
+                body=body,
+                author=self.hub.actor,
+                created=now,
+                updated=now,
+            )
+            issue.type = None if type is None else self.hub.issue_type(type)
+            self._open(issue, labels=labels, assignees=assignees, milestone=milestone)
+        return issue
+
+    def create_pull_request(  # noqa: PLR0913  GitHub's call takes as many
+        self,
+        title: str,
+        *,
+        body: str | None = None,
+        head: str = "changes",
+        base: str = DEFAULT_BRANCH,
+        draft: bool = False,
+        labels: Iterable[str] = (),
+        assignees: Iterable[str] = (),
+        milestone: Milestone | None = None,
+    ) -> PullRequest:
+        """Open a pull request from the branch `head` into the branch `base`."""
+        with self.hub.changing() as now:
+            (id_, _), (pull_id, node_id) = self.hub.new_id("I"), self.hub.new_id("PR")
+            pull_request = PullRequest(
+                repository=self,
+                id=id_,
+                pull_id=pull_id,
+                node_id=node_id,
+                number=next(self._numbers),
+                title=title,
+                body=body,
+                author=self.hub.actor,
+                created=now,
+                updated=now,
+                head=head,
+                base=base,
+                draft=draft,
+            )
+            self._open(pull_request, labels=labels, assignees=assignees, milestone=milestone)
+        return pull_request
+
+    def rename(self, name: str) -> None:
+        """Give it another name; its id stays and the old address answers 301."""
+        with self.hub.changing():
+            former, self.name = self.name, name
+            self.former_names.append(former)
+            self.tell("repository", "renamed", {"changes": {"repository": {"name": {"from": former}}}})
+
+    def adopt(self, issue: Issue) -> Issue:
+        """Take a transferred issue in under a new id and number; `Issue.transfer` sends the messages."""
+        id_, node_id = self.hub.new_id("I")
+        names = {label.name.casefold() for label in issue.labels}
+        wanted = (issue.milestone.title, issue.milestone.due) if issue.milestone else None
+        adopted = Issue(
+            repository=self,
+            id=id_,
+            node_id=node_id,
+            number=next(self._numbers),
+            title=issue.title,
+            body=issue.body,
+            author=issue.author,
+            created=issue.created,
+            updated=self.hub.clock(),
+            labels=[label for label in self.labels if label.name.casefold() in names],
+            assignees=list(issue.assignees),
+            milestone=next((each for each in self.milestones if (each.title, each.due) == wanted), None),
+            type=issue.type,
+            state_reason=issue.state_reason,
+            closed=issue.closed,
+            closed_by=issue.closed_by,
+        )
+        self.issues[adopted.number] = adopted
+        return adopted
+
+    def tell(self, event: str, action: str, body: dict[str, object]) -> None:
+        """Send one message to the hooks of this repository and of its owner."""
+        self.hub.tell(event, {"action": action, **body}, repository=self)
+
+    def _open(
+        self, issue: Issue, *, labels: Iterable[str], assignees: Iterable[str], milestone: Milestone | None
+    ) -> None:
+        issue.labels = [self.label(name) for name in labels]
+        issue.assignees = [self.hub.user(login) for login in assignees]
+        issue.milestone = milestone
+        self.issues[issue.number] = issue
+        issue.tell("opened")
+        for label in issue.labels:
+            issue.tell("labeled", {"label": label})
+        for user in issue.assignees:
+            issue.tell("assigned", {"assignee": user})
+        if issue.milestone is not None:
+            issue.tell("milestoned", {"milestone": issue.milestone})
+        if issue.type is not None:
+            issue.tell("typed", {"type": issue.type})

@@ -1,0 +1,139 @@
+"""How GitHub writes issues and pull requests in JSON, in webhooks and in REST answers alike."""
+
+from simulator.github.bodies import Body, api, issue_type, label, milestone, moment, repository, user
+from simulator.github.issue import Issue
+from simulator.github.pull_request import PullRequest
+
+_REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+
+
+def issue_body(issue: Issue) -> Body:
+    """Write an issue, or a pull request as the issues API shows it: with the key `pull_request`."""
+    url = f"{api(issue.repository)}/issues/{issue.number}"
+    return {
+        "url": url,
+        "repository_url": api(issue.repository),
+        "labels_url": f"{url}/labels{{/name}}",
+        "comments_url": f"{url}/comments",
+        "events_url": f"{url}/events",
+        "timeline_url": f"{url}/timeline",
+        "id": issue.id,
+        **_common(issue),
+        "state_reason": issue.state_reason,
+        "type": None if issue.type is None else issue_type(issue.type),
+        "comments": 0,
+        "performed_via_github_app": None,
+        "reactions": {"url": f"{url}/reactions", "total_count": 0, **dict.fromkeys(_REACTIONS, 0)},
+        "sub_issues_summary": {"total": 0, "completed": 0, "percent_completed": 0},
+        "issue_dependencies_summary": dict.fromkeys(
+            ("blocked_by", "total_blocked_by", "blocking", "total_blocking"), 0
+        ),
+        **(_pull_request_mark(issue) if isinstance(issue, PullRequest) else {}),
+    }
+
+
+def issue_answer(issue: Issue) -> Body:
+    """Write an issue as `GET …/issues/{number}` gives it: the webhooks' shape and who closed it."""
+    closed_by = None if issue.closed_by is None else user(issue.closed_by, issue.repository.hub.url)
+    return {**issue_body(issue), "closed_by": closed_by}
+
+
+def pull_request_body(pull: PullRequest) -> Body:
+    """Write a pull request."""
+    repository_api = api(pull.repository)
+    site = pull.repository.hub.url
+    url, issue_url = f"{repository_api}/pulls/{pull.number}", f"{repository_api}/issues/{pull.number}"
+    statuses = f"{repository_api}/statuses/{pull.repository.hub.sha(pull.head)}"
+    links = {
+        "self": url,
+        "html": pull.url,
+        "issue": issue_url,
+        "comments": f"{issue_url}/comments",
+        "review_comments": f"{url}/comments",
+        "review_comment": f"{repository_api}/pulls/comments{{/number}}",
+        "commits": f"{url}/commits",
+        "statuses": statuses,
+    }
+    mergeable = pull.closed is None
+    return {
+        "url": url,
+        "id": pull.pull_id,
+        **_common(pull),
+        "diff_url": f"{pull.url}.diff",
+        "patch_url": f"{pull.url}.patch",
+        "issue_url": issue_url,
+        "merged_at": moment(pull.merged),
+        "merge_commit_sha": pull.repository.hub.sha(f"merge of {pull.head}"),
+        "requested_reviewers": [],
+        "requested_teams": [],
+        "draft": pull.draft,
+        "commits_url": f"{url}/commits",
+        "review_comments_url": f"{url}/comments",
+        "review_comment_url": f"{repository_api}/pulls/comments{{/number}}",
+        "comments_url": f"{issue_url}/comments",
+        "statuses_url": statuses,
+        "head": _branch(pull, pull.head),
+        "base": _branch(pull, pull.base),
+        "_links": {name: {"href": href} for name, href in links.items()},
+        "auto_merge": None,
+        "merged": pull.merged is not None,
+        "mergeable": True if mergeable else None,
+        "rebaseable": True if mergeable else None,
+        "mergeable_state": "clean" if mergeable else "unknown",
+        "merged_by": None if pull.merged_by is None else user(pull.merged_by, site),
+        "comments": 0,
+        "review_comments": 0,
+        "maintainer_can_modify": False,
+        "commits": 1,
+        "additions": 1,
+        "deletions": 0,
+        "changed_files": 1,
+    }
+
+
+def _common(issue: Issue) -> Body:
+    site = issue.repository.hub.url
+    assignees = [user(account, site) for account in issue.assignees]
+    return {
+        "node_id": issue.node_id,
+        "number": issue.number,
+        "html_url": issue.url,
+        "title": issue.title,
+        "body": issue.body,
+        "user": user(issue.author, site),
+        "labels": [label(each) for each in issue.labels],
+        "state": issue.state,
+        "locked": False,
+        "active_lock_reason": None,
+        "assignee": assignees[0] if assignees else None,
+        "assignees": assignees,
+        "milestone": None if issue.milestone is None else milestone(issue.milestone, site),
+        "created_at": moment(issue.created),
+        "updated_at": moment(issue.updated),
+        "closed_at": moment(issue.closed),
+        "author_association": "MEMBER",
+    }
+
+
+def _pull_request_mark(pull: PullRequest) -> Body:
+    return {
+        "draft": pull.draft,
+        "pull_request": {
+            "url": f"{api(pull.repository)}/pulls/{pull.number}",
+            "html_url": pull.url,
+            "diff_url": f"{pull.url}.diff",
+            "patch_url": f"{pull.url}.patch",
+            "merged_at": moment(pull.merged),
+        },
+    }
+
+
+def _branch(pull: PullRequest, name: str) -> Body:
+    place = pull.repository
+    return {
+        "label": f"{place.owner.login}:{name}",
+        "ref": name,
+        "sha": place.hub.sha(name),
+        "user": user(place.owner, place.hub.url),
+        "repo": repository(place),
+    }

@@ -1,0 +1,87 @@
+"""The REST side that both simulated trackers share: routing, a log of calls, and faults on request."""
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+View = Callable[..., Response]
+"""Answers one request; takes the request and the parts of its path by name."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that was answered."""
+
+    method: str
+    path: str
+    status: int
+
+
+def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Give a JSON answer as both trackers write it."""
+    text = json.dumps(body, ensure_ascii=False)
+    return Response(text, status=status, headers=dict(headers or {}), content_type="application/json; charset=utf-8")
+
+
+class Rest:
+    """A WSGI application. `admit` sees each request first and may answer it, as for bad credentials.
+
+    `problem(status)` writes the body of an error as the tracker does.
+    """
+
+    def __init__(
+        self,
+        views: Mapping[tuple[str, str], View],
+        *,
+        admit: Callable[[Request], Response | None],
+        problem: Callable[[int], Response],
+    ) -> None:
+        self.calls: list[Call] = []
+        self._admit = admit
+        self._problem = problem
+        self._views = dict(views)
+        self._map = Map([Rule(path, methods=[method], endpoint=(method, path)) for method, path in views])
+        self._faults: deque[tuple[int, Mapping[str, str]]] = deque()
+        self._slowness = 0.0
+        self._lock = threading.Lock()
+
+    def answer_next(self, status: int, *, times: int = 1, retry_after: int | None = None) -> None:
+        """Answer the next requests with this status, whatever they ask; `retry_after` is in seconds."""
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        with self._lock:
+            self._faults.extend([(status, headers)] * times)
+
+    def slow_down(self, seconds: float) -> None:
+        """Wait so long before each answer, until set back to 0."""
+        self._slowness = seconds
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Answer a WSGI request."""
+        request = Request(environ)
+        time.sleep(self._slowness)
+        response = self._answer(request)
+        with self._lock:
+            self.calls.append(Call(request.method, request.path, response.status_code))
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        with self._lock:
+            fault = self._faults.popleft() if self._faults else None
+        if fault is not None:
+            response = self._problem(fault[0])
+            response.headers.extend(fault[1])
+            return response
+        try:
+            endpoint, parts = self._map.bind_to_environ(request.environ).match()
+        except HTTPException as error:
+            return self._problem(error.code or 404)
+        refusal = self._admit(request)
+        return refusal if refusal is not None else self._views[endpoint](request, **parts)

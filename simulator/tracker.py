@@ -1,0 +1,102 @@
+"""What a simulated GitHub and a simulated Jira have in common: a server on loopback, a courier, a clock and a lock."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Self
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
+
+from simulator.clock import Clock
+from simulator.courier import Courier
+from simulator.delivery import Delivery
+from simulator.rest import Rest, View
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_line: object) -> None:
+        pass  # the library's line for each request goes to stderr, where the demo speaks
+
+
+class Tracker:
+    """A tracker that runs. `webhooks` is its outgoing side, `rest` its incoming one, `url` its address.
+
+    The port is taken at once, so that `url` is known before `start`. Use as a context manager, or `start` and `stop`.
+    """
+
+    def __init__(self, *, clock: Clock, webhooks: Courier, port: int) -> None:
+        self.clock = clock
+        self.webhooks = webhooks
+        self.rest = Rest(self._views(), admit=self._admit, problem=self._problem)
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._server = make_server("127.0.0.1", port, self.rest, threaded=True, request_handler=_Quiet)
+        self._thread: threading.Thread | None = None
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def _views(self) -> Mapping[tuple[str, str], View]:
+        raise NotImplementedError
+
+    def _admit(self, request: Request) -> Response | None:
+        raise NotImplementedError
+
+    def _problem(self, status: int) -> Response:
+        raise NotImplementedError
+
+    def start(self) -> Self:
+        """Serve REST calls and deliver webhooks from now on."""
+        self._thread = threading.Thread(target=self._serve, name="simulated tracker", daemon=True)
+        self._thread.start()
+        self.webhooks.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving and delivering; nothing is left running and the port is free."""
+        self.webhooks.stop()
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._thread = None
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The delivery log, oldest first."""
+        return list(self.webhooks.deliveries)
+
+    def flush(self, timeout: float = 10.0) -> None:
+        """Wait until all queued webhooks were tried; raises `TimeoutError`."""
+        self.webhooks.flush(timeout)
+
+    @contextmanager
+    def changing(self) -> Iterator[datetime]:
+        """Change the tracker's state alone; gives the present time.
+
+        Answers to REST calls wait for the end of the change, so that none sees half of it.
+        """
+        with self._lock:
+            self._depth += 1
+            try:
+                yield self.clock()
+            finally:
+                self._depth -= 1
+            outermost = self._depth == 0
+        if outermost:
+            self.webhooks.settle()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Look at the state while nobody changes it."""
+        with self._lock:
+            yield
+
+    def _serve(self) -> None:
+        self._server.serve_forever(poll_interval=0.05)
