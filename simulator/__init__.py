@@ -1,1 +1,45 @@
-"""A GitHub and a Jira on loopback, for the demo, the tests and the benchmarks."""
+"""A GitHub and a Jira on loopback, for the demo, the tests and the benchmarks.
+
+Both keep a world of their own, answer REST calls and send signed webhooks over real HTTP, as the real ones do. They know
+nothing of this product: whatever passes here would pass with them.
+
+    from simulator import GitHub, Jira
+
+    with GitHub("acme", token="t") as hub, Jira(email="bot@example.com", token="t") as jira:
+        checkout = hub.repository("checkout")
+        hub.add_hook(checkout, url="http://127.0.0.1:8080/hooks/acme-github", secret="s")   # pings at once
+        issue = checkout.create_issue("Pay by card", labels=["checkout"], type="Feature")
+        issue.close()                                  # completed; or reason="not_planned", "duplicate"
+        issue.reopen()
+        moved = issue.transfer(hub.repository("payments"), opened_first=True)
+
+        shop = jira.project("SHOP", "Shop")
+        jira.add_hook(url="http://127.0.0.1:8080/hooks/acme-jira", secret="s", projects=["SHOP"])
+        story = shop.create_issue("Pay by card", points=3, parent=shop.create_issue("Checkout", type="Epic"))
+        story.start()
+        story.finish()                                 # Done; resolution=None leaves it without; drop(): Won't Do
+        story.reopen(leave_resolution=True)
+        story.move(jira.project("PAY"))
+
+Who acts: `with hub.acting_as("bruno"):`. `hub.url` and `jira.url` are the addresses for connections.
+
+Deliveries run in the background, in order; `hub.flush()` waits for them; `background=False` delivers before each
+operation returns. `hub.deliveries` is the log: `delivery.parcel` (id, name, headers, body), `.status`, `.attempts` and
+`.accepted`, the attempt that was taken, with `.monotonic` and `.at` for measuring. On request they go wrong:
+
+    hub.webhooks.lose_next(), duplicate_next(), forge_next(), unsign_next()      # each takes a count
+    hub.webhooks.hold(); ...; hub.webhooks.release(order=[2, 0, 1])               # or seed=7, or neither
+    hub.redeliver(delivery)                            # same GUID; GitHub never does so by itself
+    jira.webhooks.retry_now()                          # Jira Cloud's retries, driven by hand
+
+REST calls go wrong on request too: `hub.rest.answer_next(429, times=2, retry_after=1)`, `hub.rest.slow_down(seconds)`,
+`hub.token = "another"`, `repository.visible = False`. `hub.rest.calls` lists what was asked.
+
+Time: pass `clock=SteppedClock(start)` and move it with `clock.step(seconds)`.
+"""
+
+from simulator.clock import SteppedClock
+from simulator.github import GitHub
+from simulator.jira import Jira
+
+__all__ = ["GitHub", "Jira", "SteppedClock"]

@@ -1,0 +1,152 @@
+"""What the simulated Jira answers to REST calls.
+
+Cloud: https://developer.atlassian.com/cloud/jira/platform/rest/v3/, with an e-mail address and a token by basic
+authentication. Data Center has version 2 alone, with a personal access token as bearer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Request, Response
+
+from simulator.jira.bodies import EPIC_LINK_ID, Body, issue_body, user_body
+from simulator.rest import View, json_answer
+
+if TYPE_CHECKING:
+    from simulator.jira.issue import Issue
+    from simulator.jira.site import Jira
+
+_MESSAGES = {
+    401: "Client must be authenticated to access this resource.",
+    404: "Issue does not exist or you do not have permission to see it.",
+    429: "Rate limit exceeded.",
+    500: "Internal server error",
+}
+_MOST_AT_ONCE = 100
+_SYSTEM_FIELDS = {
+    "summary": ("Summary", "string"),
+    "description": ("Description", "string"),
+    "issuetype": ("Issue Type", "issuetype"),
+    "project": ("Project", "project"),
+    "status": ("Status", "status"),
+    "resolution": ("Resolution", "resolution"),
+    "resolutiondate": ("Resolved", "datetime"),
+    "priority": ("Priority", "priority"),
+    "labels": ("Labels", "array"),
+    "components": ("Components", "array"),
+    "assignee": ("Assignee", "user"),
+    "reporter": ("Reporter", "user"),
+    "created": ("Created", "datetime"),
+    "updated": ("Updated", "datetime"),
+}
+_CUSTOM_TYPES = "com.atlassian.jira.plugin.system.customfieldtypes"
+_EPIC_LINK_TYPE = "com.pyxis.greenhopper.jira:gh-epic-link"
+
+
+def problem(status: int, message: str = "") -> Response:
+    """Answer an error as Jira words it."""
+    text = message or _MESSAGES.get(status, "Error")
+    return json_answer({"errorMessages": [text], "errors": {}}, status=status)
+
+
+def admit(site: Jira, request: Request) -> Response | None:
+    """Refuse who has not the right credentials."""
+    given = request.authorization
+    if given is None:
+        return problem(401)
+    if site.data_center:
+        right = given.type == "bearer" and given.token == site.token
+    else:
+        right = given.type == "basic" and (given.username, given.password) == (site.email, site.token)
+    return None if right else problem(401)
+
+
+def views(site: Jira) -> Mapping[tuple[str, str], View]:
+    """Give the calls that are answered."""
+    calls: dict[tuple[str, str], View] = {}
+    for version in (2,) if site.data_center else (2, 3):
+        base = f"/rest/api/{version}"
+        calls["GET", f"{base}/issue/<id_or_key>"] = _issue_view(site, version)
+        calls["GET", f"{base}/field"] = lambda _request: json_answer(_fields(site))
+        calls["GET", f"{base}/myself"] = lambda _request: json_answer(_myself(site))
+    if not site.data_center:
+        calls["POST", "/rest/api/3/issue/bulkfetch"] = _bulk_view(site)
+    return calls
+
+
+def _issue_view(site: Jira, version: int) -> View:
+    def view(request: Request, id_or_key: str) -> Response:
+        with site.reading():
+            found = site.find(id_or_key)
+            if found is None:
+                return problem(404)
+            wanted = request.args.get("fields", "*all").split(",")
+            return json_answer(_chosen(found, version=version, wanted=wanted))
+
+    return view
+
+
+def _bulk_view(site: Jira) -> View:
+    def view(request: Request) -> Response:
+        try:
+            asked = request.get_json()
+        except BadRequest:
+            return problem(400, "Invalid request payload.")
+        names = asked.get("issueIdsOrKeys") if isinstance(asked, dict) else None
+        if not isinstance(names, list) or not 0 < len(names) <= _MOST_AT_ONCE:
+            return problem(400, f"issueIdsOrKeys takes 1 to {_MOST_AT_ONCE} ids or keys.")
+        wanted = asked.get("fields") or ["*navigable"]
+        with site.reading():
+            found = {issue.id: issue for name in names if (issue := site.find(str(name))) is not None}
+            bodies = [_chosen(found[id_], version=3, wanted=wanted) for id_ in sorted(found, key=int)]
+        return json_answer({"issues": bodies, "issueErrors": []})
+
+    return view
+
+
+def _chosen(issue: Issue, *, version: int, wanted: list[str]) -> Body:
+    body = {"expand": "renderedFields,names,schema", **issue_body(issue, version=version)}
+    dropped = {name.removeprefix("-") for name in wanted if name.startswith("-")}
+    kept = {name for name in wanted if not name.startswith("-")}
+    everything = not kept or kept & {"*all", "*navigable"}
+    fields = {
+        name: value for name, value in body["fields"].items() if name not in dropped and (everything or name in kept)
+    }
+    return {**body, "fields": fields}
+
+
+def _myself(site: Jira) -> Body:
+    body = user_body(site, site.bot)
+    return {**body, "emailAddress": site.email, "locale": "en_GB"}
+
+
+def _fields(site: Jira) -> list[Body]:
+    system = [_field(id_, name, {"type": kind, "system": id_}) for id_, (name, kind) in _SYSTEM_FIELDS.items()]
+    points = {"type": "number", "custom": f"{_CUSTOM_TYPES}:float", "customId": _number(site.points_field_id)}
+    custom = [_field(site.points_field_id, site.points_field, points)]
+    if site.data_center:
+        epic_link = {"type": "any", "custom": _EPIC_LINK_TYPE, "customId": _number(EPIC_LINK_ID)}
+        custom.append(_field(EPIC_LINK_ID, "Epic Link", epic_link))
+    return system + custom
+
+
+def _field(id_: str, name: str, schema: dict[str, Any]) -> Body:
+    custom = "custom" in schema
+    return {
+        "id": id_,
+        "key": id_,
+        "name": name,
+        "custom": custom,
+        "orderable": True,
+        "navigable": True,
+        "searchable": True,
+        "clauseNames": [f"cf[{schema['customId']}]", name] if custom else [id_],
+        "schema": schema,
+    }
+
+
+def _number(field_id: str) -> int:
+    return int(field_id.removeprefix("customfield_"))

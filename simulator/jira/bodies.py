@@ -1,0 +1,212 @@
+"""How Jira writes its objects in JSON: REST version 2 in webhooks and answers, version 3 in answers.
+
+The two differ in rich text alone: a string in version 2, a document in version 3
+(https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from simulator.jira.issue import Comment, Issue
+from simulator.jira.vocabulary import IssueType, Named, Status, User
+
+if TYPE_CHECKING:
+    from simulator.jira.project import Project
+    from simulator.jira.site import Jira
+
+Body = dict[str, Any]
+
+EPIC_LINK_ID = "customfield_10101"
+"""Data Center's field for the epic of an issue; its value is the epic's key."""
+
+_PARTIAL = ("summary", "issuetype", "project", "assignee", "priority", "status")
+
+
+def moment(when: datetime | None) -> str | None:
+    """Write a time as Jira does: milliseconds, and an offset without a colon."""
+    if when is None:
+        return None
+    when = when.astimezone(UTC)
+    return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03}+0000"
+
+
+def user_body(site: Jira, account: User) -> Body:
+    """Write an account: Cloud shows no e-mail address in webhooks, Data Center no account id."""
+    if site.data_center:
+        self_url = f"{site.url}/rest/api/2/user?username={account.name}"
+        names = {"name": account.name, "key": account.name, "emailAddress": account.email}
+    else:
+        self_url = f"{site.url}/rest/api/2/user?accountId={account.account_id}"
+        names = {"accountId": account.account_id, "accountType": "atlassian"}
+    sizes = ("48x48", "32x32", "24x24", "16x16")
+    return {
+        "self": self_url,
+        **names,
+        "avatarUrls": {size: f"{site.url}/avatars/{account.name}?size={size}" for size in sizes},
+        "displayName": account.display_name,
+        "active": True,
+        "timeZone": "Etc/UTC",
+    }
+
+
+def issue_body(issue: Issue, *, version: int = 2) -> Body:
+    """Write an issue with all its fields."""
+    site = issue.project.site
+    return {
+        "id": issue.id,
+        "self": f"{site.url}/rest/api/{version}/issue/{issue.id}",
+        "key": issue.key,
+        "fields": fields(issue, version=version),
+    }
+
+
+def partial_issue(issue: Issue) -> Body:
+    """Write an issue as a comment's message carries it: six fields, no time of its last change."""
+    whole = issue_body(issue)
+    return {**whole, "fields": {name: whole["fields"][name] for name in _PARTIAL}}
+
+
+def fields(issue: Issue, *, version: int = 2) -> Body:
+    """Write the fields of an issue."""
+    site = issue.project.site
+    return {
+        **_short_fields(issue),
+        "project": project_body(issue.project),
+        "description": issue.description if version == 2 else document(issue.description),
+        "resolution": None if issue.resolution is None else _resolution(site, issue.resolution),
+        "resolutiondate": moment(issue.resolved),
+        "labels": list(issue.labels),
+        "components": [_component(site, component) for component in issue.components],
+        "fixVersions": [],
+        "versions": [],
+        "assignee": None if issue.assignee is None else user_body(site, issue.assignee),
+        "reporter": user_body(site, issue.reporter),
+        "creator": user_body(site, issue.reporter),
+        "created": moment(issue.created),
+        "updated": moment(issue.updated),
+        "duedate": None,
+        "workratio": -1,
+        "issuelinks": [],
+        "subtasks": [_short(each) for each in _subtasks(issue)],
+        site.points_field_id: issue.points,
+        **_relations(issue),
+    }
+
+
+def comment_body(comment: Comment) -> Body:
+    """Write a comment."""
+    site = comment.issue.project.site
+    return {
+        "self": f"{site.url}/rest/api/2/issue/{comment.issue.id}/comment/{comment.id}",
+        "id": comment.id,
+        "author": user_body(site, comment.author),
+        "body": comment.body,
+        "updateAuthor": user_body(site, comment.author),
+        "created": moment(comment.created),
+        "updated": moment(comment.created),
+    }
+
+
+def document(text: str | None) -> Body | None:
+    """Write plain text as a document of Atlassian's format."""
+    if text is None:
+        return None
+    return {
+        "type": "doc",
+        "version": 1,
+        "content": [{"type": "paragraph", "content": [{"type": "text", "text": text}]}],
+    }
+
+
+def project_body(project: Project) -> Body:
+    """Write a project."""
+    url = project.site.url
+    return {
+        "self": f"{url}/rest/api/2/project/{project.id}",
+        "id": project.id,
+        "key": project.key,
+        "name": project.name,
+        "projectTypeKey": "software",
+        "simplified": False,
+        "avatarUrls": {"48x48": f"{url}/secure/projectavatar?pid={project.id}"},
+    }
+
+
+def _short(issue: Issue) -> Body:
+    url = f"{issue.project.site.url}/rest/api/2/issue/{issue.id}"
+    return {"id": issue.id, "key": issue.key, "self": url, "fields": _short_fields(issue)}
+
+
+def _short_fields(issue: Issue) -> Body:
+    site = issue.project.site
+    return {
+        "summary": issue.summary,
+        "status": _status(site, issue.status),
+        "priority": _priority(site, issue.priority),
+        "issuetype": _issue_type(site, issue.type),
+    }
+
+
+def _relations(issue: Issue) -> Body:
+    site, parent = issue.project.site, issue.parent
+    if not site.data_center:
+        relations: Body = {"statuscategorychangedate": moment(issue.status_changed)}
+        return relations if parent is None else {**relations, "parent": _short(parent)}
+    if parent is not None and issue.type.level < 0:
+        return {EPIC_LINK_ID: None, "parent": _short(parent)}
+    return {EPIC_LINK_ID: None if parent is None else parent.key}
+
+
+def _subtasks(issue: Issue) -> list[Issue]:
+    return [each for each in issue.project.site.issues.values() if each.parent is issue and each.type.level < 0]
+
+
+def _issue_type(site: Jira, kind: IssueType) -> Body:
+    body: Body = {
+        "self": f"{site.url}/rest/api/2/issuetype/{kind.id}",
+        "id": kind.id,
+        "description": "",
+        "iconUrl": f"{site.url}/images/issuetype/{kind.id}.svg",
+        "name": kind.name,
+        "subtask": kind.level < 0,
+    }
+    return body if site.data_center else {**body, "hierarchyLevel": kind.level}
+
+
+def _status(site: Jira, status: Status) -> Body:
+    category = status.category
+    return {
+        "self": f"{site.url}/rest/api/2/status/{status.id}",
+        "description": "",
+        "iconUrl": f"{site.url}/images/status/{status.id}.png",
+        "name": status.name,
+        "id": status.id,
+        "statusCategory": {
+            "self": f"{site.url}/rest/api/2/statuscategory/{category.id}",
+            "id": category.id,
+            "key": category.key,
+            "colorName": category.color,
+            "name": category.name,
+        },
+    }
+
+
+def _resolution(site: Jira, resolution: Named) -> Body:
+    url = f"{site.url}/rest/api/2/resolution/{resolution.id}"
+    return {"self": url, "id": resolution.id, "description": "", "name": resolution.name}
+
+
+def _priority(site: Jira, priority: Named) -> Body:
+    icon = f"{site.url}/images/icons/priorities/{priority.name.lower()}.svg"
+    return {
+        "self": f"{site.url}/rest/api/2/priority/{priority.id}",
+        "iconUrl": icon,
+        "name": priority.name,
+        "id": priority.id,
+    }
+
+
+def _component(site: Jira, component: Named) -> Body:
+    return {"self": f"{site.url}/rest/api/2/component/{component.id}", "id": component.id, "name": component.name}

@@ -1,0 +1,72 @@
+"""Webhooks of the simulated Jira: who is told, and how a message is signed and addressed.
+
+Cloud: https://developer.atlassian.com/cloud/jira/platform/webhooks/. Data Center:
+https://confluence.atlassian.com/adminjiraserver/managing-webhooks-938846912.html.
+"""
+
+import hashlib
+import hmac
+import random
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulator.delivery import Parcel, Retries
+
+_RETRIED = frozenset({408, 409, 425, 429, *range(500, 600)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hook:
+    """A webhook that an admin registered. Empty `projects` and `*` in `events` mean all."""
+
+    id: int
+    url: str
+    secret: str
+    events: tuple[str, ...]
+    projects: tuple[str, ...]
+
+    def wants(self, event: str, project: str) -> bool:
+        """Say whether it is told of an event; the project is that of the issue after the change."""
+        return ("*" in self.events or event in self.events) and (not self.projects or project in self.projects)
+
+
+def real_retry_delay() -> float:
+    """Give the seconds that Jira Cloud lets pass before it tries again: 5 to 15 minutes."""
+    return random.uniform(300, 900)  # noqa: S311  a pause, not a secret
+
+
+def retry_by_hand() -> None:
+    """Let a delivery wait until `Courier.retry_now`."""
+
+
+def cloud_retries(delay: Callable[[], float | None]) -> Retries:
+    """Give the rule by which Jira Cloud tries again: up to five times, on these statuses or no answer."""
+    return Retries(statuses=_RETRIED, limit=5, header="X-Atlassian-Webhook-Retry", delay=delay)
+
+
+def signature(secret: str, body: bytes) -> str:
+    """Sign a raw body as Jira does."""
+    return f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
+
+
+def cloud_parcel(hook: Hook, *, event: str, body: bytes, flow: str) -> Parcel:
+    """Wrap one message for one hook of Jira Cloud; its identifier stays the same across retries."""
+    identifier = str(uuid.uuid4())
+    headers = {
+        "Content-Type": "application/json; charset=UTF-8",
+        "User-Agent": "Atlassian Webhook HTTP Client",
+        "X-Atlassian-Webhook-Identifier": identifier,
+        "X-Atlassian-Webhook-Flow": flow,
+    }
+    if hook.secret:
+        headers["X-Hub-Signature"] = signature(hook.secret, body)
+    return Parcel(id=identifier, hook_id=hook.id, name=event, url=hook.url, headers=headers, body=body)
+
+
+def data_center_parcel(hook: Hook, *, event: str, body: bytes) -> Parcel:
+    """Wrap one message for one hook of Jira Data Center, which sends no identifier; the log has one all the same."""
+    headers = {"Content-Type": "application/json; charset=UTF-8", "User-Agent": "Atlassian HttpClient"}
+    if hook.secret:
+        headers["x-hub-signature"] = signature(hook.secret, body)
+    return Parcel(id=str(uuid.uuid4()), hook_id=hook.id, name=event, url=hook.url, headers=headers, body=body)

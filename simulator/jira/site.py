@@ -1,0 +1,234 @@
+"""The simulated Jira itself: one site with projects, people, hooks and a token."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from werkzeug.wrappers import Request, Response
+
+from simulator.clock import Clock, real_clock
+from simulator.courier import Courier
+from simulator.jira import answers
+from simulator.jira.bodies import comment_body, issue_body, partial_issue, user_body
+from simulator.jira.hooks import Hook, cloud_parcel, cloud_retries, data_center_parcel, retry_by_hand
+from simulator.jira.issue import Comment, Issue, Item
+from simulator.jira.project import Project
+from simulator.jira.vocabulary import (
+    CATEGORIES,
+    PRIORITIES,
+    RESOLUTIONS,
+    STATUSES,
+    TYPES,
+    IssueType,
+    Named,
+    Status,
+    User,
+)
+from simulator.rest import View
+from simulator.tracker import Tracker
+
+_Thing = TypeVar("_Thing", Status, IssueType, Named)
+
+
+class Jira(Tracker):
+    """A Jira that runs on loopback, with the face of Cloud or of Data Center.
+
+    Cloud tries a failed delivery again, up to five times, after `retry_delay()` seconds; the default waits for
+    `webhooks.retry_now()`, `simulator.jira.hooks.real_retry_delay` is the real one. Data Center never tries again.
+    """
+
+    def __init__(  # noqa: PLR0913  one named choice each, all with a default
+        self,
+        *,
+        data_center: bool = False,
+        email: str = "okr-bot@example.com",
+        token: str = "simulated-token",  # noqa: S107  opens nothing but this simulator
+        actor: str = "ana",
+        points_field: str = "Story Points",
+        points_field_id: str = "customfield_10016",
+        retry_delay: Callable[[], float | None] = retry_by_hand,
+        clock: Clock = real_clock,
+        background: bool = True,
+        port: int = 0,
+    ) -> None:
+        self.data_center = data_center
+        retries = None if data_center else cloud_retries(retry_delay)
+        super().__init__(clock=clock, webhooks=Courier(background=background, retries=retries, timeout=20), port=port)
+        self.email = email
+        self.token = token
+        self.points_field = points_field
+        self.points_field_id = points_field_id
+        self.projects: list[Project] = []
+        self.issues: dict[str, Issue] = {}
+        self.hooks: list[Hook] = []
+        self.flow = "Primary"
+        self._ids = itertools.count(10100)
+        self._users: dict[str, User] = {}
+        self._statuses = list(STATUSES)
+        self.bot = self.user(email.partition("@")[0])
+        self.actor = self.user(actor)
+
+    # People and words
+
+    def user(self, name: str) -> User:
+        """Give the account of that name, made now if there is none; its account id follows from the name."""
+        with self.reading():
+            account_id = hashlib.sha256(name.encode()).hexdigest()[:24]
+            return self._users.setdefault(name, User(account_id, name, name.title(), f"{name}@example.com"))
+
+    @contextmanager
+    def acting_as(self, name: str) -> Iterator[None]:
+        """Let someone else do what follows."""
+        former, self.actor = self.actor, self.user(name)
+        try:
+            yield
+        finally:
+            self.actor = former
+
+    @contextmanager
+    def in_bulk(self) -> Iterator[None]:
+        """Send what follows as fallout of a bulk change: in Cloud's secondary flow."""
+        former, self.flow = self.flow, "Secondary"
+        try:
+            yield
+        finally:
+            self.flow = former
+
+    def project(self, key: str, name: str = "") -> Project:
+        """Give the project of that key, made now if there is none."""
+        with self.changing():
+            for project in self.projects:
+                if project.key == key:
+                    return project
+            project = Project(site=self, id=self.new_id(), key=key, name=name or key.title())
+            self.projects.append(project)
+        return project
+
+    def add_status(self, name: str, category: str) -> Status:
+        """Add a status to the workflow; `category` is `new`, `indeterminate` or `done`."""
+        with self.changing():
+            self._statuses.append(Status(self.new_id(), name, CATEGORIES[category]))
+            return self._statuses[-1]
+
+    def status(self, name: str) -> Status:
+        """Give the status of that name; raises `LookupError`."""
+        return _find(self._statuses, name)
+
+    def issue_type(self, name: str) -> IssueType:
+        """Give the type of that name; raises `LookupError`."""
+        return _find(TYPES, name)
+
+    def resolution(self, name: str) -> Named:
+        """Give the resolution of that name; raises `LookupError`."""
+        return _find(RESOLUTIONS, name)
+
+    def priority(self, name: str) -> Named:
+        """Give the priority of that name; raises `LookupError`."""
+        return _find(PRIORITIES, name)
+
+    def find(self, id_or_key: str) -> Issue | None:
+        """Give the issue of that id or key; a key that it had before a move still leads to it."""
+        if id_or_key in self.issues:
+            return self.issues[id_or_key]
+        key = id_or_key.upper()
+        present = (issue for issue in self.issues.values() if issue.key == key)
+        former = (issue for issue in self.issues.values() if key in issue.former_keys)
+        return next(itertools.chain(present, former), None)
+
+    def new_id(self) -> str:
+        """Give an unused id: a number, written as text, as in all of Jira."""
+        return str(next(self._ids))
+
+    def reference(self, account: User | None) -> tuple[str | None, str | None]:
+        """Give an account as a changelog names it: by the face's own id, and as people read it."""
+        if account is None:
+            return None, None
+        return account.name if self.data_center else account.account_id, account.display_name
+
+    def transition_type_name(self, was: Status, now: Status) -> str:
+        """Name a transition as `issue_event_type_name` does: Cloud says generic, Data Center more."""
+        if self.data_center:
+            if now.category.key == "done":
+                return "issue_closed"
+            if was.category.key == "done":
+                return "issue_reopened"
+            if now.category.key == "indeterminate":
+                return "issue_work_started"
+        return "issue_generic"
+
+    # Webhooks
+
+    def add_hook(
+        self, *, url: str, secret: str = "", events: Iterable[str] = ("*",), projects: Iterable[str] = ()
+    ) -> Hook:
+        """Register a webhook as an admin does; `projects` are keys, none means all."""
+        with self.changing():
+            hook = Hook(id=int(self.new_id()), url=url, secret=secret, events=tuple(events), projects=tuple(projects))
+            self.hooks.append(hook)
+        return hook
+
+    def remove_hook(self, hook: Hook) -> None:
+        """Tell this hook nothing any more."""
+        with self.changing():
+            self.hooks.remove(hook)
+
+    def tell_of_issue(self, issue: Issue, event: str, *, type_name: str | None, items: list[Item] | None) -> None:
+        """Send one message about an issue, with its changelog where it has one."""
+        message: dict[str, Any] = {"user": user_body(self, self.actor), "issue": issue_body(issue)}
+        if type_name is not None:
+            message = {"issue_event_type_name": type_name, **message}
+        if items is not None:
+            message["changelog"] = {"id": self.new_id(), "items": [self._item(item) for item in items]}
+        self._send(event, message, issue)
+
+    def tell_of_comment(self, comment: Comment) -> None:
+        """Send what a new comment causes: on Cloud one message, on Data Center two."""
+        body = comment_body(comment)
+        if not self.data_center:
+            self._send("comment_created", {"comment": body, "issue": partial_issue(comment.issue)}, comment.issue)
+            return
+        self._send("comment_created", {"comment": body}, comment.issue)
+        message = {
+            "issue_event_type_name": "issue_commented",
+            "user": user_body(self, self.actor),
+            "issue": issue_body(comment.issue),
+            "comment": body,
+        }
+        self._send("jira:issue_updated", message, comment.issue)
+
+    def _item(self, item: Item) -> Item:
+        return {name: value for name, value in item.items() if not (self.data_center and name == "fieldId")}
+
+    def _send(self, event: str, message: Mapping[str, Any], issue: Issue) -> None:
+        milliseconds = int(self.clock().timestamp() * 1000)
+        text = json.dumps({"timestamp": milliseconds, "webhookEvent": event, **message}, ensure_ascii=False)
+        body = text.encode()
+        for hook in self.hooks:
+            if not hook.wants(event, issue.project.key):
+                continue
+            if self.data_center:
+                parcel = data_center_parcel(hook, event=event, body=body)
+            else:
+                parcel = cloud_parcel(hook, event=event, body=body, flow=self.flow)
+            self.webhooks.take(parcel)
+
+    # REST
+
+    def _views(self) -> Mapping[tuple[str, str], View]:
+        return answers.views(self)
+
+    def _admit(self, request: Request) -> Response | None:
+        return answers.admit(self, request)
+
+    def _problem(self, status: int) -> Response:
+        return answers.problem(status)
+
+
+def _find(things: Iterable[_Thing], name: str) -> _Thing:
+    for thing in things:
+        if thing.name == name:
+            return thing
+    raise LookupError(f"{name!r} is none of {', '.join(thing.name for thing in things)}")
