@@ -1,7 +1,7 @@
 """A GitHub and a Jira on loopback, for the demo, the tests and the benchmarks.
 
-Both keep a world of their own, answer REST calls and send signed webhooks over real HTTP, as the real ones do. They know
-nothing of this product: whatever passes here would pass with them.
+Both keep a world of their own, answer REST calls and send signed webhooks over real HTTP, as the real ones do. They
+know nothing of this product.
 
     from simulator import GitHub, Jira
 

@@ -90,7 +90,7 @@ def fields(issue: Issue, *, version: int = 2) -> Body:
         "workratio": -1,
         "issuelinks": [],
         "subtasks": [_short(each) for each in _subtasks(issue)],
-        site.points_field_id: issue.points,
+        site.points_field_id: None if issue.points is None else float(issue.points),
         **_relations(issue),
     }
 

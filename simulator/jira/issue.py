@@ -160,6 +160,8 @@ class Issue:
 
     def _relabel(self, labels: list[str]) -> None:
         with self.project.site.changing() as now:
+            if labels == self.labels:
+                return
             item = _item("labels", was=("", " ".join(self.labels)), now=("", " ".join(labels)))
             self.labels = labels
             self._update(now, [item])
@@ -174,7 +176,8 @@ class Issue:
             if status != self.status:
                 items.append(_item("status", was=_named(self.status), now=_named(status)))
                 self.status, self.status_changed = status, now
-            self._update(now, items, type_name=type_name)
+            if items:
+                self._update(now, items, type_name=type_name)
 
     def _update(self, now: datetime, items: list[Item], *, type_name: str = "issue_updated") -> None:
         self.updated = now

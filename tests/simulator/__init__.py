@@ -1,0 +1,1 @@
+"""Tests of the simulated trackers: they are true to the real ones, or every other test means little."""

@@ -1,0 +1,63 @@
+"""Where descriptions of the trackers' messages come from, and how a message is held against one."""
+
+import json
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+ROOT = Path(__file__).parents[2]
+GITHUB_WEBHOOKS = ROOT / "node_modules/@octokit/openapi-webhooks/generated/api.github.com.json"
+SHARED = ROOT.parent / "shared"
+OURS = Path(__file__).with_name("schemas")
+
+_FORMATS = FormatChecker(formats=())
+
+
+@_FORMATS.checks("date-time", raises=ValueError)
+def _is_moment(text: object) -> bool:
+    return not isinstance(text, str) or datetime.fromisoformat(text).tzinfo is not None
+
+
+def shared(path: str) -> Path:
+    """Give a file of the folder `shared` beside the repository; skips the test, with the reason, where it is absent."""
+    found = SHARED / path
+    if not found.exists():
+        pytest.skip(f"no shared/{path} beside the repository")
+    return found
+
+
+def check(message: Any, document: Path, pointer: str = "") -> None:
+    """Fail, naming the field, unless a message is as the document describes it at a JSON pointer."""
+    if not document.exists():
+        pytest.fail(f"{document.relative_to(ROOT)} is missing: npm ci gets it")
+    errors = list(_validator(document, pointer).iter_errors(message))
+    assert not errors, "; ".join(f"{error.json_path}: {error.message[:300]}" for error in errors)
+
+
+@cache
+def _validator(document: Path, pointer: str) -> Draft202012Validator:
+    uri = document.as_uri()
+    registry: Registry[Any] = Registry().with_resource(uri, DRAFT202012.create_resource(_load(document)))
+    return Draft202012Validator({"$ref": f"{uri}#{pointer}"}, registry=registry, format_checker=_FORMATS)
+
+
+@cache
+def _load(document: Path) -> Any:
+    described = json.loads(document.read_text())
+    return _with_null_types(described) if described.get("openapi", "").startswith("3.0") else described
+
+
+def _with_null_types(schema: Any) -> Any:
+    """Turn OpenAPI 3.0's `nullable` into what JSON Schema understands."""
+    if isinstance(schema, list):
+        return [_with_null_types(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: _with_null_types(value) for name, value in schema.items()}
+    return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain
