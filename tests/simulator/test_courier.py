@@ -1,0 +1,171 @@
+"""Deliveries that go wrong on request, in either simulated tracker."""
+
+import threading
+import time
+
+import pytest
+
+from simulator import GitHub, Jira
+from simulator.delivery import Mishap
+from simulator.github import Repository
+from simulator.github.hooks import signatures
+from simulator.jira import Project
+from tests.simulator.conftest import SECRET
+from tests.simulator.receiver import Receiver
+
+
+def titles(receiver: Receiver) -> list[str]:
+    """Give the titles of the issues in the order in which they came."""
+    return [each.json["issue"]["title"] for each in receiver.received]
+
+
+def test_a_lost_delivery_never_comes_but_can_be_redelivered(
+    hub: GitHub, checkout: Repository, receiver: Receiver
+) -> None:
+    """The next one comes as if nothing had happened."""
+    hub.webhooks.lose_next()
+    for title in ("A", "B"):
+        checkout.create_issue(title)
+    lost = hub.deliveries[-2]
+    assert (titles(receiver), lost.mishap, lost.attempts) == (["B"], Mishap.LOST, [])
+    hub.redeliver(lost)
+    assert titles(receiver) == ["B", "A"]
+
+
+def test_a_duplicate_comes_twice_under_one_id(hub: GitHub, checkout: Repository, receiver: Receiver) -> None:
+    """Both are the same, byte for byte."""
+    hub.webhooks.duplicate_next()
+    checkout.create_issue("A")
+    checkout.create_issue("B")
+    assert titles(receiver) == ["A", "A", "B"]
+    first, second, _ = receiver.received
+    assert (first.headers, first.body) == (second.headers, second.body)
+
+
+@pytest.mark.parametrize("tracker", ["github", "jira"])
+def test_a_forged_delivery_has_a_wrong_signature_of_the_right_form(
+    checkout: Repository, shop: Project, receiver: Receiver, tracker: str
+) -> None:
+    """A signature of the wrong length would be told apart too easily."""
+    place, name = (checkout, "X-Hub-Signature-256") if tracker == "github" else (shop, "X-Hub-Signature")
+    place.create_issue("A") if isinstance(place, Repository) else place.create_issue("A")
+    (checkout.hub if tracker == "github" else shop.site).webhooks.forge_next()
+    place.create_issue("B") if isinstance(place, Repository) else place.create_issue("B")
+    true, forged = receiver.received
+    right = signatures(SECRET, forged.body)["X-Hub-Signature-256"]
+    assert true.headers[name] == signatures(SECRET, true.body)["X-Hub-Signature-256"]
+    assert forged.headers[name] != right
+    assert len(forged.headers[name]) == len(right)
+
+
+def test_an_unsigned_delivery_has_no_signature(hub: GitHub, checkout: Repository, receiver: Receiver) -> None:
+    """All its other headers are there; redelivered, it is signed."""
+    hub.webhooks.unsign_next()
+    checkout.create_issue("A")
+    hub.redeliver(hub.deliveries[-1])
+    unsigned, signed = (set(each.headers) for each in receiver.received)
+    assert signed - unsigned == {"X-Hub-Signature", "X-Hub-Signature-256"}
+
+
+def test_held_deliveries_come_when_released(hub: GitHub, checkout: Repository, receiver: Receiver) -> None:
+    """In order, if nothing else is said; afterwards nothing is held."""
+    hub.webhooks.hold()
+    for title in ("A", "B"):
+        checkout.create_issue(title)
+    hub.flush()
+    assert (receiver.names, len(hub.webhooks.held)) == ([], 2)
+    hub.webhooks.release()
+    checkout.create_issue("C")
+    assert (titles(receiver), hub.webhooks.held) == (["A", "B", "C"], [])
+
+
+def test_held_deliveries_come_in_the_order_asked_for(hub: GitHub, checkout: Repository, receiver: Receiver) -> None:
+    """A position left out is lost."""
+    hub.webhooks.hold()
+    for title in ("A", "B", "C", "D"):
+        checkout.create_issue(title)
+    hub.webhooks.release(order=[2, 0, 3])
+    assert titles(receiver) == ["C", "A", "D"]
+    assert [delivery.mishap for delivery in hub.deliveries[-4:]] == [
+        Mishap.NONE,
+        Mishap.LOST,
+        Mishap.NONE,
+        Mishap.NONE,
+    ]
+
+
+def test_a_seed_shuffles_the_same_way_each_time(hub: GitHub, checkout: Repository, receiver: Receiver) -> None:
+    """So that a failing test can be run again."""
+    orders = []
+    for _ in range(2):
+        receiver.forget()
+        hub.webhooks.hold()
+        for title in "ABCDEFGH":
+            checkout.create_issue(title)
+        hub.webhooks.release(seed=7)
+        orders.append(titles(receiver))
+    assert orders[0] == orders[1]
+    assert sorted(orders[0]) == list("ABCDEFGH") != orders[0]
+
+
+def test_in_the_background_the_order_is_kept(receiver: Receiver) -> None:
+    """And the log says when each was accepted, by the wall clock and by the monotonic one."""
+    before = time.monotonic()
+    with GitHub() as hub:
+        repository = hub.repository("checkout")
+        hub.add_hook(repository, url=receiver.url)
+        for number in range(20):
+            repository.create_issue(str(number))
+        hub.flush()
+        accepted = [delivery.accepted for delivery in hub.deliveries]
+    assert titles_after_ping(receiver) == [str(number) for number in range(20)]
+    moments = [attempt.monotonic for attempt in accepted if attempt is not None]
+    assert len(moments) == 21
+    assert before < moments[0]
+    assert moments == sorted(moments)
+    assert accepted[0] is not None
+    assert accepted[0].at.tzinfo is not None
+
+
+def titles_after_ping(receiver: Receiver) -> list[str]:
+    """Give the titles without the ping, which has none."""
+    return [each.json["issue"]["title"] for each in receiver.received[1:]]
+
+
+def test_what_is_sent_before_the_start_waits_for_it(receiver: Receiver) -> None:
+    """A world can be set up first."""
+    hub = GitHub()
+    hub.add_hook(hub.repository("checkout"), url=receiver.url)
+    assert receiver.names == []
+    with hub:
+        hub.flush()
+    assert receiver.names == ["ping"]
+
+
+def test_flushing_gives_up_after_its_time(receiver: Receiver) -> None:
+    """A tracker that was never started delivers nothing."""
+    hub = GitHub()
+    hub.add_hook(hub.repository("checkout"), url=receiver.url)
+    with pytest.raises(TimeoutError, match="1 deliveries were not tried"):
+        hub.flush(timeout=0.01)
+    hub.stop()
+
+
+def test_a_receiver_that_is_not_there_is_logged(hub: GitHub) -> None:
+    """No status, and the reason in a word."""
+    hub.add_hook(hub.repository("checkout"), url="http://127.0.0.1:9/hooks/nobody")
+    attempt = hub.deliveries[-1].attempts[-1]
+    assert (attempt.status, attempt.reason, attempt.accepted) == (None, "ConnectionError", False)
+
+
+def test_stopping_leaves_nothing_running(receiver: Receiver) -> None:
+    """No thread, and the port is free for another."""
+    before = set(threading.enumerate())
+    with GitHub() as hub, Jira() as jira:
+        hub.add_hook(hub.repository("checkout"), url=receiver.url)
+        hub.flush()
+        assert len({hub.url, jira.url}) == 2
+        port = int(hub.url.rpartition(":")[2])
+    assert [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("simulated")] == []
+    with GitHub(port=port) as again:
+        assert again.url == hub.url

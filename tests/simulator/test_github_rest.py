@@ -1,0 +1,152 @@
+"""What the simulated GitHub answers to REST calls."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from simulator import GitHub
+from simulator.github import Repository
+
+ISSUE = "/repos/acme/checkout/issues/1"
+
+
+def ask(hub: GitHub, path: str, **headers: str) -> requests.Response:
+    """Ask with the right token, following no redirect."""
+    whole = {
+        "Authorization": f"Bearer {hub.token}",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    return requests.get(hub.url + path, headers=whole, timeout=5, allow_redirects=False)
+
+
+def test_an_issue_is_found_by_name_and_by_id(hub: GitHub) -> None:
+    """Case does not matter in names; the answer shows who closed it."""
+    repository = hub.repository("checkout")
+    repository.create_issue("Pay").close()
+    by_name, by_id = ask(hub, "/repos/ACME/Checkout/issues/1"), ask(hub, f"/repositories/{repository.id}/issues/1")
+    assert by_name.json() == by_id.json()
+    assert (by_name.json()["state_reason"], by_name.json()["closed_by"]["login"]) == ("completed", "anaruiz")
+    assert (by_name.status_code, by_name.headers["x-ratelimit-limit"]) == (200, "5000")
+
+
+def test_an_issue_is_the_same_in_a_webhook_and_in_an_answer(hub: GitHub, checkout: Repository, receiver: Any) -> None:
+    """But for who closed it, which webhooks do not say."""
+    checkout.create_issue("Pay", labels=["ui"], assignees=["bruno"])
+    answer = ask(hub, ISSUE).json()
+    assert answer.pop("closed_by") is None
+    assert answer == receiver.last["issue"]
+
+
+def test_a_pull_request_shows_itself_as_an_issue_too(hub: GitHub) -> None:
+    """With the issue's id and a key that gives it away."""
+    repository = hub.repository("checkout")
+    pull = repository.create_pull_request("Add cards")
+    as_issue, as_pull = ask(hub, ISSUE).json(), ask(hub, "/repos/acme/checkout/pulls/1").json()
+    assert (as_issue["id"], as_pull["id"]) == (pull.id, pull.pull_id)
+    assert as_issue["pull_request"]["url"] == as_pull["url"] == f"{hub.url}/repos/acme/checkout/pulls/1"
+    assert ask(hub, f"/repositories/{repository.id}/pulls/1").json() == as_pull
+    repository.create_issue("Pay")
+    assert ask(hub, "/repos/acme/checkout/pulls/2").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", [ISSUE, "/repos/acme/other/issues/1", "/repos/else/checkout/issues/1", "/repositories/1/issues/1", "/x"]
+)
+def test_what_is_not_there_is_404(hub: GitHub, path: str) -> None:
+    """Number, repository, owner, id or path: all the same."""
+    hub.repository("checkout")
+    assert (ask(hub, path).status_code, ask(hub, path).json()["message"]) == (404, "Not Found")
+
+
+def test_what_the_token_may_not_see_is_404(hub: GitHub) -> None:
+    """GitHub does not let on that it exists."""
+    repository = hub.repository("checkout")
+    repository.create_issue("Pay")
+    repository.visible = False
+    assert ask(hub, ISSUE).status_code == 404
+
+
+def test_a_deleted_issue_is_410(hub: GitHub) -> None:
+    """Gone for good, unlike what is only hidden."""
+    hub.repository("checkout").create_issue("Pay").delete()
+    assert ask(hub, ISSUE).status_code == 410
+
+
+def test_a_transferred_issue_is_301_to_its_new_place(hub: GitHub) -> None:
+    """By the id of the repository, so that a later rename does no harm."""
+    target = hub.repository("payments")
+    target.create_issue("Before it")
+    hub.repository("checkout").create_issue("Pay").transfer(target)
+    answer = ask(hub, ISSUE)
+    location = f"{hub.url}/repositories/{target.id}/issues/2"
+    assert (answer.status_code, answer.headers["Location"], answer.json()["url"]) == (301, location, location)
+    assert ask(hub, f"/repositories/{target.id}/issues/2").json()["title"] == "Pay"
+
+
+def test_a_renamed_repository_is_301_to_its_id(hub: GitHub) -> None:
+    """Until another repository takes the old name."""
+    repository = hub.repository("checkout")
+    repository.create_issue("Pay")
+    repository.create_pull_request("Add cards")
+    repository.rename("shop")
+    moved = ask(hub, ISSUE)
+    assert (moved.status_code, moved.headers["Location"]) == (301, f"{hub.url}/repositories/{repository.id}/issues/1")
+    pull = ask(hub, "/repos/acme/checkout/pulls/2")
+    assert pull.headers["Location"] == f"{hub.url}/repositories/{repository.id}/pulls/2"
+    assert ask(hub, "/repos/acme/shop/issues/1").status_code == 200
+    hub.repository("checkout")
+    assert ask(hub, ISSUE).status_code == 404
+
+
+def test_bad_credentials_are_401(hub: GitHub) -> None:
+    """A wrong token, a wrong scheme, none at all, or one that was revoked."""
+    hub.repository("checkout").create_issue("Pay")
+    assert ask(hub, ISSUE, Authorization="Bearer wrong").json()["message"] == "Bad credentials"
+    assert ask(hub, ISSUE, Authorization=f"Digest {hub.token}").status_code == 401
+    assert requests.get(hub.url + ISSUE, timeout=5).json()["message"] == "Requires authentication"
+    assert ask(hub, ISSUE, Authorization=f"token {hub.token}").status_code == 200
+    former, hub.token = hub.token, "another"
+    assert ask(hub, ISSUE, Authorization=f"Bearer {former}").status_code == 401
+
+
+def test_a_request_without_a_name_is_403(hub: GitHub) -> None:
+    """GitHub wants a User-Agent."""
+    assert ask(hub, "/user", User_Agent="").status_code == 403
+
+
+def test_the_version_of_the_api_decides_on_old_fields(hub: GitHub) -> None:
+    """2026-03-10 has no `assignee` and no `merge_commit_sha`; an unknown version is refused."""
+    hub.repository("checkout").create_pull_request("Add cards", assignees=["bruno"])
+    pull = "/repos/acme/checkout/pulls/1"
+    old, new = ask(hub, pull).json(), ask(hub, pull, X_GitHub_Api_Version="2026-03-10").json()
+    assert set(old) - set(new) == {"assignee", "merge_commit_sha"}
+    assert new["assignees"][0]["login"] == "bruno"
+    assert ask(hub, pull, X_GitHub_Api_Version="2020-01-01").status_code == 400
+
+
+def test_who_am_i_and_what_is_left(hub: GitHub) -> None:
+    """The calls by which a connection is tried."""
+    assert ask(hub, "/user").json()["login"] == "anaruiz"
+    assert ask(hub, "/rate_limit").json()["resources"]["core"]["remaining"] == 5000
+
+
+def test_faults_come_on_request_and_pass(hub: GitHub) -> None:
+    """As many as asked for, whatever is asked; with a time to wait only if given."""
+    hub.repository("checkout").create_issue("Pay")
+    hub.rest.answer_next(429, times=2, retry_after=7)
+    hub.rest.answer_next(500)
+    answers = [ask(hub, ISSUE) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [429, 429, 500, 200]
+    assert [answer.headers.get("Retry-After") for answer in answers] == ["7", "7", None, None]
+    assert answers[0].headers["x-ratelimit-remaining"] == "0"
+    assert [(call.method, call.path, call.status) for call in hub.rest.calls][-1] == ("GET", ISSUE, 200)
+
+
+def test_answers_can_be_slower_than_a_caller_s_patience(hub: GitHub) -> None:
+    """Until set back."""
+    hub.rest.slow_down(0.5)
+    with pytest.raises(requests.Timeout):
+        requests.get(hub.url + "/user", headers={"Authorization": f"Bearer {hub.token}"}, timeout=0.05)
+    hub.rest.slow_down(0)
+    assert ask(hub, "/user").status_code == 200

@@ -1,0 +1,172 @@
+"""Every message and answer of the simulated GitHub is as GitHub's own description says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from simulator import GitHub
+from tests.simulator.receiver import Receiver
+from tests.simulator.schemas import GITHUB_WEBHOOKS, SHARED, check, shared
+
+SCHEMAS = "/components/schemas"
+
+EVERY_MESSAGE = {
+    *(f"issues.{action}" for action in ("opened", "edited", "closed", "reopened", "deleted", "transferred")),
+    *(f"issues.{action}" for action in ("labeled", "unlabeled", "milestoned", "demilestoned")),
+    *(f"issues.{action}" for action in ("assigned", "unassigned", "typed", "untyped")),
+    *(f"pull_request.{action}" for action in ("opened", "edited", "closed", "reopened", "labeled", "unlabeled")),
+    *(f"pull_request.{action}" for action in ("milestoned", "demilestoned", "assigned", "unassigned")),
+    *(f"pull_request.{action}" for action in ("converted_to_draft", "ready_for_review")),
+    *(f"label.{action}" for action in ("created", "edited", "deleted")),
+    *(f"milestone.{action}" for action in ("created", "edited", "closed", "opened", "deleted")),
+    "repository.renamed",
+    "ping",
+}
+ONLY_RECORDED = {"installation", "issue.draft", "issue.pull_request"}
+"""What the recorded messages have and ours rightly lack: they came through an app, or are about pull requests."""
+
+
+def do_everything(hub: GitHub, url: str) -> None:
+    """Let every message be sent at least once, to a hook on the organisation and one on a repository."""
+    hub.add_hook(url=url, secret="s")
+    repository = hub.repository("checkout")
+    hub.add_hook(repository, url=url, events=[])
+    milestone = repository.create_milestone("v1", due=hub.clock())
+    start: dict[str, Any] = {"labels": ["ui"], "assignees": ["bruno"], "milestone": milestone}
+    issue = repository.create_issue("Pay", body="By card", type="Feature", **start)
+    pull = repository.create_pull_request("Add cards", draft=True, **start)
+    for work in (issue, pull):
+        work.edit(title="Better", body="Clearer")
+        work.unlabel("ui")
+        work.label("late")
+        work.unassign("bruno")
+        work.clear_milestone()
+        work.close()
+        work.reopen()
+    issue.set_type(None)
+    for reason in ("not_planned", "duplicate"):
+        issue.close(reason=reason)
+        issue.reopen()
+    pull.retarget("release")
+    pull.mark_ready()
+    pull.convert_to_draft()
+    pull.mark_ready()
+    pull.merge()
+    issue.transfer(hub.repository("payments")).delete()
+    label = repository.label("late")
+    label.rename("later")
+    label.delete()
+    milestone.edit(title="v1.0", due=hub.clock())
+    milestone.close()
+    milestone.reopen()
+    milestone.delete()
+    repository.rename("shop")
+
+
+def test_every_message_is_as_github_describes(hub: GitHub, receiver: Receiver) -> None:
+    """Against the package that GitHub's own libraries are made from."""
+    do_everything(hub, receiver.url)
+    assert set(receiver.names) == EVERY_MESSAGE
+    for message in receiver.received:
+        name = message.name.replace("_", "-").replace(".", "-")
+        check(message.json, GITHUB_WEBHOOKS, f"{SCHEMAS}/webhook-{name}")
+
+
+def test_every_message_is_as_the_shared_description_says(hub: GitHub, receiver: Receiver) -> None:
+    """A later mirror of the same, in the older form of OpenAPI."""
+    document = shared("openapi/github-rest-2026.json")
+    known = json.loads(document.read_text())["components"]["schemas"]
+    do_everything(hub, receiver.url)
+    checked = set()
+    for message in receiver.received:
+        name = f"webhook-{message.name.replace('_', '-').replace('.', '-')}"
+        if name in known:
+            check(message.json, document, f"{SCHEMAS}/{name}")
+            checked.add(message.name)
+    assert EVERY_MESSAGE - checked == {"pull_request.assigned", "pull_request.unassigned"}
+
+
+@pytest.mark.parametrize(
+    ("message", "lie"),
+    [
+        ("issues.closed", {"action": "reopened"}),
+        ("issues.closed", {"repository": None}),
+        ("milestone.closed", {"milestone": {"number": "1"}}),
+    ],
+)
+def test_a_wrong_message_is_found_out(hub: GitHub, receiver: Receiver, message: str, lie: dict[str, Any]) -> None:
+    """So that the tests above can fail."""
+    do_everything(hub, receiver.url)
+    true = next(each for each in receiver.received if each.name == message)
+    with pytest.raises(AssertionError, match=r"\$\."):
+        check({**true.json, **lie}, GITHUB_WEBHOOKS, f"{SCHEMAS}/webhook-{message.replace('.', '-')}")
+
+
+def _answers(hub: GitHub) -> list[tuple[str, Any]]:
+    """Give answers, each with the name of the schema that describes it."""
+    repository = hub.repository("checkout")
+    start: dict[str, Any] = {
+        "labels": ["ui"],
+        "assignees": ["bruno"],
+        "milestone": repository.create_milestone("v1"),
+    }
+    repository.create_issue("Pay", type="Bug", **start).close()
+    repository.create_pull_request("Add cards", **start).merge()
+    asked = [
+        ("issue", "/repos/acme/checkout/issues/1"),
+        ("issue", "/repos/acme/checkout/issues/2"),
+        ("pull-request", "/repos/acme/checkout/pulls/2"),
+        ("public-user", "/user"),
+        ("rate-limit-overview", "/rate_limit"),
+        ("basic-error", "/repos/acme/checkout/issues/3"),
+    ]
+    headers = {"Authorization": f"Bearer {hub.token}"}
+    return [(schema, requests.get(hub.url + path, headers=headers, timeout=5).json()) for schema, path in asked]
+
+
+def test_issues_and_pull_requests_are_answered_as_github_describes(hub: GitHub) -> None:
+    """The package has these two of the REST shapes."""
+    described = [(schema, answer) for schema, answer in _answers(hub) if schema in ("issue", "pull-request")]
+    assert len(described) == 3
+    for schema, answer in described:
+        check(answer, GITHUB_WEBHOOKS, f"{SCHEMAS}/{schema}")
+
+
+def test_every_answer_is_as_the_shared_description_says(hub: GitHub) -> None:
+    """All of them."""
+    document = shared("openapi/github-rest-2026.json")
+    for schema, answer in _answers(hub):
+        check(answer, document, f"{SCHEMAS}/{schema}")
+
+
+def _recorded() -> list[Path]:
+    folder = SHARED / "payloads/github"
+    wanted = ("issues", "pull_request", "label", "milestone", "repository", "ping")
+    return sorted(path for name in wanted for path in folder.glob(f"{name}/*.json"))
+
+
+def test_nothing_is_missing_that_recorded_messages_have(hub: GitHub, receiver: Receiver) -> None:
+    """Each field of each recorded message is in the simulated one of that name, if that is sent at all."""
+    shared("payloads/github")
+    do_everything(hub, receiver.url)
+    compared = 0
+    for path in _recorded():
+        recorded = json.loads(path.read_text())
+        name = f"{path.parent.name}.{recorded['action']}" if "action" in recorded else path.parent.name
+        simulated = [message.json for message in receiver.received if message.name == name]
+        if simulated:
+            compared += 1
+            missing = min((_missing(recorded, each) for each in simulated), key=len)
+            assert missing <= ONLY_RECORDED, f"{path.name} of {name} has {sorted(missing)}"
+    assert compared > 40
+
+
+def _missing(recorded: dict[str, Any], simulated: dict[str, Any]) -> set[str]:
+    missing = set(recorded) - set(simulated)
+    for part in ("issue", "pull_request", "label", "milestone", "repository", "sender", "organization"):
+        if isinstance(recorded.get(part), dict) and isinstance(simulated.get(part), dict):
+            missing |= {f"{part}.{name}" for name in set(recorded[part]) - set(simulated[part])}
+    return missing
