@@ -104,6 +104,8 @@ class Issue:
         with site.changing() as now:
             former, self.assignee = self.assignee, None if name is None else site.user(name)
             item = _item("assignee", was=site.reference(former), now=site.reference(self.assignee))
+            if not site.data_center:
+                item |= {"tmpFromAccountId": item["from"], "tmpToAccountId": item["to"]}
             self._update(now, [item], type_name="issue_assigned")
 
     def set_points(self, points: float | None) -> None:

@@ -43,7 +43,8 @@ def check(message: Any, document: Path, pointer: str = "") -> None:
 @cache
 def _validator(document: Path, pointer: str) -> Draft202012Validator:
     uri = document.as_uri()
-    registry: Registry[Any] = Registry().with_resource(uri, DRAFT202012.create_resource(_load(document)))
+    described = ((each.as_uri(), DRAFT202012.create_resource(_load(each))) for each in {document, *OURS.glob("*.json")})
+    registry: Registry[Any] = Registry().with_resources(described)
     return Draft202012Validator({"$ref": f"{uri}#{pointer}"}, registry=registry, format_checker=_FORMATS)
 
 

@@ -1,0 +1,148 @@
+"""Every message and answer of the simulated Jira is as described: by us, and by Atlassian where its text is at hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from simulator import Jira
+from tests.simulator.receiver import Receiver
+from tests.simulator.schemas import OURS, SHARED, check, shared
+
+WEBHOOKS = OURS / "jira-webhooks.json"
+REST = OURS / "jira-rest.json"
+CLOUD = "openapi/jira-cloud-v3.json"
+EVERY_MESSAGE = {"jira:issue_created", "jira:issue_updated", "jira:issue_deleted", "comment_created"}
+
+
+def do_everything(jira: Jira, url: str) -> None:
+    """Let every kind of change be told."""
+    jira.add_hook(url=url)
+    shop = jira.project("SHOP", "Shop")
+    epic = shop.create_issue("Checkout", type="Epic")
+    issue = shop.create_issue(
+        "Pay", description="By card", labels=["ui"], components=["payments"], assignee="bruno", parent=epic, points=3
+    )
+    shop.create_issue("Test it", type="Sub-task", parent=issue)
+    issue.edit(summary="Pay by card")
+    issue.start()
+    issue.finish()
+    issue.reopen(leave_resolution=True)
+    issue.finish(resolution=None)
+    issue.reopen()
+    issue.drop()
+    issue.label("late")
+    issue.unlabel("ui")
+    issue.assign(None)
+    issue.set_points(5)
+    issue.set_parent(None)
+    issue.set_parent(epic)
+    issue.comment("Nearly there")
+    issue.move(jira.project("PAY", "Payments"))
+    issue.delete()
+
+
+@pytest.mark.parametrize("face", ["cloud", "data center"])
+def test_every_message_is_as_we_describe_it(receiver: Receiver, face: str) -> None:
+    """All kinds, on both faces."""
+    with Jira(background=False, data_center=face == "data center") as jira:
+        do_everything(jira, receiver.url)
+    assert set(receiver.names) == EVERY_MESSAGE
+    for message in receiver.received:
+        check(message.json, WEBHOOKS, f"/$defs/{message.name}")
+
+
+@pytest.mark.parametrize(
+    ("message", "lie"),
+    [
+        ("jira:issue_updated", {"changelog": {"id": "1", "items": []}}),
+        ("jira:issue_updated", {"issue": {"id": 10100}}),
+        ("jira:issue_created", {"timestamp": 1_700_000_000}),
+        ("jira:issue_deleted", {"changelog": None}),
+        ("comment_created", {"comment": {"body": {"type": "doc"}}}),
+    ],
+)
+def test_a_wrong_message_is_found_out(jira: Jira, receiver: Receiver, message: str, lie: dict[str, Any]) -> None:
+    """So that the tests here can fail."""
+    do_everything(jira, receiver.url)
+    true = next(each for each in receiver.received if each.name == message)
+    with pytest.raises(AssertionError, match=r"\$"):
+        check({**true.json, **lie}, WEBHOOKS, f"/$defs/{message}")
+
+
+def _recorded() -> list[Path]:
+    return sorted((SHARED / "payloads/jira").glob("*.json"))
+
+
+def test_our_descriptions_fit_recorded_messages() -> None:
+    """They were not written to please the simulator."""
+    shared("payloads/jira")
+    fitting = set()
+    for path in _recorded():
+        recorded = json.loads(path.read_text())
+        if recorded["webhookEvent"] in EVERY_MESSAGE and not _is_of_old(recorded):
+            check(recorded, WEBHOOKS, f"/$defs/{recorded['webhookEvent']}")
+            fitting.add(path.name)
+    assert len(fitting) > 10
+
+
+def _is_of_old(recorded: dict[str, Any]) -> bool:
+    """Say whether a server sent it that did not yet name the type of an update."""
+    return recorded["webhookEvent"] == "jira:issue_updated" and "issue_event_type_name" not in recorded
+
+
+def _ask(jira: Jira, path: str) -> Any:
+    if jira.data_center:
+        headers, auth = {"Authorization": f"Bearer {jira.token}"}, None
+    else:
+        headers, auth = {}, (jira.email, jira.token)
+    return requests.get(f"{jira.url}/rest/api/{path}", headers=headers, auth=auth, timeout=5).json()
+
+
+def _bulk(jira: Jira, *names: str) -> Any:
+    return requests.post(
+        f"{jira.url}/rest/api/3/issue/bulkfetch",
+        json={"issueIdsOrKeys": names, "fields": ["summary", "status"]},
+        auth=(jira.email, jira.token),
+        timeout=5,
+    ).json()
+
+
+@pytest.mark.parametrize("face", ["cloud", "data center"])
+def test_answers_of_version_2_are_as_we_describe_them(receiver: Receiver, face: str) -> None:
+    """Both faces have it."""
+    with Jira(background=False, data_center=face == "data center") as jira:
+        shop = jira.project("SHOP")
+        shop.create_issue("Pay", description="By card", assignee="bruno", points=3).finish()
+        check(_ask(jira, "2/issue/SHOP-1"), REST, "/$defs/issueVersion2")
+        check(_ask(jira, "2/field"), REST, "/$defs/fields")
+        check(_ask(jira, "2/myself"), REST, "/$defs/myself")
+        check(_ask(jira, "2/issue/SHOP-9"), REST, "/$defs/error")
+
+
+def test_answers_of_version_3_are_as_we_describe_them(jira: Jira) -> None:
+    """Rich text is a document there."""
+    jira.project("SHOP").create_issue("Pay", description="By card", assignee="bruno", points=3).finish()
+    check(_ask(jira, "3/issue/SHOP-1"), REST, "/$defs/issueVersion3")
+    check(_ask(jira, "3/field"), REST, "/$defs/fields")
+    check(_ask(jira, "3/myself"), REST, "/$defs/myself")
+    check(_bulk(jira, "SHOP-1", "SHOP-9"), REST, "/$defs/bulk")
+
+
+def test_answers_are_as_atlassian_describes_them(jira: Jira) -> None:
+    """Where its description is beside the repository."""
+    document = shared(CLOUD)
+    jira.project("SHOP").create_issue("Pay", description="By card", assignee="bruno", points=3).finish()
+    schemas = "/components/schemas"
+    issue = _ask(jira, "3/issue/SHOP-1")
+    check(issue, document, f"{schemas}/IssueBean")
+    check(issue["fields"]["status"], document, f"{schemas}/StatusDetails")
+    check(issue["fields"]["project"], document, f"{schemas}/ProjectDetails")
+    check(issue["fields"]["issuetype"], document, f"{schemas}/IssueTypeDetails")
+    check(issue["fields"]["assignee"], document, f"{schemas}/UserDetails")
+    for field in _ask(jira, "3/field"):
+        check(field, document, f"{schemas}/FieldDetails")
+    check(_ask(jira, "3/myself"), document, f"{schemas}/User")
+    check(_bulk(jira, "SHOP-1", "SHOP-9"), document, f"{schemas}/BulkIssueResults")
