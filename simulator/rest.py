@@ -34,21 +34,23 @@ def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | No
 class Rest:
     """A WSGI application. `admit` sees each request first and may answer it, as for bad credentials.
 
-    `problem(status)` writes the body of an error as the tracker does.
+    `pages`, by path, are for people and open to all. `problem(status)` writes the body of an error as the tracker does.
     """
 
     def __init__(
         self,
         views: Mapping[tuple[str, str], View],
         *,
+        pages: Mapping[str, View],
         admit: Callable[[Request], Response | None],
         problem: Callable[[int], Response],
     ) -> None:
         self.calls: list[Call] = []
         self._admit = admit
         self._problem = problem
-        self._views = dict(views)
-        self._map = Map([Rule(path, methods=[method], endpoint=(method, path)) for method, path in views])
+        self._pages = {("GET", path): view for path, view in pages.items()}
+        self._views = {**views, **self._pages}
+        self._map = Map([Rule(path, methods=[method], endpoint=(method, path)) for method, path in self._views])
         self._faults: deque[tuple[int, Mapping[str, str]]] = deque()
         self._slowness = 0.0
         self._lock = threading.Lock()
@@ -83,5 +85,5 @@ class Rest:
             endpoint, parts = self._map.bind_to_environ(request.environ).match()
         except HTTPException as error:
             return self._problem(error.code or 404)
-        refusal = self._admit(request)
-        return refusal if refusal is not None else self._views[endpoint](request, **parts)
+        refusal = None if endpoint in self._pages else self._admit(request)
+        return refusal or self._views[endpoint](request, **parts)

@@ -1,6 +1,7 @@
 """What a simulated GitHub and a simulated Jira have in common: a server on loopback, a courier, a clock and a lock."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,7 +21,7 @@ class _Quiet(WSGIRequestHandler):
         pass  # the library's line for each request goes to stderr, where the demo speaks
 
 
-class Tracker:
+class Tracker(ABC):
     """A tracker that runs. `webhooks` is its outgoing side, `rest` its incoming one, `url` its address.
 
     The port is taken at once, so that `url` is known before `start`. Use as a context manager, or `start` and `stop`.
@@ -29,21 +30,24 @@ class Tracker:
     def __init__(self, *, clock: Clock, webhooks: Courier, port: int) -> None:
         self.clock = clock
         self.webhooks = webhooks
-        self.rest = Rest(self._views(), admit=self._admit, problem=self._problem)
+        self.rest = Rest(self._views(), pages=self._pages(), admit=self._admit, problem=self._problem)
         self._lock = threading.RLock()
         self._depth = 0
         self._server = make_server("127.0.0.1", port, self.rest, threaded=True, request_handler=_Quiet)
         self._thread: threading.Thread | None = None
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def _views(self) -> Mapping[tuple[str, str], View]:
-        raise NotImplementedError
+    @abstractmethod
+    def _views(self) -> Mapping[tuple[str, str], View]: ...
 
-    def _admit(self, request: Request) -> Response | None:
-        raise NotImplementedError
+    @abstractmethod
+    def _pages(self) -> Mapping[str, View]: ...
 
-    def _problem(self, status: int) -> Response:
-        raise NotImplementedError
+    @abstractmethod
+    def _admit(self, request: Request) -> Response | None: ...
+
+    @abstractmethod
+    def _problem(self, status: int) -> Response: ...
 
     def start(self) -> Self:
         """Serve REST calls and deliver webhooks from now on."""

@@ -15,6 +15,7 @@ from simulator.github.bodies import Body, moment, user
 from simulator.github.pull_request import PullRequest
 from simulator.github.repository import Repository
 from simulator.github.work import issue_answer, pull_request_body
+from simulator.pages import no_page, page
 from simulator.rest import View, json_answer
 
 if TYPE_CHECKING:
@@ -92,6 +93,26 @@ def views(hub: GitHub) -> Mapping[tuple[str, str], View]:
         ("GET", "/user"): me,
         ("GET", "/rate_limit"): rate_limit,
     }
+
+
+def pages(hub: GitHub) -> Mapping[str, View]:
+    """Give the pages for people: one for each issue and pull request."""
+
+    def shown(_request: Request, owner: str, repo: str, number: int) -> Response:
+        with hub.reading():
+            place = _named(hub, owner, repo)
+            found = None if place is None else place.issues.get(number)
+            if found is None:
+                return no_page()
+            lines = {
+                "State": " ".join(filter(None, (found.state, found.state_reason))),
+                "Labels": ", ".join(label.name for label in found.labels),
+                "Assignees": ", ".join(account.login for account in found.assignees),
+                "Milestone": found.milestone.title if found.milestone else "",
+            }
+            return page(f"{found.title} · {found.repository.full_name}#{found.number}", lines)
+
+    return {"/<owner>/<repo>/issues/<int:number>": shown, "/<owner>/<repo>/pull/<int:number>": shown}
 
 
 def _named(hub: GitHub, owner: str, name: str) -> Repository | None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from simulator.github.planning import IssueType, Label, Milestone, User
-from simulator.github.repository import DEFAULT_BRANCH, Repository
+from simulator.github.repository import Repository
 
 Body = dict[str, Any]
 
@@ -189,7 +189,7 @@ def repository(repository: Repository) -> Body:
         "updated_at": moment(repository.created),
         "pushed_at": moment(repository.created),
         "size": 0,
-        "default_branch": DEFAULT_BRANCH,
+        "default_branch": repository.default_branch,
         "open_issues": repository.open_issues,
         "open_issues_count": repository.open_issues,
         **dict.fromkeys(("forks", "forks_count", "stargazers_count", "watchers", "watchers_count"), 0),

@@ -160,6 +160,9 @@ class GitHub(Tracker):
     def _views(self) -> Mapping[tuple[str, str], View]:
         return answers.views(self)
 
+    def _pages(self) -> Mapping[str, View]:
+        return answers.pages(self)
+
     def _admit(self, request: Request) -> Response | None:
         return answers.admit(self, request)
 

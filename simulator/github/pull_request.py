@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from simulator.github.planning import User
     from simulator.github.repository import Repository
+
+_CLOSING = re.compile(r"\b(?:close[sd]?|fix(?:es|ed)?|resolve[sd]?):?\s+#(\d+)\b", re.IGNORECASE)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -41,7 +44,11 @@ class PullRequest(Issue):
             self._change("closed", now)
 
     def merge(self) -> None:
-        """Merge and thereby close it; raises `ValueError` for a draft."""
+        """Merge and thereby close it; raises `ValueError` for a draft.
+
+        Merged into the default branch, it closes the issues that its body names with a closing keyword
+        (https://docs.github.com/en/issues/tracking-your-work-with-issues/linking-a-pull-request-to-an-issue).
+        """
         with self.repository.hub.changing() as now:
             self._must_be("open")
             if self.draft:
@@ -49,6 +56,8 @@ class PullRequest(Issue):
             self.merged, self.merged_by = now, self.repository.hub.actor
             self.closed, self.closed_by = now, self.repository.hub.actor
             self._change("closed", now)
+            if self.base == self.repository.default_branch:
+                self._close_named_issues()
 
     def reopen(self) -> None:
         """Open it again; raises `ValueError` once it is merged."""
@@ -89,6 +98,12 @@ class PullRequest(Issue):
     def transfer(self, target: Repository, *, opened_first: bool = False) -> NoReturn:
         """Refuse: GitHub transfers no pull requests."""
         raise ValueError(f"{self.url} cannot be transferred to {target.url}, in whatever order ({opened_first=})")
+
+    def _close_named_issues(self) -> None:
+        for number in _CLOSING.findall(self.body or ""):
+            issue = self.repository.issues.get(int(number))
+            if issue is not None and not isinstance(issue, PullRequest) and issue.closed is None:
+                issue.close()
 
     def tell(self, action: str, more: Mapping[str, object] | None = None) -> None:
         """Send the `pull_request` message for an action."""

@@ -30,6 +30,7 @@ class Repository:
     node_id: str
     name: str
     created: datetime
+    default_branch: str = DEFAULT_BRANCH
     visible: bool = True
     labels: list[Label] = field(default_factory=list)
     milestones: list[Milestone] = field(default_factory=list)

@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Request, Response
 
 from simulator.jira.bodies import EPIC_LINK_ID, Body, issue_body, user_body
+from simulator.pages import no_page, page
 from simulator.rest import View, json_answer
 
 if TYPE_CHECKING:
@@ -75,6 +76,26 @@ def views(site: Jira) -> Mapping[tuple[str, str], View]:
     if not site.data_center:
         calls["POST", "/rest/api/3/issue/bulkfetch"] = _bulk_view(site)
     return calls
+
+
+def pages(site: Jira) -> Mapping[str, View]:
+    """Give the pages for people: one for each issue."""
+
+    def shown(_request: Request, key: str) -> Response:
+        with site.reading():
+            found = site.find(key)
+            if found is None:
+                return no_page()
+            lines = {
+                "Type": found.type.name,
+                "Status": found.status.name,
+                "Resolution": found.resolution.name if found.resolution else "",
+                "Labels": ", ".join(found.labels),
+                "Assignee": found.assignee.display_name if found.assignee else "",
+            }
+            return page(f"{found.summary} · {found.key}", lines)
+
+    return {"/browse/<key>": shown}
 
 
 def _issue_view(site: Jira, version: int) -> View:

@@ -85,3 +85,23 @@ def test_what_github_does_not_do_to_pull_requests_is_refused(checkout: Repositor
         pull.delete()
     with pytest.raises(ValueError, match="cannot be transferred"):
         pull.transfer(checkout)
+
+
+def test_a_merge_into_the_default_branch_closes_the_issues_it_names(checkout: Repository, receiver: Receiver) -> None:
+    """With a keyword; what is closed already, a pull request or nothing at all is passed over."""
+    issues = [checkout.create_issue(title) for title in "ABCD"]
+    issues[3].close()
+    pull = checkout.create_pull_request("Add cards", body="Fixes #1, resolves: #2 and closes #4, #99, fixed #5. See #3")
+    receiver.forget()
+    with checkout.hub.acting_as("bruno"):
+        pull.merge()
+    assert receiver.names == ["pull_request.closed", "issues.closed", "issues.closed"]
+    assert [issue.state for issue in issues] == ["closed", "closed", "open", "closed"]
+    assert (issues[0].state_reason, receiver.last["sender"]["login"]) == ("completed", "bruno")
+
+
+def test_a_merge_into_another_branch_closes_no_issue(checkout: Repository) -> None:
+    """Whatever its body says."""
+    issue = checkout.create_issue("Pay")
+    checkout.create_pull_request("Add cards", body="Closes #1", base="release").merge()
+    assert issue.state == "open"

@@ -150,3 +150,17 @@ def test_answers_can_be_slower_than_a_caller_s_patience(hub: GitHub) -> None:
         requests.get(hub.url + "/user", headers={"Authorization": f"Bearer {hub.token}"}, timeout=0.05)
     hub.rest.slow_down(0)
     assert ask(hub, "/user").status_code == 200
+
+
+def test_people_find_a_page_at_an_issue_s_address(hub: GitHub) -> None:
+    """Without a token; what the page shows is escaped."""
+    repository = hub.repository("checkout")
+    issue = repository.create_issue("Pay <b>now</b>", labels=["ui"], milestone=repository.create_milestone("v1"))
+    issue.close(reason="not_planned")
+    shown = requests.get(issue.url, timeout=5)
+    assert (shown.status_code, shown.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "<h1>Pay &lt;b&gt;now&lt;/b&gt; · acme/checkout#1</h1>" in shown.text
+    assert "<dd>closed not_planned" in shown.text
+    assert requests.get(repository.create_pull_request("Add").url, timeout=5).status_code == 200
+    assert requests.get(f"{repository.url}/issues/9", timeout=5).status_code == 404
+    assert requests.get(f"{hub.url}/acme/other/issues/1", timeout=5).status_code == 404

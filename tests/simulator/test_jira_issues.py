@@ -148,6 +148,12 @@ def test_a_parent_is_set_and_taken_away(shop: Project, receiver: Receiver) -> No
     assert "parent" not in receiver.last["issue"]["fields"]
 
 
+def test_asking_twice_for_the_same_name_gives_the_same_thing(jira: Jira, shop: Project) -> None:
+    """Projects by key, components by name."""
+    assert jira.project("SHOP") is shop
+    assert shop.component("payments") is shop.component("payments") is not shop.component("cards")
+
+
 def test_a_subtask_is_listed_by_its_parent(shop: Project, receiver: Receiver) -> None:
     """Children of an epic are not."""
     story = shop.create_issue("Pay")

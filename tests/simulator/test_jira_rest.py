@@ -148,3 +148,14 @@ def test_faults_come_on_request_and_pass(jira: Jira) -> None:
     assert [answer.status_code for answer in answers] == [429, 503, 200]
     assert (answers[0].headers["Retry-After"], answers[1].json()["errorMessages"]) == ("3", ["Error"])
     assert [call.status for call in jira.rest.calls] == [429, 503, 200]
+
+
+def test_people_find_a_page_at_an_issue_s_address(jira: Jira) -> None:
+    """Without credentials, also by a former key."""
+    issue = jira.project("SHOP").create_issue("Pay", assignee="bruno")
+    issue.drop()
+    shown, former = requests.get(issue.url, timeout=5), issue.url
+    assert (shown.status_code, "<dd>Won&#x27;t Do" in shown.text, "<dd>Bruno" in shown.text) == (200, True, True)
+    issue.move(jira.project("PAY"))
+    assert "PAY-1" in requests.get(former, timeout=5).text
+    assert requests.get(f"{jira.url}/browse/SHOP-9", timeout=5).status_code == 404
