@@ -21,6 +21,10 @@ Body = dict[str, Any]
 EPIC_LINK_ID = "customfield_10101"
 """Data Center's field for the epic of an issue; its value is the epic's key."""
 
+_TIMES = ("timespent", "timeestimate", "timeoriginalestimate")
+_EMPTY = (*_TIMES, *(f"aggregate{name}" for name in _TIMES), "environment", "lastViewed", "duedate", "security")
+"""Fields that nothing here fills, but that every message has."""
+
 _PARTIAL = ("summary", "issuetype", "project", "assignee", "priority", "status")
 
 
@@ -86,10 +90,9 @@ def fields(issue: Issue, *, version: int = 2) -> Body:
         "creator": user_body(site, issue.reporter),
         "created": moment(issue.created),
         "updated": moment(issue.updated),
-        "duedate": None,
-        "workratio": -1,
         "issuelinks": [],
         "subtasks": [_short(each) for each in _subtasks(issue)],
+        **_untouched(issue),
         site.points_field_id: None if issue.points is None else float(issue.points),
         **_relations(issue),
     }
@@ -149,6 +152,20 @@ def _short_fields(issue: Issue) -> Body:
     }
 
 
+def _untouched(issue: Issue) -> Body:
+    url = f"{issue.project.site.url}/rest/api/2/issue/{issue.key}"
+    return {
+        **dict.fromkeys(_EMPTY),
+        "attachment": [],
+        "timetracking": {},
+        "progress": {"progress": 0, "total": 0},
+        "aggregateprogress": {"progress": 0, "total": 0},
+        "votes": {"self": f"{url}/votes", "votes": 0, "hasVoted": False},
+        "watches": {"self": f"{url}/watchers", "watchCount": 0, "isWatching": False},
+        "workratio": -1,
+    }
+
+
 def _relations(issue: Issue) -> Body:
     site, parent = issue.project.site, issue.parent
     if not site.data_center:
@@ -171,6 +188,7 @@ def _issue_type(site: Jira, kind: IssueType) -> Body:
         "iconUrl": f"{site.url}/images/issuetype/{kind.id}.svg",
         "name": kind.name,
         "subtask": kind.level < 0,
+        "avatarId": 10300 + int(kind.id) - 10000,
     }
     return body if site.data_center else {**body, "hierarchyLevel": kind.level}
 

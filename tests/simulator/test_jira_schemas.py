@@ -88,6 +88,28 @@ def test_our_descriptions_fit_recorded_messages() -> None:
     assert len(fitting) > 10
 
 
+def test_nothing_is_missing_that_recorded_issues_have(receiver: Receiver) -> None:
+    """But for fields of other sites' own making, and for comments and worklogs, which hold no state of the issue."""
+    shared("payloads/jira")
+    simulated = {}
+    for data_center in (False, True):
+        with Jira(background=False, data_center=data_center) as jira:
+            jira.add_hook(url=receiver.url)
+            jira.project("SHOP").create_issue("Pay").start()
+        simulated[data_center] = receiver.last["issue"]["fields"]
+    compared = 0
+    for path in _recorded():
+        recorded = json.loads(path.read_text())
+        if recorded["webhookEvent"].startswith("jira:issue"):
+            ours, theirs = simulated["accountId" not in recorded["user"]], recorded["issue"]["fields"]
+            missing = {name for name in set(theirs) - set(ours) if not name.startswith("customfield_")}
+            for part in ("issuetype", "project", "status", "priority"):
+                missing |= {f"{part}.{name}" for name in set(theirs[part]) - set(ours[part])}
+            assert missing <= {"comment", "worklog"}, f"{path.name} has {sorted(missing)}"
+            compared += 1
+    assert compared > 20
+
+
 def _is_of_old(recorded: dict[str, Any]) -> bool:
     """Say whether a server sent it that did not yet name the type of an update."""
     return recorded["webhookEvent"] == "jira:issue_updated" and "issue_event_type_name" not in recorded
