@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
-from simulator.github.bodies import Body, moment, user
+from simulator.github.bodies import Body, moment, repository_answer, user
 from simulator.github.pull_request import PullRequest
 from simulator.github.repository import Repository
 from simulator.github.work import issue_answer, pull_request_body
@@ -73,7 +73,18 @@ def views(hub: GitHub) -> Mapping[tuple[str, str], View]:
 
     def numbered(request: Request, id_: int, number: int) -> Response:
         with hub.reading():
-            return _work(request, next((each for each in hub.repositories if each.id == id_), None), number)
+            return _work(request, _numbered(hub, id_), number)
+
+    def place_named(_request: Request, owner: str, repo: str) -> Response:
+        with hub.reading():
+            place = _named(hub, owner, repo)
+            if place is not None and place.name.casefold() != repo.casefold():
+                return _moved(f"{hub.url}/repositories/{place.id}")
+            return _place(place)
+
+    def place_numbered(_request: Request, id_: int) -> Response:
+        with hub.reading():
+            return _place(_numbered(hub, id_))
 
     def me(_request: Request) -> Response:
         with hub.reading():
@@ -90,6 +101,8 @@ def views(hub: GitHub) -> Mapping[tuple[str, str], View]:
         ("GET", "/repos/<owner>/<repo>/pulls/<int:number>"): named,
         ("GET", "/repositories/<int:id_>/issues/<int:number>"): numbered,
         ("GET", "/repositories/<int:id_>/pulls/<int:number>"): numbered,
+        ("GET", "/repos/<owner>/<repo>"): place_named,
+        ("GET", "/repositories/<int:id_>"): place_numbered,
         ("GET", "/user"): me,
         ("GET", "/rate_limit"): rate_limit,
     }
@@ -123,6 +136,16 @@ def _named(hub: GitHub, owner: str, name: str) -> Repository | None:
             return repository
     former = [each for each in hub.repositories if name.casefold() in map(str.casefold, each.former_names)]
     return former[0] if former else None
+
+
+def _numbered(hub: GitHub, id_: int) -> Repository | None:
+    return next((each for each in hub.repositories if each.id == id_), None)
+
+
+def _place(place: Repository | None) -> Response:
+    if place is None or not place.visible:
+        return problem(404)
+    return json_answer(repository_answer(place), headers=_quota())
 
 
 def _work(request: Request, place: Repository | None, number: int) -> Response:

@@ -201,3 +201,8 @@ def repository(repository: Repository) -> Body:
         "visibility": "private",
         "custom_properties": {},
     }
+
+
+def repository_answer(place: Repository) -> Body:
+    """Write a repository as `GET /repos/{owner}/{repo}` gives it: the webhooks' shape and two counts."""
+    return {**repository(place), "network_count": 0, "subscribers_count": 0}

@@ -35,7 +35,7 @@ class GitHub(Tracker):
     `token` is what REST calls must bear; `actor` is who acts, until changed by `acting_as`.
     """
 
-    def __init__(  # noqa: PLR0913  one named choice each, all with a default
+    def __init__(
         self,
         owner: str = "acme",
         *,

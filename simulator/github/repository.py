@@ -95,7 +95,7 @@ class Repository:
             self.tell("milestone", "created", {"milestone": milestone})
         return milestone
 
-    def create_issue(  # noqa: PLR0913  GitHub's call takes as many
+    def create_issue(
         self,
         title: str,
         *,
@@ -123,7 +123,7 @@ class Repository:
             self._open(issue, labels=labels, assignees=assignees, milestone=milestone)
         return issue
 
-    def create_pull_request(  # noqa: PLR0913  GitHub's call takes as many
+    def create_pull_request(
         self,
         title: str,
         *,

@@ -104,8 +104,10 @@ def _issue_view(site: Jira, version: int) -> View:
             found = site.find(id_or_key)
             if found is None:
                 return problem(404)
-            wanted = request.args.get("fields", "*all").split(",")
-            return json_answer(_chosen(found, version=version, wanted=wanted))
+            body = _chosen(found, version=version, wanted=request.args.get("fields", "*all").split(","))
+            if "names" in request.args.get("expand", "").split(","):
+                body["names"] = _names(site, body)
+            return json_answer(body)
 
     return view
 
@@ -137,6 +139,12 @@ def _chosen(issue: Issue, *, version: int, wanted: list[str]) -> Body:
         name: value for name, value in body["fields"].items() if name not in dropped and (everything or name in kept)
     }
     return {**body, "fields": fields}
+
+
+def _names(site: Jira, body: Body) -> dict[str, str]:
+    """Give the names of an answer's fields, as `expand=names` asks for."""
+    known = {field["id"]: field["name"] for field in _fields(site)}
+    return {id_: known.get(id_, id_.capitalize()) for id_ in body["fields"]}
 
 
 def _myself(site: Jira) -> Body:

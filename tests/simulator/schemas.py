@@ -11,9 +11,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from tests.skips import SHARED, SHARED_IS_ABSENT
+
 ROOT = Path(__file__).parents[2]
 GITHUB_WEBHOOKS = ROOT / "node_modules/@octokit/openapi-webhooks/generated/api.github.com.json"
-SHARED = ROOT.parent / "shared"
 OURS = Path(__file__).with_name("schemas")
 
 _FORMATS = FormatChecker(formats=())
@@ -26,10 +27,9 @@ def _is_moment(text: object) -> bool:
 
 def shared(path: str) -> Path:
     """Give a file of the folder `shared` beside the repository; skips the test, with the reason, where it is absent."""
-    found = SHARED / path
-    if not found.exists():
-        pytest.skip(f"no shared/{path} beside the repository")
-    return found
+    if not SHARED.is_dir():
+        pytest.skip(SHARED_IS_ABSENT)
+    return SHARED / path
 
 
 def check(message: Any, document: Path, pointer: str = "") -> None:

@@ -99,6 +99,19 @@ def test_a_renamed_repository_is_301_to_its_id(hub: GitHub) -> None:
     assert ask(hub, ISSUE).status_code == 404
 
 
+def test_a_repository_is_found_by_name_and_by_id(hub: GitHub) -> None:
+    """A former name leads to the id; what cannot be seen is not there."""
+    repository = hub.repository("checkout")
+    repository.rename("shop")
+    by_name, by_id = ask(hub, "/repos/acme/shop"), ask(hub, f"/repositories/{repository.id}")
+    assert by_name.json() == by_id.json()
+    assert (by_id.json()["full_name"], by_id.json()["id"]) == ("acme/shop", repository.id)
+    former = ask(hub, "/repos/acme/checkout")
+    assert (former.status_code, former.headers["Location"]) == (301, f"{hub.url}/repositories/{repository.id}")
+    repository.visible = False
+    assert {ask(hub, path).status_code for path in ("/repos/acme/shop", "/repos/acme/none", "/repositories/1")} == {404}
+
+
 def test_bad_credentials_are_401(hub: GitHub) -> None:
     """A wrong token, a wrong scheme, none at all, or one that was revoked."""
     hub.repository("checkout").create_issue("Pay")

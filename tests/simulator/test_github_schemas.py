@@ -9,7 +9,7 @@ import requests
 
 from simulator import GitHub
 from tests.simulator.receiver import Receiver
-from tests.simulator.schemas import GITHUB_WEBHOOKS, SHARED, check, shared
+from tests.simulator.schemas import GITHUB_WEBHOOKS, check, shared
 
 SCHEMAS = "/components/schemas"
 
@@ -119,6 +119,7 @@ def _answers(hub: GitHub) -> list[tuple[str, Any]]:
         ("issue", "/repos/acme/checkout/issues/1"),
         ("issue", "/repos/acme/checkout/issues/2"),
         ("pull-request", "/repos/acme/checkout/pulls/2"),
+        ("full-repository", "/repos/acme/checkout"),
         ("public-user", "/user"),
         ("rate-limit-overview", "/rate_limit"),
         ("basic-error", "/repos/acme/checkout/issues/3"),
@@ -143,14 +144,13 @@ def test_every_answer_is_as_the_shared_description_says(hub: GitHub) -> None:
 
 
 def _recorded() -> list[Path]:
-    folder = SHARED / "payloads/github"
+    folder = shared("payloads/github")
     wanted = ("issues", "pull_request", "label", "milestone", "repository", "ping")
     return sorted(path for name in wanted for path in folder.glob(f"{name}/*.json"))
 
 
 def test_nothing_is_missing_that_recorded_messages_have(hub: GitHub, receiver: Receiver) -> None:
     """Each field of each recorded message is in the simulated one of that name, if that is sent at all."""
-    shared("payloads/github")
     do_everything(hub, receiver.url)
     compared = 0
     for path in _recorded():

@@ -80,6 +80,15 @@ def test_a_caller_may_ask_for_some_fields(jira: Jira) -> None:
     assert everything - set(ask(jira, "3/issue/SHOP-1?fields=-labels").json()["fields"]) == {"labels"}
 
 
+def test_a_caller_may_ask_for_the_names_of_fields(jira: Jira) -> None:
+    """So that a custom field can be found without a second call."""
+    jira.project("SHOP").create_issue("Pay", points=3)
+    answer = ask(jira, "3/issue/SHOP-1?fields=*all&expand=names").json()
+    assert (answer["names"]["customfield_10016"], answer["names"]["issuetype"]) == ("Story Points", "Issue Type")
+    assert set(answer["names"]) == set(answer["fields"])
+    assert "names" not in ask(jira, "3/issue/SHOP-1?expand=renderedFields").json()
+
+
 def test_many_issues_come_by_ascending_id_each_once(jira: Jira) -> None:
     """By id, key or former key; those that are not there are left out without an error."""
     shop = jira.project("SHOP")

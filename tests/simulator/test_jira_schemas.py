@@ -9,7 +9,7 @@ import requests
 
 from simulator import Jira
 from tests.simulator.receiver import Receiver
-from tests.simulator.schemas import OURS, SHARED, check, shared
+from tests.simulator.schemas import OURS, check, shared
 
 WEBHOOKS = OURS / "jira-webhooks.json"
 REST = OURS / "jira-rest.json"
@@ -73,12 +73,11 @@ def test_a_wrong_message_is_found_out(jira: Jira, receiver: Receiver, message: s
 
 
 def _recorded() -> list[Path]:
-    return sorted((SHARED / "payloads/jira").glob("*.json"))
+    return sorted(shared("payloads/jira").glob("*.json"))
 
 
 def test_our_descriptions_fit_recorded_messages() -> None:
     """They were not written to please the simulator."""
-    shared("payloads/jira")
     fitting = set()
     for path in _recorded():
         recorded = json.loads(path.read_text())
@@ -90,7 +89,6 @@ def test_our_descriptions_fit_recorded_messages() -> None:
 
 def test_nothing_is_missing_that_recorded_issues_have(receiver: Receiver) -> None:
     """But for fields of other sites' own making, and for comments and worklogs, which hold no state of the issue."""
-    shared("payloads/jira")
     simulated = {}
     for data_center in (False, True):
         with Jira(background=False, data_center=data_center) as jira:
