@@ -73,11 +73,12 @@ class Jira(Tracker):
 
     # People and words
 
-    def user(self, name: str) -> User:
-        """Give the account of that name, made now if there is none; its account id follows from the name."""
+    def user(self, name: str, *, display_name: str = "", account_id: str = "") -> User:
+        """Give the account of that name, made now if there is none; what is not said follows from the name."""
         with self.reading():
-            account_id = hashlib.sha256(name.encode()).hexdigest()[:24]
-            return self._users.setdefault(name, User(account_id, name, name.title(), f"{name}@example.com"))
+            account_id = account_id or hashlib.sha256(name.encode()).hexdigest()[:24]
+            made = User(account_id, name, display_name or name.title(), f"{name}@example.com")
+            return self._users.setdefault(name, made)
 
     @contextmanager
     def acting_as(self, name: str) -> Iterator[None]:

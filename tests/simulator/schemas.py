@@ -35,7 +35,7 @@ def shared(path: str) -> Path:
 def check(message: Any, document: Path, pointer: str = "") -> None:
     """Fail, naming the field, unless a message is as the document describes it at a JSON pointer."""
     if not document.exists():
-        pytest.fail(f"{document.relative_to(ROOT)} is missing: npm ci gets it")
+        pytest.fail(f"{document} is missing; npm ci gets what belongs into node_modules")
     errors = list(_validator(document, pointer).iter_errors(message))
     assert not errors, "; ".join(f"{error.json_path}: {error.message[:300]}" for error in errors)
 

@@ -206,6 +206,11 @@ def test_who_acts_is_the_user(jira: Jira, shop: Project, receiver: Receiver) -> 
     assert receiver.last["user"]["accountId"] == jira.user("bruno").account_id
     shop.create_issue("Pay")
     assert receiver.last["user"]["displayName"] == "Ana"
+    jira.user("chen", display_name="Chen Li", account_id="5b10a2844c20165700ede21g")
+    with jira.acting_as("chen"):
+        shop.create_issue("Pay")
+    told = receiver.last["user"]
+    assert (told["displayName"], told["accountId"]) == ("Chen Li", "5b10a2844c20165700ede21g")
 
 
 def test_data_center_speaks_of_names_and_epic_links(data_center: Jira, receiver: Receiver) -> None:
