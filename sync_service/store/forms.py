@@ -1,0 +1,90 @@
+"""Views as JSON: the one form that the API and `--json` give. Times are ISO 8601 in UTC."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sync_service.domain.causes import Cause
+from sync_service.store.views import HistoryView, IssueView, KeyResultView
+
+Json = dict[str, Any]
+
+
+def instant(at: datetime) -> str:
+    """Write a moment as `2026-10-01T12:00:00.000Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def key_result_form(view: KeyResultView) -> Json:
+    """Write a key result."""
+    stale = {"since": instant(view.stale.since), "reason": view.stale.reason} if view.stale else None
+    return {
+        "slug": view.slug,
+        "title": view.title,
+        "owner": view.owner,
+        "objective": view.objective,
+        "cycle": view.cycle,
+        "weight": view.weight,
+        "measure": dict(view.measure),
+        "start": view.start,
+        "target": view.target,
+        "unit": view.unit,
+        "current": view.current,
+        "progress": view.progress,
+        "status": view.status.value,
+        "stale": stale,
+        "updated_at": instant(view.updated_at) if view.updated_at else None,
+        "explanation": view.explanation,
+    }
+
+
+def issue_form(view: IssueView) -> Json:
+    """Write a linked issue."""
+    return {
+        "connection": view.connection,
+        "key": view.key,
+        "title": view.title,
+        "url": view.url,
+        "kind": view.kind,
+        "type": view.type,
+        "state": view.state.value if view.state else None,
+        "resolution": view.resolution,
+        "assignees": list(view.assignees),
+        "points": view.points,
+        "closed_at": instant(view.closed_at) if view.closed_at else None,
+        "weight": view.weight,
+        "origin": view.origin,
+        "rules": list(view.rules),
+        "counts": view.counts,
+        "why_not": view.why_not,
+    }
+
+
+def history_form(view: HistoryView) -> Json:
+    """Write one change of a value."""
+    return {
+        "at": instant(view.at),
+        "from": view.before,
+        "to": view.after,
+        "causes": [cause_form(cause) for cause in view.causes],
+    }
+
+
+def cause_form(cause: Cause) -> Json:
+    """Write one cause."""
+    return {
+        "what": cause.what,
+        "issue": cause.issue,
+        "title": cause.title,
+        "url": cause.url,
+        "delivery": cause.delivery,
+        "actor": cause.actor,
+    }
+
+
+def explained(view: KeyResultView, issues: Iterable[IssueView], history: Iterable[HistoryView]) -> Json:
+    """Write a key result with its issues and its history, newest first."""
+    return key_result_form(view) | {
+        "issues": [issue_form(one) for one in issues],
+        "history": [history_form(one) for one in history],
+    }
