@@ -241,8 +241,7 @@ def _issue(rows: Sequence[Row[Any]], measure: Measure, span: Span) -> IssueView:
 
 def _weight(rows: Iterable[Row[Any]]) -> float:
     """Give the weight that counts: a manual one stands above all others, as in `links.weigh`."""
-    weights = [(row.origin == "manual", row.weight) for row in rows]
-    return float(max(weights)[1])
+    return float(max((row.origin == "manual", row.weight) for row in rows)[1])
 
 
 def _why_not(row: Row[Any], state: State | None, measure: Measure, span: Span) -> str | None:
