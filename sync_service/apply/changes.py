@@ -1,0 +1,126 @@
+"""The difference between two states, and how it reads for people."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sync_service.apply.mistakes import shown
+from sync_service.apply.models import SECRET_FIELDS
+from sync_service.apply.state import ORDER, Fields, Key, State
+from sync_service.domain.rules import describe
+
+ONE: Mapping[str, str] = {
+    "teams": "team",
+    "people": "person",
+    "cycles": "cycle",
+    "connections": "connection",
+    "objectives": "objective",
+    "key_results": "key result",
+    "rules": "rule",
+    "links": "link",
+}
+"""What one item of a section is called."""
+
+_FOLLOWS = {"starts_at": "starts", "ends_at": "ends"}
+"""Fields that need no word of their own where the other one changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One item that is created (`before` None), changed, or removed (`after` None)."""
+
+    section: str
+    key: Key
+    before: Fields | None
+    after: Fields | None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Name the fields that differ; none where the item is created or removed."""
+        if self.before is None or self.after is None:
+            return ()
+        return tuple(name for name in self.after if self.after[name] != self.before[name])
+
+    def differs(self, *names: str) -> bool:
+        """Tell whether one of the fields changed."""
+        return any(name in self.fields for name in names)
+
+    def __str__(self) -> str:
+        """Say it in one line: `~ key result KR-1: target 100 → 90`."""
+        what = f"{ONE[self.section]} {spelled_key(self.key)}"
+        if self.before is None:
+            return f"+ {what}"
+        return f"- {what}" if self.after is None else f"~ {what}: {', '.join(self.words())}"
+
+    def words(self, *names: str) -> Iterator[str]:
+        """Say how fields changed: those named, or all."""
+        for name in self.fields:
+            if (not names or name in names) and not self.differs(_FOLLOWS.get(name, "")):
+                yield from _field_words(name, (self.before or {})[name], (self.after or {})[name])
+
+
+def spelled_key(key: Key) -> str:
+    """Write a key; a link's as `KR-1 ← acme-github:acme/checkout#12`."""
+    return key if isinstance(key, str) else f"{key[0]} ← {key[1]}:{key[2]}"
+
+
+def differences(stored: State, wanted: State, *, prune: bool) -> list[Change]:
+    """Give what must happen to make the stored state the wanted one; extra items stay unless `prune`."""
+    found: list[Change] = []
+    for section in ORDER:
+        before, after = stored[section], wanted[section]
+        for key, fields in after.items():
+            if key not in before or before[key] != fields:
+                found.append(Change(section, key, before.get(key), fields))
+        if prune:
+            found += [Change(section, key, fields, None) for key, fields in before.items() if key not in after]
+    return found
+
+
+def counted(changes: Iterable[Change]) -> str:
+    """Sum up changes: `2 created, 1 changed, 0 removed`."""
+    listed = list(changes)
+    created = sum(change.before is None for change in listed)
+    removed = sum(change.after is None for change in listed)
+    return f"{created} created, {len(listed) - created - removed} changed, {removed} removed"
+
+
+def _field_words(name: str, before: Any, after: Any) -> Iterator[str]:
+    if name in SECRET_FIELDS:
+        yield _secret_words(name.replace("_", " "), before, after)
+    elif name == "scopes":
+        yield from (f"scope {one} watched" for one in after if one not in before)
+        yield from (f"scope {one} no longer watched" for one in before if one not in after)
+    elif name == "position":
+        yield "its place in the list"
+    elif name == "when":
+        yield f"when {_condition(before)} → {_condition(after)}"
+    elif name in ("accounts", "options", "measure"):
+        for one in sorted({*before, *after}):
+            if before.get(one) != after.get(one):
+                yield f"{name}.{one} {_value(before.get(one))} → {_value(after.get(one))}"
+    else:
+        yield f"{name} {_value(before)} → {_value(after)}"
+
+
+def _secret_words(name: str, before: Any, after: Any) -> str:
+    if not before:
+        return f"{name} set"
+    return f"{name} changed" if after else f"{name} removed"
+
+
+def _condition(condition: Any) -> str:
+    return describe(condition) if condition else "none"
+
+
+def _value(value: Any) -> str:
+    if value is None or value in ("", []):
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    if isinstance(value, date):
+        return str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else shown(value)

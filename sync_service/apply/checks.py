@@ -1,0 +1,82 @@
+"""What no single part can tell: names given twice, and names that nothing has."""
+
+from collections.abc import Iterable, Mapping
+
+from sync_service.apply.document import Document, Part
+from sync_service.apply.mistakes import Mistake, meant, shown, spelled
+from sync_service.apply.state import State
+
+REFERENCES: Mapping[str, Mapping[str, str]] = {
+    "people": {"team": "teams"},
+    "connections": {"owner": "people"},
+    "objectives": {"cycle": "cycles", "team": "teams", "owner": "people"},
+    "key_results": {"owner": "people"},
+    "rules": {"owner": "people", "connection": "connections", "key_result": "key_results"},
+    "links": {"key_result": "key_results"},
+}
+"""The fields that name something, by section, each with the section of what it names."""
+
+NAMED: Mapping[str, str] = {
+    "teams": "slug",
+    "people": "email",
+    "cycles": "slug",
+    "connections": "slug",
+    "objectives": "slug",
+    "key_results": "slug",
+    "rules": "slug",
+}
+"""The sections whose parts have a name, with its field."""
+
+
+def name_of(part: Part) -> str | None:
+    """Give the name a part was given, even where other fields of it are wrong."""
+    name = part.raw.get(NAMED[part.section])
+    if not isinstance(name, str):
+        return None
+    return name.lower() if part.section == "people" else name
+
+
+def known_names(document: Document, stored: State, *, prune: bool) -> dict[str, set[str]]:
+    """Give all names that may be referred to: those in the files and, unless they are to go, those stored."""
+    known: dict[str, set[str]] = {}
+    for section in NAMED:
+        known[section] = {name for part in document.parts[section] if (name := name_of(part))}
+        if not prune:
+            known[section] |= {str(key) for key in stored[section]}
+    return known
+
+
+def doubled(document: Document, stored: State) -> Iterable[Mistake]:
+    """Find names given twice, and names that differ from another only by small and capital letters."""
+    for section, named in NAMED.items():
+        first: dict[str, Part] = {}
+        as_stored = {str(key).casefold(): str(key) for key in stored[section]}
+        for part in document.parts[section]:
+            name = name_of(part)
+            if name is None:
+                continue
+            before = first.setdefault(name.casefold(), part)
+            if before is not part:
+                place = before.mistake((named,), "", "")
+                found = f"{name!r} a second time (first at {place.file}:{place.line}, {spelled(before.path)})"
+                yield part.mistake((named,), found, f"each {named} once, whatever its small and capital letters")
+            elif as_stored.get(name.casefold(), name) != name:
+                yield part.mistake((named,), shown(name), f"{as_stored[name.casefold()]} as it is stored, or another")
+
+
+def dangling(document: Document, known: Mapping[str, set[str]]) -> Iterable[Mistake]:
+    """Find references to names that nothing has."""
+    for section, fields in REFERENCES.items():
+        for part in document.parts[section]:
+            for field, target in fields.items():
+                name = part.raw.get(field)
+                if isinstance(name, str) and (name.lower() if target == "people" else name) not in known[target]:
+                    yield part.mistake((field,), shown(name), _allowed(name, target, known[target]))
+
+
+def _allowed(name: str, target: str, known: set[str]) -> str:
+    what = f"the {NAMED[target]} of one of the {target.replace('_', ' ')}"
+    if not known:
+        return f"{what}, of which there are none"
+    listed = f": {', '.join(sorted(known))}" if len(known) <= 8 else ""
+    return what + listed + meant(name, sorted(known))

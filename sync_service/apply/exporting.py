@@ -1,0 +1,93 @@
+"""The configuration as a file again; applying it changes nothing. Secrets read `kept`."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from sync_service.apply.given_secrets import KEPT
+from sync_service.apply.models import SECTIONS
+from sync_service.apply.state import Fields, Key, State
+
+Exported = dict[str, list[dict[str, Any]]]
+
+
+def exported(state: State) -> Exported:
+    """Write a state in the form of the file; what is empty is left out, sections are not."""
+    key_results: dict[str, list[dict[str, Any]]] = {}
+    for key, fields in state["key_results"].items():
+        shown = {name: fields[name] for name in ("title", "owner", "weight", "start", "target", "unit", "measure")}
+        key_results.setdefault(fields["objective"], []).append(_tidy({"slug": key, **shown}, keep=("unit",)))
+    return {
+        "teams": [{"slug": key, **fields} for key, fields in state["teams"].items()],
+        "people": [_tidy({"email": key, **fields}) for key, fields in state["people"].items()],
+        "cycles": [_cycle(key, fields) for key, fields in state["cycles"].items()],
+        "connections": [_connection(key, fields) for key, fields in state["connections"].items()],
+        "objectives": [
+            _tidy({"slug": key, **_without(fields, "position"), "key_results": key_results.get(str(key))})
+            for key, fields in state["objectives"].items()
+        ],
+        "rules": [_rule(key, fields) for key, fields in state["rules"].items()],
+        "links": [
+            _tidy({"key_result": key[0], "issue": f"{key[1]}:{key[2]}", **fields})
+            for key, fields in state["links"].items()
+        ],
+    }
+
+
+def _cycle(key: Key, fields: Fields) -> dict[str, Any]:
+    days = {name: fields[name].isoformat() for name in ("starts", "ends")}
+    return {"slug": key, "name": fields["name"], **days}
+
+
+def _connection(key: Key, fields: Fields) -> dict[str, Any]:
+    common = {name: fields[name] for name in ("kind", "site", "owner")}
+    secrets = {
+        "webhook_secrets": [KEPT] if fields["webhook_secrets"] else [],
+        "token": KEPT if fields["token"] else None,
+    }
+    watched = {"scopes": list(fields["scopes"]), "earlier": fields["earlier"]}
+    return _tidy({"slug": key, **common, **secrets, **watched, **fields["options"]})
+
+
+def _rule(key: Key, fields: Fields) -> dict[str, Any]:
+    shown = {"slug": key, **fields}
+    return _tidy(_without(shown, "enabled") if fields["enabled"] else shown)
+
+
+def _without(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {one: value for one, value in fields.items() if one != name}
+
+
+def _tidy(fields: Mapping[str, Any], *, keep: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Leave out what is empty, and write whole numbers without a decimal point."""
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in fields.items()
+        if name in keep or value not in (None, "", [], {})
+    }
+
+
+def as_yaml(exported_: Exported) -> str:
+    """Write YAML."""
+    parts = (
+        yaml.dump({name: exported_[name]}, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
+        for name in SECTIONS
+    )
+    return "\n".join(parts)
+
+
+def as_json(exported_: Exported) -> str:
+    """Write JSON, which `apply` takes too."""
+    return json.dumps(exported_, ensure_ascii=False, indent=2) + "\n"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists, and repeats what is used twice instead of pointing to it."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - PyYAML's signature
+        super().increase_indent(flow, indentless=False)  # type: ignore[no-untyped-call] # typeshed leaves it untyped

@@ -1,0 +1,72 @@
+"""Secrets as a file gives them: by the name of a setting, by the path of a file, in full, or `kept`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sync_service.apply.models import Connection
+
+KEPT = "kept"
+"""Stands for what is stored already; exports read so."""
+
+LARGEST = 65536
+"""Bytes in a file that holds a secret."""
+
+
+class NoSecret(Exception):
+    """A secret that is not there: what was found, and what is allowed. Never the secret itself."""
+
+    def __init__(self, found: str, allowed: str) -> None:
+        super().__init__(f"found {found}; allowed: {allowed}")
+        self.found, self.allowed = found, allowed
+
+
+def resolve(written: str, *, environment: Mapping[str, str], beside: Path) -> str:
+    """Give the secret that is meant; `beside` is the directory that a relative path starts from. Raises `NoSecret`."""
+    if written.startswith("env:"):
+        name = written.removeprefix("env:").strip()
+        secret = environment.get(name, "")
+        if not secret:
+            raise NoSecret(f"env:{name}, which is not set or empty", f"{name} set in the environment or in .env")
+        return secret
+    if written.startswith("file:"):
+        return _from_file(beside / written.removeprefix("file:").strip())
+    return written
+
+
+def _from_file(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            secret = stream.read(LARGEST + 1).decode("utf-8").strip()
+    except OSError as error:
+        raise NoSecret(f"file:{path} ({error.strerror})", "the path of a file that can be read") from error
+    except UnicodeDecodeError as error:
+        raise NoSecret(f"file:{path}, which is no text", "a file with the secret as text") from error
+    if not secret or len(secret) > LARGEST:
+        raise NoSecret(f"file:{path}, which is empty or too large", "a file with the secret and nothing else")
+    return secret
+
+
+def all_secrets(
+    form: Connection, *, stored: Sequence[str], environment: Mapping[str, str], beside: Path
+) -> tuple[str, ...]:
+    """Give the webhook secrets of a connection, the newest first; `kept` stands for all stored ones."""
+    found: list[str] = []
+    for written in form.webhook_secrets:
+        if written != KEPT:
+            found.append(resolve(written, environment=environment, beside=beside))
+        elif stored:
+            found += stored
+        else:
+            raise NoSecret(KEPT, "kept only where a secret is stored already")
+    return tuple(dict.fromkeys(found))
+
+
+def the_token(form: Connection, *, stored: str | None, environment: Mapping[str, str], beside: Path) -> str | None:
+    """Give the token of a connection; None where it has none."""
+    if form.token is None:
+        return None
+    if form.token != KEPT:
+        return resolve(form.token, environment=environment, beside=beside)
+    if stored is None:
+        raise NoSecret(KEPT, "kept only where a token is stored already")
+    return stored

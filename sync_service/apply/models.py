@@ -1,0 +1,216 @@
+"""The configuration file's form. Each description says what is allowed: the second half of a mistake's message."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, create_model
+
+from sync_service.domain.connectors import Connector
+
+_EMAIL = re.compile(r"[^@\s<>,;\"']+@[^@\s<>,;\"']+")
+_DATE = re.compile(r"2[01][0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_NO_CHARACTERS = ("\ufffe", "\uffff")
+
+SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+def _email(written: str) -> str:
+    if not _EMAIL.fullmatch(written):
+        raise ValueError("no e-mail address")
+    return written.lower()
+
+
+def _text(written: str) -> str:
+    if not written.strip() or any(
+        unicodedata.category(one) in ("Cc", "Cs") or one in _NO_CHARACTERS for one in written
+    ):
+        raise ValueError("no text")
+    return written.strip()
+
+
+def _date(written: object) -> date:
+    if not isinstance(written, str) or not _DATE.fullmatch(written):
+        raise ValueError("no date")
+    return date.fromisoformat(written)
+
+
+def _zone(written: str) -> str:
+    if written not in available_timezones():
+        raise ValueError("no time zone")
+    return written
+
+
+Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]
+Email = Annotated[str, StringConstraints(max_length=320), AfterValidator(_email)]
+Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_text)]
+Day = Annotated[date, BeforeValidator(_date)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
+Weight = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1e6)]
+Texts = Annotated[tuple[Text, ...], Field(strict=False)]
+
+_A_SLUG = "a short name for files and addresses: letters, digits, '.', '_' and '-', 100 at most"
+_A_TEXT = "text of one line, 500 characters at most"
+_A_PERSON = "the e-mail address of one of the people"
+_A_WEIGHT = "a number above 0"
+
+
+class Form(BaseModel):
+    """A part of the file: no fields but these, nothing converted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Team(Form):
+    """A team that has objectives."""
+
+    slug: Slug = Field(description=_A_SLUG)
+    name: Text = Field(description=_A_TEXT)
+
+
+class Person(Form):
+    """Somebody who owns, works or looks on."""
+
+    email: Email = Field(description="an e-mail address, like ana@example.com")
+    name: Text = Field(description=_A_TEXT)
+    team: Slug | None = Field(default=None, description="the slug of one of the teams")
+    role: Literal["admin", "member", "viewer"] = Field(default="member", description="admin, member or viewer")
+    timezone: Zone | None = Field(
+        default=None, description="a time zone by its IANA name, like Europe/Madrid; the organisation's where left out"
+    )
+    accounts: dict[str, Text] = Field(
+        default_factory=dict,
+        description="the person's accounts by kind of tracker: a GitHub login, a Jira account id in quotes",
+    )
+
+
+class Cycle(Form):
+    """A span of days that objectives are set for."""
+
+    slug: Slug = Field(description=_A_SLUG)
+    name: Text = Field(description=_A_TEXT)
+    starts: Day = Field(description="the first day, like 2026-10-01")
+    ends: Day = Field(description="the last day, like 2026-12-31, not before the first")
+
+
+class Connection(Form):
+    """One tracker; each kind adds settings of its own."""
+
+    slug: Slug = Field(description=_A_SLUG + "; webhooks are sent to /hooks/SLUG")
+    kind: str = Field(description="the kind of tracker")
+    site: Text | None = Field(default=None, description="the tracker's address, like https://acme.atlassian.net")
+    owner: Email | None = Field(default=None, description=_A_PERSON + ", who hears when the connection breaks")
+    webhook_secrets: Annotated[tuple[Secret, ...], Field(strict=False)] = Field(
+        default=(), description="a list of secrets, the newest first: env:NAME, file:PATH, kept, or the secret itself"
+    )
+    token: Secret | None = Field(
+        default=None, description="an API token: env:NAME, file:PATH, kept, or the token itself"
+    )
+    scopes: Texts = Field(default=(), description="a list of repositories (owner/name) or project keys to watch")
+    earlier: Literal["import", "ignore"] = Field(
+        description="import (what exists already counts, which needs a token) or ignore (only what comes from now on)"
+    )
+
+
+class KeyResult(Form):
+    """A number to be moved from start to target. What is left out follows from the measure."""
+
+    slug: Slug = Field(description=_A_SLUG)
+    title: Text = Field(description=_A_TEXT)
+    owner: Email | None = Field(default=None, description=_A_PERSON + "; the objective's owner where left out")
+    weight: Weight = Field(default=1.0, description=_A_WEIGHT + ": the part in its objective's progress")
+    start: Number | None = Field(default=None, description="the value at the start, a number in the unit")
+    target: Number | None = Field(default=None, description="the value to reach, a number other than the start")
+    unit: Annotated[str, StringConstraints(max_length=50)] | None = Field(
+        default=None, description="text of 50 characters at most, like % or days"
+    )
+    measure: dict[str, Any] = Field(description="a mapping with kind: done-share, done-count, open-count or manual")
+
+
+class ObjectiveAlone(Form):
+    """An objective without its key results, which are read one by one."""
+
+    slug: Slug = Field(description=_A_SLUG)
+    title: Text = Field(description=_A_TEXT)
+    cycle: Slug = Field(description="the slug of one of the cycles")
+    team: Slug | None = Field(default=None, description="the slug of one of the teams")
+    owner: Email | None = Field(default=None, description=_A_PERSON)
+
+
+class Objective(ObjectiveAlone):
+    """What a team wants to reach in a cycle."""
+
+    key_results: Annotated[tuple[KeyResult, ...], Field(strict=False)] = Field(
+        default=(), description="a list of key results"
+    )
+
+
+class Rule(Form):
+    """Which issues of a connection count toward a key result."""
+
+    slug: Slug = Field(description=_A_SLUG)
+    owner: Email | None = Field(default=None, description=_A_PERSON)
+    connection: Slug = Field(description="the slug of one of the connections")
+    key_result: Slug = Field(description="the slug of one of the key results")
+    when: dict[str, Any] | None = Field(
+        default=None, description="a condition on issues, like {field: labels, has: checkout}"
+    )
+    query: Annotated[str, StringConstraints(min_length=1, max_length=10_000)] | None = Field(
+        default=None, description="a query in the tracker's own language; not evaluated yet"
+    )
+    enabled: bool = Field(default=True, description="true or false")
+
+
+class Link(Form):
+    """One issue that counts toward a key result, whatever the rules say."""
+
+    key_result: Slug = Field(description="the slug of one of the key results")
+    issue: Text = Field(description="CONNECTION:KEY, like acme-github:acme/checkout#12")
+    weight: Weight = Field(default=1.0, description=_A_WEIGHT)
+
+
+SECTIONS: Mapping[str, type[Form]] = {
+    "teams": Team,
+    "people": Person,
+    "cycles": Cycle,
+    "connections": Connection,
+    "objectives": Objective,
+    "rules": Rule,
+    "links": Link,
+}
+"""The sections of a file, each a list of these."""
+
+SECRET_FIELDS = ("token", "webhook_secrets")
+"""Fields of a connection whose values are never shown."""
+
+
+def connection_model(connector: Connector) -> type[Connection]:
+    """Make the form of a connection of one kind: its site may have a default, and it has settings of its own."""
+    fields: dict[str, Any] = {
+        "kind": (Literal[connector.kind], Field(description=f"{connector.kind}: {connector.title}"))
+    }
+    if connector.default_site:
+        what = f"{connector.title}'s address; {connector.default_site} where left out"
+        fields["site"] = (Text | None, Field(default=None, description=what))
+    else:
+        fields["site"] = (Text, Field(description=f"{connector.title}'s address, like https://tracker.example.com"))
+    for option in connector.options:
+        # A secret would need sealing, which only the common ones have.
+        if option.form != "secret":
+            form = Texts if option.form == "texts" else Text
+            fields[option.name] = (form | None, Field(default=None, description=option.help))
+    name = f"{connector.kind.replace('-', ' ').title().replace(' ', '')}Connection"
+    made: type[Connection] = create_model(
+        name, __base__=Connection, __doc__=f"A connection to {connector.title}.", **fields
+    )
+    return made
+
+
+def connection_models(connectors: Iterable[Connector]) -> dict[str, type[Connection]]:
+    """Make the forms of connections by their kind."""
+    return {connector.kind: connection_model(connector) for connector in connectors}

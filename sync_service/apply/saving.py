@@ -1,0 +1,165 @@
+"""Writes the changes of a state as rows. What follows from them for values and links is in `consequences.py`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.apply.changes import Change
+from sync_service.apply.state import Fields, Key
+from sync_service.store import rules
+from sync_service.store import tables as t
+from sync_service.store.sealing import Sealer
+
+_TABLES: Mapping[str, sa.Table] = {
+    "teams": t.team,
+    "people": t.person,
+    "cycles": t.cycle,
+    "connections": t.connection,
+    "objectives": t.objective,
+    "key_results": t.key_result,
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Saving:
+    """Writes changes inside one transaction, in the order they come; names are turned into row ids as needed."""
+
+    tx: Transaction
+    sealer: Sealer
+    actor: str
+    now: datetime
+    _ids: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def save(self, change: Change) -> None:
+        """Create or change one item."""
+        assert change.after is not None
+        if change.section == "rules":
+            self._save_rule(str(change.key), change.after)
+        elif change.section == "links":
+            self._save_link(change.key, change.after)
+        else:
+            self._save_named(change, change.after)
+
+    def remove(self, change: Change) -> None:
+        """Remove one item; what hangs on it goes with it, as the tables' foreign keys say."""
+        if change.section == "rules":
+            rules.remove(self.tx, str(change.key), changed_by=self.actor, now=self.now)
+        elif change.section == "links":
+            self.tx.execute(sa.delete(t.manual_link).where(*self._link_row(change.key)))
+        else:
+            table = _TABLES[change.section]
+            self.tx.execute(sa.delete(table).where(_name_column(table) == change.key))
+
+    def id_of(self, section: str, name: str | None) -> int | None:
+        """Give the row id of a named item; None for no name."""
+        if name is None:
+            return None
+        if (section, name) not in self._ids:
+            table = _TABLES[section]
+            found = self.tx.execute(sa.select(table.c.id).where(_name_column(table) == name)).scalar_one()
+            self._ids[section, name] = found
+        return self._ids[section, name]
+
+    def _save_named(self, change: Change, fields: Fields) -> None:
+        table, name = _TABLES[change.section], str(change.key)
+        columns = self._columns(change.section, fields)
+        if change.before is None:
+            columns |= {_name_column(table).name: name}
+            row_id = self.tx.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one()
+            self._ids[change.section, name] = row_id
+        else:
+            self.tx.execute(sa.update(table).where(_name_column(table) == name).values(columns))
+        if change.section == "connections":
+            self._finish_connection(change, fields)
+
+    def _columns(self, section: str, fields: Fields) -> dict[str, Any]:
+        """Turn fields into columns: names become ids, secrets are sealed."""
+        match section:
+            case "connections":
+                return self._connection(fields)
+            case "people":
+                refers = {"team_id": self.id_of("teams", fields["team"])}
+            case "objectives":
+                refers = {
+                    "cycle_id": self.id_of("cycles", fields["cycle"]),
+                    "team_id": self.id_of("teams", fields["team"]),
+                    "owner_id": self.id_of("people", fields["owner"]),
+                }
+            case "key_results":
+                refers = {
+                    "objective_id": self.id_of("objectives", fields["objective"]),
+                    "owner_id": self.id_of("people", fields["owner"]),
+                }
+            case _:
+                refers = {}
+        return {name: value for name, value in fields.items() if f"{name}_id" not in refers} | refers
+
+    def _connection(self, fields: Fields) -> dict[str, Any]:
+        return {
+            "kind": fields["kind"],
+            "site": fields["site"],
+            "options": fields["options"],
+            "earlier": fields["earlier"],
+            "owner_id": self.id_of("people", fields["owner"]),
+            "sealed_token": self.sealer.seal(fields["token"]) if fields["token"] else None,
+            "sealed_secrets": [self.sealer.seal(one) for one in fields["webhook_secrets"]],
+        }
+
+    def _finish_connection(self, change: Change, fields: Fields) -> None:
+        """Watch the scopes, and call a connection mended whose credentials changed."""
+        connection_id = self.id_of("connections", str(change.key))
+        mine = t.scope.c.connection_id == connection_id
+        covered = self.now if fields["earlier"] == "ignore" else None
+        before = (change.before or {}).get("scopes", ())
+        for name in before:
+            if name not in fields["scopes"]:
+                self.tx.execute(sa.delete(t.scope).where(mine, t.scope.c.name == name))
+        added = [name for name in fields["scopes"] if name not in before]
+        if added:
+            rows = [{"connection_id": connection_id, "name": name, "covered_at": covered} for name in added]
+            self.tx.execute(sa.insert(t.scope), rows)
+        if covered and change.differs("earlier"):
+            self.tx.execute(sa.update(t.scope).where(mine, t.scope.c.covered_at.is_(None)).values(covered_at=covered))
+        if change.differs("token", "webhook_secrets", "site", "options"):
+            mended = {"refused_at": None, "refused_reason": None}
+            self.tx.execute(sa.update(t.connection).where(t.connection.c.id == connection_id).values(mended))
+
+    def _save_rule(self, slug: str, fields: Fields) -> None:
+        connection_id = self.id_of("connections", fields["connection"])
+        key_result_id = self.id_of("key_results", fields["key_result"])
+        assert connection_id is not None
+        assert key_result_id is not None
+        wanted = rules.Definition(
+            slug=slug,
+            owner_id=self.id_of("people", fields["owner"]),
+            connection_id=connection_id,
+            key_result_id=key_result_id,
+            condition=fields["when"] or {},
+            query=fields["query"],
+            enabled=fields["enabled"],
+        )
+        rules.save(self.tx, wanted, changed_by=self.actor, now=self.now)
+
+    def _save_link(self, key: Key, fields: Fields) -> None:
+        changed = sa.update(t.manual_link).where(*self._link_row(key)).values(weight=fields["weight"])
+        if self.tx.execute(changed).rowcount == 0:
+            columns = {
+                "key_result_id": self.id_of("key_results", key[0]),
+                "connection_id": self.id_of("connections", key[1]),
+                "key": key[2],
+                "weight": fields["weight"],
+            }
+            self.tx.execute(sa.insert(t.manual_link).values(columns))
+
+    def _link_row(self, key: Key) -> tuple[sa.ColumnElement[bool], ...]:
+        m = t.manual_link.c
+        key_result_id, connection_id = self.id_of("key_results", key[0]), self.id_of("connections", key[1])
+        return (m.key_result_id == key_result_id, m.connection_id == connection_id, m.key == key[2])
+
+
+def _name_column(table: sa.Table) -> sa.Column[Any]:
+    return table.c.email if table is t.person else table.c.slug

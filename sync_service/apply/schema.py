@@ -1,0 +1,79 @@
+"""The JSON Schema of the configuration file, for editors and for people who generate it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Union
+
+from pydantic import Field, create_model
+
+from sync_service.apply.models import SECTIONS, Form, connection_models
+from sync_service.domain.connectors import Connector
+from sync_service.domain.measures import SETTINGS
+from sync_service.domain.rules import CHOICES, FIELDS, GROUPS
+
+Schema = dict[str, Any]
+
+
+def schema(connectors: Iterable[Connector]) -> Schema:
+    """Make the schema (JSON Schema 2020-12), with the settings of these connectors."""
+    kinds = tuple(connection_models(connectors).values())
+    forms: Mapping[str, Any] = {**SECTIONS, "connections": Union[kinds]}  # noqa: UP007 - made of a tuple
+    fields: dict[str, Any] = {name: (list[form], Field(default=[])) for name, form in forms.items()}  # type: ignore[valid-type] # a form known only when running
+    model = create_model("Configuration", __base__=Form, __doc__="The configuration of OKR Sync.", **fields)
+    made = model.model_json_schema()
+    definitions = made["$defs"]
+    definitions["Condition"] = _condition()
+    definitions["Measure"] = _measure()
+    _point(definitions["Rule"]["properties"], "when", "Condition")
+    _point(definitions["KeyResult"]["properties"], "measure", "Measure")
+    definitions["Rule"]["oneOf"] = [{"required": ["when"]}, {"required": ["query"]}]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def _point(properties: Schema, name: str, definition: str) -> None:
+    properties[name] = {"$ref": f"#/$defs/{definition}", "description": properties[name]["description"]}
+
+
+def _condition() -> Schema:
+    """Describe a condition: a leaf for each field and operator, or groups of conditions."""
+    leaves = [_leaf(field, operator) for field, operators in FIELDS.items() for operator in operators]
+    members = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Condition"}}
+    groups = {
+        "type": "object",
+        "properties": dict.fromkeys(GROUPS, members),
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
+    return {"description": "A condition on issues; text is compared without regard to case", "anyOf": [groups, *leaves]}
+
+
+def _leaf(field: str, operator: str) -> Schema:
+    text: Schema = {"type": "string", "minLength": 1}
+    if field in CHOICES:
+        text = {"enum": [str(choice) for choice in CHOICES[field]]}
+    value = {"type": "array", "minItems": 1, "items": text} if operator == "in" else text
+    if operator == "is" and field not in CHOICES:
+        value = {"anyOf": [text, {"type": "null"}]}
+    return {
+        "type": "object",
+        "properties": {"field": {"const": field}, operator: value},
+        "required": ["field", operator],
+        "additionalProperties": False,
+    }
+
+
+def _measure() -> Schema:
+    settings: Mapping[str, Schema] = {
+        "weight": {"enum": ["count", "points"], "default": "count"},
+        "unestimated": {"type": "number", "minimum": 0, "default": 1, "description": "points of an issue without any"},
+        "within": {"enum": ["cycle", "ever"], "default": "cycle", "description": "which closed issues count"},
+    }
+    kinds = [
+        {
+            "type": "object",
+            "properties": {"kind": {"const": kind}} | {name: settings[name] for name in names},
+            "required": ["kind"],
+            "additionalProperties": False,
+        }
+        for kind, names in SETTINGS.items()
+    ]
+    return {"description": "How the value follows from the linked issues", "oneOf": kinds}

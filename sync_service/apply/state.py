@@ -1,0 +1,110 @@
+"""What is configured, in one neutral form: the database's and the files' states are compared field by field.
+
+A state maps each section to its items by key (a slug, an e-mail address, or the three parts of a link), and each item
+to its fields. People, teams and so on are named by their keys, never by row ids. Secrets are in the clear: never print
+one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.store import tables as t
+from sync_service.store.sealing import Sealer
+
+Key = str | tuple[str, str, str]
+"""A link's key is its key result, its connection, and the issue's key."""
+
+Fields = Mapping[str, Any]
+State = dict[str, dict[Key, Fields]]
+
+ORDER = ("teams", "people", "cycles", "connections", "objectives", "key_results", "rules", "links")
+"""Sections in the order in which they can be written: what is referred to comes first."""
+
+
+def read_state(tx: Transaction, sealer: Sealer) -> State:
+    """Read everything that files configure, each section in the order it is shown in. Raises `Unopenable`."""
+    teams = {row.id: row for row in tx.execute(sa.select(t.team).order_by(t.team.c.slug))}
+    people = {row.id: row for row in tx.execute(sa.select(t.person).order_by(t.person.c.email))}
+    cycles = {row.id: row for row in tx.execute(sa.select(t.cycle).order_by(t.cycle.c.starts, t.cycle.c.slug))}
+    email = {None: None} | {row.id: row.email for row in people.values()}
+    team = {None: None} | {row.id: row.slug for row in teams.values()}
+    cycle = {row.id: row.slug for row in cycles.values()}
+    state: State = {
+        "teams": {row.slug: {"name": row.name} for row in teams.values()},
+        "people": {
+            row.email: _pick(row, "name", "role", "timezone", "accounts") | {"team": team[row.team_id]}
+            for row in people.values()
+        },
+        "cycles": {row.slug: _pick(row, "name", "starts", "ends", "starts_at", "ends_at") for row in cycles.values()},
+        "connections": _connections(tx, sealer, email),
+        "objectives": {
+            row.slug: _pick(row, "title", "position")
+            | {"cycle": cycle[row.cycle_id], "team": team[row.team_id], "owner": email[row.owner_id]}
+            for row in tx.execute(sa.select(t.objective).order_by(t.objective.c.position, t.objective.c.id))
+        },
+    }
+    return state | {
+        "key_results": _key_results(tx, email),
+        "rules": _rules(tx, email),
+        "links": _links(tx),
+    }
+
+
+def _pick(row: sa.Row[Any], *names: str) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
+
+
+Emails = Mapping[int | None, str | None]
+
+
+def _connections(tx: Transaction, sealer: Sealer, email: Emails) -> dict[Key, Fields]:
+    scopes: dict[int, list[str]] = {}
+    for row in tx.execute(sa.select(t.scope).order_by(t.scope.c.id)):
+        scopes.setdefault(row.connection_id, []).append(row.name)
+    return {
+        row.slug: _pick(row, "kind", "site", "options", "earlier")
+        | {
+            "owner": email[row.owner_id],
+            "token": sealer.open(row.sealed_token) if row.sealed_token else None,
+            "webhook_secrets": tuple(sealer.open(one) for one in row.sealed_secrets),
+            "scopes": tuple(scopes.get(row.id, ())),
+        }
+        for row in tx.execute(sa.select(t.connection).order_by(t.connection.c.slug))
+    }
+
+
+def _key_results(tx: Transaction, email: Emails) -> dict[Key, Fields]:
+    k, o = t.key_result, t.objective
+    found = sa.select(k, o.c.slug.label("objective")).join(o, o.c.id == k.c.objective_id)
+    names = ("objective", "title", "weight", "position", "unit", "start", "target", "measure")
+    ordered = found.order_by(o.c.position, o.c.id, k.c.position, k.c.id)
+    return {row.slug: _pick(row, *names) | {"owner": email[row.owner_id]} for row in tx.execute(ordered)}
+
+
+def _rules(tx: Transaction, email: Emails) -> dict[Key, Fields]:
+    r, c, k = t.rule, t.connection, t.key_result
+    found = (
+        sa.select(r, c.c.slug.label("connection"), k.c.slug.label("key_result"))
+        .join(c, c.c.id == r.c.connection_id)
+        .join(k, k.c.id == r.c.key_result_id)
+        .order_by(r.c.slug)
+    )
+    return {
+        row.slug: _pick(row, "connection", "key_result", "query", "enabled")
+        | {"owner": email[row.owner_id], "when": None if row.query else row.condition}
+        for row in tx.execute(found)
+    }
+
+
+def _links(tx: Transaction) -> dict[Key, Fields]:
+    m, c, k = t.manual_link, t.connection, t.key_result
+    found = (
+        sa.select(m.c.key, m.c.weight, c.c.slug.label("connection"), k.c.slug.label("key_result"))
+        .join(c, c.c.id == m.c.connection_id)
+        .join(k, k.c.id == m.c.key_result_id)
+        .order_by(k.c.slug, c.c.slug, m.c.key)
+    )
+    return {(row.key_result, row.connection, row.key): {"weight": row.weight} for row in tx.execute(found)}

@@ -1,0 +1,276 @@
+"""From a document to the state it wants, in the form of `state.py`, with defaults filled in and secrets looked up."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from sync_service.apply import given_secrets, models
+from sync_service.apply.document import Document, Part
+from sync_service.apply.mistakes import Mistake, meant, shown
+from sync_service.apply.positions import positions
+from sync_service.apply.state import Fields, Key, State
+from sync_service.domain.connectors import Connector
+from sync_service.domain.measures import MeasureError, parse_measure
+from sync_service.domain.rules import RuleError, compile_condition
+
+
+@dataclass(slots=True, kw_only=True)
+class Wanting:
+    """Works out what a document wants; what is wrong with it gathers in `mistakes`."""
+
+    document: Document
+    stored: State
+    known: Mapping[str, set[str]]
+    connectors: Mapping[str, Connector]
+    environment: Mapping[str, str]
+    zone: ZoneInfo
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def state(self) -> State:
+        """Give the wanted state; it is whole only where there are no mistakes."""
+        return {
+            "teams": {form.slug: {"name": form.name} for form in self.document.forms("teams")},
+            "people": dict(self._people()),
+            "cycles": dict(self._cycles()),
+            "connections": dict(self._connections()),
+            "objectives": dict(self._objectives()),
+            "key_results": dict(self._key_results()),
+            "rules": dict(self._rules()),
+            "links": dict(self._links()),
+        }
+
+    def _mistake(self, part: Part, way: tuple[str | int, ...], found: str, allowed: str) -> None:
+        self.mistakes.append(part.mistake(way, found, allowed))
+
+    def _people(self) -> Iterator[tuple[Key, Fields]]:
+        for part in self.document.parts["people"]:
+            accounts = part.raw.get("accounts")
+            for kind in accounts if isinstance(accounts, dict) else ():
+                if kind not in self.connectors:
+                    allowed = ", ".join(sorted(self.connectors)) + meant(kind, self.connectors)
+                    self._mistake(part, ("accounts", kind), f"the unknown kind {kind!r}", allowed)
+            form: models.Person | None = part.form
+            if form:
+                fields = {"name": form.name, "role": form.role, "accounts": dict(form.accounts), "team": form.team}
+                yield form.email, fields | {"timezone": form.timezone or ""}
+
+    def _cycles(self) -> Iterator[tuple[Key, Fields]]:
+        for part in self.document.parts["cycles"]:
+            form: models.Cycle | None = part.form
+            if form is None:
+                continue
+            if form.ends < form.starts:
+                self._mistake(part, ("ends",), str(form.ends), f"the first day ({form.starts}) or a later one")
+            yield (
+                form.slug,
+                {
+                    "name": form.name,
+                    "starts": form.starts,
+                    "ends": form.ends,
+                    "starts_at": self._midnight(form.starts),
+                    "ends_at": self._midnight(form.ends + timedelta(days=1)),
+                },
+            )
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
+
+    def _connections(self) -> Iterator[tuple[Key, Fields]]:
+        for part in self.document.parts["connections"]:
+            form: models.Connection | None = part.form
+            if form is None:
+                continue
+            stored = self.stored["connections"].get(form.slug, {})
+            if stored and stored["kind"] != form.kind:
+                self._mistake(part, ("kind",), form.kind, f"{stored['kind']} as it is stored; use another slug")
+            if form.earlier == "import" and form.token is None:
+                self._mistake(part, ("earlier",), "import without a token", "ignore, or import with a token")
+            site = form.site or self.connectors[form.kind].default_site or ""
+            if urlsplit(site).scheme not in ("http", "https") or not urlsplit(site).hostname:
+                self._mistake(part, ("site",), shown(site), "an address that begins with https:// or http://")
+            yield (
+                form.slug,
+                {
+                    "kind": form.kind,
+                    "site": site.rstrip("/"),
+                    "owner": form.owner,
+                    "options": self._options(form),
+                    "earlier": form.earlier,
+                    "scopes": self._scopes(part, form, stored.get("scopes", ())),
+                }
+                | self._secrets(part, form, stored),
+            )
+
+    def _options(self, form: models.Connection) -> dict[str, Any]:
+        """Give the settings that only this kind has."""
+        own = {option.name: getattr(form, option.name, None) for option in self.connectors[form.kind].options}
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in own.items() if value is not None
+        }
+
+    def _scopes(self, part: Part, form: models.Connection, stored: Sequence[str]) -> tuple[str, ...]:
+        """Give the scopes: those that are stored stay as they are and where they are."""
+        wanted: dict[str, str] = {}
+        for index, name in enumerate(form.scopes):
+            if wanted.setdefault(name.casefold(), name) is not name:
+                self._mistake(part, ("scopes", index), f"{name!r} a second time", "each scope once")
+        known = {name.casefold(): name for name in stored}
+        kept = [name for folded, name in known.items() if folded in wanted]
+        return (*kept, *(name for folded, name in wanted.items() if folded not in known))
+
+    def _secrets(self, part: Part, form: models.Connection, stored: Fields) -> dict[str, Any]:
+        beside = Path(part.written.file).parent
+        found: dict[str, Any] = {"token": None, "webhook_secrets": ()}
+        try:
+            found["token"] = given_secrets.the_token(
+                form, stored=stored.get("token"), environment=self.environment, beside=beside
+            )
+        except given_secrets.NoSecret as error:
+            self._mistake(part, ("token",), error.found, error.allowed)
+        try:
+            found["webhook_secrets"] = given_secrets.all_secrets(
+                form, stored=stored.get("webhook_secrets", ()), environment=self.environment, beside=beside
+            )
+        except given_secrets.NoSecret as error:
+            self._mistake(part, ("webhook_secrets",), error.found, error.allowed)
+        return found
+
+    def _objectives(self) -> Iterator[tuple[Key, Fields]]:
+        forms = list(self.document.forms("objectives"))
+        stored = {str(key): fields["position"] for key, fields in self.stored["objectives"].items()}
+        places = positions([form.slug for form in forms], stored)
+        for form in forms:
+            fields = {"title": form.title, "cycle": form.cycle, "team": form.team, "owner": form.owner}
+            yield form.slug, fields | {"position": places[form.slug]}
+
+    def _key_results(self) -> Iterator[tuple[Key, Fields]]:
+        by_objective: dict[str, list[Part]] = {}
+        for part in self.document.parts["key_results"]:
+            self._check_measure(part)
+            objective = part.written.value["objectives"][part.path[1]].get("slug")
+            if part.form and isinstance(objective, str):
+                by_objective.setdefault(objective, []).append(part)
+        for objective, parts in by_objective.items():
+            mine = {str(k): f["position"] for k, f in self.stored["key_results"].items() if f["objective"] == objective}
+            places = positions([part.form.slug for part in parts], mine)
+            for part in parts:
+                yield part.form.slug, self._key_result(part, objective, places[part.form.slug])
+
+    def _check_measure(self, part: Part) -> None:
+        settings = part.raw.get("measure")
+        if isinstance(settings, dict):
+            try:
+                parse_measure(settings)
+            except MeasureError as error:
+                self._mistake(part, ("measure", error.field), shown(error.found), error.allowed)
+
+    def _key_result(self, part: Part, objective: str, position: int) -> Fields:
+        form: models.KeyResult = part.form
+        start, target, unit = _numbers(form)
+        kind = form.measure.get("kind")
+        for name, value in (("start", start), ("target", target)):
+            if value is None:
+                self._mistake(part, (name,), "nothing", f"a number, which {kind} does not give by itself")
+        if start is not None and start == target:
+            self._mistake(part, ("target",), f"{target:g}", f"a number other than the start, which is {start:g}")
+        return {
+            "objective": objective,
+            "title": form.title,
+            "owner": form.owner,
+            "weight": form.weight,
+            "position": position,
+            "unit": unit,
+            "start": start,
+            "target": target,
+            "measure": dict(form.measure),
+        }
+
+    def _rules(self) -> Iterator[tuple[Key, Fields]]:
+        for part in self.document.parts["rules"]:
+            self._check_condition(part)
+            form: models.Rule | None = part.form
+            if form:
+                yield (
+                    form.slug,
+                    {
+                        "owner": form.owner,
+                        "connection": form.connection,
+                        "key_result": form.key_result,
+                        "when": form.when,
+                        "query": form.query,
+                        "enabled": form.enabled,
+                    },
+                )
+
+    def _check_condition(self, part: Part) -> None:
+        when, query = part.raw.get("when"), part.raw.get("query")
+        if (when is None) == (query is None):
+            found = "neither when nor query" if when is None else "both when and query"
+            self._mistake(part, (), found, "exactly one of when and query")
+        if not isinstance(when, dict):
+            return
+        try:
+            compile_condition(when)
+        except RuleError as error:
+            self._mistake(part, ("when", *error.path), shown(error.found), error.allowed)
+        except TypeError:  # a list or mapping where the name of a field belongs
+            self._mistake(part, ("when",), "a field that is no text", "{field: NAME, OPERATOR: VALUE} in each place")
+
+    def _links(self) -> Iterator[tuple[Key, Fields]]:
+        stored = {_folded(key): key for key in self.stored["links"]}
+        seen: set[Key] = set()
+        for part in self.document.parts["links"]:
+            key = self._link_key(part) if part.form else None
+            if key is None:
+                continue
+            if _folded(key) in seen:
+                self._mistake(
+                    part, ("issue",), f"{part.form.issue!r} a second time", "each issue once for a key result"
+                )
+            seen.add(_folded(key))
+            yield stored.get(_folded(key), key), {"weight": part.form.weight}
+
+    def _link_key(self, part: Part) -> tuple[str, str, str] | None:
+        connection, colon, issue = part.form.issue.partition(":")
+        known = self.known["connections"]
+        if not colon or connection not in known:
+            allowed = "CONNECTION:KEY, where CONNECTION is one of " + ", ".join(sorted(known))
+            self._mistake(part, ("issue",), shown(part.form.issue), allowed + meant(connection, sorted(known)))
+            return None
+        connector = self.connectors.get(self._kind_of(connection))
+        if connector is None:
+            return None  # the connection's own kind is wrong, which was said there
+        try:
+            return part.form.key_result, connection, connector.key_of(issue)
+        except ValueError as error:
+            self._mistake(part, ("issue",), shown(part.form.issue), f"a key that {connector.title} knows ({error})")
+            return None
+
+    def _kind_of(self, connection: str) -> str:
+        for part in self.document.parts["connections"]:
+            if part.raw.get("slug") == connection:
+                return str(part.raw.get("kind"))
+        return str(self.stored["connections"][connection]["kind"])
+
+
+def _folded(key: Key) -> Key:
+    # GitHub's names have no case, and Jira's keys are in capitals.
+    return key if isinstance(key, str) else (key[0], key[1], key[2].casefold())
+
+
+def _numbers(form: models.KeyResult) -> tuple[float | None, float | None, str]:
+    """Give start, target and unit: what is left out follows from the measure."""
+    start, target, unit = form.start, form.target, form.unit
+    kind = form.measure.get("kind")
+    given = start is not None or target is not None
+    if kind in ("done-share", "manual"):
+        percent = kind == "done-share" or not given
+        unit = ("%" if percent else "") if unit is None else unit
+        return (0.0 if start is None else start), (100.0 if target is None else target), unit
+    if kind == "done-count" and start is None:
+        start = 0.0
+    return start, target, unit or ""

@@ -1,0 +1,168 @@
+"""YAML as people wrote it: plain values, each with the line it stands on.
+
+Only what JSON knows may be written: texts, whole and decimal numbers, true, false, null, lists and mappings. A date is
+a text, and so are `on`, `yes` and `no`. No tags, and no more than a bounded size, depth and number of values, so that
+no file can make us run for long or run anything. https://yaml.org/spec/1.2.2/#chapter-10-recommended-schemas
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from yaml.composer import ComposerError
+
+from sync_service.apply.mistakes import Mistake, Path, spelled
+
+LARGEST = 1024 * 1024
+"""Bytes in one file."""
+
+MOST = 100_000
+"""Values in one file, each use of an alias counted anew."""
+
+DEEPEST = 40
+
+_PLAIN = "text, a number, true, false, null, a list or a mapping"
+_WORDS: Mapping[str, re.Pattern[str]] = {
+    "bool": re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
+    "int": re.compile(r"^[-+]?(?:0|[1-9][0-9]{0,17})$"),
+    "float": re.compile(r"^[-+]?[0-9]{1,30}\.[0-9]{0,30}(?:[eE][-+][0-9]{1,3})?$"),
+    "null": re.compile(r"^(?:~|null|Null|NULL|)$"),
+}
+_TAG = "tag:yaml.org,2002:"
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes, no deeper than allowed."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - filled below; PyYAML's own name
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            mark = parent.start_mark if parent else None
+            raise ComposerError(None, None, f"values nested more than {DEEPEST} deep", mark)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+
+for _name, _pattern in _WORDS.items():
+    _Loader.add_implicit_resolver(_TAG + _name, _pattern, None)
+
+
+@dataclass(slots=True)
+class Written:
+    """One file: its plain value, the line of every way in it, and the mistakes its reading met."""
+
+    file: str
+    value: Any = None
+    lines: dict[Path, int] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
+    _count: int = 0
+
+    def mistake(self, path: Path, found: str, allowed: str) -> Mistake:
+        """Make a mistake at a way, or at the nearest way above it that is written."""
+        near = path
+        while near and near not in self.lines:
+            near = near[:-1]
+        return Mistake(self.file, self.lines.get(near, 1), spelled(path), found, allowed)
+
+    def plain(self, node: yaml.Node, path: Path) -> Any:
+        """Turn a node into a plain value."""
+        self._count += 1
+        line = node.start_mark.line + 1
+        self.lines.setdefault(path, line)
+        if self._count > MOST or len(path) > DEEPEST:
+            raise _TooMuch(line)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if not isinstance(key, str):
+                self.mistakes.append(
+                    Mistake(self.file, _line(key_node), spelled(path), "a key that is no text", "text")
+                )
+                continue
+            way = (*path, key)
+            if key in found:
+                self.mistakes.append(
+                    Mistake(self.file, _line(key_node), spelled(way), f"{key!r} a second time", "each key once")
+                )
+                continue
+            self.lines[way] = _line(key_node)
+            found[key] = self.plain(value_node, way)
+        return found
+
+    def _scalar(self, node: yaml.Node, path: Path) -> Any:
+        text: str = node.value
+        kind = node.tag.removeprefix(_TAG)
+        if kind == "str" and node.tag.startswith(_TAG):
+            return text
+        if kind not in _WORDS or not _WORDS[kind].match(text):
+            self.mistakes.append(Mistake(self.file, _line(node), spelled(path), f"the tag {node.tag}", _PLAIN))
+            return None
+        match kind:
+            case "bool":
+                return text.lower() == "true"
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+        return None
+
+
+class _TooMuch(Exception):
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def read_yaml(file: str, content: bytes) -> Written:
+    """Read one file; what can't be read is among the mistakes."""
+    written = Written(file)
+    try:
+        _read(written, content)
+    except _TooMuch as error:
+        allowed = f"{MOST} values at most, nested {DEEPEST} deep"
+        written.mistakes.append(Mistake(file, error.line, "", "too many values, or aliases within aliases", allowed))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        written.mistakes.append(Mistake(file, line, "", f"no YAML ({error.problem})", "YAML, or JSON"))
+    except yaml.reader.ReaderError as error:
+        line = content.decode("utf-8", "replace")[: error.position].count("\n") + 1
+        found = f"the character #x{int(error.character):04x}"
+        written.mistakes.append(Mistake(file, line, "", found, "characters that can be printed"))
+    return written
+
+
+def _read(written: Written, content: bytes) -> None:
+    if len(content) > LARGEST:
+        written.mistakes.append(Mistake(written.file, 1, "", f"{len(content)} bytes", f"{LARGEST} bytes at most"))
+        return
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        written.mistakes.append(Mistake(written.file, line, "", "bytes that are no UTF-8", "text in UTF-8"))
+        return
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+    finally:
+        loader.dispose()
+    if node is not None:
+        written.value = written.plain(node, ())
