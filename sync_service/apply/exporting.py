@@ -90,4 +90,4 @@ class _Dumper(yaml.SafeDumper):
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - PyYAML's signature
-        super().increase_indent(flow, indentless=False)  # type: ignore[no-untyped-call] # typeshed leaves it untyped
+        super().increase_indent(flow, indentless=False)

@@ -49,7 +49,7 @@ def shown(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, dict):
         return "a mapping"
-    if isinstance(value, list):
+    if isinstance(value, list) and not all(isinstance(one, str) for one in value):
         return f"a list of {len(value)}"
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

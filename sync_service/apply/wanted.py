@@ -14,7 +14,7 @@ from sync_service.apply.mistakes import Mistake, meant, shown
 from sync_service.apply.positions import positions
 from sync_service.apply.state import Fields, Key, State
 from sync_service.domain.connectors import Connector
-from sync_service.domain.measures import MeasureError, parse_measure
+from sync_service.domain.measures import SETTINGS, MeasureError, parse_measure
 from sync_service.domain.rules import RuleError, compile_condition
 
 
@@ -173,7 +173,7 @@ class Wanting:
         start, target, unit = _numbers(form)
         kind = form.measure.get("kind")
         for name, value in (("start", start), ("target", target)):
-            if value is None:
+            if value is None and str(kind) in SETTINGS:
                 self._mistake(part, (name,), "nothing", f"a number, which {kind} does not give by itself")
         if start is not None and start == target:
             self._mistake(part, ("target",), f"{target:g}", f"a number other than the start, which is {start:g}")
