@@ -1,0 +1,69 @@
+"""The commands that let people and programs in."""
+
+import click
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from sync_service.apply.mistakes import meant
+from sync_service.cli.starting import open_house
+from sync_service.store import access
+from sync_service.store.database import writing
+from sync_service.store.tables import person
+
+
+@click.command("sign-in")
+@click.argument("email")
+def sign_in(email: str) -> None:
+    """Print a link that signs a person in: once, within 15 minutes. This is how the first admin comes in."""
+    house = open_house()
+    with writing(house.engine) as tx:
+        person_id = access.person_id_of(tx, email)
+        if person_id is None:
+            raise click.ClickException(f"nobody has the address {email!r}{_suggestion(tx, email)}")
+        token = access.create_sign_in_link(tx, person_id, house.now())
+    click.echo(f"{house.settings.base_url}/sign-in/{token}")
+
+
+def _suggestion(tx: Connection, email: str) -> str:
+    known = list(tx.scalars(sa.select(person.c.email).order_by(person.c.email)))
+    return meant(email, known) or "; add the person to the configuration file and apply it"
+
+
+@click.group()
+def token() -> None:
+    """Make and revoke tokens for the API."""
+
+
+@token.command()
+@click.option("--name", required=True, help="What it is for; a name to revoke it by.")
+@click.option("--role", required=True, type=click.Choice(access.ROLES), help="What it may do.")
+def create(name: str, role: str) -> None:
+    """Make a token and print it, once: it is kept only as a hash."""
+    if not name.strip() or len(name) > 100:
+        raise click.UsageError("--name must have 1 to 100 characters")
+    house = open_house()
+    with writing(house.engine) as tx:
+        try:
+            made = access.create_api_token(tx, name=name, role=role, now=house.now())
+        except access.NameTaken as error:
+            raise click.ClickException(
+                f"there is a token named {name!r} already; revoke it, or use another name"
+            ) from error
+    click.echo(made)
+    click.echo("Keep it now: it is not shown again. Send it as Authorization: Bearer TOKEN", err=True)
+
+
+@token.command()
+@click.option("--name", required=True, help="The name it was made with.")
+def revoke(name: str) -> None:
+    """End a token at once."""
+    house = open_house()
+    with writing(house.engine) as tx:
+        if not access.revoke_api_token(tx, name, house.now()):
+            known = access.api_token_names(tx)
+            there = f"; there are {', '.join(known)}" if known else "; there is none at all"
+            raise click.ClickException(f"there is no token named {name!r}{meant(name, known) or there}")
+    click.echo(f"revoked {name}")
+
+
+COMMANDS = (sign_in, token)

@@ -1,0 +1,69 @@
+"""The commands that ask: how the service stands, and why a number is what it is."""
+
+import json
+
+import click
+import sqlalchemy as sa
+from redis.exceptions import RedisError
+from rq import Worker
+from sqlalchemy.engine import Connection
+
+from sync_service.apply.mistakes import meant
+from sync_service.cli import telling
+from sync_service.cli.starting import open_house
+from sync_service.store.database import reading
+from sync_service.store.forms import explained
+from sync_service.store.standing import backlogs, connection_views
+from sync_service.store.tables import key_result
+from sync_service.store.views import history_view, issues_view, key_result_view
+from sync_service.wiring import House
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(*, as_json: bool) -> None:
+    """Say how the service stands: connections and their scopes, what is due, late or buried, and the workers."""
+    house = open_house()
+    with reading(house.engine) as tx:
+        connections, waiting = connection_views(tx), backlogs(tx)
+    workers = _count_workers(house)
+    if as_json:
+        click.echo(json.dumps(telling.status_form(connections, waiting, workers), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(telling.status_lines(connections, waiting, workers)))
+
+
+def _count_workers(house: House) -> int | None:
+    """Count the workers; None while Redis is away."""
+    try:
+        return int(Worker.count(connection=house.redis))
+    except RedisError:
+        return None
+
+
+@click.command()
+@click.argument("slug", metavar="KR")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, in the API's form.")
+@click.option(
+    "--history", "limit", type=click.IntRange(0, 1000), default=20, show_default=True, help="How many changes to show."
+)
+def explain(slug: str, *, as_json: bool, limit: int) -> None:
+    """Say why a key result is where it is: its value, how that was computed, its issues, and what moved it."""
+    house = open_house()
+    with reading(house.engine) as tx:
+        view = key_result_view(tx, slug, house.now())
+        if view is None:
+            raise click.ClickException(f"there is no key result {slug!r}{_suggestion(tx, slug)}")
+        issues, history = issues_view(tx, view.id), history_view(tx, view.id, limit=limit)
+    if as_json:
+        click.echo(json.dumps(explained(view, issues, history), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(telling.explain_lines(view, issues, history)))
+
+
+def _suggestion(tx: Connection, slug: str) -> str:
+    known = list(tx.scalars(sa.select(key_result.c.slug).order_by(key_result.c.slug)))
+    return meant(slug, known) or (f"; there are {', '.join(known[:10])}" if known else "; there is none at all")
+
+
+COMMANDS = (status, explain)

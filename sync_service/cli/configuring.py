@@ -1,0 +1,82 @@
+"""The commands around the configuration file."""
+
+import getpass
+import json
+from typing import BinaryIO
+
+import click
+
+from config.settings import read_environment
+from connectors.registry import connectors
+from sync_service.apply.applying import Applying
+from sync_service.apply.exporting import as_json, as_yaml, exported
+from sync_service.apply.schema import schema as make_schema
+from sync_service.apply.state import read_state
+from sync_service.apply.written import LARGEST
+from sync_service.cli.starting import open_house
+from sync_service.store.database import reading
+from sync_service.wiring import House
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Only print what would change.")
+@click.option("--prune", is_flag=True, help="Also remove what the files no longer have, with its history.")
+def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool) -> None:
+    """Make the database match YAML files: all of it, or nothing where they have a mistake.
+
+    The files say who there is, the cycles, the connections to GitHub and Jira, the objectives with their key results,
+    and the rules and links that say which issues count. Applying the same files again changes nothing. Secrets are
+    written env:NAME (a setting), file:PATH (a file beside this one), kept (what is stored already), or in full; they
+    are stored encrypted. '-' reads standard input; okr-sync schema says everything that may be written.
+
+    What is printed: + is created, ~ is changed, - is removed.
+    """
+    house = open_house()
+    contents = [(file.name, file.read(LARGEST + 1)) for file in files]
+    applying = _applying(house)
+    plan = applying.plan(contents, prune=prune) if dry_run else applying.apply(contents, prune=prune)
+    for line in plan.lines():
+        click.echo(line)
+    if dry_run and plan.changes:
+        click.echo("dry run: nothing was changed")
+    for warning in plan.warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _applying(house: House) -> Applying:
+    return Applying(
+        engine=house.engine,
+        sealer=house.sealer,
+        connectors=house.connectors,
+        environment=read_environment(),
+        zone=house.settings.zone,
+        now=house.now,
+        actor=f"{_account()}, by okr-sync apply",
+    )
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return "somebody"
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+def export(form: str) -> None:
+    """Print the configuration in the form that apply takes; applying it changes nothing. Secrets read "kept"."""
+    house = open_house()
+    with reading(house.engine) as tx:
+        found = exported(read_state(tx, house.sealer))
+    click.echo(as_yaml(found) if form == "yaml" else as_json(found), nl=False)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, for editors and generators."""
+    click.echo(json.dumps(make_schema(connectors().values()), indent=2))
+
+
+COMMANDS = (apply, export, schema)

@@ -1,0 +1,66 @@
+"""The group of all commands: mistakes that people can mend end in one clear line, not in a traceback."""
+
+import io
+import sys
+from typing import Any
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+import sync_service
+from config.mistakes import WrongSettings
+from connectors.registry import RegistryError
+from sync_service.apply.mistakes import WrongFiles
+from sync_service.cli import access, asking, configuring, replaying, running
+from sync_service.store.sealing import Unopenable
+from sync_service.supervise import InUse
+from sync_service.valkey import NoServer
+
+
+class Commands(click.Group):
+    """Commands whose expected mistakes are told on standard error, with exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except WrongFiles as error:
+            count = len(error.mistakes)
+            raise click.ClickException(
+                f"nothing was applied, because of {_times(count, 'mistake')}:\n{error}"
+            ) from error
+        except WrongSettings as error:
+            raise click.ClickException(f"the settings are wrong:\n{error}") from error
+        except BrokenPipeError:
+            raise  # click knows what to do when a pager was closed
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise click.ClickException(f"the database does not answer as it should: {reason}") from error
+        except (RegistryError, Unopenable, InUse, NoServer, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _times(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(sync_service.__version__, prog_name="okr-sync")
+def main() -> None:
+    """OKR Sync moves key results by themselves as linked work closes in GitHub and Jira.
+
+    \b
+    To begin:
+      okr-sync up                    start everything; the database is a file in ./var
+      okr-sync apply okrs.yaml       say who you are, what you aim at, and which issues count
+      okr-sync sign-in YOUR@EMAIL    print a link to sign in with
+
+    Settings come from the environment or from .env; see the operations page of the documentation.
+    """  # noqa: D301 - click's own mark for lines to leave as they are
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal's encoding may lack a character of a title
+            stream.reconfigure(errors="replace")
+
+
+for command in (*running.COMMANDS, *configuring.COMMANDS, *asking.COMMANDS, *replaying.COMMANDS, *access.COMMANDS):
+    main.add_command(command)

@@ -1,0 +1,63 @@
+"""The command that makes rows due again."""
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import click
+import sqlalchemy as sa
+
+from sync_service.cli.starting import open_house
+from sync_service.store import counters, due
+from sync_service.store.database import writing
+from sync_service.store.tables import delivery
+
+_AGO = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@click.command()
+@click.option("--buried", is_flag=True, help="Everything that was put aside after failing, deliveries and all else.")
+@click.option("--delivery", "delivery_id", metavar="ID", help="One delivery, by the tracker's id or by our row's.")
+@click.option("--since", metavar="TIME", help="All deliveries received since then: 2026-10-01T12:00, or 90m, 24h, 7d.")
+def replay(*, buried: bool, delivery_id: str | None, since: str | None) -> None:
+    """Make rows due again; the clock rings for them within a second.
+
+    Replaying is harmless: the newest word on an issue wins, whatever the order and however often it comes.
+    """
+    if sum((buried, delivery_id is not None, since is not None)) != 1:
+        raise click.UsageError("give exactly one of --buried, --delivery and --since")
+    house = open_house()
+    chosen = {} if buried else {"delivery": _deliveries(delivery_id, since, house.now(), house.settings.zone)}
+    if buried:
+        chosen = {name: table.c.buried_at.isnot(None) for name, table in due.TABLES.items()}
+    with writing(house.engine) as tx:
+        counts = {name: due.replay(tx, due.TABLES[name], where) for name, where in chosen.items()}
+        counters.bump(tx, counters.CHANGES)
+    if delivery_id is not None and not counts["delivery"]:
+        raise click.ClickException(f"there is no delivery {delivery_id!r}")
+    told = ", ".join(f"{count} of {name}" for name, count in counts.items() if count)
+    click.echo(f"due again: {sum(counts.values())} rows" + (f" ({told})" if told else ""))
+
+
+def _deliveries(delivery_id: str | None, since: str | None, now: datetime, zone: ZoneInfo) -> sa.ColumnElement[bool]:
+    if delivery_id is None:
+        return delivery.c.received_at >= _moment(since or "", now, zone)
+    by_name = delivery.c.delivery_id == delivery_id
+    ours = delivery_id.isascii() and delivery_id.isdigit() and len(delivery_id) < 19
+    return sa.or_(by_name, delivery.c.id == int(delivery_id)) if ours else by_name
+
+
+def _moment(written: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """Read a time; one without an offset is in the organisation's time zone."""
+    ago = _AGO.fullmatch(written)
+    if ago:
+        return now - timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError as error:
+        raise click.UsageError(f"--since {written!r} is no time: write 2026-10-01T12:00, or 90m, 24h, 7d") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+COMMANDS = (replay,)

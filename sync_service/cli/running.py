@@ -1,0 +1,144 @@
+"""The commands that run: everything at once, or the parts one by one."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+from types import FrameType
+
+import click
+import sqlalchemy as sa
+
+from config.gunicorn import WebServer, gunicorn_options
+from config.settings import Settings
+from sync_service import clock as the_clock
+from sync_service import jobs
+from sync_service.cli.starting import require_database, settings_for
+from sync_service.store.database import open_database, reading
+from sync_service.store.migrate import migrate as run_migrations
+from sync_service.store.tables import person
+from sync_service.supervise import Part, only_one, supervise
+from sync_service.valkey import end_leftover, private_server
+from sync_service.web import create_app
+from sync_service.wiring import build
+
+PORT = click.IntRange(0, 65535)
+
+
+@click.command()
+@click.option("--port", type=PORT, help="Where the pages and webhooks are served; 0 takes a free port. [default: 8080]")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="How many worker processes.")
+def up(port: int | None, workers: int) -> None:
+    """Start everything: web, workers, clock and, unless REDIS_URL is set, a private Redis.
+
+    Brings the database to this version first. A part that dies is started again. Ctrl-C stops all of them.
+    """
+    settings = settings_for()
+    port = settings.port if port is None else port
+    port = _free_port(settings.host, port)
+    address = settings.given_base_url or f"http://127.0.0.1:{port}"
+    with only_one(settings.data_dir):
+        redis = _redis(settings)
+        people = _prepare_database(settings)
+        environment = os.environ | {"OKR_SYNC_BASE_URL": address}
+        parts = [
+            *redis,
+            _part("web", environment, "--host", settings.host, "--port", str(port)),
+            *(_part("worker", environment, number=number) for number in range(1, workers + 1)),
+            _part("clock", environment),
+        ]
+        supervise(parts, started=lambda: _greet(address, people=people))
+
+
+def _redis(settings: Settings) -> list[Part]:
+    if settings.redis_url is not None:
+        return []
+    server = private_server(settings.data_dir)
+    end_leftover(server)
+    return [Part(name="redis", command=server.command(), outlives=True)]
+
+
+def _part(name: str, environment: Mapping[str, str], *options: str, number: int | None = None) -> Part:
+    command = [sys.executable, "-m", "sync_service.cli", name, *options]
+    return Part(name=f"{name} {number}" if number else name, command=command, environment=environment)
+
+
+def _prepare_database(settings: Settings) -> int:
+    """Migrate, and make the secret key; give the number of people."""
+    settings.secret_keys()
+    engine = open_database(settings.database_url)
+    run_migrations(engine)
+    with reading(engine) as tx:
+        count = tx.execute(sa.select(sa.func.count()).select_from(person)).scalar_one()
+    engine.dispose()
+    return int(count)
+
+
+def _free_port(host: str, port: int) -> int:
+    """Check that we can listen there, and choose a port where it is 0."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise click.ClickException(
+                f"can't listen on port {port} ({error.strerror}); choose one by --port"
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+def _greet(address: str, *, people: int) -> None:
+    click.echo(f"OKR Sync is starting at {address} (Ctrl-C stops it)")
+    if not people:
+        click.echo("Nobody is known yet: okr-sync apply FILE, then okr-sync sign-in EMAIL")
+
+
+@click.command()
+@click.option("--host", help="The interface to listen on. [default: this machine only, unless PORT is set]")
+@click.option("--port", type=PORT, help="The port to listen on. [default: PORT, or 8080]")
+def web(host: str | None, port: int | None) -> None:
+    """Serve the pages, the API and the webhooks."""
+    settings = settings_for()
+    require_database(settings)
+    options = gunicorn_options(settings, host=host or settings.host, port=settings.port if port is None else port)
+    # Each of gunicorn's processes builds a house of its own: connections must not be shared across a fork.
+    WebServer(lambda: create_app(build(settings)), options).run()
+
+
+@click.command()
+def worker() -> None:
+    """Do the work that the doorbell rings for; run as many as you like, on as many machines."""
+    settings = settings_for()
+    require_database(settings)
+    jobs.work(build(settings))
+
+
+@click.command()
+def clock() -> None:
+    """Ring for whatever is due, and do it here while Redis is away. One is enough."""
+    settings = settings_for()
+    require_database(settings)
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    the_clock.run(build(settings), stop)
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to this version. Safe to run again, and by several processes at once."""
+    settings = settings_for(quiet=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = open_database(settings.database_url)
+    run_migrations(engine)
+    engine.dispose()
+    click.echo("the database is of this version")
+
+
+COMMANDS = (up, web, worker, clock, migrate)

@@ -1,0 +1,114 @@
+"""Words for a terminal: how the service and its key results stand."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sync_service.domain.causes import Cause
+from sync_service.domain.pace import WORDS
+from sync_service.store.forms import instant
+from sync_service.store.standing import Backlog, ConnectionView
+from sync_service.store.views import HistoryView, IssueView, KeyResultView
+
+
+def status_form(
+    connections: Sequence[ConnectionView], waiting: Sequence[Backlog], workers: int | None
+) -> dict[str, Any]:
+    """Write the status as JSON; `workers` is None while Redis is away."""
+    return {
+        "connections": [
+            {
+                "slug": one.slug,
+                "kind": one.kind,
+                "site": one.site,
+                "owner": one.owner,
+                "scopes": [asdict(scope) for scope in one.scopes],
+                "has_token": one.has_token,
+                "has_secret": one.has_secret,
+                "refused": {"since": instant(one.refused_at), "reason": one.refused_reason} if one.refused_at else None,
+            }
+            for one in connections
+        ],
+        "rows": [asdict(one) for one in waiting],
+        "redis": "away" if workers is None else "ok",
+        "workers": workers,
+    }
+
+
+def status_lines(
+    connections: Sequence[ConnectionView], waiting: Sequence[Backlog], workers: int | None
+) -> Iterator[str]:
+    """Say the status."""
+    yield "Connections" if connections else "No connection is configured yet: okr-sync apply FILE"
+    for one in connections:
+        yield from _connection_lines(one)
+    yield ""
+    yield f"{'Rows':<16}{'due':>8}{'lag':>10}{'later':>8}{'buried':>8}"
+    for rows in waiting:
+        yield f"{rows.table:<16}{rows.due:>8}{_seconds(rows.lag_seconds):>10}{rows.later:>8}{rows.buried:>8}"
+    if any(rows.buried for rows in waiting):
+        yield "Buried rows wait for you: okr-sync replay --buried, once their reason is mended"
+    yield ""
+    if workers is None:
+        yield "Redis is away: the clock does the work meanwhile, some seconds later than usual"
+    else:
+        yield f"Workers: {workers}" + ("" if workers else "; none runs (okr-sync worker)")
+
+
+def _connection_lines(one: ConnectionView) -> Iterator[str]:
+    yield f"  {one.slug} ({one.kind}, {one.site})"
+    if one.refused_at:
+        yield f"    refused since {instant(one.refused_at)}: {one.refused_reason}"
+    if not one.has_secret:
+        yield "    has no webhook secret, so no delivery can be taken"
+    for scope in one.scopes:
+        how = scope.gone or ("covered" if scope.covered else "not imported yet: what reaches it is partly seen")
+        yield f"    {scope.name}: {how}"
+    if not one.scopes:
+        yield "    watches nothing"
+
+
+def _seconds(lag: float) -> str:
+    return f"{lag:.1f} s" if lag else "-"
+
+
+def explain_lines(view: KeyResultView, issues: Sequence[IssueView], history: Sequence[HistoryView]) -> Iterator[str]:
+    """Say why a key result is where it is."""
+    owner = f"{view.owner_name} <{view.owner}>" if view.owner else "nobody"
+    yield f"{view.slug}  {view.title}"
+    yield f"  objective  {view.objective_title} ({view.objective}, cycle {view.cycle})"
+    yield f"  owner      {owner}"
+    yield f"  value      {_amount(view.current, view.unit)}, from {view.start:g} to {view.target:g}"
+    progress = "" if view.progress is None else f", {view.progress:.0%} of the way"
+    yield f"  status     {WORDS[view.status]}{progress}"
+    yield f"  because    {view.explanation or 'it was not computed yet'}"
+    if view.stale:
+        yield f"  stale      since {instant(view.stale.since)}: {view.stale.reason}"
+    yield ""
+    yield f"Linked issues ({len(issues)})" if issues else "No issue is linked"
+    for issue in issues:
+        yield _issue_line(issue)
+    yield ""
+    yield "What moved it" if history else "It has not moved yet"
+    for entry in history:
+        yield f"  {instant(entry.at)}  {_amount(entry.before, view.unit)} → {_amount(entry.after, view.unit)}"
+        yield from (f"    {_cause(cause)}" for cause in entry.causes)
+
+
+def _amount(value: float | None, unit: str) -> str:
+    return "no data" if value is None else f"{value:g} {unit}".strip()
+
+
+def _issue_line(issue: IssueView) -> str:
+    state = issue.state.value if issue.state else "?"
+    points = "" if issue.points is None else f", {issue.points:g} points"
+    origin = {"manual": "by hand", "label": "by its label"}.get(issue.origin, f"by rule {', '.join(issue.rules)}")
+    counts = "" if issue.counts else f"; does not count: {issue.why_not}"
+    title = f"  {issue.title}" if issue.title else ""
+    return f"  {state:<8} {issue.key}{title}  (weight {issue.weight:g}{points}, {origin}{counts})"
+
+
+def _cause(cause: Cause) -> str:
+    about = f"{cause.issue}: {cause.what}" if cause.issue else cause.what
+    actor = f", by {cause.actor}" if cause.actor else ""
+    return f"{about}{actor}" + (f" (delivery {cause.delivery})" if cause.delivery else "")
