@@ -11,7 +11,7 @@ from sync_service.store.database import writing
 from sync_service.store.tables import person
 
 
-@click.command("sign-in")
+@click.command("sign-in", short_help="Print a link that signs a person in.")
 @click.argument("email")
 def sign_in(email: str) -> None:
     """Print a link that signs a person in: once, within 15 minutes. This is how the first admin comes in."""
@@ -29,7 +29,7 @@ def _suggestion(tx: Connection, email: str) -> str:
     return meant(email, known) or "; add the person to the configuration file and apply it"
 
 
-@click.group()
+@click.group(short_help="Make and revoke tokens for the API.")
 def token() -> None:
     """Make and revoke tokens for the API."""
 

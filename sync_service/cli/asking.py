@@ -19,7 +19,7 @@ from sync_service.store.views import history_view, issues_view, key_result_view
 from sync_service.wiring import House
 
 
-@click.command()
+@click.command(short_help="Say how the service stands.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(*, as_json: bool) -> None:
     """Say how the service stands: connections and their scopes, what is due, late or buried, and the workers."""
@@ -41,7 +41,7 @@ def _count_workers(house: House) -> int | None:
         return None
 
 
-@click.command()
+@click.command(short_help="Say why a key result is where it is.")
 @click.argument("slug", metavar="KR")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, in the API's form.")
 @click.option(

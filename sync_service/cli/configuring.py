@@ -18,7 +18,7 @@ from sync_service.store.database import reading
 from sync_service.wiring import House
 
 
-@click.command()
+@click.command(short_help="Make the database match YAML files.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Only print what would change.")
 @click.option("--prune", is_flag=True, help="Also remove what the files no longer have, with its history.")
@@ -63,7 +63,7 @@ def _account() -> str:
         return "somebody"
 
 
-@click.command()
+@click.command(short_help="Print the configuration as a file.")
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 def export(form: str) -> None:
     """Print the configuration in the form that apply takes; applying it changes nothing. Secrets read "kept"."""
@@ -73,7 +73,7 @@ def export(form: str) -> None:
     click.echo(as_yaml(found) if form == "yaml" else as_json(found), nl=False)
 
 
-@click.command()
+@click.command(short_help="Print the JSON Schema of the file.")
 def schema() -> None:
     """Print the JSON Schema of the configuration file, for editors and generators."""
     click.echo(json.dumps(make_schema(connectors().values()), indent=2))

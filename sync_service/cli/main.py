@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 import sync_service
 from config.mistakes import WrongSettings
@@ -33,9 +33,9 @@ class Commands(click.Group):
             raise click.ClickException(f"the settings are wrong:\n{error}") from error
         except BrokenPipeError:
             raise  # click knows what to do when a pager was closed
-        except SQLAlchemyError as error:
+        except (OperationalError, InterfaceError) as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise click.ClickException(f"the database does not answer as it should: {reason}") from error
+            raise click.ClickException(f"the database does not answer: {reason}") from error
         except (RegistryError, Unopenable, InUse, NoServer, OSError) as error:
             raise click.ClickException(str(error)) from error
 

@@ -16,7 +16,7 @@ _AGO = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-@click.command()
+@click.command(short_help="Make rows due again.")
 @click.option("--buried", is_flag=True, help="Everything that was put aside after failing, deliveries and all else.")
 @click.option("--delivery", "delivery_id", metavar="ID", help="One delivery, by the tracker's id or by our row's.")
 @click.option("--since", metavar="TIME", help="All deliveries received since then: 2026-10-01T12:00, or 90m, 24h, 7d.")

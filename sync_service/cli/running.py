@@ -27,7 +27,7 @@ from sync_service.wiring import build
 PORT = click.IntRange(0, 65535)
 
 
-@click.command()
+@click.command(short_help="Start everything and keep it running.")
 @click.option("--port", type=PORT, help="Where the pages and webhooks are served; 0 takes a free port. [default: 8080]")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="How many worker processes.")
 def up(port: int | None, workers: int) -> None:
@@ -95,7 +95,7 @@ def _greet(address: str, *, people: int) -> None:
         click.echo("Nobody is known yet: okr-sync apply FILE, then okr-sync sign-in EMAIL")
 
 
-@click.command()
+@click.command(short_help="Serve the pages, the API and the webhooks.")
 @click.option("--host", help="The interface to listen on. [default: this machine only, unless PORT is set]")
 @click.option("--port", type=PORT, help="The port to listen on. [default: PORT, or 8080]")
 def web(host: str | None, port: int | None) -> None:
@@ -107,7 +107,7 @@ def web(host: str | None, port: int | None) -> None:
     WebServer(lambda: create_app(build(settings)), options).run()
 
 
-@click.command()
+@click.command(short_help="Do the work that the doorbell rings for.")
 def worker() -> None:
     """Do the work that the doorbell rings for; run as many as you like, on as many machines."""
     settings = settings_for()
@@ -115,7 +115,7 @@ def worker() -> None:
     jobs.work(build(settings))
 
 
-@click.command()
+@click.command(short_help="Ring for whatever is due.")
 def clock() -> None:
     """Ring for whatever is due, and do it here while Redis is away. One is enough."""
     settings = settings_for()
@@ -130,7 +130,7 @@ def clock() -> None:
     the_clock.run(build(settings), stop)
 
 
-@click.command()
+@click.command(short_help="Bring the database to this version.")
 def migrate() -> None:
     """Bring the database to this version. Safe to run again, and by several processes at once."""
     settings = settings_for(quiet=True)

@@ -196,7 +196,7 @@ def issues_view(tx: Connection, key_result_id: int) -> list[IssueView]:
 
 
 def _linked(key_result_id: int) -> sa.Select[Any]:
-    i, n, v = tables.issue, tables.link, tables.rule_revision
+    i, n, v = tables.issue, tables.link, tables.rule_revision.alias()
     return (
         sa.select(i, n.c.origin, n.c.weight, v.c.rule_slug, tables.connection.c.slug.label("connection"))
         .join(i, i.c.id == n.c.issue_id)
