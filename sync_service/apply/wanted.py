@@ -217,8 +217,6 @@ class Wanting:
             compile_condition(when)
         except RuleError as error:
             self._mistake(part, ("when", *error.path), shown(error.found), error.allowed)
-        except TypeError:  # a list or mapping where the name of a field belongs
-            self._mistake(part, ("when",), "a field that is no text", "{field: NAME, OPERATOR: VALUE} in each place")
 
     def _links(self) -> Iterator[tuple[Key, Fields]]:
         stored = {_folded(key): key for key in self.stored["links"]}

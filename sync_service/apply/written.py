@@ -78,6 +78,8 @@ class Written:
         self.lines.setdefault(path, line)
         if self._count > MOST or len(path) > DEEPEST:
             raise _TooMuch(line)
+        if isinstance(node, yaml.CollectionNode) and node.tag not in (_TAG + "map", _TAG + "seq"):
+            self.mistakes.append(Mistake(self.file, line, spelled(path), f"the tag {node.tag}", _PLAIN))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
