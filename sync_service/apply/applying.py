@@ -99,8 +99,9 @@ class Applying:
                 saving.save(change)
                 consequences.after_saving(change)
         removed = [change for change in plan.changes if change.after is None]
-        for change in sorted(removed, key=lambda one: -ORDER.index(one.section)):
+        for change in removed:
             consequences.before_removal(change)
+        for change in sorted(removed, key=lambda one: -ORDER.index(one.section)):
             saving.remove(change)
         consequences.make_due(now=now)
         what = "\n".join(["applied configuration files", *plan.lines()])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -71,7 +72,7 @@ class Desk:
             self.apply(*texts, prune=prune)
         return caught.value.mistakes
 
-    def rows(self, statement: sa.Select[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    def rows(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
         """Ask the database."""
         with reading(self.engine) as tx:
             return [tuple(row) for row in tx.execute(statement)]

@@ -65,7 +65,7 @@ teams:
   - {slug: a, name: "Ärzte & 日本 🚀"}
   - {slug: b, name: "yes"}
 people:
-  - {email: ana@example.com, name: "No", role: viewer}
+  - {email: cleo@example.com, name: "No", role: viewer}
   - {email: ben@example.com, name: "010", team: b, timezone: UTC, accounts: {github: "1e5"}}
 cycles:
   - {slug: "2026", name: "2026-01-01", starts: 2026-01-01, ends: 2026-01-01}

@@ -31,27 +31,63 @@ MakeDesk = Callable[[], Desk]
         ("ends: 2026-12-31", "ends: 20261231", "7: cycles[0].ends: found 20261231; allowed: the last day*"),
         ("kind: github", "kind: gitub", "10: connections[0].kind: found 'gitub'*github, jira; did you mean github?"),
         ("site: https://api.github.com", "site: api.github.com", "11: connections[0].site: found 'api.github.com'*"),
-        ("    site: https://acme.atlassian.net\n", "", "17: connections[1].site: found nothing; allowed: Jira's address*"),
+        (
+            "    site: https://acme.atlassian.net\n",
+            "",
+            "17: connections[1].site: found nothing; allowed: Jira's address*",
+        ),
         ("env:GITHUB_TOKEN", "env:NOPE", "14: connections[0].token: found env:NOPE, which is not set or empty*"),
         ("env:GITHUB_TOKEN", "file:nope", "14: connections[0].token: found file:*nope (No such file or directory)*"),
         ("env:GITHUB_TOKEN", "kept", "14: connections[0].token: found kept; allowed: kept only where*"),
         ("[env:JIRA_WEBHOOK_SECRET]", "[kept]", "20: connections[1].webhook_secrets: found kept; allowed: kept only*"),
-        ("    token: env:GITHUB_TOKEN\n", "", "15: connections[0].earlier: found import without a token; allowed: ignore*"),
-        ("[acme/checkout]\n", "[acme/checkout, ACME/checkout]\n", "15: connections[0].scopes[1]: found 'ACME/checkout' a*"),
+        (
+            "    token: env:GITHUB_TOKEN\n",
+            "",
+            "15: connections[0].earlier: found import without a token; allowed: ignore*",
+        ),
+        (
+            "[acme/checkout]\n",
+            "[acme/checkout, ACME/checkout]\n",
+            "15: connections[0].scopes[1]: found 'ACME/checkout' a*",
+        ),
         ("email: okr-bot", "emial: okr-bot", "22: connections[1].emial: found the unknown field*did you mean email?"),
         ("cycle: 2026-q4", "cycle: 2026-q3", "31: objectives[0].cycle: found '2026-q3'*did you mean 2026-q4?"),
-        ("target: 5", "target: 40", "43: objectives[0].key_results[1].target: found 40*other than the start, which is 40"),
+        (
+            "target: 5",
+            "target: 40",
+            "43: objectives[0].key_results[1].target: found 40*other than the start, which is 40",
+        ),
         ("        target: 5\n", "", "40: objectives[0].key_results[1].target: found nothing; allowed: a number*"),
-        ("target: 5", "target: '5'", "43: objectives[0].key_results[1].target: found '5'; allowed: the value to reach*"),
+        (
+            "target: 5",
+            "target: '5'",
+            "43: objectives[0].key_results[1].target: found '5'; allowed: the value to reach*",
+        ),
         ("weight: 2", "weight: 0", "38: objectives[0].key_results[0].weight: found 0; allowed: a number above 0*"),
-        ("weight: 2", "weight: true", "38: objectives[0].key_results[0].weight: found true; allowed: a number above 0*"),
-        ("done-share", "dun-share", "39: objectives[0].key_results[0].measure.kind: found 'dun-share'; allowed: one of*"),
+        (
+            "weight: 2",
+            "weight: true",
+            "38: objectives[0].key_results[0].weight: found true; allowed: a number above 0*",
+        ),
+        (
+            "done-share",
+            "dun-share",
+            "39: objectives[0].key_results[0].measure.kind: found 'dun-share'; allowed: one of*",
+        ),
         ("weight: points", "weight: kilos", "39: objectives[0].key_results[0].measure.weight: found 'kilos'*count or*"),
         ("slug: KR-2", "slug: kr-1", "40: objectives[0].key_results[1].slug: found 'kr-1' a second time (first at*"),
         ("labels, has", "label, has", "50: rules[0].when.all[0].field: found 'label'; allowed: one of scope,*"),
         ("labels, has", "labels, is", "50: rules[0].when.all[0]: found ['is']; allowed: one operator for labels:*"),
-        ("field: labels", "field: [labels]", "50: rules[0].when.all[0].field: found ['labels']; allowed: one of scope,*"),
-        ("    query: project", "    when: {field: kind, is: issue}\n    query: project", "51: rules[1]: found both when*"),
+        (
+            "field: labels",
+            "field: [labels]",
+            "50: rules[0].when.all[0].field: found ['labels']; allowed: one of scope,*",
+        ),
+        (
+            "    query: project",
+            "    when: {field: kind, is: issue}\n    query: project",
+            "51: rules[1]: found both when*",
+        ),
         ("slug: payment-bugs", "slug: payment-bugs\n    enabled: maybe", "52: rules[1].enabled: found 'maybe'*"),
         ("acme-github:acme", "acme-gitub:acme", "57: links[0].issue: found*did you mean acme-github?"),
         ("checkout#12", "checkout", "57: links[0].issue: found*allowed: a key that GitHub knows*"),
@@ -112,7 +148,10 @@ def test_a_mistake_in_one_part_does_not_make_others_of_what_refers_to_it(small_d
         (b"teams: []\nx: \xff", "2: found bytes that are no UTF-8; allowed: text in UTF-8"),
         (b"teams: " + b"[" * 5000, "1: found no YAML (values nested more than 40 deep)"),
         (b"teams: &a [*a]", "1: found too many values, or aliases within aliases"),
-        (b"teams:\n  - !!python/object/apply:os.system [ls]", "2: teams[0]: found the tag tag:yaml.org,2002:python/object/apply:os.system"),
+        (
+            b"teams:\n  - !!python/object/apply:os.system [ls]",
+            "2: teams[0]: found the tag tag:yaml.org,2002:python/object/apply:os.system",
+        ),
         (b"teams:\n  - !!timestamp 2026-10-01", "2: teams[0]: found the tag tag:yaml.org,2002:timestamp"),
         (b"teams:\n  - !!int x", "2: teams[0]: found the tag tag:yaml.org,2002:int"),
         (b"teams:\n  - {[1]: 2}", "2: teams[0]: found a key that is no text"),
@@ -167,7 +206,10 @@ def test_names_in_the_database_may_be_referred_to_unless_they_are_to_go(small_de
     desk.apply(EXAMPLE)
     rule = "rules:\n  - {slug: new, connection: acme-github, key_result: KR-1, when: {field: kind, is: issue}}\n"
     assert [str(change) for change in desk.apply(rule).changes] == ["+ rule new"]
-    assert {mistake.field for mistake in desk.mistakes(rule, prune=True)} == {"rules[0].connection", "rules[0].key_result"}
+    assert {mistake.field for mistake in desk.mistakes(rule, prune=True)} == {
+        "rules[0].connection",
+        "rules[0].key_result",
+    }
 
 
 def test_a_stored_name_in_other_letters_is_no_new_name(small_desk: MakeDesk) -> None:
@@ -189,6 +231,6 @@ def test_a_connection_keeps_its_kind(small_desk: MakeDesk) -> None:
 def test_found_values_and_ways_are_shown_for_people() -> None:
     """As they would write them, and never at length."""
     assert spelled(("connections", 0, "scopes", 2)) == "connections[0].scopes[2]"
-    assert [shown(None), shown(True), shown({"a": 1}), shown([1, 2])] == ["nothing", "true", "a mapping", "a list of 2"]
+    assert [shown(one) for one in (None, True, {"a": 1}, [1, 2])] == ["nothing", "true", "a mapping", "a list of 2"]
     assert len(shown("x" * 1000)) < 100
     assert meant("zzz", ["apple"]) == ""

@@ -40,7 +40,9 @@ def test_files_that_apply_fit_the_schema(text: str) -> None:
 )
 def test_mistakes_do_not_fit_the_schema(old: str, new: str) -> None:
     """An editor can underline them while they are typed."""
-    text = replace(EXAMPLE, ("    dropped_resolutions: [\"Won't Do\", Duplicate, Declined]\n    points_field: Story Points\n", ""))
+    text = replace(
+        EXAMPLE, ('    dropped_resolutions: ["Won\'t Do", Duplicate, Declined]\n    points_field: Story Points\n', "")
+    )
     text = replace(text, ("starts: 2026-10-01, ends: 2026-12-31", "starts: '2026-10-01', ends: '2026-12-31'"))
     assert list(validator().iter_errors(yaml.safe_load(text))) == []
     assert list(validator().iter_errors(yaml.safe_load(replace(text, (old, new))))) != []
