@@ -15,8 +15,8 @@ from config.gunicorn import WebServer, gunicorn_options
 from config.settings import Settings
 from sync_service import clock as the_clock
 from sync_service import jobs
-from sync_service.cli.starting import require_database, settings_for
-from sync_service.store.database import open_database, reading
+from sync_service.cli.starting import house_of, opened, require_database, settings_for
+from sync_service.store.database import reading
 from sync_service.store.migrate import migrate as run_migrations
 from sync_service.store.tables import person
 from sync_service.supervise import Part, only_one, supervise
@@ -68,12 +68,10 @@ def _part(name: str, environment: Mapping[str, str], *options: str, number: int 
 def _prepare_database(settings: Settings) -> int:
     """Migrate, and make the secret key; give the number of people."""
     settings.secret_keys()
-    engine = open_database(settings.database_url)
-    run_migrations(engine)
-    with reading(engine) as tx:
-        count = tx.execute(sa.select(sa.func.count()).select_from(person)).scalar_one()
-    engine.dispose()
-    return int(count)
+    with opened(settings) as engine:
+        run_migrations(engine)
+        with reading(engine) as tx:
+            return int(tx.execute(sa.select(sa.func.count()).select_from(person)).scalar_one())
 
 
 def _free_port(host: str, port: int) -> int:
@@ -110,16 +108,13 @@ def web(host: str | None, port: int | None) -> None:
 @click.command(short_help="Do the work that the doorbell rings for.")
 def worker() -> None:
     """Do the work that the doorbell rings for; run as many as you like, on as many machines."""
-    settings = settings_for()
-    require_database(settings)
-    jobs.work(build(settings))
+    jobs.work(house_of(settings_for()))
 
 
 @click.command(short_help="Ring for whatever is due.")
 def clock() -> None:
     """Ring for whatever is due, and do it here while Redis is away. One is enough."""
-    settings = settings_for()
-    require_database(settings)
+    house = house_of(settings_for())
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -127,7 +122,7 @@ def clock() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    the_clock.run(build(settings), stop)
+    the_clock.run(house, stop)
 
 
 @click.command(short_help="Bring the database to this version.")
@@ -135,9 +130,8 @@ def migrate() -> None:
     """Bring the database to this version. Safe to run again, and by several processes at once."""
     settings = settings_for(quiet=True)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = open_database(settings.database_url)
-    run_migrations(engine)
-    engine.dispose()
+    with opened(settings) as engine:
+        run_migrations(engine)
     click.echo("the database is of this version")
 
 

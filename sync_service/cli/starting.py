@@ -1,6 +1,8 @@
 """What every command begins with: the settings, the log, and a house whose database is there and of this version."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -24,24 +26,35 @@ def settings_for(*, quiet: bool = False) -> Settings:
 def open_house() -> House:
     """Give the house for a command that asks or changes something."""
     settings = settings_for(quiet=True)
+    return house_of(settings)
+
+
+def house_of(settings: Settings) -> House:
+    """Join a house on a database that is there; its connections end with the command."""
     require_database(settings)
-    return build(settings)
+    house = build(settings)
+    command = click.get_current_context()
+    command.call_on_close(house.engine.dispose)
+    command.call_on_close(house.redis.close)
+    return house
 
 
-def require_database(settings: Settings) -> None:
-    """Check that the database is there and migrated; leaves no connection open, so that a process may fork."""
-    url = make_url(settings.database_url)
-    # Opening an absent SQLite file would make it.
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
-        raise click.ClickException(f"there is no database at {url.database} yet; run okr-sync up or okr-sync migrate")
+@contextmanager
+def opened(settings: Settings) -> Iterator[Engine]:
+    """Open the database alone; leaves no connection open, so that a process may fork."""
     engine = open_database(settings.database_url)
     try:
-        require_migrated(engine)
+        yield engine
     finally:
         engine.dispose()
 
 
-def require_migrated(engine: Engine) -> None:
-    """Raise where the schema is not the one this version was written for."""
-    if not is_current(engine):
-        raise click.ClickException("the database is not of this version; run okr-sync migrate")
+def require_database(settings: Settings) -> None:
+    """Check that the database is there and of this version."""
+    url = make_url(settings.database_url)
+    # Opening an absent SQLite file would make it.
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        raise click.ClickException(f"there is no database at {url.database} yet; run okr-sync up or okr-sync migrate")
+    with opened(settings) as engine:
+        if not is_current(engine):
+            raise click.ClickException("the database is not of this version; run okr-sync migrate")

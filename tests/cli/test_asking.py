@@ -1,0 +1,135 @@
+"""status, explain, replay, sign-in and token, on a database in which something has happened."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from sync_service.store import access
+from sync_service.store import tables as t
+from sync_service.store.database import open_database, reading, writing
+from tests.cli.conftest import Run
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+def engine(applied: None, directory: Path) -> Iterator[Engine]:
+    """Open the database beside the command, with two deliveries and a refused connection in it."""
+    opened = open_database(f"sqlite:///{directory / 'var' / 'okr-sync.db'}")
+    with writing(opened) as tx:
+        row = {"connection_id": 1, "headers": {}, "body": b"", "outcome": "", "due_at": None, "attempts": 1}
+        early = row | {
+            "delivery_id": "early",
+            "received_at": NOW - timedelta(days=2),
+            "settled_at": NOW,
+            "buried_at": None,
+        }
+        late = row | {"delivery_id": "late", "received_at": NOW, "settled_at": None, "buried_at": NOW}
+        tx.execute(sa.insert(t.delivery), [early, late])
+        refused = {"refused_at": NOW, "refused_reason": "Bad credentials"}
+        tx.execute(sa.update(t.connection).where(t.connection.c.id == 1).values(refused))
+    yield opened
+    opened.dispose()
+
+
+def test_status_says_what_waits_and_what_is_refused(run: Run, engine: Engine) -> None:
+    """In words and as JSON; no Redis runs here."""
+    said = run("status").stdout
+    assert "refused since" in said
+    assert "acme/checkout: not imported yet" in said
+    assert "Redis is away" in said
+    assert "okr-sync replay --buried" in said
+    form = json.loads(run("status", "--json").stdout)
+    assert form["connections"][0]["refused"]["reason"] == "Bad credentials"
+    assert form["connections"][1]["refused"] is None
+    rows = {one["table"]: one for one in form["rows"]}
+    assert (rows["delivery"]["buried"], rows["delivery"]["due"], rows["relink"]["due"]) == (1, 0, 2)
+    assert rows["relink"]["lag_seconds"] >= 0
+    assert (form["redis"], form["workers"]) == ("away", None)
+
+
+def test_status_counts_the_workers(run: Run, engine: Engine, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Redis there, and none running."""
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    assert "Workers: 0; none runs" in run("status").stdout
+
+
+def test_explain_says_where_a_key_result_is_and_why(run: Run, engine: Engine) -> None:
+    """Whatever the letters of its name, with the link that waits, and stale while its connection is refused."""
+    with writing(engine) as tx:
+        cause = {"what": "closed as done", "issue": "acme/checkout#1", "delivery": "d-1", "actor": "ana"}
+        tx.execute(
+            sa.insert(t.history).values({"key_result_id": 1, "at": NOW, "from": 0.0, "to": 50.0, "causes": [cause]})
+        )
+        tx.execute(
+            sa.update(t.key_result).where(t.key_result.c.id == 1).values(current=50.0, progress=0.5, updated_at=NOW)
+        )
+    said = run("explain", "kr-1").stdout
+    assert "KR-1  Ship the new checkout" in said
+    assert "50 %, from 0 to 100" in said
+    assert "Bad credentials" in said
+    assert "acme/checkout#12  (weight 3, by hand; does not count: not seen yet)" in said
+    assert "acme/checkout#1: closed as done, by ana (delivery d-1)" in said
+    form = json.loads(run("explain", "KR-1", "--json").stdout)
+    assert (form["slug"], form["owner"], form["current"], form["progress"]) == ("KR-1", "ana@example.com", 50, 0.5)
+    assert form["stale"] == {"since": form["updated_at"], "reason": "acme-github: Bad credentials"}
+    assert form["updated_at"].endswith("Z")
+    assert form["history"][0]["causes"][0]["delivery"] == "d-1"
+    assert form["issues"][0]["why_not"] == "not seen yet"
+    assert "It has not moved yet" in run("explain", "KR-2").stdout
+    assert "No issue is linked" in run("explain", "KR-2").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "due"),
+    [
+        (("--buried",), ["late"]),
+        (("--delivery", "early"), ["early"]),
+        (("--delivery", "2"), ["late"]),
+        (("--since", "1d"), ["late"]),
+        (("--since", "2000-01-01"), ["early", "late"]),
+        (("--since", "2000-01-01T00:00+02:00"), ["early", "late"]),
+    ],
+)
+def test_rows_are_due_again(run: Run, engine: Engine, words: tuple[str, ...], due: list[str]) -> None:
+    """As chosen, from their first attempt on."""
+    result = run("replay", *words)
+    assert (result.exit_code, result.stdout) == (0, f"due again: {len(due)} rows ({len(due)} of delivery)\n")
+    again = sa.select(t.delivery.c.delivery_id).where(t.delivery.c.due_at.isnot(None), t.delivery.c.attempts == 0)
+    with reading(engine) as tx:
+        assert tx.scalars(again.order_by(t.delivery.c.id)).all() == due
+
+
+@pytest.mark.parametrize("words", [(), ("--buried", "--since", "1d"), ("--since", "yesterday")])
+def test_what_to_replay_must_be_clear(run: Run, engine: Engine, words: tuple[str, ...]) -> None:
+    """Exit code 2."""
+    assert run("replay", *words).exit_code == 2
+
+
+def test_a_sign_in_link_is_printed_and_good_once(run: Run, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the address that people reach us at."""
+    monkeypatch.setenv("OKR_SYNC_BASE_URL", "https://okr.example.com/")
+    link = run("sign-in", "Ana@Example.com").stdout.strip()
+    address, _, token = link.rpartition("/")
+    assert address == "https://okr.example.com/sign-in"
+    with writing(engine) as tx:
+        assert access.use_sign_in_link(tx, token, datetime.now(UTC)) == 1
+        assert access.use_sign_in_link(tx, token, datetime.now(UTC)) is None
+
+
+def test_a_token_is_printed_once_and_can_be_revoked(run: Run, engine: Engine) -> None:
+    """Alone on standard output, for scripts."""
+    token = run("token", "create", "--name", "ci", "--role", "viewer").stdout.strip()
+    with reading(engine) as tx:
+        assert access.token_role(tx, token) == "viewer"
+    assert "already" in run("token", "create", "--name", "ci", "--role", "admin").stderr
+    assert "did you mean ci?" in run("token", "revoke", "--name", "cii").stderr
+    assert run("token", "revoke", "--name", "ci").stdout == "revoked ci\n"
+    with reading(engine) as tx:
+        assert access.token_role(tx, token) is None
+    assert run("token", "create", "--name", " ", "--role", "admin").exit_code == 2

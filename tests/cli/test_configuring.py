@@ -1,0 +1,52 @@
+"""apply, export and schema, as typed in a terminal."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+@pytest.mark.usefixtures("either_database")
+def test_a_file_is_applied_exported_and_applied_again(run: Run, directory: Path) -> None:
+    """In either form, on either database."""
+    run("migrate")
+    first = run("apply", "okrs.yaml")
+    assert (first.exit_code, first.stdout.splitlines()[-1]) == (0, "11 created, 0 changed, 0 removed")
+    assert "warning: rule payment-bugs: queries" in first.stderr
+    for form in ("yaml", "json"):
+        exported = run("export", "--format", form)
+        (directory / "again").write_text(exported.stdout)
+        assert run("apply", "--prune", "again").stdout == "nothing to change\n"
+
+
+def test_a_dry_run_changes_nothing(run: Run) -> None:
+    """It prints the same, and says that it was one."""
+    run("migrate")
+    tried = run("apply", "--dry-run", "okrs.yaml").stdout.splitlines()
+    assert tried[-1] == "dry run: nothing was changed"
+    assert run("apply", "okrs.yaml").stdout.splitlines() == tried[:-1]
+
+
+def test_mistakes_are_told_on_standard_error(run: Run, directory: Path) -> None:
+    """Exit code 1, each on a line an editor can jump to."""
+    run("migrate")
+    (directory / "okrs.yaml").write_text("teams:\n  - {slug: a b, name: A}\n  - 3\n")
+    result = run("apply", "okrs.yaml")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[0] == "Error: nothing was applied, because of 2 mistakes:"
+    assert [line.split(" ")[0] for line in result.stderr.splitlines()[1:]] == ["okrs.yaml:2:", "okrs.yaml:3:"]
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(run: Run) -> None:
+    """Exit code 2."""
+    assert run("apply", "nope.yaml").exit_code == 2
+    assert run("apply").exit_code == 2
+
+
+def test_the_schema_needs_no_database(run: Run) -> None:
+    """It is the same everywhere."""
+    result = run("schema")
+    assert result.exit_code == 0
+    assert {"teams", "people", "rules"} <= set(json.loads(result.stdout)["properties"])

@@ -1,0 +1,122 @@
+"""What people can mend ends in a clear line and exit code 1, never in a traceback."""
+
+import socket
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+import sync_service
+from sync_service.store import tables as t
+from sync_service.store.database import open_database, writing
+from tests.cli.conftest import Run
+
+
+def test_an_absent_database_is_not_made_by_asking(run: Run, directory: Path) -> None:
+    """The line says what to run."""
+    result = run("status")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "run okr-sync up or okr-sync migrate" in result.stderr
+    assert [path.name for path in directory.iterdir()] == ["okrs.yaml"]
+
+
+@pytest.mark.parametrize("command", ["status", "web", "worker", "clock", "export"])
+def test_a_database_of_another_version_is_not_used(run: Run, directory: Path, command: str) -> None:
+    """Neither to ask nor to run."""
+    (directory / "var").mkdir()
+    (directory / "var" / "okr-sync.db").touch()
+    result = run(command)
+    assert result.exit_code == 1
+    assert result.stderr.endswith("Error: the database is not of this version; run okr-sync migrate\n")
+
+
+def test_a_database_that_does_not_answer_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line, without the password."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://okr:hush@127.0.0.1:1/okr")
+    monkeypatch.setenv("OKR_SYNC_SECRET_KEY", "k" * 40)
+    result = run("status")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: the database does not answer: ")
+    assert "hush" not in result.stderr
+
+
+def test_wrong_settings_are_told_by_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them."""
+    monkeypatch.setenv("OKR_SYNC_SETLE_SECONDS", "1")
+    monkeypatch.setenv("PORT", "many")
+    result = run("status")
+    assert result.exit_code == 1
+    assert "did you mean OKR_SYNC_SETTLE_SECONDS?" in result.stderr
+    assert "PORT is 'many'" in result.stderr
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_lost_secret_key_is_told(run: Run, directory: Path) -> None:
+    """What is stored can't be opened with another one."""
+    (directory / "var" / "secret-key").unlink()
+    result = run("export")
+    assert result.exit_code == 1
+    assert "OKR_SYNC_SECRET_KEY does not open what is stored" in result.stderr
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_port_in_use_is_told_before_anything_starts(run: Run, directory: Path) -> None:
+    """The supervisor would start a web part again and again."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = run("up", "--port", str(taken.getsockname()[1]))
+    assert result.exit_code == 1
+    assert "choose one by --port" in result.stderr
+
+
+def test_every_command_explains_itself(run: Run) -> None:
+    """The product can be learned from its help."""
+    listed = run("--help").stdout
+    for command in ("up", "web", "worker", "clock", "migrate", "apply", "export", "schema", "status", "explain"):
+        assert f"\n  {command} " in listed
+        assert run(command, "--help").exit_code == 0
+    for words in (("replay",), ("sign-in",), ("token",), ("token", "create"), ("token", "revoke")):
+        assert run(*words, "--help").exit_code == 0
+
+
+def test_the_version_is_ours(run: Run) -> None:
+    """As the package has it."""
+    assert run("--version").stdout == f"okr-sync, version {sync_service.__version__}\n"
+
+
+@pytest.mark.parametrize("words", [("fly",), ("up", "--port", "99999"), ("token", "create"), ("explain",)])
+def test_wrong_usage_is_exit_code_2(run: Run, words: tuple[str, ...]) -> None:
+    """With a line that says how it is used."""
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "Usage: okr-sync" in result.stderr
+
+
+@pytest.mark.usefixtures("applied")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("explain", "KR-11"), "there is no key result 'KR-11'; did you mean KR-1?"),
+        (("explain", "zzz"), "there is no key result 'zzz'; there are KR-1, KR-2"),
+        (("sign-in", "anna@example.com"), "nobody has the address 'anna@example.com'; did you mean ana@example.com?"),
+        (("sign-in", "zzz"), "nobody has the address 'zzz'; add the person to the configuration file and apply it"),
+        (("token", "revoke", "--name", "ci"), "there is no token named 'ci'; there is none at all"),
+        (("replay", "--delivery", "77"), "there is no delivery '77'"),
+    ],
+)
+def test_an_unknown_name_is_told_with_what_there_is(run: Run, words: tuple[str, ...], told: str) -> None:
+    """Exit code 1."""
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (1, f"Error: {told}\n")
+
+
+def test_nothing_known_at_all_is_told_too(run: Run, directory: Path) -> None:
+    """On an empty database."""
+    run("migrate")
+    assert "there is none at all" in run("explain", "KR-1").stderr
+    assert "No connection is configured yet" in run("status").stdout
+    engine = open_database(f"sqlite:///{directory / 'var' / 'okr-sync.db'}")
+    with writing(engine) as tx:
+        assert tx.scalars(sa.select(t.team.c.id)).all() == []
+    engine.dispose()
