@@ -1,7 +1,7 @@
 """The composition root: settings become one frozen house with everything joined. Nothing is joined anywhere else."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from sync_service.domain.connectors import Connector
 from sync_service.doorbell import Doorbell
 from sync_service.drains import Drains
 from sync_service.looking import Looking
+from sync_service.mail import smtp
 from sync_service.receive import Receive
 from sync_service.refresh import Refresh
 from sync_service.relinking import Relinking
+from sync_service.send import Composing, Outbox, Sending
 from sync_service.store.book import Shelf
 from sync_service.store.connections import Connections
 from sync_service.store.database import open_database
@@ -24,6 +26,7 @@ from sync_service.store.sealing import Sealer
 from sync_service.valkey import private_server
 
 Now = Callable[[], datetime]
+Drain = Callable[[], int]
 
 REDIS_SECONDS = 2.0
 """How long we wait for Redis to answer: it only makes things happen sooner."""
@@ -42,6 +45,7 @@ class House:
     connections: Connections
     doorbell: Doorbell
     receive: Receive
+    outbox: Outbox
     drains: Drains
 
 
@@ -58,6 +62,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> House:
     kinds = connectors()
     known = Connections(engine, sealer)
     redis = open_redis(settings)
+    outbox = Outbox(sealer=sealer, mail_from=settings.mail_from, base_url=settings.base_url)
     return House(
         settings=settings,
         now=now,
@@ -68,7 +73,14 @@ def build(settings: Settings, *, now: Now = utc_now) -> House:
         connections=known,
         doorbell=Doorbell(redis),
         receive=Receive(engine=engine, connectors=kinds, connections=known, now=now),
-        drains=_drains(settings, engine, kinds, known, now=now),
+        outbox=outbox,
+        drains=Drains(
+            engine,
+            {
+                **_tracker_drains(settings, engine, kinds, known, now=now),
+                **_mail_drains(settings, engine, outbox, now=now),
+            },
+        ),
     )
 
 
@@ -78,21 +90,25 @@ def open_redis(settings: Settings) -> Redis:
     return Redis.from_url(url, socket_connect_timeout=REDIS_SECONDS, health_check_interval=30)
 
 
-def _drains(
+def _tracker_drains(
     settings: Settings, engine: Engine, kinds: Mapping[str, Connector], known: Connections, *, now: Now
-) -> Drains:
+) -> Mapping[str, Drain]:
     settle = timedelta(seconds=settings.settle_seconds)
     shelf = Shelf()
     refresh = Refresh(engine=engine, connectors=kinds, connections=known, shelf=shelf, settle=settle, now=now)
     looking = Looking(engine=engine, connectors=kinds, connections=known, refresh=refresh, now=now)
     relinking = Relinking(engine=engine, settle=settle, timezone=settings.zone, now=now, shelf=shelf)
-    return Drains(
-        engine,
-        {
-            "delivery": refresh.drain,
-            "look": looking.drain,
-            "rule_revision": relinking.drain_revisions,
-            "relink": relinking.drain_relinks,
-            "recompute": relinking.drain_recomputes,
-        },
-    )
+    return {
+        "delivery": refresh.drain,
+        "look": looking.drain,
+        "rule_revision": relinking.drain_revisions,
+        "relink": relinking.drain_relinks,
+        "recompute": relinking.drain_recomputes,
+    }
+
+
+def _mail_drains(settings: Settings, engine: Engine, outbox: Outbox, *, now: Now) -> Mapping[str, Drain]:
+    server = smtp.Server(**asdict(settings.smtp)) if settings.smtp else None
+    composing = Composing(engine=engine, outbox=outbox, now=now)
+    sending = Sending(engine=engine, sealer=outbox.sealer, mail_from=settings.mail_from, now=now, server=server)
+    return {"notice": composing.drain, "mail": sending.drain}

@@ -98,7 +98,12 @@ class World:
         self.connections = Connections(self.engine, self.sealer)
         shelf = Shelf()
         clock = self.clock
-        joined = {"engine": self.engine, "connectors": kinds, "connections": self.connections, "now": clock}
+        joined: dict[str, Any] = {
+            "engine": self.engine,
+            "connectors": kinds,
+            "connections": self.connections,
+            "now": clock,
+        }
         self.receive = Receive(**joined)
         self.refresh = Refresh(**joined, shelf=shelf, settle=self.settle)
         looking = Looking(**joined, refresh=self.refresh)

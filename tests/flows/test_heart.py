@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.connectors import Gone, Refused, Rejected, Unavailable
+from sync_service.domain.connectors import ConnectorError, Gone, Refused, Rejected, Unavailable
 from sync_service.domain.issues import (
     Ignored,
     Look,
     ScopeRef,
     ScopeSeen,
+    Snapshot,
     State,
     Term,
     TermKind,
@@ -38,18 +40,18 @@ def world(migrated_url: str) -> Iterator[World]:
     made.engine.dispose()
 
 
-def issue(number: int, seconds: float, /, **fields: object) -> object:
+def issue(number: int, seconds: float, /, **fields: Any) -> Snapshot:
     """Give a snapshot of acme/checkout#number with the label `checkout`."""
-    plain = {"identity": f"501#{number}", "key": f"acme/checkout#{number}", "labels": [CHECKOUT_LABEL]}
+    plain: dict[str, Any] = {"identity": f"501#{number}", "key": f"acme/checkout#{number}", "labels": [CHECKOUT_LABEL]}
     return snapshot(seconds, **(plain | fields))
 
 
-def done(number: int, seconds: float, /, **fields: object) -> object:
+def done(number: int, seconds: float, /, **fields: Any) -> Snapshot:
     """Give a snapshot of a closed issue."""
     return issue(number, seconds, **({"state": State.DONE, "closed_at": at(seconds)} | fields))
 
 
-def dropped(number: int, seconds: float, /) -> object:
+def dropped(number: int, seconds: float, /) -> Snapshot:
     """Give a snapshot of a cancelled issue."""
     return done(number, seconds, state=State.DROPPED, resolution="not_planned")
 
@@ -278,7 +280,7 @@ def test_an_unreadable_delivery_is_buried_at_once_and_revived_by_its_repeat(worl
 def test_two_changes_in_one_second_are_settled_by_a_look(world: World) -> None:
     """With credentials, doubt is settled by asking."""
     give_token(world)
-    world.tracker.shown["501#1"] = issue(1, 0)  # type: ignore[assignment]  # a snapshot
+    world.tracker.shown["501#1"] = issue(1, 0)
     world.tell(issue(1, 0), done(1, 0))
     assert world.value() == 0
     assert world.rows(tables.look)[0].outcome == "acme/checkout#1: applied"
@@ -315,7 +317,7 @@ ASKED = Look(identity="501#1", key="acme/checkout#1", reason="the letter is part
     ],
 )
 def test_each_answer_to_a_look_has_its_consequence(
-    world: World, found: Gone, value: float | None, outcome: str
+    world: World, found: ConnectorError, value: float | None, outcome: str
 ) -> None:
     """Hidden is not deleted, and no answer is no zero."""
     world.tell(issue(1, 0))
