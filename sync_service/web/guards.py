@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar, cast
 
-from flask import Flask, abort, current_app, g, request
+from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
+
+from sync_service.store import counters
+from sync_service.store.access import session_person
+from sync_service.store.database import reading
+from sync_service.web.house import house
 
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -26,6 +31,12 @@ class Guard(StrEnum):
 
 RANK = {Guard.OPEN: 0, Guard.VIEWER: 1, Guard.MEMBER: 2, Guard.ADMIN: 3}
 
+SESSION = "token"
+"""Where the signed cookie keeps the session's token."""
+
+API = "/api/"
+"""Below this, `web/api*` asks for bearer tokens with a check of its own."""
+
 THIRD_PARTY = {"static": Guard.OPEN}
 """Routes that libraries add, by endpoint."""
 
@@ -38,6 +49,7 @@ class Who:
     name: str
     person_id: int | None = None
     email: str | None = None
+    timezone: str = ""  # an IANA name; empty where it is the organisation's
 
 
 def guarded(guard: Guard) -> Callable[[View], View]:
@@ -70,8 +82,40 @@ def _check() -> ResponseReturnValue | None:
     if request.endpoint is None:
         return None  # no such route: Flask answers 404 or 405
     guard = guard_of(current_app, request.endpoint)
-    if guard is Guard.OPEN:
-        return None
     if guard is None:
         abort(403)
-    return None
+    if request.path.startswith(API):
+        return None  # the API's own check reads the bearer token
+    if guard is not Guard.OPEN or SESSION in session:
+        _recognise()
+    caller = who()
+    if guard is Guard.OPEN or (caller and RANK[caller.role] >= RANK[guard]):
+        return None
+    if caller is None:
+        return _to_sign_in()
+    abort(403)
+
+
+def _recognise() -> None:
+    """Find who is calling by their session; note the change counter in the same breath, before the page is made."""
+    token = session.get(SESSION)
+    if not isinstance(token, str):
+        return
+    with reading(house().engine) as tx:
+        person = session_person(tx, token, house().now())
+        if person is not None:
+            g.changes = counters.value(tx, counters.CHANGES)
+            g.who = Who(
+                role=Guard(person.role),
+                name=person.name,
+                person_id=person.id,
+                email=person.email,
+                timezone=person.timezone,
+            )
+
+
+def _to_sign_in() -> ResponseReturnValue:
+    if request.method not in ("GET", "HEAD") or request.endpoint == "changes.counter":
+        abort(401)
+    back = request.full_path if request.query_string else request.path
+    return redirect(url_for("sign_in.ask", next=None if back == "/" else back))

@@ -1,0 +1,114 @@
+"""What every template can use: formatted words, addresses of static files that change with their content, navigation."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, current_app, g, request, url_for
+
+from sync_service.domain.pace import WORDS, Status
+from sync_service.web import words
+from sync_service.web.guards import RANK, Guard, who
+from sync_service.web.house import house
+
+STATIC = Path(__file__).parent / "static"
+ONE_YEAR = 31_536_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in the navigation: shown to those whom its guard lets in, and once its route exists."""
+
+    endpoint: str
+    word: str
+    icon: str
+    guard: Guard
+
+
+NAVIGATION = (
+    Entry("objectives.index", "Objectives", "target", Guard.VIEWER),
+    Entry("rules.index", "Rules", "branch", Guard.VIEWER),
+    Entry("deliveries.index", "Deliveries", "inbox", Guard.ADMIN),
+    Entry("mailbox.index", "Mailbox", "mail", Guard.ADMIN),
+)
+
+
+def install(app: Flask) -> None:
+    """Give the templates their words, and static files their long life."""
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        number=words.number,
+        amount=words.amount,
+        percent=words.percent,
+        counted=words.counted,
+        ago=ago,
+        exact=exact,
+        duration=words.duration,
+    )
+    app.jinja_env.globals.update(
+        asset=asset,
+        navigation=navigation,
+        who=who,
+        may=may,
+        changes=changes,
+        status_word=status_word,
+    )
+    app.after_request(_keep_versioned_files)
+
+
+def asset(name: str) -> str:
+    """Give the address of a static file; it changes with the file's content."""
+    return url_for("static", filename=name, v=_version(name))
+
+
+@cache
+def _version(name: str) -> str:
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+
+
+def _keep_versioned_files(response: Response) -> Response:
+    if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
+        response.headers["Cache-Control"] = f"public, max-age={ONE_YEAR}, immutable"
+    return response
+
+
+def navigation() -> list[Entry]:
+    """Give the pages that the person who is calling may open."""
+    return [entry for entry in NAVIGATION if entry.endpoint in current_app.view_functions and may(entry.guard)]
+
+
+def may(guard: str) -> bool:
+    """Tell whether who is calling has this role or a mightier one."""
+    person = who()
+    return person is not None and RANK[person.role] >= RANK[Guard(guard)]
+
+
+def zone() -> tzinfo:
+    """Give the time zone of who is calling, else the organisation's."""
+    person = who()
+    return ZoneInfo(person.timezone) if person and person.timezone else house().settings.zone
+
+
+def ago(at: datetime) -> str:
+    """Say how far a moment is from now."""
+    return words.ago(at, house().now())
+
+
+def exact(at: datetime) -> str:
+    """Write a moment in full, in the time zone of who is calling."""
+    return words.exact(at, zone())
+
+
+def changes() -> int | None:
+    """Give the change counter as it stood before the page was made; None where nobody is signed in."""
+    found: int | None = g.get("changes")
+    return found
+
+
+def status_word(status: str) -> str:
+    """Say a status in words."""
+    return WORDS[Status(status)]

@@ -1,0 +1,50 @@
+// Light, dark, or as the system: set before anything is drawn, so that the wrong theme never flashes.
+(() => {
+  const KEY = "okr-sync-theme";
+  const CHOICES = ["light", "auto", "dark"];
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+
+  const kept = () => {
+    try {
+      const choice = window.localStorage.getItem(KEY);
+      return CHOICES.includes(choice) ? choice : "auto";
+    } catch {
+      return "auto"; // storage is switched off
+    }
+  };
+
+  let chosen = kept();
+
+  const apply = () => {
+    const dark = chosen === "dark" || (chosen === "auto" && system.matches);
+    document.documentElement.setAttribute("data-bs-theme", dark ? "dark" : "light");
+    for (const button of document.querySelectorAll("[data-theme-choice]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === chosen));
+    }
+    document.dispatchEvent(new CustomEvent("okr:theme"));
+  };
+
+  const choose = (choice) => {
+    chosen = choice;
+    try {
+      window.localStorage.setItem(KEY, choice);
+    } catch {
+      // it holds for this page, then
+    }
+    apply();
+  };
+
+  apply();
+  system.addEventListener("change", apply);
+  window.addEventListener("storage", () => {
+    chosen = kept();
+    apply();
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const group of document.querySelectorAll(".theme-switch")) group.hidden = false;
+    for (const button of document.querySelectorAll("[data-theme-choice]")) {
+      button.addEventListener("click", () => choose(button.dataset.themeChoice));
+    }
+    apply();
+  });
+})();
