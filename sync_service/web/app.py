@@ -9,11 +9,25 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import sync_service
 from sync_service.doorbell import Ringer
-from sync_service.web import guards, health, hooks, locks
+from sync_service.web import (
+    changes,
+    errors,
+    guards,
+    health,
+    hooks,
+    key_results,
+    limits,
+    locks,
+    look,
+    objectives,
+    sign_in,
+)
 from sync_service.web.house import put_house
 from sync_service.wiring import House
 
 SESSION_LIFE = timedelta(days=30)
+
+PAGES = (objectives.blueprint, key_results.blueprint, sign_in.blueprint, changes.blueprint)
 
 LARGEST_FORM = 1024 * 1024
 """Bytes in the largest body that pages and API take; hooks have a bound of their own."""
@@ -40,9 +54,12 @@ def create_app(house: House) -> Flask:
     put_house(app, house, ringer)
     guards.install(app)
     locks.install(app)
+    look.install(app)
+    errors.install(app)
+    limits.limiter.init_app(app)
     csrf = CSRFProtect(app)
     csrf.exempt(hooks.blueprint)  # a tracker's signature takes the place of our token
-    for blueprint in (hooks.blueprint, health.blueprint):
+    for blueprint in (hooks.blueprint, health.blueprint, *PAGES):
         app.register_blueprint(blueprint)
     if house.settings.proxy_hops:
         hops = house.settings.proxy_hops

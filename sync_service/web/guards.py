@@ -7,6 +7,7 @@ member may, a member what a viewer may.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar, cast
 
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
@@ -35,7 +36,7 @@ SESSION = "token"
 """Where the signed cookie keeps the session's token."""
 
 API = "/api/"
-"""Below this, `web/api*` asks for bearer tokens with a check of its own."""
+"""Below this, bearer tokens count and sessions do not."""
 
 THIRD_PARTY = {"static": Guard.OPEN}
 """Routes that libraries add, by endpoint."""
@@ -50,6 +51,10 @@ class Who:
     person_id: int | None = None
     email: str | None = None
     timezone: str = ""  # an IANA name; empty where it is the organisation's
+
+
+Recognise = Callable[[], Who | None]
+"""Gives who is calling, from the request; None where that is not known."""
 
 
 def guarded(guard: Guard) -> Callable[[View], View]:
@@ -73,20 +78,28 @@ def who() -> Who | None:
     return cast("Who | None", g.get("who"))
 
 
-def install(app: Flask) -> None:
-    """Let no request past its route's guard."""
-    app.before_request(_check)
+def install(app: Flask, *, bearer: Recognise | None = None) -> None:
+    """Let no request past its route's guard. `bearer` recognises who calls the API; without it nobody is let in."""
+    app.before_request(partial(_check, bearer or _nobody))
 
 
-def _check() -> ResponseReturnValue | None:
-    if request.endpoint is None:
-        return None  # no such route: Flask answers 404 or 405
-    guard = guard_of(current_app, request.endpoint)
+def _nobody() -> Who | None:
+    return None
+
+
+def _check(bearer: Recognise) -> ResponseReturnValue | None:
+    endpoint = request.endpoint
+    if endpoint is None:  # no such route: Flask answers 404 or 405, on a page in the visitor's own frame
+        if not request.path.startswith((API, "/hooks/")):
+            _recognise()
+        return None
+    guard = guard_of(current_app, endpoint)
     if guard is None:
         abort(403)
     if request.path.startswith(API):
-        return None  # the API's own check reads the bearer token
-    if guard is not Guard.OPEN or SESSION in session:
+        _check_api(guard, bearer)
+        return None
+    if guard is not Guard.OPEN or request.blueprint == "sign_in":
         _recognise()
     caller = who()
     if guard is Guard.OPEN or (caller and RANK[caller.role] >= RANK[guard]):
@@ -94,6 +107,17 @@ def _check() -> ResponseReturnValue | None:
     if caller is None:
         return _to_sign_in()
     abort(403)
+
+
+def _check_api(guard: Guard, bearer: Recognise) -> None:
+    if guard is Guard.OPEN:
+        return
+    caller = bearer()
+    if caller is None:
+        abort(401)
+    if RANK[caller.role] < RANK[guard]:
+        abort(403)
+    g.who = caller
 
 
 def _recognise() -> None:

@@ -1,6 +1,7 @@
-"""What every template can use: formatted words, addresses of static files that change with their content, navigation."""
+"""What every template can use: formatted words, static files by addresses that change with them, navigation."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
@@ -9,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, current_app, g, request, url_for
 
+import sync_service
+from sync_service.domain.causes import Cause
 from sync_service.domain.pace import WORDS, Status
 from sync_service.web import words
 from sync_service.web.guards import RANK, Guard, who
@@ -48,6 +51,8 @@ def install(app: Flask) -> None:
         ago=ago,
         exact=exact,
         duration=words.duration,
+        web_address=web_address,
+        sentence=words.sentence,
     )
     app.jinja_env.globals.update(
         asset=asset,
@@ -56,6 +61,10 @@ def install(app: Flask) -> None:
         may=may,
         changes=changes,
         status_word=status_word,
+        delivery_url=delivery_url,
+        moved_by=moved_by,
+        view_names=app.view_functions,
+        version=sync_service.__version__,
     )
     app.after_request(_keep_versioned_files)
 
@@ -112,3 +121,26 @@ def changes() -> int | None:
 def status_word(status: str) -> str:
     """Say a status in words."""
     return WORDS[Status(status)]
+
+
+def moved_by(causes: Sequence[Cause]) -> str:
+    """Say in half a sentence what moved a value: `SHOP-7 closed as done, and 3 more`."""
+    if not causes:
+        return "settings or the calendar"
+    first = causes[0]
+    said = f"{first.issue} {first.what}" if first.issue else first.what
+    if first.actor and not first.issue:
+        said += f" by {first.actor}"
+    return said if len(causes) == 1 else f"{said}, and {len(causes) - 1} more"
+
+
+def delivery_url(cause: Cause) -> str | None:
+    """Give the address of the delivery that brought a cause, for those who may open it."""
+    if not cause.delivery or "deliveries.index" not in current_app.view_functions or not may(Guard.ADMIN):
+        return None
+    return url_for("deliveries.index", q=cause.delivery)
+
+
+def web_address(given: str | None) -> str | None:
+    """Give an address that came from a tracker if it is one of the web, else None: it becomes a link."""
+    return given if given and given.startswith(("https://", "http://")) else None

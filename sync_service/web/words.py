@@ -66,3 +66,8 @@ def duration(length: timedelta) -> str:
     if seconds < HOUR:
         return f"{seconds // MINUTE:.0f} min"
     return f"{seconds // HOUR:.0f} h" if seconds < DAY else counted(int(seconds // DAY), "day")
+
+
+def sentence(words: str) -> str:
+    """Make a sentence of words: a capital first, a full stop last."""
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")

@@ -1,0 +1,43 @@
+"""The figures of a key result's chart, for the script that draws it and for the words that stand for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sync_service.domain.pace import Span
+from sync_service.store.pages import Point
+from sync_service.store.views import KeyResultView
+from sync_service.web.words import amount, counted
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`figures` for static/chart.js (times in seconds since 1970); `words` for those who can't see it."""
+
+    figures: dict[str, Any]
+    words: str
+
+
+def chart(view: KeyResultView, span: Span, points: Sequence[Point], now: datetime) -> Chart:
+    """Lay out the course of a value over its cycle."""
+    until = min(max(now, points[-1].at), max(span.ends_at, points[-1].at))
+    figures = {
+        "starts": _seconds(span.starts_at),
+        "ends": _seconds(span.ends_at),
+        "until": _seconds(until),
+        "start": view.start,
+        "target": view.target,
+        "unit": view.unit,
+        "points": [[_seconds(point.at), point.value] for point in points],
+    }
+    words = (
+        f"Chart: the value over the cycle, {counted(len(points), 'change')}, now {amount(view.current, view.unit)}, "
+        f"from {amount(view.start, view.unit)} at the start to a target of {amount(view.target, view.unit)}. "
+        "The list of what moved it has every change in words."
+    )
+    return Chart(figures, words)
+
+
+def _seconds(at: datetime) -> float:
+    return round(at.timestamp(), 3)

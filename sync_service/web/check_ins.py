@@ -1,0 +1,48 @@
+"""Reading the check-in form: who may send it, and what is wrong with what was typed."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sync_service.domain.pace import Status
+from sync_service.store.views import KeyResultView
+from sync_service.web.guards import RANK, Guard, Who
+
+LARGEST = 1e12
+LONGEST_NOTE = 500
+
+
+class Mistake(ValueError):
+    """What was typed can't be used; the message says why, to who typed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A value in the key result's unit, and a note about it."""
+
+    value: float
+    note: str
+
+
+def may_check_in(view: KeyResultView, caller: Who) -> bool:
+    """Tell whether somebody may set this value: its owner or an admin, while a `manual` key result is open."""
+    if view.measure.get("kind") != "manual" or view.status is Status.CLOSED:
+        return False
+    owns = view.owner is not None and view.owner == caller.email and RANK[caller.role] >= RANK[Guard.MEMBER]
+    return owns or caller.role is Guard.ADMIN
+
+
+def read_check_in(form: Mapping[str, str]) -> Said:
+    """Read the form. A comma may stand for the point. Raises `Mistake`."""
+    typed, note = form.get("value", "").strip(), " ".join(form.get("note", "").split())
+    if not typed:
+        raise Mistake("Type the value as a number.")
+    try:
+        value = float("".join(typed.split()).replace(",", "."))
+    except ValueError:
+        raise Mistake(f"“{typed[:40]}” is not a number. Write it like 1250 or 37.5.") from None
+    if not math.isfinite(value) or abs(value) > LARGEST:
+        raise Mistake("That number is too large.")
+    if len(note) > LONGEST_NOTE:
+        raise Mistake(f"The note is longer than {LONGEST_NOTE} characters.")
+    return Said(value, note)

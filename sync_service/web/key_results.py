@@ -1,0 +1,88 @@
+"""The page of a key result: its value, why it is what it is, what moved it, and the work behind it."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import Connection
+
+from sync_service.store.check_ins import add_check_in
+from sync_service.store.database import reading, writing
+from sync_service.store.pages import CycleView, course, cycle_views, history_count
+from sync_service.store.views import KeyResultView, history_view, issues_view, key_result_view
+from sync_service.web import charting, pacing
+from sync_service.web.check_ins import Mistake, may_check_in, read_check_in
+from sync_service.web.guards import Guard, guarded, who
+from sync_service.web.house import house, ring
+from sync_service.web.listing import Choice, list_issues
+
+blueprint = Blueprint("key_results", __name__)
+
+HISTORY_PAGE = 25
+
+
+@blueprint.get("/key-results/<slug>")
+@guarded(Guard.VIEWER)
+def show(slug: str) -> ResponseReturnValue:
+    """Show a key result. `?older=ID` goes on in its history; `?q=`, `?state=`, `?page=` choose among its issues."""
+    return _page(slug), 200
+
+
+@blueprint.post("/key-results/<slug>/check-ins")
+@guarded(Guard.MEMBER)
+def check_in(slug: str) -> ResponseReturnValue:
+    """Set the value of a `manual` key result; its owner and admins may."""
+    with reading(house().engine) as tx:
+        view, _ = _find(tx, slug)
+    caller = who()
+    if caller is None or not may_check_in(view, caller):
+        abort(403, "The value of a key result is set by its owner or an admin, and only if its measure is manual.")
+    try:
+        said = read_check_in(request.form)
+    except Mistake as mistake:
+        return _page(slug, mistake=str(mistake)), 422
+    with writing(house().engine) as tx:
+        add_check_in(
+            tx,
+            view.id,
+            person_id=caller.person_id,
+            name=caller.name,
+            value=said.value,
+            note=said.note,
+            now=house().now(),
+        )
+    ring("recompute")
+    flash("Checked in. The value moves in a moment.", "success")
+    return redirect(url_for("key_results.show", slug=view.slug))
+
+
+def _find(tx: Connection, slug: str) -> tuple[KeyResultView, CycleView]:
+    view = key_result_view(tx, slug, house().now())
+    if view is None:
+        abort(404, f"There is no key result {slug}.")
+    return view, next(cycle for cycle in cycle_views(tx) if cycle.slug == view.cycle)
+
+
+def _page(slug: str, *, mistake: str | None = None) -> str:
+    now, caller = house().now(), who()
+    older = request.args.get("older", type=int)
+    with reading(house().engine) as tx:
+        view, cycle = _find(tx, slug)
+        history = history_view(tx, view.id, before=older, limit=HISTORY_PAGE + 1)
+        entries = history_count(tx, view.id)
+        points = course(tx, view.id)
+        issues = issues_view(tx, view.id)
+    return render_template(
+        "key_result.html",
+        view=view,
+        cycle=cycle,
+        expected=pacing.expected(cycle.span, now),
+        pace=pacing.in_words(view, cycle.span, now),
+        chart=charting.chart(view, cycle.span, points, now) if points else None,
+        history=history[:HISTORY_PAGE],
+        older=history[HISTORY_PAGE - 1].id if len(history) > HISTORY_PAGE else None,
+        continued=older is not None,
+        entries=entries,
+        listing=list_issues(issues, Choice.read(request.args)),
+        may_check_in=caller is not None and may_check_in(view, caller),
+        mistake=mistake,
+        typed=request.form,
+    )

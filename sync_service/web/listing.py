@@ -1,0 +1,75 @@
+"""Long lists of linked issues: what a visitor chose to see of them, a page at a time."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sync_service.store.views import IssueView
+
+PAGE = 100
+"""Issues on one page."""
+
+STATES = ("todo", "doing", "done", "dropped")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to show: words to look for, a state ("" for all, `aside` for those that do not count), a page from 1."""
+
+    words: str = ""
+    state: str = ""
+    page: int = 1
+
+    @classmethod
+    def read(cls, arguments: Mapping[str, str]) -> "Choice":
+        """Read the query string; what can't be read counts as not said."""
+        state, page = arguments.get("state", ""), arguments.get("page", "1")
+        return cls(
+            words=" ".join(arguments.get("q", "").split())[:100],
+            state=state if state in (*STATES, "aside") else "",
+            page=max(int(page), 1) if page.isdecimal() and len(page) < 9 else 1,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One page of the chosen issues. `first` and `last` are places from 1; `states` counts all issues by state."""
+
+    choice: Choice
+    issues: Sequence[IssueView]
+    first: int
+    last: int
+    chosen: int
+    total: int
+    pages: int
+    states: Mapping[str, int]
+    aside: int
+
+
+def list_issues(issues: Sequence[IssueView], choice: Choice) -> Listing:
+    """Choose among the issues and cut a page; a page past the end is the last."""
+    chosen = [one for one in issues if _is_chosen(one, choice)]
+    pages = max(-(-len(chosen) // PAGE), 1)
+    page = min(choice.page, pages)
+    first = (page - 1) * PAGE
+    shown = chosen[first : first + PAGE]
+    return Listing(
+        choice=Choice(choice.words, choice.state, page),
+        issues=shown,
+        first=first + 1 if shown else 0,
+        last=first + len(shown),
+        chosen=len(chosen),
+        total=len(issues),
+        pages=pages,
+        states=Counter(one.state.value for one in issues if one.state),
+        aside=sum(not one.counts for one in issues),
+    )
+
+
+def _is_chosen(one: IssueView, choice: Choice) -> bool:
+    if choice.state == "aside" and one.counts:
+        return False
+    if choice.state in STATES and one.state != choice.state:
+        return False
+    text = " ".join((one.key, one.title, *one.assignees)).casefold()
+    return all(word in text for word in choice.words.casefold().split())

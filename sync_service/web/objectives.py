@@ -1,0 +1,34 @@
+"""The first page: the objectives of a cycle, how far they are, and what moved last."""
+
+from flask import Blueprint, abort, render_template, request
+from flask.typing import ResponseReturnValue
+
+from sync_service.store.database import reading
+from sync_service.store.pages import current_cycle, cycle_views, team_views
+from sync_service.web import pacing
+from sync_service.web.guards import Guard, guarded
+from sync_service.web.house import house
+
+blueprint = Blueprint("objectives", __name__)
+
+
+@blueprint.get("/")
+@guarded(Guard.VIEWER)
+def index() -> ResponseReturnValue:
+    """Show the objectives of the current cycle, or of the one that `?cycle=` names."""
+    now, asked = house().now(), request.args.get("cycle")
+    with reading(house().engine) as tx:
+        cycles = cycle_views(tx)
+        chosen = next((cycle for cycle in cycles if cycle.slug == asked), None) if asked else current_cycle(cycles, now)
+        if asked and chosen is None:
+            abort(404, f"There is no cycle {asked}.")
+        teams = team_views(tx, chosen.slug, now) if chosen else []
+    return render_template(
+        "objectives.html",
+        cycles=cycles,
+        cycle=chosen,
+        teams=teams,
+        expected=pacing.expected(chosen.span, now) if chosen else None,
+        day=pacing.day_of_cycle(chosen.span, now) if chosen else None,
+        now=now,
+    )

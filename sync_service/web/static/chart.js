@@ -1,0 +1,98 @@
+// Draws the course of a value as steps, with the pace expected and the target; again when the page refreshed.
+(() => {
+  const place = document.getElementById("chart");
+  if (!place || !window.uPlot) return;
+
+  const figures = () => JSON.parse(document.getElementById("chart-figures").dataset.figures);
+  const colour = (name) => getComputedStyle(place).getPropertyValue(name).trim();
+
+  // One row of times; the value holds from point to point, the pace runs straight from start to target.
+  const columns = (f) => {
+    const times = [...new Set([f.starts, ...f.points.map(([at]) => at), f.until, f.ends])].sort((a, b) => a - b);
+    const last = f.points[f.points.length - 1];
+    const known = new Map(f.points);
+    if (f.until > last[0]) known.set(f.until, last[1]);
+    const pace = (at) =>
+      at < f.starts || at > f.ends ? null : f.start + ((f.target - f.start) * (at - f.starts)) / (f.ends - f.starts);
+    return [
+      times,
+      times.map((at) => (known.has(at) ? known.get(at) : undefined)),
+      times.map(pace),
+      times.map(() => f.target),
+    ];
+  };
+
+  const said = (f) => (_, value) => {
+    if (value === null || value === undefined) return "";
+    const digits = value.toLocaleString("en", { maximumFractionDigits: 2 });
+    return f.unit ? `${digits} ${f.unit}` : digits;
+  };
+
+  const options = (f) => {
+    const text = colour("--okr-chart-text");
+    const grid = { stroke: colour("--okr-chart-grid"), width: 1 };
+    const font = "12px " + getComputedStyle(document.body).fontFamily;
+    const short = (values) => values.map((value) => value.toLocaleString("en", { maximumFractionDigits: 2 }) + (f.unit === "%" ? " %" : ""));
+    return {
+      width: Math.max(place.clientWidth, 120),
+      height: window.innerWidth < 576 ? 200 : 260,
+      padding: [12, 8, 0, 0],
+      cursor: { y: false, drag: { x: false, y: false } },
+      legend: { live: true },
+      scales: {
+        x: { time: true, range: () => [Math.min(f.starts, f.points[0][0]), Math.max(f.ends, f.until)] },
+        y: {
+          range: (_, low, high) => {
+            const least = Math.min(low, f.start, f.target);
+            const most = Math.max(high, f.start, f.target);
+            const room = (most - least || 1) * 0.06;
+            return [least - (least < 0 ? room : 0), most + room];
+          },
+        },
+      },
+      axes: [
+        { stroke: text, grid: { show: false }, ticks: { show: false }, font, space: 70, values: "{D} {MMM}" },
+        { stroke: text, grid, ticks: { show: false }, font, size: 56, values: (_, values) => short(values) },
+      ],
+      series: [
+        { label: "time", value: "{D} {MMM}, {HH}:{mm}" },
+        {
+          label: "value",
+          stroke: colour("--okr-chart-value"),
+          fill: colour("--okr-chart-fill"),
+          width: 2,
+          paths: window.uPlot.paths.stepped({ align: 1 }),
+          points: { show: f.points.length < 40, size: 5 },
+          value: said(f),
+        },
+        { label: "expected", stroke: colour("--okr-chart-pace"), width: 1.5, dash: [4, 5], points: { show: false }, value: said(f) },
+        { label: "target", stroke: colour("--okr-chart-target"), width: 1.5, dash: [10, 5], points: { show: false }, value: said(f) },
+      ],
+    };
+  };
+
+  let plot = null;
+  let drawn = "";
+  const draw = () => {
+    const f = figures();
+    const now = JSON.stringify(f.points) + f.target + f.start;
+    if (plot && now === drawn) return;
+    redraw(f);
+    drawn = now;
+  };
+  const redraw = (f = figures()) => {
+    if (plot) plot.destroy();
+    place.replaceChildren();
+    plot = new window.uPlot(options(f), columns(f), place);
+  };
+
+  draw();
+  document.addEventListener("okr:refreshed", () => document.getElementById("chart-figures") && draw());
+  document.addEventListener("okr:theme", () => redraw());
+  let width = place.clientWidth;
+  new ResizeObserver(() => {
+    if (place.clientWidth === width) return;
+    width = place.clientWidth;
+    plot.setSize({ width: Math.max(width, 120), height: plot.height });
+  }).observe(place);
+})();

@@ -1,0 +1,139 @@
+"""A house on a database of the test's own, and example OKRs to fill it with."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from config.settings import Settings
+from sync_service import wiring
+from sync_service.domain.causes import Cause
+from sync_service.store import counters, tables
+from sync_service.store.database import writing
+from sync_service.store.key_results import recompute_at, to_columns
+from sync_service.store.migrate import migrate
+from sync_service.wiring import House
+
+NOW = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
+"""A moment within the example cycle: day 41 of 92."""
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self, at: datetime = NOW) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        """Give the time."""
+        return self.at
+
+    def pass_(self, time: timedelta) -> None:
+        """Let time pass."""
+        self.at += time
+
+
+def build_house(database_url: str, directory: Path, *, clock: Any = None, **settings: Any) -> House:
+    """Join a house on a database, migrated, that looks for Redis where none is unless `REDIS_URL` is given."""
+    written = {
+        "_env_file": None,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": f"unix://{directory}/no-redis",
+        "OKR_SYNC_DATA_DIR": directory,
+        "OKR_SYNC_SECRET_KEY": "a key for tests, long enough to be one",
+        "OKR_SYNC_BASE_URL": "http://127.0.0.1:8080",
+        "OKR_SYNC_SETTLE_SECONDS": 0,
+    }
+    read = Settings.model_validate(written | settings)
+    house = wiring.build(read, now=clock or Clock())
+    migrate(house.engine)
+    return house
+
+
+def add(tx: Connection, table: sa.Table, **columns: Any) -> int:
+    """Insert a row and give its id."""
+    found: int = tx.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one()
+    return found
+
+
+def add_person(tx: Connection, email: str, name: str, *, role: str = "member", **columns: Any) -> int:
+    """Add a person."""
+    return add(tx, tables.person, email=email, name=name, role=role, accounts={}, **columns)
+
+
+def add_cycle(tx: Connection, slug: str, name: str, *, starts: date, ends: date) -> int:
+    """Add a cycle in UTC; `ends` is its last day."""
+    midnight = datetime.min.time()
+    return add(
+        tx,
+        tables.cycle,
+        slug=slug,
+        name=name,
+        starts=starts,
+        ends=ends,
+        starts_at=datetime.combine(starts, midnight, UTC),
+        ends_at=datetime.combine(ends + timedelta(days=1), midnight, UTC),
+    )
+
+
+def add_key_result(
+    tx: Connection, objective_id: int, slug: str, title: str, *, measure: dict[str, Any], **columns: Any
+) -> int:
+    """Add a key result from 0 to 100 %, unless told otherwise."""
+    defaults = {"start": 0.0, "target": 100.0, "unit": "%", "weight": 1.0}
+    return add(
+        tx, tables.key_result, objective_id=objective_id, slug=slug, title=title, measure=measure, **defaults | columns
+    )
+
+
+def add_issue(tx: Connection, connection_id: int, scope_id: int, key: str, title: str, **columns: Any) -> int:
+    """Add a seen issue, open unless told otherwise."""
+    defaults = {
+        "identity": key,
+        "kind": "issue",
+        "url": f"https://tracker.example.com/{key.replace('#', '/')}",
+        "state": "todo",
+        "labels": [],
+        "assignees": [],
+        "updated_at": NOW - timedelta(days=3),
+        "created_at": NOW - timedelta(days=30),
+    }
+    return add(
+        tx, tables.issue, connection_id=connection_id, scope_id=scope_id, key=key, title=title, **defaults | columns
+    )
+
+
+def link(tx: Connection, key_result_id: int, issue_id: int, *, weight: float = 1.0, source: int = 0) -> None:
+    """Link an issue to a key result by its label."""
+    add(
+        tx,
+        tables.link,
+        key_result_id=key_result_id,
+        issue_id=issue_id,
+        origin="label",
+        source=source,
+        weight=weight,
+    )
+
+
+def add_history(
+    tx: Connection, key_result_id: int, at: datetime, *, before: float | None, after: float | None, causes: list[Cause]
+) -> int:
+    """Add a change of a value with its causes."""
+    columns = {"from": before, "to": after, "causes": [to_columns(cause) for cause in causes]}
+    return add(tx, tables.history, key_result_id=key_result_id, at=at, **columns)
+
+
+def recompute(house: House, *key_result_ids: int, because: str = "the example was made") -> None:
+    """Compute key results as a worker would."""
+    with writing(house.engine) as tx:
+        recompute_at(tx, key_result_ids, at=house.now(), causes=[Cause(what=because)])
+    house.drains.drain("recompute")
+
+
+def moved(house: House) -> None:
+    """Let open pages know that something changed."""
+    with writing(house.engine) as tx:
+        counters.bump(tx, counters.CHANGES)
