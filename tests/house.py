@@ -42,7 +42,7 @@ def build_house(database_url: str, directory: Path, *, clock: Any = None, **sett
         "DATABASE_URL": database_url,
         "REDIS_URL": f"unix://{directory}/no-redis",
         "OKR_SYNC_DATA_DIR": directory,
-        "OKR_SYNC_SECRET_KEY": "a key for tests, long enough to be one",
+        "OKR_SYNC_SECRET_KEY": "-".join(["a key for tests"] * 3),
         "OKR_SYNC_BASE_URL": "http://127.0.0.1:8080",
         "OKR_SYNC_SETTLE_SECONDS": 0,
     }

@@ -101,12 +101,14 @@ def _check(bearer: Recognise) -> ResponseReturnValue | None:
         return None
     if guard is not Guard.OPEN or request.blueprint == "sign_in":
         _recognise()
-    caller = who()
-    if guard is Guard.OPEN or (caller and RANK[caller.role] >= RANK[guard]):
+    if guard is Guard.OPEN:
         return None
+    caller = who()
     if caller is None:
         return _to_sign_in()
-    abort(403)
+    if RANK[caller.role] < RANK[guard]:
+        abort(403)
+    return None
 
 
 def _check_api(guard: Guard, bearer: Recognise) -> None:
