@@ -218,6 +218,8 @@ def _past(tx: Connection, ids: dict[str, int]) -> None:
             )
         ]
         if day == 24:
-            causes += [Cause(what="labelled checkout", issue=f"acme/checkout#{n}", actor="benok") for n in range(40, 52)]
+            causes += [
+                Cause(what="labelled checkout", issue=f"acme/checkout#{n}", actor="benok") for n in range(40, 52)
+            ]
         add_history(tx, ids["KR-1"], at, before=before, after=after, causes=causes)
     counters.bump(tx, counters.CHANGES)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sync_service.domain.pace import AT_RISK_GAP, BEHIND_GAP, Span, Status
 from sync_service.store.views import KeyResultView
-from sync_service.web.words import number, percent
+from sync_service.web.words import counted, number, percent
 
 DAY = timedelta(days=1)
 
@@ -41,6 +41,6 @@ def _gap(progress: float, span: Span, now: datetime) -> str:
     day, days = day_of_cycle(span, now)
     said = f"{percent(progress)} done on day {day} of {days}, where {percent(elapsed)} is expected: "
     points = round(100 * (elapsed - progress))
-    said += f"{number(points)} points behind the pace." if points > 0 else "the pace is kept."
+    said += f"{counted(points, 'percentage point')} behind the pace." if points > 0 else "the pace is kept."
     at_risk, behind = number(100 * AT_RISK_GAP), number(100 * BEHIND_GAP)
-    return f"{said} More than {at_risk} points behind is at risk, more than {behind} is behind."
+    return f"{said} More than {at_risk} of them is at risk, more than {behind} is behind."

@@ -22,6 +22,9 @@
     ];
   };
 
+  // Where nobody points, the key shows how things stand now.
+  const latest = (f) => columns(f)[0].indexOf(f.until);
+
   const said = (f) => (_, value) => {
     if (value === null || value === undefined) return "";
     const digits = value.toLocaleString("en", { maximumFractionDigits: 2 });
@@ -36,9 +39,9 @@
     return {
       width: Math.max(place.clientWidth, 120),
       height: window.innerWidth < 576 ? 200 : 260,
-      padding: [12, 8, 0, 0],
+      padding: [12, 26, 0, 0],
       cursor: { y: false, drag: { x: false, y: false } },
-      legend: { live: true },
+      hooks: { setCursor: [(u) => u.cursor.idx === null && u.setLegend({ idx: latest(f) })] },
       scales: {
         x: { time: true, range: () => [Math.min(f.starts, f.points[0][0]), Math.max(f.ends, f.until)] },
         y: {
@@ -46,7 +49,7 @@
             const least = Math.min(low, f.start, f.target);
             const most = Math.max(high, f.start, f.target);
             const room = (most - least || 1) * 0.06;
-            return [least - (least < 0 ? room : 0), most + room];
+            return [least === 0 ? 0 : least - room, most + room];
           },
         },
       },
@@ -84,6 +87,7 @@
     if (plot) plot.destroy();
     place.replaceChildren();
     plot = new window.uPlot(options(f), columns(f), place);
+    plot.setLegend({ idx: latest(f) });
   };
 
   draw();

@@ -1,0 +1,77 @@
+"""A web application on either database, with example OKRs, and clients that are signed in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from sync_service.store.database import open_database
+from sync_service.store.migrate import migrate
+from sync_service.web import create_app
+from sync_service.web.limits import limiter
+from sync_service.wiring import House
+from tests.examples import Example, fill_with_examples
+from tests.house import Clock, build_house
+from tests.servers import Databases
+from tests.web.visiting import Visitor
+
+
+def _migrated(url: str) -> None:
+    engine = open_database(url)
+    migrate(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock that stands within the example cycle."""
+    return Clock()
+
+
+@pytest.fixture
+def house(databases: Databases, tmp_path: Path, clock: Clock) -> Iterator[House]:
+    """Give a house on a new, migrated database."""
+    built = build_house(databases.prepared(_migrated), tmp_path, clock=clock)
+    yield built
+    built.engine.dispose()
+
+
+@pytest.fixture
+def example(house: House) -> Example:
+    """Fill the house with example OKRs."""
+    return fill_with_examples(house)
+
+
+@pytest.fixture
+def app(house: House) -> Iterator[Flask]:
+    """Give the web application; nobody has tried to come in yet."""
+    made = create_app(house)
+    limiter.reset()
+    yield made
+    limiter.reset()
+
+
+@pytest.fixture
+def stranger(app: Flask) -> FlaskClient:
+    """Give a client that is not signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def ana(app: Flask, house: House, example: Example) -> Visitor:
+    """Give an admin who is signed in."""
+    return Visitor.signed_in(app, house, example.ana)
+
+
+@pytest.fixture
+def ben(app: Flask, house: House, example: Example) -> Visitor:
+    """Give a member who is signed in; he owns KR-2, KR-3 and KR-4."""
+    return Visitor.signed_in(app, house, example.ben)
+
+
+@pytest.fixture
+def vera(app: Flask, house: House, example: Example) -> Visitor:
+    """Give a viewer who is signed in."""
+    return Visitor.signed_in(app, house, example.vera)
