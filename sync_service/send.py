@@ -96,7 +96,7 @@ class Composing:
                 raise
             except Exception as error:  # noqa: BLE001 - one person's poison must not keep others' mails; it is logged, tried again and buried
                 for row in claimed:
-                    try_again(self.engine, notice, row, error, now=self.now())
+                    try_again(self.engine, notice, row, error)
         return len(rows)
 
     def _write_to(self, person_id: int, claimed: Sequence[Row[Any]]) -> None:
@@ -195,7 +195,7 @@ class Sending:
         except (smtp.Permanent, message.Unaddressable, Unopenable) as error:
             bury(self.engine, mail, row, reason=f"can't be sent: {error}")
         except Exception as error:  # noqa: BLE001 - a poison mail must not stop its neighbours; it is logged, tried again and buried
-            try_again(self.engine, mail, row, error, now=self.now())
+            try_again(self.engine, mail, row, error)
         else:
             self._settle(row)
         return True
@@ -227,6 +227,4 @@ class Sending:
             return
         log.warning("a mail must wait", mail=row.id, attempts=row.attempts, reason=str(error))
         with writing(self.engine) as tx:
-            due.postpone(
-                tx, mail, row, until=now + due.wait_after(row.attempts), outcome=f"will be tried again: {error}"
-            )
+            due.postpone(tx, mail, row, wait=due.wait_after(row.attempts), outcome=f"will be tried again: {error}")

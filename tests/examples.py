@@ -1,4 +1,4 @@
-"""Example OKRs for the pages: every status, a stale value, a long history, a manual key result, and plenty of issues."""
+"""Example OKRs for the pages: every status, a stale value, a long history, a manual key result, many issues."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -52,10 +52,10 @@ class PaperTracker:
         """Give the reading of that number."""
         del connection
         try:
-            found = self.readings[json.loads(post.body)]
+            found: Reading | Exception = self.readings[json.loads(post.body)]
         except ValueError:
             raise Rejected("the slip has no number") from None
-        if isinstance(found, Exception):
+        if not isinstance(found, Reading):
             raise found
         return found
 

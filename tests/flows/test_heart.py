@@ -80,7 +80,7 @@ def test_every_way_of_work_moves_it_and_says_why(world: World) -> None:
     """Closed, cancelled, reopened, unlabelled, moved and deleted, one after the other."""
     for number in (1, 2, 3, 4):
         world.tell(issue(number, 0))
-    told = [
+    told: list[tuple[Snapshot | Tombstone, float | None, str]] = [
         (done(1, 1), 25, "closed as done"),
         (
             done(2, 2, state=State.DROPPED, resolution="not_planned"),

@@ -104,7 +104,7 @@ class House:
                 key_result_id=key_result,
                 change=Change(before, after, causes),
                 now=self.now,
-                due_at=database_now(tx) + waits,
+                settle=waits,
             )
 
     def rows(self, table: sa.Table) -> list[Row[Any]]:

@@ -168,9 +168,7 @@ def test_notices_that_come_while_locks_are_taken_go_along(house: House, monkeypa
         locked.append(set(ids))
         if len(locked) == 2:
             change = Change(ON_TRACK, COMPLETED, (closed(1),))
-            key_results.add_notice(
-                tx, person_id=1, key_result_id=1, change=change, now=NOW, due_at=NOW + timedelta(days=999)
-            )
+            key_results.add_notice(tx, person_id=1, key_result_id=1, change=change, now=NOW, settle=timedelta(days=999))
         real(tx, ids)
 
     monkeypatch.setattr(mails, "lock_key_results", lock_while_another_comes)
