@@ -3,7 +3,7 @@
 Progress is computed, never incremented: whatever happened, the value follows from the issues as they now stand.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from sync_service.domain.pace import status
 from sync_service.store import key_results, links
 from sync_service.store.book import Book
 from sync_service.store.key_results import Computed, KeyResult
+from sync_service.store.links import Supposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +41,7 @@ def compute_key_results(
     """
     if not causes:
         return Moved(0, notices=False)
-    locked = [one for one in key_results.lock(tx, causes) if not _stands_for_good(one, now)]
-    ids = [one.id for one in locked]
-    tallies = links.tallies(tx, ids)
-    said = key_results.checked_in(tx, [one.id for one in locked if one.measure.kind == "manual"])
-    partial = _partly_seen(tx, book, ids)
-    computed = []
-    for one in locked:
-        value = compute(one.measure, start=one.start, tallies=tallies.get(one.id, ()), checked_in=said.get(one.id))
-        fraction = progress(value.current, start=one.start, target=one.target)
-        state = status(fraction, span=one.span, now=now, partial=one.id in partial)
-        explanation = f"{value.explanation} ({partial[one.id]})" if one.id in partial else value.explanation
-        computed.append(
-            Computed(
-                key_result=one,
-                standing=Standing(state, value.current, fraction),
-                explanation=explanation,
-                causes=tuple(causes[one.id]),
-            )
-        )
+    computed = standings(tx, book, key_results.lock(tx, causes), causes, now=now)
     changed = [
         one
         for one in computed
@@ -69,15 +52,47 @@ def compute_key_results(
     return Moved(sum(one.standing.value != one.key_result.standing.value for one in changed), notices)
 
 
+def standings(
+    tx: Connection,
+    book: Book,
+    found: Iterable[KeyResult],
+    causes: Mapping[int, Sequence[Cause]],
+    *,
+    now: datetime,
+    supposed: Supposed | None = None,
+) -> list[Computed]:
+    """Compute how key results stand, or would stand with the supposed links; those that stand for good are left out."""
+    open_ones = [one for one in found if not _stands_for_good(one, now)]
+    ids = [one.id for one in open_ones]
+    tallies = links.tallies(tx, ids, supposed=supposed)
+    said = key_results.checked_in(tx, [one.id for one in open_ones if one.measure.kind == "manual"])
+    partial = _partly_seen(tx, book, ids, supposed)
+    computed = []
+    for one in open_ones:
+        value = compute(one.measure, start=one.start, tallies=tallies.get(one.id, ()), checked_in=said.get(one.id))
+        fraction = progress(value.current, start=one.start, target=one.target)
+        state = status(fraction, span=one.span, now=now, partial=one.id in partial)
+        explanation = f"{value.explanation} ({partial[one.id]})" if one.id in partial else value.explanation
+        computed.append(
+            Computed(
+                key_result=one,
+                standing=Standing(state, value.current, fraction),
+                explanation=explanation,
+                causes=tuple(causes.get(one.id, ())),
+            )
+        )
+    return computed
+
+
 def _stands_for_good(one: KeyResult, now: datetime) -> bool:
     return one.span.frozen(now) and one.standing.status == "closed"
 
 
-def _partly_seen(tx: Connection, book: Book, ids: Sequence[int]) -> dict[int, str]:
+def _partly_seen(tx: Connection, book: Book, ids: Sequence[int], supposed: Supposed | None) -> dict[int, str]:
     """Say why key results are only partly seen: a rule of theirs, or a linked issue, reaches an uncovered scope."""
     uncovered = book.uncovered
     partial = {one: book.partial[one] for one in ids if one in book.partial}
-    for key_result_id, scope_ids in links.scopes_linked(tx, ids, uncovered).items():
+    for key_result_id, scope_ids in links.scopes_linked(tx, ids, uncovered, supposed=supposed).items():
         names = ", ".join(sorted(uncovered[scope_id] for scope_id in scope_ids))
         partial.setdefault(key_result_id, f"not imported yet: {names}")
     return partial

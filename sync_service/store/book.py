@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
@@ -96,6 +96,12 @@ def read_book(tx: Transaction, version: int) -> Book:
     return Book(
         version=version, trackers=trackers, scopes=scopes, rules=rules, key_results=key_results, partial=partial
     )
+
+
+def with_rules(tx: Transaction, book: Book, rules: Iterable[CompiledRule]) -> Book:
+    """Give the book as it would be with these rules instead."""
+    index = RuleIndex(rules)
+    return replace(book, rules=index, partial={**_partly_seen(index.rules, book.scopes), **_queried(tx)})
 
 
 def _tracker(row: sa.Row[tuple[object, ...]]) -> Tracker:

@@ -101,6 +101,24 @@ def lock_chunk(tx: Connection, *, connection_id: int, after: int, limit: int) ->
     return [from_row(row) for row in tx.execute(found.order_by(issue.c.id).limit(limit).with_for_update())]
 
 
+def read_chunk(tx: Connection, *, connection_id: int, after: int, limit: int) -> list[Held]:
+    """Read the next issues of a connection by row id, without a lock: to look at, not to change."""
+    found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
+    return [from_row(row) for row in tx.execute(found.order_by(issue.c.id).limit(limit))]
+
+
+def read(tx: Connection, row_ids: Sequence[int]) -> list[Held]:
+    """Read issues by row id, the latest first, without a lock."""
+    found = sa.select(issue).where(issue.c.id.in_(row_ids)).order_by(issue.c.id.desc())
+    return [from_row(row) for row in tx.execute(found)]
+
+
+def count(tx: Connection, *, connection_id: int) -> int:
+    """Count the known issues of a connection, those that are gone left out."""
+    there = sa.select(sa.func.count()).where(issue.c.connection_id == connection_id, issue.c.gone.is_(None))
+    return tx.scalars(there).one()
+
+
 def from_row(row: Row[Any]) -> Held:
     """Read a row as an issue."""
     if row.updated_at is None and row.gone is None:

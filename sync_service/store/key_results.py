@@ -46,15 +46,26 @@ class Computed:
 
 def lock(tx: Connection, ids: Iterable[int]) -> list[KeyResult]:
     """Lock key results in id order."""
+    return _key_results(tx, _select(ids).with_for_update(of=tables.key_result))
+
+
+def read(tx: Connection, ids: Iterable[int]) -> list[KeyResult]:
+    """Read key results in id order, without a lock: to look at, not to change."""
+    return _key_results(tx, _select(ids))
+
+
+def _select(ids: Iterable[int]) -> sa.Select[Any]:
     k, o, c = tables.key_result, tables.objective, tables.cycle
-    statement = (
+    return (
         sa.select(k, sa.func.coalesce(k.c.owner_id, o.c.owner_id).label("hears"), c.c.starts_at, c.c.ends_at)
         .join(o, o.c.id == k.c.objective_id)
         .join(c, c.c.id == o.c.cycle_id)
         .where(k.c.id.in_(sorted(ids)))
         .order_by(k.c.id)
-        .with_for_update(of=k)
     )
+
+
+def _key_results(tx: Connection, statement: sa.Select[Any]) -> list[KeyResult]:
     return [
         KeyResult(
             id=row.id,

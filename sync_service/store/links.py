@@ -1,15 +1,18 @@
 """Links: which issues count toward which key results, and the tallies that measures are computed from."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.issues import State
 from sync_service.domain.measures import Tally
-from sync_service.store.tables import cycle, issue, key_result, link, manual_link, objective, rule_revision
+from sync_service.store.tables import Id, cycle, issue, key_result, link, manual_link, objective, rule_revision
 
 LinkKey = tuple[int, str, int]
 """A key result's id, the origin of the link, and its source: a revision's or manual link's id, 0 for a label."""
@@ -30,6 +33,12 @@ def read(tx: Connection, issue_ids: Collection[int]) -> dict[int, Links]:
     for row in tx.execute(sa.select(link).where(link.c.issue_id.in_(issue_ids))):
         found[row.issue_id][row.key_result_id, row.origin, row.source] = row.weight
     return found
+
+
+def of_revisions(tx: Connection, revision_ids: Collection[int]) -> set[int]:
+    """Give the ids of the issues that revisions of rules link."""
+    mine = sa.select(link.c.issue_id).where(link.c.origin == "rule", link.c.source.in_(revision_ids))
+    return set(tx.scalars(mine))
 
 
 def save(tx: Connection, changes: Mapping[int, tuple[Links, Links]]) -> None:
@@ -84,18 +93,56 @@ def follow(tx: Connection, *, from_issue_id: int, to_key: str) -> None:
 
 def weigh() -> sa.Select[Any]:
     """Select one row for each issue that counts toward a key result: its weight, a manual one above all others."""
-    by_hand = sa.func.max(sa.case((link.c.origin == "manual", link.c.weight)))
-    weight = sa.func.coalesce(by_hand, sa.func.max(link.c.weight)).label("weight")
-    return (
-        sa.select(link.c.key_result_id, link.c.issue_id, weight)
-        .where(counts)
-        .group_by(link.c.key_result_id, link.c.issue_id)
+    return _weigh(link).where(counts)
+
+
+def _weigh(linked: sa.FromClause) -> sa.Select[Any]:
+    by_hand = sa.func.max(sa.case((linked.c.origin == "manual", linked.c.weight)))
+    weight = sa.func.coalesce(by_hand, sa.func.max(linked.c.weight)).label("weight")
+    return sa.select(linked.c.key_result_id, linked.c.issue_id, weight).group_by(
+        linked.c.key_result_id, linked.c.issue_id
     )
 
 
-def tallies(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, list[Tally]]:
-    """Tally the issues that count toward each key result."""
-    counted = weigh().where(link.c.key_result_id.in_(key_result_ids)).subquery()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supposed:
+    """Links as they would be: those of the revisions `without` taken out, those of a rule to `issue_ids` put in."""
+
+    without: Collection[int]
+    key_result_id: int
+    issue_ids: Sequence[int]
+
+
+def _linked(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed | None) -> sa.FromClause:
+    """Give the links of key results that count, as they are or as they would be."""
+    columns = (link.c.key_result_id, link.c.issue_id, link.c.origin, link.c.weight)
+    kept = sa.select(*columns).where(link.c.key_result_id.in_(key_result_ids), counts)
+    if supposed is None:
+        return kept.subquery()
+    taken_out = sa.and_(link.c.origin == "rule", link.c.source.in_(supposed.without))
+    matched = _as_table(tx, supposed.issue_ids)
+    put_in = sa.select(
+        sa.literal(supposed.key_result_id, Id).label("key_result_id"),
+        matched.c.value.label("issue_id"),
+        sa.literal("rule").label("origin"),
+        sa.literal(1.0).label("weight"),
+    )
+    return kept.where(sa.not_(taken_out)).union_all(put_in).subquery()
+
+
+def _as_table(tx: Connection, ids: Sequence[int]) -> sa.FromClause:
+    """Hand ids over as one parameter, however many there are, to be selected from as `value`."""
+    if tx.dialect.name == "sqlite":
+        return sa.func.json_each(json.dumps(list(ids))).table_valued(sa.column("value", Id))
+    array = sa.cast(list(ids), postgresql.ARRAY(sa.BigInteger))
+    return sa.func.unnest(array).table_valued(sa.column("value", Id)).render_derived()
+
+
+def tallies(
+    tx: Connection, key_result_ids: Sequence[int], *, supposed: Supposed | None = None
+) -> dict[int, list[Tally]]:
+    """Tally the issues that count toward each key result, or would count."""
+    counted = _weigh(_linked(tx, key_result_ids, supposed)).subquery()
     in_cycle = sa.func.coalesce(
         sa.and_(issue.c.closed_at >= cycle.c.starts_at, issue.c.closed_at < cycle.c.ends_at), sa.false()
     ).label("in_cycle")
@@ -132,15 +179,18 @@ def tallies(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, list[Tal
     return found
 
 
-def scopes_linked(tx: Connection, key_result_ids: Sequence[int], scope_ids: Collection[int]) -> dict[int, list[int]]:
-    """Tell which of the scopes the linked issues of each key result are in."""
+def scopes_linked(
+    tx: Connection, key_result_ids: Sequence[int], scope_ids: Collection[int], *, supposed: Supposed | None = None
+) -> dict[int, list[int]]:
+    """Tell which of the scopes the issues are in that are linked to each key result, or would be."""
     if not scope_ids:
         return {}
     found: dict[int, list[int]] = defaultdict(list)
+    linked = _linked(tx, key_result_ids, supposed)
     statement = (
-        sa.select(link.c.key_result_id, issue.c.scope_id)
-        .join(issue, issue.c.id == link.c.issue_id)
-        .where(link.c.key_result_id.in_(key_result_ids), issue.c.scope_id.in_(scope_ids), counts)
+        sa.select(linked.c.key_result_id, issue.c.scope_id)
+        .join(issue, issue.c.id == linked.c.issue_id)
+        .where(issue.c.scope_id.in_(scope_ids))
         .distinct()
     )
     for row in tx.execute(statement):

@@ -1,0 +1,192 @@
+"""What an edit of a rule would do, told before it is saved. Nothing is written and nothing is locked.
+
+Known issues are asked with the rule as edited, and key results are computed with the links that would follow, by the
+same code that computes them once the edit counts (`computing.py`). So the numbers shown are those that come.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from sync_service.computing import standings
+from sync_service.domain.issues import ScopeRef, State
+from sync_service.domain.newest import Issue
+from sync_service.domain.notices import Standing
+from sync_service.domain.rules import CompiledRule, compile_condition, scopes_reached
+from sync_service.linking import subject_of
+from sync_service.naming import Names, keys_of
+from sync_service.store import counters, issues, key_results, links
+from sync_service.store.book import Book, Scope, read_book, with_rules
+from sync_service.store.key_results import Computed, KeyResult
+from sync_service.store.links import Supposed
+from sync_service.store.rules import NOTHING
+
+CHUNK = 2000
+"""Issues in memory at a time."""
+
+SHOWN = 20
+"""Issues that are named; the others are only counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A rule as somebody is writing it. `slug` is None for a new rule; `condition` is valid (`domain/rules.py`)."""
+
+    slug: str | None
+    connection_id: int
+    key_result_id: int
+    condition: Mapping[str, Any]
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A known issue that the rule matches, or no longer matches. `new`: the rule did not link it before."""
+
+    id: int
+    key: str
+    title: str
+    url: str
+    state: State | None
+    scope: str
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """How a key result stands, and how it would once the edit counts. Values are in its own unit."""
+
+    slug: str
+    before: Standing
+    after: Standing
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What an edit would do. `known` issues of the connection, `watched` ones of them asked, `matching` of those.
+
+    `shown` and `lost` name the first few of the matching ones and of those that the rule would let go.
+    """
+
+    known: int
+    watched: int
+    matching: int
+    gained: int
+    let_go: int
+    shown: Sequence[Seen]
+    lost: Sequence[Seen]
+    effects: Sequence[Effect]
+
+
+def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
+    """Tell what an edit would do if it were saved now. Raises `RuleError` where the condition can't be used."""
+    rule = _compiled(edit)
+    book = read_book(tx, counters.value(tx, counters.RULES))
+    before = [one for one in book.rules.rules if edit.slug is not None and one.slug == edit.slug and not one.pending]
+    had = links.of_revisions(tx, [one.revision_id for one in before])
+    watched, matching = 0, dict[int, Seen]()
+    for row_id, issue, scope, names in _known(tx, book, edit.connection_id):
+        watched += 1
+        if rule.predicate(subject_of(issue, scope, edit.connection_id, names)):
+            matching[row_id] = _seen(row_id, issue, scope.name, new=row_id not in had)
+    lost = had - matching.keys()
+    return Preview(
+        known=issues.count(tx, connection_id=edit.connection_id),
+        watched=watched,
+        matching=len(matching),
+        gained=sum(one.new for one in matching.values()),
+        let_go=len(lost),
+        shown=_first(matching),
+        lost=_lost(tx, lost),
+        effects=_effects(tx, book, rule, before, list(matching), now=now),
+    )
+
+
+def _compiled(edit: Edit) -> CompiledRule:
+    predicate = compile_condition(edit.condition)
+    condition = edit.condition if edit.enabled else NOTHING
+    return CompiledRule(
+        revision_id=0,
+        slug=edit.slug or "",
+        connection_id=edit.connection_id,
+        key_result_id=edit.key_result_id,
+        predicate=predicate if edit.enabled else compile_condition(NOTHING),
+        scopes=scopes_reached(condition),
+        pending=False,
+    )
+
+
+def _known(tx: Connection, book: Book, connection_id: int) -> Iterator[tuple[int, Issue, Scope, Names]]:
+    """Give each known issue that rules are asked about (see `linking.wanted_links`), with the names it needs."""
+    scopes: dict[ScopeRef | None, Scope | None] = {None: None}
+    after = 0
+    while held := issues.read_chunk(tx, connection_id=connection_id, after=after, limit=CHUNK):
+        after = held[-1].id
+        known = [(one.id, one.issue) for one in held if one.issue and one.issue.gone is None and one.issue.state]
+        names = Names.read(tx, {key for _, one in known for key in keys_of(connection_id, one)})
+        for row_id, one in known:
+            if one.scope not in scopes and one.scope is not None:
+                scopes[one.scope] = book.scope_of(connection_id, one.scope)
+            scope = scopes[one.scope]
+            if scope is not None:
+                yield row_id, one, scope, names
+
+
+def _seen(row_id: int, issue: Issue, scope: str, *, new: bool) -> Seen:
+    return Seen(
+        id=row_id,
+        key=issue.key,
+        title=issue.title,
+        url=issue.url,
+        state=issue.state,
+        scope=scope,
+        new=new,
+    )
+
+
+def _first(matching: Mapping[int, Seen]) -> list[Seen]:
+    """Give the first few matching issues: those that are new to the rule, then the latest."""
+    return sorted(matching.values(), key=lambda one: (not one.new, -one.id))[:SHOWN]
+
+
+def _lost(tx: Connection, row_ids: Iterable[int]) -> list[Seen]:
+    """Give the first few issues that the rule would let go, the latest first."""
+    held = issues.read(tx, sorted(row_ids, reverse=True)[:SHOWN])
+    return [
+        _seen(one.id, one.issue, one.issue.scope.name if one.issue.scope else "", new=False)
+        for one in held
+        if one.issue
+    ]
+
+
+def _effects(
+    tx: Connection,
+    book: Book,
+    rule: CompiledRule,
+    before: Sequence[CompiledRule],
+    matching: Sequence[int],
+    *,
+    now: datetime,
+) -> list[Effect]:
+    """Compute the key results of the rule as it is and as it would be."""
+    replaced = {one.revision_id for one in before}
+    others = [one for one in book.rules.rules if one.revision_id not in replaced]
+    supposed = Supposed(without=replaced, key_result_id=rule.key_result_id, issue_ids=matching)
+    touched = key_results.read(tx, {rule.key_result_id, *(one.key_result_id for one in before)})
+    then = with_rules(tx, book, [*others, rule])
+    computed = {one.key_result.id: one for one in standings(tx, then, touched, {}, now=now, supposed=supposed)}
+    return [_effect(one, computed.get(one.id)) for one in touched]
+
+
+def _effect(one: KeyResult, computed: Computed | None) -> Effect:
+    """Say what becomes of a key result; one of a frozen cycle stays as it is."""
+    return Effect(
+        slug=one.slug,
+        before=one.standing,
+        after=computed.standing if computed else one.standing,
+        explanation=computed.explanation if computed else one.explanation,
+    )

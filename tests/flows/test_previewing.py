@@ -1,0 +1,306 @@
+"""A preview promises numbers; saving the edit must bring exactly those, on both databases."""
+
+import operator
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.engine import Connection, Engine
+
+from sync_service.domain.notices import Standing
+from sync_service.domain.pace import Status
+from sync_service.domain.rules import RuleError
+from sync_service.previewing import SHOWN, Edit, Preview, preview
+from sync_service.relinking import Relinking
+from sync_service.store import due, rules, tables
+from sync_service.store.book import Shelf
+from sync_service.store.database import open_database, reading, writing
+from sync_service.store.migrate import migrate
+from sync_service.store.rules import Definition
+from tests.servers import Databases
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+STARTS, ENDS = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+LABELS = {"901": "checkout", "902": "Payments", "903": "okr:KR-2", "904": None}
+MEASURES: tuple[dict[str, Any], ...] = (
+    {"kind": "done-share"},
+    {"kind": "done-share", "weight": "points", "unestimated": 2},
+    {"kind": "done-count"},
+    {"kind": "open-count"},
+    {"kind": "manual"},
+)
+
+
+def migrated(url: str) -> None:
+    """Make the tables of a new database."""
+    engine = open_database(url)
+    migrate(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(databases: Databases) -> Iterator[Engine]:
+    """Give a database with the tables and nothing in them."""
+    opened = open_database(databases.prepared(migrated))
+    yield opened
+    opened.dispose()
+
+
+def drain(engine: Engine) -> None:
+    """Apply whatever changes of settings are due."""
+    work = Relinking(engine=engine, settle=timedelta(), timezone=ZoneInfo("UTC"), now=lambda: NOW, shelf=Shelf())
+    drains = {
+        "rule_revision": work.drain_revisions,
+        "relink": work.drain_relinks,
+        "recompute": work.drain_recomputes,
+    }
+    while True:
+        with reading(engine) as tx:
+            names = [name for name in due.tables_with_due_rows(tx) if name in drains]
+        if not names:
+            return
+        for name in names:
+            drains[name]()
+
+
+def clear(tx: Connection) -> None:
+    """Empty every table but the counters."""
+    for table in reversed(tables.metadata.sorted_tables):
+        if table.name != "counter":
+            tx.execute(sa.delete(table))
+    tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))
+
+
+def seed(tx: Connection, *, measures: tuple[dict[str, Any], ...], covered: bool = True) -> None:
+    """Put in a connection with two watched scopes, and two key results of one objective."""
+    clear(tx)
+    connection = {"id": 1, "slug": "acme-github", "kind": "github", "site": "", "options": {}, "sealed_secrets": []}
+    tx.execute(sa.insert(tables.connection).values(connection))
+    for row_id, name in ((1, "acme/checkout"), (2, "acme/Billing")):
+        scope = {"id": row_id, "connection_id": 1, "name": name, "external_id": f"50{row_id}"}
+        tx.execute(sa.insert(tables.scope).values(scope | {"covered_at": NOW if covered or row_id == 1 else None}))
+    for external_id, label in LABELS.items():
+        term = {"connection_id": 1, "kind": "label", "external_id": external_id, "name": label, "at": NOW}
+        tx.execute(sa.insert(tables.term).values(term))
+    days = {"starts": date(2026, 10, 1), "ends": date(2026, 12, 31), "starts_at": STARTS, "ends_at": ENDS}
+    tx.execute(sa.insert(tables.cycle).values(id=1, slug="2026-q4", name="Q4 2026", **days))
+    tx.execute(sa.insert(tables.objective).values(id=1, slug="fast-checkout", title="Paying", cycle_id=1))
+    for row_id, measure in enumerate(measures, start=1):
+        columns = {"title": "A title", "start": 0.0, "target": 100.0, "measure": measure}
+        tx.execute(sa.insert(tables.key_result).values(id=row_id, slug=f"KR-{row_id}", objective_id=1, **columns))
+
+
+def add_issue(tx: Connection, number: int, **columns: Any) -> None:
+    """Put in a known issue; by default an open one in acme/checkout without labels."""
+    plain = {
+        "id": number,
+        "connection_id": 1,
+        "identity": f"501#{number}",
+        "scope_id": 1,
+        "scope_external_id": "501",
+        "scope_name": "acme/checkout",
+        "key": f"acme/checkout#{number}",
+        "kind": "issue",
+        "title": "Pay by card",
+        "url": "https://github.example/",
+        "state": "todo",
+        "labels": [],
+        "assignees": [],
+        "updated_at": NOW,
+    }
+    tx.execute(sa.insert(tables.issue).values(plain | columns))
+
+
+def save(engine: Engine, edit: Edit, *, slug: str = "checkout-label") -> None:
+    """Save the edit and let it come into force."""
+    wanted = Definition(
+        slug=slug,
+        owner_id=None,
+        connection_id=edit.connection_id,
+        key_result_id=edit.key_result_id,
+        condition=edit.condition,
+        enabled=edit.enabled,
+    )
+    with writing(engine) as tx:
+        rules.save(tx, wanted, changed_by="Ana Ruiz", now=NOW)
+    drain(engine)
+
+
+def look(engine: Engine, edit: Edit) -> Preview:
+    """Preview the edit."""
+    with reading(engine) as tx:
+        return preview(tx, edit, now=NOW)
+
+
+def stands(engine: Engine, slug: str) -> tuple[Standing, str]:
+    """Read how a key result stands, with its explanation."""
+    k = tables.key_result
+    with reading(engine) as tx:
+        row = tx.execute(sa.select(k).where(k.c.slug == slug)).one()
+    return Standing(Status(row.status), row.current, row.progress), row.explanation
+
+
+leaves = st.sampled_from(
+    [
+        {"field": "labels", "has": "checkout"},
+        {"field": "labels", "contains": "pay"},
+        {"field": "scope", "is": "ACME/checkout"},
+        {"field": "scope", "in": ["acme/billing"]},
+        {"field": "state", "in": ["done", "doing"]},
+        {"field": "milestone", "is": None},
+        {"field": "title", "matches": "pay*card"},
+    ]
+)
+conditions = st.builds(
+    lambda group, members: {group: members},
+    st.sampled_from(["all", "any", "none"]),
+    st.lists(leaves, min_size=1, max_size=3),
+)
+edits = st.builds(
+    Edit,
+    slug=st.just("checkout-label"),
+    connection_id=st.just(1),
+    key_result_id=st.sampled_from([1, 2]),
+    condition=conditions,
+    enabled=st.booleans(),
+)
+issue_columns = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from(["todo", "doing", "done", "dropped"]),
+        "labels": st.lists(st.sampled_from(sorted(LABELS)), unique=True),
+        "points": st.sampled_from([None, 0.0, 3.0]),
+        "closed_at": st.sampled_from([None, STARTS - timedelta(days=1), STARTS, NOW]),
+        "gone": st.sampled_from([None, None, None, "deleted"]),
+        "milestone": st.sampled_from([None, "M1"]),
+        "place": st.sampled_from([(1, "501", "acme/checkout"), (2, "502", "acme/billing"), (None, "503", "acme/x")]),
+        "by_hand": st.sampled_from([None, None, 0.5, 3.0]),
+    }
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    found=st.lists(issue_columns, max_size=8),
+    measures=st.tuples(st.sampled_from(MEASURES), st.sampled_from(MEASURES)),
+    covered=st.booleans(),
+    held=edits,
+    edit=edits,
+    other=edits,
+)
+def test_what_a_preview_promises_is_what_saving_brings(  # noqa: PLR0917 - Hypothesis gives them by name
+    engine: Engine,
+    found: list[dict[str, Any]],
+    measures: tuple[dict[str, Any], ...],
+    covered: bool,  # noqa: FBT001 - Hypothesis gives it by name
+    held: Edit,
+    edit: Edit,
+    other: Edit,
+) -> None:
+    """Whatever issues, labels, links by hand and other rules there are: value, progress, status and reason agree."""
+    with writing(engine) as tx:
+        seed(tx, measures=measures, covered=covered)
+        for number, columns in enumerate(found, start=1):
+            scope_id, external_id, name = columns.pop("place")
+            place = {"scope_id": scope_id, "scope_external_id": external_id, "scope_name": name}
+            weight = columns.pop("by_hand")
+            add_issue(tx, number, **place, **columns)
+            if weight is not None:
+                link = {"key_result_id": 1, "connection_id": 1, "key": f"acme/checkout#{number}", "weight": weight}
+                tx.execute(sa.insert(tables.manual_link).values(link))
+        value = {"key_result_id": 1, "at": NOW, "value": 40.0}
+        tx.execute(sa.insert(tables.check_in).values(value))
+    save(engine, held)
+    save(engine, other, slug="another-rule")
+
+    promised = look(engine, edit)
+    before = {one.slug: stands(engine, one.slug)[0] for one in promised.effects}
+    save(engine, edit)
+
+    assert {one.slug for one in promised.effects} == {f"KR-{held.key_result_id}", f"KR-{edit.key_result_id}"}
+    for one in promised.effects:
+        assert one.before == before[one.slug]
+        assert (one.after, one.explanation) == stands(engine, one.slug)
+    v = tables.rule_revision
+    active = sa.select(v.c.id).where(v.c.rule_slug == "checkout-label", v.c.state == "active")
+    ours = tables.link.c.origin == "rule", tables.link.c.source.in_(active)
+    with reading(engine) as tx:
+        linked = list(tx.scalars(sa.select(tables.link.c.issue_id).where(*ours)))
+    assert promised.matching == len(linked)
+    assert {one.id for one in promised.shown} == set(linked)
+
+
+CHECKOUT = Edit(
+    slug=None, connection_id=1, key_result_id=1, condition={"all": [{"field": "labels", "has": "checkout"}]}
+)
+
+
+@pytest.mark.slow
+def test_a_preview_names_what_comes_and_what_goes(engine: Engine) -> None:
+    """An edit shows the issues that are new to the rule, and those it would let go."""
+    with writing(engine) as tx:
+        seed(tx, measures=({"kind": "done-share"}, {"kind": "open-count"}))
+        add_issue(tx, 1, labels=["901"], state="done")
+        add_issue(tx, 2, labels=["901", "902"])
+        add_issue(tx, 3, labels=["902"])
+        add_issue(tx, 4, gone="deleted")
+        add_issue(tx, 5, scope_id=None, scope_external_id="999", scope_name="acme/else", labels=["902"])
+    save(engine, CHECKOUT)
+    payments = Edit(
+        slug="checkout-label", connection_id=1, key_result_id=1, condition={"field": "labels", "has": "payments"}
+    )
+    seen = look(engine, payments)
+    assert (seen.known, seen.watched, seen.matching, seen.gained, seen.let_go) == (4, 3, 2, 1, 1)
+    assert [(one.key, one.new) for one in seen.shown] == [("acme/checkout#3", True), ("acme/checkout#2", False)]
+    assert [one.key for one in seen.lost] == ["acme/checkout#1"]
+    assert [(one.slug, one.before.value, one.after.value) for one in seen.effects] == [("KR-1", 50.0, 0.0)]
+
+
+@pytest.mark.slow
+def test_a_preview_writes_nothing_and_names_a_few_only(engine: Engine) -> None:
+    """Long lists are counted; tables stay as they were."""
+    with writing(engine) as tx:
+        seed(tx, measures=({"kind": "open-count"},))
+        for number in range(1, SHOWN + 6):
+            add_issue(tx, number, labels=["901"])
+
+    def rows() -> dict[str, int]:
+        with reading(engine) as tx:
+            return {
+                table.name: tx.scalars(sa.select(sa.func.count()).select_from(table)).one()
+                for table in tables.metadata.sorted_tables
+            }
+
+    before = rows()
+    seen = look(engine, CHECKOUT)
+    assert rows() == before
+    assert (seen.matching, len(seen.shown), seen.gained) == (SHOWN + 5, SHOWN, SHOWN + 5)
+    assert seen.effects[0].after.value == SHOWN + 5
+
+
+@pytest.mark.slow
+def test_a_preview_waits_for_no_writer(engine: Engine) -> None:
+    """While another transaction holds what it wrote, a preview still answers."""
+    with writing(engine) as tx:
+        seed(tx, measures=({"kind": "open-count"},))
+        add_issue(tx, 1, labels=["901"])
+    with writing(engine) as tx:
+        tx.execute(sa.update(tables.key_result).values(title="Another title"))
+        tx.execute(sa.update(tables.issue).values(title="Another title"))
+        assert look(engine, CHECKOUT).matching == 1
+
+
+@pytest.mark.slow
+def test_a_condition_that_cannot_be_used_is_told_with_its_place(engine: Engine) -> None:
+    """The same words as for a configuration file."""
+    wrong: Any = {"all": [{"field": "colour", "is": "red"}]}
+    edit = Edit(slug=None, connection_id=1, key_result_id=1, condition=wrong)
+    with pytest.raises(RuleError, match=r"all\.0\.field: found 'colour'"):
+        look(engine, edit)
+    assert reduce(operator.getitem, ("all", 0, "field"), wrong) == "colour"
