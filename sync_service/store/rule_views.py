@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Row
 from sync_service.domain.issues import TermKind
 from sync_service.domain.rules import describe
 from sync_service.store import tables
+from sync_service.store.rules import Definition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +162,11 @@ def owner_choices(tx: Connection) -> list[Choice]:
     p = tables.person
     rows = tx.execute(sa.select(p.c.id, p.c.email, p.c.name).order_by(p.c.name, p.c.email))
     return [Choice(row.id, row.email, f"{row.name} ({row.email})") for row in rows]
+
+
+def in_words(definition: Definition) -> str:
+    """Say what a definition asks for."""
+    return definition.query or describe(definition.condition)
 
 
 LOOKED_THROUGH = 2000

@@ -20,6 +20,7 @@ from sync_service.web import (
     locks,
     look,
     objectives,
+    rules,
     sign_in,
 )
 from sync_service.web.house import put_house
@@ -27,7 +28,13 @@ from sync_service.wiring import House
 
 SESSION_LIFE = timedelta(days=30)
 
-PAGES = (objectives.blueprint, key_results.blueprint, sign_in.blueprint, changes.blueprint)
+PAGES = (
+    objectives.blueprint,
+    key_results.blueprint,
+    rules.blueprint,
+    sign_in.blueprint,
+    changes.blueprint,
+)
 
 LARGEST_FORM = 1024 * 1024
 """Bytes in the largest body that pages and API take; hooks have a bound of their own."""

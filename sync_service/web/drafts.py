@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -79,6 +81,11 @@ class Choices:
     def read(cls, tx: Connection) -> "Choices":
         """Read them."""
         return cls(rule_views.connection_choices(tx), rule_views.key_result_choices(tx), rule_views.owner_choices(tx))
+
+
+    def grouped(self) -> list[tuple[str, list[Choice]]]:
+        """Give the key results by objective, in the order they came."""
+        return [(group, list(members)) for group, members in groupby(self.key_results, key=attrgetter("group"))]
 
 
 def id_of(choices: Sequence[Choice], name: str) -> int | None:
@@ -220,4 +227,3 @@ def as_definition(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[
         enabled=draft.enabled,
     )
     return definition, mistakes
-

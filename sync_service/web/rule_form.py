@@ -1,0 +1,79 @@
+"""The form of a rule: a draft with what can be chosen, and the promise of what it would do if it were saved."""
+
+from dataclasses import dataclass, replace
+
+from flask import render_template
+from sqlalchemy.engine import Connection
+
+from sync_service.domain.rules import CHOICES, FIELDS
+from sync_service.previewing import Preview, preview
+from sync_service.store import rule_views
+from sync_service.store.rule_views import RuleView
+from sync_service.store.views import KeyResultView, key_result_view
+from sync_service.web import conditions
+from sync_service.web.drafts import Choices, Draft, Mistakes, as_edit, id_of
+from sync_service.web.guards import Guard, who
+from sync_service.web.house import house
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What the preview shows: what the draft would do, or what is still missing."""
+
+    preview: Preview | None = None
+    key_results: dict[str, KeyResultView] | None = None
+    mistakes: Mistakes | None = None
+    slug: str = ""
+
+
+def show_form(
+    tx: Connection,
+    choices: Choices,
+    drafted: Draft,
+    *,
+    rule: RuleView | None = None,
+    mistakes: Mistakes | None = None,
+    overtaken: bool = False,
+) -> str:
+    """Show a draft with its preview; for those who may not change it, and for queries, the rule alone."""
+    caller = who()
+    may_change = caller is not None and caller.role is Guard.ADMIN and not (rule and rule.query)
+    standing = rule_views.standings(tx, [rule.id]).get(rule.id) if rule else None
+    return render_template(
+        "rule.html" if may_change else "rule_read.html",
+        draft=drafted,
+        rule=rule,
+        standing=standing,
+        mistakes=mistakes or Mistakes(),
+        overtaken=overtaken,
+        choices=choices,
+        promise=promise(tx, choices, drafted, rule.slug if rule else None) if may_change else None,
+        **builder(tx, choices, drafted),
+    )
+
+
+def builder(tx: Connection, choices: Choices, drafted: Draft) -> dict[str, object]:
+    """Give what the builder offers."""
+    connection_id = id_of(choices.connections, drafted.connection)
+    return {
+        "fields": FIELDS,
+        "field_choices": CHOICES,
+        "operators": conditions.operators,
+        "suggestions": rule_views.suggestions(tx, connection_id) if connection_id else {},
+    }
+
+
+def promise(tx: Connection, choices: Choices, drafted: Draft, slug: str | None) -> Promise:
+    """Preview a draft as if it were enabled. Half a condition, or one that is wrong, says what is missing."""
+    if not drafted.complete:
+        return Promise()
+    edit, mistakes = as_edit(replace(drafted, enabled=True), choices, slug=slug)
+    if edit is None:
+        return Promise(mistakes=mistakes)
+    seen = preview(tx, edit, now=house().now())
+    views = {one.slug: key_result_view(tx, one.slug, house().now()) for one in seen.effects}
+    return Promise(
+        preview=seen,
+        key_results={name: view for name, view in views.items() if view is not None},
+        slug=conditions.slug_for(edit.condition, drafted.connection),
+    )

@@ -1,0 +1,226 @@
+"""Mapping rules: the list, and the form in which an admin sees what a rule would do before it is saved."""
+
+from dataclasses import dataclass, replace
+
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from sync_service.store import audit, rule_views, rules
+from sync_service.store.database import reading, writing
+from sync_service.store.rule_views import RuleView
+from sync_service.store.rules import Definition
+from sync_service.web.drafts import Choices, Draft, Mistakes, as_definition, draft_of, id_of, read_draft, reshape
+from sync_service.web.guards import Guard, guarded, who
+from sync_service.web.house import house, ring
+from sync_service.web.rule_form import builder, promise, show_form
+
+blueprint = Blueprint("rules", __name__, url_prefix="/rules")
+
+PAGE = 50
+
+
+@blueprint.get("")
+@guarded(Guard.VIEWER)
+def index() -> ResponseReturnValue:
+    """List the rules by slug; `?q=` asks for words in any column, `?page=` goes on."""
+    asked = " ".join(request.args.get("q", "").split())[:100]
+    with reading(house().engine) as tx:
+        every = rule_views.rule_views(tx)
+        chosen = [rule for rule in every if _has(rule, asked.casefold().split())]
+        pages = max(-(-len(chosen) // PAGE), 1)
+        page = min(max(request.args.get("page", 1, type=int), 1), pages)
+        shown = chosen[(page - 1) * PAGE : page * PAGE]
+        standings = rule_views.standings(tx, [rule.id for rule in shown])
+    return render_template(
+        "rules.html",
+        rules=shown,
+        standings=standings,
+        total=len(every),
+        chosen=len(chosen),
+        asked=asked,
+        page=page,
+        pages=pages,
+        first=(page - 1) * PAGE + 1,
+    )
+
+
+def _has(rule: RuleView, words: list[str]) -> bool:
+    shown = (rule.slug, rule.key_result, rule.key_result_title, rule.connection, rule.words, rule.owner_name or "")
+    text = " ".join(shown).casefold()
+    return all(word in text for word in words)
+
+
+@blueprint.get("/new")
+@guarded(Guard.ADMIN)
+def new() -> ResponseReturnValue:
+    """Show the form for a new rule, owned by who writes it."""
+    caller = who()
+    with reading(house().engine) as tx:
+        choices = Choices.read(tx)
+        draft = Draft(
+            connection=choices.connections[0].name if len(choices.connections) == 1 else "",
+            key_result=request.args.get("key_result", ""),
+            owner=(caller.email or "") if caller else "",
+        )
+        return show_form(tx, choices, draft)
+
+
+@blueprint.post("/new")
+@guarded(Guard.ADMIN)
+def create() -> ResponseReturnValue:
+    """Save a new rule, or do what another button of the form asks."""
+    return _take(None)
+
+
+@blueprint.get("/<slug>")
+@guarded(Guard.VIEWER)
+def show(slug: str) -> ResponseReturnValue:
+    """Show a rule; admins see it as a form."""
+    with reading(house().engine) as tx:
+        rule = _find(tx, slug)
+        return show_form(tx, Choices.read(tx), draft_of(rule), rule=rule)
+
+
+@blueprint.post("/<slug>")
+@guarded(Guard.ADMIN)
+def change(slug: str) -> ResponseReturnValue:
+    """Save an edit of a rule, or do what another button of the form asks."""
+    return _take(slug)
+
+
+@blueprint.post("/<slug>/enabled")
+@guarded(Guard.ADMIN)
+def enable(slug: str) -> ResponseReturnValue:
+    """Enable or disable a rule (`enabled` is `on` or `off`)."""
+    wanted = request.form.get("enabled") == "on"
+    with writing(house().engine) as tx:
+        rule_views.lock(tx, slug)
+        rule = _find(tx, slug)
+        if rule.enabled != wanted:
+            _save(tx, replace(_definition(tx, rule), enabled=wanted), "enabled" if wanted else "disabled")
+    ring("rule_revision")
+    flash(f"{slug} is {'enabled' if wanted else 'disabled'}. Its links follow in a moment.", "success")
+    return redirect(url_for("rules.index", q=request.form.get("q") or None))
+
+
+@blueprint.post("/draft")
+@guarded(Guard.ADMIN)
+def draft() -> ResponseReturnValue:
+    """Give the builder again after one of its buttons or choices, for htmx; nothing is saved."""
+    drafted, mistakes = reshape(read_draft(request.form), request.form.get("act", ""))
+    with reading(house().engine) as tx:
+        choices = Choices.read(tx)
+        answer = make_response(
+            render_template("rule_builder.html", draft=drafted, mistakes=mistakes, **builder(tx, choices, drafted))
+        )
+    answer.headers["HX-Trigger"] = "rule-changed"
+    return answer
+
+
+@blueprint.post("/preview")
+@guarded(Guard.ADMIN)
+def look() -> ResponseReturnValue:
+    """Tell what the form would do, for htmx; nothing is saved."""
+    drafted = read_draft(request.form)
+    with reading(house().engine) as tx:
+        editing = request.form.get("editing") or None
+        promised = promise(tx, Choices.read(tx), drafted, editing)
+    return render_template("rule_preview_answer.html", draft=drafted, promise=promised, editing=editing)
+
+
+def _find(tx: Connection, slug: str) -> RuleView:
+    found = rule_views.rule_views(tx, slug=slug)
+    if not found:
+        abort(404, f"There is no rule {slug}.")
+    return found[0]
+
+
+def _take(slug: str | None) -> ResponseReturnValue:
+    """Take a form that was sent: save it, or show it again as its button asks."""
+    act = request.form.get("act", "save")
+    drafted = read_draft(request.form)
+    if act != "save":
+        drafted, mistakes = reshape(drafted, act)
+        with reading(house().engine) as tx:
+            rule = _find(tx, slug) if slug else None
+            return show_form(tx, Choices.read(tx), drafted, rule=rule, mistakes=mistakes)
+    refused = _write(drafted, slug)
+    if refused is None:
+        ring("rule_revision")
+        return redirect(url_for("rules.index"))
+    with reading(house().engine) as tx:
+        rule = _find(tx, slug) if slug else None
+        if rule and refused.overtaken:
+            drafted = replace(drafted, seen=rule.version)
+        form = show_form(
+            tx, Choices.read(tx), drafted, rule=rule, mistakes=refused.mistakes, overtaken=refused.overtaken
+        )
+    return form, 409 if refused.overtaken else 422
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Why a draft was not saved: its mistakes, or that somebody else was quicker."""
+
+    mistakes: Mistakes
+    overtaken: bool = False
+
+
+def _write(drafted: Draft, slug: str | None) -> Refused | None:
+    """Save a draft, or tell why not."""
+    try:
+        with writing(house().engine) as tx:
+            definition, mistakes = as_definition(drafted, Choices.read(tx), slug=slug)
+            held = rule_views.lock(tx, slug or (definition.slug if definition else ""))
+            if slug and held is None:
+                abort(404, f"There is no rule {slug}.")
+            if slug and held and held.query:
+                abort(409, "A rule with a query can't be changed here.")
+            if slug and held and drafted.seen != held.version:
+                return Refused(mistakes=Mistakes(), overtaken=True)
+            if held and not slug:
+                return Refused(mistakes=_taken(held.slug))
+            if definition is None:
+                return Refused(mistakes=mistakes)
+            changed = _save(tx, definition, "changed" if slug else "created")
+    except IntegrityError:  # two new rules of one slug at the same moment
+        return Refused(mistakes=_taken(drafted.slug))
+    said = f"{definition.slug} is saved. Its links follow in a moment." if changed else "There was nothing to change."
+    flash(said, "success")
+    return None
+
+
+def _taken(slug: str) -> Mistakes:
+    return Mistakes(fields={"slug": f"there is a rule {slug} already"})
+
+
+def _definition(tx: Connection, rule: RuleView) -> Definition:
+    """Give a stored rule as it was defined."""
+    choices = Choices.read(tx)
+    connection_id = id_of(choices.connections, rule.connection)
+    key_result_id = id_of(choices.key_results, rule.key_result)
+    assert connection_id is not None  # the rule refers to it
+    assert key_result_id is not None
+    return Definition(
+        slug=rule.slug,
+        owner_id=id_of(choices.owners, rule.owner or ""),
+        connection_id=connection_id,
+        key_result_id=key_result_id,
+        condition=rule.condition,
+        query=rule.query,
+        enabled=rule.enabled,
+    )
+
+
+def _save(tx: Connection, definition: Definition, what: str) -> bool:
+    caller, now = who(), house().now()
+    name = caller.name if caller else ""
+    changed = rules.save(tx, definition, changed_by=name, now=now)
+    if changed:
+        said = f": {rule_views.in_words(definition)}" if definition.enabled else ""
+        audit.note(
+            tx, actor=(caller.email if caller else None) or name, what=f"rule {definition.slug} {what}{said}", at=now
+        )
+    return changed
