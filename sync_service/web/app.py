@@ -11,6 +11,7 @@ import sync_service
 from sync_service.doorbell import Ringer
 from sync_service.web import (
     changes,
+    deliveries,
     errors,
     guards,
     health,
@@ -19,6 +20,7 @@ from sync_service.web import (
     limits,
     locks,
     look,
+    mailbox,
     objectives,
     rules,
     sign_in,
@@ -32,6 +34,8 @@ PAGES = (
     objectives.blueprint,
     key_results.blueprint,
     rules.blueprint,
+    deliveries.blueprint,
+    mailbox.blueprint,
     sign_in.blueprint,
     changes.blueprint,
 )

@@ -82,7 +82,6 @@ class Choices:
         """Read them."""
         return cls(rule_views.connection_choices(tx), rule_views.key_result_choices(tx), rule_views.owner_choices(tx))
 
-
     def grouped(self) -> list[tuple[str, list[Choice]]]:
         """Give the key results by objective, in the order they came."""
         return [(group, list(members)) for group, members in groupby(self.key_results, key=attrgetter("group"))]

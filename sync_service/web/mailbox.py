@@ -1,0 +1,62 @@
+"""The local mailbox: where no SMTP server is configured, mails are read here instead of being sent."""
+
+from flask import Blueprint, abort, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from sync_service.send import MailOpened, mailbox, open_mail
+from sync_service.store.database import reading
+from sync_service.web.guards import Guard, guarded
+from sync_service.web.house import house
+
+blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
+
+PAGE = 50
+
+FRAME_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+"""A mail is shown with its own styles, and can neither run nor fetch anything."""
+
+
+@blueprint.get("")
+@guarded(Guard.ADMIN)
+def index() -> ResponseReturnValue:
+    """List the mails, newest first; `?to=` names a recipient, `?before=` goes on."""
+    server = house().settings.smtp
+    if server is not None:
+        return render_template("mailbox_sent.html", server=server)
+    recipient = request.args.get("to", "").strip().lower()[:320]
+    before = request.args.get("before", type=int)
+    with reading(house().engine) as tx:
+        found = mailbox(tx, house().sealer, limit=PAGE + 1, before=before, recipient=recipient or None)
+    return render_template(
+        "mailbox.html",
+        mails=found[:PAGE],
+        older=found[PAGE - 1].id if len(found) > PAGE else None,
+        continued=before is not None,
+        recipient=recipient,
+    )
+
+
+@blueprint.get("/<int:mail_id>")
+@guarded(Guard.ADMIN)
+def show(mail_id: int) -> ResponseReturnValue:
+    """Show one mail: its headers, its HTML in a frame, and its text."""
+    return render_template("mail.html", mail=_open(mail_id))
+
+
+@blueprint.get("/<int:mail_id>/html")
+@guarded(Guard.ADMIN)
+def html(mail_id: int) -> ResponseReturnValue:
+    """Give a mail's HTML alone, for the frame."""
+    answer = make_response(_open(mail_id).html)
+    answer.headers["Content-Security-Policy"] = FRAME_POLICY
+    return answer
+
+
+def _open(mail_id: int) -> MailOpened:
+    if house().settings.smtp is not None:
+        abort(404, "Mails are sent by an SMTP server; there is no local mailbox.")
+    with reading(house().engine) as tx:
+        found = open_mail(tx, house().sealer, mail_id)
+    if found is None:
+        abort(404, f"There is no mail {mail_id}.")
+    return found
