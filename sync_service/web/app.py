@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 from flask import Flask
-from flask_openapi3 import Info, OpenAPI
+from flask_openapi3 import OpenAPI
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-import sync_service
 from sync_service.doorbell import Ringer
 from sync_service.web import (
     changes,
@@ -25,6 +24,7 @@ from sync_service.web import (
     rules,
     sign_in,
 )
+from sync_service.web.api import installing
 from sync_service.web.house import put_house
 from sync_service.wiring import House
 
@@ -46,11 +46,7 @@ LARGEST_FORM = 1024 * 1024
 
 def create_app(house: House) -> Flask:
     """Give the WSGI application. One for each process: it starts a thread that rings for new deliveries."""
-    app = OpenAPI(
-        __name__,
-        info=Info(title="OKR Sync", version=sync_service.__version__),
-        doc_ui=False,
-    )
+    app = OpenAPI(__name__, doc_ui=False, **installing.description())
     app.config.update(
         SECRET_KEY=house.sealer.derive("cookies"),
         SESSION_COOKIE_NAME="okr_sync",
@@ -70,6 +66,7 @@ def create_app(house: House) -> Flask:
     limits.limiter.init_app(app)
     csrf = CSRFProtect(app)
     csrf.exempt(hooks.blueprint)  # a tracker's signature takes the place of our token
+    installing.install(app, csrf)
     for blueprint in (hooks.blueprint, health.blueprint, *PAGES):
         app.register_blueprint(blueprint)
     if house.settings.proxy_hops:

@@ -1,0 +1,63 @@
+"""The API's own description: the OpenAPI 3.1 document, and a page on which people read it and try it out."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+from flask import Blueprint, Response, current_app, render_template, send_from_directory
+from flask_openapi3 import OpenAPI
+from pydantic.json_schema import models_json_schema
+
+from sync_service.web.api import list_models, models
+from sync_service.web.api.paging import answer
+from sync_service.web.api.spelling import SECURITY_SCHEMES
+from sync_service.web.guards import Guard, guarded
+
+blueprint = Blueprint("api_document", __name__, url_prefix="/api/v1")
+
+SWAGGER = Path(str(files("flask_openapi3_swagger"))) / "templates" / "swagger"
+"""Swagger UI as its package brings it; it is served from our own origin."""
+
+DAY = 24 * 60 * 60
+
+SAID = (
+    models.Problem,
+    models.KeyResultList,
+    models.IssueList,
+    models.HistoryList,
+    list_models.ObjectiveList,
+    list_models.CycleList,
+    list_models.RuleList,
+    list_models.ConnectionList,
+    list_models.DeliveryList,
+    list_models.NoticeList,
+)
+
+
+def components() -> dict[str, Any]:
+    """Give the schemas and the security scheme; the library's own form of them would lose the examples."""
+    _, schemas = models_json_schema(
+        [(model, "serialization") for model in SAID], ref_template="#/components/schemas/{model}"
+    )
+    return {"components": {"schemas": schemas["$defs"], "securitySchemes": SECURITY_SCHEMES}}
+
+
+@blueprint.get("/openapi.json")
+@guarded(Guard.OPEN)
+def openapi() -> Response:
+    """Give the OpenAPI document."""
+    return answer(cast("OpenAPI", current_app).api_doc)
+
+
+@blueprint.get("/docs")
+@guarded(Guard.OPEN)
+def docs() -> str:
+    """Show the document to people."""
+    return render_template("api-docs.html")
+
+
+@blueprint.get("/docs/<path:name>")
+@guarded(Guard.OPEN)
+def part(name: str) -> Response:
+    """Give a part of Swagger UI."""
+    return send_from_directory(SWAGGER, name, max_age=DAY)

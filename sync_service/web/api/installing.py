@@ -1,0 +1,35 @@
+"""Joining the API to the application: its routes, its check, its limit, its errors."""
+
+from typing import Any
+
+from flask_limiter import Limiter
+from flask_openapi3 import Info, OpenAPI
+from flask_wtf.csrf import CSRFProtect
+
+import sync_service
+from sync_service.web.api import bearer, document, key_results, lists, models, problems, spelling
+
+LIMIT = "600/minute"
+"""For each token and each web process; deliveries are never limited, GitHub would not send them again."""
+
+
+def description() -> dict[str, Any]:
+    """Give what the application must be made with for the OpenAPI document and its own errors."""
+    return {
+        "info": Info(title="OKR Sync", version=sync_service.__version__, description=spelling.DESCRIPTION),
+        "openapi_extensions": document.components(),
+        "validation_error_model": models.Problem,
+        "validation_error_callback": problems.refuse_input,
+    }
+
+
+def install(app: OpenAPI, csrf: CSRFProtect, *, limit: str = LIMIT) -> None:
+    """Add the API. The guards must be installed before."""
+    bearer.install(app)
+    limiter = Limiter(bearer.fingerprint_sent, app=app, storage_uri="memory://", headers_enabled=True)
+    problems.install(app)
+    for blueprint in (key_results.blueprint, lists.blueprint):
+        csrf.exempt(blueprint)  # no browser sends a bearer token by itself
+        limiter.shared_limit(limit, scope="api")(blueprint)
+        app.register_api(blueprint)
+    app.register_blueprint(document.blueprint)

@@ -1,0 +1,125 @@
+"""Key results for programs: how they stand, which issues they count, what moved them."""
+
+from difflib import get_close_matches
+
+from flask import Response
+from flask_openapi3 import Tag
+from pydantic import BaseModel, Field
+from sqlalchemy.engine import Connection
+
+from sync_service.store import forms
+from sync_service.store.database import reading
+from sync_service.store.views import (
+    HistoryView,
+    IssueView,
+    KeyResultView,
+    history_view,
+    issues_view,
+    key_result_view,
+    key_result_views,
+)
+from sync_service.web.api.models import HistoryList, IssueList, KeyResult, KeyResultList
+from sync_service.web.api.paging import PageQuery, Place, answer, beyond, id_after, page, place_after
+from sync_service.web.api.polling import unless_known
+from sync_service.web.api.problems import not_found
+from sync_service.web.api.spelling import api_blueprint, gives
+from sync_service.web.guards import Guard, guarded
+from sync_service.web.house import house
+
+blueprint = api_blueprint(
+    "api_key_results", __name__, Tag(name="Key results", description="How they stand, and why they moved.")
+)
+
+
+class KeyResultsQuery(PageQuery):
+    """Which key results are asked for."""
+
+    cycle: str | None = Field(None, description="the slug of the cycle they belong to; left out: all")
+
+
+class KeyResultPath(BaseModel):
+    """Which key result is asked for."""
+
+    slug: str = Field(
+        description="the key result's slug, in any case of letters", json_schema_extra={"example": "KR-1"}
+    )
+
+
+@blueprint.get("/key-results", responses=gives(KeyResultList, list_=True, polled=True))
+@guarded(Guard.VIEWER)
+def list_key_results(query: KeyResultsQuery) -> Response:
+    """List the key results."""
+    after = place_after(query, int)
+
+    def give() -> Response:
+        views = key_result_views(tx, house().now(), cycle=query.cycle) if _sayable(query.cycle or "") else []
+        return page(beyond(views, after, place=_made), limit=query.limit, place=_made, form=forms.key_result_form)
+
+    with reading(house().engine) as tx:
+        return unless_known(tx, give)
+
+
+@blueprint.get("/key-results/<slug>", responses=gives(KeyResult, polled=True, missing=True))
+@guarded(Guard.VIEWER)
+def show_key_result(path: KeyResultPath) -> Response:
+    """Show one key result."""
+    with reading(house().engine) as tx:
+        return unless_known(tx, lambda: answer(forms.key_result_form(_known(tx, path.slug))))
+
+
+@blueprint.get("/key-results/<slug>/history", responses=gives(HistoryList, list_=True, polled=True, missing=True))
+@guarded(Guard.VIEWER)
+def list_history(path: KeyResultPath, query: PageQuery) -> Response:
+    """List the changes of a key result's value, newest first, each with its causes."""
+    before = id_after(query)
+
+    def give() -> Response:
+        found = history_view(tx, _known(tx, path.slug).id, before=before, limit=query.limit + 1)
+        return page(found, limit=query.limit, place=_entered, form=forms.history_form)
+
+    with reading(house().engine) as tx:
+        return unless_known(tx, give)
+
+
+@blueprint.get("/key-results/<slug>/issues", responses=gives(IssueList, list_=True, polled=True, missing=True))
+@guarded(Guard.VIEWER)
+def list_issues(path: KeyResultPath, query: PageQuery) -> Response:
+    """List the issues linked to a key result, and whether each counts."""
+    after = place_after(query, str, int, str)
+
+    def give() -> Response:
+        found = beyond(issues_view(tx, _known(tx, path.slug).id), after, place=_named)
+        return page(found, limit=query.limit, place=_named, form=forms.issue_form)
+
+    with reading(house().engine) as tx:
+        return unless_known(tx, give)
+
+
+def _known(tx: Connection, slug: str) -> KeyResultView:
+    """Give the key result of that slug, or answer 404 with the slugs that look like it."""
+    now = house().now()
+    found = key_result_view(tx, slug, now) if _sayable(slug) else None
+    if found is None:
+        slugs = {one.slug.lower(): one.slug for one in key_result_views(tx, now)}
+        near = [slugs[one] for one in get_close_matches(slug.lower(), slugs, n=3)]
+        hint = f"Did you mean {' or '.join(near)}?" if near else "GET /api/v1/key-results lists them all."
+        not_found(f"There is no key result {slug!r}. {hint}")
+    return found
+
+
+def _sayable(slug: str) -> bool:
+    # PostgreSQL takes no NUL in a text, not even to say that there is nothing like it.
+    return slug.isprintable()
+
+
+def _made(view: KeyResultView) -> Place:
+    return (view.id,)
+
+
+def _entered(view: HistoryView) -> Place:
+    return (view.id,)
+
+
+def _named(view: IssueView) -> Place:
+    # The state is left out of the order: an issue that closes meanwhile must not move to another page.
+    return (view.connection, len(view.key), view.key)

@@ -1,0 +1,92 @@
+"""Everything else that a program may want to look at, as plain lists. Nothing can be changed here."""
+
+from typing import Protocol
+
+from flask import Response
+from flask_openapi3 import Tag
+
+from sync_service.store import lists
+from sync_service.store.database import reading
+from sync_service.web.api import list_forms as forms
+from sync_service.web.api.list_models import (
+    ConnectionList,
+    CycleList,
+    DeliveryList,
+    NoticeList,
+    ObjectiveList,
+    RuleList,
+)
+from sync_service.web.api.paging import PageQuery, Place, id_after, page
+from sync_service.web.api.spelling import api_blueprint, gives
+from sync_service.web.guards import Guard, guarded
+from sync_service.web.house import house
+
+blueprint = api_blueprint(
+    "api_lists", __name__, Tag(name="Lists", description="What was configured, and what came in.")
+)
+
+
+class HasId(Protocol):
+    """A view with a row id."""
+
+    @property
+    def id(self) -> int:
+        """The row id."""
+
+
+@blueprint.get("/objectives", responses=gives(ObjectiveList, list_=True))
+@guarded(Guard.VIEWER)
+def list_objectives(query: PageQuery) -> Response:
+    """List the objectives."""
+    with reading(house().engine) as tx:
+        found = lists.objectives(tx, after=id_after(query), limit=query.limit + 1)
+    return page(found, limit=query.limit, place=_place, form=forms.objective_form)
+
+
+@blueprint.get("/cycles", responses=gives(CycleList, list_=True))
+@guarded(Guard.VIEWER)
+def list_cycles(query: PageQuery) -> Response:
+    """List the cycles."""
+    with reading(house().engine) as tx:
+        found = lists.cycles(tx, house().now(), after=id_after(query), limit=query.limit + 1)
+    return page(found, limit=query.limit, place=_place, form=forms.cycle_form)
+
+
+@blueprint.get("/rules", responses=gives(RuleList, list_=True))
+@guarded(Guard.VIEWER)
+def list_rules(query: PageQuery) -> Response:
+    """List the mapping rules."""
+    with reading(house().engine) as tx:
+        found = lists.rules(tx, after=id_after(query), limit=query.limit + 1)
+    return page(found, limit=query.limit, place=_place, form=forms.rule_form)
+
+
+@blueprint.get("/connections", responses=gives(ConnectionList, list_=True))
+@guarded(Guard.VIEWER)
+def list_connections(query: PageQuery) -> Response:
+    """List the connections, without their credentials."""
+    with reading(house().engine) as tx:
+        found = lists.connections(tx, after=id_after(query), limit=query.limit + 1)
+    return page(found, limit=query.limit, place=_place, form=forms.connection_form)
+
+
+@blueprint.get("/deliveries", responses=gives(DeliveryList, list_=True))
+@guarded(Guard.VIEWER)
+def list_deliveries(query: PageQuery) -> Response:
+    """List the received deliveries, newest first, without their bodies."""
+    with reading(house().engine) as tx:
+        found = lists.deliveries(tx, before=id_after(query), limit=query.limit + 1)
+    return page(found, limit=query.limit, place=_place, form=forms.delivery_form)
+
+
+@blueprint.get("/notices", responses=gives(NoticeList, list_=True))
+@guarded(Guard.VIEWER)
+def list_notices(query: PageQuery) -> Response:
+    """List the notices, newest first."""
+    with reading(house().engine) as tx:
+        found = lists.notices(tx, before=id_after(query), limit=query.limit + 1)
+    return page(found, limit=query.limit, place=_place, form=forms.notice_form)
+
+
+def _place(view: HasId) -> Place:
+    return (view.id,)

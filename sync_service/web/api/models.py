@@ -1,0 +1,134 @@
+"""What the API says of its answers: the schemas of the OpenAPI document. `store/forms.py` writes what they describe."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from sync_service.domain.issues import Kind, State
+from sync_service.domain.pace import Status
+
+Moment = Annotated[datetime, Field(description="ISO 8601 in UTC", examples=["2026-10-05T09:30:00.000Z"])]
+Email = Annotated[str, Field(description="an e-mail address", examples=["ana@example.com"])]
+
+
+class WrongParameter(BaseModel):
+    """One parameter that can't be used."""
+
+    parameter: str = Field(examples=["limit"])
+    detail: str = Field(examples=["Input should be less than or equal to 500"])
+
+
+class Problem(BaseModel):
+    """An error, as in RFC 9457."""
+
+    type: Literal["about:blank"] = Field(description="the status says all there is to say about the kind of problem")
+    title: str = Field(description="the status in words", examples=["Not Found"])
+    status: int = Field(description="the HTTP status", examples=[404])
+    detail: str = Field(
+        description="what happened and what to do",
+        examples=["There is no key result 'KR-9'. Did you mean KR-1?"],
+    )
+    instance: str = Field(description="the path that was asked for", examples=["/api/v1/key-results/KR-9"])
+    errors: list[WrongParameter] = Field(default=[], description="with 422: every parameter that can't be used")
+
+
+class Stale(BaseModel):
+    """Since when the value may be out of date, and why."""
+
+    since: Moment
+    reason: str = Field(examples=["acme-github: the token was refused (401)"])
+
+
+class KeyResult(BaseModel):
+    """How a key result stands."""
+
+    slug: str = Field(examples=["KR-1"])
+    title: str = Field(examples=["Ship the new checkout"])
+    owner: Email | None
+    objective: str = Field(description="the objective's slug", examples=["fast-checkout"])
+    cycle: str = Field(description="the cycle's slug", examples=["2026-q4"])
+    weight: float = Field(description="what it weighs in its objective", examples=[2])
+    measure: dict[str, Any] = Field(
+        description="how the value follows from the linked issues, as in the configuration file",
+        examples=[{"kind": "done-share", "weight": "points", "unestimated": 1}],
+    )
+    start: float = Field(examples=[0])
+    target: float = Field(examples=[100])
+    unit: str = Field(description="the unit of start, target and current", examples=["%"])
+    current: float | None = Field(description="null: there is no data", examples=[62.5])
+    progress: float | None = Field(
+        description="(current - start) / (target - start), not clamped; null: there is no data",
+        examples=[0.625],
+    )
+    status: Status
+    stale: Stale | None = Field(description="null: the value is up to date")
+    updated_at: Moment | None = Field(description="when the value changed last")
+    explanation: str = Field(
+        description="how the value was computed",
+        examples=["5 of 8 issues done, 10 of 16 points"],
+    )
+
+
+class Issue(BaseModel):
+    """An issue linked to a key result."""
+
+    connection: str = Field(description="the connection's slug", examples=["acme-github"])
+    key: str = Field(examples=["acme/checkout#12"])
+    title: str = Field(examples=["Pay with one click"])
+    url: str = Field(examples=["https://github.com/acme/checkout/issues/12"])
+    kind: Kind
+    type: str | None = Field(examples=["Bug"])
+    state: State | None = Field(description="null: linked by name and not seen yet")
+    resolution: str | None = Field(description="the tracker's word", examples=["completed"])
+    assignees: list[str] = Field(examples=[["anaruiz"]])
+    points: float | None = Field(examples=[3])
+    closed_at: Moment | None
+    weight: float = Field(description="what the link weighs", examples=[1])
+    origin: Literal["manual", "label", "comment", "rule"] = Field(description="the strongest reason for the link")
+    rules: list[str] = Field(description="the rules that link it, by slug", examples=[["checkout-label"]])
+    counts: bool = Field(description="whether the issue is part of the value")
+    why_not: str | None = Field(
+        description="why it does not count; null where it does", examples=["dropped: not planned"]
+    )
+
+
+class Cause(BaseModel):
+    """One reason why a value changed."""
+
+    what: str = Field(description="what happened, in words", examples=["closed as done"])
+    issue: str | None = Field(description="the issue's key", examples=["acme/checkout#12"])
+    title: str | None = Field(examples=["Pay with one click"])
+    url: str | None = Field(examples=["https://github.com/acme/checkout/issues/12"])
+    delivery: str | None = Field(
+        description="the tracker's id of the delivery that told it",
+        examples=["72d3162e-cc78-11e3-81ab-4c9367dc0958"],
+    )
+    actor: str | None = Field(description="by whose hand", examples=["anaruiz"])
+
+
+class HistoryEntry(BaseModel):
+    """One change of a key result's value."""
+
+    at: Moment
+    before: float | None = Field(alias="from", description="the value before; null: there was no data", examples=[50])
+    to: float | None = Field(description="the value after; null: there is no data any more", examples=[62.5])
+    causes: list[Cause]
+
+
+class KeyResultList(BaseModel):
+    """Key results, in the order they were made."""
+
+    items: list[KeyResult]
+
+
+class IssueList(BaseModel):
+    """Linked issues, by connection and key."""
+
+    items: list[Issue]
+
+
+class HistoryList(BaseModel):
+    """Changes of a value, newest first."""
+
+    items: list[HistoryEntry]

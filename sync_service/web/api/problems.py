@@ -1,0 +1,92 @@
+"""Errors of the API as problem documents, so that a program never meets a page.
+
+https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+import structlog
+from flask import Blueprint, Flask, Response, abort, request
+from pydantic import ValidationError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+PREFIX = "/api/"
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+
+DETAILS: Mapping[int, str] = {
+    401: "Send a token: `Authorization: Bearer …`. `okr-sync token create` makes one.",
+    403: "The role of this token does not reach so far.",
+    404: "There is no such address; /api/v1/docs lists them all.",
+    405: "This address does not take the method; the Allow header says which ones it takes.",
+    413: "The body is larger than this address takes.",
+    429: "Too many requests with this token; the Retry-After header says for how many seconds to wait.",
+    500: "This is a mistake of ours; the log of the service says more.",
+    503: "The database does not answer; try again in some seconds.",
+}
+
+log = structlog.get_logger(__name__)
+
+
+def problem(status: int, detail: str = "", **members: Any) -> Response:
+    """Make a problem document; `members` are further ones, like `errors`."""
+    response = Response(status=status)
+    _write(response, detail, members)
+    return response
+
+
+def install(app: Flask) -> None:
+    """Make every other error under the API's addresses a problem document too: wrong address or method, a bug."""
+    app.after_request(_as_problem)
+
+
+def cover(blueprint: Blueprint) -> None:
+    """Let a blueprint's requests answer 503 while the database is away."""
+    for error in (OperationalError, InterfaceError, DisconnectionError, NoConnectionFree):
+        blueprint.register_error_handler(error, _database_is_away)
+
+
+def refuse_input(error: ValidationError) -> Response:
+    """Answer 422, naming each wrong parameter."""
+    errors = [
+        {"parameter": ".".join(str(step) for step in one["loc"]), "detail": one["msg"]}
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    said = "; ".join(f"{one['parameter']}: {one['detail']}" for one in errors)
+    return problem(422, said, errors=errors)
+
+
+def not_found(detail: str) -> NoReturn:
+    """Stop with 404 and a hint."""
+    abort(problem(404, detail))
+
+
+def _database_is_away(error: SQLAlchemyError) -> Response:
+    log.warning("api.database_away", error=type(error).__name__, path=request.path)
+    response = problem(503)
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+def _as_problem(response: Response) -> Response:
+    if request.path.startswith(PREFIX) and response.status_code >= 400 and response.mimetype != MEDIA_TYPE:
+        _write(response, "", {})
+    return response
+
+
+def _write(response: Response, detail: str, members: Mapping[str, Any]) -> None:
+    status = response.status_code
+    said = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail or DETAILS.get(status, HTTPStatus(status).description),
+        "instance": request.path,
+        **members,
+    }
+    response.set_data(json.dumps(said, ensure_ascii=False))
+    response.content_type = MEDIA_TYPE
