@@ -1,1 +1,1 @@
-"""Tests of the pages, by Flask's own client."""
+"""What comes in by HTTP: hooks, pages and the API."""
