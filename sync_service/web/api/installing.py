@@ -23,13 +23,13 @@ def description() -> dict[str, Any]:
     }
 
 
-def install(app: OpenAPI, csrf: CSRFProtect, *, limit: str = LIMIT) -> None:
+def install(app: OpenAPI, csrf: CSRFProtect) -> None:
     """Add the API. The guards must be installed before."""
     bearer.install(app)
     limiter = Limiter(bearer.fingerprint_sent, app=app, storage_uri="memory://", headers_enabled=True)
     problems.install(app)
     for blueprint in (key_results.blueprint, lists.blueprint):
         csrf.exempt(blueprint)  # no browser sends a bearer token by itself
-        limiter.shared_limit(limit, scope="api")(blueprint)
+        limiter.shared_limit(LIMIT, scope="api")(blueprint)
         app.register_api(blueprint)
     app.register_blueprint(document.blueprint)

@@ -18,7 +18,7 @@ from tests.web.api.document import check_against_document
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 STARTS, ENDS = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
-SEALED = "a sealed secret"
+SECRET = "a secret between friends"
 CAUSE = {
     "what": "closed as done",
     "issue": "acme/checkout#1",
@@ -48,6 +48,7 @@ class Town:
     app: Flask
     clock: Clock
     ids: dict[str, int] = field(default_factory=dict)
+    sealed: str = ""
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def add(self, table: sa.Table, /, **columns: Any) -> int:
@@ -114,8 +115,8 @@ class Town:
             "connection_id": self.ids["connection"],
             "delivery_id": delivery_id,
             "received_at": NOW,
-            "headers": {"x-hub-signature-256": SEALED},
-            "body": SEALED.encode(),
+            "headers": {"x-hub-signature-256": SECRET},
+            "body": SECRET.encode(),
             "name": "issues.closed",
             "settled_at": NOW,
             "outcome": "applied",
@@ -149,6 +150,7 @@ def insert(tx: Connection, table: sa.Table, columns: Mapping[str, Any]) -> int:
 def settle(town: Town) -> None:
     """Fill the town's database with what every test may count on."""
     ids, add = town.ids, town.add
+    town.sealed = town.house.sealer.seal(SECRET)
     ids["team"] = add(tables.team, slug="checkout", name="Checkout")
     ids["ana"] = add(
         tables.person, email="ana@example.com", name="Ana Ruiz", team_id=ids["team"], role="admin", accounts={}
@@ -168,9 +170,9 @@ def settle(town: Town) -> None:
         kind="github",
         site="https://api.github.example",
         owner_id=ids["ana"],
-        options={"email": SEALED},
-        sealed_token=SEALED,
-        sealed_secrets=[SEALED],
+        options={"email": SECRET},
+        sealed_token=town.sealed,
+        sealed_secrets=[town.sealed],
         earlier="import",
     )
     add(tables.scope, connection_id=ids["connection"], name="acme/checkout", external_id="501", covered_at=NOW)
