@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
-
 from sync_service.store import tables
 from tests.web.api.town import CAUSE, ENDS, NOW, Town
 
@@ -43,11 +41,11 @@ def test_without_data_there_is_no_value(town: Town, token: str) -> None:
     assert (said["current"], said["progress"], said["status"]) == (None, None, "no_data")
 
 
-@pytest.mark.parametrize("progress", [1.25, -0.5])
-def test_progress_is_not_clamped(town: Town, token: str, progress: float) -> None:
+def test_progress_is_not_clamped(town: Town, token: str) -> None:
     """More than done and worse than at the start are both said."""
-    town.change(tables.key_result, town.ids["KR-1"], progress=progress, current=100 * progress)
-    assert town.call("/api/v1/key-results/KR-1", token=token).get_json()["progress"] == progress
+    for progress in (1.25, -0.5):
+        town.change(tables.key_result, town.ids["KR-1"], progress=progress, current=100 * progress)
+        assert town.call("/api/v1/key-results/KR-1", token=token).get_json()["progress"] == progress
 
 
 def test_a_refused_connection_makes_its_key_results_stale(town: Town, token: str) -> None:
@@ -118,12 +116,13 @@ def test_an_unknown_key_result_is_answered_with_those_that_look_like_it(town: To
         assert response.get_json()["detail"] == "There is no key result 'kr-3'. Did you mean KR-2 or KR-1?"
 
 
-@pytest.mark.parametrize("slug", ["something-else", "%00", "KR-1%00", "%ff", "a" * 5000])
-def test_any_other_slug_is_answered_with_where_to_look(town: Town, token: str, slug: str) -> None:
+def test_any_other_slug_is_not_found_either(town: Town, token: str) -> None:
     """Also where a database would stumble."""
-    response = town.call(f"/api/v1/key-results/{slug}", token=token)
-    assert response.status_code == 404
-    assert response.mimetype == "application/problem+json"
+    for slug in ("something-else", "%00", "KR-1%00", "%ff", "a" * 5000):
+        response = town.call(f"/api/v1/key-results/{slug}", token=token)
+        assert response.status_code == 404, slug
+        assert response.get_json()["detail"].startswith("There is no key result ")
+    assert response.get_json()["detail"].endswith("GET /api/v1/key-results lists them all.")
 
 
 def test_a_cycle_that_no_text_can_name_has_no_key_results(town: Town, token: str) -> None:
