@@ -61,7 +61,7 @@ class KeyResult(BaseModel):
         description="(current - start) / (target - start), not clamped; null: there is no data",
         examples=[0.625],
     )
-    status: Status
+    status: Status = Field(examples=["on_track"])
     stale: Stale | None = Field(description="null: the value is up to date")
     updated_at: Moment | None = Field(description="when the value changed last")
     explanation: str = Field(

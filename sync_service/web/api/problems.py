@@ -24,6 +24,7 @@ DETAILS: Mapping[int, str] = {
     404: "There is no such address; /api/v1/docs lists them all.",
     405: "This address does not take the method; the Allow header says which ones it takes.",
     413: "The body is larger than this address takes.",
+    422: "A parameter can't be used; `errors` names each one.",
     429: "Too many requests with this token; the Retry-After header says for how many seconds to wait.",
     500: "This is a mistake of ours; the log of the service says more.",
     503: "The database does not answer; try again in some seconds.",

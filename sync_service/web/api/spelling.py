@@ -6,7 +6,7 @@ from typing import Any
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
-from sync_service.web.api.problems import MEDIA_TYPE, cover
+from sync_service.web.api.problems import DETAILS, MEDIA_TYPE, cover
 
 SCHEME = "token"
 SECURITY_SCHEMES: dict[str, Any] = {
@@ -21,6 +21,7 @@ DESCRIPTION = (
     "Lists come in pages: the `Link` header of each names the next one. "
     "Errors are problem documents (RFC 9457). Times are ISO 8601 in UTC."
 )
+PLACE = "/api/v1/key-results/KR-1/history"
 PROBLEMS = (401, 403, 422, 429, 500, 503)
 LINK = {"description": 'The next page, rel="next"; absent on the last one (RFC 8288).', "schema": {"type": "string"}}
 ETAG = {"description": "Send it back in If-None-Match, and 304 means: nothing new.", "schema": {"type": "string"}}
@@ -58,8 +59,10 @@ def gives(
 
 
 def _problem(status: int) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+    phrase = HTTPStatus(status).phrase
+    example = {"type": "about:blank", "title": phrase, "status": status, "detail": DETAILS[status], "instance": PLACE}
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
+    return {"description": phrase, "content": {MEDIA_TYPE: content}}
 
 
 def _name_of(*, name: str, path: str, method: str) -> str:  # noqa: ARG001 - flask-openapi3's signature
