@@ -24,7 +24,7 @@ from sync_service.web import (
     rules,
     sign_in,
 )
-from sync_service.web.api import installing
+from sync_service.web.api import bearer, installing
 from sync_service.web.house import put_house
 from sync_service.wiring import House
 
@@ -59,7 +59,7 @@ def create_app(house: House) -> Flask:
     ringer = Ringer(house.doorbell)
     ringer.start()
     put_house(app, house, ringer)
-    guards.install(app)
+    guards.install(app, bearer=bearer.caller)
     locks.install(app)
     look.install(app)
     errors.install(app)

@@ -1,4 +1,4 @@
-"""Joining the API to the application: its routes, its check, its limit, its errors."""
+"""Joining the API to the application: its routes, its limit, its errors."""
 
 from typing import Any
 
@@ -24,8 +24,7 @@ def description() -> dict[str, Any]:
 
 
 def install(app: OpenAPI, csrf: CSRFProtect) -> None:
-    """Add the API. The guards must be installed before."""
-    bearer.install(app)
+    """Add the API. The guards must be installed before, so that only good tokens are counted."""
     limiter = Limiter(bearer.fingerprint_sent, app=app, storage_uri="memory://", headers_enabled=True)
     problems.install(app)
     for blueprint in (key_results.blueprint, lists.blueprint):

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-PREFIX = "/api/"
+from sync_service.web.guards import API
+
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 
@@ -74,9 +75,14 @@ def _database_is_away(error: SQLAlchemyError) -> Response:
 
 
 def _as_problem(response: Response) -> Response:
-    if request.path.startswith(PREFIX) and response.status_code >= 400 and response.mimetype != MEDIA_TYPE:
+    if request.path.startswith(API) and response.status_code >= 400 and not _is_ours(response):
         _write(response, "", {})
     return response
+
+
+def _is_ours(response: Response) -> bool:
+    # The errors of the pages have a short JSON form for machines: it is known by lacking the instance.
+    return response.mimetype == MEDIA_TYPE and "instance" in response.get_json()
 
 
 def _write(response: Response, detail: str, members: Mapping[str, Any]) -> None:

@@ -144,8 +144,9 @@ def test_nothing_can_be_written(town: Town, token: str) -> None:
 
 
 def test_other_addresses_keep_their_own_errors(town: Town) -> None:
-    """Problem documents are for the API."""
-    assert town.app.test_client().get("/nothing").mimetype != "application/problem+json"
+    """Problem documents in this form are for the API."""
+    response = town.app.test_client().post("/hooks/nothing")
+    assert (response.status_code, response.get_json()) == (404, {"outcome": "there is no such connection"})
 
 
 def test_a_database_that_is_away_is_said_with_when_to_try_again(town: Town, token: str) -> None:
