@@ -35,7 +35,7 @@ NEVER_LOGGED = frozenset(
     }
 )
 PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s/@'\"]*:[^\s/@'\"]*@")
-QUIET = ("rq.worker", "rq.queue", "urllib3")  # they say every job and every call; we say what came of it
+QUIET = ("alembic", "rq.worker", "rq.queue", "urllib3")  # they say every job and every call; we say what came of it
 
 
 def set_up_logging(

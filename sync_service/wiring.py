@@ -9,7 +9,7 @@ from redis import Redis
 from sqlalchemy.engine import Engine
 
 from config.settings import Settings
-from connectors.registry import connectors
+from connectors.registry import RegistryError, connectors
 from sync_service.domain.connectors import Connector
 from sync_service.doorbell import Doorbell
 from sync_service.drains import Drains
@@ -24,6 +24,8 @@ from sync_service.store.connections import Connections
 from sync_service.store.database import open_database
 from sync_service.store.sealing import Sealer
 from sync_service.valkey import private_server
+
+__all__ = ["House", "RegistryError", "build", "connectors", "open_redis", "utc_now"]
 
 Now = Callable[[], datetime]
 Drain = Callable[[], int]

@@ -7,7 +7,6 @@ from typing import BinaryIO
 import click
 
 from config.settings import read_environment
-from connectors.registry import connectors
 from sync_service.apply.applying import Applying
 from sync_service.apply.exporting import as_json, as_yaml, exported
 from sync_service.apply.schema import schema as make_schema
@@ -15,7 +14,7 @@ from sync_service.apply.state import read_state
 from sync_service.apply.written import LARGEST
 from sync_service.cli.starting import open_house
 from sync_service.store.database import reading
-from sync_service.wiring import House
+from sync_service.wiring import House, connectors
 
 
 @click.command(short_help="Make the database match YAML files.")

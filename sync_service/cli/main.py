@@ -9,12 +9,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 import sync_service
 from config.mistakes import WrongSettings
-from connectors.registry import RegistryError
 from sync_service.apply.mistakes import WrongFiles
 from sync_service.cli import access, asking, configuring, replaying, running
 from sync_service.store.sealing import Unopenable
 from sync_service.supervise import InUse
 from sync_service.valkey import NoServer
+from sync_service.wiring import RegistryError
 
 
 class Commands(click.Group):

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.issues import State
 from sync_service.domain.measures import Tally
-from sync_service.store.tables import Id, cycle, issue, key_result, link, manual_link, objective, rule_revision
+from sync_service.store.tables import cycle, issue, key_result, link, manual_link, objective, rule_revision
+from sync_service.store.tables.columns import Id
 
 LinkKey = tuple[int, str, int]
 """A key result's id, the origin of the link, and its source: a revision's or manual link's id, 0 for a label."""

@@ -1,5 +1,6 @@
 """Bringing the database to the newest schema; safe to run by several processes at once."""
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -30,7 +31,12 @@ def is_current(engine: Engine) -> bool:
     """Tell whether the schema is the one this code was written for."""
     with reading(engine) as tx:
         found = MigrationContext.configure(tx).get_current_revision()
-    return found == ScriptDirectory.from_config(_config()).get_current_head()
+    return found == _newest()
+
+
+@cache
+def _newest() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _config() -> Config:

@@ -23,10 +23,11 @@ from sync_service.domain.issues import (
     TermSeen,
     Tombstone,
 )
+from tests.skips import SHARED, SHARED_IS_ABSENT
 
-FOLDER = Path(__file__).parents[3] / "shared" / "payloads"
+FOLDER = SHARED / "payloads"
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the folder ../shared/payloads is not there")
+pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason=SHARED_IS_ABSENT)
 
 
 ALLOWED: dict[str, set[type]] = {

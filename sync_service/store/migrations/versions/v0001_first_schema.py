@@ -1,4 +1,7 @@
-"""The first schema. Written out in full, so that later changes of the code do not change it."""
+"""The first schema.
+
+It is written out in full, so that later changes of the code do not change it.
+"""
 
 import sqlalchemy as sa
 from alembic import op

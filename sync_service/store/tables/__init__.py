@@ -1,0 +1,38 @@
+"""Every table, each with what a row of it means. Migrations make them; a test holds the two together."""
+
+from sync_service.store.tables.access import api_token, audit, session, sign_in_link
+from sync_service.store.tables.columns import metadata
+from sync_service.store.tables.mapping import counter, link, manual_link, relink, rule, rule_revision
+from sync_service.store.tables.okrs import check_in, cycle, history, key_result, objective, person, recompute, team
+from sync_service.store.tables.telling import mail, notice
+from sync_service.store.tables.trackers import connection, delivery, issue, look, scope, term
+
+__all__ = [
+    "api_token",
+    "audit",
+    "check_in",
+    "connection",
+    "counter",
+    "cycle",
+    "delivery",
+    "history",
+    "issue",
+    "key_result",
+    "link",
+    "look",
+    "mail",
+    "manual_link",
+    "metadata",
+    "notice",
+    "objective",
+    "person",
+    "recompute",
+    "relink",
+    "rule",
+    "rule_revision",
+    "scope",
+    "session",
+    "sign_in_link",
+    "team",
+    "term",
+]

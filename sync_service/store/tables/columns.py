@@ -1,0 +1,41 @@
+"""What tables are made of: names of constraints, ids, references, and the columns of due rows."""
+
+import sqlalchemy as sa
+
+from sync_service.store.database import Instant
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Trackers' numbers pass 2**31; SQLite counts rows only in a column that is exactly INTEGER.
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def row_id() -> sa.Column[int]:
+    """Give the primary key."""
+    return sa.Column("id", Id, primary_key=True, autoincrement=True)
+
+
+def refers(name: str, table: str, *, nullable: bool = False, on_delete: str | None = "CASCADE") -> sa.Column[int]:
+    """Give a reference to another table; what it refers to takes the row with it, unless `on_delete` says otherwise."""
+    return sa.Column(name, Id, sa.ForeignKey(f"{table}.id", ondelete=on_delete), nullable=nullable)
+
+
+def due_columns(table: str) -> tuple[sa.Column[object] | sa.Index, ...]:
+    """Give the columns of whatever must happen: see `store/due.py` for their meaning."""
+    due_at: sa.Column[object] = sa.Column("due_at", Instant)
+    return (
+        due_at,
+        sa.Column("lease", sa.String(32)),
+        sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("settled_at", Instant),
+        sa.Column("buried_at", Instant),
+        sa.Column("outcome", sa.Text, nullable=False, server_default=""),
+        sa.Index(f"ix_{table}_due_at", due_at, sqlite_where=due_at.isnot(None), postgresql_where=due_at.isnot(None)),
+    )

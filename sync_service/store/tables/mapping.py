@@ -1,0 +1,91 @@
+"""From issues to key results: rules, their revisions, links, and the two counters."""
+
+import sqlalchemy as sa
+
+from sync_service.store.database import Instant
+from sync_service.store.tables.columns import Id, due_columns, metadata, refers, row_id
+
+# `rules` is the version of everything that decides links; `changes` moves with every visible change.
+counter = sa.Table(
+    "counter",
+    metadata,
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+
+rule = sa.Table(
+    "rule",
+    metadata,
+    row_id(),
+    sa.Column("slug", sa.String(100), nullable=False, unique=True),
+    refers("owner_id", "person", nullable=True, on_delete="SET NULL"),
+    refers("connection_id", "connection"),
+    refers("key_result_id", "key_result"),
+    sa.Column("condition", sa.JSON, nullable=False),  # as in the configuration file's `when`; {} where it is a query
+    sa.Column("query", sa.Text),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+)
+
+
+# One edit of a rule. It fills its links in chunks while `pending`, then one short transaction makes it `active`.
+rule_revision = sa.Table(
+    "rule_revision",
+    metadata,
+    row_id(),
+    refers("rule_id", "rule", nullable=True, on_delete="SET NULL"),
+    sa.Column("rule_slug", sa.String(100), nullable=False),
+    refers("connection_id", "connection"),
+    refers("key_result_id", "key_result"),
+    sa.Column("condition", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False),  # pending, active, retired
+    sa.Column("cursor", Id, nullable=False, server_default="0"),  # the last issue id evaluated
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    *due_columns("rule_revision"),
+    sa.Index("ix_rule_revision_rule_id_state", "rule_id", "state"),
+)
+
+
+# A link somebody asked for by name; it takes effect once its issue is seen.
+manual_link = sa.Table(
+    "manual_link",
+    metadata,
+    row_id(),
+    refers("key_result_id", "key_result"),
+    refers("connection_id", "connection"),
+    sa.Column("key", sa.String(300), nullable=False),
+    sa.Column("weight", sa.Float, nullable=False),
+    refers("issue_id", "issue", nullable=True, on_delete="SET NULL"),
+    sa.UniqueConstraint("key_result_id", "connection_id", "key"),
+    sa.Index("ix_manual_link_issue_id", "issue_id"),
+    sa.Index("ix_manual_link_connection_id_key", "connection_id", "key"),
+)
+
+
+# What counts now, and why. `source` is the rule_revision's or manual_link's id, 0 for a label.
+link = sa.Table(
+    "link",
+    metadata,
+    row_id(),
+    refers("key_result_id", "key_result"),
+    refers("issue_id", "issue"),
+    sa.Column("origin", sa.String(10), nullable=False),  # rule, manual, label, comment
+    sa.Column("source", Id, nullable=False),
+    sa.Column("weight", sa.Float, nullable=False),
+    sa.UniqueConstraint("key_result_id", "issue_id", "origin", "source"),
+    sa.Index("ix_link_issue_id", "issue_id"),
+    sa.Index("ix_link_origin_source", "origin", "source"),
+)
+
+
+# The links of many known issues must be derived again (a label renamed, a key result added), a chunk at a time.
+relink = sa.Table(
+    "relink",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("cursor", Id, nullable=False, server_default="0"),
+    *due_columns("relink"),
+)

@@ -1,0 +1,119 @@
+"""Connections, their scopes, what was received from them, and what is known of their issues."""
+
+import sqlalchemy as sa
+
+from sync_service.store.database import Instant
+from sync_service.store.tables.columns import due_columns, metadata, refers, row_id
+
+connection = sa.Table(
+    "connection",
+    metadata,
+    row_id(),
+    sa.Column("slug", sa.String(100), nullable=False, unique=True),
+    sa.Column("kind", sa.String(50), nullable=False),
+    sa.Column("site", sa.Text, nullable=False),
+    refers("owner_id", "person", nullable=True, on_delete="SET NULL"),
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("sealed_token", sa.Text),
+    sa.Column("sealed_secrets", sa.JSON, nullable=False),  # newest first
+    sa.Column("earlier", sa.String(10)),  # import, ignore
+    sa.Column("refused_at", Instant),
+    sa.Column("refused_reason", sa.Text),
+)
+
+
+scope = sa.Table(
+    "scope",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("name", sa.String(300), nullable=False),  # as configured, and as renamed since
+    sa.Column("external_id", sa.String(100)),  # known from the first delivery on
+    sa.Column("covered_at", Instant),
+    sa.Column("gone", sa.Text),  # why it can no longer be watched
+    sa.UniqueConstraint("connection_id", "name"),
+)
+
+
+term = sa.Table(
+    "term",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("kind", sa.String(10), nullable=False),  # label, milestone
+    sa.Column("external_id", sa.String(300), nullable=False),
+    sa.Column("name", sa.Text),  # null when deleted
+    sa.Column("at", Instant, nullable=False),  # the time of the newest word on it
+    sa.UniqueConstraint("connection_id", "kind", "external_id"),
+)
+
+
+issue = sa.Table(
+    "issue",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("identity", sa.String(200), nullable=False),
+    refers("scope_id", "scope", nullable=True, on_delete="SET NULL"),  # null: in a scope that is not watched
+    sa.Column("scope_external_id", sa.String(100)),
+    sa.Column("scope_name", sa.String(300)),
+    sa.Column("key", sa.String(300), nullable=False),
+    sa.Column("kind", sa.String(20)),
+    sa.Column("type", sa.Text),
+    sa.Column("title", sa.Text),
+    sa.Column("url", sa.Text),
+    sa.Column("state", sa.String(10)),  # null: nothing but a tombstone is known
+    sa.Column("resolution", sa.Text),
+    sa.Column("labels", sa.JSON, nullable=False),  # external ids; their names are in term
+    sa.Column("milestone", sa.String(300)),
+    sa.Column("parent_key", sa.String(300)),
+    sa.Column("parent_identity", sa.String(200)),
+    sa.Column("parent_at", Instant),  # null: the relation is unknown
+    sa.Column("assignees", sa.JSON, nullable=False),  # [[id, name], …]
+    sa.Column("author", sa.JSON),  # [id, name]
+    sa.Column("priority", sa.Text),
+    sa.Column("points", sa.Float),
+    sa.Column("points_at", Instant),  # null: unknown
+    sa.Column("created_at", Instant),
+    sa.Column("closed_at", Instant),
+    sa.Column("updated_at", Instant),  # the tracker's time of the newest snapshot
+    sa.Column("digest", sa.String(64), nullable=False, server_default=""),
+    sa.Column("looked", sa.Boolean, nullable=False, server_default=sa.false()),  # that snapshot came from a look
+    sa.Column("in_doubt", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("gone", sa.Text),  # deleted, or moved to where
+    sa.Column("successor", sa.String(200)),
+    sa.UniqueConstraint("connection_id", "identity"),
+    sa.Index("ix_issue_connection_id_key", "connection_id", "key"),
+    sa.Index("ix_issue_scope_id_id", "scope_id", "id"),
+)
+
+
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("delivery_id", sa.String(200), nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("headers", sa.JSON, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("name", sa.String(100), nullable=False, server_default=""),  # `issues.closed`, once read
+    *due_columns("delivery"),
+    sa.UniqueConstraint("connection_id", "delivery_id"),
+    sa.Index("ix_delivery_buried_at", "buried_at"),
+)
+
+
+# An issue that a letter did not tell enough about: go and look.
+look = sa.Table(
+    "look",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("identity", sa.String(200), nullable=False),
+    sa.Column("key", sa.String(300), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("delivery_id", sa.String(200)),
+    *due_columns("look"),
+    sa.UniqueConstraint("connection_id", "identity"),
+)
