@@ -1,0 +1,277 @@
+"""What is told of a key result: its value, why it is so, which issues count, and what moved it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from sync_service.domain.causes import Cause
+from sync_service.domain.issues import State
+from sync_service.domain.pace import Status
+from sync_service.store import tables as t
+from sync_service.store.database import open_database, writing
+from sync_service.store.forms import explained
+from sync_service.store.migrate import migrate
+from sync_service.store.standing import backlogs, connection_views
+from sync_service.store.views import (
+    IssueView,
+    Stale,
+    history_view,
+    issues_view,
+    key_result_view,
+    key_result_views,
+)
+from tests.servers import Databases
+
+NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+STARTS, ENDS = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def filled(url: str) -> None:
+    """Migrate, and put in two people, a cycle, two connections and two key results."""
+    engine = open_database(url)
+    migrate(engine)
+    with writing(engine) as tx:
+        people = [
+            {"id": 1, "email": "ana@example.com", "name": "Ana"},
+            {"id": 2, "email": "ben@example.com", "name": "Ben"},
+        ]
+        tx.execute(sa.insert(t.person), [one | {"role": "admin", "accounts": {}} for one in people])
+        days = {"starts": STARTS.date(), "ends": ENDS.date() - timedelta(days=1), "starts_at": STARTS, "ends_at": ENDS}
+        tx.execute(sa.insert(t.cycle).values(id=1, slug="q4", name="Q4", **days))
+        common = {"kind": "github", "site": "https://x", "options": {}, "sealed_secrets": []}
+        tx.execute(sa.insert(t.connection), [{"id": n, "slug": f"c{n}", **common} for n in (1, 2)])
+        tx.execute(sa.insert(t.objective).values(id=1, slug="o", title="O", cycle_id=1, owner_id=1))
+        settings = {"objective_id": 1, "start": 0.0, "target": 100.0, "unit": "%"}
+        for n, owner_id, kind in ((1, None, "done-share"), (2, 2, "done-count")):
+            own = {"id": n, "slug": f"KR-{n}", "title": "T", "owner_id": owner_id, "measure": {"kind": kind}}
+            tx.execute(sa.insert(t.key_result).values(own | settings))
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(databases: Databases) -> Iterator[Engine]:
+    """Give a filled database of either kind."""
+    opened = open_database(databases.prepared(filled))
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def tx(engine: Engine) -> Iterator[Connection]:
+    """Give a transaction."""
+    with writing(engine) as begun:
+        yield begun
+
+
+def add_issue(tx: Connection, number: int, state: State, **columns: Any) -> int:
+    """Put in an issue of the first connection; give its row id."""
+    row = {
+        "connection_id": 1,
+        "identity": f"7:{number}",
+        "key": f"acme/app#{number}",
+        "state": state,
+        "title": f"T{number}",
+    }
+    row |= {"labels": [], "assignees": [["ana", "Ana"]], "kind": "issue", "updated_at": NOW, **columns}
+    return int(tx.execute(sa.insert(t.issue).values(row).returning(t.issue.c.id)).scalar_one())
+
+
+def add_rule(
+    tx: Connection, slug: str, *, state: str = "active", key_result_id: int = 1, connection_id: int = 1
+) -> int:
+    """Put in a rule with one revision; give the revision's row id."""
+    row = {"connection_id": connection_id, "key_result_id": 1, "condition": {}}
+    rule_id = tx.execute(sa.insert(t.rule).values(slug=slug, enabled=True, **row).returning(t.rule.c.id)).scalar_one()
+    revision = row | {"rule_id": rule_id, "rule_slug": slug, "state": state, "changed_by": "ana", "created_at": NOW}
+    return int(tx.execute(sa.insert(t.rule_revision).values(revision).returning(t.rule_revision.c.id)).scalar_one())
+
+
+def add_link(
+    tx: Connection, issue_id: int, origin: str, source: int, *, weight: float = 1.0, key_result_id: int = 1
+) -> None:
+    """Link an issue."""
+    row = {"key_result_id": key_result_id, "issue_id": issue_id, "origin": origin, "source": source, "weight": weight}
+    tx.execute(sa.insert(t.link).values(row))
+
+
+def test_a_key_result_is_found_in_any_letters_with_its_owner(tx: Connection) -> None:
+    """The objective's owner where it has none of its own."""
+    one, two = key_result_view(tx, "kr-1", NOW), key_result_view(tx, "KR-2", NOW)
+    assert one is not None
+    assert two is not None
+    assert (one.slug, one.owner, one.owner_name, one.objective, one.cycle) == (
+        "KR-1",
+        "ana@example.com",
+        "Ana",
+        "o",
+        "q4",
+    )
+    assert (two.owner, two.status, two.current) == ("ben@example.com", Status.NO_DATA, None)
+    assert key_result_view(tx, "KR-3", NOW) is None
+
+
+def test_the_key_results_of_a_cycle_come_in_their_order(tx: Connection) -> None:
+    """By position, then as they were made."""
+    tx.execute(sa.update(t.key_result).where(t.key_result.c.id == 1).values(position=1))
+    assert [view.slug for view in key_result_views(tx, NOW, cycle="q4")] == ["KR-2", "KR-1"]
+    assert [view.slug for view in key_result_views(tx, NOW)] == ["KR-2", "KR-1"]
+    assert key_result_views(tx, NOW, cycle="q3") == []
+
+
+def test_a_frozen_cycle_closes_its_key_results(tx: Connection) -> None:
+    """Even before they are computed once more."""
+    view = key_result_view(tx, "KR-1", ENDS + timedelta(days=3))
+    assert view is not None
+    assert view.status is Status.CLOSED
+
+
+@pytest.mark.parametrize("reached_by", ["rule", "link"])
+def test_a_key_result_is_stale_while_a_connection_it_reaches_is_refused(tx: Connection, reached_by: str) -> None:
+    """By a rule or by a linked issue; the other key result is not."""
+    if reached_by == "rule":
+        add_rule(tx, "r")
+    else:
+        add_link(tx, add_issue(tx, 1, State.TODO), "label", 0)
+    tx.execute(sa.update(t.connection).values(refused_at=NOW, refused_reason="Bad credentials"))
+    one, two = key_result_views(tx, NOW)
+    assert (one.stale, two.stale) == (Stale(NOW, "c1: Bad credentials"), None)
+
+
+def test_the_longest_refusal_is_told(tx: Connection) -> None:
+    """It is since then that the value may be out of date."""
+    add_rule(tx, "a", connection_id=1)
+    add_rule(tx, "b", connection_id=2)
+    for number in (1, 2):
+        refused = {"refused_at": NOW - timedelta(hours=number), "refused_reason": f"reason {number}"}
+        tx.execute(sa.update(t.connection).where(t.connection.c.id == number).values(refused))
+    assert key_result_views(tx, NOW)[0].stale == Stale(NOW - timedelta(hours=2), "c2: reason 2")
+
+
+def test_an_issue_is_told_once_with_the_weight_that_counts(tx: Connection) -> None:
+    """A weight by hand stands above the others; what is pending does not count yet."""
+    issue_id = add_issue(tx, 1, State.DOING, points=3.0, url="https://x/1")
+    add_link(tx, issue_id, "rule", add_rule(tx, "b"), weight=5)
+    add_link(tx, issue_id, "rule", add_rule(tx, "a"))
+    add_link(tx, issue_id, "rule", add_rule(tx, "c", state="pending"))
+    add_link(tx, issue_id, "manual", 1, weight=2)
+    add_link(tx, issue_id, "label", 0)
+    assert issues_view(tx, 1) == [
+        IssueView(
+            connection="c1",
+            key="acme/app#1",
+            title="T1",
+            url="https://x/1",
+            state=State.DOING,
+            assignees=("Ana",),
+            points=3.0,
+            weight=2.0,
+            origin="manual",
+            rules=("a", "b"),
+            counts=True,
+            why_not=None,
+        )
+    ]
+
+
+def test_issues_that_do_not_count_say_why_and_open_ones_come_first(tx: Connection) -> None:
+    """Dropped, closed outside the cycle, not seen yet."""
+    early = STARTS - timedelta(days=1)
+    for number, state, columns in (
+        (1, State.DROPPED, {"resolution": "not_planned"}),
+        (2, State.DROPPED, {}),
+        (3, State.DONE, {"closed_at": early}),
+        (4, State.DONE, {"closed_at": NOW}),
+        (10, State.TODO, {}),
+        (9, State.TODO, {}),
+    ):
+        issue_id = add_issue(tx, number, state, **columns)
+        for key_result_id in (1, 2):
+            add_link(tx, issue_id, "label", 0, key_result_id=key_result_id)
+    waiting = {"key_result_id": 2, "connection_id": 2, "key": "acme/web#5", "weight": 4.0}
+    tx.execute(sa.insert(t.manual_link).values(waiting))
+    told = [(one.key.partition("#")[2], one.counts, one.why_not) for one in issues_view(tx, 2)]
+    assert told == [
+        ("9", True, None),
+        ("10", True, None),
+        ("3", False, "closed outside the cycle"),
+        ("4", True, None),
+        ("1", False, "dropped: not planned"),
+        ("2", False, "dropped"),
+        ("5", False, "not seen yet"),
+    ]
+    assert [one.counts for one in issues_view(tx, 1)] == [True, True, True, True, False, False]
+
+
+def test_nothing_counts_toward_what_people_set_themselves(tx: Connection) -> None:
+    """Linked issues inform only."""
+    tx.execute(sa.update(t.key_result).values(measure={"kind": "manual"}))
+    add_link(tx, add_issue(tx, 1, State.DONE), "label", 0)
+    assert [one.why_not for one in issues_view(tx, 1)] == ["the value is set by check-ins"]
+
+
+def test_history_comes_newest_first_and_page_by_page(tx: Connection) -> None:
+    """An entry's id is where the next page begins."""
+    entries = [
+        {
+            "key_result_id": 1,
+            "at": NOW,
+            "from": None if n == 0 else float(n),
+            "to": n + 1.0,
+            "causes": [{"what": f"w{n}"}],
+        }
+        for n in range(3)
+    ]
+    tx.execute(sa.insert(t.history), entries)
+    first = history_view(tx, 1, limit=2)
+    assert [(one.before, one.after, one.causes) for one in first] == [
+        (2.0, 3.0, (Cause(what="w3"),)),
+        (1.0, 2.0, (Cause(what="w2"),)),
+    ]
+    assert [one.before for one in history_view(tx, 1, before=first[-1].id)] == [None]
+    assert history_view(tx, 2) == []
+
+
+def test_the_form_has_the_names_of_the_contract(tx: Connection) -> None:
+    """As the API and `--json` give it."""
+    view = key_result_view(tx, "KR-1", NOW)
+    assert view is not None
+    add_link(tx, add_issue(tx, 1, State.DONE, closed_at=NOW), "label", 0)
+    tx.execute(sa.insert(t.history).values({"key_result_id": 1, "at": NOW, "to": 1.0, "causes": [{"what": "w"}]}))
+    form = explained(view, issues_view(tx, 1), history_view(tx, 1))
+    assert {"slug", "title", "owner", "start", "target", "unit", "current", "progress", "status", "stale"} <= set(form)
+    assert (form["status"], form["updated_at"], form["stale"]) == ("no_data", None, None)
+    assert form["issues"][0]["closed_at"] == "2026-11-02T09:30:00.000Z"
+    assert {name: form["history"][0][name] for name in ("at", "from", "to")} == {
+        "at": "2026-11-02T09:30:00.000Z",
+        "from": None,
+        "to": 1.0,
+    }
+    assert {"what", "issue", "delivery", "actor"} <= set(form["history"][0]["causes"][0])
+
+
+def test_backlogs_tell_due_later_late_and_buried_apart(tx: Connection) -> None:
+    """Table by table; settled rows are in none of them."""
+    long_ago, far_off = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    rows = [(long_ago, None), (long_ago, None), (far_off, None), (None, NOW), (None, None)]
+    for number, (due_at, buried_at) in enumerate(rows):
+        row = {"connection_id": 1, "identity": str(number), "key": "k", "reason": "r", "due_at": due_at}
+        tx.execute(sa.insert(t.look).values(row | {"buried_at": buried_at}))
+    found = {one.table: one for one in backlogs(tx)}
+    assert (found["look"].due, found["look"].later, found["look"].buried) == (2, 1, 1)
+    assert found["look"].lag_seconds > 86400
+    assert (found["mail"].due, found["mail"].lag_seconds) == (0, 0.0)
+
+
+def test_connections_are_told_without_their_secrets(tx: Connection) -> None:
+    """Whether there are any, and how their scopes stand."""
+    tx.execute(sa.insert(t.scope).values(connection_id=1, name="acme/app", covered_at=NOW))
+    tx.execute(sa.update(t.connection).where(t.connection.c.id == 1).values(sealed_token="sealed", owner_id=1))
+    one, two = connection_views(tx)
+    assert (one.owner, one.has_token, one.has_secret) == ("ana@example.com", True, False)
+    assert [(scope.name, scope.covered, scope.gone) for scope in one.scopes] == [("acme/app", True, None)]
+    assert (two.owner, two.has_token, two.scopes) == (None, False, ())
+    assert "sealed" not in repr(one)
