@@ -228,8 +228,8 @@ def test_history_comes_newest_first_and_page_by_page(tx: Connection) -> None:
     tx.execute(sa.insert(t.history), entries)
     first = history_view(tx, 1, limit=2)
     assert [(one.before, one.after, one.causes) for one in first] == [
-        (2.0, 3.0, (Cause(what="w3"),)),
-        (1.0, 2.0, (Cause(what="w2"),)),
+        (2.0, 3.0, (Cause(what="w2"),)),
+        (1.0, 2.0, (Cause(what="w1"),)),
     ]
     assert [one.before for one in history_view(tx, 1, before=first[-1].id)] == [None]
     assert history_view(tx, 2) == []
