@@ -94,16 +94,27 @@ class Applying:
         now = self.now()
         saving = Saving(tx=tx, sealer=self.sealer, actor=self.actor, now=now)
         consequences = Consequences(tx, self.actor)
-        for change in plan.changes:
-            if change.after is not None:
-                saving.save(change)
-                consequences.after_saving(change)
-        removed = [change for change in plan.changes if change.after is None]
+        removed = sorted(
+            (change for change in plan.changes if change.after is None), key=lambda one: -ORDER.index(one.section)
+        )
         for change in removed:
             consequences.before_removal(change)
-        for change in sorted(removed, key=lambda one: -ORDER.index(one.section)):
-            saving.remove(change)
+        saved = [change for change in plan.changes if change.after is not None]
+        for change in saved:
+            if change.section != "rules":
+                saving.save(change)
+                consequences.after_saving(change)
+        for change in removed:
+            if change.section != "rules":
+                saving.remove(change)
         consequences.make_due(now=now)
+        # Rules move the counter of changes, whose row stays locked: so they come last.
+        for change in saved:
+            if change.section == "rules":
+                saving.save(change)
+        for change in removed:
+            if change.section == "rules":
+                saving.remove(change)
         what = "\n".join(["applied configuration files", *plan.lines()])
         tx.execute(sa.insert(audit).values(at=now, actor=self.actor, what=what))
         counters.bump(tx, counters.CHANGES)
