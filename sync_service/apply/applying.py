@@ -94,27 +94,24 @@ class Applying:
         now = self.now()
         saving = Saving(tx=tx, sealer=self.sealer, actor=self.actor, now=now)
         consequences = Consequences(tx, self.actor)
-        removed = sorted(
-            (change for change in plan.changes if change.after is None), key=lambda one: -ORDER.index(one.section)
-        )
+        rules = [change for change in plan.changes if change.section == "rules"]
+        others = [change for change in plan.changes if change.section != "rules"]
+        removed = sorted((one for one in others if one.after is None), key=lambda one: -ORDER.index(one.section))
         for change in removed:
             consequences.before_removal(change)
-        saved = [change for change in plan.changes if change.after is not None]
-        for change in saved:
-            if change.section != "rules":
+        for change in others:
+            if change.after is not None:
                 saving.save(change)
                 consequences.after_saving(change)
         for change in removed:
-            if change.section != "rules":
-                saving.remove(change)
+            saving.remove(change)
         consequences.make_due(now=now)
-        # Rules move the counter of changes, whose row stays locked: so they come last.
-        for change in saved:
-            if change.section == "rules":
-                saving.save(change)
-        for change in removed:
-            if change.section == "rules":
+        # Rules move the counter of changes, whose row stays locked then: so they come last.
+        for change in rules:
+            if change.after is None:
                 saving.remove(change)
+            else:
+                saving.save(change)
         what = "\n".join(["applied configuration files", *plan.lines()])
         tx.execute(sa.insert(audit).values(at=now, actor=self.actor, what=what))
         counters.bump(tx, counters.CHANGES)

@@ -4,7 +4,7 @@ The command line, the pages and the API all read through here, so that they can'
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -231,17 +231,13 @@ def _issue(rows: Sequence[Row[Any]], measure: Measure, span: Span) -> IssueView:
         assignees=tuple(name for _, name in row.assignees),
         points=row.points,
         closed_at=row.closed_at,
-        weight=_weight(rows),
+        # A weight by hand stands above all others, as in `links.weigh`.
+        weight=float(max((one.origin == "manual", one.weight) for one in rows)[1]),
         origin=min((one.origin for one in rows), key=_STRENGTH.index),
         rules=tuple(sorted({one.rule_slug for one in rows if one.rule_slug})),
         counts=why_not is None,
         why_not=why_not,
     )
-
-
-def _weight(rows: Iterable[Row[Any]]) -> float:
-    """Give the weight that counts: a manual one stands above all others, as in `links.weigh`."""
-    return float(max((row.origin == "manual", row.weight) for row in rows)[1])
 
 
 def _why_not(row: Row[Any], state: State | None, measure: Measure, span: Span) -> str | None:
