@@ -24,6 +24,7 @@ from sync_service.naming import Names, keys_of
 from sync_service.store import counters, due, issues, key_results, tables
 from sync_service.store.book import Book, Shelf, read_book
 from sync_service.store.database import database_now, writing
+from sync_service.store.issues import Held
 
 log = structlog.get_logger(__name__)
 
@@ -112,18 +113,19 @@ class Relinking:
     def _link_chunk(self, tx: Transaction, book: Book, row: Row[Any], cause: str) -> int:
         """Link the next issues of a connection again; give the last one's row id."""
         held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK)
-        known = [(one.id, one.issue) for one in held if one.issue]
+        known = [(one, one.issue) for one in held if one.issue]
         names = Names.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
         entries = [
             Entry(
-                row_id=row_id,
+                row_id=kept.id,
                 connection_id=row.connection_id,
                 issue=one,
                 scope=book.scope_of(row.connection_id, one.scope) if one.scope else None,
                 steps=(Step(Cause(what=cause, issue=one.key, title=one.title, url=one.url), counts=False),),
             )
-            for row_id, one in known
+            for kept, one in known
         ]
+        _save_scopes(tx, [kept for kept, _ in known], entries)
         self._compute(tx, book, relink(tx, book, entries, names))
         return held[-1].id
 
@@ -144,3 +146,14 @@ class Relinking:
     def _compute(self, tx: Transaction, book: Book, causes: Mapping[int, Sequence[Cause]]) -> None:
         compute_key_results(tx, book, causes, now=self.now(), settle=self.settle)
         counters.bump(tx, counters.CHANGES)
+
+
+def _save_scopes(tx: Transaction, held: Sequence[Held], entries: Sequence[Entry]) -> None:
+    """Write which watched scope each issue is in, where that changed with what is watched."""
+    scopes = [entry.scope.id if entry.scope else None for entry in entries]
+    changed = [
+        (kept.id, scope_id, entry.issue)
+        for kept, scope_id, entry in zip(held, scopes, entries, strict=True)
+        if kept.scope_id != scope_id
+    ]
+    issues.save(tx, changed)

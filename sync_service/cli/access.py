@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sync_service.apply.mistakes import meant
-from sync_service.cli.starting import open_house
+from sync_service.cli.starting import address_of, open_house
 from sync_service.store import access
 from sync_service.store.database import writing
 from sync_service.store.tables import person
@@ -21,7 +21,7 @@ def sign_in(email: str) -> None:
         if person_id is None:
             raise click.ClickException(f"nobody has the address {email!r}{_suggestion(tx, email)}")
         token = access.create_sign_in_link(tx, person_id, house.now())
-    click.echo(f"{house.settings.base_url}/sign-in/{token}")
+    click.echo(f"{address_of(house.settings)}/sign-in/{token}")
 
 
 def _suggestion(tx: Connection, email: str) -> str:

@@ -15,7 +15,7 @@ from config.gunicorn import WebServer, gunicorn_options
 from config.settings import Settings
 from sync_service import clock as the_clock
 from sync_service import jobs
-from sync_service.cli.starting import house_of, opened, require_database, settings_for
+from sync_service.cli.starting import ADDRESS, house_of, opened, require_database, settings_for
 from sync_service.store.database import reading
 from sync_service.store.migrate import migrate as run_migrations
 from sync_service.store.tables import person
@@ -49,7 +49,12 @@ def up(port: int | None, workers: int) -> None:
             *(_part("worker", environment, number=number) for number in range(1, workers + 1)),
             _part("clock", environment),
         ]
-        supervise(parts, started=lambda: _greet(address, people=people))
+        told = settings.data_dir / ADDRESS
+        told.write_text(address, encoding="utf-8")
+        try:
+            supervise(parts, started=lambda: _greet(address, people=people))
+        finally:
+            told.unlink(missing_ok=True)
 
 
 def _redis(settings: Settings) -> list[Part]:

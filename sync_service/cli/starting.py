@@ -15,6 +15,9 @@ from sync_service.store.database import open_database
 from sync_service.store.migrate import is_current
 from sync_service.wiring import House, build
 
+ADDRESS = "address"
+"""The file in the data directory in which a running `okr-sync up` tells where it is reached."""
+
 
 def settings_for(*, quiet: bool = False) -> Settings:
     """Read the settings and set up the log; a `quiet` command logs only what is wrong."""
@@ -58,3 +61,11 @@ def require_database(settings: Settings) -> None:
     with opened(settings) as engine:
         if not is_current(engine):
             raise click.ClickException("the database is not of this version; run okr-sync migrate")
+
+
+def address_of(settings: Settings) -> str:
+    """Give the address for links: the one that was set, else that of a running `okr-sync up`, else the default."""
+    told = settings.data_dir / ADDRESS
+    if settings.given_base_url is None and told.is_file():
+        return told.read_text(encoding="utf-8")
+    return settings.base_url

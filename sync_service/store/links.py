@@ -87,7 +87,11 @@ def settle_manual(tx: Connection, found: Mapping[int, Iterable[Row[Any]]]) -> No
 
 def follow(tx: Connection, *, from_issue_id: int, to_key: str) -> None:
     """Point the manual links of an issue that was transferred at its new key, to be found when that is seen."""
-    taken = sa.select(manual_link.c.key_result_id).where(manual_link.c.key == to_key).scalar_subquery()
+    taken = (
+        sa.select(manual_link.c.key_result_id)
+        .where(sa.func.lower(manual_link.c.key) == to_key.lower())
+        .scalar_subquery()
+    )
     statement = sa.update(manual_link).where(manual_link.c.issue_id == from_issue_id)
     tx.execute(statement.where(manual_link.c.key_result_id.notin_(taken)).values(key=to_key, issue_id=None))
 

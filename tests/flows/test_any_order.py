@@ -1,0 +1,160 @@
+"""Any order, any repeat, and several workers at once end in the numbers that a single thread gets in order."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sync_service.domain.issues import Snapshot, State, Tombstone
+from sync_service.store import tables
+from sync_service.store.database import writing
+from tests.domain.making import at, snapshot
+from tests.migrated import prepare
+from tests.servers import Databases
+from tests.world import World, open_world
+
+ISSUES = 4
+
+
+def told(number: int, second: int, state: State, *, labelled: bool) -> Snapshot:
+    """Give one change of one issue."""
+    return snapshot(
+        second,
+        identity=f"501#{number}",
+        key=f"acme/checkout#{number}",
+        state=state,
+        closed_at=at(second) if state in (State.DONE, State.DROPPED) else None,
+        labels=["checkout"] if labelled else [],
+    )
+
+
+changes = st.lists(
+    st.builds(
+        lambda number, second, state, labelled: told(number, second, state, labelled=labelled),
+        st.integers(1, ISSUES),
+        st.integers(0, 5),
+        st.sampled_from(list(State)),
+        st.booleans(),
+    )
+    | st.builds(
+        lambda number: Tombstone(identity=f"501#{number}", key=f"acme/checkout#{number}"), st.integers(1, ISSUES)
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def furnished(url: str) -> World:
+    """Give a world in which the label `checkout` counts toward KR-1."""
+    world = open_world(url)
+    world.rule("checkout-label", world.key_result(), {"field": "labels", "has": "checkout"})
+    return world
+
+
+def stands(world: World) -> tuple[object, ...]:
+    """Give what must not depend on the order: issues, links and value."""
+    found = world.rows(tables.issue)
+    issues = sorted((one.identity, one.state, tuple(one.labels), one.gone, one.in_doubt) for one in found)
+    identities = {one.id: one.identity for one in found}
+    links = sorted((identities[one.issue_id], one.origin) for one in world.rows(tables.link))
+    return (issues, links, world.value(), world.standing().status)
+
+
+def telescopes(world: World) -> bool:
+    """Tell whether each entry of the history begins where the one before ended."""
+    entries = world.rows(tables.history)
+    return all(one.to == other._mapping["from"] for one, other in pairwise(entries))
+
+
+@pytest.fixture
+def worlds(new_world: Callable[[], World]) -> tuple[World, World]:
+    """Give the oracle's world and the one that is tried."""
+    return new_world(), new_world()
+
+
+@pytest.fixture
+def new_world(databases: Databases) -> Iterator[Callable[[], World]]:
+    """Give worlds that are all alike, each on a database of its own."""
+    made: list[World] = []
+
+    def make() -> World:
+        made.append(furnished(databases.prepared(prepare)))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.engine.dispose()
+
+
+@pytest.mark.slow
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(changes, st.randoms(use_true_random=False), st.integers(1, 5))
+def test_any_order_ends_in_the_same_numbers(
+    worlds: tuple[World, World], history: list[Snapshot | Tombstone], chance: random.Random, batch: int
+) -> None:
+    """In order and drained one by one is the oracle; shuffled, repeated and in batches is what really comes."""
+    oracle, world = worlds
+    for one in (oracle, world):
+        empty(one)
+    for observation in history:
+        oracle.tell(observation)
+    arriving = [*history, *chance.sample(history, k=len(history) // 2)]
+    chance.shuffle(arriving)
+    for count, observation in enumerate(arriving):
+        world.post(observation)
+        if count % batch == 0:
+            world.drain()
+    world.drain()
+    assert stands(world) == stands(oracle)
+    assert telescopes(world)
+    assert telescopes(oracle)
+
+
+def empty(world: World) -> None:
+    """Forget every issue, so that one world serves many examples."""
+    with writing(world.engine) as tx:
+        for table in (tables.link, tables.issue, tables.history, tables.notice, tables.delivery, tables.look):
+            tx.execute(table.delete())
+        tx.execute(tables.key_result.update().values(current=None, progress=None, status="no_data"))
+
+
+@pytest.mark.slow
+def test_workers_at_once_agree(worlds: tuple[World, World]) -> None:
+    """Three workers drain what comes in while it comes in; nothing is lost and nothing counted twice."""
+    oracle, world = worlds
+    chance = random.Random(7)  # noqa: S311 - a seed makes it repeatable
+    history = [
+        told(chance.randint(1, 9), second, chance.choice(list(State)), labelled=chance.random() < 0.8)
+        for second in range(150)
+    ]
+    done = threading.Event()
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not done.is_set() or world.drains.due():
+                for name in world.drains.due():
+                    world.drains.drain(name)
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    arriving = history[:]
+    chance.shuffle(arriving)
+    for observation in arriving:
+        world.post(observation)
+    done.set()
+    for worker in workers:
+        worker.join()
+    assert failed == []
+    for observation in history:
+        oracle.tell(observation)
+    assert stands(world) == stands(oracle)
+    assert telescopes(world)
