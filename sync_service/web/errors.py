@@ -74,7 +74,7 @@ def _database(error: DBAPIError) -> ResponseReturnValue:
 
 
 def _is_away(error: DBAPIError) -> bool:
-    """Tell a database that is away, locked or not migrated from a mistake of ours in a query."""
+    """Tell a database that is away or locked from a mistake of ours in a query."""
     return error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError")
 
 

@@ -1,0 +1,197 @@
+"""The page of a key result: value, reasons, issues, and checking in."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from sync_service.store import tables
+from sync_service.store.database import reading, writing
+from sync_service.wiring import House
+from tests.examples import Example, add_many
+from tests.house import Clock, add_history
+from tests.web.visiting import Visitor
+
+PATH = "/key-results/KR-3"
+CHECK_IN = f"{PATH}/check-ins"
+
+
+def check_ins(house: House) -> list[tuple[float, str]]:
+    """Give values and notes of the check-ins."""
+    with reading(house.engine) as tx:
+        c = tables.check_in
+        return [(row.value, row.note) for row in tx.execute(sa.select(c.c.value, c.c.note).order_by(c.c.id))]
+
+
+def test_the_page_says_how_the_value_was_computed_and_why_the_status(vera: Visitor) -> None:
+    """Both in sentences."""
+    words = vera.words("/key-results/KR-1")
+    assert "How it is computed 2 of 5 issues done, 8 of 27 points; 1 dropped left out." in words
+    assert "30 % done on day 41 of 92, where 44 % is expected: 14 percentage points behind the pace." in words
+    assert "More than 10 of them is at risk, more than 25 is behind." in words
+
+
+def test_a_key_result_is_found_in_any_case_of_letters(vera: Visitor) -> None:
+    """As people type it."""
+    assert "Ship the new checkout" in vera.words("/key-results/kr-1")
+
+
+def test_an_unknown_key_result_is_not_found(vera: Visitor) -> None:
+    """The page names it."""
+    answer = vera.open("/key-results/KR-99")
+    assert answer.status_code == 404
+    assert "There is no key result KR-99" in answer.text
+
+
+def test_the_history_gives_every_change_with_issue_and_actor(vera: Visitor) -> None:
+    """Newest first, each issue with its link."""
+    text, words = vera.read("/key-results/KR-1"), vera.words("/key-results/KR-1")
+    assert "31.6 % → to 29.63 % acme/checkout#42 Card form in one step reopened by anaruiz 2 days ago" in words
+    assert 'href="https://github.example.com/acme/checkout/issues/42"' in text
+    assert words.index("acme/checkout#42") < words.index("acme/checkout#36")
+
+
+def test_a_long_list_of_causes_folds(vera: Visitor) -> None:
+    """Thirteen causes: five are shown, eight unfold."""
+    assert "8 more" in vera.words("/key-results/KR-1")
+
+
+def test_a_stale_value_says_since_when_and_why(vera: Visitor) -> None:
+    """The last value stays."""
+    words = vera.words("/key-results/KR-2")
+    assert "This value may be out of date since 2 days ago : acme-jira: the token is expired or was revoked" in words
+
+
+def test_the_chart_has_words_that_stand_for_it(vera: Visitor) -> None:
+    """For those who can't see it."""
+    assert "Chart: the value over the cycle, 6 changes, now 29.63 %" in vera.read("/key-results/KR-1")
+
+
+def test_issues_say_state_weight_origin_and_why_they_do_not_count(vera: Visitor) -> None:
+    """One row each."""
+    words = vera.words("/key-results/KR-1")
+    assert "6 issues, 5 count" in words
+    assert "Pay by bank transfer acme/checkout#14 in progress yes weight 2 · 8 points okr:KR-1 label" in words
+    assert "Gift cards acme/checkout#16 dropped 3 days ago dropped: not planned" in words
+
+
+def test_a_link_of_a_tracker_is_one_only_if_it_is_of_the_web(vera: Visitor, house: House) -> None:
+    """A forged issue can't carry a script's address."""
+    with writing(house.engine) as tx:
+        tx.execute(sa.update(tables.issue).values(url="javascript:alert(1)"))
+    assert "javascript:" not in vera.read("/key-results/KR-1")
+
+
+def test_a_key_result_without_issues_says_how_to_link_some(vera: Visitor) -> None:
+    """A rule, a label or the file."""
+    words = vera.words("/key-results/KR-6")
+    assert "No issue is linked" in words
+    assert "okr:KR-6" in words
+    assert "Nothing has moved it yet" in words
+
+
+def test_a_thousand_issues_come_a_hundred_at_a_time(vera: Visitor, house: House, example: Example) -> None:
+    """And can be searched and narrowed down."""
+    add_many(house, example.key_results["KR-5"], example.github, issues=1000, entries=500)
+    first = vera.words("/key-results/KR-5")
+    assert "1 to 100 of 1 004 issues" in first
+    assert "1 001 to 1 004 of 1 004 issues" in vera.words("/key-results/KR-5?page=99")
+    assert "1 to 100 of 251 issues" in vera.words("/key-results/KR-5?state=done")
+    assert vera.read("/key-results/KR-5?q=piece+77&state=doing").count('<tr id="issue-') == 3
+    assert "Nothing fits" in vera.words("/key-results/KR-5?q=nowhere")
+    assert "501 changes" in first
+
+
+def test_a_long_history_goes_on_from_page_to_page(vera: Visitor, house: House, example: Example) -> None:
+    """Each change is on exactly one page."""
+    key_result_id = example.key_results["KR-6"]
+    with writing(house.engine) as tx:
+        ids = [
+            add_history(tx, key_result_id, house.now(), before=float(n), after=n + 1.0, causes=[]) for n in range(60)
+        ]
+    seen: list[int] = []
+    path: str | None = "/key-results/KR-6"
+    while path:
+        text = vera.read(path)
+        seen += [number for number in ids if f'id="history-{number}"' in text]
+        older = text.partition("?older=")[2].partition("#")[0]
+        path = f"/key-results/KR-6?older={older}" if older else None
+    assert sorted(seen) == ids
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=-3", "page=x", "page=99999999", "state=odd", "older=x", "q="])
+def test_a_strange_query_shows_the_page_all_the_same(vera: Visitor, query: str) -> None:
+    """What can't be read counts as not said."""
+    assert "Ship the new checkout" in vera.words(f"/key-results/KR-1?{query}")
+
+
+def test_the_owner_checks_in_a_value_with_a_note(ben: Visitor, house: House) -> None:
+    """It is computed at once, and the history names who and why."""
+    answer = ben.submit(CHECK_IN, on=PATH, value=" 64,5 ", note="Dashboard of  Monday")
+    assert (answer.status_code, answer.location) == (302, PATH)
+    assert "Checked in. The value moves in a moment." in ben.words(PATH)
+    house.drains.by_table["recompute"]()
+    words = ben.words(PATH)
+    assert "no data → to 64.5 % checked in: Dashboard of Monday by Ben Okafor" in words
+    assert "Checked in. The value moves" not in words
+    assert check_ins(house) == [(64.5, "Dashboard of Monday")]
+
+
+def test_a_refresh_in_the_background_does_not_use_up_a_message(ben: Visitor) -> None:
+    """The message is for the visitor, not for the script."""
+    ben.submit(CHECK_IN, on=PATH, value="64")
+    ben.client.get(PATH, headers={"X-Live": "1"})
+    assert "Checked in. The value moves" in ben.words(PATH)
+
+
+@pytest.mark.parametrize("value", ["", "many", "nan", "inf", "1e13", "1.2.3"])
+def test_what_is_no_number_is_not_checked_in(ben: Visitor, house: House, value: str) -> None:
+    """The form comes back as it was typed, with the mistake."""
+    answer = ben.submit(CHECK_IN, on=PATH, value=value, note="my long note")
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    assert 'value="my long note"' in answer.text
+    assert check_ins(house) == []
+
+
+def test_a_note_has_an_end(ben: Visitor, house: House) -> None:
+    """Whatever the browser lets through."""
+    assert ben.submit(CHECK_IN, on=PATH, value="64", note="a" * 501).status_code == 422
+    assert check_ins(house) == []
+
+
+def test_an_admin_may_check_in_for_the_owner(ana: Visitor, house: House) -> None:
+    """The history names the admin."""
+    assert ana.submit(CHECK_IN, on=PATH, value="65").status_code == 302
+    assert check_ins(house) == [(65.0, "")]
+
+
+def test_only_a_manual_key_result_takes_check_ins(ana: Visitor, house: House) -> None:
+    """The others have their values from issues."""
+    assert "check-in-value" not in ana.read("/key-results/KR-1")
+    assert ana.submit("/key-results/KR-1/check-ins", on="/", value="65").status_code == 403
+    assert check_ins(house) == []
+
+
+def test_another_member_may_not_check_in(ben: Visitor, house: House, example: Example) -> None:
+    """A number has an owner."""
+    with writing(house.engine) as tx:
+        tx.execute(sa.update(tables.key_result).values(owner_id=example.ana))
+    assert "check-in-value" not in ben.read(PATH)
+    assert ben.submit(CHECK_IN, on="/", value="65").status_code == 403
+    assert check_ins(house) == []
+
+
+def test_checking_in_needs_the_token_of_the_form(ben: Visitor, house: House) -> None:
+    """Another site can't do it in one's name."""
+    assert ben.client.post(CHECK_IN, data={"value": "64"}).status_code == 400
+    assert check_ins(house) == []
+
+
+def test_a_cycle_that_is_over_takes_no_check_ins(ana: Visitor, house: House, clock: Clock) -> None:
+    """Its numbers stand for good."""
+    with writing(house.engine) as tx:
+        tx.execute(sa.update(tables.cycle).values(ends_at=clock.at - timedelta(days=3)))
+    words = ana.words(PATH)
+    assert "The cycle is over and its numbers stand for good" in words
+    assert "check-in-value" not in ana.read(PATH)
