@@ -11,7 +11,6 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
-from sync_service.send import Outbox
 from sync_service.store.access import (
     create_sign_in_link,
     end_session,
@@ -116,6 +115,4 @@ def _write(tx: Connection, person_id: int) -> None:
     now = house().now()
     known = tx.execute(sa.select(person.c.email, person.c.name).where(person.c.id == person_id)).one()
     address = house().settings.base_url.rstrip("/") + f"/sign-in/{create_sign_in_link(tx, person_id, now)}"
-    settings = house().settings
-    outbox = Outbox(sealer=house().sealer, mail_from=settings.mail_from, base_url=settings.base_url)
-    outbox.write_sign_in(tx, email=known.email, name=known.name, link=address, now=now)
+    house().outbox.write_sign_in(tx, email=known.email, name=known.name, link=address, now=now)

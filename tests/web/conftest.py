@@ -7,21 +7,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from sync_service.store.database import open_database
-from sync_service.store.migrate import migrate
 from sync_service.web import create_app
 from sync_service.web.limits import limiter
 from sync_service.wiring import House
 from tests.examples import Example, fill_with_examples
 from tests.house import Clock, build_house
-from tests.servers import Databases
 from tests.web.visiting import Visitor
-
-
-def _migrated(url: str) -> None:
-    engine = open_database(url)
-    migrate(engine)
-    engine.dispose()
 
 
 @pytest.fixture
@@ -31,9 +22,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def house(databases: Databases, tmp_path: Path, clock: Clock) -> Iterator[House]:
+def house(migrated_url: str, tmp_path: Path, clock: Clock) -> Iterator[House]:
     """Give a house on a new, migrated database."""
-    built = build_house(databases.prepared(_migrated), tmp_path, clock=clock)
+    built = build_house(migrated_url, tmp_path, clock=clock)
     yield built
     built.engine.dispose()
 

@@ -64,7 +64,7 @@ def test_a_stale_value_says_since_when_and_why(vera: Visitor) -> None:
 
 def test_the_chart_has_words_that_stand_for_it(vera: Visitor) -> None:
     """For those who can't see it."""
-    assert "Chart: the value over the cycle, 6 changes, now 29.63 %" in vera.read("/key-results/KR-1")
+    assert "Chart: the value over the cycle, 6 changes, now 29.63\u202f%" in vera.read("/key-results/KR-1")
 
 
 def test_issues_say_state_weight_origin_and_why_they_do_not_count(vera: Visitor) -> None:
@@ -97,7 +97,7 @@ def test_a_thousand_issues_come_a_hundred_at_a_time(vera: Visitor, house: House,
     assert "1 to 100 of 1 004 issues" in first
     assert "1 001 to 1 004 of 1 004 issues" in vera.words("/key-results/KR-5?page=99")
     assert "1 to 100 of 251 issues" in vera.words("/key-results/KR-5?state=done")
-    assert vera.read("/key-results/KR-5?q=piece+77&state=doing").count('<tr id="issue-') == 3
+    assert vera.read("/key-results/KR-5?q=piece+777&state=doing").count('<tr id="issue-') == 1
     assert "Nothing fits" in vera.words("/key-results/KR-5?q=nowhere")
     assert "501 changes" in first
 

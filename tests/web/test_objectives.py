@@ -73,7 +73,7 @@ def test_an_unknown_cycle_is_not_found(vera: Visitor) -> None:
     ("passed", "shown"), [(timedelta(0), "Q4 2026"), (timedelta(days=60), "Q1 2027"), (timedelta(days=29), "Q4 2026")]
 )
 def test_the_current_cycle_follows_the_date(
-    app: Flask, house: House, example: Example, clock: Clock, passed: timedelta, shown: str
+    app: Flask, house: House, example: Example, clock: Clock, *, passed: timedelta, shown: str
 ) -> None:
     """Sessions last 30 days, so the visitor comes in anew."""
     clock.pass_(passed)

@@ -1,0 +1,58 @@
+"""The web application on a port of loopback, with example OKRs, for a real browser."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from sync_service.web import create_app
+from sync_service.web.limits import limiter
+from sync_service.wiring import House
+from tests.examples import Example, fill_with_examples, sign_in_path
+from tests.house import build_house
+from tests.migrated import prepare
+from tests.servers import SqliteDatabases
+
+
+class Quiet(WSGIRequestHandler):
+    """Answers without a line for each request."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The running site."""
+
+    url: str
+    house: House
+    example: Example
+    server: BaseWSGIServer
+
+    def enter(self, page: Page, person_id: int) -> None:
+        """Sign in by a link, as a person does."""
+        page.goto(self.url + sign_in_path(self.house, person_id))
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(self.url + "/")
+
+
+@pytest.fixture
+def site(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[Site]:
+    """Serve the example OKRs until the test ends."""
+    house = build_house(sqlite.prepared(prepare), tmp_path)
+    example = fill_with_examples(house)
+    limiter.reset()
+    server = make_server("127.0.0.1", 0, create_app(house), threaded=True, request_handler=Quiet)
+    with closing(server.socket):
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield Site(f"http://127.0.0.1:{server.server_port}", house, example, server)
+        server.shutdown()
+        serving.join()
+    house.engine.dispose()

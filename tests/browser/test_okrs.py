@@ -1,0 +1,163 @@
+"""A walk through the pages of OKRs in Chromium. What goes wrong unseen on a page fails its test."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Site
+from tests.chromium import LOOKS, Look
+from tests.examples import add_many, close_issue
+from tests.house import moved
+
+pytestmark = pytest.mark.slow
+
+PATHS = ("/", "/key-results/KR-1", "/key-results/KR-2", "/key-results/KR-3", "/key-results/KR-6", "/?cycle=2027-q1")
+
+
+def test_a_visitor_comes_in_by_a_link_and_opens_a_key_result(page: Page, site: Site) -> None:
+    """From the mail to the reasons."""
+    site.enter(page, site.example.ben)
+    page.get_by_role("link", name="Ship the new checkout").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ship the new checkout")
+    expect(page.get_by_role("progressbar").first).to_have_attribute("aria-valuenow", "29.63")
+    expect(page.locator("#chart canvas")).to_be_visible()
+    expect(page.get_by_role("link", name="acme/checkout#42")).to_be_visible()
+
+
+@pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
+def test_no_page_is_wider_than_its_window(page: Page, site: Site) -> None:
+    """In every look, and on the narrowest phone."""
+    site.enter(page, site.example.ana)
+    add_many(site.house, site.example.key_results["KR-6"], site.example.github, issues=120, entries=30)
+    sizes = [page.viewport_size, {"width": 360, "height": 740}]
+    for size in sizes:
+        assert size
+        page.set_viewport_size({"width": size["width"], "height": size["height"]})
+        for path in PATHS:
+            page.goto(site.url + path)
+            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, path
+
+
+def test_a_value_moves_while_the_page_is_open(page: Page, site: Site) -> None:
+    """Without a reload: what the page's script kept is still there."""
+    site.enter(page, site.example.ben)
+    page.evaluate("window.marked = true")
+    bar = page.locator("#bar-of-KR-5")
+    expect(bar).to_have_attribute("aria-valuenow", "25.0")
+    close_issue(site.house, "acme/checkout#201", site.example.key_results["KR-5"])
+    expect(bar).to_have_attribute("aria-valuenow", "50.0")
+    expect(page.locator("#key-result-KR-5 .value")).to_have_text("50\u202f%")
+    expect(page.locator("#key-result-KR-5 .value")).to_have_class(re.compile("just-changed"))
+    assert page.evaluate("window.marked")
+
+
+def test_a_refresh_leaves_typed_words_focus_and_unfolded_parts_alone(page: Page, site: Site) -> None:
+    """A half-filled form is the visitor's."""
+    site.enter(page, site.example.ben)
+    page.goto(f"{site.url}/key-results/KR-3")
+    page.get_by_label("Value now").fill("64")
+    note = page.get_by_label("Note")
+    note.fill("half a sent")
+    close_issue(site.house, "acme/checkout#201", site.example.key_results["KR-3"])
+    refreshed = page.evaluate("new Promise((done) => document.addEventListener('okr:refreshed', () => done(true)))")
+    assert refreshed
+    expect(note).to_be_focused()
+    expect(note).to_have_value("half a sent")
+    expect(page.get_by_label("Value now")).to_have_value("64")
+
+
+def test_unfolded_causes_stay_unfolded(page: Page, site: Site) -> None:
+    """They were opened for a reason."""
+    site.enter(page, site.example.ben)
+    page.goto(f"{site.url}/key-results/KR-1")
+    page.get_by_text("8 more").click()
+    close_issue(site.house, "acme/checkout#15", site.example.key_results["KR-1"])
+    expect(page.locator("#bar-of-KR-1")).not_to_have_attribute("aria-valuenow", "29.63")
+    expect(page.get_by_text("acme/checkout#51")).to_be_visible()
+
+
+def test_the_chart_goes_on_when_the_value_moves(page: Page, site: Site) -> None:
+    """It is drawn again with the new change."""
+    site.enter(page, site.example.ben)
+    page.goto(f"{site.url}/key-results/KR-5")
+    key = page.locator("#chart .u-legend")
+    expect(key).to_contain_text("25 %")
+    close_issue(site.house, "acme/checkout#201", site.example.key_results["KR-5"])
+    expect(key).to_contain_text("50 %")
+
+
+def test_checking_in_tells_so_and_keeps_telling_it(page: Page, site: Site) -> None:
+    """The message outlives the refresh that brings the value."""
+    site.enter(page, site.example.ben)
+    page.goto(f"{site.url}/key-results/KR-3")
+    page.get_by_label("Value now").fill("64,5")
+    page.get_by_role("button", name="Check in").click()
+    said = page.get_by_text("Checked in. The value moves in a moment.")
+    expect(said).to_be_visible()
+    site.house.drains.by_table["recompute"]()
+    expect(page.locator(".now-value")).to_have_text("64.5\u202f%")
+    expect(said).to_be_visible()
+
+
+def test_the_theme_follows_the_system_until_one_is_chosen(page: Page, site: Site) -> None:
+    """And the choice is kept."""
+    theme = page.locator("html")
+    page.goto(f"{site.url}/sign-in")
+    expect(theme).to_have_attribute("data-bs-theme", "light")
+    page.emulate_media(color_scheme="dark")
+    expect(theme).to_have_attribute("data-bs-theme", "dark")
+    page.get_by_role("button", name="Light theme").click()
+    expect(theme).to_have_attribute("data-bs-theme", "light")
+    page.reload()
+    expect(theme).to_have_attribute("data-bs-theme", "light")
+    page.get_by_role("button", name="Theme of the system").click()
+    expect(theme).to_have_attribute("data-bs-theme", "dark")
+
+
+@pytest.mark.parametrize("page", [Look(theme="dark")], indirect=True, ids=str)
+def test_the_dark_theme_never_flashes_light(page: Page, site: Site) -> None:
+    """It is set before the first thing is drawn."""
+    page.goto(f"{site.url}/sign-in", wait_until="commit")
+    page.wait_for_function("document.body !== null")
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+
+
+def test_a_page_says_that_the_server_is_away_and_recovers(page: Page, site: Site, page_mistakes: list[str]) -> None:
+    """A hint, not an error page; what moved meanwhile appears."""
+    site.enter(page, site.example.ben)
+    page.route("**/changes", lambda route: route.abort())
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
+    close_issue(site.house, "acme/checkout#201", site.example.key_results["KR-5"])
+    page.unroute("**/changes")
+    expect(page.locator("#bar-of-KR-5")).to_have_attribute("aria-valuenow", "50.0", timeout=20_000)
+    expect(page.get_by_text("Reconnecting…")).to_be_hidden()
+    assert all("net::ERR_FAILED" in mistake for mistake in page_mistakes)
+    page_mistakes.clear()
+
+
+def test_whoever_is_signed_out_elsewhere_is_asked_to_sign_in(page: Page, site: Site, page_mistakes: list[str]) -> None:
+    """The open page does not stand there as if it were true."""
+    site.enter(page, site.example.ben)
+    page.context.clear_cookies()
+    moved(site.house)
+    page.wait_for_url(f"{site.url}/sign-in**")
+    assert all("401" in mistake for mistake in page_mistakes)
+    page_mistakes.clear()
+
+
+def test_the_account_menu_signs_out(page: Page, site: Site) -> None:
+    """By keyboard too."""
+    site.enter(page, site.example.ben)
+    page.get_by_role("button", name="Ben Okafor, account").press("Enter")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(f"{site.url}/sign-in")
+    page.goto(site.url)
+    expect(page.get_by_label("E-mail address")).to_be_visible()
+
+
+def test_the_cycle_changes_when_another_is_chosen(page: Page, site: Site) -> None:
+    """Without another click."""
+    site.enter(page, site.example.ben)
+    page.get_by_label("Cycle").select_option("Q1 2027")
+    expect(page.get_by_text("No objectives in Q1 2027")).to_be_visible()
