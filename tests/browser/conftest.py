@@ -11,7 +11,6 @@ from playwright.sync_api import Page
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from sync_service.web import create_app
-from sync_service.web.limits import limiter
 from sync_service.wiring import House
 from tests.examples import Example, fill_with_examples, sign_in_path
 from tests.house import build_house
@@ -47,7 +46,6 @@ def site(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[Site]:
     """Serve the example OKRs until the test ends."""
     house = build_house(sqlite.prepared(prepare), tmp_path)
     example = fill_with_examples(house)
-    limiter.reset()
     server = make_server("127.0.0.1", 0, create_app(house), threaded=True, request_handler=Quiet)
     with closing(server.socket):
         serving = threading.Thread(target=server.serve_forever)

@@ -121,6 +121,7 @@ def test_the_dark_theme_never_flashes_light(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/sign-in", wait_until="commit")
     page.wait_for_function("document.body !== null")
     assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+    page.wait_for_load_state()
 
 
 def test_a_page_says_that_the_server_is_away_and_recovers(page: Page, site: Site, page_mistakes: list[str]) -> None:

@@ -8,7 +8,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from sync_service.web import create_app
-from sync_service.web.limits import limiter
 from sync_service.wiring import House
 from tests.examples import Example, fill_with_examples
 from tests.house import Clock, build_house
@@ -36,12 +35,9 @@ def example(house: House) -> Example:
 
 
 @pytest.fixture
-def app(house: House) -> Iterator[Flask]:
+def app(house: House) -> Flask:
     """Give the web application; nobody has tried to come in yet."""
-    made = create_app(house)
-    limiter.reset()
-    yield made
-    limiter.reset()
+    return create_app(house)
 
 
 @pytest.fixture
