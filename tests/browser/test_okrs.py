@@ -96,9 +96,10 @@ def test_the_chart_goes_on_when_the_value_moves(page: Page, site: Site) -> None:
 
 
 def test_checking_in_tells_so_and_keeps_telling_it(page: Page, site: Site) -> None:
-    """The message outlives the refresh that brings the value."""
+    """The message outlives the refresh that brings the value, and the chart begins."""
     site.enter(page, site.example.ben)
     page.goto(f"{site.url}/key-results/KR-3")
+    expect(page.get_by_text("No change yet")).to_be_visible()
     page.get_by_label("Value now").fill("64,5")
     page.get_by_role("button", name="Check in").click()
     said = page.get_by_text("Checked in. The value moves in a moment.")
@@ -106,6 +107,7 @@ def test_checking_in_tells_so_and_keeps_telling_it(page: Page, site: Site) -> No
     site.house.drains.by_table["recompute"]()
     expect(page.locator(".now-value")).to_have_text("64.5\u202f%")
     expect(said).to_be_visible()
+    expect(page.locator("#chart canvas")).to_be_visible()
 
 
 def test_the_theme_follows_the_system_until_one_is_chosen(page: Page, site: Site) -> None:

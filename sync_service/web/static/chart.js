@@ -1,7 +1,7 @@
 // Draws the course of a value as steps, with the pace expected and the target; again when the page refreshed.
 (() => {
-  const place = document.getElementById("chart");
-  if (!place || !window.uPlot) return;
+  if (!window.uPlot) return;
+  let place = null;
 
   const figures = () => JSON.parse(document.getElementById("chart-figures").dataset.figures);
   const colour = (name) => getComputedStyle(place).getPropertyValue(name).trim();
@@ -77,26 +77,32 @@
   let plot = null;
   let drawn = "";
   const draw = () => {
+    const found = document.getElementById("chart");
+    if (!found) return; // no change yet; the first one brings it
     const f = figures();
-    const now = JSON.stringify(f.points) + f.target + f.start;
-    if (plot && now === drawn) return;
+    const wanted = JSON.stringify([f.points, f.start, f.target]);
+    if (found === place && wanted === drawn) return;
+    if (found !== place) watch(found);
+    drawn = wanted;
     redraw(f);
-    drawn = now;
   };
-  const redraw = (f = figures()) => {
+  const redraw = (f) => {
     if (plot) plot.destroy();
     place.replaceChildren();
     plot = new window.uPlot(options(f), columns(f), place);
     plot.setLegend({ idx: latest(f) });
   };
 
+  const resized = new ResizeObserver(() => {
+    if (plot && place.clientWidth !== plot.width) plot.setSize({ width: Math.max(place.clientWidth, 120), height: plot.height });
+  });
+  const watch = (found) => {
+    resized.disconnect();
+    place = found;
+    resized.observe(place);
+  };
+
   draw();
-  document.addEventListener("okr:refreshed", () => document.getElementById("chart-figures") && draw());
-  document.addEventListener("okr:theme", () => redraw());
-  let width = place.clientWidth;
-  new ResizeObserver(() => {
-    if (place.clientWidth === width) return;
-    width = place.clientWidth;
-    plot.setSize({ width: Math.max(width, 120), height: plot.height });
-  }).observe(place);
+  document.addEventListener("okr:refreshed", draw);
+  document.addEventListener("okr:theme", () => place && redraw(figures()));
 })();

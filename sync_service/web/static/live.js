@@ -5,6 +5,8 @@
   const HIDDEN = 15000;
   const SLOWEST = 30000;
   const PATIENCE = 2; // failures before the visitor is told
+  const OLDEST = 60000; // "just now" must not stand there for an hour
+  const SHARE = 10; // a server that takes long is asked less: a tenth of the time at most
 
   const body = document.body;
   const url = body.dataset.changesUrl;
@@ -14,6 +16,8 @@
   let failures = 0;
   let timer = 0;
   let asking = false;
+  let took = 0;
+  let fresh = Date.now();
 
   const hint = (words) => {
     const place = document.getElementById("live-hint");
@@ -23,7 +27,7 @@
 
   const pause = () => {
     if (failures) return Math.min(VISIBLE * 2 ** failures, SLOWEST);
-    return document.hidden ? HIDDEN : VISIBLE;
+    return document.hidden ? HIDDEN : Math.max(VISIBLE, SHARE * took);
   };
 
   const wait = () => {
@@ -53,6 +57,7 @@
     const before = watched(live);
     await window.htmx.swap({ text, target: live, select: "#live", swap: "outerMorph", sourceElement: live });
     if (counter) seen = counter[1];
+    fresh = Date.now();
     highlight(before);
     document.dispatchEvent(new CustomEvent("okr:refreshed"));
   };
@@ -60,20 +65,20 @@
   const ask = async () => {
     if (asking) return;
     asking = true;
+    const began = performance.now();
     try {
       const answer = await fetch(url, { headers: { "If-None-Match": `"${seen}"` }, cache: "no-store" });
       if (answer.status === 401) return window.location.reload();
-      if (answer.status !== 304) {
-        if (!answer.ok) throw new Error(`the counter answers ${answer.status}`);
-        const { changes } = await answer.json();
-        if (String(changes) !== seen) await refresh();
-      }
+      if (!answer.ok && answer.status !== 304) throw new Error(`the counter answers ${answer.status}`);
+      const moved = answer.status !== 304 && String((await answer.json()).changes) !== seen;
+      if (moved || Date.now() - fresh > OLDEST) await refresh();
       failures = 0;
       hint("");
     } catch {
       failures += 1;
       if (failures >= PATIENCE) hint("Reconnecting…");
     } finally {
+      took = performance.now() - began;
       asking = false;
       wait();
     }
