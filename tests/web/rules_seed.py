@@ -1,0 +1,77 @@
+"""Issues that rules can look at, in the example connection acme-github: scope, labels by id, and their names apart."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from sync_service.store import tables
+from sync_service.store.database import reading, writing
+from sync_service.store.rules import Definition, save
+from sync_service.wiring import House
+from tests.examples import Example
+from tests.house import NOW, add, add_issue
+
+SCRIPT = "<script>alert('title')</script>"
+NASTY_LABEL = "\"><img src=x onerror=alert('label')>"
+LABELS = {"901": "payments", "902": "network", "903": NASTY_LABEL}
+
+
+def add_labelled_issues(house: House, example: Example) -> None:
+    """Add four issues labelled `network`, one of them done and one dropped, and one labelled with something nasty."""
+    with writing(house.engine) as tx:
+        s = tables.scope
+        scope_id = tx.scalars(sa.select(s.c.id).where(s.c.connection_id == example.github)).one()
+        tx.execute(sa.update(s).where(s.c.id == scope_id).values(external_id="501"))
+        for external_id, name in LABELS.items():
+            add(
+                tx,
+                tables.term,
+                connection_id=example.github,
+                kind="label",
+                external_id=external_id,
+                name=name,
+                at=NOW,
+            )
+        for number, state in enumerate(("todo", "doing", "done", "dropped"), start=701):
+            closed = {"closed_at": NOW} if state in ("done", "dropped") else {}
+            _add(tx, example, scope_id, number, f"Move service {number}", state=state, labels=["902"], **closed)
+        _add(tx, example, scope_id, 705, SCRIPT, labels=["901", "903"])
+
+
+def _add(tx: sa.Connection, example: Example, scope_id: int, number: int, title: str, **columns: Any) -> None:
+    place = {"scope_external_id": "501", "scope_name": "acme/checkout"}
+    add_issue(tx, example.github, scope_id, f"acme/checkout#{number}", title, **place, **columns)
+
+
+def add_rule(house: House, example: Example, slug: str, **fields: Any) -> None:
+    """Save a rule as somebody else would, and let it come into force."""
+    defaults: dict[str, Any] = {
+        "owner_id": example.ana,
+        "connection_id": example.github,
+        "key_result_id": example.key_results["KR-6"],
+        "condition": {"all": [{"field": "labels", "has": "network"}]},
+    }
+    with writing(house.engine) as tx:
+        save(tx, Definition(slug=slug, **(defaults | fields)), changed_by="Ben Okafor", now=NOW)
+    house.drains.drain_everything()
+
+
+def current(house: House, slug: str) -> float | None:
+    """Read the value of a key result."""
+    k = tables.key_result
+    with reading(house.engine) as tx:
+        value: float | None = tx.scalars(sa.select(k.c.current).where(k.c.slug == slug)).one()
+    return value
+
+
+def stored_rule(house: House, slug: str) -> sa.Row[Any] | None:
+    """Read a rule's row."""
+    with reading(house.engine) as tx:
+        return tx.execute(sa.select(tables.rule).where(tables.rule.c.slug == slug)).one_or_none()
+
+
+def audited(house: House) -> list[tuple[str, str]]:
+    """Read the audit log: who, and what."""
+    with reading(house.engine) as tx:
+        rows = tx.execute(sa.select(tables.audit).order_by(tables.audit.c.id))
+        return [(row.actor, row.what) for row in rows]

@@ -1,0 +1,363 @@
+"""Rules are listed, written, seen through before they are saved, and switched off and on."""
+
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from sync_service.store import rule_views
+from sync_service.store.database import reading, writing
+from sync_service.store.rules import Definition, save
+from sync_service.wiring import House
+from tests.examples import Example
+from tests.house import NOW
+from tests.web.rules_seed import (
+    NASTY_LABEL,
+    SCRIPT,
+    add_labelled_issues,
+    add_rule,
+    audited,
+    current,
+    stored_rule,
+)
+from tests.web.visiting import Visitor, seen_words
+
+NETWORK = {
+    "connection": "acme-github",
+    "key_result": "KR-6",
+    "owner": "ana@example.com",
+    "mode": "rows",
+    "group": "all",
+    "row-0-field": "labels",
+    "row-0-operator": "has",
+    "row-0-value": "network",
+}
+NESTED = (
+    "any:\n- field: labels\n  has: network\n- all:\n  - field: type\n    is: Bug\n  - field: milestone\n    is: null\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def labelled(house: House, example: Example) -> None:
+    """Every test here has issues to match."""
+    add_labelled_issues(house, example)
+
+
+def version(house: House, slug: str) -> str:
+    """Give the version of a rule that an edit begins from."""
+    with reading(house.engine) as tx:
+        return rule_views.rule_views(tx, slug=slug)[0].version
+
+
+def test_without_rules_the_page_explains_them_and_offers_the_first(ana: Visitor, vera: Visitor) -> None:
+    """Only to those who may write one."""
+    assert "No rule yet" in ana.words("/rules")
+    assert "Write the first rule" in ana.words("/rules")
+    assert "Write the first rule" not in vera.words("/rules")
+    assert "Admins write rules" in vera.words("/rules")
+
+
+def test_the_list_says_what_a_rule_is_and_how_it_stands(ana: Visitor, house: House, example: Example) -> None:
+    """Condition in words, key result, connection, owner, linked issues, state."""
+    add_rule(house, example, "network-label")
+    words = ana.words("/rules")
+    for said in ("network-label", "labels has network", "KR-6", "acme-github", "Ana Ruiz", "in force"):
+        assert said in words
+    assert re.search(r'class="number" data-watch>4<', ana.read("/rules"))
+
+
+def test_a_rule_that_is_not_applied_yet_says_so(ana: Visitor, house: House) -> None:
+    """Saving begins a revision; until its links are there it is being applied."""
+    assert ana.submit("/rules/new", on="/rules/new", **NETWORK).location == "/rules"
+    assert "being applied" in ana.words("/rules")
+    house.drains.drain_everything()
+    assert "being applied" not in ana.words("/rules")
+    assert "in force" in ana.words("/rules")
+
+
+def test_a_list_is_filtered_by_words_and_paged(ana: Visitor, house: House, example: Example) -> None:
+    """All words must be there, in any column."""
+    with writing(house.engine) as tx:
+        for number in range(60):
+            condition = {"all": [{"field": "labels", "has": f"label-{number}"}]}
+            save(
+                tx,
+                Definition(
+                    slug=f"rule-{number:02}",
+                    owner_id=None,
+                    connection_id=example.github,
+                    key_result_id=example.key_results["KR-1"],
+                    condition=condition,
+                ),
+                changed_by="",
+                now=NOW,
+            )
+    assert "1 to 50 of 60 rules" in ana.words("/rules")
+    assert "51 to 60 of 60 rules" in ana.words("/rules?page=2")
+    assert "rule-59" in ana.words("/rules?page=99")
+    found = ana.words("/rules?q=LABEL-59+KR-1")
+    assert "1 of 60 rules" in found
+    assert "rule-59" in found
+    assert "rule-58" not in found
+    assert "No rule has these words" in ana.words("/rules?q=nowhere")
+
+
+def test_a_saved_rule_moves_its_key_result(ana: Visitor, house: House) -> None:
+    """Left without a name it is called after what it asks for; the audit log knows who wrote it."""
+    answer = ana.submit("/rules/new", on="/rules/new", act="save", **NETWORK)
+    assert (answer.status_code, answer.location) == (302, "/rules")
+    assert "network is saved" in ana.words("/rules")
+    house.drains.drain_everything()
+    assert current(house, "KR-6") == pytest.approx(100 / 3, abs=1e-5)
+    assert ("ana@example.com", "rule network created: labels has network") in audited(house)
+
+
+def test_the_preview_shows_issues_and_values_and_saves_nothing(ana: Visitor, house: House) -> None:
+    """What matches, what is dropped, and from what to what the key result would go."""
+    before = current(house, "KR-6")
+    answer = ana.submit("/rules/preview", on="/rules/new", **NETWORK)
+    words = seen_words(answer.text)
+    assert "4 issues of 5 match" in words
+    assert "acme/checkout#704" in words
+    assert re.search(r"no data would be 33\.33\s% ", words)
+    assert "1 of 3 issues done" in words
+    assert "left empty it is network" in words
+    house.drains.drain_everything()
+    assert current(house, "KR-6") == before
+    assert "No rule yet" in ana.words("/rules")
+
+
+def test_the_preview_of_an_edit_tells_what_comes_and_what_goes(ana: Visitor, house: House, example: Example) -> None:
+    """Moved to another key result, both are shown."""
+    add_rule(house, example, "network-label")
+    form = NETWORK | {"editing": "network-label", "seen": version(house, "network-label"), "key_result": "KR-2"}
+    form |= {"row-0-value": "payments"}
+    words = seen_words(ana.submit("/rules/preview", on="/rules/network-label", **form).text)
+    assert "1 issue of 5 matches : 1 new to the rule, 4 no longer" in words
+    assert "No longer linked by this rule" in words
+    assert re.search(r"KR-6 .* would be no data", words)
+    assert "KR-2 Open payment bugs" in words
+
+
+@pytest.mark.parametrize(
+    ("changed", "place", "said"),
+    [
+        ({"row-0-value": "  "}, "row-0-mistake", "allowed is a text that is not empty"),
+        ({"connection": ""}, "connection-mistake", "Choose the connection"),
+        ({"key_result": "KR-99"}, "key_result-mistake", "Choose the key result"),
+        ({"owner": "nobody@example.com"}, "owner-mistake", "Nobody has this address"),
+        ({"slug": "a b"}, "slug-mistake", "Allowed are letters, digits"),
+        ({"slug": "new"}, "slug-mistake", "but not new, preview, draft"),
+        ({"mode": "text", "text": "all: [{field: colour, is: red}]"}, "text-mistake", "found 'colour', allowed is one"),
+        ({"mode": "text", "text": "all: [\n  - {"}, "text-mistake", "Line 2, column"),
+        ({"mode": "text", "text": "all: [{field: [a], is: b}]"}, "text-mistake", "All.0.field: found ['a']"),
+        ({"mode": "text", "text": "just words"}, "text-mistake", "found 'just words', allowed is a mapping"),
+        ({"mode": "text", "text": "[" * 60}, "text-mistake", "nested too deep"),
+        ({"mode": "text", "text": "a: &x [1]\nb: *x"}, "text-mistake", "no repeated parts"),
+        ({"mode": "text", "text": "all: [{field: title, is: 2026-99-99}]"}, "text-mistake", "month must be in 1..12"),
+        ({"mode": "text", "text": "# " + "x" * 20_001}, "text-mistake", "longer than 20000 characters"),
+    ],
+)
+def test_what_is_wrong_stands_beside_it_and_nothing_is_saved(
+    ana: Visitor, changed: dict[str, str], place: str, said: str
+) -> None:
+    """The form comes back as it was, with 422."""
+    answer = ana.submit("/rules/new", on="/rules/new", **(NETWORK | changed))
+    assert answer.status_code == 422
+    beside = re.search(rf'id="{place}">(.*?)</div>', answer.text, re.DOTALL)
+    assert beside, "nothing beside the field"
+    assert said in seen_words(beside[1])
+    assert "No rule yet" in ana.words("/rules")
+
+
+def test_two_rules_cannot_have_one_name(ana: Visitor, house: House, example: Example) -> None:
+    """Neither when named so, nor by the suggestion."""
+    add_rule(house, example, "network", key_result_id=example.key_results["KR-1"])
+    for slug in ("network", ""):
+        answer = ana.submit("/rules/new", on="/rules/new", slug=slug, **NETWORK)
+        assert answer.status_code == 422
+        assert "There is a rule network already" in seen_words(answer.text)
+    kept = stored_rule(house, "network")
+    assert kept is not None
+    assert kept.key_result_id == example.key_results["KR-1"]
+
+
+def test_an_edit_over_somebody_elses_is_refused_and_shows_theirs(ana: Visitor, house: House, example: Example) -> None:
+    """Saving once more replaces it knowingly."""
+    add_rule(house, example, "network-label")
+    begun = version(house, "network-label")
+    add_rule(house, example, "network-label", condition={"field": "labels", "has": "payments"})
+    form = NETWORK | {"row-0-value": "mine"}
+    answer = ana.submit("/rules/network-label", on="/rules/network-label", seen=begun, **form)
+    words = seen_words(answer.text)
+    assert answer.status_code == 409
+    assert "Somebody changed this rule while you were writing. Ben Okafor" in words
+    assert "acme-github: labels has payments → KR-6" in words
+    assert 'value="mine"' in answer.text
+    kept = stored_rule(house, "network-label")
+    assert kept is not None
+    assert kept.condition == {"field": "labels", "has": "payments"}
+
+    seen = re.search(r'name="seen" value="([^"]+)"', answer.text)
+    assert seen
+    assert ana.submit("/rules/network-label", on="/rules/network-label", seen=seen[1], **form).status_code == 302
+    kept = stored_rule(house, "network-label")
+    assert kept is not None
+    assert kept.condition == {"all": [{"field": "labels", "has": "mine"}]}
+
+
+def test_a_rule_is_switched_off_and_on(ana: Visitor, house: House, example: Example) -> None:
+    """Its links go, and come back."""
+    add_rule(house, example, "network-label")
+    assert current(house, "KR-6") is not None
+    assert ana.submit("/rules/network-label/enabled", on="/rules", enabled="off").status_code == 302
+    house.drains.drain_everything()
+    assert current(house, "KR-6") is None
+    assert "network-label is disabled" in ana.words("/rules")
+    assert "The rule is disabled, and stays so" in ana.words("/rules/network-label")
+    ana.submit("/rules/network-label/enabled", on="/rules", enabled="on")
+    house.drains.drain_everything()
+    assert current(house, "KR-6") is not None
+    assert [what for _, what in audited(house)] == [
+        "rule network-label disabled",
+        "rule network-label enabled: labels has network",
+    ]
+
+
+def test_saving_without_a_change_says_so(ana: Visitor, house: House, example: Example) -> None:
+    """No revision, no line in the audit log."""
+    add_rule(house, example, "network-label")
+    seen = version(house, "network-label")
+    ana.submit("/rules/network-label", on="/rules/network-label", seen=seen, **NETWORK)
+    assert "There was nothing to change" in ana.words("/rules")
+    assert audited(house) == []
+
+
+def test_a_viewer_reads_rules_and_changes_none(vera: Visitor, house: House, example: Example) -> None:
+    """No form, and no way around it."""
+    add_rule(house, example, "network-label")
+    assert "labels has network" in vera.words("/rules/network-label")
+    assert 'id="rule-form"' not in vera.read("/rules/network-label")
+    assert "Disable" not in vera.words("/rules")
+    assert vera.open("/rules/new").status_code == 403
+    for path in (
+        "/rules/new",
+        "/rules/preview",
+        "/rules/draft",
+        "/rules/network-label",
+        "/rules/network-label/enabled",
+    ):
+        assert vera.submit(path, on="/rules", **NETWORK).status_code == 403
+
+
+def test_a_form_without_its_token_changes_nothing(ana: Visitor, house: House, example: Example) -> None:
+    """Somebody else's page can't send it."""
+    add_rule(house, example, "network-label")
+    assert ana.client.post("/rules/network-label/enabled", data={"enabled": "off"}).status_code == 400
+    kept = stored_rule(house, "network-label")
+    assert kept is not None
+    assert kept.enabled
+
+
+def test_strangers_are_sent_to_sign_in(stranger: FlaskClient, example: Example) -> None:
+    """Every page of rules is closed."""
+    for path in ("/rules", "/rules/new", "/rules/x"):
+        assert "/sign-in" in stranger.get(path).location
+
+
+def test_a_nested_condition_is_edited_as_text(ana: Visitor, house: House, example: Example) -> None:
+    """Rows can't show it, and say so; what is saved is what was written."""
+    answer = ana.submit("/rules/new", on="/rules/new", slug="nested", **(NETWORK | {"mode": "text", "text": NESTED}))
+    assert answer.status_code == 302
+    kept = stored_rule(house, "nested")
+    assert kept is not None
+    assert kept.condition == {
+        "any": [
+            {"field": "labels", "has": "network"},
+            {"all": [{"field": "type", "is": "Bug"}, {"field": "milestone", "is": None}]},
+        ]
+    }
+    page = ana.read("/rules/nested")
+    assert '<textarea class="form-control font-monospace" id="text"' in page
+    draft = NETWORK | {"mode": "text", "text": NESTED, "act": "to-rows"}
+    assert "Rows can't show this" in seen_words(ana.submit("/rules/draft", on="/rules/nested", **draft).text)
+
+
+def test_rows_become_text_and_text_becomes_rows(ana: Visitor) -> None:
+    """Nothing is lost on the way."""
+    text = ana.submit("/rules/draft", on="/rules/new", act="to-text", **NETWORK).text
+    assert "all:\n- field: labels\n  has: network" in text
+    written = {"mode": "text", "text": "none: [{field: state, in: [done, dropped]}]", "act": "to-rows"}
+    rows = ana.submit("/rules/draft", on="/rules/new", **(NETWORK | written)).text
+    assert re.search(r'<option value="none" selected>', rows)
+    assert re.findall(r'name="row-0-value" value="(\w+)" checked', rows) == ["done", "dropped"]
+
+
+def test_lines_come_and_go_and_keep_what_stands_in_the_others(ana: Visitor) -> None:
+    """Also without script: then the whole page answers."""
+    two = NETWORK | {"row-3-field": "state", "row-3-operator": "is", "row-3-value": "done"}
+    added = ana.submit("/rules/new", on="/rules/new", act="add", **two)
+    assert added.status_code == 200
+    assert 'name="row-4-field"' in added.text
+    assert 'value="network"' in added.text
+    removed = ana.submit("/rules/draft", on="/rules/new", act="remove-0", **two).text
+    assert 'name="row-0-field"' not in removed
+    assert 'name="row-3-field"' in removed
+    last = ana.submit("/rules/draft", on="/rules/new", act="remove-0", **NETWORK).text
+    assert 'name="row-0-field"' in last
+
+
+def test_a_fields_operators_and_values_follow_it(ana: Visitor) -> None:
+    """An operator that the new field does not have gives way; what is known is suggested."""
+    changed = NETWORK | {"row-0-field": "kind"}
+    kinds = ana.submit("/rules/draft", on="/rules/new", **changed).text
+    assert '<option value="pull_request">pull request</option>' in kinds
+    assert '<option value="has"' not in kinds
+    labels = ana.submit("/rules/draft", on="/rules/new", **NETWORK).text
+    assert '<option value="network">' in labels
+    assert '<option value="acme/checkout">' in labels
+    empty = ana.submit(
+        "/rules/draft", on="/rules/new", **(NETWORK | {"row-0-field": "milestone", "row-0-operator": "nothing"})
+    )
+    assert "no milestone is set" in empty.text
+
+
+def test_half_a_condition_promises_nothing_yet(ana: Visitor) -> None:
+    """No error while somebody is still typing."""
+    words = seen_words(ana.submit("/rules/preview", on="/rules/new", **(NETWORK | {"row-0-value": ""})).text)
+    assert words.startswith("Say which issues count")
+    wrong = NETWORK | {"mode": "text", "text": "all: [{field: colour, is: red}]"}
+    assert "found 'colour'" in seen_words(ana.submit("/rules/preview", on="/rules/new", **wrong).text)
+
+
+def test_a_rule_with_a_query_is_shown_and_not_changed(ana: Visitor, house: House, example: Example) -> None:
+    """Queries are not evaluated yet, and the page says so."""
+    add_rule(house, example, "payment-bugs", condition={}, query="project = SHOP")
+    words = ana.words("/rules/payment-bugs")
+    assert "project = SHOP" in words
+    assert "not evaluated yet" in words
+    answer = ana.submit("/rules/payment-bugs", on="/rules", seen=version(house, "payment-bugs"), **NETWORK)
+    assert answer.status_code == 409
+    kept = stored_rule(house, "payment-bugs")
+    assert kept is not None
+    assert kept.query == "project = SHOP"
+
+
+def test_nothing_from_a_tracker_becomes_markup(ana: Visitor, house: House, example: Example) -> None:
+    """Titles, labels and values are text, wherever they stand."""
+    form: dict[str, Any] = NETWORK | {"row-0-value": NASTY_LABEL}
+    preview = ana.submit("/rules/preview", on="/rules/new", **form).text
+    assert SCRIPT in seen_words(preview) or "&lt;script&gt;" in preview
+    add_rule(house, example, "nasty", condition={"all": [{"field": "labels", "has": NASTY_LABEL}]})
+    for html in (preview, ana.read("/rules"), ana.read("/rules/nasty")):
+        assert "<script>alert" not in html
+        assert "<img" not in html.replace('<img src="/static/', "")
+
+
+@pytest.mark.parametrize("path", ["/rules/nowhere", "/rules/nowhere/enabled"])
+def test_a_rule_that_is_not_there_is_not_found(ana: Visitor, path: str) -> None:
+    """It is said which."""
+    answer = ana.submit(path, on="/rules/new", **NETWORK)
+    assert answer.status_code == 404
+    assert "There is no rule nowhere" in seen_words(answer.text)
