@@ -10,6 +10,7 @@ from sync_service.store import audit, counters, deliveries
 from sync_service.store.database import reading, writing
 from sync_service.store.deliveries import OUTCOMES, DeliveryOpened
 from sync_service.store.rule_views import connection_choices
+from sync_service.web import words
 from sync_service.web.guards import Guard, guarded, who
 from sync_service.web.house import house, ring
 
@@ -96,7 +97,12 @@ def replay_buried() -> ResponseReturnValue:
             _note(tx, f"{count} buried deliveries replayed")
             counters.bump(tx, counters.CHANGES)
     ring("delivery")
-    flash(f"{count} buried deliveries are tried again now." if count else "Nothing is buried.", "success")
+    said = (
+        f"Trying {words.counted(count, 'buried delivery', 'buried deliveries')} again now."
+        if count
+        else "Nothing is buried."
+    )
+    flash(said, "success")
     return redirect(url_for("deliveries.index"))
 
 

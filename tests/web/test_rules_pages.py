@@ -17,6 +17,7 @@ from tests.web.rules_seed import (
     SCRIPT,
     add_labelled_issues,
     add_rule,
+    apply_rules,
     audited,
     current,
     stored_rule,
@@ -71,7 +72,7 @@ def test_a_rule_that_is_not_applied_yet_says_so(ana: Visitor, house: House) -> N
     """Saving begins a revision; until its links are there it is being applied."""
     assert ana.submit("/rules/new", on="/rules/new", **NETWORK).location == "/rules"
     assert "being applied" in ana.words("/rules")
-    house.drains.drain_everything()
+    apply_rules(house)
     assert "being applied" not in ana.words("/rules")
     assert "in force" in ana.words("/rules")
 
@@ -108,7 +109,7 @@ def test_a_saved_rule_moves_its_key_result(ana: Visitor, house: House) -> None:
     answer = ana.submit("/rules/new", on="/rules/new", act="save", **NETWORK)
     assert (answer.status_code, answer.location) == (302, "/rules")
     assert "network is saved" in ana.words("/rules")
-    house.drains.drain_everything()
+    apply_rules(house)
     assert current(house, "KR-6") == pytest.approx(100 / 3, abs=1e-5)
     assert ("ana@example.com", "rule network created: labels has network") in audited(house)
 
@@ -123,7 +124,7 @@ def test_the_preview_shows_issues_and_values_and_saves_nothing(ana: Visitor, hou
     assert re.search(r"no data would be 33\.33\s% ", words)
     assert "1 of 3 issues done" in words
     assert "left empty it is network" in words
-    house.drains.drain_everything()
+    apply_rules(house)
     assert current(house, "KR-6") == before
     assert "No rule yet" in ana.words("/rules")
 
@@ -134,7 +135,7 @@ def test_the_preview_of_an_edit_tells_what_comes_and_what_goes(ana: Visitor, hou
     form = NETWORK | {"editing": "network-label", "seen": version(house, "network-label"), "key_result": "KR-2"}
     form |= {"row-0-value": "payments"}
     words = seen_words(ana.submit("/rules/preview", on="/rules/network-label", **form).text)
-    assert "1 issue of 5 matches : 1 new to the rule, 4 no longer" in words
+    assert "1 issue of 5 matches: 1 new to the rule, 4 no longer" in words
     assert "No longer linked by this rule" in words
     assert re.search(r"KR-6 .* would be no data", words)
     assert "KR-2 Open payment bugs" in words
@@ -150,13 +151,6 @@ def test_the_preview_of_an_edit_tells_what_comes_and_what_goes(ana: Visitor, hou
         ({"slug": "a b"}, "slug-mistake", "Allowed are letters, digits"),
         ({"slug": "new"}, "slug-mistake", "but not new, preview, draft"),
         ({"mode": "text", "text": "all: [{field: colour, is: red}]"}, "text-mistake", "found 'colour', allowed is one"),
-        ({"mode": "text", "text": "all: [\n  - {"}, "text-mistake", "Line 2, column"),
-        ({"mode": "text", "text": "all: [{field: [a], is: b}]"}, "text-mistake", "All.0.field: found ['a']"),
-        ({"mode": "text", "text": "just words"}, "text-mistake", "found 'just words', allowed is a mapping"),
-        ({"mode": "text", "text": "[" * 60}, "text-mistake", "nested too deep"),
-        ({"mode": "text", "text": "a: &x [1]\nb: *x"}, "text-mistake", "no repeated parts"),
-        ({"mode": "text", "text": "all: [{field: title, is: 2026-99-99}]"}, "text-mistake", "month must be in 1..12"),
-        ({"mode": "text", "text": "# " + "x" * 20_001}, "text-mistake", "longer than 20000 characters"),
     ],
 )
 def test_what_is_wrong_stands_beside_it_and_nothing_is_saved(
@@ -212,12 +206,12 @@ def test_a_rule_is_switched_off_and_on(ana: Visitor, house: House, example: Exam
     add_rule(house, example, "network-label")
     assert current(house, "KR-6") is not None
     assert ana.submit("/rules/network-label/enabled", on="/rules", enabled="off").status_code == 302
-    house.drains.drain_everything()
+    apply_rules(house)
     assert current(house, "KR-6") is None
     assert "network-label is disabled" in ana.words("/rules")
     assert "The rule is disabled, and stays so" in ana.words("/rules/network-label")
     ana.submit("/rules/network-label/enabled", on="/rules", enabled="on")
-    house.drains.drain_everything()
+    apply_rules(house)
     assert current(house, "KR-6") is not None
     assert [what for _, what in audited(house)] == [
         "rule network-label disabled",

@@ -1,0 +1,194 @@
+"""Deliveries are listed with what became of them, shown as they came, and tried again."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+
+from sync_service.store import tables
+from sync_service.store.database import reading, writing
+from sync_service.wiring import House
+from tests.examples import Example
+from tests.house import NOW, add
+from tests.web.rules_seed import SCRIPT, audited
+from tests.web.visiting import Visitor
+
+BODY = json.dumps({"action": "closed", "issue": {"number": 12, "title": SCRIPT}}).encode()
+
+
+@pytest.fixture
+def ids(house: House, example: Example) -> dict[str, int]:
+    """Add one delivery of each outcome, the applied one having moved KR-1; give their row ids by delivery id."""
+    found = {}
+    with writing(house.engine) as tx:
+        for place, (delivery, columns) in enumerate(
+            {
+                "applied-1": {"settled_at": NOW, "outcome": "acme/checkout#12: applied"},
+                "ignored-1": {"settled_at": NOW, "outcome": "ignored, because acme/other is not watched"},
+                "buried-1": {"buried_at": NOW, "outcome": f"can't be read: {SCRIPT}", "attempts": 8},
+                "waiting-1": {"due_at": NOW + timedelta(days=900), "outcome": "locked", "attempts": 2},
+            }.items()
+        ):
+            defaults = {
+                "connection_id": example.github,
+                "delivery_id": delivery,
+                "received_at": NOW + timedelta(seconds=place),
+                "headers": {"x-github-event": SCRIPT},
+                "body": BODY,
+                "name": "issues.closed",
+            }
+            found[delivery] = add(tx, tables.delivery, **(defaults | columns))
+        moved = {
+            "key_result_id": example.key_results["KR-1"],
+            "at": NOW + timedelta(seconds=5),
+            "from": 10.0,
+            "to": 20.0,
+        }
+        cause = {"what": "closed as done", "issue": "acme/checkout#12", "delivery": "applied-1"}
+        tx.execute(sa.insert(tables.history).values(moved | {"causes": [cause]}))
+    return found
+
+
+def due_rows(house: House) -> set[str]:
+    """Name the deliveries that are due now."""
+    d = tables.delivery
+    with reading(house.engine) as tx:
+        due = sa.select(d.c.delivery_id).where(d.c.due_at.isnot(None), d.c.attempts == 0)
+        return set(tx.scalars(due))
+
+
+def listed(page: str) -> list[str]:
+    """Give the row ids on a page in their order."""
+    return re.findall(r'<tr id="delivery-(\d+)"', page)
+
+
+def test_before_anything_arrived_the_page_says_what_will(ana: Visitor) -> None:
+    """And where to point a webhook."""
+    words = ana.words("/deliveries")
+    assert "Nothing has arrived yet" in words
+    assert "/hooks/CONNECTION" in words
+
+
+def test_the_newest_delivery_comes_first_with_its_outcome_in_words(ana: Visitor, ids: dict[str, int]) -> None:
+    """What waits says when it is tried next."""
+    page, words = ana.read("/deliveries"), ana.words("/deliveries")
+    assert listed(page) == [str(row_id) for row_id in reversed(ids.values())]
+    for said in (
+        "1 waiting",
+        "1 buried",
+        "acme/checkout#12: applied",
+        "ignored, because acme/other is not watched",
+        "locked; next try",
+        "acme-github",
+    ):
+        assert said in words
+
+
+@pytest.mark.parametrize("outcome", ["applied", "ignored", "buried", "waiting"])
+def test_deliveries_are_chosen_by_outcome(ana: Visitor, ids: dict[str, int], outcome: str) -> None:
+    """Each outcome has its own."""
+    assert listed(ana.read(f"/deliveries?outcome={outcome}")) == [str(ids[f"{outcome}-1"])]
+
+
+def test_deliveries_are_chosen_by_connection_and_id(ana: Visitor, ids: dict[str, int]) -> None:
+    """A delivery's id leads from a reason to what brought it."""
+    assert listed(ana.read("/deliveries?q=buried-1&connection=acme-github")) == [str(ids["buried-1"])]
+    assert "No delivery is like that" in ana.words("/deliveries?connection=acme-jira")
+    assert "No delivery is like that" in ana.words("/deliveries?q=burie")
+
+
+def test_a_long_list_goes_on_from_a_cursor(ana: Visitor, house: House, example: Example) -> None:
+    """No delivery is left out or shown twice, though new ones come in between."""
+    with writing(house.engine) as tx:
+        rows = [
+            {
+                "connection_id": example.github,
+                "delivery_id": f"d-{number}",
+                "received_at": NOW,
+                "headers": {},
+                "body": b"",
+                "settled_at": NOW,
+                "outcome": "noted",
+            }
+            for number in range(120)
+        ]
+        tx.execute(sa.insert(tables.delivery), rows)
+    seen: list[str] = []
+    path: str | None = "/deliveries"
+    while path:
+        page = ana.read(path)
+        seen += listed(page)
+        older = re.search(r'href="(/deliveries[^"]*)" rel="next"', page)
+        path = older[1].replace("&amp;", "&") if older else None
+    assert len(seen) == len(set(seen)) == 120
+    assert seen == sorted(seen, key=int, reverse=True)
+
+
+def test_one_delivery_shows_what_came_and_what_it_moved(ana: Visitor, ids: dict[str, int]) -> None:
+    """Headers, the body set out, and the change of the key result."""
+    page, words = ana.read(f"/deliveries/{ids['applied-1']}"), ana.words(f"/deliveries/{ids['applied-1']}")
+    assert "x-github-event" in words
+    assert "&#34;number&#34;: 12," in page
+    assert "KR-1 Ship the new checkout" in words
+    assert "acme/checkout#12 closed as done" in words
+    assert "No key result has changed by it" in ana.words(f"/deliveries/{ids['buried-1']}")
+
+
+def test_nothing_that_was_sent_becomes_markup(ana: Visitor, ids: dict[str, int]) -> None:
+    """Titles, headers and reasons are text."""
+    for path in ("/deliveries", f"/deliveries/{ids['buried-1']}"):
+        assert "<script>alert" not in ana.read(path)
+    assert "&lt;script&gt;alert" in ana.read(f"/deliveries/{ids['buried-1']}")
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"not json \xff", "not json \ufffd"),
+        (b"[" * 5000, "[[[[["),
+        (b'{"a": "' + b"x" * 300_000 + b'"}', "the first 200\u202f000 of 300\u202f009 bytes"),
+        (b"", "0 bytes"),
+    ],
+)
+def test_any_body_can_be_shown(ana: Visitor, house: House, ids: dict[str, int], body: bytes, shown: str) -> None:
+    """However long it is, and whether or not it is JSON or text."""
+    with writing(house.engine) as tx:
+        tx.execute(sa.update(tables.delivery).values(body=body))
+    page = ana.read(f"/deliveries/{ids['buried-1']}")
+    assert shown in page
+    assert len(page) < 250_000
+
+
+def test_a_delivery_is_replayed(ana: Visitor, house: House, ids: dict[str, int]) -> None:
+    """It is due again, from the first attempt; the audit log knows who asked."""
+    path = f"/deliveries/{ids['buried-1']}"
+    assert ana.submit(f"{path}/replay", on=path).location == path
+    assert due_rows(house) == {"buried-1"}
+    assert audited(house) == [("ana@example.com", f"delivery {ids['buried-1']} replayed")]
+
+
+def test_all_buried_deliveries_are_replayed_at_once(ana: Visitor, house: House, ids: dict[str, int]) -> None:
+    """What was settled stays settled."""
+    assert ana.submit("/deliveries/replay", on="/deliveries").status_code == 302
+    assert due_rows(house) == {"buried-1"}
+    assert "Trying 1 buried delivery again now" in ana.words("/deliveries")
+    ana.submit("/deliveries/replay", on="/deliveries")
+    assert "Nothing is buried" in ana.words("/deliveries")
+    assert len(audited(house)) == 1
+
+
+def test_deliveries_are_for_admins(ben: Visitor, stranger: FlaskClient, ids: dict[str, int]) -> None:
+    """Bodies may hold what only the trackers' members should read."""
+    paths = ["/deliveries", f"/deliveries/{ids['applied-1']}"]
+    assert [ben.open(path).status_code for path in paths] == [403, 403]
+    assert ben.submit("/deliveries/replay", on="/").status_code == 403
+    assert "/sign-in" in stranger.get("/deliveries").location
+
+
+def test_what_is_not_there_is_not_found(ana: Visitor) -> None:
+    """Neither shown nor replayed."""
+    assert ana.open("/deliveries/4711").status_code == 404
+    assert ana.submit("/deliveries/4711/replay", on="/rules/new").status_code == 404
