@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from sqlalchemy.exc import IntegrityError
 
 from config.settings import Settings
 from sync_service import wiring
@@ -79,3 +80,13 @@ def test_a_person_who_was_removed_is_out_at_once(vera: Visitor, house: House) ->
     with writing(house.engine) as tx:
         tx.execute(sa.delete(tables.person).where(tables.person.c.email == "vera@example.com"))
     assert vera.open("/").status_code == 302
+
+
+def test_a_query_that_is_our_mistake_is_no_outage(vera: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500, so that nobody waits for it to pass."""
+
+    def wrong(*_: object, **__: object) -> None:
+        raise IntegrityError("INSERT", {}, ValueError("twice"))
+
+    monkeypatch.setattr("sync_service.web.objectives.cycle_views", wrong)
+    assert vera.open("/").status_code == 500

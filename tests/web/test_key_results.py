@@ -98,6 +98,8 @@ def test_a_thousand_issues_come_a_hundred_at_a_time(vera: Visitor, house: House,
     assert "1 001 to 1 004 of 1 004 issues" in vera.words("/key-results/KR-5?page=99")
     assert "1 to 100 of 251 issues" in vera.words("/key-results/KR-5?state=done")
     assert vera.read("/key-results/KR-5?q=piece+777&state=doing").count('<tr id="issue-') == 1
+    aside = vera.read("/key-results/KR-5?state=aside")
+    assert aside.count('<tr id="issue-') == aside.count("does-not-count") == 100
     assert "Nothing fits" in vera.words("/key-results/KR-5?q=nowhere")
     assert "501 changes" in first
 

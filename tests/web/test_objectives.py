@@ -1,6 +1,6 @@
 """The first page: what it shows, and what it says when there is nothing to show."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from flask import Flask
@@ -8,7 +8,7 @@ from flask import Flask
 from sync_service.store.database import writing
 from sync_service.wiring import House
 from tests.examples import NASTY, Example
-from tests.house import Clock, add_person
+from tests.house import Clock, add_cycle, add_person
 from tests.web.visiting import Visitor
 
 
@@ -88,3 +88,12 @@ def test_an_empty_house_says_what_to_do(app: Flask, house: House) -> None:
     words = Visitor.signed_in(app, house, first).words("/")
     assert "No objectives yet" in words
     assert "okr-sync apply okrs.yaml" in words
+
+
+def test_before_the_first_cycle_the_next_one_is_shown(app: Flask, house: House) -> None:
+    """Plans can be looked at before they begin."""
+    with writing(house.engine) as tx:
+        first = add_person(tx, "first@example.com", "First Admin", role="admin")
+        add_cycle(tx, "2028-q1", "Q1 2028", starts=date(2028, 1, 1), ends=date(2028, 3, 31))
+        add_cycle(tx, "2028-q2", "Q2 2028", starts=date(2028, 4, 1), ends=date(2028, 6, 30))
+    assert "No objectives in Q1 2028" in Visitor.signed_in(app, house, first).words("/")

@@ -1,0 +1,71 @@
+"""Pace in words."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sync_service.domain.pace import Span, Status
+from sync_service.store.views import KeyResultView
+from sync_service.web.pacing import day_of_cycle, expected, in_words
+
+SPAN = Span(datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+HALF = SPAN.starts_at + timedelta(days=46)
+VIEW = KeyResultView(
+    id=1,
+    slug="KR-1",
+    title="Ship it",
+    owner=None,
+    owner_name=None,
+    objective="o",
+    objective_title="O",
+    cycle="c",
+    weight=1.0,
+    measure={"kind": "done-share"},
+    start=0.0,
+    target=100.0,
+    unit="%",
+    current=60.0,
+    progress=0.6,
+    status=Status.ON_TRACK,
+    stale=None,
+    updated_at=None,
+    explanation="",
+)
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        (VIEW, "60\u202f% done on day 47 of 92, where 50\u202f% is expected: the pace is kept."),
+        (replace(VIEW, progress=0.49, status=Status.ON_TRACK), "1 percentage point behind the pace."),
+        (replace(VIEW, progress=0.2, status=Status.BEHIND), "30 percentage points behind the pace."),
+        (replace(VIEW, progress=None, status=Status.NO_DATA), "There is no data yet"),
+        (replace(VIEW, progress=1.2, status=Status.COMPLETED), "The target is reached."),
+        (replace(VIEW, status=Status.PARTIAL), "Not all of the watched work has been seen yet"),
+        (replace(VIEW, status=Status.CLOSED), "The cycle is over"),
+    ],
+)
+def test_every_status_has_its_reason(view: KeyResultView, said: str) -> None:
+    """Nobody has to know the rule."""
+    assert said in in_words(view, SPAN, HALF)
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        (SPAN.starts_at - timedelta(days=5), 0),
+        (SPAN.starts_at, 1),
+        (SPAN.ends_at - timedelta(seconds=1), 92),
+        (SPAN.ends_at + timedelta(days=9), 92),
+    ],
+)
+def test_the_day_of_the_cycle_stays_within_it(at: datetime, day: int) -> None:
+    """Day 1 is the first, day 92 the last."""
+    assert day_of_cycle(SPAN, at) == (day, 92)
+
+
+def test_nothing_is_expected_once_a_cycle_is_frozen() -> None:
+    """Its numbers stand."""
+    assert expected(SPAN, HALF) == pytest.approx(0.5)
+    assert expected(SPAN, SPAN.ends_at + timedelta(days=3)) is None
