@@ -40,7 +40,7 @@ SAYS = {
     ),
     503: Words(
         "The database does not answer",
-        "Nothing is lost: trackers send again what could not be stored. This page tries again every few seconds.",
+        "What was stored is safe. This page tries again every few seconds.",
         "again",
     ),
 }

@@ -42,8 +42,8 @@ class Site:
 
 
 @pytest.fixture
-def site(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[Site]:
-    """Serve the example OKRs until the test ends."""
+def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
+    """Serve the example OKRs until the test ends; the open page leaves before the server does."""
     house = build_house(sqlite.prepared(prepare), tmp_path)
     example = fill_with_examples(house)
     server = make_server("127.0.0.1", 0, create_app(house), threaded=True, request_handler=Quiet)
@@ -51,6 +51,7 @@ def site(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[Site]:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         yield Site(f"http://127.0.0.1:{server.server_port}", house, example, server)
+        page.goto("about:blank")
         server.shutdown()
         serving.join()
     house.engine.dispose()
