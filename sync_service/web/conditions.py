@@ -114,7 +114,13 @@ def _row(number: int, leaf: Mapping[str, Any]) -> Row | None:
 
 def text_of(condition: Mapping[str, Any]) -> str:
     """Write a condition as YAML, as it stands below `when` in a configuration file."""
-    written: str = yaml.safe_dump(dict(condition), sort_keys=False, allow_unicode=True, width=100)
+    written = _dump(condition, plain=True)
+    # Some characters of Unicode count as line ends in YAML, and come back as spaces unless they are escaped.
+    return written if yaml.safe_load(written) == condition else _dump(condition, plain=False)
+
+
+def _dump(condition: Mapping[str, Any], *, plain: bool) -> str:
+    written: str = yaml.safe_dump(dict(condition), sort_keys=False, allow_unicode=plain, width=100)
     return written
 
 

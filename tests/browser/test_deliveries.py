@@ -1,0 +1,98 @@
+"""An admin finds a buried delivery in Chromium and replays it, and reads a mail in the local mailbox."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Page, expect
+
+from sync_service.store import tables
+from sync_service.store.database import writing
+from sync_service.store.mails import add_mail
+from tests.browser.conftest import Site
+from tests.chromium import LOOKS
+from tests.house import NOW, add, moved
+from tests.web.rules_seed import SCRIPT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def buried(site: Site) -> int:
+    """Add a buried delivery that is nasty wherever it can be, and give its row id."""
+    with writing(site.house.engine) as tx:
+        return add(
+            tx,
+            tables.delivery,
+            connection_id=site.example.github,
+            delivery_id="72d3162e-cc78",
+            received_at=NOW - timedelta(minutes=3),
+            headers={"x-github-event": SCRIPT},
+            body=f'{{"issue": {{"title": "{SCRIPT}"}}}}'.encode(),
+            name=SCRIPT,
+            buried_at=NOW,
+            outcome=f"can't be read: {SCRIPT}",
+            attempts=8,
+        )
+
+
+@pytest.fixture
+def mail_id(site: Site) -> int:
+    """Add a mail that tries to run a script, and give its row id."""
+    html = f"<!doctype html><p id='said'>KR-1 is done</p><img src='https://tracker.example.com/x.png'>{SCRIPT}"
+    content = {"subject": f"KR-1 is completed {SCRIPT}", "text": "KR-1 is done, as text", "html": html}
+    with writing(site.house.engine) as tx:
+        return add_mail(
+            tx, site.house.sealer, kind="status", recipient="ana@example.com", host="x", content=content, now=NOW
+        )
+
+
+def test_a_buried_delivery_is_found_and_replayed(site: Site, page: Page, buried: int) -> None:
+    """From the list to its body, and back into the queue; the open page follows what becomes of it."""
+    site.enter(page, site.example.ana)
+    page.get_by_role("link", name="Deliveries", exact=True).click()
+    page.get_by_label("Show only").get_by_role("link", name="buried").click()
+    page.locator(f"#delivery-{buried} .stack-title a").click()
+    expect(page.locator("#body")).to_contain_text('"title": "<script>alert')
+    page.get_by_role("button", name="Replay").click()
+    expect(page.get_by_text("waiting", exact=True)).to_be_visible()
+    with writing(site.house.engine) as tx:
+        done = {"due_at": None, "settled_at": NOW, "outcome": "ignored, because it is a test"}
+        tx.execute(sa.update(tables.delivery).values(done))
+    moved(site.house)
+    expect(page.get_by_text("ignored, because it is a test")).to_be_visible()
+
+
+def test_a_delivery_is_found_by_its_id(site: Site, page: Page, buried: int) -> None:
+    """As a reason in a history names it."""
+    site.enter(page, site.example.ana)
+    page.goto(f"{site.url}/deliveries")
+    page.get_by_label("Delivery id").fill("72d3162e-cc78")
+    page.get_by_label("Delivery id").press("Enter")
+    expect(page.locator(f"#delivery-{buried}")).to_be_visible()
+    page.get_by_label("Connection").select_option("acme-jira")
+    expect(page.get_by_text("No delivery is like that")).to_be_visible()
+
+
+def test_a_mail_is_read_and_runs_nothing(site: Site, page: Page, mail_id: int, page_mistakes: list[str]) -> None:
+    """Its frame shows it, and neither runs its script nor fetches its picture."""
+    site.enter(page, site.example.ana)
+    page.get_by_role("link", name="Mailbox", exact=True).click()
+    page.locator(f"#mail-{mail_id} a").first.click()
+    expect(page.frame_locator("#mail-frame").locator("#said")).to_have_text("KR-1 is done")
+    expect(page.locator("#mail-text")).to_have_text("KR-1 is done, as text")
+    assert page_mistakes
+    assert all("Blocked script" in one or "Content Security Policy" in one for one in page_mistakes), page_mistakes
+    page_mistakes.clear()
+
+
+@pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
+def test_no_page_for_admins_is_wider_than_its_window(site: Site, page: Page, buried: int, mail_id: int) -> None:
+    """In every look, and on the narrowest phone."""
+    site.enter(page, site.example.ana)
+    for size in (page.viewport_size, {"width": 360, "height": 740}):
+        assert size
+        page.set_viewport_size({"width": size["width"], "height": size["height"]})
+        for path in ("/deliveries", f"/deliveries/{buried}", "/mailbox"):
+            page.goto(site.url + path)
+            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, path

@@ -1,0 +1,182 @@
+"""An admin writes rules in Chromium, and sees what they would do before they are saved."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Site
+from tests.chromium import LOOKS
+from tests.house import moved
+from tests.web.rules_seed import add_labelled_issues, add_rule, apply_rules, current
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def labelled(site: Site) -> Site:
+    """Give the site with issues that rules can match."""
+    add_labelled_issues(site.house, site.example)
+    return site
+
+
+def test_a_rule_is_written_seen_through_and_saved(labelled: Site, page: Page) -> None:
+    """What the preview promised is what the key result becomes."""
+    site = labelled
+    site.enter(page, site.example.ana)
+    page.get_by_role("link", name="Rules", exact=True).click()
+    page.get_by_role("link", name="Write the first rule").click()
+    page.get_by_label("Issues of").select_option("acme-github")
+    page.get_by_label("count toward").select_option("KR-6")
+    page.get_by_label("Value").press_sequentially("netw")
+    preview = page.locator("#preview")
+    expect(preview).to_contain_text("0 issues of 5 match")
+    page.get_by_label("Value").press_sequentially("ork")
+    expect(preview).to_contain_text("4 issues of 5 match")
+    expect(preview).to_contain_text("nothing is saved")
+    expect(preview.locator(".effect-old")).to_contain_text("no data")
+    expect(preview.locator(".effect-new")).to_have_text("33.33\u202f%")
+    expect(page.locator("#slug-hint")).to_contain_text("left empty it is network")
+    assert current(site.house, "KR-6") is None
+
+    page.get_by_role("button", name="Create the rule").click()
+    row = page.locator("#rule-network")
+    expect(row).to_contain_text("being applied")
+    apply_rules(site.house)
+    expect(row).to_contain_text("in force")
+    row.get_by_role("link", name="KR-6").click()
+    expect(page.locator(".now-value")).to_contain_text("33.33\u202f%")
+    expect(page.get_by_role("link", name="Move service 703")).to_be_visible()
+
+
+def test_lines_are_added_changed_and_removed_while_the_preview_follows(labelled: Site, page: Page) -> None:
+    """The operators follow the field, and what stands in other lines stays."""
+    site = labelled
+    site.enter(page, site.example.ana)
+    page.goto(f"{site.url}/rules/new")
+    page.get_by_label("Issues of").select_option("acme-github")
+    page.get_by_label("count toward").select_option("KR-6")
+    page.get_by_label("Value").fill("network")
+    page.get_by_role("button", name="Add a line").click()
+    page.locator("#row-1-field").select_option("state")
+    expect(page.locator("#row-1-operator")).to_have_value("is")
+    page.locator("#row-1-operator").select_option("in")
+    page.get_by_label("done", exact=True).check()
+    page.get_by_label("dropped", exact=True).check()
+    preview = page.locator("#preview")
+    expect(preview).to_contain_text("2 issues of 5 match")
+    page.get_by_label("Those for which").select_option("none")
+    expect(preview).to_contain_text("1 issue of 5 matches")
+    page.get_by_role("button", name="Remove this line").last.click()
+    expect(preview).to_contain_text("1 issue of 5 matches")
+    page.get_by_label("Those for which").select_option("all")
+    expect(page.get_by_label("Value")).to_have_value("network")
+    expect(preview).to_contain_text("4 issues of 5 match")
+    suggested = page.locator("#known-labels option").evaluate_all("found => found.map(one => one.value)")
+    assert "network" in suggested
+
+
+def test_a_rule_is_edited_moved_and_disabled(labelled: Site, page: Page) -> None:
+    """Both key results of a move are shown, and both change."""
+    site = labelled
+    add_rule(site.house, site.example, "network-label")
+    moved(site.house)
+    site.enter(page, site.example.ana)
+    page.goto(f"{site.url}/rules/network-label")
+    page.get_by_label("count toward").select_option("KR-2")
+    preview = page.locator("#preview")
+    expect(preview.locator("#effect-KR-6 .effect-new")).to_have_text("no data")
+    promised = preview.locator("#effect-KR-2 .effect-new").inner_text()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#rule-network-label")).to_contain_text("KR-2")
+    apply_rules(site.house)
+    assert current(site.house, "KR-6") is None
+    assert promised == f"{current(site.house, 'KR-2'):g}\u202fbugs"
+
+    page.get_by_role("button", name="Disable network-label").click()
+    apply_rules(site.house)
+    expect(page.locator("#rule-network-label")).to_contain_text("disabled")
+    expect(page.get_by_role("button", name="Enable network-label")).to_be_visible()
+
+
+def test_a_nested_condition_is_written_as_text_and_says_what_is_wrong(
+    labelled: Site, page: Page, page_mistakes: list[str]
+) -> None:
+    """The message follows while one types, and stands beside the text when it is sent."""
+    site = labelled
+    site.enter(page, site.example.ana)
+    page.goto(f"{site.url}/rules/new")
+    page.get_by_label("Issues of").select_option("acme-github")
+    page.get_by_label("count toward").select_option("KR-6")
+    page.get_by_label("Value").fill("network")
+    page.get_by_role("button", name="Advanced").click()
+    text = page.locator("#text")
+    expect(text).to_have_value("all:\n- field: labels\n  has: network\n")
+    text.fill("any:\n- field: colour\n  is: red\n")
+    expect(page.locator("#preview")).to_contain_text("found 'colour', allowed is one of scope")
+    page.get_by_role("button", name="Create the rule").click()
+    expect(page.locator("#text-mistake")).to_contain_text("Any.0.field: found 'colour'")
+    assert [one for one in page_mistakes if "422" not in one] == []
+    page_mistakes.clear()
+    page.locator("#text").fill("any:\n- all:\n  - {field: labels, has: network}\n  - {field: state, is: done}\n")
+    expect(page.locator("#preview")).to_contain_text("1 issue of 5 matches")
+    page.get_by_role("button", name="Rows").click()
+    expect(page.locator("#text-mistake")).to_contain_text("Rows can't show this")
+    page.get_by_role("button", name="Create the rule").click()
+    expect(page.locator("#rule-network-done")).to_be_visible()
+
+
+def test_somebody_elses_edit_is_not_overwritten_unseen(labelled: Site, page: Page, page_mistakes: list[str]) -> None:
+    """Theirs is shown beside mine."""
+    site = labelled
+    add_rule(site.house, site.example, "network-label")
+    site.enter(page, site.example.ana)
+    page.goto(f"{site.url}/rules/network-label")
+    add_rule(site.house, site.example, "network-label", condition={"field": "labels", "has": "payments"})
+    page.get_by_label("Value").fill("mine")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("labels has payments")
+    expect(page.get_by_label("Value")).to_have_value("mine")
+    assert [one for one in page_mistakes if "409" not in one] == []
+    page_mistakes.clear()
+
+
+def test_a_viewer_sees_rules_and_no_way_to_change_them(labelled: Site, page: Page) -> None:
+    """Neither button nor form."""
+    site = labelled
+    add_rule(site.house, site.example, "network-label")
+    site.enter(page, site.example.vera)
+    page.goto(f"{site.url}/rules")
+    expect(page.get_by_role("link", name="New rule")).to_have_count(0)
+    page.get_by_role("link", name="network-label").click()
+    expect(page.get_by_text("where labels has network")).to_be_visible()
+    expect(page.locator("form[action^='/rules']")).to_have_count(0)
+
+
+def test_the_list_is_filtered_while_one_types(labelled: Site, page: Page) -> None:
+    """The address follows, so that it can be shared."""
+    site = labelled
+    add_rule(site.house, site.example, "network-label")
+    add_rule(site.house, site.example, "payments-label", condition={"field": "labels", "has": "payments"})
+    site.enter(page, site.example.ana)
+    page.goto(f"{site.url}/rules")
+    page.get_by_label("Find among the rules").press_sequentially("payments")
+    expect(page.locator("#rule-network-label")).to_have_count(0)
+    expect(page.locator("#rule-payments-label")).to_be_visible()
+    expect(page.locator("#rules-count")).to_have_text("1 of 2 rules")
+    expect(page).to_have_url(re.compile(r"\?q=payments"))
+
+
+@pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
+def test_no_page_of_rules_is_wider_than_its_window(labelled: Site, page: Page) -> None:
+    """In every look, and on the narrowest phone."""
+    site = labelled
+    add_rule(site.house, site.example, "network-label")
+    add_rule(site.house, site.example, "long", condition={"any": [{"field": "title", "contains": "x" * 200}]})
+    site.enter(page, site.example.ana)
+    for size in (page.viewport_size, {"width": 360, "height": 740}):
+        assert size
+        page.set_viewport_size({"width": size["width"], "height": size["height"]})
+        for path in ("/rules", "/rules/new", "/rules/network-label", "/rules/long"):
+            page.goto(site.url + path)
+            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, path
