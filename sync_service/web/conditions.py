@@ -24,14 +24,14 @@ WORDS: Mapping[str, str] = {
     "in": "is one of",
     "has": "include",
     "contains": "contains",
-    "matches": "matches, with * for anything",
+    "matches": "matches (with *)",
     NOTHING: "is empty",
 }
 LABEL_WORDS: Mapping[str, str] = {
     "has": "include",
     "in": "include one of",
-    "contains": "include one that contains",
-    "matches": "include one that matches, with * for anything",
+    "contains": "include one with",
+    "matches": "include one like (with *)",
 }
 
 

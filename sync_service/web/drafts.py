@@ -176,7 +176,8 @@ def _condition(draft: Draft, mistakes: Mistakes) -> dict[str, Any] | None:
     except RuleError as error:
         number = conditions.place_of(error, draft.group, draft.rows) if draft.mode == "rows" else None
         if number is not None:
-            mistakes.rows[number] = f"found {error.found!r}, allowed is {error.allowed}"
+            found = repr(error.found) if error.found else "nothing"
+            mistakes.rows[number] = f"found {found}, allowed is {error.allowed}"
         else:
             mistakes.fields["text" if draft.mode == "text" else "rows"] = str(error)
     return None

@@ -80,7 +80,7 @@ def test_the_newest_delivery_comes_first_with_its_outcome_in_words(ana: Visitor,
         "1 waiting",
         "1 buried",
         "acme/checkout#12: applied",
-        "ignored, because acme/other is not watched",
+        "ignored because acme/other is not watched",
         "locked; next try",
         "acme-github",
     ):
