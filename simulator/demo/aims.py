@@ -1,0 +1,163 @@
+"""What the demo's people aim at, and what must come of it: values, statuses and mails by the demo's own arithmetic.
+
+Nothing here is read from the product. The trackers' issues are counted as the product's documentation says they count.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from simulator.github import GitHub
+from simulator.jira import Jira
+
+NOT_DONE = ("not_planned", "duplicate", "Won't Do", "Duplicate")
+"""Reasons and resolutions of work that ended without being done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """An issue as it stands in its tracker; `state` is `open`, `done` or `dropped`."""
+
+    key: str
+    place: str
+    type: str
+    state: str
+    labels: frozenset[str]
+    points: float | None = None
+
+
+def work_in(hub: GitHub, jira: Jira) -> list[Work]:
+    """List all issues of both trackers."""
+    with hub.reading(), jira.reading():
+        found = [
+            Work(
+                key=f"{place.full_name}#{issue.number}",
+                place=place.full_name,
+                type=issue.type.name if issue.type else "",
+                state=_ended(issue.state_reason) if issue.closed else "open",
+                labels=frozenset(label.name for label in issue.labels),
+            )
+            for place in hub.repositories
+            for issue in place.issues.values()
+        ]
+        found += [
+            Work(
+                key=one.key,
+                place=one.project.key,
+                type=one.type.name,
+                state=_ended(one.resolution and one.resolution.name) if one.status.category.key == "done" else "open",
+                labels=frozenset(one.labels),
+                points=one.points,
+            )
+            for one in jira.issues.values()
+        ]
+    return found
+
+
+def _ended(reason: str | None) -> str:
+    return "dropped" if reason in NOT_DONE else "done"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """A key result. `counts` says which issues it counts; `when` says the same as a mapping rule of the product."""
+
+    slug: str
+    title: str
+    objective: str
+    owner: str
+    measure: Mapping[str, Any]
+    counts: Callable[[Work], bool] = lambda _work: False
+    start: float = 0
+    target: float = 100
+    unit: str = "%"
+    connection: str = ""
+    when: Mapping[str, Any] | None = None
+
+    def value(self, work: Iterable[Work], checked_in: float | None) -> float | None:
+        """Compute the current value; None where there is nothing to compute it from."""
+        kind = self.measure["kind"]
+        if kind == "manual":
+            return checked_in
+        linked = [one for one in work if self.counts(one)]
+        done = [one for one in linked if one.state == "done"]
+        still = [one for one in linked if one.state == "open"]
+        if not linked:
+            return None
+        if kind == "open-count":
+            return len(still)
+        if kind == "done-count":
+            return self.start + len(done)
+        whole = self._size(done) + self._size(still)
+        return 100 * self._size(done) / whole if whole else None
+
+    def _size(self, work: Iterable[Work]) -> float:
+        if self.measure.get("weight") != "points":
+            return len(list(work))
+        return sum(self.measure["unestimated"] if one.points is None else one.points for one in work)
+
+    def progress(self, value: float | None) -> float | None:
+        """Give the part of the way from start to target."""
+        return None if value is None else (value - self.start) / (self.target - self.start)
+
+
+@dataclass(frozen=True)
+class Quarter:
+    """The cycle that a day is in, in UTC."""
+
+    year: int
+    number: int
+
+    @classmethod
+    def of(cls, day: date) -> "Quarter":
+        """Give the quarter of a day."""
+        return cls(day.year, (day.month + 2) // 3)
+
+    @property
+    def starts(self) -> date:
+        """The first day."""
+        return date(self.year, 3 * self.number - 2, 1)
+
+    @property
+    def ends(self) -> date:
+        """The last day."""
+        following = date(self.year + self.number // 4, 3 * (self.number % 4) + 1, 1)
+        return following - timedelta(days=1)
+
+    def elapsed(self, now: datetime) -> float:
+        """Give the part of the quarter that has passed, 0 to 1."""
+        begins = datetime.combine(self.starts, datetime.min.time(), UTC)
+        return (now - begins) / timedelta(days=(self.ends - self.starts).days + 1)
+
+
+def status(progress: float | None, elapsed: float) -> str:
+    """Judge progress against the time that has passed."""
+    if progress is None:
+        return "no_data"
+    if progress >= 1:
+        return "completed"
+    behind_by = elapsed - progress
+    return "behind" if behind_by > 0.25 else "at_risk" if behind_by > 0.10 else "on_track"
+
+
+@dataclass(frozen=True)
+class Move:
+    """A key result's way from one value to another."""
+
+    aim: Aim
+    before: float | None
+    after: float | None
+
+    def mail(self, elapsed: float, *, reopened: bool) -> str | None:
+        """Say what kind of mail the owner must get at once: completed, fell back, changed; None where none is due."""
+        was, now = self.aim.progress(self.before), self.aim.progress(self.after)
+        status_was, status_now = status(was, elapsed), status(now, elapsed)
+        fell = was is not None and now is not None and now < was and (reopened or was >= 1)
+        if status_now == status_was:
+            return "fell back" if fell else None
+        if status_now == "completed":
+            return "completed"
+        if was is None:
+            return None
+        return "fell back" if fell else "changed"

@@ -1,0 +1,184 @@
+"""The product as a stranger runs it: the command `okr-sync` in processes of its own, in a directory of its own."""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+
+OURS = ("DATABASE_URL", "REDIS_URL", "SMTP_URL", "PORT")
+"""Settings of the environment that are not for the demo: it brings its own, as all that begin with OKR_SYNC_."""
+
+SOURCE = Path(__file__).resolve().parents[2]
+ASKED_TO_STOP = 12.0
+"""Seconds: `okr-sync up` promises to be gone in ten."""
+
+
+class DemoFailed(Exception):
+    """The demo can't go on; the message says why, to who started it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """`okr-sync` on a fresh data directory. `port` is where `up` serves."""
+
+    directory: Path
+    port: int
+    secrets: Mapping[str, str]
+    _up: subprocess.Popen[bytes] | None = field(default=None)
+
+    @property
+    def address(self) -> str:
+        """Where the pages, the API and the webhooks are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """What `up` and its parts said."""
+        return self.directory / "up.log"
+
+    def environment(self) -> dict[str, str]:
+        """Give the environment of the product: none of its settings but the demo's own."""
+        kept = {name: value for name, value in os.environ.items() if name not in OURS and name[:9] != "OKR_SYNC_"}
+        paths = [str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {
+            **kept,
+            **self.secrets,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "OKR_SYNC_DATA_DIR": str(self.directory / "data"),
+            "OKR_SYNC_BASE_URL": self.address,
+            "OKR_SYNC_SETTLE_SECONDS": "0",
+        }
+
+    def run(self, *words: str) -> str:
+        """Run one command and give what it printed; raises `DemoFailed` with what it said where it fails."""
+        done = subprocess.run(
+            _command(*words),
+            cwd=self.directory,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        if done.returncode != 0:
+            raise DemoFailed(f"okr-sync {' '.join(words)} failed ({done.returncode}):\n{done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def apply(self, name: str, text: str) -> str:
+        """Write a configuration file and apply it."""
+        (self.directory / name).write_text(text, encoding="utf-8")
+        return self.run("apply", name)
+
+    def start(self, *, workers: int = 2) -> None:
+        """Start `okr-sync up`. It ends when this process does, even if that is killed, where the kernel is Linux."""
+        with self.log.open("ab") as log:
+            self._up = subprocess.Popen(
+                _command("up", "--port", str(self.port), "--workers", str(workers)),
+                cwd=self.directory,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C in the terminal reaches only the demo, which stops it
+                preexec_fn=_end_with_parent(),  # noqa: PLW1509  # the trackers' threads start later
+            )
+
+    def wait_until_ready(self, *, seconds: float = 90) -> None:
+        """Wait until it can store deliveries; raises `DemoFailed`."""
+        deadline = time.monotonic() + seconds
+        while not self._is_ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"okr-sync up was not ready within {seconds:g} s.\n{self._last_words()}")
+            time.sleep(0.05)
+
+    def check(self) -> None:
+        """Raise `DemoFailed` where `up` has ended by itself."""
+        if self._up is None or (code := self._up.poll()) is None:
+            return
+        raise DemoFailed(f"okr-sync up has ended by itself ({code}).\n{self._last_words()}")
+
+    def stop(self) -> None:
+        """Stop `up` and all its parts; a second signal meanwhile stops them at once."""
+        if self._up is None:
+            return
+        with _passing_signals_on(self._up):
+            self._up.terminate()
+            try:
+                self._up.wait(ASKED_TO_STOP)
+            except subprocess.TimeoutExpired:
+                self._up.kill()
+                self._up.wait()
+        self._up = None
+
+    def _is_ready(self) -> bool:
+        with requests.Session() as session:
+            session.trust_env = False
+            try:
+                return session.get(f"{self.address}/readyz", timeout=5).ok
+            except requests.RequestException:
+                return False
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join([f"The end of {self.log}:", *(f"  {line}" for line in lines[-15:])])
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "sync_service.cli", *words]
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """Have the kernel stop the child when we are gone (https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html)."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(1, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _passing_signals_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """While we wait for its end, an impatient signal goes to it instead of cutting our own tidying short."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: process.terminate()) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+@contextlib.contextmanager
+def fresh_directory(directory: Path) -> Iterator[Path]:
+    """Empty the demo's directory and hold it; raises `DemoFailed` where another demo holds it."""
+    directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with directory.with_name(f"{directory.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoFailed(f"another demo runs in {directory}; stop it first") from None
+        if directory.exists():
+            shutil.rmtree(directory)
+        directory.mkdir(mode=0o700)
+        yield directory
+
+
+def choose_port(wanted: int = 8080) -> int:
+    """Give the wanted port where it is free, else one that is."""
+    for port in (wanted, 0):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise DemoFailed("no port on 127.0.0.1 is free")

@@ -1,0 +1,108 @@
+"""A program with a viewer's token: it watches the API as a dashboard would, cheaply and often."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+PAUSE = 0.01
+"""Seconds between two questions; an unchanged answer costs the service one counter read (304)."""
+
+Values = Mapping[str, float | None]
+
+
+class NotSeen(Exception):
+    """What was waited for did not come; the message says what was seen instead."""
+
+
+def alike(one: Values, other: Values) -> bool:
+    """Compare values; computed in another order, they differ in the last digits."""
+    return one.keys() == other.keys() and all(_close(one[slug], other[slug]) for slug in one)
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) < 1e-5
+
+
+@dataclass(slots=True)
+class Seen:
+    """The key results as last seen, and when each value was first seen, by `time.monotonic()`."""
+
+    values: Values = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
+
+
+class Watcher:
+    """Asks the API at `address`. `check` raises where the service has ended: waiting is useless then."""
+
+    def __init__(self, address: str, token: str, check: Callable[[], None]) -> None:
+        self._base = f"{address}/api/v1"
+        self._check = check
+        self._tag = ""
+        self.seen = Seen()
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def key_results(self) -> Sequence[Mapping[str, Any]]:
+        """List the key results."""
+        return self._items("/key-results")
+
+    def history(self, slug: str) -> Sequence[Mapping[str, Any]]:
+        """List a key result's changes, newest first."""
+        return self._items(f"/key-results/{slug}/history")
+
+    def deliveries(self) -> Mapping[str, Mapping[str, Any]]:
+        """Give the newest five hundred deliveries by the tracker's id."""
+        return {one["delivery"]: one for one in self._items("/deliveries")}
+
+    def notices(self) -> Sequence[Mapping[str, Any]]:
+        """List the newest five hundred notices."""
+        return self._items("/notices")
+
+    def look(self) -> Seen:
+        """See how the key results stand now."""
+        headers = {"If-None-Match": self._tag} if self._tag else {}
+        answer = self._session.get(f"{self._base}/key-results?limit=500", headers=headers, timeout=20)
+        answer.raise_for_status()
+        if answer.status_code == 200:
+            now = time.monotonic()
+            values = {one["slug"]: one["current"] for one in answer.json()["items"]}
+            for slug, value in values.items():
+                if slug not in self.seen.values or self.seen.values[slug] != value:
+                    self.seen.since[slug] = now
+            self.seen.values, self._tag = values, answer.headers["ETag"]
+        return self.seen
+
+    def wait_for(self, wanted: Values, *, seconds: float) -> Seen:
+        """Wait until the values are these; raises `NotSeen`."""
+        deadline = time.monotonic() + seconds
+        while not alike(self.look().values, wanted):
+            if time.monotonic() > deadline:
+                raise NotSeen(f"expected {_told(wanted)}; found {_told(self.seen.values)}, after {seconds:g} s")
+            self._check()
+            time.sleep(PAUSE)
+        return self.seen
+
+    def wait_until(self, holds: Callable[[], bool], what: str, *, seconds: float = 30) -> None:
+        """Wait until something holds; raises `NotSeen`."""
+        deadline = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > deadline:
+                raise NotSeen(f"{what}: not within {seconds:g} s")
+            self._check()
+            time.sleep(3 * PAUSE)
+
+    def _items(self, path: str) -> Sequence[Mapping[str, Any]]:
+        answer = self._session.get(f"{self._base}{path}?limit=500", timeout=20)
+        answer.raise_for_status()
+        items: Sequence[Mapping[str, Any]] = answer.json()["items"]
+        return items
+
+
+def _told(values: Values) -> str:
+    return ", ".join(f"{slug} {'no data' if value is None else f'{value:g}'}" for slug, value in values.items())
