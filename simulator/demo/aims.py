@@ -46,7 +46,9 @@ def work_in(hub: GitHub, jira: Jira) -> list[Work]:
                 key=one.key,
                 place=one.project.key,
                 type=one.type.name,
-                state=_ended(one.resolution and one.resolution.name) if one.status.category.key == "done" else "open",
+                state=_ended(one.resolution.name if one.resolution else None)
+                if one.status.category.key == "done"
+                else "open",
                 labels=frozenset(one.labels),
                 points=one.points,
             )

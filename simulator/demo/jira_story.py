@@ -83,9 +83,10 @@ def letters_go_wrong(stage: Stage, returns: Returns) -> None:
         jira.webhooks.release(order=[1, 0])
     stage.check_delivery(jira.deliveries[-2], state="settled", said="something newer is known")
     stage.voice.stayed("the newest word on an issue wins, in whatever order it comes")
-    with stage.act(jira, f"{fifth.key} done, but the webhook's signature is forged", by="chen"):
+    with stage.act(jira, f"{fifth.key} done, but the webhook's signature is forged", by="chen") as act:
         jira.webhooks.forge_next()
         fifth.finish()
+        act.is_not_heard_of()
     forged = jira.deliveries[-1]
     stage.check(f"a forged delivery got {forged.status}, expected 401", holds=forged.status == 401)
     stage.check_delivery(forged, state="absent", said="")

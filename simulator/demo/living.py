@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 
 import requests
 
@@ -26,7 +27,7 @@ def go_on(stage: Stage, checkout: Checkout, returns: Returns) -> None:
         time.sleep(chance.uniform(*PAUSES))
         do = chance.choice([in_github, in_jira])
         try:
-            _happen(stage, lambda do=do: do(stage, checkout, returns, chance))
+            _happen(stage, partial(do, stage, checkout, returns, chance))
         except requests.RequestException as error:
             stage.voice.wrong(f"the service does not answer ({type(error).__name__}); waiting for it")
             stage.service.wait_until_ready()

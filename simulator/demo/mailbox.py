@@ -32,7 +32,7 @@ def show_and_check(stage: Stage) -> None:
 def mistakes(expected: ExpectedMail, mail: Mail) -> Sequence[str]:
     """List what a mail says wrongly."""
     words, reason = " ".join(mail.text.split()), expected.reason
-    happened = f"{reason.what.partition(', ')[0]} by {reason.actor}"
+    happened = reason.what.partition(", ")[0] + (f" by {reason.actor}" if reason.actor else "")
     wanted = {
         f"it goes to {mail.to}, expected {expected.to}": mail.to == expected.to,
         f"expected {expected.slug} in its subject": mail.subject.startswith(f"{expected.slug} "),

@@ -93,7 +93,7 @@ AIMS = (
         measure={"kind": "done-count"},
         counts=_speed_up,
         target=5,
-        unit="places",
+        unit="",
     ),
     Aim(
         slug="KR-4",
@@ -126,7 +126,7 @@ AIMS = (
         measure={"kind": "done-count"},
         counts=_carrier,
         target=4,
-        unit="carriers",
+        unit="",
         connection="acme-jira",
         when=_all({"field": "scope", "is": "SHOP"}, {"field": "labels", "has": "carrier"}),
     ),
@@ -224,7 +224,7 @@ def _person(jira: Jira, person: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def _key_result(aim: Aim) -> Mapping[str, Any]:
-    said = {"slug": aim.slug, "title": aim.title, "owner": aim.owner, "measure": dict(aim.measure)}
+    said: dict[str, Any] = {"slug": aim.slug, "title": aim.title, "owner": aim.owner, "measure": dict(aim.measure)}
     if aim.unit != "%":
         said |= {"start": aim.start, "target": aim.target, "unit": aim.unit}
     return said

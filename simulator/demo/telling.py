@@ -17,7 +17,7 @@ def amount(value: float | None, unit: str) -> str:
     """Write a value in its unit."""
     if value is None:
         return "no data"
-    return f"{round(value, 1):g} {unit}"
+    return f"{round(value, 1):g} {unit}".rstrip()
 
 
 class Voice:

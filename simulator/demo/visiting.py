@@ -1,4 +1,4 @@
-"""A person with a browser's manners: signs in by a link, sends forms with the token the page gave, reads the mailbox."""
+"""A person with a browser's manners: signs in by a link, sends forms with their token, reads the mailbox."""
 
 import re
 from dataclasses import dataclass
@@ -40,6 +40,14 @@ class Visitor:
         if answer.status_code != 200 or "/sign-in" in answer.url:
             raise WrongPage(f"{path}: status {answer.status_code} at {answer.url}")
         return answer.text
+
+    def changes(self) -> int:
+        """Give the change counter, which an open page asks for every second."""
+        answer = self._session.get(f"{self._address}/changes", timeout=20)
+        if answer.status_code != 200:
+            raise WrongPage(f"/changes: status {answer.status_code}")
+        counted: int = answer.json()["changes"]
+        return counted
 
     def submit(self, path: str, *, on: str, **fields: str) -> None:
         """Send a form of the page `on` to `path`; raises `WrongPage` where it is refused."""

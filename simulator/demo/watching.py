@@ -8,7 +8,10 @@ from typing import Any
 import requests
 
 PAUSE = 0.01
-"""Seconds between two questions; an unchanged answer costs the service one counter read (304)."""
+"""Seconds between two looks at the change counter, which open pages ask for too."""
+
+LONGER_PAUSE = 0.1
+"""Seconds between two questions for a list: a token may ask 600 times a minute."""
 
 Values = Mapping[str, float | None]
 
@@ -37,20 +40,20 @@ class Seen:
 
 
 class Watcher:
-    """Asks the API at `address`. `check` raises where the service has ended: waiting is useless then."""
+    """Asks the API at `address`, for key results only after `changes`, the change counter, has moved.
 
-    def __init__(self, address: str, token: str, check: Callable[[], None]) -> None:
+    `check` raises where the service has ended: waiting is useless then.
+    """
+
+    def __init__(self, address: str, token: str, *, changes: Callable[[], int], check: Callable[[], None]) -> None:
         self._base = f"{address}/api/v1"
+        self._changes = changes
         self._check = check
-        self._tag = ""
+        self._counted = -1
         self.seen = Seen()
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers["Authorization"] = f"Bearer {token}"
-
-    def key_results(self) -> Sequence[Mapping[str, Any]]:
-        """List the key results."""
-        return self._items("/key-results")
 
     def history(self, slug: str) -> Sequence[Mapping[str, Any]]:
         """List a key result's changes, newest first."""
@@ -66,16 +69,14 @@ class Watcher:
 
     def look(self) -> Seen:
         """See how the key results stand now."""
-        headers = {"If-None-Match": self._tag} if self._tag else {}
-        answer = self._session.get(f"{self._base}/key-results?limit=500", headers=headers, timeout=20)
-        answer.raise_for_status()
-        if answer.status_code == 200:
+        counted = self._changes()
+        if counted != self._counted:
+            values = {one["slug"]: one["current"] for one in self._items("/key-results")}
             now = time.monotonic()
-            values = {one["slug"]: one["current"] for one in answer.json()["items"]}
             for slug, value in values.items():
                 if slug not in self.seen.values or self.seen.values[slug] != value:
                     self.seen.since[slug] = now
-            self.seen.values, self._tag = values, answer.headers["ETag"]
+            self.seen.values, self._counted = values, counted
         return self.seen
 
     def wait_for(self, wanted: Values, *, seconds: float) -> Seen:
@@ -95,10 +96,13 @@ class Watcher:
             if time.monotonic() > deadline:
                 raise NotSeen(f"{what}: not within {seconds:g} s")
             self._check()
-            time.sleep(3 * PAUSE)
+            time.sleep(LONGER_PAUSE)
 
     def _items(self, path: str) -> Sequence[Mapping[str, Any]]:
         answer = self._session.get(f"{self._base}{path}?limit=500", timeout=20)
+        while answer.status_code == 429:
+            time.sleep(float(answer.headers.get("Retry-After", 1)))
+            answer = self._session.get(f"{self._base}{path}?limit=500", timeout=20)
         answer.raise_for_status()
         items: Sequence[Mapping[str, Any]] = answer.json()["items"]
         return items
