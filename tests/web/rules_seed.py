@@ -13,6 +13,18 @@ from tests.house import NOW, add, add_issue
 
 SCRIPT = "<script>alert('title')</script>"
 NASTY_LABEL = "\"><img src=x onerror=alert('label')>"
+NETWORK = {
+    "connection": "acme-github",
+    "key_result": "KR-6",
+    "owner": "ana@example.com",
+    "mode": "rows",
+    "group": "all",
+    "row-0-field": "labels",
+    "row-0-operator": "has",
+    "row-0-value": "network",
+}
+"""A form that was filled in: issues labelled `network` count toward KR-6."""
+
 LABELS = {"901": "payments", "902": "network", "903": NASTY_LABEL}
 
 
