@@ -102,10 +102,14 @@ def _done_share(measure: Measure, start: float, counted: list[Tally], aside: str
     done = sum(size(tally) for tally in counted if tally.state is State.DONE)
     if whole <= 0:
         return None, f"no linked issue counts{aside}"
-    unit = "points" if measure.weight == "points" else "of issue weight"
     issues = sum(tally.issues for tally in counted)
     closed = sum(tally.issues for tally in counted if tally.state is State.DONE)
-    return _round(100 * done / whole), f"{closed} of {issues} issues done, {done:g} of {whole:g} {unit}{aside}"
+    weighed = ""
+    if measure.weight == "points":
+        weighed = f", {done:g} of {whole:g} points"
+    elif (done, whole) != (closed, issues):
+        weighed = f", {done:g} of {whole:g} by weight"
+    return _round(100 * done / whole), f"{closed} of {issues} issues done{weighed}{aside}"
 
 
 def _done_count(measure: Measure, start: float, counted: list[Tally], aside: str) -> tuple[float | None, str]:

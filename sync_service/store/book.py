@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.domain.issues import ScopeRef
 from sync_service.domain.rules import CompiledRule, RuleIndex, compile_condition, scopes_reached
 from sync_service.store import counters
+from sync_service.store.rules import NOTHING
 from sync_service.store.tables import connection, key_result, rule, rule_revision, scope
 
 
@@ -111,6 +112,8 @@ def _tracker(row: sa.Row[tuple[object, ...]]) -> Tracker:
 def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
     revisions = sa.select(rule_revision).where(rule_revision.c.state.in_(("pending", "active")))
     for row in tx.execute(revisions.order_by(rule_revision.c.id)):
+        if row.condition == NOTHING:
+            continue  # a disabled rule reaches no scope either
         yield CompiledRule(
             revision_id=row.id,
             slug=row.rule_slug,

@@ -11,7 +11,7 @@ from sync_service.domain.issues import State
 from sync_service.store import key_results, rules, tables
 from sync_service.store.database import writing
 from tests.domain.making import at, snapshot
-from tests.world import World, open_world
+from tests.world import World, bump_rules, open_world
 
 BUGS, STORIES = {"field": "type", "is": "Bug"}, {"field": "type", "is": "Story"}
 
@@ -134,6 +134,17 @@ def test_a_disabled_rule_and_a_removed_one_link_nothing(world: World) -> None:
         assert not rules.remove(tx, "bugs", changed_by="Ana Ruiz", now=world.now)
     world.drain()
     assert (linked(world), world.value()) == (0, None)
+
+
+def test_a_disabled_rule_reaches_no_scope(world: World) -> None:
+    """So it makes nothing partly seen."""
+    with writing(world.engine) as tx:
+        world.add_scope(tx, "acme/elsewhere", covered=False)
+        bump_rules(tx)
+    world.rule("bugs", world.standing().id, BUGS)
+    assert world.standing().status == "partial"
+    world.rule("bugs", world.standing().id, BUGS, enabled=False)
+    assert world.standing().status == "no_data"
 
 
 def test_saving_a_rule_as_it_is_changes_nothing(world: World) -> None:

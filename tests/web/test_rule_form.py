@@ -10,6 +10,8 @@ from tests.web.rules_seed import NETWORK, add_labelled_issues, stored_rule
 from tests.web.visiting import Visitor, seen_words
 
 NESTED = (
+    "any:\n- field: labels\n  has: network\n- all:\n  - field: type\n    is: Bug\n  - field: milestone\n    is: null\n"
+)
 
 
 @pytest.fixture(autouse=True)

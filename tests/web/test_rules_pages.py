@@ -13,8 +13,8 @@ from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import NOW
 from tests.web.rules_seed import (
-    NETWORK,
     NASTY_LABEL,
+    NETWORK,
     SCRIPT,
     add_labelled_issues,
     add_rule,
@@ -24,9 +24,6 @@ from tests.web.rules_seed import (
     stored_rule,
 )
 from tests.web.visiting import Visitor, seen_words
-
-    "any:\n- field: labels\n  has: network\n- all:\n  - field: type\n    is: Bug\n  - field: milestone\n    is: null\n"
-)
 
 
 @pytest.fixture(autouse=True)
