@@ -86,6 +86,7 @@ class Refresh:
         self._now = now
         self._shelf = shelf
         self._bound: set[tuple[int, ScopeRef]] = set()
+        self._bound_at: int | None = None
 
     def drain(self) -> int:
         """Apply one batch of due deliveries; give how many were claimed."""
@@ -113,16 +114,16 @@ class Refresh:
             return
         try:
             self.commit(delivery, letters)
-        except due.LeaseLost as error:
-            log.warning("lease lost, left to whoever has it now", error=str(error))
         except OperationalError:
             raise  # the database's trouble, not the letters': their lease ends and they are due again
         except Exception as error:  # noqa: BLE001 - as above
-            if len(letters) == 1:
+            if len(letters) > 1:
+                for letter in letters:
+                    self._apply([letter])
+            elif isinstance(error, due.LeaseLost):
+                log.warning("lease lost, left to whoever has it now", error=str(error))
+            else:
                 try_again(self._engine, delivery, letters[0].row, error)
-                return
-            for letter in letters:
-                self._apply([letter])
 
     def commit(self, table: Any, letters: Sequence[Letter]) -> None:
         """Take letters and settle their rows in one transaction, begun again when it collides with another worker's."""
@@ -188,7 +189,9 @@ class Refresh:
         return f"{one.reason}, so we will look"
 
     def _bind_scopes(self, letters: Sequence[Letter]) -> None:
-        """Learn the tracker's stable ids of scopes configured by name: once each, and so ahead of the batch."""
+        """Learn the tracker's stable ids of scopes configured by name, ahead of the batch: once for each version."""
+        if self._shelf.version != self._bound_at:
+            self._bound, self._bound_at = set(), self._shelf.version
         seen = {(letter.row.connection_id, ref) for letter in letters for ref in _scopes(letter)} - self._bound
         if seen:
             with writing(self._engine) as tx:

@@ -70,6 +70,11 @@ class Shelf:
     def __init__(self) -> None:
         self._book: Book | None = None
 
+    @property
+    def version(self) -> int | None:
+        """Give the version of the book that was read last."""
+        return self._book.version if self._book else None
+
     def current(self, tx: Transaction) -> Book:
         """Give the book of now, and keep the rules from changing until `tx` ends."""
         version = counters.hold_rules(tx)

@@ -21,10 +21,10 @@ from sync_service.domain.issues import (
     Tombstone,
 )
 from sync_service.failing import MOST_ATTEMPTS
-from sync_service.store import tables
+from sync_service.store import due, tables
 from sync_service.store.database import writing
 from tests.domain.making import BILLING, CHECKOUT, at, snapshot
-from tests.world import World, open_world
+from tests.world import World, bump_rules, open_world
 
 LABELLED = {"field": "labels", "has": "checkout"}
 UNLINKED = "no longer linked by rule checkout-label"
@@ -232,6 +232,40 @@ def test_a_scope_is_known_by_its_id_once_it_was_seen(world: World) -> None:
     assert world.value() == 100
     world.tell(issue(7, 9, identity="900#7", scope=ScopeRef("900", "acme/checkout")))
     assert world.value() == 100
+
+
+def test_a_scope_that_is_watched_later_is_known_by_its_id_too(world: World) -> None:
+    """Though its repository was heard of before."""
+    elsewhere = ScopeRef("600", "acme/elsewhere")
+    world.tell(done(1, 0, identity="600#1", scope=elsewhere))
+    with writing(world.engine) as tx:
+        world.add_scope(tx, "acme/elsewhere")
+        bump_rules(tx)
+    world.tell(issue(2, 0, identity="600#2", scope=elsewhere))
+    world.tell(issue(3, 0, identity="600#3", scope=elsewhere))
+    assert [row.external_id for row in world.rows(tables.scope)] == [None, "600"]
+    assert world.value() == 0
+
+
+def test_one_lost_lease_does_not_hold_up_the_batch(world: World) -> None:
+    """The others are applied one by one."""
+    for number in range(3):
+        world.post(issue(number, 0))
+    claim = due.claim
+
+    def claim_and_lose_one(*args: Any, **named: Any) -> Any:
+        rows = claim(*args, **named)
+        if rows:
+            with writing(world.engine) as tx:
+                first = tables.delivery.c.id == rows[0].id
+                tx.execute(sa.update(tables.delivery).where(first).values(lease="somebody else"))
+        return rows
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(due, "claim", claim_and_lose_one)
+        world.refresh.drain()
+    settled = world.rows(tables.delivery, tables.delivery.c.settled_at.isnot(None))
+    assert [row.delivery_id for row in settled] == ["d2", "d3"]
 
 
 def test_ignored_deliveries_are_settled_with_their_reason(world: World) -> None:
