@@ -46,8 +46,10 @@ class Ledger:
         held = issues.lock(tx, wanted)
         return cls(book, held, {identity: one.issue for identity, one in held.items() if one.issue})
 
-    def take_snapshot(self, connection_id: int, snapshot: Snapshot, source: Source, *, looked: bool = False) -> str:
-        """Take a snapshot; give the outcome in words."""
+    def take_snapshot(
+        self, connection_id: int, snapshot: Snapshot, source: Source, *, names: Names, looked: bool = False
+    ) -> str:
+        """Take a snapshot, whose names `names` has taken; give the outcome in words."""
         identity = (connection_id, snapshot.identity)
         if identity not in self.held:
             return f"ignored, because {snapshot.scope.name} is not watched"
@@ -57,7 +59,8 @@ class Ledger:
             older = before.updated_at is not None and snapshot.updated_at < before.updated_at
             return f"{snapshot.key}: nothing new" + (", something newer is known" if older else "")
         self._note(identity, before, after, source)
-        return f"{snapshot.key}: applied"
+        what = what_happened(before, after, name_of=lambda term_id: names.any_term(connection_id, term_id))
+        return f"{snapshot.key}: applied, {what}"
 
     def doubt_about(self, connection_id: int, snapshot: Snapshot) -> Look | None:
         """Ask for a look where another change of the issue has the same time and other content."""

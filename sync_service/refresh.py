@@ -165,7 +165,7 @@ class Refresh:
         match one:
             case Snapshot():
                 names.take_snapshot(connection_id, one)
-                said = ledger.take_snapshot(connection_id, one, letter.source, looked=letter.looked)
+                said = ledger.take_snapshot(connection_id, one, letter.source, names=names, looked=letter.looked)
                 if doubt := ledger.doubt_about(connection_id, one):
                     return f"{said}; {self._ask_to_look(tx, ledger.book, letter, doubt)}"
                 return said

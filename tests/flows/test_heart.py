@@ -308,7 +308,7 @@ def test_an_unreadable_delivery_is_buried_at_once_and_revived_by_its_repeat(worl
     assert world.outcome(delivery) == "can't be read: not JSON"
     world.post(issue(1, 0), delivery_id=delivery)
     world.drain()
-    assert world.outcome(delivery) == "acme/checkout#1: applied"
+    assert world.outcome(delivery) == "acme/checkout#1: applied, opened"
 
 
 def test_two_changes_in_one_second_are_settled_by_a_look(world: World) -> None:
@@ -317,7 +317,7 @@ def test_two_changes_in_one_second_are_settled_by_a_look(world: World) -> None:
     world.tracker.shown["501#1"] = issue(1, 0)
     world.tell(issue(1, 0), done(1, 0))
     assert world.value() == 0
-    assert world.rows(tables.look)[0].outcome == "acme/checkout#1: applied"
+    assert world.rows(tables.look)[0].outcome == "acme/checkout#1: applied, reopened"
     assert not world.rows(tables.issue)[0].in_doubt
 
 
