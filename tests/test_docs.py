@@ -175,6 +175,15 @@ def test_every_module_named_in_the_architecture_is_there() -> None:
     assert {name for name in named if not ((ROOT / name).exists() or (ROOT / "sync_service" / name).exists())} == set()
 
 
+def test_every_log_line_that_is_worth_an_alarm_is_written() -> None:
+    """In the words of the code."""
+    table = page("operations.md").split("Worth an alarm:")[1].split("\n## ")[0]
+    code = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "sync_service").rglob("*.py"))
+    lines = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    assert lines
+    assert [line for line in lines if f'"{line}"' not in code] == []
+
+
 def test_every_page_is_reached_from_the_readme() -> None:
     """Directly, or by one of the pages it leads to."""
     onward: dict[Path, set[Path]] = {file: set() for file in PAGES}
