@@ -23,7 +23,7 @@ BATCH = 10
 """Looks claimed at a time; each is a network call of up to ten seconds, and all must end within the lease."""
 
 MENDED_CHECK = due.LONGEST_WAIT
-"""How long looks of a refused connection wait before they ask whether it was mended."""
+"""How long looks of a refused connection wait; once in this time one of them asks whether it was mended."""
 
 
 class Looking:
@@ -60,7 +60,7 @@ class Looking:
 
     def _look(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
-        if connection.refused:
+        if connection.refused and not self._may_ask_again(connection):
             self._postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
             return
         try:
@@ -71,20 +71,31 @@ class Looking:
             asked = error.retry_at - self._now() if error.retry_at else due.wait_after(row.attempts)
             self._postpone(row, max(asked, due.FIRST_WAIT), str(error))
         except Refused as error:
+            reason = str(error)
+            log.warning("the tracker refuses us, so we ask it little", connection=connection.slug, reason=reason)
             with writing(self._engine) as tx:
-                connections.refuse(tx, connection.id, reason=str(error), now=self._now())
-            self._postpone(row, MENDED_CHECK, str(error))
+                connections.refuse(tx, connection.id, reason=reason, now=self._now())
+            self._postpone(row, MENDED_CHECK, reason)
         except Rejected as error:
             bury(self._engine, look, row, reason=str(error))
 
     def _fetch(self, connection: Configured, row: Row[Any]) -> Snapshot | Tombstone:
         try:
             connector = self._connectors[connection.kind]
-            return connector.look(connection.view, identity=row.identity, key=row.key)
+            found = connector.look(connection.view, identity=row.identity, key=row.key)
         except Gone as error:
             if error.proven:
                 return Tombstone(identity=row.identity, key=row.key)
             raise  # hidden is not deleted
+        if connection.refused:
+            log.info("the tracker answers again", connection=connection.slug)
+            with writing(self._engine) as tx:
+                connections.mend(tx, connection.id)
+        return found
+
+    def _may_ask_again(self, connection: Configured) -> bool:
+        with writing(self._engine) as tx:
+            return connections.may_ask_again(tx, connection.id, now=self._now(), after=MENDED_CHECK)
 
     def _take(self, row: Row[Any], seen: Snapshot | Tombstone) -> None:
         self._refresh.commit(look, [Letter(row, Reading(name="look", observations=(seen,)), looked=True)])

@@ -108,14 +108,13 @@ def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
 
 def _compiled(edit: Edit) -> CompiledRule:
     predicate = compile_condition(edit.condition)
-    condition = edit.condition if edit.enabled else NOTHING
     return CompiledRule(
         revision_id=0,
         slug=edit.slug or "",
         connection_id=edit.connection_id,
         key_result_id=edit.key_result_id,
         predicate=predicate if edit.enabled else compile_condition(NOTHING),
-        scopes=scopes_reached(condition),
+        scopes=scopes_reached(edit.condition) if edit.enabled else frozenset(),
         pending=False,
     )
 

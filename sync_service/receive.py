@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sync_service.domain.connectors import Connector, Post
 from sync_service.store.connections import Connections
 from sync_service.store.database import database_now, insert_or_skip, writing
+from sync_service.store.sealing import Unopenable
 from sync_service.store.tables import delivery
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,9 @@ class Receive:
             return self._take(slug, post)
         except SQLAlchemyError as error:
             log.exception("a delivery can't be stored", connection=slug, error=type(error).__name__)
+            return Receipt.UNABLE
+        except Unopenable as error:
+            log.error("a delivery can't be verified", connection=slug, error=str(error))  # noqa: TRY400 - the message says it all
             return Receipt.UNABLE
 
     def _take(self, slug: str, post: Post) -> Receipt:

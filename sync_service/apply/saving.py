@@ -125,7 +125,7 @@ class Saving:
         if covered and change.differs("earlier"):
             self.tx.execute(sa.update(t.scope).where(mine, t.scope.c.covered_at.is_(None)).values(covered_at=covered))
         if change.differs("token", "webhook_secrets", "site", "options"):
-            mended = {"refused_at": None, "refused_reason": None}
+            mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
             self.tx.execute(sa.update(t.connection).where(t.connection.c.id == connection_id).values(mended))
 
     def _save_rule(self, slug: str, fields: Fields) -> None:

@@ -55,7 +55,7 @@ def main() -> None:
       okr-sync apply okrs.yaml       say who you are, what you aim at, and which issues count
       okr-sync sign-in YOUR@EMAIL    print a link to sign in with
 
-    Settings come from the environment or from .env; see the operations page of the documentation.
+    Settings come from the environment or from .env; see docs/configuration.md.
     """  # noqa: D301 - click's own mark for lines to leave as they are
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal's encoding may lack a character of a title

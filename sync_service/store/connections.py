@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
@@ -109,5 +109,19 @@ def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen) -> str:
 def refuse(tx: Transaction, connection_id: int, *, reason: str, now: datetime) -> None:
     """Note that the tracker refuses our credentials: no more calls until somebody mends it."""
     first = sa.and_(connection.c.id == connection_id, connection.c.refused_at.is_(None))
-    tx.execute(sa.update(connection).where(first).values(refused_at=now, refused_reason=reason))
+    refused = {"refused_at": now, "refused_reason": reason, "asked_again_at": now}
+    tx.execute(sa.update(connection).where(first).values(refused))
+    counters.bump(tx, counters.CHANGES)
+
+
+def may_ask_again(tx: Transaction, connection_id: int, *, now: datetime, after: timedelta) -> bool:
+    """Let one call in a while through to a tracker that refused us: nobody tells us when it is mended there."""
+    long_ago = sa.and_(connection.c.id == connection_id, connection.c.asked_again_at <= now - after)
+    return tx.execute(sa.update(connection).where(long_ago).values(asked_again_at=now)).rowcount == 1
+
+
+def mend(tx: Transaction, connection_id: int) -> None:
+    """Note that the tracker answers us again."""
+    mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
+    tx.execute(sa.update(connection).where(connection.c.id == connection_id).values(mended))
     counters.bump(tx, counters.CHANGES)

@@ -21,7 +21,7 @@ from sync_service.domain.issues import (
     Tombstone,
 )
 from sync_service.failing import MOST_ATTEMPTS
-from sync_service.store import due, tables
+from sync_service.store import connections, due, tables
 from sync_service.store.database import writing
 from tests.domain.making import BILLING, CHECKOUT, at, snapshot
 from tests.world import World, bump_rules, open_world
@@ -364,6 +364,23 @@ def test_each_answer_to_a_look_has_its_consequence(
     refused = world.rows(tables.connection)[0].refused_reason
     assert refused == ("401" if isinstance(found, Refused) else None)
     assert (row.buried_at is not None) is isinstance(found, Rejected)
+
+
+def test_a_refused_connection_is_asked_again_once_in_a_while(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody tells us when it is mended at the tracker's."""
+    monkeypatch.setattr(connections, "FRESH_SECONDS", 0.0)
+    give_token(world)
+    world.tracker.shown["501#1"] = Refused("401")
+    world.tell(ASKED)
+    world.tracker.shown["501#1"] = issue(1, 0)
+    world.make_due(tables.look)
+    world.drain()
+    assert "waits until the connection is mended" in world.rows(tables.look)[0].outcome
+    world.now += timedelta(hours=2)
+    world.make_due(tables.look)
+    world.drain()
+    assert world.rows(tables.look)[0].outcome == "acme/checkout#1: applied, opened"
+    assert world.rows(tables.connection)[0].refused_reason is None
 
 
 def test_a_bug_in_looking_is_tried_again(world: World) -> None:

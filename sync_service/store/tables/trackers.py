@@ -19,6 +19,7 @@ connection = sa.Table(
     sa.Column("earlier", sa.String(10)),  # import, ignore
     sa.Column("refused_at", Instant),
     sa.Column("refused_reason", sa.Text),
+    sa.Column("asked_again_at", Instant),  # when a refused connection was last tried
 )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import Response
 from flask_limiter import Limiter
 from flask_openapi3 import Info, OpenAPI
 from flask_wtf.csrf import CSRFProtect
@@ -25,6 +26,7 @@ def description() -> dict[str, Any]:
 
 def install(app: OpenAPI, csrf: CSRFProtect) -> None:
     """Add the API. The guards must be installed before, so that only good tokens are counted."""
+    app.after_request(_no_need_to_wait)  # runs after the limiter's, being registered before it
     limiter = Limiter(bearer.fingerprint_sent, app=app, storage_uri="memory://", headers_enabled=True)
     problems.install(app)
     for blueprint in (key_results.blueprint, lists.blueprint):
@@ -32,3 +34,10 @@ def install(app: OpenAPI, csrf: CSRFProtect) -> None:
         limiter.shared_limit(LIMIT, scope="api")(blueprint)
         app.register_api(blueprint)
     app.register_blueprint(document.blueprint)
+
+
+def _no_need_to_wait(response: Response) -> Response:
+    # The limiter says when its window ends with every answer; only a refusal asks to wait.
+    if response.status_code < 400:
+        response.headers.pop("Retry-After", None)
+    return response
