@@ -36,15 +36,18 @@ def main(arguments: Sequence[str]) -> int:
     """Run the demo; give the exit code."""
     parser = argparse.ArgumentParser(prog="python -m simulator.demo", description="See key results move.")
     parser.add_argument("--once", action="store_true", help="play it quickly, check everything, and leave")
-    once = parser.parse_args(arguments).once
+    parser.add_argument(
+        "--port", type=int, help="where the pages are; 0 takes a free port [default: 8080 if it is free]"
+    )
+    given = parser.parse_args(arguments)
     _stop_on_signals()
     voice = make_voice()
     try:
         with fresh_directory(DIRECTORY.absolute()) as directory, ExitStack() as ending:
-            _play(directory, voice, ending, once=once)
+            _play(directory, voice, ending, given)
     except KeyboardInterrupt:
         voice.say("\nStopped; nothing is left running.")
-        return 130 if once else 0
+        return 130 if given.once else 0
     except (DemoFailed, NotSeen, WrongPage, TimeoutError, requests.RequestException, OSError) as error:
         Voice(sys.stderr).say(f"\nThe demo failed: {error}", "red")
         return 1
@@ -59,10 +62,11 @@ def _stop_on_signals() -> None:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
 
 
-def _play(directory: Path, voice: Voice, ending: ExitStack, *, once: bool) -> None:
-    began = time.monotonic()
+def _play(directory: Path, voice: Voice, ending: ExitStack, given: argparse.Namespace) -> None:
+    began, once = time.monotonic(), given.once
     clock = _stepped_clock() if once else None
-    scene = _set_the_scene(directory, voice, ending, clock)
+    port = choose_port() if given.port is None else choose_port(given.port, other=False)
+    scene = _set_the_scene(directory, port, voice, ending, clock)
     stage = scene.stage
     _introduce(stage, scene.token)
     before = stage.expected()
@@ -97,14 +101,14 @@ class _Scene:
     token: str
 
 
-def _set_the_scene(directory: Path, voice: Voice, ending: ExitStack, clock: SteppedClock | None) -> _Scene:
+def _set_the_scene(directory: Path, port: int, voice: Voice, ending: ExitStack, clock: SteppedClock | None) -> _Scene:
     """Start the service and the trackers; connect them, let the issues become known, then say the aims."""
     quarter = Quarter.of(datetime.now(UTC).date())
     shared = plan.Secrets(github=secrets.token_urlsafe(24), jira=secrets.token_urlsafe(24))
     hub, jira = GitHub("acme", clock=clock or real_clock), Jira(clock=clock or real_clock)
     ending.callback(hub.stop)
     ending.callback(jira.stop)
-    service = Service(directory=directory, port=choose_port(), secrets=shared.environment())
+    service = Service(directory=directory, port=port, settings=shared.environment())
     ending.callback(service.stop)
     voice.say("Setting up a fresh OKR Sync in var/demo …", "dim")
     service.run("migrate")

@@ -30,11 +30,11 @@ class DemoFailed(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Service:
-    """`okr-sync` on a fresh data directory. `port` is where `up` serves."""
+    """`okr-sync` on a data directory of its own, with these settings. `port` is where `up` serves."""
 
     directory: Path
     port: int
-    secrets: Mapping[str, str]
+    settings: Mapping[str, str]
     _up: subprocess.Popen[bytes] | None = field(default=None)
 
     @property
@@ -53,17 +53,17 @@ class Service:
         paths = [str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
         return {
             **kept,
-            **self.secrets,
             "PYTHONPATH": os.pathsep.join(paths),
             "OKR_SYNC_DATA_DIR": str(self.directory / "data"),
             "OKR_SYNC_BASE_URL": self.address,
             "OKR_SYNC_SETTLE_SECONDS": "0",
+            **self.settings,
         }
 
     def run(self, *words: str) -> str:
         """Run one command and give what it printed; raises `DemoFailed` with what it said where it fails."""
         done = subprocess.run(
-            _command(*words),
+            command(*words),
             cwd=self.directory,
             env=self.environment(),
             capture_output=True,
@@ -84,7 +84,7 @@ class Service:
         """Start `okr-sync up`. It ends when this process does, even if that is killed, where the kernel is Linux."""
         with self.log.open("ab") as log:
             self._up = subprocess.Popen(
-                _command("up", "--port", str(self.port), "--workers", str(workers)),
+                command("up", "--port", str(self.port), "--workers", str(workers)),
                 cwd=self.directory,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
@@ -135,7 +135,8 @@ class Service:
         return "\n".join([f"The end of {self.log}:", *(f"  {line}" for line in lines[-15:])])
 
 
-def _command(*words: str) -> list[str]:
+def command(*words: str) -> list[str]:
+    """Give the command line of `okr-sync` under the Python that runs the demo."""
     return [sys.executable, "-m", "sync_service.cli", *words]
 
 
@@ -174,11 +175,11 @@ def fresh_directory(directory: Path) -> Iterator[Path]:
         yield directory
 
 
-def choose_port(wanted: int = 8080) -> int:
-    """Give the wanted port where it is free, else one that is."""
-    for port in (wanted, 0):
+def choose_port(wanted: int = 8080, *, other: bool = True) -> int:
+    """Give the wanted port where it is free, else one that is, if any `other` will do; raises `DemoFailed`."""
+    for port in (wanted, 0) if other else (wanted,):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return int(probe.getsockname()[1])
-    raise DemoFailed("no port on 127.0.0.1 is free")
+    raise DemoFailed(f"port {wanted} on 127.0.0.1 is taken; choose another one by --port")
