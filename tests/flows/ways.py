@@ -1,0 +1,234 @@
+"""One way for each tracker: the same six things that can befall an issue, done in a simulated GitHub or Jira."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+import yaml
+
+from simulator import GitHub, Jira, SteppedClock
+from simulator.delivery import Delivery
+from simulator.github.issue import Issue as GitHubIssue
+from simulator.jira.issue import Issue as JiraIssue
+from tests.flows.running import ANA
+
+HAPPENINGS = ("closed", "cancelled", "reopened", "unlabelled", "moved", "deleted")
+WAYS = ("github", "jira-cloud", "jira-data-center")
+SECRET = "hush"
+
+
+class Way(Protocol):
+    """A tracker with two scopes that are watched. Issues are told by a name of the test's own choice."""
+
+    connection: str
+    first: str
+    second: str
+    actor: str
+    dropped: str
+
+    def create(self, name: str, label: str) -> None:
+        """Open an issue with a label in the first scope."""
+
+    def key(self, name: str) -> str:
+        """Give an issue's key."""
+
+    def finish(self, name: str) -> None:
+        """Close it as done."""
+
+    def happen(self, what: str, name: str, label: str) -> None:
+        """Let one of the happenings befall it."""
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The tracker's log of deliveries."""
+
+
+@dataclass(slots=True)
+class GitHubWay:
+    """The way by GitHub."""
+
+    hub: GitHub
+    connection: str = "github"
+    first: str = "acme/first"
+    second: str = "acme/second"
+    actor: str = "anaruiz"
+    dropped: str = "closed as not planned, dropped"
+    issues: dict[str, GitHubIssue] = field(default_factory=dict)
+
+    def create(self, name: str, label: str) -> None:
+        """Open an issue with a label."""
+        self.issues[name] = self.hub.repository("first").create_issue(name, labels=[label])
+
+    def key(self, name: str) -> str:
+        """Give `owner/repository#number`."""
+        issue = self.issues[name]
+        return f"{issue.repository.full_name}#{issue.number}"
+
+    def finish(self, name: str) -> None:
+        """Close it as completed."""
+        self.issues[name].close()
+
+    def happen(self, what: str, name: str, label: str) -> None:
+        """Let it happen; labels stay after a transfer only where the target has one of that name."""
+        issue = self.issues[name]
+        match what:
+            case "closed":
+                issue.close()
+            case "cancelled":
+                issue.close(reason="not_planned")
+            case "reopened":
+                issue.reopen()
+            case "unlabelled":
+                issue.unlabel(label)
+            case "moved":
+                target = self.hub.repository("second")
+                target.label(label)
+                self.issues[name] = issue.transfer(target)
+            case "deleted":
+                issue.delete()
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The log."""
+        return self.hub.deliveries
+
+
+@dataclass(slots=True)
+class JiraWay:
+    """The way by Jira, Cloud or Data Center."""
+
+    jira: Jira
+    connection: str
+    first: str = "ONE"
+    second: str = "TWO"
+    actor: str = "Ana"
+    dropped: str = "closed as won't do, dropped"
+    issues: dict[str, JiraIssue] = field(default_factory=dict)
+
+    def create(self, name: str, label: str) -> None:
+        """Create an issue with a label."""
+        self.issues[name] = self.jira.project("ONE").create_issue(name, labels=[label])
+
+    def key(self, name: str) -> str:
+        """Give the key."""
+        return self.issues[name].key
+
+    def finish(self, name: str) -> None:
+        """Bring it to Done."""
+        self.issues[name].finish()
+
+    def happen(self, what: str, name: str, label: str) -> None:
+        """Let it happen."""
+        issue = self.issues[name]
+        match what:
+            case "closed":
+                issue.finish()
+            case "cancelled":
+                issue.drop()
+            case "reopened":
+                issue.reopen()
+            case "unlabelled":
+                issue.unlabel(label)
+            case "moved":
+                issue.move(self.jira.project("TWO"))
+            case "deleted":
+                issue.delete()
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The log."""
+        return self.jira.deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class Trackers:
+    """A GitHub, a Jira Cloud and a Jira Data Center, with a clock that a test moves."""
+
+    clock: SteppedClock
+    hub: GitHub
+    cloud: Jira
+    data_center: Jira
+    ways: dict[str, Way]
+
+
+def make_trackers() -> Trackers:
+    """Make the trackers; they are started by whoever uses them."""
+    clock = SteppedClock(datetime.now(UTC) - timedelta(minutes=10))
+    hub, cloud = GitHub("acme", clock=clock), Jira(clock=clock)
+    data_center = Jira(data_center=True, clock=clock)
+    ways: dict[str, Way] = {
+        "github": GitHubWay(hub),
+        "jira-cloud": JiraWay(cloud, "jira-cloud"),
+        "jira-data-center": JiraWay(data_center, "jira-data-center"),
+    }
+    return Trackers(clock, hub, cloud, data_center, ways)
+
+
+def slug_of(way: str, what: str, *, place: str = "first") -> str:
+    """Name the key result, and the label, of one happening on one way."""
+    return f"{way}-{what}" if place == "first" else f"{way}-{what}-{place}"
+
+
+def configuration(trackers: Trackers) -> str:
+    """Write a file with a key result of its own for each happening on each way, so that no test disturbs another."""
+    cases = [(way, what, "first") for way in WAYS for what in HAPPENINGS] + [(way, "moved", "second") for way in WAYS]
+    hub, cloud, data_center = trackers.hub, trackers.cloud, trackers.data_center
+    common = {"owner": ANA, "webhook_secrets": [SECRET], "earlier": "ignore"}
+    written: dict[str, Any] = {
+        "people": [{"email": ANA, "name": "Ana Ruiz", "role": "admin"}],
+        "cycles": [{"slug": "ever", "name": "Ever", "starts": "2020-01-01", "ends": "2199-12-31"}],
+        "connections": [
+            {
+                "slug": "github",
+                "kind": "github",
+                "site": hub.url,
+                "token": hub.token,
+                "scopes": ["acme/first", "acme/second"],
+                **common,
+            },
+            {
+                "slug": "jira-cloud",
+                "kind": "jira",
+                "site": cloud.url,
+                "email": cloud.email,
+                "token": cloud.token,
+                "scopes": ["ONE", "TWO"],
+                **common,
+            },
+            {
+                "slug": "jira-data-center",
+                "kind": "jira",
+                "site": data_center.url,
+                "token": data_center.token,
+                "scopes": ["ONE", "TWO"],
+                **common,
+            },
+        ],
+        "objectives": [
+            {
+                "slug": "whole",
+                "title": "The whole way",
+                "cycle": "ever",
+                "owner": ANA,
+                "key_results": [
+                    {"slug": slug_of(way, what, place=place), "title": what, "measure": {"kind": "done-share"}}
+                    for way, what, place in cases
+                ],
+            }
+        ],
+        "rules": [
+            {
+                "slug": f"rule-{slug_of(way, what, place=place)}",
+                "connection": way,
+                "key_result": slug_of(way, what, place=place),
+                "when": {
+                    "all": [
+                        {"field": "scope", "is": getattr(trackers.ways[way], place)},
+                        {"field": "labels", "has": slug_of(way, what)},
+                    ]
+                },
+            }
+            for way, what, place in cases
+        ],
+    }
+    return yaml.safe_dump(written, sort_keys=False)
