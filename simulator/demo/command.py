@@ -67,24 +67,14 @@ def _play(directory: Path, voice: Voice, ending: ExitStack, given: argparse.Name
     clock = _stepped_clock() if once else None
     port = choose_port() if given.port is None else choose_port(given.port, other=False)
     scene = _set_the_scene(directory, port, voice, ending, clock)
-    stage = scene.stage
-    _introduce(stage, scene.token)
-    before = stage.expected()
-    voice.chapter("Where the key results stand")
-    voice.standings([(aim, before[slug]) for slug, aim in stage.aims.items()])
-    if not once:
-        voice.say(f"\nThe story begins in {TIME_TO_LOOK:g} seconds: time to open it in a browser.", "bold")
-        time.sleep(TIME_TO_LOOK)
-    _tell_the_story(scene)
-    _sum_up(stage)
+    with scene.stage.service.answering():
+        _tell_the_story(scene)
     if once:
-        if stage.problems:
-            raise DemoFailed("\n  ".join(["these expectations did not hold:", *stage.problems]))
         ending.close()
         voice.say(f"\nAll of it was as expected; done in {time.monotonic() - began:.0f} s.", "green")
         return
     voice.chapter("Work goes on; Ctrl-C stops it all")
-    living.go_on(stage, scene.checkout, scene.returns)
+    living.go_on(scene.stage, scene.checkout, scene.returns)
 
 
 def _stepped_clock() -> SteppedClock:
@@ -171,6 +161,20 @@ def _introduce(stage: Stage, token: str) -> None:
 
 
 def _tell_the_story(scene: _Scene) -> None:
+    stage, voice = scene.stage, scene.stage.voice
+    _introduce(stage, scene.token)
+    voice.chapter("Where the key results stand")
+    voice.standings([(aim, stage.known[slug]) for slug, aim in stage.aims.items()])
+    if not stage.quick:
+        voice.say(f"\nThe story begins in {TIME_TO_LOOK:g} seconds: time to open it in a browser.", "bold")
+        time.sleep(TIME_TO_LOOK)
+    _act_it_out(scene)
+    _sum_up(stage)
+    if stage.quick and stage.problems:
+        raise DemoFailed("\n  ".join(["these expectations did not hold:", *stage.problems]))
+
+
+def _act_it_out(scene: _Scene) -> None:
     stage, checkout, returns = scene.stage, scene.checkout, scene.returns
     stage.voice.chapter("Work closes")
     github_story.work_closes(stage, checkout)

@@ -35,7 +35,7 @@ class Service:
     directory: Path
     port: int
     settings: Mapping[str, str]
-    _up: subprocess.Popen[bytes] | None = field(default=None)
+    process: subprocess.Popen[bytes] | None = field(default=None)
 
     @property
     def address(self) -> str:
@@ -83,7 +83,7 @@ class Service:
     def start(self, *, workers: int = 2) -> None:
         """Start `okr-sync up`. It ends when this process does, even if that is killed, where the kernel is Linux."""
         with self.log.open("ab") as log:
-            self._up = subprocess.Popen(
+            self.process = subprocess.Popen(
                 command("up", "--port", str(self.port), "--workers", str(workers)),
                 cwd=self.directory,
                 env=self.environment(),
@@ -105,22 +105,34 @@ class Service:
 
     def check(self) -> None:
         """Raise `DemoFailed` where `up` has ended by itself."""
-        if self._up is None or (code := self._up.poll()) is None:
+        if self.process is None or (code := self.process.poll()) is None:
             return
         raise DemoFailed(f"okr-sync up has ended by itself ({code}).\n{self._last_words()}")
 
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """Turn an answer that did not come into a `DemoFailed` that tells what the service said last."""
+        try:
+            yield
+        except requests.ConnectionError as error:
+            if self.process is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(2)  # it may be dying just now
+            self.check()
+            raise DemoFailed(f"the service does not answer ({error}).\n{self._last_words()}") from error
+
     def stop(self) -> None:
         """Stop `up` and all its parts; a second signal meanwhile stops them at once."""
-        if self._up is None:
+        if self.process is None:
             return
-        with _passing_signals_on(self._up):
-            self._up.terminate()
+        with _passing_signals_on(self.process):
+            self.process.terminate()
             try:
-                self._up.wait(ASKED_TO_STOP)
+                self.process.wait(ASKED_TO_STOP)
             except subprocess.TimeoutExpired:
-                self._up.kill()
-                self._up.wait()
-        self._up = None
+                self.process.kill()
+                self.process.wait()
+        self.process = None
 
     def _is_ready(self) -> bool:
         with requests.Session() as session:

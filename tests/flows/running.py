@@ -1,9 +1,7 @@
 """The whole service on real parts for flow tests: `okr-sync up`, or web, worker and clock one by one."""
 
 import json
-import os
 import subprocess
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,8 +14,6 @@ from simulator.demo.service import Service, choose_port, command
 from tests.waiting import until
 
 ANA = "ana@example.com"
-MARK = "WHOLE_WAY"
-"""In the environment of everything that one test starts, so that what is left of it can be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +67,11 @@ class Running:
 
 
 @contextmanager
-def running(directory: Path, file: str, *, parts: bool = False, **settings: str) -> Iterator[Running]:
+def running(
+    directory: Path, file: str, *, settings: Mapping[str, str] | None = None, parts: bool = False
+) -> Iterator[Running]:
     """Start the service with a configuration file applied, and stop it; `parts` come one by one, as a Procfile's."""
-    service = Service(directory=directory, port=choose_port(0), settings=settings)
+    service = Service(directory=directory, port=choose_port(0), settings=settings or {})
     with ExitStack() as ending:
         service.run("migrate")
         service.apply("okrs.yaml", file)
@@ -101,20 +99,15 @@ def _part(service: Service, *words: str) -> Iterator[None]:
         process.wait(20)
 
 
-def new_mark() -> Mapping[str, str]:
-    """Give a setting by which everything that is started with it can be found."""
-    return {MARK: uuid.uuid4().hex}
-
-
-def left_of(mark: Mapping[str, str]) -> list[str]:
-    """List the command lines of running processes that carry the mark."""
-    wanted = f"{MARK}={mark[MARK]}".encode()
-    found = []
+def left_in(directory: Path) -> dict[int, str]:
+    """Give the command lines of running processes that work in a directory or below it, by process id."""
+    found = {}
     for place in Path("/proc").iterdir():
-        if place.name.isdigit() and int(place.name) != os.getpid():
+        if place.name.isdigit():
             try:
-                if wanted in (place / "environ").read_bytes().split(b"\0"):
-                    found.append((place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                if (place / "cwd").readlink().is_relative_to(directory):
+                    words = (place / "cmdline").read_bytes().replace(b"\0", b" ")
+                    found[int(place.name)] = words.decode(errors="replace")
             except OSError:  # it ended meanwhile, or is not ours
                 continue
     return found

@@ -39,7 +39,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         settings = _own_servers(request, ending) if request.param == "parts" else {}
         directory = tmp_path_factory.mktemp("town")
         file = configuration(trackers)
-        run = ending.enter_context(running(directory, file, parts=bool(settings), **settings))
+        run = ending.enter_context(running(directory, file, settings=settings, parts=bool(settings)))
         for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
             tracker.start()
         trackers.hub.add_hook(url=run.hook("github"), secret=SECRET)

@@ -1,0 +1,115 @@
+"""The demo itself: what a newcomer types first."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.flows.running import left_in
+from tests.skips import NOT_LINUX
+from tests.waiting import until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason=NOT_LINUX),
+]
+
+SOURCE = Path(__file__).parents[2]
+
+
+@contextmanager
+def demo(directory: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the demo in an empty directory, among settings that are not for it."""
+    strange = {"DATABASE_URL": "postgresql://nowhere/none", "REDIS_URL": "redis://nowhere:1", "OKR_SYNC_NONSENSE": "1"}
+    with (directory / "told").open("w") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "simulator.demo", "--port", "0", *words],
+            cwd=directory,
+            env={**os.environ, **strange, "PYTHONPATH": str(SOURCE)},
+            stdout=told,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait(30)
+
+
+def told(directory: Path) -> str:
+    """Give what the demo has said so far."""
+    return (directory / "told").read_text()
+
+
+def test_the_demo_played_once_is_as_expected_and_leaves_nothing(tmp_path: Path) -> None:
+    """It exits 0, prints the key results, the mails and the times, and nothing of it runs any more."""
+    with demo(tmp_path, "--once") as process:
+        process.wait(300)
+        said = told(tmp_path)
+        assert process.returncode == 0, said
+        assert left_in(tmp_path) == {}
+    assert "All of it was as expected" in said
+    assert re.search(r"→ KR-1 22\.2 % → 33\.3 %  \(\d+\.\d\d s\)", said)
+    assert "Subject: KR-1 completed: Ship the new checkout" in said
+    assert "Webhook accepted → value changed in the API: median " in said
+    assert "\x1b[" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C in the middle of the story ends the service and the trackers, and is no failure."""
+    with demo(tmp_path) as process:
+        until(lambda: "The story begins" in told(tmp_path), "the demo is set up", seconds=120)
+        process.send_signal(number)
+        assert process.wait(30) == 0
+        assert left_in(tmp_path) == {}
+    assert "Stopped; nothing is left running." in told(tmp_path)
+
+
+def test_a_second_demo_beside_the_first_says_so_and_touches_nothing(tmp_path: Path) -> None:
+    """It would remove the directory under the first one's feet."""
+    with demo(tmp_path):
+        until((tmp_path / "var" / "demo" / "up.log").exists, "the first one runs", seconds=60)
+        second = subprocess.run(
+            [sys.executable, "-m", "simulator.demo", "--once"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(SOURCE)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert second.returncode == 1
+        assert "another demo runs in" in second.stderr
+        assert (tmp_path / "var" / "demo" / "up.log").exists()
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    """Who asks for a port gets that one, or hears why not."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with demo(tmp_path, "--port", str(port)) as process:
+            assert process.wait(60) == 1
+    assert f"port {port} on 127.0.0.1 is taken" in told(tmp_path)
+
+
+def test_a_service_that_dies_ends_the_demo_with_its_last_words(tmp_path: Path) -> None:
+    """The demo says what happened and leaves nothing."""
+    with demo(tmp_path, "--once") as process:
+        until(lambda: "Work closes" in told(tmp_path), "the story has begun", seconds=120)
+        (up,) = [pid for pid, words in left_in(tmp_path).items() if " up " in words]
+        os.kill(up, signal.SIGKILL)
+        assert process.wait(60) == 1
+        assert left_in(tmp_path) == {}
+    assert "okr-sync up has ended by itself" in told(tmp_path)
