@@ -12,6 +12,8 @@ from simulator.demo.github_story import LABELLED, Checkout
 from simulator.demo.github_story import key as key_of
 from simulator.demo.jira_story import Returns
 from simulator.demo.stage import Stage
+from simulator.github import GitHub
+from simulator.jira import Jira
 
 PAUSES = (3.0, 7.0)
 """Seconds between two things that happen."""
@@ -25,9 +27,9 @@ def go_on(stage: Stage, checkout: Checkout, returns: Returns) -> None:
     chance = random.Random()  # noqa: S311  what happens next, not a secret
     while True:
         time.sleep(chance.uniform(*PAUSES))
-        do = chance.choice([in_github, in_jira])
+        do = chance.choice([partial(in_github, stage.hub, checkout), partial(in_jira, stage.jira, returns)])
         try:
-            _happen(stage, partial(do, stage, checkout, returns, chance))
+            _happen(stage, partial(do, chance))
         except requests.RequestException as error:
             stage.voice.wrong(f"the service does not answer ({type(error).__name__}); waiting for it")
             stage.service.wait_until_ready()
@@ -49,10 +51,10 @@ def _happen(stage: Stage, do: Callable[[], str]) -> None:
         time.sleep(0.02)
 
 
-def in_github(stage: Stage, checkout: Checkout, _returns: Returns, chance: random.Random) -> str:
+def in_github(hub: GitHub, checkout: Checkout, chance: random.Random) -> str:
     """Do something in GitHub; say what, with GitHub's name before it."""
-    with stage.hub.acting_as(chance.choice(["ana", "bruno", "chen", "dana"])):
-        issue = chance.choice([one for place in stage.hub.repositories for one in place.issues.values()])
+    with hub.acting_as(chance.choice(["ana", "bruno", "chen", "dana"])):
+        issue = chance.choice([one for place in hub.repositories for one in place.issues.values()])
         if issue.closed and chance.random() < 0.4:
             issue.reopen()
             return f"GitHub {key_of(issue)} reopened"
@@ -66,10 +68,10 @@ def in_github(stage: Stage, checkout: Checkout, _returns: Returns, chance: rando
         return f"GitHub {key_of(issue)} closed{' as not planned' if dropped else ''}"
 
 
-def in_jira(stage: Stage, _checkout: Checkout, returns: Returns, chance: random.Random) -> str:
+def in_jira(jira: Jira, returns: Returns, chance: random.Random) -> str:
     """Do something in Jira; say what, with Jira's name before it."""
-    with stage.jira.acting_as(chance.choice(["ana", "bruno", "chen", "dana"])):
-        issue = chance.choice(list(stage.jira.issues.values()))
+    with jira.acting_as(chance.choice(["ana", "bruno", "chen", "dana"])):
+        issue = chance.choice(list(jira.issues.values()))
         ended = issue.status.category.key == "done"
         if ended and chance.random() < 0.4:
             issue.reopen()
