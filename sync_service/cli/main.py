@@ -1,5 +1,6 @@
 """The group of all commands: mistakes that people can mend end in one clear line, not in a traceback."""
 
+import importlib
 import io
 import sys
 from typing import Any
@@ -10,15 +11,45 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 import sync_service
 from config.mistakes import WrongSettings
 from sync_service.apply.mistakes import WrongFiles
-from sync_service.cli import access, asking, configuring, replaying, running
 from sync_service.store.sealing import Unopenable
 from sync_service.supervise import InUse
 from sync_service.valkey import NoServer
 from sync_service.wiring import RegistryError
 
+WHERE = {
+    "up": "running",
+    "worker": "running",
+    "clock": "running",
+    "migrate": "running",
+    "web": "serving",
+    "apply": "configuring",
+    "export": "configuring",
+    "schema": "configuring",
+    "status": "asking",
+    "explain": "asking",
+    "replay": "replaying",
+    "sign-in": "access",
+    "token": "access",
+}
+"""Each command's module, read in when it is asked for: the parts that run for long keep only what they need."""
+
 
 class Commands(click.Group):
     """Commands whose expected mistakes are told on standard error, with exit code 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands."""
+        del ctx
+        return sorted(WHERE)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Read in a command."""
+        del ctx
+        if cmd_name not in WHERE:
+            return None
+        module = importlib.import_module(f"sync_service.cli.{WHERE[cmd_name]}")
+        commands: tuple[click.Command, ...] = module.COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -60,7 +91,3 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal's encoding may lack a character of a title
             stream.reconfigure(errors="replace")
-
-
-for command in (*running.COMMANDS, *configuring.COMMANDS, *asking.COMMANDS, *replaying.COMMANDS, *access.COMMANDS):
-    main.add_command(command)

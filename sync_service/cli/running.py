@@ -11,18 +11,15 @@ from types import FrameType
 import click
 import sqlalchemy as sa
 
-from config.gunicorn import WebServer, gunicorn_options
 from config.settings import Settings
 from sync_service import clock as the_clock
 from sync_service import jobs
-from sync_service.cli.starting import ADDRESS, house_of, opened, require_database, settings_for
+from sync_service.cli.starting import ADDRESS, house_of, opened, settings_for
 from sync_service.store.database import reading
 from sync_service.store.migrate import migrate as run_migrations
 from sync_service.store.tables import person
 from sync_service.supervise import Part, only_one, supervise
 from sync_service.valkey import end_leftover, private_server
-from sync_service.web import create_app
-from sync_service.wiring import build
 
 PORT = click.IntRange(0, 65535)
 
@@ -98,18 +95,6 @@ def _greet(address: str, *, people: int) -> None:
         click.echo("Nobody is known yet: okr-sync apply FILE, then okr-sync sign-in EMAIL")
 
 
-@click.command(short_help="Serve the pages, the API and the webhooks.")
-@click.option("--host", help="The interface to listen on. [default: this machine only, unless PORT is set]")
-@click.option("--port", type=PORT, help="The port to listen on. [default: PORT, or 8080]")
-def web(host: str | None, port: int | None) -> None:
-    """Serve the pages, the API and the webhooks."""
-    settings = settings_for()
-    require_database(settings)
-    options = gunicorn_options(settings, host=host or settings.host, port=settings.port if port is None else port)
-    # Each of gunicorn's processes builds a house of its own: connections must not be shared across a fork.
-    WebServer(lambda: create_app(build(settings)), options).run()
-
-
 @click.command(short_help="Do the work that the doorbell rings for.")
 def worker() -> None:
     """Do the work that the doorbell rings for; run as many as you like, on as many machines."""
@@ -140,4 +125,4 @@ def migrate() -> None:
     click.echo("the database is of this version")
 
 
-COMMANDS = (up, web, worker, clock, migrate)
+COMMANDS = (up, worker, clock, migrate)

@@ -1,0 +1,25 @@
+"""The command that serves; apart, because the other parts need no web framework in their memory."""
+
+import click
+
+from config.gunicorn import WebServer, gunicorn_options
+from sync_service.cli.starting import require_database, settings_for
+from sync_service.web import create_app
+from sync_service.wiring import build
+
+PORT = click.IntRange(0, 65535)
+
+
+@click.command(short_help="Serve the pages, the API and the webhooks.")
+@click.option("--host", help="The interface to listen on. [default: this machine only, unless PORT is set]")
+@click.option("--port", type=PORT, help="The port to listen on. [default: PORT, or 8080]")
+def web(host: str | None, port: int | None) -> None:
+    """Serve the pages, the API and the webhooks."""
+    settings = settings_for()
+    require_database(settings)
+    options = gunicorn_options(settings, host=host or settings.host, port=settings.port if port is None else port)
+    # Each of gunicorn's processes builds a house of its own: connections must not be shared across a fork.
+    WebServer(lambda: create_app(build(settings)), options).run()
+
+
+COMMANDS = (web,)
