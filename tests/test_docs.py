@@ -77,7 +77,9 @@ def test_no_page_names_a_setting_that_is_not_there() -> None:
 
 def commands(group: click.Group, before: str = "") -> Iterator[str]:
     """Name every command of a group, those of its groups too."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from commands(command, f"{before}{name} ")
         else:
