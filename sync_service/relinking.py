@@ -21,7 +21,7 @@ from sync_service.domain.causes import Cause
 from sync_service.failing import try_again
 from sync_service.linking import Entry, Step, relink
 from sync_service.naming import Names, keys_of
-from sync_service.store import counters, due, issues, key_results, tables
+from sync_service.store import counters, due, issues, key_results, rules, tables
 from sync_service.store.book import Book, Shelf, read_book
 from sync_service.store.database import database_now, writing
 from sync_service.store.issues import Held
@@ -90,7 +90,7 @@ class Relinking:
         swept = {"state": "retired", "due_at": database_now(tx), "lease": None}
         tx.execute(sa.update(r).where(r.c.id.in_([one.id for one in before])).values(swept))
         due.settle(tx, r, [row], [{"state": "active", "outcome": "in force"}])
-        cause = Cause(what=f"rule {row.rule_slug} changed", actor=row.changed_by)
+        cause = Cause(what=f"rule {row.rule_slug} {_became(row, before)}", actor=row.changed_by)
         # Not from the shelf: this version is not committed yet, and may never be.
         book = read_book(tx, counters.value(tx, counters.RULES))
         self._compute(tx, book, {one.key_result_id: [cause] for one in [*before, row]})
@@ -146,6 +146,15 @@ class Relinking:
     def _compute(self, tx: Transaction, book: Book, causes: Mapping[int, Sequence[Cause]]) -> None:
         compute_key_results(tx, book, causes, now=self.now(), settle=self.settle)
         counters.bump(tx, counters.CHANGES)
+
+
+def _became(row: Row[Any], before: Sequence[Row[Any]]) -> str:
+    """Say what a revision did to its rule."""
+    if row.condition == rules.NOTHING:
+        return "disabled" if row.rule_id else "removed"
+    if not before:
+        return "added"
+    return "enabled" if before[-1].condition == rules.NOTHING else "changed"
 
 
 def _save_scopes(tx: Transaction, held: Sequence[Held], entries: Sequence[Entry]) -> None:

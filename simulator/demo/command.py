@@ -203,7 +203,7 @@ def _add_a_rule(stage: Stage) -> None:
     with stage.watching("Admin", told, actor="") as act:
         stage.service.apply("speed.yaml", plan.added_rule_file())
         stage.replace_aim("KR-3", counts=plan.speed_up_by_rule)
-        act.because("KR-3", None, "rule speed changed")
+        act.because("KR-3", None, "rule speed added")
 
 
 def _sum_up(stage: Stage) -> None:

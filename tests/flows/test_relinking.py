@@ -50,7 +50,7 @@ def test_a_new_rule_links_what_is_known(world: World) -> None:
     world.rule("bugs", world.standing().id, BUGS)
     assert linked(world) == 6
     assert world.value() == pytest.approx(100 / 3, abs=1e-5)
-    assert world.reasons() == ["rule bugs changed"]
+    assert world.reasons() == ["rule bugs added"]
     assert world.rows(tables.history)[0].causes[0]["actor"] == "Ana Ruiz"
 
 
