@@ -47,6 +47,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[OPENED].leave()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the same tests on PostgreSQL to the whole run: the fast one tries them on SQLite."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        if parameters and "postgresql" in parameters.params.values():
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared_folder() -> Path:
     """Give the folder of real samples beside the repository; skip, with the agreed reason, where it is absent."""
