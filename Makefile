@@ -4,7 +4,7 @@ BIN := .venv/bin
 COVERAGE ?= 95
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup setup-dev demo up test test-fast check lock clean
+.PHONY: help python setup setup-dev demo up test test-fast faults check lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: setup-dev ## run every test against the real parts, with branch coverage
 
 test-fast: setup-dev ## run the tests that take less than a second each
 	$(BIN)/pytest -n 2 -m "not slow"
+
+faults: setup-dev ## 200 kills on each database under load, and longer runs of all tests of faults (FAULTS_SEED=n)
+	FAULTS=long $(BIN)/pytest tests/faults -s
 
 check: setup-dev ## lint, formatting and types
 	$(BIN)/ruff check

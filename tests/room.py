@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.waiting import until
@@ -41,13 +42,16 @@ def open_room() -> Room:
 
 
 def clear(directory: Path) -> None:
-    """End the PostgreSQL in the directory, if one was started, and remove everything."""
-    pid_file = directory / "postgres" / "postmaster.pid"
-    if pid_file.exists():
+    """End every PostgreSQL that was started in the directory, and remove everything."""
+    for pid_file in directory.glob("postgres*/postmaster.pid"):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)  # a fast shutdown
-            until(lambda: not pid_file.exists(), "PostgreSQL has stopped")
+            until(partial(_is_gone, pid_file), "PostgreSQL has stopped")
     shutil.rmtree(directory)
+
+
+def _is_gone(file: Path) -> bool:
+    return not file.exists()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""A running service on each kind of database, and how hard the tests try."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from sync_service.store.migrate import migrate
+from sync_service.wiring import House, utc_now
+from tests.conftest import ROOM
+from tests.faults.checking import furnish
+from tests.faults.nemesis import Nemesis
+from tests.faults.own_postgres import OwnPostgres
+from tests.faults.service import Service
+from tests.house import build_house
+from tests.servers import Valkey
+
+LONG = os.environ.get("FAULTS") == "long"
+SEED = int(os.environ.get("FAULTS_SEED", "1"))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A service that runs, a house of the tests' own on its database, and who strikes it."""
+
+    service: Service
+    house: House
+    nemesis: Nemesis
+
+    @property
+    def engine(self) -> Engine:
+        """The database."""
+        return self.house.engine
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    """Run the service: all embedded, then with a PostgreSQL and a Valkey by URL that the test may strike."""
+    settings: dict[str, str] = {}
+    struck: dict[str, Any] = {}
+    if request.param == "postgresql":
+        server: OwnPostgres = request.getfixturevalue("own_postgres")
+        valkey: Valkey = request.getfixturevalue("own_valkey")
+        settings = {"DATABASE_URL": server.url, "REDIS_URL": valkey.url}
+        struck = {"valkey": valkey, "restart_database": server.restart}
+    service = Service(tmp_path, settings)
+    house = service.house()
+    migrate(house.engine)
+    furnish(house)
+    service.start()
+    yield Stage(service, house, Nemesis(service, house.engine, SEED, **struck))
+    service.stop()
+    house.engine.dispose()
+    house.redis.close()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[OwnPostgres]:
+    """Give a PostgreSQL of this test's own, to end and start again."""
+    server = OwnPostgres(Path(os.environ[ROOM]))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def new_oracle(tmp_path: Path) -> Iterator[Callable[[], House]]:
+    """Give houses on SQLite that nothing befalls."""
+    made: list[House] = []
+
+    def make() -> House:
+        directory = tmp_path / f"oracle-{len(made)}"
+        directory.mkdir()
+        house = build_house(f"sqlite:///{directory / 'oracle.db'}", directory, clock=utc_now)
+        made.append(house)
+        furnish(house)
+        house.drains.drain_everything()
+        return house
+
+    yield make
+    for house in made:
+        house.engine.dispose()
+        house.redis.close()
+
+
+@pytest.fixture
+def oracle(new_oracle: Callable[[], House]) -> House:
+    """Give one such house."""
+    return new_oracle()

@@ -1,0 +1,186 @@
+"""The nemesis: what befalls a running service, at moments that only the seed knows."""
+
+import contextlib
+import os
+import random
+import resource
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import redis
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
+
+from sync_service.store import tables
+from sync_service.store.database import database_now, writing
+from sync_service.valkey import private_server
+from tests.faults.service import Service, lives
+from tests.servers import Valkey
+from tests.waiting import until
+
+PARTS = ("web", "worker 1", "worker 2", "clock")
+
+
+@dataclass(slots=True)
+class Nemesis:
+    """Strikes a service. `restart_database` is there where the database is a server."""
+
+    service: Service
+    engine: Engine
+    seed: int
+    valkey: Valkey | None = None
+    restart_database: Callable[[], None] | None = None
+    struck: Counter[str] = field(default_factory=Counter)
+    chance: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)  # noqa: S311 - a seed makes it repeatable
+
+    @property
+    def kills(self) -> int:
+        """Count the processes that were killed outright."""
+        return sum(count for name, count in self.struck.items() if name.startswith("kill"))
+
+    def kill(self, part: str) -> None:
+        """Kill a part outright, as soon as it runs."""
+        pid = until(lambda: self._running(part) or 0, f"{part} runs")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        self.struck[f"kill {part}"] += 1
+
+    def kill_any(self) -> None:
+        """Kill a part, one of the web server's children, or Redis."""
+        chosen = self.chance.choice([*PARTS, "web child", "redis"])
+        if chosen == "web child":
+            for child in self.service.tree("web")[1:2]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+                    self.struck["kill web child"] += 1
+        elif chosen == "redis" and self.valkey is not None:
+            self.valkey.kill()
+            self.struck["kill redis"] += 1
+            time.sleep(self.chance.random())
+            self.valkey.start()
+        else:
+            self.kill(chosen)
+
+    def kill_supervisor(self) -> None:
+        """Kill `up` itself outright, and start it again at once."""
+        self.service.kill_supervisor()
+        self.struck["kill supervisor"] += 1
+        self.service.start()
+
+    def flush_redis(self) -> None:
+        """Empty Redis, if it answers: all doorbells, flags and registered workers are gone."""
+        with self._redis() as client, contextlib.suppress(redis.RedisError):
+            client.flushall()
+            self.struck["flush redis"] += 1
+
+    def end_leases(self) -> None:
+        """Let every lease end early, whether its holder is dead or at work: two workers then have the same rows."""
+        with contextlib.suppress(DBAPIError):
+            end_leases(self.engine)
+            self.struck["end leases"] += 1
+
+    def stall_worker(self) -> None:
+        """Stop a worker past the end of its lease, and let it go on as if nothing had been."""
+        part = self.chance.choice(["worker 1", "worker 2", "clock"])
+        with stalled(self.service, part):
+            time.sleep(0.2)
+            self.end_leases()
+            time.sleep(self.chance.uniform(0.2, 1.5))
+        self.struck["stall"] += 1
+
+    def lock_database(self) -> None:
+        """Hold SQLite's write lock from another process, at times longer than a writer waits."""
+        path = self.engine.url.database
+        assert path is not None
+        with contextlib.closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            time.sleep(self.chance.choice([0.5, 1.0, 6.0]))
+            connection.execute("ROLLBACK")
+        self.struck["lock database"] += 1
+
+    def fill_disk(self) -> None:
+        """Let no file of the service grow for a while; every write past the first pages fails, as on a full disk."""
+        with full_disk(self.service):
+            time.sleep(self.chance.uniform(0.5, 2))
+        self.struck["fill disk"] += 1
+
+    def away_database(self) -> None:
+        """Restart the database server."""
+        assert self.restart_database is not None
+        self.restart_database()
+        self.struck["restart database"] += 1
+
+    def acts(self) -> Mapping[Callable[[], None], int]:
+        """Give all that can be done, each with its weight."""
+        common: dict[Callable[[], None], int] = {
+            self.kill_any: 60,
+            self.flush_redis: 10,
+            self.end_leases: 10,
+            self.stall_worker: 8,
+            self.kill_supervisor: 3,
+        }
+        if self.restart_database is not None:
+            return common | {self.away_database: 5}
+        return common | {self.lock_database: 5, self.fill_disk: 5}
+
+    def strike(self) -> None:
+        """Do one thing, after a while."""
+        time.sleep(self.chance.uniform(0.05, 0.8))
+        acts = self.acts()
+        self.chance.choices(list(acts), weights=list(acts.values()))[0]()
+
+    def _running(self, part: str) -> int | None:
+        pid = self.service.pids.get(part)
+        return pid if pid is not None and lives(pid) else None
+
+    def _redis(self) -> redis.Redis:
+        url = self.valkey.url if self.valkey else private_server(self.service.directory / "var").url
+        return redis.Redis.from_url(url, socket_timeout=2)
+
+
+def end_leases(engine: Engine) -> None:
+    """Make claimed deliveries due now, as when the time of their leases has passed."""
+    d = tables.delivery
+    with writing(engine) as tx:
+        tx.execute(sa.update(d).where(d.c.due_at.isnot(None), d.c.lease.isnot(None)).values(due_at=database_now(tx)))
+
+
+@contextlib.contextmanager
+def stalled(service: Service, part: str) -> Iterator[None]:
+    """Stop a part's process for the length of the block."""
+    stopped = service.tree(part)
+    _signal(stopped, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _signal(stopped, signal.SIGCONT)
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+@contextlib.contextmanager
+def full_disk(service: Service) -> Iterator[None]:
+    """Let no file of the service grow past its first page for the length of the block."""
+    _limit_files(service, 4096)
+    try:
+        yield
+    finally:
+        _limit_files(service, resource.RLIM_INFINITY)
+
+
+def _limit_files(service: Service, most: int) -> None:
+    for pid in service.tree(*PARTS):
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))

@@ -1,0 +1,138 @@
+"""The whole service as real processes, with what a nemesis needs to know of it."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+
+from config.settings import Settings, known_names
+from sync_service import wiring
+from sync_service.wiring import House
+from tests.waiting import until
+
+REPOSITORY = Path(__file__).parents[2]
+KEY = "-".join(["a key for tests"] * 3)
+
+
+def free_port() -> int:
+    """Choose a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(slots=True)
+class Service:
+    """`okr-sync up` with two workers on a data directory, under a supervisor in haste."""
+
+    directory: Path
+    settings: Mapping[str, str]
+    port: int = field(default_factory=free_port)
+    pids: dict[str, int] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    process: subprocess.Popen[str] | None = None
+    _reader: threading.Thread | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it is reached."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def house(self) -> House:
+        """Give a house of the tests' own on the same database, to look and to change things by."""
+        return wiring.build(Settings.model_validate({"_env_file": None, **self._ours()}))
+
+    def start(self) -> None:
+        """Start it, and wait until it takes letters and two workers and the clock have begun."""
+        self.pids.clear()
+        command = [sys.executable, "-m", "tests.faults.hasty", "up", "--port", str(self.port), "--workers", "2"]
+        others = {name: value for name, value in os.environ.items() if name not in known_names()}
+        self.process = subprocess.Popen(
+            command,
+            cwd=self.directory,
+            env={**others, **self._ours(), "PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        # Through a pipe: what befalls files must not befall the log.
+        self._reader = threading.Thread(target=self._read, args=(self.process,))
+        self._reader.start()
+        until(self.answers, "the service answers", seconds=40)
+
+    def kill_supervisor(self) -> None:
+        """End `up` outright; the kernel asks the parts to stop, and they may still be at it when this returns."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def stop(self) -> None:
+        """Ask it to stop, and wait until it has."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=30)
+            self.process = None
+        if self._reader is not None:
+            self._reader.join(timeout=30)
+
+    def answers(self) -> bool:
+        """Tell whether the web part is there."""
+        assert self.process is not None
+        assert self.process.poll() is None, "\n".join(self.said[-20:])
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(f"{self.address}/healthz", timeout=2).ok
+        return False
+
+    def tree(self, *parts: str) -> list[int]:
+        """Give the process ids of parts and of their children, as far as they live; each part's own comes first."""
+        found: list[int] = []
+        for part in parts:
+            leader = self.pids.get(part)
+            if leader is not None and lives(leader):
+                found += [leader, *children(leader)]
+        return found
+
+    def _ours(self) -> dict[str, str]:
+        fixed = {
+            "OKR_SYNC_DATA_DIR": str(self.directory / "var"),
+            "OKR_SYNC_SECRET_KEY": KEY,
+            "OKR_SYNC_SETTLE_SECONDS": "0",
+            "OKR_SYNC_LOG_FORMAT": "json",
+        }
+        return fixed | dict(self.settings)
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        with process.stderr as lines:
+            for line in lines:
+                self.said.append(line.rstrip())
+                with contextlib.suppress(ValueError):
+                    told = json.loads(line)
+                    if told.get("event") == "part started":
+                        self.pids[told["part"]] = told["pid"]
+
+
+def lives(pid: int) -> bool:
+    """Tell whether a process runs, or is stopped, but is not dead and waiting to be buried."""
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children(pid: int) -> list[int]:
+    """Give the process ids of a process's children."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return [int(word) for word in (Path("/proc") / str(pid) / "task" / str(pid) / "children").read_text().split()]
+    return []

@@ -1,0 +1,54 @@
+"""Nothing acknowledged is lost, and all ends in the same numbers, whatever is killed, flushed, locked or full."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from sync_service.store import tables
+from sync_service.store.database import reading
+from sync_service.wiring import House
+from tests.faults.checking import check
+from tests.faults.conftest import LONG, SEED, Stage
+from tests.faults.letters import History
+from tests.faults.nemesis import end_leases
+from tests.faults.posting import Posting
+from tests.waiting import until
+
+pytestmark = pytest.mark.slow
+
+KILLS = 200 if LONG else 6
+QUIET = 60
+"""Seconds of quiet within which all must be applied, once no lease of a dead worker is in the way."""
+
+
+def test_nothing_acknowledged_is_lost_by_any_fault(stage: Stage, oracle: House, tmp_path: Path) -> None:
+    """Letters flow from three senders while the nemesis strikes; then all is quiet, and compared with the oracle."""
+    history = History(SEED)
+    nemesis = stage.nemesis
+    with Posting(history, stage.service.address, SEED, pause=0.3 if LONG else 0.05) as posting:
+        while nemesis.kills < KILLS:
+            nemesis.strike()
+    history.close()
+    end_leases(stage.engine)
+    until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
+    note(posting, nemesis.struck, tmp_path)
+    check(stage.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
+
+
+def at_rest(stage: Stage) -> bool:
+    """Tell whether no delivery waits and nothing else is due."""
+    waits = sa.select(sa.func.count()).where(tables.delivery.c.due_at.isnot(None))
+    with reading(stage.engine) as tx:
+        waiting = tx.scalar(waits)
+    return waiting == 0 and not stage.house.drains.due()
+
+
+def note(posting: Posting, struck: Mapping[str, int], directory: Path) -> None:
+    """Keep the record of what was answered and when, and print its sum."""
+    record = directory / "answers.json"
+    record.write_text(json.dumps([[one.at, one.letter, one.status] for one in posting.answers]))
+    by_status = {status: posting.count(status) for status in (202, 503, None)}
+    print(f"seed {SEED}: {len(posting.sent)} letters, answers {by_status}, struck {dict(struck)}, record {record}")  # noqa: T201 - shown when the test fails, or by -s
