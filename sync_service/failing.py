@@ -1,5 +1,10 @@
-"""One policy for rows that fail: try again with backoff, and bury with the reason when that does not help."""
+"""One policy for rows that fail: try again with backoff, and bury with the reason when that does not help.
 
+A row whose lease was lost meanwhile is its new holder's to finish: nothing is done here, and its neighbours go on.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,13 +28,22 @@ def try_again(engine: Engine, table: sa.Table, row: Row[Any], error: Exception) 
     if row.attempts >= MOST_ATTEMPTS:
         bury(engine, table, row, reason=f"failed {row.attempts} times, at last with {reason}")
         return
-    with writing(engine) as tx:
+    with unless_lost(), writing(engine) as tx:
         due.postpone(tx, table, row, wait=due.wait_after(row.attempts), outcome=reason)
 
 
 def bury(engine: Engine, table: sa.Table, row: Row[Any], *, reason: str) -> None:
     """Put a row aside for a person to see, and say so in the log."""
     log.warning("buried", table=table.name, row=row.id, reason=reason)
-    with writing(engine) as tx:
+    with unless_lost(), writing(engine) as tx:
         due.bury(tx, table, row, reason=reason)
         counters.bump(tx, counters.CHANGES)
+
+
+@contextmanager
+def unless_lost() -> Iterator[None]:
+    """Finish a row, or leave it to whoever has its lease now."""
+    try:
+        yield
+    except due.LeaseLost as error:
+        log.warning("lease lost, left to whoever has it now", error=str(error))

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Engine, Row
 from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.notices import Waiting, one_mail
-from sync_service.failing import bury, try_again
+from sync_service.failing import bury, try_again, unless_lost
 from sync_service.mail import message, render, smtp
 from sync_service.mail.render import Content
 from sync_service.mail.telling import Told
@@ -166,7 +166,7 @@ class Sending:
     def _show(self) -> int:
         rows = due.claim(self.engine, mail, limit=MAILS)
         if rows:
-            with writing(self.engine) as tx:
+            with unless_lost(), writing(self.engine) as tx:
                 due.settle(tx, mail, rows, [{"outcome": IN_MAILBOX}] * len(rows))
                 counters.bump(tx, counters.CHANGES)
         return len(rows)
@@ -226,5 +226,5 @@ class Sending:
             bury(self.engine, mail, row, reason=f"not taken for {GIVE_UP.days} days, at last: {error}")
             return
         log.warning("a mail must wait", mail=row.id, attempts=row.attempts, reason=str(error))
-        with writing(self.engine) as tx:
+        with unless_lost(), writing(self.engine) as tx:
             due.postpone(tx, mail, row, wait=due.wait_after(row.attempts), outcome=f"will be tried again: {error}")

@@ -1,0 +1,91 @@
+"""Two leases on one row: whoever lost his may neither settle, postpone nor bury, and his neighbours do not suffer."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from sync_service.domain.connectors import Connection, Post, Rejected
+from sync_service.domain.issues import Reading, State
+from sync_service.store import due, tables
+from tests.domain.making import at, snapshot
+from tests.faults.nemesis import end_leases
+from tests.world import PaperTracker, World, open_world
+
+
+@dataclass(slots=True)
+class SlowTracker(PaperTracker):
+    """A paper tracker during whose reading something else happens, once."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def read(self, post: Post, connection: Connection) -> Reading:
+        """Read, after what happens meanwhile."""
+        if self.meanwhile is not None:
+            happens, self.meanwhile = self.meanwhile, None
+            happens()
+        # The fields of a slotted class are the base's; super() can't find them through the decorator.
+        return PaperTracker.read(self, post, connection)
+
+
+@pytest.fixture
+def tracker() -> SlowTracker:
+    """Give the tracker of the world."""
+    return SlowTracker()
+
+
+@pytest.fixture
+def world(migrated_url: str, tracker: SlowTracker) -> Iterator[World]:
+    """Give a world in which every issue counts toward KR-1."""
+    opened = open_world(migrated_url, tracker=tracker)
+    opened.rule("all", opened.key_result(), {"field": "kind", "is": "issue"})
+    yield opened
+    opened.engine.dispose()
+
+
+def lose_the_lease(world: World) -> None:
+    """Let the lease end and another worker claim the same rows, and stall."""
+    end_leases(world.engine)
+    assert due.claim(world.engine, tables.delivery, limit=10)
+
+
+def test_a_worker_that_lost_its_lease_applies_nothing(world: World, tracker: SlowTracker) -> None:
+    """Another worker has the row: the first rolls back, and the second one's work is the only one."""
+    world.post(snapshot(1, state=State.DONE, closed_at=at(1)))
+    tracker.meanwhile = lambda: lose_the_lease(world)
+    assert world.refresh.drain() == 1
+    assert world.rows(tables.history) == []
+    end_leases(world.engine)
+    world.drain()
+    assert [row.to for row in world.rows(tables.history)] == [100]
+
+
+def test_a_worker_that_lost_its_lease_after_another_has_settled_applies_nothing_again(
+    world: World, tracker: SlowTracker
+) -> None:
+    """The other worker was done before the first woke up."""
+    world.post(snapshot(1, state=State.DONE, closed_at=at(1)))
+
+    def settle_elsewhere() -> None:
+        end_leases(world.engine)
+        world.drain()
+
+    tracker.meanwhile = settle_elsewhere
+    world.drain()
+    (entry,) = world.rows(tables.history)
+    assert (entry.to, len(entry.causes)) == (100, 1)
+    (row,) = world.rows(tables.delivery)
+    assert row.attempts == 2
+    assert row.outcome.startswith("acme/checkout#1: applied")
+
+
+@pytest.mark.parametrize("trouble", [Rejected("torn"), ZeroDivisionError("a bug")], ids=["unreadable", "a bug"])
+def test_a_failing_row_whose_lease_is_lost_is_left_to_its_new_holder(
+    world: World, tracker: SlowTracker, trouble: Exception
+) -> None:
+    """It is neither buried nor postponed under the new holder's hands, and the rows beside it are still applied."""
+    world.post(trouble)
+    tracker.meanwhile = lambda: lose_the_lease(world)
+    world.refresh.drain()
+    (row,) = world.rows(tables.delivery)
+    assert (row.buried_at, row.outcome, row.lease is not None) == (None, "", True)
