@@ -1,0 +1,83 @@
+"""A poison delivery among a thousand is buried alone, with its reason, and replay works after the mend."""
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from sync_service.domain.issues import Reading, State
+from sync_service.failing import MOST_ATTEMPTS
+from sync_service.store import deliveries, tables
+from sync_service.store.database import database_now, writing
+from tests.domain.making import at, snapshot
+from tests.world import ANA, World, open_world
+
+pytestmark = pytest.mark.slow
+
+MANY = 1000
+POISON = 537
+
+
+@pytest.fixture
+def world(migrated_url: str) -> Iterator[World]:
+    """Give a world in which every issue counts toward KR-1."""
+    opened = open_world(migrated_url)
+    opened.rule("all", opened.key_result(), {"field": "kind", "is": "issue"})
+    yield opened
+    opened.engine.dispose()
+
+
+def told(number: int, title: str = "Pay by card") -> Reading:
+    """Give what a delivery says: an issue is done."""
+    done = snapshot(
+        number,
+        identity=f"501#{number}",
+        key=f"acme/checkout#{number}",
+        title=title,
+        state=State.DONE,
+        closed_at=at(number),
+    )
+    return Reading(name="paper.slip", observations=(done,), actor=ANA)
+
+
+def let_backoff_pass(world: World) -> None:
+    """Make due now what waits for its next try."""
+    d = tables.delivery
+    with writing(world.engine) as tx:
+        tx.execute(sa.update(d).where(d.c.due_at.isnot(None)).values(due_at=database_now(tx)))
+
+
+@pytest.mark.parametrize(
+    ("poison", "reason"),
+    [
+        (ZeroDivisionError("a bug in reading"), "ZeroDivisionError: a bug in reading"),
+        (told(POISON, title="half a \ud800 character"), "UnicodeEncodeError: "),
+    ],
+    ids=["in reading", "in applying"],
+)
+def test_a_poison_delivery_among_a_thousand_is_buried_alone(
+    world: World, poison: Reading | Exception, reason: str
+) -> None:
+    """The other 999 count after the first drain; the poison one is tried, buried, mended and replayed."""
+    for number in range(MANY):
+        world.post(*told(number).observations, delivery_id=f"d{number}")
+    world.tracker.readings[POISON] = poison
+    world.drain()
+    settled = world.rows(tables.delivery, tables.delivery.c.settled_at.isnot(None))
+    assert len(settled) == MANY - 1
+    for _ in range(MOST_ATTEMPTS - 1):
+        let_backoff_pass(world)
+        world.drain()
+    (buried,) = world.rows(tables.delivery, tables.delivery.c.settled_at.is_(None))
+    assert buried.delivery_id == f"d{POISON}"
+    assert buried.buried_at is not None
+    assert buried.outcome.startswith(f"failed {MOST_ATTEMPTS} times, at last with {reason}")
+    assert len(world.rows(tables.link)) == MANY - 1
+
+    world.tracker.readings[POISON] = told(POISON)
+    with writing(world.engine) as tx:
+        assert deliveries.replay_buried(tx) == 1
+    world.drain()
+    assert world.outcome(f"d{POISON}").startswith(f"acme/checkout#{POISON}: applied")
+    assert len(world.rows(tables.link)) == MANY
+    assert world.value() == 100
