@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from types import FrameType
 
@@ -23,6 +24,9 @@ from sync_service.valkey import end_leftover, private_server
 
 PORT = click.IntRange(0, 65535)
 
+PORT_SECONDS = 12.0
+"""How long we wait for the port of a web part that an earlier `up` left behind: some seconds past its own grace."""
+
 
 @click.command(short_help="Start everything and keep it running.")
 @click.option("--port", type=PORT, help="Where the pages and webhooks are served; 0 takes a free port. [default: 8080]")
@@ -33,10 +37,11 @@ def up(port: int | None, workers: int) -> None:
     Brings the database to this version first. A part that dies is started again. Ctrl-C stops all of them.
     """
     settings = settings_for()
-    port = settings.port if port is None else port
-    port = _free_port(settings.host, port)
-    address = settings.given_base_url or f"http://127.0.0.1:{port}"
     with only_one(settings.data_dir):
+        told = settings.data_dir / ADDRESS
+        # Who was killed outright left its address behind, and its web part may still be finishing its requests.
+        port = _free_port(settings.host, settings.port if port is None else port, patient=told.exists())
+        address = settings.given_base_url or f"http://127.0.0.1:{port}"
         redis = _redis(settings)
         people = _prepare_database(settings)
         environment = os.environ | {"OKR_SYNC_BASE_URL": address}
@@ -46,7 +51,6 @@ def up(port: int | None, workers: int) -> None:
             *(_part("worker", environment, number=number) for number in range(1, workers + 1)),
             _part("clock", environment),
         ]
-        told = settings.data_dir / ADDRESS
         told.write_text(address, encoding="utf-8")
         try:
             supervise(parts, started=lambda: _greet(address, people=people))
@@ -76,17 +80,22 @@ def _prepare_database(settings: Settings) -> int:
             return int(tx.execute(sa.select(sa.func.count()).select_from(person)).scalar_one())
 
 
-def _free_port(host: str, port: int) -> int:
-    """Check that we can listen there, and choose a port where it is 0."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise click.ClickException(
-                f"can't listen on port {port} ({error.strerror}); choose one by --port"
-            ) from error
-        return int(probe.getsockname()[1])
+def _free_port(host: str, port: int, *, patient: bool) -> int:
+    """Check that we can listen there, and choose a port where it is 0; wait for it if `patient`."""
+    deadline = time.monotonic() + (PORT_SECONDS if patient else 0)
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise click.ClickException(
+                        f"can't listen on port {port} ({error.strerror}); choose one by --port"
+                    ) from error
+            else:
+                return int(probe.getsockname()[1])
+        time.sleep(0.1)
 
 
 def _greet(address: str, *, people: int) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -55,12 +56,10 @@ class Service:
     def start(self) -> None:
         """Start it, and wait until it takes letters and two workers and the clock have begun."""
         self.pids.clear()
-        command = [sys.executable, "-m", "tests.faults.hasty", "up", "--port", str(self.port), "--workers", "2"]
-        others = {name: value for name, value in os.environ.items() if name not in known_names()}
         self.process = subprocess.Popen(
-            command,
+            self._command("up", "--port", str(self.port), "--workers", "2"),
             cwd=self.directory,
-            env={**others, **self._ours(), "PYTHONPATH": str(REPOSITORY)},
+            env=self._environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -102,6 +101,30 @@ class Service:
             if leader is not None and lives(leader):
                 found += [leader, *children(leader)]
         return found
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run another command of `okr-sync` with the same settings."""
+        return subprocess.run(
+            self._command(*words),
+            cwd=self.directory,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Ask `okr-sync status`."""
+        found: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        return found
+
+    def _command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "tests.faults.hasty", *words]
+
+    def _environment(self) -> dict[str, str]:
+        others = {name: value for name, value in os.environ.items() if name not in known_names()}
+        return {**others, **self._ours(), "PYTHONPATH": str(REPOSITORY)}
 
     def _ours(self) -> dict[str, str]:
         fixed = {

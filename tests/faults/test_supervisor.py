@@ -1,0 +1,76 @@
+"""The supervisor's hard cases: a second start, a start after `kill -9`, and what an earlier start left behind."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from sync_service.store.migrate import migrate
+from sync_service.valkey import private_server, visit
+from tests.faults.checking import furnish
+from tests.faults.letters import History
+from tests.faults.service import Service, lives
+from tests.servers import Valkey
+from tests.waiting import until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """Give an embedded service that is not started yet."""
+    made = Service(tmp_path, {})
+    house = made.house()
+    migrate(house.engine)
+    furnish(house)
+    house.engine.dispose()
+    yield made
+    made.stop()
+
+
+def waiting(service: Service) -> int:
+    """Count the deliveries that wait."""
+    (rows,) = [one for one in service.status()["rows"] if one["table"] == "delivery"]
+    found: int = rows["due"] + rows["later"]
+    return found
+
+
+def test_a_second_up_on_the_same_directory_and_port_says_who_runs(service: Service) -> None:
+    """It names the process and what to do, before it complains of the port."""
+    service.start()
+    assert service.process is not None
+    second = service.run("up", "--port", str(service.port))
+    assert second.returncode == 1
+    assert f"already runs on {service.directory / 'var'} (process {service.process.pid})" in second.stderr
+    assert "OKR_SYNC_DATA_DIR" in second.stderr
+
+
+def test_up_after_kill_9_waits_for_the_port_and_applies_what_was_acknowledged(service: Service) -> None:
+    """A request that is still being sent keeps the old web part alive for seconds; the next start takes its place."""
+    service.start()
+    history = History(5)
+    letters = [history.next() for _ in range(40)]
+    history.close()
+    with socket.create_connection(("127.0.0.1", service.port)) as slow:
+        slow.sendall(b"POST /hooks/gh HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        for letter in letters:
+            url = f"{service.address}/hooks/{letter.connection}"
+            assert requests.post(url, data=letter.body, headers=dict(letter.headers), timeout=10).status_code == 202
+        left = service.tree("web", "worker 1", "worker 2", "clock", "redis")
+        service.kill_supervisor()
+        service.start()
+    until(lambda: not any(map(lives, left)), "the parts of the first start are gone")
+    until(lambda: waiting(service) == 0, "all is applied", seconds=90)
+
+
+def test_a_leftover_valkey_is_replaced(service: Service) -> None:
+    """One that an earlier start left on the socket is stopped; the new one is a child of the new supervisor."""
+    leftover = Valkey(private_server(service.directory / "var"))
+    leftover.start()
+    assert leftover.process is not None
+    service.start()
+    assert leftover.process.wait(timeout=10) == 0
+    with visit(leftover.server, seconds=5) as client:
+        assert client.info("server")["process_id"] == service.pids["redis"]
