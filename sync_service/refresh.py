@@ -204,14 +204,18 @@ def _scopes(letter: Letter) -> Iterable[ScopeRef]:
 
 
 def _identities(book: Book, letters: Sequence[Letter]) -> dict[Identity, str | None]:
-    """List the issues the letters are about. Those in scopes that are not watched are only taken where known."""
+    """List the issues the letters are about. Those in scopes that are not watched are only taken where known.
+
+    One that has just left a watched scope is taken even if it is new to us: letters from before that may still come.
+    """
     wanted: dict[Identity, str | None] = {}
     for letter in letters:
         connection_id = letter.row.connection_id
         for one in letter.reading.observations:
             match one:
                 case Snapshot():
-                    watched = book.scope_of(connection_id, one.scope) is not None
+                    places = [one.scope, *([one.came_from] if one.came_from else [])]
+                    watched = any(book.scope_of(connection_id, place) for place in places)
                     if watched or (connection_id, one.identity) not in wanted:
                         wanted[connection_id, one.identity] = one.key if watched else None
                 case Tombstone():

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from connectors.fields import TITLE_LENGTH, Json, exact, identifier, moment, required, table, text
 from connectors.jira.points import points_in
-from connectors.jira.relations import parent_in
+from connectors.jira.relations import came_from, parent_in
 from sync_service.domain.connectors import Connection
 from sync_service.domain.issues import Account, Kind, Look, ScopeRef, Snapshot, State, Term
 
@@ -85,6 +85,7 @@ def issue_seen(issue: Json, connection: Connection, *, changelog: Json, field_na
         points_known=points_known,
         created_at=moment(fields.get("created")),
         closed_at=_closed_at(fields, updated_at) if state in (State.DONE, State.DROPPED) else None,
+        came_from=came_from(changelog),
     )
 
 

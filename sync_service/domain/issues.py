@@ -70,7 +70,7 @@ class Snapshot:
     """One whole issue at one moment. `updated_at` is the tracker's time of its last change: the newest wins.
 
     `parent` None means *unknown*, never *none*; `points` are unknown where `points_known` is false.
-    `closed_at` is set while the state is done or dropped.
+    `closed_at` is set while the state is done or dropped. `came_from` is the scope it was in until this change.
     """
 
     identity: str
@@ -93,6 +93,7 @@ class Snapshot:
     points_known: bool = True
     created_at: datetime | None = None
     closed_at: datetime | None = None
+    came_from: ScopeRef | None = None
 
     def order(self) -> tuple[datetime, bool, str]:
         """Give the total order of snapshots of one issue: the tracker's time, closed after open, content.

@@ -170,6 +170,14 @@ def test_a_moved_issue_keeps_its_identity_under_a_new_key() -> None:
     seen = snapshot(issue(key="PAY-3", project=PAY), *items)
     assert (seen.identity, seen.key, seen.scope) == ("20012", "PAY-3", ScopeRef("10001", "PAY"))
     assert seen.url == f"{SITE}/browse/PAY-3"
+    assert seen.came_from == ScopeRef("10000", "SHOP")
+
+
+def test_a_move_is_read_though_its_letter_does_not_tell_the_former_key() -> None:
+    """The project's id is enough, once it is known; a letter without a move came from nowhere."""
+    moved = snapshot(issue(project=PAY), item("project", old=("10000", "Shop"), to="10001", toString="Payments"))
+    assert moved.came_from == ScopeRef("10000", "")
+    assert snapshot(issue(), item("labels", old=("", "checkout"))).came_from is None
 
 
 def test_a_deleted_issue_leaves_a_tombstone() -> None:

@@ -56,7 +56,10 @@ class Ending:
 
 
 def ending(engine: Engine) -> Ending:
-    """Read the issues, the links and the values. Of an issue that is gone, only where it went can ever matter."""
+    """Read the issues, the links and the values.
+
+    Of an issue that is gone, only where it went can ever matter; of one in a scope that is not watched, nothing.
+    """
     i, k, s, r = tables.issue, tables.key_result, tables.link, tables.rule_revision
     told = (i.c.connection_id, i.c.identity, i.c.key, i.c.scope_name, i.c.title, i.c.state, i.c.resolution, i.c.labels)
     times = (i.c.points, i.c.points_at, i.c.created_at, i.c.closed_at, i.c.updated_at, i.c.in_doubt)
@@ -71,7 +74,7 @@ def ending(engine: Engine) -> Ending:
         return Ending(
             issues=_sorted(
                 [
-                    *tx.execute(sa.select(*told, *times).where(i.c.gone.is_(None))).all(),
+                    *tx.execute(sa.select(*told, *times).where(i.c.gone.is_(None), i.c.scope_id.isnot(None))).all(),
                     *tx.execute(sa.select(*gone).where(i.c.gone.isnot(None))).all(),
                 ]
             ),

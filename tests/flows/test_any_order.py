@@ -3,16 +3,17 @@
 import random
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync_service.domain.issues import Snapshot, State, Tombstone
+from sync_service.domain.issues import ScopeRef, Snapshot, State, Tombstone
 from sync_service.store import tables
 from sync_service.store.database import writing
-from tests.domain.making import at, snapshot
+from tests.domain.making import CHECKOUT, at, snapshot
 from tests.migrated import prepare
 from tests.servers import Databases
 from tests.world import World, open_world
@@ -120,6 +121,18 @@ def empty(world: World) -> None:
         for table in (tables.link, tables.issue, tables.history, tables.notice, tables.delivery, tables.look):
             tx.execute(table.delete())
         tx.execute(tables.key_result.update().values(current=None, progress=None, status="no_data"))
+
+
+def test_an_issue_that_left_the_watched_scopes_does_not_count_in_any_order(new_world: Callable[[], World]) -> None:
+    """The letter of its move comes before the first one of it that is in a watched scope."""
+    world = new_world()
+    stayed = told(1, 1, State.TODO, labelled=True)
+    left = told(2, 1, State.DONE, labelled=True)
+    moved = replace(left, scope=ScopeRef("999", "acme/attic"), updated_at=at(2), came_from=CHECKOUT)
+    for observation in (stayed, moved, left):
+        world.tell(observation)
+    assert [link.issue_id for link in world.rows(tables.link)] == [world.rows(tables.issue)[0].id]
+    assert world.value() == 0
 
 
 @pytest.mark.slow
