@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
-from sync_service.store import tables
+from sync_service.store import due
 from sync_service.store.database import database_now, writing
 from sync_service.valkey import private_server
 from tests.faults.service import Service, lives
@@ -147,10 +147,12 @@ class Nemesis:
 
 
 def end_leases(engine: Engine) -> None:
-    """Make claimed deliveries due now, as when the time of their leases has passed."""
-    d = tables.delivery
+    """Make every claimed row due now, as when the time of its lease has passed."""
     with writing(engine) as tx:
-        tx.execute(sa.update(d).where(d.c.due_at.isnot(None), d.c.lease.isnot(None)).values(due_at=database_now(tx)))
+        now = database_now(tx)
+        for table in due.TABLES.values():
+            claimed = sa.and_(table.c.due_at.isnot(None), table.c.lease.isnot(None))
+            tx.execute(sa.update(table).where(claimed).values(due_at=now))
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
-KILLS = 200 if LONG else 6
+KILLS = 200 if LONG else 5
 QUIET = 60
 """Seconds of quiet within which all must be applied, once no lease of a dead worker is in the way."""
 

@@ -37,16 +37,6 @@ def waiting(service: Service) -> int:
     return found
 
 
-def test_a_second_up_on_the_same_directory_and_port_says_who_runs(service: Service) -> None:
-    """It names the process and what to do, before it complains of the port."""
-    service.start()
-    assert service.process is not None
-    second = service.run("up", "--port", str(service.port))
-    assert second.returncode == 1
-    assert f"already runs on {service.directory / 'var'} (process {service.process.pid})" in second.stderr
-    assert "OKR_SYNC_DATA_DIR" in second.stderr
-
-
 def test_up_after_kill_9_waits_for_the_port_and_applies_what_was_acknowledged(service: Service) -> None:
     """A request that is still being sent keeps the old web part alive for seconds; the next start takes its place."""
     service.start()
@@ -65,8 +55,8 @@ def test_up_after_kill_9_waits_for_the_port_and_applies_what_was_acknowledged(se
     until(lambda: waiting(service) == 0, "all is applied", seconds=90)
 
 
-def test_a_leftover_valkey_is_replaced(service: Service) -> None:
-    """One that an earlier start left on the socket is stopped; the new one is a child of the new supervisor."""
+def test_a_leftover_valkey_is_replaced_and_a_second_up_refused(service: Service) -> None:
+    """What an earlier start left on the socket is stopped. A second start names who runs before it minds the port."""
     leftover = Valkey(private_server(service.directory / "var"))
     leftover.start()
     assert leftover.process is not None
@@ -74,3 +64,9 @@ def test_a_leftover_valkey_is_replaced(service: Service) -> None:
     assert leftover.process.wait(timeout=10) == 0
     with visit(leftover.server, seconds=5) as client:
         assert client.info("server")["process_id"] == service.pids["redis"]
+
+    assert service.process is not None
+    second = service.run("up", "--port", str(service.port))
+    assert second.returncode == 1
+    assert f"already runs on {service.directory / 'var'} (process {service.process.pid})" in second.stderr
+    assert "OKR_SYNC_DATA_DIR" in second.stderr

@@ -1,0 +1,200 @@
+"""A worker may die between any two statements: what it leaves is either nothing or all of a batch."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.engine import Engine
+
+from sync_service.store import tables
+from sync_service.store.database import reading, writing
+from sync_service.wiring import House, utc_now
+from tests.faults.checking import broken_entries, check, furnish, take, tell_in_order
+from tests.faults.conftest import LONG
+from tests.faults.letters import History, Letter
+from tests.faults.nemesis import end_leases
+from tests.house import build_house
+from tests.migrated import prepare
+from tests.servers import Databases
+
+pytestmark = pytest.mark.slow
+
+LETTERS = 25
+LATEST = 60
+"""Statements after which the latest kill strikes; a drain of a batch is some tens of them."""
+
+
+def tries(*, short: int, long: int) -> settings:
+    """Try so many examples."""
+    return settings(
+        max_examples=long if LONG else short,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # an example takes too long to look for a smaller one
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+class Killed(BaseException):
+    """The end of a worker, in the middle of whatever it did."""
+
+
+@dataclass(slots=True)
+class Mortal:
+    """A worker that can be told after how many statements to die; another one like it then goes on."""
+
+    database_url: str
+    directory: Path
+    left: int | None = None
+    deaths: int = 0
+    house: House = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._be_born()
+
+    def drain(self, *, dying_after: list[int]) -> None:
+        """Drain everything, dying on the way; leases of the dead end at once."""
+        for statements in dying_after:
+            self.left = statements
+            try:
+                self.house.drains.drain_everything()
+            except Killed:
+                self.deaths += 1
+                self.close()
+                self._be_born()
+                end_leases(self.house.engine)
+            finally:
+                self.left = None
+        self.house.drains.drain_everything()
+
+    def close(self) -> None:
+        """Close the connections, as the kernel does for a dead process."""
+        self.house.engine.dispose()
+        self.house.redis.close()
+
+    def _be_born(self) -> None:
+        self.house = build_house(self.database_url, self.directory, clock=utc_now)
+        sa.event.listen(self.house.engine, "before_cursor_execute", self._live_on)
+        sa.event.listen(self.house.engine, "commit", self._live_on)
+
+    def _live_on(self, *_: object) -> None:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                raise Killed
+
+
+@pytest.fixture
+def mortal(databases: Databases, tmp_path: Path) -> Iterator[Mortal]:
+    """Give a worker that dies, on either database."""
+    made = Mortal(databases.prepared(prepare), tmp_path)
+    furnish(made.house)
+    made.house.drains.drain_everything()
+    yield made
+    made.close()
+
+
+def empty(engine: Engine) -> None:
+    """Forget all that trackers told, so that one house serves many examples."""
+    told = (tables.link, tables.issue, tables.history, tables.notice, tables.mail, tables.delivery, tables.term)
+    with writing(engine) as tx:
+        for table in told:
+            tx.execute(table.delete())
+        tx.execute(tables.key_result.update().values(current=None, progress=None, status="no_data"))
+
+
+def letters(seed: int) -> list[Letter]:
+    """Give the beginning of a history."""
+    history = History(seed)
+    found = [history.next() for _ in range(LETTERS)]
+    history.close()
+    return found
+
+
+@tries(short=6, long=500)
+@given(st.integers(0, 10**9), st.lists(st.lists(st.integers(0, LATEST), max_size=3), min_size=1, max_size=8))
+def test_any_order_any_repeat_and_any_kill_end_in_the_same_numbers(
+    mortal: Mortal, oracle: House, seed: int, deaths: list[list[int]]
+) -> None:
+    """Letters come shuffled, some twice, in batches; in each batch the worker dies up to three times."""
+    for engine in (mortal.house.engine, oracle.engine):
+        empty(engine)
+    chance = random.Random(seed)  # noqa: S311 - a seed makes it repeatable
+    history = letters(seed)
+    arriving = [*history, *chance.sample(history, k=LETTERS // 4)]
+    chance.shuffle(arriving)
+    for number, dying_after in enumerate(deaths):
+        for letter in arriving[number :: len(deaths)]:
+            take(mortal.house, letter)
+        mortal.drain(dying_after=dying_after)
+    check(mortal.house.engine, oracle=oracle, sent=history, acknowledged=[letter.id for letter in history])
+
+
+@tries(short=3, long=60)
+@given(st.integers(0, 10**9), st.lists(st.integers(0, LATEST), min_size=LETTERS, max_size=LETTERS))
+def test_in_order_history_and_mails_equal_the_oracles_whatever_kills(
+    mortal: Mortal, oracle: House, seed: int, deaths: list[int]
+) -> None:
+    """Drained after each letter, though the worker dies once in each drain, every entry and every mail is the same."""
+    for engine in (mortal.house.engine, oracle.engine):
+        empty(engine)
+    history = letters(seed)
+    for letter, statements in zip(history, deaths, strict=True):
+        take(mortal.house, letter)
+        mortal.drain(dying_after=[statements])
+    tell_in_order(oracle, history)
+    assert mortal.deaths > 0
+    assert entries(mortal.house.engine) == entries(oracle.engine)
+    assert mails(mortal.house.engine) == mails(oracle.engine)
+    assert broken_entries(mortal.house.engine) == []
+
+
+def entries(engine: Engine) -> list[tuple[Any, ...]]:
+    """Give each key result's history, oldest first, without the time it was written at."""
+    h, k = tables.history, tables.key_result
+    columns = sa.select(k.c.slug, h.c["from"], h.c.to, h.c.causes).join(k, k.c.id == h.c.key_result_id)
+    with reading(engine) as tx:
+        return [tuple(row) for row in tx.execute(columns.order_by(k.c.slug, h.c.id))]
+
+
+def mails(engine: Engine) -> list[tuple[Any, ...]]:
+    """Give what was told and to whom, mail by mail."""
+    n, m = tables.notice, tables.mail
+    columns = sa.select(m.c.id, m.c.kind, m.c.recipient, n.c.key_result_id, n.c.from_value, n.c.to_value, n.c.causes)
+    with reading(engine) as tx:
+        rows = tx.execute(columns.join(n, n.c.mail_id == m.c.id).order_by(m.c.id, n.c.id)).all()
+    numbers = {mail: number for number, mail in enumerate(sorted({row.id for row in rows}))}
+    return [(numbers[row.id], *row[1:]) for row in rows]
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_a_kill_at_every_statement_of_one_drain_changes_nothing(
+    mortal: Mortal, new_oracle: Callable[[], House], seed: int
+) -> None:
+    """The same batch, killed after the first statement, then after the second, and so on until none is left."""
+    oracle = new_oracle()
+    history = letters(seed)
+    tell_in_order(oracle, history)
+    for statements in range(0, 400, 1 if LONG else 7):
+        empty(mortal.house.engine)
+        for letter in history:
+            take(mortal.house, letter)
+        before = mortal.deaths
+        mortal.drain(dying_after=[statements])
+        assert broken_entries(mortal.house.engine) == []
+        assert values(mortal.house.engine) == values(oracle.engine)
+        if mortal.deaths == before:
+            return
+    raise AssertionError("one drain takes more than 400 statements")
+
+
+def values(engine: Engine) -> list[tuple[Any, ...]]:
+    """Give the values of the key results."""
+    k = tables.key_result
+    with reading(engine) as tx:
+        return [tuple(row) for row in tx.execute(sa.select(k.c.slug, k.c.current, k.c.progress).order_by(k.c.slug))]
