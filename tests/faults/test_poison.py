@@ -1,4 +1,4 @@
-"""A poison delivery among many (a thousand in the long run) is buried alone, with its reason, and replay works after the mend."""
+"""A poison delivery among a thousand: buried alone with its reason, and replayed once what broke on it is mended."""
 
 from collections.abc import Iterator
 
