@@ -1,4 +1,4 @@
-"""A poison delivery among a thousand: buried alone with its reason, and replayed once what broke on it is mended."""
+"""A poison delivery among many (a thousand in the long run): buried alone with its reason, replayed after the mend."""
 
 from collections.abc import Iterator
 
