@@ -4,7 +4,7 @@ Progress is computed, never incremented: whatever happened, the value follows fr
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sync_service.domain.causes import Cause
 from sync_service.domain.measures import compute, progress
 from sync_service.domain.notices import Change, Standing, absorb
-from sync_service.domain.pace import status
+from sync_service.domain.pace import Status, status
 from sync_service.store import key_results, links
 from sync_service.store.book import Book
 from sync_service.store.key_results import Computed, KeyResult
@@ -48,7 +48,7 @@ def compute_key_results(
         if one.standing != one.key_result.standing or one.explanation != one.key_result.explanation
     ]
     key_results.save(tx, changed, now=now)
-    notices = _tell_owners(tx, changed, now=now, settle=settle)
+    notices = _tell_owners(tx, computed, now=now, settle=settle)
     return Moved(sum(one.standing.value != one.key_result.standing.value for one in changed), notices)
 
 
@@ -69,6 +69,9 @@ def standings(
     partial = _partly_seen(tx, book, ids, supposed)
     computed = []
     for one in open_ones:
+        if one.span.frozen(now):
+            computed.append(_closing(one))
+            continue
         value = compute(one.measure, start=one.start, tallies=tallies.get(one.id, ()), checked_in=said.get(one.id))
         fraction = progress(value.current, start=one.start, target=one.target)
         state = status(fraction, span=one.span, now=now, partial=one.id in partial)
@@ -82,6 +85,12 @@ def standings(
             )
         )
     return computed
+
+
+def _closing(one: KeyResult) -> Computed:
+    """Close a key result as it stood: work that came after the cycle's grace moves nothing."""
+    standing = replace(one.standing, status=Status.CLOSED)
+    return Computed(key_result=one, standing=standing, explanation=one.explanation, causes=())
 
 
 def _stands_for_good(one: KeyResult, now: datetime) -> bool:
@@ -98,16 +107,18 @@ def _partly_seen(tx: Connection, book: Book, ids: Sequence[int], supposed: Suppo
     return partial
 
 
-def _tell_owners(tx: Connection, changed: Sequence[Computed], *, now: datetime, settle: timedelta) -> bool:
+def _tell_owners(tx: Connection, computed: Sequence[Computed], *, now: datetime, settle: timedelta) -> bool:
     """Let the owner's waiting notice absorb the change, start one, or drop one that was undone meanwhile."""
-    told = [one for one in changed if one.key_result.owner_id and one.standing != one.key_result.standing]
-    if not told:
-        return False
-    pending = key_results.pending_notices(tx, [one.key_result.id for one in told])
+    pending = key_results.pending_notices(tx, [one.key_result.id for one in computed])
+    owners = {one.key_result.id: one.key_result.owner_id for one in computed}
+    for (key_result_id, person_id), theirs in pending.items():
+        if owners[key_result_id] != person_id:
+            key_results.drop_notice(tx, theirs.id, now=now, outcome="somebody else owns the key result now")
     waits = False
-    for one in told:
+    for one in computed:
         owner_id = one.key_result.owner_id
-        assert owner_id is not None
+        if owner_id is None or one.standing == one.key_result.standing:
+            continue
         waiting = pending.get((one.key_result.id, owner_id))
         change = absorb(waiting.change if waiting else None, Change(one.key_result.standing, one.standing, one.causes))
         waits = waits or change is not None

@@ -33,10 +33,15 @@ class _Change:
 
 @dataclass(slots=True)
 class Ledger:
-    """Holds every issue a batch is about, and what happened to each, in order."""
+    """Holds every issue a batch is about, and what happened to each, in order.
+
+    `looks` are asked for; `followed` are connections whose links by hand went further than the batch reaches.
+    """
 
     book: Book
     held: Mapping[Identity, Held]
+    followed: list[tuple[int, str]] = field(default_factory=list)
+    looks: dict[Identity, tuple[Look, str | None]] = field(default_factory=dict)
     _issues: dict[Identity, Issue] = field(default_factory=dict)
     _changes: dict[Identity, list[_Change]] = field(default_factory=dict)
 
@@ -44,7 +49,7 @@ class Ledger:
     def lock(cls, tx: Connection, book: Book, wanted: Mapping[Identity, str | None]) -> "Ledger":
         """Lock the issues; see `issues.lock` for `wanted`."""
         held = issues.lock(tx, wanted)
-        return cls(book, held, {identity: one.issue for identity, one in held.items() if one.issue})
+        return cls(book, held, _issues={identity: one.issue for identity, one in held.items() if one.issue})
 
     def take_snapshot(
         self, connection_id: int, snapshot: Snapshot, source: Source, *, names: Names, looked: bool = False
@@ -76,10 +81,20 @@ class Ledger:
         after = take_tombstone(before, tombstone)
         if after is not before:
             self._note(identity, before, after, source)
-            if tombstone.moved_to:
-                links.follow(tx, from_issue_id=self.held[identity].id, to_key=tombstone.moved_to)
+            if tombstone.moved_to and tombstone.successor:
+                self._follow(tx, connection_id, tombstone)
                 self._link_successor(connection_id, tombstone, source)
         return f"{tombstone.key}: {after.gone}"
+
+    def _follow(self, tx: Connection, connection_id: int, tombstone: Tombstone) -> None:
+        """Let links by hand go where the issue went, and on from there if that was told first."""
+        assert tombstone.successor is not None
+        assert tombstone.moved_to is not None
+        last = issues.last_place(tx, connection_id, identity=tombstone.successor, key=tombstone.moved_to)
+        from_issue_id = self.held[connection_id, tombstone.identity].id
+        links.follow(tx, connection_id=connection_id, from_issue_id=from_issue_id, from_key=tombstone.key, to_key=last)
+        if last != tombstone.moved_to:
+            self.followed.append((connection_id, f"{tombstone.key} moved to {last}"))
 
     def _link_successor(self, connection_id: int, tombstone: Tombstone, source: Source) -> None:
         """Where the new issue was seen before the old one's end, the links that follow find it now."""

@@ -97,8 +97,11 @@ def relink(tx: Connection, book: Book, entries: Sequence[Entry], names: Names) -
 def _manual_links(tx: Connection, entries: Sequence[Entry]) -> dict[int, list[Row[Any]]]:
     found: dict[int, list[Row[Any]]] = {}
     for connection_id in sorted({entry.connection_id for entry in entries}):
-        keys = {entry.issue.key: entry.row_id for entry in entries if entry.connection_id == connection_id}
-        found |= links.manual(tx, connection_id, keys)
+        mine = [entry for entry in entries if entry.connection_id == connection_id]
+        # A name that was taken anew may stand on two issues: the one that is there is meant.
+        mine.sort(key=lambda entry: entry.issue.gone is None)
+        keys = {entry.issue.key: entry.row_id for entry in mine}
+        found |= links.manual(tx, connection_id, [entry.row_id for entry in mine], keys)
     links.settle_manual(tx, found)
     return found
 

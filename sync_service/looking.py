@@ -1,5 +1,6 @@
 """Going to look: an issue that a letter did not tell enough about is fetched, and what we see beats the letter."""
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,13 +15,16 @@ from sync_service.failing import bury, try_again
 from sync_service.refresh import Letter, Refresh
 from sync_service.store import connections, due
 from sync_service.store.connections import Configured, Connections
-from sync_service.store.database import writing
+from sync_service.store.database import reading, writing
 from sync_service.store.tables import look
 
 log = structlog.get_logger(__name__)
 
 BATCH = 10
 """Looks claimed at a time; each is a network call of up to ten seconds, and all must end within the lease."""
+
+TURN_SECONDS = 20.0
+"""How long one drain looks before others have a turn: a slow tracker must not stop deliveries."""
 
 MENDED_CHECK = due.LONGEST_WAIT
 """How long looks of a refused connection wait; once in this time one of them asks whether it was mended."""
@@ -47,9 +51,13 @@ class Looking:
     def drain(self) -> int:
         """Look at a few issues; give how many were claimed."""
         rows = due.claim(self._engine, look, limit=BATCH, lease=due.LEASE * 3)
+        ends = time.monotonic() + TURN_SECONDS
         for row in rows:
             try:
-                self._look(row)
+                if time.monotonic() > ends:
+                    self._postpone(row, timedelta(0), "its turn comes")
+                else:
+                    self._look(row)
             except due.LeaseLost as error:
                 log.warning("lease lost, left to whoever has it now", error=str(error))
             except OperationalError:
@@ -63,13 +71,21 @@ class Looking:
         if connection.refused and not self._may_ask_again(connection):
             self._postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
             return
+        with reading(self._engine) as tx:
+            alone = connections.unavailable_until(tx, connection.id)
+        if alone and alone > self._now():
+            self._postpone(row, alone - self._now(), "waits until the tracker can answer")
+            return
         try:
             self._take(row, self._fetch(connection, row))
         except Gone as error:
             self._settle(row, f"unreachable, so nothing changes: {error}")
         except Unavailable as error:
             asked = error.retry_at - self._now() if error.retry_at else due.wait_after(row.attempts)
-            self._postpone(row, max(asked, due.FIRST_WAIT), str(error))
+            wait = max(asked, due.FIRST_WAIT)
+            with writing(self._engine) as tx:
+                connections.leave_alone(tx, connection.id, until=self._now() + wait)
+            self._postpone(row, wait, str(error))
         except Refused as error:
             reason = str(error)
             log.warning("the tracker refuses us, so we ask it little", connection=connection.slug, reason=reason)

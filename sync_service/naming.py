@@ -60,9 +60,7 @@ class Names:
         if known is not None and (known.name is None or at <= known.at):
             return  # a deletion is final, and an older word says nothing new
         self._known[key] = _Word(name, at)
-        if known is None or known.name != name:
-            # A later time for the same name is not worth a write.
-            self._changed.add(key)
+        self._changed.add(key)  # a later time for the same name, too: it outdates what comes late
         if known is not None and known.name is not None and known.name != name:
             self.renamed.append(Renamed(key[0], key[1], known.name, name))
 

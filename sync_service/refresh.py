@@ -7,12 +7,12 @@ and whatever moved gets a history entry that says why and a notice for its owner
 we go and look at the issue itself (`looking.py`), and what we see goes the same way.
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
@@ -38,7 +38,7 @@ from sync_service.naming import Names, keys_of, terms_of
 from sync_service.store import connections, counters, due, looks, relinks
 from sync_service.store.book import Book, Shelf
 from sync_service.store.connections import Connections
-from sync_service.store.database import writing
+from sync_service.store.database import begin_again, writing
 from sync_service.store.issues import Identity, TermKey
 from sync_service.store.tables import delivery
 
@@ -47,8 +47,8 @@ log = structlog.get_logger(__name__)
 BATCH = 200
 """Deliveries in one transaction: enough to compute a key result once in a burst, few enough for a tenth of a second."""
 
-CONFLICTS = 3
-"""Times a batch is begun again after a deadlock, before it is left to its lease."""
+BATCH_BYTES = 20_000_000
+"""Bytes of bodies in one batch, whatever their number: a body may have 25 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Refresh:
 
     def drain(self) -> int:
         """Apply one batch of due deliveries; give how many were claimed."""
-        rows = due.claim(self._engine, delivery, limit=BATCH)
+        rows = due.claim(self._engine, delivery, limit=BATCH, size=sa.func.length(delivery.c.body), most=BATCH_BYTES)
         self._apply([letter for row in rows if (letter := self._read(row))])
         return len(rows)
 
@@ -127,19 +127,14 @@ class Refresh:
 
     def commit(self, table: Any, letters: Sequence[Letter]) -> None:
         """Take letters and settle their rows in one transaction, begun again when it collides with another worker's."""
+        begin_again(lambda: self._commit_once(table, letters))
+
+    def _commit_once(self, table: Any, letters: Sequence[Letter]) -> None:
         self._bind_scopes(letters)
-        for left in reversed(range(CONFLICTS)):
-            try:
-                with writing(self._engine) as tx:
-                    outcomes = self._take(tx, letters)
-                    due.settle(tx, table, [letter.row for letter in letters], outcomes)
-                    counters.bump(tx, counters.CHANGES)
-            except OperationalError:
-                if not left:
-                    raise
-                time.sleep(0.05)
-            else:
-                return
+        with writing(self._engine) as tx:
+            outcomes = self._take(tx, letters)
+            due.settle(tx, table, [letter.row for letter in letters], outcomes)
+            counters.bump(tx, counters.CHANGES)
 
     def _take(self, tx: Transaction, letters: Sequence[Letter]) -> list[dict[str, Any]]:
         """Take what the letters say: issues, then links, then values with their history and notices."""
@@ -147,11 +142,12 @@ class Refresh:
         ledger = Ledger.lock(tx, book, _identities(book, letters))
         names = Names.read(tx, _terms(ledger, letters))
         outcomes = [self._observe_all(tx, ledger, names, letter) for letter in letters]
-        names.save(tx)
         ledger.save(tx)
         touched = relink(tx, book, ledger.entries(names), names)
+        names.save(tx)
         compute_key_results(tx, book, touched, now=self._now(), settle=self._settle)
-        relinks.add(tx, [(one.connection_id, str(one)) for one in names.renamed])
+        relinks.add(tx, [*ledger.followed, *((one.connection_id, str(one)) for one in names.renamed)])
+        looks.add(tx, ledger.looks)
         return outcomes
 
     def _observe_all(self, tx: Transaction, ledger: Ledger, names: Names, letter: Letter) -> dict[str, Any]:
@@ -166,13 +162,14 @@ class Refresh:
             case Snapshot():
                 names.take_snapshot(connection_id, one)
                 said = ledger.take_snapshot(connection_id, one, letter.source, names=names, looked=letter.looked)
-                if doubt := ledger.doubt_about(connection_id, one):
-                    return f"{said}; {self._ask_to_look(tx, ledger.book, letter, doubt)}"
+                doubt = ledger.doubt_about(connection_id, one)
+                if doubt and not letter.looked:
+                    return f"{said}; {_ask_to_look(ledger, letter, doubt)}"
                 return said
             case Tombstone():
                 return ledger.take_tombstone(tx, connection_id, one, letter.source)
             case Look():
-                return f"{one.key}: {self._ask_to_look(tx, ledger.book, letter, one)}"
+                return f"{one.key}: {_ask_to_look(ledger, letter, one)}"
             case TermSeen():
                 names.take_term(connection_id, one, letter.row.received_at)
                 return f"{one.kind} {one.name} noted" if one.name else f"{one.kind} {one.id} deleted"
@@ -180,13 +177,6 @@ class Refresh:
                 return connections.note_scope(tx, connection_id, one)
             case Ignored():
                 return f"ignored, because {one.reason}"
-
-    def _ask_to_look(self, tx: Transaction, book: Book, letter: Letter, one: Look) -> str:
-        tracker = book.trackers[letter.row.connection_id]
-        if not tracker.can_look:
-            return f"{one.reason}, and there are no credentials to look with"
-        looks.add(tx, tracker.id, one, delivery_id=letter.row.delivery_id)
-        return f"{one.reason}, so we will look"
 
     def _bind_scopes(self, letters: Sequence[Letter]) -> None:
         """Learn the tracker's stable ids of scopes configured by name, ahead of the batch: once for each version."""
@@ -197,6 +187,14 @@ class Refresh:
             with writing(self._engine) as tx:
                 connections.bind_scopes(tx, seen)
             self._bound |= seen
+
+
+def _ask_to_look(ledger: Ledger, letter: Letter, one: Look) -> str:
+    connection_id = letter.row.connection_id
+    if not ledger.book.trackers[connection_id].can_look:
+        return f"{one.reason}, and there are no credentials to look with"
+    ledger.looks[connection_id, one.identity] = (one, letter.row.delivery_id)
+    return f"{one.reason}, so we will look"
 
 
 def _scopes(letter: Letter) -> Iterable[ScopeRef]:

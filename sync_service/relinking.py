@@ -7,6 +7,7 @@ one before, and has the key results of both computed again. Its predecessor's li
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ from sync_service.linking import Entry, Step, relink
 from sync_service.naming import Names, keys_of
 from sync_service.store import counters, due, issues, key_results, rules, tables
 from sync_service.store.book import Book, Shelf, read_book
-from sync_service.store.database import database_now, writing
+from sync_service.store.database import begin_again, database_now, writing
 from sync_service.store.issues import Held
 
 log = structlog.get_logger(__name__)
@@ -61,8 +62,7 @@ class Relinking:
         rows = due.claim(self.engine, table, limit=20)
         for row in rows:
             try:
-                with writing(self.engine) as tx:
-                    work(tx, row)
+                begin_again(partial(self._work, work, row))
             except due.LeaseLost as error:
                 log.warning("lease lost, left to whoever has it now", error=str(error))
             except OperationalError:
@@ -70,6 +70,10 @@ class Relinking:
             except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
                 try_again(self.engine, table, row, error)
         return len(rows)
+
+    def _work(self, work: Callable[[Transaction, Row[Any]], None], row: Row[Any]) -> None:
+        with writing(self.engine) as tx:
+            work(tx, row)
 
     def _revision(self, tx: Transaction, row: Row[Any]) -> None:
         state = tx.scalar(sa.select(tables.rule_revision.c.state).where(tables.rule_revision.c.id == row.id))

@@ -6,6 +6,7 @@ other. Sending claims one mail, hands it over, and settles it at once: a crash i
 loses it.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -35,6 +36,9 @@ log = structlog.get_logger(__name__)
 
 NOTICES = 50
 """Notices claimed at a time."""
+
+TURN_SECONDS = 20.0
+"""How long one drain sends before others have a turn."""
 
 MAILS = 50
 """Mails handed over on one connection."""
@@ -173,8 +177,11 @@ class Sending:
 
     def _send_over(self, server: smtp.Server) -> int:
         """Claim each mail just before it is sent, so that its lease is all its own."""
+        ends = time.monotonic() + TURN_SECONDS
         with smtp.Line(server) as line:
             for count in range(MAILS):
+                if time.monotonic() > ends:
+                    return count
                 rows = due.claim(self.engine, mail, limit=1, lease=LEASE)
                 if not rows:
                     return count

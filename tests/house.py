@@ -10,9 +10,9 @@ from sqlalchemy.engine import Connection
 from config.settings import Settings
 from sync_service import wiring
 from sync_service.domain.causes import Cause
-from sync_service.store import counters, tables
+from sync_service.store import counters, key_results, tables
 from sync_service.store.database import writing
-from sync_service.store.key_results import recompute_at, to_columns
+from sync_service.store.key_results import to_columns
 from sync_service.store.migrate import migrate
 from sync_service.wiring import House
 
@@ -129,7 +129,7 @@ def add_history(
 def recompute(house: House, *key_result_ids: int, because: str = "the example was made") -> None:
     """Compute key results as a worker would, once: the day after is due by the database's clock, not by the house's."""
     with writing(house.engine) as tx:
-        recompute_at(tx, key_result_ids, at=house.now(), causes=[Cause(what=because)])
+        key_results.recompute(tx, key_result_ids, causes=[Cause(what=because)])
     house.drains.by_table["recompute"]()
 
 

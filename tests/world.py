@@ -162,7 +162,7 @@ class World:
             columns = {"slug": slug, "title": slug, "start": start, "target": target}
             settings = measure or {"kind": "done-share"}
             found = _insert(tx, tables.key_result, objective_id=self.objective_id, measure=settings, **columns)
-            key_results.recompute_at(tx, [found], at=self.now)
+            key_results.recompute(tx, [found])
             relinks.add(tx, [(self.connection_id, f"key result {slug} was added")])
             bump_rules(tx)
         self.drain()

@@ -105,7 +105,7 @@ class Applying:
                 consequences.after_saving(change)
         for change in removed:
             saving.remove(change)
-        consequences.make_due(now=now)
+        consequences.make_due()
         # Rules move the counter of changes, whose row stays locked then: so they come last.
         for change in rules:
             if change.after is None:

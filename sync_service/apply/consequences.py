@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
@@ -37,19 +36,19 @@ class Consequences:
                 self._cycle(change)
             case "connections" if change.before:
                 self._connection(change)
-            case "objectives" if change.differs("cycle"):
-                self._touch(self._key_results(t.objective.c.slug == change.key), _said(change, "cycle"))
+            case "objectives" if change.differs("cycle", "owner"):
+                self._touch(self._key_results(t.objective.c.slug == change.key), _said(change, "cycle", "owner"))
             case "key_results":
                 self._key_result(change)
             case "links":
                 self._relink([self._connection_id(change.key[1])], "links by hand changed")
 
-    def make_due(self, *, now: datetime) -> None:
+    def make_due(self) -> None:
         """Write what was noted as rows with a due time."""
         for connection_id in self._still_there(t.connection, self._relinks):
             relinks.add(self.tx, [(connection_id, "; ".join(dict.fromkeys(self._relinks[connection_id])))])
         for key_result_id in self._still_there(t.key_result, self._causes):
-            key_results.recompute_at(self.tx, [key_result_id], at=now, causes=self._causes[key_result_id])
+            key_results.recompute(self.tx, [key_result_id], causes=self._causes[key_result_id])
 
     def _still_there(self, table: sa.Table, ids: Iterable[int]) -> Sequence[int]:
         return self.tx.scalars(sa.select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id)).all()
@@ -72,8 +71,8 @@ class Consequences:
             self._touch(ids, "key result added")
             # Issues that are known already may carry its `okr:` label.
             self._relink(self.tx.scalars(sa.select(t.connection.c.id)), f"key result {change.key} added")
-        elif change.differs("start", "target", "measure", "objective"):
-            self._touch(ids, _said(change, "start", "target", "measure", "objective"))
+        elif change.differs("start", "target", "measure", "objective", "owner"):
+            self._touch(ids, _said(change, "start", "target", "measure", "objective", "owner"))
 
     def _touch(self, key_result_ids: Iterable[int], what: str) -> None:
         for one in key_result_ids:

@@ -9,6 +9,12 @@ from datetime import datetime
 
 from sync_service.domain.issues import Account, Kind, Parent, ScopeRef, Snapshot, State, Tombstone
 
+MOVED = "moved to "
+"""How the reason begins for which a transferred issue is gone; its new key follows."""
+
+MOST_POINTS = 1e6
+"""An estimate beyond this, or below nothing, is no estimate."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
@@ -77,7 +83,7 @@ def take_tombstone(issue: Issue | None, tombstone: Tombstone) -> Issue:
     held = issue or Issue(identity=tombstone.identity, key=tombstone.key)
     if held.gone is not None and (held.successor is not None or tombstone.successor is None):
         return held
-    gone = f"moved to {tombstone.moved_to}" if tombstone.moved_to else "deleted"
+    gone = f"{MOVED}{tombstone.moved_to}" if tombstone.moved_to else "deleted"
     return replace(held, gone=gone, successor=tombstone.successor)
 
 
@@ -115,11 +121,12 @@ def _with_details(issue: Issue, snapshot: Snapshot) -> Issue:
 def _with_points(issue: Issue, snapshot: Snapshot) -> Issue:
     if not snapshot.points_known:
         return issue
+    points = snapshot.points if snapshot.points is not None and 0 <= snapshot.points <= MOST_POINTS else None
     ours = (issue.points_at, -1.0 if issue.points is None else issue.points)
-    theirs = (snapshot.updated_at, -1.0 if snapshot.points is None else snapshot.points)
+    theirs = (snapshot.updated_at, -1.0 if points is None else points)
     if ours[0] is not None and theirs <= (ours[0], ours[1]):
         return issue
-    return replace(issue, points=snapshot.points, points_at=snapshot.updated_at)
+    return replace(issue, points=points, points_at=snapshot.updated_at)
 
 
 def _with_parent(issue: Issue, parent: Parent | None, at: datetime) -> Issue:

@@ -5,6 +5,7 @@ possibly several of them in one mapping (then all must hold). Text is compared w
 regular expressions: `matches` knows only `*`, which stands for any run of characters.
 """
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -107,6 +108,8 @@ def _wanted(field: str, operator: str, value: object, path: tuple[str | int, ...
     for one in values:
         if not isinstance(one, str) or not one.strip():
             raise RuleError(path, one, "a text that is not empty")
+        if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in one):
+            raise RuleError(path, one, "a text without control characters")
         if field in CHOICES and one not in CHOICES[field]:
             raise RuleError(path, one, "one of " + ", ".join(CHOICES[field]))
     return tuple(one.strip().casefold() for one in values)

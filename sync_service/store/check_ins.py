@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.causes import Cause
-from sync_service.store.key_results import recompute_at
+from sync_service.store.key_results import recompute
 from sync_service.store.tables import check_in
 
 
@@ -17,4 +17,4 @@ def add_check_in(
     columns = {"key_result_id": key_result_id, "person_id": person_id, "at": now, "value": value, "note": note}
     tx.execute(sa.insert(check_in).values(columns))
     what = f"checked in: {note}" if note else "checked in"
-    recompute_at(tx, [key_result_id], at=now, causes=[Cause(what=what, actor=name)])
+    recompute(tx, [key_result_id], causes=[Cause(what=what, actor=name)])

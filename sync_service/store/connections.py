@@ -82,16 +82,16 @@ class Connections:
 
 def bind_scopes(tx: Transaction, seen: Iterable[tuple[int, ScopeRef]]) -> None:
     """Remember the tracker's id of each watched scope that is known only by name so far."""
-    bound = 0
-    for connection_id, ref in sorted(seen, key=lambda one: (one[0], one[1].id)):
-        unknown = (
-            scope.c.connection_id == connection_id,
-            scope.c.external_id.is_(None),
-            sa.func.lower(scope.c.name) == ref.name.lower(),
-        )
-        bound += tx.execute(sa.update(scope).where(*unknown).values(external_id=ref.id)).rowcount
-    if bound:
-        counters.bump(tx, counters.RULES)
+    unknown = sa.select(scope.c.connection_id, sa.func.lower(scope.c.name)).where(scope.c.external_id.is_(None))
+    waiting = {tuple(row) for row in tx.execute(unknown)}
+    found = [(connection_id, ref) for connection_id, ref in seen if (connection_id, ref.name.lower()) in waiting]
+    if not found:
+        return
+    counters.bump(tx, counters.RULES)
+    for connection_id, ref in found:
+        named = (scope.c.connection_id == connection_id, sa.func.lower(scope.c.name) == ref.name.lower())
+        unbound = sa.update(scope).where(*named, scope.c.external_id.is_(None))
+        tx.execute(unbound.values(external_id=ref.id))
 
 
 def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen) -> str:
@@ -112,6 +112,19 @@ def refuse(tx: Transaction, connection_id: int, *, reason: str, now: datetime) -
     refused = {"refused_at": now, "refused_reason": reason, "asked_again_at": now}
     tx.execute(sa.update(connection).where(first).values(refused))
     counters.bump(tx, counters.CHANGES)
+
+
+def leave_alone(tx: Transaction, connection_id: int, *, until: datetime) -> None:
+    """Note that the tracker can't answer before `until`: nothing else asks it before."""
+    tx.execute(sa.update(connection).where(connection.c.id == connection_id).values(unavailable_until=until))
+
+
+def unavailable_until(tx: Transaction, connection_id: int) -> datetime | None:
+    """Tell until when the tracker can't answer."""
+    found: datetime | None = tx.scalar(
+        sa.select(connection.c.unavailable_until).where(connection.c.id == connection_id)
+    )
+    return found
 
 
 def may_ask_again(tx: Transaction, connection_id: int, *, now: datetime, after: timedelta) -> bool:

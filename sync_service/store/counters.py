@@ -20,6 +20,11 @@ def value(tx: Connection, name: str) -> int:
     return found
 
 
+def take_rules(tx: Connection) -> None:
+    """Keep everybody else from the rules until `tx` ends. First of all locks, for whoever may change them."""
+    tx.execute(sa.select(counter.c.value).where(counter.c.name == RULES).with_for_update())
+
+
 def hold_rules(tx: Connection) -> int:
     """Read the rules' version and keep it from moving until `tx` ends."""
     statement = sa.select(counter.c.value).where(counter.c.name == RULES).with_for_update(read=True)

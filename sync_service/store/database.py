@@ -4,15 +4,17 @@ SQLite stands for row locks with `BEGIN IMMEDIATE`: one writer at a time, taken 
 transaction never fails half way for having read first. https://www.sqlite.org/lang_transaction.html
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,13 +97,44 @@ def insert_or_skip(tx: Connection, table: sa.Table, rows: list[dict[str, Any]], 
     tx.execute(_insert(tx, table).on_conflict_do_nothing(index_elements=unique), rows)
 
 
-def upsert(tx: Connection, table: sa.Table, rows: list[dict[str, Any]], *, unique: tuple[str, ...]) -> None:
-    """Insert the rows, or update all other columns given where the `unique` columns match."""
+Result = TypeVar("Result")
+
+CONFLICTS = 3
+"""Times work is tried that collides with another's: a deadlock, a lock that was waited for too long."""
+
+
+def begin_again(work: Callable[[], Result]) -> Result:
+    """Do `work`, whole transactions of it, and do it again where it collides with another's; the last try raises."""
+    for _ in range(CONFLICTS - 1):
+        try:
+            return work()
+        except (OperationalError, Collision):
+            time.sleep(0.05)
+    return work()
+
+
+class Collision(Exception):
+    """What this transaction goes by was changed by another meanwhile: roll back, and begin again."""
+
+
+def upsert(
+    tx: Connection,
+    table: sa.Table,
+    rows: list[dict[str, Any]],
+    *,
+    unique: tuple[str, ...],
+    newer: str | None = None,
+) -> None:
+    """Insert the rows, or update all other columns given where the `unique` columns match.
+
+    Where `newer` names a column, a row stays as it is if that column holds something greater.
+    """
     if not rows:
         return
     statement = _insert(tx, table)
     others = {name: statement.excluded[name] for name in rows[0] if name not in unique}
-    tx.execute(statement.on_conflict_do_update(index_elements=unique, set_=others), rows)
+    where = None if newer is None else table.c[newer] <= statement.excluded[newer]
+    tx.execute(statement.on_conflict_do_update(index_elements=unique, set_=others, where=where), rows)
 
 
 def _insert(tx: Connection, table: sa.Table) -> Any:

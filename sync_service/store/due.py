@@ -8,6 +8,7 @@ of the token may finish the row.
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from itertools import accumulate
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,24 +39,40 @@ class LeaseLost(Exception):
     """Somebody else may have claimed the row since: undo what was done for it, it will be done there."""
 
 
-def claim(engine: Engine, table: sa.Table, *, limit: int, lease: timedelta = LEASE) -> list[Row[Any]]:
-    """Claim up to `limit` due rows, oldest first; each comes with its `lease` token and counted attempt."""
+def claim(
+    engine: Engine,
+    table: sa.Table,
+    *,
+    limit: int,
+    lease: timedelta = LEASE,
+    size: sa.ColumnElement[int] | None = None,
+    most: int = 0,
+) -> list[Row[Any]]:
+    """Claim up to `limit` due rows, oldest first; each comes with its `lease` token and counted attempt.
+
+    Where rows have a `size`, they are at most `most` together, and one row at least.
+    """
     with writing(engine) as tx:
         now = database_now(tx)
         found = (
-            sa.select(table.c.id)
+            sa.select(table.c.id, sa.literal(0) if size is None else size)
             .where(table.c.due_at <= now)
             .order_by(table.c.due_at, table.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        ids = list(tx.scalars(found))
+        ids = _within(tx.execute(found).all(), most)
         if not ids:
             return []
         values = {"due_at": now + lease, "lease": secrets.token_hex(16), "attempts": table.c.attempts + 1}
         claimed = tx.execute(sa.update(table).where(table.c.id.in_(ids)).values(values).returning(table))
         place = {row_id: index for index, row_id in enumerate(ids)}
         return sorted(claimed, key=lambda row: place[row.id])
+
+
+def _within(found: Sequence[Any], most: int) -> list[int]:
+    wholes = accumulate(row[1] for row in found)
+    return [row[0] for place, (row, whole) in enumerate(zip(found, wholes, strict=True)) if not place or whole <= most]
 
 
 def settle(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], outcomes: Sequence[Mapping[str, Any]]) -> None:

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.issues import Account, Kind, ScopeRef, State
-from sync_service.domain.newest import Issue
-from sync_service.store.database import insert_or_skip, upsert
+from sync_service.domain.newest import MOVED, Issue
+from sync_service.store.database import Collision, insert_or_skip, upsert
 from sync_service.store.tables import issue, term
 
 Identity = tuple[int, str]
@@ -81,12 +81,13 @@ def _by_connection(identities: Sequence[Identity]) -> dict[int, list[str]]:
 
 
 def _select(tx: Connection, identities: Sequence[Identity]) -> dict[Identity, Held]:
-    held: dict[Identity, Held] = {}
-    for connection_id, names in _by_connection(identities).items():
-        rows = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.identity.in_(names))
-        for row in tx.execute(rows.order_by(issue.c.identity).with_for_update()):
-            held[connection_id, row.identity] = from_row(row)
-    return held
+    """Lock rows in the order of their ids, as relinking does: in any other, the two could wait for each other."""
+    wanted = [
+        sa.and_(issue.c.connection_id == connection_id, issue.c.identity.in_(names))
+        for connection_id, names in _by_connection(identities).items()
+    ]
+    rows = sa.select(issue).where(sa.or_(sa.false(), *wanted)).order_by(issue.c.id).with_for_update()
+    return {(row.connection_id, row.identity): from_row(row) for row in tx.execute(rows)}
 
 
 def any_after(tx: Connection, *, connection_id: int, after: int) -> bool:
@@ -164,6 +165,21 @@ def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
     }
 
 
+def last_place(tx: Connection, connection_id: int, *, identity: str, key: str) -> str:
+    """Follow transfers from an issue's identity and key as far as they are known; give the key at the end."""
+    seen: set[str] = set()
+    while identity not in seen:
+        seen.add(identity)
+        place = sa.select(issue.c.gone, issue.c.successor, issue.c.key).where(
+            issue.c.connection_id == connection_id, issue.c.identity == identity
+        )
+        found = tx.execute(place).one_or_none()
+        if found is None or found.successor is None:
+            return key
+        identity, key = found.successor, found.gone.removeprefix(MOVED)
+    return key
+
+
 TermKey = tuple[int, str, str]
 """A connection's id, the kind of term, and its id in the tracker."""
 
@@ -183,6 +199,10 @@ def read_terms(tx: Connection, keys: Iterable[TermKey]) -> dict[TermKey, Row[Any
 
 
 def save_terms(tx: Connection, rows: Iterable[dict[str, Any]]) -> None:
-    """Write names of labels and milestones, in one fixed order."""
+    """Write names of labels and milestones, in one fixed order. Raises `Collision` where another's word is newer."""
     ordered = sorted(rows, key=lambda row: (row["connection_id"], row["kind"], row["external_id"]))
-    upsert(tx, term, ordered, unique=("connection_id", "kind", "external_id"))
+    upsert(tx, term, ordered, unique=("connection_id", "kind", "external_id"), newer="at")
+    known = read_terms(tx, [(row["connection_id"], row["kind"], row["external_id"]) for row in ordered])
+    for row in ordered:
+        if known[row["connection_id"], row["kind"], row["external_id"]].name != row["name"]:
+            raise Collision(f"another worker has a newer name for {row['kind']} {row['external_id']}")

@@ -46,7 +46,7 @@ class Computed:
 
 def lock(tx: Connection, ids: Iterable[int]) -> list[KeyResult]:
     """Lock key results in id order."""
-    return _key_results(tx, _select(ids).with_for_update(of=tables.key_result))
+    return _key_results(tx, _select(ids).with_for_update(of=tables.key_result, key_share=True))
 
 
 def read(tx: Connection, ids: Iterable[int]) -> list[KeyResult]:
@@ -191,9 +191,10 @@ def drop_notice(tx: Connection, notice_id: int, *, now: datetime, outcome: str) 
     tx.execute(sa.update(tables.notice).where(tables.notice.c.id == notice_id).values(columns))
 
 
-def recompute_at(tx: Connection, ids: Iterable[int], *, at: datetime, causes: Sequence[Cause] = ()) -> None:
-    """Make key results due to be computed again; causes add up until then."""
+def recompute(tx: Connection, ids: Iterable[int], *, causes: Sequence[Cause] = ()) -> None:
+    """Make key results due to be computed again, now; causes add up until then."""
     r = tables.recompute
+    now = database_now(tx)
     ordered = sorted(set(ids))
     rows = [{"key_result_id": key_result_id, "causes": []} for key_result_id in ordered]
     insert_or_skip(tx, r, rows, unique=("key_result_id",))
@@ -201,5 +202,5 @@ def recompute_at(tx: Connection, ids: Iterable[int], *, at: datetime, causes: Se
     for row in tx.execute(waiting).all():
         joined = [*row.causes, *(to_columns(cause) for cause in causes)]
         # A lease that runs meanwhile is broken on purpose: what it computed may be out of date.
-        columns = {"due_at": at, "lease": None, "attempts": 0, "causes": joined, "buried_at": None}
+        columns = {"due_at": now, "lease": None, "attempts": 0, "causes": joined, "buried_at": None}
         tx.execute(sa.update(r).where(r.c.id == row.id).values(columns))

@@ -58,11 +58,13 @@ def save(tx: Connection, changes: Mapping[int, tuple[Links, Links]]) -> None:
         tx.execute(sa.insert(link), [dict(zip(names, row, strict=True)) for row in added])
 
 
-def manual(tx: Connection, connection_id: int, keys: Mapping[str, int]) -> dict[int, list[Row[Any]]]:
-    """Find the manual links of issues, given as key → issue id; those that waited for their issue find it now."""
+def manual(
+    tx: Connection, connection_id: int, issue_ids: Collection[int], keys: Mapping[str, int]
+) -> dict[int, list[Row[Any]]]:
+    """Find the manual links of issues by their ids; those that wait for an issue find it by key (key → issue id)."""
     by_key = {key.lower(): issue_id for key, issue_id in keys.items()}  # GitHub's names have no case
     wanted = sa.or_(
-        manual_link.c.issue_id.in_(keys.values()),
+        manual_link.c.issue_id.in_(issue_ids),
         sa.and_(
             manual_link.c.issue_id.is_(None),
             manual_link.c.connection_id == connection_id,
@@ -85,14 +87,19 @@ def settle_manual(tx: Connection, found: Mapping[int, Iterable[Row[Any]]]) -> No
         tx.execute(statement.values(issue_id=sa.bindparam("found")), waiting)
 
 
-def follow(tx: Connection, *, from_issue_id: int, to_key: str) -> None:
-    """Point the manual links of an issue that was transferred at its new key, to be found when that is seen."""
-    taken = (
-        sa.select(manual_link.c.key_result_id)
-        .where(sa.func.lower(manual_link.c.key) == to_key.lower())
-        .scalar_subquery()
+def follow(tx: Connection, *, connection_id: int, from_issue_id: int, from_key: str, to_key: str) -> None:
+    """Point the manual links of an issue that was transferred at its new key, to be found when that is seen.
+
+    Those that still waited for the issue by its key go along.
+    """
+    there = sa.and_(manual_link.c.connection_id == connection_id, sa.func.lower(manual_link.c.key) == to_key.lower())
+    taken = sa.select(manual_link.c.key_result_id).where(there).scalar_subquery()
+    waiting = sa.and_(
+        manual_link.c.issue_id.is_(None),
+        manual_link.c.connection_id == connection_id,
+        sa.func.lower(manual_link.c.key) == from_key.lower(),
     )
-    statement = sa.update(manual_link).where(manual_link.c.issue_id == from_issue_id)
+    statement = sa.update(manual_link).where(sa.or_(manual_link.c.issue_id == from_issue_id, waiting))
     tx.execute(statement.where(manual_link.c.key_result_id.notin_(taken)).values(key=to_key, issue_id=None))
 
 

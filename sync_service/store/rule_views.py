@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.issues import TermKind
 from sync_service.domain.rules import describe
-from sync_service.store import tables
+from sync_service.store import counters, tables
 from sync_service.store.rules import Definition
 
 
@@ -100,7 +100,8 @@ def _version(row: Row[Any]) -> str:
 
 
 def lock(tx: Connection, slug: str) -> RuleView | None:
-    """Lock the rule of a slug and give it; None where there is none."""
+    """Lock the rules and give the one of a slug; None where there is none."""
+    counters.take_rules(tx)
     tx.execute(sa.select(tables.rule.c.id).where(tables.rule.c.slug == slug).with_for_update())
     found = rule_views(tx, slug=slug)
     return found[0] if found else None

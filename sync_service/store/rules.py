@@ -34,6 +34,7 @@ def save(tx: Connection, wanted: Definition, *, changed_by: str, now: datetime) 
 
     Nothing counts differently at once: a revision is made due, whose links are filled in by `relinking.py`.
     """
+    counters.take_rules(tx)
     found = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug).with_for_update()).one_or_none()
     columns = {name: getattr(wanted, name) for name in (*_DECIDES, "slug", "owner_id", "query", "enabled")}
     if found is None:
@@ -77,6 +78,7 @@ NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}
 
 def remove(tx: Connection, slug: str, *, changed_by: str, now: datetime) -> bool:
     """Remove a rule; its links end as if it had been disabled. Tell whether there was one."""
+    counters.take_rules(tx)
     found = tx.execute(sa.select(rule).where(rule.c.slug == slug).with_for_update()).one_or_none()
     if found is None:
         return False

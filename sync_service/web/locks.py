@@ -1,6 +1,6 @@
 """What every answer carries so that a browser keeps others out: no inline script, no frames, no sniffing."""
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, request
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; frame-src 'self'; object-src 'none'; base-uri 'none'; "
@@ -8,9 +8,24 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
+LARGEST_NUMBER = 2**63 - 1
+"""What a row's id can be in the database."""
+
+
 def install(app: Flask) -> None:
-    """Put the headers on every answer."""
+    """Put the headers on every answer, and let nothing in that no database can hold."""
+    app.before_request(_refuse_what_can_not_be_kept)
     app.after_request(_add)
+
+
+def _refuse_what_can_not_be_kept() -> None:
+    if request.endpoint == "hooks.receive":
+        return  # a tracker's body is the connector's to read
+    texts = [request.path, *request.args.values(), *request.form.values()]
+    numbers = [text for text in request.args.values() if text.isdecimal()]
+    numbers += [str(value) for value in (request.view_args or {}).values() if isinstance(value, int)]
+    if any("\x00" in text for text in texts) or any(int(number[:40]) > LARGEST_NUMBER for number in numbers):
+        abort(400)
 
 
 def _add(response: Response) -> Response:

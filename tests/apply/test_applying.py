@@ -206,7 +206,7 @@ def test_nothing_is_applied_where_the_last_step_fails(desk: Desk, monkeypatch: p
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr("sync_service.apply.consequences.key_results.recompute_at", fail)
+    monkeypatch.setattr("sync_service.apply.consequences.key_results.recompute", fail)
     with pytest.raises(RuntimeError):
         desk.apply(EXAMPLE)
     assert desk.rows(sa.select(t.team.c.slug)) == []

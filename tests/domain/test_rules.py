@@ -91,6 +91,8 @@ def test_nothing_can_be_asked_for(field: str) -> None:
         ({"field": "kind", "matches": "*"}, ()),
         ({"field": "labels", "has": ""}, ("has",)),
         ({"field": "labels", "has": 3}, ("has",)),
+        ({"field": "labels", "has": "a\x00b"}, ("has",)),
+        ({"field": "title", "contains": "\ud800"}, ("contains",)),
         ({"field": "labels", "in": []}, ("in",)),
         ({"field": "labels", "in": "x"}, ("in",)),
         ({"field": "state", "is": "closed"}, ("is",)),

@@ -161,7 +161,7 @@ def test_changed_settings_of_a_key_result_recompute_it(world: World) -> None:
     with writing(world.engine) as tx:
         tx.execute(sa.update(tables.key_result).values(measure={"kind": "open-count"}, start=10, target=0))
         causes = [key_results.from_columns({"what": "measure changed to open-count"})]
-        key_results.recompute_at(tx, [world.standing().id], at=world.now, causes=causes)
+        key_results.recompute(tx, [world.standing().id], causes=causes)
     world.drain()
     assert world.value() == 4
     assert world.reasons()[-1] == "measure changed to open-count"

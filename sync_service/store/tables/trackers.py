@@ -20,6 +20,7 @@ connection = sa.Table(
     sa.Column("refused_at", Instant),
     sa.Column("refused_reason", sa.Text),
     sa.Column("asked_again_at", Instant),  # when a refused connection was last tried
+    sa.Column("unavailable_until", Instant),  # the tracker can't answer before
 )
 
 

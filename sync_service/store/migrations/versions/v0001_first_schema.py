@@ -115,6 +115,7 @@ def upgrade() -> None:
         sa.Column("refused_at", sa.BigInteger(), nullable=True),
         sa.Column("refused_reason", sa.Text(), nullable=True),
         sa.Column("asked_again_at", sa.BigInteger(), nullable=True),
+        sa.Column("unavailable_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["owner_id"], ["person.id"], name=op.f("fk_connection_owner_id_person"), ondelete="SET NULL"
         ),
