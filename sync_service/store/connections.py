@@ -82,16 +82,20 @@ class Connections:
 
 def bind_scopes(tx: Transaction, seen: Iterable[tuple[int, ScopeRef]]) -> None:
     """Remember the tracker's id of each watched scope that is known only by name so far."""
-    unknown = sa.select(scope.c.connection_id, sa.func.lower(scope.c.name)).where(scope.c.external_id.is_(None))
-    waiting = {tuple(row) for row in tx.execute(unknown)}
-    found = [(connection_id, ref) for connection_id, ref in seen if (connection_id, ref.name.lower()) in waiting]
-    if not found:
+    wanted = {(connection_id, ref.name.lower()): ref.id for connection_id, ref in sorted(seen, key=_by_id)}
+    unknown = sa.select(scope.c.id, scope.c.connection_id, scope.c.name).where(scope.c.external_id.is_(None))
+    found = [(row.id, wanted.get((row.connection_id, row.name.lower()))) for row in tx.execute(unknown)]
+    bound = [(scope_id, external_id) for scope_id, external_id in found if external_id is not None]
+    if not bound:
         return
-    counters.bump(tx, counters.RULES)
-    for connection_id, ref in found:
-        named = (scope.c.connection_id == connection_id, sa.func.lower(scope.c.name) == ref.name.lower())
-        unbound = sa.update(scope).where(*named, scope.c.external_id.is_(None))
-        tx.execute(unbound.values(external_id=ref.id))
+    counters.bump(tx, counters.RULES)  # before any scope is locked: who changes rules takes their locks in this order
+    for scope_id, external_id in sorted(bound):
+        still = sa.and_(scope.c.id == scope_id, scope.c.external_id.is_(None))
+        tx.execute(sa.update(scope).where(still).values(external_id=external_id))
+
+
+def _by_id(one: tuple[int, ScopeRef]) -> tuple[int, str]:
+    return (one[0], one[1].id)
 
 
 def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen) -> str:

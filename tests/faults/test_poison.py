@@ -1,4 +1,4 @@
-"""A poison delivery among many (a thousand in the long run): buried alone with its reason, replayed after the mend."""
+"""A poison delivery among many (in the long run a thousand) is buried alone, and replay works after the mend."""
 
 from collections.abc import Iterator
 

@@ -1,0 +1,72 @@
+"""Rules change while deliveries flow through two workers: it ends as if the last rules had always been there."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from sync_service.receive import Receipt
+from sync_service.wiring import House, utc_now
+from tests.faults.checking import check, furnish, take
+from tests.faults.conftest import LONG, SEED
+from tests.faults.letters import OKRS, History
+from tests.faults.nemesis import end_leases
+from tests.house import build_house
+from tests.migrated import prepare
+from tests.servers import Databases
+
+pytestmark = pytest.mark.slow
+
+EDITS = 60 if LONG else 8
+LETTERS_BETWEEN = 15
+
+EDITED = (
+    OKRS.replace(b"{field: labels, has: bug}", b"{field: state, is: todo}"),
+    OKRS.replace(b"slug: all, connection: jira, key_result: KR-3", b"slug: all, connection: jira, key_result: KR-1"),
+    OKRS.replace(b"{field: labels, has: checkout}", b"{field: labels, has: chore}"),
+    OKRS.replace(b"scopes: [SHOP, PAY]", b"scopes: [SHOP, PAY, ATTIC]"),
+)
+
+
+def test_rules_may_change_while_two_workers_apply_deliveries(
+    databases: Databases, tmp_path: Path, oracle: House
+) -> None:
+    """Each edit takes effect while letters come in; the last one puts all back, and the oracle never saw another."""
+    url = databases.prepared(prepare)
+    desk, *workers = (build_house(url, tmp_path, clock=utc_now) for _ in range(3))
+    furnish(desk)
+    end, mistakes = threading.Event(), list[BaseException]()
+    threads = [threading.Thread(target=work, args=(house, end, mistakes)) for house in workers]
+    for thread in threads:
+        thread.start()
+    history, sent = History(SEED), []
+    try:
+        for edit in range(EDITS):
+            for _ in range(LETTERS_BETWEEN):
+                sent.append(history.next())
+                assert take(desk, sent[-1]) is Receipt.STORED
+            furnish(desk, EDITED[edit % len(EDITED)])
+        furnish(desk)
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+        history.close()
+    assert mistakes == []
+    end_leases(desk.engine)
+    desk.drains.drain_everything()
+    check(desk.engine, oracle=oracle, sent=sent, acknowledged=[letter.id for letter in sent])
+    for house in (desk, *workers):
+        house.engine.dispose()
+        house.redis.close()
+
+
+def work(house: House, end: threading.Event, mistakes: list[BaseException]) -> None:
+    """Drain whatever is due, as a worker does, until the end."""
+    try:
+        while not end.is_set() or house.drains.due():
+            for name in house.drains.due():
+                house.drains.drain(name)
+    except BaseException as error:
+        mistakes.append(error)
+        raise
