@@ -23,6 +23,10 @@ MICROSECOND = timedelta(microseconds=1)
 BUSY_SECONDS = 5.0
 """How long a writer waits for SQLite's one write lock before the database counts as locked."""
 
+STALL_SECONDS = 60.0
+"""How long PostgreSQL lets a transaction of ours stand idle: who stalls that long has lost every lease, and must not
+keep its locks from the workers that go on."""
+
 
 class Instant(sa.types.TypeDecorator[datetime]):
     """An aware UTC datetime, kept as whole microseconds since 1970: exact and comparable on both databases."""
@@ -49,7 +53,9 @@ def open_database(url: str) -> Engine:
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
     # A server that was restarted closes our connections: the pool asks before it lends one.
-    return sa.create_engine(url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 5})
+    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 5})
+    sa.event.listen(engine, "connect", _prepare_postgresql)
+    return engine
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -60,6 +66,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _prepare_postgresql(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = {STALL_SECONDS * 1000:.0f}")
+    cursor.close()
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -4,12 +4,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 
 from sync_service.domain.connectors import Connection, Post, Rejected
 from sync_service.domain.issues import Reading, State
-from sync_service.store import due, tables
+from sync_service.store import database, due, issues, tables
+from sync_service.store.database import open_database
 from tests.domain.making import at, snapshot
 from tests.faults.nemesis import end_leases
+from tests.migrated import prepare
+from tests.servers import PostgresDatabases
 from tests.world import PaperTracker, World, open_world
 
 
@@ -89,3 +94,28 @@ def test_a_failing_row_whose_lease_is_lost_is_left_to_its_new_holder(
     world.refresh.drain()
     (row,) = world.rows(tables.delivery)
     assert (row.buried_at, row.outcome, row.lease is not None) == (None, "", True)
+
+
+def test_locks_of_a_worker_that_stalls_in_a_transaction_are_taken_from_it(
+    postgres: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL ends the transaction of who stands still for longer than a lease; the others wait no longer."""
+    monkeypatch.setattr(database, "STALL_SECONDS", 1.0)
+    world = open_world(postgres.prepared(prepare))
+    stalled = open_world_again(world)
+    world.rule("all", world.key_result(), {"field": "kind", "is": "issue"})
+    world.tell(snapshot(1))
+    with stalled.connect() as tx:
+        issues.lock(tx, {(world.connection_id, "501#1"): None})
+        world.tell(snapshot(2, state=State.DONE, closed_at=at(2)))
+        assert world.value() == 100
+        with pytest.raises(DBAPIError):
+            issues.lock(tx, {(world.connection_id, "501#1"): None})
+    for engine in (world.engine, stalled):
+        engine.dispose()
+    postgres.drop()
+
+
+def open_world_again(world: World) -> Engine:
+    """Open the world's database as another process does."""
+    return open_database(world.engine.url.render_as_string(hide_password=False))
