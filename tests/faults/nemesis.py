@@ -61,13 +61,20 @@ class Nemesis:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
                     self.struck["kill web child"] += 1
-        elif chosen == "redis" and self.valkey is not None:
-            self.valkey.kill()
-            self.struck["kill redis"] += 1
-            time.sleep(self.chance.random())
-            self.valkey.start()
+        elif chosen == "redis":
+            self.kill_redis()
         else:
             self.kill(chosen)
+
+    def kill_redis(self) -> None:
+        """Kill Redis; the private one is started again by the supervisor, another one here after a while."""
+        if self.valkey is None:
+            self.kill("redis")
+            return
+        self.valkey.kill()
+        self.struck["kill redis"] += 1
+        time.sleep(self.chance.random())
+        self.valkey.start()
 
     def kill_supervisor(self) -> None:
         """Kill `up` itself outright, and start it again at once."""

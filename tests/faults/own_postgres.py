@@ -37,10 +37,18 @@ class OwnPostgres:
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("SELECT pg_reload_conf()")
 
-    def restart(self) -> None:
-        """Let it crash, and start it again: it recovers from its log."""
-        self._end(signal.SIGQUIT)  # an "immediate shutdown": nothing is finished, nothing is written
+    def crash(self) -> None:
+        """End it as it is: an "immediate shutdown" finishes nothing and writes nothing."""
+        self._end(signal.SIGQUIT)
+
+    def start_again(self) -> None:
+        """Start it; it recovers from its log."""
         self.server.ensure_postgres_running()
+
+    def restart(self) -> None:
+        """Let it crash, and start it again."""
+        self.crash()
+        self.start_again()
 
     def stop(self) -> None:
         """End it."""

@@ -1,19 +1,22 @@
 """Nothing acknowledged is lost, and all ends in the same numbers, whatever is killed, flushed, locked or full."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import requests
 import sqlalchemy as sa
 
 from sync_service.store import tables
 from sync_service.store.database import reading
 from sync_service.wiring import House
-from tests.faults.checking import check
+from tests.faults.checking import check, stored
 from tests.faults.conftest import LONG, SEED, Stage
-from tests.faults.letters import History
+from tests.faults.letters import History, Letter
 from tests.faults.nemesis import end_leases
+from tests.faults.own_postgres import OwnPostgres
 from tests.faults.posting import Posting
 from tests.waiting import until
 
@@ -36,6 +39,42 @@ def test_nothing_acknowledged_is_lost_by_any_fault(stage: Stage, oracle: House, 
     until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
     note(posting, nemesis.struck, tmp_path)
     check(stage.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
+
+
+def test_without_redis_all_is_applied_within_a_minute_of_quiet(stage: Stage, oracle: House) -> None:
+    """Redis is flushed and killed under load; nobody helps with leases, the clock and the flags' short life do."""
+    history = History(SEED)
+    with Posting(history, stage.service.address, SEED) as posting:
+        for _ in range(40 if LONG else 4):
+            time.sleep(0.5)
+            stage.nemesis.flush_redis()
+            stage.nemesis.kill_redis()
+    history.close()
+    until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
+    check(stage.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
+
+
+@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
+def test_while_the_database_is_away_nothing_is_acknowledged(stage: Stage, own_postgres: OwnPostgres) -> None:
+    """Trackers are told to come again, and the service says that it is not ready; when it is back, all goes on."""
+    history = History(SEED)
+    letters = [history.next() for _ in range(12)]
+    history.close()
+    own_postgres.crash()
+    assert [post(stage, letter) for letter in letters[:6]] == [503] * 6
+    assert requests.get(f"{stage.service.address}/readyz", timeout=15).status_code == 503
+    own_postgres.start_again()
+    until(lambda: post(stage, letters[0]) == 202, "letters are taken again")
+    assert [post(stage, letter) for letter in letters] == [202] * len(letters)
+    end_leases(stage.engine)
+    until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
+    assert set(stored(stage.engine)) == {letter.id for letter in letters}
+
+
+def post(stage: Stage, letter: Letter) -> int:
+    """Post a letter; give the status."""
+    url = f"{stage.service.address}/hooks/{letter.connection}"
+    return requests.post(url, data=letter.body, headers=dict(letter.headers), timeout=15).status_code
 
 
 def at_rest(stage: Stage) -> bool:
