@@ -22,7 +22,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
-KILLS = 200 if LONG else 5
+KILLS = 200 if LONG else 3
 QUIET = 60
 """Seconds of quiet within which all must be applied, once no lease of a dead worker is in the way."""
 
@@ -45,7 +45,7 @@ def test_without_redis_all_is_applied_within_a_minute_of_quiet(stage: Stage, ora
     """Redis is flushed and killed under load; nobody helps with leases, the clock and the flags' short life do."""
     history = History(SEED)
     with Posting(history, stage.service.address, SEED) as posting:
-        for _ in range(40 if LONG else 4):
+        for _ in range(40 if LONG else 2):
             time.sleep(0.5)
             stage.nemesis.flush_redis()
             stage.nemesis.kill_redis()
