@@ -2,6 +2,8 @@
 
 from flask import Flask, Response, abort, request
 
+from sync_service.web.guards import API
+
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; frame-src 'self'; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'self'"
@@ -19,8 +21,8 @@ def install(app: Flask) -> None:
 
 
 def _refuse_what_can_not_be_kept() -> None:
-    if request.endpoint == "hooks.receive":
-        return  # a tracker's body is the connector's to read
+    if request.endpoint == "hooks.receive" or request.path.startswith(API):
+        return  # a tracker's body is the connector's to read; the API says itself what can't be used
     texts = [request.path, *request.args.values(), *request.form.values()]
     numbers = [text for text in request.args.values() if text.isdecimal()]
     numbers += [str(value) for value in (request.view_args or {}).values() if isinstance(value, int)]

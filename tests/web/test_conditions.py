@@ -23,7 +23,9 @@ from sync_service.web.conditions import (
     text_of,
 )
 
-words = st.text(st.characters(codec="utf-8", exclude_characters=","), min_size=1, max_size=20).filter(str.strip)
+words = st.text(
+    st.characters(codec="utf-8", exclude_characters=",", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20
+).filter(str.strip)
 
 
 @st.composite

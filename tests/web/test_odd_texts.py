@@ -1,0 +1,20 @@
+"""Texts and numbers that no database can hold are refused before anything is asked of it."""
+
+import pytest
+
+from tests.web.visiting import Visitor
+
+ADDRESSES = [
+    "/key-results/a%00b",
+    "/rules/a%00b",
+    "/deliveries?connection=a%00b",
+    "/deliveries?before=99999999999999999999999",
+    "/key-results/KR-1?older=99999999999999999999999",
+    "/mailbox/99999999999999999999999",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_that_no_database_can_hold_is_a_bad_request(ana: Visitor, address: str) -> None:
+    """Never a 500."""
+    assert ana.open(address).status_code == 400
