@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from sync_service.web import create_app
@@ -16,6 +16,8 @@ from tests.examples import Example, fill_with_examples, sign_in_path
 from tests.house import build_house
 from tests.migrated import prepare
 from tests.servers import SqliteDatabases
+
+expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no mistake
 
 
 class Quiet(WSGIRequestHandler):

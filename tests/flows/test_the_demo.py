@@ -68,7 +68,7 @@ def test_the_demo_played_once_is_as_expected_and_leaves_nothing(tmp_path: Path) 
 def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C in the middle of the story ends the service and the trackers, and is no failure."""
     with demo(tmp_path) as process:
-        until(lambda: "The story begins" in told(tmp_path), "the demo is set up", seconds=120)
+        until(lambda: "The story begins" in told(tmp_path), "the demo is set up", seconds=240)
         process.send_signal(number)
         assert process.wait(30) == 0
         assert left_in(tmp_path) == {}
@@ -107,7 +107,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 def test_a_service_that_dies_ends_the_demo_with_its_last_words(tmp_path: Path) -> None:
     """The demo says what happened and leaves nothing."""
     with demo(tmp_path, "--once") as process:
-        until(lambda: "Work closes" in told(tmp_path), "the story has begun", seconds=120)
+        until(lambda: "Work closes" in told(tmp_path), "the story has begun", seconds=240)
         (up,) = [pid for pid, words in left_in(tmp_path).items() if " up " in words]
         os.kill(up, signal.SIGKILL)
         assert process.wait(60) == 1
