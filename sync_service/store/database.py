@@ -15,7 +15,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -88,26 +91,59 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def writing_at_once(engine: Engine) -> Iterator[Connection]:
+    """Open a connection for one statement that is its own transaction, of however many rows.
+
+    On PostgreSQL the server then begins and commits by itself, which saves two of three journeys there and back.
+    """
+    if engine.dialect.name == "sqlite":
+        with writing(engine) as tx:
+            yield tx
+    else:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as tx:
+            yield tx
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that only reads, and so never waits for a writer."""
     with engine.connect() as tx, tx.begin():
         yield tx
 
 
+class DatabaseNow(FunctionElement[datetime]):
+    """The database's time, as part of a statement: leases use one clock, whatever the machines of the workers think."""
+
+    inherit_cache = True
+    type = Instant()
+
+
+@compiles(DatabaseNow, "sqlite")
+def _now_on_sqlite(_element: DatabaseNow, _compiler: SQLCompiler, **_: Any) -> str:
+    return "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+
+
+@compiles(DatabaseNow, "postgresql")
+def _now_on_postgresql(_element: DatabaseNow, _compiler: SQLCompiler, **_: Any) -> str:
+    return "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
+
 def database_now(tx: Connection) -> datetime:
-    """Ask the database for its time: leases use one clock, whatever the machines of the workers think."""
-    if tx.dialect.name == "sqlite":
-        micros = tx.exec_driver_sql("SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)").scalar_one()
-    else:
-        micros = tx.exec_driver_sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").scalar_one()
-    return EPOCH + timedelta(microseconds=micros)
+    """Ask the database for its time."""
+    return tx.scalars(sa.select(DatabaseNow())).one()
 
 
-def insert_or_skip(tx: Connection, table: sa.Table, rows: list[dict[str, Any]], *, unique: tuple[str, ...]) -> None:
-    """Insert the rows that are new by the `unique` columns; leave the ones that are there alone."""
+def insert_or_skip(
+    tx: Connection, table: sa.Table, rows: list[dict[str, Any]], *, unique: tuple[str, ...], **same: Any
+) -> int:
+    """Insert the rows that are new by the `unique` columns, with the `same` columns in each; give how many.
+
+    The ones that are there are left alone.
+    """
     if not rows:
-        return
-    tx.execute(_insert(tx, table).on_conflict_do_nothing(index_elements=unique), rows)
+        return 0
+    statement = _insert(tx, table).values(same).on_conflict_do_nothing(index_elements=unique)
+    return tx.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
 Result = TypeVar("Result")

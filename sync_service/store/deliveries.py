@@ -1,4 +1,4 @@
-"""Deliveries as pages show them: what came, what became of it, and what it moved."""
+"""Deliveries: storing what came, and showing what became of it and what it moved."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,50 @@ from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection, Engine, Row
 
 from sync_service.domain.causes import Cause
 from sync_service.store import due, tables
+from sync_service.store.database import DatabaseNow, insert_or_skip, writing, writing_at_once
 from sync_service.store.key_results import from_columns
 
 Outcome = Literal["waiting", "buried", "ignored", "applied"]
 
 OUTCOMES: tuple[Outcome, ...] = ("waiting", "buried", "ignored", "applied")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A delivery as it was received and verified. Only the headers that are kept are among its headers."""
+
+    connection_id: int
+    delivery_id: str
+    received_at: datetime
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def store(engine: Engine, received: Sequence[Received]) -> None:
+    """Store deliveries, due now, and commit. A repeat changes nothing; one that was buried is due as it now came."""
+    rows = [{name: getattr(one, name) for name in _RECEIVED} for one in received]
+    with writing_at_once(engine) as tx:
+        new = insert_or_skip(tx, tables.delivery, rows, unique=("connection_id", "delivery_id"), due_at=DatabaseNow())
+    if new < len(rows):
+        with writing(engine) as tx:
+            tx.execute(_REVIVE, [{f"a_{name}": row[name] for name in _AGAIN} for row in rows])
+
+
+_RECEIVED = ("connection_id", "delivery_id", "received_at", "headers", "body")
+_AGAIN = ("connection_id", "delivery_id", "body")
+_REVIVE = (
+    sa.update(tables.delivery)
+    .where(
+        tables.delivery.c.connection_id == sa.bindparam("a_connection_id"),
+        tables.delivery.c.delivery_id == sa.bindparam("a_delivery_id"),
+        tables.delivery.c.buried_at.isnot(None),
+    )
+    .values(due_at=DatabaseNow(), buried_at=None, attempts=0, outcome="", body=sa.bindparam("a_body"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
