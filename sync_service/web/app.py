@@ -1,6 +1,12 @@
-"""Building the web application of a house: every route with its guard, every answer with its locks."""
+"""Building the web application of a house: every route with its guard, every answer with its locks.
 
+It has two doors: one for trackers, which must take a surge of deliveries, and one for people and their tools, with all
+that sessions, forms and limits cost.
+"""
+
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from flask_openapi3 import OpenAPI
@@ -28,6 +34,9 @@ from sync_service.web.api import bearer, installing
 from sync_service.web.house import put_house
 from sync_service.wiring import House
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 SESSION_LIFE = timedelta(days=30)
 
 PAGES = (
@@ -46,6 +55,42 @@ LARGEST_FORM = 1024 * 1024
 
 def create_app(house: House) -> Flask:
     """Give the WSGI application. One for each process: it starts a thread that rings for new deliveries."""
+    ringer = Ringer(house.doorbell)
+    ringer.start()
+    app = for_people(house, ringer)
+    app.wsgi_app = TwoDoors(for_trackers(house, ringer).wsgi_app, app.wsgi_app)  # type: ignore[method-assign]  # as Flask's own documentation does
+    if house.settings.proxy_hops:
+        hops = house.settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as above
+    return app
+
+
+class TwoDoors:
+    """Lets trackers in by one application and everybody else by another."""
+
+    def __init__(self, trackers: "WSGIApplication", people: "WSGIApplication") -> None:
+        self._trackers = trackers
+        self._people = people
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a WSGI request."""
+        door = self._trackers if environ["PATH_INFO"].startswith(hooks.PREFIX) else self._people
+        return door(environ, start_response)
+
+
+def for_trackers(house: House, ringer: Ringer) -> Flask:
+    """Give the application that takes deliveries. A tracker's signature takes the place of sessions and tokens."""
+    app = Flask(__name__, static_folder=None)
+    put_house(app, house, ringer)
+    guards.install(app)
+    locks.install(app)
+    errors.install(app)
+    app.register_blueprint(hooks.blueprint)
+    return app
+
+
+def for_people(house: House, ringer: Ringer) -> Flask:
+    """Give the application with pages, API and health."""
     app = OpenAPI(__name__, doc_ui=False, **installing.description())
     app.config.update(
         SECRET_KEY=house.sealer.derive("cookies"),
@@ -56,8 +101,6 @@ def create_app(house: House) -> Flask:
         MAX_CONTENT_LENGTH=LARGEST_FORM,
         WTF_CSRF_TIME_LIMIT=None,
     )
-    ringer = Ringer(house.doorbell)
-    ringer.start()
     put_house(app, house, ringer)
     guards.install(app, bearer=bearer.caller)
     locks.install(app)
@@ -65,11 +108,7 @@ def create_app(house: House) -> Flask:
     errors.install(app)
     limits.limiter.init_app(app)
     csrf = CSRFProtect(app)
-    csrf.exempt(hooks.blueprint)  # a tracker's signature takes the place of our token
     installing.install(app, csrf)
-    for blueprint in (hooks.blueprint, health.blueprint, *PAGES):
+    for blueprint in (health.blueprint, *PAGES):
         app.register_blueprint(blueprint)
-    if house.settings.proxy_hops:
-        hops = house.settings.proxy_hops
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask's own documentation does
     return app

@@ -9,6 +9,8 @@ from sync_service.receive import LARGEST, Receipt
 from sync_service.web.guards import Guard, guarded
 from sync_service.web.house import house, ring
 
+PREFIX = "/hooks/"
+
 blueprint = Blueprint("hooks", __name__)
 
 SAYS = {
@@ -20,7 +22,7 @@ SAYS = {
 }
 
 
-@blueprint.post("/hooks/<slug>")
+@blueprint.post(f"{PREFIX}<slug>")
 @guarded(Guard.OPEN)
 def receive(slug: str) -> ResponseReturnValue:
     """Take one delivery; the statuses are those of `Receipt`."""

@@ -6,15 +6,20 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from sync_service.doorbell import Ringer
+from sync_service.web.app import for_trackers
 from sync_service.web.guards import Guard, guard_of
+from sync_service.wiring import House
 from tests.web.visiting import Visitor
 
 
-def test_every_route_states_its_guard(app: Flask) -> None:
-    """A route without one is closed to everybody, and so a mistake."""
-    routes = {rule.endpoint for rule in app.url_map.iter_rules()}
-    assert routes > {"objectives.index", "hooks.receive"}
-    assert [endpoint for endpoint in routes if guard_of(app, endpoint) is None] == []
+def test_every_route_states_its_guard(app: Flask, house: House) -> None:
+    """A route without one, by either door, is closed to everybody, and so a mistake."""
+    trackers = for_trackers(house, Ringer(house.doorbell))
+    for door, some in ((app, "objectives.index"), (trackers, "hooks.receive")):
+        routes = {rule.endpoint for rule in door.url_map.iter_rules()}
+        assert some in routes
+        assert [endpoint for endpoint in routes if guard_of(door, endpoint) is None] == []
 
 
 def test_a_route_without_a_guard_is_closed(app: Flask, ana: Visitor) -> None:
