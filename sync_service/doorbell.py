@@ -57,6 +57,10 @@ def _flag(name: str) -> str:
     return f"okr-sync:rung:{name}"
 
 
+REST_SECONDS = 0.05
+"""How long a ringer rests after a ring: a surge of deliveries is one ring twenty times a second, not one for each."""
+
+
 class Ringer(threading.Thread):
     """Rings from a thread of its own, so that no request ever waits for Redis. Many requests make one ring."""
 
@@ -79,3 +83,4 @@ class Ringer(threading.Thread):
                 self._wanted.wait_for(lambda: self._asked)
                 names, self._asked = self._asked, set()
             self._doorbell.ring(sorted(names))
+            time.sleep(REST_SECONDS)
