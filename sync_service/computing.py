@@ -15,7 +15,7 @@ from sync_service.domain.notices import Change, Standing, absorb
 from sync_service.domain.pace import Status, status
 from sync_service.store import key_results, links
 from sync_service.store.book import Book
-from sync_service.store.key_results import Computed, KeyResult
+from sync_service.store.key_results import Computed, KeyResult, NewNotice
 from sync_service.store.links import Supposed
 
 
@@ -114,25 +114,20 @@ def _tell_owners(tx: Connection, computed: Sequence[Computed], *, now: datetime,
     for (key_result_id, person_id), theirs in pending.items():
         if owners[key_result_id] != person_id:
             key_results.drop_notice(tx, theirs.id, now=now, outcome="somebody else owns the key result now")
-    waits = False
+    new: list[NewNotice] = []
+    changed: dict[int, Change] = {}
     for one in computed:
         owner_id = one.key_result.owner_id
         if owner_id is None or one.standing == one.key_result.standing:
             continue
         waiting = pending.get((one.key_result.id, owner_id))
         change = absorb(waiting.change if waiting else None, Change(one.key_result.standing, one.standing, one.causes))
-        waits = waits or change is not None
         if waiting and change is None:
             key_results.drop_notice(tx, waiting.id, now=now, outcome="undone before it was told")
         elif waiting and change:
-            key_results.change_notice(tx, waiting.id, change)
+            changed[waiting.id] = change
         elif change:
-            key_results.add_notice(
-                tx,
-                person_id=owner_id,
-                key_result_id=one.key_result.id,
-                change=change,
-                now=now,
-                settle=settle,
-            )
-    return waits
+            new.append(NewNotice(person_id=owner_id, key_result_id=one.key_result.id, change=change))
+    key_results.change_notices(tx, changed)
+    key_results.add_notices(tx, new, now=now, settle=settle)
+    return bool(new or changed)

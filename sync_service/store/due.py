@@ -77,7 +77,8 @@ def _within(found: Sequence[Any], most: int) -> list[int]:
 
 def settle(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], outcomes: Sequence[Mapping[str, Any]]) -> None:
     """Finish rows as part of `tx`, each with its columns (`outcome` among them). Raises `LeaseLost`."""
-    _finish(tx, table, rows, [{"settled_at": database_now(tx), "due_at": None, **outcome} for outcome in outcomes])
+    now = database_now(tx)
+    _finish(tx, table, rows, [{"settled_at": now, "due_at": None, **outcome} for outcome in outcomes])
 
 
 def postpone(tx: Connection, table: sa.Table, row: Row[Any], *, wait: timedelta, outcome: str) -> None:

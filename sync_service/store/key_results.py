@@ -171,18 +171,33 @@ def _change_columns(change: Change) -> dict[str, Any]:
     }
 
 
-def add_notice(
-    tx: Connection, *, person_id: int, key_result_id: int, change: Change, now: datetime, settle: timedelta
-) -> None:
-    """Let a change wait for the settling time until it is told."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNotice:
+    """A change that somebody is to be told of, once the settling time has passed."""
+
+    person_id: int
+    key_result_id: int
+    change: Change
+
+
+def add_notices(tx: Connection, notices: Sequence[NewNotice], *, now: datetime, settle: timedelta) -> None:
+    """Let changes wait for the settling time until they are told."""
+    if not notices:
+        return
     due_at = database_now(tx) + settle
-    columns = {"person_id": person_id, "key_result_id": key_result_id, "created_at": now, "due_at": due_at}
-    tx.execute(sa.insert(tables.notice), columns | _change_columns(change))
+    rows = [
+        {"person_id": one.person_id, "key_result_id": one.key_result_id, **_change_columns(one.change)}
+        for one in notices
+    ]
+    tx.execute(sa.insert(tables.notice).values(created_at=now, due_at=due_at), rows)
 
 
-def change_notice(tx: Connection, notice_id: int, change: Change) -> None:
-    """Let a waiting notice absorb a later change."""
-    tx.execute(sa.update(tables.notice).where(tables.notice.c.id == notice_id).values(_change_columns(change)))
+def change_notices(tx: Connection, changes: Mapping[int, Change]) -> None:
+    """Let waiting notices, by their row id, absorb later changes."""
+    rows = [{"row_id": notice_id, **_change_columns(change)} for notice_id, change in changes.items()]
+    if rows:
+        values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name != "row_id"}
+        tx.execute(sa.update(tables.notice).where(tables.notice.c.id == sa.bindparam("row_id")).values(values), rows)
 
 
 def drop_notice(tx: Connection, notice_id: int, *, now: datetime, outcome: str) -> None:

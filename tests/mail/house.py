@@ -14,6 +14,7 @@ from sync_service.mail import smtp
 from sync_service.send import Composing, Outbox, Sending
 from sync_service.store import key_results, tables
 from sync_service.store.database import database_now, reading, writing
+from sync_service.store.key_results import NewNotice
 from sync_service.store.mails import MailLine, MailOpened, mailbox, open_mail
 from sync_service.store.sealing import Sealer
 
@@ -98,14 +99,8 @@ class House:
     ) -> None:
         """Let a change of a key result wait to be told; by default it is due."""
         with writing(self.engine) as tx:
-            key_results.add_notice(
-                tx,
-                person_id=person,
-                key_result_id=key_result,
-                change=Change(before, after, causes),
-                now=self.now,
-                settle=waits,
-            )
+            notice = NewNotice(person_id=person, key_result_id=key_result, change=Change(before, after, causes))
+            key_results.add_notices(tx, [notice], now=self.now, settle=waits)
 
     def rows(self, table: sa.Table) -> list[Row[Any]]:
         """Read a table."""

@@ -12,6 +12,7 @@ from sync_service.domain.notices import Change
 from sync_service.send import Composing, Outbox
 from sync_service.store import counters, key_results, mails, tables
 from sync_service.store.database import reading, writing
+from sync_service.store.key_results import NewNotice
 from tests.mail.house import ANA, AT_RISK, BO, COMPLETED, NOW, ON_TRACK, House, closed
 
 LATER = timedelta(minutes=10)
@@ -106,7 +107,7 @@ def test_what_a_notice_absorbed_since_its_claim_is_told(house: House, monkeypatc
     def meanwhile() -> None:
         (row,) = house.rows(tables.notice)
         with writing(house.engine) as tx:
-            key_results.change_notice(tx, row.id, Change(ON_TRACK, COMPLETED, (closed(1), closed(2))))
+            key_results.change_notices(tx, {row.id: Change(ON_TRACK, COMPLETED, (closed(1), closed(2)))})
 
     after_claim(monkeypatch, meanwhile)
     house.composing.drain()
@@ -168,7 +169,8 @@ def test_notices_that_come_while_locks_are_taken_go_along(house: House, monkeypa
         locked.append(set(ids))
         if len(locked) == 2:
             change = Change(ON_TRACK, COMPLETED, (closed(1),))
-            key_results.add_notice(tx, person_id=1, key_result_id=1, change=change, now=NOW, settle=timedelta(days=999))
+            notice = NewNotice(person_id=1, key_result_id=1, change=change)
+            key_results.add_notices(tx, [notice], now=NOW, settle=timedelta(days=999))
         real(tx, ids)
 
     monkeypatch.setattr(mails, "lock_key_results", lock_while_another_comes)
