@@ -7,8 +7,9 @@ regular expressions: `matches` knows only `*`, which stands for any run of chara
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from sync_service.domain.issues import Kind, State
@@ -68,7 +69,16 @@ def compile_condition(condition: object, path: tuple[str | int, ...] = ()) -> Pr
     if "field" in condition:
         return _compile_leaf(condition, path)
     parts = [_compile_group(name, members, (*path, name)) for name, members in condition.items()]
-    return parts[0] if len(parts) == 1 else lambda subject: all(part(subject) for part in parts)
+    return _all_of(parts)
+
+
+def _all_of(parts: Sequence[Predicate]) -> Predicate:
+    if len(parts) == 1:
+        return parts[0]
+    if len(parts) == 2:  # the most common rule, met once for each delivery and rule of a scope
+        first, second = parts
+        return lambda subject: first(subject) and second(subject)
+    return lambda subject: all(part(subject) for part in parts)
 
 
 def _compile_group(name: object, members: object, path: tuple[str | int, ...]) -> Predicate:
@@ -78,7 +88,7 @@ def _compile_group(name: object, members: object, path: tuple[str | int, ...]) -
         raise RuleError(path, members, "a list of at least one condition")
     parts = [compile_condition(member, (*path, index)) for index, member in enumerate(members)]
     if name == "all":
-        return lambda subject: all(part(subject) for part in parts)
+        return _all_of(parts)
     if name == "any":
         return lambda subject: any(part(subject) for part in parts)
     return lambda subject: not any(part(subject) for part in parts)
@@ -130,10 +140,14 @@ def _test(operator: str, wanted: tuple[str, ...]) -> Callable[[str], bool]:
 def _over_set(field: str, operator: str, wanted: tuple[str, ...], test: Callable[[str], bool]) -> Predicate:
     if wanted == ("",):
         return lambda subject: not getattr(subject, field)
+    texts_of = attrgetter(field)
     if operator in ("contains", "matches"):
-        return lambda subject: any(test(text) for text in getattr(subject, field))
+        return lambda subject: any(test(text) for text in texts_of(subject))
+    if len(wanted) == 1:
+        only = wanted[0]
+        return lambda subject: only in texts_of(subject)
     allowed = frozenset(wanted)
-    return lambda subject: not allowed.isdisjoint(getattr(subject, field))
+    return lambda subject: not allowed.isdisjoint(texts_of(subject))
 
 
 def _matches(pattern: list[str], text: str) -> bool:
