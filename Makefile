@@ -4,7 +4,7 @@ BIN := .venv/bin
 COVERAGE ?= 95
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup setup-dev demo up test test-fast faults check lock clean
+.PHONY: help python setup setup-dev demo up test test-fast faults bench check lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-fast: setup-dev ## run the tests that take less than a second each
 
 faults: setup-dev ## 200 kills on each database under load, and longer runs of all tests of faults (FAULTS_SEED=n)
 	FAULTS=long $(BIN)/pytest tests/faults -s
+
+bench: setup-dev ## compare the speed with its baselines; exits 1 where one is past twice its bound
+	$(BIN)/python -m bench
 
 check: setup-dev ## lint, formatting and types
 	$(BIN)/ruff check

@@ -1,0 +1,153 @@
+"""How many deliveries one worker applies in a second, against the jobs that do nothing; and what growth costs."""
+
+import random
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count, islice
+
+import sqlalchemy as sa
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from bench.findings import Finding
+from bench.furnishing import ISSUES, Size, furnish, label_of
+from bench.letters import Letter, Templates
+from bench.stage import Stage
+from sync_service.domain.connectors import Post
+from sync_service.store import deliveries, tables
+from sync_service.store.database import reading
+from sync_service.store.deliveries import Received
+from sync_service.wiring import House
+from tests.waiting import until
+
+DELIVERIES = 4000
+JOBS = 400
+TIMES = 5.0
+GROWTH = 1.5
+SMALL, MEDIUM, LARGE = Size(scopes=1), Size(scopes=10), Size(scopes=100)
+NOTHING = "operator.not_"
+
+
+def measure(stage: Stage) -> Iterator[Finding]:
+    """Let a worker apply deliveries on a database of medium size, and do nothing as often as it can."""
+    house = stage.house()
+    furnish(house, MEDIUM)
+    work = Work(house, MEDIUM)
+    stage.start("sync_service.cli", "worker")
+    work.apply(DELIVERIES // 10)  # starts up, and fills its caches
+    applied = sorted(work.apply(DELIVERIES) for _ in range(3))[1]
+    stage.end_all()
+    jobs = do_nothing(stage, house)
+    house.engine.dispose()
+    yield Finding(
+        what="applied/s by one worker ÷ RQ's jobs that do nothing",
+        database=stage.database,
+        figure=applied / jobs,
+        bound=TIMES,
+        parts={"deliveries/s": applied, "jobs/s": jobs, "issues": MEDIUM.issues},
+    )
+
+
+def grow(small: Stage, large: Stage) -> Iterator[Finding]:
+    """Compare what a delivery costs one worker on a small and on a large database, in turns."""
+    works: dict[str, Work] = {}
+    for name, stage, size in (("small", small, SMALL), ("large", large, LARGE)):
+        house = stage.house()
+        furnish(house, size)
+        works[name] = Work(house, size)
+        stage.start("sync_service.cli", "worker")
+        works[name].apply(DELIVERIES // 10)
+    costs: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(3):
+        for name, work in works.items():
+            costs[name].append(1000 / work.apply(DELIVERIES))
+    middle = {name: sorted(found)[1] for name, found in costs.items()}
+    yield Finding(
+        what="cost of a delivery on a database 100 times as large",
+        database=small.database,
+        figure=middle["large"] / middle["small"],
+        bound=GROWTH,
+        at_least=False,
+        parts={f"{name} ms": cost for name, cost in middle.items()},
+    )
+    for work in works.values():
+        work.house.engine.dispose()
+
+
+class Work:
+    """Deliveries about issues chosen by chance, each later than the one before."""
+
+    def __init__(self, house: House, size: Size) -> None:
+        self.house = house
+        self._size = size
+        self._chance = random.Random(1)  # noqa: S311 - a seed makes it repeatable
+        self._templates = Templates()
+        self._second = count(1)
+
+    def apply(self, number: int) -> float:
+        """Store deliveries, ring once, and wait until all are applied; give how many that were in a second."""
+        self._store(list(islice(self.letters(), number)))
+        began = time.perf_counter()
+        self.house.doorbell.ring(["delivery"])
+        until(lambda: not self._waiting(), "all are applied", seconds=300)
+        return number / (time.perf_counter() - began)
+
+    def letters(self) -> Iterator[Letter]:
+        """Give letters without end."""
+        while True:
+            number = self._chance.randrange(ISSUES)
+            yield self._templates.closing(
+                repository=self._chance.randrange(self._size.scopes),
+                number=number + 1,
+                label=label_of(number),
+                second=next(self._second),
+                done=self._chance.random() < 0.5,
+            )
+
+    def _store(self, letters: list[Letter]) -> None:
+        connection = self.house.connections.named("gh")
+        if connection is None:
+            raise RuntimeError("there is no connection")
+        connector = self.house.connectors["github"]
+        rows = []
+        for letter in letters:
+            post = Post({name.lower(): value for name, value in letter.headers.items()}, letter.body)
+            if not connector.verify(post, connection.secrets):
+                raise RuntimeError("a letter is not signed")
+            rows.append(
+                Received(
+                    connection_id=connection.id,
+                    delivery_id=connector.delivery_id(post),
+                    received_at=datetime.now(UTC),
+                    headers={name: post.headers[name] for name in connector.kept_headers if name in post.headers},
+                    body=post.body,
+                )
+            )
+        for first in range(0, len(rows), 500):
+            deliveries.store(self.house.engine, rows[first : first + 500])
+
+    def _waiting(self) -> bool:
+        with reading(self.house.engine) as tx:
+            buried = tx.scalar(sa.select(tables.delivery.c.outcome).where(tables.delivery.c.buried_at.isnot(None)))
+            if buried is not None:
+                raise RuntimeError(f"a delivery was buried: {buried}")
+            return bool(tx.scalar(sa.select(sa.literal(1)).where(tables.delivery.c.due_at.isnot(None)).limit(1)))
+
+
+def do_nothing(stage: Stage, house: House) -> float:
+    """Let one RQ `SimpleWorker` on the same Valkey run jobs that do nothing; give how many a second."""
+    queue = Queue("nothing", connection=house.redis, serializer=JSONSerializer)
+    stage.start(
+        "rq.cli", "worker", "--quiet", "--url", house.settings.redis_url or "",
+        "--worker-class", "rq.worker.SimpleWorker", "--serializer", "json", "nothing",
+    )  # fmt: skip
+    rates = []
+    for round_ in range(4):
+        for _ in range(JOBS if round_ else 20):  # the first round starts it up
+            queue.enqueue(NOTHING, 1, result_ttl=0)
+        began, waiting = time.perf_counter(), queue.count
+        until(lambda: not queue.count, "all jobs are done", seconds=60)
+        rates.append(waiting / (time.perf_counter() - began))
+    stage.end_all()
+    return sorted(rates[1:])[1]

@@ -1,0 +1,118 @@
+"""The baseline of acknowledging: the least Flask application that checks a signature and stores a body durably.
+
+It runs under the same server with the same settings as ours. `core` inserts by SQLAlchemy Core, `raw` by the driver
+on one open connection for each thread.
+"""
+
+import hashlib
+import hmac
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
+
+from bench.letters import SECRET
+from config.gunicorn import WebServer, gunicorn_options
+from config.settings import read_settings
+
+Store = Callable[[str, bytes], None]
+
+metadata = sa.MetaData()
+letter = sa.Table(
+    "letter",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
+    sa.Column("delivery_id", sa.String(200), nullable=False, unique=True),
+    sa.Column("received_at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+
+def core(url: str) -> Store:
+    """Insert by SQLAlchemy Core, in a transaction for each request."""
+    engine = sa.create_engine(url, pool_size=10)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", durable)
+    metadata.create_all(engine)
+
+    def store(delivery_id: str, body: bytes) -> None:
+        with engine.begin() as tx:
+            tx.execute(
+                sa.insert(letter), {"delivery_id": delivery_id, "received_at": time.time_ns() // 1000, "body": body}
+            )
+
+    return store
+
+
+def durable(connection: Any, _: object) -> None:
+    """Give SQLite the durability that ours has."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def raw(url: str) -> Store:
+    """Insert by the driver alone."""
+    core(url)  # makes the table
+    place = sa.make_url(url)
+    open_ = threading.local()
+
+    def store_in_sqlite(delivery_id: str, body: bytes) -> None:
+        if not hasattr(open_, "connection"):
+            open_.connection = sqlite3.connect(str(place.database))
+            durable(open_.connection, None)
+        with open_.connection as connection:
+            connection.execute(
+                "INSERT INTO letter (delivery_id, received_at, body) VALUES (?, ?, ?)",
+                (delivery_id, time.time_ns() // 1000, body),
+            )
+
+    def store_in_postgresql(delivery_id: str, body: bytes) -> None:
+        if not hasattr(open_, "connection"):
+            open_.connection = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+        open_.connection.execute(
+            "INSERT INTO letter (delivery_id, received_at, body) VALUES (%s, %s, %s)",
+            (delivery_id, time.time_ns() // 1000, body),
+        )
+
+    return store_in_sqlite if place.get_backend_name() == "sqlite" else store_in_postgresql
+
+
+STORES: dict[str, Callable[[str], Store]] = {"core": core, "raw": raw}
+
+
+def create_app(store: Store) -> Flask:
+    """Give the application."""
+    app = Flask(__name__)
+
+    @app.post("/hooks/<_slug>")
+    def take(_slug: str) -> ResponseReturnValue:
+        body = request.get_data(cache=False)
+        expected = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected, request.headers.get("X-Hub-Signature-256", "")):
+            return {"outcome": "forged"}, 401
+        store(request.headers["X-GitHub-Delivery"], body)
+        return {"outcome": "stored"}, 202
+
+    @app.get("/healthz")
+    def healthz() -> ResponseReturnValue:
+        return {"status": "ok"}
+
+    return app
+
+
+def main() -> None:
+    """Serve: `python -m bench.bare core|raw PORT`, with the settings of `okr-sync web`."""
+    settings = read_settings()
+    options = gunicorn_options(settings, host="127.0.0.1", port=int(sys.argv[2]))
+    WebServer(lambda: create_app(STORES[sys.argv[1]](settings.database_url)), options).run()
+
+
+if __name__ == "__main__":
+    main()

