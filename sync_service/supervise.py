@@ -7,16 +7,14 @@ asked to stop even when this process is killed outright.
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -26,10 +24,6 @@ log = structlog.get_logger(__name__)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-class InUse(Exception):
-    """Another process holds the directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +47,26 @@ class Patience:
     stopping_last: float = 1.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a part stands: it runs for so many seconds as `pid`, or waits for its next start.
+
+    `deaths` counts those in a row, none of them after a life that `counts_as_alive`. `code` is the last exit code,
+    negative for a signal; `reason` says why the command could not be started at all.
+    """
+
+    name: str
+    pid: int | None
+    runs_for: float
+    starts_in: float
+    deaths: int
+    code: int | None
+    reason: str
+
+
 @dataclass(slots=True)
 class Keeper:
-    """Keeps one part: its process if it runs, when to start it if not, and how long it had to wait last."""
+    """Keeps one part: its process if it runs, when to start it if not, and how it fared until now."""
 
     part: Part
     patience: Patience
@@ -63,6 +74,9 @@ class Keeper:
     started_at: float = 0.0
     due_at: float = 0.0
     wait: float = field(default=0.0)
+    deaths: int = 0
+    code: int | None = None
+    reason: str = ""
 
     def start(self, now: float) -> None:
         """Start the process in a group of its own, so that a Ctrl-C in the terminal reaches only the supervisor."""
@@ -75,28 +89,64 @@ class Keeper:
             )
         except OSError as error:
             self.plan_restart(now)
-            log.error("part can't start", part=self.part.name, reason=str(error), again_in=self.wait)  # noqa: TRY400  # the reason says it all
+            self.code, self.reason = None, str(error)
+            log.error("part can't start", part=self.part.name, reason=self.reason, again_in=self.wait)  # noqa: TRY400  # the reason says it all
             return
         self.started_at = now
         log.info("part started", part=self.part.name, pid=self.process.pid)
 
-    def look(self, now: float) -> None:
-        """Notice that the process died and plan its restart; start it when that is due."""
+    def look(self, now: float) -> bool:
+        """Notice that the process died and plan its restart; start it when that is due. Tell whether anything changed.
+
+        A process that has lived for long makes up for the deaths before it.
+        """
+        changed = False
         if self.process is not None:
+            if now >= self.made_up_at:
+                changed = self.deaths > 0
+                self.deaths, self.wait = 0, 0.0
             if not has_ended(self.process):
-                return
-            pid, code = self.process.pid, self.bury()
-            if now - self.started_at >= self.patience.counts_as_alive:
-                self.wait = 0.0
+                return changed
+            pid = self.process.pid
+            self.code, self.reason = self.bury(), ""
             self.plan_restart(now)
-            log.warning("part died", part=self.part.name, pid=pid, code=code, again_in=self.wait)
+            log.warning("part died", part=self.part.name, pid=pid, code=self.code, again_in=self.wait)
+            changed = True
         if now >= self.due_at:
             self.start(now)
+            changed = True
+        return changed
 
     def plan_restart(self, now: float) -> None:
         """Wait twice as long as last time."""
+        self.deaths += 1
         self.wait = min(self.wait * 2 or self.patience.first_restart, self.patience.last_restart)
         self.due_at = now + self.wait
+
+    @property
+    def made_up_at(self) -> float:
+        """When the process that runs will have made up for earlier deaths."""
+        return self.started_at + self.patience.counts_as_alive
+
+    @property
+    def news_at(self) -> float | None:
+        """When there is something to do or to tell, if nothing happens before; None for never."""
+        if self.process is None:
+            return self.due_at
+        return self.made_up_at if self.deaths else None
+
+    def standing(self, now: float) -> Standing:
+        """Say how the part stands."""
+        runs = self.process is not None
+        return Standing(
+            name=self.part.name,
+            pid=self.process.pid if self.process else None,
+            runs_for=now - self.started_at if runs else 0.0,
+            starts_in=0.0 if runs else max(0.0, self.due_at - now),
+            deaths=self.deaths,
+            code=self.code,
+            reason=self.reason,
+        )
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM to the process, if it runs; what it started is its own to stop."""
@@ -116,25 +166,39 @@ class Keeper:
 
 
 def supervise(
-    parts: Sequence[Part], *, patience: Patience | None = None, started: Callable[[], None] | None = None
+    parts: Sequence[Part],
+    *,
+    patience: Patience | None = None,
+    started: Callable[[], None] | None = None,
+    changed: Callable[[Sequence[Standing]], None] | None = None,
 ) -> None:
     """Start the parts in order, call `started`, and keep them running until a stop signal; then stop them all.
 
+    Calls `changed` with how all parts stand, once they were started and whenever that has changed.
     Must run in the main thread. Takes over the stop signals and SIGCHLD while it runs.
     """
     keepers = [Keeper(part, patience or Patience()) for part in parts]
+    tell = changed or (lambda _: None)
     with waking_signals() as (wakes, stop_asked):
         try:
             for keeper in keepers:
                 keeper.start(time.monotonic())
+            tell(standings(keepers))
             if started is not None:
                 started()
             while not stop_asked():
                 sleep_until_news(wakes, earliest(keepers))
-                for keeper in keepers:
-                    keeper.look(time.monotonic())
+                news = [keeper.look(time.monotonic()) for keeper in keepers]
+                if any(news):
+                    tell(standings(keepers))
         finally:
             stop_all(keepers, patience or Patience(), wakes, stop_asked)
+
+
+def standings(keepers: Iterable[Keeper]) -> list[Standing]:
+    """Say how the parts stand now."""
+    now = time.monotonic()
+    return [keeper.standing(now) for keeper in keepers]
 
 
 def stop_all(keepers: Sequence[Keeper], patience: Patience, wakes: int, stop_asked: Callable[[], int]) -> None:
@@ -163,9 +227,9 @@ def has_ended(process: subprocess.Popen[bytes]) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def earliest(keepers: Sequence[Keeper]) -> float | None:
-    """Return when the next restart is due, or None while all run."""
-    return min((keeper.due_at for keeper in keepers if keeper.process is None), default=None)
+def earliest(keepers: Iterable[Keeper]) -> float | None:
+    """Return when there is something to do or to tell next, or None while all run well."""
+    return min((keeper.news_at for keeper in keepers if keeper.news_at is not None), default=None)
 
 
 def sleep_until_news(wakes: int, until: float | None) -> None:
@@ -214,22 +278,3 @@ def stop_with(parent: int) -> Callable[[], None]:
                 os._exit(1)
 
     return ask
-
-
-@contextlib.contextmanager
-def only_one(directory: Path) -> Iterator[None]:
-    """Hold the directory for this process; raise `InUse` if another one does. The lock ends with its process."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (directory / "up.lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise InUse(
-                f"okr-sync up already runs on {directory} (process {file.read().strip() or 'unknown'}); "
-                "stop it, or set OKR_SYNC_DATA_DIR to another directory"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield

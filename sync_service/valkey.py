@@ -128,7 +128,7 @@ def end_leftover(server: PrivateServer, *, seconds: float = 10) -> bool:
     """Stop a server that an earlier start left on this socket; return whether there was one.
 
     Its rows are in the append-only file, where the next one finds them. Call it only while holding the directory
-    (`supervise.only_one`): the server can't be anybody else's then. Raises `TimeoutError` if it does not go.
+    (`holding.only_one`): the server can't be anybody else's then. Raises `TimeoutError` if it does not go.
     """
     if not answers(server):
         return False

@@ -17,6 +17,7 @@ MIDDLE = (
     "doorbell",
     "drains",
     "failing",
+    "holding",
     "ledger",
     "linking",
     "looking",

@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sync_service.supervise import InUse, Keeper, Part, Patience, has_ended, only_one
+from sync_service.supervise import Keeper, Part, Patience, Standing, has_ended
 from tests.skips import NOT_LINUX
 from tests.waiting import until
 
@@ -26,10 +27,16 @@ parts = [
     Part(name=file.stem, command=[sys.executable, str(file)], outlives=file.stem == "z_last")
     for file in sorted(room.glob("*.py"))
 ]
+
+def tell(standings):
+    with (room / "told").open("a") as file:
+        print(*(f"{one.name} {'runs' if one.pid else 'waits'} {one.deaths}" for one in standings), file=file)
+
 supervise(
     parts,
     patience=Patience(first_restart=0.05, stopping=float(sys.argv[2]), stopping_last=float(sys.argv[2])),
     started=lambda: (room / "started").touch(),
+    changed=tell,
 )
 """
 
@@ -229,6 +236,7 @@ def test_a_command_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     kept = keeper(str(program))
     kept.start(0.0)
     assert (kept.process, kept.due_at) == (None, 0.2)
+    assert (kept.deaths, kept.code, "No such file" in kept.reason) == (1, None, True)
     kept.ask_to_stop()
     assert kept.bury() is None
     program.write_text("#!/bin/sh\nexec sleep 600\n")
@@ -238,11 +246,45 @@ def test_a_command_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     kept.bury()
 
 
-def test_a_directory_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
-    """A second start on the same data says who is first and what to do."""
-    directory = tmp_path / "var"
-    second = only_one(directory)
-    with only_one(directory), pytest.raises(InUse, match=rf"process {os.getpid()}\); stop it"):
-        second.__enter__()
-    with only_one(directory):
-        assert (directory / "up.lock").read_text() == str(os.getpid())
+def test_how_a_part_stands_tells_its_deaths_until_it_has_made_up_for_them(tmp_path: Path) -> None:
+    """Two deaths in a row, a wait, a start, and thirty seconds of life; each of them is news."""
+    command = ("sh", "-c", f"test -e '{tmp_path}/mended' || exit 3; exec sleep 600")
+    kept = Keeper(Part(name="part", command=command), Patience(first_restart=0.25))
+    kept.start(0.0)
+    assert kept.standing(1.5) == standing(pid=kept.process.pid if kept.process else None, runs_for=1.5)
+    for now, deaths, wait in ((2.0, 1, 0.25), (2.25, 2, 0.5)):
+        die(kept)
+        assert kept.look(now)
+        assert kept.standing(now + 0.125) == standing(starts_in=wait - 0.125, deaths=deaths, code=3)
+        assert not kept.look(now + 0.125)
+        if deaths == 1:
+            kept.look(now + wait)
+    (tmp_path / "mended").touch()
+    assert kept.look(3.0)
+    assert kept.process is not None
+    assert kept.standing(4.0) == standing(pid=kept.process.pid, runs_for=1.0, deaths=2, code=3)
+    assert (kept.look(32.9), kept.news_at) == (False, 33.0)
+    assert (kept.look(33.0), kept.look(34.0), kept.news_at) == (True, False, None)
+    assert kept.standing(34.0) == standing(pid=kept.process.pid, runs_for=31.0, code=3)
+    kept.bury()
+
+
+def standing(**columns: Any) -> Standing:
+    """Give how a part stands that never died, as far as nothing else is said."""
+    usual = {"pid": None, "runs_for": 0.0, "starts_in": 0.0, "deaths": 0, "code": None, "reason": ""}
+    return Standing(name="part", **usual | columns)
+
+
+def test_whoever_wants_to_know_is_told_of_each_change(tmp_path: Path) -> None:
+    """That all were started, that one died, and that it runs again."""
+    with supervised(tmp_path, web=SLEEPER, worker=SLEEPER) as run:
+        (pid,) = run.pids("web")
+        os.kill(pid, signal.SIGKILL)
+        run.pids("web", at_least=2)
+        told = tmp_path / "told"
+        until(lambda: len(told.read_text().splitlines()) == 3, "all is told")
+    assert [line.split() for line in told.read_text().splitlines()] == [
+        ["web", "runs", "0", "worker", "runs", "0"],
+        ["web", "waits", "1", "worker", "runs", "0"],
+        ["web", "runs", "1", "worker", "runs", "0"],
+    ]

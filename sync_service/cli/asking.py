@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from sync_service.apply.mistakes import meant
 from sync_service.cli import telling
 from sync_service.cli.starting import open_house
+from sync_service.holding import parts_told
 from sync_service.store.database import reading
 from sync_service.store.forms import explained
 from sync_service.store.standing import backlogs, connection_views
@@ -22,15 +23,15 @@ from sync_service.wiring import House
 @click.command(short_help="Say how the service stands.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(*, as_json: bool) -> None:
-    """Say how the service stands: connections and their scopes, what is due, late or buried, and the workers."""
+    """Say how the service stands: connections and scopes, what is due, late or buried, the workers and the parts."""
     house = open_house()
     with reading(house.engine) as tx:
         connections, waiting = connection_views(tx), backlogs(tx)
-    workers = _count_workers(house)
+    found = telling.Found(connections, waiting, _count_workers(house), parts_told(house.settings.data_dir))
     if as_json:
-        click.echo(json.dumps(telling.status_form(connections, waiting, workers), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(telling.status_form(found), indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join(telling.status_lines(connections, waiting, workers)))
+        click.echo("\n".join(telling.status_lines(found)))
 
 
 def _count_workers(house: House) -> int | None:

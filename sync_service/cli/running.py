@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import FrameType
 
 import click
@@ -16,11 +16,13 @@ from config.settings import Settings
 from sync_service import clock as the_clock
 from sync_service import jobs
 from sync_service.cli.starting import ADDRESS, house_of, opened, settings_for
+from sync_service.holding import only_one, tell_parts
 from sync_service.store.database import reading
 from sync_service.store.migrate import migrate as run_migrations
 from sync_service.store.tables import person
-from sync_service.supervise import Part, only_one, supervise
+from sync_service.supervise import Part, Standing, supervise
 from sync_service.valkey import end_leftover, private_server
+from sync_service.wiring import utc_now
 
 PORT = click.IntRange(0, 65535)
 
@@ -52,8 +54,12 @@ def up(port: int | None, workers: int) -> None:
             _part("clock", environment),
         ]
         told.write_text(address, encoding="utf-8")
+
+        def tell(standings: Sequence[Standing]) -> None:
+            tell_parts(settings.data_dir, standings, now=utc_now())
+
         try:
-            supervise(parts, started=lambda: _greet(address, people=people))
+            supervise(parts, started=lambda: _greet(address, people=people), changed=tell)
         finally:
             told.unlink(missing_ok=True)
 

@@ -1,20 +1,30 @@
 """Words for a terminal: how the service and its key results stand."""
 
+import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sync_service.domain.causes import Cause
 from sync_service.domain.pace import WORDS
+from sync_service.holding import PartView
 from sync_service.store.forms import instant
 from sync_service.store.standing import Backlog, ConnectionView
 from sync_service.store.views import HistoryView, IssueView, KeyResultView
 
 
-def status_form(
-    connections: Sequence[ConnectionView], waiting: Sequence[Backlog], workers: int | None
-) -> dict[str, Any]:
-    """Write the status as JSON; `workers` is None while Redis is away."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How the service stands: `workers` is None while Redis is away, `parts` where no `okr-sync up` runs here."""
+
+    connections: Sequence[ConnectionView]
+    waiting: Sequence[Backlog]
+    workers: int | None
+    parts: Sequence[PartView] | None
+
+
+def status_form(found: Found) -> dict[str, Any]:
+    """Write the status as JSON."""
     return {
         "connections": [
             {
@@ -27,32 +37,66 @@ def status_form(
                 "has_secret": one.has_secret,
                 "refused": {"since": instant(one.refused_at), "reason": one.refused_reason} if one.refused_at else None,
             }
-            for one in connections
+            for one in found.connections
         ],
-        "rows": [asdict(one) for one in waiting],
-        "redis": "away" if workers is None else "ok",
-        "workers": workers,
+        "rows": [asdict(one) for one in found.waiting],
+        "redis": "away" if found.workers is None else "ok",
+        "workers": found.workers,
+        "parts": None if found.parts is None else [_part_form(part) for part in found.parts],
     }
 
 
-def status_lines(
-    connections: Sequence[ConnectionView], waiting: Sequence[Backlog], workers: int | None
-) -> Iterator[str]:
+def _part_form(part: PartView) -> dict[str, Any]:
+    moments = {"since": part.since, "starts_at": part.starts_at}
+    return asdict(part) | {name: at and instant(at) for name, at in moments.items()} | {"reason": part.reason or None}
+
+
+def status_lines(found: Found) -> Iterator[str]:
     """Say the status."""
-    yield "Connections" if connections else "No connection is configured yet: okr-sync apply FILE"
-    for one in connections:
+    yield "Connections" if found.connections else "No connection is configured yet: okr-sync apply FILE"
+    for one in found.connections:
         yield from _connection_lines(one)
     yield ""
     yield f"{'Rows':<16}{'due':>8}{'lag':>10}{'later':>8}{'buried':>8}"
-    for rows in waiting:
+    for rows in found.waiting:
         yield f"{rows.table:<16}{rows.due:>8}{_seconds(rows.lag_seconds):>10}{rows.later:>8}{rows.buried:>8}"
-    if any(rows.buried for rows in waiting):
+    if any(rows.buried for rows in found.waiting):
         yield "Buried rows wait for you: okr-sync replay --buried, once their reason is mended"
     yield ""
-    if workers is None:
+    if found.workers is None:
         yield "Redis is away: the clock does the work meanwhile, some seconds later than usual"
     else:
-        yield f"Workers: {workers}" + ("" if workers else "; none runs (okr-sync worker)")
+        yield f"Workers: {found.workers}" + ("" if found.workers else "; none runs (okr-sync worker)")
+    if found.parts is not None:
+        yield ""
+        yield "Parts of okr-sync up" if found.parts else "okr-sync up runs; how its parts stand is not known"
+        yield from (_part_line(part) for part in found.parts)
+
+
+def _part_line(part: PartView) -> str:
+    if part.pid is None:
+        how = f"does not run, starts again at {instant(part.starts_at)}" if part.starts_at else "does not run"
+    else:
+        how = f"runs as process {part.pid}" + (f" since {instant(part.since)}" if part.since else "")
+    return f"  {part.name:<12}{how}{_deaths(part)}"
+
+
+def _deaths(part: PartView) -> str:
+    if not part.deaths:
+        return ""
+    times = "once," if part.deaths == 1 else f"{part.deaths} times in a row, at last"
+    if part.code is None:
+        return f"; failed {times} because it can't be started: {part.reason}"
+    if part.code < 0:
+        return f"; died {times} by {_signal(-part.code)}"
+    return f"; died {times} with exit code {part.code}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _connection_lines(one: ConnectionView) -> Iterator[str]:

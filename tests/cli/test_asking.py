@@ -4,14 +4,17 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from sync_service.holding import only_one, tell_parts
 from sync_service.store import access
 from sync_service.store import tables as t
 from sync_service.store.database import open_database, reading, writing
+from sync_service.supervise import Standing
 from tests.cli.conftest import Run
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -57,6 +60,34 @@ def test_status_counts_the_workers(run: Run, engine: Engine, redis_url: str, mon
     """With Redis there, and none running."""
     monkeypatch.setenv("REDIS_URL", redis_url)
     assert "Workers: 0; none runs" in run("status").stdout
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        ({"pid": 7, "runs_for": 60.0}, "web         runs as process 7 since 2026-11-24T11:59:00.000Z\n"),
+        ({"pid": 7, "deaths": 1, "code": -9}, "Z; died once, by SIGKILL\n"),
+        ({"starts_in": 2.0, "deaths": 3, "code": 2}, "starts again at 2026-11-24T12:00:02.000Z; died 3 times in a row"),
+        ({"deaths": 2, "code": 2}, "in a row, at last with exit code 2\n"),
+        ({"deaths": 2, "code": -250}, "in a row, at last by signal 250\n"),
+        ({"deaths": 5, "reason": "no such file"}, "failed 5 times in a row, at last because it can't be started: no"),
+    ],
+)
+def test_status_says_how_the_parts_stand(
+    run: Run, engine: Engine, directory: Path, columns: dict[str, Any], line: str
+) -> None:
+    """One line for each, as long as an `up` runs on this directory."""
+    usual = {"pid": None, "runs_for": 0.0, "starts_in": 0.0, "deaths": 0, "code": None, "reason": ""}
+    with only_one(directory / "var"):
+        assert "how its parts stand is not known" in run("status").stdout
+        assert json.loads(run("status", "--json").stdout)["parts"] == []
+        tell_parts(
+            directory / "var", [Standing(name="web", **usual | columns)], now=datetime(2026, 11, 24, 12, tzinfo=UTC)
+        )
+        assert line in run("status").stdout
+        (shown,) = json.loads(run("status", "--json").stdout)["parts"]
+        assert shown["reason"] == columns.get("reason")
+    assert json.loads(run("status", "--json").stdout)["parts"] is None
 
 
 def test_explain_says_where_a_key_result_is_and_why(run: Run, engine: Engine) -> None:

@@ -107,7 +107,15 @@ def test_up_starts_everything_moves_a_key_result_and_stops_clean(run: Run, direc
         until(lambda: current(run) == 0, "the open issue counts")
         assert post(address, state="closed") == 202
         until(lambda: current(run) == 100, "the closed issue counts")
-        assert json.loads(run("status", "--json").stdout)["workers"] == 1
+        found = json.loads(run("status", "--json").stdout)
+        assert found["workers"] == 1
+        assert [(part["name"], part["deaths"]) for part in found["parts"]] == [
+            ("redis", 0),
+            ("web", 0),
+            ("worker 1", 0),
+            ("clock", 0),
+        ]
+        assert f"web         runs as process {found['parts'][1]['pid']} since" in run("status").stdout
         said = run("explain", "KR-1").stdout
         assert "done     acme/checkout#1  Pay by card" in said
         assert "closed as done, by ana (delivery delivery-closed)" in said

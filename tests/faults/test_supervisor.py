@@ -1,4 +1,4 @@
-"""The supervisor's hard cases: a second start, a start after `kill -9`, and what an earlier start left behind."""
+"""The supervisor's hard cases: a second start, one after `kill -9`, what was left behind, a part that can't live."""
 
 import socket
 from collections.abc import Iterator
@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from sync_service.holding import PartView, parts_told
 from sync_service.store.migrate import migrate
-from sync_service.valkey import private_server, visit
+from sync_service.valkey import answers, private_server, visit
 from tests.faults.checking import furnish
 from tests.faults.letters import History
 from tests.faults.service import Service, lives
@@ -53,6 +54,32 @@ def test_up_after_kill_9_waits_for_the_port_and_applies_what_was_acknowledged(se
         service.start()
     until(lambda: not any(map(lives, left)), "the parts of the first start are gone")
     until(lambda: waiting(service) == 0, "all is applied", seconds=90)
+
+
+def test_a_part_that_dies_again_and_again_is_shown(service: Service) -> None:
+    """Redis can't read its own file: the status says so, and that it runs once that is mended."""
+    data = service.directory / "var"
+    torn = data / "appendonlydir" / "appendonly.aof.manifest"
+    torn.parent.mkdir(parents=True)
+    torn.write_text("torn")
+    service.start()
+    until(lambda: redis_of(data).deaths >= 3, "three deaths are noted")
+    parts = {one["name"]: one for one in service.status()["parts"]}
+    assert (parts["redis"]["deaths"] >= 3, parts["redis"]["code"]) == (True, 1)
+    for name in ("web", "clock"):
+        assert (parts[name]["pid"], parts[name]["deaths"]) == (service.pids[name], 0)
+    torn.unlink()
+    until(lambda: answers(private_server(data)), "Redis answers")
+    until(lambda: redis_of(data).pid, "Redis is known to run")
+    assert "times in a row, at last with exit code 1" in service.run("status").stdout
+
+    service.kill_supervisor()
+    assert service.status()["parts"] is None
+
+
+def redis_of(data: Path) -> PartView:
+    """Read how the private Redis stands."""
+    return next(part for part in parts_told(data) or () if part.name == "redis")
 
 
 def test_a_leftover_valkey_is_replaced_and_a_second_up_refused(service: Service) -> None:
