@@ -5,13 +5,13 @@ import json
 import click
 import sqlalchemy as sa
 from redis.exceptions import RedisError
-from rq import Worker
 from sqlalchemy.engine import Connection
 
 from sync_service.apply.mistakes import meant
 from sync_service.cli import telling
 from sync_service.cli.starting import open_house
 from sync_service.holding import parts_told
+from sync_service.jobs import count_workers
 from sync_service.store.database import reading
 from sync_service.store.forms import explained
 from sync_service.store.standing import backlogs, connection_views
@@ -37,7 +37,7 @@ def status(*, as_json: bool) -> None:
 def _count_workers(house: House) -> int | None:
     """Count the workers; None while Redis is away."""
     try:
-        return int(Worker.count(connection=house.redis))
+        return count_workers(house.redis)
     except RedisError:
         return None
 

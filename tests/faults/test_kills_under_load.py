@@ -9,6 +9,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
+from sync_service.jobs import count_workers
 from sync_service.store import tables
 from sync_service.store.database import reading
 from sync_service.wiring import House
@@ -42,7 +43,10 @@ def test_nothing_acknowledged_is_lost_by_any_fault(stage: Stage, oracle: House, 
 
 
 def test_without_redis_all_is_applied_within_a_minute_of_quiet(stage: Stage, oracle: House) -> None:
-    """Redis is flushed and killed under load; nobody helps with leases, the clock and the flags' short life do."""
+    """Redis is flushed and killed under load; nobody helps with leases, the clock and the flags' short life do.
+
+    The workers are known again, though nobody has started them anew.
+    """
     history = History(SEED)
     with Posting(history, stage.service.address, SEED) as posting:
         for _ in range(40 if LONG else 2):
@@ -51,6 +55,7 @@ def test_without_redis_all_is_applied_within_a_minute_of_quiet(stage: Stage, ora
             stage.nemesis.kill_redis()
     history.close()
     until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
+    until(lambda: count_workers(stage.house.redis) == 2, "both workers are counted", seconds=QUIET)
     check(stage.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
 
 
