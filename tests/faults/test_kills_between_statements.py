@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,11 @@ from sqlalchemy.engine import Engine
 
 from sync_service.store import tables
 from sync_service.store.database import reading, writing
-from sync_service.wiring import House, utc_now
+from sync_service.wiring import House
 from tests.faults.checking import broken_entries, check, furnish, take, tell_in_order
 from tests.faults.conftest import LONG
 from tests.faults.letters import History, Letter
-from tests.faults.nemesis import end_leases
-from tests.house import build_house
+from tests.faults.mortal import Mortal
 from tests.migrated import prepare
 from tests.servers import Databases
 
@@ -37,56 +35,6 @@ def tries(*, short: int, long: int) -> settings:
         phases=[Phase.explicit, Phase.reuse, Phase.generate],  # an example takes too long to look for a smaller one
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
-
-
-class Killed(BaseException):
-    """The end of a worker, in the middle of whatever it did."""
-
-
-@dataclass(slots=True)
-class Mortal:
-    """A worker that can be told after how many statements to die; another one like it then goes on."""
-
-    database_url: str
-    directory: Path
-    left: int | None = None
-    deaths: int = 0
-    house: House = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._be_born()
-
-    def drain(self, *, dying_after: list[int]) -> None:
-        """Drain everything, dying on the way; leases of the dead end at once."""
-        for statements in dying_after:
-            self.left = statements
-            try:
-                self.house.drains.drain_everything()
-            except Killed:
-                self.deaths += 1
-                self.close()
-                self._be_born()
-                end_leases(self.house.engine)
-            finally:
-                self.left = None
-        self.house.drains.drain_everything()
-
-    def close(self) -> None:
-        """Close the connections, as the kernel does for a dead process."""
-        self.house.engine.dispose()
-        self.house.redis.close()
-
-    def _be_born(self) -> None:
-        self.house = build_house(self.database_url, self.directory, clock=utc_now)
-        sa.event.listen(self.house.engine, "before_cursor_execute", self._live_on)
-        sa.event.listen(self.house.engine, "commit", self._live_on)
-
-    def _live_on(self, *_: object) -> None:
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                self.left = None
-                raise Killed
 
 
 @pytest.fixture

@@ -1,0 +1,95 @@
+"""A worker may die while it sends a mail: the mail comes all the same, at most once more, under the same Message-ID."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from sync_service.store import tables
+from sync_service.store.database import reading, writing
+from tests.faults.mortal import Mortal
+from tests.mail.servers import serving
+from tests.migrated import prepare
+from tests.servers import Databases, MailServer
+
+pytestmark = pytest.mark.slow
+
+MOST_STATEMENTS = 60
+
+
+@pytest.fixture
+def mortal(databases: Databases, tmp_path: Path, mail: MailServer) -> Iterator[Mortal]:
+    """Give a worker that dies and has a mail server, on either database."""
+    made = Mortal(databases.prepared(prepare), tmp_path, {"SMTP_URL": mail.url})
+    yield made
+    made.close()
+
+
+def test_a_kill_at_any_moment_of_sending_repeats_a_mail_at_most_once_and_loses_none(
+    mortal: Mortal, mail: MailServer
+) -> None:
+    """Killed after the first statement of a drain, then after the second, and so on until none is left."""
+    copies: list[int] = []
+    for statements in range(MOST_STATEMENTS):
+        before, arrived = mortal.deaths, len(mail.messages)
+        message_id = put_mail(mortal)
+        mortal.drain(dying_after=[statements])
+        assert {message["Message-ID"] for message in mail.messages[arrived:]} == {message_id}
+        copies.append(len(mail.messages) - arrived)
+        if mortal.deaths == before:
+            break
+    assert mortal.deaths == len(copies) - 1 > 5
+    assert set(copies) == {1, 2}
+    assert copies[-1] == 1
+    assert outcomes(mortal) == ["sent"] * len(copies)
+
+
+@dataclass
+class DeadlyServer(MailServer):
+    """A mail server after whose answer a worker does not live to note it, for so many mails."""
+
+    mortal: Mortal | None = None
+    kills: int = 3
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
+        """Keep the message, and let the worker die at its next statement."""
+        answer = await MailServer.handle_DATA(self, _server, _session, envelope)
+        if self.kills and self.mortal is not None:
+            self.kills -= 1
+            self.mortal.left = 0
+        return answer
+
+
+def test_each_kill_between_the_servers_answer_and_our_note_of_it_sends_one_copy(
+    databases: Databases, tmp_path: Path
+) -> None:
+    """Three workers in a row die with the mail handed over and not settled; the fourth sends the last copy."""
+    server = DeadlyServer()
+    with serving(server) as port:
+        mortal = server.mortal = Mortal(databases.prepared(prepare), tmp_path, {"SMTP_URL": f"smtp://127.0.0.1:{port}"})
+        message_id = put_mail(mortal)
+        mortal.drain(dying_after=[MOST_STATEMENTS] * 3)
+        assert mortal.deaths == 3
+        assert [message["Message-ID"] for message in server.messages] == [message_id] * 4
+        assert outcomes(mortal) == ["sent"]
+        mortal.close()
+
+
+def put_mail(mortal: Mortal) -> str:
+    """Let a mail wait to be sent; give its Message-ID."""
+    house, m = mortal.house, tables.mail
+    with writing(house.engine) as tx:
+        mail_id = house.outbox.write_sign_in(
+            tx, email="ana@example.com", name="Ana Ruiz", link="http://127.0.0.1/sign-in/x", now=house.now()
+        )
+        return str(tx.execute(sa.select(m.c.message_id).where(m.c.id == mail_id)).scalar_one())
+
+
+def outcomes(mortal: Mortal) -> list[str]:
+    """Say what came of each mail."""
+    m = tables.mail
+    with reading(mortal.house.engine) as tx:
+        return list(tx.scalars(sa.select(m.c.outcome).order_by(m.c.id)))
