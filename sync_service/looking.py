@@ -72,9 +72,9 @@ class Looking:
             self._postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
             return
         with reading(self._engine) as tx:
-            alone = connections.unavailable_until(tx, connection.id)
-        if alone and alone > self._now():
-            self._postpone(row, alone - self._now(), "waits until the tracker can answer")
+            alone = connections.left_alone_for(tx, connection.id)
+        if alone:
+            self._postpone(row, alone, "waits until the tracker can answer")
             return
         try:
             self._take(row, self._fetch(connection, row))
@@ -82,15 +82,15 @@ class Looking:
             self._settle(row, f"unreachable, so nothing changes: {error}")
         except Unavailable as error:
             asked = error.retry_at - self._now() if error.retry_at else due.wait_after(row.attempts)
-            wait = max(asked, due.FIRST_WAIT)
+            wait = min(max(asked, due.FIRST_WAIT), due.LONGEST_PATIENCE)
             with writing(self._engine) as tx:
-                connections.leave_alone(tx, connection.id, until=self._now() + wait)
+                connections.leave_alone(tx, connection.id, wait=wait)
             self._postpone(row, wait, str(error))
         except Refused as error:
             reason = str(error)
             log.warning("the tracker refuses us, so we ask it little", connection=connection.slug, reason=reason)
             with writing(self._engine) as tx:
-                connections.refuse(tx, connection.id, reason=reason, now=self._now())
+                connections.refuse(tx, connection.id, reason=reason)
             self._postpone(row, MENDED_CHECK, reason)
         except Rejected as error:
             bury(self._engine, look, row, reason=str(error))
@@ -111,7 +111,7 @@ class Looking:
 
     def _may_ask_again(self, connection: Configured) -> bool:
         with writing(self._engine) as tx:
-            return connections.may_ask_again(tx, connection.id, now=self._now(), after=MENDED_CHECK)
+            return connections.may_ask_again(tx, connection.id, after=MENDED_CHECK)
 
     def _take(self, row: Row[Any], seen: Snapshot | Tombstone) -> None:
         self._refresh.commit(look, [Letter(row, Reading(name="look", observations=(seen,)), looked=True)])

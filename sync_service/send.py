@@ -43,7 +43,7 @@ TURN_SECONDS = 20.0
 MAILS = 50
 """Mails handed over on one connection."""
 
-LEASE = timedelta(minutes=5)
+LEASE = due.LONGEST_LEASE
 """How long one mail may take: eight steps of a conversation at `smtp.SECONDS` each fit in."""
 
 GIVE_UP = timedelta(days=5)

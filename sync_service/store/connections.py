@@ -13,7 +13,8 @@ from sqlalchemy.engine import Engine, Row
 from sync_service.domain.connectors import Connection
 from sync_service.domain.issues import ScopeRef, ScopeSeen
 from sync_service.store import counters
-from sync_service.store.database import reading
+from sync_service.store.database import database_now, reading
+from sync_service.store.due import LONGEST_PATIENCE
 from sync_service.store.sealing import Sealer
 from sync_service.store.tables import connection, scope
 
@@ -110,31 +111,40 @@ def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen) -> str:
     return f"{name} is now called {seen.scope.name}" if name != seen.scope.name else f"{name}: nothing new"
 
 
-def refuse(tx: Transaction, connection_id: int, *, reason: str, now: datetime) -> None:
+def refuse(tx: Transaction, connection_id: int, *, reason: str) -> None:
     """Note that the tracker refuses our credentials: no more calls until somebody mends it."""
+    now = database_now(tx)
     first = sa.and_(connection.c.id == connection_id, connection.c.refused_at.is_(None))
     refused = {"refused_at": now, "refused_reason": reason, "asked_again_at": now}
     tx.execute(sa.update(connection).where(first).values(refused))
     counters.bump(tx, counters.CHANGES)
 
 
-def leave_alone(tx: Transaction, connection_id: int, *, until: datetime) -> None:
-    """Note that the tracker can't answer before `until`: nothing else asks it before."""
+def leave_alone(tx: Transaction, connection_id: int, *, wait: timedelta) -> None:
+    """Note that the tracker can't answer before the wait is over: nothing else asks it before."""
+    until = database_now(tx) + wait
     tx.execute(sa.update(connection).where(connection.c.id == connection_id).values(unavailable_until=until))
 
 
-def unavailable_until(tx: Transaction, connection_id: int) -> datetime | None:
-    """Tell until when the tracker can't answer."""
-    found: datetime | None = tx.scalar(
+def left_alone_for(tx: Transaction, connection_id: int) -> timedelta:
+    """Tell for how long the tracker can't answer; zero where it can.
+
+    What is further away than we ever wait was noted before the clock was stepped back.
+    """
+    until: datetime | None = tx.scalar(
         sa.select(connection.c.unavailable_until).where(connection.c.id == connection_id)
     )
-    return found
+    rest = until - database_now(tx) if until else timedelta(0)
+    return rest if timedelta(0) < rest <= LONGEST_PATIENCE else timedelta(0)
 
 
-def may_ask_again(tx: Transaction, connection_id: int, *, now: datetime, after: timedelta) -> bool:
+def may_ask_again(tx: Transaction, connection_id: int, *, after: timedelta) -> bool:
     """Let one call in a while through to a tracker that refused us: nobody tells us when it is mended there."""
-    long_ago = sa.and_(connection.c.id == connection_id, connection.c.asked_again_at <= now - after)
-    return tx.execute(sa.update(connection).where(long_ago).values(asked_again_at=now)).rowcount == 1
+    now = database_now(tx)
+    asked = connection.c.asked_again_at
+    before_a_step_back = asked > now + timedelta(minutes=1)
+    again = sa.and_(connection.c.id == connection_id, sa.or_(asked <= now - after, before_a_step_back))
+    return tx.execute(sa.update(connection).where(again).values(asked_again_at=now)).rowcount == 1
 
 
 def mend(tx: Transaction, connection_id: int) -> None:

@@ -31,8 +31,11 @@ TABLES: Mapping[str, sa.Table] = {
 }
 
 LEASE = timedelta(seconds=60)
+LONGEST_LEASE = timedelta(minutes=5)
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(hours=1)
+LONGEST_PATIENCE = timedelta(days=7)
+"""How long a tracker may make us wait, whatever it asks for."""
 
 
 class LeaseLost(Exception):

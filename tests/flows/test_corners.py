@@ -11,7 +11,7 @@ from sync_service.domain.connectors import Unavailable
 from sync_service.domain.issues import Look, ScopeRef, Snapshot, State, Term, Tombstone
 from sync_service.naming import Names
 from sync_service.store import connections, due, key_results, tables
-from sync_service.store.database import Collision, writing
+from sync_service.store.database import Collision, database_now, writing
 from tests.domain.making import BILLING, CHECKOUT, at, snapshot
 from tests.world import World, bump_rules, open_world
 
@@ -161,10 +161,16 @@ def test_a_tracker_that_can_not_answer_is_left_alone(world: World, monkeypatch: 
         world.tell(Look(identity=identity, key=key, reason="the letter is partial"))
         world.tell(Look(identity=identity, key=key, reason="the letter is partial"))
     assert len(asked) == 1
-    world.now += timedelta(hours=2)
+    world.now += timedelta(hours=2)  # our own clock does not matter, the database's does
     world.make_due(tables.look)
     world.drains.by_table["look"]()
-    assert len(asked) == 2
+    assert len(asked) == 1
+    for again, until in enumerate((timedelta(hours=-1), timedelta(days=8)), start=2):  # passed; before a step back
+        with writing(world.engine) as tx:
+            tx.execute(sa.update(tables.connection).values(unavailable_until=database_now(tx) + until))
+        world.make_due(tables.look)
+        world.drains.by_table["look"]()
+        assert len(asked) == again
 
 
 def test_a_late_letter_brings_no_old_name_back(world: World) -> None:

@@ -1,7 +1,7 @@
 """Deliveries move key results by the right amount, with the right reason, in whatever order they come."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from sync_service.domain.issues import (
 )
 from sync_service.failing import MOST_ATTEMPTS
 from sync_service.store import connections, due, tables
-from sync_service.store.database import writing
+from sync_service.store.database import database_now, writing
 from tests.domain.making import BILLING, CHECKOUT, at, snapshot
 from tests.world import World, bump_rules, open_world
 
@@ -366,7 +366,14 @@ def test_each_answer_to_a_look_has_its_consequence(
     assert (row.buried_at is not None) is isinstance(found, Rejected)
 
 
-def test_a_refused_connection_is_asked_again_once_in_a_while(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "asked_again_at",
+    [lambda tx: database_now(tx) - timedelta(hours=2), lambda tx: database_now(tx) + timedelta(days=2)],
+    ids=["long ago", "before the clock was stepped back"],
+)
+def test_a_refused_connection_is_asked_again_once_in_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch, asked_again_at: Callable[[sa.Connection], datetime]
+) -> None:
     """Nobody tells us when it is mended at the tracker's."""
     monkeypatch.setattr(connections, "FRESH_SECONDS", 0.0)
     give_token(world)
@@ -376,7 +383,8 @@ def test_a_refused_connection_is_asked_again_once_in_a_while(world: World, monke
     world.make_due(tables.look)
     world.drain()
     assert "waits until the connection is mended" in world.rows(tables.look)[0].outcome
-    world.now += timedelta(hours=2)
+    with writing(world.engine) as tx:
+        tx.execute(sa.update(tables.connection).values(asked_again_at=asked_again_at(tx)))
     world.make_due(tables.look)
     world.drain()
     assert world.rows(tables.look)[0].outcome == "acme/checkout#1: applied, opened"

@@ -1,0 +1,75 @@
+"""Rows that a clock stepped back left too far ahead: brought near again, so that none waits for the clock to catch up.
+
+How long a row may wait is known. What waits for longer got its due time by a clock that was ahead of what it is now:
+that of the machine, on SQLite, or the database server's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from sync_service.store import due
+from sync_service.store.database import database_now, reading, writing
+
+SLACK = timedelta(seconds=5)
+"""Two readings of one clock may come in another order than what was done by them."""
+
+DAY = timedelta(hours=26)
+"""The longest day of any time zone, and an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The longest that a row of a table may wait for its first attempt, and for a later one."""
+
+    first: timedelta = timedelta(0)
+    later: timedelta = due.LONGEST_WAIT
+
+
+def _waits(settle: timedelta) -> Mapping[str, Waits]:
+    others = {
+        "look": Waits(later=due.LONGEST_PATIENCE),
+        "recompute": Waits(first=DAY, later=DAY),
+        "notice": Waits(first=settle, later=settle + due.LONGEST_WAIT),
+    }
+    return dict.fromkeys(due.TABLES, Waits()) | others
+
+
+def bring_near(engine: Engine, *, settle: timedelta) -> int:
+    """Make due what waits for longer than it may; give how many rows that were. `settle` is what notices wait for.
+
+    Who holds a lease keeps it for as long as the longest one.
+    """
+    waits = _waits(settle)
+    with reading(engine) as tx:
+        now = database_now(tx)
+        strayed = [name for name in waits if tx.scalar(_any(due.TABLES[name], waits[name], now))]
+    if not strayed:
+        return 0
+    count = 0
+    with writing(engine) as tx:
+        now = database_now(tx)
+        for name in strayed:
+            table = due.TABLES[name]
+            leased = sa.update(table).where(_leased_too_long(table, now)).values(due_at=now + due.LONGEST_LEASE)
+            waiting = sa.update(table).where(_waits_too_long(table, waits[name], now)).values(due_at=now)
+            count += tx.execute(leased).rowcount + tx.execute(waiting).rowcount
+    return count
+
+
+def _any(table: sa.Table, waits: Waits, now: datetime) -> sa.Select[int]:
+    found = sa.or_(_leased_too_long(table, now), _waits_too_long(table, waits, now))
+    return sa.select(sa.literal(1)).where(table.c.due_at > now + SLACK, found).limit(1)
+
+
+def _leased_too_long(table: sa.Table, now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.lease.isnot(None), table.c.due_at > now + due.LONGEST_LEASE + SLACK)
+
+
+def _waits_too_long(table: sa.Table, waits: Waits, now: datetime) -> sa.ColumnElement[bool]:
+    first, later = now + waits.first + SLACK, now + waits.later + SLACK
+    too_long = sa.or_(sa.and_(table.c.attempts == 0, table.c.due_at > first), table.c.due_at > later)
+    return sa.and_(table.c.lease.is_(None), too_long)

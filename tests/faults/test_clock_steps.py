@@ -1,0 +1,179 @@
+"""Clocks that are wrong, differ or step: nothing is lost or applied twice, and nothing waits for long."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from sync_service import clock
+from sync_service.receive import Receipt
+from sync_service.store import due, tables
+from sync_service.store.database import writing
+from sync_service.wiring import House, utc_now
+from tests.faults.checking import check, furnish, stored, take
+from tests.faults.conftest import LONG, SEED
+from tests.faults.letters import History, Letter
+from tests.faults.test_rules_under_load import work
+from tests.house import build_house
+from tests.migrated import prepare
+from tests.servers import Databases, SqliteDatabases
+
+pytestmark = pytest.mark.slow
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+LETTERS = 300 if LONG else 60
+STEPS = 200 if LONG else 12
+
+
+def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(
+    databases: Databases, tmp_path: Path, oracle: House
+) -> None:
+    """One is a day ahead, one a day behind: leases and due times are the database's."""
+    url = databases.prepared(prepare)
+    desk = build_house(url, tmp_path, clock=utc_now)
+    workers = [build_house(url, tmp_path, clock=lambda off=off: utc_now() + off) for off in (DAY, -DAY)]
+    furnish(desk)
+    desk.drains.drain_everything()
+    end, mistakes = threading.Event(), list[BaseException]()
+    threads = [threading.Thread(target=work, args=(house, end, mistakes)) for house in workers]
+    for thread in threads:
+        thread.start()
+    history = History(SEED)
+    sent = [history.next() for _ in range(LETTERS)]
+    history.close()
+    try:
+        for number, letter in enumerate(sent):
+            assert take([desk, *workers][number % 3], letter) is Receipt.STORED
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+    assert mistakes == []
+    check(desk.engine, oracle=oracle, sent=sent, acknowledged=[letter.id for letter in sent])
+    assert {row.attempts for row in stored(desk.engine).values()} == {1}
+    for house in (desk, *workers):
+        close(house)
+
+
+@dataclass(slots=True)
+class SteppedHouse:
+    """A house on SQLite whose database has a clock that a test steps: SQLite's is the machine's."""
+
+    house: House
+    ahead: timedelta = field(default=timedelta(0))
+
+    def __post_init__(self) -> None:
+        self.house.engine.dispose()
+        sa.event.listen(self.house.engine, "connect", self._set_clock)
+
+    def letter_comes(self, letter: Letter) -> None:
+        """Store a letter."""
+        assert take(self.house, letter) is Receipt.STORED
+
+    def worker_dies(self) -> int:
+        """Let a worker claim what is due, and be heard of no more; give how many deliveries that were."""
+        return len(due.claim(self.house.engine, tables.delivery, limit=5))
+
+    def step(self, seconds: timedelta) -> None:
+        """Step the clock, and let the clock part notice."""
+        self.ahead += seconds
+        clock.set_right(self.house)
+
+    def waiting(self) -> int:
+        """Count the deliveries that wait."""
+        return sum(row.due_at is not None for row in stored(self.house.engine).values())
+
+    def _set_clock(self, connection: DBAPIConnection, _: object) -> None:
+        def julianday(_: str) -> float:
+            return time.time() / 86400 + 2440587.5 + self.ahead / DAY
+
+        connection.create_function("julianday", 1, julianday)
+
+
+@pytest.fixture
+def stepped(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[SteppedHouse]:
+    """Give such a house, with the OKRs."""
+    made = SteppedHouse(build_house(sqlite.prepared(prepare), tmp_path, clock=utc_now))
+    furnish(made.house)
+    made.house.drains.drain_everything()
+    yield made
+    close(made.house)
+    sqlite.drop()
+
+
+@pytest.fixture
+def letters() -> list[Letter]:
+    """Give the beginning of a history."""
+    history = History(SEED)
+    found = [history.next() for _ in range(LETTERS)]
+    history.close()
+    return found
+
+
+def test_a_clock_that_steps_back_delays_only_what_a_dead_worker_held_and_that_for_minutes(
+    stepped: SteppedHouse, letters: list[Letter], new_oracle: Callable[[], House]
+) -> None:
+    """By a day. What was stored and not tried is due at once, and so is what comes after it."""
+    for letter in letters[:10]:
+        stepped.letter_comes(letter)
+    held = stepped.worker_dies()
+    stepped.step(-DAY)
+    stepped.letter_comes(letters[10])
+    stepped.house.drains.drain_everything()
+    assert stepped.waiting() == held == 5
+    stepped.step(due.LONGEST_LEASE)
+    stepped.house.drains.drain_everything()
+    assert stepped.waiting() == 0
+    acknowledged = [letter.id for letter in letters[:11]]
+    check(stepped.house.engine, oracle=new_oracle(), sent=letters, acknowledged=acknowledged)
+
+
+def test_a_clock_that_steps_forward_and_back_under_a_worker_lets_nothing_be_applied_twice(
+    stepped: SteppedHouse, letters: list[Letter], oracle: House
+) -> None:
+    """His lease ends early, another one applies what he held, and he may not; the time that was wrong is forgotten."""
+    for letter in letters[:10]:
+        stepped.letter_comes(letter)
+    held = due.claim(stepped.house.engine, tables.delivery, limit=10)
+    stepped.step(HOUR)
+    stepped.house.drains.drain_everything()
+    assert stepped.waiting() == 0
+    with pytest.raises(due.LeaseLost), writing(stepped.house.engine) as tx:
+        due.settle(tx, tables.delivery, held, [{"outcome": "late"}] * len(held))
+    stepped.step(-HOUR)
+    stepped.letter_comes(letters[10])
+    stepped.house.drains.drain_everything()
+    check(stepped.house.engine, oracle=oracle, sent=letters, acknowledged=[letter.id for letter in letters[:11]])
+
+
+def test_a_clock_that_goes_mad_while_workers_die_changes_nothing_in_the_end(
+    stepped: SteppedHouse, letters: list[Letter], oracle: House
+) -> None:
+    """Steps of up to a month either way; then it goes right, and after the longest lease all is as it should be."""
+    chance = random.Random(SEED)  # noqa: S311 - a seed makes it repeatable
+    for number in range(STEPS):
+        for letter in letters[number * LETTERS // STEPS : (number + 1) * LETTERS // STEPS]:
+            stepped.letter_comes(letter)
+        if chance.random() < 0.5:
+            stepped.worker_dies()
+        if chance.random() < 0.5:
+            stepped.house.drains.drain_everything()
+        stepped.step(chance.choice([-1, 1]) * chance.choice([timedelta(seconds=30), HOUR, 30 * DAY]))
+    stepped.step(-stepped.ahead)
+    stepped.step(due.LONGEST_LEASE + timedelta(seconds=5))
+    stepped.house.drains.drain_everything()
+    check(stepped.house.engine, oracle=oracle, sent=letters, acknowledged=[letter.id for letter in letters])
+
+
+def close(house: House) -> None:
+    """Close its connections."""
+    house.engine.dispose()
+    house.redis.close()
