@@ -171,6 +171,7 @@ class Valkey:
         self.process = subprocess.Popen(
             self.server.command(),
             preexec_fn=stop_with(os.getpid()),  # noqa: PLW1509  # it only asks the kernel to end it with us
+            restore_signals=False,  # a write past a limit on files then fails, as on a full disk, and is not its death
         )
         until(lambda: valkey.answers(self.server), "Valkey answers")
 

@@ -119,6 +119,21 @@ class Nemesis:
             time.sleep(self.chance.uniform(0.5, 2))
         self.struck["fill disk"] += 1
 
+    def fill_redis_disk(self) -> None:
+        """Let Redis write nothing for a while; it refuses all writes then, or dies of it again and again."""
+        with self.full_redis_disk():
+            time.sleep(self.chance.uniform(0.5, 2))
+        self.struck["fill redis disk"] += 1
+
+    @contextlib.contextmanager
+    def full_redis_disk(self) -> Iterator[None]:
+        """Let no file of Redis grow for the length of the block, nor one of the supervisor that starts it again."""
+        _limit_files(self._redis_pids(), 0)
+        try:
+            yield
+        finally:
+            _limit_files(self._redis_pids(), resource.RLIM_INFINITY)
+
     def away_database(self) -> None:
         """Restart the database server."""
         assert self.restart_database is not None
@@ -133,6 +148,7 @@ class Nemesis:
             self.end_leases: 10,
             self.stall_worker: 8,
             self.kill_supervisor: 3,
+            self.fill_redis_disk: 4,
         }
         if self.restart_database is not None:
             return common | {self.away_database: 5}
@@ -147,6 +163,13 @@ class Nemesis:
     def _running(self, part: str) -> int | None:
         pid = self.service.pids.get(part)
         return pid if pid is not None and lives(pid) else None
+
+    def _redis_pids(self) -> list[int]:
+        if self.valkey is not None:
+            return [self.valkey.process.pid] if self.valkey.process else []
+        supervisor = [self.service.process.pid] if self.service.process else []
+        # First the one that starts the other: what it starts inherits the limit.
+        return [*supervisor, *self.service.tree("redis")]
 
     def _redis(self) -> redis.Redis:
         url = self.valkey.url if self.valkey else private_server(self.service.directory / "var").url
@@ -182,14 +205,14 @@ def _signal(pids: Iterable[int], number: signal.Signals) -> None:
 @contextlib.contextmanager
 def full_disk(service: Service) -> Iterator[None]:
     """Let no file of the service grow past its first page for the length of the block."""
-    _limit_files(service, 4096)
+    _limit_files(service.tree(*PARTS), 4096)
     try:
         yield
     finally:
-        _limit_files(service, resource.RLIM_INFINITY)
+        _limit_files(service.tree(*PARTS), resource.RLIM_INFINITY)
 
 
-def _limit_files(service: Service, most: int) -> None:
-    for pid in service.tree(*PARTS):
+def _limit_files(pids: Iterable[int], most: int) -> None:
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import requests
 import sqlalchemy as sa
+from redis import Redis
+from redis.exceptions import RedisError
 
 from sync_service.jobs import count_workers
 from sync_service.store import tables
 from sync_service.store.database import reading
 from sync_service.wiring import House
-from tests.faults.checking import check, stored
+from tests.faults.checking import broken_entries, check, stored
 from tests.faults.conftest import LONG, SEED, Stage
 from tests.faults.letters import History, Letter
 from tests.faults.nemesis import end_leases
@@ -57,6 +59,35 @@ def test_without_redis_all_is_applied_within_a_minute_of_quiet(stage: Stage, ora
     until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
     until(lambda: count_workers(stage.house.redis) == 2, "both workers are counted", seconds=QUIET)
     check(stage.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
+
+
+def test_while_redis_has_no_disk_deliveries_are_applied_all_the_same(stage: Stage) -> None:
+    """The private one dies of it again and again, the other refuses all writes; with room again both are as before."""
+    history = History(SEED)
+    letters = [history.next() for _ in range(24)]
+    history.close()
+    assert [post(stage, letter) for letter in letters[:8]] == [202] * 8
+    until(lambda: count_workers(stage.house.redis) == 2, "both workers are there")
+    with stage.nemesis.full_redis_disk():
+        until(lambda: not takes_writes(stage.house.redis), "Redis takes no writes")
+        assert [post(stage, letter) for letter in letters[8:16]] == [202] * 8
+        end_leases(stage.engine)
+        until(lambda: at_rest(stage), "all is applied without Redis", seconds=QUIET)
+        assert not takes_writes(stage.house.redis)
+    until(lambda: takes_writes(stage.house.redis), "Redis takes writes again")
+    until(lambda: count_workers(stage.house.redis) == 2, "both workers are there again", seconds=QUIET)
+    assert [post(stage, letter) for letter in letters[16:]] == [202] * 8
+    until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
+    assert set(stored(stage.engine)) == {letter.id for letter in letters}
+    assert broken_entries(stage.engine) == []
+
+
+def takes_writes(redis: Redis) -> bool:
+    """Tell whether Redis can be told something."""
+    try:
+        return bool(redis.set("tests", "are here"))
+    except RedisError:
+        return False
 
 
 @pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
