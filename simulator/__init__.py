@@ -27,10 +27,13 @@ Deliveries run in the background, in order; `hub.flush()` waits for them; `backg
 operation returns. `hub.deliveries` is the log: `delivery.parcel` (id, name, headers, body), `.status`, `.attempts` and
 `.accepted`, the attempt that was taken, with `.monotonic` and `.at` for measuring. On request they go wrong:
 
-    hub.webhooks.lose_next(), duplicate_next(), forge_next(), unsign_next()      # each takes a count
+    hub.webhooks.lose_next(), duplicate_next(), truncate_next(), forge_next(), unsign_next()    # each takes a count
+    hub.webhooks.delay_next(seconds)                   # later ones overtake it
     hub.webhooks.hold(); ...; hub.webhooks.release(order=[2, 0, 1])               # or seed=7, or neither
     hub.redeliver(delivery)                            # same GUID; GitHub never does so by itself
     jira.webhooks.retry_now()                          # Jira Cloud's retries, driven by hand
+
+A hook's `secret` may be changed under way: what is sent from then on is signed with the new one.
 
 REST calls go wrong on request too: `hub.rest.answer_next(429, times=2, retry_after=1)`, `hub.rest.slow_down(seconds)`,
 `hub.token = "another"`, `repository.visible = False`. `hub.rest.calls` lists what was asked.

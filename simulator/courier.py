@@ -32,7 +32,7 @@ class Courier:
         self._waiting: list[tuple[float, int, Delivery]] = []
         self._turn = itertools.count()
         self._held: list[Delivery] | None = None
-        self._mishaps: deque[Mishap] = deque()
+        self._mishaps: deque[tuple[Mishap, float]] = deque()
         self._in_flight = 0
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -58,8 +58,8 @@ class Courier:
     def take(self, parcel: Parcel, *, redelivery: bool = False) -> Delivery:
         """Log a parcel and queue it, or hold it; the next mishap in line befalls it unless it is a redelivery."""
         with self._changed:
-            mishap = self._mishaps.popleft() if self._mishaps and not redelivery else Mishap.NONE
-            delivery = Delivery(parcel=parcel, mishap=mishap, redelivery=redelivery)
+            mishap, delay = self._mishaps.popleft() if self._mishaps and not redelivery else (Mishap.NONE, 0.0)
+            delivery = Delivery(parcel=parcel, mishap=mishap, delay=delay, redelivery=redelivery)
             self._queue(delivery)
             if mishap is Mishap.DUPLICATE:
                 self._queue(Delivery(parcel=parcel, mishap=mishap))
@@ -74,7 +74,7 @@ class Courier:
     # What tests and the demo ask for
 
     def flush(self, timeout: float = 10.0) -> None:
-        """Wait until every queued parcel was tried; held ones and those that wait for a retry do not count.
+        """Wait until every queued parcel was tried; held and delayed ones and those that wait for a retry don't count.
 
         Raises `TimeoutError` after `timeout` seconds.
         """
@@ -118,6 +118,17 @@ class Courier:
         """Deliver each of the next parcels twice under the same id."""
         self._expect(Mishap.DUPLICATE, count)
 
+    def delay_next(self, seconds: float, count: int = 1) -> None:
+        """Let the next parcels be on their way for so long, signed as they left: later ones may overtake them.
+
+        Without a background thread they arrive with the first operation after that time, or by `retry_now`.
+        """
+        self._expect(Mishap.DELAYED, count, delay=seconds)
+
+    def truncate_next(self, count: int = 1) -> None:
+        """Deliver only the first half of the next parcels' bodies."""
+        self._expect(Mishap.TRUNCATED, count)
+
     def forge_next(self, count: int = 1) -> None:
         """Deliver the next parcels with a wrong signature."""
         self._expect(Mishap.FORGED, count)
@@ -133,7 +144,7 @@ class Courier:
         return again
 
     def retry_now(self) -> int:
-        """Try at once what waits for a retry; gives how many that were."""
+        """Try at once what waits for a retry, and let arrive what is delayed; gives how many that were."""
         with self._changed:
             waiting, self._waiting = sorted(self._waiting), []
             self._ready.extend(delivery for _, _, delivery in waiting)
@@ -143,13 +154,17 @@ class Courier:
 
     # Inside
 
-    def _expect(self, mishap: Mishap, count: int) -> None:
+    def _expect(self, mishap: Mishap, count: int, *, delay: float = 0.0) -> None:
         with self._changed:
-            self._mishaps.extend([mishap] * count)
+            self._mishaps.extend([(mishap, delay)] * count)
 
     def _queue(self, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
         if delivery.mishap is Mishap.LOST:
+            return
+        if delivery.mishap is Mishap.DELAYED:
+            heapq.heappush(self._waiting, (time.monotonic() + delivery.delay, next(self._turn), delivery))
+            self._changed.notify_all()
             return
         if self._held is not None and not delivery.redelivery:
             self._held.append(delivery)
@@ -195,7 +210,7 @@ class Courier:
             try:
                 answer = session.post(
                     delivery.parcel.url,
-                    data=delivery.parcel.body,
+                    data=delivery.body,
                     headers=headers,
                     timeout=self.timeout,
                     allow_redirects=False,

@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 
 _OTHER_DIGIT = str.maketrans("0123456789abcdef", "123456789abcdef0")
-_SIGNATURE_PREFIX = "x-hub-signature"
 
 
 class Mishap(StrEnum):
@@ -15,13 +14,15 @@ class Mishap(StrEnum):
     NONE = "none"
     LOST = "lost"
     DUPLICATE = "duplicate"
+    DELAYED = "delayed"
+    TRUNCATED = "truncated"
     FORGED = "forged"
     UNSIGNED = "unsigned"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parcel:
-    """One message to one hook, ready to send: `body` is what was signed, byte for byte.
+    """One message to one hook: `sign` gives the headers with the signature of `body` by the hook's present secret.
 
     `id` is GitHub's GUID or Jira's webhook identifier; `name` is for people, as in `issues.closed`.
     """
@@ -32,6 +33,7 @@ class Parcel:
     url: str
     headers: Mapping[str, str]
     body: bytes
+    sign: Callable[[], Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +57,21 @@ class Attempt:
 
 @dataclass(eq=False, kw_only=True)
 class Delivery:
-    """A parcel on its way, as the tracker's delivery log shows it."""
+    """A parcel on its way, as the tracker's delivery log shows it.
+
+    It is signed when it leaves: at each attempt, or, where it is `delay`ed on the way for seconds, when it was taken.
+    """
 
     parcel: Parcel
     mishap: Mishap = Mishap.NONE
+    delay: float = 0.0
     redelivery: bool = False
     attempts: list[Attempt] = field(default_factory=list)
+    _left_with: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.mishap is Mishap.DELAYED:
+            self._left_with = self.parcel.sign()
 
     @property
     def accepted(self) -> Attempt | None:
@@ -72,18 +83,28 @@ class Delivery:
         """The status of the last attempt; None before the first one, or when it got no answer."""
         return self.attempts[-1].status if self.attempts else None
 
+    @property
+    def body(self) -> bytes:
+        """The body of the next attempt; of a truncated one only half arrives, signed as the whole."""
+        whole = self.parcel.body
+        return whole[: len(whole) // 2] if self.mishap is Mishap.TRUNCATED else whole
+
     def headers(self, retry_header: str | None) -> dict[str, str]:
         """Give the headers of the next attempt, spoiled as the mishap asks."""
         headers = dict(self.parcel.headers)
         if retry_header is not None and self.attempts:
             headers[retry_header] = str(len(self.attempts))
-        for name in [name for name in headers if name.lower().startswith(_SIGNATURE_PREFIX)]:
-            if self.mishap is Mishap.UNSIGNED:
-                del headers[name]
-            elif self.mishap is Mishap.FORGED:
-                method, digest = headers[name].split("=", 1)
-                headers[name] = f"{method}={digest.translate(_OTHER_DIGIT)}"
-        return headers
+        return {**headers, **self._signature()}
+
+    def _signature(self) -> Mapping[str, str]:
+        left_with = None if self.attempts else self._left_with
+        signed = self.parcel.sign() if left_with is None else left_with
+        if self.mishap is Mishap.UNSIGNED:
+            return {}
+        if self.mishap is not Mishap.FORGED:
+            return signed
+        parts = {name: text.split("=", 1) for name, text in signed.items()}
+        return {name: f"{method}={digest.translate(_OTHER_DIGIT)}" for name, (method, digest) in parts.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

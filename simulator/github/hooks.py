@@ -18,9 +18,12 @@ from simulator.github.repository import Repository
 ContentType = Literal["json", "form"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Hook:
-    """A registered webhook. Without `repository` it belongs to the organisation; `*` in `events` means all."""
+    """A registered webhook. Without `repository` it belongs to the organisation; `*` in `events` means all.
+
+    `secret` may be changed: what is sent from then on is signed with the new one.
+    """
 
     id: int
     url: str
@@ -68,7 +71,14 @@ def parcel(hook: Hook, *, event: str, guid: str, text: str, message: Mapping[str
         "X-GitHub-Hook-ID": str(hook.id),
         "X-GitHub-Hook-Installation-Target-ID": str(target),
         "X-GitHub-Hook-Installation-Target-Type": kind,
-        **signatures(hook.secret, body),
     }
     name = f"{event}.{message['action']}" if "action" in message else event
-    return Parcel(id=guid, hook_id=hook.id, name=name, url=hook.url, headers=headers, body=body)
+    return Parcel(
+        id=guid,
+        hook_id=hook.id,
+        name=name,
+        url=hook.url,
+        headers=headers,
+        body=body,
+        sign=lambda: signatures(hook.secret, body),
+    )

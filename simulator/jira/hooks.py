@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from simulator.delivery import Parcel, Retries
@@ -16,9 +16,12 @@ from simulator.delivery import Parcel, Retries
 _RETRIED = frozenset({408, 409, 425, 429, *range(500, 600)})
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Hook:
-    """A webhook that an admin registered. Empty `projects` and `*` in `events` mean all."""
+    """A webhook that an admin registered. Empty `projects` and `*` in `events` mean all.
+
+    `secret` may be changed: what is sent from then on is signed with the new one.
+    """
 
     id: int
     url: str
@@ -59,14 +62,23 @@ def cloud_parcel(hook: Hook, *, event: str, body: bytes, flow: str) -> Parcel:
         "X-Atlassian-Webhook-Identifier": identifier,
         "X-Atlassian-Webhook-Flow": flow,
     }
-    if hook.secret:
-        headers["X-Hub-Signature"] = signature(hook.secret, body)
-    return Parcel(id=identifier, hook_id=hook.id, name=event, url=hook.url, headers=headers, body=body)
+    return _parcel(hook, event=event, identifier=identifier, headers=headers, body=body, header="X-Hub-Signature")
 
 
 def data_center_parcel(hook: Hook, *, event: str, body: bytes) -> Parcel:
     """Wrap one message for one hook of Jira Data Center, which sends no identifier; the log has one all the same."""
     headers = {"Content-Type": "application/json; charset=UTF-8", "User-Agent": "Atlassian HttpClient"}
-    if hook.secret:
-        headers["x-hub-signature"] = signature(hook.secret, body)
-    return Parcel(id=str(uuid.uuid4()), hook_id=hook.id, name=event, url=hook.url, headers=headers, body=body)
+    identifier = str(uuid.uuid4())
+    return _parcel(hook, event=event, identifier=identifier, headers=headers, body=body, header="x-hub-signature")
+
+
+def _parcel(hook: Hook, *, event: str, identifier: str, headers: Mapping[str, str], body: bytes, header: str) -> Parcel:
+    return Parcel(
+        id=identifier,
+        hook_id=hook.id,
+        name=event,
+        url=hook.url,
+        headers=headers,
+        body=body,
+        sign=lambda: {header: signature(hook.secret, body)} if hook.secret else {},
+    )

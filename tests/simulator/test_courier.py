@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterable
 
 import pytest
 
@@ -10,12 +11,18 @@ from simulator.delivery import Mishap
 from simulator.github import Repository
 from simulator.github.hooks import signatures
 from tests.simulator.conftest import SECRET
-from tests.simulator.receiver import Receiver
+from tests.simulator.receiver import Received, Receiver
+from tests.waiting import until
 
 
 def titles(receiver: Receiver) -> list[str]:
     """Give the titles of the issues in the order in which they came."""
-    return [each.json["issue"]["title"] for each in receiver.received]
+    return titles_of(receiver.received)
+
+
+def titles_of(received: Iterable[Received]) -> list[str]:
+    """Give the titles of the issues that these tell of."""
+    return [each.json["issue"]["title"] for each in received]
 
 
 def test_a_lost_delivery_never_comes_but_can_be_redelivered(
@@ -62,6 +69,72 @@ def test_an_unsigned_delivery_has_no_signature(hub: GitHub, checkout: Repository
     hub.redeliver(hub.deliveries[-1])
     unsigned, signed = (set(each.headers) for each in receiver.received)
     assert signed - unsigned == {"X-Hub-Signature", "X-Hub-Signature-256"}
+
+
+def test_a_delayed_delivery_is_overtaken_by_later_ones(receiver: Receiver) -> None:
+    """It comes by itself when its time has passed, whole and well signed."""
+    with GitHub() as hub:
+        repository = hub.repository("checkout")
+        hub.add_hook(repository, url=receiver.url, secret=SECRET)
+        hub.webhooks.delay_next(0.3, count=2)
+        for title in ("A", "B", "C", "D"):
+            repository.create_issue(title)
+        hub.flush()
+        assert titles_after_ping(receiver) == ["C", "D"]
+        until(lambda: len(receiver.received) == 5, "the delayed ones come")
+    assert titles_after_ping(receiver) == ["C", "D", "A", "B"]
+    late = receiver.received[-1]
+    assert late.headers["X-Hub-Signature-256"] == signatures(SECRET, late.body)["X-Hub-Signature-256"]
+
+
+def test_what_is_delayed_can_be_made_to_arrive_at_once(hub: GitHub, checkout: Repository, receiver: Receiver) -> None:
+    """Where there is no thread that would wait for it."""
+    hub.webhooks.delay_next(600)
+    for title in ("A", "B"):
+        checkout.create_issue(title)
+    assert titles(receiver) == ["B"]
+    assert hub.webhooks.retry_now() == 1
+    assert titles(receiver) == ["B", "A"]
+
+
+def test_of_a_truncated_delivery_half_arrives_signed_as_the_whole(
+    hub: GitHub, checkout: Repository, receiver: Receiver
+) -> None:
+    """Redelivered, it is whole."""
+    hub.webhooks.truncate_next()
+    checkout.create_issue("A")
+    hub.redeliver(hub.deliveries[-1])
+    torn, whole = receiver.received
+    assert torn.body == whole.body[: len(whole.body) // 2]
+    assert torn.headers["X-Hub-Signature-256"] == whole.headers["X-Hub-Signature-256"]
+    assert titles_of([whole]) == ["A"]
+
+
+@pytest.mark.parametrize("kind", ["github", "jira"])
+def test_a_secret_rotated_under_way_signs_what_leaves_from_then_on(
+    hub: GitHub, jira: Jira, receiver: Receiver, kind: str
+) -> None:
+    """What was held back leaves later; what is delayed had left before; redelivered, it leaves anew."""
+    tracker = hub if kind == "github" else jira
+    hook = tracker.add_hook(url=receiver.url, secret="old")
+    receiver.forget()
+    create = hub.repository("checkout").create_issue if kind == "github" else jira.project("SHOP").create_issue
+    tracker.webhooks.delay_next(600)
+    create("delayed")
+    tracker.webhooks.hold()
+    create("held")
+    hook.secret = "new"
+    tracker.webhooks.release()
+    tracker.webhooks.retry_now()
+    tracker.webhooks.redeliver(tracker.deliveries[-2])
+    assert [secret_of(each) for each in receiver.received] == ["new", "old", "new"]
+
+
+def secret_of(received: Received) -> str:
+    """Tell with which secret a delivery was signed."""
+    sent = received.headers.get("X-Hub-Signature-256") or received.headers["X-Hub-Signature"]
+    (found,) = [secret for secret in ("old", "new") if signatures(secret, received.body)["X-Hub-Signature-256"] == sent]
+    return found
 
 
 def test_held_deliveries_come_when_released(hub: GitHub, checkout: Repository, receiver: Receiver) -> None:
