@@ -1,0 +1,242 @@
+"""A GitHub and a Jira with people at work, whose couriers really post to a house, and what must come of it."""
+
+import random
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from simulator import GitHub, Jira, SteppedClock
+from simulator.delivery import Delivery
+from simulator.github.hooks import Hook as HubHook
+from simulator.github.issue import Issue as HubIssue
+from simulator.jira.hooks import Hook as JiraHook
+from simulator.jira.issue import Issue as JiraIssue
+from sync_service.web import create_app
+from sync_service.wiring import House
+
+OKRS = """\
+people:
+  - {{email: ana@example.com, name: Ana Ruiz, role: admin}}
+cycles:
+  - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
+connections:
+  - slug: gh
+    kind: github
+    site: {hub.url}
+    token: {hub.token}
+    owner: ana@example.com
+    webhook_secrets: [{secrets}]
+    scopes: [acme/checkout]
+    earlier: ignore
+  - slug: jira
+    kind: jira
+    site: {jira.url}
+    email: {jira.email}
+    token: {jira.token}
+    owner: ana@example.com
+    webhook_secrets: [{secrets}]
+    scopes: [SHOP]
+    earlier: ignore
+objectives:
+  - slug: fast
+    title: Fast
+    cycle: ever
+    owner: ana@example.com
+    key_results:
+      - {{slug: KR-1, title: Ship it, measure: {{kind: done-share}}}}
+      - {{slug: KR-2, title: Few are open, start: 20, target: 0, measure: {{kind: open-count}}}}
+rules:
+  - {{slug: gh-checkout, connection: gh, key_result: KR-1, when: {{field: labels, has: checkout}}}}
+  - {{slug: gh-bug, connection: gh, key_result: KR-2, when: {{field: labels, has: bug}}}}
+  - {{slug: jira-checkout, connection: jira, key_result: KR-1, when: {{field: labels, has: checkout}}}}
+  - {{slug: jira-bug, connection: jira, key_result: KR-2, when: {{field: labels, has: bug}}}}
+"""
+
+LABELS = ("checkout", "bug")
+ISSUES = 6
+"""On each tracker."""
+
+
+@dataclass(slots=True)
+class Town:
+    """Both trackers with their issues. Enter it to start them; `open_hooks` once there is a house to tell."""
+
+    seed: int
+    secret: str = "old"
+    clock: SteppedClock = field(default_factory=lambda: SteppedClock(datetime.now(UTC) - timedelta(days=1)))
+    chance: random.Random = field(init=False)
+    hub: GitHub = field(init=False)
+    jira: Jira = field(init=False)
+    hooks: tuple[HubHook, JiraHook] = field(init=False)
+    hub_issues: list[HubIssue] = field(default_factory=list)
+    jira_issues: list[JiraIssue] = field(default_factory=list)
+    _ending: ExitStack = field(default_factory=ExitStack)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)  # noqa: S311 - a seed makes it repeatable
+        self.hub = GitHub("acme", clock=self.clock)
+        self.jira = Jira(clock=self.clock)
+
+    def __enter__(self) -> Self:
+        for tracker in self.trackers:
+            self._ending.enter_context(tracker)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.close()
+
+    @property
+    def trackers(self) -> tuple[GitHub, Jira]:
+        """Both."""
+        return self.hub, self.jira
+
+    def okrs(self, *secrets: str) -> bytes:
+        """Write the configuration file, with these webhook secrets for both connections."""
+        return OKRS.format(hub=self.hub, jira=self.jira, secrets=", ".join(secrets)).encode()
+
+    def open_hooks(self, address: str) -> None:
+        """Tell a service of everything from now on, and open the issues."""
+        self.hooks = (
+            self.hub.add_hook(url=f"{address}/hooks/gh", secret=self.secret),
+            self.jira.add_hook(url=f"{address}/hooks/jira", secret=self.secret),
+        )
+        for number in range(ISSUES):
+            labels = list(LABELS[number % 2 :])
+            self.hub_issues.append(self.hub.repository("checkout").create_issue("Pay by card", labels=labels))
+            self.jira_issues.append(self.jira.project("SHOP").create_issue("Pay by card", labels=labels))
+
+    def rotate(self, secret: str) -> None:
+        """Change the secret of both hooks."""
+        for hook in self.hooks:
+            hook.secret = secret
+
+    def work(self, *, changes: int = 1) -> None:
+        """Change one issue, so many times within one tick of its tracker's clock."""
+        self.clock.step(self.chance.choice([1, 1, 7]))
+        if self.chance.random() < 0.5:
+            issue = self.chance.choice(self.hub_issues)
+            with self.hub.changing():
+                for _ in range(changes):
+                    self._change_on_hub(issue)
+        else:
+            story = self.chance.choice(self.jira_issues)
+            with self.jira.changing():
+                for _ in range(changes):
+                    self._change_on_jira(story)
+
+    def _change_on_hub(self, issue: HubIssue) -> None:
+        name = self.chance.choice(LABELS)
+        if self.chance.random() < 0.4:
+            carried = name in {label.name for label in issue.labels}
+            (issue.unlabel if carried else issue.label)(name)
+        elif issue.state == "closed":
+            issue.reopen()
+        else:
+            issue.close(reason=self.chance.choice(["completed", "completed", "not_planned"]))
+
+    def _change_on_jira(self, issue: JiraIssue) -> None:
+        name = self.chance.choice(LABELS)
+        if self.chance.random() < 0.4:
+            (issue.unlabel if name in issue.labels else issue.label)(name)
+        elif issue.status.name == "Done":
+            issue.reopen()
+        else:
+            self.chance.choice([issue.start, issue.finish, issue.finish, issue.drop])()
+
+    def deliveries(self) -> list[Delivery]:
+        """Give both logs."""
+        return [*self.hub.deliveries, *self.jira.deliveries]
+
+    def redeliver_what_was_not_taken(self) -> int:
+        """Send again whatever no receiver has accepted, as the trackers' logs let people do; give how many."""
+        count = 0
+        for tracker in self.trackers:
+            taken = {one.parcel.id for one in tracker.deliveries if one.accepted}
+            missing = {one.parcel.id: one for one in tracker.deliveries if one.parcel.id not in taken}
+            for delivery in missing.values():
+                tracker.webhooks.redeliver(delivery)
+            count += len(missing)
+            tracker.flush(timeout=60)
+        return count
+
+    def numbers(self) -> dict[str, float | None]:
+        """Count what the key results must come to, from the trackers' own state."""
+        stand = [
+            *(({label.name for label in one.labels}, _state_on_hub(one)) for one in self.hub_issues),
+            *((set(one.labels), _state_on_jira(one)) for one in self.jira_issues),
+        ]
+        ships = [state for labels, state in stand if "checkout" in labels and state != "dropped"]
+        bugs = [state for labels, state in stand if "bug" in labels and state != "dropped"]
+        return {
+            "KR-1": 100 * ships.count("done") / len(ships) if ships else None,
+            "KR-2": float(bugs.count("open")),
+        }
+
+
+def _state_on_hub(issue: HubIssue) -> str:
+    if issue.state == "open":
+        return "open"
+    return "done" if issue.state_reason == "completed" else "dropped"
+
+
+def _state_on_jira(issue: JiraIssue) -> str:
+    if issue.status.name != "Done":
+        return "open"
+    return "done" if issue.resolution is not None and issue.resolution.name == "Done" else "dropped"
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_line: object) -> None:
+        pass
+
+
+@contextmanager
+def receiving(house: House) -> Iterator[str]:
+    """Serve a house's web application on loopback; give its address."""
+    server = make_server("127.0.0.1", 0, create_app(house), threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="receiver")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def at_work(houses: Sequence[House]) -> Iterator[None]:
+    """Drain whatever is due, each house in a thread of its own, until the end of the block."""
+    end, mistakes = threading.Event(), list[BaseException]()
+    workers = [threading.Thread(target=_drain, args=(house, end, mistakes)) for house in houses]
+    for worker in workers:
+        worker.start()
+    try:
+        yield
+    finally:
+        end.set()
+        for worker in workers:
+            worker.join()
+    assert mistakes == []
+
+
+def _drain(house: House, end: threading.Event, mistakes: list[BaseException]) -> None:
+    try:
+        while not end.wait(0.02):
+            for name in house.drains.due():
+                house.drains.drain(name)
+    except BaseException as error:
+        mistakes.append(error)
+        raise
+
+
+def close(houses: Iterable[House]) -> None:
+    """Close their connections."""
+    for house in houses:
+        house.engine.dispose()
+        house.redis.close()
