@@ -148,6 +148,8 @@ class Refresh:
         compute_key_results(tx, book, touched, now=self._now(), settle=self._settle)
         relinks.add(tx, [*ledger.followed, *((one.connection_id, str(one)) for one in names.renamed)])
         looks.add(tx, ledger.looks)
+        if gone := _gone(letters):
+            looks.begin_again(tx, gone)
         return outcomes
 
     def _observe_all(self, tx: Transaction, ledger: Ledger, names: Names, letter: Letter) -> dict[str, Any]:
@@ -195,6 +197,16 @@ def _ask_to_look(ledger: Ledger, letter: Letter, one: Look) -> str:
         return f"{one.reason}, and there are no credentials to look with"
     ledger.looks[connection_id, one.identity] = (one, letter.row.delivery_id)
     return f"{one.reason}, so we will look"
+
+
+def _gone(letters: Sequence[Letter]) -> set[tuple[int, str]]:
+    """Name the issues that letters call deleted or transferred; what a look says of one settles that look."""
+    return {
+        (letter.row.connection_id, one.identity)
+        for letter in letters
+        for one in letter.reading.observations
+        if isinstance(one, Tombstone) and not letter.looked
+    }
 
 
 def _scopes(letter: Letter) -> Iterable[ScopeRef]:

@@ -1,7 +1,8 @@
 """Issues to look at, one row for each however often it is asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.issues import Look
@@ -29,3 +30,14 @@ def add(tx: Connection, wanted: Mapping[tuple[int, str], tuple[Look, str | None]
         for (connection_id, identity), (one, delivery_id) in sorted(wanted.items(), key=lambda item: item[0])
     ]
     upsert(tx, look, rows, unique=("connection_id", "identity"))
+
+
+def begin_again(tx: Connection, gone: Iterable[tuple[int, str]]) -> None:
+    """Break the leases of looks at issues, by (connection's id, identity), that were deleted while somebody looked.
+
+    He may have seen them before, and what a look shows is believed.
+    """
+    now = database_now(tx)
+    for connection_id, identity in sorted(gone):
+        held = sa.and_(look.c.connection_id == connection_id, look.c.identity == identity, look.c.lease.isnot(None))
+        tx.execute(sa.update(look).where(held).values(lease=None, due_at=now, attempts=0))

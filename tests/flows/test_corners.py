@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.connectors import Unavailable
+from sync_service.domain.connectors import ConnectorError, Gone, Unavailable
 from sync_service.domain.issues import Look, ScopeRef, Snapshot, State, Term, Tombstone
 from sync_service.naming import Names
 from sync_service.store import connections, due, key_results, tables
@@ -140,6 +140,30 @@ def test_a_look_that_shows_something_older_than_what_is_in_doubt_settles(world: 
     (look,) = world.rows(tables.look)
     assert look.due_at is None
     assert "something newer is known" in look.outcome
+
+
+def test_a_deletion_that_arrives_while_somebody_looks_is_not_undone_by_what_he_saw_before(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He looks again, and the tracker says that nothing is there."""
+    give_token(world)
+    world.tell(issue("a", 0))
+    (row,) = world.rows(tables.issue)
+    look = type(world.tracker).look
+    answers: list[Snapshot | ConnectorError] = [issue("a", 0), Gone("410", proven=True)]
+
+    def look_while_it_is_deleted(*args: Any, **named: Any) -> Snapshot:
+        world.tracker.shown[row.identity] = answers.pop(0)
+        seen = look(*args, **named)
+        world.post(Tombstone(identity=row.identity, key=row.key))
+        world.drains.by_table["delivery"]()
+        return seen
+
+    monkeypatch.setattr(type(world.tracker), "look", look_while_it_is_deleted)
+    world.tell(Look(identity=row.identity, key=row.key, reason="the letter is partial"))
+    assert answers == []
+    assert world.rows(tables.issue)[0].gone == "deleted"
+    assert world.rows(tables.look)[0].due_at is None
 
 
 def test_a_tracker_that_can_not_answer_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
