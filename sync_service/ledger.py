@@ -1,13 +1,14 @@
 """The issues of one batch: locked, changed by observations one after the other, written once."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.causes import Cause, counts_differently, was_reopened, what_happened
-from sync_service.domain.issues import Look, Snapshot, Tombstone
-from sync_service.domain.newest import Issue, take_snapshot, take_tombstone
+from sync_service.domain.issues import Look, ParentSeen, Snapshot, Tombstone
+from sync_service.domain.newest import Issue, take_parent, take_snapshot, take_tombstone
 from sync_service.linking import Entry, Step
 from sync_service.naming import Names
 from sync_service.store import issues, links
@@ -17,10 +18,11 @@ from sync_service.store.issues import Held, Identity
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an observation comes from: the tracker's delivery id (None for a look) and who acted."""
+    """Where an observation comes from: the tracker's delivery id (None for a look), who acted, when we were told."""
 
     delivery: str | None
     actor: str | None
+    told_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,35 @@ class Ledger:
         if identity not in self.held:
             return f"ignored, because {snapshot.scope.name} is not watched"
         before = self._issues.get(identity)
-        after = take_snapshot(before, snapshot, looked=looked)
-        if before is not None and after is before:
-            older = before.updated_at is not None and snapshot.updated_at < before.updated_at
-            return f"{snapshot.key}: nothing new" + (", something newer is known" if older else "")
+        after = take_snapshot(before, snapshot, looked=looked, told_at=source.told_at)
+        said = self._took(identity, before, after, source, names)
+        older = before is not None and before.updated_at is not None and snapshot.updated_at < before.updated_at
+        return said or f"{snapshot.key}: nothing new" + (", something newer is known" if older else "")
+
+    def take_parent(
+        self, connection_id: int, seen: ParentSeen, source: Source, *, names: Names
+    ) -> tuple[str, Look | None]:
+        """Take the word on an issue's parent; give the outcome in words, and a look where another had the same time."""
+        identity = (connection_id, seen.identity)
+        if identity not in self.held:
+            return f"ignored, because {seen.scope.name} is not watched", None
+        before = self._issues.get(identity)
+        after = take_parent(before, seen, told_at=source.told_at)
+        said = self._took(identity, before, after, source, names) or f"{seen.key}: nothing new about its parent"
+        if before is None or before.parent_at != seen.at or before.parent_key == seen.parent.key:
+            return said, None
+        doubt = "in doubt: it had another parent at the same time"
+        return said, Look(identity=seen.identity, key=seen.key, reason=doubt)
+
+    def _took(self, identity: Identity, before: Issue | None, after: Issue, source: Source, names: Names) -> str | None:
+        """Note what an issue has become and say it; None where nothing changed but perhaps when we were told."""
+        if after is before:
+            return None
         self._note(identity, before, after, source)
-        what = what_happened(before, after, name_of=lambda term_id: names.any_term(connection_id, term_id))
-        return f"{snapshot.key}: applied, {what}"
+        if before is not None and replace(after, parent_told_at=before.parent_told_at) == before:
+            return None
+        what = what_happened(before, after, name_of=lambda term_id: names.any_term(identity[0], term_id))
+        return f"{after.key}: applied, {what}"
 
     def doubt_about(self, connection_id: int, snapshot: Snapshot) -> Look | None:
         """Ask for a look where another change of the issue has the same time and other content."""

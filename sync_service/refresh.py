@@ -24,6 +24,7 @@ from sync_service.domain.issues import (
     Ignored,
     Look,
     Observation,
+    ParentSeen,
     Reading,
     ScopeRef,
     ScopeSeen,
@@ -59,11 +60,10 @@ class Letter:
     reading: Reading
     looked: bool = False
 
-    @property
-    def source(self) -> Source:
-        """Name the delivery and the actor, for the history."""
+    def source(self, now: datetime) -> Source:
+        """Name the delivery and the actor, for the history; what a look shows is told `now`."""
         actor = self.reading.actor.name if self.reading.actor else None
-        return Source(self.row.delivery_id, actor)
+        return Source(self.row.delivery_id, actor, now if self.looked else self.row.received_at)
 
 
 class Refresh:
@@ -159,17 +159,17 @@ class Refresh:
 
     def _observe(self, tx: Transaction, ledger: Ledger, names: Names, letter: Letter, one: Observation) -> str:
         """Take one observation; give its outcome in words."""
-        connection_id = letter.row.connection_id
+        connection_id, source = letter.row.connection_id, letter.source(self._now())
         match one:
             case Snapshot():
                 names.take_snapshot(connection_id, one)
-                said = ledger.take_snapshot(connection_id, one, letter.source, names=names, looked=letter.looked)
-                doubt = ledger.doubt_about(connection_id, one)
-                if doubt and not letter.looked:
-                    return f"{said}; {_ask_to_look(ledger, letter, doubt)}"
-                return said
+                said = ledger.take_snapshot(connection_id, one, source, names=names, looked=letter.looked)
+                return _with_doubt(ledger, letter, said, ledger.doubt_about(connection_id, one))
+            case ParentSeen():
+                said, doubt = ledger.take_parent(connection_id, one, source, names=names)
+                return _with_doubt(ledger, letter, said, doubt)
             case Tombstone():
-                return ledger.take_tombstone(tx, connection_id, one, letter.source)
+                return ledger.take_tombstone(tx, connection_id, one, source)
             case Look():
                 return f"{one.key}: {_ask_to_look(ledger, letter, one)}"
             case TermSeen():
@@ -191,6 +191,10 @@ class Refresh:
             self._bound |= seen
 
 
+def _with_doubt(ledger: Ledger, letter: Letter, said: str, doubt: Look | None) -> str:
+    return f"{said}; {_ask_to_look(ledger, letter, doubt)}" if doubt and not letter.looked else said
+
+
 def _ask_to_look(ledger: Ledger, letter: Letter, one: Look) -> str:
     connection_id = letter.row.connection_id
     if not ledger.book.trackers[connection_id].can_look:
@@ -210,7 +214,11 @@ def _gone(letters: Sequence[Letter]) -> set[tuple[int, str]]:
 
 
 def _scopes(letter: Letter) -> Iterable[ScopeRef]:
-    return (one.scope for one in letter.reading.observations if isinstance(one, Snapshot | TermSeen | ScopeSeen))
+    return (
+        one.scope
+        for one in letter.reading.observations
+        if isinstance(one, Snapshot | ParentSeen | TermSeen | ScopeSeen)
+    )
 
 
 def _identities(book: Book, letters: Sequence[Letter]) -> dict[Identity, str | None]:
@@ -228,6 +236,11 @@ def _identities(book: Book, letters: Sequence[Letter]) -> dict[Identity, str | N
                     watched = any(book.scope_of(connection_id, place) for place in places)
                     if watched or (connection_id, one.identity) not in wanted:
                         wanted[connection_id, one.identity] = one.key if watched else None
+                case ParentSeen():
+                    if book.scope_of(connection_id, one.scope):
+                        wanted[connection_id, one.identity] = one.key
+                    else:
+                        wanted.setdefault((connection_id, one.identity), None)
                 case Tombstone():
                     wanted[connection_id, one.identity] = one.key
                     if one.successor:

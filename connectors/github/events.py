@@ -3,107 +3,43 @@
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
 
-from connectors.fields import Json, identifier, required, table, text
-from connectors.github.snapshots import issue_seen, names, pull_seen, scope_of
+from connectors.fields import Json
+from connectors.github.reading import (
+    read_deleted,
+    read_issue,
+    read_label,
+    read_milestone,
+    read_opened,
+    read_pull,
+    read_transferred,
+    repository_of,
+)
+from connectors.github.relations import read_sub_issue
+from connectors.github.snapshots import scope_of
 from connectors.letters import Treatment, Treatments
-from sync_service.domain.connectors import Connection, Rejected
-from sync_service.domain.issues import Ignored, Observation, ScopeSeen, TermKind, TermSeen, Tombstone
-
-
-def points_field(connection: Connection) -> str | None:
-    """Give the name or id of the issue field that holds points, where one is set."""
-    found = connection.options.get("points_field")
-    return found if isinstance(found, str) and found else None
-
-
-def _read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    return (issue_seen(table(payload.get("issue")), scope_of(_repository(payload)), points_field(connection)),)
-
-
-def _read_opened(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Read a new issue; one that came by transfer also buries its old self, whose own letter may come later."""
-    found = _read_issue(payload, connection)
-    changes = table(payload.get("changes"))
-    old_issue, old_repository = table(changes.get("old_issue")), table(changes.get("old_repository"))
-    # GitHub sends `old_issue: null` where the old repository is not ours to see.
-    if not old_issue or not old_repository:
-        return found
-    successor, moved_to = names(table(payload.get("issue")), scope_of(_repository(payload)))
-    identity, key = names(old_issue, scope_of(old_repository))
-    return (*found, Tombstone(identity=identity, key=key, successor=successor, moved_to=moved_to))
-
-
-def _read_transferred(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Bury an issue that left its repository, and read it at its new place: id and number both change."""
-    identity, key = names(table(payload.get("issue")), scope_of(_repository(payload)))
-    changes = table(payload.get("changes"))
-    new_issue, new_repository = table(changes.get("new_issue")), table(changes.get("new_repository"))
-    if not new_issue or not new_repository:
-        return (Tombstone(identity=identity, key=key),)
-    scope = scope_of(new_repository)
-    successor, moved_to = names(new_issue, scope)
-    tombstone = Tombstone(identity=identity, key=key, successor=successor, moved_to=moved_to)
-    return (tombstone, issue_seen(new_issue, scope, points_field(connection)))
-
-
-def _read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    # The event's name is not under the signature: a deleted comment must not pass for a deleted issue.
-    if "comment" in payload:
-        raise Rejected("the body is about a comment, not about a deleted issue")
-    identity, key = names(table(payload.get("issue")), scope_of(_repository(payload)))
-    return (Tombstone(identity=identity, key=key),)
-
-
-def _read_pull(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    return (pull_seen(table(payload.get("pull_request")), scope_of(_repository(payload))),)
-
-
-def _read_label(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    return (_term_seen(payload, kind=TermKind.LABEL, naming="name"),)
-
-
-def _read_milestone(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    return (_term_seen(payload, kind=TermKind.MILESTONE, naming="title"),)
-
-
-def _term_seen(payload: Json, *, kind: TermKind, naming: str) -> TermSeen | Ignored:
-    # Letters about terms carry no usable time, so one that changes no name must not bring back an older one.
-    if payload.get("action") == "edited" and naming not in table(payload.get("changes")):
-        return Ignored(f"the {kind.value} kept its {naming}")
-    term = table(payload.get(kind.value))
-    return TermSeen(
-        kind=kind,
-        scope=scope_of(_repository(payload)),
-        id=required(identifier(term.get("id")), f"the {kind.value}'s id"),
-        name=None
-        if payload.get("action") == "deleted"
-        else required(text(term.get(naming)), f"the {kind.value}'s name"),
-    )
+from sync_service.domain.connectors import Connection
+from sync_service.domain.issues import Observation, ScopeSeen
 
 
 def _read_repository(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    return (ScopeSeen(scope=scope_of(_repository(payload))),)
+    return (ScopeSeen(scope=scope_of(repository_of(payload))),)
 
 
 def _read_repository_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    return (ScopeSeen(scope=scope_of(_repository(payload)), gone="the repository was deleted"),)
+    return (ScopeSeen(scope=scope_of(repository_of(payload)), gone="the repository was deleted"),)
 
 
-def _repository(payload: Json) -> Json:
-    return table(payload.get("repository"))
-
-
-_ISSUE = Treatment("the issue as it now stands", _read_issue)
-_PULL = Treatment("the pull request as it now stands", _read_pull)
-_RELATION = Treatment("relations between issues are not read yet")
+_ISSUE = Treatment("the issue as it now stands", read_issue)
+_PULL = Treatment("the pull request as it now stands", read_pull)
+_SUB_ISSUE = Treatment("the sub-issue's parent, and both issues as they now stand", read_sub_issue)
 _ACCESS = Treatment("what an app may see is not kept by webhook")
 _COMMENT = Treatment("comments move no key result")
 
 TREATMENTS: Treatments = {
     "ping": Treatment("it is GitHub's greeting to a new webhook"),
-    "issues.opened": Treatment("the issue as it now stands; if transferred, its old self is gone", _read_opened),
-    "issues.deleted": Treatment("the issue is gone", _read_deleted),
-    "issues.transferred": Treatment("the issue is gone, its successor stands as told", _read_transferred),
+    "issues.opened": Treatment("the issue as it now stands; if transferred, its old self is gone", read_opened),
+    "issues.deleted": Treatment("the issue is gone", read_deleted),
+    "issues.transferred": Treatment("the issue is gone, its successor stands as told", read_transferred),
     **dict.fromkeys(
         (
             "issues.assigned",
@@ -128,12 +64,12 @@ TREATMENTS: Treatments = {
         _ISSUE,
     ),
     "pull_request.*": _PULL,
-    "label.created": Treatment("the label's name", _read_label),
-    "label.edited": Treatment("the label's new name, if that changed", _read_label),
-    "label.deleted": Treatment("the label is gone", _read_label),
-    "milestone.created": Treatment("the milestone's name", _read_milestone),
-    "milestone.edited": Treatment("the milestone's new name, if that changed", _read_milestone),
-    "milestone.deleted": Treatment("the milestone is gone", _read_milestone),
+    "label.created": Treatment("the label's name", read_label),
+    "label.edited": Treatment("the label's new name, if that changed", read_label),
+    "label.deleted": Treatment("the label is gone", read_label),
+    "milestone.created": Treatment("the milestone's name", read_milestone),
+    "milestone.edited": Treatment("the milestone's new name, if that changed", read_milestone),
+    "milestone.deleted": Treatment("the milestone is gone", read_milestone),
     "milestone.opened": Treatment("an issue counts whether its milestone is open or closed"),
     "milestone.closed": Treatment("an issue counts whether its milestone is open or closed"),
     "repository.renamed": Treatment("the repository's new name", _read_repository),
@@ -146,9 +82,20 @@ TREATMENTS: Treatments = {
     "repository.privatized": Treatment("who may see a repository moves no key result"),
     "repository.publicized": Treatment("who may see a repository moves no key result"),
     "issue_comment.*": _COMMENT,
-    "sub_issues.*": _RELATION,
-    "issue_dependencies.*": _RELATION,
-    "issue_relates_to.*": _RELATION,
+    **dict.fromkeys(
+        (
+            "sub_issues.parent_issue_added",
+            "sub_issues.parent_issue_removed",
+            "sub_issues.sub_issue_added",
+            "sub_issues.sub_issue_removed",
+        ),
+        _SUB_ISSUE,
+    ),
+    "sub_issues.*": Treatment("OKR Sync does not know this change of a sub-issue"),
+    "issue_dependencies.*": Treatment(
+        "what blocks what moves no key result, and both issues tell of their own changes"
+    ),
+    "issue_relates_to.*": Treatment("being related moves no key result"),
     "projects_v2_item.*": Treatment("project boards are not read; the issue tells of its own changes"),
     "organization.*": Treatment("members and names of an organization move no key result"),
     "installation.*": _ACCESS,

@@ -7,7 +7,7 @@ import re
 from dataclasses import KW_ONLY, dataclass
 
 from connectors.fields import identifier, table
-from connectors.github.events import points_field
+from connectors.github.reading import points_field
 from connectors.github.snapshots import issue_seen, name_in, pull_seen
 from connectors.http import Answer, Http
 from sync_service.domain.connectors import Connection, Gone, Refused, Rejected

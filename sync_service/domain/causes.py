@@ -23,9 +23,10 @@ class Cause:
 
 
 def counts_differently(before: Issue | None, after: Issue) -> bool:
-    """Tell whether any measure could see a difference between the two."""
+    """Tell whether any measure could see a difference between the two; a pull request may close an issue by its key."""
     return before is None or any(
-        getattr(before, name) != getattr(after, name) for name in ("state", "points", "closed_at", "gone")
+        getattr(before, name) != getattr(after, name)
+        for name in ("state", "points", "closed_at", "gone", "closes", "key")
     )
 
 
@@ -38,10 +39,10 @@ def what_happened(before: Issue | None, after: Issue, *, name_of: Callable[[str]
     """Say what changed, the most telling first; `name_of` gives a label's or milestone's name by id."""
     if after.gone is not None:
         return after.gone
-    if before is None:
-        return _first_seen(after)
-    if before.gone is not None:
+    if before is not None and before.gone is not None:
         return "found again"
+    if before is None or (before.state is None and after.state is not None):
+        return _first_seen(after)
     phrases = [phrase for phrase in (_moved(before, after), _state_change(before, after)) if phrase]
     phrases += _detail_changes(before, after, name_of)
     return ", ".join(phrases) or "seen again"
@@ -53,7 +54,7 @@ def _first_seen(issue: Issue) -> str:
         State.DOING: "opened, in progress",
         State.DONE: "first seen, already done",
         State.DROPPED: "first seen, already dropped",
-        None: "first seen",
+        None: f"its parent is {issue.parent_key or 'none'}, nothing else is known of it",
     }[issue.state]
 
 
@@ -93,6 +94,8 @@ def _detail_changes(before: Issue, after: Issue, name_of: Callable[[str], str | 
         phrases.append(f"type changed to {after.type or 'none'}")
     if before.parent_at is not None and before.parent_key != after.parent_key:
         phrases.append(f"parent changed to {after.parent_key or 'none'}")
+    if before.closes != after.closes:
+        phrases.append("closes " + (", ".join(one.key for one in after.closes) or "no issue"))
     if before.assignees != after.assignees:
         phrases.append("assigned to " + (", ".join(account.name for account in after.assignees) or "nobody"))
     if before.title != after.title and before.title:

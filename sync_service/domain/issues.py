@@ -65,11 +65,19 @@ class Parent:
     identity: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """An issue that a pull request closes: its key as the tracker writes it, its identity where that is known."""
+
+    key: str
+    identity: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One whole issue at one moment. `updated_at` is the tracker's time of its last change: the newest wins.
 
-    `parent` None means *unknown*, never *none*; `points` are unknown where `points_known` is false.
+    `parent` and `closes` None mean *unknown*, never *none*; `points` are unknown where `points_known` is false.
     `closed_at` is set while the state is done or dropped. `came_from` is the scope it was in until this change.
     """
 
@@ -86,6 +94,7 @@ class Snapshot:
     labels: tuple[Term, ...] = ()
     milestone: Term | None = None
     parent: Parent | None = None
+    closes: tuple[Closing, ...] | None = None
     assignees: tuple[Account, ...] = ()
     author: Account | None = None
     priority: str | None = None
@@ -106,7 +115,7 @@ class Snapshot:
     def digest(self) -> str:
         """Hash the content, so that equal content at an equal time is recognised (hex, 64 characters).
 
-        Parent and points take no part: what a letter may leave out has a time of its own.
+        Parent, closings and points take no part: what a letter may leave out has a time of its own.
         """
         content = (
             (self.scope, self.key, self.kind, self.title, self.url, self.state, self.type, self.resolution),
@@ -115,6 +124,17 @@ class Snapshot:
             (self.created_at, self.closed_at),
         )
         return hashlib.sha256(repr(content).encode("utf-8", "replace")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentSeen:
+    """The issue, which is in `scope`, has this parent or none since `at`, the tracker's time; nothing else is said."""
+
+    identity: str
+    key: str
+    scope: ScopeRef
+    parent: Parent
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +181,7 @@ class Ignored:
     reason: str
 
 
-Observation = Snapshot | Tombstone | Look | TermSeen | ScopeSeen | Ignored
+Observation = Snapshot | ParentSeen | Tombstone | Look | TermSeen | ScopeSeen | Ignored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

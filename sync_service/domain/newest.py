@@ -5,9 +5,19 @@ ends in the same issue; `tests/domain/test_newest.py` holds that with Hypothesis
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sync_service.domain.issues import Account, Kind, Parent, ScopeRef, Snapshot, State, Tombstone
+from sync_service.domain.issues import (
+    Account,
+    Closing,
+    Kind,
+    Parent,
+    ParentSeen,
+    ScopeRef,
+    Snapshot,
+    State,
+    Tombstone,
+)
 
 MOVED = "moved to "
 """How the reason begins for which a transferred issue is gone; its new key follows."""
@@ -15,13 +25,17 @@ MOVED = "moved to "
 MOST_POINTS = 1e6
 """An estimate beyond this, or below nothing, is no estimate."""
 
+_NEVER_TOLD = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
     """What we hold of one issue. Labels and milestone are ids; their names are kept apart.
 
-    `state` None: nothing but a tombstone is known. `gone` says why it no longer counts ("deleted").
-    `parent_at` and `points_at` None: the relation to a parent, or the estimate, is unknown.
+    `state` None: nothing but a tombstone or its parent is known. `gone` says why it no longer counts ("deleted").
+    `parent_at`, `closes_at` and `points_at` None: its parent, what it closes, or its estimate is unknown.
+    `parent_told_at` is when we were told of the parent: it decides between equal times of the tracker's.
+    `closes_looked`: what it closes was seen by a look.
     `digest` belongs to the newest snapshot's content.
     `looked`: that snapshot came from a look. `in_doubt`: another one had the same time and other content.
     """
@@ -40,6 +54,10 @@ class Issue:
     parent_key: str | None = None
     parent_identity: str | None = None
     parent_at: datetime | None = None
+    parent_told_at: datetime | None = None
+    closes: tuple[Closing, ...] = ()
+    closes_at: datetime | None = None
+    closes_looked: bool = False
     assignees: tuple[Account, ...] = ()
     author: Account | None = None
     priority: str | None = None
@@ -55,8 +73,14 @@ class Issue:
     successor: str | None = None
 
 
-def take_snapshot(issue: Issue | None, snapshot: Snapshot, *, looked: bool = False) -> Issue:
-    """Take one snapshot into what we hold. What is gone stays gone for letters; a successful look revives."""
+def take_snapshot(
+    issue: Issue | None, snapshot: Snapshot, *, looked: bool = False, told_at: datetime | None = None
+) -> Issue:
+    """Take one snapshot, told at `told_at`. What is gone stays gone for letters; a successful look revives."""
+    return _with_details(_with_content(issue, snapshot, looked=looked), snapshot, looked=looked, told_at=told_at)
+
+
+def _with_content(issue: Issue | None, snapshot: Snapshot, *, looked: bool) -> Issue:
     if issue is None:
         return _as_shown(Issue(identity=snapshot.identity, key=snapshot.key), snapshot, looked=looked)
     if issue.gone is not None and looked:
@@ -64,7 +88,7 @@ def take_snapshot(issue: Issue | None, snapshot: Snapshot, *, looked: bool = Fal
     if issue.updated_at is None or snapshot.updated_at > issue.updated_at:
         return _as_shown(issue, snapshot, looked=looked)
     if snapshot.updated_at < issue.updated_at:
-        return _with_details(issue, snapshot)
+        return issue
     return _at_equal_times(issue, snapshot, looked=looked)
 
 
@@ -72,10 +96,15 @@ def _at_equal_times(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
     if looked:
         return _as_shown(issue, snapshot, looked=True)
     if issue.looked or snapshot.digest() == issue.digest:
-        return _with_details(issue, snapshot)
+        return issue
     if snapshot.order() > (issue.updated_at, issue.closed_at is not None, issue.digest):
         return replace(_as_shown(issue, snapshot, looked=False), in_doubt=True)
-    return replace(_with_details(issue, snapshot), in_doubt=True)
+    return replace(issue, in_doubt=True)
+
+
+def take_parent(issue: Issue | None, seen: ParentSeen, *, told_at: datetime | None = None) -> Issue:
+    """Take the word on an issue's parent, received at `told_at`, also before anything else is known of the issue."""
+    return _with_parent(issue or Issue(identity=seen.identity, key=seen.key), seen.parent, seen.at, told_at)
 
 
 def take_tombstone(issue: Issue | None, tombstone: Tombstone) -> Issue:
@@ -88,7 +117,7 @@ def take_tombstone(issue: Issue | None, tombstone: Tombstone) -> Issue:
 
 
 def _as_shown(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
-    shown = replace(
+    return replace(
         issue,
         key=snapshot.key,
         scope=snapshot.scope,
@@ -110,12 +139,15 @@ def _as_shown(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
         looked=looked,
         in_doubt=False,
     )
-    return _with_details(shown, snapshot)
 
 
-def _with_details(issue: Issue, snapshot: Snapshot) -> Issue:
+def _with_details(issue: Issue, snapshot: Snapshot, *, looked: bool, told_at: datetime | None) -> Issue:
     """Take what a letter may leave out, where it says it: each detail has a time of its own, the newest wins."""
-    return _with_points(_with_parent(issue, snapshot.parent, snapshot.updated_at), snapshot)
+    at = snapshot.updated_at
+    if looked and issue.updated_at == at and issue.parent_at is not None:
+        at = max(at, issue.parent_at)  # a look shows the relation as it is, whatever time the letters gave it
+    related = _with_parent(issue, snapshot.parent, at, told_at)
+    return _with_points(_with_closes(related, snapshot, looked=looked), snapshot)
 
 
 def _with_points(issue: Issue, snapshot: Snapshot) -> Issue:
@@ -129,12 +161,36 @@ def _with_points(issue: Issue, snapshot: Snapshot) -> Issue:
     return replace(issue, points=points, points_at=snapshot.updated_at)
 
 
-def _with_parent(issue: Issue, parent: Parent | None, at: datetime) -> Issue:
-    """Take a known parent relation if it is newer than ours; at equal times the greater key wins."""
+def _with_parent(issue: Issue, parent: Parent | None, at: datetime, told_at: datetime | None) -> Issue:
+    """Take a known parent relation if it is newer than ours; at equal times the one told later, then the greater key.
+
+    GitHub need not change an issue's time where it gains or loses a parent, so equal times are nothing rare.
+    """
     if parent is None:
         return issue
     if issue.parent_at is not None:
-        ours = (issue.parent_at, issue.parent_key or "", issue.parent_identity or "")
-        if (at, parent.key or "", parent.identity or "") <= ours:
+        ours = (
+            issue.parent_at,
+            issue.parent_told_at or _NEVER_TOLD,
+            issue.parent_key or "",
+            issue.parent_identity or "",
+        )
+        if (at, told_at or _NEVER_TOLD, parent.key or "", parent.identity or "") <= ours:
             return issue
-    return replace(issue, parent_key=parent.key, parent_identity=parent.identity, parent_at=at)
+    return replace(issue, parent_key=parent.key, parent_identity=parent.identity, parent_at=at, parent_told_at=told_at)
+
+
+def _with_closes(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
+    """Take what a pull request closes if it is newer than ours; at equal times a look, then the greater content."""
+    if snapshot.closes is None:
+        return issue
+    closes = tuple(sorted(set(snapshot.closes), key=_by_key))
+    ours = (issue.closes_at, issue.closes_looked, [_by_key(one) for one in issue.closes])
+    theirs = (snapshot.updated_at, looked, [_by_key(one) for one in closes])
+    if ours[0] is not None and theirs <= (ours[0], *ours[1:]):
+        return issue
+    return replace(issue, closes=closes, closes_at=snapshot.updated_at, closes_looked=looked)
+
+
+def _by_key(one: Closing) -> tuple[str, str]:
+    return one.key, one.identity or ""

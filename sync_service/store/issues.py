@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from sync_service.domain.issues import Account, Kind, ScopeRef, State
+from sync_service.domain.issues import Account, Closing, Kind, ScopeRef, State
 from sync_service.domain.newest import MOVED, Issue
+from sync_service.store import closings
 from sync_service.store.database import Collision, insert_or_skip, upsert
 from sync_service.store.tables import issue, term
 
@@ -26,6 +27,9 @@ _PLAIN = (
     "parent_key",
     "parent_identity",
     "parent_at",
+    "parent_told_at",
+    "closes_at",
+    "closes_looked",
     "priority",
     "points",
     "points_at",
@@ -57,9 +61,16 @@ def lock(tx: Connection, wanted: Mapping[Identity, str | None]) -> dict[Identity
     ordered = sorted(wanted)
     known = _known(tx, ordered)
     rows: list[dict[str, Any]] = [
-        {"connection_id": c, "identity": i, "key": wanted[c, i], "labels": [], "assignees": []}
+        {
+            "connection_id": c,
+            "identity": i,
+            "key": key,
+            "folded_key": key.lower(),
+            "labels": [],
+            "assignees": [],
+        }
         for c, i in ordered
-        if (c, i) not in known and wanted[c, i] is not None
+        if (c, i) not in known and (key := wanted[c, i]) is not None
     ]
     insert_or_skip(tx, issue, rows, unique=("connection_id", "identity"))
     return _select(tx, ordered)
@@ -87,7 +98,8 @@ def _select(tx: Connection, identities: Sequence[Identity]) -> dict[Identity, He
         for connection_id, names in _by_connection(identities).items()
     ]
     rows = sa.select(issue).where(sa.or_(sa.false(), *wanted)).order_by(issue.c.id).with_for_update()
-    return {(row.connection_id, row.identity): from_row(row) for row in tx.execute(rows)}
+    found = tx.execute(rows).all()
+    return {(row.connection_id, row.identity): held for row, held in zip(found, _from_rows(tx, found), strict=True)}
 
 
 def any_after(tx: Connection, *, connection_id: int, after: int) -> bool:
@@ -99,30 +111,34 @@ def any_after(tx: Connection, *, connection_id: int, after: int) -> bool:
 def lock_chunk(tx: Connection, *, connection_id: int, after: int, limit: int) -> list[Held]:
     """Lock the next issues of a connection by row id."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
-    return [from_row(row) for row in tx.execute(found.order_by(issue.c.id).limit(limit).with_for_update())]
+    return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit).with_for_update()).all())
 
 
 def read_chunk(tx: Connection, *, connection_id: int, after: int, limit: int) -> list[Held]:
     """Read the next issues of a connection by row id, without a lock: to look at, not to change."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
-    return [from_row(row) for row in tx.execute(found.order_by(issue.c.id).limit(limit))]
+    return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit)).all())
 
 
 def read(tx: Connection, row_ids: Sequence[int]) -> list[Held]:
     """Read issues by row id, the latest first, without a lock."""
     found = sa.select(issue).where(issue.c.id.in_(row_ids)).order_by(issue.c.id.desc())
-    return [from_row(row) for row in tx.execute(found)]
+    return _from_rows(tx, tx.execute(found).all())
 
 
 def count(tx: Connection, *, connection_id: int) -> int:
-    """Count the known issues of a connection, those that are gone left out."""
-    there = sa.select(sa.func.count()).where(issue.c.connection_id == connection_id, issue.c.gone.is_(None))
-    return tx.scalars(there).one()
+    """Count the known issues of a connection; those that are gone, or known as children only, are left out."""
+    there = sa.and_(issue.c.gone.is_(None), issue.c.state.isnot(None))
+    return tx.scalars(sa.select(sa.func.count()).where(issue.c.connection_id == connection_id, there)).one()
 
 
-def from_row(row: Row[Any]) -> Held:
-    """Read a row as an issue."""
-    if row.updated_at is None and row.gone is None:
+def _from_rows(tx: Connection, rows: Sequence[Row[Any]]) -> list[Held]:
+    closes = closings.read(tx, [row.id for row in rows if row.closes_at is not None])
+    return [_from_row(row, closes.get(row.id, ())) for row in rows]
+
+
+def _from_row(row: Row[Any], closes: tuple[Closing, ...]) -> Held:
+    if row.updated_at is None and row.gone is None and row.parent_at is None:
         return Held(row.id, None, None)
     scope = ScopeRef(row.scope_external_id, row.scope_name) if row.scope_external_id else None
     return Held(
@@ -136,6 +152,7 @@ def from_row(row: Row[Any]) -> Held:
             labels=tuple(row.labels),
             assignees=tuple(Account(*account) for account in row.assignees),
             author=Account(*row.author) if row.author else None,
+            closes=closes,
             **{name: getattr(row, name) for name in _PLAIN},
         ),
     )
@@ -148,12 +165,14 @@ def save(tx: Connection, changed: Sequence[tuple[int, int | None, Issue]]) -> No
     parameters = [_columns(row_id, scope_id, one) for row_id, scope_id, one in changed]
     values: dict[str, sa.BindParameter[Any]] = {name: sa.bindparam(name) for name in parameters[0] if name != "row_id"}
     tx.execute(sa.update(issue).where(issue.c.id == sa.bindparam("row_id")).values(values), parameters)
+    closings.save(tx, {row_id: one.closes for row_id, _, one in changed if one.closes_at is not None})
 
 
 def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
     columns: dict[str, Any] = {name: getattr(one, name) for name in _PLAIN}
     return columns | {
         "row_id": row_id,
+        "folded_key": one.key.lower(),
         "scope_id": scope_id,
         "scope_external_id": one.scope.id if one.scope else None,
         "scope_name": one.scope.name if one.scope else None,

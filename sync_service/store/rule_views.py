@@ -182,7 +182,7 @@ def suggestions(tx: Connection, connection_id: int) -> dict[str, list[str]]:
     i = tables.issue
     latest = (
         sa.select(i.c.type, i.c.milestone, i.c.parent_key, i.c.labels, i.c.assignees)
-        .where(i.c.connection_id == connection_id, i.c.gone.is_(None))
+        .where(i.c.connection_id == connection_id, i.c.gone.is_(None), i.c.state.isnot(None))
         .order_by(i.c.id.desc())
         .limit(LOOKED_THROUGH)
     )

@@ -5,18 +5,33 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.issues import Parent, Snapshot, State, Tombstone
-from sync_service.domain.newest import Issue, take_snapshot, take_tombstone
-from tests.domain.making import at, snapshot
+from sync_service.domain.issues import Closing, Parent, ParentSeen, Snapshot, State, Tombstone
+from sync_service.domain.newest import Issue, take_parent, take_snapshot, take_tombstone
+from tests.domain.making import CHECKOUT, at, snapshot
 
 DELETED = Tombstone(identity="501#1", key="acme/checkout#1")
 MOVED = Tombstone(identity="501#1", key="acme/checkout#1", successor="502#9", moved_to="acme/billing#9")
 
 
-def taken(*observations: Snapshot | Tombstone, issue: Issue | None = None) -> Issue:
-    """Take observations one after the other."""
-    for one in observations:
-        issue = take_snapshot(issue, one) if isinstance(one, Snapshot) else take_tombstone(issue, one)
+Told = Snapshot | ParentSeen | Tombstone
+
+
+def parent_seen(second: float, key: str | None) -> ParentSeen:
+    """Give the word on the parent of acme/checkout#1, so many seconds after noon."""
+    return ParentSeen(identity="501#1", key="acme/checkout#1", scope=CHECKOUT, parent=Parent(key), at=at(second))
+
+
+def taken(*observations: Told | tuple[Told, int], issue: Issue | None = None) -> Issue:
+    """Take observations one after the other, each with the second in which it was told where that matters."""
+    for given_one in observations:
+        one, told = given_one if isinstance(given_one, tuple) else (given_one, None)
+        told_at = None if told is None else at(told)
+        if isinstance(one, Snapshot):
+            issue = take_snapshot(issue, one, told_at=told_at)
+        elif isinstance(one, ParentSeen):
+            issue = take_parent(issue, one, told_at=told_at)
+        else:
+            issue = take_tombstone(issue, one)
     assert issue is not None
     return issue
 
@@ -91,6 +106,54 @@ def test_an_older_letter_may_still_tell_a_parent_nobody_knew() -> None:
     assert issue.updated_at == at(5)
 
 
+def test_a_parent_may_be_told_before_and_after_everything_else() -> None:
+    """The relation's own time decides, not the issue's."""
+    assert taken(parent_seen(0, "a#1")).state is None
+    assert taken(parent_seen(3, "a#1"), snapshot(1)) == taken(snapshot(1), parent_seen(3, "a#1"))
+    assert taken(snapshot(5), parent_seen(3, "a#1")).parent_key == "a#1"
+    assert taken(parent_seen(3, "a#1"), snapshot(5, parent=Parent("a#2"))).parent_key == "a#2"
+    assert taken(parent_seen(3, "a#1"), parent_seen(2, None)).parent_key == "a#1"
+
+
+def test_a_parent_that_changes_twice_at_one_time_is_the_one_told_last() -> None:
+    """GitHub need not move the issue's time, so a removal may carry the time of what it takes away."""
+    added, removed = (parent_seen(0, "a#1"), 10), (parent_seen(0, None), 20)
+    assert taken(added, removed).parent_key is None
+    assert taken(removed, added) == taken(added, removed)
+
+
+def test_a_look_shows_the_parent_as_it_is_whatever_time_letters_gave_it() -> None:
+    """A letter's time may be that of the parent, which changed later than the child."""
+    looked = take_snapshot(taken(snapshot(0), (parent_seen(9, "a#1"), 9)), snapshot(0, parent=Parent(None)),
+                           looked=True, told_at=at(20))  # fmt: skip
+    assert looked.parent_key is None
+    assert taken((parent_seen(9, "a#1"), 9), issue=looked) is looked
+    assert taken((parent_seen(9, "a#2"), 30), issue=looked).parent_key == "a#2"
+
+
+def test_an_outdated_look_takes_no_parent_away() -> None:
+    """A tracker's answer may lag behind its letters."""
+    issue = taken(snapshot(5, parent=Parent("a#1")))
+    assert take_snapshot(issue, snapshot(0, parent=Parent(None)), looked=True).parent_key == "a#1"
+
+
+def test_unknown_closings_take_nothing_away() -> None:
+    """A letter may leave out what a pull request closes; what it closes has a time of its own."""
+    closing = snapshot(0, closes=(Closing("a#2"), Closing("a#1", "501#1")))
+    assert taken(closing, snapshot(5)).closes == (Closing("a#1", "501#1"), Closing("a#2"))
+    assert taken(snapshot(5), closing) == taken(closing, snapshot(5))
+    assert taken(closing, snapshot(5, closes=())).closes == ()
+
+
+def test_closings_that_were_looked_at_beat_those_of_a_letter_at_the_same_time() -> None:
+    """Only the tracker knows of links made by hand."""
+    read, seen = snapshot(0, closes=(Closing("b#1"),)), snapshot(0, closes=(Closing("a#1"),))
+    looked = take_snapshot(taken(read), seen, looked=True)
+    assert looked.closes == (Closing("a#1"),)
+    assert take_snapshot(looked, read) is looked
+    assert take_snapshot(looked, replace(read, updated_at=at(1))).closes == (Closing("b#1"),)
+
+
 def test_unknown_points_take_nothing_away() -> None:
     """Jira names the field of the estimate by id only, which a letter may not tell."""
     issue = taken(snapshot(0, points=5), snapshot(5, points_known=False))
@@ -100,9 +163,11 @@ def test_unknown_points_take_nothing_away() -> None:
 
 states = st.sampled_from(list(State))
 parents = st.one_of(st.none(), st.just(Parent(None)), st.builds(Parent, st.sampled_from(["a#1", "a#2"])))
+closings = st.one_of(st.none(), st.lists(st.builds(Closing, st.sampled_from(["a#1", "a#2"])), max_size=2).map(tuple))
 snapshots = st.builds(
-    lambda second, state, title, parent, points: snapshot(
+    lambda second, state, title, parent, points, closes: snapshot(
         second,
+        closes=closes,
         points=points,
         points_known=points != 0,
         state=state,
@@ -115,13 +180,17 @@ snapshots = st.builds(
     st.sampled_from(["A", "B"]),
     parents,
     st.sampled_from([None, 0, 1, 5]),
+    closings,
 )
-histories = st.lists(st.one_of(snapshots, st.just(DELETED), st.just(MOVED)), min_size=1, max_size=7)
+words = st.builds(parent_seen, st.integers(0, 3), st.sampled_from([None, "a#1", "a#2"]))
+histories = st.lists(
+    st.tuples(st.one_of(snapshots, words, st.just(DELETED), st.just(MOVED)), st.integers(0, 3)), min_size=1, max_size=7
+)
 
 
 @given(histories.flatmap(lambda history: st.tuples(st.just(history), st.permutations([*history, *history[:2]]))))
 def test_any_order_and_any_repeat_end_in_the_same_issue(
-    orders: tuple[list[Snapshot | Tombstone], list[Snapshot | Tombstone]],
+    orders: tuple[list[tuple[Told, int]], list[tuple[Told, int]]],
 ) -> None:
     """The single-threaded reading in order is the oracle."""
     in_order, shuffled = orders
@@ -132,4 +201,4 @@ def test_any_order_and_any_repeat_end_in_the_same_issue(
 def test_content_that_differs_has_another_digest(one: Snapshot) -> None:
     """And what is no content has none."""
     assert replace(one, title="C").digest() != one.digest()
-    assert replace(one, parent=Parent("x#1")).digest() == one.digest()
+    assert replace(one, parent=Parent("x#1"), closes=(Closing("x#1"),)).digest() == one.digest()

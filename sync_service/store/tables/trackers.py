@@ -60,6 +60,7 @@ issue = sa.Table(
     sa.Column("scope_external_id", sa.String(100)),
     sa.Column("scope_name", sa.String(300)),
     sa.Column("key", sa.String(300), nullable=False),
+    sa.Column("folded_key", sa.String(300), nullable=False, server_default=""),  # in small letters, to be found by
     sa.Column("kind", sa.String(20)),
     sa.Column("type", sa.Text),
     sa.Column("title", sa.Text),
@@ -71,6 +72,9 @@ issue = sa.Table(
     sa.Column("parent_key", sa.String(300)),
     sa.Column("parent_identity", sa.String(200)),
     sa.Column("parent_at", Instant),  # null: the relation is unknown
+    sa.Column("parent_told_at", Instant),  # when we were told of it
+    sa.Column("closes_at", Instant),  # null: what it closes is unknown
+    sa.Column("closes_looked", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("assignees", sa.JSON, nullable=False),  # [[id, name], …]
     sa.Column("author", sa.JSON),  # [id, name]
     sa.Column("priority", sa.Text),
@@ -86,7 +90,20 @@ issue = sa.Table(
     sa.Column("successor", sa.String(200)),
     sa.UniqueConstraint("connection_id", "identity"),
     sa.Index("ix_issue_connection_id_key", "connection_id", "key"),
+    sa.Index("ix_issue_connection_id_folded_key", "connection_id", "folded_key"),
     sa.Index("ix_issue_scope_id_id", "scope_id", "id"),
+)
+
+
+# A pull request closes an issue, which may be known already or not.
+closing = sa.Table(
+    "closing",
+    metadata,
+    row_id(),
+    refers("issue_id", "issue"),  # the pull request
+    sa.Column("key", sa.String(300), nullable=False),
+    sa.Column("identity", sa.String(200)),  # null: the issue is known by its key alone
+    sa.UniqueConstraint("issue_id", "key"),
 )
 
 
