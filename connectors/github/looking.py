@@ -49,7 +49,7 @@ class _Looking:
         answer = self._get(f"/repositories/{self.repository_id}/issues/{self.count}")
         scope = self._scope(answer)
         if answer.body.get("pull_request"):
-            return pull_seen(self._get(f"/repositories/{self.repository_id}/pulls/{self.count}").body, scope)
+            return pull_seen(self._get(f"/repositories/{self.repository_id}/pulls/{self.count}").body, scope, {})
         return issue_seen(answer.body, scope, points_field(self.connection))
 
     def _scope(self, answer: Answer) -> ScopeRef:

@@ -57,7 +57,8 @@ def read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, .
 
 def read_pull(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     """Read the pull request as it now stands."""
-    return (pull_seen(table(payload.get("pull_request")), scope_of(repository_of(payload))),)
+    repository = repository_of(payload)
+    return (pull_seen(table(payload.get("pull_request")), scope_of(repository), repository),)
 
 
 def read_label(payload: Json, _connection: Connection) -> tuple[Observation, ...]:

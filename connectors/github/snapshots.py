@@ -9,8 +9,9 @@ from datetime import datetime
 
 from connectors.fields import TITLE_LENGTH, Json, exact, identifier, moment, number, required, rows, table, text
 from connectors.fields import web_address as address
+from connectors.github.closing import closings
 from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import Account, Kind, Look, Parent, ScopeRef, Snapshot, State, Term
+from sync_service.domain.issues import Account, Closing, Kind, Look, Parent, ScopeRef, Snapshot, State, Term
 
 DROPPED_REASONS = frozenset({"not_planned", "duplicate"})
 """Values of `state_reason` that end an issue without its work being done; any other, or none, means done."""
@@ -86,11 +87,14 @@ def _pull_as_issue(issue: Json, scope: ScopeRef) -> Snapshot | Look:
     if issue.get("state") == "closed" and "merged_at" not in merge:
         identity, key = names(issue, scope)
         return Look(identity=identity, key=key, reason="the delivery does not say whether it was merged")
-    return pull_seen({**issue, "merged_at": merge.get("merged_at")}, scope)
+    return pull_seen({**issue, "merged_at": merge.get("merged_at")}, scope, {})
 
 
-def pull_seen(pull: Json, scope: ScopeRef) -> Snapshot | Look:
-    """Read a pull request whose base is in `scope`; raise `Rejected` where its base is another repository."""
+def pull_seen(pull: Json, scope: ScopeRef, repository: Json) -> Snapshot | Look:
+    """Read a pull request whose base is in `scope`; raise `Rejected` where its base is another repository.
+
+    `repository` is what else was told of that one: it may name the default branch.
+    """
     identity, key = names(pull, scope)
     base = identifier(table(table(pull.get("base")).get("repo")).get("id"))
     if base is not None and base != scope.id:
@@ -112,11 +116,22 @@ def pull_seen(pull: Json, scope: ScopeRef) -> Snapshot | Look:
         resolution=resolution,
         labels=_labels(pull),
         milestone=_milestone(pull),
+        closes=_closes(pull, scope, repository),
         assignees=_assignees(pull),
         author=account(table(pull.get("user"))),
         created_at=moment(pull.get("created_at")),
         closed_at=moment(pull.get("merged_at")) or _closed_at(pull, updated_at),
     )
+
+
+def _closes(pull: Json, scope: ScopeRef, repository: Json) -> tuple[Closing, ...] | None:
+    """Read what a pull request closes: nothing unless it is to go into the default branch, which must be told."""
+    base = table(pull.get("base"))
+    into, default = base.get("ref"), table(base.get("repo")).get("default_branch") or repository.get("default_branch")
+    if "body" not in pull or not isinstance(into, str) or not isinstance(default, str):
+        return None
+    body = pull["body"] if into == default else None
+    return closings(body, scope=scope, page=address(pull.get("html_url"))) if isinstance(body, str) else ()
 
 
 def _lack(issue: Json) -> str | None:

@@ -14,9 +14,10 @@ from sync_service.holding import parts_told
 from sync_service.jobs import count_workers
 from sync_service.store.database import reading
 from sync_service.store.forms import explained
+from sync_service.store.issue_views import issues_view
 from sync_service.store.standing import backlogs, connection_views
 from sync_service.store.tables import key_result
-from sync_service.store.views import history_view, issues_view, key_result_view
+from sync_service.store.views import history_view, key_result_view
 from sync_service.wiring import House
 
 

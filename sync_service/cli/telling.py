@@ -9,8 +9,9 @@ from sync_service.domain.causes import Cause
 from sync_service.domain.pace import WORDS
 from sync_service.holding import PartView
 from sync_service.store.forms import instant
+from sync_service.store.issue_views import IssueView
 from sync_service.store.standing import Backlog, ConnectionView
-from sync_service.store.views import HistoryView, IssueView, KeyResultView
+from sync_service.store.views import HistoryView, KeyResultView
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,5 +51,5 @@ def through(linked: sa.FromClause, also: sa.FromClause) -> sa.Select[Any]:
         .where(closed.c.kind == Kind.ISSUE)
         for meant in (closed.c.identity == closing.c.identity, by_key)
     ]
-    both = sa.union(*ways).subquery()
-    return sa.select(both)
+    found = sa.union(*ways).subquery()
+    return sa.select(found.c.key_result_id, found.c.issue_id, found.c.key)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sync_service.domain.causes import Cause
-from sync_service.store.views import HistoryView, IssueView, KeyResultView
+from sync_service.store.issue_views import IssueView
+from sync_service.store.views import HistoryView, KeyResultView
 
 Json = dict[str, Any]
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.issues import State
 from sync_service.domain.measures import Tally
+from sync_service.store import closings
 from sync_service.store.tables import cycle, issue, key_result, link, manual_link, objective, rule_revision
 from sync_service.store.tables.columns import Id
 
@@ -153,8 +154,12 @@ def _as_table(tx: Connection, ids: Sequence[int]) -> sa.FromClause:
 def tallies(
     tx: Connection, key_result_ids: Sequence[int], *, supposed: Supposed | None = None
 ) -> dict[int, list[Tally]]:
-    """Tally the issues that count toward each key result, or would count."""
+    """Tally the issues that count toward each key result, or would count.
+
+    A pull request is left out where an issue that it closes is linked to the same key result: the issue counts.
+    """
     counted = _weigh(_linked(tx, key_result_ids, supposed)).subquery()
+    beside = closings.through(*(_linked(tx, key_result_ids, supposed) for _ in range(2))).subquery()
     in_cycle = sa.func.coalesce(
         sa.and_(issue.c.closed_at >= cycle.c.starts_at, issue.c.closed_at < cycle.c.ends_at), sa.false()
     ).label("in_cycle")
@@ -174,6 +179,11 @@ def tallies(
         .join(key_result, key_result.c.id == counted.c.key_result_id)
         .join(objective, objective.c.id == key_result.c.objective_id)
         .join(cycle, cycle.c.id == objective.c.cycle_id)
+        .outerjoin(
+            beside,
+            sa.and_(beside.c.key_result_id == counted.c.key_result_id, beside.c.issue_id == counted.c.issue_id),
+        )
+        .where(beside.c.issue_id.is_(None))
         .group_by(counted.c.key_result_id, issue.c.state, in_cycle)
     )
     found: dict[int, list[Tally]] = defaultdict(list)
@@ -188,6 +198,15 @@ def tallies(
                 unestimated=float(row.unestimated),
             )
         )
+    return found
+
+
+def counting_through(tx: Connection, key_result_id: int) -> dict[int, list[str]]:
+    """Give the pull requests (by row id) that count through issues linked to the same key result, with their keys."""
+    found: dict[int, list[str]] = defaultdict(list)
+    beside = closings.through(*(_linked(tx, [key_result_id], None) for _ in range(2)))
+    for row in tx.execute(beside.order_by("issue_id", "key")):
+        found[row.issue_id].append(row.key)
     return found
 
 

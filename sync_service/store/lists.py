@@ -13,7 +13,7 @@ from sync_service.domain.notices import Change
 from sync_service.domain.pace import Span
 from sync_service.store import tables
 from sync_service.store.key_results import change_of
-from sync_service.store.views import Stale
+from sync_service.store.staleness import Stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync_service.domain.issues import ScopeRef, Snapshot, State, Tombstone
+from sync_service.domain.issues import (
+    Closing,
+    Kind,
+    Observation,
+    Parent,
+    ParentSeen,
+    ScopeRef,
+    Snapshot,
+    State,
+    Tombstone,
+)
 from sync_service.store import tables
 from sync_service.store.database import writing
 from tests.domain.making import CHECKOUT, at, snapshot
@@ -33,6 +43,24 @@ def told(number: int, second: int, state: State, *, labelled: bool) -> Snapshot:
     )
 
 
+def pull_told(number: int, second: int, state: State, closes: list[int] | None) -> Snapshot:
+    """Give one change of one pull request, labelled, that closes issues of these numbers; None: it does not say."""
+    keys = None if closes is None else tuple(Closing(f"acme/checkout#{one}", f"501#{one}") for one in closes)
+    one = told(ISSUES + number, second, state, labelled=True)
+    return replace(one, kind=Kind.PULL_REQUEST, closes=keys)
+
+
+def parent_told(number: int, second: int) -> ParentSeen:
+    """Give the word on one issue's parent: another one each second, for at equal times what was told last stands."""
+    return ParentSeen(
+        identity=f"501#{number}",
+        key=f"acme/checkout#{number}",
+        scope=CHECKOUT,
+        parent=Parent(f"acme/epics#{second}" if second % 3 else None),
+        at=at(second),
+    )
+
+
 changes = st.lists(
     st.builds(
         lambda number, second, state, labelled: told(number, second, state, labelled=labelled),
@@ -41,6 +69,14 @@ changes = st.lists(
         st.sampled_from(list(State)),
         st.booleans(),
     )
+    | st.builds(
+        pull_told,
+        st.integers(1, 2),
+        st.integers(0, 5),
+        st.sampled_from(list(State)),
+        st.none() | st.lists(st.integers(1, ISSUES), max_size=2),
+    )
+    | st.builds(parent_told, st.integers(1, ISSUES), st.integers(0, 5))
     | st.builds(
         lambda number: Tombstone(identity=f"501#{number}", key=f"acme/checkout#{number}"), st.integers(1, ISSUES)
     ),
@@ -57,12 +93,16 @@ def furnished(url: str) -> World:
 
 
 def stands(world: World) -> tuple[object, ...]:
-    """Give what must not depend on the order: issues, links and value."""
+    """Give what must not depend on the order: issues, their relations, links and value."""
     found = world.rows(tables.issue)
-    issues = sorted((one.identity, one.state, tuple(one.labels), one.gone, one.in_doubt) for one in found)
+    issues = sorted(
+        (one.identity, str(one.state), tuple(one.labels), str(one.gone), one.in_doubt, str(one.parent_key))
+        for one in found
+    )
     identities = {one.id: one.identity for one in found}
     links = sorted((identities[one.issue_id], one.origin) for one in world.rows(tables.link))
-    return (issues, links, world.value(), world.standing().status)
+    closings = sorted((identities[one.issue_id], one.key) for one in world.rows(tables.closing))
+    return (issues, closings, links, world.value(), world.standing().status)
 
 
 def telescopes(world: World) -> bool:
@@ -95,7 +135,7 @@ def new_world(databases: Databases) -> Iterator[Callable[[], World]]:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(changes, st.randoms(use_true_random=False), st.integers(1, 5))
 def test_any_order_ends_in_the_same_numbers(
-    worlds: tuple[World, World], history: list[Snapshot | Tombstone], chance: random.Random, batch: int
+    worlds: tuple[World, World], history: list[Observation], chance: random.Random, batch: int
 ) -> None:
     """In order and drained one by one is the oracle; shuffled, repeated and in batches is what really comes."""
     oracle, world = worlds
@@ -118,7 +158,15 @@ def test_any_order_ends_in_the_same_numbers(
 def empty(world: World) -> None:
     """Forget every issue, so that one world serves many examples."""
     with writing(world.engine) as tx:
-        for table in (tables.link, tables.issue, tables.history, tables.notice, tables.delivery, tables.look):
+        for table in (
+            tables.link,
+            tables.closing,
+            tables.issue,
+            tables.history,
+            tables.notice,
+            tables.delivery,
+            tables.look,
+        ):
             tx.execute(table.delete())
         tx.execute(tables.key_result.update().values(current=None, progress=None, status="no_data"))
 

@@ -1,10 +1,12 @@
 """The migrations make exactly the tables that the code knows."""
 
+import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from sync_service.store.database import open_database, reading
-from sync_service.store.migrate import is_current, migrate
+from sync_service.store.database import open_database, reading, writing
+from sync_service.store.migrate import _config, is_current, migrate
 from sync_service.store.tables import metadata
 
 
@@ -25,3 +27,38 @@ def test_migrating_again_changes_nothing(migrated_url: str) -> None:
     migrate(engine)
     assert is_current(engine)
     engine.dispose()
+
+
+def test_an_older_database_keeps_its_rows(database_url: str) -> None:
+    """Nothing that refers to an issue or a scope is lost on the way, and issues can be found by their keys."""
+    engine = open_database(database_url)
+    with writing(engine) as tx:
+        config = _config()
+        config.attributes["connection"] = tx
+        command.upgrade(config, "0001")
+        for statement in OLD_ROWS.split(";"):
+            tx.exec_driver_sql(statement)
+    migrate(engine)
+    with reading(engine) as tx:
+        (one,) = tx.execute(sa.text("SELECT folded_key, closes_looked, scope_id, digest FROM issue"))
+        (linked,) = tx.execute(sa.text("SELECT issue_id, key FROM manual_link"))
+    assert tuple(one) == ("acme/checkout#1", False, 1, "d")
+    assert tuple(linked) == (1, "Acme/Checkout#1")
+    engine.dispose()
+
+
+OLD_ROWS = """
+INSERT INTO cycle (id, slug, name, starts, ends, starts_at, ends_at)
+VALUES (1, 'q4', 'Q4', '2026-10-01', '2026-12-31', 0, 1);
+INSERT INTO objective (id, slug, title, cycle_id) VALUES (1, 'o', 'O', 1);
+INSERT INTO key_result (id, slug, objective_id, title, start, target, measure)
+VALUES (1, 'KR-1', 1, 'K', 0, 1, '{}');
+INSERT INTO connection (id, slug, kind, site, options, sealed_secrets)
+VALUES (1, 'gh', 'github', 'https://api.github.com', '{}', '[]');
+INSERT INTO scope (id, connection_id, name) VALUES (1, 1, 'acme/checkout');
+INSERT INTO issue (id, connection_id, identity, scope_id, key, labels, assignees, digest)
+VALUES (1, 1, '501#1', 1, 'Acme/Checkout#1', '[]', '[]', 'd');
+INSERT INTO manual_link (id, key_result_id, connection_id, key, weight, issue_id)
+VALUES (1, 1, 1, 'Acme/Checkout#1', 1, 1)
+"""
+"""What a database of the first schema may hold."""

@@ -14,16 +14,11 @@ from sync_service.domain.pace import Status
 from sync_service.store import tables as t
 from sync_service.store.database import open_database, writing
 from sync_service.store.forms import explained
+from sync_service.store.issue_views import IssueView, issues_view
 from sync_service.store.migrate import migrate
+from sync_service.store.staleness import Stale
 from sync_service.store.standing import backlogs, connection_views
-from sync_service.store.views import (
-    IssueView,
-    Stale,
-    history_view,
-    issues_view,
-    key_result_view,
-    key_result_views,
-)
+from sync_service.store.views import history_view, key_result_view, key_result_views
 from tests.servers import Databases
 
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)

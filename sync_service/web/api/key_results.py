@@ -9,15 +9,8 @@ from sqlalchemy.engine import Connection
 
 from sync_service.store import forms
 from sync_service.store.database import reading
-from sync_service.store.views import (
-    HistoryView,
-    IssueView,
-    KeyResultView,
-    history_view,
-    issues_view,
-    key_result_view,
-    key_result_views,
-)
+from sync_service.store.issue_views import IssueView, issues_view
+from sync_service.store.views import HistoryView, KeyResultView, history_view, key_result_view, key_result_views
 from sync_service.web.api.models import HistoryList, IssueList, KeyResult, KeyResultList
 from sync_service.web.api.paging import PageQuery, Place, answer, beyond, id_after, page, place_after
 from sync_service.web.api.polling import unless_known

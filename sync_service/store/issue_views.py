@@ -1,0 +1,140 @@
+"""Which issues a key result is linked to, and for each whether it counts and why not."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from sync_service.domain.issues import State
+from sync_service.domain.measures import Measure, parse_measure
+from sync_service.domain.pace import Span
+from sync_service.store import tables
+from sync_service.store.links import counting_through, counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueView:
+    """One linked issue. `origin` is the strongest of its links': manual, label or rule; `rules` names the rules.
+
+    `state` is None for a manual link whose issue was not seen yet. `why_not` says why it does not count.
+    """
+
+    connection: str
+    key: str
+    weight: float
+    origin: str
+    counts: bool
+    why_not: str | None
+    title: str = ""
+    url: str = ""
+    kind: str = "issue"
+    type: str | None = None
+    state: State | None = None
+    resolution: str | None = None
+    assignees: tuple[str, ...] = ()
+    points: float | None = None
+    closed_at: datetime | None = None
+    rules: tuple[str, ...] = ()
+
+
+def issues_view(tx: Connection, key_result_id: int) -> list[IssueView]:
+    """Give the issues linked to a key result, open ones first, then by connection and key; and links still waiting."""
+    k, o, c = tables.key_result, tables.objective, tables.cycle
+    settings = tx.execute(
+        sa.select(k.c.measure, c.c.starts_at, c.c.ends_at)
+        .join(o, o.c.id == k.c.objective_id)
+        .join(c, c.c.id == o.c.cycle_id)
+        .where(k.c.id == key_result_id)
+    ).one()
+    measure, span = parse_measure(settings.measure), Span(settings.starts_at, settings.ends_at)
+    grouped: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in tx.execute(_linked(key_result_id)):
+        grouped[row.id].append(row)
+    through = counting_through(tx, key_result_id)
+    seen = [_issue(rows, _why_not(rows[0], measure, span, through.get(issue_id))) for issue_id, rows in grouped.items()]
+    return sorted(seen, key=_place) + _waiting(tx, key_result_id)
+
+
+def _linked(key_result_id: int) -> sa.Select[Any]:
+    i, n, v = tables.issue, tables.link, tables.rule_revision.alias()
+    return (
+        sa.select(i, n.c.origin, n.c.weight, v.c.rule_slug, tables.connection.c.slug.label("connection"))
+        .join(i, i.c.id == n.c.issue_id)
+        .join(tables.connection, tables.connection.c.id == i.c.connection_id)
+        .outerjoin(v, sa.and_(v.c.id == n.c.source, n.c.origin == "rule"))
+        .where(n.c.key_result_id == key_result_id, counts)
+        .order_by(n.c.id)
+    )
+
+
+_STRENGTH = ("manual", "label", "comment", "rule")
+_ORDER = (State.DOING, State.TODO, State.DONE, State.DROPPED)
+
+
+def _place(one: IssueView) -> tuple[int, str, int, str]:
+    return (_ORDER.index(one.state) if one.state else len(_ORDER), one.connection, len(one.key), one.key)
+
+
+def _issue(rows: Sequence[Row[Any]], why_not: str | None) -> IssueView:
+    row = rows[0]
+    return IssueView(
+        connection=row.connection,
+        key=row.key,
+        title=row.title or "",
+        url=row.url or "",
+        kind=row.kind or "issue",
+        type=row.type,
+        state=State(row.state) if row.state else None,
+        resolution=row.resolution,
+        assignees=tuple(name for _, name in row.assignees),
+        points=row.points,
+        closed_at=row.closed_at,
+        # A weight by hand stands above all others, as in `links.weigh`.
+        weight=float(max((one.origin == "manual", one.weight) for one in rows)[1]),
+        origin=min((one.origin for one in rows), key=_STRENGTH.index),
+        rules=tuple(sorted({one.rule_slug for one in rows if one.rule_slug})),
+        counts=why_not is None,
+        why_not=why_not,
+    )
+
+
+def _why_not(row: Row[Any], measure: Measure, span: Span, through: Sequence[str] | None) -> str | None:
+    if measure.kind == "manual":
+        return "the value is set by check-ins"
+    if row.gone:
+        return str(row.gone)
+    if through:
+        return f"counts through {' and '.join(through)}, which it closes"
+    if row.state == State.DROPPED:
+        reason = (row.resolution or "").replace("_", " ")
+        return f"dropped: {reason}" if reason else "dropped"
+    outside = row.closed_at is None or not span.starts_at <= row.closed_at < span.ends_at
+    if measure.kind == "done-count" and measure.within == "cycle" and row.state == State.DONE and outside:
+        return "closed outside the cycle"
+    return None
+
+
+def _waiting(tx: Connection, key_result_id: int) -> list[IssueView]:
+    """Give the links by hand whose issue no delivery has shown yet."""
+    m = tables.manual_link
+    statement = (
+        sa.select(m.c.key, m.c.weight, tables.connection.c.slug)
+        .join(tables.connection, tables.connection.c.id == m.c.connection_id)
+        .where(m.c.key_result_id == key_result_id, m.c.issue_id.is_(None))
+        .order_by(tables.connection.c.slug, m.c.key)
+    )
+    return [
+        IssueView(
+            connection=row.slug,
+            key=row.key,
+            weight=row.weight,
+            origin="manual",
+            counts=False,
+            why_not="not seen yet",
+        )
+        for row in tx.execute(statement)
+    ]
