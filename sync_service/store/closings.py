@@ -28,9 +28,24 @@ def save(tx: Connection, closes: Mapping[int, Sequence[Closing]]) -> None:
     if not changed:
         return
     tx.execute(sa.delete(closing).where(closing.c.issue_id.in_(changed)))
-    rows = [{"issue_id": one, "key": part.key, "identity": part.identity} for one in changed for part in closes[one]]
+    where = {row.id: row.connection_id for row in tx.execute(_connections(changed))}
+    rows = [_columns(one, where[one], part) for one in changed for part in closes[one]]
     if rows:
         tx.execute(sa.insert(closing), rows)
+
+
+def _connections(issue_ids: Sequence[int]) -> sa.Select[Any]:
+    return sa.select(issue.c.id, issue.c.connection_id).where(issue.c.id.in_(issue_ids))
+
+
+def _columns(issue_id: int, connection_id: int, one: Closing) -> dict[str, Any]:
+    return {
+        "issue_id": issue_id,
+        "connection_id": connection_id,
+        "key": one.key,
+        "folded_key": one.key.lower(),
+        "identity": one.identity,
+    }
 
 
 def through(linked: sa.FromClause, also: sa.FromClause) -> sa.Select[Any]:
@@ -40,16 +55,17 @@ def through(linked: sa.FromClause, also: sa.FromClause) -> sa.Select[Any]:
     result. It is known by its identity, and by its key, in letters of either size, only where that is not known.
     """
     closed = issue.alias("closed")
-    pull = issue.alias("pull")
-    by_key = sa.and_(closing.c.identity.is_(None), closed.c.folded_key == sa.func.lower(closing.c.key))
-    ways = [
+    pulls = (
         sa.select(linked.c.key_result_id, linked.c.issue_id, closed.c.key)
         .join(closing, closing.c.issue_id == linked.c.issue_id)
-        .join(pull, pull.c.id == closing.c.issue_id)
-        .join(closed, sa.and_(closed.c.connection_id == pull.c.connection_id, meant))
-        .join(also, sa.and_(also.c.key_result_id == linked.c.key_result_id, also.c.issue_id == closed.c.id))
         .where(closed.c.kind == Kind.ISSUE)
-        for meant in (closed.c.identity == closing.c.identity, by_key)
-    ]
-    found = sa.union(*ways).subquery()
+    )
+    same = sa.and_(also.c.key_result_id == linked.c.key_result_id, also.c.issue_id == closed.c.id)
+    here = closed.c.connection_id == closing.c.connection_id
+    by_identity = pulls.join(closed, sa.and_(here, closed.c.identity == closing.c.identity)).join(also, same)
+    # Rare, and asked after the issue is found: as a join, SQLite would go through all pairs of links.
+    by_key = pulls.join(closed, sa.and_(here, closed.c.folded_key == closing.c.folded_key)).where(
+        closing.c.identity.is_(None), sa.exists().where(same)
+    )
+    found = sa.union(by_identity, by_key).subquery()
     return sa.select(found.c.key_result_id, found.c.issue_id, found.c.key)

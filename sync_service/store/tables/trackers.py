@@ -101,9 +101,14 @@ closing = sa.Table(
     metadata,
     row_id(),
     refers("issue_id", "issue"),  # the pull request
+    refers("connection_id", "connection"),
     sa.Column("key", sa.String(300), nullable=False),
+    sa.Column("folded_key", sa.String(300), nullable=False),
     sa.Column("identity", sa.String(200)),  # null: the issue is known by its key alone
     sa.UniqueConstraint("issue_id", "key"),
+    # Each way of joining has an index: a database that has no statistics yet may choose any of them.
+    sa.Index("ix_closing_identity_connection_id", "identity", "connection_id"),
+    sa.Index("ix_closing_folded_key_connection_id", "folded_key", "connection_id"),
 )
 
 

@@ -25,9 +25,19 @@ def upgrade() -> None:
         "closing",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("issue_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=300), nullable=False),
+        sa.Column("folded_key", sa.String(length=300), nullable=False),
         sa.Column("identity", sa.String(length=200), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_closing_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
         sa.ForeignKeyConstraint(["issue_id"], ["issue.id"], name=op.f("fk_closing_issue_id_issue"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_closing")),
         sa.UniqueConstraint("issue_id", "key", name=op.f("uq_closing_issue_id_key")),
     )
+    op.create_index("ix_closing_identity_connection_id", "closing", ["identity", "connection_id"])
+    op.create_index("ix_closing_folded_key_connection_id", "closing", ["folded_key", "connection_id"])
