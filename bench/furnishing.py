@@ -150,7 +150,7 @@ def _issues(tx: Connection, shelf: Shelf, snapshots: list[Snapshot]) -> None:
     names = Names.read(tx, {(connection, "label", one.labels[0].id) for one in snapshots})
     for one in snapshots:
         names.take_snapshot(connection, one)
-        ledger.take_snapshot(connection, one, Source(None, None), names=names)
+        ledger.take_snapshot(connection, one, Source(None, None, BEGAN), names=names)
     ledger.save(tx)
     touched = relink(tx, book, ledger.entries(names), names)
     names.save(tx)

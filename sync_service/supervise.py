@@ -1,17 +1,14 @@
 """Keeps the parts of `okr-sync up` running, and ends all of them when it ends.
 
-It knows nothing of what the parts do: a part is a name and a command. A part that dies is started again; Ctrl-C,
-SIGTERM and SIGHUP stop everything within ten seconds, a second one at once. Where the kernel is Linux the parts are
-asked to stop even when this process is killed outright.
+It knows nothing of what the parts do: a part is a name and a command, or something to run in a fork of this process.
+A part that dies is started again; Ctrl-C, SIGTERM and SIGHUP stop everything within ten seconds, a second one at once.
+Where the kernel is Linux the parts are asked to stop even when this process is killed outright.
 """
 
 import contextlib
-import ctypes
 import os
 import select
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,21 +16,31 @@ from types import FrameType
 
 import structlog
 
+from sync_service.children import Process, execute, fork
+
 log = structlog.get_logger(__name__)
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
-LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One process to keep running. A part that `outlives` the others is stopped after they are gone."""
+    """One process to keep running: a command, or what to `run` in a fork of this process, where that is given.
+
+    A part that `outlives` the others is stopped after they are gone.
+    """
 
     name: str
-    command: Sequence[str]
+    command: Sequence[str] = ()
+    run: Callable[[], None] | None = None
     environment: Mapping[str, str] | None = None
     outlives: bool = False
+
+    def start(self) -> Process:
+        """Start its process. Raises `OSError`."""
+        if self.run is not None:
+            return fork(self.run, environment=self.environment)
+        return execute(self.command, environment=self.environment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +77,7 @@ class Keeper:
 
     part: Part
     patience: Patience
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     started_at: float = 0.0
     due_at: float = 0.0
     wait: float = field(default=0.0)
@@ -81,12 +88,7 @@ class Keeper:
     def start(self, now: float) -> None:
         """Start the process in a group of its own, so that a Ctrl-C in the terminal reaches only the supervisor."""
         try:
-            self.process = subprocess.Popen(
-                self.part.command,
-                env=self.part.environment,
-                start_new_session=True,
-                preexec_fn=stop_with(os.getpid()),  # noqa: PLW1509  # the supervisor has one thread
-            )
+            self.process = self.part.start()
         except OSError as error:
             self.plan_restart(now)
             self.code, self.reason = None, str(error)
@@ -222,7 +224,7 @@ def still_runs(keeper: Keeper) -> bool:
     return keeper.process is not None and not has_ended(keeper.process)
 
 
-def has_ended(process: subprocess.Popen[bytes]) -> bool:
+def has_ended(process: Process) -> bool:
     """Tell whether the process has ended, without taking its exit code."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
@@ -266,15 +268,3 @@ def waking_signals() -> Iterator[tuple[int, Callable[[], int]]]:
             signal.signal(number, action)
         os.close(wakes)
         os.close(woken)
-
-
-def stop_with(parent: int) -> Callable[[], None]:
-    """Return what a child does before it becomes the part: ask the kernel for SIGTERM when its parent dies."""
-
-    def ask() -> None:  # pragma: no cover  # between fork and exec nothing can measure it
-        if LIBC is not None:
-            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:  # it died before the kernel knew
-                os._exit(1)
-
-    return ask

@@ -24,7 +24,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL
 
 from sync_service import valkey
-from sync_service.supervise import stop_with
+from sync_service.children import stop_with
 from tests.waiting import until
 
 Prepare = Callable[[str], None]

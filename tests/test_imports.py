@@ -13,10 +13,12 @@ OURS = ("sync_service", "connectors", "config", "simulator", "tests")
 OUTER = ("web", "jobs", "clock", "cli")
 MIDDLE = (
     "apply",
+    "children",
     "computing",
     "doorbell",
     "drains",
     "failing",
+    "gathering",
     "holding",
     "ledger",
     "linking",

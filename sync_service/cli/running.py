@@ -1,5 +1,6 @@
 """The commands that run: everything at once, or the parts one by one."""
 
+import importlib
 import os
 import signal
 import socket
@@ -7,14 +8,18 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import FrameType
 
 import click
 import sqlalchemy as sa
+from setproctitle import setproctitle
 
 from config.settings import Settings
 from sync_service import clock as the_clock
 from sync_service import jobs
+from sync_service.children import share_what_is_there
+from sync_service.cli.main import main
 from sync_service.cli.starting import ADDRESS, house_of, opened, settings_for
 from sync_service.holding import only_one, tell_parts
 from sync_service.store.database import reading
@@ -23,6 +28,9 @@ from sync_service.store.tables import person
 from sync_service.supervise import Part, Standing, supervise
 from sync_service.valkey import end_leftover, private_server
 from sync_service.wiring import utc_now
+
+FORKS = sys.platform == "linux"
+"""Whether parts are forks of `up`: on macOS libraries of the system's own do not bear that."""
 
 PORT = click.IntRange(0, 65535)
 
@@ -54,6 +62,8 @@ def up(port: int | None, workers: int) -> None:
             _part("clock", environment),
         ]
         told.write_text(address, encoding="utf-8")
+        if FORKS:
+            _read_in_what_parts_need()
 
         def tell(standings: Sequence[Standing]) -> None:
             tell_parts(settings.data_dir, standings, now=utc_now())
@@ -73,8 +83,23 @@ def _redis(settings: Settings) -> list[Part]:
 
 
 def _part(name: str, environment: Mapping[str, str], *options: str, number: int | None = None) -> Part:
+    called = f"{name} {number}" if number else name
+    if FORKS:
+        return Part(name=called, run=partial(_become, called, name, *options), environment=environment)
     command = [sys.executable, "-m", "sync_service.cli", name, *options]
-    return Part(name=f"{name} {number}" if number else name, command=command, environment=environment)
+    return Part(name=called, command=command, environment=environment)
+
+
+def _become(called: str, *words: str) -> None:
+    """Go on as another command in a fork of this process."""
+    setproctitle(f"okr-sync {called}")
+    main(list(words), prog_name="okr-sync")
+
+
+def _read_in_what_parts_need() -> None:
+    """Import now what all parts would import each for itself, to be shared by them."""
+    importlib.import_module("sync_service.cli.serving")
+    share_what_is_there()
 
 
 def _prepare_database(settings: Settings) -> int:
