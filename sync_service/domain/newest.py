@@ -95,8 +95,11 @@ def _with_content(issue: Issue | None, snapshot: Snapshot, *, looked: bool) -> I
 def _at_equal_times(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
     if looked:
         return _as_shown(issue, snapshot, looked=True)
-    if issue.looked or snapshot.digest() == issue.digest:
+    if snapshot.digest() == issue.digest:
         return issue
+    if issue.looked:
+        # It says what was before the look, or the issue changed once more within the tick: another look tells.
+        return replace(issue, in_doubt=True)
     if snapshot.order() > (issue.updated_at, issue.closed_at is not None, issue.digest):
         return replace(_as_shown(issue, snapshot, looked=False), in_doubt=True)
     return replace(issue, in_doubt=True)

@@ -64,12 +64,13 @@ def test_doubt_ends_with_the_next_change() -> None:
 
 
 def test_a_look_beats_a_letter_of_the_same_time() -> None:
-    """And a letter of that time no longer changes what was seen."""
+    """A letter of that time no longer changes what was seen; but it may tell of a change after the look."""
     letter, seen = snapshot(0, state=State.DONE, closed_at=at(0)), snapshot(0, title="As seen")
     looked = take_snapshot(taken(letter), seen, looked=True)
     assert looked.title == "As seen"
     assert not looked.in_doubt
-    assert take_snapshot(looked, letter) is looked
+    assert take_snapshot(looked, seen) is looked
+    assert take_snapshot(looked, letter) == replace(looked, in_doubt=True)
 
 
 def test_a_deletion_is_final_for_letters() -> None:

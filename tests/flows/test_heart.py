@@ -321,6 +321,17 @@ def test_two_changes_in_one_second_are_settled_by_a_look(world: World) -> None:
     assert not world.rows(tables.issue)[0].in_doubt
 
 
+def test_a_change_in_the_second_of_a_look_and_after_it_is_not_missed(world: World) -> None:
+    """Its letter has the time of what was seen and says something else, so we look again."""
+    give_token(world)
+    world.tracker.shown["501#1"] = issue(1, 0)
+    world.tell(ASKED)
+    world.tracker.shown["501#1"] = done(1, 0)
+    world.tell(done(1, 0))
+    assert world.value() == 100
+    assert not world.rows(tables.issue)[0].in_doubt
+
+
 def test_without_credentials_doubt_is_marked_and_decided_by_a_fixed_order(world: World) -> None:
     """The same whichever comes first."""
     delivery = world.tell(issue(1, 0), done(1, 0))
