@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from sync_service.computing import compute_key_results
 from sync_service.domain.connectors import Connector, Post, Rejected
 from sync_service.domain.issues import (
+    AccountSeen,
     Ignored,
     Look,
     Observation,
@@ -36,7 +37,7 @@ from sync_service.failing import bury, try_again
 from sync_service.ledger import Ledger, Source
 from sync_service.linking import relink
 from sync_service.naming import Names, keys_of, terms_of
-from sync_service.store import connections, counters, due, looks, relinks
+from sync_service.store import connections, counters, due, looks, relinks, scopes
 from sync_service.store.book import Book, Shelf
 from sync_service.store.connections import Connections
 from sync_service.store.database import begin_again, writing
@@ -176,7 +177,9 @@ class Refresh:
                 names.take_term(connection_id, one, letter.row.received_at)
                 return f"{one.kind} {one.name} noted" if one.name else f"{one.kind} {one.id} deleted"
             case ScopeSeen():
-                return connections.note_scope(tx, connection_id, one)
+                return scopes.note_scope(tx, connection_id, one, told_at=source.told_at)
+            case AccountSeen():
+                return scopes.note_account(tx, connection_id, one, told_at=source.told_at)
             case Ignored():
                 return f"ignored, because {one.reason}"
 
@@ -214,11 +217,12 @@ def _gone(letters: Sequence[Letter]) -> set[tuple[int, str]]:
 
 
 def _scopes(letter: Letter) -> Iterable[ScopeRef]:
-    return (
-        one.scope
-        for one in letter.reading.observations
-        if isinstance(one, Snapshot | ParentSeen | TermSeen | ScopeSeen)
-    )
+    """Name the scopes a letter is about, by their old names too: one may be known by that alone."""
+    for one in letter.reading.observations:
+        if isinstance(one, Snapshot | ParentSeen | TermSeen | ScopeSeen):
+            yield one.scope
+        if isinstance(one, ScopeSeen) and one.was:
+            yield ScopeRef(one.scope.id, one.was)
 
 
 def _identities(book: Book, letters: Sequence[Letter]) -> dict[Identity, str | None]:

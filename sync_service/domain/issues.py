@@ -168,10 +168,30 @@ class TermSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeSeen:
-    """A repository or project as it is now called; `gone` says why it can no longer be watched."""
+    """A repository or project as it is now called, and as it `was` called before.
+
+    `gone` says why it can no longer be watched, `returned` that it can again, both since `at`, the tracker's time, or
+    since we are told. What is gone `for_good` does not return.
+    """
 
     scope: ScopeRef
+    was: str | None = None
     gone: str | None = None
+    for_good: bool = False
+    returned: bool = False
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSeen:
+    """An owner of scopes, whose names begin with its own and a slash. What is said holds for each; see `ScopeSeen`."""
+
+    name: str
+    was: str | None = None
+    gone: str | None = None
+    for_good: bool = False
+    returned: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +201,7 @@ class Ignored:
     reason: str
 
 
-Observation = Snapshot | ParentSeen | Tombstone | Look | TermSeen | ScopeSeen | Ignored
+Observation = Snapshot | ParentSeen | Tombstone | Look | TermSeen | ScopeSeen | AccountSeen | Ignored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

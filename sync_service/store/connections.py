@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import ScopeRef, ScopeSeen
+from sync_service.domain.issues import ScopeRef
 from sync_service.store import counters
 from sync_service.store.database import database_now, reading
 from sync_service.store.due import LONGEST_PATIENCE
@@ -82,9 +82,10 @@ class Connections:
 
 
 def bind_scopes(tx: Transaction, seen: Iterable[tuple[int, ScopeRef]]) -> None:
-    """Remember the tracker's id of each watched scope that is known only by name so far."""
+    """Remember the tracker's id of each watched scope that is known only by name so far: by how it is called now."""
     wanted = {(connection_id, ref.name.lower()): ref.id for connection_id, ref in sorted(seen, key=_by_id)}
-    unknown = sa.select(scope.c.id, scope.c.connection_id, scope.c.name).where(scope.c.external_id.is_(None))
+    name = sa.func.coalesce(scope.c.called, scope.c.name).label("name")
+    unknown = sa.select(scope.c.id, scope.c.connection_id, name).where(scope.c.external_id.is_(None))
     found = [(row.id, wanted.get((row.connection_id, row.name.lower()))) for row in tx.execute(unknown)]
     bound = [(scope_id, external_id) for scope_id, external_id in found if external_id is not None]
     if not bound:
@@ -97,18 +98,6 @@ def bind_scopes(tx: Transaction, seen: Iterable[tuple[int, ScopeRef]]) -> None:
 
 def _by_id(one: tuple[int, ScopeRef]) -> tuple[int, str]:
     return (one[0], one[1].id)
-
-
-def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen) -> str:
-    """Note what became of a scope; give the outcome in words. A watched scope is known by its id, whatever its name."""
-    watched = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == seen.scope.id)
-    name = tx.scalar(sa.select(scope.c.name).where(watched))
-    if name is None:
-        return f"ignored, because {seen.scope.name} is not watched"
-    tx.execute(sa.update(scope).where(watched).values(gone=seen.gone))
-    if seen.gone:
-        return f"{name}: {seen.gone}"
-    return f"{name} is now called {seen.scope.name}" if name != seen.scope.name else f"{name}: nothing new"
 
 
 def refuse(tx: Transaction, connection_id: int, *, reason: str) -> None:

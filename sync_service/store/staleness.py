@@ -1,26 +1,36 @@
 """Which values may be out of date, since when and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.rules import scopes_reached
 from sync_service.store import tables
 from sync_service.store.links import counts
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Since when the value may be out of date, and why: a tracker refuses our credentials."""
+    """Since when the value may be out of date, and why: a tracker refuses our credentials, or a scope is gone."""
 
     since: datetime
     reason: str
 
 
 def stale(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, Stale]:
-    """Find the refused connections that key results reach by an enabled rule or a linked issue; the longest wins."""
+    """Say which key results reach what can't be watched, by an enabled rule or a linked issue; the longest wins."""
+    found: dict[int, Stale] = {}
+    for key_result_id, one in (*_refused(tx, key_result_ids), *_gone(tx, key_result_ids)):
+        if key_result_id not in found or one.since < found[key_result_id].since:
+            found[key_result_id] = one
+    return found
+
+
+def _refused(tx: Connection, key_result_ids: Sequence[int]) -> Iterator[tuple[int, Stale]]:
+    """Find the connections that key results reach whose tracker refuses us."""
     r, n, i = tables.rule, tables.link, tables.issue
     by_rule = sa.select(r.c.key_result_id, r.c.connection_id).where(r.c.key_result_id.in_(key_result_ids), r.c.enabled)
     by_link = (
@@ -36,7 +46,32 @@ def stale(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, Stale]:
         .where(refusing.c.refused_at.isnot(None))
         .order_by(refusing.c.refused_at, refusing.c.id)
     )
-    found: dict[int, Stale] = {}
     for row in tx.execute(statement):
-        found.setdefault(row.key_result_id, Stale(row.refused_at, f"{row.slug}: {row.refused_reason}"))
-    return found
+        yield row.key_result_id, Stale(row.refused_at, f"{row.slug}: {row.refused_reason}")
+
+
+def _gone(tx: Connection, key_result_ids: Sequence[int]) -> Iterator[tuple[int, Stale]]:
+    """Find the scopes that key results reach which can no longer be watched."""
+    s, c = tables.scope, tables.connection
+    statement = (
+        sa.select(s, c.c.slug).join(c, c.c.id == s.c.connection_id).where(s.c.gone.isnot(None), s.c.gone_at.isnot(None))
+    )
+    away = tx.execute(statement.order_by(s.c.gone_at, s.c.id)).all()
+    if not away:
+        return
+    n, i, r = tables.link, tables.issue, tables.rule
+    by_link = (
+        sa.select(n.c.key_result_id, i.c.scope_id)
+        .join(i, i.c.id == n.c.issue_id)
+        .where(n.c.key_result_id.in_(key_result_ids), i.c.scope_id.in_([row.id for row in away]), counts)
+        .distinct()
+    )
+    reached = {tuple(row) for row in tx.execute(by_link)}
+    rules = tx.execute(sa.select(r).where(r.c.key_result_id.in_(key_result_ids), r.c.enabled)).all()
+    reaches = [(rule, scopes_reached(rule.condition)) for rule in rules]
+    for row in away:
+        why = Stale(row.gone_at, f"{row.slug}: {row.name}: {row.gone}")
+        yield from ((key_result_id, why) for key_result_id, scope_id in reached if scope_id == row.id)
+        for rule, names in reaches:
+            if rule.connection_id == row.connection_id and (names is None or row.name.casefold() in names):
+                yield rule.key_result_id, why

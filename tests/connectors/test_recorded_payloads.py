@@ -11,6 +11,7 @@ from connectors.registry import connectors
 from sync_service.domain.connectors import Connection, Post
 from sync_service.domain.issues import (
     Account,
+    AccountSeen,
     Ignored,
     Kind,
     Look,
@@ -36,6 +37,9 @@ ALLOWED: dict[str, set[type]] = {
     "label": {TermSeen, Ignored},
     "milestone": {TermSeen, Ignored},
     "repository": {ScopeSeen, Ignored},
+    "organization": {AccountSeen, Ignored},
+    "installation": {ScopeSeen, AccountSeen, Ignored},
+    "installation_repositories": {ScopeSeen},
 }
 
 

@@ -41,9 +41,11 @@ def test_an_older_database_keeps_its_rows(database_url: str) -> None:
     migrate(engine)
     with reading(engine) as tx:
         (one,) = tx.execute(sa.text("SELECT folded_key, closes_looked, scope_id, digest FROM issue"))
+        scopes = tx.execute(sa.text("SELECT gone_for_good, gone_at FROM scope ORDER BY id")).all()
         (linked,) = tx.execute(sa.text("SELECT issue_id, key FROM manual_link"))
     assert tuple(one) == ("acme/checkout#1", False, 1, "d")
     assert tuple(linked) == (1, "Acme/Checkout#1")
+    assert [(bool(gone), at is not None) for gone, at in scopes] == [(False, False), (True, True)]
     engine.dispose()
 
 
@@ -56,6 +58,7 @@ VALUES (1, 'KR-1', 1, 'K', 0, 1, '{}');
 INSERT INTO connection (id, slug, kind, site, options, sealed_secrets)
 VALUES (1, 'gh', 'github', 'https://api.github.com', '{}', '[]');
 INSERT INTO scope (id, connection_id, name) VALUES (1, 1, 'acme/checkout');
+INSERT INTO scope (id, connection_id, name, gone) VALUES (2, 1, 'acme/attic', 'the repository was deleted');
 INSERT INTO issue (id, connection_id, identity, scope_id, key, labels, assignees, digest)
 VALUES (1, 1, '501#1', 1, 'Acme/Checkout#1', '[]', '[]', 'd');
 INSERT INTO manual_link (id, key_result_id, connection_id, key, weight, issue_id)

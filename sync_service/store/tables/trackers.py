@@ -29,10 +29,13 @@ scope = sa.Table(
     metadata,
     row_id(),
     refers("connection_id", "connection"),
-    sa.Column("name", sa.String(300), nullable=False),  # as configured, and as renamed since
+    sa.Column("name", sa.String(300), nullable=False),  # as configured
+    sa.Column("called", sa.String(300)),  # as the tracker calls it now, where that is another name
     sa.Column("external_id", sa.String(100)),  # known from the first delivery on
     sa.Column("covered_at", Instant),
     sa.Column("gone", sa.Text),  # why it can no longer be watched
+    sa.Column("gone_at", Instant),  # the time of the newest word on that
+    sa.Column("gone_for_good", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("connection_id", "name"),
 )
 

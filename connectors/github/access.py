@@ -1,0 +1,97 @@
+"""How GitHub's deliveries about repositories, their owners and the installations of an app are read.
+
+They say how scopes are called now, and whether they can be watched. Letters about issues may still arrive after an app
+was uninstalled or suspended, and are taken as ever.
+https://docs.github.com/en/webhooks/webhook-events-and-payloads#installation
+"""
+
+from collections.abc import Callable
+
+from connectors.fields import Json, exact, moment, required, rows, table
+from connectors.github.reading import repository_of
+from connectors.github.snapshots import scope_of
+from sync_service.domain.connectors import Connection, Rejected
+from sync_service.domain.issues import AccountSeen, Ignored, Observation, ScopeSeen
+
+Reader = Callable[[Json, Connection], tuple[Observation, ...]]
+
+_ALWAYS = frozenset({"action", "enterprise", "installation", "organization", "repository", "sender"})
+"""What any delivery may have, whatever it is about."""
+
+
+def read_repository(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
+    """Read how a repository is called now, and how it was called before it was renamed or transferred."""
+    scope = scope_of(repository_of(payload))
+    owner, _, name = scope.name.partition("/")
+    changes = table(payload.get("changes"))
+    old_name = exact(table(table(changes.get("repository")).get("name")).get("from"), 100)
+    before = table(table(changes.get("owner")).get("from"))
+    old_owner = exact(table(before.get("organization") or before.get("user")).get("login"), 100)
+    was = f"{old_owner or owner}/{old_name or name}"
+    return (ScopeSeen(scope=scope, was=was if was.lower() != scope.name.lower() else None),)
+
+
+def read_repository_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
+    """Read that a repository was deleted."""
+    _about_nothing_else(payload, allowed=_ALWAYS)
+    return (ScopeSeen(scope=scope_of(repository_of(payload)), gone="the repository was deleted", for_good=True),)
+
+
+def read_organization_renamed(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
+    """Read the new name of an organization, whose repositories it names anew."""
+    return _renamed(table(payload.get("organization")), payload)
+
+
+def read_target_renamed(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
+    """Read the new name of the account that an app is installed on."""
+    return _renamed(table(payload.get("account")), payload)
+
+
+def _renamed(account: Json, payload: Json) -> tuple[Observation, ...]:
+    name = required(exact(account.get("login"), 100), "the account's name")
+    was = exact(table(table(payload.get("changes")).get("login")).get("from"), 100)
+    return (AccountSeen(name=name, was=was) if was else Ignored("the delivery does not say the old name"),)
+
+
+def read_organization_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
+    """Read that an organization was deleted, with all its repositories."""
+    _about_nothing_else(payload, allowed=_ALWAYS | {"membership"})
+    name = required(exact(table(payload.get("organization")).get("login"), 100), "the organization's name")
+    return (AccountSeen(name=name, gone="the organization was deleted", for_good=True),)
+
+
+def reads_installation(gone: str | None) -> Reader:
+    """Make the reader of letters after which an installation's repositories are gone, for this reason, or back."""
+
+    def read(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
+        installation = table(payload.get("installation"))
+        # A time is told for suspension only: `updated_at` need not move when an app is installed or uninstalled.
+        suspended = gone is not None and "suspended_at" in installation
+        at = moment(installation.get("suspended_at")) if suspended else None
+        named = rows(payload.get("repositories"))
+        if named and payload.get("repository_selection", installation.get("repository_selection")) != "all":
+            return tuple(ScopeSeen(scope=scope_of(one), gone=gone, returned=gone is None, at=at) for one in named)
+        account = exact(table(installation.get("account")).get("login"), 100)
+        if account is None:
+            return (Ignored("the delivery does not say whose installation it is"),)
+        return (AccountSeen(name=account, gone=gone, returned=gone is None, at=at),)
+
+    return read
+
+
+def read_installation_repositories(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
+    """Read which repositories an app may see now, and which no longer."""
+    added, removed = (rows(payload.get(name)) for name in ("repositories_added", "repositories_removed"))
+    back = [ScopeSeen(scope=scope_of(one), returned=True) for one in added]
+    gone = [ScopeSeen(scope=scope_of(one), gone="the GitHub app may no longer see it") for one in removed]
+    return (*back, *gone) or (Ignored("the delivery names no repository"),)
+
+
+def _about_nothing_else(payload: Json, *, allowed: frozenset[str]) -> None:
+    """Raise `Rejected` where the body is about something else.
+
+    The event's name is not under the signature: a deleted label must not pass for a deleted repository.
+    """
+    others = sorted(name for name in payload if name not in allowed)
+    if others:
+        raise Rejected(f"the body is about {', '.join(others)[:100]!r}, not about what the event's name says")

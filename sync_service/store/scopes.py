@@ -1,0 +1,61 @@
+"""What becomes of watched scopes at the tracker: they are renamed, deleted, hidden from us, and shown again."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
+
+from sync_service.domain.issues import AccountSeen, ScopeSeen
+from sync_service.store.tables import scope
+
+Word = ScopeSeen | AccountSeen
+
+
+def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen, *, told_at: datetime) -> str:
+    """Note what became of a scope; give the outcome in words. A watched scope is known by its id, whatever its name."""
+    watched = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == seen.scope.id)
+    row = tx.execute(sa.select(scope).where(watched)).one_or_none()
+    if row is None:
+        return f"ignored, because {seen.scope.name} is not watched"
+    return f"{row.name}: {_note(tx, row, seen, name=seen.scope.name, told_at=told_at)}"
+
+
+def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, told_at: datetime) -> str:
+    """Note what became of every scope of an account; give the outcome in words."""
+    names = {seen.name.lower(), (seen.was or seen.name).lower()}
+    rows = tx.execute(sa.select(scope).where(scope.c.connection_id == connection_id).order_by(scope.c.id)).all()
+    owned = [row for row in rows if _called(row).lower().partition("/")[0] in names and "/" in row.name]
+    if not owned:
+        return f"ignored, because no repository of {seen.was or seen.name} is watched"
+    return "; ".join(
+        f"{row.name}: {_note(tx, row, seen, name=_under(seen.name, row), told_at=told_at)}" for row in owned
+    )
+
+
+def _called(row: Row[Any]) -> str:
+    return str(row.called or row.name)
+
+
+def _under(owner: str, row: Row[Any]) -> str:
+    return f"{owner}/{_called(row).partition('/')[2]}"
+
+
+def _note(tx: Transaction, row: Row[Any], seen: Word, *, name: str, told_at: datetime) -> str:
+    """Write how a scope is called and whether it can be watched; say what is new."""
+    renamed = name.lower() != _called(row).lower()
+    changes: dict[str, Any] = {"called": None if name.lower() == row.name.lower() else name} if renamed else {}
+    said = [f"is now called {name}"] if renamed else []
+    if seen.gone or seen.returned:
+        at = seen.at or told_at
+        if row.gone_for_good:
+            said.append(f"nothing new, since {row.gone}")
+        elif row.gone_at is not None and at < row.gone_at and not seen.for_good:
+            said.append("something newer is known")
+        else:
+            changes |= {"gone": seen.gone, "gone_at": at, "gone_for_good": seen.for_good}
+            said += [seen.gone] if seen.gone else ["can be watched again"] if row.gone else []
+    if changes:
+        tx.execute(sa.update(scope).where(scope.c.id == row.id).values(changes))
+    return ", ".join(said) or "nothing new"
