@@ -48,9 +48,14 @@ def read_target_renamed(payload: Json, _connection: Connection) -> tuple[Observa
 
 
 def _renamed(account: Json, payload: Json) -> tuple[Observation, ...]:
-    name = required(exact(account.get("login"), 100), "the account's name")
-    was = exact(table(table(payload.get("changes")).get("login")).get("from"), 100)
-    return (AccountSeen(name=name, was=was) if was else Ignored("the delivery does not say the old name"),)
+    # An enterprise has a slug instead, and no repositories.
+    name, was = (exact(found, 100) for found in (account.get("login"), _from(payload, "login")))
+    known = AccountSeen(name=name, was=was) if name and was else None
+    return (known or Ignored("the delivery does not say the old and the new name of an owner of repositories"),)
+
+
+def _from(payload: Json, name: str) -> object:
+    return table(table(payload.get("changes")).get(name)).get("from")
 
 
 def read_organization_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:

@@ -73,6 +73,7 @@ def issue_seen(issue: Json, scope: ScopeRef, points_field: str | None) -> Snapsh
         assignees=_assignees(issue),
         author=account(table(issue.get("user"))),
         points=_points(issue, points_field) if points_field else None,
+        points_known=not points_field or "issue_field_values" in issue,
         created_at=moment(issue.get("created_at")),
         closed_at=_closed_at(issue, updated_at),
     )

@@ -54,11 +54,9 @@ def test_a_renamed_owner_tells_both_names() -> None:
     assert read("installation_target", "renamed", account=ACME, changes=changes) == (
         AccountSeen(name="acme", was="emca"),
     )
-    assert read("organization", "renamed", organization=ACME, changes={}) == (
-        Ignored("the delivery does not say the old name"),
-    )
-    with pytest.raises(Rejected, match="the account's name"):
-        read("organization", "renamed", changes=changes)
+    unknown = (Ignored("the delivery does not say the old and the new name of an owner of repositories"),)
+    assert read("organization", "renamed", organization=ACME, changes={}) == unknown
+    assert read("installation_target", "renamed", account={"slug": "acme"}, changes=changes) == unknown
 
 
 def test_a_deleted_organization_takes_its_repositories_along() -> None:

@@ -223,6 +223,24 @@ def test_points_come_from_the_numeric_issue_field_of_that_name_or_id(setting: st
     assert snapshot(post, setting).points == points
 
 
+def test_a_letter_silent_on_issue_fields_leaves_the_points_unknown() -> None:
+    """GitHub Enterprise Server has no such fields, and not every letter of github.com need have them."""
+    assert not snapshot(letter("issues", "edited", issue=issue()), "estimate").points_known
+    assert snapshot(letter("issues", "edited", issue=issue(issue_field_values=[])), "estimate").points_known
+    assert snapshot(letter("issues", "edited", issue=issue())).points_known
+
+
+NEWER = ("state_reason", "type", "issue_field_values", "parent_issue_url", "sub_issues_summary", "milestone", "body")
+
+
+@pytest.mark.parametrize("missing", NEWER)
+def test_what_an_older_server_does_not_know_is_not_missed(missing: str) -> None:
+    """Absent, not null: the issue is read all the same, and is done if it is closed."""
+    whole = {**closed("completed"), "issue_field_values": [], "parent_issue_url": None, "sub_issues_summary": {}}
+    part = {name: value for name, value in whole.items() if name != missing}
+    assert snapshot(letter("issues", "closed", issue=part)).state is State.DONE
+
+
 def test_labels_and_assignees_are_kept_once_and_in_order() -> None:
     """Equal content must look equal, however GitHub orders it."""
     bug = {"id": 88, "name": "bug"}
