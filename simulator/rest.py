@@ -34,7 +34,8 @@ def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | No
 class Rest:
     """A WSGI application. `admit` sees each request first and may answer it, as for bad credentials.
 
-    `pages`, by path, are for people and open to all. `problem(status)` writes the body of an error as the tracker does.
+    `pages`, by path, are for people and open to all. `problem(status)` writes the body of an error as the tracker does;
+    `finish` sees each answer last.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Rest:
         pages: Mapping[str, View],
         admit: Callable[[Request], Response | None],
         problem: Callable[[int], Response],
+        finish: Callable[[Request, Response], Response],
     ) -> None:
         self.calls: list[Call] = []
         self._admit = admit
         self._problem = problem
+        self._finish = finish
         self._pages = {("GET", path): view for path, view in pages.items()}
         self._views = {**views, **self._pages}
         self._map = Map([Rule(path, methods=[method], endpoint=(method, path)) for method, path in self._views])
@@ -69,7 +72,7 @@ class Rest:
         """Answer a WSGI request."""
         request = Request(environ)
         time.sleep(self._slowness)
-        response = self._answer(request)
+        response = self._finish(request, self._answer(request))
         with self._lock:
             self.calls.append(Call(request.method, request.path, response.status_code))
         return response(environ, start_response)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Self
 
+from werkzeug.http import http_date
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
@@ -20,6 +21,9 @@ class _Quiet(WSGIRequestHandler):
     def log(self, *_line: object) -> None:
         pass  # the library's line for each request goes to stderr, where the demo speaks
 
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self.send_response_only(code, message)  # without the machine's time: an answer bears the tracker's
+
 
 class Tracker(ABC):
     """A tracker that runs. `webhooks` is its outgoing side, `rest` its incoming one, `url` its address.
@@ -30,7 +34,9 @@ class Tracker(ABC):
     def __init__(self, *, clock: Clock, webhooks: Courier, port: int) -> None:
         self.clock = clock
         self.webhooks = webhooks
-        self.rest = Rest(self._views(), pages=self._pages(), admit=self._admit, problem=self._problem)
+        self.rest = Rest(
+            self._views(), pages=self._pages(), admit=self._admit, problem=self._problem, finish=self._finish
+        )
         self._lock = threading.RLock()
         self._depth = 0
         self._server = make_server("127.0.0.1", port, self.rest, threaded=True, request_handler=_Quiet)
@@ -48,6 +54,10 @@ class Tracker(ABC):
 
     @abstractmethod
     def _problem(self, status: int) -> Response: ...
+
+    def _finish(self, _request: Request, response: Response) -> Response:
+        response.headers["Date"] = http_date(self.clock())
+        return response
 
     def start(self) -> Self:
         """Serve REST calls and deliver webhooks from now on."""

@@ -5,5 +5,6 @@ from simulator.github.issue import Issue
 from simulator.github.planning import IssueType, Label, Milestone
 from simulator.github.pull_request import PullRequest
 from simulator.github.repository import Repository
+from simulator.github.sketch import Sketch
 
-__all__ = ["GitHub", "Issue", "IssueType", "Label", "Milestone", "PullRequest", "Repository"]
+__all__ = ["GitHub", "Issue", "IssueType", "Label", "Milestone", "PullRequest", "Repository", "Sketch"]

@@ -158,7 +158,7 @@ def issue_type(kind: IssueType) -> Body:
 
 def api(repository: Repository) -> str:
     """Give a repository's address in the REST API."""
-    return f"{repository.hub.url}/repos/{repository.full_name}"
+    return f"{repository.hub.api_url}/repos/{repository.full_name}"
 
 
 def repository(repository: Repository) -> Body:

@@ -2,9 +2,9 @@
 
 import base64
 import hashlib
-import itertools
 import json
 import struct
+import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 from simulator.clock import Clock, real_clock
 from simulator.courier import Courier
 from simulator.delivery import Delivery
-from simulator.github import answers
+from simulator.github import rest
 from simulator.github.bodies import organization as organization_body
 from simulator.github.hooks import ContentType, Hook, parcel
 from simulator.github.planning import IssueType, User
@@ -26,6 +26,9 @@ from simulator.tracker import Tracker
 _FIRST_ID = 3_387_467_460
 """GitHub's ids have outgrown 32 bits; so have ours."""
 
+_DEEPEST_PAGE = 10_000
+"""From this issue of a list on, GitHub refuses page numbers (https://github.com/google/go-github/issues/3565)."""
+
 _ZEN = "Practicality beats purity."
 
 
@@ -34,6 +37,8 @@ class GitHub(Tracker):
 
     `token` is what REST calls must bear; `actor` is who acts, until changed by `acting_as`.
     """
+
+    ID_STEP = 1009
 
     def __init__(
         self,
@@ -47,14 +52,17 @@ class GitHub(Tracker):
         port: int = 0,
     ) -> None:
         super().__init__(clock=clock, webhooks=Courier(background=background), port=port)
-        self._ids = itertools.count(_FIRST_ID, 1009)
+        self._next_id = _FIRST_ID
         self._users: dict[str, User] = {}
         self._types: dict[str, IssueType] = {}
+        self._acting = threading.local()
+        self.started = clock()
+        self.deepest_page = _DEEPEST_PAGE
         self.repositories: list[Repository] = []
         self.hooks: list[Hook] = []
         self.token = token
         self.owner = self.user(owner, kind="Organization" if organization else "User")
-        self.actor = self.user(actor)
+        self._actor = self.user(actor)
 
     # People and places
 
@@ -66,14 +74,25 @@ class GitHub(Tracker):
                 self._users[login] = User(id_, node_id, login, kind)
             return self._users[login]
 
+    @property
+    def actor(self) -> User:
+        """Who acts."""
+        acting: User = getattr(self._acting, "user", self._actor)
+        return acting
+
     @contextmanager
-    def acting_as(self, login: str) -> Iterator[None]:
-        """Let someone else do what follows."""
-        former, self.actor = self.actor, self.user(login)
+    def acting_as(self, who: str | User) -> Iterator[None]:
+        """Let someone else do what follows in this thread; who calls the REST API acts in a thread of their own."""
+        former, self._acting.user = self.actor, self.user(who) if isinstance(who, str) else who
         try:
             yield
         finally:
-            self.actor = former
+            self._acting.user = former
+
+    @property
+    def api_url(self) -> str:
+        """The root of the REST API."""
+        return self.url
 
     def repository(self, name: str) -> Repository:
         """Give the repository of that name, made now if there is none."""
@@ -85,6 +104,18 @@ class GitHub(Tracker):
             repository = Repository(hub=self, id=id_, node_id=node_id, name=name, created=now)
             self.repositories.append(repository)
         return repository
+
+    def find(self, owner: str, name: str) -> Repository | None:
+        """Give the repository that has a name, or else one that had it; case does not matter."""
+        for place in self.repositories:
+            if place.is_named(owner, name):
+                return place
+        former = f"{owner}/{name}".casefold()
+        return next((place for place in self.repositories if former in map(str.casefold, place.former_names)), None)
+
+    def find_by_id(self, id_: int) -> Repository | None:
+        """Give the repository with an id."""
+        return next((place for place in self.repositories if place.id == id_), None)
 
     def issue_type(self, name: str) -> IssueType:
         """Give the issue type of that name, made now if there is none."""
@@ -158,24 +189,36 @@ class GitHub(Tracker):
     # REST
 
     def _views(self) -> Mapping[tuple[str, str], View]:
-        return answers.views(self)
+        return rest.views(self)
 
     def _pages(self) -> Mapping[str, View]:
-        return answers.pages(self)
+        return rest.pages(self)
 
     def _admit(self, request: Request) -> Response | None:
-        return answers.admit(self, request)
+        return rest.admit(self, request)
 
     def _problem(self, status: int) -> Response:
-        return answers.problem(status)
+        return rest.fault(status)
+
+    def _finish(self, request: Request, response: Response) -> Response:
+        return rest.finish(request, super()._finish(request, response))
 
     # Ids
 
     def new_id(self, kind: str) -> tuple[int, str]:
         """Give an unused id and the node id that belongs to it."""
-        number = next(self._ids)
+        number = self.new_ids(1)
+        return number, self.node_id(kind, number)
+
+    def new_ids(self, count: int) -> int:
+        """Take as many unused ids, `ID_STEP` apart, and give the first."""
+        first, self._next_id = self._next_id, self._next_id + count * self.ID_STEP
+        return first
+
+    def node_id(self, kind: str, number: int) -> str:
+        """Give the node id that belongs to an id."""
         packed = base64.urlsafe_b64encode(struct.pack(">BQ", 0x93, number)).decode().rstrip("=")
-        return number, f"{kind}_kwDO{packed}"
+        return f"{kind}_kwDO{packed}"
 
     def sha(self, branch: str) -> str:
         """Give the commit at the head of a branch: made up, but always the same."""

@@ -36,6 +36,13 @@ class Issue:
     state_reason: str | None = None
     closed: datetime | None = None
     closed_by: User | None = None
+    parent: Issue | None = None
+    sub_issues: list[Issue] = field(default_factory=list)
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """All ids under which it can be found."""
+        return (self.id,)
 
     @property
     def state(self) -> str:
@@ -162,12 +169,17 @@ class Issue:
                 moved.tell("opened", opened)
         return moved
 
+    def touch(self, now: datetime) -> None:
+        """Note the time of a change, and where the issue stands in lists since."""
+        self.updated = now
+        self.repository.issues.file_again(self)
+
     def tell(self, action: str, more: Mapping[str, object] | None = None) -> None:
         """Send the `issues` message for an action."""
         self.repository.tell("issues", action, {"issue": self, **(more or {})})
 
     def _change(self, action: str, now: datetime, more: Mapping[str, object] | None = None) -> None:
-        self.updated = now
+        self.touch(now)
         self.tell(action, more)
 
     def _must_be(self, state: str) -> None:

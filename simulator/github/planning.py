@@ -59,11 +59,11 @@ class Label:
         with repository.hub.changing() as now:
             repository.labels.remove(self)
             repository.tell("label", "deleted", {"label": self})
-            for issue in repository.issues.values():
-                if self in issue.labels:
-                    issue.labels.remove(self)
-                    issue.updated = now
-                    issue.tell("unlabeled")
+            for number in [issue.number for issue in repository.issues.each() if self in issue.labels]:
+                issue = repository.issues[number]
+                issue.labels.remove(self)
+                issue.touch(now)
+                issue.tell("unlabeled")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -85,12 +85,12 @@ class Milestone:
     @property
     def open_issues(self) -> int:
         """How many of its issues and pull requests are open."""
-        return sum(issue.closed is None for issue in self._issues())
+        return len(self.repository.issues.in_milestone(self, closed=False))
 
     @property
     def closed_issues(self) -> int:
         """How many of its issues and pull requests are closed."""
-        return sum(issue.closed is not None for issue in self._issues())
+        return len(self.repository.issues.in_milestone(self, closed=True))
 
     def edit(self, *, title: str | None = None, due: datetime | None = None) -> None:
         """Change its title or its due date."""
@@ -120,17 +120,12 @@ class Milestone:
         """Remove it; its issues have no milestone then, and only the milestone's own message says so."""
         with self.repository.hub.changing() as now:
             self._tell("deleted", now)
-            for issue in self._issues():
-                issue.milestone = None
+            issues = self.repository.issues
+            for number in [*issues.in_milestone(self, closed=False), *issues.in_milestone(self, closed=True)]:
+                issues[number].milestone = None
+                issues.file_again(issues[number])
             self.repository.milestones.remove(self)
-
-    def _issues(self) -> list[Issue]:
-        return [issue for issue in self.repository.issues.values() if issue.milestone is self]
 
     def _tell(self, action: str, now: datetime, more: Mapping[str, object] | None = None) -> None:
         self.updated = now
         self.repository.tell("milestone", action, {"milestone": self, **(more or {})})
-
-
-if TYPE_CHECKING:
-    from simulator.github.issue import Issue

@@ -30,6 +30,11 @@ class PullRequest(Issue):
     merged_by: User | None = None
 
     @property
+    def ids(self) -> tuple[int, ...]:
+        """All ids under which it can be found."""
+        return (self.id, self.pull_id)
+
+    @property
     def url(self) -> str:
         """Where people find it."""
         return f"{self.repository.url}/pull/{self.number}"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from simulator.github.issue import Issue
 from simulator.github.planning import Label, Milestone
 from simulator.github.pull_request import PullRequest
+from simulator.github.shelf import Shelf
+from simulator.github.sketch import IDS_EACH, Batch, Sketching, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +26,10 @@ DEFAULT_BRANCH = "main"
 
 @dataclass(eq=False, kw_only=True)
 class Repository:
-    """A repository. `gone` says of each missing number whether it was deleted (None) or where it went."""
+    """A repository. `gone` says of each missing number whether it was deleted (None) or where it went.
+
+    `former_names` are full ones, as in `acme/checkout`.
+    """
 
     hub: GitHub
     id: int
@@ -34,7 +40,7 @@ class Repository:
     visible: bool = True
     labels: list[Label] = field(default_factory=list)
     milestones: list[Milestone] = field(default_factory=list)
-    issues: dict[int, Issue] = field(default_factory=dict)
+    issues: Shelf = field(default_factory=Shelf)
     gone: dict[int, Issue | None] = field(default_factory=dict)
     former_names: list[str] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -50,6 +56,10 @@ class Repository:
         """Owner and name, as in `acme/checkout`."""
         return f"{self.owner.login}/{self.name}"
 
+    def is_named(self, owner: str, name: str) -> bool:
+        """Say whether this is its name now; case does not matter."""
+        return self.full_name.casefold() == f"{owner}/{name}".casefold()
+
     @property
     def url(self) -> str:
         """Where people find it."""
@@ -58,7 +68,7 @@ class Repository:
     @property
     def open_issues(self) -> int:
         """How many issues and pull requests are open."""
-        return sum(issue.closed is None for issue in self.issues.values())
+        return self.issues.open_count()
 
     def label(self, name: str) -> Label:
         """Give the label of that name, made now if there is none; case does not matter, as on GitHub."""
@@ -123,6 +133,30 @@ class Repository:
             self._open(issue, labels=labels, assignees=assignees, milestone=milestone)
         return issue
 
+    def create_issues(
+        self, count: int, sketching: Sketching = plain, *, every: timedelta = timedelta(seconds=1)
+    ) -> range:
+        """Make many issues or pull requests that were there before anybody listened: nothing is sent.
+
+        The last is made now, each other one `every` before its successor. Gives their numbers.
+        """
+        with self.hub.changing() as now:
+            first = next(self._numbers)
+            numbers = range(first, first + count)
+            self._numbers = itertools.count(numbers.stop)
+            self.issues.add(
+                Batch(
+                    repository=self,
+                    numbers=numbers,
+                    first_id=self.hub.new_ids(IDS_EACH * count),
+                    author=self.hub.actor,
+                    start=now - every * (count - 1),
+                    every=every,
+                    sketching=sketching,
+                )
+            )
+        return numbers
+
     def create_pull_request(
         self,
         title: str,
@@ -159,8 +193,8 @@ class Repository:
     def rename(self, name: str) -> None:
         """Give it another name; its id stays and the old address answers 301."""
         with self.hub.changing():
+            self.former_names.append(self.full_name)
             former, self.name = self.name, name
-            self.former_names.append(former)
             self.tell("repository", "renamed", {"changes": {"repository": {"name": {"from": former}}}})
 
     def adopt(self, issue: Issue) -> Issue:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
@@ -38,6 +39,30 @@ def check(message: Any, document: Path, pointer: str = "") -> None:
         pytest.fail(f"{document} is missing; npm ci gets what belongs into node_modules")
     errors = list(_validator(document, pointer).iter_errors(message))
     assert not errors, "; ".join(f"{error.json_path}: {error.message[:300]}" for error in errors)
+
+
+def check_answer(answer: requests.Response, path: str) -> Any:
+    """Fail unless an answer is as the shared description says of a call, and give its JSON.
+
+    `path` is the description's, as in `/repos/{owner}/{repo}/issues`.
+    """
+    document = shared("openapi/github-rest-2026.json")
+    method, status = str(answer.request.method).lower(), str(answer.status_code)
+    described = _load(document)["paths"][path][method]["responses"]
+    assert status in described, f"{method} {path} is not said to answer {status}: {answer.text[:300]}"
+    steps = ["paths", path, method, "responses", status]
+    if "$ref" in described[status]:
+        steps = described[status]["$ref"].removeprefix("#/").split("/")
+    for step in steps:
+        described = _load(document) if step is steps[0] else described
+        described = described[step]
+    if "content" not in described:
+        assert answer.text == "" or status == "202"
+        return None
+    steps += ["content", "application/json", "schema"]
+    pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+    check(answer.json(), document, pointer.replace("{", "%7B").replace("}", "%7D"))
+    return answer.json()
 
 
 @cache
