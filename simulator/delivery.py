@@ -24,7 +24,8 @@ class Mishap(StrEnum):
 class Parcel:
     """One message to one hook: `sign` gives the headers with the signature of `body` by the hook's present secret.
 
-    `id` is GitHub's GUID or Jira's webhook identifier; `name` is for people, as in `issues.closed`.
+    `id` is GitHub's GUID or Jira's webhook identifier; `name` is for people, as in `issues.closed`. `sent` is the
+    tracker's own time of it, where the tracker keeps a log by it.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Parcel:
     headers: Mapping[str, str]
     body: bytes
     sign: Callable[[], Mapping[str, str]]
+    sent: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

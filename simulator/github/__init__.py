@@ -1,5 +1,6 @@
 """A GitHub on loopback: see the docstring of `simulator` for how to use it."""
 
+from simulator.github.app import App, Installation
 from simulator.github.hub import GitHub
 from simulator.github.issue import Issue
 from simulator.github.planning import IssueType, Label, Milestone
@@ -7,4 +8,15 @@ from simulator.github.pull_request import PullRequest
 from simulator.github.repository import Repository
 from simulator.github.sketch import Sketch
 
-__all__ = ["GitHub", "Issue", "IssueType", "Label", "Milestone", "PullRequest", "Repository", "Sketch"]
+__all__ = [
+    "App",
+    "GitHub",
+    "Installation",
+    "Issue",
+    "IssueType",
+    "Label",
+    "Milestone",
+    "PullRequest",
+    "Repository",
+    "Sketch",
+]

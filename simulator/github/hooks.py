@@ -4,44 +4,61 @@ The rules are those of https://docs.github.com/en/webhooks/webhook-events-and-pa
 https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries.
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
 from simulator.delivery import Parcel
-from simulator.github.repository import Repository
+
+if TYPE_CHECKING:
+    from simulator.github.app import App
+    from simulator.github.planning import User
+    from simulator.github.repository import Repository
 
 ContentType = Literal["json", "form"]
 
 
 @dataclass(eq=False, kw_only=True)
 class Hook:
-    """A registered webhook. Without `repository` it belongs to the organisation; `*` in `events` means all.
+    """A registered webhook: of a repository, or of the organisation `owner`, or of an app; `*` in `events` means all.
 
+    Which events an app's hook hears of is for its installations to say. `api_url` is the root of the REST API.
     `secret` may be changed: what is sent from then on is signed with the new one.
     """
 
     id: int
+    api_url: str
     url: str
     secret: str
     content_type: ContentType
     events: tuple[str, ...]
     repository: Repository | None
-    owner_id: int
+    owner: User
     created: datetime
+    updated: datetime | None = None
+    active: bool = True
+    app: App | None = None
 
-    def wants(self, event: str, repository: Repository | None) -> bool:
-        """Say whether it is told of an event in a repository; a ping it always is."""
-        return (self.repository in (None, repository)) and ("*" in self.events or event in self.events)
+    def hears(self, event: str) -> bool:
+        """Say whether it wants an event at all."""
+        return self.active and (self.app is not None or "*" in self.events or event in self.events)
+
+    def covers(self, repository: Repository) -> bool:
+        """Say whether a repository is its own, or its organisation's."""
+        return self.repository is repository if self.repository is not None else self.owner == repository.owner
 
     @property
     def target(self) -> tuple[str, int]:
         """Kind and id of what it is installed on."""
-        return ("organization", self.owner_id) if self.repository is None else ("repository", self.repository.id)
+        if self.app is not None:
+            return ("integration", self.app.id)
+        return ("organization", self.owner.id) if self.repository is None else ("repository", self.repository.id)
 
 
 def signatures(secret: str, body: bytes) -> dict[str, str]:
@@ -55,8 +72,10 @@ def signatures(secret: str, body: bytes) -> dict[str, str]:
     }
 
 
-def parcel(hook: Hook, *, event: str, guid: str, text: str, message: Mapping[str, Any]) -> Parcel:
-    """Wrap one message, whose JSON is `text`, for one hook."""
+def parcel(
+    hook: Hook, *, event: str, guid: str, text: str, message: Mapping[str, Any], sent: datetime | None = None
+) -> Parcel:
+    """Wrap one message, whose JSON is `text`, for one hook; `sent` is the tracker's time."""
     if hook.content_type == "form":
         body, content_type = urlencode({"payload": text}).encode(), "application/x-www-form-urlencoded"
     else:
@@ -81,4 +100,5 @@ def parcel(hook: Hook, *, event: str, guid: str, text: str, message: Mapping[str
         headers=headers,
         body=body,
         sign=lambda: signatures(hook.secret, body),
+        sent=sent,
     )

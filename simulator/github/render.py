@@ -4,35 +4,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from simulator.github.bodies import Body, api, issue_type, label, milestone, moment, repository, user
+from simulator.github.bodies import issue_type, label, milestone, moment, repository, user
+from simulator.github.hook_bodies import hook_body
 from simulator.github.hooks import Hook
 from simulator.github.issue import Issue
 from simulator.github.planning import IssueType, Label, Milestone, User
 from simulator.github.pull_request import PullRequest
 from simulator.github.repository import Repository
 from simulator.github.work import issue_body, pull_request_body
-
-
-def hook(hook: Hook, site: str) -> Body:
-    """Write a hook as its ping carries it: the secret stays hidden."""
-    place = f"{site}/orgs" if hook.repository is None else api(hook.repository)
-    config: Body = {"content_type": hook.content_type, "insecure_ssl": "0", "url": hook.url}
-    if hook.secret:
-        config |= {"secret": "********"}
-    return {
-        "type": "Organization" if hook.repository is None else "Repository",
-        "id": hook.id,
-        "name": "web",
-        "active": True,
-        "events": list(hook.events),
-        "config": config,
-        "updated_at": moment(hook.created),
-        "created_at": moment(hook.created),
-        "url": f"{place}/hooks/{hook.id}",
-        "ping_url": f"{place}/hooks/{hook.id}/pings",
-        "deliveries_url": f"{place}/hooks/{hook.id}/deliveries",
-    }
-
 
 _WRITERS: Mapping[type, Callable[[Any, str], Any]] = {
     datetime: lambda when, _site: moment(when),
@@ -41,7 +20,7 @@ _WRITERS: Mapping[type, Callable[[Any, str], Any]] = {
     Milestone: milestone,
     IssueType: lambda kind, _site: issue_type(kind),
     Repository: lambda place, _site: repository(place),
-    Hook: hook,
+    Hook: lambda hook, _site: hook_body(hook),
     Issue: lambda work, _site: issue_body(work),
     PullRequest: lambda pull, _site: pull_request_body(pull),
 }

@@ -26,14 +26,16 @@ DEFAULT_BRANCH = "main"
 
 @dataclass(eq=False, kw_only=True)
 class Repository:
-    """A repository. `gone` says of each missing number whether it was deleted (None) or where it went.
+    """A repository of the organisation or person `owner`.
 
-    `former_names` are full ones, as in `acme/checkout`.
+    `gone` says of each missing number whether it was deleted (None) or where it went. `former_names` are full ones, as
+    in `acme/checkout`.
     """
 
     hub: GitHub
     id: int
     node_id: str
+    owner: User
     name: str
     created: datetime
     default_branch: str = DEFAULT_BRANCH
@@ -45,11 +47,6 @@ class Repository:
     former_names: list[str] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _milestone_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    @property
-    def owner(self) -> User:
-        """The organisation or person it belongs to."""
-        return self.hub.owner
 
     @property
     def full_name(self) -> str:

@@ -3,9 +3,11 @@
 import re
 from typing import Any
 
+import jwt
 import requests
 
 from simulator import GitHub
+from simulator.github import App, Installation
 
 
 def ask(
@@ -24,3 +26,17 @@ def following(answer: requests.Response, relation: str = "next") -> str:
     """Give the address of another page, or an empty text."""
     found = re.search(rf'<([^>]+)>; rel="{relation}"', answer.headers.get("Link", ""))
     return found.group(1) if found else ""
+
+
+def assertion(app: App, *, key: str | None = None, **claims: Any) -> str:
+    """Write what an app proves itself with, by the simulator's clock; claims can be replaced, or left out by None."""
+    now = int(app.hub.clock().timestamp())
+    whole = {"iat": now - 60, "exp": now + 540, "iss": app.client_id, **claims}
+    return jwt.encode({name: value for name, value in whole.items() if value is not None}, key or app.pem, "RS256")
+
+
+def mint(installation: Installation, **limits: Any) -> requests.Response:
+    """Ask for a token of an installation."""
+    app = installation.app
+    path = f"/app/installations/{installation.id}/access_tokens"
+    return ask(app.hub, path, method="POST", token=assertion(app), json=limits or None)

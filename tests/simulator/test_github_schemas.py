@@ -22,6 +22,10 @@ EVERY_MESSAGE = {
     *(f"pull_request.{action}" for action in ("converted_to_draft", "ready_for_review")),
     *(f"label.{action}" for action in ("created", "edited", "deleted")),
     *(f"milestone.{action}" for action in ("created", "edited", "closed", "opened", "deleted")),
+    *(f"installation.{action}" for action in ("created", "deleted", "suspend", "unsuspend")),
+    "installation.new_permissions_accepted",
+    "installation_repositories.added",
+    "installation_repositories.removed",
     "repository.renamed",
     "ping",
 }
@@ -64,6 +68,21 @@ def do_everything(hub: GitHub, url: str) -> None:
     milestone.reopen()
     milestone.delete()
     repository.rename("shop")
+    manage_an_app(hub, url)
+
+
+def manage_an_app(hub: GitHub, url: str) -> None:
+    """Let everything become of an app's installation that can."""
+    app = hub.create_app(permissions={"issues": "read"}, events=["issues"], hook_url=url, hook_secret="s")
+    first, second = hub.repository("shop"), hub.repository("payments")
+    installation = app.install([first])
+    installation.add(second)
+    second.create_issue("Heard of by the app")
+    installation.remove(first)
+    installation.accept({"issues": "write"}, events=["milestone"])
+    installation.suspend()
+    installation.unsuspend()
+    installation.delete()
 
 
 def test_every_message_is_as_github_describes(hub: GitHub, receiver: Receiver) -> None:
@@ -145,7 +164,8 @@ def test_every_answer_is_as_the_shared_description_says(hub: GitHub) -> None:
 
 def _recorded() -> list[Path]:
     folder = shared("payloads/github")
-    wanted = ("issues", "pull_request", "label", "milestone", "repository", "ping")
+    wanted = ["issues", "pull_request", "label", "milestone", "repository", "ping"]
+    wanted += ["installation", "installation_repositories"]
     return sorted(path for name in wanted for path in folder.glob(f"{name}/*.json"))
 
 
@@ -166,7 +186,8 @@ def test_nothing_is_missing_that_recorded_messages_have(hub: GitHub, receiver: R
 
 def _missing(recorded: dict[str, Any], simulated: dict[str, Any]) -> set[str]:
     missing = set(recorded) - set(simulated)
-    for part in ("issue", "pull_request", "label", "milestone", "repository", "sender", "organization"):
+    parts = ("issue", "pull_request", "label", "milestone", "repository", "sender", "organization", "installation")
+    for part in parts:
         if isinstance(recorded.get(part), dict) and isinstance(simulated.get(part), dict):
             missing |= {f"{part}.{name}" for name in set(recorded[part]) - set(simulated[part])}
     return missing

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
-from simulator.github.rest import issues, repositories
-from simulator.github.rest.callers import Caller, remember
+from simulator.github.rest import apps, issues, repositories
+from simulator.github.rest.credentials import admit
 from simulator.github.rest.people import pages
 from simulator.github.rest.places import Views
 from simulator.github.rest.problems import problem
-from simulator.github.rest.versions import HEADER, VERSIONS
 
 if TYPE_CHECKING:
     from simulator.github.hub import GitHub
@@ -22,22 +21,7 @@ __all__ = ["admit", "fault", "finish", "pages", "views"]
 
 def views(hub: GitHub) -> Views:
     """Give the calls that are answered."""
-    return {**issues.views(hub), **repositories.views(hub)}
-
-
-def admit(hub: GitHub, request: Request) -> Response | None:
-    """Refuse who has no name, no right token, or asks for an unknown version of the API."""
-    if not request.headers.get("User-Agent"):
-        return problem(403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent")
-    if request.headers.get(HEADER, VERSIONS[0]) not in VERSIONS:
-        return problem(400, f"API version is not one of {', '.join(VERSIONS)}")
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if not scheme:
-        return problem(401, "Requires authentication")
-    if scheme.lower() not in ("bearer", "token") or token != hub.token:
-        return problem(401)
-    remember(request, Caller(allowance=f"user ID {hub.actor.id}", user=hub.actor))
-    return None
+    return {**issues.views(hub), **repositories.views(hub), **apps.views(hub)}
 
 
 def fault(status: int) -> Response:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from werkzeug.wrappers import Request
 
 if TYPE_CHECKING:
+    from simulator.github.app import App, Installation
     from simulator.github.planning import User
     from simulator.github.repository import Repository
 
@@ -29,7 +30,9 @@ class Caller:
     allowance: str
     user: User
     permissions: Mapping[str, str] | None = None
-    repositories: frozenset[int] | None = field(default=None)
+    repositories: frozenset[int] | None = None
+    app: App | None = None
+    installation: Installation | None = None
     refusal: str = "Resource not accessible by personal access token"
 
     def may(self, right: Right) -> bool:

@@ -10,6 +10,7 @@ from simulator.github.bodies import Body, moment, repository_answer, user
 from simulator.github.planning import User
 from simulator.github.rest.callers import caller
 from simulator.github.rest.places import Views, at_repository
+from simulator.github.rest.problems import problem
 from simulator.github.rest.versions import dated
 from simulator.rest import json_answer
 
@@ -28,6 +29,8 @@ def views(hub: GitHub) -> Views:
         return json_answer(dated(request, repository_answer(place)))
 
     def me(request: Request) -> Response:
+        if caller(request).installation is not None:
+            return problem(403, caller(request).refusal)
         with hub.reading():
             return json_answer(_me(caller(request).user, hub))
 

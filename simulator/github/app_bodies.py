@@ -1,0 +1,72 @@
+"""How GitHub writes apps and installations in JSON (https://docs.github.com/en/rest/apps/apps)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.github.bodies import Body, moment, user
+
+if TYPE_CHECKING:
+    from simulator.github.app import App, Installation
+    from simulator.github.repository import Repository
+
+
+def app_body(app: App) -> Body:
+    """Write an app."""
+    site = app.hub.url
+    return {
+        "id": app.id,
+        "slug": app.slug,
+        "client_id": app.client_id,
+        "node_id": app.node_id,
+        "owner": user(app.owner, site),
+        "name": app.name,
+        "description": app.description,
+        "external_url": app.external_url or site,
+        "html_url": app.url,
+        "created_at": moment(app.created),
+        "updated_at": moment(app.created),
+        "permissions": dict(app.permissions),
+        "events": list(app.events),
+    }
+
+
+def installation_body(installation: Installation) -> Body:
+    """Write an installation."""
+    app, account = installation.app, installation.account
+    hub = app.hub
+    by = installation.suspended_by
+    settings = f"organizations/{account.login}/settings" if account.kind == "Organization" else "settings"
+    return {
+        "id": installation.id,
+        "client_id": app.client_id,
+        "account": user(account, hub.url),
+        "repository_selection": installation.selection,
+        "access_tokens_url": f"{hub.api_url}/app/installations/{installation.id}/access_tokens",
+        "repositories_url": f"{hub.api_url}/installation/repositories",
+        "html_url": f"{hub.url}/{settings}/installations/{installation.id}",
+        "app_id": app.id,
+        "app_slug": app.slug,
+        "target_id": account.id,
+        "target_type": account.kind,
+        "permissions": dict(installation.permissions),
+        "events": list(installation.events),
+        "created_at": moment(installation.created),
+        "updated_at": moment(installation.updated),
+        "single_file_name": None,
+        "has_multiple_single_files": False,
+        "single_file_paths": [],
+        "suspended_by": None if by is None else user(by, hub.url),
+        "suspended_at": moment(installation.suspended),
+    }
+
+
+def short_repository(place: Repository) -> Body:
+    """Write a repository as messages about installations name it."""
+    return {
+        "id": place.id,
+        "node_id": place.node_id,
+        "name": place.name,
+        "full_name": place.full_name,
+        "private": True,
+    }

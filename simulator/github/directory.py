@@ -1,0 +1,127 @@
+"""Who and what is known on the simulated GitHub: ids, accounts, who acts, repositories and types of issues."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+import threading
+from abc import ABC
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from simulator.clock import Clock
+from simulator.courier import Courier
+from simulator.github.planning import IssueType, User
+from simulator.tracker import Tracker
+
+if TYPE_CHECKING:
+    from simulator.github.repository import Repository
+
+_FIRST_ID = 3_387_467_460
+"""GitHub's ids have outgrown 32 bits; so have ours."""
+
+_KINDS = {"Organization": "O", "Bot": "BOT"}
+
+
+class Directory(Tracker, ABC):
+    """What has an id; `actor` is who acts, until changed by `acting_as`."""
+
+    ID_STEP = 1009
+
+    def __init__(
+        self, *, owner: str, organization: bool, actor: str, clock: Clock, background: bool, port: int
+    ) -> None:
+        super().__init__(clock=clock, webhooks=Courier(background=background), port=port)
+        self._next_id = _FIRST_ID
+        self._acting = threading.local()
+        self._users: dict[str, User] = {}
+        self._types: dict[str, IssueType] = {}
+        self.started = clock()
+        self.repositories: list[Repository] = []
+        self.owner = self.user(owner, kind="Organization" if organization else "User")
+        self._actor = self.user(actor)
+
+    @property
+    def api_url(self) -> str:
+        """The root of the REST API."""
+        return self.url + self.api_path
+
+    @property
+    def api_path(self) -> str:
+        """Where the REST API begins on this host."""
+        return ""
+
+    # People
+
+    def user(self, login: str, *, kind: str = "User") -> User:
+        """Give the account of that name, made now if there is none."""
+        with self.reading():
+            if login not in self._users:
+                id_, node_id = self.new_id(_KINDS.get(kind, "U"))
+                self._users[login] = User(id_, node_id, login, kind)
+            return self._users[login]
+
+    @property
+    def actor(self) -> User:
+        """Who acts."""
+        acting: User = getattr(self._acting, "user", self._actor)
+        return acting
+
+    @contextmanager
+    def acting_as(self, who: str | User) -> Iterator[None]:
+        """Let someone else do what follows in this thread; who calls the REST API acts in a thread of their own."""
+        former, self._acting.user = self.actor, self.user(who) if isinstance(who, str) else who
+        try:
+            yield
+        finally:
+            self._acting.user = former
+
+    # Places
+
+    def find(self, owner: str, name: str) -> Repository | None:
+        """Give the repository that has a name, or else one that had it; case does not matter."""
+        for place in self.repositories:
+            if place.is_named(owner, name):
+                return place
+        former = f"{owner}/{name}".casefold()
+        return next((place for place in self.repositories if former in map(str.casefold, place.former_names)), None)
+
+    def find_by_id(self, id_: int) -> Repository | None:
+        """Give the repository with an id."""
+        return next((place for place in self.repositories if place.id == id_), None)
+
+    def issue_type(self, name: str) -> IssueType:
+        """Give the issue type of that name, made now if there is none."""
+        with self.changing() as now:
+            if name not in self._types:
+                id_, node_id = self.new_id("IT")
+                self._types[name] = IssueType(id_, node_id, name, now)
+            return self._types[name]
+
+    @property
+    def issue_types(self) -> list[IssueType]:
+        """All types of issues."""
+        return list(self._types.values())
+
+    # Ids
+
+    def new_id(self, kind: str) -> tuple[int, str]:
+        """Give an unused id and the node id that belongs to it."""
+        number = self.new_ids(1)
+        return number, self.node_id(kind, number)
+
+    def new_ids(self, count: int) -> int:
+        """Take as many unused ids, `ID_STEP` apart, and give the first."""
+        first, self._next_id = self._next_id, self._next_id + count * self.ID_STEP
+        return first
+
+    def node_id(self, kind: str, number: int) -> str:
+        """Give the node id that belongs to an id."""
+        packed = base64.urlsafe_b64encode(struct.pack(">BQ", 0x93, number)).decode().rstrip("=")
+        return f"{kind}_kwDO{packed}"
+
+    def sha(self, branch: str) -> str:
+        """Give the commit at the head of a branch: made up, but always the same."""
+        return hashlib.sha256(branch.encode()).hexdigest()[:40]
