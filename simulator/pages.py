@@ -1,6 +1,7 @@
-"""One plain page for each issue, so that a link to it in the product leads somewhere in the demo."""
+"""Plain pages for people: one for each issue, so that a link to it leads somewhere, and forms to press a button on."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from html import escape
 
 from werkzeug.wrappers import Response
@@ -9,12 +10,50 @@ from werkzeug.wrappers import Response
 def page(title: str, lines: Mapping[str, str]) -> Response:
     """Give a page with a heading and a list of what is known; empty lines are left out."""
     rows = "".join(f"<dt>{escape(name)}<dd>{escape(text)}" for name, text in lines.items() if text)
-    html = f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title>"
-    return Response(f"{html}<h1>{escape(title)}</h1><dl>{rows}</dl>", content_type="text/html; charset=utf-8")
+    return _whole(title, f"<dl>{rows}</dl>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A form with one button.
+
+    `hidden` goes along unseen; `choices` are the values of the field `choose`, each with its name.
+    """
+
+    action: str
+    button: str
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    choose: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+
+def form_page(title: str, lines: Mapping[str, str], form: Form) -> Response:
+    """Give a page with a heading, a list of what is known, and a form."""
+    rows = "".join(f"<dt>{escape(name)}<dd>{escape(text)}" for name, text in lines.items() if text)
+    hidden = "".join(
+        f'<input type=hidden name="{escape(name)}" value="{escape(value)}">' for name, value in form.hidden.items()
+    )
+    choices = "".join(
+        f'<p><label><input type=checkbox name="{escape(form.choose)}" value="{escape(value)}"> {escape(name)}</label>'
+        for value, name in form.choices.items()
+    )
+    button = f"<p><button type=submit>{escape(form.button)}</button>"
+    inside = f'<form method=post action="{escape(form.action)}">{hidden}{choices}{button}</form>'
+    return _whole(title, f"<dl>{rows}</dl>{inside}")
+
+
+def refusal_page(status: int, message: str) -> Response:
+    """Say why something cannot be done."""
+    response = _whole(message, "")
+    response.status_code = status
+    return response
 
 
 def no_page() -> Response:
     """Say that there is nothing at this address."""
-    response = page("Not found", {})
-    response.status_code = 404
-    return response
+    return refusal_page(404, "Not found")
+
+
+def _whole(title: str, inside: str) -> Response:
+    html = f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title><h1>{escape(title)}</h1>"
+    return Response(html + inside, content_type="text/html; charset=utf-8")

@@ -34,8 +34,8 @@ def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | No
 class Rest:
     """A WSGI application. `admit` sees each request first and may answer it, as for bad credentials.
 
-    `pages`, by path, are for people and open to all. `problem(status)` writes the body of an error as the tracker does;
-    `finish` sees each answer last.
+    `pages`, by path, are for people and open to all, and so are `forms`, which they send. `problem(status)` writes the
+    body of an error as the tracker does; `finish` sees each answer last.
     """
 
     def __init__(
@@ -46,12 +46,14 @@ class Rest:
         admit: Callable[[Request], Response | None],
         problem: Callable[[int], Response],
         finish: Callable[[Request, Response], Response],
+        forms: Mapping[str, View] | None = None,
     ) -> None:
         self.calls: list[Call] = []
         self._admit = admit
         self._problem = problem
         self._finish = finish
         self._pages = {("GET", path): view for path, view in pages.items()}
+        self._pages |= {("POST", path): view for path, view in (forms or {}).items()}
         self._views = {**views, **self._pages}
         self._map = Map([Rule(path, methods=[method], endpoint=(method, path)) for method, path in self._views])
         self._faults: deque[tuple[int, Mapping[str, str]]] = deque()

@@ -35,7 +35,12 @@ class Tracker(ABC):
         self.clock = clock
         self.webhooks = webhooks
         self.rest = Rest(
-            self._views(), pages=self._pages(), admit=self._admit, problem=self._problem, finish=self._finish
+            self._views(),
+            pages=self._pages(),
+            forms=self._forms(),
+            admit=self._admit,
+            problem=self._problem,
+            finish=self._finish,
         )
         self._lock = threading.RLock()
         self._depth = 0
@@ -48,6 +53,9 @@ class Tracker(ABC):
 
     @abstractmethod
     def _pages(self) -> Mapping[str, View]: ...
+
+    def _forms(self) -> Mapping[str, View]:
+        return {}
 
     @abstractmethod
     def _admit(self, request: Request) -> Response | None: ...

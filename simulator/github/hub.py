@@ -13,6 +13,7 @@ from simulator.clock import Clock, real_clock
 from simulator.github import rest
 from simulator.github.app import App, new_key
 from simulator.github.hooks import ContentType, Hook
+from simulator.github.manifest import NewApp
 from simulator.github.planning import User
 from simulator.github.repository import Repository
 from simulator.github.teller import Teller
@@ -51,6 +52,7 @@ class GitHub(Teller):
         self.tokens: dict[str, PersonalToken] = {}
         self.installation_tokens: dict[str, InstallationToken] = {}
         self.apps: list[App] = []
+        self.manifest_codes: dict[str, NewApp] = {}
         self.deepest_page = _DEEPEST_PAGE
 
     def repository(self, name: str) -> Repository:
@@ -149,6 +151,9 @@ class GitHub(Teller):
 
     def _pages(self) -> Mapping[str, View]:
         return rest.pages(self)
+
+    def _forms(self) -> Mapping[str, View]:
+        return rest.forms(self)
 
     def _admit(self, request: Request) -> Response | None:
         return rest.admit(self, request)

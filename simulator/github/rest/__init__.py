@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
-from simulator.github.rest import apps, issues, repositories
+from simulator.github.rest import apps, issues, manifests, people, repositories
 from simulator.github.rest.credentials import admit
-from simulator.github.rest.people import pages
 from simulator.github.rest.places import Views
 from simulator.github.rest.problems import problem
+from simulator.rest import View
 
 if TYPE_CHECKING:
     from simulator.github.hub import GitHub
 
-__all__ = ["admit", "fault", "finish", "pages", "views"]
+__all__ = ["admit", "fault", "finish", "forms", "pages", "views"]
 
 
 def views(hub: GitHub) -> Views:
     """Give the calls that are answered."""
-    return {**issues.views(hub), **repositories.views(hub), **apps.views(hub)}
+    return {**issues.views(hub), **repositories.views(hub), **apps.views(hub), **manifests.views(hub)}
+
+
+def pages(hub: GitHub) -> Mapping[str, View]:
+    """Give the pages for people, by path."""
+    return {**people.pages(hub), **manifests.pages(hub)}
+
+
+def forms(hub: GitHub) -> Mapping[str, View]:
+    """Give what answers the forms on those pages, by path."""
+    return manifests.forms(hub)
 
 
 def fault(status: int) -> Response:
