@@ -63,6 +63,11 @@ class Directory(Tracker, ABC):
                 self._users[login] = User(id_, node_id, login, kind)
             return self._users[login]
 
+    def organization(self, login: str) -> User | None:
+        """Give the organisation of that name, if there is one; case does not matter."""
+        found = (each for each in self._users.values() if each.login.casefold() == login.casefold())
+        return next((each for each in found if each.kind == "Organization"), None)
+
     @property
     def actor(self) -> User:
         """Who acts."""

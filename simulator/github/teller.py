@@ -6,6 +6,7 @@ import json
 import uuid
 from abc import ABC
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simulator.delivery import Delivery
@@ -57,9 +58,12 @@ class Teller(Directory, ABC):
         return hook
 
     def remove_hook(self, hook: Hook) -> None:
-        """Tell this hook nothing any more."""
+        """Tell this hook nothing any more, but for this, if it wants to hear it."""
         with self.changing():
             self.hooks.remove(hook)
+            if hook.hears("meta"):
+                message = {"action": "deleted", "hook_id": hook.id, "hook": hook}
+                self._send("meta", message, repository=hook.repository, owner=hook.owner, told=[(hook, None)])
 
     def ping(self, hook: Hook) -> None:
         """Send a `ping` to one hook."""
@@ -70,7 +74,9 @@ class Teller(Directory, ABC):
 
     def redeliver(self, delivery: Delivery) -> Delivery:
         """Send a logged delivery again, under the same GUID, whole and well signed."""
-        return self.webhooks.redeliver(delivery)
+        again = self.webhooks.take(replace(delivery.parcel, sent=self.clock()), redelivery=True)
+        self.webhooks.settle()
+        return again
 
     def tell(self, event: str, message: Mapping[str, object], *, repository: Repository) -> None:
         """Send one message to every hook that wants it, under one GUID."""

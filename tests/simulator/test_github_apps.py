@@ -219,8 +219,8 @@ def test_an_app_hears_of_what_its_installation_covers(
     assert for_app.json["installation"]["id"] == installation.id
     assert set(for_app.json) - set(for_hook.json) == {"installation"}
     assert for_app.headers["X-GitHub-Delivery"] == for_hook.headers["X-GitHub-Delivery"]
-    receiver.forget()
     hub.remove_hook(hub.hooks[-1])
+    receiver.forget()
     hub.repository("payments").create_issue("Elsewhere")
     checkout.create_label("ui")
     assert receiver.names == []

@@ -26,6 +26,7 @@ EVERY_MESSAGE = {
     "installation.new_permissions_accepted",
     "installation_repositories.added",
     "installation_repositories.removed",
+    "meta.deleted",
     "repository.renamed",
     "ping",
 }
@@ -69,6 +70,7 @@ def do_everything(hub: GitHub, url: str) -> None:
     milestone.delete()
     repository.rename("shop")
     manage_an_app(hub, url)
+    hub.remove_hook(hub.add_hook(repository, url=url))
 
 
 def manage_an_app(hub: GitHub, url: str) -> None:
@@ -165,7 +167,7 @@ def test_every_answer_is_as_the_shared_description_says(hub: GitHub) -> None:
 def _recorded() -> list[Path]:
     folder = shared("payloads/github")
     wanted = ["issues", "pull_request", "label", "milestone", "repository", "ping"]
-    wanted += ["installation", "installation_repositories"]
+    wanted += ["installation", "installation_repositories", "meta"]
     return sorted(path for name in wanted for path in folder.glob(f"{name}/*.json"))
 
 

@@ -80,6 +80,20 @@ def at_issue(
     return at_repository(hub, method, f"/issues/<int:number>{suffix}", at, needs=needs)
 
 
+def at_organization(hub: GitHub, method: str, suffix: str, view: View, *, needs: tuple[Right, ...]) -> Views:
+    """Answer a path under an organisation; `view` takes the request, the account and the other parts of the path."""
+
+    def answer(request: Request, org: str, **parts: object) -> Response:
+        with access(hub, request):
+            who = caller(request)
+            owner = hub.organization(org)
+            if owner is None or (who.installation is not None and who.installation.account != owner):
+                return problem(404)
+            return lacking(who, needs) or view(request, owner, **parts)
+
+    return {(method, f"/orgs/<org>{suffix}"): answer}
+
+
 def lacking(caller: Caller, needs: tuple[Right, ...]) -> Response | None:
     """Refuse who has none of the permissions that would do, and name them."""
     if not needs or any(caller.may(right) for right in needs):
