@@ -4,11 +4,14 @@ Shapes follow https://docs.github.com/en/webhooks/webhook-events-and-payloads; t
 schemas. `site` is the address of the simulated GitHub.
 """
 
-from datetime import UTC, datetime
-from typing import Any
+from __future__ import annotations
 
-from simulator.github.planning import IssueType, Label, Milestone, User
-from simulator.github.repository import Repository
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulator.github.planning import IssueType, Label, Milestone, User
+    from simulator.github.repository import Repository
 
 Body = dict[str, Any]
 
@@ -194,7 +197,8 @@ def repository(repository: Repository) -> Body:
         "open_issues_count": repository.open_issues,
         **dict.fromkeys(("forks", "forks_count", "stargazers_count", "watchers", "watchers_count"), 0),
         **dict.fromkeys(("has_issues", "has_projects", "has_downloads", "has_wiki"), True),
-        **dict.fromkeys(("has_pages", "has_discussions", "archived", "disabled", "is_template"), False),
+        **dict.fromkeys(("has_pages", "has_discussions", "disabled", "is_template"), False),
+        "archived": repository.archived,
         "allow_forking": False,
         "web_commit_signoff_required": False,
         "topics": [],

@@ -7,16 +7,18 @@ import hashlib
 import struct
 import threading
 from abc import ABC
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from simulator.clock import Clock
 from simulator.courier import Courier
+from simulator.github.fields import FieldType, IssueField
 from simulator.github.planning import IssueType, User
 from simulator.tracker import Tracker
 
 if TYPE_CHECKING:
+    from simulator.github.issue import Issue
     from simulator.github.repository import Repository
 
 _FIRST_ID = 3_387_467_460
@@ -38,6 +40,7 @@ class Directory(Tracker, ABC):
         self._acting = threading.local()
         self._users: dict[str, User] = {}
         self._types: dict[str, IssueType] = {}
+        self._fields: dict[str, IssueField] = {}
         self.started = clock()
         self.repositories: list[Repository] = []
         self.owner = self.user(owner, kind="Organization" if organization else "User")
@@ -97,6 +100,14 @@ class Directory(Tracker, ABC):
         """Give the repository with an id."""
         return next((place for place in self.repositories if place.id == id_), None)
 
+    def find_issue(self, id_: int) -> Issue | None:
+        """Give the issue or pull request with an id."""
+        for place in self.repositories:
+            number = place.issues.number_of(id_)
+            if number is not None:
+                return place.issues[number]
+        return None
+
     def issue_type(self, name: str) -> IssueType:
         """Give the issue type of that name, made now if there is none."""
         with self.changing() as now:
@@ -109,6 +120,26 @@ class Directory(Tracker, ABC):
     def issue_types(self) -> list[IssueType]:
         """All types of issues."""
         return list(self._types.values())
+
+    def issue_field(
+        self,
+        name: str,
+        type: FieldType = "number",  # noqa: A002  GitHub's word
+        *,
+        options: Iterable[str] = (),
+    ) -> IssueField:
+        """Give the organisation's field of that name, made now if there is none."""
+        with self.changing() as now:
+            if name not in self._fields:
+                id_, node_id = self.new_id("IFT")
+                choices = tuple((self.new_ids(1), option) for option in options)
+                self._fields[name] = IssueField(id_, node_id, name, type, now, choices)
+            return self._fields[name]
+
+    @property
+    def issue_fields(self) -> list[IssueField]:
+        """All fields of issues."""
+        return list(self._fields.values())
 
     # Ids
 

@@ -15,6 +15,7 @@ from simulator.github.app import App, new_key
 from simulator.github.hooks import ContentType, Hook
 from simulator.github.manifest import NewApp
 from simulator.github.planning import User
+from simulator.github.projects import Project
 from simulator.github.repository import Repository
 from simulator.github.teller import Teller
 from simulator.github.tokens import InstallationToken, PersonalToken
@@ -53,6 +54,7 @@ class GitHub(Teller):
         self.installation_tokens: dict[str, InstallationToken] = {}
         self.apps: list[App] = []
         self.manifest_codes: dict[str, NewApp] = {}
+        self.projects: list[Project] = []
         self.deepest_page = _DEEPEST_PAGE
 
     def repository(self, name: str) -> Repository:
@@ -67,6 +69,17 @@ class GitHub(Teller):
             repository = Repository(hub=self, id=id_, node_id=node_id, owner=owner, name=name, created=now)
             self.repositories.append(repository)
         return repository
+
+    def project(self, title: str) -> Project:
+        """Give the project of that title, made now if there is none."""
+        with self.changing():
+            for project in self.projects:
+                if project.title == title:
+                    return project
+            id_, node_id = self.new_id("PVT")
+            project = Project(hub=self, id=id_, node_id=node_id, number=len(self.projects) + 1, title=title)
+            self.projects.append(project)
+        return project
 
     # Credentials
 

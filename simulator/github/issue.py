@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from simulator.github import family
+from simulator.github.fields import FieldValue, IssueField, told_field, told_value
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -38,6 +41,7 @@ class Issue:
     closed_by: User | None = None
     parent: Issue | None = None
     sub_issues: list[Issue] = field(default_factory=list)
+    fields: dict[IssueField, FieldValue] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -141,9 +145,41 @@ class Issue:
             elif former is not None:
                 self._change("untyped", now, {"type": former})
 
+    def set_field(self, name: str, value: FieldValue) -> None:
+        """Give a field of the organisation a value; raises `ValueError` for one that it cannot have."""
+        with self.repository.hub.changing() as now:
+            issue_field = self.repository.hub.issue_field(name)
+            issue_field.check(value)
+            former = self.fields.get(issue_field)
+            self.fields[issue_field] = value
+            more = {"issue_field": told_field(issue_field), "issue_field_value": told_value(issue_field, value)}
+            changes = {} if former is None else {"issue_field_value": {"from": told_value(issue_field, former)}}
+            self._change("field_added", now, {**more, **({"changes": changes} if changes else {})})
+
+    def clear_field(self, name: str) -> None:
+        """Take the value of a field away; raises `KeyError` if it has none."""
+        with self.repository.hub.changing() as now:
+            issue_field = self.repository.hub.issue_field(name)
+            former = told_value(issue_field, self.fields.pop(issue_field))
+            self._change("field_removed", now, {"issue_field": told_field(issue_field), "issue_field_value": former})
+
+    def add_sub_issue(self, child: Issue, *, replace: bool = False, child_first: bool = False) -> None:
+        """Make another issue a sub-issue of this one, also of another repository of the same owner.
+
+        Both repositories are told, the parent's first unless `child_first`. Raises `ValueError` where GitHub would not.
+        """
+        with self.repository.hub.changing():
+            family.join(self, child, replace=replace, child_first=child_first)
+
+    def remove_sub_issue(self, child: Issue, *, child_first: bool = False) -> None:
+        """Let a sub-issue stand alone again; raises `ValueError` if it is none of this one."""
+        with self.repository.hub.changing():
+            family.part(self, child, child_first=child_first)
+
     def delete(self) -> None:
         """Delete it; whoever asks for it gets 410 from then on."""
         with self.repository.hub.changing():
+            family.leave(self)
             del self.repository.issues[self.number]
             self.repository.gone[self.number] = None
             self.tell("deleted")
@@ -160,6 +196,7 @@ class Issue:
             moved = target.adopt(self)
             del source.issues[self.number]
             source.gone[self.number] = moved
+            family.replace_member(self, moved)
             opened = {"changes": {"old_issue": self, "old_repository": source}}
             transferred = {"changes": {"new_issue": moved, "new_repository": target}}
             if opened_first:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from simulator.github.issue import Issue
@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from simulator.github.fields import FieldValue
     from simulator.github.planning import User
     from simulator.github.repository import Repository
 
-_CLOSING = re.compile(r"\b(?:close[sd]?|fix(?:es|ed)?|resolve[sd]?):?\s+#(\d+)\b", re.IGNORECASE)
+_CLOSING = re.compile(
+    r"\b(?:close[sd]?|fix(?:es|ed)?|resolve[sd]?):?\s+(?:([\w.-]+)/([\w.-]+))?#(\d+)\b", re.IGNORECASE
+)
+_MOST_LINKS = 10
 
 
 @dataclass(eq=False, kw_only=True)
@@ -28,6 +32,7 @@ class PullRequest(Issue):
     draft: bool = False
     merged: datetime | None = None
     merged_by: User | None = None
+    linked: list[Issue] = field(default_factory=list)
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -51,8 +56,7 @@ class PullRequest(Issue):
     def merge(self) -> None:
         """Merge and thereby close it; raises `ValueError` for a draft.
 
-        Merged into the default branch, it closes the issues that its body names with a closing keyword
-        (https://docs.github.com/en/issues/tracking-your-work-with-issues/linking-a-pull-request-to-an-issue).
+        Merged into the default branch, it closes the issues that are linked to it.
         """
         with self.repository.hub.changing() as now:
             self._must_be("open")
@@ -61,8 +65,9 @@ class PullRequest(Issue):
             self.merged, self.merged_by = now, self.repository.hub.actor
             self.closed, self.closed_by = now, self.repository.hub.actor
             self._change("closed", now)
-            if self.base == self.repository.default_branch:
-                self._close_named_issues()
+            for issue in self.closes():
+                if issue.closed is None:
+                    issue.close()
 
     def reopen(self) -> None:
         """Open it again; raises `ValueError` once it is merged."""
@@ -96,6 +101,10 @@ class PullRequest(Issue):
         """Refuse: only issues have types."""
         raise ValueError(f"a pull request has no type, so not {name!r}")
 
+    def set_field(self, name: str, value: FieldValue) -> NoReturn:
+        """Refuse: only issues have fields."""
+        raise ValueError(f"a pull request has no field {name!r} for {value!r}")
+
     def delete(self) -> NoReturn:
         """Refuse: GitHub deletes no pull requests."""
         raise ValueError(f"{self.url} cannot be deleted")
@@ -104,11 +113,28 @@ class PullRequest(Issue):
         """Refuse: GitHub transfers no pull requests."""
         raise ValueError(f"{self.url} cannot be transferred to {target.url}, in whatever order ({opened_first=})")
 
-    def _close_named_issues(self) -> None:
-        for number in _CLOSING.findall(self.body or ""):
-            issue = self.repository.issues.get(int(number))
-            if issue is not None and not isinstance(issue, PullRequest) and issue.closed is None:
-                issue.close()
+    def link(self, issue: Issue) -> None:
+        """Link an issue by hand, so that a merge closes it; raises `ValueError` for the eleventh. Nothing is sent."""
+        with self.repository.hub.changing():
+            if len(self.linked) >= _MOST_LINKS:
+                raise ValueError(f"{self.url} is linked to {_MOST_LINKS} issues already")
+            self.linked.append(issue)
+
+    def closes(self) -> list[Issue]:
+        """Give the issues that a merge closes: none, unless it goes into the default branch.
+
+        Those that its body names with a closing keyword, of this or another repository, and those linked by hand
+        (https://docs.github.com/en/issues/tracking-your-work-with-issues/linking-a-pull-request-to-an-issue).
+        """
+        if self.base != self.repository.default_branch:
+            return []
+        hub, found = self.repository.hub, list[Issue]()
+        for owner, name, number in _CLOSING.findall(self.body or ""):
+            place = hub.find(owner, name) if owner else self.repository
+            named = None if place is None else place.issues.get(int(number))
+            if named is not None and not isinstance(named, PullRequest) and named not in found:
+                found.append(named)
+        return [*found, *(issue for issue in self.linked if issue not in found)]
 
     def tell(self, action: str, more: Mapping[str, object] | None = None) -> None:
         """Send the `pull_request` message for an action."""

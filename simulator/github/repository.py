@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from simulator.github.bodies import organization, user
 from simulator.github.issue import Issue
 from simulator.github.planning import Label, Milestone
 from simulator.github.pull_request import PullRequest
@@ -40,6 +41,7 @@ class Repository:
     created: datetime
     default_branch: str = DEFAULT_BRANCH
     visible: bool = True
+    archived: bool = False
     labels: list[Label] = field(default_factory=list)
     milestones: list[Milestone] = field(default_factory=list)
     issues: Shelf = field(default_factory=Shelf)
@@ -194,6 +196,35 @@ class Repository:
             former, self.name = self.name, name
             self.tell("repository", "renamed", {"changes": {"repository": {"name": {"from": former}}}})
 
+    def transfer(self, login: str) -> None:
+        """Give it to another organisation; its id and its own hooks stay and the old address answers 301."""
+        with self.hub.changing():
+            self.former_names.append(self.full_name)
+            former, self.owner = self.owner, self.hub.user(login, kind="Organization")
+            kind = "organization" if former.kind == "Organization" else "user"
+            write = organization if kind == "organization" else user
+            changes = {"owner": {"from": {kind: write(former, self.hub.url)}}}
+            self.tell("repository", "transferred", {"changes": changes})
+
+    def archive(self) -> None:
+        """Make it read-only: calls that would change it are refused."""
+        with self.hub.changing():
+            self.archived = True
+            self.tell("repository", "archived", {})
+
+    def unarchive(self) -> None:
+        """Let it be changed again."""
+        with self.hub.changing():
+            self.archived = False
+            self.tell("repository", "unarchived", {})
+
+    def delete(self) -> None:
+        """Delete it with all its issues, of which nothing is told, and its hooks, after they heard of it."""
+        with self.hub.changing():
+            self.tell("repository", "deleted", {})
+            self.hub.repositories.remove(self)
+            self.hub.hooks = [hook for hook in self.hub.hooks if hook.repository is not self]
+
     def adopt(self, issue: Issue) -> Issue:
         """Take a transferred issue in under a new id and number; `Issue.transfer` sends the messages."""
         id_, node_id = self.hub.new_id("I")
@@ -213,6 +244,7 @@ class Repository:
             assignees=list(issue.assignees),
             milestone=next((each for each in self.milestones if (each.title, each.due) == wanted), None),
             type=issue.type,
+            fields=dict(issue.fields),
             state_reason=issue.state_reason,
             closed=issue.closed,
             closed_by=issue.closed_by,
@@ -234,8 +266,8 @@ class Repository:
         issue.tell("opened")
         for label in issue.labels:
             issue.tell("labeled", {"label": label})
-        for user in issue.assignees:
-            issue.tell("assigned", {"assignee": user})
+        for account in issue.assignees:
+            issue.tell("assigned", {"assignee": account})
         if issue.milestone is not None:
             issue.tell("milestoned", {"milestone": issue.milestone})
         if issue.type is not None:

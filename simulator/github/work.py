@@ -1,6 +1,7 @@
 """How GitHub writes issues and pull requests in JSON, in webhooks and in REST answers alike."""
 
 from simulator.github.bodies import Body, api, issue_type, label, milestone, moment, repository, user
+from simulator.github.fields import value_body
 from simulator.github.issue import Issue
 from simulator.github.pull_request import PullRequest
 
@@ -9,7 +10,7 @@ _REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eye
 
 def issue_body(issue: Issue) -> Body:
     """Write an issue, or a pull request as the issues API shows it: with the key `pull_request`."""
-    url = f"{api(issue.repository)}/issues/{issue.number}"
+    url = issue_api(issue)
     return {
         "url": url,
         "repository_url": api(issue.repository),
@@ -24,12 +25,19 @@ def issue_body(issue: Issue) -> Body:
         "comments": 0,
         "performed_via_github_app": None,
         "reactions": {"url": f"{url}/reactions", "total_count": 0, **dict.fromkeys(_REACTIONS, 0)},
-        "sub_issues_summary": {"total": 0, "completed": 0, "percent_completed": 0},
+        "sub_issues_summary": _sub_issues_summary(issue),
         "issue_dependencies_summary": dict.fromkeys(
             ("blocked_by", "total_blocked_by", "blocking", "total_blocking"), 0
         ),
+        "issue_field_values": [value_body(field, value) for field, value in issue.fields.items()],
+        **({} if issue.parent is None else {"parent_issue_url": issue_api(issue.parent)}),
         **(_pull_request_mark(issue) if isinstance(issue, PullRequest) else {}),
     }
+
+
+def issue_api(issue: Issue) -> str:
+    """Give an issue's address in the REST API."""
+    return f"{api(issue.repository)}/issues/{issue.number}"
 
 
 def issue_answer(issue: Issue) -> Body:
@@ -89,6 +97,11 @@ def pull_request_body(pull: PullRequest) -> Body:
         "deletions": 0,
         "changed_files": 1,
     }
+
+
+def _sub_issues_summary(issue: Issue) -> Body:
+    total, completed = len(issue.sub_issues), sum(each.closed is not None for each in issue.sub_issues)
+    return {"total": total, "completed": completed, "percent_completed": 100 * completed // total if total else 0}
 
 
 def _common(issue: Issue) -> Body:

@@ -76,7 +76,10 @@ def _validator(document: Path, pointer: str) -> Draft202012Validator:
 @cache
 def _load(document: Path) -> Any:
     described = json.loads(document.read_text())
-    return _with_null_types(described) if described.get("openapi", "").startswith("3.0") else described
+    version = described.get("openapi", "")
+    if version.startswith("3.0"):
+        return _with_null_types(described)
+    return _with_null_choices(described) if version.startswith("3.1") else described
 
 
 def _with_null_types(schema: Any) -> Any:
@@ -87,3 +90,15 @@ def _with_null_types(schema: Any) -> Any:
         return schema
     plain = {name: _with_null_types(value) for name, value in schema.items()}
     return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain
+
+
+def _with_null_choices(schema: Any) -> Any:
+    """Let a choice be null where its type may be, which the package's move from OpenAPI 3.0 forgot in `oneOf`."""
+    if isinstance(schema, list):
+        return [_with_null_choices(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: _with_null_choices(value) for name, value in schema.items()}
+    if "oneOf" in plain and isinstance(plain.get("type"), list) and "null" in plain["type"]:
+        plain["oneOf"] = [*plain["oneOf"], {"type": "null"}]
+    return plain

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
-from simulator.github.rest import apps, deliveries, hooks, issues, manifests, people, repositories
+from simulator.github.rest import apps, deliveries, hooks, issues, manifests, people, relations, repositories
 from simulator.github.rest.credentials import admit
 from simulator.github.rest.places import Views
 from simulator.github.rest.problems import problem
@@ -22,7 +22,7 @@ __all__ = ["admit", "fault", "finish", "forms", "pages", "views"]
 
 def views(hub: GitHub) -> Views:
     """Give the calls that are answered."""
-    rooms = (issues, repositories, apps, manifests, hooks, deliveries)
+    rooms = (issues, repositories, apps, manifests, hooks, deliveries, relations)
     return {address: view for room in rooms for address, view in room.views(hub).items()}
 
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 from simulator.github.bodies import milestone as milestone_body
 from simulator.github.pull_request import PullRequest
-from simulator.github.rest.paging import link, page_number, page_of, per_page
+from simulator.github.rest.paging import link, page_number, per_page
 from simulator.github.rest.places import READ_WORK, Views, at_issue, at_repository
 from simulator.github.rest.problems import problem
 from simulator.github.rest.versions import dated
@@ -44,16 +44,6 @@ def views(hub: GitHub) -> Views:
             return problem(404)
         return json_answer(dated(request, pull_request_body(found)))
 
-    def parent(request: Request, issue: Issue) -> Response:
-        if issue.parent is None:
-            return problem(404)
-        return json_answer(dated(request, issue_body(issue.parent)))
-
-    def sub_issues(request: Request, issue: Issue) -> Response:
-        address = f"{hub.api_url}/repositories/{issue.repository.id}/issues/{issue.number}/sub_issues"
-        shown, headers = page_of(issue.sub_issues, address, request)
-        return json_answer([dated(request, issue_body(each)) for each in shown], headers=headers)
-
     def milestone(_request: Request, place: Repository, number: int) -> Response:
         found = next((each for each in place.milestones if each.number == number), None)
         return problem(404) if found is None else json_answer(milestone_body(found, hub.url))
@@ -61,8 +51,6 @@ def views(hub: GitHub) -> Views:
     return {
         **at_repository(hub, "GET", "/issues", listed, needs=READ_WORK),
         **at_issue(hub, "GET", "", one),
-        **at_issue(hub, "GET", "/parent", parent),
-        **at_issue(hub, "GET", "/sub_issues", sub_issues, follows=False),
         **at_repository(hub, "GET", "/pulls/<int:number>", pull, needs=(("pull_requests", "read"),)),
         **at_repository(hub, "GET", "/milestones/<int:number>", milestone, needs=READ_WORK),
     }

@@ -49,7 +49,11 @@ def at_repository(
     def answer(request: Request, place: Repository | None, parts: Mapping[str, object]) -> Response:
         if place is None or not caller(request).sees(place):
             return problem(404)
-        return lacking(caller(request), needs) or view(request, place, **parts)
+        if refusal := lacking(caller(request), needs):
+            return refusal
+        if place.archived and method != "GET":
+            return problem(403, "Repository was archived so is read-only.")
+        return view(request, place, **parts)
 
     return {
         (method, f"/repos/<owner>/<repo>{suffix}"): named,
