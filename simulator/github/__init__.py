@@ -3,6 +3,7 @@
 from simulator.github.app import App, Installation
 from simulator.github.hub import GitHub
 from simulator.github.issue import Issue
+from simulator.github.limits import Rules
 from simulator.github.planning import IssueType, Label, Milestone
 from simulator.github.pull_request import PullRequest
 from simulator.github.repository import Repository
@@ -18,5 +19,6 @@ __all__ = [
     "Milestone",
     "PullRequest",
     "Repository",
+    "Rules",
     "Sketch",
 ]

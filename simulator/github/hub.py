@@ -13,6 +13,7 @@ from simulator.clock import Clock, real_clock
 from simulator.github import rest
 from simulator.github.app import App, new_key
 from simulator.github.hooks import ContentType, Hook
+from simulator.github.limits import Limits
 from simulator.github.manifest import NewApp
 from simulator.github.planning import User
 from simulator.github.projects import Project
@@ -55,6 +56,7 @@ class GitHub(Teller):
         self.apps: list[App] = []
         self.manifest_codes: dict[str, NewApp] = {}
         self.projects: list[Project] = []
+        self.limits = Limits(clock)
         self.deepest_page = _DEEPEST_PAGE
 
     def repository(self, name: str) -> Repository:
@@ -175,4 +177,4 @@ class GitHub(Teller):
         return rest.fault(status)
 
     def _finish(self, request: Request, response: Response) -> Response:
-        return rest.finish(request, super()._finish(request, response))
+        return rest.finish(self, request, super()._finish(request, response))

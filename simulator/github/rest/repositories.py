@@ -1,4 +1,4 @@
-"""Repositories, and the calls by which a connection is tried: who am I, and what is left."""
+"""Repositories, and the call by which a connection is tried: who am I."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from simulator.github.hub import GitHub
     from simulator.github.repository import Repository
 
-QUOTA = 5000
-_SEARCH_QUOTA = 30
-
 
 def views(hub: GitHub) -> Views:
     """Give the calls about repositories and about the caller."""
@@ -34,15 +31,9 @@ def views(hub: GitHub) -> Views:
         with hub.reading():
             return json_answer(_me(caller(request).user, hub))
 
-    def rate_limit(request: Request) -> Response:
-        core = {"limit": QUOTA, "remaining": QUOTA, "used": 0, "reset": int(hub.clock().timestamp()) + 3600}
-        search = {**core, "limit": _SEARCH_QUOTA, "remaining": _SEARCH_QUOTA}
-        return json_answer(dated(request, {"resources": {"core": core, "search": search}, "rate": core}))
-
     return {
         **at_repository(hub, "GET", "", one),
         ("GET", "/user"): me,
-        ("GET", "/rate_limit"): rate_limit,
     }
 
 

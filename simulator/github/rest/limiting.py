@@ -1,0 +1,82 @@
+"""How rate limits show in answers: in headers of each, and as a refusal where nothing is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Request, Response
+
+from simulator.github.limits import Refusal, Resource
+from simulator.github.rest.callers import Caller, caller, known_caller
+from simulator.github.rest.places import Views
+from simulator.github.rest.problems import problem
+from simulator.github.rest.versions import dated
+from simulator.rest import json_answer
+
+if TYPE_CHECKING:
+    from simulator.github.hub import GitHub
+
+_FREE = "/rate_limit"
+_RESOURCES: tuple[Resource, ...] = ("core", "search", "graphql")
+_GRAPHQL_ERROR = "RATE_LIMIT"
+"""What GitHub calls it since 2026, formerly `RATE_LIMITED` (https://github.com/yanyongyu/githubkit/issues/271)."""
+
+
+def views(hub: GitHub) -> Views:
+    """Give the call that says what is left; it costs nothing."""
+
+    def rate_limit(request: Request) -> Response:
+        who = caller(request)
+        resources = {name: _left(hub, who, name) for name in _RESOURCES}
+        return json_answer(dated(request, {"resources": resources, "rate": resources["core"]}))
+
+    return {("GET", _FREE): rate_limit}
+
+
+def limit(hub: GitHub, request: Request) -> Response | None:
+    """Count an admitted request, or refuse it."""
+    who = known_caller(request)
+    if who is None or request.path == hub.api_path + _FREE:
+        return None
+    refusal = hub.limits.take(
+        who.allowance, _resource(request), writes=_changes_content(request), repositories=_repositories(who)
+    )
+    return None if refusal is None else _refused(request, who, refusal)
+
+
+def show_limits(hub: GitHub, request: Request, response: Response) -> None:
+    """Add what is left to an answer; one that was spared cost nothing after all."""
+    who, resource = known_caller(request), _resource(request)
+    if who is None:
+        return
+    if response.status_code == 304:
+        hub.limits.spend(who.allowance, resource, -1)
+    for name, value in _left(hub, who, resource).items():
+        response.headers.setdefault(f"x-ratelimit-{name}", str(value))
+    response.headers["x-ratelimit-resource"] = resource
+
+
+def _refused(request: Request, who: Caller, refusal: Refusal) -> Response:
+    if refusal.primary and _resource(request) == "graphql":
+        message = f"API rate limit already exceeded for {who.allowance}."
+        return json_answer({"errors": [{"type": _GRAPHQL_ERROR, "code": "graphql_rate_limit", "message": message}]})
+    headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+    return problem(refusal.status, refusal.message, headers=headers)
+
+
+def _left(hub: GitHub, who: Caller, resource: Resource) -> dict[str, int]:
+    return hub.limits.left(who.allowance, resource, repositories=_repositories(who))
+
+
+def _repositories(who: Caller) -> int | None:
+    return None if who.installation is None else len(who.installation.repositories)
+
+
+def _resource(request: Request) -> Resource:
+    if request.path.endswith("/graphql"):
+        return "graphql"
+    return "search" if "/search/" in request.path else "core"
+
+
+def _changes_content(request: Request) -> bool:
+    return request.method != "GET" and _resource(request) == "core"
