@@ -57,6 +57,7 @@ class GitHub(Teller):
         self.manifest_codes: dict[str, NewApp] = {}
         self.projects: list[Project] = []
         self.limits = Limits(clock)
+        self.search_is_incomplete = False
         self.deepest_page = _DEEPEST_PAGE
 
     def repository(self, name: str) -> Repository:

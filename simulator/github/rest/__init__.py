@@ -19,6 +19,7 @@ from simulator.github.rest import (
     people,
     relations,
     repositories,
+    search,
 )
 from simulator.github.rest.limiting import limit, show_limits
 from simulator.github.rest.places import Views
@@ -33,7 +34,7 @@ __all__ = ["admit", "fault", "finish", "forms", "pages", "views"]
 
 def views(hub: GitHub) -> Views:
     """Give the calls that are answered."""
-    rooms = (issues, repositories, apps, manifests, hooks, deliveries, relations, limiting)
+    rooms = (issues, repositories, apps, manifests, hooks, deliveries, relations, limiting, search)
     return {address: view for room in rooms for address, view in room.views(hub).items()}
 
 
