@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from simulator.github import family
+from simulator.github.comment import Comment
 from simulator.github.fields import FieldValue, IssueField, told_field, told_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from simulator.github.app import App
     from simulator.github.planning import IssueType, Label, Milestone, User
     from simulator.github.repository import Repository
 
@@ -42,6 +44,7 @@ class Issue:
     parent: Issue | None = None
     sub_issues: list[Issue] = field(default_factory=list)
     fields: dict[IssueField, FieldValue] = field(default_factory=dict)
+    comments: list[Comment] = field(default_factory=list)
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -136,6 +139,19 @@ class Issue:
                 self.assignees.remove(user)
                 self._change("unassigned", now, {"assignee": user})
 
+    def comment(self, body: str, *, app: App | None = None) -> Comment:
+        """Say something on it, as whoever acts; `app` is the app that does it for them."""
+        hub = self.repository.hub
+        with hub.changing() as now:
+            id_, node_id = hub.new_id("IC")
+            comment = Comment(
+                issue=self, id=id_, node_id=node_id, author=hub.actor, body=body, created=now, updated=now, app=app
+            )
+            self.comments.append(comment)
+            self.touch(now)
+            comment.tell_of_creation()
+        return comment
+
     def set_type(self, name: str | None) -> None:
         """Give it a type of the organisation, or none."""
         with self.repository.hub.changing() as now:
@@ -197,6 +213,9 @@ class Issue:
             del source.issues[self.number]
             source.gone[self.number] = moved
             family.replace_member(self, moved)
+            moved.comments, self.comments = self.comments, []
+            for comment in moved.comments:
+                comment.issue = moved
             opened = {"changes": {"old_issue": self, "old_repository": source}}
             transferred = {"changes": {"new_issue": moved, "new_repository": target}}
             if opened_first:

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from simulator.github.bodies import issue_type, label, milestone, moment, repository, user
+from simulator.github.comment import AsIssue, Comment
 from simulator.github.hook_bodies import hook_body
 from simulator.github.hooks import Hook
 from simulator.github.issue import Issue
 from simulator.github.planning import IssueType, Label, Milestone, User
 from simulator.github.pull_request import PullRequest
 from simulator.github.repository import Repository
-from simulator.github.work import issue_body, pull_request_body
+from simulator.github.work import comment_body, issue_body, pull_request_body
 
 _WRITERS: Mapping[type, Callable[[Any, str], Any]] = {
     datetime: lambda when, _site: moment(when),
@@ -21,6 +22,8 @@ _WRITERS: Mapping[type, Callable[[Any, str], Any]] = {
     IssueType: lambda kind, _site: issue_type(kind),
     Repository: lambda place, _site: repository(place),
     Hook: lambda hook, _site: hook_body(hook),
+    Comment: lambda comment, _site: comment_body(comment),
+    AsIssue: lambda work, _site: issue_body(work.issue),
     Issue: lambda work, _site: issue_body(work),
     PullRequest: lambda pull, _site: pull_request_body(pull),
 }

@@ -113,6 +113,10 @@ class Shelf(MutableMapping[int, "Issue"]):
         """Give every issue to look at, by number."""
         return map(self.peek, self)
 
+    def kept(self) -> Iterator[Issue]:
+        """Give every issue that is more than a sketch."""
+        return iter(self._kept.values())
+
     def number_of(self, id_: int) -> int | None:
         """Give the number of the issue or pull request with an id, if it is here."""
         found = self._numbers_by_id.get(id_)

@@ -1,6 +1,8 @@
 """How GitHub writes issues and pull requests in JSON, in webhooks and in REST answers alike."""
 
+from simulator.github.app_bodies import app_body
 from simulator.github.bodies import Body, api, issue_type, label, milestone, moment, repository, user
+from simulator.github.comment import Comment
 from simulator.github.fields import value_body
 from simulator.github.issue import Issue
 from simulator.github.pull_request import PullRequest
@@ -22,9 +24,9 @@ def issue_body(issue: Issue) -> Body:
         **_common(issue),
         "state_reason": issue.state_reason,
         "type": None if issue.type is None else issue_type(issue.type),
-        "comments": 0,
+        "comments": len(issue.comments),
         "performed_via_github_app": None,
-        "reactions": {"url": f"{url}/reactions", "total_count": 0, **dict.fromkeys(_REACTIONS, 0)},
+        "reactions": _reactions(url),
         "sub_issues_summary": _sub_issues_summary(issue),
         "issue_dependencies_summary": dict.fromkeys(
             ("blocked_by", "total_blocked_by", "blocking", "total_blocking"), 0
@@ -89,7 +91,7 @@ def pull_request_body(pull: PullRequest) -> Body:
         "rebaseable": True if mergeable else None,
         "mergeable_state": "clean" if mergeable else "unknown",
         "merged_by": None if pull.merged_by is None else user(pull.merged_by, site),
-        "comments": 0,
+        "comments": len(pull.comments),
         "review_comments": 0,
         "maintainer_can_modify": False,
         "commits": 1,
@@ -97,6 +99,30 @@ def pull_request_body(pull: PullRequest) -> Body:
         "deletions": 0,
         "changed_files": 1,
     }
+
+
+def comment_body(comment: Comment) -> Body:
+    """Write a comment."""
+    hub = comment.issue.repository.hub
+    url = f"{api(comment.issue.repository)}/issues/comments/{comment.id}"
+    return {
+        "url": url,
+        "html_url": comment.url,
+        "issue_url": issue_api(comment.issue),
+        "id": comment.id,
+        "node_id": comment.node_id,
+        "user": user(comment.author, hub.url),
+        "created_at": moment(comment.created),
+        "updated_at": moment(comment.updated),
+        "author_association": "NONE" if comment.author.kind == "Bot" else "MEMBER",
+        "body": comment.body,
+        "reactions": _reactions(url),
+        "performed_via_github_app": None if comment.app is None else app_body(comment.app),
+    }
+
+
+def _reactions(url: str) -> Body:
+    return {"url": f"{url}/reactions", "total_count": 0, **dict.fromkeys(_REACTIONS, 0)}
 
 
 def _sub_issues_summary(issue: Issue) -> Body:

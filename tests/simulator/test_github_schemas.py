@@ -26,6 +26,7 @@ EVERY_MESSAGE = {
     *(f"sub_issues.{what}_{how}" for what in ("sub_issue", "parent_issue") for how in ("added", "removed")),
     *(f"projects_v2_item.{action}" for action in ("created", "edited", "archived", "restored", "deleted")),
     *(f"repository.{action}" for action in ("transferred", "archived", "unarchived", "deleted")),
+    *(f"issue_comment.{action}" for action in ("created", "edited", "deleted")),
     *(f"installation.{action}" for action in ("created", "deleted", "suspend", "unsuspend")),
     "installation.new_permissions_accepted",
     "installation_repositories.added",
@@ -93,6 +94,10 @@ def plan(hub: GitHub, url: str) -> None:
         issue.set_field("Priority", "Low")
         issue.clear_field("Points")
     epic.remove_sub_issue(story, child_first=True)
+    for work in (story, place.create_pull_request("Add forms")):
+        comment = work.comment("Soon")
+        comment.edit("Later")
+        comment.delete()
     item = hub.project("Roadmap").add(story)
     hub.project("Roadmap").add(place.create_pull_request("Add cards")).set("Points", 3, type="number")
     for value in ("Doing", "Done", None):
@@ -201,7 +206,7 @@ def test_every_answer_is_as_the_shared_description_says(hub: GitHub) -> None:
 def _recorded() -> list[Path]:
     folder = shared("payloads/github")
     wanted = ["issues", "pull_request", "label", "milestone", "repository", "ping"]
-    wanted += ["installation", "installation_repositories", "meta", "projects_v2_item"]
+    wanted += ["installation", "installation_repositories", "meta", "projects_v2_item", "issue_comment"]
     return sorted(path for name in wanted for path in folder.glob(f"{name}/*.json"))
 
 
@@ -222,7 +227,17 @@ def test_nothing_is_missing_that_recorded_messages_have(hub: GitHub, receiver: R
 
 def _missing(recorded: dict[str, Any], simulated: dict[str, Any]) -> set[str]:
     missing = set(recorded) - set(simulated)
-    parts = ("issue", "pull_request", "label", "milestone", "repository", "sender", "organization", "installation")
+    parts = (
+        "issue",
+        "pull_request",
+        "label",
+        "milestone",
+        "repository",
+        "sender",
+        "organization",
+        "installation",
+        "comment",
+    )
     for part in parts:
         if isinstance(recorded.get(part), dict) and isinstance(simulated.get(part), dict):
             missing |= {f"{part}.{name}" for name in set(recorded[part]) - set(simulated[part])}

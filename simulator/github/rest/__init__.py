@@ -10,6 +10,7 @@ from werkzeug.wrappers import Request, Response
 
 from simulator.github.rest import (
     apps,
+    comments,
     credentials,
     deliveries,
     hooks,
@@ -34,7 +35,7 @@ __all__ = ["admit", "fault", "finish", "forms", "pages", "views"]
 
 def views(hub: GitHub) -> Views:
     """Give the calls that are answered."""
-    rooms = (issues, repositories, apps, manifests, hooks, deliveries, relations, limiting, search)
+    rooms = (issues, repositories, apps, manifests, hooks, deliveries, relations, limiting, search, comments)
     return {address: view for room in rooms for address, view in room.views(hub).items()}
 
 
