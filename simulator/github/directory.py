@@ -56,6 +56,16 @@ class Directory(Tracker, ABC):
         """Where the REST API begins on this host."""
         return ""
 
+    @property
+    def graphql_path(self) -> str:
+        """Where GraphQL queries go on this host."""
+        return "/graphql"
+
+    @property
+    def graphql_url(self) -> str:
+        """Where GraphQL queries go."""
+        return self.url + self.graphql_path
+
     # People
 
     def user(self, login: str, *, kind: str = "User") -> User:

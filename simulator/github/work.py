@@ -27,7 +27,7 @@ def issue_body(issue: Issue) -> Body:
         "comments": len(issue.comments),
         "performed_via_github_app": None,
         "reactions": _reactions(url),
-        "sub_issues_summary": _sub_issues_summary(issue),
+        "sub_issues_summary": sub_issues_summary(issue),
         "issue_dependencies_summary": dict.fromkeys(
             ("blocked_by", "total_blocked_by", "blocking", "total_blocking"), 0
         ),
@@ -125,7 +125,8 @@ def _reactions(url: str) -> Body:
     return {"url": f"{url}/reactions", "total_count": 0, **dict.fromkeys(_REACTIONS, 0)}
 
 
-def _sub_issues_summary(issue: Issue) -> Body:
+def sub_issues_summary(issue: Issue) -> Body:
+    """Count an issue's sub-issues and how many of them are closed."""
     total, completed = len(issue.sub_issues), sum(each.closed is not None for each in issue.sub_issues)
     return {"total": total, "completed": completed, "percent_completed": 100 * completed // total if total else 0}
 

@@ -13,6 +13,7 @@ from simulator.github.rest import (
     comments,
     credentials,
     deliveries,
+    graphql,
     hooks,
     issues,
     limiting,
@@ -36,7 +37,8 @@ __all__ = ["admit", "fault", "finish", "forms", "pages", "views"]
 def views(hub: GitHub) -> Views:
     """Give the calls that are answered."""
     rooms = (issues, repositories, apps, manifests, hooks, deliveries, relations, limiting, search, comments)
-    return {address: view for room in rooms for address, view in room.views(hub).items()}
+    calls = {(method, hub.api_path + path): view for room in rooms for (method, path), view in room.views(hub).items()}
+    return {**calls, **graphql.views(hub)}
 
 
 def pages(hub: GitHub) -> Mapping[str, View]:

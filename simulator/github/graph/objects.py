@@ -1,0 +1,192 @@
+"""How issues, pull requests and what belongs to them look by GraphQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLError
+
+from simulator.github.bodies import moment
+from simulator.github.graph.answering import Asked, Info, Object, refusal
+from simulator.github.pull_request import PullRequest
+from simulator.github.work import sub_issues_summary
+
+if TYPE_CHECKING:
+    from simulator.github.issue import Issue
+    from simulator.github.planning import Label, Milestone, User
+    from simulator.github.repository import Repository
+
+
+def root(asked: Asked) -> Object:
+    """Give what a query begins at."""
+
+    def node(_info: Info, **arguments: Any) -> Object | None:
+        return _node(asked, arguments["id"])
+
+    def nodes(_info: Info, **arguments: Any) -> list[Object | GraphQLError]:
+        if len(arguments["ids"]) > 100:
+            raise refusal("ARGUMENT_LIMIT", "You may not provide more than 100 node ids")
+        return [_node_or_error(asked, each) for each in arguments["ids"]]
+
+    def repository(_info: Info, **arguments: Any) -> Object:
+        owner, name = arguments["owner"], arguments["name"]
+        place = asked.hub.find(owner, name)
+        hidden = place is None or not asked.sees(place)
+        if place is None or hidden or not (arguments["followRenames"] or place.is_named(owner, name)):
+            raise refusal("NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'.")
+        return _repository(asked, place)
+
+    def rate_limit(_info: Info, **_arguments: Any) -> Object:
+        left = asked.hub.limits.left(asked.caller.allowance, "graphql")
+        counts = {name: left[name] for name in ("limit", "remaining", "used")}
+        return {"cost": asked.cost, **counts, "resetAt": moment(datetime.fromtimestamp(left["reset"], UTC))}
+
+    return {
+        "node": node,
+        "nodes": nodes,
+        "repository": repository,
+        "rateLimit": rate_limit,
+        "viewer": lambda _info: _account(asked.caller.user, asked.hub.url),
+    }
+
+
+def _node(asked: Asked, node_id: str) -> Object:
+    issue = asked.issue_with(node_id)
+    if issue is not None:
+        return _work(asked, asked.allow(issue))
+    place = asked.repository_with(node_id)
+    if place is None:
+        raise refusal("NOT_FOUND", f"Could not resolve to a node with the global id of '{node_id}'.")
+    return _repository(asked, place)
+
+
+def _node_or_error(asked: Asked, node_id: str) -> Object | GraphQLError:
+    try:
+        return _node(asked, node_id)
+    except GraphQLError as error:
+        return error
+
+
+def _repository(asked: Asked, place: Repository) -> Object:
+    def find(kind: str, number: int) -> Object:
+        work = place.issues.peek(number) if number in place.issues else None
+        right = {"an Issue": not isinstance(work, PullRequest), "a PullRequest": isinstance(work, PullRequest)}
+        if work is None or not right.get(kind, True):
+            raise refusal("NOT_FOUND", f"Could not resolve to {kind} with the number of {number}.")
+        return _work(asked, asked.allow(work))
+
+    return {
+        "__typename": "Repository",
+        "id": place.node_id,
+        "databaseId": _small(place.id),
+        "name": place.name,
+        "nameWithOwner": place.full_name,
+        "isArchived": place.archived,
+        "url": place.url,
+        "defaultBranchRef": {"name": place.default_branch},
+        "issue": lambda _info, number: find("an Issue", number),
+        "pullRequest": lambda _info, number: find("a PullRequest", number),
+        "issueOrPullRequest": lambda _info, number: find("an issue or pull request", number),
+    }
+
+
+def _work(asked: Asked, work: Issue) -> Object:
+    own = _pull_request(asked, work) if isinstance(work, PullRequest) else _issue(asked, work)
+    return {
+        "id": work.node_id,
+        "number": work.number,
+        "title": work.title,
+        "body": work.body or "",
+        "url": work.url,
+        "createdAt": moment(work.created),
+        "updatedAt": moment(work.updated),
+        "closedAt": moment(work.closed),
+        "author": _account(work.author, asked.hub.url),
+        "milestone": None if work.milestone is None else _milestone(work.milestone),
+        "repository": lambda _info: _repository(asked, work.repository),
+        "labels": asked.connection("labels", _label, lambda _: work.labels),
+        "assignees": asked.connection(
+            "assignees", lambda account: _account(account, asked.hub.url), lambda _: work.assignees
+        ),
+        **own,
+    }
+
+
+def _issue(asked: Asked, issue: Issue) -> Object:
+    def closers(arguments: Any) -> Sequence[PullRequest]:
+        found = asked.closers(issue)
+        return found if arguments.get("includeClosedPrs") else [each for each in found if each.closed is None]
+
+    def write(work: Issue) -> Object:
+        return _work(asked, work)
+
+    def visible(_arguments: Any) -> Sequence[Issue]:
+        return [each for each in issue.sub_issues if asked.sees(each.repository)]
+
+    parent, kind = issue.parent, issue.type
+    total = sub_issues_summary(issue)
+    return {
+        "__typename": "Issue",
+        "databaseId": _small(issue.id),
+        "fullDatabaseId": str(issue.id),
+        "state": issue.state.upper(),
+        "stateReason": None if issue.state_reason is None else issue.state_reason.upper(),
+        "issueType": None if kind is None else {"id": kind.node_id, "name": kind.name},
+        "parent": lambda _info: None if parent is None or not asked.sees(parent.repository) else _work(asked, parent),
+        "subIssuesSummary": {
+            "total": total["total"],
+            "completed": total["completed"],
+            "percentCompleted": total["percent_completed"],
+        },
+        "subIssues": asked.connection("subIssues", write, visible),
+        "closedByPullRequestsReferences": asked.connection("closedByPullRequestsReferences", write, closers),
+    }
+
+
+def _pull_request(asked: Asked, pull: PullRequest) -> Object:
+    def closed(_arguments: Any) -> Sequence[Issue]:
+        return [each for each in pull.closes() if asked.sees(each.repository)]
+
+    return {
+        "__typename": "PullRequest",
+        "databaseId": _small(pull.pull_id),
+        "fullDatabaseId": str(pull.pull_id),
+        "state": "MERGED" if pull.merged is not None else pull.state.upper(),
+        "merged": pull.merged is not None,
+        "mergedAt": moment(pull.merged),
+        "isDraft": pull.draft,
+        "baseRefName": pull.base,
+        "closingIssuesReferences": asked.connection("closingIssuesReferences", lambda work: _work(asked, work), closed),
+    }
+
+
+def _account(account: User, site: str) -> Object:
+    return {
+        "__typename": account.kind,
+        "id": account.node_id,
+        "databaseId": _small(account.id),
+        "login": account.login,
+        "url": f"{site}/{account.login}",
+    }
+
+
+def _label(label: Label) -> Object:
+    return {"id": label.node_id, "name": label.name, "color": label.color, "description": label.description}
+
+
+def _milestone(milestone: Milestone) -> Object:
+    return {
+        "id": milestone.node_id,
+        "number": milestone.number,
+        "title": milestone.title,
+        "state": "OPEN" if milestone.closed is None else "CLOSED",
+        "dueOn": moment(milestone.due),
+        "closedAt": moment(milestone.closed),
+    }
+
+
+def _small(id_: int) -> int | None:
+    """Give an id that fits into GraphQL's `Int`; GitHub's newer ones do not, and then only `fullDatabaseId` has it."""
+    return id_ if id_ < 1 << 31 else None

@@ -1,0 +1,85 @@
+"""What can be asked by GraphQL: names, types and arguments as in GitHub's own schema, and nothing that is not there.
+
+https://docs.github.com/en/graphql/overview/public-schema
+"""
+
+SCHEMA = """
+scalar DateTime
+scalar URI
+scalar BigInt
+
+interface Node { id: ID! }
+interface Actor { login: String! }
+
+enum IssueState { CLOSED OPEN }
+enum IssueStateReason { COMPLETED DUPLICATE NOT_PLANNED REOPENED }
+enum PullRequestState { CLOSED MERGED OPEN }
+enum MilestoneState { CLOSED OPEN }
+
+type Query {
+  node(id: ID!): Node
+  nodes(ids: [ID!]!): [Node]!
+  repository(owner: String!, name: String!, followRenames: Boolean = true): Repository
+  rateLimit(dryRun: Boolean = false): RateLimit
+  viewer: User!
+}
+
+type RateLimit { cost: Int! limit: Int! remaining: Int! used: Int! resetAt: DateTime! }
+type PageInfo { endCursor: String hasNextPage: Boolean! }
+
+type User implements Node & Actor { id: ID! databaseId: Int login: String! url: URI! }
+type Bot implements Node & Actor { id: ID! databaseId: Int login: String! url: URI! }
+type Organization implements Node & Actor { id: ID! databaseId: Int login: String! url: URI! }
+
+type Label implements Node { id: ID! name: String! color: String! description: String }
+type Milestone implements Node {
+  id: ID! number: Int! title: String! state: MilestoneState! dueOn: DateTime closedAt: DateTime
+}
+type IssueType implements Node { id: ID! name: String! }
+type SubIssuesSummary { total: Int! completed: Int! percentCompleted: Int! }
+type Ref { name: String! }
+
+type Repository implements Node {
+  id: ID! databaseId: Int name: String! nameWithOwner: String! isArchived: Boolean! url: URI!
+  defaultBranchRef: Ref
+  issue(number: Int!): Issue
+  pullRequest(number: Int!): PullRequest
+  issueOrPullRequest(number: Int!): IssueOrPullRequest
+}
+union IssueOrPullRequest = Issue | PullRequest
+
+type Issue implements Node {
+  id: ID! databaseId: Int fullDatabaseId: BigInt number: Int! title: String! body: String! url: URI!
+  state: IssueState! stateReason: IssueStateReason
+  createdAt: DateTime! updatedAt: DateTime! closedAt: DateTime
+  author: Actor
+  milestone: Milestone
+  issueType: IssueType
+  parent: Issue
+  repository: Repository!
+  subIssuesSummary: SubIssuesSummary!
+  labels(first: Int, after: String): LabelConnection
+  assignees(first: Int, after: String): UserConnection!
+  subIssues(first: Int, after: String): IssueConnection!
+  closedByPullRequestsReferences(
+    first: Int, after: String, includeClosedPrs: Boolean = false
+  ): PullRequestConnection
+}
+
+type PullRequest implements Node {
+  id: ID! databaseId: Int fullDatabaseId: BigInt number: Int! title: String! body: String! url: URI!
+  state: PullRequestState! merged: Boolean! isDraft: Boolean! baseRefName: String!
+  createdAt: DateTime! updatedAt: DateTime! closedAt: DateTime mergedAt: DateTime
+  author: Actor
+  milestone: Milestone
+  repository: Repository!
+  labels(first: Int, after: String): LabelConnection
+  assignees(first: Int, after: String): UserConnection!
+  closingIssuesReferences(first: Int, after: String): IssueConnection
+}
+
+type LabelConnection { nodes: [Label] pageInfo: PageInfo! totalCount: Int! }
+type UserConnection { nodes: [User] pageInfo: PageInfo! totalCount: Int! }
+type IssueConnection { nodes: [Issue] pageInfo: PageInfo! totalCount: Int! }
+type PullRequestConnection { nodes: [PullRequest] pageInfo: PageInfo! totalCount: Int! }
+"""

@@ -1,0 +1,221 @@
+"""Batches of issues, and what closes them, by GraphQL."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import requests
+
+from simulator import GitHub, SteppedClock
+from simulator.github import Repository, Rules, Sketch
+from tests.simulator.asking import ask, mint
+
+ISSUE_FIELDS = """
+  fragment Work on Issue {
+    id fullDatabaseId number title body state stateReason updatedAt closedAt
+    author { login } milestone { number title state } issueType { name }
+    labels(first: 10) { nodes { id name } } assignees(first: 10) { nodes { login } }
+    repository { databaseId nameWithOwner } parent { id number }
+    subIssuesSummary { total completed percentCompleted }
+  }
+"""
+
+
+def send(hub: GitHub, query: str, *, token: str = "", **variables: Any) -> requests.Response:
+    """Send a query."""
+    return ask(hub, hub.graphql_url, method="POST", json={"query": query, "variables": variables}, token=token)
+
+
+def told(hub: GitHub, query: str, **variables: Any) -> Any:
+    """Send a query that is answered without errors."""
+    answer = send(hub, query, **variables).json()
+    assert "errors" not in answer, answer
+    return answer["data"]
+
+
+def kinds(answer: requests.Response) -> list[str | None]:
+    """Give the types of the errors in an answer of 200."""
+    assert answer.status_code == 200
+    return [error.get("type") for error in answer.json()["errors"]]
+
+
+@pytest.fixture
+def place(hub: GitHub) -> Repository:
+    """Give a repository with two issues and a pull request that closes the first and one elsewhere."""
+    place = hub.repository("checkout")
+    pay = place.create_issue(
+        "Pay", labels=["ui"], assignees=["bruno"], type="Bug", milestone=place.create_milestone("v1")
+    )
+    place.create_issue("Form").close(reason="not_planned")
+    pay.add_sub_issue(place.issues[2])
+    hub.repository("payments").create_issue("Receipt")
+    place.create_pull_request("Add", body="Fixes #1. Resolves acme/payments#1")
+    return place
+
+
+def test_issues_are_fetched_in_one_batch_by_name_and_number(hub: GitHub, place: Repository) -> None:
+    """Under aliases; each is as REST has it."""
+    query = f"""
+      query($owner: String!) {{
+        a: repository(owner: $owner, name: "checkout") {{ i1: issue(number: 1) {{ ...Work }}
+          i2: issue(number: 2) {{ ...Work }} p3: issueOrPullRequest(number: 3) {{ __typename }} }}
+        b: repository(owner: $owner, name: "PAYMENTS") {{ i1: issue(number: 1) {{ title }} }}
+      }} {ISSUE_FIELDS}"""
+    data = told(hub, query, owner="acme")
+    rest = ask(hub, "/repos/acme/checkout/issues/1").json()
+    pay = data["a"]["i1"]
+    assert pay["fullDatabaseId"] == str(rest["id"])
+    assert (pay["id"], pay["updatedAt"], pay["body"]) == (rest["node_id"], rest["updated_at"], "")
+    assert (pay["state"], pay["stateReason"], pay["issueType"]) == ("OPEN", None, {"name": "Bug"})
+    assert pay["labels"]["nodes"] == [{"id": rest["labels"][0]["node_id"], "name": "ui"}]
+    assert pay["assignees"]["nodes"] == [{"login": "bruno"}]
+    assert pay["milestone"] == {"number": 1, "title": "v1", "state": "OPEN"}
+    assert pay["subIssuesSummary"] == {"total": 1, "completed": 1, "percentCompleted": 100}
+    assert pay["repository"] == {"databaseId": None, "nameWithOwner": "acme/checkout"}
+    form = data["a"]["i2"]
+    assert (form["state"], form["stateReason"], form["parent"]["number"]) == ("CLOSED", "NOT_PLANNED", 1)
+    assert data["a"]["p3"] == {"__typename": "PullRequest"}
+    assert data["b"]["i1"] == {"title": "Receipt"}
+
+
+def test_issues_and_pull_requests_are_fetched_in_one_batch_by_node(hub: GitHub, place: Repository) -> None:
+    """What is not there is null, with an error that says which; the rest comes all the same."""
+    place.create_issues(2, lambda number: Sketch(title=f"Step {number}", pull_request=number == 5))
+    ids = [place.issues.peek(number).node_id for number in (1, 3, 4, 5)]
+    query = """query($ids: [ID!]!) { nodes(ids: $ids) { __typename id
+      ... on Issue { title } ... on PullRequest { title merged baseRefName isDraft mergedAt } } }"""
+    found = told(hub, query, ids=ids)["nodes"]
+    assert [(each["__typename"], each["title"]) for each in found] == [
+        ("Issue", "Pay"),
+        ("PullRequest", "Add"),
+        ("Issue", "Step 4"),
+        ("PullRequest", "Step 5"),
+    ]
+    place.issues[1].delete()
+    answer = send(hub, query, ids=[*ids[:2], "I_nonsense", place.node_id.replace("R_", "I_")])
+    assert kinds(answer) == ["NOT_FOUND"] * 3
+    assert [each and each["__typename"] for each in answer.json()["data"]["nodes"]] == [None, "PullRequest", None, None]
+    assert answer.json()["errors"][0]["path"] == ["nodes", 0]
+    assert ids[0] in answer.json()["errors"][0]["message"]
+    one = told(
+        hub,
+        "query($id: ID!) { node(id: $id) { ... on Repository { isArchived defaultBranchRef { name } } } }",
+        id=place.node_id,
+    )
+    assert one["node"] == {"isArchived": False, "defaultBranchRef": {"name": "main"}}
+    assert kinds(send(hub, query, ids=ids * 26)) == ["ARGUMENT_LIMIT"]
+
+
+def test_what_a_pull_request_closes_is_told_on_both_sides(hub: GitHub, place: Repository) -> None:
+    """A closed one is left out on the issue's side unless it is asked for; so is a merged one."""
+    query = """query($closed: Boolean) { repository(owner: "acme", name: "checkout") {
+      pullRequest(number: 3) { state closingIssuesReferences(first: 10) { totalCount nodes { number
+        repository { nameWithOwner } } } }
+      issue(number: 1) { closedByPullRequestsReferences(first: 10, includeClosedPrs: $closed) {
+        nodes { number state } } }
+    } }"""
+
+    def look(*, closed: bool) -> tuple[Any, Any]:
+        found = told(hub, query, closed=closed)["repository"]
+        named = found["pullRequest"]["closingIssuesReferences"]
+        closes = [(each["repository"]["nameWithOwner"], each["number"]) for each in named["nodes"]]
+        return closes, found["issue"]["closedByPullRequestsReferences"]["nodes"]
+
+    both = [("acme/checkout", 1), ("acme/payments", 1)]
+    assert look(closed=False) == (both, [{"number": 3, "state": "OPEN"}])
+    pull: Any = place.issues[3]
+    pull.merge()
+    assert look(closed=False) == (both, [])
+    assert look(closed=True) == (both, [{"number": 3, "state": "MERGED"}])
+    hub.repository("payments").visible = False
+    assert look(closed=True)[0] == both[:1]
+    pull.retarget("release")
+    assert look(closed=True) == ([], [])
+
+
+def test_a_list_is_read_on_by_a_cursor(hub: GitHub, place: Repository) -> None:
+    """It must say how much it wants, and not too much."""
+    for number in range(4):
+        place.issues[1].add_sub_issue(place.create_issue(f"Step {number}"))
+    query = """query($first: Int, $after: String) { repository(owner: "acme", name: "checkout") { issue(number: 1) {
+      subIssues(first: $first, after: $after) { totalCount nodes { title } pageInfo { hasNextPage endCursor } } } } }"""
+    seen, after, more = [], None, True
+    while more:
+        part = told(hub, query, first=2, after=after)["repository"]["issue"]["subIssues"]
+        seen += [each["title"] for each in part["nodes"]]
+        after, more = part["pageInfo"]["endCursor"], part["pageInfo"]["hasNextPage"]
+    assert (seen, part["totalCount"]) == (["Form", "Step 0", "Step 1", "Step 2", "Step 3"], 5)
+    assert kinds(send(hub, query)) == ["MISSING_PAGINATION_BOUNDARIES"]
+    assert kinds(send(hub, query, first=101)) == ["EXCESSIVE_PAGINATION"]
+    assert kinds(send(hub, query, first=1, after="nonsense")) == ["INVALID_CURSOR_ARGUMENTS"]
+
+
+def test_what_is_not_there_is_null_with_an_error(hub: GitHub, place: Repository) -> None:
+    """Repository, number, or kind; a renamed repository is found unless that is refused."""
+    for inside in ("issue(number: 99)", "issue(number: 3)", "pullRequest(number: 1)", "issueOrPullRequest(number: 99)"):
+        query = f'{{ repository(owner: "acme", name: "checkout") {{ it: {inside} {{ __typename }} }} }}'
+        answer = send(hub, query)
+        assert (kinds(answer), answer.json()["data"]) == (["NOT_FOUND"], {"repository": {"it": None}})
+    place.rename("shop")
+    named = '{ repository(owner: "acme", name: "checkout"%s) { name } }'
+    assert told(hub, named % "") == {"repository": {"name": "shop"}}
+    assert kinds(send(hub, named % ", followRenames: false")) == ["NOT_FOUND"]
+    place.visible = False
+    assert kinds(send(hub, named % "")) == ["NOT_FOUND"]
+
+
+def test_what_cannot_be_asked_is_refused(hub: GitHub, place: Repository) -> None:
+    """With 200 and an error, as GitHub does; what is no query at all is 400."""
+    for query in ("{ repository { name } }", "{ colour }", "mutation { closeIssue { id } }", "{", ""):
+        answer = send(hub, query)
+        assert (set(kinds(answer)), "data" in answer.json()) == ({None}, False)
+    assert ask(hub, hub.graphql_url, method="POST", json=[]).status_code == 400
+    assert ask(hub, hub.graphql_url, method="POST", json={}, token="wrong").status_code == 401
+
+
+def test_an_installation_sees_its_own(hub: GitHub, place: Repository) -> None:
+    """Other repositories are not there for it, and what its permissions do not open is forbidden."""
+    installation = hub.create_app(permissions={"issues": "read"}).install([place])
+    token = mint(installation).json()["token"]
+    query = """{ viewer { login } a: repository(owner: "acme", name: "checkout") { issue(number: 1) { title }
+      pullRequest(number: 3) { title } } b: repository(owner: "acme", name: "payments") { name } }"""
+    answer = send(hub, query, token=token)
+    assert sorted(map(str, kinds(answer))) == ["FORBIDDEN", "NOT_FOUND"]
+    data = answer.json()["data"]
+    assert (data["a"], data["b"]) == ({"issue": {"title": "Pay"}, "pullRequest": None}, None)
+    assert data["viewer"]["login"] == "okr-sync[bot]"
+
+
+def test_a_query_costs_a_point_for_every_hundred_lists(hub: GitHub, place: Repository, clock: SteppedClock) -> None:
+    """At least one; what is left can be asked for along with it."""
+    hub.limits.switch_on()
+    small = "{ rateLimit { cost limit remaining used resetAt } }"
+    assert told(hub, small)["rateLimit"] == {
+        "cost": 1,
+        "limit": 5000,
+        "remaining": 4999,
+        "used": 1,
+        "resetAt": "2026-11-23T11:00:00Z",
+    }
+    lists = " ".join(f"a{number}: issue(number: 1) {{ labels(first: 1) {{ totalCount }} }}" for number in range(250))
+    answer = send(hub, f'{{ repository(owner: "acme", name: "checkout") {{ {lists} }} }}')
+    assert answer.headers["x-ratelimit-used"] == "3"
+
+
+def test_graphql_says_so_in_an_answer_of_200(hub: GitHub, place: Repository) -> None:
+    """Unless it is the secondary limit."""
+    hub.limits.switch_on(Rules(graphql=1))
+    query = {"query": "{ rateLimit { cost } }"}
+    first, second = (ask(hub, hub.graphql_url, method="POST", json=query) for _ in range(2))
+    assert (first.json()["data"], first.headers["x-ratelimit-resource"]) == ({"rateLimit": {"cost": 1}}, "graphql")
+    assert (second.status_code, second.headers["x-ratelimit-remaining"]) == (200, "0")
+    assert second.json()["errors"][0]["type"] == "RATE_LIMIT"
+    hub.limits.block(60)
+    assert ask(hub, hub.graphql_url, method="POST", json=query).status_code == 403
+
+
+def test_the_rest_of_the_simulator_does_without_the_library() -> None:
+    """The demo runs where only what users install is there."""
+    check = "import sys, simulator; sys.exit('graphql' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False, timeout=60).returncode == 0
