@@ -19,7 +19,7 @@ def app_body(app: App) -> Body:
         "slug": app.slug,
         "client_id": app.client_id,
         "node_id": app.node_id,
-        "owner": user(app.owner, site),
+        "owner": user(app.owner, app.hub.site),
         "name": app.name,
         "description": app.description,
         "external_url": app.external_url or site,
@@ -40,7 +40,7 @@ def installation_body(installation: Installation) -> Body:
     return {
         "id": installation.id,
         "client_id": app.client_id,
-        "account": user(account, hub.url),
+        "account": user(account, hub.site),
         "repository_selection": installation.selection,
         "access_tokens_url": f"{hub.api_url}/app/installations/{installation.id}/access_tokens",
         "repositories_url": f"{hub.api_url}/installation/repositories",
@@ -56,7 +56,7 @@ def installation_body(installation: Installation) -> Body:
         "single_file_name": None,
         "has_multiple_single_files": False,
         "single_file_paths": [],
-        "suspended_by": None if by is None else user(by, hub.url),
+        "suspended_by": None if by is None else user(by, hub.site),
         "suspended_at": moment(installation.suspended),
     }
 

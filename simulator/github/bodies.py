@@ -1,11 +1,12 @@
 """How GitHub writes people, places, labels and milestones in JSON: the same shapes in webhooks and in REST answers.
 
 Shapes follow https://docs.github.com/en/webhooks/webhook-events-and-payloads; the tests check them against GitHub's own
-schemas. `site` is the address of the simulated GitHub.
+schemas.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from simulator.github.repository import Repository
 
 Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the simulated GitHub is: `web` for people, `api` for the REST API."""
+
+    web: str
+    api: str
+
 
 _USER_LINKS = {
     "followers_url": "/followers",
@@ -72,17 +82,17 @@ def moment(when: datetime | None) -> str | None:
     return None if when is None else when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def user(account: User, site: str) -> Body:
+def user(account: User, site: Site) -> Body:
     """Write an account."""
-    url = f"{site}/users/{account.login}"
+    url = f"{site.api}/users/{account.login}"
     return {
         "login": account.login,
         "id": account.id,
         "node_id": account.node_id,
-        "avatar_url": f"{site}/avatars/{account.id}?v=4",
+        "avatar_url": f"{site.web}/avatars/{account.id}?v=4",
         "gravatar_id": "",
         "url": url,
-        "html_url": f"{site}/{account.login}",
+        "html_url": f"{site.web}/{account.login}",
         **{name: url + path for name, path in _USER_LINKS.items()},
         "type": account.kind,
         "user_view_type": "public",
@@ -90,9 +100,9 @@ def user(account: User, site: str) -> Body:
     }
 
 
-def organization(account: User, site: str) -> Body:
+def organization(account: User, site: Site) -> Body:
     """Write an organisation as webhooks carry it."""
-    url = f"{site}/orgs/{account.login}"
+    url = f"{site.api}/orgs/{account.login}"
     return {
         "login": account.login,
         "id": account.id,
@@ -104,7 +114,7 @@ def organization(account: User, site: str) -> Body:
         "issues_url": f"{url}/issues",
         "members_url": f"{url}/members{{/member}}",
         "public_members_url": f"{url}/public_members{{/member}}",
-        "avatar_url": f"{site}/avatars/{account.id}?v=4",
+        "avatar_url": f"{site.web}/avatars/{account.id}?v=4",
         "description": "",
     }
 
@@ -122,7 +132,7 @@ def label(label: Label) -> Body:
     }
 
 
-def milestone(milestone: Milestone, site: str) -> Body:
+def milestone(milestone: Milestone, site: Site) -> Body:
     """Write a milestone."""
     url = f"{api(milestone.repository)}/milestones/{milestone.number}"
     return {
@@ -174,7 +184,7 @@ def repository(repository: Repository) -> Body:
         "name": repository.name,
         "full_name": repository.full_name,
         "private": True,
-        "owner": user(repository.owner, hub.url),
+        "owner": user(repository.owner, hub.site),
         "html_url": repository.url,
         "description": None,
         "fork": False,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from simulator.clock import Clock
 from simulator.courier import Courier
+from simulator.github.bodies import Site
 from simulator.github.fields import FieldType, IssueField
 from simulator.github.planning import IssueType, User
 from simulator.tracker import Tracker
@@ -24,18 +25,29 @@ if TYPE_CHECKING:
 _FIRST_ID = 3_387_467_460
 """GitHub's ids have outgrown 32 bits; so have ours."""
 
+_PATIENCE, _PATIENCE_OF_GHES = 10.0, 30.0
+"""How many seconds a receiver has to answer.
+
+https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks
+"""
+
 _KINDS = {"Organization": "O", "Bot": "BOT"}
 
 
 class Directory(Tracker, ABC):
-    """What has an id; `actor` is who acts, until changed by `acting_as`."""
+    """What has an id; `actor` is who acts, until changed by `acting_as`.
+
+    `ghes` is the version of GitHub Enterprise Server that this is, or empty on github.com.
+    """
 
     ID_STEP = 1009
 
     def __init__(
-        self, *, owner: str, organization: bool, actor: str, clock: Clock, background: bool, port: int
+        self, *, owner: str, organization: bool, actor: str, ghes: str, clock: Clock, background: bool, port: int
     ) -> None:
-        super().__init__(clock=clock, webhooks=Courier(background=background), port=port)
+        self.ghes = ghes
+        patience = _PATIENCE_OF_GHES if ghes else _PATIENCE
+        super().__init__(clock=clock, webhooks=Courier(background=background, timeout=patience), port=port)
         self._next_id = _FIRST_ID
         self._acting = threading.local()
         self._users: dict[str, User] = {}
@@ -54,12 +66,17 @@ class Directory(Tracker, ABC):
     @property
     def api_path(self) -> str:
         """Where the REST API begins on this host."""
-        return ""
+        return "/api/v3" if self.ghes else ""
+
+    @property
+    def site(self) -> Site:
+        """Where it is, for those who write addresses."""
+        return Site(self.url, self.api_url)
 
     @property
     def graphql_path(self) -> str:
         """Where GraphQL queries go on this host."""
-        return "/graphql"
+        return "/api/graphql" if self.ghes else "/graphql"
 
     @property
     def graphql_url(self) -> str:

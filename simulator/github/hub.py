@@ -32,7 +32,7 @@ class GitHub(Teller):
     """A GitHub that runs on loopback.
 
     `token` is what REST calls must bear, and may do everything; `add_token` and `create_app` make lesser ones. `actor`
-    is who acts, until changed by `acting_as`.
+    is who acts, until changed by `acting_as`. With `ghes="3.17"` it is a GitHub Enterprise Server of that version.
     """
 
     def __init__(
@@ -42,12 +42,19 @@ class GitHub(Teller):
         organization: bool = True,
         token: str = "github_pat_simulated",  # noqa: S107  opens nothing but this simulator
         actor: str = "anaruiz",
+        ghes: str = "",
         clock: Clock = real_clock,
         background: bool = True,
         port: int = 0,
     ) -> None:
         super().__init__(
-            owner=owner, organization=organization, actor=actor, clock=clock, background=background, port=port
+            owner=owner,
+            organization=organization,
+            actor=actor,
+            ghes=ghes,
+            clock=clock,
+            background=background,
+            port=port,
         )
         self.hooks: list[Hook] = []
         self.token = token
@@ -138,6 +145,7 @@ class GitHub(Teller):
                 permissions={"metadata": "read", **permissions},
                 events=tuple(events),
                 created=now,
+                long_tokens=not self.ghes,
                 external_url=external_url,
                 setup_url=setup_url,
                 description=description,

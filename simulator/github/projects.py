@@ -122,7 +122,7 @@ def _body(item: ProjectItem) -> Body:
         "project_node_id": item.project.node_id,
         "content_node_id": item.issue.node_id,
         "content_type": "PullRequest" if isinstance(item.issue, PullRequest) else "Issue",
-        "creator": user(item.creator, item.project.hub.url),
+        "creator": user(item.creator, item.project.hub.site),
         "created_at": moment(item.created),
         "updated_at": moment(item.updated),
         "archived_at": moment(item.archived),

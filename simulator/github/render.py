@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from simulator.github.bodies import issue_type, label, milestone, moment, repository, user
+from simulator.github.bodies import Site, issue_type, label, milestone, moment, repository, user
 from simulator.github.comment import AsIssue, Comment
 from simulator.github.hook_bodies import hook_body
 from simulator.github.hooks import Hook
@@ -14,7 +14,7 @@ from simulator.github.pull_request import PullRequest
 from simulator.github.repository import Repository
 from simulator.github.work import comment_body, issue_body, pull_request_body
 
-_WRITERS: Mapping[type, Callable[[Any, str], Any]] = {
+_WRITERS: Mapping[type, Callable[[Any, Site], Any]] = {
     datetime: lambda when, _site: moment(when),
     User: user,
     Label: lambda each, _site: label(each),
@@ -29,8 +29,8 @@ _WRITERS: Mapping[type, Callable[[Any, str], Any]] = {
 }
 
 
-def render(thing: Any, site: str) -> Any:
-    """Turn an object, or a dictionary that holds objects, into JSON; `site` is the address of the simulated GitHub."""
+def render(thing: Any, site: Site) -> Any:
+    """Turn an object, or a dictionary that holds objects, into JSON; `site` says where the simulated GitHub is."""
     if isinstance(thing, dict):
         return {key: render(value, site) for key, value in thing.items()}
     write = _WRITERS.get(type(thing))

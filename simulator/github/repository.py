@@ -203,7 +203,7 @@ class Repository:
             former, self.owner = self.owner, self.hub.user(login, kind="Organization")
             kind = "organization" if former.kind == "Organization" else "user"
             write = organization if kind == "organization" else user
-            changes = {"owner": {"from": {kind: write(former, self.hub.url)}}}
+            changes = {"owner": {"from": {kind: write(former, self.hub.site)}}}
             self.tell("repository", "transferred", {"changes": changes})
 
     def archive(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simulator.delivery import Delivery
+from simulator.github import enterprise
 from simulator.github.bodies import organization as organization_body
 from simulator.github.directory import Directory
 from simulator.github.hooks import ContentType, Hook, parcel
@@ -80,6 +81,8 @@ class Teller(Directory, ABC):
 
     def tell(self, event: str, message: Mapping[str, object], *, repository: Repository) -> None:
         """Send one message to every hook that wants it, under one GUID."""
+        if self.ghes and not enterprise.sends(event, str(message["action"])):
+            return
         told = [each for hook in self.hooks if (each := _told(hook, event, repository)) is not None]
         self._send(event, message, repository=repository, owner=repository.owner, told=told)
 
@@ -106,14 +109,17 @@ class Teller(Directory, ABC):
         if repository is not None:
             whole["repository"] = repository
         if owner is not None and owner.kind == "Organization":
-            whole["organization"] = organization_body(owner, self.url)
+            whole["organization"] = organization_body(owner, self.site)
         whole["sender"] = self.actor
-        rendered = render(whole, self.url)
+        rendered = enterprise.without_news(render(whole, self.site)) if self.ghes else render(whole, self.site)
         guid, now = str(uuid.uuid4()), self.clock()
         for hook, installation in told:
             mark = {} if installation is None else {"installation": installation.reference}
             text = json.dumps({**rendered, **mark}, ensure_ascii=False)
-            self.webhooks.take(parcel(hook, event=event, guid=guid, text=text, message=message, sent=now))
+            wrapped = parcel(hook, event=event, guid=guid, text=text, message=message, sent=now)
+            if self.ghes:
+                wrapped = replace(wrapped, headers={**wrapped.headers, **enterprise.message_headers(self.ghes)})
+            self.webhooks.take(wrapped)
 
 
 def _told(hook: Hook, event: str, repository: Repository) -> Told | None:

@@ -44,14 +44,14 @@ def issue_api(issue: Issue) -> str:
 
 def issue_answer(issue: Issue) -> Body:
     """Write an issue as `GET …/issues/{number}` gives it: the webhooks' shape and who closed it."""
-    closed_by = None if issue.closed_by is None else user(issue.closed_by, issue.repository.hub.url)
+    closed_by = None if issue.closed_by is None else user(issue.closed_by, issue.repository.hub.site)
     return {**issue_body(issue), "closed_by": closed_by}
 
 
 def pull_request_body(pull: PullRequest) -> Body:
     """Write a pull request."""
     repository_api = api(pull.repository)
-    site = pull.repository.hub.url
+    site = pull.repository.hub.site
     url, issue_url = f"{repository_api}/pulls/{pull.number}", f"{repository_api}/issues/{pull.number}"
     statuses = f"{repository_api}/statuses/{pull.repository.hub.sha(pull.head)}"
     links = {
@@ -111,7 +111,7 @@ def comment_body(comment: Comment) -> Body:
         "issue_url": issue_api(comment.issue),
         "id": comment.id,
         "node_id": comment.node_id,
-        "user": user(comment.author, hub.url),
+        "user": user(comment.author, hub.site),
         "created_at": moment(comment.created),
         "updated_at": moment(comment.updated),
         "author_association": "NONE" if comment.author.kind == "Bot" else "MEMBER",
@@ -132,7 +132,7 @@ def sub_issues_summary(issue: Issue) -> Body:
 
 
 def _common(issue: Issue) -> Body:
-    site = issue.repository.hub.url
+    site = issue.repository.hub.site
     assignees = [user(account, site) for account in issue.assignees]
     return {
         "node_id": issue.node_id,
@@ -174,6 +174,6 @@ def _branch(pull: PullRequest, name: str) -> Body:
         "label": f"{place.owner.login}:{name}",
         "ref": name,
         "sha": place.hub.sha(name),
-        "user": user(place.owner, place.hub.url),
+        "user": user(place.owner, place.hub.site),
         "repo": repository(place),
     }

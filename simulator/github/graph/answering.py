@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, build_schema, graphql_sync
 
-from simulator.github.graph.schema import SCHEMA
+from simulator.github.graph.schema import schema_text
 from simulator.github.pull_request import PullRequest
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Info = GraphQLResolveInfo[Any]
 Object = dict[str, Any]
 """A GraphQL object: values by field, or functions that give them when they are asked for."""
 
-_SCHEMA = build_schema(SCHEMA)
+_SCHEMAS = {ghes: build_schema(schema_text(ghes=ghes)) for ghes in (False, True)}
 _MOST = 100
 _REQUESTS_PER_POINT = 100
 
@@ -107,10 +107,10 @@ class Asked:
         return resolve
 
 
-def answer(root: Object, body: Mapping[str, Any]) -> Object:
+def answer(asked: Asked, root: Object, body: Mapping[str, Any]) -> Object:
     """Answer one query with data, errors, or both."""
     result = graphql_sync(
-        _SCHEMA,
+        _SCHEMAS[bool(asked.hub.ghes)],
         body.get("query") or "",
         root_value=root,
         variable_values=body.get("variables") or {},

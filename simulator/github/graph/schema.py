@@ -3,6 +3,8 @@
 https://docs.github.com/en/graphql/overview/public-schema
 """
 
+NEWS = "# not on Enterprise Server"
+
 SCHEMA = """
 scalar DateTime
 scalar URI
@@ -35,8 +37,8 @@ type Label implements Node { id: ID! name: String! color: String! description: S
 type Milestone implements Node {
   id: ID! number: Int! title: String! state: MilestoneState! dueOn: DateTime closedAt: DateTime
 }
-type IssueType implements Node { id: ID! name: String! }
-type SubIssuesSummary { total: Int! completed: Int! percentCompleted: Int! }
+type IssueType implements Node { id: ID! name: String! }  # not on Enterprise Server
+type SubIssuesSummary { total: Int! completed: Int! percentCompleted: Int! }  # not on Enterprise Server
 type Ref { name: String! }
 
 type Repository implements Node {
@@ -54,13 +56,13 @@ type Issue implements Node {
   createdAt: DateTime! updatedAt: DateTime! closedAt: DateTime
   author: Actor
   milestone: Milestone
-  issueType: IssueType
-  parent: Issue
+  issueType: IssueType  # not on Enterprise Server
+  parent: Issue  # not on Enterprise Server
   repository: Repository!
-  subIssuesSummary: SubIssuesSummary!
+  subIssuesSummary: SubIssuesSummary!  # not on Enterprise Server
   labels(first: Int, after: String): LabelConnection
   assignees(first: Int, after: String): UserConnection!
-  subIssues(first: Int, after: String): IssueConnection!
+  subIssues(first: Int, after: String): IssueConnection!  # not on Enterprise Server
   closedByPullRequestsReferences(
     first: Int, after: String, includeClosedPrs: Boolean = false
   ): PullRequestConnection
@@ -83,3 +85,8 @@ type UserConnection { nodes: [User] pageInfo: PageInfo! totalCount: Int! }
 type IssueConnection { nodes: [Issue] pageInfo: PageInfo! totalCount: Int! }
 type PullRequestConnection { nodes: [PullRequest] pageInfo: PageInfo! totalCount: Int! }
 """
+
+
+def schema_text(*, ghes: bool) -> str:
+    """Give the schema as github.com or as Enterprise Server has it."""
+    return "\n".join(line for line in SCHEMA.splitlines() if not (ghes and line.endswith(NEWS)))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
+from simulator.github import enterprise
 from simulator.github.rest import (
     apps,
     comments,
@@ -36,7 +38,8 @@ __all__ = ["admit", "fault", "finish", "forms", "pages", "views"]
 
 def views(hub: GitHub) -> Views:
     """Give the calls that are answered."""
-    rooms = (issues, repositories, apps, manifests, hooks, deliveries, relations, limiting, search, comments)
+    rooms = [issues, repositories, apps, manifests, hooks, deliveries, limiting, search, comments]
+    rooms += [] if hub.ghes else [relations]
     calls = {(method, hub.api_path + path): view for room in rooms for (method, path), view in room.views(hub).items()}
     return {**calls, **graphql.views(hub)}
 
@@ -66,6 +69,9 @@ def finish(hub: GitHub, request: Request, response: Response) -> Response:
 
     A tag holds for the credential that got it, as GitHub's do.
     """
+    if hub.ghes:
+        response.headers.extend(enterprise.answer_headers(hub.ghes))
+        _forget_news(response)
     if request.method == "GET" and response.status_code == 200 and response.mimetype == "application/json":
         who = request.headers.get("Authorization", "").encode()
         tag = hashlib.sha256(who + b"\0" + response.get_data()).hexdigest()
@@ -75,3 +81,9 @@ def finish(hub: GitHub, request: Request, response: Response) -> Response:
             response.set_data(b"")
     show_limits(hub, request, response)
     return response
+
+
+def _forget_news(response: Response) -> None:
+    if response.mimetype == "application/json" and response.get_data():
+        older = enterprise.without_news(json.loads(response.get_data()))
+        response.set_data(json.dumps(older, ensure_ascii=False))

@@ -44,8 +44,9 @@ def admit(hub: GitHub, request: Request) -> Response | None:
     """Refuse who has no name, no right token, or asks for an unknown version of the API; remember who it is."""
     if not request.headers.get("User-Agent"):
         return problem(403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent")
-    if request.headers.get(HEADER, VERSIONS[0]) not in VERSIONS:
-        return problem(400, f"API version is not one of {', '.join(VERSIONS)}")
+    known = VERSIONS[:1] if hub.ghes else VERSIONS
+    if request.headers.get(HEADER, known[0]) not in known:
+        return problem(400, f"API version is not one of {', '.join(known)}")
     if request.path.startswith(f"{hub.api_path}/app-manifests/"):
         return None  # the code in the path is the credential
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")

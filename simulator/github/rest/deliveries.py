@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from simulator.github.hub import GitHub
 
 _FIRST_ROW = 27_500_000_000
-_WINDOW = timedelta(days=3)
+_WINDOW, _WINDOW_OF_GHES = timedelta(days=3), timedelta(days=7)
 """How long GitHub keeps deliveries, by the simulator's clock."""
 
 _CURSOR = "v1_"
@@ -80,7 +80,7 @@ def views(hub: GitHub) -> Views:
 
 def _rows(hub: GitHub, hook: Hook) -> list[tuple[int, Delivery]]:
     """Give what was tried for a hook and is not too old, newest first, each with its id."""
-    oldest = hub.clock() - _WINDOW
+    oldest = hub.clock() - (_WINDOW_OF_GHES if hub.ghes else _WINDOW)
     return [
         (_FIRST_ROW + place, each)
         for place, each in reversed(list(enumerate(hub.deliveries)))

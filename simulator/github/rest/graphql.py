@@ -27,7 +27,7 @@ def views(hub: GitHub) -> Views:
         objects = import_module("simulator.github.graph.objects")
         with hub.reading():
             asked = answering.Asked(hub, caller(request))
-            answered = answering.answer(objects.root(asked), body)
+            answered = answering.answer(asked, objects.root(asked), body)
         hub.limits.spend(asked.caller.allowance, "graphql", asked.cost - 1)
         return json_answer(answered)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from simulator.github.hub import GitHub
     from simulator.github.planning import User
 
-_MOST_HOOKS = 20
+_MOST_HOOKS, _MOST_HOOKS_OF_GHES = 20, 250
 _SETTINGS = {"url", "content_type", "secret", "insecure_ssl"}
 
 
@@ -48,8 +48,9 @@ def views(hub: GitHub) -> Views:
         events = tuple(asked.get("events", ["push"]))
         if any(hook.url == config["url"] and set(hook.events) & set(events) for hook in of(place)):
             return problem(422, "Hook already exists on this repository")
-        if any(sum(hook.hears(event) for hook in of(place)) >= _MOST_HOOKS for event in events):
-            return problem(422, f"The event cannot have more than {_MOST_HOOKS} hooks")
+        most = _MOST_HOOKS_OF_GHES if hub.ghes else _MOST_HOOKS
+        if any(sum(hook.hears(event) for hook in of(place)) >= most for event in events):
+            return problem(422, f"The event cannot have more than {most} hooks")
         hook = hub.add_hook(
             place if isinstance(place, Repository) else None,
             url=config["url"],

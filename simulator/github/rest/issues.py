@@ -46,7 +46,7 @@ def views(hub: GitHub) -> Views:
 
     def milestone(_request: Request, place: Repository, number: int) -> Response:
         found = next((each for each in place.milestones if each.number == number), None)
-        return problem(404) if found is None else json_answer(milestone_body(found, hub.url))
+        return problem(404) if found is None else json_answer(milestone_body(found, hub.site))
 
     return {
         **at_repository(hub, "GET", "/issues", listed, needs=READ_WORK),

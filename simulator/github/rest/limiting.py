@@ -26,6 +26,8 @@ def views(hub: GitHub) -> Views:
     """Give the call that says what is left; it costs nothing."""
 
     def rate_limit(request: Request) -> Response:
+        if hub.ghes and hub.limits.rules is None:
+            return problem(404, "Rate limiting is not enabled.")
         who = caller(request)
         resources = {name: _left(hub, who, name) for name in _RESOURCES}
         return json_answer(dated(request, {"resources": resources, "rate": resources["core"]}))
@@ -47,7 +49,7 @@ def limit(hub: GitHub, request: Request) -> Response | None:
 def show_limits(hub: GitHub, request: Request, response: Response) -> None:
     """Add what is left to an answer; one that was spared cost nothing after all."""
     who, resource = known_caller(request), _resource(request)
-    if who is None:
+    if who is None or (hub.ghes and hub.limits.rules is None):
         return
     if response.status_code == 304:
         hub.limits.spend(who.allowance, resource, -1)

@@ -41,4 +41,4 @@ def _me(account: User, hub: GitHub) -> Body:
     counts = dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0)
     texts = dict.fromkeys(("name", "company", "location", "email", "hireable", "bio", "twitter_username"))
     since = moment(hub.started)
-    return {**user(account, hub.url), **counts, **texts, "blog": "", "created_at": since, "updated_at": since}
+    return {**user(account, hub.site), **counts, **texts, "blog": "", "created_at": since, "updated_at": since}
