@@ -21,6 +21,16 @@ know nothing of this product.
         story.reopen(leave_resolution=True)
         story.move(jira.project("PAY"))
 
+        epic.add_sub_issue(issue, child_first=True)    # also across repositories; issue.set_field("Points", 5)
+        checkout.create_pull_request("Add", body="Fixes acme/payments#1").merge()
+        hub.project("Roadmap").add(issue).set("Status", "Done")       # told to the organisation's hooks alone
+        checkout.create_issues(100_000, lambda number: Sketch(title=f"Step {number}"))    # at once, and nothing is sent
+
+        app = hub.create_app(permissions={"issues": "write"}, events=["issues"], hook_url=url, hook_secret="s")
+        installation = app.install([checkout])         # suspend(), add(), remove(), accept(), delete()
+        app.pem, app.client_id                         # what a connection needs; or post a manifest, as a browser does
+        hub.add_token("bruno", permissions={"issues": "read"}, repositories=[checkout]).text
+
 Who acts: `with hub.acting_as("bruno"):`. `hub.url` and `jira.url` are the addresses for connections.
 
 Deliveries run in the background, in order; `hub.flush()` waits for them; `background=False` delivers before each
@@ -36,7 +46,11 @@ operation returns. `hub.deliveries` is the log: `delivery.parcel` (id, name, hea
 A hook's `secret` may be changed under way: what is sent from then on is signed with the new one.
 
 REST calls go wrong on request too: `hub.rest.answer_next(429, times=2, retry_after=1)`, `hub.rest.slow_down(seconds)`,
-`hub.token = "another"`, `repository.visible = False`. `hub.rest.calls` lists what was asked.
+`hub.token = "another"`, `repository.visible = False`, `app.token_lag = 2`, `installation.suspend()`,
+`hub.search_is_incomplete = True`. `hub.rest.calls` lists what was asked. Rate limits are off until
+`hub.limits.switch_on(Rules(core=50))`; `hub.limits.block(72, writes_only=True)` is a secondary one.
+
+`hub.api_url` and `hub.graphql_url` are where calls go; `GitHub(ghes="3.17")` is an Enterprise Server.
 
 Time: pass `clock=SteppedClock(start)` and move it with `clock.step(seconds)`.
 """

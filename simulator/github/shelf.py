@@ -51,7 +51,10 @@ class Slice:
 
 
 class Shelf(MutableMapping[int, "Issue"]):
-    """The issues by number. Looking one up makes it out of its sketch, for good; `peek` makes it for the moment."""
+    """The issues by number, which is given once.
+
+    Looking one up makes it out of its sketch, for good; `peek` makes it for the moment.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[int, Issue] = {}
@@ -74,8 +77,6 @@ class Shelf(MutableMapping[int, "Issue"]):
         return issue
 
     def __setitem__(self, number: int, issue: Issue) -> None:
-        if number in self:
-            self._unfile(number)
         self._kept[number], self._filed[number] = issue, _filed(issue)
         self._numbers_by_id |= dict.fromkeys(issue.ids, number)
         self._enter(number, self._filed[number])

@@ -215,6 +215,7 @@ def test_graphql_says_so_in_an_answer_of_200(hub: GitHub, place: Repository) -> 
     assert ask(hub, hub.graphql_url, method="POST", json=query).status_code == 403
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_simulator_does_without_the_library() -> None:
     """The demo runs where only what users install is there."""
     check = "import sys, simulator; sys.exit('graphql' in sys.modules)"

@@ -96,6 +96,7 @@ def test_sub_issues_are_made_and_undone_by_calls(hub: GitHub, epic: Issue, recei
 def test_a_family_has_its_limits(hub: GitHub, epic: Issue) -> None:
     """One owner, 100 children, eight levels, no circle, and only what is there can be taken away."""
     place = epic.repository
+    hub.hooks.clear()
     with pytest.raises(ValueError, match="same repository owner"):
         epic.add_sub_issue(hub.repository("other/place").create_issue("Elsewhere"))
     with pytest.raises(ValueError, match="may not be a parent"):

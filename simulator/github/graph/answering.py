@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -144,7 +143,7 @@ def _number(node_id: str) -> int | None:
     try:
         raw = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
         number: int = struct.unpack(">BQ", raw)[1]
-    except (binascii.Error, struct.error, ValueError):
+    except (struct.error, ValueError):
         return None
     return number
 
@@ -158,5 +157,5 @@ def _place(cursor: str | None) -> int:
         return 0
     try:
         return int(base64.b64decode(cursor).removeprefix(b"cursor:v2:"))
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise refusal("INVALID_CURSOR_ARGUMENTS", f"`{cursor}` does not appear to be a valid cursor.") from error

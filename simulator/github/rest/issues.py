@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -106,7 +105,4 @@ def _cursor(key: int) -> str:
 def _key(cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    try:
-        return int(base64.urlsafe_b64decode(cursor).removeprefix(b"cursor:v2:"))
-    except binascii.Error as error:
-        raise ValueError(cursor) from error
+    return int(base64.urlsafe_b64decode(cursor).removeprefix(b"cursor:v2:"))
