@@ -8,7 +8,7 @@ import requests
 
 from simulator import GitHub, SteppedClock
 from simulator.github import App, Repository
-from simulator.github.hooks import parcel
+from simulator.github.hooks import parcel, signatures
 from tests.simulator.asking import ask, assertion, following, mint
 from tests.simulator.conftest import SECRET
 from tests.simulator.receiver import Receiver
@@ -74,6 +74,8 @@ def test_the_settings_of_a_hook_can_be_changed_alone(hub: GitHub, receiver: Rece
     assert (hub.hooks[0].url, hub.hooks[0].secret) == (receiver.url, "new")
     repository.create_issue("Pay")
     assert receiver.received[-1].headers["Content-Type"] == "application/x-www-form-urlencoded"
+    latest = receiver.received[-1]
+    assert latest.headers["X-Hub-Signature-256"] == signatures("new", latest.body)["X-Hub-Signature-256"]
     call(
         hub, one, "PATCH", json={"config": {"url": receiver.url}, "add_events": ["label"], "remove_events": ["issues"]}
     )
@@ -136,6 +138,7 @@ def test_the_log_shows_each_attempt_and_what_came_of_it(hub: GitHub, checkout: R
     whole = call(hub, f"{log}/{again['id']}").json()
     assert whole["request"]["payload"]["issue"]["state"] == "closed"
     assert whole["request"]["headers"]["X-GitHub-Delivery"] == failed["guid"]
+    assert whole["request"]["headers"]["X-Hub-Signature-256"].startswith("sha256=")
     assert receiver.received[-1].headers["X-GitHub-Delivery"] == failed["guid"]
     for path, method in ((f"{log}/7", "GET"), (f"{log}/7/attempts", "POST")):
         assert call(hub, path, method).status_code == 404

@@ -114,7 +114,7 @@ def _whole(id_: int, delivery: Delivery) -> Body:
     return {
         **_row(id_, delivery),
         "url": delivery.parcel.url,
-        "request": {"headers": dict(delivery.parcel.headers), "payload": _message(delivery)},
+        "request": {"headers": delivery.headers(None), "payload": _message(delivery)},
         "response": {"headers": {} if answered else None, "payload": "" if answered else None},
     }
 
