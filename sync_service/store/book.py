@@ -1,7 +1,7 @@
 """The book: everything that decides links and coverage, read once for each version of the rules."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -25,6 +25,23 @@ class Scope:
     covered: bool
 
 
+class Scopes:
+    """The watched scopes, to be gone through or found at once."""
+
+    def __init__(self, scopes: Iterable[Scope]) -> None:
+        self._all = tuple(scopes)
+        self._by_id = {(one.connection_id, one.external_id): one for one in self._all if one.external_id is not None}
+        self._by_name = {(one.connection_id, one.name.casefold()): one for one in self._all if one.external_id is None}
+
+    def __iter__(self) -> Iterator[Scope]:
+        return iter(self._all)
+
+    def find(self, connection_id: int, ref: ScopeRef) -> Scope | None:
+        """Find a scope by its stable id, else by name among those whose id is not known."""
+        known = self._by_id.get((connection_id, ref.id))
+        return known or self._by_name.get((connection_id, ref.name.casefold()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracker:
     """A connection as the heart sees it: no credentials, only whether there are any."""
@@ -41,22 +58,14 @@ class Book:
 
     version: int
     trackers: Mapping[int, Tracker]
-    scopes: tuple[Scope, ...]
+    scopes: "Scopes"
     rules: RuleIndex
     key_results: Mapping[str, int]
     partial: Mapping[int, str]
 
     def scope_of(self, connection_id: int, ref: ScopeRef) -> Scope | None:
         """Find the watched scope that a snapshot names: by its stable id, else by name while no id is known."""
-        by_name = None
-        for known in self.scopes:
-            if known.connection_id != connection_id:
-                continue
-            if known.external_id == ref.id:
-                return known
-            if known.external_id is None and known.name.casefold() == ref.name.casefold():
-                by_name = known
-        return by_name
+        return self.scopes.find(connection_id, ref)
 
     @property
     def uncovered(self) -> Mapping[int, str]:
@@ -86,7 +95,7 @@ class Shelf:
 def read_book(tx: Transaction, version: int) -> Book:
     """Read everything that decides links."""
     trackers = {row.id: _tracker(row) for row in tx.execute(sa.select(connection))}
-    scopes = tuple(
+    scopes = Scopes(
         Scope(
             id=row.id,
             connection_id=row.connection_id,
