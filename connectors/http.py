@@ -1,5 +1,6 @@
 """Calls to trackers: bounded in time and size, never to another host; an answer is JSON or a `ConnectorError`."""
 
+import builtins
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from connectors.fields import text
-from connectors.letters import json_object
+from connectors.letters import json_object, json_objects
 from sync_service.domain.connectors import Gone, Refused, Rejected, Unavailable
 
 USER_AGENT = "okr-sync"
@@ -85,7 +86,31 @@ class Http:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Fetch a JSON object.
+        """Fetch a JSON object; raises as `_fetch` does."""
+        url, body = self._fetch(url, authorization=authorization, headers=headers, params=params)
+        return Answer(url, _read(body, _place(url)))
+
+    def list(
+        self,
+        url: str,
+        *,
+        authorization: str | None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> builtins.list[dict[str, Any]]:
+        """Fetch a JSON list of objects; raises as `_fetch` does."""
+        url, body = self._fetch(url, authorization=authorization, headers=headers, params=params)
+        return _read_list(body, _place(url))
+
+    def _fetch(
+        self,
+        url: str,
+        *,
+        authorization: str | None,
+        headers: Mapping[str, str] | None,
+        params: Mapping[str, str] | None,
+    ) -> tuple[str, bytes]:
+        """Fetch a body, with the address that gave it.
 
         Raise `Unavailable` where the tracker can't answer now or asks for patience, `Refused` for 401, 403 and a
         redirect to another host, `Gone` for 404 (not proven) and 410 (proven), `Rejected` for anything else.
@@ -98,7 +123,7 @@ class Http:
             answer, body = self._call(url, auth=bearing, headers=asked, params=params)
             if answer.status_code not in (301, 302, 303, 307, 308):
                 self._judge(answer, body)
-                return Answer(answer.url, _read(body, _place(url)))
+                return answer.url, body
             url, params = _next_on_same_host(answer), None
         raise Rejected(f"{_place(url)} redirects in a circle")
 
@@ -183,6 +208,13 @@ class Http:
 def _read(body: bytes, place: str) -> Mapping[str, Any]:
     try:
         return json_object(body)
+    except Rejected as error:
+        raise Rejected(f"{place} answers with something unreadable: {error}") from None
+
+
+def _read_list(body: bytes, place: str) -> list[dict[str, Any]]:
+    try:
+        return json_objects(body)
     except Rejected as error:
         raise Rejected(f"{place} answers with something unreadable: {error}") from None
 

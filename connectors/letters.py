@@ -64,14 +64,26 @@ _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 def json_object(body: bytes) -> dict[str, Any]:
     """Decode a body that must be one JSON object in UTF-8; raise `Rejected` with the reason where it is not."""
+    found = _decoded(body)
+    if not isinstance(found, dict):
+        raise Rejected(f"the body is a JSON {type(found).__name__}, not an object")
+    return found
+
+
+def json_objects(body: bytes) -> list[dict[str, Any]]:
+    """Decode a body that must be a JSON list of objects in UTF-8; raise `Rejected` with the reason where it is not."""
+    found = _decoded(body)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Rejected("the body is not a JSON list of objects")
+    return found
+
+
+def _decoded(body: bytes) -> Any:
     try:
-        found = _decoder.decode(body.decode())
+        return _decoder.decode(body.decode())
     except RecursionError:
         raise Rejected("the body is nested too deeply to be read") from None
     except UnicodeDecodeError:
         raise Rejected("the body is not UTF-8") from None
     except ValueError as error:
         raise Rejected(f"the body is not JSON: {str(error)[:200]}") from None
-    if not isinstance(found, dict):
-        raise Rejected(f"the body is a JSON {type(found).__name__}, not an object")
-    return found

@@ -91,9 +91,14 @@ class Ledger:
         what = what_happened(before, after, name_of=lambda term_id: names.any_term(identity[0], term_id))
         return f"{after.key}: applied, {what}"
 
-    def doubt_about(self, connection_id: int, snapshot: Snapshot) -> Look | None:
-        """Ask for a look where another change of the issue has the same time and other content."""
+    def doubt_about(self, connection_id: int, snapshot: Snapshot, *, listed: bool) -> Look | None:
+        """Ask for a look where another change of the issue has the same time and other content.
+
+        A list may have been made before the issue was deleted, or show one that was wrongly called so.
+        """
         held = self._issues.get((connection_id, snapshot.identity))
+        if held is not None and held.gone is not None and listed:
+            return Look(identity=held.identity, key=held.key, reason=f"in doubt: listed, and {held.gone}")
         if held is None or not held.in_doubt:
             return None
         return Look(identity=held.identity, key=held.key, reason="in doubt: two changes have the same time")

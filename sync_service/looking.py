@@ -6,16 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.domain.connectors import Connector, Gone, Refused, Rejected, Unavailable
+from sync_service.asking import Asking
+from sync_service.domain.connectors import Connector, ConnectorError, Gone
 from sync_service.domain.issues import Reading, Snapshot, Tombstone
-from sync_service.failing import bury, try_again
-from sync_service.refresh import Letter, Refresh
-from sync_service.store import connections, due
+from sync_service.failing import try_again
+from sync_service.letters import Letter, Said, Way, in_words
+from sync_service.refresh import Refresh
+from sync_service.store import due
 from sync_service.store.connections import Configured, Connections
-from sync_service.store.database import reading, writing
 from sync_service.store.tables import look
 
 log = structlog.get_logger(__name__)
@@ -25,9 +27,6 @@ BATCH = 10
 
 TURN_SECONDS = 20.0
 """How long one drain looks before others have a turn: a slow tracker must not stop deliveries."""
-
-MENDED_CHECK = due.LONGEST_WAIT
-"""How long looks of a refused connection wait; once in this time one of them asks whether it was mended."""
 
 
 class Looking:
@@ -47,6 +46,7 @@ class Looking:
         self._connections = connections
         self._refresh = refresh
         self._now = now
+        self._asking = Asking(engine=engine, table=look, now=now)
 
     def drain(self) -> int:
         """Look at a few issues; give how many were claimed."""
@@ -55,7 +55,7 @@ class Looking:
         for row in rows:
             try:
                 if time.monotonic() > ends:
-                    self._postpone(row, timedelta(0), "its turn comes")
+                    self._asking.postpone(row, timedelta(0), "its turn comes")
                 else:
                     self._look(row)
             except due.LeaseLost as error:
@@ -68,32 +68,14 @@ class Looking:
 
     def _look(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
-        if connection.refused and not self._may_ask_again(connection):
-            self._postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
-            return
-        with reading(self._engine) as tx:
-            alone = connections.left_alone_for(tx, connection.id)
-        if alone:
-            self._postpone(row, alone, "waits until the tracker can answer")
+        if self._asking.must_wait(row, connection):
             return
         try:
             self._take(row, self._fetch(connection, row))
         except Gone as error:
-            self._settle(row, f"unreachable, so nothing changes: {error}")
-        except Unavailable as error:
-            asked = error.retry_at - self._now() if error.retry_at else due.wait_after(row.attempts)
-            wait = min(max(asked, due.FIRST_WAIT), due.LONGEST_PATIENCE)
-            with writing(self._engine) as tx:
-                connections.leave_alone(tx, connection.id, wait=wait)
-            self._postpone(row, wait, str(error))
-        except Refused as error:
-            reason = str(error)
-            log.warning("the tracker refuses us, so we ask it little", connection=connection.slug, reason=reason)
-            with writing(self._engine) as tx:
-                connections.refuse(tx, connection.id, reason=reason)
-            self._postpone(row, MENDED_CHECK, reason)
-        except Rejected as error:
-            bury(self._engine, look, row, reason=str(error))
+            self._asking.settle(row, f"unreachable, so nothing changes: {error}")
+        except ConnectorError as error:
+            self._asking.failed(row, connection, error)
 
     def _fetch(self, connection: Configured, row: Row[Any]) -> Snapshot | Tombstone:
         try:
@@ -103,23 +85,19 @@ class Looking:
             if error.proven:
                 return Tombstone(identity=row.identity, key=row.key)
             raise  # hidden is not deleted
-        if connection.refused:
-            log.info("the tracker answers again", connection=connection.slug)
-            with writing(self._engine) as tx:
-                connections.mend(tx, connection.id)
+        self._asking.answered(connection)
         return found
 
-    def _may_ask_again(self, connection: Configured) -> bool:
-        with writing(self._engine) as tx:
-            return connections.may_ask_again(tx, connection.id, after=MENDED_CHECK)
-
     def _take(self, row: Row[Any], seen: Snapshot | Tombstone) -> None:
-        self._refresh.commit(look, [Letter(row, Reading(name="look", observations=(seen,)), looked=True)])
+        letter = Letter(
+            connection_id=row.connection_id,
+            reading=Reading(name="look", observations=(seen,)),
+            told_at=self._now(),
+            delivery_id=row.delivery_id,
+            way=Way.LOOKED,
+        )
 
-    def _settle(self, row: Row[Any], outcome: str) -> None:
-        with writing(self._engine) as tx:
-            due.settle(tx, look, [row], [{"outcome": outcome}])
+        def settle(tx: Transaction, said: Said) -> None:
+            due.settle(tx, look, [row], [{"outcome": in_words(said[0])}])
 
-    def _postpone(self, row: Row[Any], wait: timedelta, outcome: str) -> None:
-        with writing(self._engine) as tx:
-            due.postpone(tx, look, row, wait=wait, outcome=outcome)
+        self._refresh.take([letter], settle)

@@ -7,9 +7,9 @@ and whatever moved gets a history entry that says why and a notice for its owner
 we go and look at the issue itself (`looking.py`), and what we see goes the same way.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
+from sync_service import letters as about
 from sync_service.computing import compute_key_results
 from sync_service.domain.connectors import Connector, Post, Rejected
 from sync_service.domain.issues import (
@@ -26,7 +27,6 @@ from sync_service.domain.issues import (
     Look,
     Observation,
     ParentSeen,
-    Reading,
     ScopeRef,
     ScopeSeen,
     Snapshot,
@@ -34,14 +34,14 @@ from sync_service.domain.issues import (
     Tombstone,
 )
 from sync_service.failing import bury, try_again
-from sync_service.ledger import Ledger, Source
+from sync_service.ledger import Ledger
+from sync_service.letters import Letter, Said, Way, in_words
 from sync_service.linking import relink
-from sync_service.naming import Names, keys_of, terms_of
-from sync_service.store import connections, counters, due, looks, relinks, scopes
-from sync_service.store.book import Book, Shelf
+from sync_service.naming import Names
+from sync_service.store import connections, counters, due, issues, looks, relinks, scopes
+from sync_service.store.book import Shelf
 from sync_service.store.connections import Connections
 from sync_service.store.database import begin_again, writing
-from sync_service.store.issues import Identity, TermKey
 from sync_service.store.tables import delivery
 
 log = structlog.get_logger(__name__)
@@ -51,20 +51,6 @@ BATCH = 200
 
 BATCH_BYTES = 20_000_000
 """Bytes of bodies in one batch, whatever their number: a body may have 25 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A claimed delivery, or a look, and what it says."""
-
-    row: Row[Any]
-    reading: Reading
-    looked: bool = False
-
-    def source(self, now: datetime) -> Source:
-        """Name the delivery and the actor, for the history; what a look shows is told `now`."""
-        actor = self.reading.actor.name if self.reading.actor else None
-        return Source(self.row.delivery_id, actor, now if self.looked else self.row.received_at)
 
 
 class Refresh:
@@ -92,7 +78,7 @@ class Refresh:
     def drain(self) -> int:
         """Apply one batch of due deliveries; give how many were claimed."""
         rows = due.claim(self._engine, delivery, limit=BATCH, size=sa.func.length(delivery.c.body), most=BATCH_BYTES)
-        self._apply([letter for row in rows if (letter := self._read(row))])
+        self._apply([(row, letter) for row in rows if (letter := self._read(row))])
         return len(rows)
 
     def _read(self, row: Row[Any]) -> Letter | None:
@@ -100,7 +86,12 @@ class Refresh:
         try:
             connection = self._connections.of(row.connection_id)
             reading = self._connectors[connection.kind].read(Post(row.headers, row.body), connection.view)
-            return Letter(row, reading)
+            return Letter(
+                connection_id=row.connection_id,
+                reading=reading,
+                told_at=row.received_at,
+                delivery_id=row.delivery_id,
+            )
         except Rejected as error:
             bury(self._engine, delivery, row, reason=f"can't be read: {error}")
         except OperationalError:
@@ -109,63 +100,66 @@ class Refresh:
             try_again(self._engine, delivery, row, error)
         return None
 
-    def _apply(self, letters: Sequence[Letter]) -> None:
-        """Apply letters together; if that fails, one by one, so that a poison delivery is buried alone."""
-        if not letters:
+    def _apply(self, claimed: Sequence[tuple[Row[Any], Letter]]) -> None:
+        """Apply deliveries together; if that fails, one by one, so that a poison one is buried alone."""
+        if not claimed:
             return
         try:
-            self.commit(delivery, letters)
+            self.take([letter for _, letter in claimed], partial(_settle, claimed))
         except OperationalError:
             raise  # the database's trouble, not the letters': their lease ends and they are due again
         except Exception as error:  # noqa: BLE001 - as above
-            if len(letters) > 1:
-                for letter in letters:
-                    self._apply([letter])
+            if len(claimed) > 1:
+                for one in claimed:
+                    self._apply([one])
             elif isinstance(error, due.LeaseLost):
                 log.warning("lease lost, left to whoever has it now", error=str(error))
             else:
-                try_again(self._engine, delivery, letters[0].row, error)
+                try_again(self._engine, delivery, claimed[0][0], error)
 
-    def commit(self, table: Any, letters: Sequence[Letter]) -> None:
-        """Take letters and settle their rows in one transaction, begun again when it collides with another worker's."""
-        begin_again(lambda: self._commit_once(table, letters))
+    def take(self, letters: Sequence[Letter], finish: Callable[[Transaction, Said], None]) -> None:
+        """Take letters and finish the rows they came by in one transaction.
 
-    def _commit_once(self, table: Any, letters: Sequence[Letter]) -> None:
+        It is begun again when it collides with another worker's. `finish` is given what became of each observation.
+        """
+        begin_again(lambda: self._take_once(letters, finish))
+
+    def _take_once(self, letters: Sequence[Letter], finish: Callable[[Transaction, Said], None]) -> None:
         self._bind_scopes(letters)
         with writing(self._engine) as tx:
-            outcomes = self._take(tx, letters)
-            due.settle(tx, table, [letter.row for letter in letters], outcomes)
+            finish(tx, self._take(tx, letters))
             counters.bump(tx, counters.CHANGES)
 
-    def _take(self, tx: Transaction, letters: Sequence[Letter]) -> list[dict[str, Any]]:
+    def _take(self, tx: Transaction, letters: Sequence[Letter]) -> Said:
         """Take what the letters say: issues, then links, then values with their history and notices."""
         book = self._shelf.current(tx)
-        ledger = Ledger.lock(tx, book, _identities(book, letters))
-        names = Names.read(tx, _terms(ledger, letters))
-        outcomes = [self._observe_all(tx, ledger, names, letter) for letter in letters]
+        ledger = Ledger.lock(tx, book, about.identities(book, letters))
+        names = Names.read(tx, about.terms(ledger, letters))
+        said = [
+            [self._observe(tx, ledger, names, letter, one) for one in letter.reading.observations] for letter in letters
+        ]
         ledger.save(tx)
+        issues.note_seen(tx, _shown(ledger, letters))
         touched = relink(tx, book, ledger.entries(names), names)
         names.save(tx)
-        compute_key_results(tx, book, touched, now=self._now(), settle=self._settle)
+        if not all(letter.quiet for letter in letters):
+            compute_key_results(tx, book, touched, now=self._now(), settle=self._settle)
         relinks.add(tx, [*ledger.followed, *((one.connection_id, str(one)) for one in names.renamed)])
         looks.add(tx, ledger.looks)
-        if gone := _gone(letters):
+        if gone := about.gone(letters):
             looks.begin_again(tx, gone)
-        return outcomes
-
-    def _observe_all(self, tx: Transaction, ledger: Ledger, names: Names, letter: Letter) -> dict[str, Any]:
-        said = [self._observe(tx, ledger, names, letter, one) for one in letter.reading.observations]
-        outcome = {"outcome": "; ".join(said) or "ignored, because it says nothing"}
-        return outcome if letter.looked else {"name": letter.reading.name[:100], **outcome}
+        return said
 
     def _observe(self, tx: Transaction, ledger: Ledger, names: Names, letter: Letter, one: Observation) -> str:
         """Take one observation; give its outcome in words."""
-        connection_id, source = letter.row.connection_id, letter.source(self._now())
+        connection_id, source = letter.connection_id, letter.source
         match one:
             case Snapshot():
                 names.take_snapshot(connection_id, one)
-                said = ledger.take_snapshot(connection_id, one, source, names=names, looked=letter.looked)
-                return _with_doubt(ledger, letter, said, ledger.doubt_about(connection_id, one))
+                looked = letter.way is Way.LOOKED
+                said = ledger.take_snapshot(connection_id, one, source, names=names, looked=looked)
+                doubt = ledger.doubt_about(connection_id, one, listed=letter.way is Way.LISTED)
+                return _with_doubt(ledger, letter, said, doubt)
             case ParentSeen():
                 said, doubt = ledger.take_parent(connection_id, one, source, names=names)
                 return _with_doubt(ledger, letter, said, doubt)
@@ -174,7 +168,7 @@ class Refresh:
             case Look():
                 return f"{one.key}: {_ask_to_look(ledger, letter, one)}"
             case TermSeen():
-                names.take_term(connection_id, one, letter.row.received_at)
+                names.take_term(connection_id, one, letter.told_at)
                 return f"{one.kind} {one.name} noted" if one.name else f"{one.kind} {one.id} deleted"
             case ScopeSeen():
                 return scopes.note_scope(tx, connection_id, one, told_at=source.told_at)
@@ -187,84 +181,39 @@ class Refresh:
         """Learn the tracker's stable ids of scopes configured by name, ahead of the batch: once for each version."""
         if self._shelf.version != self._bound_at:
             self._bound, self._bound_at = set(), self._shelf.version
-        seen = {(letter.row.connection_id, ref) for letter in letters for ref in _scopes(letter)} - self._bound
+        seen = {(letter.connection_id, ref) for letter in letters for ref in about.scopes(letter)} - self._bound
         if seen:
             with writing(self._engine) as tx:
                 connections.bind_scopes(tx, seen)
             self._bound |= seen
 
 
+def _settle(claimed: Sequence[tuple[Row[Any], Letter]], tx: Transaction, said: Said) -> None:
+    outcomes = [
+        {"name": letter.reading.name[:100], "outcome": in_words(told)}
+        for (_, letter), told in zip(claimed, said, strict=True)
+    ]
+    due.settle(tx, delivery, [row for row, _ in claimed], outcomes)
+
+
+def _shown(ledger: Ledger, letters: Sequence[Letter]) -> list[int]:
+    """List the rows of the issues that looks and lists show, news or not."""
+    return [
+        held.id
+        for letter in letters
+        for one in letter.reading.observations
+        if letter.way is not Way.TOLD and isinstance(one, Snapshot)
+        if (held := ledger.held.get((letter.connection_id, one.identity)))
+    ]
+
+
 def _with_doubt(ledger: Ledger, letter: Letter, said: str, doubt: Look | None) -> str:
-    return f"{said}; {_ask_to_look(ledger, letter, doubt)}" if doubt and not letter.looked else said
+    return f"{said}; {_ask_to_look(ledger, letter, doubt)}" if doubt and letter.way is not Way.LOOKED else said
 
 
 def _ask_to_look(ledger: Ledger, letter: Letter, one: Look) -> str:
-    connection_id = letter.row.connection_id
+    connection_id = letter.connection_id
     if not ledger.book.trackers[connection_id].can_look:
         return f"{one.reason}, and there are no credentials to look with"
-    ledger.looks[connection_id, one.identity] = (one, letter.row.delivery_id)
+    ledger.looks[connection_id, one.identity] = (one, letter.delivery_id)
     return f"{one.reason}, so we will look"
-
-
-def _gone(letters: Sequence[Letter]) -> set[tuple[int, str]]:
-    """Name the issues that letters call deleted or transferred; what a look says of one settles that look."""
-    return {
-        (letter.row.connection_id, one.identity)
-        for letter in letters
-        for one in letter.reading.observations
-        if isinstance(one, Tombstone) and not letter.looked
-    }
-
-
-def _scopes(letter: Letter) -> Iterable[ScopeRef]:
-    """Name the scopes a letter is about, by their old names too: one may be known by that alone."""
-    for one in letter.reading.observations:
-        if isinstance(one, Snapshot | ParentSeen | TermSeen | ScopeSeen):
-            yield one.scope
-        if isinstance(one, ScopeSeen) and one.was:
-            yield ScopeRef(one.scope.id, one.was)
-
-
-def _identities(book: Book, letters: Sequence[Letter]) -> dict[Identity, str | None]:
-    """List the issues the letters are about. Those in scopes that are not watched are only taken where known.
-
-    One that has just left a watched scope is taken even if it is new to us: letters from before that may still come.
-    """
-    wanted: dict[Identity, str | None] = {}
-    for letter in letters:
-        connection_id = letter.row.connection_id
-        for one in letter.reading.observations:
-            match one:
-                case Snapshot():
-                    places = [one.scope, *([one.came_from] if one.came_from else [])]
-                    watched = any(book.scope_of(connection_id, place) for place in places)
-                    if watched or (connection_id, one.identity) not in wanted:
-                        wanted[connection_id, one.identity] = one.key if watched else None
-                case ParentSeen():
-                    if book.scope_of(connection_id, one.scope):
-                        wanted[connection_id, one.identity] = one.key
-                    else:
-                        wanted.setdefault((connection_id, one.identity), None)
-                case Tombstone():
-                    wanted[connection_id, one.identity] = one.key
-                    if one.successor:
-                        wanted.setdefault((connection_id, one.successor), None)
-    return wanted
-
-
-def _terms(ledger: Ledger, letters: Sequence[Letter]) -> set[TermKey]:
-    """List the labels and milestones whose names the batch needs."""
-    keys = {
-        key
-        for (connection_id, _), held in ledger.held.items()
-        if held.issue
-        for key in keys_of(connection_id, held.issue)
-    }
-    for letter in letters:
-        connection_id = letter.row.connection_id
-        for one in letter.reading.observations:
-            if isinstance(one, Snapshot):
-                keys |= {(connection_id, kind, term.id) for kind, term in terms_of(one)}
-            elif isinstance(one, TermSeen):
-                keys.add((connection_id, one.kind, one.id))
-    return keys

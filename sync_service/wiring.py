@@ -16,6 +16,7 @@ from sync_service.drains import Drains
 from sync_service.looking import Looking
 from sync_service.mail import smtp
 from sync_service.receive import Receive
+from sync_service.reconcile import Reconciling
 from sync_service.refresh import Refresh
 from sync_service.relinking import Relinking
 from sync_service.send import Composing, Outbox, Sending
@@ -99,10 +100,12 @@ def _tracker_drains(
     shelf = Shelf()
     refresh = Refresh(engine=engine, connectors=kinds, connections=known, shelf=shelf, settle=settle, now=now)
     looking = Looking(engine=engine, connectors=kinds, connections=known, refresh=refresh, now=now)
+    reconciling = Reconciling(engine=engine, connectors=kinds, connections=known, refresh=refresh, now=now)
     relinking = Relinking(engine=engine, settle=settle, timezone=settings.zone, now=now, shelf=shelf)
     return {
         "delivery": refresh.drain,
         "look": looking.drain,
+        "poll": reconciling.drain,
         "rule_revision": relinking.drain_revisions,
         "relink": relinking.drain_relinks,
         "recompute": relinking.drain_recomputes,

@@ -13,6 +13,7 @@ OURS = ("sync_service", "connectors", "config", "simulator", "tests")
 OUTER = ("web", "jobs", "clock", "cli")
 MIDDLE = (
     "apply",
+    "asking",
     "children",
     "computing",
     "doorbell",
@@ -21,12 +22,14 @@ MIDDLE = (
     "gathering",
     "holding",
     "ledger",
+    "letters",
     "linking",
     "looking",
     "mail",
     "naming",
     "previewing",
     "receive",
+    "reconcile",
     "refresh",
     "relinking",
     "send",

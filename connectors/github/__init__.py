@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
 from connectors.fields import exact, table
+from connectors.github.calls import Calls
 from connectors.github.events import treatment_of
+from connectors.github.listing import changes
 from connectors.github.looking import look
 from connectors.github.snapshots import account
 from connectors.http import Http
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.connectors import Connection, Option, Post, Rejected
+from sync_service.domain.connectors import Asked, Connection, Option, Page, Post, Rejected
 from sync_service.domain.issues import Ignored, Reading, Snapshot
 
 _KEY = re.compile(
@@ -76,7 +78,11 @@ class GitHub:
 
     def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
         """Fetch an issue or pull request by its repository's id and its number."""
-        return look(self._http, connection, identity=identity, key=key)
+        return look(Calls(self._http, connection), identity=identity, key=key)
+
+    def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
+        """List the issues and pull requests of a repository that changed."""
+        return changes(Calls(self._http, connection), asked=asked, cursor=cursor)
 
 
 def _json_of(post: Post) -> bytes:

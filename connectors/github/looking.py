@@ -7,27 +7,23 @@ import re
 from dataclasses import KW_ONLY, dataclass
 
 from connectors.fields import identifier, table
+from connectors.github.calls import Calls
 from connectors.github.reading import points_field
 from connectors.github.snapshots import issue_seen, name_in, pull_seen
-from connectors.http import Answer, Http
-from sync_service.domain.connectors import Connection, Gone, Refused, Rejected
+from connectors.http import Answer
+from sync_service.domain.connectors import Gone, Rejected
 from sync_service.domain.issues import Look, ScopeRef, Snapshot
-
-API_VERSION = "2026-03-10"
-"""https://docs.github.com/en/rest/about-the-rest-api/api-versions"""
 
 _IDENTITY = re.compile(r"([1-9][0-9]{0,18})#([1-9][0-9]{0,18})", re.ASCII)
 _BY_ID = re.compile(r"/repositories/([0-9]+)/issues/([0-9]+)/?\Z")
 
 
-def look(http: Http, connection: Connection, *, identity: str, key: str) -> Snapshot:
+def look(calls: Calls, *, identity: str, key: str) -> Snapshot:
     """Fetch one issue; `Gone`, proven, where GitHub shows that it was deleted or transferred."""
-    if not connection.token:
-        raise Refused("the connection has no token to look with")
     parts = _IDENTITY.fullmatch(identity)
     if parts is None:
         raise Rejected(f"{identity[:60]!r} is not the identity of a GitHub issue")
-    found = _Looking(http, connection, repository_id=parts[1], count=parts[2], key=key).seen()
+    found = _Looking(calls, repository_id=parts[1], count=parts[2], key=key).seen()
     if isinstance(found, Look):
         raise Rejected(f"GitHub's answer for {key} is not whole: {found.reason}")
     return found
@@ -37,8 +33,7 @@ def look(http: Http, connection: Connection, *, identity: str, key: str) -> Snap
 class _Looking:
     """One look at issue number `count` of a repository; `key` is for messages only."""
 
-    http: Http
-    connection: Connection
+    calls: Calls
     _: KW_ONLY
     repository_id: str
     count: str
@@ -46,11 +41,11 @@ class _Looking:
 
     def seen(self) -> Snapshot | Look:
         """Fetch the issue, and the pull request where it is one: only that tells whether it was merged."""
-        answer = self._get(f"/repositories/{self.repository_id}/issues/{self.count}")
+        answer = self.calls.get(f"/repositories/{self.repository_id}/issues/{self.count}")
         scope = self._scope(answer)
         if answer.body.get("pull_request"):
-            return pull_seen(self._get(f"/repositories/{self.repository_id}/pulls/{self.count}").body, scope, {})
-        return issue_seen(answer.body, scope, points_field(self.connection))
+            return pull_seen(self.calls.get(f"/repositories/{self.repository_id}/pulls/{self.count}").body, scope, {})
+        return issue_seen(answer.body, scope, points_field(self.calls.connection))
 
     def _scope(self, answer: Answer) -> ScopeRef:
         """Give the repository that holds the issue, or raise `Gone` where that is no longer the one asked for.
@@ -71,12 +66,5 @@ class _Looking:
         if by_id:
             return by_id[1] == self.repository_id
         # The redirect went to an address by name, which only the repository's present name can judge.
-        repository = self._get(f"/repositories/{self.repository_id}").body
+        repository = self.calls.get(f"/repositories/{self.repository_id}").body
         return home.lower() == str(repository.get("full_name")).lower()
-
-    def _get(self, path: str) -> Answer:
-        return self.http.get(
-            self.connection.site.rstrip("/") + path,
-            authorization=f"Bearer {self.connection.token}",
-            headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": API_VERSION},
-        )

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.apply.changes import Change
 from sync_service.apply.state import Fields, Key
-from sync_service.store import rules
+from sync_service.store import polls, rules
 from sync_service.store import tables as t
 from sync_service.store.sealing import Sealer
 
@@ -127,6 +127,8 @@ class Saving:
         if change.differs("token", "webhook_secrets", "site", "options"):
             mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
             self.tx.execute(sa.update(t.connection).where(t.connection.c.id == connection_id).values(mended))
+        if fields["token"] and connection_id is not None:
+            polls.ensure(self.tx, connection_id)
 
     def _save_rule(self, slug: str, fields: Fields) -> None:
         connection_id = self.id_of("connections", fields["connection"])

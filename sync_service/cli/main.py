@@ -28,6 +28,7 @@ WHERE = {
     "status": "asking",
     "explain": "asking",
     "replay": "replaying",
+    "reconcile": "reconciling",
     "sign-in": "access",
     "token": "access",
 }

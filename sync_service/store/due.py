@@ -22,6 +22,7 @@ TABLES: Mapping[str, sa.Table] = {
     for table in (
         tables.delivery,
         tables.look,
+        tables.poll,
         tables.rule_revision,
         tables.relink,
         tables.recompute,
@@ -99,6 +100,11 @@ def hand_back(
 ) -> None:
     """Give a row back that did part of its work, to go on after the wait. Raises `LeaseLost`."""
     _finish(tx, table, [row], [{"due_at": database_now(tx) + wait, "attempts": 0, **columns}])
+
+
+def keep(tx: Connection, table: sa.Table, row: Row[Any], *, lease: timedelta, **columns: Any) -> None:
+    """Write down a part of a row's work and go on, under a lease that begins anew. Raises `LeaseLost`."""
+    _update(tx, table, [row], [{"due_at": database_now(tx) + lease, **columns}])
 
 
 def _finish(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: Iterable[Mapping[str, Any]]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Row
 from sync_service.domain.issues import Account, Closing, Kind, ScopeRef, State
 from sync_service.domain.newest import MOVED, Issue
 from sync_service.store import closings
-from sync_service.store.database import Collision, insert_or_skip, upsert
+from sync_service.store.database import Collision, DatabaseNow, insert_or_skip, upsert
 from sync_service.store.tables import issue, term
 
 Identity = tuple[int, str]
@@ -164,8 +164,15 @@ def save(tx: Connection, changed: Sequence[tuple[int, int | None, Issue]]) -> No
         return
     parameters = [_columns(row_id, scope_id, one) for row_id, scope_id, one in changed]
     values: dict[str, sa.BindParameter[Any]] = {name: sa.bindparam(name) for name in parameters[0] if name != "row_id"}
-    tx.execute(sa.update(issue).where(issue.c.id == sa.bindparam("row_id")).values(values), parameters)
+    statement = sa.update(issue).where(issue.c.id == sa.bindparam("row_id"))
+    tx.execute(statement.values({**values, "seen_at": DatabaseNow()}), parameters)
     closings.save(tx, {row_id: one.closes for row_id, _, one in changed if one.closes_at is not None})
+
+
+def note_seen(tx: Connection, row_ids: Sequence[int]) -> None:
+    """Remember that a tracker has just shown us these issues."""
+    if row_ids:
+        tx.execute(sa.update(issue).where(issue.c.id.in_(row_ids)).values(seen_at=DatabaseNow()))
 
 
 def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:

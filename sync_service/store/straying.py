@@ -32,6 +32,7 @@ class Waits:
 def _waits(settle: timedelta) -> Mapping[str, Waits]:
     others = {
         "look": Waits(later=due.LONGEST_PATIENCE),
+        "poll": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_PATIENCE),
         "recompute": Waits(first=DAY, later=DAY),
         "notice": Waits(first=settle, later=settle + due.LONGEST_WAIT),
     }

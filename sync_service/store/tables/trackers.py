@@ -91,6 +91,7 @@ issue = sa.Table(
     sa.Column("in_doubt", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("gone", sa.Text),  # deleted, or moved to where
     sa.Column("successor", sa.String(200)),
+    sa.Column("seen_at", Instant),  # when a tracker last showed it to us, by the database's clock
     sa.UniqueConstraint("connection_id", "identity"),
     sa.Index("ix_issue_connection_id_key", "connection_id", "key"),
     sa.Index("ix_issue_connection_id_folded_key", "connection_id", "folded_key"),
@@ -128,6 +129,26 @@ delivery = sa.Table(
     *due_columns("delivery"),
     sa.UniqueConstraint("connection_id", "delivery_id"),
     sa.Index("ix_delivery_buried_at", "buried_at"),
+)
+
+
+# A scope whose changes are asked for again and again: a run goes through them page by page.
+poll = sa.Table(
+    "poll",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    refers("scope_id", "scope"),
+    sa.Column("since", Instant),  # the run asks for changes from here on; null: for everything
+    sa.Column("cursor", sa.Text),  # where the run goes on; null between two runs
+    sa.Column("newest", Instant),  # the tracker's time of the newest change seen; the next run asks from there on
+    sa.Column("began_at", Instant),  # of the present run, else of the last one
+    sa.Column("done_at", Instant),  # when a run was last completed
+    sa.Column("seen", sa.Integer, nullable=False, server_default="0"),  # issues in the present run, else in the last
+    sa.Column("changed", sa.Integer, nullable=False, server_default="0"),  # those of them that were news
+    sa.Column("expected", sa.Integer),  # about how many issues an import will see
+    *due_columns("poll"),
+    sa.UniqueConstraint("scope_id"),
 )
 
 

@@ -1,0 +1,74 @@
+"""The command that asks trackers what changed, now and with a progress bar."""
+
+import time
+from typing import Any
+
+import click
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from sync_service.cli.starting import open_house
+from sync_service.store import polls
+from sync_service.store.database import reading, writing
+from sync_service.store.tables import connection
+from sync_service.wiring import House
+
+STEPS = 1000
+"""Of the bar, for each scope."""
+
+PAUSE_SECONDS = 0.2
+"""Between two looks at what a worker does meanwhile."""
+
+
+@click.command(short_help="Ask trackers now what changed.")
+@click.argument("slug", metavar="[CONNECTION]", required=False)
+def reconcile(slug: str | None) -> None:
+    """Ask trackers now what changed, and wait until it is known; of one connection, or of all.
+
+    Safe at any moment, beside a running service too; interrupted, the service goes on where it was.
+    """
+    house = open_house()
+    asked = _begin(house, slug)
+    with click.progressbar(length=STEPS * len(asked), label="Reconciling") as bar:
+        while any(_runs(one) for one in _read(house, asked)):
+            if not house.drains.by_table["poll"]():
+                time.sleep(PAUSE_SECONDS)  # a worker is at it, or the tracker asks for patience
+            bar.update(sum(map(_place, _read(house, asked))) - bar.pos)
+    house.drains.drain("recompute")
+    for one in _read(house, asked):
+        click.echo(f"{one.slug}, {one.name}: {one.outcome}")
+
+
+def _begin(house: House, slug: str | None) -> list[int]:
+    """Make the polls due; give their ids."""
+    with writing(house.engine) as tx:
+        known = sa.select(connection.c.id)
+        ids = list(tx.scalars(known if slug is None else known.where(connection.c.slug == slug)))
+        if slug is not None and not ids:
+            raise click.ClickException(f"there is no connection {slug!r}")
+        for connection_id in ids:
+            polls.hurry(tx, connection_id)
+        asked = [row.id for row in polls.all_of(tx, ids)]
+    if not asked:
+        raise click.ClickException("nothing can be asked: a connection needs credentials and at least one scope")
+    return asked
+
+
+def _read(house: House, ids: list[int]) -> list[Row[Any]]:
+    with reading(house.engine) as tx:
+        return polls.read(tx, ids)
+
+
+def _runs(one: Row[Any]) -> bool:
+    """Tell whether a run is under way or due; one that waits for its tracker's patience is left to the service."""
+    return one.lease is not None or one.is_due
+
+
+def _place(one: Row[Any]) -> int:
+    """Give how far a run has come, in steps of the bar; an import knows about how many issues it will see."""
+    if not _runs(one):
+        return STEPS
+    return min(STEPS * one.seen // one.expected, STEPS - 1) if one.expected and one.cursor else 0
+
+
+COMMANDS = (reconcile,)

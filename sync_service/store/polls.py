@@ -1,0 +1,108 @@
+"""Scopes that are asked for their changes: one row for each, which never settles while there are credentials."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
+
+from sync_service.domain.causes import Cause
+from sync_service.domain.issues import Look
+from sync_service.store import counters, key_results, looks
+from sync_service.store.database import DatabaseNow, insert_or_skip
+from sync_service.store.links import counts
+from sync_service.store.tables import connection, issue, link, poll, rule, scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The scope a poll is about. `covered`: everything in it is known; else its first import is under way."""
+
+    id: int
+    name: str
+    external_id: str | None
+    covered: bool
+
+
+def ensure(tx: Transaction, connection_id: int) -> None:
+    """Ask every scope of a connection for its changes, now; one not covered begins with everything there is."""
+    mine = sa.select(scope.c.id, scope.c.covered_at).where(scope.c.connection_id == connection_id)
+    rows = [
+        {"connection_id": connection_id, "scope_id": row.id, "since": row.covered_at}
+        for row in tx.execute(mine.order_by(scope.c.id))
+    ]
+    insert_or_skip(tx, poll, rows, unique=("scope_id",), due_at=DatabaseNow())
+    hurry(tx, connection_id)
+
+
+def hurry(tx: Transaction, connection_id: int | None = None) -> int:
+    """Make polls due now that wait, of one connection or of all; give how many there are."""
+    waiting = sa.update(poll).where(poll.c.lease.is_(None))
+    if connection_id is not None:
+        waiting = waiting.where(poll.c.connection_id == connection_id)
+    again = {"due_at": DatabaseNow(), "settled_at": None, "buried_at": None, "attempts": 0}
+    return tx.execute(waiting.values(again)).rowcount
+
+
+def place_of(tx: Transaction, row: Row[Any]) -> Place:
+    """Give the scope of a poll."""
+    found = tx.execute(sa.select(scope).where(scope.c.id == row.scope_id)).one()
+    return Place(
+        id=found.id,
+        name=found.called or found.name,
+        external_id=found.external_id,
+        covered=found.covered_at is not None,
+    )
+
+
+def cover(tx: Transaction, row: Row[Any], place: Place, *, seen: int) -> None:
+    """Note that everything in a scope is known, and let every key result that reaches it be computed.
+
+    Must be the first that `tx` does: it changes the rules' version.
+    """
+    counters.take_rules(tx)
+    counters.bump(tx, counters.RULES)
+    tx.execute(sa.update(scope).where(scope.c.id == place.id).values(covered_at=DatabaseNow()))
+    by_rule = sa.select(rule.c.key_result_id).where(rule.c.connection_id == row.connection_id)
+    by_link = sa.select(link.c.key_result_id).join(issue, issue.c.id == link.c.issue_id)
+    reached = tx.scalars(by_rule.union(by_link.where(issue.c.scope_id == place.id))).all()
+    cause = Cause(what=f"first import of {place.name} complete, {seen} issues seen")
+    key_results.recompute(tx, reached, causes=[cause])
+
+
+def look_at_unseen(tx: Transaction, place: Place, connection_id: int, *, before: datetime, limit: int) -> int:
+    """Ask for looks at linked issues of a scope that were not shown to us since; give how many.
+
+    Lists do not show what was deleted, transferred or hidden.
+    """
+    linked = sa.exists().where(link.c.issue_id == issue.c.id, counts)
+    unseen = (
+        sa.select(issue.c.identity, issue.c.key)
+        .where(issue.c.scope_id == place.id, issue.c.gone.is_(None), linked)
+        .where(sa.or_(issue.c.seen_at.is_(None), issue.c.seen_at < before))
+        .order_by(issue.c.seen_at, issue.c.id)
+        .limit(limit)
+    )
+    wanted = {
+        (connection_id, row.identity): (Look(identity=row.identity, key=row.key, reason="not seen for long"), None)
+        for row in tx.execute(unseen)
+    }
+    looks.add(tx, wanted)
+    return len(wanted)
+
+
+def all_of(tx: Transaction, connection_ids: Sequence[int]) -> list[Row[Any]]:
+    """Give the polls of connections that are not settled."""
+    mine = sa.and_(poll.c.connection_id.in_(connection_ids), poll.c.due_at.isnot(None))
+    return list(tx.execute(sa.select(poll).where(mine).order_by(poll.c.id)))
+
+
+def read(tx: Transaction, ids: Sequence[int]) -> list[Row[Any]]:
+    """Read polls, each with the `name` of its scope, the `slug` of its connection, and whether it `is_due`."""
+    due = (poll.c.due_at <= DatabaseNow()).label("is_due")
+    found = sa.select(poll, scope.c.name, connection.c.slug, due).join(scope, scope.c.id == poll.c.scope_id)
+    found = found.join(connection, connection.c.id == poll.c.connection_id)
+    return list(tx.execute(found.where(poll.c.id.in_(ids)).order_by(poll.c.id)))

@@ -1,0 +1,254 @@
+"""Asking a simulated GitHub what changed: the first import, and what webhooks did not bring."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from simulator import GitHub, SteppedClock
+from simulator.github.repository import Repository
+from sync_service.store import polls, tables
+from sync_service.store.database import reading, writing
+from sync_service.wiring import House, utc_now
+from tests.faults.checking import furnish
+from tests.house import build_house
+
+pytestmark = pytest.mark.slow
+
+OKRS = """\
+people:
+  - {{email: ana@example.com, name: Ana Ruiz, role: admin}}
+cycles:
+  - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
+connections:
+  - slug: gh
+    kind: github
+    site: {site}
+    owner: ana@example.com
+    webhook_secrets: [hush]
+    token: {token}
+    scopes: [acme/checkout]
+    earlier: {earlier}
+objectives:
+  - slug: fast
+    title: Fast
+    cycle: ever
+    owner: ana@example.com
+    key_results:
+      - {{slug: KR-1, title: Ship it, owner: ana@example.com, measure: {{kind: done-share}}}}
+rules:
+  - {{slug: labelled, connection: gh, key_result: KR-1, when: {{field: labels, has: checkout}}}}
+"""
+
+
+@dataclass
+class Stage:
+    """A GitHub whose webhooks nobody hears, and a house that may ask it."""
+
+    house: House
+    hub: GitHub
+    clock: SteppedClock
+    repository: Repository = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.repository = self.hub.repository("checkout")
+
+    def furnish(self, *, earlier: str) -> None:
+        """Apply the configuration."""
+        written = OKRS.format(site=self.hub.url, token=self.hub.token, earlier=earlier)
+        furnish(self.house, written.encode())
+        for name in ("rule_revision", "recompute"):
+            self.house.drains.drain(name)
+
+    def drain(self) -> None:
+        """Drain until nothing is due."""
+        self.house.drains.drain_everything()
+
+    def ask_now(self) -> None:
+        """Let the time of the next run come."""
+        with writing(self.house.engine) as tx:
+            polls.hurry(tx)
+        self.drain()
+
+    def key_result(self) -> Row[Any]:
+        """Give the key result's row."""
+        return self.rows(tables.key_result)[0]
+
+    def rows(self, table: sa.Table) -> list[Row[Any]]:
+        """Read a table."""
+        with reading(self.house.engine) as tx:
+            return list(tx.execute(sa.select(table).order_by(table.c.id)))
+
+    def lists(self) -> int:
+        """Count the lists that were asked for."""
+        return sum(call.path.endswith("/issues") for call in self.hub.rest.calls)
+
+
+@pytest.fixture
+def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """Set the stage on either database."""
+    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0) - timedelta(days=2))
+    house = build_house(migrated_url, tmp_path, clock=utc_now)
+    with GitHub("acme", clock=clock) as hub:
+        yield Stage(house, hub, clock)
+    house.engine.dispose()
+    house.redis.close()
+
+
+def test_a_first_import_counts_what_was_there_and_says_so_once(stage: Stage) -> None:
+    """The key result is partly seen until then, and its history has one entry for the whole import."""
+    done = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(250)]
+    for issue in done[:100]:
+        issue.close()
+    stage.furnish(earlier="import")
+    assert stage.key_result().status in ("no_data", "partial")
+    stage.drain()
+    found = stage.key_result()
+    assert found.current == pytest.approx(40)
+    assert found.status != "partial"
+    (entry,) = stage.rows(tables.history)
+    assert entry.causes == [{"what": "first import of acme/checkout complete, 250 issues seen"}]
+    assert stage.rows(tables.notice) == []
+    assert stage.lists() <= 5, "250 issues are three pages, and one call tells how many there are"
+
+
+def test_nothing_is_mailed_and_nothing_judged_while_an_import_runs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two pages the key result is partly seen."""
+    monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
+    for number in range(250):
+        stage.repository.create_issue(f"Pay {number}", labels=["checkout"]).close()
+    stage.furnish(earlier="import")
+    seen = []
+    for _ in range(20):
+        stage.house.drains.by_table["poll"]()
+        stage.house.drains.by_table["recompute"]()
+        seen.append((stage.rows(tables.poll)[0].seen, stage.key_result().status))
+    assert {status for count, status in seen[:2]} <= {"no_data", "partial"}
+    assert [count for count, _ in seen][:3] == [100, 200, 250]
+    stage.drain()
+    assert stage.key_result().status == "completed"
+    assert len(stage.rows(tables.notice)) <= 1
+
+
+def test_an_import_goes_on_where_it_was_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages before the kill are not asked for again."""
+    monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
+    for number in range(250):
+        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.furnish(earlier="import")
+    stage.house.drains.by_table["poll"]()
+    before = stage.lists()
+    with writing(stage.house.engine) as tx:  # a worker claims the row and dies
+        claimed = sa.update(tables.poll).values(lease="dead", attempts=tables.poll.c.attempts + 1)
+        tx.execute(claimed)
+    stage.drain()
+    assert stage.rows(tables.poll)[0].seen == 250
+    assert stage.lists() - before <= 3
+    assert len(stage.rows(tables.issue)) == 250
+
+
+def test_what_webhooks_did_not_bring_is_found(stage: Stage) -> None:
+    """Nobody hears a webhook of the changes; the next run finds them all, and says how many were news."""
+    issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(10)]
+    stage.furnish(earlier="import")
+    stage.drain()
+    assert stage.key_result().current == 0
+    stage.clock.step(600)
+    for issue in issues[:5]:
+        issue.close()
+    stage.ask_now()
+    assert stage.key_result().current == pytest.approx(50)
+    told = [cause["what"] for cause in stage.rows(tables.history)[-1].causes]
+    assert told == ["closed as completed"] * 5 or all("closed" in one for one in told)
+    assert "5 of them news" in stage.rows(tables.poll)[0].outcome
+
+
+def test_what_was_deleted_or_transferred_unheard_is_looked_at(stage: Stage) -> None:
+    """No list shows it. After we were away every linked issue that was not listed is looked at."""
+    issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(4)]
+    stage.furnish(earlier="import")
+    stage.drain()
+    stage.clock.step(600)
+    issues[0].delete()
+    issues[1].transfer(stage.hub.repository("attic"))
+    issues[2].close()
+    with writing(stage.house.engine) as tx:
+        long_ago = utc_now() - timedelta(hours=6)
+        tx.execute(sa.update(tables.poll).values(done_at=long_ago))
+        tx.execute(sa.update(tables.issue).values(seen_at=long_ago))
+    stage.ask_now()
+    gone = {row.key: row.gone for row in stage.rows(tables.issue) if row.gone}
+    assert set(gone) == {"acme/checkout#1", "acme/checkout#2"}
+    assert stage.key_result().current == pytest.approx(50)
+
+
+def test_with_earlier_ignored_only_what_changes_from_now_on_is_asked_for(stage: Stage) -> None:
+    """What changed before the scope was watched stays unknown."""
+    stage.repository.create_issue("Old", labels=["checkout"])
+    stage.furnish(earlier="ignore")
+    stage.drain()
+    assert stage.rows(tables.issue) == []
+    stage.clock.step(2 * 86_400 + 60)
+    stage.repository.create_issue("New", labels=["checkout"])
+    stage.ask_now()
+    assert [row.title for row in stage.rows(tables.issue)] == ["New"]
+
+
+def test_a_scope_that_can_not_be_seen_makes_its_key_results_stale_until_it_returns(stage: Stage) -> None:
+    """Unreadable is not zero."""
+    stage.repository.create_issue("Pay", labels=["checkout"]).close()
+    stage.furnish(earlier="import")
+    stage.drain()
+    stage.repository.visible = False
+    stage.ask_now()
+    (scope,) = stage.rows(tables.scope)
+    assert "can't be seen" in scope.gone
+    assert stage.key_result().current == 100
+    stage.repository.visible = True
+    stage.ask_now()
+    (scope,) = stage.rows(tables.scope)
+    assert scope.gone is None
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(stage: Stage, status: int) -> None:
+    """The run keeps its place."""
+    for number in range(150):
+        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.furnish(earlier="import")
+    stage.hub.rest.answer_next(status, retry_after=30)
+    stage.drain()
+    (row,) = stage.rows(tables.poll)
+    assert row.due_at > utc_now() + timedelta(seconds=20)
+    assert stage.rows(tables.issue) == []
+    with writing(stage.house.engine) as tx:
+        tx.execute(sa.update(tables.connection).values(unavailable_until=None))
+    stage.ask_now()
+    assert len(stage.rows(tables.issue)) == 150
+
+
+def test_changes_between_two_pages_are_not_missed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What changes while the list is read moves to its end; nothing slips over the border of a page."""
+    monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
+    issues = []
+    for number in range(300):
+        stage.clock.step(1)
+        issues.append(stage.repository.create_issue(f"Pay {number}", labels=["checkout"]))
+    stage.furnish(earlier="import")
+    for number in range(6):
+        stage.house.drains.by_table["poll"]()
+        stage.clock.step(5)
+        for issue in issues[number * 7 : number * 7 + 7]:
+            issue.close()
+    stage.drain()
+    stage.ask_now()
+    assert len(stage.rows(tables.issue)) == 300
+    assert sum(row.state == "done" for row in stage.rows(tables.issue)) == 42
+    assert stage.key_result().current == pytest.approx(14)
