@@ -21,6 +21,7 @@ from sync_service.domain.issues import (
 )
 from tests.connectors.github_letters import (
     BO,
+    CHECKOUT,
     CONNECTION,
     LABEL,
     LEDGER,
@@ -239,6 +240,15 @@ def test_what_an_older_server_does_not_know_is_not_missed(missing: str) -> None:
     whole = {**closed("completed"), "issue_field_values": [], "parent_issue_url": None, "sub_issues_summary": {}}
     part = {name: value for name, value in whole.items() if name != missing}
     assert snapshot(letter("issues", "closed", issue=part)).state is State.DONE
+
+
+def test_numbers_beyond_two_to_the_31_are_kept() -> None:
+    """GitHub's ids have passed it."""
+    large = {**CHECKOUT, "id": 3_387_467_460}
+    seen = snapshot(
+        letter("issues", "edited", issue=issue(labels=[{"id": 9_387_467_460, "name": "a"}]), repository=large)
+    )
+    assert (seen.identity, seen.labels[0].id) == ("3387467460#12", "9387467460")
 
 
 def test_labels_and_assignees_are_kept_once_and_in_order() -> None:

@@ -71,6 +71,45 @@ def test_every_recorded_payload_is_read() -> None:
     assert counts["jira"] > 20
 
 
+def test_every_recorded_issue_and_pull_request_of_github_is_what_its_fields_say() -> None:
+    """Identity, state, labels and times, by the fields that GitHub documents."""
+    checked = 0
+    for path in (FOLDER / "github").rglob("*.json"):
+        body = json.loads(path.read_bytes())
+        for seen in read(path).observations:
+            if not isinstance(seen, Snapshot):
+                continue
+            pull = body.get("pull_request")
+            holder = body["changes"] if path.parent.name == "issues" and "transferred" in path.name else body
+            part = pull or holder.get("issue") or holder["new_issue"]
+            home = holder.get("repository") or holder["new_repository"]
+            assert (seen.identity, seen.scope.name) == (f"{home['id']}#{part['number']}", home["full_name"]), path
+            assert (seen.closed_at is None) == (part["state"] == "open") == (seen.state in (State.TODO, State.DOING)), (
+                path
+            )
+            assert [label.id for label in seen.labels] == sorted(str(label["id"]) for label in part["labels"]), path
+            assert seen.updated_at == datetime.fromisoformat(part["updated_at"]), path
+            assert (seen.closes is None) == (pull is None), path
+            checked += 1
+    assert checked > 50
+
+
+def test_recorded_changes_of_access_and_names_are_right() -> None:
+    """Spot checks of a transfer, an uninstalled and a suspended app and a repository taken from one."""
+    (transferred,) = read(FOLDER / "github/repository/transferred.payload.json").observations
+    assert transferred == ScopeSeen(scope=ScopeRef("186853261", "Octocoders/Hello-World"), was="octocat/Hello-World")
+    (deleted,) = read(FOLDER / "github/installation/deleted.payload.json").observations
+    assert deleted == ScopeSeen(scope=ScopeRef("1296269", "octocat/Hello-World"), gone="the GitHub app was uninstalled")
+    (suspended,) = read(FOLDER / "github/installation/suspend.payload.json").observations
+    assert isinstance(suspended, AccountSeen)
+    assert (suspended.name, suspended.gone) == ("Codertocat", "the GitHub app was suspended")
+    assert suspended.at is not None
+    (removed,) = read(FOLDER / "github/installation_repositories/removed.payload.json").observations
+    assert removed == ScopeSeen(
+        scope=ScopeRef("1296269", "octocat/Hello-World"), gone="the GitHub app may no longer see it"
+    )
+
+
 def test_only_the_two_incomplete_issues_are_looked_at() -> None:
     """Those two recordings lack state and labels, as GitHub's own examples do."""
     looked = {path.name for path in (FOLDER / "github").rglob("*.json") if Look in sorts(read(path))}
