@@ -19,6 +19,9 @@ STEPS = 1000
 PAUSE_SECONDS = 0.2
 """Between two looks at what a worker does meanwhile."""
 
+FOLLOWS = ("look", "rule_revision", "relink", "recompute")
+"""What is done here too before the result is told, whether a service runs or not."""
+
 
 @click.command(short_help="Ask trackers now what changed.")
 @click.argument("slug", metavar="[CONNECTION]", required=False)
@@ -34,7 +37,8 @@ def reconcile(slug: str | None) -> None:
             if not house.drains.by_table["poll"]():
                 time.sleep(PAUSE_SECONDS)  # a worker is at it, or the tracker asks for patience
             bar.update(sum(map(_place, _read(house, asked))) - bar.pos)
-    house.drains.drain("recompute")
+    for name in FOLLOWS:
+        house.drains.drain(name)
     for one in _read(house, asked):
         click.echo(f"{one.slug}, {one.name}: {one.outcome}")
 

@@ -1,0 +1,57 @@
+"""Asking trackers from the command line, with a bar that shows how far it has come."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator import GitHub
+from tests.cli.conftest import Run
+from tests.flows.test_reconciling import OKRS
+
+
+@pytest.fixture
+def hub() -> Iterator[GitHub]:
+    """Run a GitHub with thirty issues in one watched repository."""
+    with GitHub("acme") as made:
+        for number in range(30):
+            made.repository("checkout").create_issue(f"Pay {number}", labels=["checkout"]).close()
+        yield made
+
+
+@pytest.fixture
+def configured(run: Run, hub: GitHub, directory: Path) -> None:
+    """Have that repository watched, everything in it to be imported."""
+    (directory / "okrs.yaml").write_text(OKRS.format(site=hub.url, token=hub.token, earlier="import"))
+    assert run("migrate").exit_code == 0
+    assert run("apply", "okrs.yaml").exit_code == 0
+
+
+def test_reconcile_asks_now_and_says_what_was_found(run: Run, configured: None, hub: GitHub) -> None:
+    """First everything, then only what is news."""
+    first = run("reconcile", "gh")
+    assert first.exit_code == 0
+    assert "gh, acme/checkout: 30 issues seen, 30 of them news" in first.output
+    assert '"current": 100.0' in run("explain", "KR-1", "--json").output
+    hub.repository("checkout").create_issue("Pay more", labels=["checkout"])
+    again = run("reconcile")
+    assert again.exit_code == 0
+    assert " 1 of them news" in again.output
+
+
+def test_reconcile_says_what_can_not_be_asked(run: Run, configured: None) -> None:
+    """Neither a connection that is not there nor one without credentials."""
+    absent = run("reconcile", "nothing")
+    assert absent.exit_code == 1
+    assert "there is no connection 'nothing'" in absent.stderr
+
+
+def test_reconcile_without_credentials_is_refused(run: Run, directory: Path) -> None:
+    """Webhooks alone are no way to ask."""
+    written = OKRS.format(site="https://api.github.com", token="gone", earlier="ignore")
+    (directory / "okrs.yaml").write_text(written.replace("    token: gone\n", ""))
+    assert run("migrate").exit_code == 0
+    assert run("apply", "okrs.yaml").exit_code == 0
+    refused = run("reconcile", "gh")
+    assert refused.exit_code == 1
+    assert "needs credentials" in refused.stderr
