@@ -22,7 +22,7 @@ from sync_service.wiring import House
 from tests.waiting import until
 
 DELIVERIES = 4000
-JOBS = 400
+JOBS = 1000
 TIMES = 5.0
 GROWTH = 1.5
 SMALL, MEDIUM, LARGE = Size(scopes=1), Size(scopes=10), Size(scopes=100)

@@ -70,8 +70,12 @@ def absorb(pending: Change | None, change: Change) -> Change | None:
     return joined if kind_of(joined) else None
 
 
+MOST_CAUSES = 50
+"""Causes that a waiting change keeps, the latest ones: in a surge they would cost more to carry than to apply."""
+
+
 def _join(pending: Change, change: Change) -> tuple[Cause, ...]:
-    return (*pending.causes, *change.causes)
+    return (*pending.causes, *change.causes)[-MOST_CAUSES:]
 
 
 @dataclass(frozen=True, slots=True)

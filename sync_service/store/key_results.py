@@ -1,7 +1,7 @@
 """Key results: locked to be computed, saved with the history entry that says why, and their notices."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -124,7 +124,10 @@ def _entry(one: Computed, now: datetime) -> dict[str, Any]:
 
 def to_columns(cause: Cause) -> CauseColumns:
     """Write a cause as JSON."""
-    return {name: value for name, value in asdict(cause).items() if value not in (None, False)}
+    return {name: value for name in _CAUSE if (value := getattr(cause, name)) not in (None, False)}
+
+
+_CAUSE = tuple(one.name for one in fields(Cause))
 
 
 def from_columns(columns: Mapping[str, Any]) -> Cause:

@@ -70,3 +70,11 @@ def test_one_cause_never_makes_two_mails() -> None:
         Waiting(5, due=True, deliveries=frozenset()),
     ]
     assert one_mail(waiting) == [1, 5, 2, 3]
+
+
+def test_a_surge_leaves_the_latest_causes() -> None:
+    """A notice that waits does not grow without end."""
+    waiting = absorb(None, Change(ON_TRACK, AT_RISK, (CLOSED,) * 40))
+    joined = absorb(waiting, Change(AT_RISK, BEHIND, (REOPENED,) * 30))
+    assert joined is not None
+    assert joined.causes == (CLOSED,) * 20 + (REOPENED,) * 30
