@@ -19,7 +19,7 @@ from sync_service.apply.models import connection_models
 from sync_service.apply.saving import Saving
 from sync_service.apply.state import ORDER, State, read_state
 from sync_service.apply.wanted import Wanting
-from sync_service.domain.connectors import Connector
+from sync_service.domain.connectors import Connector, Lists
 from sync_service.store import counters
 from sync_service.store.database import reading, writing
 from sync_service.store.sealing import Sealer
@@ -88,7 +88,8 @@ class Applying:
         if mistakes:
             raise WrongFiles(mistakes)
         changes = differences(stored, wanted, prune=prune)
-        return Plan(tuple(changes), tuple(cautions(_after(stored, wanted, prune=prune), changes)))
+        listing = {kind for kind, connector in self.connectors.items() if isinstance(connector, Lists)}
+        return Plan(tuple(changes), tuple(cautions(_after(stored, wanted, prune=prune), changes, listing=listing)))
 
     def _carry_out(self, tx: Transaction, plan: Plan) -> None:
         now = self.now()

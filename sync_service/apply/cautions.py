@@ -1,20 +1,20 @@
 """What people should know about a state that is allowed, but may not do what they expect."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from sync_service.apply.changes import Change
 from sync_service.apply.state import State
 from sync_service.domain.rules import scopes_reached
 
 
-def cautions(wanted: State, changes: Iterable[Change]) -> Iterator[str]:
-    """Give the warnings, one sentence each."""
+def cautions(wanted: State, changes: Iterable[Change], *, listing: Collection[str]) -> Iterator[str]:
+    """Give the warnings, one sentence each. `listing` are the kinds of trackers that can be asked what they have."""
     for slug, fields in wanted["connections"].items():
         if not fields["webhook_secrets"]:
             yield f"connection {slug} has no webhook secret: its deliveries are answered 503 until it has one"
-        if fields["earlier"] == "import" and fields["scopes"]:
+        if fields["earlier"] == "import" and fields["scopes"] and fields["kind"] not in listing:
             yield (
-                f"connection {slug}: this version can't import what exists already; key results that reach a scope "
+                f"connection {slug}: {fields['kind']} can't be imported from yet; key results that reach a scope "
                 "not imported yet show as partly seen (with earlier: ignore they count what comes from now on)"
             )
     for slug, fields in wanted["rules"].items():

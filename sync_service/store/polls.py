@@ -35,6 +35,10 @@ def ensure(tx: Transaction, connection_id: int) -> None:
         for row in tx.execute(mine.order_by(scope.c.id))
     ]
     insert_or_skip(tx, poll, rows, unique=("scope_id",), due_at=DatabaseNow())
+    for row in rows:
+        if row["since"] is not None:  # what an import had not reached when it was called off is not asked for
+            called_off = sa.and_(poll.c.scope_id == row["scope_id"], poll.c.done_at.is_(None), poll.c.since.is_(None))
+            tx.execute(sa.update(poll).where(called_off).values(since=row["since"], cursor=None, lease=None))
     hurry(tx, connection_id)
 
 

@@ -252,3 +252,15 @@ def test_changes_between_two_pages_are_not_missed(stage: Stage, monkeypatch: pyt
     assert len(stage.rows(tables.issue)) == 300
     assert sum(row.state == "done" for row in stage.rows(tables.issue)) == 42
     assert stage.key_result().current == pytest.approx(14)
+
+
+def test_an_import_that_is_called_off_asks_only_for_what_comes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `earlier: ignore` after all, the pages not seen yet are not asked for."""
+    monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
+    for number in range(250):
+        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.furnish(earlier="import")
+    stage.house.drains.by_table["poll"]()
+    stage.furnish(earlier="ignore")
+    stage.drain()
+    assert len(stage.rows(tables.issue)) == 100
