@@ -12,6 +12,9 @@ from sync_service.store.database import reading
 TURN_SECONDS = 20.0
 """How long one job drains one table before it lets others have a turn."""
 
+ASKS = ("look", "poll")
+"""Tables whose drains wait for answers of trackers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Drains:
@@ -21,13 +24,16 @@ class Drains:
     by_table: Mapping[str, Callable[[], int]]
 
     def drain(self, name: str) -> bool:
-        """Drain a table until nothing is due or its turn is over; tell whether anything was."""
+        """Drain a table until nothing is due or its turn is over; tell whether anything was.
+
+        Whatever asks trackers takes its time: it lets deliveries go first.
+        """
         drain_once = self.by_table[name]
         ends = time.monotonic() + TURN_SECONDS
         worked = False
         while drain_once():
             worked = True
-            if time.monotonic() > ends:
+            if time.monotonic() > ends or (name in ASKS and "delivery" in self.due()):
                 break
         return worked
 

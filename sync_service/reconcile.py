@@ -47,7 +47,8 @@ MOST_LOOKS = 500
 """Looks asked for at the end of one run; the next ones ask for the rest."""
 
 LEASE = due.LEASE * 3
-TURN_SECONDS = 10.0
+TURN_SECONDS = 2.0
+"""How long one run goes on before deliveries may have the worker."""
 
 END = "end"
 """The cursor of a run whose last page was taken."""

@@ -14,7 +14,7 @@ from sync_service.domain.issues import Look
 from sync_service.store import counters, key_results, looks
 from sync_service.store.database import DatabaseNow, insert_or_skip
 from sync_service.store.links import counts
-from sync_service.store.tables import connection, issue, link, poll, rule, scope
+from sync_service.store.tables import connection, issue, link, look, poll, rule, scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +83,13 @@ def look_at_unseen(tx: Transaction, place: Place, connection_id: int, *, before:
     Lists do not show what was deleted, transferred or hidden.
     """
     linked = sa.exists().where(link.c.issue_id == issue.c.id, counts)
+    # One that can't be reached is asked for as often as any other, and not in each run.
+    same = sa.and_(look.c.connection_id == issue.c.connection_id, look.c.identity == issue.c.identity)
+    lately = sa.exists().where(same, sa.or_(look.c.settled_at >= before, look.c.due_at.isnot(None)))
     unseen = (
         sa.select(issue.c.identity, issue.c.key)
         .where(issue.c.scope_id == place.id, issue.c.gone.is_(None), linked)
-        .where(sa.or_(issue.c.seen_at.is_(None), issue.c.seen_at < before))
+        .where(sa.or_(issue.c.seen_at.is_(None), issue.c.seen_at < before), ~lately)
         .order_by(issue.c.seen_at, issue.c.id)
         .limit(limit)
     )

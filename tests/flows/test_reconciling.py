@@ -264,3 +264,36 @@ def test_an_import_that_is_called_off_asks_only_for_what_comes(stage: Stage, mon
     stage.furnish(earlier="ignore")
     stage.drain()
     assert len(stage.rows(tables.issue)) == 100
+
+
+def test_what_can_not_be_reached_is_looked_at_once_a_day(stage: Stage) -> None:
+    """A hidden issue keeps its last state, and is not asked for in every run."""
+    issue = stage.repository.create_issue("Pay", labels=["checkout"])
+    stage.furnish(earlier="import")
+    stage.drain()
+    target = stage.hub.repository("attic")
+    target.visible = False
+    stage.clock.step(600)
+    issue.transfer(target)
+    long_ago = utc_now() - timedelta(days=2)
+    for _ in range(3):
+        with writing(stage.house.engine) as tx:
+            tx.execute(sa.update(tables.issue).values(seen_at=long_ago))
+        stage.ask_now()
+    (row,) = stage.rows(tables.look)
+    assert row.outcome.startswith("unreachable")
+    old = f"/repositories/{stage.repository.id}/issues/1"
+    assert [call.status for call in stage.hub.rest.calls if call.path == old] == [301]
+
+
+def test_deliveries_go_before_an_import(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that lists lets go of it once a delivery is there."""
+    monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
+    for number in range(350):
+        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.furnish(earlier="import")
+    with writing(stage.house.engine) as tx:
+        waiting = {"connection_id": 1, "delivery_id": "d", "received_at": utc_now(), "headers": {}, "body": b"{}"}
+        tx.execute(sa.insert(tables.delivery).values(**waiting, due_at=utc_now() - timedelta(seconds=1)))
+    stage.house.drains.drain("poll")
+    assert stage.rows(tables.poll)[0].seen == 100
