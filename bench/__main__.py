@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import acks, applying, memory
+from bench import acks, applying, importing, memory
 from bench.findings import FORGIVEN, Finding, lines, machine, save
 from bench.stage import DATABASES, Stage, Theatre, theatre
 
@@ -35,6 +35,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "applied": on_one_stage(applying.measure),
     "growth": growth,
     "memory": on_one_stage(memory.measure),
+    "import": on_one_stage(importing.measure),
 }
 
 
