@@ -52,7 +52,9 @@ def bench(only: tuple[str, ...], on: tuple[str, ...], path: Path) -> None:
         for name in only or BENCHMARKS:
             for database in on or DATABASES:
                 click.echo(f"… {name} on {database}", err=True)
-                findings += BENCHMARKS[name](place, database)
+                found = list(BENCHMARKS[name](place, database))
+                click.echo("\n".join(lines(found)[1:]), err=True)
+                findings += found
     click.echo("\n".join(lines(findings)))
     save(findings, path)
     click.echo(f"written to {path}")
