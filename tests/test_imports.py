@@ -84,7 +84,7 @@ def allowed(importer: str, imported: str) -> bool:
     if one == "store":
         return other == "domain"
     if one.startswith("connectors"):
-        shared = ("connectors.http", "connectors.letters", "connectors.fields", "connectors")
+        shared = ("connectors", *(f"connectors.{name}" for name in ("fields", "http", "letters", "replies")))
         return other == "domain" or other in shared or one in ("connectors", "connectors.registry")
     return False
 

@@ -17,11 +17,20 @@ class ConnectorError(Exception):
 
 
 class Unavailable(ConnectorError):
-    """The tracker can't answer now: ask again at `retry_at`, or after our own backoff where it is None."""
+    """The tracker can't answer now: ask again at `retry_at`, or after our own backoff where it is None.
 
-    def __init__(self, message: str, retry_at: datetime | None = None) -> None:
+    `part` is what has to wait: one credential or one of its resources (`installation 7`, `installation 7/core`), whose
+    limits are its own; empty for the whole connection. `guessed` says that the tracker told no time: each time that
+    it happens again, the wait is longer.
+    """
+
+    def __init__(
+        self, message: str, retry_at: datetime | None = None, *, part: str = "", guessed: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_at = retry_at
+        self.part = part
+        self.guessed = guessed
 
 
 class Gone(ConnectorError):

@@ -11,6 +11,7 @@ import requests
 import responses
 
 from connectors.http import Answer, Http
+from connectors.replies import Reply, judge
 from sync_service.domain.connectors import ConnectorError, Gone, Refused, Rejected, Unavailable
 
 NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
@@ -103,10 +104,49 @@ def test_patience_is_obeyed_exactly(status: int, headers: dict[str, str], second
 
 
 def test_github_s_secondary_limit_may_speak_in_words_alone() -> None:
-    """A 403 without any header is a limit where its message says so."""
+    """A 403 without any header is a limit where its message says so; the minute is our guess."""
     found = error_of(403, body='{"message": "You have exceeded a secondary rate limit."}')
     assert isinstance(found, Unavailable)
-    assert found.retry_at == NOW + timedelta(seconds=60)
+    assert (found.retry_at, found.guessed) == (NOW + timedelta(seconds=60), True)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": AT_NINE}, {"Retry-After": "Mon, 05 Oct 2026 12:09:00 GMT"}],
+)
+def test_a_time_is_meant_by_the_tracker_s_clock(told: dict[str, str]) -> None:
+    """Which says what it shows: ours may be off."""
+    found = error_of(429, {**told, "Date": "Mon, 05 Oct 2026 12:08:00 GMT"})
+    assert isinstance(found, Unavailable)
+    assert (found.retry_at, found.guessed) == (NOW + timedelta(minutes=1), False)
+
+
+@pytest.mark.parametrize(
+    ("headers", "part"),
+    [
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Resource": "search"}, "token/search"),
+        ({"X-RateLimit-Remaining": "7", "X-RateLimit-Resource": "search", "Retry-After": "9"}, "token"),
+        ({"X-RateLimit-Remaining": "0"}, "token"),
+        ({}, "token"),
+    ],
+)
+def test_a_limit_holds_for_a_resource_or_for_the_whole_credential(headers: dict[str, str], part: str) -> None:
+    """What is used up is the one, what is asked too fast the other; without a credential it is all we know."""
+    reply = Reply(URL, status=429, headers=headers, body=b"")
+    for holder, expected in (("token", part), ("", "")):
+        with pytest.raises(Unavailable) as caught:
+            judge(reply, now=NOW, holder=holder)
+        assert caught.value.part == expected
+
+
+def test_a_question_is_posted_and_redirected_as_it_is(tracker: responses.RequestsMock) -> None:
+    """Only by a status that keeps method and body; any other is left to whoever asked."""
+    other = "https://tracker.example/issue/2"
+    tracker.post(URL, status=307, headers={"Location": other})
+    tracker.post(other, status=301, headers={"Location": URL})
+    reply = Http().send("POST", URL, authorization="Bearer token", json={"query": "{}"})
+    assert (reply.url, reply.status) == (other, 301)
+    assert [call.request.body for call in tracker.calls] == [b'{"query": "{}"}'] * 2
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "[]", '{"a": NaN}', "[" * 100_000])
