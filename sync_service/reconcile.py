@@ -93,7 +93,7 @@ class Reconciling:
     def _go_on(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
         connector = self._connectors[connection.kind]
-        if connection.view.token is None or not isinstance(connector, Lists):
+        if not connection.view.has_credentials or not isinstance(connector, Lists):
             self._asking.settle(row, "there are no credentials to ask with, or a tracker that can't be asked yet")
             return
         if self._asking.must_wait(row, connection):

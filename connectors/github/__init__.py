@@ -29,6 +29,7 @@ class GitHub:
     title = "GitHub"
     default_site: str | None = "https://api.github.com"
     options: tuple[Option, ...] = (
+        Option("app", "app", "a GitHub App in place of a token, a mapping: {id: 1204001, private_key: file:app.pem}"),
         Option("points_field", "text", "Name or id of the numeric issue field that holds an issue's points"),
     )
     kept_headers: tuple[str, ...] = (

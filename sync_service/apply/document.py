@@ -8,7 +8,16 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sync_service.apply.mistakes import Mistake, Path, meant, shown
-from sync_service.apply.models import SECRET_FIELDS, SECTIONS, Connection, Form, KeyResult, Objective, ObjectiveAlone
+from sync_service.apply.models import (
+    SECRET_FIELDS,
+    SECTIONS,
+    WITHIN,
+    Connection,
+    Form,
+    KeyResult,
+    Objective,
+    ObjectiveAlone,
+)
 from sync_service.apply.written import Written, read_yaml
 
 
@@ -121,11 +130,23 @@ def _connection_model(
 def _translated(written: Written, path: Path, model: type[Form], problem: ErrorDetails) -> Mistake:
     way: Path = problem["loc"]
     if problem["type"] == "extra_forbidden":
-        known = sorted((Objective if model is ObjectiveAlone else model).model_fields)
+        around = _form_of(model, way[:-1])
+        known = sorted((Objective if around is ObjectiveAlone else around).model_fields)
         allowed = ", ".join(known) + meant(way[-1], known)
         return written.mistake((*path, *way), f"the unknown field {way[-1]!r}", allowed)
     if problem["type"] == "missing":
         found = "nothing"
     else:
         found = "a value that does not fit" if way[0] in SECRET_FIELDS else shown(problem["input"])
-    return written.mistake((*path, *way), found, model.model_fields[str(way[0])].description or "")
+    return written.mistake((*path, *way), found, _description(model, way))
+
+
+def _form_of(model: type[Form], way: Path) -> type[Form]:
+    """Give the form that the fields at a way are of."""
+    return WITHIN.get(str(way[0]), model) if way else model
+
+
+def _description(model: type[Form], way: Path) -> str:
+    """Give what is allowed at a way: the nearest field's description."""
+    inner = _form_of(model, way[:1]).model_fields.get(str(way[1])) if len(way) > 1 else None
+    return (inner or model.model_fields[str(way[0])]).description or ""

@@ -46,9 +46,16 @@ def _connection(key: Key, fields: Fields) -> dict[str, Any]:
     secrets = {
         "webhook_secrets": [KEPT] if fields["webhook_secrets"] else [],
         "token": KEPT if fields["token"] else None,
+        "app": _app(fields["app"]) if fields["app"] else None,
     }
     watched = {"scopes": list(fields["scopes"]), "earlier": fields["earlier"]}
     return _tidy({"slug": key, **common, **secrets, **watched, **fields["options"]})
+
+
+def _app(app: Fields) -> dict[str, Any]:
+    written: str = app["id"]
+    as_number = written.isascii() and written.isdigit() and str(int(written)) == written
+    return {"id": int(written) if as_number else written, "private_key": KEPT}
 
 
 def _rule(key: Key, fields: Fields) -> dict[str, Any]:

@@ -61,12 +61,14 @@ def all_secrets(
     return tuple(dict.fromkeys(found))
 
 
-def the_token(form: Connection, *, stored: str | None, environment: Mapping[str, str], beside: Path) -> str | None:
-    """Give the token of a connection; None where it has none."""
-    if form.token is None:
+def one_secret(
+    written: str | None, *, stored: str | None, environment: Mapping[str, str], beside: Path, what: str
+) -> str | None:
+    """Give the secret that is meant, `what` for people; None where none is written."""
+    if written is None:
         return None
-    if form.token != KEPT:
-        return resolve(form.token, environment=environment, beside=beside)
+    if written != KEPT:
+        return resolve(written, environment=environment, beside=beside)
     if stored is None:
-        raise NoSecret(KEPT, "kept only where a token is stored already")
+        raise NoSecret(KEPT, f"kept only where {what} is stored already")
     return stored

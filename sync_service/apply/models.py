@@ -7,7 +7,16 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    create_model,
+)
 
 from sync_service.domain.connectors import Connector
 
@@ -44,12 +53,22 @@ def _zone(written: str) -> str:
     return written
 
 
+def _app_id(written: object) -> object:
+    return str(written) if isinstance(written, int) and not isinstance(written, bool) else written
+
+
 Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]
 Email = Annotated[str, StringConstraints(max_length=320), AfterValidator(_email)]
 Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_text)]
 Day = Annotated[date, BeforeValidator(_date)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
+AppId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100),
+    BeforeValidator(_app_id),
+    WithJsonSchema({"type": ["string", "integer"]}),
+]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
 Weight = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1e6)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False)]
@@ -98,6 +117,13 @@ class Cycle(Form):
     ends: Day = Field(description="the last day, like 2026-12-31, not before the first")
 
 
+class App(Form):
+    """An app registered at the tracker, as a connection's credentials."""
+
+    id: AppId = Field(description="the app's client id or number, as the tracker shows it")
+    private_key: Secret = Field(description="the app's private key (PEM): env:NAME, file:PATH, kept, or the key itself")
+
+
 class Connection(Form):
     """One tracker; each kind adds settings of its own."""
 
@@ -113,7 +139,7 @@ class Connection(Form):
     )
     scopes: Texts = Field(default=(), description="a list of repositories (owner/name) or project keys to watch")
     earlier: Literal["import", "ignore"] = Field(
-        description="import (what exists already counts, which needs a token) or ignore (only what comes from now on)"
+        description="import (what exists already counts; needs credentials) or ignore (only what comes from now on)"
     )
 
 
@@ -185,8 +211,14 @@ SECTIONS: Mapping[str, type[Form]] = {
 }
 """The sections of a file, each a list of these."""
 
-SECRET_FIELDS = ("token", "webhook_secrets")
+SECRET_FIELDS = ("token", "app", "webhook_secrets")
 """Fields of a connection whose values are never shown."""
+
+WITHIN: Mapping[str, type[Form]] = {"app": App}
+"""The forms of fields that have fields of their own."""
+
+
+_FORMS: Mapping[str, Any] = {"text": Text, "texts": Texts, "app": App}
 
 
 def connection_model(connector: Connector) -> type[Connection]:
@@ -202,7 +234,7 @@ def connection_model(connector: Connector) -> type[Connection]:
     for option in connector.options:
         # A secret would need sealing, which only the common ones have.
         if option.form != "secret":
-            form = Texts if option.form == "texts" else Text
+            form = _FORMS[option.form]
             fields[option.name] = (form | None, Field(default=None, description=option.help))
     name = f"{connector.kind.replace('-', ' ').title().replace(' ', '')}Connection"
     made: type[Connection] = create_model(

@@ -106,6 +106,8 @@ class Saving:
             "earlier": fields["earlier"],
             "owner_id": self.id_of("people", fields["owner"]),
             "sealed_token": self.sealer.seal(fields["token"]) if fields["token"] else None,
+            "app_id": fields["app"]["id"] if fields["app"] else None,
+            "sealed_app_key": self.sealer.seal(fields["app"]["private_key"]) if fields["app"] else None,
             "sealed_secrets": [self.sealer.seal(one) for one in fields["webhook_secrets"]],
         }
 
@@ -124,10 +126,10 @@ class Saving:
             self.tx.execute(sa.insert(t.scope), rows)
         if covered and change.differs("earlier"):
             self.tx.execute(sa.update(t.scope).where(mine, t.scope.c.covered_at.is_(None)).values(covered_at=covered))
-        if change.differs("token", "webhook_secrets", "site", "options"):
+        if change.differs("token", "app", "webhook_secrets", "site", "options"):
             mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
             self.tx.execute(sa.update(t.connection).where(t.connection.c.id == connection_id).values(mended))
-        if fields["token"] and connection_id is not None:
+        if (fields["token"] or fields["app"]) and connection_id is not None:
             polls.ensure(self.tx, connection_id)
 
     def _save_rule(self, slug: str, fields: Fields) -> None:

@@ -25,6 +25,9 @@ def schema(connectors: Iterable[Connector]) -> Schema:
     definitions["Measure"] = _measure()
     _point(definitions["Rule"]["properties"], "when", "Condition")
     _point(definitions["KeyResult"]["properties"], "measure", "Measure")
+    for definition in definitions.values():
+        if "app" in definition.get("properties", {}):
+            definition["not"] = {"required": ["token", "app"]}
     definitions["Rule"]["oneOf"] = [{"required": ["when"]}, {"required": ["query"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 

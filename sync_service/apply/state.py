@@ -69,6 +69,7 @@ def _connections(tx: Transaction, sealer: Sealer, email: Emails) -> dict[Key, Fi
         | {
             "owner": email[row.owner_id],
             "token": _opened(sealer, row.sealed_token) if row.sealed_token else None,
+            "app": {"id": row.app_id, "private_key": _opened(sealer, row.sealed_app_key)} if row.app_id else None,
             "webhook_secrets": tuple(_opened(sealer, one) for one in row.sealed_secrets),
             "scopes": tuple(scopes.get(row.id, ())),
         }

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from sync_service.apply import given_secrets, models
+from sync_service.apply import models
+from sync_service.apply.credentials import Given
 from sync_service.apply.document import Document, Part
 from sync_service.apply.mistakes import Mistake, meant, shown
 from sync_service.apply.positions import positions
@@ -87,8 +87,7 @@ class Wanting:
             stored = self.stored["connections"].get(form.slug, {})
             if stored and stored["kind"] != form.kind:
                 self._mistake(part, ("kind",), form.kind, f"{stored['kind']} as it is stored; use another slug")
-            if form.earlier == "import" and form.token is None:
-                self._mistake(part, ("earlier",), "import without a token", "ignore, or import with a token")
+            given = Given(part=part, stored=stored, connector=self.connectors[form.kind], environment=self.environment)
             site = form.site or self.connectors[form.kind].default_site or ""
             if urlsplit(site).scheme not in ("http", "https") or not urlsplit(site).hostname:
                 self._mistake(part, ("site",), shown(site), "an address that begins with https:// or http://")
@@ -102,12 +101,14 @@ class Wanting:
                     "earlier": form.earlier,
                     "scopes": self._scopes(part, form, stored.get("scopes", ())),
                 }
-                | self._secrets(part, form, stored),
+                | given.fields(),
             )
+            self.mistakes += given.mistakes
 
     def _options(self, form: models.Connection) -> dict[str, Any]:
-        """Give the settings that only this kind has."""
-        own = {option.name: getattr(form, option.name, None) for option in self.connectors[form.kind].options}
+        """Give the settings that only this kind has; an app is no setting, but credentials."""
+        options = [option for option in self.connectors[form.kind].options if option.form != "app"]
+        own = {option.name: getattr(form, option.name, None) for option in options}
         return {
             name: list(value) if isinstance(value, tuple) else value for name, value in own.items() if value is not None
         }
@@ -121,23 +122,6 @@ class Wanting:
         known = {name.casefold(): name for name in stored}
         kept = [name for folded, name in known.items() if folded in wanted]
         return (*kept, *(name for folded, name in wanted.items() if folded not in known))
-
-    def _secrets(self, part: Part, form: models.Connection, stored: Fields) -> dict[str, Any]:
-        beside = Path(part.written.file).parent
-        found: dict[str, Any] = {"token": None, "webhook_secrets": ()}
-        try:
-            found["token"] = given_secrets.the_token(
-                form, stored=stored.get("token"), environment=self.environment, beside=beside
-            )
-        except given_secrets.NoSecret as error:
-            self._mistake(part, ("token",), error.found, error.allowed)
-        try:
-            found["webhook_secrets"] = given_secrets.all_secrets(
-                form, stored=stored.get("webhook_secrets", ()), environment=self.environment, beside=beside
-            )
-        except given_secrets.NoSecret as error:
-            self._mistake(part, ("webhook_secrets",), error.found, error.allowed)
-        return found
 
     def _objectives(self) -> Iterator[tuple[Key, Fields]]:
         forms = list(self.document.forms("objectives"))

@@ -34,7 +34,7 @@ def status_form(found: Found) -> dict[str, Any]:
                 "site": one.site,
                 "owner": one.owner,
                 "scopes": [asdict(scope) for scope in one.scopes],
-                "has_token": one.has_token,
+                "has_credentials": one.has_credentials,
                 "has_secret": one.has_secret,
                 "refused": {"since": instant(one.refused_at), "reason": one.refused_reason} if one.refused_at else None,
             }

@@ -54,18 +54,35 @@ class Option:
     """One setting of a connection that only this kind of tracker has, as written in the configuration file."""
 
     name: str
-    form: Literal["text", "texts", "secret"]
+    form: Literal["text", "texts", "secret", "app"]
     help: str
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app registered at the tracker, as which we may call: its id there, and its private key (PEM, in the clear)."""
+
+    id: str
+    private_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One configured tracker as its connector sees it. `token` and secrets are in the clear: never log it."""
+    """One configured tracker as its connector sees it. `token` and `app` are in the clear: never log it.
+
+    It has one of them or none.
+    """
 
     slug: str
     site: str
     options: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     token: str | None = field(default=None, repr=False)
+    app: App | None = field(default=None, repr=False)
+
+    @property
+    def has_credentials(self) -> bool:
+        """Tell whether there is anything to call with."""
+        return bool(self.token or self.app)
 
 
 @dataclass(frozen=True, slots=True)

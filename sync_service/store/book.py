@@ -120,7 +120,9 @@ def with_rules(tx: Transaction, book: Book, rules: Iterable[CompiledRule]) -> Bo
 
 
 def _tracker(row: sa.Row[tuple[object, ...]]) -> Tracker:
-    return Tracker(id=row.id, slug=row.slug, kind=row.kind, can_look=row.sealed_token is not None)
+    return Tracker(
+        id=row.id, slug=row.slug, kind=row.kind, can_look=(row.sealed_token or row.sealed_app_key) is not None
+    )
 
 
 def _compiled(tx: Transaction) -> Iterable[CompiledRule]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.connectors import Connection
+from sync_service.domain.connectors import App, Connection
 from sync_service.domain.issues import ScopeRef
 from sync_service.store import counters
 from sync_service.store.database import database_now, reading
@@ -75,6 +75,7 @@ class Connections:
                 site=row.site,
                 options=row.options,
                 token=self._sealer.open(row.sealed_token) if row.sealed_token else None,
+                app=App(row.app_id, self._sealer.open(row.sealed_app_key)) if row.sealed_app_key else None,
             ),
             secrets=tuple(self._sealer.open(sealed) for sealed in row.sealed_secrets),
             refused=row.refused_reason,

@@ -30,7 +30,7 @@ class ConnectionView:
     site: str
     owner: str | None
     scopes: tuple[ScopeView, ...]
-    has_token: bool
+    has_credentials: bool
     has_secret: bool
     refused_at: datetime | None
     refused_reason: str | None
@@ -60,7 +60,7 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
             site=row.site,
             owner=row.email,
             scopes=tuple(scopes[row.id]),
-            has_token=row.sealed_token is not None,
+            has_credentials=(row.sealed_token or row.sealed_app_key) is not None,
             has_secret=bool(row.sealed_secrets),
             refused_at=row.refused_at,
             refused_reason=row.refused_reason,

@@ -43,7 +43,7 @@ MakeDesk = Callable[[], Desk]
         (
             "    token: env:GITHUB_TOKEN\n",
             "",
-            "15: connections[0].earlier: found import without a token; allowed: ignore*",
+            "15: connections[0].earlier: found import without a token or an app; allowed: ignore*",
         ),
         (
             "[acme/checkout]\n",

@@ -266,7 +266,7 @@ def test_connections_are_told_without_their_secrets(tx: Connection) -> None:
     tx.execute(sa.insert(t.scope).values(connection_id=1, name="acme/app", covered_at=NOW))
     tx.execute(sa.update(t.connection).where(t.connection.c.id == 1).values(sealed_token="sealed", owner_id=1))
     one, two = connection_views(tx)
-    assert (one.owner, one.has_token, one.has_secret) == ("ana@example.com", True, False)
+    assert (one.owner, one.has_credentials, one.has_secret) == ("ana@example.com", True, False)
     assert [(scope.name, scope.covered, scope.gone) for scope in one.scopes] == [("acme/app", True, None)]
-    assert (two.owner, two.has_token, two.scopes) == (None, False, ())
+    assert (two.owner, two.has_credentials, two.scopes) == (None, False, ())
     assert "sealed" not in repr(one)

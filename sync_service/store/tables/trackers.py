@@ -15,6 +15,8 @@ connection = sa.Table(
     refers("owner_id", "person", nullable=True, on_delete="SET NULL"),
     sa.Column("options", sa.JSON, nullable=False),
     sa.Column("sealed_token", sa.Text),
+    sa.Column("app_id", sa.String(100)),  # an app instead of a token
+    sa.Column("sealed_app_key", sa.Text),
     sa.Column("sealed_secrets", sa.JSON, nullable=False),  # newest first
     sa.Column("earlier", sa.String(10)),  # import, ignore
     sa.Column("refused_at", Instant),
