@@ -1,11 +1,13 @@
 """GitHub: github.com, GitHub Enterprise Server and data-residency hosts, by webhooks and, with a token, by looking."""
 
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
 from connectors.fields import exact, table
 from connectors.github.calls import Calls
+from connectors.github.credentials import Keyring
 from connectors.github.events import treatment_of
 from connectors.github.listing import changes
 from connectors.github.looking import look
@@ -44,8 +46,9 @@ class GitHub:
         "x-github-enterprise-version",
     )
 
-    def __init__(self, http: Http | None = None) -> None:
+    def __init__(self, http: Http | None = None, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._http = http or Http()
+        self._keyring = Keyring(self._http, sleep=sleep)
 
     def verify(self, post: Post, secrets: Sequence[str]) -> bool:
         """Tell whether the raw body, form-encoded or not, was signed; the older SHA-1 header is not believed."""
@@ -79,11 +82,21 @@ class GitHub:
 
     def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
         """Fetch an issue or pull request by its repository's id and its number."""
-        return look(Calls(self._http, connection), identity=identity, key=key)
+        return look(self._calls(connection), identity=identity, key=key)
 
     def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
         """List the issues and pull requests of a repository that changed."""
-        return changes(Calls(self._http, connection), asked=asked, cursor=cursor)
+        return changes(self._calls(connection), asked=asked, cursor=cursor)
+
+    def part(self, connection: Connection, *, about: str) -> str:
+        """Name the credential whose limit a call would use: an app has one for each installation."""
+        if not connection.has_credentials:
+            return ""
+        return f"{self._keyring.of(connection).holder(about.partition('#')[0])}/core"
+
+    def _calls(self, connection: Connection) -> Calls:
+        keyring = self._keyring
+        return Calls(connection, keyring.site(connection.site), keyring.of(connection), self._http.now)
 
 
 def _json_of(post: Post) -> bytes:

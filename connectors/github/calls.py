@@ -1,40 +1,62 @@
-"""Calls to GitHub's REST API, with what every one of them bears.
+"""Authorised calls to GitHub for one connection, and what its answers mean."""
 
-https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api
-"""
-
-from collections.abc import Mapping
+import builtins
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from connectors.http import Answer, Http
-from sync_service.domain.connectors import Connection, Refused
+from connectors.github.credentials import Credentials
+from connectors.github.site import Site, words_of
+from connectors.http import Answer, Method
+from connectors.replies import Reply, judge
+from sync_service.domain.connectors import Connection
 
-API_VERSION = "2026-03-10"
-"""https://docs.github.com/en/rest/about-the-rest-api/api-versions"""
-
-HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": API_VERSION}
+_REPOSITORY = re.compile(r"/(?:repositories/([0-9]+)|repos/([^/]+/[^/]+))(?:/|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Authorised calls for one connection. Each raises any `ConnectorError`; paths begin with a slash."""
+    """Authorised calls for one connection. Each raises any `ConnectorError`; paths begin with a slash.
 
-    http: Http
+    Nothing here writes. Where something comes to, it takes turns by a part of its own in the table of limits, since
+    GitHub wants writes one by one and a second apart for each credential:
+    https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+    """
+
     connection: Connection
+    site: Site
+    credentials: Credentials
+    now: Callable[[], datetime]
 
     def get(self, path: str) -> Answer:
-        """Fetch an object."""
-        return self.http.get(self._url(path), authorization=self._authorization(), headers=HEADERS)
+        """Fetch an object that belongs to a repository."""
+        reply = self._get(path)
+        return Answer(reply.url, reply.object())
 
-    def list(self, path: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Fetch a page of a list."""
-        return self.http.list(self._url(path), authorization=self._authorization(), headers=HEADERS, params=params)
+    def list(self, path: str, params: Mapping[str, str]) -> builtins.list[dict[str, Any]]:
+        """Fetch a page of a list that belongs to a repository."""
+        return self._get(path, params).objects()
 
-    def _url(self, path: str) -> str:
-        return self.connection.site.rstrip("/") + path
+    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+        found = _REPOSITORY.match(path)
+        assert found, f"{path} names no repository"
+        reply, _ = self._ask("GET", path, repository=found[1] or found[2], params=params)
+        return reply
 
-    def _authorization(self) -> str:
-        if not self.connection.token:
-            raise Refused("the connection has no token to look with")
-        return f"Bearer {self.connection.token}"
+    def _ask(
+        self,
+        method: Method,
+        path: str,
+        *,
+        repository: str,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> tuple[Reply, str]:
+        def ask(authorization: str) -> Reply:
+            return self.site.send(method, path, authorization=authorization, params=params, json=json)
+
+        asked = self.credentials.use(repository, ask)
+        judge(asked.reply, now=self.now(), holder=asked.holder, words=words_of(asked.reply))
+        return asked.reply, asked.holder

@@ -168,3 +168,15 @@ class Lists(Protocol):
         A cursor stays good for days, and whatever changes between two pages comes on a later one.
         """
         ...
+
+
+@runtime_checkable
+class Parts(Protocol):
+    """What a connector can do besides, one of whose connections has several limits that don't stop each other."""
+
+    def part(self, connection: Connection, *, about: str) -> str:
+        """Name the part of a connection that a call would use, as `Unavailable.part` does; makes no call.
+
+        The call is `about` an issue, by its identity, or about a scope, by the tracker's id of it or its name.
+        """
+        ...

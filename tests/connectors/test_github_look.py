@@ -7,7 +7,7 @@ import pytest
 import responses
 
 from connectors.github import GitHub
-from sync_service.domain.connectors import Gone, Rejected
+from sync_service.domain.connectors import Gone, Refused, Rejected
 from sync_service.domain.issues import Kind, Parent, ScopeRef, Snapshot, State
 from tests.connectors.github_letters import CHECKOUT, CONNECTION, LEDGER, closed, issue, letter, merged, pull
 
@@ -123,3 +123,50 @@ def test_a_strange_identity_is_never_put_into_an_address(identity: str) -> None:
     """No call goes out for it."""
     with pytest.raises(Rejected, match="not the identity"):
         look(identity)
+
+
+def test_a_version_that_the_site_does_not_know_is_left_out_from_then_on(github: responses.RequestsMock) -> None:
+    """An older Enterprise Server's own is the one without a name."""
+    versioned = [responses.matchers.header_matcher({"X-GitHub-Api-Version": "2026-03-10"})]
+    github.get(ISSUE, status=400, json={"message": "unknown version"}, match=versioned)
+    github.get(ISSUE, json=issue())
+    connector = GitHub()
+    for _ in range(2):
+        assert connector.look(CONNECTION, identity="8001#12", key="acme/checkout#12").key == "acme/checkout#12"
+    assert ["X-GitHub-Api-Version" in call.request.headers for call in github.calls] == [True, False, False]
+
+
+def test_a_400_that_the_version_does_not_explain_is_rejected(github: responses.RequestsMock) -> None:
+    """With GitHub's words, and the version is named again."""
+    github.get(ISSUE, status=400, json={"message": "Problems parsing JSON"})
+    connector = GitHub()
+    for _ in range(2):
+        with pytest.raises(Rejected, match=r"\(400\): Problems parsing JSON"):
+            connector.look(CONNECTION, identity="8001#12", key="acme/checkout#12")
+    assert ["X-GitHub-Api-Version" in call.request.headers for call in github.calls] == [True, False] * 2
+
+
+def test_a_missing_permission_is_named(github: responses.RequestsMock) -> None:
+    """All of a group are needed, and any of the groups."""
+    told = {
+        "X-Accepted-GitHub-Permissions": "issues=read; contents=read,pull_requests=read",
+        "X-RateLimit-Remaining": "7",
+    }
+    github.get(ISSUE, status=403, json={"message": "Resource not accessible by personal access token"}, headers=told)
+    with pytest.raises(Refused) as caught:
+        look()
+    assert str(caught.value) == (
+        "api.github.com does not permit it with these credentials (403): Resource not accessible by personal access "
+        "token; the permission it takes: issues=read or contents=read and pull_requests=read"
+    )
+
+
+def test_a_moved_repository_is_followed_to_its_id_and_never_elsewhere(github: responses.RequestsMock) -> None:
+    """By 301 or 307 on the same host; the token goes nowhere else."""
+    for status in (301, 307):
+        github.upsert(responses.GET, ISSUE, status=status, headers={"Location": f"{SITE}/repositories/8001/issues/12/"})
+        github.upsert(responses.GET, f"{SITE}/repositories/8001/issues/12/", json=issue())
+        assert look().identity == "8001#12"
+    github.upsert(responses.GET, ISSUE, status=307, headers={"Location": "https://elsewhere.example/repositories/8001"})
+    with pytest.raises(Refused, match="where credentials must not go"):
+        look()
