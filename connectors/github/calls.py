@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.github.credentials import Credentials
+from connectors.github.graph import judge_graph
 from connectors.github.site import Site, words_of
 from connectors.http import Answer, Method
 from connectors.replies import Reply, judge
@@ -38,6 +39,12 @@ class Calls:
     def list(self, path: str, params: Mapping[str, str]) -> builtins.list[dict[str, Any]]:
         """Fetch a page of a list that belongs to a repository."""
         return self._get(path, params).objects()
+
+    def graph(self, query: str, variables: Mapping[str, Any], *, repository: str) -> Mapping[str, Any]:
+        """Ask by GraphQL about a repository, named by its id or as owner/name; give what stands under `data`."""
+        question = {"query": query, "variables": dict(variables)}
+        reply, holder = self._ask("POST", "/graphql", repository=repository, json=question)
+        return judge_graph(reply, now=self.now(), holder=holder)
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
         found = _REPOSITORY.match(path)
