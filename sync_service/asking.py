@@ -1,7 +1,7 @@
 """Asking trackers: what rows that need an answer do while a tracker refuses us, is away or wants patience.
 
 One policy for looks and for lists. A tracker that refuses our credentials is asked once an hour whether it was mended;
-one that can't answer is left alone by all until it can.
+one that can't answer is left alone by all until it can, or that part of it whose limit is used up.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,9 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.connectors import ConnectorError, Refused, Unavailable
+from sync_service.domain.connectors import Connector, ConnectorError, Parts, Refused, Unavailable
 from sync_service.failing import bury
-from sync_service.store import connections, due
+from sync_service.store import connections, due, pauses
 from sync_service.store.connections import Configured
 from sync_service.store.database import reading, writing
 
@@ -23,6 +23,11 @@ log = structlog.get_logger(__name__)
 
 MENDED_CHECK = due.LONGEST_WAIT
 """How long rows of a refused connection wait; once in this time one of them asks whether it was mended."""
+
+
+def part_of(connector: Connector, connection: Configured, *, about: str) -> str:
+    """Name the part of a connection that a call would use, where its connector tells them apart; else the whole."""
+    return connector.part(connection.view, about=about) if isinstance(connector, Parts) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +38,16 @@ class Asking:
     table: sa.Table
     now: Callable[[], datetime]
 
-    def must_wait(self, row: Row[Any], connection: Configured) -> bool:
-        """Postpone a row whose connection must not be asked now; tell whether that is so."""
+    def must_wait(self, row: Row[Any], connection: Configured, *, part: str) -> bool:
+        """Postpone a row whose connection, or the part of it, must not be asked now; tell whether that is so."""
         if connection.refused and not self._may_ask_again(connection):
             self.postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
             return True
         with reading(self.engine) as tx:
-            alone = connections.left_alone_for(tx, connection.id)
-        if alone:
-            self.postpone(row, alone, "waits until the tracker can answer")
-        return bool(alone)
+            rest = pauses.rest_of(tx, connection.id, part)
+        if rest:
+            self.postpone(row, rest, f"waits until the tracker can answer{f' ({part})' if part else ''}")
+        return bool(rest)
 
     def _may_ask_again(self, connection: Configured) -> bool:
         with writing(self.engine) as tx:
@@ -62,7 +67,7 @@ class Asking:
                 asked = error.retry_at - self.now() if error.retry_at else due.wait_after(row.attempts)
                 wait = min(max(asked, due.FIRST_WAIT), due.LONGEST_PATIENCE)
                 with writing(self.engine) as tx:
-                    connections.leave_alone(tx, connection.id, wait=wait)
+                    wait = pauses.begin(tx, connection.id, error.part, wait=wait, guessed=error.guessed)
                 self.postpone(row, wait, str(error))
             case Refused():
                 reason = str(error)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.asking import Asking
+from sync_service.asking import Asking, part_of
 from sync_service.domain.connectors import Connector, ConnectorError, Gone
 from sync_service.domain.issues import Reading, Snapshot, Tombstone
 from sync_service.failing import try_again
@@ -68,18 +68,18 @@ class Looking:
 
     def _look(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
-        if self._asking.must_wait(row, connection):
+        connector = self._connectors[connection.kind]
+        if self._asking.must_wait(row, connection, part=part_of(connector, connection, about=row.identity)):
             return
         try:
-            self._take(row, self._fetch(connection, row))
+            self._take(row, self._fetch(connector, connection, row))
         except Gone as error:
             self._asking.settle(row, f"unreachable, so nothing changes: {error}")
         except ConnectorError as error:
             self._asking.failed(row, connection, error)
 
-    def _fetch(self, connection: Configured, row: Row[Any]) -> Snapshot | Tombstone:
+    def _fetch(self, connector: Connector, connection: Configured, row: Row[Any]) -> Snapshot | Tombstone:
         try:
-            connector = self._connectors[connection.kind]
             found = connector.look(connection.view, identity=row.identity, key=row.key)
         except Gone as error:
             if error.proven:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.asking import Asking
+from sync_service.asking import Asking, part_of
 from sync_service.domain.connectors import Asked, Connector, ConnectorError, Gone, Lists, Page
 from sync_service.domain.issues import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
 from sync_service.failing import try_again
@@ -96,10 +96,11 @@ class Reconciling:
         if not connection.view.has_credentials or not isinstance(connector, Lists):
             self._asking.settle(row, "there are no credentials to ask with, or a tracker that can't be asked yet")
             return
-        if self._asking.must_wait(row, connection):
-            return
         with reading(self._engine) as tx:
             place = polls.place_of(tx, row)
+        part = part_of(connector, connection, about=place.external_id or place.name)
+        if self._asking.must_wait(row, connection, part=part):
+            return
         try:
             self._run(row, connection, connector, place)
         except Gone as error:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.apply.changes import Change
 from sync_service.apply.state import Fields, Key
-from sync_service.store import polls, rules
+from sync_service.store import pauses, polls, rules
 from sync_service.store import tables as t
 from sync_service.store.sealing import Sealer
 
@@ -114,6 +114,7 @@ class Saving:
     def _finish_connection(self, change: Change, fields: Fields) -> None:
         """Watch the scopes, and call a connection mended whose credentials changed."""
         connection_id = self.id_of("connections", str(change.key))
+        assert connection_id is not None
         mine = t.scope.c.connection_id == connection_id
         covered = self.now if fields["earlier"] == "ignore" else None
         before = (change.before or {}).get("scopes", ())
@@ -129,7 +130,9 @@ class Saving:
         if change.differs("token", "app", "webhook_secrets", "site", "options"):
             mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
             self.tx.execute(sa.update(t.connection).where(t.connection.c.id == connection_id).values(mended))
-        if (fields["token"] or fields["app"]) and connection_id is not None:
+        if change.differs("token", "app", "site"):
+            pauses.end_all(self.tx, connection_id)
+        if fields["token"] or fields["app"]:
             polls.ensure(self.tx, connection_id)
 
     def _save_rule(self, slug: str, fields: Fields) -> None:

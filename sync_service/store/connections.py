@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
@@ -14,7 +14,6 @@ from sync_service.domain.connectors import App, Connection
 from sync_service.domain.issues import ScopeRef
 from sync_service.store import counters
 from sync_service.store.database import database_now, reading
-from sync_service.store.due import LONGEST_PATIENCE
 from sync_service.store.sealing import Sealer
 from sync_service.store.tables import connection, scope
 
@@ -108,24 +107,6 @@ def refuse(tx: Transaction, connection_id: int, *, reason: str) -> None:
     refused = {"refused_at": now, "refused_reason": reason, "asked_again_at": now}
     tx.execute(sa.update(connection).where(first).values(refused))
     counters.bump(tx, counters.CHANGES)
-
-
-def leave_alone(tx: Transaction, connection_id: int, *, wait: timedelta) -> None:
-    """Note that the tracker can't answer before the wait is over: nothing else asks it before."""
-    until = database_now(tx) + wait
-    tx.execute(sa.update(connection).where(connection.c.id == connection_id).values(unavailable_until=until))
-
-
-def left_alone_for(tx: Transaction, connection_id: int) -> timedelta:
-    """Tell for how long the tracker can't answer; zero where it can.
-
-    What is further away than we ever wait was noted before the clock was stepped back.
-    """
-    until: datetime | None = tx.scalar(
-        sa.select(connection.c.unavailable_until).where(connection.c.id == connection_id)
-    )
-    rest = until - database_now(tx) if until else timedelta(0)
-    return rest if timedelta(0) < rest <= LONGEST_PATIENCE else timedelta(0)
 
 
 def may_ask_again(tx: Transaction, connection_id: int, *, after: timedelta) -> bool:

@@ -116,7 +116,7 @@ def is_quiet(house: House) -> bool:
     """Tell whether nothing waits to be applied or looked at; lets the time pass that looks wait for."""
     waiting = 0
     with writing(house.engine) as tx:
-        tx.execute(sa.update(tables.connection).values(unavailable_until=None))
+        tx.execute(sa.delete(tables.pause))
         for table in (tables.delivery, tables.look):
             waits = sa.and_(table.c.due_at.isnot(None), table.c.lease.is_(None))
             tx.execute(sa.update(table).where(waits).values(due_at=database_now(tx)))

@@ -191,7 +191,7 @@ def test_a_tracker_that_can_not_answer_is_left_alone(world: World, monkeypatch: 
     assert len(asked) == 1
     for again, until in enumerate((timedelta(hours=-1), timedelta(days=8)), start=2):  # passed; before a step back
         with writing(world.engine) as tx:
-            tx.execute(sa.update(tables.connection).values(unavailable_until=database_now(tx) + until))
+            tx.execute(sa.update(tables.pause).values(until=database_now(tx) + until))
         world.make_due(tables.look)
         world.drains.by_table["look"]()
         assert len(asked) == again

@@ -22,7 +22,19 @@ connection = sa.Table(
     sa.Column("refused_at", Instant),
     sa.Column("refused_reason", sa.Text),
     sa.Column("asked_again_at", Instant),  # when a refused connection was last tried
-    sa.Column("unavailable_until", Instant),  # the tracker can't answer before
+)
+
+
+# A part of a connection that must not be asked before.
+pause = sa.Table(
+    "pause",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("part", sa.String(100), nullable=False),  # a credential, or one of its resources; empty: the whole
+    sa.Column("until", Instant, nullable=False),
+    sa.Column("seconds", sa.Integer, nullable=False),  # how long the wait is, to know what to double
+    sa.UniqueConstraint("connection_id", "part"),
 )
 
 

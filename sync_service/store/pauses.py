@@ -1,0 +1,68 @@
+"""Parts of connections that must not be asked for a while: known to all workers, and each for itself.
+
+A part is a credential or one of its resources, written like a path: `installation 7` holds for `installation 7/core`
+too, and the empty one for the whole connection, whose tracker can't answer.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.store.database import database_now, upsert
+from sync_service.store.due import LONGEST_PATIENCE, LONGEST_WAIT
+from sync_service.store.tables import pause
+
+NONE = timedelta(0)
+
+
+def rest_of(tx: Transaction, connection_id: int, part: str) -> timedelta:
+    """Tell for how long a part must not be asked; zero where it may.
+
+    What is further away than we ever wait was noted before the clock was stepped back.
+    """
+    now = database_now(tx)
+    here = sa.and_(pause.c.connection_id == connection_id, pause.c.part.in_(list(_around(part))))
+    rests = (until - now for until in tx.scalars(sa.select(pause.c.until).where(here)))
+    return max((rest for rest in rests if NONE < rest <= LONGEST_PATIENCE), default=NONE)
+
+
+def begin(tx: Transaction, connection_id: int, part: str, *, wait: timedelta, guessed: bool = False) -> timedelta:
+    """Note that a part must not be asked before the wait is over; give how long that is.
+
+    A wait that is `guessed`, since the tracker tells none, is doubled where the last one did not help, up to an hour.
+    A longer one that has begun stays.
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+    """
+    now = database_now(tx)
+    mine = sa.and_(pause.c.connection_id == connection_id, pause.c.part == part)
+    last = tx.execute(sa.select(pause.c.until, pause.c.seconds).where(mine).with_for_update()).one_or_none()
+    if last:
+        waited = timedelta(seconds=last.seconds)
+        rest: timedelta = last.until - now
+        if NONE < rest <= LONGEST_PATIENCE and (guessed or rest > wait):
+            return rest
+        if guessed and NONE <= -rest <= waited:
+            wait = max(wait, min(2 * waited, LONGEST_WAIT))
+    row = {
+        "connection_id": connection_id,
+        "part": part,
+        "until": now + wait,
+        "seconds": round(wait.total_seconds()),
+    }
+    upsert(tx, pause, [row], unique=("connection_id", "part"))
+    return wait
+
+
+def end_all(tx: Transaction, connection_id: int) -> None:
+    """Forget the pauses of a connection: its credentials are others now."""
+    tx.execute(sa.delete(pause).where(pause.c.connection_id == connection_id))
+
+
+def _around(part: str) -> Iterator[str]:
+    """Give a part and all that it belongs to: `installation 7/core`, `installation 7`, and the whole connection."""
+    while part:
+        yield part
+        part = part.rpartition("/")[0]
+    yield ""

@@ -1,0 +1,160 @@
+"""A house that comes to a simulated GitHub as an app: what it finds, and how little one limit stops."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from simulator import GitHub, SteppedClock
+from simulator.github import Installation, Rules
+from sync_service.domain.issues import Look
+from sync_service.store import looks, polls, tables
+from sync_service.store.database import database_now, reading, writing
+from sync_service.wiring import House, utc_now
+from tests.faults.checking import furnish
+from tests.house import build_house
+
+pytestmark = pytest.mark.slow
+
+OKRS = """\
+connections:
+  - slug: gh
+    kind: github
+    site: {site}
+    webhook_secrets: [hush]
+    app: {{id: {app}, private_key: "file:{key}"}}
+    scopes: [acme/checkout, umbrella/ledger]
+    earlier: import
+  - slug: other
+    kind: github
+    site: {site}
+    webhook_secrets: [hush]
+    token: {token}
+    scopes: [acme/payments]
+    earlier: import
+"""
+
+PLACES = ("checkout", "umbrella/ledger", "payments")
+
+
+@dataclass
+class Stage:
+    """A GitHub with an app on two accounts, and a house with a connection by it and another by a token."""
+
+    house: House
+    hub: GitHub
+    here: Installation = field(init=False)
+    there: Installation = field(init=False)
+
+    def __post_init__(self) -> None:
+        places = [self.hub.repository(name) for name in PLACES]
+        for place in places:
+            place.create_issue("Pay")
+        app = self.hub.create_app(permissions={"issues": "read", "pull_requests": "read"})
+        self.here, self.there = app.install([places[0]]), app.install(account=places[1].owner)
+        key = Path(self.house.settings.data_dir) / "app.pem"
+        key.write_text(app.pem)
+        furnish(self.house, OKRS.format(site=self.hub.url, app=app.id, key=key, token=self.hub.token).encode())
+
+    def ask_now(self) -> None:
+        """Let the time of every poll come, and drain."""
+        with writing(self.house.engine) as tx:
+            polls.hurry(tx)
+        self.house.drains.drain_everything()
+
+    def look_at(self, name: str) -> Row[Any]:
+        """Ask for a look at a repository's issue, drain, and give the row of the look."""
+        place = self.hub.repository(name)
+        identity, key = f"{place.id}#1", f"{place.full_name}#1"
+        with writing(self.house.engine) as tx:
+            connection_id = tx.scalars(sa.select(tables.connection.c.id).where(tables.connection.c.slug == "gh")).one()
+            looks.add(tx, {(connection_id, identity): (Look(identity=identity, key=key, reason="a test"), None)})
+        self.house.drains.drain_everything()
+        return next(row for row in self.rows(tables.look) if row.identity == identity)
+
+    def rows(self, table: sa.Table) -> list[Row[Any]]:
+        """Read a table."""
+        with reading(self.house.engine) as tx:
+            return list(tx.execute(sa.select(table).order_by(table.c.id)))
+
+    def keys(self) -> set[str]:
+        """Give the keys of the known issues."""
+        return {row.key for row in self.rows(tables.issue)}
+
+    def refused_calls(self) -> int:
+        """Count the calls that GitHub refused."""
+        return sum(call.status in (403, 429) for call in self.hub.rest.calls)
+
+
+@pytest.fixture
+def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """Set the stage on either database."""
+    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0))
+    house = build_house(migrated_url, tmp_path, clock=utc_now)
+    with GitHub("acme", clock=clock) as hub:
+        yield Stage(house, hub)
+    house.engine.dispose()
+    house.redis.close()
+
+
+def test_one_app_imports_and_looks_at_the_scopes_of_all_its_installations(stage: Stage) -> None:
+    """Without any token of a person."""
+    stage.ask_now()
+    assert stage.keys() == {"acme/checkout#1", "umbrella/ledger#1", "acme/payments#1"}
+    assert stage.look_at("checkout").due_at is None
+    assert stage.look_at("umbrella/ledger").due_at is None
+
+
+def test_a_used_up_installation_stops_neither_another_one_nor_another_connection(stage: Stage) -> None:
+    """It is refused once; what would use it waits for the reset, and nothing else does."""
+    stage.ask_now()
+    stage.hub.limits.switch_on(Rules(core=50))
+    stage.hub.limits.spend(f"installation ID {stage.here.id}", "core", 50)
+    waiting = stage.look_at("checkout")
+    with reading(stage.house.engine) as tx:
+        wait = waiting.due_at - database_now(tx)
+    assert timedelta(minutes=59) < wait <= timedelta(hours=1)
+    for name in PLACES:
+        stage.hub.repository(name).create_issue("Another")
+    before = stage.refused_calls()
+    stage.ask_now()
+    assert stage.refused_calls() == before == 1
+    assert stage.keys() == {f"{name}#1" for name in ("acme/checkout", "umbrella/ledger", "acme/payments")} | {
+        "umbrella/ledger#2",
+        "acme/payments#2",
+    }
+    assert f"waits until the tracker can answer (installation {stage.here.id}/core)" in {
+        row.outcome for row in stage.rows(tables.poll)
+    }
+    assert stage.look_at("umbrella/ledger").due_at is None
+
+
+def test_a_limit_without_a_time_is_waited_for_longer_each_time(stage: Stage) -> None:
+    """By all that would use the installation."""
+    stage.ask_now()
+    stage.hub.limits.block(86400, allowance=f"installation ID {stage.here.id}", retry_after=False)
+    for seconds in (60, 120, 240):
+        stage.look_at("checkout")
+        (pause,) = stage.rows(tables.pause)
+        assert (pause.part, pause.seconds) == (f"installation {stage.here.id}", seconds)
+        with writing(stage.house.engine) as tx:
+            tx.execute(sa.update(tables.pause).values(until=database_now(tx)))
+    assert stage.refused_calls() == 3
+
+
+def test_a_suspended_installation_of_several_leaves_the_connection_in_use(stage: Stage) -> None:
+    """Its issues are hidden; nothing changes, and the rest is looked at."""
+    stage.ask_now()
+    stage.here.suspend()
+    hidden = stage.look_at("checkout")
+    assert "GitHub says: This installation has been suspended" in hidden.outcome
+    assert stage.look_at("umbrella/ledger").due_at is None
+    stage.there.suspend()
+    refused = stage.look_at("umbrella/ledger")
+    assert "GitHub says: This installation has been suspended" in refused.outcome
+    assert [row.refused_reason is not None for row in stage.rows(tables.connection)] == [True, False]
