@@ -230,7 +230,7 @@ def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(stage: Sta
     assert row.due_at > utc_now() + timedelta(seconds=20)
     assert stage.rows(tables.issue) == []
     with writing(stage.house.engine) as tx:
-        tx.execute(sa.update(tables.connection).values(unavailable_until=None))
+        tx.execute(sa.delete(tables.pause))
     stage.ask_now()
     assert len(stage.rows(tables.issue)) == 150
 
