@@ -35,7 +35,7 @@ class _Token:
     minted: datetime
 
 
-class _Uninstalled(Exception):
+class _Uninstalled(Gone):
     """The installation is no longer there."""
 
 
@@ -50,9 +50,7 @@ class AppCredentials:
         self._skew = timedelta(0)
         self._lock = threading.RLock()
         self._tokens: dict[int, _Token] = {}
-        self._installations = Installations(
-            self._now, self._page_of_installations, self._page_of_repositories, self._lock
-        )
+        self._installations = Installations(now, self._page_of_installations, self._page_of_repositories, self._lock)
 
     def use(self, repository: str, ask: Ask) -> Held:
         """Call as the installation that sees a repository; where that has changed meanwhile, as the one that does now.
@@ -71,10 +69,7 @@ class AppCredentials:
         another = self._installations.covering(repository)
         if reply is not None and another == installation:
             return Held(reply, _holder(installation))
-        try:
-            return Held(self._as_installation(another, ask), _holder(another))
-        except _Uninstalled:
-            raise Gone("the GitHub App was uninstalled there just now", proven=False) from None
+        return Held(self._as_installation(another, ask), _holder(another))
 
     def holder(self, repository: str) -> str:
         """Name the installation that sees a repository; the app itself, which would have to find it, where unknown."""
@@ -112,7 +107,7 @@ class AppCredentials:
         """Make a token. https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app."""
         reply = self._as_app("POST", f"/app/installations/{installation}/access_tokens")
         if reply.status == 404:
-            raise _Uninstalled
+            raise _Uninstalled("the GitHub App is no longer installed there", proven=False)
         self._refuse_suspended(reply)
         self._judge_app(reply)
         made = reply.object()
@@ -164,10 +159,7 @@ class AppCredentials:
         def ask(authorization: str) -> Reply:
             return self._site.send("GET", "/installation/repositories", authorization=authorization, params=page)
 
-        try:
-            reply = self._as_installation(installation, ask)
-        except _Uninstalled:
-            return []
+        reply = self._as_installation(installation, ask)
         judge(reply, now=self._our_clock(), holder=_holder(installation), words=words_of(reply))
         return rows(reply.object().get("repositories"))
 

@@ -111,7 +111,7 @@ class Installations:
             except Unavailable as error:
                 waiting = error
             except Gone:
-                continue  # suspended just now
+                continue  # suspended or uninstalled just now
             found = self.known(repository)
             if found is not None:
                 return found

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from connectors.github.apps import WAITS
 from connectors.github.assertions import assertion, private_key
 from simulator import GitHub, SteppedClock
+from simulator.github import Installation
 from simulator.github.app import new_key
-from sync_service.domain.connectors import App, Asked, Connection, ConnectorError, Gone, Refused
+from sync_service.domain.connectors import App, Asked, Connection, ConnectorError, Gone, Refused, Rejected
 from tests.connectors.app_town import START, AppTown
 
 MINT = "/access_tokens"
@@ -237,6 +238,31 @@ def test_where_one_of_several_was_uninstalled_its_repositories_are_hidden(town: 
     town.step(61)
     assert f"no installation of the GitHub App sees repository {town.checkout.id}" in refusal(town, Gone)
     assert town.look(other).key == "umbrella/ledger#1"
+
+
+@pytest.mark.parametrize("what", [Installation.delete, Installation.suspend])
+def test_what_befell_an_installation_just_now_does_not_stop_a_search(
+    town: AppTown, what: Callable[[Installation], None]
+) -> None:
+    """Though a list of a moment ago still has it."""
+    other, third = town.repository("umbrella/ledger"), town.repository("zebra/stripes")
+    town.app.install()
+    befallen = town.app.install(account=other.owner)
+    town.app.install(account=third.owner)
+    town.look()
+    what(befallen)
+    assert town.look(third).key == "zebra/stripes#1"
+    with pytest.raises(Gone):
+        town.look(other)
+
+
+def test_a_token_that_is_none_is_rejected(town: AppTown) -> None:
+    """A good status alone is not enough."""
+    town.app.install()
+    town.look()
+    town.step(3600)
+    town.hub.rest.answer_next(201)
+    assert "gives no token that could be used" in refusal(town, Rejected)
 
 
 def test_a_repository_that_no_installation_sees_is_not_searched_for_all_the_time(town: AppTown) -> None:

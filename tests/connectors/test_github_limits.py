@@ -47,8 +47,10 @@ def test_an_installation_s_used_up_limit_waits_for_its_reset(town: AppTown, stat
     assert town.part(other) == f"installation {there.id}/core"
 
 
-def test_a_worker_that_knows_no_installation_yet_meets_its_limit_but_once(town: AppTown) -> None:
-    """And finds others all the same; after the reset it goes on."""
+@pytest.mark.parametrize("skew", [0, -7200, 7200])
+def test_a_worker_that_knows_no_installation_yet_meets_its_limit_but_once(town: AppTown, skew: float) -> None:
+    """And finds others all the same; after the reset it goes on, whatever our clock shows."""
+    town.ours.step(skew)
     other = town.repository("umbrella/ledger")
     here = town.app.install()
     town.app.install(account=other.owner)
