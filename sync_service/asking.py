@@ -13,7 +13,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.connectors import Connector, ConnectorError, Parts, Refused, Unavailable
+from sync_service.domain.abilities import Parts
+from sync_service.domain.connectors import Connector, ConnectorError, Refused, Unavailable
 from sync_service.failing import bury
 from sync_service.store import connections, due, pauses
 from sync_service.store.connections import Configured

@@ -18,7 +18,8 @@ from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
 from sync_service.asking import Asking, part_of
-from sync_service.domain.connectors import Asked, Connector, ConnectorError, Gone, Lists, Page
+from sync_service.domain.abilities import Asked, Lists, Page
+from sync_service.domain.connectors import Connector, ConnectorError, Gone
 from sync_service.domain.issues import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
 from sync_service.failing import try_again
 from sync_service.letters import Letter, Said, Way

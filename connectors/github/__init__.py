@@ -14,7 +14,8 @@ from connectors.github.looking import look
 from connectors.github.snapshots import account
 from connectors.http import Http
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.connectors import Asked, Connection, Option, Page, Post, Rejected
+from sync_service.domain.abilities import Asked, Page
+from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.issues import Ignored, Reading, Snapshot
 
 _KEY = re.compile(

@@ -15,7 +15,8 @@ from connectors.fields import Json, identifier, moment
 from connectors.github.calls import Calls
 from connectors.github.reading import points_field
 from connectors.github.snapshots import issue_seen, scope_of
-from sync_service.domain.connectors import Asked, Gone, Page, Rejected
+from sync_service.domain.abilities import Asked, Page
+from sync_service.domain.connectors import Gone, Rejected
 from sync_service.domain.issues import ScopeRef, ScopeSeen
 
 PER_PAGE = 100

@@ -19,7 +19,8 @@ from sync_service.apply.models import connection_models
 from sync_service.apply.saving import Saving
 from sync_service.apply.state import ORDER, State, read_state
 from sync_service.apply.wanted import Wanting
-from sync_service.domain.connectors import Connector, Lists
+from sync_service.domain.abilities import Lists
+from sync_service.domain.connectors import Connector
 from sync_service.store import counters
 from sync_service.store.database import reading, writing
 from sync_service.store.sealing import Sealer

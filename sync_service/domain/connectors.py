@@ -7,9 +7,9 @@ page; a third tracker is one new folder under `connectors/` and one line in its 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
-from sync_service.domain.issues import Observation, Reading, Snapshot
+from sync_service.domain.issues import Reading, Snapshot
 
 
 class ConnectorError(Exception):
@@ -129,54 +129,4 @@ class Connector(Protocol):
 
     def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
         """Fetch one issue with the connection's credentials. Raises any `ConnectorError`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A scope to be asked for changes: its name, and the tracker's id of it where that is known.
-
-    `since` None asks for everything there is.
-    """
-
-    name: str
-    id: str | None
-    since: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A part of what a scope has to show: oldest change first.
-
-    `cursor` is where the next page begins, None at the end. `expected` is about how many issues there are in all, where
-    the tracker tells. `newest` is the tracker's own time of the newest change on the page.
-    """
-
-    observations: tuple[Observation, ...]
-    cursor: str | None
-    expected: int | None = None
-    newest: datetime | None = None
-
-
-@runtime_checkable
-class Lists(Protocol):
-    """What a connector can do besides, whose tracker can be asked for the changes of a scope."""
-
-    def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
-        """Fetch a page of the issues that changed since a moment. Raises any `ConnectorError`.
-
-        A cursor stays good for days, and whatever changes between two pages comes on a later one.
-        """
-        ...
-
-
-@runtime_checkable
-class Parts(Protocol):
-    """What a connector can do besides, one of whose connections has several limits that don't stop each other."""
-
-    def part(self, connection: Connection, *, about: str) -> str:
-        """Name the part of a connection that a call would use, as `Unavailable.part` does; makes no call.
-
-        The call is `about` an issue, by its identity, or about a scope, by the tracker's id of it or its name.
-        """
         ...

@@ -13,7 +13,8 @@ from connectors.github.assertions import assertion, private_key
 from simulator import GitHub, SteppedClock
 from simulator.github import Installation
 from simulator.github.app import new_key
-from sync_service.domain.connectors import App, Asked, Connection, ConnectorError, Gone, Refused, Rejected
+from sync_service.domain.abilities import Asked
+from sync_service.domain.connectors import App, Connection, ConnectorError, Gone, Refused, Rejected
 from tests.connectors.app_town import START, AppTown
 
 MINT = "/access_tokens"

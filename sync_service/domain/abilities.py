@@ -1,0 +1,126 @@
+"""What a connector may be able to do besides: each ability is a protocol of its own, looked for where it is used.
+
+A connector that lacks one is none the worse: what needs the ability says that this tracker can't do it. Every call
+may raise any `ConnectorError` unless it says otherwise. Abilities that call need credentials.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+from sync_service.domain.connectors import Connection, Gone, Rejected
+from sync_service.domain.issues import Observation, ScopeRef, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A scope to be asked for changes: its name, and the tracker's id of it where that is known.
+
+    `since` None asks for everything there is.
+    """
+
+    name: str
+    id: str | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A part of what a scope has to show: oldest change first.
+
+    `cursor` is where the next page begins, None at the end. `expected` is about how many issues there are in all, where
+    the tracker tells. `newest` is the tracker's own time of the newest change on the page.
+    """
+
+    observations: tuple[Observation, ...]
+    cursor: str | None
+    expected: int | None = None
+    newest: datetime | None = None
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """What a connector can do besides, whose tracker can be asked for the changes of a scope."""
+
+    def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
+        """Fetch a page of the issues that changed since a moment. Raises any `ConnectorError`.
+
+        A cursor stays good for days, and whatever changes between two pages comes on a later one.
+        """
+        ...
+
+
+@runtime_checkable
+class Parts(Protocol):
+    """What a connector can do besides, one of whose connections has several limits that don't stop each other."""
+
+    def part(self, connection: Connection, *, about: str) -> str:
+        """Name the part of a connection that a call would use, as `Unavailable.part` does; makes no call.
+
+        The call is `about` an issue, by its identity, or about a scope, by the tracker's id of it or its name.
+        """
+        ...
+
+
+Seen = Snapshot | Gone | Rejected
+"""What a look at one of many issues gives: the issue, or the error that is about it alone."""
+
+
+@runtime_checkable
+class LooksTogether(Protocol):
+    """Looks at many issues with one call."""
+
+    most_together: int
+    """How many issues one call may be about."""
+
+    def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
+        """Fetch issues, given as identity → key, of which all use one part of the connection.
+
+        What is left out of the answer is to be looked at by itself. Raise what is about all of them.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What came of an errand: its outcome in words, what to remember until the next, and when that is.
+
+    `again` None waits for the errand's usual interval.
+    """
+
+    outcome: str
+    memory: str | None = None
+    again: timedelta | None = None
+
+
+@runtime_checkable
+class RunsErrands(Protocol):
+    """Has something to do for a connection every now and then: missed deliveries asked for, webhooks kept alive."""
+
+    def errands(self, connection: Connection) -> Mapping[str, timedelta]:
+        """Name the errands of a connection, each with its interval; makes no call."""
+        ...
+
+    def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
+        """Run one errand, given the watched scopes, and what the last run wanted to be remembered."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that an examination found: what was looked at, how it is, and, where it is not well, how to mend it."""
+
+    what: str
+    well: bool
+    says: str
+    mend: str | None = None
+
+
+@runtime_checkable
+class Examines(Protocol):
+    """Tells whether a connection works: credentials, permissions, scopes, webhooks."""
+
+    def examine(self, connection: Connection, *, scopes: Sequence[str], hook_url: str) -> Sequence[Finding]:
+        """Look at everything a connection needs; what goes wrong is a finding, and never raised."""
+        ...
