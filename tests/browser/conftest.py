@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 from playwright.sync_api import Page, expect
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from sync_service.web import create_app
 from sync_service.wiring import House
@@ -20,10 +20,17 @@ from tests.servers import SqliteDatabases
 expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no mistake
 
 
+class Threaded(ThreadingMixIn, WSGIServer):
+    """Answers each request in a thread, and closes its answer also where the browser went away before its end.
+
+    werkzeug's own server leaves the file of such an answer open.
+    """
+
+
 class Quiet(WSGIRequestHandler):
     """Answers without a line for each request."""
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+    def log_message(self, format: str, *words: object) -> None:  # noqa: A002 - the name is the standard library's
         """Say nothing."""
 
 
@@ -34,7 +41,6 @@ class Site:
     url: str
     house: House
     example: Example
-    server: BaseWSGIServer
 
     def enter(self, page: Page, person_id: int) -> None:
         """Sign in by a link, as a person does."""
@@ -48,11 +54,10 @@ def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
     """Serve the example OKRs until the test ends; the open page leaves before the server does."""
     house = build_house(sqlite.prepared(prepare), tmp_path)
     example = fill_with_examples(house)
-    server = make_server("127.0.0.1", 0, create_app(house), threaded=True, request_handler=Quiet)
-    with closing(server.socket):
+    with make_server("127.0.0.1", 0, create_app(house), server_class=Threaded, handler_class=Quiet) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
-        yield Site(f"http://127.0.0.1:{server.server_port}", house, example, server)
+        yield Site(f"http://127.0.0.1:{server.server_port}", house, example)
         page.goto("about:blank")
         server.shutdown()
         serving.join()
