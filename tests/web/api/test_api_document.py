@@ -1,15 +1,14 @@
 """The OpenAPI document: valid, complete, and readable by people without a look at any other machine."""
 
 import re
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 from playwright.sync_api import Page
-from werkzeug.serving import make_server
 
+from tests.serving import serving
 from tests.web.api.document import operation_of
 from tests.web.api.town import Town
 
@@ -109,15 +108,10 @@ def test_parts_of_the_page_may_be_kept_by_browsers(town: Town) -> None:
 
 
 @pytest.fixture
-def address(town: Town) -> Iterator[str]:
+def address(town: Town, page: Page) -> Iterator[str]:
     """Serve the town on a free port of this machine."""
-    server = make_server("127.0.0.1", 0, town.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(town.app) as found:
+        yield found
 
 
 @pytest.mark.parametrize("databases", ["sqlite"], indirect=True)

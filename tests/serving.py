@@ -1,0 +1,34 @@
+"""A WSGI application on a port of loopback, for a browser to visit."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from flask import Flask
+
+
+class Threaded(ThreadingMixIn, WSGIServer):
+    """Answers each request in a thread, and closes its answer also where the browser went away before its end.
+
+    werkzeug's own server leaves the file of such an answer open.
+    """
+
+
+class Quiet(WSGIRequestHandler):
+    """Answers without a line for each request."""
+
+    def log_message(self, format: str, *words: object) -> None:  # noqa: A002 - the name is the standard library's
+        """Say nothing."""
+
+
+@contextmanager
+def serving(app: Flask) -> Iterator[str]:
+    """Serve an application, and give its address; whoever visits leaves before the end."""
+    with make_server("127.0.0.1", 0, app, server_class=Threaded, handler_class=Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
