@@ -1,10 +1,13 @@
-"""Asking trackers: what rows that need an answer do while a tracker refuses us, is away or wants patience.
+"""Asking trackers: how rows that need an answer are worked on, and what they do while a tracker can't give one.
 
-One policy for looks and for lists. A tracker that refuses our credentials is asked once an hour whether it was mended;
-one that can't answer is left alone by all until it can, or that part of it whose limit is used up.
+One loop and one policy for looks, lists and errands. A tracker that refuses our credentials is asked once an hour
+whether it was mended; one that can't answer is left alone by all until it can, or that part of it whose limit is used
+up.
 """
 
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,10 +15,11 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine, Row
+from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.abilities import Parts
 from sync_service.domain.connectors import Connector, ConnectorError, Refused, Unavailable
-from sync_service.failing import bury
+from sync_service.failing import bury, try_again
 from sync_service.store import connections, due, pauses
 from sync_service.store.connections import Configured
 from sync_service.store.database import reading, writing
@@ -24,6 +28,12 @@ log = structlog.get_logger(__name__)
 
 MENDED_CHECK = due.LONGEST_WAIT
 """How long rows of a refused connection wait; once in this time one of them asks whether it was mended."""
+
+LEASE = due.LEASE * 3
+"""How long a row that asks is ours: a call may take fifteen seconds, and all of a turn must end within the lease."""
+
+Act = Callable[[Row[Any]], None]
+Together = Callable[[Sequence[Row[Any]]], Sequence[Row[Any]]]
 
 
 def part_of(connector: Connector, connection: Configured, *, about: str) -> str:
@@ -38,6 +48,33 @@ class Asking:
     engine: Engine
     table: sa.Table
     now: Callable[[], datetime]
+
+    def drain(self, act: Act, *, limit: int = 1, seconds: float = math.inf, together: Together | None = None) -> int:
+        """Claim up to `limit` rows and `act` on each; give how many were claimed.
+
+        Where `together` is given, it may finish many at once, and gives those that are left. After `seconds` the rest
+        are given back, so that others have a turn. A row that fails stops none of its neighbours.
+        """
+        rows = due.claim(self.engine, self.table, limit=limit, lease=LEASE)
+        ends = time.monotonic() + seconds
+        for row in rows if together is None else together(rows):
+            self.guard(row, act if time.monotonic() <= ends else self._give_back)
+        return len(rows)
+
+    def guard(self, row: Row[Any], act: Act) -> None:
+        """Act on a row. One whose lease is lost is its new holder's; one that fails is tried again or buried."""
+        try:
+            act(row)
+        except due.LeaseLost as error:
+            log.warning("lease lost, left to whoever has it now", error=str(error))
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
+            try_again(self.engine, self.table, row, error)
+
+    def _give_back(self, row: Row[Any]) -> None:
+        with writing(self.engine) as tx:
+            due.hand_back(tx, self.table, row, outcome="its turn comes", attempts=row.attempts - 1)
 
     def must_wait(self, row: Row[Any], connection: Configured, *, part: str) -> bool:
         """Postpone a row whose connection, or the part of it, must not be asked now; tell whether that is so."""
@@ -65,11 +102,7 @@ class Asking:
         """Do with a row and its connection what a tracker's answer asks for; what will never work is buried."""
         match error:
             case Unavailable():
-                asked = error.retry_at - self.now() if error.retry_at else due.wait_after(row.attempts)
-                wait = min(max(asked, due.FIRST_WAIT), due.LONGEST_PATIENCE)
-                with writing(self.engine) as tx:
-                    wait = pauses.begin(tx, connection.id, error.part, wait=wait, guessed=error.guessed)
-                self.postpone(row, wait, str(error))
+                self.postpone(row, self.pause(connection, error, attempts=row.attempts), str(error))
             case Refused():
                 reason = str(error)
                 log.warning("the tracker refuses us, so we ask it little", connection=connection.slug, reason=reason)
@@ -78,6 +111,13 @@ class Asking:
                 self.postpone(row, MENDED_CHECK, reason)
             case _:
                 bury(self.engine, self.table, row, reason=str(error))
+
+    def pause(self, connection: Configured, error: Unavailable, *, attempts: int) -> timedelta:
+        """Let all leave alone what can't answer, for as long as it says, else with backoff; give how long that is."""
+        asked = error.retry_at - self.now() if error.retry_at else due.wait_after(attempts)
+        wait = min(max(asked, due.FIRST_WAIT), due.LONGEST_PATIENCE)
+        with writing(self.engine) as tx:
+            return pauses.begin(tx, connection.id, error.part, wait=wait, guessed=error.guessed)
 
     def settle(self, row: Row[Any], outcome: str) -> None:
         """Finish a row with nothing more to do."""

@@ -1,26 +1,20 @@
 """Going to look: an issue that a letter did not tell enough about is fetched, and what we see beats the letter."""
 
-import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
-from sqlalchemy.exc import OperationalError
 
 from sync_service.asking import Asking, part_of
 from sync_service.domain.connectors import Connector, ConnectorError, Gone
 from sync_service.domain.issues import Reading, Snapshot, Tombstone
-from sync_service.failing import try_again
 from sync_service.letters import Letter, Said, Way, in_words
 from sync_service.refresh import Refresh
 from sync_service.store import due
 from sync_service.store.connections import Configured, Connections
 from sync_service.store.tables import look
-
-log = structlog.get_logger(__name__)
 
 BATCH = 10
 """Looks claimed at a time; each is a network call of up to ten seconds, and all must end within the lease."""
@@ -41,7 +35,6 @@ class Looking:
         refresh: Refresh,
         now: Callable[[], datetime],
     ) -> None:
-        self._engine = engine
         self._connectors = connectors
         self._connections = connections
         self._refresh = refresh
@@ -50,21 +43,7 @@ class Looking:
 
     def drain(self) -> int:
         """Look at a few issues; give how many were claimed."""
-        rows = due.claim(self._engine, look, limit=BATCH, lease=due.LEASE * 3)
-        ends = time.monotonic() + TURN_SECONDS
-        for row in rows:
-            try:
-                if time.monotonic() > ends:
-                    self._asking.postpone(row, timedelta(0), "its turn comes")
-                else:
-                    self._look(row)
-            except due.LeaseLost as error:
-                log.warning("lease lost, left to whoever has it now", error=str(error))
-            except OperationalError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
-                try_again(self._engine, look, row, error)
-        return len(rows)
+        return self._asking.drain(self._look, limit=BATCH, seconds=TURN_SECONDS)
 
     def _look(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)

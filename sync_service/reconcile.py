@@ -15,13 +15,11 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
-from sqlalchemy.exc import OperationalError
 
-from sync_service.asking import Asking, part_of
+from sync_service.asking import LEASE, Asking, part_of
 from sync_service.domain.abilities import Asked, Lists, Page
 from sync_service.domain.connectors import Connector, ConnectorError, Gone
 from sync_service.domain.issues import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
-from sync_service.failing import try_again
 from sync_service.letters import Letter, Said, Way
 from sync_service.refresh import Refresh
 from sync_service.store import due, polls
@@ -47,7 +45,6 @@ UNSEEN = timedelta(days=1)
 MOST_LOOKS = 500
 """Looks asked for at the end of one run; the next ones ask for the rest."""
 
-LEASE = due.LEASE * 3
 TURN_SECONDS = 2.0
 """How long one run goes on before deliveries may have the worker."""
 
@@ -79,17 +76,7 @@ class Reconciling:
 
     def drain(self) -> int:
         """Go on with one poll for a turn; give how many were claimed."""
-        rows = due.claim(self._engine, poll, limit=1, lease=LEASE)
-        for row in rows:
-            try:
-                self._go_on(row)
-            except due.LeaseLost as error:
-                log.warning("lease lost, left to whoever has it now", error=str(error))
-            except OperationalError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
-                try_again(self._engine, poll, row, error)
-        return len(rows)
+        return self._asking.drain(self._go_on)
 
     def _go_on(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
