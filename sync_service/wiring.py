@@ -13,6 +13,7 @@ from connectors.registry import RegistryError, connectors
 from sync_service.domain.connectors import Connector
 from sync_service.doorbell import Doorbell
 from sync_service.drains import Drains
+from sync_service.errands import Errands
 from sync_service.looking import Looking
 from sync_service.mail import smtp
 from sync_service.receive import Receive
@@ -63,7 +64,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> House:
     engine = open_database(settings.database_url)
     sealer = Sealer(settings.secret_keys())
     kinds = connectors()
-    known = Connections(engine, sealer)
+    known = Connections(engine, sealer, base_url=settings.base_url)
     redis = open_redis(settings)
     outbox = Outbox(sealer=sealer, mail_from=settings.mail_from, base_url=settings.base_url)
     return House(
@@ -101,11 +102,13 @@ def _tracker_drains(
     refresh = Refresh(engine=engine, connectors=kinds, connections=known, shelf=shelf, settle=settle, now=now)
     looking = Looking(engine=engine, connectors=kinds, connections=known, refresh=refresh, now=now)
     reconciling = Reconciling(engine=engine, connectors=kinds, connections=known, refresh=refresh, now=now)
+    errands = Errands(engine=engine, connectors=kinds, connections=known, now=now)
     relinking = Relinking(engine=engine, settle=settle, timezone=settings.zone, now=now, shelf=shelf)
     return {
         "delivery": refresh.drain,
         "look": looking.drain,
         "poll": reconciling.drain,
+        "errand": errands.drain,
         "rule_revision": relinking.drain_revisions,
         "relink": relinking.drain_relinks,
         "recompute": relinking.drain_recomputes,

@@ -18,6 +18,7 @@ MIDDLE = (
     "computing",
     "doorbell",
     "drains",
+    "errands",
     "failing",
     "gathering",
     "holding",

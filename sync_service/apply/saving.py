@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.apply.changes import Change
 from sync_service.apply.state import Fields, Key
-from sync_service.store import pauses, polls, rules
+from sync_service.store import errands, pauses, polls, rules
 from sync_service.store import tables as t
 from sync_service.store.sealing import Sealer
 
@@ -134,6 +134,7 @@ class Saving:
             pauses.end_all(self.tx, connection_id)
         if fields["token"] or fields["app"]:
             polls.ensure(self.tx, connection_id)
+            errands.ensure(self.tx, connection_id)
 
     def _save_rule(self, slug: str, fields: Fields) -> None:
         connection_id = self.id_of("connections", fields["connection"])

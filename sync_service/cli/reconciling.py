@@ -1,4 +1,4 @@
-"""The command that asks trackers what changed, now and with a progress bar."""
+"""The command that asks trackers what changed and what was missed, now and with a progress bar."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from sync_service.cli.starting import open_house
-from sync_service.store import polls
+from sync_service.store import errands, polls
 from sync_service.store.database import reading, writing
 from sync_service.store.tables import connection
 from sync_service.wiring import House
@@ -26,12 +26,13 @@ FOLLOWS = ("look", "rule_revision", "relink", "recompute")
 @click.command(short_help="Ask trackers now what changed.")
 @click.argument("slug", metavar="[CONNECTION]", required=False)
 def reconcile(slug: str | None) -> None:
-    """Ask trackers now what changed, and wait until it is known; of one connection, or of all.
+    """Ask trackers now what changed and what was missed, and wait until it is known; of one connection, or of all.
 
     Safe at any moment, beside a running service too; interrupted, the service goes on where it was.
     """
     house = open_house()
-    asked = _begin(house, slug)
+    connection_ids = _connections(house, slug)
+    asked = _begin(house, connection_ids)
     with click.progressbar(length=STEPS * len(asked), label="Reconciling") as bar:
         while any(_runs(one) for one in _read(house, asked)):
             if not house.drains.by_table["poll"]():
@@ -39,20 +40,38 @@ def reconcile(slug: str | None) -> None:
             bar.update(sum(map(_place, _read(house, asked))) - bar.pos)
     for name in FOLLOWS:
         house.drains.drain(name)
-    for one in _read(house, asked):
+    for one in [*_read(house, asked), *_run_errands(house, connection_ids)]:
         click.echo(f"{one.slug}, {one.name}: {one.outcome}")
 
 
-def _begin(house: House, slug: str | None) -> list[int]:
-    """Make the polls due; give their ids."""
-    with writing(house.engine) as tx:
-        known = sa.select(connection.c.id)
+def _connections(house: House, slug: str | None) -> list[int]:
+    """Give the ids of the connections that are asked about."""
+    known = sa.select(connection.c.id)
+    with reading(house.engine) as tx:
         ids = list(tx.scalars(known if slug is None else known.where(connection.c.slug == slug)))
-        if slug is not None and not ids:
-            raise click.ClickException(f"there is no connection {slug!r}")
-        for connection_id in ids:
+    if slug is not None and not ids:
+        raise click.ClickException(f"there is no connection {slug!r}")
+    return ids
+
+
+def _run_errands(house: House, connection_ids: list[int]) -> list[Row[Any]]:
+    """Run the errands that are due, or wait for who does; one that waits for its tracker is left to the service."""
+    while True:
+        with reading(house.engine) as tx:
+            found = errands.read(tx, connection_ids)
+        if not any(one.lease is not None or one.is_due for one in found):
+            return [one for one in found if one.name != errands.CALLER]
+        if not house.drains.by_table["errand"]():
+            time.sleep(PAUSE_SECONDS)
+
+
+def _begin(house: House, connection_ids: list[int]) -> list[int]:
+    """Make polls and errands due; give the polls' ids."""
+    with writing(house.engine) as tx:
+        for connection_id in connection_ids:
             polls.hurry(tx, connection_id)
-        asked = [row.id for row in polls.all_of(tx, ids)]
+            errands.ensure(tx, connection_id)
+        asked = [row.id for row in polls.all_of(tx, connection_ids)]
     if not asked:
         raise click.ClickException("nothing can be asked: a connection needs credentials and at least one scope")
     return asked

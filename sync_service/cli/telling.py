@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from sync_service.domain.causes import Cause
@@ -37,6 +38,7 @@ def status_form(found: Found) -> dict[str, Any]:
                 "has_credentials": one.has_credentials,
                 "has_secret": one.has_secret,
                 "refused": {"since": instant(one.refused_at), "reason": one.refused_reason} if one.refused_at else None,
+                "errands": [asdict(errand) | {"ran_at": _told(errand.ran_at)} for errand in one.errands],
             }
             for one in found.connections
         ],
@@ -49,7 +51,11 @@ def status_form(found: Found) -> dict[str, Any]:
 
 def _part_form(part: PartView) -> dict[str, Any]:
     moments = {"since": part.since, "starts_at": part.starts_at}
-    return asdict(part) | {name: at and instant(at) for name, at in moments.items()} | {"reason": part.reason or None}
+    return asdict(part) | {name: _told(at) for name, at in moments.items()} | {"reason": part.reason or None}
+
+
+def _told(at: datetime | None) -> str | None:
+    return instant(at) if at else None
 
 
 def status_lines(found: Found) -> Iterator[str]:
@@ -111,6 +117,10 @@ def _connection_lines(one: ConnectionView) -> Iterator[str]:
         yield f"    {scope.name}: {how}"
     if not one.scopes:
         yield "    watches nothing"
+    for errand in one.errands:
+        yield f"    {errand.name}: {errand.outcome or 'not done yet'}" + (
+            f" ({instant(errand.ran_at)})" if errand.ran_at else ""
+        )
 
 
 def _seconds(lag: float) -> str:

@@ -70,7 +70,7 @@ class App:
 class Connection:
     """One configured tracker as its connector sees it. `token` and `app` are in the clear: never log it.
 
-    It has one of them or none.
+    It has one of them or none. `hook_url` is where its webhooks are to be sent.
     """
 
     slug: str
@@ -78,6 +78,7 @@ class Connection:
     options: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     token: str | None = field(default=None, repr=False)
     app: App | None = field(default=None, repr=False)
+    hook_url: str = ""
 
     @property
     def has_credentials(self) -> bool:

@@ -36,8 +36,9 @@ class Configured:
 class Connections:
     """Reads the connections, at most once a second in each process; one that is unknown is looked up at once."""
 
-    def __init__(self, engine: Engine, sealer: Sealer) -> None:
+    def __init__(self, engine: Engine, sealer: Sealer, *, base_url: str = "") -> None:
         self._engine = engine
+        self._base_url = base_url.rstrip("/")
         self._sealer = sealer
         self._lock = threading.Lock()
         self._read_at = float("-inf")
@@ -74,6 +75,7 @@ class Connections:
                 site=row.site,
                 options=row.options,
                 token=self._sealer.open(row.sealed_token) if row.sealed_token else None,
+                hook_url=f"{self._base_url}/hooks/{row.slug}",
                 app=App(row.app_id, self._sealer.open(row.sealed_app_key)) if row.sealed_app_key else None,
             ),
             secrets=tuple(self._sealer.open(sealed) for sealed in row.sealed_secrets),

@@ -23,6 +23,7 @@ TABLES: Mapping[str, sa.Table] = {
         tables.delivery,
         tables.look,
         tables.poll,
+        tables.errand,
         tables.rule_revision,
         tables.relink,
         tables.recompute,

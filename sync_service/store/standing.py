@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.store import errands
 from sync_service.store import tables as t
 from sync_service.store.database import database_now
 from sync_service.store.due import TABLES
@@ -19,6 +20,15 @@ class ScopeView:
     name: str
     covered: bool
     gone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrandView:
+    """What a connection does every now and then: when it was last done, and with what outcome."""
+
+    name: str
+    ran_at: datetime | None
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +44,7 @@ class ConnectionView:
     has_secret: bool
     refused_at: datetime | None
     refused_reason: str | None
+    errands: tuple[ErrandView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,10 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
     scopes: dict[int, list[ScopeView]] = defaultdict(list)
     for row in tx.execute(sa.select(t.scope).order_by(t.scope.c.name)):
         scopes[row.connection_id].append(ScopeView(row.name, row.covered_at is not None, row.gone))
+    done: dict[int, list[ErrandView]] = defaultdict(list)
+    for row in errands.read(tx):
+        if row.name != errands.CALLER:
+            done[row.connection_id].append(ErrandView(row.name, row.ran_at, row.outcome))
     found = sa.select(t.connection, t.person.c.email).outerjoin(t.person, t.person.c.id == t.connection.c.owner_id)
     return [
         ConnectionView(
@@ -64,6 +79,7 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
             has_secret=bool(row.sealed_secrets),
             refused_at=row.refused_at,
             refused_reason=row.refused_reason,
+            errands=tuple(done[row.id]),
         )
         for row in tx.execute(found.order_by(t.connection.c.slug))
     ]

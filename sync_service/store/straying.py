@@ -33,6 +33,7 @@ def _waits(settle: timedelta) -> Mapping[str, Waits]:
     others = {
         "look": Waits(later=due.LONGEST_PATIENCE),
         "poll": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_PATIENCE),
+        "errand": Waits(first=due.LONGEST_PATIENCE, later=due.LONGEST_PATIENCE),
         "recompute": Waits(first=DAY, later=DAY),
         "notice": Waits(first=settle, later=settle + due.LONGEST_WAIT),
     }

@@ -43,10 +43,12 @@ def test_an_older_database_keeps_its_rows(database_url: str) -> None:
         (one,) = tx.execute(sa.text("SELECT folded_key, closes_looked, scope_id, digest FROM issue"))
         scopes = tx.execute(sa.text("SELECT gone_for_good, gone_at FROM scope ORDER BY id")).all()
         (linked,) = tx.execute(sa.text("SELECT issue_id, key FROM manual_link"))
+        errands = tx.execute(sa.text("SELECT connection_id, name FROM errand")).all()
         (paused,) = tx.execute(sa.text("SELECT connection_id, part, until FROM pause"))
     assert tuple(one) == ("acme/checkout#1", False, 1, "d")
     assert tuple(linked) == (1, "Acme/Checkout#1")
     assert tuple(paused) == (1, "", 7)
+    assert [tuple(one) for one in errands] == [(1, "")]
     assert [(bool(gone), at is not None) for gone, at in scopes] == [(False, False), (True, True)]
     engine.dispose()
 
@@ -57,8 +59,8 @@ VALUES (1, 'q4', 'Q4', '2026-10-01', '2026-12-31', 0, 1);
 INSERT INTO objective (id, slug, title, cycle_id) VALUES (1, 'o', 'O', 1);
 INSERT INTO key_result (id, slug, objective_id, title, start, target, measure)
 VALUES (1, 'KR-1', 1, 'K', 0, 1, '{}');
-INSERT INTO connection (id, slug, kind, site, options, sealed_secrets, unavailable_until)
-VALUES (1, 'gh', 'github', 'https://api.github.com', '{}', '[]', 7);
+INSERT INTO connection (id, slug, kind, site, options, sealed_secrets, unavailable_until, sealed_token)
+VALUES (1, 'gh', 'github', 'https://api.github.com', '{}', '[]', 7, 'sealed');
 INSERT INTO scope (id, connection_id, name) VALUES (1, 1, 'acme/checkout');
 INSERT INTO scope (id, connection_id, name, gone) VALUES (2, 1, 'acme/attic', 'the repository was deleted');
 INSERT INTO issue (id, connection_id, identity, scope_id, key, labels, assignees, digest)

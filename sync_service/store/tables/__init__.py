@@ -5,7 +5,18 @@ from sync_service.store.tables.columns import metadata
 from sync_service.store.tables.mapping import counter, link, manual_link, relink, rule, rule_revision
 from sync_service.store.tables.okrs import check_in, cycle, history, key_result, objective, person, recompute, team
 from sync_service.store.tables.telling import mail, notice
-from sync_service.store.tables.trackers import closing, connection, delivery, issue, look, pause, poll, scope, term
+from sync_service.store.tables.trackers import (
+    closing,
+    connection,
+    delivery,
+    errand,
+    issue,
+    look,
+    pause,
+    poll,
+    scope,
+    term,
+)
 
 __all__ = [
     "api_token",
@@ -16,6 +27,7 @@ __all__ = [
     "counter",
     "cycle",
     "delivery",
+    "errand",
     "history",
     "issue",
     "key_result",

@@ -166,6 +166,20 @@ poll = sa.Table(
 )
 
 
+# What a connection has to do every now and then, each by its name; the row without a name sees to the others.
+errand = sa.Table(
+    "errand",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("name", sa.String(50), nullable=False),
+    sa.Column("memory", sa.Text),  # what the last run wants the next one to know
+    sa.Column("ran_at", Instant),
+    *due_columns("errand"),
+    sa.UniqueConstraint("connection_id", "name"),
+)
+
+
 # An issue that a letter did not tell enough about: go and look.
 look = sa.Table(
     "look",
