@@ -1,5 +1,6 @@
 """The simulated Jira itself: one site with projects, people, hooks and a token."""
 
+import base64
 import hashlib
 import itertools
 import json
@@ -159,6 +160,13 @@ class Jira(Tracker):
             if now.category.key == "indeterminate":
                 return "issue_work_started"
         return "issue_generic"
+
+    @property
+    def authorization(self) -> str:
+        """Give the header by which calls with the site's token are made."""
+        if self.data_center:
+            return f"Bearer {self.token}"
+        return f"Basic {base64.b64encode(f'{self.email}:{self.token}'.encode()).decode()}"
 
     # Webhooks
 
