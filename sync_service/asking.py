@@ -81,6 +81,9 @@ class Asking:
         if connection.refused and not self._may_ask_again(connection):
             self.postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
             return True
+        if connection.token_until and connection.token_until <= self.now():
+            self.postpone(row, due.FIRST_WAIT, "waits until the consent is renewed")
+            return True
         with reading(self.engine) as tx:
             rest = pauses.rest_of(tx, connection.id, part)
         if rest:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from config.settings import Settings
 from connectors.registry import RegistryError, connectors
+from sync_service.consenting import Consenting
 from sync_service.domain.connectors import Connector
 from sync_service.doorbell import Doorbell
 from sync_service.drains import Drains
@@ -81,7 +82,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> House:
         drains=Drains(
             engine,
             {
-                **_tracker_drains(settings, engine, kinds, known, now=now),
+                **_tracker_drains(settings, engine, kinds, known, sealer=sealer, now=now),
                 **_mail_drains(settings, engine, outbox, now=now),
             },
         ),
@@ -95,7 +96,13 @@ def open_redis(settings: Settings) -> Redis:
 
 
 def _tracker_drains(
-    settings: Settings, engine: Engine, kinds: Mapping[str, Connector], known: Connections, *, now: Now
+    settings: Settings,
+    engine: Engine,
+    kinds: Mapping[str, Connector],
+    known: Connections,
+    *,
+    sealer: Sealer,
+    now: Now,
 ) -> Mapping[str, Drain]:
     settle = timedelta(seconds=settings.settle_seconds)
     shelf = Shelf()
@@ -103,9 +110,11 @@ def _tracker_drains(
     looking = Looking(engine=engine, connectors=kinds, connections=known, refresh=refresh, now=now)
     reconciling = Reconciling(engine=engine, connectors=kinds, connections=known, refresh=refresh, now=now)
     errands = Errands(engine=engine, connectors=kinds, connections=known, now=now)
+    consenting = Consenting(engine=engine, sealer=sealer, connectors=kinds, connections=known, now=now)
     relinking = Relinking(engine=engine, settle=settle, timezone=settings.zone, now=now, shelf=shelf)
     return {
         "delivery": refresh.drain,
+        "consent": consenting.drain,
         "look": looking.drain,
         "poll": reconciling.drain,
         "errand": errands.drain,

@@ -18,6 +18,7 @@ MIDDLE = (
     "computing",
     "doorbell",
     "drains",
+    "consenting",
     "errands",
     "failing",
     "gathering",

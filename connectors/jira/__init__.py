@@ -5,10 +5,13 @@ from collections.abc import Sequence
 
 from connectors.fields import Json, exact, table
 from connectors.http import Http
+from connectors.jira.access import ATLASSIAN, Hosts
 from connectors.jira.events import treatment_of
 from connectors.jira.looking import look
+from connectors.jira.oauth import OAuth
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.letters import is_signed, json_object, letter_id
+from sync_service.domain.abilities import Consent
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.issues import Ignored, Reading, Snapshot
 
@@ -22,6 +25,9 @@ class Jira:
     title = "Jira"
     default_site: str | None = None
     options: tuple[Option, ...] = (
+        Option(
+            "oauth", "oauth", "Cloud: an OAuth app to consent to, instead of a token: {client_id: …, client_secret: …}"
+        ),
         Option("email", "text", "Address of the account the API token belongs to; leave out for a Data Center token"),
         Option(
             "dropped_resolutions",
@@ -38,8 +44,10 @@ class Jira:
         "x-atlassian-webhook-flow",
     )
 
-    def __init__(self, http: Http | None = None) -> None:
+    def __init__(self, http: Http | None = None, *, hosts: Hosts = ATLASSIAN) -> None:
         self._http = http or Http()
+        self._hosts = hosts
+        self._oauth = OAuth(self._http, hosts)
 
     def verify(self, post: Post, secrets: Sequence[str]) -> bool:
         """Tell whether the raw body was signed by `sha256`; Jira may come to use other methods, which fail."""
@@ -67,8 +75,20 @@ class Jira:
         return key
 
     def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
-        """Fetch an issue by its id: REST v3 with an e-mail address and API token (Cloud), v2 with a token alone."""
-        return look(self._http, connection, identity=identity, key=key)
+        """Fetch an issue by its id, which survives moves."""
+        return look(self._http, connection, hosts=self._hosts, identity=identity, key=key)
+
+    def consent_address(self, connection: Connection, *, redirect: str, state: str) -> str:
+        """Give the address at Atlassian where a person consents that we call."""
+        return self._oauth.consent_address(connection, redirect=redirect, state=state)
+
+    def consent(self, connection: Connection, *, code: str, redirect: str) -> Consent:
+        """Turn the code that came back into a consent for the connection's site."""
+        return self._oauth.consent(connection, code=code, redirect=redirect)
+
+    def renew(self, connection: Connection, *, refresh: str) -> Consent:
+        """Renew a consent; Atlassian takes what it was made with once more for ten minutes."""
+        return self._oauth.renew(connection, refresh=refresh)
 
 
 def _name_of(payload: Json) -> str:

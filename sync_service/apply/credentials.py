@@ -1,4 +1,4 @@
-"""What a connection of a file calls with and believes: a token or an app, and webhook secrets, each looked up."""
+"""What a connection of a file calls with and believes: a token, an app or an OAuth app, and webhook secrets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +14,8 @@ from sync_service.domain.connectors import Connector
 
 Found = TypeVar("Found")
 
+_AS_SAID: Mapping[str, str] = {"token": "a token", "app": "an app", "oauth": "an OAuth app"}
+
 
 @dataclass(slots=True, kw_only=True)
 class Given:
@@ -26,24 +28,32 @@ class Given:
     mistakes: list[Mistake] = field(default_factory=list)
 
     def fields(self) -> dict[str, Any]:
-        """Give the fields `token`, `app` and `webhook_secrets`; they are whole only where there are no mistakes."""
+        """Give the credentials and `webhook_secrets`; they are whole only where there are no mistakes."""
         form: models.Connection = self.part.form
         app: models.App | None = getattr(form, "app", None)
-        self._check(form, app)
+        oauth: models.OAuth | None = getattr(form, "oauth", None)
+        self._check(form)
         return {
             "token": self._secret(("token",), form.token, self.stored.get("token"), "a token"),
             "app": self._app(app) if app else None,
+            "oauth": self._oauth(oauth) if oauth else None,
             "webhook_secrets": self._webhook_secrets(form),
         }
 
-    def _check(self, form: models.Connection, app: models.App | None) -> None:
-        """Find credentials of both kinds, and an import without any."""
-        if form.token is not None and app is not None:
-            self._mistake(("app",), "both token and app", "one of token and app, or neither")
-        if form.earlier == "import" and form.token is None and app is None:
-            takes_app = any(option.form == "app" for option in self.connector.options)
-            what = "a token or an app" if takes_app else "a token"
+    def _check(self, form: models.Connection) -> None:
+        """Find credentials of two kinds, and an import without any."""
+        allowed = [name for name in models.CREDENTIALS if name in type(form).model_fields]
+        given = [name for name in allowed if getattr(form, name) is not None]
+        if len(given) > 1:
+            self._mistake((given[1],), f"both {given[0]} and {given[1]}", f"one of {' and '.join(allowed)}, or neither")
+        if form.earlier == "import" and not given:
+            what = " or ".join(_AS_SAID[name] for name in allowed)
             self._mistake(("earlier",), f"import without {what}", f"ignore, or import with {what}")
+
+    def _oauth(self, oauth: models.OAuth) -> dict[str, Any]:
+        stored = (self.stored.get("oauth") or {}).get("client_secret")
+        secret = self._secret(("oauth", "client_secret"), oauth.client_secret, stored, "a client secret")
+        return {"client_id": oauth.client_id, "client_secret": secret}
 
     def _app(self, app: models.App) -> dict[str, Any]:
         stored = (self.stored.get("app") or {}).get("private_key")

@@ -47,6 +47,7 @@ def _connection(key: Key, fields: Fields) -> dict[str, Any]:
         "webhook_secrets": [KEPT] if fields["webhook_secrets"] else [],
         "token": KEPT if fields["token"] else None,
         "app": _app(fields["app"]) if fields["app"] else None,
+        "oauth": {"client_id": fields["oauth"]["client_id"], "client_secret": KEPT} if fields["oauth"] else None,
     }
     watched = {"scopes": list(fields["scopes"]), "earlier": fields["earlier"]}
     return _tidy({"slug": key, **common, **secrets, **watched, **fields["options"]})

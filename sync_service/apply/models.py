@@ -124,6 +124,15 @@ class App(Form):
     private_key: Secret = Field(description="the app's private key (PEM): env:NAME, file:PATH, kept, or the key itself")
 
 
+class OAuth(Form):
+    """An OAuth app registered at the tracker, to which a person consents on the connection's page."""
+
+    client_id: AppId = Field(description="the OAuth app's client id, as the tracker shows it")
+    client_secret: Secret = Field(
+        description="the OAuth app's client secret: env:NAME, file:PATH, kept, or the secret itself"
+    )
+
+
 class Connection(Form):
     """One tracker; each kind adds settings of its own."""
 
@@ -211,14 +220,17 @@ SECTIONS: Mapping[str, type[Form]] = {
 }
 """The sections of a file, each a list of these."""
 
-SECRET_FIELDS = ("token", "app", "webhook_secrets")
+CREDENTIALS = ("token", "app", "oauth")
+"""Fields of a connection of which one at most is given."""
+
+SECRET_FIELDS = (*CREDENTIALS, "webhook_secrets")
 """Fields of a connection whose values are never shown."""
 
-WITHIN: Mapping[str, type[Form]] = {"app": App}
+WITHIN: Mapping[str, type[Form]] = {"app": App, "oauth": OAuth}
 """The forms of fields that have fields of their own."""
 
 
-_FORMS: Mapping[str, Any] = {"text": Text, "texts": Texts, "app": App}
+_FORMS: Mapping[str, Any] = {"text": Text, "texts": Texts, "app": App, "oauth": OAuth}
 
 
 def connection_model(connector: Connector) -> type[Connection]:

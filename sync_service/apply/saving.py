@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.apply.changes import Change
+from sync_service.apply.models import CREDENTIALS, SECRET_FIELDS
 from sync_service.apply.state import Fields, Key
-from sync_service.store import errands, pauses, polls, rules
+from sync_service.store import connections, consents, errands, pauses, polls, rules
 from sync_service.store import tables as t
 from sync_service.store.sealing import Sealer
 
@@ -108,6 +109,8 @@ class Saving:
             "sealed_token": self.sealer.seal(fields["token"]) if fields["token"] else None,
             "app_id": fields["app"]["id"] if fields["app"] else None,
             "sealed_app_key": self.sealer.seal(fields["app"]["private_key"]) if fields["app"] else None,
+            "client_id": fields["oauth"]["client_id"] if fields["oauth"] else None,
+            "sealed_client_secret": self.sealer.seal(fields["oauth"]["client_secret"]) if fields["oauth"] else None,
             "sealed_secrets": [self.sealer.seal(one) for one in fields["webhook_secrets"]],
         }
 
@@ -127,12 +130,14 @@ class Saving:
             self.tx.execute(sa.insert(t.scope), rows)
         if covered and change.differs("earlier"):
             self.tx.execute(sa.update(t.scope).where(mine, t.scope.c.covered_at.is_(None)).values(covered_at=covered))
-        if change.differs("token", "app", "webhook_secrets", "site", "options"):
+        if change.differs(*SECRET_FIELDS, "site", "options"):
             mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
             self.tx.execute(sa.update(t.connection).where(t.connection.c.id == connection_id).values(mended))
-        if change.differs("token", "app", "site"):
+        if change.differs(*CREDENTIALS, "site"):
             pauses.end_all(self.tx, connection_id)
-        if fields["token"] or fields["app"]:
+        if change.differs("oauth", "site"):
+            consents.take_back(self.tx, connection_id)  # it was given to another app, or for another site
+        if connections.can_call(self.tx, connection_id):
             polls.ensure(self.tx, connection_id)
             errands.ensure(self.tx, connection_id)
 

@@ -5,7 +5,7 @@ from typing import Any, Union
 
 from pydantic import Field, create_model
 
-from sync_service.apply.models import SECTIONS, Form, connection_models
+from sync_service.apply.models import CREDENTIALS, SECTIONS, Form, connection_models
 from sync_service.domain.connectors import Connector
 from sync_service.domain.measures import SETTINGS
 from sync_service.domain.rules import CHOICES, FIELDS, GROUPS
@@ -26,8 +26,9 @@ def schema(connectors: Iterable[Connector]) -> Schema:
     _point(definitions["Rule"]["properties"], "when", "Condition")
     _point(definitions["KeyResult"]["properties"], "measure", "Measure")
     for definition in definitions.values():
-        if "app" in definition.get("properties", {}):
-            definition["not"] = {"required": ["token", "app"]}
+        others = [name for name in CREDENTIALS if name != "token" and name in definition.get("properties", {})]
+        if others:
+            definition["not"] = {"anyOf": [{"required": ["token", name]} for name in others]}
     definitions["Rule"]["oneOf"] = [{"required": ["when"]}, {"required": ["query"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 

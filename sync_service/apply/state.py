@@ -70,11 +70,16 @@ def _connections(tx: Transaction, sealer: Sealer, email: Emails) -> dict[Key, Fi
             "owner": email[row.owner_id],
             "token": _opened(sealer, row.sealed_token) if row.sealed_token else None,
             "app": {"id": row.app_id, "private_key": _opened(sealer, row.sealed_app_key)} if row.app_id else None,
+            "oauth": _oauth(sealer, row) if row.client_id else None,
             "webhook_secrets": tuple(_opened(sealer, one) for one in row.sealed_secrets),
             "scopes": tuple(scopes.get(row.id, ())),
         }
         for row in tx.execute(sa.select(t.connection).order_by(t.connection.c.slug))
     }
+
+
+def _oauth(sealer: Sealer, row: sa.Row[Any]) -> Fields:
+    return {"client_id": row.client_id, "client_secret": _opened(sealer, row.sealed_client_secret)}
 
 
 def _key_results(tx: Transaction, email: Emails) -> dict[Key, Fields]:

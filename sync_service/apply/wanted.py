@@ -106,8 +106,8 @@ class Wanting:
             self.mistakes += given.mistakes
 
     def _options(self, form: models.Connection) -> dict[str, Any]:
-        """Give the settings that only this kind has; an app is no setting, but credentials."""
-        options = [option for option in self.connectors[form.kind].options if option.form != "app"]
+        """Give the settings that only this kind has; credentials are no settings."""
+        options = [option for option in self.connectors[form.kind].options if option.name not in models.CREDENTIALS]
         own = {option.name: getattr(form, option.name, None) for option in options}
         return {
             name: list(value) if isinstance(value, tuple) else value for name, value in own.items() if value is not None

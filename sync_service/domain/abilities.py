@@ -5,7 +5,7 @@ may raise any `ConnectorError` unless it says otherwise. Abilities that call nee
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
@@ -123,4 +123,34 @@ class Examines(Protocol):
 
     def examine(self, connection: Connection, *, scopes: Sequence[str], hook_url: str) -> Sequence[Finding]:
         """Look at everything a connection needs; what goes wrong is a finding, and never raised."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What a person's consent lets us call with, in the clear: the token of the hour, and what the next one is for.
+
+    `refresh` is good for one renewal, which gives another. `site_id` is the tracker's id of the connection's site.
+    """
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    expires_at: datetime
+    site_id: str
+
+
+@runtime_checkable
+class TakesConsent(Protocol):
+    """Lets a person consent at the tracker that we call it, where a connection has a `client` (OAuth 2.0)."""
+
+    def consent_address(self, connection: Connection, *, redirect: str, state: str) -> str:
+        """Give the address at the tracker where a person consents, which leads back to `redirect`; makes no call."""
+        ...
+
+    def consent(self, connection: Connection, *, code: str, redirect: str) -> Consent:
+        """Turn the code that came back into a consent. Raise `Refused` where it does not reach the site."""
+        ...
+
+    def renew(self, connection: Connection, *, refresh: str) -> Consent:
+        """Renew a consent. Raise `Refused` where it has ended: then a person must consent again."""
         ...

@@ -54,7 +54,7 @@ class Option:
     """One setting of a connection that only this kind of tracker has, as written in the configuration file."""
 
     name: str
-    form: Literal["text", "texts", "secret", "app"]
+    form: Literal["text", "texts", "secret", "app", "oauth"]
     help: str
 
 
@@ -66,11 +66,20 @@ class App:
     private_key: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An OAuth app registered at the tracker, to which a person may consent: its client id, its secret in the clear."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One configured tracker as its connector sees it. `token` and `app` are in the clear: never log it.
+    """One configured tracker as its connector sees it. `token`, `app` and `client` are in the clear: never log it.
 
-    It has one of them or none. `hook_url` is where its webhooks are to be sent.
+    It has one of them or none. A `client` calls by a person's consent, which brings the `token` of the hour, and
+    `site_id`, the tracker's id of the site that the consent is for. `hook_url` is where its webhooks are to be sent.
     """
 
     slug: str
@@ -79,6 +88,8 @@ class Connection:
     token: str | None = field(default=None, repr=False)
     app: App | None = field(default=None, repr=False)
     hook_url: str = ""
+    client: Client | None = field(default=None, repr=False)
+    site_id: str | None = None
 
     @property
     def has_credentials(self) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.domain.issues import ScopeRef
 from sync_service.domain.rules import CompiledRule, RuleIndex, compile_condition, scopes_reached
 from sync_service.store import counters
+from sync_service.store.connections import callable_ones
 from sync_service.store.rules import NOTHING
 from sync_service.store.tables import connection, key_result, rule, rule_revision, scope
 
@@ -94,7 +95,8 @@ class Shelf:
 
 def read_book(tx: Transaction, version: int) -> Book:
     """Read everything that decides links."""
-    trackers = {row.id: _tracker(row) for row in tx.execute(sa.select(connection))}
+    named = sa.select(connection.c.id, connection.c.slug, connection.c.kind, callable_ones().label("can_look"))
+    trackers = {row.id: Tracker(**row._mapping) for row in tx.execute(named)}  # noqa: SLF001 - SQLAlchemy's public way
     scopes = Scopes(
         Scope(
             id=row.id,
@@ -117,12 +119,6 @@ def with_rules(tx: Transaction, book: Book, rules: Iterable[CompiledRule]) -> Bo
     """Give the book as it would be with these rules instead."""
     index = RuleIndex(rules)
     return replace(book, rules=index, partial={**_partly_seen(index.rules, book.scopes), **_queried(tx)})
-
-
-def _tracker(row: sa.Row[tuple[object, ...]]) -> Tracker:
-    return Tracker(
-        id=row.id, slug=row.slug, kind=row.kind, can_look=(row.sealed_token or row.sealed_app_key) is not None
-    )
 
 
 def _compiled(tx: Transaction) -> Iterable[CompiledRule]:

@@ -4,18 +4,19 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.connectors import App, Connection
+from sync_service.domain.connectors import App, Client, Connection
 from sync_service.domain.issues import ScopeRef
 from sync_service.store import counters
 from sync_service.store.database import database_now, reading
 from sync_service.store.sealing import Sealer
-from sync_service.store.tables import connection, scope
+from sync_service.store.tables import connection, consent, scope
 
 FRESH_SECONDS = 1.0
 """How long a process goes by what it last read of the connections: a rotated secret is known after this."""
@@ -23,7 +24,7 @@ FRESH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
-    """A connection with its secrets in the clear: never log it."""
+    """A connection with its secrets in the clear: never log it. `token_until` is when a consent's token expires."""
 
     id: int
     slug: str
@@ -31,6 +32,7 @@ class Configured:
     view: Connection = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
     refused: str | None
+    token_until: datetime | None = None
 
 
 class Connections:
@@ -60,12 +62,14 @@ class Connections:
             if known and time.monotonic() - self._read_at < FRESH_SECONDS:
                 return
             with reading(self._engine) as tx:
-                found = [self._configured(row) for row in tx.execute(sa.select(connection))]
+                consents = {row.connection_id: row for row in tx.execute(sa.select(consent))}
+                found = [self._configured(row, consents.get(row.id)) for row in tx.execute(sa.select(connection))]
             self._by_id = {one.id: one for one in found}
             self._by_slug = {one.slug: one for one in found}
             self._read_at = time.monotonic()
 
-    def _configured(self, row: Row[tuple[object, ...]]) -> Configured:
+    def _configured(self, row: Row[Any], given: Row[Any] | None) -> Configured:
+        sealed_token = given.sealed_access if given and row.client_id else row.sealed_token
         return Configured(
             id=row.id,
             slug=row.slug,
@@ -74,12 +78,15 @@ class Connections:
                 slug=row.slug,
                 site=row.site,
                 options=row.options,
-                token=self._sealer.open(row.sealed_token) if row.sealed_token else None,
                 hook_url=f"{self._base_url}/hooks/{row.slug}",
+                token=self._sealer.open(sealed_token) if sealed_token else None,
                 app=App(row.app_id, self._sealer.open(row.sealed_app_key)) if row.sealed_app_key else None,
+                client=Client(row.client_id, self._sealer.open(row.sealed_client_secret)) if row.client_id else None,
+                site_id=given.site_id if given else None,
             ),
             secrets=tuple(self._sealer.open(sealed) for sealed in row.sealed_secrets),
             refused=row.refused_reason,
+            token_until=given.expires_at if given else None,
         )
 
 
@@ -125,3 +132,18 @@ def mend(tx: Transaction, connection_id: int) -> None:
     mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
     tx.execute(sa.update(connection).where(connection.c.id == connection_id).values(mended))
     counters.bump(tx, counters.CHANGES)
+
+
+def callable_ones() -> sa.ColumnElement[bool]:
+    """Tell, in a statement on connections, which have something to call with: a client has once a person consents."""
+    consented = sa.exists().where(consent.c.connection_id == connection.c.id)
+    return sa.or_(
+        connection.c.sealed_token.isnot(None),
+        connection.c.sealed_app_key.isnot(None),
+        sa.and_(connection.c.client_id.isnot(None), consented),
+    )
+
+
+def can_call(tx: Transaction, connection_id: int) -> bool:
+    """Tell whether a connection has something to call with."""
+    return tx.scalar(sa.select(callable_ones()).where(connection.c.id == connection_id)) or False

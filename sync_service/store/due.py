@@ -21,6 +21,7 @@ TABLES: Mapping[str, sa.Table] = {
     table.name: table
     for table in (
         tables.delivery,
+        tables.consent,
         tables.look,
         tables.poll,
         tables.errand,

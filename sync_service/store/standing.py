@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store import errands
 from sync_service.store import tables as t
+from sync_service.store.connections import callable_ones
 from sync_service.store.database import database_now
 from sync_service.store.due import TABLES
 
@@ -67,7 +68,10 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
     for row in errands.read(tx):
         if row.name != errands.CALLER:
             done[row.connection_id].append(ErrandView(row.name, row.ran_at, row.outcome))
-    found = sa.select(t.connection, t.person.c.email).outerjoin(t.person, t.person.c.id == t.connection.c.owner_id)
+    can_call = callable_ones().label("can_call")
+    found = sa.select(t.connection, t.person.c.email, can_call).outerjoin(
+        t.person, t.person.c.id == t.connection.c.owner_id
+    )
     return [
         ConnectionView(
             slug=row.slug,
@@ -75,7 +79,7 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
             site=row.site,
             owner=row.email,
             scopes=tuple(scopes[row.id]),
-            has_credentials=(row.sealed_token or row.sealed_app_key) is not None,
+            has_credentials=row.can_call,
             has_secret=bool(row.sealed_secrets),
             refused_at=row.refused_at,
             refused_reason=row.refused_reason,

@@ -31,6 +31,7 @@ class Waits:
 
 def _waits(settle: timedelta) -> Mapping[str, Waits]:
     others = {
+        "consent": Waits(first=DAY, later=DAY),
         "look": Waits(later=due.LONGEST_PATIENCE),
         "poll": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_PATIENCE),
         "errand": Waits(first=due.LONGEST_PATIENCE, later=due.LONGEST_PATIENCE),

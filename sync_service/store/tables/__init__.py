@@ -8,6 +8,7 @@ from sync_service.store.tables.telling import mail, notice
 from sync_service.store.tables.trackers import (
     closing,
     connection,
+    consent,
     delivery,
     errand,
     issue,
@@ -24,6 +25,7 @@ __all__ = [
     "check_in",
     "closing",
     "connection",
+    "consent",
     "counter",
     "cycle",
     "delivery",

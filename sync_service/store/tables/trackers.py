@@ -17,11 +17,30 @@ connection = sa.Table(
     sa.Column("sealed_token", sa.Text),
     sa.Column("app_id", sa.String(100)),  # an app instead of a token
     sa.Column("sealed_app_key", sa.Text),
+    sa.Column("client_id", sa.String(200)),  # an OAuth app instead, which calls by a person's consent
+    sa.Column("sealed_client_secret", sa.Text),
     sa.Column("sealed_secrets", sa.JSON, nullable=False),  # newest first
     sa.Column("earlier", sa.String(10)),  # import, ignore
     sa.Column("refused_at", Instant),
     sa.Column("refused_reason", sa.Text),
     sa.Column("asked_again_at", Instant),  # when a refused connection was last tried
+)
+
+
+# A person's consent that we call a tracker; renewed before its token expires, and stored before it is used.
+consent = sa.Table(
+    "consent",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("sealed_access", sa.Text, nullable=False),
+    sa.Column("sealed_refresh", sa.Text, nullable=False),  # good for one renewal
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("site_id", sa.String(100), nullable=False),
+    sa.Column("given_by", sa.Text, nullable=False),
+    sa.Column("given_at", Instant, nullable=False),
+    *due_columns("consent"),
+    sa.UniqueConstraint("connection_id"),
 )
 
 

@@ -1,0 +1,68 @@
+"""People's consents that we call trackers: sealed, renewed before they expire, and stored before they are used."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
+
+from sync_service.domain.abilities import Consent
+from sync_service.store import connections, counters, due, pauses, polls
+from sync_service.store.database import database_now, upsert
+from sync_service.store.sealing import Sealer
+from sync_service.store.tables import consent
+
+EARLY = timedelta(minutes=15)
+"""How long before its token expires a consent is renewed: several tries fit in."""
+
+
+def give(tx: Transaction, sealer: Sealer, connection_id: int, given: Consent, *, by: str, now: datetime) -> None:
+    """Keep a consent that was just given, and begin to ask the tracker. It takes the place of an older one.
+
+    Must be the first that `tx` does: it changes the rules' version, since issues can be looked at from now on.
+    """
+    counters.bump(tx, counters.RULES)
+    row = _columns(sealer, given) | {
+        "connection_id": connection_id,
+        "given_by": by,
+        "given_at": now,
+        "due_at": database_now(tx) + _wait(given, now),
+        "lease": None,
+        "attempts": 0,
+        "settled_at": None,
+        "buried_at": None,
+        "outcome": "",
+    }
+    upsert(tx, consent, [row], unique=("connection_id",))
+    connections.mend(tx, connection_id)
+    pauses.end_all(tx, connection_id)
+    polls.ensure(tx, connection_id)
+
+
+def renew(tx: Transaction, sealer: Sealer, row: Row[Any], renewed: Consent, *, now: datetime) -> None:
+    """Keep a renewed consent in place of the claimed one, to be renewed again in time. Raises `LeaseLost`."""
+    due.hand_back(tx, consent, row, wait=_wait(renewed, now), outcome="renewed", **_columns(sealer, renewed))
+
+
+def take_back(tx: Transaction, connection_id: int) -> None:
+    """Forget a connection's consent."""
+    tx.execute(sa.delete(consent).where(consent.c.connection_id == connection_id))
+
+
+def refresh_of(sealer: Sealer, row: Row[Any]) -> str:
+    """Give what the next renewal is made with."""
+    return sealer.open(row.sealed_refresh)
+
+
+def _columns(sealer: Sealer, given: Consent) -> dict[str, Any]:
+    return {
+        "sealed_access": sealer.seal(given.access),
+        "sealed_refresh": sealer.seal(given.refresh),
+        "expires_at": given.expires_at,
+        "site_id": given.site_id,
+    }
+
+
+def _wait(given: Consent, now: datetime) -> timedelta:
+    return max(given.expires_at - EARLY - now, due.FIRST_WAIT)

@@ -1,0 +1,131 @@
+"""OAuth 2.0 at Atlassian: where a person consents, what the code becomes, and how a consent is renewed."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import responses
+
+from connectors.http import Http
+from connectors.jira import Jira
+from sync_service.domain.connectors import Client, Connection, Refused, Rejected, Unavailable
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+TOKEN = "https://auth.atlassian.com/oauth/token"
+SITES = "https://api.atlassian.com/oauth/token/accessible-resources"
+CONNECTION = Connection(slug="j", site="https://acme.atlassian.net", client=Client("cid", "hush"))
+GIVEN = {"access_token": "a-1", "refresh_token": "r-1", "expires_in": 3600, "token_type": "Bearer"}
+ACME = {"id": "cloud-7", "url": "https://ACME.atlassian.net", "name": "acme"}
+BACK = "https://okr.example/connections/consented"
+
+
+def jira() -> Jira:
+    """Give the connector at noon."""
+    return Jira(Http(now=lambda: NOW))
+
+
+def test_a_person_consents_at_atlassian_for_the_scopes_we_use() -> None:
+    """Offline access brings the refresh token; writing is asked for only where the connection writes back."""
+    address = urlsplit(jira().consent_address(CONNECTION, redirect=BACK, state="s"))
+    asked = parse_qs(address.query)
+    assert f"{address.scheme}://{address.netloc}{address.path}" == "https://auth.atlassian.com/authorize"
+    assert asked == {
+        "audience": ["api.atlassian.com"],
+        "client_id": ["cid"],
+        "scope": ["read:jira-work read:jira-user manage:jira-webhook offline_access"],
+        "redirect_uri": [BACK],
+        "state": ["s"],
+        "response_type": ["code"],
+        "prompt": ["consent"],
+    }
+    writing = replace(CONNECTION, options={"write_back": "yes"})
+    assert "write%3Ajira-work" in jira().consent_address(writing, redirect=BACK, state="s")
+
+
+@responses.activate
+def test_the_code_becomes_a_consent_for_the_connections_site() -> None:
+    """The site is found by its address among those that the person may reach."""
+    exchange = responses.post(TOKEN, json=GIVEN)
+    responses.get(SITES, json=[{"id": "other", "url": "https://other.atlassian.net"}, ACME])
+    found = jira().consent(CONNECTION, code="c", redirect=BACK)
+    assert (found.access, found.refresh, found.site_id) == ("a-1", "r-1", "cloud-7")
+    assert found.expires_at == NOW + timedelta(hours=1)
+    assert "a-1" not in repr(found)
+    assert json.loads(exchange.calls[0].request.body or b"") == {
+        "grant_type": "authorization_code",
+        "client_id": "cid",
+        "client_secret": "hush",
+        "code": "c",
+        "redirect_uri": BACK,
+    }
+    assert "Authorization" not in exchange.calls[0].request.headers
+
+
+@responses.activate
+def test_a_consent_for_another_site_is_refused_by_name() -> None:
+    """Whoever consented sees which ones were chosen."""
+    responses.post(TOKEN, json=GIVEN)
+    responses.get(SITES, json=[{"id": "other", "url": "https://other.atlassian.net"}])
+    with pytest.raises(Refused, match=r"for other sites \(https://other.atlassian.net\), not for https://acme"):
+        jira().consent(CONNECTION, code="c", redirect=BACK)
+    responses.replace(responses.GET, SITES, json=[])
+    with pytest.raises(Refused, match="none"):
+        jira().consent(CONNECTION, code="c", redirect=BACK)
+
+
+@responses.activate
+def test_a_renewal_makes_one_call_and_keeps_the_site() -> None:
+    """Nothing may fail between the answer, which uses up what was sent, and keeping it."""
+    exchange = responses.post(TOKEN, json={**GIVEN, "refresh_token": "r-2", "expires_in": "soon"})
+    found = jira().renew(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
+    assert (found.refresh, found.site_id, found.expires_at) == ("r-2", "cloud-7", NOW + timedelta(hours=1))
+    assert json.loads(exchange.calls[0].request.body or b"")["refresh_token"] == "r-1"
+    assert len(responses.calls) == 1
+
+
+@responses.activate
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_an_ended_consent_is_refused_in_atlassians_words(status: int) -> None:
+    """A person must consent again."""
+    responses.post(TOKEN, status=status, json={"error": "invalid_grant", "error_description": "Unknown token."})
+    with pytest.raises(Refused, match=rf"\({status}\): invalid_grant: Unknown token."):
+        jira().renew(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
+
+
+@responses.activate
+def test_a_refusal_that_says_nothing_readable_is_a_refusal_all_the_same() -> None:
+    """A gateway may answer in its own form."""
+    responses.post(TOKEN, status=403, body="<html>")
+    with pytest.raises(Refused, match="without a reason that could be read"):
+        jira().renew(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
+    responses.replace(responses.POST, TOKEN, status=403, json={})
+    with pytest.raises(Refused, match=r"without a reason$"):
+        jira().renew(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
+
+
+@responses.activate
+def test_troubles_of_the_account_service_are_waited_for() -> None:
+    """It may be asked again, and what it said is obeyed."""
+    responses.post(TOKEN, status=503, headers={"Retry-After": "30"})
+    with pytest.raises(Unavailable) as error:
+        jira().renew(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
+    assert error.value.retry_at == NOW + timedelta(seconds=30)
+
+
+@responses.activate
+def test_an_answer_without_tokens_is_no_consent() -> None:
+    """Neither may be missing: without offline access there is no refresh token."""
+    for lack in ("access_token", "refresh_token"):
+        responses.post(TOKEN, json={name: value for name, value in GIVEN.items() if name != lack})
+        with pytest.raises(Rejected, match="no tokens that could be used"):
+            jira().consent(CONNECTION, code="c", redirect=BACK)
+
+
+def test_a_connection_without_an_oauth_app_takes_no_consent() -> None:
+    """And one with it makes no call before somebody consented."""
+    with pytest.raises(Refused, match="no OAuth app"):
+        jira().consent_address(replace(CONNECTION, client=None), redirect=BACK, state="s")
+    with pytest.raises(Refused, match="nobody has consented yet"):
+        jira().look(CONNECTION, identity="1", key="SHOP-1")
