@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.engine import Connection
 
@@ -88,7 +89,7 @@ class Ledger:
         self._note(identity, before, after, source)
         if before is not None and replace(after, parent_told_at=before.parent_told_at) == before:
             return None
-        what = what_happened(before, after, name_of=lambda term_id: names.any_term(identity[0], term_id))
+        what = what_happened(before, after, name_of=partial(names.name, identity[0]))
         return f"{after.key}: applied, {what}"
 
     def doubt_about(self, connection_id: int, snapshot: Snapshot, *, listed: bool) -> Look | None:
@@ -177,8 +178,7 @@ class Ledger:
 def _step(change: _Change, connection_id: int, names: Names) -> Step:
     before, after, source = change.before, change.after, change.source
     cause = Cause(
-        what=change.what
-        or what_happened(before, after, name_of=lambda term_id: names.any_term(connection_id, term_id)),
+        what=change.what or what_happened(before, after, name_of=partial(names.name, connection_id)),
         issue=after.key,
         title=after.title or None,
         url=after.url or None,

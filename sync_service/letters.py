@@ -63,7 +63,7 @@ def gone(letters: Sequence[Letter]) -> set[tuple[int, str]]:
 def scopes(letter: Letter) -> Iterable[ScopeRef]:
     """Name the scopes a letter is about, by their old names too: one may be known by that alone."""
     for one in letter.reading.observations:
-        if isinstance(one, Snapshot | ParentSeen | TermSeen | ScopeSeen):
+        if isinstance(one, Snapshot | ParentSeen | TermSeen | ScopeSeen) and one.scope:
             yield one.scope
         if isinstance(one, ScopeSeen) and one.was:
             yield ScopeRef(one.scope.id, one.was)
@@ -97,7 +97,7 @@ def identities(book: Book, letters: Sequence[Letter]) -> dict[Identity, str | No
 
 
 def terms(ledger: Ledger, letters: Sequence[Letter]) -> set[TermKey]:
-    """List the labels and milestones whose names the batch needs."""
+    """List the labels, milestones and so on whose names the batch needs."""
     keys = {
         key
         for (connection_id, _), held in ledger.held.items()
@@ -110,5 +110,5 @@ def terms(ledger: Ledger, letters: Sequence[Letter]) -> set[TermKey]:
             if isinstance(one, Snapshot):
                 keys |= {(connection_id, kind, term.id) for kind, term in terms_of(one)}
             elif isinstance(one, TermSeen):
-                keys.add((connection_id, one.kind, one.id))
+                keys |= {(connection_id, one.kind, one_id) for one_id in (one.id, one.merged_into) if one_id}
     return keys

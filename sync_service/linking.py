@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.causes import Cause
+from sync_service.domain.issues import TermKind
 from sync_service.domain.newest import Issue
 from sync_service.domain.rules import CompiledRule, Subject
 from sync_service.naming import Names
@@ -40,8 +42,8 @@ class Entry:
 
 def subject_of(issue: Issue, scope: Scope, connection_id: int, names: Names) -> Subject:
     """Show an issue as rules see it."""
-    labels = (names.label(connection_id, label) for label in issue.labels)
-    milestone = names.milestone(connection_id, issue.milestone) if issue.milestone else None
+    named = partial(_folded_names, names, connection_id)
+    milestone = names.name(connection_id, TermKind.MILESTONE, issue.milestone) if issue.milestone else None
     return Subject(
         scope=scope.name.casefold(),
         kind=issue.kind,
@@ -50,9 +52,25 @@ def subject_of(issue: Issue, scope: Scope, connection_id: int, names: Names) -> 
         title=issue.title.casefold(),
         milestone=(milestone or "").casefold(),
         parent=(issue.parent_key or "").casefold(),
-        labels=frozenset(label.casefold() for label in labels if label),
+        priority=(issue.priority or "").casefold(),
+        resolution=(issue.resolution or "").casefold(),
+        author=issue.author.id.casefold() if issue.author else "",
+        labels=named(TermKind.LABEL, issue.labels),
+        components=named(TermKind.COMPONENT, issue.components),
+        versions=named(TermKind.VERSION, issue.versions),
+        sprint=named(TermKind.SPRINT, issue.sprints),
         assignee=frozenset(account.id.casefold() for account in issue.assignees),
     )
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def _folded_names(names: Names, connection_id: int, kind: TermKind, ids: Sequence[str]) -> frozenset[str]:
+    if not ids:
+        return _NONE
+    found = (names.name(connection_id, kind, term_id) for term_id in ids)
+    return frozenset(name.casefold() for name in found if name)
 
 
 def wanted_links(book: Book, entry: Entry, names: Names, manual: Sequence[Row[Any]]) -> Links:

@@ -1,4 +1,7 @@
-"""Labels and milestones by name: trackers rename and delete them without touching the issues that carry them."""
+"""Labels, milestones, components, versions and sprints by name.
+
+Trackers rename and delete them without touching the issues that carry them.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +17,7 @@ from sync_service.store.issues import TermKey
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """A known label or milestone has another name now (None: it was deleted)."""
+    """A known label, milestone or the like has another name now (None: it was deleted)."""
 
     connection_id: int
     kind: str
@@ -52,8 +55,12 @@ class Names:
             self._take((connection_id, kind, term.id), term.name, snapshot.updated_at)
 
     def take_term(self, connection_id: int, seen: TermSeen, at: datetime) -> None:
-        """Take a rename or deletion; the tracker gives it no time, so it is the time of its delivery."""
-        self._take((connection_id, seen.kind, seen.id), seen.name, at)
+        """Take a rename or deletion, told at `at`: it stands for the tracker's time where that gives none."""
+        name = seen.name
+        if name is None and seen.merged_into is not None:
+            into = self._known.get((connection_id, seen.kind, seen.merged_into))
+            name = into.name if into else None
+        self._take((connection_id, seen.kind, seen.id), name, seen.at or at)
 
     def _take(self, key: TermKey, name: str | None, at: datetime) -> None:
         known = self._known.get(key)
@@ -75,36 +82,36 @@ class Names:
             ],
         )
 
-    def label(self, connection_id: int, label_id: str) -> str | None:
-        """Give a label's name; where names are not kept apart (Jira), the id is the name. None: deleted."""
-        return self._name((connection_id, TermKind.LABEL, label_id))
-
-    def milestone(self, connection_id: int, milestone_id: str) -> str | None:
-        """Give a milestone's name. None: deleted."""
-        return self._name((connection_id, TermKind.MILESTONE, milestone_id))
-
-    def any_term(self, connection_id: int, term_id: str) -> str | None:
-        """Give the name of a label or milestone, for a text in which either may stand."""
-        known = self._known.get((connection_id, TermKind.LABEL, term_id))
-        return known.name if known else self.milestone(connection_id, term_id)
-
-    def _name(self, key: TermKey) -> str | None:
-        known = self._known.get(key)
-        return known.name if known else key[2]
+    def name(self, connection_id: int, kind: TermKind, term_id: str) -> str | None:
+        """Give a term's name; where names are not kept apart (Jira's labels), the id is the name. None: deleted."""
+        known = self._known.get((connection_id, kind, term_id))
+        return known.name if known else term_id
 
 
 def terms_of(snapshot: Snapshot) -> Iterable[tuple[TermKind, Term]]:
     """Give the terms of a snapshot that have ids apart from their names."""
-    for label in snapshot.labels:
-        if label.id != label.name:
-            yield TermKind.LABEL, label
-    if snapshot.milestone and snapshot.milestone.id != snapshot.milestone.name:
-        yield TermKind.MILESTONE, snapshot.milestone
+    listed = (
+        (TermKind.LABEL, snapshot.labels),
+        (TermKind.MILESTONE, (snapshot.milestone,) if snapshot.milestone else ()),
+        (TermKind.COMPONENT, snapshot.components or ()),
+        (TermKind.VERSION, snapshot.versions or ()),
+        (TermKind.SPRINT, snapshot.sprints or ()),
+    )
+    for kind, terms in listed:
+        for term in terms:
+            if term.id != term.name:
+                yield kind, term
 
 
 def keys_of(connection_id: int, issue: Issue) -> Iterable[TermKey]:
     """Give the terms that an issue carries."""
-    for label_id in issue.labels:
-        yield connection_id, TermKind.LABEL, label_id
-    if issue.milestone:
-        yield connection_id, TermKind.MILESTONE, issue.milestone
+    listed = (
+        (TermKind.LABEL, issue.labels),
+        (TermKind.MILESTONE, (issue.milestone,) if issue.milestone else ()),
+        (TermKind.COMPONENT, issue.components),
+        (TermKind.VERSION, issue.versions),
+        (TermKind.SPRINT, issue.sprints),
+    )
+    for kind, ids in listed:
+        for term_id in ids:
+            yield connection_id, kind, term_id

@@ -169,7 +169,7 @@ class Refresh:
                 return f"{one.key}: {_ask_to_look(ledger, letter, one)}"
             case TermSeen():
                 names.take_term(connection_id, one, letter.told_at)
-                return f"{one.kind} {one.name} noted" if one.name else f"{one.kind} {one.id} deleted"
+                return _said_of_term(one)
             case ScopeSeen():
                 return scopes.note_scope(tx, connection_id, one, told_at=source.told_at)
             case AccountSeen():
@@ -186,6 +186,12 @@ class Refresh:
             with writing(self._engine) as tx:
                 connections.bind_scopes(tx, seen)
             self._bound |= seen
+
+
+def _said_of_term(one: TermSeen) -> str:
+    if one.merged_into:
+        return f"{one.kind} {one.id} merged into {one.name or one.merged_into}"
+    return f"{one.kind} {one.name} noted" if one.name else f"{one.kind} {one.id} deleted"
 
 
 def _settle(claimed: Sequence[tuple[Row[Any], Letter]], tx: Transaction, said: Said) -> None:

@@ -1,10 +1,14 @@
 """Causes: what happened to an issue, in words a person would use, for histories, pages and mails."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from sync_service.domain.issues import Kind, State
+from sync_service.domain.issues import Kind, State, TermKind
 from sync_service.domain.newest import Issue
+
+NameOf = Callable[[TermKind, str], str | None]
+"""Gives the name of a label, a milestone and so on by its id; None where it was deleted."""
 
 _CLOSED = (State.DONE, State.DROPPED)
 
@@ -35,8 +39,8 @@ def was_reopened(before: Issue | None, after: Issue) -> bool:
     return before is not None and before.state in _CLOSED and after.state not in _CLOSED and after.gone is None
 
 
-def what_happened(before: Issue | None, after: Issue, *, name_of: Callable[[str], str | None]) -> str:
-    """Say what changed, the most telling first; `name_of` gives a label's or milestone's name by id."""
+def what_happened(before: Issue | None, after: Issue, *, name_of: NameOf) -> str:
+    """Say what changed, the most telling first."""
     if after.gone is not None:
         return after.gone
     if before is not None and before.gone is not None:
@@ -82,14 +86,16 @@ def _closing(issue: Issue) -> str:
     return f"closed as {reason.lower()}, dropped" if reason else "closed, dropped"
 
 
-def _detail_changes(before: Issue, after: Issue, name_of: Callable[[str], str | None]) -> Sequence[str]:
-    phrases = [f"labelled {name_of(label) or label}" for label in after.labels if label not in before.labels]
-    phrases += [f"unlabelled {name_of(label) or label}" for label in before.labels if label not in after.labels]
+def _detail_changes(before: Issue, after: Issue, name_of: NameOf) -> Sequence[str]:
+    phrases = [*_exchanged(before.labels, after.labels, partial(name_of, TermKind.LABEL), ("labelled", "unlabelled"))]
     if before.points != after.points:
         phrases.append(f"points {_number(before.points)} → {_number(after.points)}")
     if before.milestone != after.milestone:
-        into = name_of(after.milestone) or after.milestone if after.milestone else None
+        into = name_of(TermKind.MILESTONE, after.milestone) or after.milestone if after.milestone else None
         phrases.append(f"moved to milestone {into}" if into else "taken out of its milestone")
+    phrases += _plan_changes(before, after, name_of)
+    if before.priority != after.priority:
+        phrases.append(f"priority changed to {after.priority or 'none'}")
     if before.type != after.type:
         phrases.append(f"type changed to {after.type or 'none'}")
     if before.parent_at is not None and before.parent_key != after.parent_key:
@@ -101,6 +107,33 @@ def _detail_changes(before: Issue, after: Issue, name_of: Callable[[str], str | 
     if before.title != after.title and before.title:
         phrases.append("renamed")
     return phrases
+
+
+_PLANS: Mapping[str, tuple[TermKind, tuple[str, str]]] = {
+    "components": (TermKind.COMPONENT, ("given the component", "rid of the component")),
+    "versions": (TermKind.VERSION, ("put into version", "taken out of version")),
+    "sprints": (TermKind.SPRINT, ("put into sprint", "taken out of sprint")),
+}
+
+
+def _plan_changes(before: Issue, after: Issue, name_of: NameOf) -> Iterator[str]:
+    """Say what changed of what was known of components, versions, sprints and numbers."""
+    for name, (kind, verbs) in _PLANS.items():
+        if getattr(before, f"{name}_at") is not None:
+            yield from _exchanged(getattr(before, name), getattr(after, name), partial(name_of, kind), verbs)
+    was = {one.name: one.value for one in before.numbers}
+    for one in after.numbers:
+        if one.name in was and was[one.name] != one.value:
+            yield f"{one.name} {_number(was[one.name])} → {_number(one.value)}"
+
+
+def _exchanged(
+    before: Sequence[str], after: Sequence[str], name_of: Callable[[str], str | None], verbs: tuple[str, str]
+) -> Iterator[str]:
+    """Say which terms came and which went."""
+    came, went = verbs
+    yield from (f"{came} {name_of(one) or one}" for one in after if one not in before)
+    yield from (f"{went} {name_of(one) or one}" for one in before if one not in after)
 
 
 def _number(value: float | None) -> str:

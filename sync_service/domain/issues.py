@@ -31,11 +31,17 @@ class TermKind(StrEnum):
 
     LABEL = "label"
     MILESTONE = "milestone"
+    COMPONENT = "component"
+    VERSION = "version"
+    SPRINT = "sprint"
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A label or a milestone as a snapshot shows it. `id` is stable; on Jira a label's id is its text."""
+    """A label, milestone, component, version or sprint as a snapshot shows it.
+
+    `id` is stable; on Jira a label's id is its text.
+    """
 
     id: str
     name: str
@@ -73,11 +79,20 @@ class Closing:
     identity: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A numeric field that the connection names: by that name, with its value; None says "has none"."""
+
+    name: str
+    value: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One whole issue at one moment. `updated_at` is the tracker's time of its last change: the newest wins.
 
-    `parent` and `closes` None mean *unknown*, never *none*; `points` are unknown where `points_known` is false.
+    `parent`, `closes`, `components`, `versions` and `sprints` None mean *unknown*, never *none*; `points` are unknown
+    where `points_known` is false, and so is a number that is not among `numbers`.
     `closed_at` is set while the state is done or dropped. `came_from` is the scope it was in until this change.
     """
 
@@ -100,6 +115,10 @@ class Snapshot:
     priority: str | None = None
     points: float | None = None
     points_known: bool = True
+    components: tuple[Term, ...] | None = None
+    versions: tuple[Term, ...] | None = None
+    sprints: tuple[Term, ...] | None = None
+    numbers: tuple[Number, ...] = ()
     created_at: datetime | None = None
     closed_at: datetime | None = None
     came_from: ScopeRef | None = None
@@ -115,7 +134,8 @@ class Snapshot:
     def digest(self) -> str:
         """Hash the content, so that equal content at an equal time is recognised (hex, 64 characters).
 
-        Parent, closings and points take no part: what a letter may leave out has a time of its own.
+        What a letter may leave out (parent, closings, points, components, versions, sprints, numbers) takes no part: it
+        has a time of its own.
         """
         content = (
             (self.scope, self.key, self.kind, self.title, self.url, self.state, self.type, self.resolution),
@@ -158,12 +178,18 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermSeen:
-    """A label or milestone was created, renamed or deleted (`name` None) in a scope."""
+    """A label, milestone, version or sprint is called so, or was deleted (`name` None), in a scope where that is told.
+
+    `at` is the tracker's time of it, or else it is the time when we are told. What was deleted by being `merged_into`
+    another, given by its id, goes by that one's name.
+    """
 
     kind: TermKind
-    scope: ScopeRef
     id: str
     name: str | None
+    scope: ScopeRef | None = None
+    at: datetime | None = None
+    merged_into: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

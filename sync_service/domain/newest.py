@@ -4,13 +4,16 @@ Every function gives a new `Issue`, or the same object where nothing changes. An
 ends in the same issue; `tests/domain/test_newest.py` holds that with Hypothesis.
 """
 
+import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from sync_service.domain.issues import (
     Account,
     Closing,
     Kind,
+    Number,
     Parent,
     ParentSeen,
     ScopeRef,
@@ -25,15 +28,25 @@ MOVED = "moved to "
 MOST_POINTS = 1e6
 """An estimate beyond this, or below nothing, is no estimate."""
 
+LISTED_TERMS = ("components", "versions", "sprints")
+"""Terms of which an issue may have several, and which a letter may leave out."""
+
 _NEVER_TOLD = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldNumber(Number):
+    """A numeric field with the tracker's time of the snapshot that told it."""
+
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """What we hold of one issue. Labels and milestone are ids; their names are kept apart.
+    """What we hold of one issue. Labels, milestone, components, versions and sprints are ids; names are kept apart.
 
     `state` None: nothing but a tombstone or its parent is known. `gone` says why it no longer counts ("deleted").
-    `parent_at`, `closes_at` and `points_at` None: its parent, what it closes, or its estimate is unknown.
+    `parent_at`, `closes_at`, `points_at` and so on None: its parent, what it closes, its estimate is unknown.
     `parent_told_at` is when we were told of the parent: it decides between equal times of the tracker's.
     `closes_looked`: what it closes was seen by a look.
     `digest` belongs to the newest snapshot's content.
@@ -63,6 +76,13 @@ class Issue:
     priority: str | None = None
     points: float | None = None
     points_at: datetime | None = None
+    components: tuple[str, ...] = ()
+    components_at: datetime | None = None
+    versions: tuple[str, ...] = ()
+    versions_at: datetime | None = None
+    sprints: tuple[str, ...] = ()
+    sprints_at: datetime | None = None
+    numbers: tuple[HeldNumber, ...] = ()
     created_at: datetime | None = None
     closed_at: datetime | None = None
     updated_at: datetime | None = None
@@ -149,19 +169,62 @@ def _with_details(issue: Issue, snapshot: Snapshot, *, looked: bool, told_at: da
     at = snapshot.updated_at
     if looked and issue.updated_at == at and issue.parent_at is not None:
         at = max(at, issue.parent_at)  # a look shows the relation as it is, whatever time the letters gave it
-    related = _with_parent(issue, snapshot.parent, at, told_at)
-    return _with_points(_with_closes(related, snapshot, looked=looked), snapshot)
+    known = _with_parent(issue, snapshot.parent, at, told_at)
+    known = _with_points(_with_closes(known, snapshot, looked=looked), snapshot, looked=looked)
+    for name in LISTED_TERMS:
+        known = _with_terms(known, snapshot, name, looked=looked)
+    return _with_numbers(known, snapshot, looked=looked)
 
 
-def _with_points(issue: Issue, snapshot: Snapshot) -> Issue:
+def _is_news(issue: Issue, at: datetime, held_at: datetime | None, *, looked: bool, greater: bool) -> bool:
+    """Tell whether a detail that differs from ours is to be taken: at equal times a look, then the greater content."""
+    if held_at is None or at != held_at:
+        return held_at is None or at > held_at
+    if looked or (issue.looked and issue.updated_at == at):
+        return looked
+    return greater
+
+
+def _with_points(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
     if not snapshot.points_known:
         return issue
+    at = snapshot.updated_at
     points = snapshot.points if snapshot.points is not None and 0 <= snapshot.points <= MOST_POINTS else None
-    ours = (issue.points_at, -1.0 if issue.points is None else issue.points)
-    theirs = (snapshot.updated_at, -1.0 if points is None else points)
-    if ours[0] is not None and theirs <= (ours[0], ours[1]):
+    greater = points is not None and (issue.points is None or points > issue.points)
+    if (points, at) == (issue.points, issue.points_at):
         return issue
-    return replace(issue, points=points, points_at=snapshot.updated_at)
+    if not _is_news(issue, at, issue.points_at, looked=looked, greater=greater):
+        return issue
+    return replace(issue, points=points, points_at=at)
+
+
+def _with_terms(issue: Issue, snapshot: Snapshot, name: str, *, looked: bool) -> Issue:
+    """Take the components, versions or sprints, where they are told."""
+    told, at = getattr(snapshot, name), snapshot.updated_at
+    if told is None:
+        return issue
+    ids = tuple(sorted({term.id for term in told}))
+    held: tuple[str, ...] = getattr(issue, name)
+    held_at: datetime | None = getattr(issue, f"{name}_at")
+    if (ids, at) == (held, held_at) or not _is_news(issue, at, held_at, looked=looked, greater=ids > held):
+        return issue
+    changes: dict[str, Any] = {name: ids, f"{name}_at": at}
+    return replace(issue, **changes)
+
+
+def _with_numbers(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
+    """Take the numbers that are told; each has a time of its own."""
+    if not snapshot.numbers:
+        return issue
+    at, held = snapshot.updated_at, {one.name: one for one in issue.numbers}
+    for told in snapshot.numbers:
+        ours = held.get(told.name)
+        value = -math.inf if told.value is None else told.value
+        greater = ours is not None and value > (-math.inf if ours.value is None else ours.value)
+        if _is_news(issue, at, ours.at if ours else None, looked=looked, greater=greater):
+            held[told.name] = HeldNumber(told.name, told.value, at)
+    numbers = tuple(held[name] for name in sorted(held))
+    return issue if numbers == issue.numbers else replace(issue, numbers=numbers)
 
 
 def _with_parent(issue: Issue, parent: Parent | None, at: datetime, told_at: datetime | None) -> Issue:

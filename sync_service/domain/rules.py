@@ -26,7 +26,13 @@ class Subject:
     title: str = ""
     milestone: str = ""
     parent: str = ""
+    priority: str = ""
+    resolution: str = ""
+    author: str = ""
     labels: frozenset[str] = frozenset()
+    components: frozenset[str] = frozenset()
+    versions: frozenset[str] = frozenset()
+    sprint: frozenset[str] = frozenset()
     assignee: frozenset[str] = frozenset()
 
 
@@ -41,14 +47,20 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "milestone": ("is", "in", "contains", "matches"),
     "parent": ("is", "in", "matches"),
     "labels": ("has", "in", "contains", "matches"),
+    "components": ("has", "is", "in", "contains", "matches"),
+    "versions": ("has", "is", "in", "contains", "matches"),
+    "sprint": ("has", "is", "in", "contains", "matches"),
+    "priority": ("is", "in"),
+    "resolution": ("is", "in", "contains", "matches"),
     "assignee": ("is", "in", "matches"),
+    "author": ("is", "in", "matches"),
 }
 """The fields a condition may name, each with its operators."""
 
 GROUPS = ("all", "any", "none")
 CHOICES: Mapping[str, tuple[str, ...]] = {"kind": tuple(Kind), "state": tuple(State)}
 DEEPEST = 8
-_SETS = ("labels", "assignee")
+_SETS = ("labels", "components", "versions", "sprint", "assignee")
 
 
 class RuleError(ValueError):

@@ -1,15 +1,16 @@
-"""Issues and the names of their labels and milestones, read and written a batch at a time."""
+"""Issues and the names of what they carry, read and written a batch at a time."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.issues import Account, Closing, Kind, ScopeRef, State
-from sync_service.domain.newest import MOVED, Issue
+from sync_service.domain.newest import LISTED_TERMS, MOVED, HeldNumber, Issue
 from sync_service.store import closings
 from sync_service.store.database import Collision, DatabaseNow, insert_or_skip, upsert
 from sync_service.store.tables import issue, term
@@ -33,6 +34,9 @@ _PLAIN = (
     "priority",
     "points",
     "points_at",
+    "components_at",
+    "versions_at",
+    "sprints_at",
     "created_at",
     "closed_at",
     "updated_at",
@@ -153,6 +157,10 @@ def _from_row(row: Row[Any], closes: tuple[Closing, ...]) -> Held:
             assignees=tuple(Account(*account) for account in row.assignees),
             author=Account(*row.author) if row.author else None,
             closes=closes,
+            numbers=tuple(HeldNumber(name, value, datetime.fromisoformat(at)) for name, value, at in row.numbers or ()),
+            components=tuple(row.components or ()),
+            versions=tuple(row.versions or ()),
+            sprints=tuple(row.sprints or ()),
             **{name: getattr(row, name) for name in _PLAIN},
         ),
     )
@@ -177,7 +185,9 @@ def note_seen(tx: Connection, row_ids: Sequence[int]) -> None:
 
 def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
     columns: dict[str, Any] = {name: getattr(one, name) for name in _PLAIN}
+    columns |= {name: list(getattr(one, name)) for name in LISTED_TERMS}
     return columns | {
+        "numbers": [[number.name, number.value, number.at.isoformat()] for number in one.numbers],
         "row_id": row_id,
         "folded_key": one.key.lower(),
         "scope_id": scope_id,
@@ -211,7 +221,7 @@ TermKey = tuple[int, str, str]
 
 
 def read_terms(tx: Connection, keys: Iterable[TermKey]) -> dict[TermKey, Row[Any]]:
-    """Read what is known of labels and milestones."""
+    """Read what is known of labels, milestones and so on."""
     grouped: dict[tuple[int, str], set[str]] = defaultdict(set)
     for connection_id, kind, external_id in keys:
         grouped[connection_id, kind].add(external_id)
@@ -225,7 +235,7 @@ def read_terms(tx: Connection, keys: Iterable[TermKey]) -> dict[TermKey, Row[Any
 
 
 def save_terms(tx: Connection, rows: Iterable[dict[str, Any]]) -> None:
-    """Write names of labels and milestones, in one fixed order. Raises `Collision` where another's word is newer."""
+    """Write names of terms, in one fixed order. Raises `Collision` where another's word is newer."""
     ordered = sorted(rows, key=lambda row: (row["connection_id"], row["kind"], row["external_id"]))
     upsert(tx, term, ordered, unique=("connection_id", "kind", "external_id"), newer="at")
     known = read_terms(tx, [(row["connection_id"], row["kind"], row["external_id"]) for row in ordered])

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -181,24 +181,44 @@ def suggestions(tx: Connection, connection_id: int) -> dict[str, list[str]]:
     """Suggest values for the fields of a condition from what is known of a connection, the most frequent first."""
     i = tables.issue
     latest = (
-        sa.select(i.c.type, i.c.milestone, i.c.parent_key, i.c.labels, i.c.assignees)
+        sa.select(*(i.c[name] for name in _SUGGESTING))
         .where(i.c.connection_id == connection_id, i.c.gone.is_(None), i.c.state.isnot(None))
         .order_by(i.c.id.desc())
         .limit(LOOKED_THROUGH)
     )
     rows = tx.execute(latest).all()
     names = _term_names(tx, connection_id)
-    labels = (names.get((TermKind.LABEL, one), one) for row in rows for one in row.labels)
     milestones = (names.get((TermKind.MILESTONE, row.milestone), row.milestone) for row in rows)
-    named = (name for (kind, _), name in names.items() if kind == TermKind.LABEL)
     return {
         "scope": _scopes(tx, connection_id),
-        "labels": _frequent([*labels, *named]),
         "type": _frequent(row.type for row in rows),
         "milestone": _frequent(milestones),
         "parent": _frequent(row.parent_key for row in rows),
+        "priority": _frequent(row.priority for row in rows),
+        "resolution": _frequent(row.resolution for row in rows),
         "assignee": _frequent(account_id for row in rows for account_id, _ in row.assignees),
-    }
+        "author": _frequent(row.author[0] for row in rows if row.author),
+    } | {field: _frequent(_carried(rows, names, column, kind)) for field, column, kind in _CARRIED}
+
+
+_SUGGESTING = (
+    "type", "milestone", "parent_key", "priority", "resolution", "assignees", "author", "labels", "components",
+    "versions", "sprints",
+)  # fmt: skip
+_CARRIED = (
+    ("labels", "labels", TermKind.LABEL),
+    ("components", "components", TermKind.COMPONENT),
+    ("versions", "versions", TermKind.VERSION),
+    ("sprint", "sprints", TermKind.SPRINT),
+)
+
+
+def _carried(
+    rows: Sequence[Row[Any]], names: Mapping[tuple[str, str], str | None], column: str, kind: TermKind
+) -> Iterator[str | None]:
+    """Give the names of terms that issues carry, then of those that none of them does."""
+    yield from (names.get((kind, one), one) for row in rows for one in getattr(row, column) or ())
+    yield from (name for (known, _), name in names.items() if known == kind)
 
 
 def _term_names(tx: Connection, connection_id: int) -> dict[tuple[str, str], str | None]:

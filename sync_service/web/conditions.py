@@ -11,7 +11,9 @@ from sync_service.domain.rules import CHOICES, FIELDS, GROUPS, RuleError, compil
 NOTHING = "nothing"
 """The operator of a row that asks for an empty field; in a condition it is `{"field": F, "is": null}`."""
 
-MAY_BE_EMPTY = ("type", "milestone", "parent", "assignee")
+MAY_BE_EMPTY = (
+    "type", "milestone", "parent", "components", "versions", "sprint", "priority", "resolution", "assignee", "author",
+)  # fmt: skip
 
 LONGEST = 20_000
 """Characters of a condition written as text."""
@@ -27,7 +29,8 @@ WORDS: Mapping[str, str] = {
     "matches": "matches (with *)",
     NOTHING: "is empty",
 }
-LABEL_WORDS: Mapping[str, str] = {
+SEVERAL_WORDS: Mapping[str, str] = {
+    "is": "is",
     "has": "include",
     "in": "include one of",
     "contains": "include one with",
@@ -57,7 +60,7 @@ class Row:
 
 def operators(field: str) -> dict[str, str]:
     """Give the operators of a field, each with its words."""
-    words = LABEL_WORDS if field == "labels" else WORDS
+    words = SEVERAL_WORDS if "has" in FIELDS[field] else WORDS
     offered = {name: words[name] for name in FIELDS[field]}
     return offered | {NOTHING: WORDS[NOTHING]} if field in MAY_BE_EMPTY else offered
 

@@ -140,7 +140,7 @@ def assert_true(seen: Observation, body: dict[str, Any]) -> None:
         case Tombstone():
             assert seen.identity in {f"1#{part['number']}" for part in parts_of(body)}
         case TermSeen():
-            assert (seen.id, seen.scope.id) == ("1", "1")
+            assert (seen.id, seen.scope) == ("1", ScopeRef("1", "acme/checkout"))
             assert seen.name == (None if body["action"] == "deleted" else "text")
         case ScopeSeen():
             assert seen.scope == ScopeRef("1", "acme/checkout")

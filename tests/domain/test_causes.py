@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sync_service.domain.causes import counts_differently, was_reopened, what_happened
-from sync_service.domain.issues import Account, Kind, Parent, Snapshot, State, Term
+from sync_service.domain.issues import Account, Kind, Number, Parent, Snapshot, State, Term, TermKind
 from sync_service.domain.newest import Issue, take_snapshot, take_tombstone
 from tests.domain.making import BILLING, at, snapshot
 from tests.domain.test_newest import DELETED, MOVED
@@ -49,29 +49,43 @@ def held(one: Snapshot) -> Issue:
         (snapshot(0), snapshot(1, assignees=(Account("ana", "Ana"),)), "assigned to Ana"),
         (snapshot(0, assignees=(Account("ana", "Ana"),)), snapshot(1), "assigned to nobody"),
         (snapshot(0), snapshot(1, title="Pay by bank"), "renamed"),
+        (snapshot(0, priority="Low"), snapshot(1, priority="High"), "priority changed to High"),
+        (snapshot(0, priority="Low"), snapshot(1), "priority changed to none"),
+        (snapshot(0), snapshot(1, versions=(Term("9", "v2"),)), "seen again"),
+        (snapshot(0, versions=()), snapshot(1, versions=(Term("9", "v2"),)), "put into version 9"),
+        (snapshot(0, sprints=(Term("7", "S"),)), snapshot(1, sprints=()), "taken out of sprint 7"),
+        (snapshot(0, sprints=(Term("7", "S"),)), snapshot(1), "seen again"),
+        (snapshot(0, components=()), snapshot(1, components=(Term("App", "App"),)), "given the component App"),
+        (snapshot(0), snapshot(1, numbers=(Number("Effort", 3),)), "seen again"),
+        (
+            snapshot(0, numbers=(Number("Effort", 3),)),
+            snapshot(1, numbers=(Number("Effort", None),)),
+            "Effort 3 → none",
+        ),
         (snapshot(0), snapshot(1), "seen again"),
     ],
 )
 def test_what_happened(before: Snapshot | None, after: Snapshot, expected: str) -> None:
     """The most telling change comes first."""
     one = held(before) if before else None
-    assert what_happened(one, take_snapshot(one, after), name_of=lambda _: None) == expected
+    assert what_happened(one, take_snapshot(one, after), name_of=lambda *_: None) == expected
 
 
 def test_a_gone_issue_says_how() -> None:
     """And one that is found again says that."""
     issue = held(OPEN)
     gone = take_tombstone(issue, DELETED)
-    assert what_happened(issue, gone, name_of=lambda _: None) == "deleted"
-    assert what_happened(issue, take_tombstone(issue, MOVED), name_of=lambda _: None) == "moved to acme/billing#9"
+    assert what_happened(issue, gone, name_of=lambda *_: None) == "deleted"
+    assert what_happened(issue, take_tombstone(issue, MOVED), name_of=lambda *_: None) == "moved to acme/billing#9"
     again = take_snapshot(gone, OPEN, looked=True)
-    assert what_happened(gone, again, name_of=lambda _: None) == "found again"
+    assert what_happened(gone, again, name_of=lambda *_: None) == "found again"
 
 
 def test_names_stand_for_ids() -> None:
     """Labels and milestones are kept by id."""
     before, after = held(snapshot(0)), held(snapshot(1, labels=[Term("77", "checkout")]))
-    assert what_happened(before, after, name_of={"77": "checkout"}.get) == "labelled checkout"
+    names = {(TermKind.LABEL, "77"): "checkout", (TermKind.COMPONENT, "77"): "App"}
+    assert what_happened(before, after, name_of=lambda *key: names.get(key)) == "labelled checkout"
 
 
 def test_only_some_changes_can_move_a_measure() -> None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.issues import Closing, Parent, ParentSeen, Snapshot, State, Tombstone
-from sync_service.domain.newest import Issue, take_parent, take_snapshot, take_tombstone
+from sync_service.domain.issues import Closing, Number, Parent, ParentSeen, Snapshot, State, Term, Tombstone
+from sync_service.domain.newest import HeldNumber, Issue, take_parent, take_snapshot, take_tombstone
 from tests.domain.making import CHECKOUT, at, snapshot
 
 DELETED = Tombstone(identity="501#1", key="acme/checkout#1")
@@ -162,12 +162,48 @@ def test_unknown_points_take_nothing_away() -> None:
     assert taken(snapshot(5, points_known=False), snapshot(0, points=5)).points == 5
 
 
+def test_a_look_settles_details_of_the_same_time() -> None:
+    """Whatever letters said at that time, before or after: the greater content would be a guess."""
+    letter = snapshot(0, points=5, versions=(Term("9", "v9"),), numbers=(Number("Effort", 5),))
+    seen = replace(letter, points=3, versions=(Term("1", "v1"),), numbers=(Number("Effort", None),))
+    looked = take_snapshot(taken(letter), seen, looked=True)
+    assert (looked.points, looked.versions) == (3, ("1",))
+    assert looked.numbers == (HeldNumber("Effort", None, at(0)),)
+    assert take_snapshot(looked, letter) is looked
+    assert take_snapshot(looked, seen, looked=True) == looked
+
+
+def test_components_versions_and_sprints_have_times_of_their_own() -> None:
+    """What a letter leaves out stays as it was told last; none is not unknown."""
+    planned = snapshot(0, components=(Term("2", "B"), Term("1", "A")), versions=(), sprints=(Term("7", "S"),))
+    issue = taken(planned, snapshot(5))
+    assert (issue.components, issue.versions, issue.sprints) == (("1", "2"), (), ("7",))
+    assert (issue.components_at, issue.versions_at, taken(snapshot(5)).versions_at) == (at(0), at(0), None)
+    assert taken(snapshot(5), planned) == issue
+    assert taken(planned, snapshot(5, components=())).components == ()
+
+
+def test_each_number_has_a_time_of_its_own() -> None:
+    """A letter may tell one of them and not the other."""
+    both = snapshot(0, numbers=(Number("Effort", 3), Number("Customers", 1)))
+    issue = taken(both, snapshot(5, numbers=(Number("Effort", None),)))
+    assert issue.numbers == (HeldNumber("Customers", 1, at(0)), HeldNumber("Effort", None, at(5)))
+    assert taken(snapshot(5, numbers=(Number("Effort", None),)), both) == issue
+
+
 states = st.sampled_from(list(State))
 parents = st.one_of(st.none(), st.just(Parent(None)), st.builds(Parent, st.sampled_from(["a#1", "a#2"])))
 closings = st.one_of(st.none(), st.lists(st.builds(Closing, st.sampled_from(["a#1", "a#2"])), max_size=2).map(tuple))
+plans = st.one_of(st.none(), st.lists(st.sampled_from([Term("1", "A"), Term("2", "B")]), max_size=2).map(tuple))
+numbers = st.dictionaries(st.sampled_from(["E", "F"]), st.sampled_from([None, 1.0, 2.0])).map(
+    lambda found: tuple(Number(name, value) for name, value in found.items())
+)
 snapshots = st.builds(
-    lambda second, state, title, parent, points, closes: snapshot(
+    lambda second, state, title, parent, points, closes, plan, told: snapshot(
         second,
+        components=plan,
+        sprints=plan,
+        numbers=told,
         closes=closes,
         points=points,
         points_known=points != 0,
@@ -182,6 +218,8 @@ snapshots = st.builds(
     parents,
     st.sampled_from([None, 0, 1, 5]),
     closings,
+    plans,
+    numbers,
 )
 words = st.builds(parent_seen, st.integers(0, 3), st.sampled_from([None, "a#1", "a#2"]))
 histories = st.lists(
@@ -203,3 +241,11 @@ def test_content_that_differs_has_another_digest(one: Snapshot) -> None:
     """And what is no content has none."""
     assert replace(one, title="C").digest() != one.digest()
     assert replace(one, parent=Parent("x#1"), closes=(Closing("x#1"),)).digest() == one.digest()
+    planned = replace(one, components=(), versions=(), sprints=(), numbers=(Number("E", 9),))
+    assert planned.digest() == one.digest()
+
+
+def test_the_digest_of_what_was_held_before_an_upgrade_stays() -> None:
+    """Else every issue would be in doubt once its next letter came."""
+    held = "87a96703f5ccd56b1b81b058a9b56daea408b7df236dd421835fcbcf51223eb4"
+    assert snapshot(0, labels=["checkout"], type="Bug", priority="High").digest() == held

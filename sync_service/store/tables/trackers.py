@@ -78,7 +78,7 @@ term = sa.Table(
     metadata,
     row_id(),
     refers("connection_id", "connection"),
-    sa.Column("kind", sa.String(10), nullable=False),  # label, milestone
+    sa.Column("kind", sa.String(10), nullable=False),  # see TermKind
     sa.Column("external_id", sa.String(300), nullable=False),
     sa.Column("name", sa.Text),  # null when deleted
     sa.Column("at", Instant, nullable=False),  # the time of the newest word on it
@@ -116,6 +116,13 @@ issue = sa.Table(
     sa.Column("priority", sa.Text),
     sa.Column("points", sa.Float),
     sa.Column("points_at", Instant),  # null: unknown
+    sa.Column("components", sa.JSON),  # external ids, as are versions and sprints
+    sa.Column("components_at", Instant),  # null: unknown
+    sa.Column("versions", sa.JSON),
+    sa.Column("versions_at", Instant),
+    sa.Column("sprints", sa.JSON),
+    sa.Column("sprints_at", Instant),
+    sa.Column("numbers", sa.JSON),  # [[name, value, the tracker's time of it], …]
     sa.Column("created_at", Instant),
     sa.Column("closed_at", Instant),
     sa.Column("updated_at", Instant),  # the tracker's time of the newest snapshot
