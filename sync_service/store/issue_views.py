@@ -1,18 +1,19 @@
 """Which issues a key result is linked to, and for each whether it counts and why not."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from sync_service.domain.issues import State
+from sync_service.domain.issues import State, TermKind
 from sync_service.domain.measures import Measure, parse_measure
 from sync_service.domain.pace import Span
 from sync_service.store import tables
+from sync_service.store.issues import TermKey, read_terms
 from sync_service.store.links import counting_through, counts
 
 
@@ -35,8 +36,14 @@ class IssueView:
     type: str | None = None
     state: State | None = None
     resolution: str | None = None
+    priority: str | None = None
+    components: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    sprints: tuple[str, ...] = ()
+    author: str | None = None
     assignees: tuple[str, ...] = ()
     points: float | None = None
+    numbers: Mapping[str, float | None] = field(default_factory=dict)
     closed_at: datetime | None = None
     rules: tuple[str, ...] = ()
 
@@ -55,7 +62,11 @@ def issues_view(tx: Connection, key_result_id: int) -> list[IssueView]:
     for row in tx.execute(_linked(key_result_id)):
         grouped[row.id].append(row)
     through = counting_through(tx, key_result_id)
-    seen = [_issue(rows, _why_not(rows[0], measure, span, through.get(issue_id))) for issue_id, rows in grouped.items()]
+    names = _term_names(tx, [rows[0] for rows in grouped.values()])
+    seen = [
+        _issue(rows, names, _why_not(rows[0], measure, span, through.get(issue_id)))
+        for issue_id, rows in grouped.items()
+    ]
     return sorted(seen, key=_place) + _waiting(tx, key_result_id)
 
 
@@ -71,6 +82,23 @@ def _linked(key_result_id: int) -> sa.Select[Any]:
     )
 
 
+_TERMS = {"components": TermKind.COMPONENT, "versions": TermKind.VERSION, "sprints": TermKind.SPRINT}
+
+
+def _term_names(tx: Connection, rows: Sequence[Row[Any]]) -> Mapping[TermKey, str | None]:
+    """Read the names of what issues carry."""
+    keys = {
+        (row.connection_id, kind.value, one) for row in rows for name, kind in _TERMS.items()
+        for one in getattr(row, name) or ()
+    }  # fmt: skip
+    return {key: found.name for key, found in read_terms(tx, keys).items()}
+
+
+def _named(row: Row[Any], name: str, names: Mapping[TermKey, str | None]) -> tuple[str, ...]:
+    keys = [(row.connection_id, _TERMS[name].value, one) for one in getattr(row, name) or ()]
+    return tuple(sorted(shown for key in keys if (shown := names.get(key, key[2]))))
+
+
 _STRENGTH = ("manual", "label", "comment", "rule")
 _ORDER = (State.DOING, State.TODO, State.DONE, State.DROPPED)
 
@@ -79,7 +107,7 @@ def _place(one: IssueView) -> tuple[int, str, int, str]:
     return (_ORDER.index(one.state) if one.state else len(_ORDER), one.connection, len(one.key), one.key)
 
 
-def _issue(rows: Sequence[Row[Any]], why_not: str | None) -> IssueView:
+def _issue(rows: Sequence[Row[Any]], names: Mapping[TermKey, str | None], why_not: str | None) -> IssueView:
     row = rows[0]
     return IssueView(
         connection=row.connection,
@@ -90,8 +118,14 @@ def _issue(rows: Sequence[Row[Any]], why_not: str | None) -> IssueView:
         type=row.type,
         state=State(row.state) if row.state else None,
         resolution=row.resolution,
+        priority=row.priority,
+        components=_named(row, "components", names),
+        versions=_named(row, "versions", names),
+        sprints=_named(row, "sprints", names),
+        author=row.author[1] if row.author else None,
         assignees=tuple(name for _, name in row.assignees),
         points=row.points,
+        numbers={name: value for name, value, _ in row.numbers or ()},
         closed_at=row.closed_at,
         # A weight by hand stands above all others, as in `links.weigh`.
         weight=float(max((one.origin == "manual", one.weight) for one in rows)[1]),

@@ -172,6 +172,20 @@ def test_an_issue_is_told_once_with_the_weight_that_counts(tx: Connection) -> No
     ]
 
 
+def test_an_issue_is_told_with_the_names_of_what_it_carries(tx: Connection) -> None:
+    """As they are now; what was deleted is left out, and what has no other name goes by its id."""
+    for kind, external_id, name in (("version", "9", "2.0"), ("version", "8", None), ("sprint", "9", "Sprint 7")):
+        values = {"connection_id": 1, "kind": kind, "external_id": external_id, "name": name, "at": NOW}
+        tx.execute(sa.insert(t.term).values(values))
+    numbers = [["Effort", 3.0, NOW.isoformat()], ["Customers", None, NOW.isoformat()]]
+    columns = {"components": ["App"], "versions": ["8", "9"], "sprints": ["9"], "numbers": numbers}
+    issue_id = add_issue(tx, 1, State.DOING, priority="High", author=["ana", "Ana"], **columns)
+    add_link(tx, issue_id, "label", 0)
+    (one,) = issues_view(tx, 1)
+    assert (one.components, one.versions, one.sprints) == (("App",), ("2.0",), ("Sprint 7",))
+    assert (one.priority, one.author, one.numbers) == ("High", "Ana", {"Effort": 3.0, "Customers": None})
+
+
 def test_issues_that_do_not_count_say_why_and_open_ones_come_first(tx: Connection) -> None:
     """Dropped, closed outside the cycle, not seen yet."""
     early = STARTS - timedelta(days=1)

@@ -81,8 +81,19 @@ class Issue(BaseModel):
     type: str | None = Field(examples=["Bug"])
     state: State | None = Field(description="null: linked by name and not seen yet")
     resolution: str | None = Field(description="the tracker's word", examples=["completed"])
+    priority: str | None = Field(description="null: none, or unknown", examples=["High"])
+    components: list[str] = Field(
+        description="empty: none, or unknown, as are versions and sprints", examples=[["App"]]
+    )
+    versions: list[str] = Field(description="the versions it is to be fixed in", examples=[["2.0"]])
+    sprints: list[str] = Field(description="open and closed ones", examples=[["Sprint 7"]])
+    author: str | None = Field(examples=["anaruiz"])
     assignees: list[str] = Field(examples=[["anaruiz"]])
     points: float | None = Field(examples=[3])
+    numbers: dict[str, float | None] = Field(
+        description="the numeric fields that the connection names; what is unknown is left out",
+        examples=[{"Customers": 12}],
+    )
     closed_at: Moment | None
     weight: float = Field(description="what the link weighs", examples=[1])
     origin: Literal["manual", "label", "comment", "rule"] = Field(description="the strongest reason for the link")
