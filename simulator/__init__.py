@@ -20,6 +20,9 @@ know nothing of this product.
         story.finish()                                 # Done; resolution=None leaves it without; drop(): Won't Do
         story.reopen(leave_resolution=True)
         story.move(jira.project("PAY"))
+        jira.hide(story)                               # from callers; webhooks tell of it all the same
+        jira.index.lag = timedelta(minutes=1)          # searches learn late of what changed
+        shop.create_issues(100_000)                    # at once, and nothing is sent
 
         epic.add_sub_issue(issue, child_first=True)    # also across repositories; issue.set_field("Points", 5)
         checkout.create_pull_request("Add", body="Fixes acme/payments#1").merge()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Request, Response
 
-from simulator.jira.bodies import EPIC_LINK_ID, Body, issue_body, user_body
+from simulator.jira import jql_views, search_views
+from simulator.jira.bodies import EPIC_LINK_ID, Body, issue_body, moment, project_body, user_body
 from simulator.pages import no_page, page
 from simulator.rest import View, json_answer
 
@@ -71,11 +72,16 @@ def views(site: Jira) -> Mapping[tuple[str, str], View]:
     for version in (2,) if site.data_center else (2, 3):
         base = f"/rest/api/{version}"
         calls["GET", f"{base}/issue/<id_or_key>"] = _issue_view(site, version)
-        calls["GET", f"{base}/field"] = lambda _request: json_answer(_fields(site))
+        calls["GET", f"{base}/field"] = lambda _request: json_answer(fields_of(site))
         calls["GET", f"{base}/myself"] = lambda _request: json_answer(_myself(site))
+        calls["GET", f"{base}/serverInfo"] = lambda _request: json_answer(_server(site))
+        calls["GET", f"{base}/project/<id_or_key>"] = _project_view(site)
     if not site.data_center:
         calls["POST", "/rest/api/3/issue/bulkfetch"] = _bulk_view(site)
-    return calls
+    calls |= {**search_views.views(site), **jql_views.views(site)}
+    # Scoped tokens and OAuth go through another host, where each site has a path.
+    scoped = {(method, f"/ex/jira/{site.cloud_id}{path}"): view for (method, path), view in calls.items()}
+    return calls if site.data_center else calls | scoped
 
 
 def pages(site: Jira) -> Mapping[str, View]:
@@ -98,15 +104,41 @@ def pages(site: Jira) -> Mapping[str, View]:
     return {"/browse/<key>": shown}
 
 
+def _project_view(site: Jira) -> View:
+    def view(_request: Request, id_or_key: str) -> Response:
+        with site.reading():
+            found = site.find_project(id_or_key)
+            if found is None:
+                return problem(404, f"No project could be found with key '{id_or_key}'.")
+            return json_answer({**project_body(found), "style": "classic", "isPrivate": False, "properties": {}})
+
+    return view
+
+
+def _server(site: Jira) -> Body:
+    kind, version = ("Server", "10.3.5") if site.data_center else ("Cloud", "1001.0.0-SNAPSHOT")
+    return {
+        "baseUrl": site.url,
+        "version": version,
+        "versionNumbers": [int(part) for part in version.partition("-")[0].split(".")],
+        "deploymentType": kind,
+        "buildNumber": 100_285,
+        "buildDate": "2026-11-02T00:00:00.000+0000",
+        "serverTime": moment(site.clock()),
+        "scmInfo": "simulated",
+        "serverTitle": "Jira",
+    }
+
+
 def _issue_view(site: Jira, version: int) -> View:
     def view(request: Request, id_or_key: str) -> Response:
         with site.reading():
-            found = site.find(id_or_key)
+            found = site.find_visible(id_or_key)
             if found is None:
                 return problem(404)
-            body = _chosen(found, version=version, wanted=request.args.get("fields", "*all").split(","))
+            body = chosen(found, version=version, wanted=request.args.get("fields", "*all").split(","))
             if "names" in request.args.get("expand", "").split(","):
-                body["names"] = _names(site, body)
+                body["names"] = names_of(site, body)
             return json_answer(body)
 
     return view
@@ -123,14 +155,19 @@ def _bulk_view(site: Jira) -> View:
             return problem(400, f"issueIdsOrKeys takes 1 to {_MOST_AT_ONCE} ids or keys.")
         wanted = asked.get("fields") or ["*navigable"]
         with site.reading():
-            found = {issue.id: issue for name in names if (issue := site.find(str(name))) is not None}
-            bodies = [_chosen(found[id_], version=3, wanted=wanted) for id_ in sorted(found, key=int)]
-        return json_answer({"issues": bodies, "issueErrors": []})
+            found = {issue.id: issue for name in names if (issue := site.find_visible(str(name))) is not None}
+            failing = [found.pop(id_) for id_ in site.failing_ids & found.keys()]
+            bodies = [chosen(found[id_], version=3, wanted=wanted) for id_ in sorted(found, key=int)]
+            errors = [
+                {"id": issue.id, "errorMessage": "The issue could not be loaded. Try again."} for issue in failing
+            ]
+        return json_answer({"issues": bodies, "issueErrors": errors})
 
     return view
 
 
-def _chosen(issue: Issue, *, version: int, wanted: list[str]) -> Body:
+def chosen(issue: Issue, *, version: int, wanted: list[str]) -> Body:
+    """Write an issue with the fields that a caller wants; `-name` leaves one out."""
     body = {"expand": "renderedFields,names,schema", **issue_body(issue, version=version)}
     dropped = {name.removeprefix("-") for name in wanted if name.startswith("-")}
     kept = {name for name in wanted if not name.startswith("-")}
@@ -141,9 +178,9 @@ def _chosen(issue: Issue, *, version: int, wanted: list[str]) -> Body:
     return {**body, "fields": fields}
 
 
-def _names(site: Jira, body: Body) -> dict[str, str]:
+def names_of(site: Jira, body: Body) -> dict[str, str]:
     """Give the names of an answer's fields, as `expand=names` asks for."""
-    known = {field["id"]: field["name"] for field in _fields(site)}
+    known = {field["id"]: field["name"] for field in fields_of(site)}
     return {id_: known.get(id_, id_.capitalize()) for id_ in body["fields"]}
 
 
@@ -152,7 +189,8 @@ def _myself(site: Jira) -> Body:
     return {**body, "emailAddress": site.email, "locale": "en_GB"}
 
 
-def _fields(site: Jira) -> list[Body]:
+def fields_of(site: Jira) -> list[Body]:
+    """Describe every field, as `/field` tells."""
     system = [_field(id_, name, {"type": kind, "system": id_}) for id_, (name, kind) in _SYSTEM_FIELDS.items()]
     points = {"type": "number", "custom": f"{_CUSTOM_TYPES}:float", "customId": _number(site.points_field_id)}
     custom = [_field(site.points_field_id, site.points_field, points)]

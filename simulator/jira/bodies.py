@@ -177,7 +177,7 @@ def _relations(issue: Issue) -> Body:
 
 
 def _subtasks(issue: Issue) -> list[Issue]:
-    return [each for each in issue.project.site.issues.values() if each.parent is issue and each.type.level < 0]
+    return [each for each in issue.project.site.issues.children_of(issue) if each.type.level < 0]
 
 
 def _issue_type(site: Jira, kind: IssueType) -> Body:

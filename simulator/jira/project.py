@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from simulator.jira.issue import Issue
+from simulator.jira.sketch import Batch, Sketching, plain
 from simulator.jira.vocabulary import Named
 
 if TYPE_CHECKING:
@@ -25,11 +27,47 @@ class Project:
     key: str
     name: str
     components: list[Named] = field(default_factory=list)
+    visible: bool = True
+    former_keys: list[str] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def next_key(self) -> str:
         """Give the key for one more issue."""
         return f"{self.key}-{next(self._numbers)}"
+
+    def rename(self, key: str) -> None:
+        """Give the project another key: its issues have others at once, and nothing tells of them."""
+        with self.site.changing():
+            former, self.key = self.key, key
+            self.former_keys.append(former)
+            for issue in self.site.issues.values():
+                if issue.project is self:
+                    issue.former_keys.append(issue.key)
+                    issue.key = f"{key}-{issue.key.rpartition('-')[2]}"
+                    self.site.issues.file_again(issue)
+
+    def create_issues(
+        self, count: int, sketching: Sketching = plain, *, every: timedelta = timedelta(seconds=1)
+    ) -> range:
+        """Create many issues at once, of which nothing is told; gives their numbers.
+
+        The last one was created `every` ago, and each of the others so long before the next.
+        """
+        site = self.site
+        with site.changing() as now:
+            first = next(self._numbers)
+            numbers = range(first, first + count)
+            self._numbers = itertools.count(numbers.stop)
+            batch = Batch(
+                project=self,
+                numbers=numbers,
+                first_id=site.new_ids(count),
+                start=now - count * every,
+                every=every,
+                sketching=sketching,
+            )
+            site.issues.add(batch)
+        return numbers
 
     def component(self, name: str) -> Named:
         """Give the component of that name, made now if there is none."""

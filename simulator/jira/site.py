@@ -4,6 +4,7 @@ import base64
 import hashlib
 import itertools
 import json
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -15,8 +16,10 @@ from simulator.courier import Courier
 from simulator.jira import answers
 from simulator.jira.bodies import comment_body, issue_body, partial_issue, user_body
 from simulator.jira.hooks import Hook, cloud_parcel, cloud_retries, data_center_parcel, retry_by_hand
+from simulator.jira.index import Index
 from simulator.jira.issue import Comment, Issue, Item
 from simulator.jira.project import Project
+from simulator.jira.shelf import Shelf
 from simulator.jira.vocabulary import (
     CATEGORIES,
     PRIORITIES,
@@ -56,6 +59,7 @@ class Jira(Tracker):
         port: int = 0,
     ) -> None:
         self.data_center = data_center
+        self.cloud_id = str(uuid.UUID(int=port or 1))
         retries = None if data_center else cloud_retries(retry_delay)
         super().__init__(clock=clock, webhooks=Courier(background=background, retries=retries, timeout=20), port=port)
         self.email = email
@@ -63,7 +67,11 @@ class Jira(Tracker):
         self.points_field = points_field
         self.points_field_id = points_field_id
         self.projects: list[Project] = []
-        self.issues: dict[str, Issue] = {}
+        self.index = Index(clock)
+        self.issues = Shelf(self.index)
+        self.hidden_ids: set[str] = set()
+        self.failing_ids: set[str] = set()
+        self.page_limit = 0
         self.hooks: list[Hook] = []
         self.flow = "Primary"
         self._ids = itertools.count(10100)
@@ -133,16 +141,45 @@ class Jira(Tracker):
 
     def find(self, id_or_key: str) -> Issue | None:
         """Give the issue of that id or key; a key that it had before a move still leads to it."""
-        if id_or_key in self.issues:
-            return self.issues[id_or_key]
-        key = id_or_key.upper()
-        present = (issue for issue in self.issues.values() if issue.key == key)
-        former = (issue for issue in self.issues.values() if key in issue.former_keys)
-        return next(itertools.chain(present, former), None)
+        return self.issues.find(id_or_key)
+
+    def find_visible(self, id_or_key: str) -> Issue | None:
+        """Give an issue if whoever calls may see it."""
+        found = self.find(id_or_key)
+        return found if found is not None and self.shows(found) else None
+
+    def shows(self, issue: Issue) -> bool:
+        """Say whether whoever calls may see an issue."""
+        return issue.id not in self.hidden_ids and issue.project.visible
+
+    def find_project(self, id_or_key: str) -> Project | None:
+        """Give a project that may be seen, by its id, its key in any case, a key that it had, or its name."""
+        name = id_or_key.lower()
+        visible = [project for project in self.projects if project.visible]
+        for project in visible:
+            if name in (project.id, project.key.lower(), project.name.lower()):
+                return project
+        return next((project for project in visible if name in map(str.lower, project.former_keys)), None)
+
+    def hide(self, *issues: Issue) -> None:
+        """Hide issues from whoever calls, as a security level does; webhooks tell of them all the same."""
+        with self.changing():
+            self.hidden_ids |= {issue.id for issue in issues}
+
+    def show(self, *issues: Issue) -> None:
+        """Let hidden issues be seen again."""
+        with self.changing():
+            self.hidden_ids -= {issue.id for issue in issues}
 
     def new_id(self) -> str:
         """Give an unused id: a number, written as text, as in all of Jira."""
-        return str(next(self._ids))
+        return str(self.new_ids(1))
+
+    def new_ids(self, count: int) -> int:
+        """Give the first of so many unused ids in a row."""
+        first = next(self._ids)
+        self._ids = itertools.count(first + count)
+        return first
 
     def reference(self, account: User | None) -> tuple[str | None, str | None]:
         """Give an account as a changelog names it: by the face's own id, and as people read it."""
@@ -186,6 +223,7 @@ class Jira(Tracker):
 
     def tell_of_issue(self, issue: Issue, event: str, *, type_name: str | None, items: list[Item] | None) -> None:
         """Send one message about an issue, with its changelog where it has one."""
+        self.issues.file_again(issue)
         message: dict[str, Any] = {"user": user_body(self, self.actor), "issue": issue_body(issue)}
         if type_name is not None:
             message = {"issue_event_type_name": type_name, **message}
@@ -195,6 +233,7 @@ class Jira(Tracker):
 
     def tell_of_comment(self, comment: Comment) -> None:
         """Send what a new comment causes: on Cloud one message, on Data Center two."""
+        self.issues.file_again(comment.issue)
         body = comment_body(comment)
         if not self.data_center:
             self._send("comment_created", {"comment": body, "issue": partial_issue(comment.issue)}, comment.issue)

@@ -186,7 +186,7 @@ def test_a_deleted_issue_is_told_whole_and_once(jira: Jira, shop: Project, recei
     """The message has no type name and no changelog."""
     shop.create_issue("Pay").delete()
     assert set(receiver.last) == {"timestamp", "webhookEvent", "user", "issue"}
-    assert (receiver.names[-1], jira.issues) == ("jira:issue_deleted", {})
+    assert (receiver.names[-1], dict(jira.issues)) == ("jira:issue_deleted", {})
 
 
 def test_a_comment_on_cloud_brings_part_of_the_issue(shop: Project, receiver: Receiver) -> None:

@@ -121,6 +121,11 @@ def _ask(jira: Jira, path: str) -> Any:
     return requests.get(f"{jira.url}/rest/api/{path}", headers=headers, auth=auth, timeout=5).json()
 
 
+def _post(jira: Jira, path: str, body: Any) -> Any:
+    auth = (jira.email, jira.token)
+    return requests.post(f"{jira.url}/rest/api/{path}", json=body, auth=auth, timeout=5).json()
+
+
 def _bulk(jira: Jira, *names: str) -> Any:
     return requests.post(
         f"{jira.url}/rest/api/3/issue/bulkfetch",
@@ -166,3 +171,71 @@ def test_answers_are_as_atlassian_describes_them(jira: Jira) -> None:
         check(field, document, f"{schemas}/FieldDetails")
     check(_ask(jira, "3/myself"), document, f"{schemas}/User")
     check(_bulk(jira, "SHOP-1", "SHOP-9"), document, f"{schemas}/BulkIssueResults")
+
+
+EVERY_QUERY = [
+    "project = SHOP AND updated >= 1700000000000 ORDER BY updated ASC, key",
+    'NOT (labels in (ui, EMPTY) OR summary ~ "Pay") AND assignee = currentUser() AND "Story Points" is not EMPTY',
+    "summary !~ card ORDER BY priority DESC",
+    "nothing = 1",
+    "key =",
+]
+
+
+def _leaves(parsed: Any) -> list[Any]:
+    """Give the clauses of one field each, wherever they are."""
+    if isinstance(parsed, list):
+        return [leaf for each in parsed for leaf in _leaves(each)]
+    if not isinstance(parsed, dict):
+        return []
+    return [parsed] if "operand" in parsed else _leaves(list(parsed.values()))
+
+
+def _without_trees(parsed: Any) -> Any:
+    """Leave the trees out: Atlassian's schema of a clause forbids what its own choices require."""
+    return {"queries": [{**query, "structure": {}} if "structure" in query else query for query in parsed["queries"]]}
+
+
+def test_searches_and_queries_are_as_we_and_atlassian_describe_them(jira: Jira) -> None:
+    """Pages, counts, syntax trees and matches."""
+    shop = jira.project("SHOP")
+    for number in range(3):
+        shop.create_issue(f"Pay {number}", description="By card", assignee="bruno", points=3).finish()
+    schemas, document = "/components/schemas", shared(CLOUD)
+    jql = "project = SHOP ORDER BY updated"
+    for asked in ({}, {"fields": ["*all"], "maxResults": 2, "expand": "names"}, {"fields": ["key"], "maxResults": 1}):
+        page = _post(jira, "3/search/jql", {"jql": jql, **asked})
+        check(page, REST, "/$defs/cloudPage")
+        check(page, document, f"{schemas}/SearchAndReconcileResults")
+    count = _post(jira, "3/search/approximate-count", {"jql": jql})
+    check(count, REST, "/$defs/count")
+    check(count, document, f"{schemas}/JQLCountResultsBean")
+    for validation in ("strict", "warn", "none"):
+        parsed = _post(jira, f"3/jql/parse?validation={validation}", {"queries": EVERY_QUERY})
+        check(parsed, REST, "/$defs/parsed")
+        for clause in _leaves(parsed):
+            check(clause, document, f"{schemas}/FieldValueClause")
+        check(_without_trees(parsed), document, f"{schemas}/ParsedJqlQueries")
+    ids = [int(id_) for id_ in jira.issues]
+    matched = _post(jira, "3/jql/match", {"jqls": EVERY_QUERY, "issueIds": ids})
+    check(matched, REST, "/$defs/matches")
+    check(matched, document, f"{schemas}/IssueMatches")
+    check(_post(jira, "3/search/jql", {"jql": "key ="}), document, f"{schemas}/ErrorCollection")
+
+
+@pytest.mark.parametrize("face", ["cloud", "data center"])
+def test_servers_and_projects_are_as_we_describe_them(face: str) -> None:
+    """On both faces; and on Data Center a search with a total."""
+    with Jira(background=False, data_center=face == "data center") as jira:
+        jira.project("SHOP").create_issue("Pay")
+        check(_ask(jira, "2/serverInfo"), REST, "/$defs/serverInfo")
+        check(_ask(jira, "2/project/SHOP"), REST, "/$defs/project")
+        if jira.data_center:
+            check(_ask(jira, "2/search?jql=project=SHOP&expand=names"), REST, "/$defs/dataCenterPage")
+
+
+def test_servers_and_projects_are_as_atlassian_describes_them(jira: Jira) -> None:
+    """Where its description is beside the repository."""
+    jira.project("SHOP")
+    check(_ask(jira, "3/serverInfo"), shared(CLOUD), "/components/schemas/ServerInformation")
+    check(_ask(jira, "3/project/SHOP"), shared(CLOUD), "/components/schemas/Project")

@@ -1,0 +1,142 @@
+"""Calls about queries themselves: whether one can be read, and which issues of some are what it asks for. Cloud alone.
+
+https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-jql/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Request, Response
+
+from simulator.jira.jql import Clause, Compound, Condition, Empty, Function, JqlError, Operand, Query, parse
+from simulator.jira.matching import Matcher
+from simulator.jira.search_views import problem
+from simulator.rest import View, json_answer
+
+if TYPE_CHECKING:
+    from simulator.jira.bodies import Body
+    from simulator.jira.site import Jira
+
+_OPERATORS = {"!~": "~="}
+"""What Atlassian's description calls an operator otherwise than queries do."""
+
+MOST_ISSUES = 50
+"""How many issues one call of `match` may be about."""
+
+
+def views(site: Jira) -> Mapping[tuple[str, str], View]:
+    """Give the calls that are answered."""
+    if site.data_center:
+        return {}
+    return {("POST", "/rest/api/3/jql/parse"): _parse_view(site), ("POST", "/rest/api/3/jql/match"): _match_view(site)}
+
+
+def structure(query: Query) -> Body:
+    """Write a query as its syntax tree."""
+    found: Body = {} if query.where is None else {"where": _clause(query.where)}
+    if query.order:
+        found["orderBy"] = {"fields": [_ordering(each.field, each.descending) for each in query.order]}
+    return found
+
+
+def _parse_view(site: Jira) -> View:
+    def view(request: Request) -> Response:
+        queries = _texts(request, "queries")
+        validation = request.args.get("validation", "")
+        if not queries or validation not in ("strict", "warn", "none"):
+            return problem("Queries, and a validation of strict, warn or none, are required.")
+        with site.reading():
+            return json_answer({"queries": [_parsed(site, text, validation) for text in queries]})
+
+    return view
+
+
+def _parsed(site: Jira, text: str, validation: str) -> Body:
+    try:
+        query = parse(text)
+        found: Body = {"query": text, "structure": structure(query)}
+    except JqlError as error:
+        return {"query": text, "errors": [str(error)]}
+    try:
+        if validation != "none":
+            Matcher(site, query.where)
+    except JqlError as error:
+        return (
+            {"query": text, "errors": [str(error)]} if validation == "strict" else {**found, "warnings": [str(error)]}
+        )
+    return found
+
+
+def _match_view(site: Jira) -> View:
+    def view(request: Request) -> Response:
+        asked = _body(request)
+        jqls, ids = _texts(request, "jqls"), asked.get("issueIds")
+        if not jqls or not isinstance(ids, list) or not all(isinstance(id_, int) for id_ in ids):
+            return problem("Invalid request payload. Refer to the REST API documentation and try again.")
+        if len(ids) > MOST_ISSUES:
+            return problem(f"A maximum of {MOST_ISSUES} issues can be matched.")
+        with site.reading():
+            return json_answer({"matches": [_matched(site, text, ids) for text in jqls]})
+
+    return view
+
+
+def _matched(site: Jira, text: str, ids: list[int]) -> Body:
+    """Match the issues as searches know them: a change is not seen at once."""
+    try:
+        matcher = Matcher(site, parse(text).where)
+        found = [id_ for id_ in dict.fromkeys(ids) if _is_matched(site, matcher, str(id_))]
+    except JqlError as error:
+        return {"matchedIssues": [], "errors": [str(error)]}
+    return {"matchedIssues": found, "errors": []}
+
+
+def _is_matched(site: Jira, matcher: Matcher, id_: str) -> bool:
+    issue = site.index.shown(id_)
+    return issue is not None and site.shows(issue) and matcher.takes(issue)
+
+
+def _body(request: Request) -> dict[str, Any]:
+    try:
+        found = request.get_json()
+    except BadRequest:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _texts(request: Request, name: str) -> list[str]:
+    found = _body(request).get(name)
+    texts = found if isinstance(found, list) else []
+    return texts if all(isinstance(text, str) and text for text in texts) else []
+
+
+def _clause(clause: Clause) -> Body:
+    if isinstance(clause, Compound):
+        return {"operator": clause.operator, "clauses": [_clause(each) for each in clause.clauses]}
+    operator = _OPERATORS.get(clause.operator, clause.operator)
+    return {"field": {"name": clause.field}, "operator": operator, "operand": _operands(clause)}
+
+
+def _operands(condition: Condition) -> Body:
+    written = list(_written(condition))
+    return {"values": written} if condition.listed else written[0]
+
+
+def _written(condition: Condition) -> Iterator[Body]:
+    yield from map(_operand, condition.operands)
+
+
+def _operand(operand: Operand) -> Body:
+    if isinstance(operand, Empty):
+        return {"keyword": "empty"}
+    if isinstance(operand, Function):
+        return {"function": operand.name, "arguments": list(operand.arguments)}
+    return {"value": operand.text}
+
+
+def _ordering(field: str, descending: bool | None) -> Body:  # noqa: FBT001  as the tree has it
+    found: Body = {"field": {"name": field}}
+    return found if descending is None else {**found, "direction": "desc" if descending else "asc"}
