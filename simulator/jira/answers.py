@@ -158,6 +158,8 @@ def _bulk_view(site: Jira) -> View:
             found = {issue.id: issue for name in names if (issue := site.find_visible(str(name))) is not None}
             failing = [found.pop(id_) for id_ in site.failing_ids & found.keys()]
             bodies = [chosen(found[id_], version=3, wanted=wanted) for id_ in sorted(found, key=int)]
+            if "names" in (asked.get("expand") or ()):
+                bodies = [{**body, "names": names_of(site, body)} for body in bodies]
             errors = [
                 {"id": issue.id, "errorMessage": "The issue could not be loaded. Try again."} for issue in failing
             ]

@@ -62,10 +62,14 @@ _COMPARES: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class Matcher:
-    """Judges issues of one site by the clauses of a query; every name in the query is checked before."""
+    """Judges issues of one site by the clauses of a query; every name in the query is checked before.
 
-    def __init__(self, site: Jira, where: Clause | None) -> None:
+    `strict`: issues that the query names must be there too, as Data Center has it unless told otherwise.
+    """
+
+    def __init__(self, site: Jira, where: Clause | None, *, strict: bool = False) -> None:
         self._site = site
+        self._strict = strict
         self._where = where
         self._clause_names = _clause_names(site)
         self._now = site.clock()
@@ -166,11 +170,18 @@ class Matcher:
         name = condition.field.lower()
         if name not in _FIELDS and name not in _KEYS and name not in self._clause_names:
             raise JqlError(f"Field '{condition.field}' does not exist or you do not have permission to view it.")
+        if name in _KEYS and self._strict:
+            for operand in condition.operands:
+                self._check_issue(operand, name)
         if name == "project":
             for operand in condition.operands:
                 self._check_project(operand)
         if condition.operator in _COMPARES and _FIELDS.get(name) in ("created", "updated", "resolutiondate", "duedate"):
             self._moment(condition.operands[0])
+
+    def _check_issue(self, operand: Operand, field: str) -> None:
+        if isinstance(operand, Value) and self._site.find_visible(operand.text) is None:
+            raise JqlError(f"An issue with key '{operand.text}' does not exist for field '{field}'.")
 
     def _check_project(self, operand: Operand) -> None:
         if isinstance(operand, Value) and self._site.find_project(operand.text) is None:

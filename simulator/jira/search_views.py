@@ -100,7 +100,9 @@ def _cloud_page(site: Jira, asked: Asked) -> Body:
 
 
 def _data_center_page(site: Jira, asked: Asked) -> Body:
-    search = Search(site, str(asked.get("jql") or ""))
+    search = Search(
+        site, str(asked.get("jql") or ""), strict=asked.get("validateQuery") not in (False, "false", "none")
+    )
     start = _whole(asked.get("startAt"), 0)
     size = min(_whole(asked.get("maxResults"), USUAL), site.page_limit or MOST_ON_DATA_CENTER)
     wanted = [str(name) for name in asked.get("fields") or ["*navigable"]]

@@ -39,7 +39,7 @@ class _Bounds:
 class Search:
     """One query over what may be seen of one site. Raises `JqlError` where the query can't be answered."""
 
-    def __init__(self, site: Jira, jql: str, *, bounded: bool = False) -> None:
+    def __init__(self, site: Jira, jql: str, *, bounded: bool = False, strict: bool = False) -> None:
         query = parse(jql)
         if bounded and query.where is None:
             raise JqlError(UNBOUNDED)
@@ -47,7 +47,7 @@ class Search:
             raise JqlError(TOO_MANY_ORDERINGS)
         self._site = site
         self._order = query.order
-        self._matcher = Matcher(site, query.where)
+        self._matcher = Matcher(site, query.where, strict=strict)
         self._bounds = _bounds_of(site, query)
 
     def found(self) -> Iterator[Issue]:

@@ -51,7 +51,7 @@ class Shelf(MutableMapping[str, "Issue"]):
         self._index.note_gone(id_)
 
     def __contains__(self, id_: object) -> bool:
-        return id_ in self._kept or (isinstance(id_, str) and self._sketched(id_) is not None)
+        return id_ in self._kept or (isinstance(id_, str) and id_.isdigit() and self._sketched(id_) is not None)
 
     def __iter__(self) -> Iterator[str]:
         yield from list(self._kept)

@@ -18,6 +18,7 @@ from simulator.jira.bodies import comment_body, issue_body, partial_issue, user_
 from simulator.jira.hooks import Hook, cloud_parcel, cloud_retries, data_center_parcel, retry_by_hand
 from simulator.jira.index import Index
 from simulator.jira.issue import Comment, Issue, Item
+from simulator.jira.limits import Limits
 from simulator.jira.project import Project
 from simulator.jira.shelf import Shelf
 from simulator.jira.vocabulary import (
@@ -62,6 +63,7 @@ class Jira(Tracker):
         self.cloud_id = str(uuid.UUID(int=port or 1))
         retries = None if data_center else cloud_retries(retry_delay)
         super().__init__(clock=clock, webhooks=Courier(background=background, retries=retries, timeout=20), port=port)
+        self.limits = Limits(clock, data_center=data_center)
         self.email = email
         self.token = token
         self.points_field = points_field
@@ -272,7 +274,19 @@ class Jira(Tracker):
         return answers.pages(self)
 
     def _admit(self, request: Request) -> Response | None:
-        return answers.admit(self, request)
+        return answers.admit(self, request) or self._limited(request)
+
+    def _limited(self, request: Request) -> Response | None:
+        refusal = self.limits.take(request)
+        if refusal is None:
+            return None
+        response = answers.problem(429)
+        response.headers.extend(refusal.headers)
+        return response
+
+    def _finish(self, request: Request, response: Response) -> Response:
+        self.limits.show(response)
+        return super()._finish(request, response)
 
     def _problem(self, status: int) -> Response:
         return answers.problem(status)
