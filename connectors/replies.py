@@ -72,7 +72,7 @@ def judge(reply: Reply, *, now: datetime, holder: str = "", words: str = "") -> 
     if status == 429 or (status == 403 and _is_limit(reply)):
         _raise_limit(reply, now=now, holder=holder)
     if status >= 500 or status == 408:
-        raise Unavailable(f"{place} can't answer now ({status})", _retry_after(reply, now))
+        raise Unavailable(f"{place} can't answer now ({status})", retry_after(reply, now))
     _raise_for(status, place, f": {words}" if words else "")
 
 
@@ -93,7 +93,7 @@ def _raise_limit(reply: Reply, *, now: datetime, holder: str) -> NoReturn:
     https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
     """
     resource = reply.header("X-RateLimit-Resource")
-    told = _retry_after(reply, now) or reset_at(reply, now)
+    told = retry_after(reply, now) or reset_at(reply, now)
     raise Unavailable(
         f"{reply.place} asks for patience ({reply.status})",
         told or now + _LEAST_WAIT,
@@ -102,7 +102,8 @@ def _raise_limit(reply: Reply, *, now: datetime, holder: str) -> NoReturn:
     )
 
 
-def _retry_after(reply: Reply, now: datetime) -> datetime | None:
+def retry_after(reply: Reply, now: datetime) -> datetime | None:
+    """Read `Retry-After`: seconds, or a time by the tracker's clock. None where it tells nothing."""
     told = reply.header("Retry-After")
     if told.isascii() and told.isdigit():
         return _sane(now + min(timedelta(seconds=int(told[:9])), _LONGEST_WAIT), now)

@@ -1,17 +1,21 @@
 """Jira, Cloud and Data Center, by webhooks and, with credentials, by looking."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connectors.fields import Json, exact, table
 from connectors.http import Http
-from connectors.jira.access import ATLASSIAN, Hosts
+from connectors.jira.access import ATLASSIAN, Hosts, access
+from connectors.jira.calls import Calls
 from connectors.jira.events import treatment_of
+from connectors.jira.limits import READING
+from connectors.jira.listing import changes
 from connectors.jira.looking import look
 from connectors.jira.oauth import OAuth
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
+from connectors.jira.together import MOST_TOGETHER, look_together
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.abilities import Consent
+from sync_service.domain.abilities import Asked, Consent, Page, Seen
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.issues import Ignored, Reading, Snapshot
 
@@ -34,6 +38,11 @@ class Jira:
             "texts",
             f"Resolutions of work that was not done, in place of: {', '.join(DROPPED_RESOLUTIONS)}",
         ),
+        Option(
+            "api_site",
+            "text",
+            "Address for calls if it is not the site's: https://api.atlassian.com/ex/jira/CLOUD-ID for scoped tokens",
+        ),
         Option("points_field", "text", "Field of an issue's points: customfield_10016 or the like, or a name"),
     )
     kept_headers: tuple[str, ...] = (
@@ -43,6 +52,8 @@ class Jira:
         "x-atlassian-webhook-retry",
         "x-atlassian-webhook-flow",
     )
+
+    most_together = MOST_TOGETHER
 
     def __init__(self, http: Http | None = None, *, hosts: Hosts = ATLASSIAN) -> None:
         self._http = http or Http()
@@ -76,7 +87,20 @@ class Jira:
 
     def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
         """Fetch an issue by its id, which survives moves."""
-        return look(self._http, connection, hosts=self._hosts, identity=identity, key=key)
+        return look(self._calls(connection), identity=identity, key=key)
+
+    def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
+        """Fetch up to `most_together` issues by their ids."""
+        return look_together(self._calls(connection), wanted=wanted)
+
+    def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
+        """List the issues of a project that changed."""
+        return changes(self._calls(connection), asked=asked, cursor=cursor)
+
+    def part(self, connection: Connection, *, about: str) -> str:
+        """Name what looks and lists use: a burst of writing does not stop them."""
+        del connection, about
+        return READING
 
     def consent_address(self, connection: Connection, *, redirect: str, state: str) -> str:
         """Give the address at Atlassian where a person consents that we call."""
@@ -89,6 +113,9 @@ class Jira:
     def renew(self, connection: Connection, *, refresh: str) -> Consent:
         """Renew a consent; Atlassian takes what it was made with once more for ten minutes."""
         return self._oauth.renew(connection, refresh=refresh)
+
+    def _calls(self, connection: Connection) -> Calls:
+        return Calls(self._http, connection, access(connection, self._hosts))
 
 
 def _name_of(payload: Json) -> str:

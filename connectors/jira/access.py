@@ -34,10 +34,16 @@ class Access:
         """Give the address that REST paths follow, without a slash at its end."""
         return f"{self.base}/rest/api/{self.version}"
 
+    @property
+    def is_cloud(self) -> bool:
+        """Tell Cloud from Data Center."""
+        return self.version == 3
+
 
 def access(connection: Connection, hosts: Hosts = ATLASSIAN) -> Access:
     """Say how a connection calls: by consent through Atlassian's gateway, else at its site with its token.
 
+    Where `api_site` is set, that is where the token is good: scoped ones are at the gateway alone.
     An e-mail address goes with a Cloud API token, none with a server's. Raises `Refused` where there is neither.
     """
     if connection.client and not connection.token:
@@ -46,7 +52,8 @@ def access(connection: Connection, hosts: Hosts = ATLASSIAN) -> Access:
         raise Refused("the connection has no token to look with")
     if connection.client and connection.site_id:
         return Access(f"{hosts.api}/ex/jira/{connection.site_id}", 3, f"Bearer {connection.token}")
-    base = connection.site.rstrip("/")
+    told = connection.options.get("api_site")
+    base = (told if isinstance(told, str) and told.strip() else connection.site).strip().rstrip("/")
     email = connection.options.get("email")
     if isinstance(email, str) and email:
         pair = f"{email}:{connection.token}".encode()

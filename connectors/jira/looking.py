@@ -4,8 +4,7 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#ap
 """
 
 from connectors.fields import identifier, table
-from connectors.http import Http
-from connectors.jira.access import ATLASSIAN, Hosts, access
+from connectors.jira.calls import Calls
 from connectors.jira.points import is_field_id, points_field
 from connectors.jira.snapshots import issue_seen
 from sync_service.domain.connectors import Connection, Gone, Rejected
@@ -17,21 +16,21 @@ _FIELDS = (
 )
 
 
-def look(http: Http, connection: Connection, *, hosts: Hosts = ATLASSIAN, identity: str, key: str) -> Snapshot:
+def look(calls: Calls, *, identity: str, key: str) -> Snapshot:
     """Fetch one issue. A 404 is never proof of deletion: Jira gives it for hidden issues too."""
     if identifier(identity) is None:
         raise Rejected(f"{identity[:60]!r} is not the id of a Jira issue")
-    by = access(connection, hosts)
-    answer = http.get(f"{by.rest}/issue/{identity}", authorization=by.authorization, params=_params(connection)).body
+    answer = calls.get(f"/issue/{identity}", fields_asked(calls.connection))
     if identifier(answer.get("id")) != identity:
         raise Gone(f"Jira answers with another issue than {key}", proven=False)
-    found = issue_seen(answer, connection, changelog={}, field_names=table(answer.get("names")))
+    found = issue_seen(answer, calls.connection, changelog={}, field_names=table(answer.get("names")))
     if isinstance(found, Look):
         raise Rejected(f"Jira's answer for {key} is not whole")
     return found
 
 
-def _params(connection: Connection) -> dict[str, str]:
+def fields_asked(connection: Connection) -> dict[str, str]:
+    """Give the parameters that name the fields we read."""
     field = points_field(connection)
     if field is None:
         return {"fields": _FIELDS}
