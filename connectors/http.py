@@ -19,7 +19,8 @@ USER_AGENT = "okr-sync"
 
 _MOST_REDIRECTS = 3
 _CHUNK = 65_536
-_REDIRECTS: Mapping[str, tuple[int, ...]] = {"GET": (301, 302, 303, 307, 308), "POST": (307, 308)}
+_REDIRECTS: Mapping[str, tuple[int, ...]] = {"GET": (301, 302, 303, 307, 308)}
+_OTHER_REDIRECTS = (307, 308)
 """The redirects that leave a call what it is."""
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -60,7 +61,7 @@ def _session_for(url: str) -> requests.Session:
     return session
 
 
-Method = Literal["GET", "POST"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class Http:
         call.auth = _Bearing(authorization)
         for _ in range(_MOST_REDIRECTS + 1):
             reply = self._call(call)
-            if reply.status not in _REDIRECTS[method]:
+            if reply.status not in _REDIRECTS.get(method, _OTHER_REDIRECTS):
                 return reply
             call.url, call.params = _next_on_same_host(reply), {}
         raise Rejected(f"{place_of(url)} redirects in a circle")

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from connectors.fields import Json, exact, table
 from connectors.http import Http
+from connectors.jira import webhooks
 from connectors.jira.access import ATLASSIAN, Hosts, access
 from connectors.jira.calls import Calls
 from connectors.jira.events import treatment_of
@@ -15,9 +17,9 @@ from connectors.jira.oauth import OAuth
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.abilities import Asked, Consent, Page, Seen
+from sync_service.domain.abilities import Asked, Consent, Page, Ran, Seen
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
-from sync_service.domain.issues import Ignored, Reading, Snapshot
+from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
 
 _WEB_ADDRESS = re.compile(r"https?://[^/\s]+(?:/[^/\s]+)*/browse/(?P<key>[^/?#\s]+)(?:[/?#]\S*)?")
 
@@ -113,6 +115,15 @@ class Jira:
     def renew(self, connection: Connection, *, refresh: str) -> Consent:
         """Renew a consent; Atlassian takes what it was made with once more for ten minutes."""
         return self._oauth.renew(connection, refresh=refresh)
+
+    def errands(self, connection: Connection) -> Mapping[str, timedelta]:
+        """Name what is to be done for an OAuth app's connection: its webhooks live for thirty days only."""
+        return {webhooks.ERRAND: webhooks.INTERVAL} if connection.client else {}
+
+    def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
+        """See to it that webhooks come here."""
+        del name
+        return webhooks.keep(self._calls(connection), scopes=scopes, memory=memory)
 
     def _calls(self, connection: Connection) -> Calls:
         return Calls(self._http, connection, access(connection, self._hosts))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.fields import Json
-from connectors.http import Http
+from connectors.http import Http, Method
 from connectors.jira.access import Access
 from connectors.jira.limits import READING, judge_call
 from connectors.replies import Reply
@@ -14,7 +14,7 @@ from sync_service.domain.connectors import Connection
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls by which nothing changes. Each raises any `ConnectorError`; paths begin with a slash."""
+    """Calls to one Jira. Each but `send` raises any `ConnectorError`; paths begin with a slash."""
 
     http: Http
     connection: Connection
@@ -27,19 +27,16 @@ class Calls:
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
         """Fetch a JSON object."""
-        return self._judged(self.send_get(path, params)).object()
+        return self._judged(self.send("GET", path, params=params)).object()
 
     def post(self, path: str, body: Any) -> Json:
         """Ask a question that does not fit into an address; the answer is a JSON object."""
-        return self._judged(self.send_post(path, body)).object()
+        return self._judged(self.send("POST", path, json=body)).object()
 
-    def send_get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+    def send(self, method: Method, path: str, *, params: Mapping[str, str] | None = None, json: Any = None) -> Reply:
         """Make a call and give the reply, whatever its status."""
-        return self.http.send("GET", f"{self.by.rest}{path}", authorization=self.by.authorization, params=params)
-
-    def send_post(self, path: str, body: Any) -> Reply:
-        """Make a call and give the reply, whatever its status."""
-        return self.http.send("POST", f"{self.by.rest}{path}", authorization=self.by.authorization, json=body)
+        address, authorization = f"{self.by.rest}{path}", self.by.authorization
+        return self.http.send(method, address, authorization=authorization, params=params, json=json)
 
     def judge(self, reply: Reply) -> None:
         """Raise for any reply but a good one."""

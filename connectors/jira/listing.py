@@ -106,9 +106,9 @@ def _expected(calls: Calls, place: _Place) -> int | None:
     """Say for an import about how many issues there are; it does without where Jira does not tell."""
     jql = f"project = {place.id}"
     if calls.is_cloud:
-        reply = calls.send_post("/search/approximate-count", {"jql": jql})
+        reply = calls.send("POST", "/search/approximate-count", json={"jql": jql})
     else:
-        reply = calls.send_get("/search", {"jql": jql, "maxResults": "0", "fields": "key"})
+        reply = calls.send("GET", "/search", params={"jql": jql, "maxResults": "0", "fields": "key"})
     told = reply.object().get("count" if calls.is_cloud else "total") if reply.status == 200 else None
     return told if isinstance(told, int) and not isinstance(told, bool) else None
 
@@ -120,7 +120,7 @@ def _place(cursor: str) -> _Place:
 
 def _ask(calls: Calls, place: _Place) -> Reply:
     """Ask for a page; a token that has expired is left out, which begins again at the last change."""
-    reply = calls.send_get("/search/jql" if calls.is_cloud else "/search", _question(calls, place))
+    reply = calls.send("GET", "/search/jql" if calls.is_cloud else "/search", params=_question(calls, place))
     if reply.status == 400 and place.token:
         return _ask(calls, replace(place, token=None))
     if reply.status == 400:

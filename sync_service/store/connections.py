@@ -84,10 +84,15 @@ class Connections:
                 client=Client(row.client_id, self._sealer.open(row.sealed_client_secret)) if row.client_id else None,
                 site_id=given.site_id if given else None,
             ),
-            secrets=tuple(self._sealer.open(sealed) for sealed in row.sealed_secrets),
+            secrets=self._secrets(row),
             refused=row.refused_reason,
             token_until=given.expires_at if given else None,
         )
+
+    def _secrets(self, row: Row[Any]) -> tuple[str, ...]:
+        """Give what deliveries may be signed with: an OAuth app's are by its client secret."""
+        sealed = [*row.sealed_secrets, *([row.sealed_client_secret] if row.client_id else [])]
+        return tuple(self._sealer.open(one) for one in sealed)
 
 
 def bind_scopes(tx: Transaction, seen: Iterable[tuple[int, ScopeRef]]) -> None:
