@@ -5,7 +5,7 @@ transaction never fails half way for having read first. https://www.sqlite.org/l
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -144,6 +144,17 @@ def insert_or_skip(
         return 0
     statement = _insert(tx, table).values(same).on_conflict_do_nothing(index_elements=unique)
     return tx.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def among(tx: Connection, column: sa.ColumnElement[int], ids: Collection[int]) -> sa.ColumnElement[bool]:
+    """Say that a column is one of these ids.
+
+    PostgreSQL takes them as one array: the statement's text is then the same for any number of them, and so it is
+    prepared and planned once. https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
+    """
+    if tx.dialect.name == "sqlite":
+        return column.in_(ids)
+    return column == sa.any_(sa.bindparam(None, list(ids), type_=postgresql.ARRAY(sa.BigInteger), unique=True))
 
 
 Result = TypeVar("Result")

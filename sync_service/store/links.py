@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Row
 from sync_service.domain.issues import State
 from sync_service.domain.measures import Tally
 from sync_service.store import closings
+from sync_service.store.database import among
 from sync_service.store.tables import cycle, issue, key_result, link, manual_link, objective, rule_revision
 from sync_service.store.tables.columns import Id
 
@@ -129,7 +130,16 @@ class Supposed:
 def _linked(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed | None) -> sa.FromClause:
     """Give the links of key results that count, as they are or as they would be."""
     columns = (link.c.key_result_id, link.c.issue_id, link.c.origin, link.c.weight)
-    kept = sa.select(*columns).where(link.c.key_result_id.in_(key_result_ids), counts)
+    # As a join, unlike `counts`: where there are many links, PostgreSQL would look through every revision there is.
+    active = sa.and_(link.c.origin == "rule", rule_revision.c.id == link.c.source, rule_revision.c.state == "active")
+    kept = (
+        sa.select(*columns)
+        .outerjoin(rule_revision, active)
+        .where(
+            among(tx, link.c.key_result_id, key_result_ids),
+            sa.or_(link.c.origin != "rule", rule_revision.c.id.isnot(None)),
+        )
+    )
     if supposed is None:
         return kept.subquery()
     taken_out = sa.and_(link.c.origin == "rule", link.c.source.in_(supposed.without))
