@@ -49,7 +49,7 @@ def compute_key_results(
     ]
     key_results.save(tx, changed, now=now)
     notices = _tell_owners(tx, computed, now=now, settle=settle)
-    return Moved(sum(one.standing.value != one.key_result.standing.value for one in changed), notices)
+    return Moved(sum(one.moved for one in changed), notices)
 
 
 def standings(
@@ -111,9 +111,11 @@ def _tell_owners(tx: Connection, computed: Sequence[Computed], *, now: datetime,
     """Let the owner's waiting notice absorb the change, start one, or drop one that was undone meanwhile."""
     pending = key_results.pending_notices(tx, [one.key_result.id for one in computed])
     owners = {one.key_result.id: one.key_result.owner_id for one in computed}
-    for (key_result_id, person_id), theirs in pending.items():
-        if owners[key_result_id] != person_id:
-            key_results.drop_notice(tx, theirs.id, now=now, outcome="somebody else owns the key result now")
+    dropped = {
+        theirs.id: "somebody else owns the key result now"
+        for (key_result_id, person_id), theirs in pending.items()
+        if owners[key_result_id] != person_id
+    }
     new: list[NewNotice] = []
     changed: dict[int, Change] = {}
     for one in computed:
@@ -123,11 +125,12 @@ def _tell_owners(tx: Connection, computed: Sequence[Computed], *, now: datetime,
         waiting = pending.get((one.key_result.id, owner_id))
         change = absorb(waiting.change if waiting else None, Change(one.key_result.standing, one.standing, one.causes))
         if waiting and change is None:
-            key_results.drop_notice(tx, waiting.id, now=now, outcome="undone before it was told")
+            dropped[waiting.id] = "undone before it was told"
         elif waiting and change:
             changed[waiting.id] = change
         elif change:
             new.append(NewNotice(person_id=owner_id, key_result_id=one.key_result.id, change=change))
+    key_results.drop_notices(tx, dropped, now=now)
     key_results.change_notices(tx, changed)
     key_results.add_notices(tx, new, now=now, settle=settle)
     return bool(new or changed)

@@ -13,7 +13,7 @@ from sync_service.domain.measures import Measure, parse_measure
 from sync_service.domain.notices import Change, Standing
 from sync_service.domain.pace import Span, Status
 from sync_service.store import tables
-from sync_service.store.database import database_now, insert_or_skip
+from sync_service.store.database import among, database_now, insert_or_skip
 
 # The same entry is needed for every cause; nulls are left out to keep rows small.
 CauseColumns = dict[str, Any]
@@ -43,24 +43,29 @@ class Computed:
     explanation: str
     causes: tuple[Cause, ...]
 
+    @property
+    def moved(self) -> bool:
+        """Tell whether the value is another."""
+        return self.standing.value != self.key_result.standing.value
+
 
 def lock(tx: Connection, ids: Iterable[int]) -> list[KeyResult]:
     """Lock key results in id order."""
-    return _key_results(tx, _select(ids).with_for_update(of=tables.key_result, key_share=True))
+    return _key_results(tx, _select(tx, ids).with_for_update(of=tables.key_result, key_share=True))
 
 
 def read(tx: Connection, ids: Iterable[int]) -> list[KeyResult]:
     """Read key results in id order, without a lock: to look at, not to change."""
-    return _key_results(tx, _select(ids))
+    return _key_results(tx, _select(tx, ids))
 
 
-def _select(ids: Iterable[int]) -> sa.Select[Any]:
+def _select(tx: Connection, ids: Iterable[int]) -> sa.Select[Any]:
     k, o, c = tables.key_result, tables.objective, tables.cycle
     return (
         sa.select(k, sa.func.coalesce(k.c.owner_id, o.c.owner_id).label("hears"), c.c.starts_at, c.c.ends_at)
         .join(o, o.c.id == k.c.objective_id)
         .join(c, c.c.id == o.c.cycle_id)
-        .where(k.c.id.in_(sorted(ids)))
+        .where(among(tx, k.c.id, sorted(ids)))
         .order_by(k.c.id)
     )
 
@@ -100,15 +105,15 @@ def save(tx: Connection, computed: Sequence[Computed], *, now: datetime) -> None
             "progress": one.standing.progress,
             "status": one.standing.status,
             "explanation": one.explanation,
+            "moved_at": now if one.moved else None,
         }
         for one in computed
     ]
     if rows:
-        values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name != "row_id"}
+        values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name not in ("row_id", "moved_at")}
+        values["updated_at"] = sa.func.coalesce(sa.bindparam("moved_at", type_=k.c.updated_at.type), k.c.updated_at)
         tx.execute(sa.update(k).where(k.c.id == sa.bindparam("row_id")).values(values), rows)
-    moved = [one for one in computed if one.standing.value != one.key_result.standing.value]
-    if moved:
-        tx.execute(sa.update(k).where(k.c.id.in_([one.key_result.id for one in moved])).values(updated_at=now))
+    if moved := [one for one in computed if one.moved]:
         tx.execute(sa.insert(tables.history), [_entry(one, now) for one in moved])
 
 
@@ -146,7 +151,7 @@ class Pending:
 def pending_notices(tx: Connection, key_result_ids: Sequence[int]) -> dict[tuple[int, int], Pending]:
     """Find the notices that still wait, by (key result's id, person's id). The key results must be locked."""
     n = tables.notice
-    waiting = sa.select(n).where(n.c.key_result_id.in_(key_result_ids), n.c.due_at.isnot(None))
+    waiting = sa.select(n).where(among(tx, n.c.key_result_id, key_result_ids), n.c.due_at.isnot(None))
     return {
         (row.key_result_id, row.person_id): Pending(row.id, change_of(row))
         for row in tx.execute(waiting.with_for_update())
@@ -203,10 +208,12 @@ def change_notices(tx: Connection, changes: Mapping[int, Change]) -> None:
         tx.execute(sa.update(tables.notice).where(tables.notice.c.id == sa.bindparam("row_id")).values(values), rows)
 
 
-def drop_notice(tx: Connection, notice_id: int, *, now: datetime, outcome: str) -> None:
-    """Settle a waiting notice that has nothing left to tell."""
-    columns = {"due_at": None, "lease": None, "settled_at": now, "outcome": outcome}
-    tx.execute(sa.update(tables.notice).where(tables.notice.c.id == notice_id).values(columns))
+def drop_notices(tx: Connection, outcomes: Mapping[int, str], *, now: datetime) -> None:
+    """Settle waiting notices, by their row id, that have nothing left to tell, each with its outcome."""
+    rows = [{"row_id": notice_id, "said": outcome} for notice_id, outcome in outcomes.items()]
+    if rows:
+        columns: dict[str, Any] = {"due_at": None, "lease": None, "settled_at": now, "outcome": sa.bindparam("said")}
+        tx.execute(sa.update(tables.notice).where(tables.notice.c.id == sa.bindparam("row_id")).values(columns), rows)
 
 
 def recompute(tx: Connection, ids: Iterable[int], *, causes: Sequence[Cause] = ()) -> None:

@@ -123,7 +123,7 @@ def test_a_notice_dropped_since_its_claim_is_not_told(house: House, monkeypatch:
 
     def meanwhile() -> None:
         with writing(house.engine) as tx:
-            key_results.drop_notice(tx, house.rows(tables.notice)[0].id, now=NOW, outcome="undone")
+            key_results.drop_notices(tx, {house.rows(tables.notice)[0].id: "undone"}, now=NOW)
 
     after_claim(monkeypatch, meanwhile)
     house.composing.drain()
