@@ -5,7 +5,7 @@ one before, and has the key results of both computed again. Its predecessor's li
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -19,6 +19,8 @@ from sqlalchemy.exc import OperationalError
 
 from sync_service.computing import compute_key_results
 from sync_service.domain.causes import Cause
+from sync_service.domain.issues import ScopeRef
+from sync_service.domain.newest import Issue
 from sync_service.failing import try_again
 from sync_service.linking import Entry, Step, relink
 from sync_service.naming import Names, keys_of
@@ -117,7 +119,7 @@ class Relinking:
     def _link_chunk(self, tx: Transaction, book: Book, row: Row[Any], cause: str) -> int:
         """Link the next issues of a connection again; give the last one's row id."""
         held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK)
-        known = [(one, one.issue) for one in held if one.issue]
+        known = [(one, renamed(one.issue, row)) for one in held if one.issue]
         names = Names.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
         entries = [
             Entry(
@@ -129,7 +131,7 @@ class Relinking:
             )
             for kept, one in known
         ]
-        _save_scopes(tx, [kept for kept, _ in known], entries)
+        _save_changed(tx, [kept for kept, _ in known], entries)
         self._compute(tx, book, relink(tx, book, entries, names))
         return held[-1].id
 
@@ -161,12 +163,31 @@ def _became(row: Row[Any], before: Sequence[Row[Any]]) -> str:
     return "enabled" if before[-1].condition == rules.NOTHING else "changed"
 
 
-def _save_scopes(tx: Transaction, held: Sequence[Held], entries: Sequence[Entry]) -> None:
-    """Write which watched scope each issue is in, where that changed with what is watched."""
+def renamed(one: Issue, row: Row[Any]) -> Issue:
+    """Give an issue as it is called where a request tells of a scope's new name: keys begin with it, a parent's too."""
+    change = getattr(row, "renamed", None)
+    if not change:
+        return one
+    was, now = change["was"], change["now"]
+    parent_key = _under(one.parent_key, was, now)
+    if one.scope is None or one.scope != ScopeRef(change["scope"], was):
+        return one if parent_key == one.parent_key else replace(one, parent_key=parent_key)
+    key = _under(one.key, was, now) or one.key
+    url = one.url.removesuffix(one.key) + key if one.url.endswith(one.key) else one.url
+    return replace(one, key=key, url=url, scope=ScopeRef(one.scope.id, now), parent_key=parent_key)
+
+
+def _under(key: str | None, was: str, now: str) -> str | None:
+    rest = key[len(was) :] if key and key.lower().startswith(was.lower()) else ""
+    return now + rest if rest.startswith(("#", "-")) else key
+
+
+def _save_changed(tx: Transaction, held: Sequence[Held], entries: Sequence[Entry]) -> None:
+    """Write which watched scope each issue is in, where that changed with what is watched, and its new name."""
     scopes = [entry.scope.id if entry.scope else None for entry in entries]
     changed = [
         (kept.id, scope_id, entry.issue)
         for kept, scope_id, entry in zip(held, scopes, entries, strict=True)
-        if kept.scope_id != scope_id
+        if kept.scope_id != scope_id or kept.issue != entry.issue
     ]
     issues.save(tx, changed)

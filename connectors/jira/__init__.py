@@ -9,10 +9,12 @@ from connectors.http import Http
 from connectors.jira import webhooks
 from connectors.jira.access import ATLASSIAN, Hosts, access
 from connectors.jira.calls import Calls
+from connectors.jira.catalogue import Catalogues, informed
 from connectors.jira.events import treatment_of
 from connectors.jira.limits import READING
 from connectors.jira.listing import changes
 from connectors.jira.looking import look
+from connectors.jira.numbers import MOST_NUMBERS
 from connectors.jira.oauth import OAuth
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together
@@ -38,14 +40,23 @@ class Jira:
         Option(
             "dropped_resolutions",
             "texts",
-            f"Resolutions of work that was not done, in place of: {', '.join(DROPPED_RESOLUTIONS)}",
+            f"Resolutions of work that was not done, by name or id, in place of: {', '.join(DROPPED_RESOLUTIONS)}",
+        ),
+        Option(
+            "points_field",
+            "text",
+            "Field of an issue's points: customfield_10016 or the like, or a name; found by itself with credentials",
+        ),
+        Option(
+            "number_fields",
+            "texts",
+            f"Other numeric fields to keep, by id or name, {MOST_NUMBERS} at most",
         ),
         Option(
             "api_site",
             "text",
             "Address for calls if it is not the site's: https://api.atlassian.com/ex/jira/CLOUD-ID for scoped tokens",
         ),
-        Option("points_field", "text", "Field of an issue's points: customfield_10016 or the like, or a name"),
     )
     kept_headers: tuple[str, ...] = (
         "content-type",
@@ -61,6 +72,7 @@ class Jira:
         self._http = http or Http()
         self._hosts = hosts
         self._oauth = OAuth(self._http, hosts)
+        self._catalogues = Catalogues()
 
     def verify(self, post: Post, secrets: Sequence[str]) -> bool:
         """Tell whether the raw body was signed by `sha256`; Jira may come to use other methods, which fail."""
@@ -71,11 +83,15 @@ class Jira:
         return letter_id(post.body, given=post.headers.get("x-atlassian-webhook-identifier"))
 
     def read(self, post: Post, connection: Connection) -> Reading:
-        """Read a verified delivery by the table of events; raise `Rejected` where its body can't be read."""
+        """Read a verified delivery by the table of events; raise `Rejected` where its body can't be read.
+
+        What looks have shown of the site's fields by now is used.
+        """
         payload = json_object(post.body)
         name = _name_of(payload)
         treatment = treatment_of(name)
-        found = treatment.read(payload, connection) if treatment.read else (Ignored(treatment.says),)
+        knowing = informed(connection, self._catalogues.known(connection))
+        found = treatment.read(payload, knowing) if treatment.read else (Ignored(treatment.says),)
         return Reading(name=name, observations=found, actor=account(table(payload.get("user"))))
 
     def key_of(self, text: str) -> str:
@@ -126,7 +142,7 @@ class Jira:
         return webhooks.keep(self._calls(connection), scopes=scopes, memory=memory)
 
     def _calls(self, connection: Connection) -> Calls:
-        return Calls(self._http, connection, access(connection, self._hosts))
+        return Calls(self._http, connection, access(connection, self._hosts), self._catalogues)
 
 
 def _name_of(payload: Json) -> str:

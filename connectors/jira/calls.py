@@ -1,12 +1,13 @@
 """Authorised calls to Jira for one connection, each judged by Jira's own limits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.fields import Json
 from connectors.http import Http, Method
 from connectors.jira.access import Access
+from connectors.jira.catalogue import Catalogues, informed
 from connectors.jira.limits import READING, judge_call
 from connectors.replies import Reply
 from sync_service.domain.connectors import Connection
@@ -19,6 +20,7 @@ class Calls:
     http: Http
     connection: Connection
     by: Access
+    catalogues: Catalogues
 
     @property
     def is_cloud(self) -> bool:
@@ -28,6 +30,11 @@ class Calls:
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
         """Fetch a JSON object."""
         return self._judged(self.send("GET", path, params=params)).object()
+
+    def knowing(self) -> "Calls":
+        """Give the same calls for a connection that knows the fields of its site, which is asked where it must be."""
+        known = self.catalogues.fetch(self.connection, lambda: self._judged(self.send("GET", "/field")).objects())
+        return replace(self, connection=informed(self.connection, known))
 
     def post(self, path: str, body: Any) -> Json:
         """Ask a question that does not fit into an address; the answer is a JSON object."""

@@ -6,21 +6,24 @@ https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """
 
 from connectors.fields import Json, table
-from connectors.jira.points import are_points_unsure
+from connectors.jira.places import read_project, read_sprint, read_version
 from connectors.jira.snapshots import issue_seen, names
+from connectors.jira.wanted import are_fields_wanted, unclear_fields
 from connectors.letters import Treatment, Treatments
 from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Look, Observation, Snapshot, Tombstone
+from sync_service.domain.issues import Ignored, Look, Observation, Tombstone
 
 
 def _read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
     issue, changelog = table(payload.get("issue")), table(payload.get("changelog"))
-    seen = issue_seen(issue, connection, changelog=changelog, field_names={})
-    unsure = are_points_unsure(table(issue.get("fields")), connection, changelog)
-    if isinstance(seen, Snapshot) and connection.token and unsure:
-        reason = "a webhook names no custom field, and points_field is set to a name, not an id"
+    seen = issue_seen(issue, connection, changelog=changelog)
+    if isinstance(seen, Look):
+        return (seen,)
+    fields = table(issue.get("fields"))
+    if connection.has_credentials and are_fields_wanted(fields, connection):
+        reason = "a webhook names custom fields by id alone, and which is which is not known here yet"
         return (seen, Look(identity=seen.identity, key=seen.key, reason=reason))
-    return (seen,)
+    return (seen, *map(Ignored, unclear_fields(fields, connection, changelog)))
 
 
 def _read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
@@ -32,9 +35,10 @@ _ISSUE = Treatment("the issue as it now stands, under its new key and project if
 _COMMENT = Treatment("comments move no key result")
 _WORKLOG = Treatment("logged time moves no key result")
 _LINK = Treatment("links between issues are not read; the issues tell of their own changes")
-_SPRINT = Treatment("sprints are not read; the issue tells when it enters one")
-_VERSION = Treatment("versions are not read; the issue tells of its own changes")
-_PROJECT = Treatment("a project's own changes move no key result; its issues tell of theirs")
+_SPRINT = Treatment("the sprint's name; the issue tells when it enters or leaves one", read_sprint)
+_VERSION = Treatment("the version's name; the issue tells when it enters or leaves one", read_version)
+_GONE = Treatment("what reaches the project is stale until it is back", read_project)
+_BACK = Treatment("the project can be watched again", read_project)
 _SETTING = Treatment("properties, attachments, boards, people and settings move no key result")
 
 TREATMENTS: Treatments = {
@@ -44,33 +48,20 @@ TREATMENTS: Treatments = {
     **dict.fromkeys(("comment_created", "comment_updated", "comment_deleted"), _COMMENT),
     **dict.fromkeys(("worklog_created", "worklog_updated", "worklog_deleted", "jira:worklog_updated"), _WORKLOG),
     **dict.fromkeys(("issuelink_created", "issuelink_deleted"), _LINK),
-    **dict.fromkeys(
-        ("sprint_created", "sprint_updated", "sprint_deleted", "sprint_started", "sprint_closed"),
-        _SPRINT,
+    "sprint_created": Treatment("no issue is in a new sprint yet"),
+    **dict.fromkeys(("sprint_updated", "sprint_started", "sprint_closed"), _SPRINT),
+    "sprint_deleted": Treatment("the sprint is taken from its issues", read_sprint),
+    "jira:version_created": Treatment("no issue is in a new version yet"),
+    **dict.fromkeys(("jira:version_updated", "jira:version_released", "jira:version_unreleased"), _VERSION),
+    "jira:version_deleted": Treatment(
+        "the version is taken from its issues, or goes by the name of the one it was merged into", read_version
     ),
-    **dict.fromkeys(
-        (
-            "jira:version_created",
-            "jira:version_updated",
-            "jira:version_deleted",
-            "jira:version_released",
-            "jira:version_unreleased",
-            "jira:version_moved",
-        ),
-        _VERSION,
-    ),
-    **dict.fromkeys(
-        (
-            "project_created",
-            "project_updated",
-            "project_deleted",
-            "project_soft_deleted",
-            "project_restored_deleted",
-            "project_archived",
-            "project_restored_archived",
-        ),
-        _PROJECT,
-    ),
+    "jira:version_moved": Treatment("the order of versions moves no key result"),
+    "project_created": Treatment("a new project is watched once the connection names it"),
+    "project_updated": Treatment("the project as it is now called, and its issues' keys after it", read_project),
+    "project_deleted": Treatment("what reaches the project is stale for good", read_project),
+    **dict.fromkeys(("project_soft_deleted", "project_archived"), _GONE),
+    **dict.fromkeys(("project_restored_deleted", "project_restored_archived"), _BACK),
     **dict.fromkeys(
         (
             "issue_property_set",

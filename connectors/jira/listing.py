@@ -17,8 +17,8 @@ from datetime import UTC, datetime, timedelta
 from connectors.fields import Json, exact, identifier, moment, rows, table
 from connectors.jira.calls import Calls
 from connectors.jira.limits import words_of
-from connectors.jira.looking import fields_asked
 from connectors.jira.snapshots import issue_seen
+from connectors.jira.wanted import wanted_fields
 from connectors.replies import Reply
 from sync_service.domain.abilities import Asked, Page
 from sync_service.domain.connectors import Gone, Refused, Rejected
@@ -67,12 +67,12 @@ def changes(calls: Calls, *, asked: Asked, cursor: str | None) -> Page:
         here = (ScopeSeen(scope=scope, was=asked.name if asked.name != scope.name else None, returned=True),)
     else:
         place = _place(cursor)
+    calls = calls.knowing()
     reply = _ask(calls, place)
     answer = reply.object()
     found = rows(answer.get("issues"))
-    names = table(answer.get("names"))
     new = [one for one in found if identifier(one.get("id")) not in place.taken]
-    seen = tuple(issue_seen(one, calls.connection, changelog={}, field_names=names) for one in new)
+    seen = tuple(issue_seen(one, calls.connection, changelog={}, asked=True) for one in new)
     settled = _settled(found, _horizon(calls, reply))
     after = _next(calls, place, found=found, settled=settled, answer=answer)
     return Page(
@@ -133,10 +133,9 @@ def _ask(calls: Calls, place: _Place) -> Reply:
 
 
 def _question(calls: Calls, place: _Place) -> dict[str, str]:
-    asked = fields_asked(calls.connection)
-    if asked["fields"] == "*all":
-        asked = {**asked, "fields": f"*all{_HEAVY}"}
-    question = {"jql": place.jql, "maxResults": str(PER_PAGE), **asked}
+    wanted = ",".join(wanted_fields(calls.connection))
+    fields = f"{wanted}{_HEAVY}" if wanted == "*all" else wanted
+    question = {"jql": place.jql, "maxResults": str(PER_PAGE), "fields": fields}
     if not calls.is_cloud:
         return {**question, "startAt": str(place.start)}
     return question if place.token is None else {**question, "nextPageToken": place.token}

@@ -9,7 +9,8 @@ from datetime import datetime
 from urllib.parse import quote
 
 from connectors.fields import TITLE_LENGTH, Json, exact, identifier, moment, required, table, text
-from connectors.jira.points import points_in
+from connectors.jira.numbers import numbers_in, points_in
+from connectors.jira.plans import components_in, sprints_in, versions_in
 from connectors.jira.relations import came_from, parent_in
 from sync_service.domain.connectors import Connection
 from sync_service.domain.issues import Account, Kind, Look, ScopeRef, Snapshot, State, Term
@@ -51,10 +52,10 @@ def account(user: Json) -> Account | None:
     return Account(found, text(user.get("displayName")) or found) if found else None
 
 
-def issue_seen(issue: Json, connection: Connection, *, changelog: Json, field_names: Json) -> Snapshot | Look:
+def issue_seen(issue: Json, connection: Connection, *, changelog: Json, asked: bool = False) -> Snapshot | Look:
     """Read an issue; `Look` where the letter does not hold the whole of it, as in a comment's letter on Cloud.
 
-    `field_names` maps ids of fields to their names, where the answer brought them (`expand=names`).
+    `connection` knows the site's fields, where it is `Informed`. `asked`: it is no letter but an answer.
     """
     identity, key = names(issue)
     fields = table(issue.get("fields"))
@@ -64,7 +65,8 @@ def issue_seen(issue: Json, connection: Connection, *, changelog: Json, field_na
     if updated_at is None or not status or project_id is None or project_key is None:
         return Look(identity=identity, key=key, reason="the delivery holds only a part of the issue")
     state, resolution = _state(fields, connection)
-    points, points_known = points_in(fields, connection, changelog=changelog, field_names=field_names)
+    points, points_known, _ = points_in(fields, connection, changelog=changelog, project=project_id)
+    numbers, _ = numbers_in(fields, connection, changelog=changelog, project=project_id)
     return Snapshot(
         identity=identity,
         scope=ScopeRef(project_id, project_key),
@@ -77,12 +79,16 @@ def issue_seen(issue: Json, connection: Connection, *, changelog: Json, field_na
         type=text(table(fields.get("issuetype")).get("name")),
         resolution=resolution,
         labels=_labels(fields),
-        parent=parent_in(fields, changelog),
+        parent=parent_in(fields, connection, changelog=changelog, asked=asked),
         assignees=tuple(person for person in (account(table(fields.get("assignee"))),) if person),
         author=account(table(fields.get("creator"))) or account(table(fields.get("reporter"))),
         priority=text(table(fields.get("priority")).get("name")),
         points=points,
         points_known=points_known,
+        components=components_in(fields),
+        versions=versions_in(fields),
+        sprints=sprints_in(fields, connection, changelog),
+        numbers=numbers,
         created_at=moment(fields.get("created")),
         closed_at=_closed_at(fields, updated_at) if state in (State.DONE, State.DROPPED) else None,
         came_from=came_from(changelog),
@@ -95,9 +101,11 @@ def _state(fields: Json, connection: Connection) -> tuple[State, str | None]:
     state = _STATES.get(category, State.TODO) if isinstance(category, str) else State.TODO
     if state is not State.DONE:
         return state, None
-    resolution = text(table(fields.get("resolution")).get("name"))
-    dropped = resolution is not None and _plain(resolution) in _dropped_resolutions(connection)
-    return (State.DROPPED if dropped else State.DONE), resolution
+    told = table(fields.get("resolution"))
+    resolution, number = text(told.get("name")), identifier(told.get("id"))
+    dropped = _dropped_resolutions(connection)
+    is_dropped = (resolution is not None and _plain(resolution) in dropped) or number in dropped
+    return (State.DROPPED if is_dropped else State.DONE), resolution
 
 
 def _dropped_resolutions(connection: Connection) -> frozenset[str]:

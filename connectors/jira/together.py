@@ -6,10 +6,10 @@ https://docs.atlassian.com/software/jira/docs/api/REST/9.12.0/#api/2/search-sear
 
 from collections.abc import Iterable, Mapping
 
-from connectors.fields import Json, identifier, rows, table
+from connectors.fields import Json, identifier, rows
 from connectors.jira.calls import Calls
-from connectors.jira.looking import fields_asked
 from connectors.jira.snapshots import issue_seen
+from connectors.jira.wanted import wanted_fields
 from sync_service.domain.abilities import Seen
 from sync_service.domain.connectors import Gone, Rejected
 from sync_service.domain.issues import Snapshot
@@ -31,40 +31,34 @@ def look_together(calls: Calls, *, wanted: Mapping[str, str]) -> Mapping[str, Se
     asked = [identity for identity in wanted if identity not in seen]
     if not asked:
         return seen
+    calls = calls.knowing()
     return {**seen, **(_by_bulk(calls, asked, wanted) if calls.is_cloud else _by_search(calls, asked, wanted))}
 
 
 def _by_bulk(calls: Calls, asked: list[str], wanted: Mapping[str, str]) -> dict[str, Seen]:
-    fields, expand = _asked(calls)
-    answer = calls.post("/issue/bulkfetch", {"issueIdsOrKeys": asked, "fields": fields, "expand": expand})
-    names = table(answer.get("names"))
+    fields = list(wanted_fields(calls.connection))
+    answer = calls.post("/issue/bulkfetch", {"issueIdsOrKeys": asked, "fields": fields})
     again = {identifier(error.get("id")) for error in rows(answer.get("issueErrors"))}
-    shown = _shown(calls, rows(answer.get("issues")), wanted, names)
+    shown = _shown(calls, rows(answer.get("issues")), wanted)
     hidden = (identity for identity in asked if identity not in shown and identity not in again)
     return {**shown, **{identity: _gone(wanted[identity]) for identity in hidden}}
 
 
 def _by_search(calls: Calls, asked: list[str], wanted: Mapping[str, str]) -> dict[str, Seen]:
-    fields, expand = _asked(calls)
+    fields = list(wanted_fields(calls.connection))
     # Without validation, ids of issues that are not there make no error.
-    question = {"jql": f"id in ({','.join(asked)})", "fields": fields, "expand": expand, "validateQuery": False}
+    question = {"jql": f"id in ({','.join(asked)})", "fields": fields, "validateQuery": False}
     answer = calls.post("/search", {**question, "maxResults": MOST_TOGETHER, "startAt": 0})
-    return _shown(calls, rows(answer.get("issues")), wanted, table(answer.get("names")))
+    return _shown(calls, rows(answer.get("issues")), wanted)
 
 
-def _asked(calls: Calls) -> tuple[list[str], list[str]]:
-    asked = fields_asked(calls.connection)
-    return asked["fields"].split(","), [asked["expand"]] if "expand" in asked else []
-
-
-def _shown(calls: Calls, issues: Iterable[Json], wanted: Mapping[str, str], names: Json) -> dict[str, Seen]:
+def _shown(calls: Calls, issues: Iterable[Json], wanted: Mapping[str, str]) -> dict[str, Seen]:
     found: dict[str, Seen] = {}
     for issue in issues:
         identity = identifier(issue.get("id"))
         if identity is None or identity not in wanted:
             continue
-        own_names = names or table(issue.get("names"))
-        seen = issue_seen(issue, calls.connection, changelog={}, field_names=own_names)
+        seen = issue_seen(issue, calls.connection, changelog={}, asked=True)
         rejected = Rejected(f"Jira's answer for {wanted[identity]} is not whole")
         found[identity] = seen if isinstance(seen, Snapshot) else rejected
     return found

@@ -132,7 +132,7 @@ class Connector(Protocol):
         ...
 
     def read(self, post: Post, connection: Connection) -> Reading:
-        """Read a verified delivery. Raise `Rejected` where the body can't be read."""
+        """Read a verified delivery, without any call. Raise `Rejected` where the body can't be read."""
         ...
 
     def key_of(self, text: str) -> str:

@@ -194,7 +194,7 @@ class TermSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeSeen:
-    """A repository or project as it is now called, and as it `was` called before.
+    """A repository or project as it is now called (empty where that is not told), and as it `was` called before.
 
     `gone` says why it can no longer be watched, `returned` that it can again, both since `at`, the tracker's time, or
     since we are told. What is gone `for_good` does not return.

@@ -1,12 +1,28 @@
 """Requests to derive the links of many known issues again, a chunk at a time."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sync_service.store.database import database_now
 from sync_service.store.tables import relink
+
+
+def rename(tx: Connection, connection_id: int, *, scope: str, was: str, now: str) -> None:
+    """Ask for the issues of a scope, by its id in the tracker, to have keys after its new name, and to be linked again.
+
+    https://docs.github.com/en/repositories/creating-and-managing-repositories/renaming-a-repository
+    https://support.atlassian.com/jira-cloud-administration/docs/edit-a-projects-details/
+    """
+    row: dict[str, Any] = {
+        "connection_id": connection_id,
+        "cause": f"{was} is now called {now}",
+        "renamed": {"scope": scope, "was": was, "now": now},
+        "due_at": database_now(tx),
+    }
+    tx.execute(sa.insert(relink).values(row))
 
 
 def add(tx: Connection, wanted: Iterable[tuple[int, str]]) -> None:

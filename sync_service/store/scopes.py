@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.domain.issues import AccountSeen, ScopeSeen
+from sync_service.store import relinks
 from sync_service.store.tables import scope
 
 Word = ScopeSeen | AccountSeen
@@ -18,7 +19,7 @@ def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen, *, told_at:
     watched = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == seen.scope.id)
     row = tx.execute(sa.select(scope).where(watched)).one_or_none()
     if row is None:
-        return f"ignored, because {seen.scope.name} is not watched"
+        return f"ignored, because {seen.scope.name or seen.scope.id} is not watched"
     return f"{row.name}: {_note(tx, row, seen, name=seen.scope.name, told_at=told_at)}"
 
 
@@ -44,9 +45,11 @@ def _under(owner: str, row: Row[Any]) -> str:
 
 def _note(tx: Transaction, row: Row[Any], seen: Word, *, name: str, told_at: datetime) -> str:
     """Write how a scope is called and whether it can be watched; say what is new."""
-    renamed = name.lower() != _called(row).lower()
+    renamed = bool(name) and name.lower() != _called(row).lower()
     changes: dict[str, Any] = {"called": None if name.lower() == row.name.lower() else name} if renamed else {}
     said = [f"is now called {name}"] if renamed else []
+    if renamed and row.external_id is not None:
+        relinks.rename(tx, row.connection_id, scope=row.external_id, was=_called(row), now=name)
     if seen.gone or seen.returned:
         at = seen.at or told_at
         if row.gone_for_good:

@@ -26,6 +26,29 @@ IN_PROGRESS: Json = {
 DONE: Json = {"id": "5", "name": "Shipped", "statusCategory": {"id": 3, "key": "done", "name": "Complete"}}
 
 
+GREENHOPPER = "com.pyxis.greenhopper.jira"
+FLOAT = "com.atlassian.jira.plugin.system.customfieldtypes:float"
+
+
+def field(number: int, name: str, custom: str, *, kind: str = "number", project: str | None = None) -> Json:
+    """Describe a custom field as `GET /rest/api/3/field` does; `project` is the one that alone has it."""
+    found: Json = {
+        "id": f"customfield_{number}", "key": f"customfield_{number}", "name": name, "custom": True,
+        "clauseNames": [f"cf[{number}]", name], "schema": {"type": kind, "custom": custom, "customId": number},
+    }  # fmt: skip
+    return found | ({"scope": {"type": "PROJECT", "project": {"id": project}}} if project else {})
+
+
+ESTIMATE = field(10016, "Story point estimate", f"{GREENHOPPER}:jsw-story-points")
+STORY_POINTS = field(10026, "Story Points", FLOAT)
+SPRINT = field(10020, "Sprint", f"{GREENHOPPER}:gh-sprint", kind="array")
+EPIC_LINK = field(10014, "Epic Link", f"{GREENHOPPER}:gh-epic-link", kind="any")
+PARENT_LINK = field(10018, "Parent Link", "com.atlassian.jpo:jpo-custom-field-parent", kind="any")
+SUMMARY: Json = {"id": "summary", "name": "Summary", "custom": False, "schema": {"type": "string"}}
+FIELDS = [SUMMARY, ESTIMATE, STORY_POINTS, SPRINT, EPIC_LINK, PARENT_LINK]
+"""What a site with Jira Software and Plans answers, as far as we read it."""
+
+
 def connection(token: str | None = None, **options: Any) -> Connection:
     """Make a connection with the options given."""
     return Connection(slug="acme-jira", site=SITE, token=token, options=options)

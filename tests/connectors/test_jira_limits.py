@@ -88,6 +88,7 @@ def test_an_interval_that_is_none_is_guessed(told: str) -> None:
 def test_a_refusal_says_what_jira_says(mock: responses.RequestsMock) -> None:
     """In one line, for people."""
     told = {"errorMessages": ["Issues can't be\nseen by you."], "errors": {}}
+    mock.get(f"{SITE}/rest/api/3/field", json=[])
     mock.get(ISSUE, status=403, json=told)
     with pytest.raises(Refused, match=r"\(403\): Issues can't be seen by you\."):
         Jira(Http()).look(connection("token", email="ana@example.com"), identity="20012", key="SHOP-12")

@@ -56,8 +56,9 @@ def asked_of(project: Project, *, known: bool = True, since: datetime | None = N
 def pages(tracker: simulator.Jira, asked: Asked, **options: str) -> Iterator[Page]:
     """Go through a whole list; a list that does not end fails."""
     cursor: str | None = None
+    jira = Jira()
     for _ in range(100):
-        page = Jira().changes(by(tracker, **options), asked=asked, cursor=cursor)
+        page = jira.changes(by(tracker, **options), asked=asked, cursor=cursor)
         yield page
         cursor = page.cursor
         if cursor is None:
@@ -95,7 +96,7 @@ def test_everything_is_listed_once_oldest_change_first(tracker: simulator.Jira, 
     assert found[0].expected == 250
     assert [page.expected for page in found[1:]] == [None, None]
     assert found[-1].newest == datetime(2026, 11, 23, 9, 59, 59, tzinfo=UTC)
-    assert len(tracker.rest.calls) == 5, "three pages, the project and the count"
+    assert len(tracker.rest.calls) == 6, "three pages, the project, its count, and the fields of the site"
 
 
 def test_a_list_says_the_same_as_a_look(tracker: simulator.Jira) -> None:
@@ -109,7 +110,7 @@ def test_a_list_says_the_same_as_a_look(tracker: simulator.Jira) -> None:
         assert listed == looked
         assert jira.look_together(connected, wanted={made.id: made.key}) == {made.id: looked}
         assert isinstance(listed, Snapshot)
-        assert listed.points == (3 if options else None)
+        assert listed.points == 3, "which of the fields holds them is found without being told, too"
 
 
 def test_only_what_changed_since_is_listed(tracker: simulator.Jira, clock: SteppedClock) -> None:
@@ -256,7 +257,7 @@ def test_many_looks_are_one_call(tracker: simulator.Jira) -> None:
     issues[1].delete()
     tracker.hide(issues[2])
     seen = Jira().look_together(by(tracker), wanted=wanted)
-    assert len(tracker.rest.calls) == 1
+    assert len(tracker.rest.calls) == 2, "the issues, and before them the fields of the site"
     moved = seen[issues[0].id]
     assert isinstance(moved, Snapshot)
     assert (moved.key, moved.scope) == ("ATTIC-1", ScopeRef(attic.id, "ATTIC"))
@@ -303,6 +304,7 @@ def list_cloud(cursor: str | None = None, *, id_: str | None = "10000", since: d
 
 def test_a_count_that_is_not_told_is_done_without(mock: responses.RequestsMock) -> None:
     """An import needs it for its bar alone."""
+    mock.get(f"{CLOUD}/field", json=[])
     mock.get(f"{CLOUD}/project/SHOP", json={"id": "10000", "key": "SHOP"})
     mock.get(f"{CLOUD}/search/jql", json=change([issue()], isLast=True))
     mock.post(f"{CLOUD}/search/approximate-count", status=503)
@@ -312,6 +314,7 @@ def test_a_count_that_is_not_told_is_done_without(mock: responses.RequestsMock) 
 
 def test_a_query_that_is_refused_says_why(mock: responses.RequestsMock) -> None:
     """Where the project is still there."""
+    mock.get(f"{CLOUD}/field", json=[])
     mock.get(f"{CLOUD}/project/10000", json={"id": "10000", "key": "SHOP"})
     mock.get(f"{CLOUD}/search/jql", status=400, json={"errorMessages": ["Field 'updated' does not exist."]})
     with pytest.raises(Rejected, match="SHOP: Field 'updated' does not exist"):
@@ -320,6 +323,7 @@ def test_a_query_that_is_refused_says_why(mock: responses.RequestsMock) -> None:
 
 def test_cloud_asked_as_data_center_says_what_is_missing(mock: responses.RequestsMock) -> None:
     """Its old search is gone, which must not look like a project that is."""
+    mock.get(f"{SERVER}/field", json=[])
     mock.get(f"{SERVER}/project/10000", json={"id": "10000", "key": "SHOP"})
     mock.get(f"{SERVER}/search", status=410, json={"errorMessages": ["The requested API has been removed."]})
     with pytest.raises(Refused, match="e-mail address"):
@@ -348,6 +352,7 @@ def test_a_strange_name_is_never_put_into_an_address(name: str) -> None:
 
 def test_a_page_that_holds_only_parts_of_issues_asks_for_looks(mock: responses.RequestsMock) -> None:
     """Nothing is made up of what is missing, and the list still ends."""
+    mock.get(f"{CLOUD}/field", json=[])
     mock.get(f"{CLOUD}/project/10000", json={"id": "10000", "key": "SHOP"})
     part = {"id": "20012", "key": "SHOP-12", "fields": {"summary": "Pay"}}
     mock.get(f"{CLOUD}/search/jql", json=change([part], isLast=True, nextPageToken=None))
@@ -358,6 +363,7 @@ def test_a_page_that_holds_only_parts_of_issues_asks_for_looks(mock: responses.R
 
 def test_a_half_answer_on_data_center_ends_the_list(mock: responses.RequestsMock) -> None:
     """Without a total there is no telling what follows."""
+    mock.get(f"{SERVER}/field", json=[])
     mock.get(f"{SERVER}/project/10000", json={"id": "10000", "key": "SHOP"})
     mock.get(f"{SERVER}/search", json=change([]))
     asked = Asked(name="SHOP", id="10000", since=LONG_AGO)
@@ -366,6 +372,7 @@ def test_a_half_answer_on_data_center_ends_the_list(mock: responses.RequestsMock
 
 def test_a_part_of_an_issue_among_many_is_rejected(mock: responses.RequestsMock) -> None:
     """There is nothing better to look at; what was not asked for is left aside."""
+    mock.get(f"{CLOUD}/field", json=[])
     part = {"id": "20012", "key": "SHOP-12", "fields": {}}
     mock.post(f"{CLOUD}/issue/bulkfetch", json={"issues": [part, {"id": "7"}, {}], "issueErrors": []})
     seen = Jira().look_together(connection("token", **ON_CLOUD), wanted={"20012": "SHOP-12"})

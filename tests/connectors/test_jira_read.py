@@ -123,6 +123,12 @@ def test_the_connection_chooses_what_dropped_means(chosen: object, state: State)
     assert snapshot(done("Won't Do"), by=connection(dropped_resolutions=chosen)).state is state
 
 
+@pytest.mark.parametrize(("chosen", "state"), [("10000", State.DROPPED), ("10001", State.DONE)])
+def test_a_dropped_resolution_may_be_chosen_by_its_id(chosen: str, state: State) -> None:
+    """Names are translated and changed; the id stays."""
+    assert snapshot(done("Erledigt"), by=connection(dropped_resolutions=[chosen])).state is state
+
+
 def test_a_resolution_left_on_a_reopened_issue_does_not_make_it_done() -> None:
     """The status alone says whether work is over."""
     left = issue(status=IN_PROGRESS, resolution={"name": "Done"}, resolutiondate="2026-10-06T12:00:00.000+0200")
@@ -269,21 +275,6 @@ def test_a_field_set_by_name_is_read_only_from_a_change_that_names_it() -> None:
     assert snapshot(issue(), item("story points", toString="2.5"), by=by).points == 2.5
     assert snapshot(issue(), item("Story Points", toString=None), by=by).points is None
     assert snapshot(issue(), item("Story Points", toString="many"), by=by).points is None
-
-
-def test_a_field_set_by_name_asks_for_a_look_where_there_is_a_token() -> None:
-    """The letter counts at once, and the look brings the points it could not tell."""
-    by = connection("token", points_field="Story Points")
-    seen, look = read(letter("jira:issue_updated", issue=issue(), items=[]), by)
-    assert isinstance(seen, Snapshot)
-    assert isinstance(look, Look)
-    assert (look.identity, "points_field" in look.reason) == ("20012", True)
-    unreadable = item("Story Points", toString="2,5")
-    assert len(read(letter("jira:issue_updated", issue=issue(), items=[unreadable]), by)) == 2
-    for told in (item("Story Points", toString="5"), item("Story Points", toString=None)):
-        assert len(read(letter("jira:issue_updated", issue=issue(), items=[told]), by)) == 1
-    no_numbers = issue(customfield_10016=None)
-    assert len(read(letter("jira:issue_updated", issue=no_numbers, items=[]), by)) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,16 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from connectors.jira.catalogue import Catalogues, informed
+from connectors.jira.events import treatment_of
+from connectors.letters import json_object
 from connectors.registry import connectors
 from sync_service.domain.connectors import Connection, Post
 from sync_service.domain.issues import (
@@ -15,6 +20,8 @@ from sync_service.domain.issues import (
     Ignored,
     Kind,
     Look,
+    Number,
+    Observation,
     Reading,
     ScopeRef,
     ScopeSeen,
@@ -24,6 +31,7 @@ from sync_service.domain.issues import (
     TermSeen,
     Tombstone,
 )
+from tests.connectors.jira_letters import FLOAT, GREENHOPPER, field
 from tests.skips import SHARED, SHARED_IS_ABSENT
 
 FOLDER = SHARED / "payloads"
@@ -149,23 +157,111 @@ def test_a_recorded_transfer_names_both_ends() -> None:
     assert tombstone in again
 
 
-def test_a_recorded_jira_issue_is_right() -> None:
-    """Spot check of a resolved Cloud issue."""
-    (seen,) = read(FOLDER / "jira/webhook-issue-updated-resolved-one-changelog.json").observations
-    assert isinstance(seen, Snapshot)
-    assert (seen.identity, seen.key, seen.scope) == ("10040", "TES-41", ScopeRef("10000", "TES"))
-    assert (seen.type, seen.priority, seen.title) == ("Story", "High", "Unit test summary 1")
-    assert (seen.state, seen.resolution) == (State.DONE, "Done")
-    assert seen.labels == (Term("test-label", "test-label"),)
-    assert seen.closed_at == datetime(2019, 2, 16, 3, 15, 40, 470_000, tzinfo=UTC)
+OF_SERVERS = (
+    field(10106, "Story Points", FLOAT),
+    field(10104, "Sprint", f"{GREENHOPPER}:gh-sprint", kind="array"),
+)
+"""The fields of the recorded servers, as their values show."""
+
+TES_41 = {
+    "identity": "10040", "key": "TES-41", "scope": ScopeRef("10000", "TES"),
+    "state": State.TODO, "resolution": None, "type": "Story", "priority": "High",
+    "labels": (Term("test-label", "test-label"),), "components": (Term("10000", "COMP-1"),), "versions": (),
+    "sprints": None, "parent": None, "points": None, "points_known": False, "closed_at": None, "assignees": (),
+    "author": Account("5c5f880629be9642ba529340", "Test User"),
+}  # fmt: skip
+SAD = (Term("sad", "sad"), Term("test-label", "test-label"))
+PRJX_14 = {
+    "identity": "10013", "key": "PRJX-14", "scope": ScopeRef("10000", "PRJX"), "state": State.TODO, "type": "Story",
+    "priority": "Medium", "labels": (), "components": (), "versions": (), "sprints": (Term("1", "Sample Sprint 2"),),
+    "points": 3.0, "points_known": True, "author": Account("craig", "Craig Vitter"),
+}  # fmt: skip
+TES_4 = {
+    "identity": "10300", "key": "TES-4", "scope": ScopeRef("10100", "TES"), "type": "Bug", "priority": "Medium",
+    "sprints": (), "points": None, "points_known": True, "author": Account("admin", "admin"),
+    "assignees": (Account("admin", "admin"),), "resolution": None, "closed_at": None,
+}  # fmt: skip
+JIRA_ISSUES: dict[str, dict[str, Any]] = {
+    "webhook-cloud-issue-updated-custom-field": {
+        "identity": "10368", "key": "TES-14", "scope": ScopeRef("10008", "TES"), "state": State.TODO,
+        "labels": (Term("Pickles", "Pickles"),), "components": (), "versions": (), "parent": None,
+        "numbers": (Number("MJK - Number Field", 12.0),),
+        "updated_at": datetime(2019, 8, 12, 1, 49, 13, 412_000, tzinfo=UTC),
+    },
+    "webhook-issue-comment-created-indentation": {
+        "identity": "10101", "key": "TEST-4", "scope": ScopeRef("10000", "TEST"), "state": State.TODO,
+        "type": "Story", "labels": (), "author": Account("Test", "user"), "numbers": (), "points_known": True,
+    },
+    "webhook-issue-created-no-description": TES_41,
+    "webhook-issue-created-with-security-level": TES_41,
+    "webhook-issue-updated-assigned-on-server": {
+        "identity": "10226", "key": "PRJA-37", "scope": ScopeRef("10002", "PRJA"), "type": "Improvement",
+        "state": State.TODO, "assignees": (Account("admin", "Test User"),), "components": (), "sprints": (),
+    },
+    "webhook-issue-updated-attachments": TES_41 | {"labels": SAD},
+    "webhook-issue-updated-edited": TES_41,
+    "webhook-issue-updated-issue-type": TES_41,
+    "webhook-issue-updated-lowered-priority": TES_41 | {"labels": SAD, "priority": "Low"},
+    "webhook-issue-updated-multiple-values": TES_41,
+    "webhook-issue-updated-rank": TES_41 | {"labels": SAD},
+    "webhook-issue-updated-reopened-one-changelog": TES_41,
+    "webhook-issue-updated-resolved-one-changelog": TES_41 | {
+        "state": State.DONE, "resolution": "Done",
+        "closed_at": datetime(2019, 2, 16, 3, 15, 40, 470_000, tzinfo=UTC),
+    },
+    "webhook-issue-updated-sprint": TES_41 | {"labels": SAD, "sprints": (Term("Sprint 2", "Sprint 2"),)},
+    "webhook-server-issue-updated-comment-deleted": PRJX_14,
+    "webhook-server-issue-updated-commented-1": PRJX_14,
+    "webhook-server-issue-updated-commented-3": {
+        "identity": "10231", "key": "PRJA-42", "scope": ScopeRef("10002", "PRJA"), "state": State.TODO,
+        "assignees": (Account("dylan", "Dylan H"),), "author": Account("creator.user", "Creator User"),
+    },
+    "webhook-server-issue-updated-in-progress": TES_4 | {
+        "state": State.DOING, "updated_at": datetime(2019, 8, 14, 3, 2, 33, 678_000, tzinfo=UTC),
+    },
+    "webhook-server-issue-updated-reopened": TES_4 | {"state": State.TODO},
+    "webhook-server-old-issue-updated-no-event-type-assigned": TES_41 | {
+        "assignees": (Account("5c5f880629be9642ba529340", "Test User"),), "sprints": (), "points_known": True,
+    },
+    "webhook-server-old-issue-updated-no-event-type-comment-edited": PRJX_14,
+    "webhook-server-old-issue-updated-no-event-type-edited": TES_41 | {"sprints": (), "points_known": True},
+}  # fmt: skip
+"""What each recorded Jira issue has to be read as."""
+
+JIRA_GONE = {"webhook-issue-deleted": Tombstone(identity="10303", key="IDT-19")}
 
 
-def test_a_recorded_server_issue_is_right() -> None:
-    """Spot check of a Data Center issue in progress."""
-    reading = read(FOLDER / "jira/webhook-server-issue-updated-in-progress.json")
-    (seen,) = reading.observations
-    assert isinstance(seen, Snapshot)
-    assert (seen.key, seen.state) == ("TES-4", State.DOING)
-    assert seen.updated_at == datetime(2019, 8, 14, 3, 2, 33, 678_000, tzinfo=UTC)
-    assert reading.actor is not None
-    assert reading.actor.id == "admin"
+def jira_observations(path: Path) -> tuple[Observation, ...]:
+    """Read a recorded Jira payload: the fields of Cloud sites are not known, those of servers are."""
+    payload = json_object(path.read_bytes())
+    by = Connection(slug="recorded", site="https://tracker.example", options={"number_fields": "MJK - Number Field"})
+    of_server = "server" in path.name or "indentation" in path.name
+    treatment = treatment_of(payload["webhookEvent"])
+    assert treatment.read, treatment.says
+    if not of_server:
+        return treatment.read(payload, by)
+    plain = replace(by, options={})
+    return treatment.read(payload, informed(plain, Catalogues().fetch(plain, lambda: OF_SERVERS)))
+
+
+def test_every_recorded_jira_issue_is_read_to_exactly_the_right_snapshot() -> None:
+    """Field by field; every file is in one of the tables or is about a comment."""
+    found = {path.name.removesuffix(".json"): path for path in (FOLDER / "jira").glob("*.json")}
+    about_comments = {name for name in found if name.partition("comment")[2] in ("-created", "-updated")}
+    assert set(found) == {*JIRA_ISSUES, *JIRA_GONE, *about_comments}
+    for name, expected in JIRA_ISSUES.items():
+        (seen,) = jira_observations(found[name])
+        assert isinstance(seen, Snapshot), name
+        assert {part: getattr(seen, part) for part in expected} == expected, name
+        fields = json.loads(found[name].read_bytes())["issue"]["fields"]
+        assert (seen.title, seen.updated_at) == (fields["summary"], datetime.fromisoformat(fields["updated"])), name
+        assert seen.url == f"https://tracker.example/browse/{seen.key}", name
+    for name, gone in JIRA_GONE.items():
+        assert jira_observations(found[name]) == (gone,)
+
+
+def test_a_recorded_server_delivery_names_who_acted() -> None:
+    """By the account's name."""
+    actor = read(FOLDER / "jira/webhook-server-issue-updated-in-progress.json").actor
+    assert actor is not None
+    assert actor.id == "admin"

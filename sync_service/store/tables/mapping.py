@@ -87,5 +87,6 @@ relink = sa.Table(
     refers("connection_id", "connection"),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("cursor", Id, nullable=False, server_default="0"),
+    sa.Column("renamed", sa.JSON),  # a scope whose issues have other keys now: {"scope": its id, "was": …, "now": …}
     *due_columns("relink"),
 )

@@ -1,4 +1,4 @@
-"""More of an issue: components, versions, sprints and numbers, each unknown until the tracker tells it.
+"""More of an issue: components, versions, sprints and numbers, each unknown until the tracker tells it; new keys.
 
 They take no part in an issue's digest, so that nothing known is in doubt after the upgrade.
 """
@@ -18,3 +18,4 @@ def upgrade() -> None:
         op.add_column("issue", sa.Column(name, sa.JSON(), nullable=True))
         op.add_column("issue", sa.Column(f"{name}_at", sa.BigInteger(), nullable=True))
     op.add_column("issue", sa.Column("numbers", sa.JSON(), nullable=True))
+    op.add_column("relink", sa.Column("renamed", sa.JSON(), nullable=True))

@@ -1,0 +1,69 @@
+"""How deliveries about projects, versions and sprints are read: what issues lie in, which has names of its own.
+
+https://developer.atlassian.com/cloud/jira/platform/webhooks/
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from connectors.fields import Json, exact, identifier, moment, required, table, text
+from sync_service.domain.connectors import Connection
+from sync_service.domain.issues import Observation, ScopeRef, ScopeSeen, TermKind, TermSeen
+
+_GONE: Mapping[str, str] = {
+    "project_deleted": "the project was deleted",
+    "project_soft_deleted": "the project was moved to the trash",
+    "project_archived": "the project was archived",
+}
+_BACK = ("project_restored_deleted", "project_restored_archived")
+
+
+def read_project(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
+    """Read what became of a project; its key may be left out, its id may not."""
+    project, name = table(payload.get("project")), str(payload.get("webhookEvent"))
+    found = required(identifier(project.get("id")), "the project's id")
+    return (
+        ScopeSeen(
+            scope=ScopeRef(found, exact(project.get("key")) or ""),
+            gone=_GONE.get(name),
+            for_good=name == "project_deleted",
+            returned=name in _BACK,
+            at=_said_at(payload),
+        ),
+    )
+
+
+def read_version(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
+    """Read the name of a version; one that was deleted may have been merged into another."""
+    version, into = table(payload.get("version")), payload.get("mergedTo")
+    deleted = payload.get("webhookEvent") == "jira:version_deleted"
+    # Told as the version, or by its id alone.
+    merged_into = (identifier(table(into).get("id")) or identifier(into)) if deleted else None
+    name = text(table(into).get("name")) if deleted else required(text(version.get("name")), "the version's name")
+    return (
+        TermSeen(
+            kind=TermKind.VERSION,
+            id=required(identifier(version.get("id")), "the version's id"),
+            name=name,
+            at=_said_at(payload),
+            merged_into=merged_into,
+        ),
+    )
+
+
+def read_sprint(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
+    """Read the name of a sprint."""
+    sprint = table(payload.get("sprint"))
+    deleted = payload.get("webhookEvent") == "sprint_deleted"
+    return (
+        TermSeen(
+            kind=TermKind.SPRINT,
+            id=required(identifier(sprint.get("id")), "the sprint's id"),
+            name=None if deleted else required(text(sprint.get("name")), "the sprint's name"),
+            at=_said_at(payload),
+        ),
+    )
+
+
+def _said_at(payload: Json) -> datetime | None:
+    return moment(payload.get("timestamp"))

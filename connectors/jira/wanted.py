@@ -1,0 +1,41 @@
+"""Which fields of issues are asked for, and what can't be read of a letter for lack of knowing the site's fields."""
+
+from collections.abc import Sequence
+
+from connectors.fields import Json, identifier, table
+from connectors.jira.catalogue import SPRINT, is_field_id, known_to
+from connectors.jira.numbers import ids_of_numbers, numbers_in, points_in
+from connectors.jira.relations import link_fields
+from sync_service.domain.connectors import Connection
+
+_FIELDS = (
+    "summary", "status", "project", "issuetype", "resolution", "resolutiondate", "statuscategorychangedate",
+    "labels", "components", "fixVersions", "parent", "assignee", "creator", "reporter", "priority", "created",
+    "updated",
+)  # fmt: skip
+
+MOST_NAMED = 60
+"""Custom fields named in an address, which must not get too long: beyond them, all fields are asked for."""
+
+
+def wanted_fields(connection: Connection) -> tuple[str, ...]:
+    """Name the fields to ask for: those every issue has, and the custom ones that the connection knows of."""
+    known = known_to(connection)
+    sprints = known.of_type(SPRINT) if known else ()
+    custom = dict.fromkeys((*ids_of_numbers(connection), *sprints, *link_fields(connection)))
+    return (*_FIELDS, *custom) if len(custom) <= MOST_NAMED else ("*all",)
+
+
+def are_fields_wanted(fields: Json, connection: Connection) -> bool:
+    """Tell whether a letter holds custom fields of which nothing is known yet."""
+    return known_to(connection) is None and any(
+        is_field_id(name) and value is not None for name, value in fields.items()
+    )
+
+
+def unclear_fields(fields: Json, connection: Connection, changelog: Json) -> Sequence[str]:
+    """Say which settings lead to no one field of an issue."""
+    project = identifier(table(fields.get("project")).get("id"))
+    _, _, points = points_in(fields, connection, changelog=changelog, project=project)
+    _, numbers = numbers_in(fields, connection, changelog=changelog, project=project)
+    return (*((points,) if points else ()), *numbers)

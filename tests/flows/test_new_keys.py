@@ -1,0 +1,87 @@
+"""Scopes with a new name: their issues have keys after it, without a letter about each."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sync_service.domain.issues import Parent, ScopeRef, ScopeSeen, State
+from sync_service.store import tables
+from sync_service.store.database import open_database
+from tests.domain.making import at, snapshot
+from tests.world import World
+
+SHOP, STORE, MALL = ScopeRef("501", "SHOP"), ScopeRef("501", "STORE"), ScopeRef("501", "MALL")
+PAY = ScopeRef("502", "PAY")
+SITE = "https://acme.atlassian.example/browse/"
+
+
+@pytest.fixture
+def world(migrated_url: str) -> Iterator[World]:
+    """Give a world that watches two projects, with an epic, its child, and a child in the other project."""
+    world = World(open_database(migrated_url))
+    with world.engine.begin() as tx:
+        world.add_scope(tx, "SHOP")
+        world.add_scope(tx, "PAY")
+    world.rule("children", world.key_result(), {"field": "parent", "is": "STORE-1"})
+    world.tell(
+        snapshot(0, identity="1", key="SHOP-1", scope=SHOP, url=f"{SITE}SHOP-1"),
+        snapshot(0, identity="2", key="SHOP-2", scope=SHOP, url=f"{SITE}SHOP-2", parent=Parent("SHOP-1")),
+        snapshot(0, identity="3", key="PAY-3", scope=PAY, parent=Parent("SHOP-1"), state=State.DONE, closed_at=at(0)),
+        snapshot(0, identity="4", key="PAY-4", scope=PAY, parent=Parent("SHOPPING-1")),
+    )
+    yield world
+    world.engine.dispose()
+
+
+def named(world: World) -> list[tuple[str, str, str | None]]:
+    """Give key, scope and parent of every issue."""
+    return [(row.key, row.scope_name, row.parent_key) for row in world.rows(tables.issue)]
+
+
+def test_issues_of_a_renamed_project_have_new_keys_and_are_linked_by_them(world: World) -> None:
+    """Those of other projects stay, but for the parents they name; what only begins alike is another's."""
+    assert world.value() is None
+    delivery = world.tell(ScopeSeen(scope=STORE))
+    assert world.outcome(delivery) == "SHOP: is now called STORE"
+    assert named(world) == [
+        ("STORE-1", "STORE", None),
+        ("STORE-2", "STORE", "STORE-1"),
+        ("PAY-3", "PAY", "STORE-1"),
+        ("PAY-4", "PAY", "SHOPPING-1"),
+    ]
+    assert world.value() == 50
+    assert world.reasons()[-1].startswith("SHOP is now called STORE, now linked by rule children")
+    assert [row.url for row in world.rows(tables.issue)][:2] == [f"{SITE}STORE-1", f"{SITE}STORE-2"]
+
+
+def test_a_second_rename_is_followed_from_where_the_first_led(world: World) -> None:
+    """One after the other."""
+    world.tell(ScopeSeen(scope=STORE), ScopeSeen(scope=MALL))
+    assert [key for key, _, _ in named(world)] == ["MALL-1", "MALL-2", "PAY-3", "PAY-4"]
+
+
+def test_a_link_by_hand_by_the_new_key_finds_its_issue(world: World) -> None:
+    """It waited for it."""
+    key_result_id = world.key_result("KR-2")
+    with world.engine.begin() as tx:
+        values = {"key_result_id": key_result_id, "connection_id": world.connection_id, "key": "STORE-2", "weight": 1}
+        tx.execute(tables.manual_link.insert().values(values))
+    world.tell(ScopeSeen(scope=STORE))
+    assert world.value("KR-2") == 0
+
+
+def test_other_requests_to_link_again_rename_nothing(world: World) -> None:
+    """Issues may know the new name before the project tells it."""
+    world.tell(snapshot(5, identity="1", key="STORE-1", scope=STORE))
+    world.key_result("KR-2")
+    assert named(world)[0] == ("STORE-1", "STORE", None)
+    world.tell(ScopeSeen(scope=STORE))
+    assert [key for key, _, _ in named(world)][:2] == ["STORE-1", "STORE-2"]
+
+
+def test_a_project_that_does_not_tell_its_key_keeps_it(world: World) -> None:
+    """Only what became of it is told."""
+    delivery = world.tell(ScopeSeen(scope=ScopeRef("501", ""), gone="the project was archived"))
+    assert world.outcome(delivery) == "SHOP: the project was archived"
+    assert world.outcome(world.tell(ScopeSeen(scope=ScopeRef("777", "")))) == "ignored, because 777 is not watched"
+    assert named(world)[0] == ("SHOP-1", "SHOP", None)
