@@ -8,6 +8,7 @@ from connectors.fields import Json, exact, table
 from connectors.http import Http
 from connectors.jira import webhooks
 from connectors.jira.access import ATLASSIAN, Hosts, access
+from connectors.jira.bearer import is_borne
 from connectors.jira.calls import Calls
 from connectors.jira.catalogue import Catalogues, informed
 from connectors.jira.events import treatment_of
@@ -75,8 +76,12 @@ class Jira:
         self._catalogues = Catalogues()
 
     def verify(self, post: Post, secrets: Sequence[str]) -> bool:
-        """Tell whether the raw body was signed by `sha256`; Jira may come to use other methods, which fail."""
-        return is_signed(post.body, signature=post.headers.get("x-hub-signature"), secrets=secrets)
+        """Tell whether the raw body was signed by `sha256`; Jira may come to use other methods, which fail.
+
+        The webhooks of an OAuth app bear a token instead, signed with the app's client secret.
+        """
+        signed = is_signed(post.body, signature=post.headers.get("x-hub-signature"), secrets=secrets)
+        return signed or is_borne(post.headers.get("authorization"), secrets)
 
     def delivery_id(self, post: Post) -> str:
         """Give `X-Atlassian-Webhook-Identifier`, which a retry repeats; Data Center has none, so its body's hash."""
