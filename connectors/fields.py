@@ -22,6 +22,9 @@ TITLE_LENGTH = 300
 
 URL_LENGTH = 2000
 
+MOST_NUMBERS = 10
+"""Numeric fields of a connection that are kept, the first ones it names."""
+
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _LARGEST_ID = 2**63
 
@@ -89,6 +92,12 @@ def web_address(value: Any) -> str:
     """Give an http or https address for people to open; empty where there is none to trust."""
     found = exact(value, URL_LENGTH)
     return found if found and found.startswith(("https://", "http://")) else ""
+
+
+def distinct(value: Any, most: int) -> tuple[str, ...]:
+    """Give the first texts of an option that is a text or a list of them, each once and without the space around."""
+    found = [one.strip() for one in ((value,) if isinstance(value, str) else value or ())]
+    return tuple(dict.fromkeys(one for one in found if one))[:most]
 
 
 def required(value: str | None, what: str) -> str:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from urllib.parse import unquote_to_bytes
 
-from connectors.fields import exact, table
+from connectors.fields import MOST_NUMBERS, exact, table
 from connectors.github.calls import Calls
 from connectors.github.credentials import Keyring
 from connectors.github.events import treatment_of
@@ -34,6 +34,7 @@ class GitHub:
     options: tuple[Option, ...] = (
         Option("app", "app", "a GitHub App in place of a token, a mapping: {id: 1204001, private_key: file:app.pem}"),
         Option("points_field", "text", "Name or id of the numeric issue field that holds an issue's points"),
+        Option("number_fields", "texts", f"Other numeric issue fields to keep, by name or id, {MOST_NUMBERS} at most"),
     )
     kept_headers: tuple[str, ...] = (
         "content-type",

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from connectors.fields import Json, identifier, moment
 from connectors.github.calls import Calls
-from connectors.github.reading import points_field
+from connectors.github.reading import number_fields, points_field
 from connectors.github.snapshots import issue_seen, scope_of
 from sync_service.domain.abilities import Asked, Page
 from sync_service.domain.connectors import Gone, Rejected
@@ -45,7 +45,7 @@ def changes(calls: Calls, *, asked: Asked, cursor: str | None) -> Page:
     found = calls.list(f"/repositories/{place.id}/issues", _question(place))
     scope = ScopeRef(place.id, place.name)
     new = [one for one in found if _number(one) not in place.taken]
-    seen = tuple(issue_seen(one, scope, points_field(calls.connection)) for one in new)
+    seen = tuple(issue_seen(one, scope, points_field(calls.connection), number_fields(calls.connection)) for one in new)
     here = (ScopeSeen(scope=scope, returned=True),) if cursor is None else ()
     after = None if len(found) < PER_PAGE else json.dumps(asdict(_next(place, found)))
     newest = max((at for one in found if (at := moment(one.get("updated_at")))), default=None)

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from connectors.fields import identifier, table
 from connectors.github.calls import Calls
-from connectors.github.reading import points_field
+from connectors.github.reading import number_fields, points_field
 from connectors.github.snapshots import issue_seen, name_in, pull_seen
 from connectors.http import Answer
 from sync_service.domain.connectors import Gone, Rejected
@@ -45,7 +45,8 @@ class _Looking:
         scope = self._scope(answer)
         if answer.body.get("pull_request"):
             return pull_seen(self.calls.get(f"/repositories/{self.repository_id}/pulls/{self.count}").body, scope, {})
-        return issue_seen(answer.body, scope, points_field(self.calls.connection))
+        connection = self.calls.connection
+        return issue_seen(answer.body, scope, points_field(connection), number_fields(connection))
 
     def _scope(self, answer: Answer) -> ScopeRef:
         """Give the repository that holds the issue, or raise `Gone` where that is no longer the one asked for.

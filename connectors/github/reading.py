@@ -3,7 +3,7 @@
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
 
-from connectors.fields import Json, identifier, required, table, text
+from connectors.fields import MOST_NUMBERS, Json, distinct, identifier, required, table, text
 from connectors.github.snapshots import issue_seen, names, pull_seen, scope_of
 from sync_service.domain.connectors import Connection, Rejected
 from sync_service.domain.issues import Ignored, Observation, TermKind, TermSeen, Tombstone
@@ -15,9 +15,15 @@ def points_field(connection: Connection) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
+def number_fields(connection: Connection) -> tuple[str, ...]:
+    """Give the names or ids of the other numeric issue fields to keep."""
+    return distinct(connection.options.get("number_fields"), MOST_NUMBERS)
+
+
 def read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
     """Read the issue as it now stands."""
-    return (issue_seen(table(payload.get("issue")), scope_of(repository_of(payload)), points_field(connection)),)
+    scope, fields = scope_of(repository_of(payload)), number_fields(connection)
+    return (issue_seen(table(payload.get("issue")), scope, points_field(connection), fields),)
 
 
 def read_opened(payload: Json, connection: Connection) -> tuple[Observation, ...]:
@@ -43,7 +49,7 @@ def read_transferred(payload: Json, connection: Connection) -> tuple[Observation
     scope = scope_of(new_repository)
     successor, moved_to = names(new_issue, scope)
     tombstone = Tombstone(identity=identity, key=key, successor=successor, moved_to=moved_to)
-    return (tombstone, issue_seen(new_issue, scope, points_field(connection)))
+    return (tombstone, issue_seen(new_issue, scope, points_field(connection), number_fields(connection)))
 
 
 def read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:

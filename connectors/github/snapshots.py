@@ -5,13 +5,14 @@ https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request, which the webhoo
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from connectors.fields import TITLE_LENGTH, Json, exact, identifier, moment, number, required, rows, table, text
 from connectors.fields import web_address as address
 from connectors.github.closing import closings
 from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import Account, Closing, Kind, Look, Parent, ScopeRef, Snapshot, State, Term
+from sync_service.domain.issues import Account, Closing, Kind, Look, Number, Parent, ScopeRef, Snapshot, State, Term
 
 DROPPED_REASONS = frozenset({"not_planned", "duplicate"})
 """Values of `state_reason` that end an issue without its work being done; any other, or none, means done."""
@@ -43,7 +44,9 @@ def account(user: Json) -> Account | None:
     return Account(login, login) if login else None
 
 
-def issue_seen(issue: Json, scope: ScopeRef, points_field: str | None) -> Snapshot | Look:
+def issue_seen(
+    issue: Json, scope: ScopeRef, points_field: str | None, number_fields: Sequence[str] = ()
+) -> Snapshot | Look:
     """Read an issue in `scope`; `Look` where the letter does not hold the whole of it."""
     identity, key = names(issue, scope)
     lack = _lack(issue)
@@ -72,8 +75,9 @@ def issue_seen(issue: Json, scope: ScopeRef, points_field: str | None) -> Snapsh
         parent=_parent(issue, scope),
         assignees=_assignees(issue),
         author=account(table(issue.get("user"))),
-        points=_points(issue, points_field) if points_field else None,
+        points=_number(issue, points_field) if points_field else None,
         points_known=not points_field or "issue_field_values" in issue,
+        numbers=_numbers(issue, number_fields),
         created_at=moment(issue.get("created_at")),
         closed_at=_closed_at(issue, updated_at),
     )
@@ -197,12 +201,18 @@ def _parent(issue: Json, scope: ScopeRef) -> Parent | None:
     return Parent(f"{home[0]}#{home[1]}", f"{scope.id}#{home[1]}" if same else None)
 
 
-def _points(issue: Json, points_field: str) -> float | None:
+def _numbers(issue: Json, number_fields: Sequence[str]) -> tuple[Number, ...]:
+    if "issue_field_values" not in issue:
+        return ()
+    return tuple(Number(name, _number(issue, name)) for name in number_fields)
+
+
+def _number(issue: Json, field: str) -> float | None:
     """Read the number in the issue field of that name or id.
 
     https://docs.github.com/en/rest/issues/issue-field-values
     """
-    wanted = points_field.casefold()
+    wanted = field.casefold()
     for row in rows(issue.get("issue_field_values")):
         name = text(row.get("issue_field_name")) or ""
         if wanted in (name.casefold(), identifier(row.get("issue_field_id"))):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from connectors.fields import Json, exact, table
+from connectors.fields import MOST_NUMBERS, Json, exact, table
 from connectors.http import Http
 from connectors.jira import webhooks
 from connectors.jira.access import ATLASSIAN, Hosts, access
@@ -15,7 +15,6 @@ from connectors.jira.events import treatment_of
 from connectors.jira.limits import READING
 from connectors.jira.listing import changes
 from connectors.jira.looking import look
-from connectors.jira.numbers import MOST_NUMBERS
 from connectors.jira.oauth import OAuth
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together

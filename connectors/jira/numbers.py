@@ -6,7 +6,7 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fiel
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from connectors.fields import Json, number, rows, table, text
+from connectors.fields import MOST_NUMBERS, Json, distinct, number, rows, table, text
 from connectors.jira.catalogue import ESTIMATE, Catalogue, is_field_id, known_to, same_name
 from sync_service.domain.connectors import Connection
 from sync_service.domain.issues import Number
@@ -15,9 +15,6 @@ STORY_POINTS = "Story Points"
 """The name of the field that company-managed projects and Data Center estimate in, unless it was renamed."""
 
 STORY_POINT_ESTIMATE = "Story point estimate"
-
-MOST_NUMBERS = 10
-"""Numeric fields of a connection that are kept, the first ones it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +36,7 @@ def points_field(connection: Connection) -> str | None:
 
 def number_fields(connection: Connection) -> tuple[str, ...]:
     """Give the numeric fields that the connection names, by id or name, each once."""
-    found = connection.options.get("number_fields") or ()
-    names = [one.strip() for one in ((found,) if isinstance(found, str) else found)]
-    return tuple(dict.fromkeys(name for name in names if name))[:MOST_NUMBERS]
+    return distinct(connection.options.get("number_fields"), MOST_NUMBERS)
 
 
 def points_place(connection: Connection, project: str | None) -> Place:

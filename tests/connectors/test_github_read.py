@@ -12,6 +12,7 @@ from sync_service.domain.issues import (
     Account,
     Kind,
     Look,
+    Number,
     Observation,
     Parent,
     ScopeRef,
@@ -222,6 +223,21 @@ def test_points_come_from_the_numeric_issue_field_of_that_name_or_id(setting: st
     """A text is no number, and without the setting there are no points."""
     post = letter("issues", "field_added", issue=issue(issue_field_values=FIELDS))
     assert snapshot(post, setting).points == points
+
+
+def test_other_numbers_come_from_the_issue_fields_that_the_connection_names() -> None:
+    """Each under the name it gives; what the issue has no number in is none, and unknown where no field is told."""
+    by = replace(CONNECTION, options={"number_fields": ["estimate", "5", "Team", "Other"]})
+
+    def numbers(**parts: Any) -> tuple[Number, ...]:
+        (seen,) = GitHub().read(letter("issues", "edited", issue=issue(**parts)), by).observations
+        assert isinstance(seen, Snapshot)
+        return seen.numbers
+
+    assert numbers(issue_field_values=FIELDS) == (
+        Number("estimate", 3.5), Number("5", 3.5), Number("Team", None), Number("Other", None),
+    )  # fmt: skip
+    assert numbers() == ()
 
 
 def test_a_letter_silent_on_issue_fields_leaves_the_points_unknown() -> None:
