@@ -79,9 +79,7 @@ def views(site: Jira) -> Mapping[tuple[str, str], View]:
     if not site.data_center:
         calls["POST", "/rest/api/3/issue/bulkfetch"] = _bulk_view(site)
     calls |= {**search_views.views(site), **jql_views.views(site)}
-    # Scoped tokens and OAuth go through another host, where each site has a path.
-    scoped = {(method, f"/ex/jira/{site.cloud_id}{path}"): view for (method, path), view in calls.items()}
-    return calls if site.data_center else calls | scoped
+    return calls
 
 
 def pages(site: Jira) -> Mapping[str, View]:

@@ -86,7 +86,7 @@ class Atlassian(Tracker):
         return {"/authorize": self._accepted}
 
     def _admit(self, request: Request) -> Response | None:
-        if request.path == "/oauth/token":
+        if request.path == "/oauth/token" or self._has_site_token(request):
             return None
         given = request.authorization
         token = given.token if given is not None and given.type == "bearer" else None
@@ -97,6 +97,11 @@ class Atlassian(Tracker):
 
     def _problem(self, status: int) -> Response:
         return problem(status)
+
+    def _has_site_token(self, request: Request) -> bool:
+        """Tell whether a call to the gateway bears the token of a site, as scoped ones do."""
+        site = self.sites.get(request.path.removeprefix("/ex/jira/").partition("/")[0])
+        return site is not None and request.headers.get("Authorization") == site.authorization
 
     def _ask(self, request: Request) -> Response:
         """Ask a person for consent; the form's answer leads back."""

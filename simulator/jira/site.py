@@ -4,7 +4,6 @@ import base64
 import hashlib
 import itertools
 import json
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -60,7 +59,6 @@ class Jira(Tracker):
         port: int = 0,
     ) -> None:
         self.data_center = data_center
-        self.cloud_id = str(uuid.UUID(int=port or 1))
         retries = None if data_center else cloud_retries(retry_delay)
         super().__init__(clock=clock, webhooks=Courier(background=background, retries=retries, timeout=20), port=port)
         self.limits = Limits(clock, data_center=data_center)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ import simulator
 from connectors.http import Http
 from connectors.jira import Jira
 from simulator import SteppedClock
-from simulator.jira import Project
+from simulator.jira import Atlassian, Project
 from simulator.jira.sketch import Sketch
 from sync_service.domain.abilities import Asked, Lists, LooksTogether, Page, Parts
 from sync_service.domain.connectors import Connection, Gone, Refused, Rejected
@@ -238,14 +239,15 @@ def test_a_project_that_can_not_be_seen_is_gone(tracker: simulator.Jira, clock: 
 def test_calls_go_where_a_scoped_token_is_good_and_links_to_the_site(cloud: simulator.Jira) -> None:
     """Issues are opened at the site that was configured, whatever answers say."""
     made = cloud.project("SHOP").create_issue("Pay")
-    gateway = f"{cloud.url}/ex/jira/{cloud.cloud_id}/"
-    connected = Connection(
-        slug="acme", site=SITE, token=cloud.token, options={"email": cloud.email, "api_site": gateway}
-    )
-    (_, listed) = Jira().changes(connected, asked=asked_of(made.project), cursor=None).observations
-    assert isinstance(listed, Snapshot)
-    assert listed.url == f"{SITE}/browse/SHOP-1"
-    assert all(call.path.startswith("/ex/jira/") for call in cloud.rest.calls)
+    with Atlassian({"a1b2": cloud}) as gateway:
+        options = {"email": cloud.email, "api_site": f"{gateway.url}/ex/jira/a1b2/"}
+        connected = Connection(slug="acme", site=SITE, token=cloud.token, options=options)
+        (_, listed) = Jira().changes(connected, asked=asked_of(made.project), cursor=None).observations
+        assert isinstance(listed, Snapshot)
+        assert listed.url == f"{SITE}/browse/SHOP-1"
+        assert {call.status for call in gateway.rest.calls} == {200}
+        with pytest.raises(Refused):
+            Jira().look(replace(connected, token="another"), identity=made.id, key=made.key)
 
 
 def test_many_looks_are_one_call(tracker: simulator.Jira) -> None:

@@ -296,9 +296,3 @@ def test_a_hundred_thousand_issues_are_made_at_once_and_listed_by_the_page(jira:
     issue = get(jira, "3/issue/SHOP-99999").json()
     assert (issue["fields"]["status"]["name"], issue["fields"]["labels"]) == ("Done", ["ui"])
     assert shop.create_issue("After").key == "SHOP-100001"
-
-
-def test_a_site_is_also_found_under_its_path_at_the_gateway(town: Project, jira: Jira) -> None:
-    """Where scoped tokens are good: https://api.atlassian.com/ex/jira/{cloudId}."""
-    url = f"{jira.url}/ex/jira/{jira.cloud_id}/rest/api/3/issue/SHOP-1"
-    assert requests.get(url, auth=(jira.email, jira.token), timeout=5).json()["key"] == "SHOP-1"
