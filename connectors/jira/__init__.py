@@ -67,6 +67,7 @@ class Jira:
     )
 
     most_together = MOST_TOGETHER
+    least_together = 2
 
     def __init__(self, http: Http | None = None, *, hosts: Hosts = ATLASSIAN) -> None:
         self._http = http or Http()
@@ -144,6 +145,10 @@ class Jira:
         """See to it that webhooks come here."""
         del name
         return webhooks.keep(self._calls(connection), scopes=scopes, memory=memory)
+
+    def part_together(self, connection: Connection, *, about: str) -> str:
+        """Name what a look at many issues uses: the same as any other."""
+        return self.part(connection, about=about)
 
     def _calls(self, connection: Connection) -> Calls:
         return Calls(self._http, connection, access(connection, self._hosts), self._catalogues)
