@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -36,32 +37,37 @@ def soon(seconds: float = 180) -> int:
     return int(time.time() + seconds)
 
 
+def in_time(**offsets: float) -> Callable[[], dict[str, Any]]:
+    """Make claims of moments so many seconds from when they are asked for: that may be long after collection."""
+    return lambda: {name: soon(seconds) for name, seconds in offsets.items()}
+
+
 @pytest.mark.parametrize(
     "claims",
     [
-        {"exp": soon()},
-        {"exp": soon(), "iat": soon(0), "iss": "client-id", "aud": "https://okr.example/hooks/acme", "sub": "x"},
-        {"exp": soon(-60)},
-        {"iat": soon(-3600)},
-        {"iat": soon(60)},
-        {"iat": time.time() - 5.5, "context": {"any": ["thing"]}},
+        in_time(exp=180),
+        lambda: {**in_time(exp=180, iat=0)(), "iss": "client-id", "aud": "https://okr.example/hooks/acme", "sub": "x"},
+        in_time(exp=-60),
+        in_time(iat=-3600),
+        in_time(iat=60),
+        lambda: {"iat": time.time() - 5.5, "context": {"any": ["thing"]}},
     ],
 )
-def test_a_token_that_the_client_secret_signed_is_believed(claims: dict[str, Any]) -> None:
+def test_a_token_that_the_client_secret_signed_is_believed(claims: Callable[[], dict[str, Any]]) -> None:
     """Whatever else it claims, since nobody says what it will; clocks may differ a little."""
-    assert is_believed(made(**claims))
-    assert is_believed(made(**claims), "another secret that is long enough for HS256", CLIENT_SECRET)
-    assert is_believed(made(**claims), scheme="bearer")
+    assert is_believed(made(**claims()))
+    assert is_believed(made(**claims()), "another secret that is long enough for HS256", CLIENT_SECRET)
+    assert is_believed(made(**claims()), scheme="bearer")
 
 
 @pytest.mark.parametrize(
     "claims",
-    [{"exp": soon(-600)}, {}, {"iat": soon(-90_000)}, {"iat": soon(600)}, {"exp": soon(), "nbf": soon(600)},
-     {"exp": "tomorrow"}, {"iat": "today"}, {"exp": None}, {"aud": "x"}],
+    [in_time(exp=-600), in_time(iat=-90_000), in_time(iat=600), in_time(exp=180, nbf=600),
+     *(lambda odd=odd: odd for odd in ({}, {"exp": "tomorrow"}, {"iat": "today"}, {"exp": None}, {"aud": "x"}))],
 )  # fmt: skip
-def test_a_token_that_does_not_hold_now_is_refused(claims: dict[str, Any]) -> None:
+def test_a_token_that_does_not_hold_now_is_refused(claims: Callable[[], dict[str, Any]]) -> None:
     """Over, not yet begun, or without any bound."""
-    assert not is_believed(made(**claims))
+    assert not is_believed(made(**claims()))
 
 
 def test_a_token_of_another_key_is_refused() -> None:
