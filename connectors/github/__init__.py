@@ -2,21 +2,25 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from urllib.parse import unquote_to_bytes
 
 from connectors.fields import MOST_NUMBERS, exact, table
+from connectors.github import redelivering
 from connectors.github.calls import Calls
 from connectors.github.credentials import Keyring
 from connectors.github.events import treatment_of
 from connectors.github.listing import changes
 from connectors.github.looking import look
+from connectors.github.missed import Memory
+from connectors.github.redelivering import Redelivering
 from connectors.github.snapshots import account
 from connectors.http import Http
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.abilities import Asked, Page
+from sync_service.domain.abilities import Asked, Page, Ran
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
-from sync_service.domain.issues import Ignored, Reading, Snapshot
+from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
 
 _KEY = re.compile(
     r"(?:https?://[^/\s]+/)?(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100})"
@@ -50,6 +54,7 @@ class GitHub:
 
     def __init__(self, http: Http | None = None, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._http = http or Http()
+        self._sleep = sleep
         self._keyring = Keyring(self._http, sleep=sleep)
 
     def verify(self, post: Post, secrets: Sequence[str]) -> bool:
@@ -89,6 +94,16 @@ class GitHub:
     def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
         """List the issues and pull requests of a repository that changed."""
         return changes(self._calls(connection), asked=asked, cursor=cursor)
+
+    def errands(self, connection: Connection) -> Mapping[str, timedelta]:
+        """Name what is to be done every now and then: asking for missed deliveries."""
+        return {redelivering.NAME: redelivering.INTERVAL} if connection.has_credentials else {}
+
+    def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
+        """Ask for missed deliveries; there is no other errand."""
+        assert name == redelivering.NAME, name
+        known = Memory.of(memory)
+        return Redelivering(self._calls(connection), scopes=scopes, sleep=self._sleep, memory=known).run()
 
     def part(self, connection: Connection, *, about: str) -> str:
         """Name the credential whose limit a call would use: an app has one for each installation."""

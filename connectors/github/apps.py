@@ -71,6 +71,10 @@ class AppCredentials:
             return Held(reply, _holder(installation))
         return Held(self._as_installation(another, ask), _holder(another))
 
+    def as_app(self, method: Method, path: str, *, params: Mapping[str, str] | None = None) -> Held:
+        """Call as the app itself, about what belongs to no installation: its webhook, and what that delivered."""
+        return Held(self._as_app(method, path, params=params), "app")
+
     def holder(self, repository: str) -> str:
         """Name the installation that sees a repository; the app itself, which would have to find it, where unknown."""
         known = self._installations.known(repository)

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from connectors.github.apps import AppCredentials
+from connectors.github.asking import Held
 from connectors.github.credentials import Credentials
 from connectors.github.graph import judge_graph
 from connectors.github.site import Site, words_of
 from connectors.http import Answer, Method
 from connectors.replies import Reply, judge
-from sync_service.domain.connectors import Connection
+from sync_service.domain.connectors import Connection, Gone, Refused
+
+FORBIDDEN = 403
 
 _REPOSITORY = re.compile(r"/(?:repositories/([0-9]+)|repos/([^/]+/[^/]+))(?:/|\Z)")
 
@@ -21,8 +25,7 @@ _REPOSITORY = re.compile(r"/(?:repositories/([0-9]+)|repos/([^/]+/[^/]+))(?:/|\Z
 class Calls:
     """Authorised calls for one connection. Each raises any `ConnectorError`; paths begin with a slash.
 
-    Nothing here writes. Where something comes to, it takes turns by a part of its own in the table of limits, since
-    GitHub wants writes one by one and a second apart for each credential:
+    Whatever writes does so one by one and a second apart, as GitHub wants it for each credential:
     https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
     """
 
@@ -45,6 +48,34 @@ class Calls:
         question = {"query": query, "variables": dict(variables)}
         reply, holder = self._ask("POST", "/graphql", repository=repository, json=question)
         return judge_graph(reply, now=self.now(), holder=holder)
+
+    def ask(
+        self, method: Method, path: str, *, repository: str, params: Mapping[str, str] | None = None
+    ) -> Reply | None:
+        """Ask about what these credentials need not see: None where they may not, or where nothing is there.
+
+        An empty `repository` means the app itself, where there is one. The credentials are used up by 401 alone.
+        """
+        try:
+            held = self._held(method, path, repository=repository, params=params)
+        except Gone:
+            return None  # no installation sees the repository
+        try:
+            judge(held.reply, now=self.now(), holder=held.holder, words=words_of(held.reply))
+        except Refused:
+            if held.reply.status != FORBIDDEN:
+                raise
+            return None
+        except Gone:
+            return None
+        return held.reply
+
+    def _held(self, method: Method, path: str, *, repository: str, params: Mapping[str, str] | None) -> Held:
+        if not repository and isinstance(self.credentials, AppCredentials):
+            return self.credentials.as_app(method, path, params=params)
+        return self.credentials.use(
+            repository, lambda who: self.site.send(method, path, authorization=who, params=params)
+        )
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
         found = _REPOSITORY.match(path)

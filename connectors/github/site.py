@@ -31,6 +31,11 @@ class Site:
         self._url = url.rstrip("/")
         self._knows_version = True
 
+    @property
+    def is_enterprise_server(self) -> bool:
+        """Tell whether it is an Enterprise Server, which keeps some things for longer."""
+        return self._url.endswith(_OF_ENTERPRISE_SERVER)
+
     def send(
         self,
         method: Method,
