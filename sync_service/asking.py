@@ -84,11 +84,16 @@ class Asking:
         if connection.token_until and connection.token_until <= self.now():
             self.postpone(row, due.FIRST_WAIT, "waits until the consent is renewed")
             return True
-        with reading(self.engine) as tx:
-            rest = pauses.rest_of(tx, connection.id, part)
-        if rest:
+        if rest := self.rest_of(connection, part):
             self.postpone(row, rest, f"waits until the tracker can answer{f' ({part})' if part else ''}")
         return bool(rest)
+
+    def rest_of(self, connection: Configured, part: str) -> timedelta:
+        """Tell for how long a part of a connection must not be asked; zero where it may."""
+        if connection.token_until and connection.token_until <= self.now():
+            return due.FIRST_WAIT
+        with reading(self.engine) as tx:
+            return pauses.rest_of(tx, connection.id, part)
 
     def _may_ask_again(self, connection: Configured) -> bool:
         with writing(self.engine) as tx:

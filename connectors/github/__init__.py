@@ -14,11 +14,13 @@ from connectors.github.events import treatment_of
 from connectors.github.listing import changes
 from connectors.github.looking import look
 from connectors.github.missed import Memory
+from connectors.github.nodes import Nodes
 from connectors.github.redelivering import Redelivering
 from connectors.github.snapshots import account
+from connectors.github.together import LEAST, MOST, Together
 from connectors.http import Http
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.abilities import Asked, Page, Ran
+from sync_service.domain.abilities import Asked, Page, Ran, Seen
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
 
@@ -40,6 +42,8 @@ class GitHub:
         Option("points_field", "text", "Name or id of the numeric issue field that holds an issue's points"),
         Option("number_fields", "texts", f"Other numeric issue fields to keep, by name or id, {MOST_NUMBERS} at most"),
     )
+    least_together = LEAST
+    most_together = MOST
     kept_headers: tuple[str, ...] = (
         "content-type",
         "user-agent",
@@ -56,6 +60,7 @@ class GitHub:
         self._http = http or Http()
         self._sleep = sleep
         self._keyring = Keyring(self._http, sleep=sleep)
+        self._nodes: dict[str, Nodes] = {}
 
     def verify(self, post: Post, secrets: Sequence[str]) -> bool:
         """Tell whether the raw body, form-encoded or not, was signed; the older SHA-1 header is not believed."""
@@ -91,6 +96,10 @@ class GitHub:
         """Fetch an issue or pull request by its repository's id and its number."""
         return look(self._calls(connection), identity=identity, key=key)
 
+    def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
+        """Fetch issues and pull requests, of one installation where an app has several, by GraphQL."""
+        return Together(self._calls(connection), self._nodes.setdefault(connection.site, Nodes())).look(wanted)
+
     def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
         """List the issues and pull requests of a repository that changed."""
         return changes(self._calls(connection), asked=asked, cursor=cursor)
@@ -105,11 +114,18 @@ class GitHub:
         known = Memory.of(memory)
         return Redelivering(self._calls(connection), scopes=scopes, sleep=self._sleep, memory=known).run()
 
+    def part_together(self, connection: Connection, *, about: str) -> str:
+        """Name the GraphQL of the credential whose limit a look at many would use."""
+        return f"{self._holder(connection, about)}/graphql"
+
     def part(self, connection: Connection, *, about: str) -> str:
         """Name the credential whose limit a call would use: an app has one for each installation."""
         if not connection.has_credentials:
             return ""
-        return f"{self._keyring.of(connection).holder(about.partition('#')[0])}/core"
+        return f"{self._holder(connection, about)}/core"
+
+    def _holder(self, connection: Connection, about: str) -> str:
+        return self._keyring.of(connection).holder(about.partition("#")[0])
 
     def _calls(self, connection: Connection) -> Calls:
         keyring = self._keyring

@@ -10,11 +10,12 @@ from typing import Any
 from connectors.github.apps import AppCredentials
 from connectors.github.asking import Held
 from connectors.github.credentials import Credentials
-from connectors.github.graph import judge_graph
+from connectors.github.graph import InParts, Lacking, judge_graph, judge_parts
+from connectors.github.questions import Question
 from connectors.github.site import Site, words_of
 from connectors.http import Answer, Method
 from connectors.replies import Reply, judge
-from sync_service.domain.connectors import Connection, Gone, Refused
+from sync_service.domain.connectors import Connection, Gone, Refused, Rejected
 
 FORBIDDEN = 403
 
@@ -48,6 +49,18 @@ class Calls:
         question = {"query": query, "variables": dict(variables)}
         reply, holder = self._ask("POST", "/graphql", repository=repository, json=question)
         return judge_graph(reply, now=self.now(), holder=holder)
+
+    def graph_parts(self, question: Question, *, repository: str) -> InParts:
+        """Ask by GraphQL for what may be there in part. Words that the site lacks are left out, now and later."""
+        while True:
+            asked = {"query": question.text(self.site.lacks), "variables": question.variables()}
+            reply, holder = self._ask("POST", "/graphql", repository=repository, json=asked)
+            try:
+                return judge_parts(reply, now=self.now(), holder=holder)
+            except Lacking as error:
+                if error.names <= self.site.lacks:
+                    raise Rejected(f"{reply.place} knows too little of GraphQL: {error}") from None
+                self.site.lacks |= error.names
 
     def ask(
         self, method: Method, path: str, *, repository: str, params: Mapping[str, str] | None = None

@@ -1,4 +1,4 @@
-"""Which issues the text of a GitHub pull request closes, by the keywords that GitHub itself reads in it.
+"""Which issues a GitHub pull request closes: by the keywords that GitHub itself reads in its text, or by GitHub's word.
 
 https://docs.github.com/en/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue
 """
@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from urllib.parse import urlsplit
 
+from connectors.fields import Json, exact, identifier, rows, table
 from sync_service.domain.issues import Closing, ScopeRef
 
 LONGEST_TEXT = 70_000
@@ -44,6 +45,23 @@ def closings(text: str, *, scope: ScopeRef, page: str) -> tuple[Closing, ...]:
         name = match["place"] or match["name"] or scope.name
         one = _closing(name, match["number"], scope)
         found.setdefault(one.key.lower(), one)
+    return tuple(found[key] for key in sorted(found)[:MOST_CLOSINGS])
+
+
+def referred(pull: Json, scope: ScopeRef) -> tuple[Closing, ...] | None:
+    """Give the issues that GitHub itself says a pull request closes, as GraphQL shows it; None where it does not say.
+
+    Those linked by hand are among them, which no description names.
+    """
+    told = pull.get("closingIssuesReferences")
+    if not isinstance(told, dict):
+        return None
+    found: dict[str, Closing] = {}
+    for row in rows(told.get("nodes")):
+        name, number = exact(table(row.get("repository")).get("nameWithOwner"), 200), identifier(row.get("number"))
+        if name and number:
+            one = _closing(name, number, scope)
+            found.setdefault(one.key.lower(), one)
     return tuple(found[key] for key in sorted(found)[:MOST_CLOSINGS])
 
 

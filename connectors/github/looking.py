@@ -4,14 +4,16 @@ https://docs.github.com/en/rest/issues/issues#get-an-issue
 """
 
 import re
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
-from connectors.fields import identifier, table
+from connectors.fields import exact, identifier, table
 from connectors.github.calls import Calls
+from connectors.github.closing import referred
+from connectors.github.questions import CLOSES
 from connectors.github.reading import number_fields, points_field
 from connectors.github.snapshots import issue_seen, name_in, pull_seen
 from connectors.http import Answer
-from sync_service.domain.connectors import Gone, Rejected
+from sync_service.domain.connectors import Gone, Refused, Rejected
 from sync_service.domain.issues import Look, ScopeRef, Snapshot
 
 _IDENTITY = re.compile(r"([1-9][0-9]{0,18})#([1-9][0-9]{0,18})", re.ASCII)
@@ -44,9 +46,21 @@ class _Looking:
         answer = self.calls.get(f"/repositories/{self.repository_id}/issues/{self.count}")
         scope = self._scope(answer)
         if answer.body.get("pull_request"):
-            return pull_seen(self.calls.get(f"/repositories/{self.repository_id}/pulls/{self.count}").body, scope, {})
+            pull = self.calls.get(f"/repositories/{self.repository_id}/pulls/{self.count}").body
+            return self._with_closes(pull_seen(pull, scope, {}), exact(pull.get("node_id"), 200), scope)
         connection = self.calls.connection
         return issue_seen(answer.body, scope, points_field(connection), number_fields(connection))
+
+    def _with_closes(self, seen: Snapshot | Look, node: str | None, scope: ScopeRef) -> Snapshot | Look:
+        """Let GitHub say which issues a pull request closes; where it does not, the keywords in its text stand."""
+        if node is None or not isinstance(seen, Snapshot):
+            return seen
+        try:
+            told = self.calls.graph(CLOSES, {"id": node}, repository=self.repository_id)
+        except (Gone, Refused, Rejected):
+            return seen
+        closes = referred(table(told.get("node")), scope)
+        return seen if closes is None else replace(seen, closes=closes)
 
     def _scope(self, answer: Answer) -> ScopeRef:
         """Give the repository that holds the issue, or raise `Gone` where that is no longer the one asked for.

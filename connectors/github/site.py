@@ -23,13 +23,14 @@ class Site:
     """github.com, a data residency host or an Enterprise Server; `url` is that of its REST API.
 
     An Enterprise Server answers 400 to a version of the API that is newer than itself. Once that is known, this object
-    names none: then the server's own applies.
+    names none: then the server's own applies. `lacks` names what its GraphQL was found not to know.
     """
 
     def __init__(self, http: Http, url: str) -> None:
         self._http = http
         self._url = url.rstrip("/")
         self._knows_version = True
+        self.lacks: frozenset[str] = frozenset()
 
     @property
     def is_enterprise_server(self) -> bool:

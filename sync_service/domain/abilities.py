@@ -69,15 +69,23 @@ Seen = Snapshot | Gone | Rejected
 
 @runtime_checkable
 class LooksTogether(Protocol):
-    """Looks at many issues with one call."""
+    """Looks at many issues with one call, or a few."""
+
+    least_together: int
+    """How many issues it takes for that to be cheaper than looking at each."""
 
     most_together: int
     """How many issues one call may be about."""
 
+    def part_together(self, connection: Connection, *, about: str) -> str:
+        """Name the part of a connection that a look at many would use, as `Parts.part` does for one; makes no call."""
+        ...
+
     def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
         """Fetch issues, given as identity → key, of which all use one part of the connection.
 
-        What is left out of the answer is to be looked at by itself. Raise what is about all of them.
+        A snapshot is the one that a look at this issue alone gives. What is left out of the answer is to be looked at
+        by itself; so is all of it where this raises.
         """
         ...
 

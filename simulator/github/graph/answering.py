@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -135,7 +136,24 @@ def _error(error: GraphQLError) -> Object:
     written = error.formatted
     shown: Object = {name: written[name] for name in ("path", "locations", "message") if name in written}
     kind = (error.extensions or {}).get("type")
-    return shown if kind is None else {"type": kind, **shown}
+    if kind is not None:
+        return {"type": kind, **shown}
+    code = _code(error.message)
+    return {**shown, "extensions": code} if code else shown
+
+
+def _code(message: str) -> Object | None:
+    """Name the word that is not known, as GitHub does beside its message.
+
+    https://github.com/rmosolgo/graphql-ruby/tree/master/lib/graphql/static_validation/rules
+    """
+    if found := re.match(r"Cannot query field '(\w+)' on type '(\w+)'", message):
+        return {"code": "undefinedField", "typeName": found[2], "fieldName": found[1]}
+    if found := re.match(r"Unknown argument '(\w+)' on field '\w+\.(\w+)'", message):
+        return {"code": "argumentNotAccepted", "name": found[2], "typeName": "Field", "argumentName": found[1]}
+    if found := re.match(r"Unknown type '(\w+)'", message):
+        return {"code": "undefinedType", "typeName": found[1]}
+    return None
 
 
 def _number(node_id: str) -> int | None:

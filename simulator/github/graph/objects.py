@@ -14,6 +14,7 @@ from simulator.github.pull_request import PullRequest
 from simulator.github.work import sub_issues_summary
 
 if TYPE_CHECKING:
+    from simulator.github.fields import FieldValue, IssueField
     from simulator.github.issue import Issue
     from simulator.github.planning import Label, Milestone, User
     from simulator.github.repository import Repository
@@ -103,12 +104,17 @@ def _work(asked: Asked, work: Issue) -> Object:
         "createdAt": moment(work.created),
         "updatedAt": moment(work.updated),
         "closedAt": moment(work.closed),
-        "author": _account(work.author, asked.hub.url),
+        "author": _author(work.author, asked.hub.url),
         "milestone": None if work.milestone is None else _milestone(work.milestone),
         "repository": lambda _info: _repository(asked, work.repository),
         "labels": asked.connection("labels", _label, lambda _: work.labels),
         "assignees": asked.connection(
-            "assignees", lambda account: _account(account, asked.hub.url), lambda _: work.assignees
+            "assignees",
+            lambda account: _account(account, asked.hub.url),
+            lambda _: [each for each in work.assignees if each.kind == "User"],
+        ),
+        "assignedActors": asked.connection(
+            "assignedActors", lambda account: _author(account, asked.hub.url), lambda _: work.assignees
         ),
         **own,
     }
@@ -132,7 +138,8 @@ def _issue(asked: Asked, issue: Issue) -> Object:
         "databaseId": _small(issue.id),
         "fullDatabaseId": str(issue.id),
         "state": issue.state.upper(),
-        "stateReason": None if issue.state_reason is None else issue.state_reason.upper(),
+        "stateReason": lambda _info, **arguments: _reason(issue, **arguments),
+        "issueFieldValues": asked.connection("issueFieldValues", _field_value, lambda _: list(issue.fields.items())),
         "issueType": None if kind is None else {"id": kind.node_id, "name": kind.name},
         "parent": lambda _info: None if parent is None or not asked.sees(parent.repository) else _work(asked, parent),
         "subIssuesSummary": {
@@ -160,6 +167,35 @@ def _pull_request(asked: Asked, pull: PullRequest) -> Object:
         "baseRefName": pull.base,
         "closingIssuesReferences": asked.connection("closingIssuesReferences", lambda work: _work(asked, work), closed),
     }
+
+
+def _reason(issue: Issue, *, enableDuplicate: bool = True) -> str | None:  # noqa: N803  GitHub's word
+    """Give why it was closed; whoever does not ask for duplicates is told of another reason."""
+    if issue.state_reason == "duplicate" and not enableDuplicate:
+        return "NOT_PLANNED"
+    return None if issue.state_reason is None else issue.state_reason.upper()
+
+
+def _field_value(pair: tuple[IssueField, FieldValue]) -> Object:
+    field, value = pair
+    kind = "".join(part.capitalize() for part in field.type.split("_"))
+    return {
+        "__typename": f"IssueField{kind}Value",
+        "id": f"IFV_{field.node_id.partition('_')[2]}",
+        "value": value,
+        "name": value,
+        "field": {
+            "__typename": f"IssueField{kind}",
+            "id": field.node_id,
+            "name": field.name,
+            "fullDatabaseId": str(field.id),
+        },
+    }
+
+
+def _author(account: User, site: str) -> Object:
+    """Write who did something: a bot's name lacks here what REST adds to it."""
+    return {**_account(account, site), "login": account.login.removesuffix("[bot]")}
 
 
 def _account(account: User, site: str) -> Object:

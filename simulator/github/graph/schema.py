@@ -3,7 +3,7 @@
 https://docs.github.com/en/graphql/overview/public-schema
 """
 
-NEWS = "# not on Enterprise Server"
+NEWS, OLD = "# not on Enterprise Server", "# only on Enterprise Server"
 
 SCHEMA = """
 scalar DateTime
@@ -52,7 +52,9 @@ union IssueOrPullRequest = Issue | PullRequest
 
 type Issue implements Node {
   id: ID! databaseId: Int fullDatabaseId: BigInt number: Int! title: String! body: String! url: URI!
-  state: IssueState! stateReason: IssueStateReason
+  state: IssueState!
+  stateReason(enableDuplicate: Boolean = false): IssueStateReason  # not on Enterprise Server
+  stateReason: IssueStateReason  # only on Enterprise Server
   createdAt: DateTime! updatedAt: DateTime! closedAt: DateTime
   author: Actor
   milestone: Milestone
@@ -62,6 +64,8 @@ type Issue implements Node {
   subIssuesSummary: SubIssuesSummary!  # not on Enterprise Server
   labels(first: Int, after: String): LabelConnection
   assignees(first: Int, after: String): UserConnection!
+  assignedActors(first: Int, after: String): AssigneeConnection!  # not on Enterprise Server
+  issueFieldValues(first: Int, after: String): IssueFieldValueConnection  # not on Enterprise Server
   subIssues(first: Int, after: String): IssueConnection!  # not on Enterprise Server
   closedByPullRequestsReferences(
     first: Int, after: String, includeClosedPrs: Boolean = false
@@ -77,6 +81,7 @@ type PullRequest implements Node {
   repository: Repository!
   labels(first: Int, after: String): LabelConnection
   assignees(first: Int, after: String): UserConnection!
+  assignedActors(first: Int, after: String): AssigneeConnection!  # not on Enterprise Server
   closingIssuesReferences(first: Int, after: String): IssueConnection
 }
 
@@ -86,7 +91,29 @@ type IssueConnection { nodes: [Issue] pageInfo: PageInfo! totalCount: Int! }
 type PullRequestConnection { nodes: [PullRequest] pageInfo: PageInfo! totalCount: Int! }
 """
 
+NEW_TYPES = """
+union Assignee = Bot | Organization | User
+type AssigneeConnection { nodes: [Assignee] pageInfo: PageInfo! totalCount: Int! }
+
+type IssueFieldDate implements Node { id: ID! name: String! fullDatabaseId: BigInt }
+type IssueFieldNumber implements Node { id: ID! name: String! fullDatabaseId: BigInt }
+type IssueFieldSingleSelect implements Node { id: ID! name: String! fullDatabaseId: BigInt }
+type IssueFieldText implements Node { id: ID! name: String! fullDatabaseId: BigInt }
+union IssueFields = IssueFieldDate | IssueFieldNumber | IssueFieldSingleSelect | IssueFieldText
+
+type IssueFieldDateValue implements Node { id: ID! value: String! field: IssueFields }
+type IssueFieldNumberValue implements Node { id: ID! value: Float! field: IssueFields }
+type IssueFieldSingleSelectValue implements Node { id: ID! name: String! field: IssueFields }
+type IssueFieldTextValue implements Node { id: ID! value: String! field: IssueFields }
+union IssueFieldValue =
+  IssueFieldDateValue | IssueFieldNumberValue | IssueFieldSingleSelectValue | IssueFieldTextValue
+type IssueFieldValueConnection { nodes: [IssueFieldValue] pageInfo: PageInfo! totalCount: Int! }
+"""
+"""What Enterprise Server does not know of at all."""
+
 
 def schema_text(*, ghes: bool) -> str:
     """Give the schema as github.com or as Enterprise Server has it."""
-    return "\n".join(line for line in SCHEMA.splitlines() if not (ghes and line.endswith(NEWS)))
+    left_out = NEWS if ghes else OLD
+    kept = [line for line in SCHEMA.splitlines() if not line.endswith(left_out)]
+    return "\n".join(kept if ghes else [*kept, NEW_TYPES])

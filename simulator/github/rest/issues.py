@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.wrappers import Request, Response
 
+from simulator.github.bodies import label as label_body
 from simulator.github.bodies import milestone as milestone_body
 from simulator.github.pull_request import PullRequest
-from simulator.github.rest.paging import link, page_number, per_page
+from simulator.github.rest.paging import link, page_number, page_of, per_page
 from simulator.github.rest.places import READ_WORK, Views, at_issue, at_repository
 from simulator.github.rest.problems import problem
 from simulator.github.rest.versions import dated
@@ -43,6 +44,16 @@ def views(hub: GitHub) -> Views:
             return problem(404)
         return json_answer(dated(request, pull_request_body(found)))
 
+    def labels(request: Request, place: Repository) -> Response:
+        shown, headers = page_of(place.labels, f"{hub.api_url}/repositories/{place.id}/labels", request)
+        return json_answer([label_body(each) for each in shown], headers=headers)
+
+    def milestones(request: Request, place: Repository) -> Response:
+        state = request.args.get("state", "open")
+        found = [each for each in place.milestones if state in ("all", "closed" if each.closed else "open")]
+        shown, headers = page_of(found, f"{hub.api_url}/repositories/{place.id}/milestones", request)
+        return json_answer([milestone_body(each, hub.site) for each in shown], headers=headers)
+
     def milestone(_request: Request, place: Repository, number: int) -> Response:
         found = next((each for each in place.milestones if each.number == number), None)
         return problem(404) if found is None else json_answer(milestone_body(found, hub.site))
@@ -51,6 +62,8 @@ def views(hub: GitHub) -> Views:
         **at_repository(hub, "GET", "/issues", listed, needs=READ_WORK),
         **at_issue(hub, "GET", "", one),
         **at_repository(hub, "GET", "/pulls/<int:number>", pull, needs=(("pull_requests", "read"),)),
+        **at_repository(hub, "GET", "/labels", labels, needs=READ_WORK),
+        **at_repository(hub, "GET", "/milestones", milestones, needs=READ_WORK),
         **at_repository(hub, "GET", "/milestones/<int:number>", milestone, needs=READ_WORK),
     }
 
