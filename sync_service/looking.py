@@ -149,7 +149,8 @@ class Looking:
         if isinstance(seen, Snapshot):
             self._take([(row, seen)])
         elif isinstance(seen, Gone) and seen.proven:
-            self._take([(row, Tombstone(identity=row.identity, key=row.key))])
+            whither = {"successor": seen.successor, "moved_to": seen.moved_to}
+            self._take([(row, Tombstone(identity=row.identity, key=row.key, **whither))])
         elif isinstance(seen, Gone):
             self._asking.settle(row, f"unreachable, so nothing changes: {seen}")
         else:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.asking import LEASE, Asking, part_of
-from sync_service.domain.abilities import Asked, Lists, Page
+from sync_service.domain.abilities import Asked, Lists, LooksTogether, Page
 from sync_service.domain.connectors import Connector, ConnectorError, Gone
 from sync_service.domain.issues import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
 from sync_service.letters import Letter, Said, Way
@@ -43,7 +43,8 @@ UNSEEN = timedelta(days=1)
 """After this a linked issue that nothing showed us is looked at."""
 
 MOST_LOOKS = 500
-"""Looks asked for at the end of one run; the next ones ask for the rest."""
+MOST_LOOKS_TOGETHER = 5000
+"""Looks asked for at the end of one run, each a call or a hundred with one; the next runs ask for the rest."""
 
 TURN_SECONDS = 2.0
 """How long one run goes on before deliveries may have the worker."""
@@ -144,12 +145,14 @@ class Reconciling:
 
     def _end(self, row: Row[Any], connection: Configured, run: "_Progress", place: Place) -> None:
         """End a run: cover the scope after its first one, look at what lists do not show, and wait for the next."""
+        together = isinstance(self._connectors[connection.kind], LooksTogether)
+        limit = MOST_LOOKS_TOGETHER if together else MOST_LOOKS
         away = row.done_at is None or run.began_at - row.done_at > AWAY
         with writing(self._engine) as tx:
             if not place.covered:
                 polls.cover(tx, row, place, seen=run.seen)
             unseen_before = run.began_at if away else run.began_at - UNSEEN
-            looked_at = polls.look_at_unseen(tx, place, connection.id, before=unseen_before, limit=MOST_LOOKS)
+            looked_at = polls.look_at_unseen(tx, place, connection.id, before=unseen_before, limit=limit)
             outcome = f"{run.seen} issues seen, {run.changed} of them news; {looked_at} not seen for long, to look at"
             due.hand_back(
                 tx,

@@ -73,8 +73,19 @@ class _Looking:
         told = identifier(table(answer.body.get("repository")).get("id")) or self.repository_id
         same_number = identifier(answer.body.get("number")) == self.count
         if told != self.repository_id or not same_number or not self._stays(answer.url, home[0]):
-            raise Gone(f"{self.key} was transferred to {home[0]}", proven=True)
+            raise self._moved(answer, home[0])
         return ScopeRef(self.repository_id, home[0])
+
+    def _moved(self, answer: Answer, home: str) -> Gone:
+        """Say where the issue is now: by which links follow it, though nobody told of its transfer."""
+        by_id, number = _BY_ID.search(answer.url), identifier(answer.body.get("number"))
+        known = by_id is not None and by_id[2] == number and by_id[1] != self.repository_id
+        return Gone(
+            f"{self.key} was transferred to {home}",
+            proven=True,
+            successor=f"{by_id[1]}#{number}" if by_id and known else None,
+            moved_to=f"{home}#{number}" if known else None,
+        )
 
     def _stays(self, url: str, home: str) -> bool:
         by_id = _BY_ID.search(url)

@@ -208,10 +208,12 @@ class Redelivering:
                 f"; these credentials may not read those of {', '.join(memory.hidden[:5])}" if memory.hidden else ""
             )
             return f"no webhook is seen that leads to {self.calls.connection.hook_url}{hidden}"
+        more = any(hook.cursor is not None for hook in memory.hooks.values())
         given_up = sum(one.given_up for one in memory.missed.values())
         return (
             f"{asked} missed deliveries asked for again, {len(memory.missed) - given_up} still missed,"
             f" {given_up} given up; {memory.came} have come after all"
+            + ("; the list goes on, and is read once these have come" if more else "")
             + (f"; {memory.dropped} more were missed than can be remembered" if memory.dropped else "")
         )
 

@@ -34,11 +34,18 @@ class Unavailable(ConnectorError):
 
 
 class Gone(ConnectorError):
-    """The issue is not there. `proven` says that it was deleted or moved away, not merely hidden from us."""
+    """The issue is not there. `proven` says that it was deleted or moved away, not merely hidden from us.
 
-    def __init__(self, message: str, *, proven: bool) -> None:
+    Where it is known to which place it moved, `successor` and `moved_to` are its new identity and key.
+    """
+
+    def __init__(
+        self, message: str, *, proven: bool, successor: str | None = None, moved_to: str | None = None
+    ) -> None:
         super().__init__(message)
         self.proven = proven
+        self.successor = successor
+        self.moved_to = moved_to
 
 
 class Refused(ConnectorError):

@@ -65,16 +65,23 @@ def test_a_pull_request_is_fetched_as_one(github: responses.RequestsMock, body: 
 
 
 @pytest.mark.parametrize(
-    "location",
-    [f"{SITE}/repositories/8002/issues/5", f"{SITE}/repositories/8001/issues/5", f"{SITE}/repos/acme/ledger/issues/5"],
+    ("location", "successor"),
+    [
+        (f"{SITE}/repositories/8002/issues/5", "8002#5"),
+        (f"{SITE}/repositories/8001/issues/5", None),
+        (f"{SITE}/repos/acme/ledger/issues/5", None),
+    ],
 )
-def test_a_transferred_issue_is_gone_for_sure(github: responses.RequestsMock, location: str) -> None:
-    """Following the redirect must not take another repository's issue for ours."""
+def test_a_transferred_issue_is_gone_for_sure(
+    github: responses.RequestsMock, location: str, successor: str | None
+) -> None:
+    """Following the redirect must not take another repository's issue for ours; where it went is told if it is sure."""
     github.get(ISSUE, status=301, headers={"Location": location})
     github.get(location, json=issue(LEDGER, number=5))
     with pytest.raises(Gone, match=r"acme/checkout#12 was transferred to acme/ledger") as caught:
         look()
     assert caught.value.proven
+    assert (caught.value.successor, caught.value.moved_to) == (successor, successor and "acme/ledger#5")
 
 
 def test_a_redirect_to_the_repository_s_own_name_is_no_transfer(github: responses.RequestsMock) -> None:

@@ -1,6 +1,5 @@
 """Asking a simulated GitHub what changed: the first import, and what webhooks did not bring."""
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -298,41 +297,3 @@ def test_deliveries_go_before_an_import(stage: Stage, monkeypatch: pytest.Monkey
         tx.execute(sa.insert(tables.delivery).values(**waiting, due_at=utc_now() - timedelta(seconds=1)))
     stage.house.drains.drain("poll")
     assert stage.rows(tables.poll)[0].seen == 100
-
-
-def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: Stage) -> None:
-    """A thousand changes that nobody heard, deletions and transfers among them, by one run and its looks."""
-    chance = random.Random(3)  # noqa: S311 - a seed makes it repeatable
-    attic = stage.hub.repository("attic")
-    issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(200)]
-    stage.furnish(earlier="import")
-    stage.drain()
-    stage.hub.limits.switch_on()
-    with writing(stage.house.engine) as tx:
-        six_hours_ago = utc_now() - timedelta(hours=6)
-        tx.execute(sa.update(tables.poll).values(done_at=six_hours_ago))
-        tx.execute(sa.update(tables.issue).values(seen_at=six_hours_ago))
-    for _ in range(1000):
-        stage.clock.step(20)
-        issue = chance.choice(issues)
-        act = chance.random()
-        if act < 0.02:
-            issues.remove(issue)
-            issue.delete()
-        elif act < 0.04:
-            issues.remove(issue)
-            issue.transfer(attic)
-        elif act < 0.2:
-            carried = "checkout" in {label.name for label in issue.labels}
-            (issue.unlabel if carried else issue.label)("checkout")
-        elif issue.state == "closed":
-            issue.reopen()
-        else:
-            issue.close(reason=chance.choice(["completed", "not_planned"]))
-    stage.ask_now()
-    counted = [one for one in issues if "checkout" in {label.name for label in one.labels}]
-    counted = [one for one in counted if one.state_reason != "not_planned"]
-    done = sum(one.state == "closed" for one in counted)
-    assert stage.key_result().current == pytest.approx(100 * done / len(counted))
-    assert {call.status for call in stage.hub.rest.calls} <= {200, 301, 404, 410}
-    assert "news" in stage.rows(tables.poll)[0].outcome

@@ -1,0 +1,128 @@
+"""The service was away for six hours in which a simulated GitHub changed 5,000 times: what it finds by itself."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from simulator import GitHub, SteppedClock
+from simulator.github.issue import Issue
+from sync_service.store import errands, tables
+from sync_service.store.database import writing
+from sync_service.wiring import utc_now
+from tests.faults.town import receiving
+from tests.flows.test_reconciling import Stage
+from tests.house import build_house
+
+pytestmark = pytest.mark.slow
+
+AWAY = timedelta(hours=6)
+CHANGES = 5000
+ISSUES = 600
+
+
+@pytest.fixture
+def stage(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Set the stage on either database, with a webhook that leads to the house."""
+    monkeypatch.setattr("connectors.github.redelivering.APART_SECONDS", 0)
+    clock = SteppedClock(utc_now().replace(microsecond=0) - timedelta(days=2))
+    with ExitStack() as ending:
+        house = build_house(migrated_url, tmp_path, clock=utc_now)
+        ending.callback(house.engine.dispose)
+        ending.callback(house.redis.close)
+        address = ending.enter_context(receiving(house))
+        house.connections._base_url = address
+        hub = ending.enter_context(GitHub("acme", clock=clock, background=False))
+        yield Stage(house, hub, clock)
+
+
+def work(stage: Stage, issues: list[Issue], chance: random.Random) -> Counter[str]:
+    """Change something that nobody hears of, again and again for six hours; give how often what."""
+    attic, done = stage.hub.repository("attic"), Counter[str]()
+    stage.hub.webhooks.lose_next(3 * CHANGES)
+    for number in range(CHANGES):
+        stage.clock.step(AWAY.total_seconds() / CHANGES)
+        issue, act = chance.choice(issues), chance.random()
+        if act < 0.01:
+            done["deleted"] += 1
+            issues.remove(issue)
+            issue.delete()
+        elif act < 0.02:
+            done["transferred"] += 1
+            issues.remove(issue)
+            issue.transfer(attic)
+        elif act < 0.2:
+            done["relabelled"] += 1
+            carried = "checkout" in {label.name for label in issue.labels}
+            (issue.unlabel if carried else issue.label)("checkout")
+        elif act < 0.3:
+            done["renamed"] += 1
+            issue.edit(title=f"Pay, and {number}")
+        elif issue.state == "closed":
+            done["reopened"] += 1
+            issue.reopen()
+        else:
+            done["closed"] += 1
+            issue.close(reason=chance.choice(["completed", "not_planned", "duplicate"]))
+        if number == CHANGES // 2:
+            stage.repository.rename("shop")
+            stage.repository.label("spare").rename("checkout, too")
+    return done
+
+
+def expected(issues: list[Issue]) -> float:
+    """Count what the key result must come to, by GitHub's own state."""
+    counted = [one for one in issues if "checkout" in {label.name for label in one.labels}]
+    counted = [one for one in counted if one.state_reason not in ("not_planned", "duplicate")]
+    return 100 * sum(one.state == "closed" for one in counted) / len(counted)
+
+
+def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: Stage) -> None:
+    """By one run, its looks and an errand; the outcomes say what was missed and found."""
+    chance = random.Random(4)  # noqa: S311 - a seed makes it repeatable
+    issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(ISSUES)]
+    issues[0].label("spare")
+    stage.hub.add_hook(url=f"{stage.house.connections._base_url}/hooks/gh", secret="hush")
+    stage.furnish(earlier="import")
+    stage.drain()
+    stage.clock.step((utc_now() - AWAY - stage.clock()).total_seconds())
+    with writing(stage.house.engine) as tx:
+        six_hours_ago = utc_now() - AWAY
+        tx.execute(sa.update(tables.poll).values(done_at=six_hours_ago))
+        tx.execute(sa.update(tables.issue).values(seen_at=six_hours_ago))
+    done = work(stage, issues, chance)
+    stage.hub.webhooks._mishaps.clear()
+    stage.hub.limits.switch_on()
+    stage.hub.rest.calls.clear()
+    with writing(stage.house.engine) as tx:
+        errands.hurry(tx)
+    stage.ask_now()
+    assert stage.key_result().current == pytest.approx(expected(issues))
+    gone = Counter(str(row.gone).split()[0] for row in stage.rows(tables.issue) if row.gone)
+    assert gone == {"deleted": done["deleted"], "moved": done["transferred"]}
+    statuses = Counter(call.status for call in stage.hub.rest.calls)
+    assert set(statuses) <= {200, 202, 301, 410}
+    assert sum(statuses.values()) < 500
+    assert {row.title for row in stage.rows(tables.issue) if not row.gone} == {one.title for one in issues}
+    (poll,) = stage.rows(tables.poll)
+    found = re.fullmatch(r"(\d+) issues seen, (\d+) of them news; (\d+) not seen for long, to look at", poll.outcome)
+    assert found
+    assert int(found[2]) > ISSUES / 2
+    assert int(found[3]) >= done["deleted"] + done["transferred"]
+    said = next(str(row.outcome) for row in stage.rows(tables.errand) if row.name == "redeliver")
+    missed = re.match(r"8 missed deliveries asked for again, (\d+) still missed, 0 given up", said)
+    assert missed
+    assert int(missed[1]) > 1900
+    assert said.endswith("; the list goes on, and is read once these have come")
+    with writing(stage.house.engine) as tx:
+        errands.hurry(tx)
+    stage.drain()
+    said = next(str(row.outcome) for row in stage.rows(tables.errand) if row.name == "redeliver")
+    assert "; 8 have come after all" in said
+    assert stage.key_result().current == pytest.approx(expected(issues)), "old letters change nothing"
