@@ -24,6 +24,7 @@ from sync_service.letters import Letter, Said, Way, in_words
 from sync_service.refresh import Refresh
 from sync_service.store import due
 from sync_service.store.connections import Configured, Connections
+from sync_service.store.looks import UNREACHABLE
 from sync_service.store.tables import look
 
 log = structlog.get_logger(__name__)
@@ -152,7 +153,7 @@ class Looking:
             whither = {"successor": seen.successor, "moved_to": seen.moved_to}
             self._take([(row, Tombstone(identity=row.identity, key=row.key, **whither))])
         elif isinstance(seen, Gone):
-            self._asking.settle(row, f"unreachable, so nothing changes: {seen}")
+            self._asking.settle(row, f"{UNREACHABLE}, so nothing changes: {seen}")
         else:
             self._asking.failed(row, connection, seen)
 

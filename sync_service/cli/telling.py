@@ -159,8 +159,9 @@ def _issue_line(issue: IssueView) -> str:
     points = "" if issue.points is None else f", {issue.points:g} points"
     origin = {"manual": "by hand", "label": "by its label"}.get(issue.origin, f"by rule {', '.join(issue.rules)}")
     counts = "" if issue.counts else f"; does not count: {issue.why_not}"
+    away = f"; can't be reached since {issue.unreachable_since:%Y-%m-%d}" if issue.unreachable_since else ""
     title = f"  {issue.title}" if issue.title else ""
-    return f"  {state:<8} {issue.key}{title}  (weight {issue.weight:g}{points}, {origin}{counts})"
+    return f"  {state:<8} {issue.key}{title}  (weight {issue.weight:g}{points}, {origin}{counts}{away})"
 
 
 def _cause(cause: Cause) -> str:

@@ -64,6 +64,7 @@ def issue_form(view: IssueView) -> Json:
         "rules": list(view.rules),
         "counts": view.counts,
         "why_not": view.why_not,
+        "unreachable_since": instant(view.unreachable_since) if view.unreachable_since else None,
     }
 
 

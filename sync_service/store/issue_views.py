@@ -15,6 +15,7 @@ from sync_service.domain.pace import Span
 from sync_service.store import tables
 from sync_service.store.issues import TermKey, read_terms
 from sync_service.store.links import counting_through, counts
+from sync_service.store.looks import UNREACHABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class IssueView:
     """One linked issue. `origin` is the strongest of its links': manual, label or rule; `rules` names the rules.
 
     `state` is None for a manual link whose issue was not seen yet. `why_not` says why it does not count.
+    `unreachable_since` is when it was seen last, where a look since then found nothing: deleted unheard, or hidden.
     """
 
     connection: str
@@ -46,6 +48,7 @@ class IssueView:
     numbers: Mapping[str, float | None] = field(default_factory=dict)
     closed_at: datetime | None = None
     rules: tuple[str, ...] = ()
+    unreachable_since: datetime | None = None
 
 
 def issues_view(tx: Connection, key_result_id: int) -> list[IssueView]:
@@ -73,13 +76,28 @@ def issues_view(tx: Connection, key_result_id: int) -> list[IssueView]:
 def _linked(key_result_id: int) -> sa.Select[Any]:
     i, n, v = tables.issue, tables.link, tables.rule_revision.alias()
     return (
-        sa.select(i, n.c.origin, n.c.weight, v.c.rule_slug, tables.connection.c.slug.label("connection"))
+        sa.select(
+            i,
+            n.c.origin,
+            n.c.weight,
+            v.c.rule_slug,
+            tables.connection.c.slug.label("connection"),
+            _unreachable().label("unreachable"),
+        )
         .join(i, i.c.id == n.c.issue_id)
         .join(tables.connection, tables.connection.c.id == i.c.connection_id)
         .outerjoin(v, sa.and_(v.c.id == n.c.source, n.c.origin == "rule"))
         .where(n.c.key_result_id == key_result_id, counts)
         .order_by(n.c.id)
     )
+
+
+def _unreachable() -> sa.Exists:
+    """Tell whether the last look at an issue found nothing, and nothing has shown it since."""
+    i, looked = tables.issue, tables.look
+    same = sa.and_(looked.c.connection_id == i.c.connection_id, looked.c.identity == i.c.identity)
+    later = sa.or_(looked.c.settled_at.is_(None), i.c.seen_at.is_(None), looked.c.settled_at > i.c.seen_at)
+    return sa.exists().where(same, looked.c.outcome.startswith(UNREACHABLE), later, i.c.gone.is_(None))
 
 
 _TERMS = {"components": TermKind.COMPONENT, "versions": TermKind.VERSION, "sprints": TermKind.SPRINT}
@@ -133,6 +151,7 @@ def _issue(rows: Sequence[Row[Any]], names: Mapping[TermKey, str | None], why_no
         rules=tuple(sorted({one.rule_slug for one in rows if one.rule_slug})),
         counts=why_not is None,
         why_not=why_not,
+        unreachable_since=(row.seen_at or row.updated_at) if row.unreachable else None,
     )
 
 

@@ -9,6 +9,9 @@ from sync_service.domain.issues import Look
 from sync_service.store.database import database_now, upsert
 from sync_service.store.tables import look
 
+UNREACHABLE = "unreachable"
+"""How the outcome of a look begins that found nothing, and no proof that the issue was deleted."""
+
 
 def add(tx: Connection, wanted: Mapping[tuple[int, str], tuple[Look, str | None]]) -> None:
     """Ask for looks, given by (connection's id, identity) with the delivery's id; a row that is there is due again."""

@@ -14,6 +14,7 @@ from simulator import Jira, SteppedClock
 from simulator.jira.sketch import Sketch
 from sync_service.store import pauses, tables
 from sync_service.store.database import reading, writing
+from sync_service.store.issue_views import issues_view
 from sync_service.wiring import utc_now
 from tests.flows.jira_stage import DAY, Stage, change, labelled, share, standing
 from tests.house import build_house
@@ -241,6 +242,9 @@ def test_after_a_day_without_webhooks_every_value_is_right(stage: Stage) -> None
     assert {held[issue.id].key for issue in to_pay + away} == {issue.key for issue in to_pay + away}
     outcomes = Counter(row.outcome.partition(",")[0] for row in stage.rows(tables.look) if row.outcome)
     assert outcomes["unreachable"] == 100
+    with reading(stage.house.engine) as tx:
+        shown = {one.key for one in issues_view(tx, 1) if one.unreachable_since}
+    assert shown == {held[issue.id].key for issue in deleted + hidden}
     said = re.fullmatch(r"\d+ issues seen, (\d+) of them news; (\d+) not seen for long, to look at", _said(stage))
     assert said is not None
     assert int(said[1]) > 800

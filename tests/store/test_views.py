@@ -186,6 +186,27 @@ def test_an_issue_is_told_with_the_names_of_what_it_carries(tx: Connection) -> N
     assert (one.priority, one.author, one.numbers) == ("High", "Ana", {"Effort": 3.0, "Customers": None})
 
 
+@pytest.mark.parametrize(
+    ("outcome", "settled", "seen", "shown"),
+    [
+        ("unreachable, so nothing changes", NOW, NOW - timedelta(days=1), NOW - timedelta(days=1)),
+        ("unreachable, so nothing changes", None, NOW - timedelta(days=1), NOW - timedelta(days=1)),
+        ("unreachable, so nothing changes", NOW - timedelta(days=1), NOW, None),
+        ("#1: nothing new", NOW, NOW - timedelta(days=1), None),
+    ],
+)
+def test_an_issue_that_can_not_be_reached_still_counts_and_says_since_when(
+    tx: Connection, outcome: str, settled: datetime | None, seen: datetime, shown: datetime | None
+) -> None:
+    """Until something shows it again; a look that is due once more does not change that."""
+    issue_id = add_issue(tx, 1, State.DONE, seen_at=seen, identity="7#1")
+    add_link(tx, issue_id, "label", 0)
+    values = {"connection_id": 1, "identity": "7#1", "key": "acme/app#1", "reason": "not seen for long"}
+    tx.execute(sa.insert(t.look).values(**values, outcome=outcome, settled_at=settled))
+    (one,) = issues_view(tx, 1)
+    assert (one.counts, one.unreachable_since) == (True, shown)
+
+
 def test_issues_that_do_not_count_say_why_and_open_ones_come_first(tx: Connection) -> None:
     """Dropped, closed outside the cycle, not seen yet."""
     early = STARTS - timedelta(days=1)

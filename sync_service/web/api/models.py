@@ -102,6 +102,9 @@ class Issue(BaseModel):
     why_not: str | None = Field(
         description="why it does not count; null where it does", examples=["dropped: not planned"]
     )
+    unreachable_since: Moment | None = Field(
+        description="when it was seen last, where it is not shown to us any more: deleted, or hidden; null where it is"
+    )
 
 
 class Cause(BaseModel):

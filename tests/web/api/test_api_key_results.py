@@ -108,6 +108,7 @@ def test_issues_tell_whether_they_count_and_why_not(town: Town, token: str) -> N
         "rules": [],
         "counts": True,
         "why_not": None,
+        "unreachable_since": None,
     }
     assert (dropped["counts"], dropped["why_not"]) == (False, "dropped: not planned")
     assert dropped["closed_at"] == "2026-11-02T12:00:00.000Z"
