@@ -35,7 +35,8 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "applied": on_one_stage(applying.measure),
     "growth": growth,
     "memory": on_one_stage(memory.measure),
-    "import": on_one_stage(importing.measure),
+    "import": on_one_stage(importing.measure_github),
+    "import-jira": on_one_stage(importing.measure_jira),
 }
 
 

@@ -1,7 +1,10 @@
-"""What a first import of 100,000 issues costs: calls, memory of the worker, time."""
+"""What a first import of 100,000 issues costs, whose worker is killed half-way: calls, memory of the worker, time."""
 
+import contextlib
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,7 +13,7 @@ import sqlalchemy as sa
 from bench.findings import Finding
 from bench.memory import used
 from bench.stage import Stage
-from simulator import GitHub
+from simulator import GitHub, Jira
 from sync_service.apply.applying import Applying
 from sync_service.store import tables
 from sync_service.store.database import reading
@@ -27,13 +30,14 @@ people:
 cycles:
   - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
 connections:
-  - slug: gh
-    kind: github
+  - slug: tracker
+    kind: {kind}
     site: {site}
     owner: ana@example.com
     webhook_secrets: [hush]
     token: {token}
-    scopes: [acme/checkout]
+    {more}
+    scopes: [{scope}]
     earlier: import
 objectives:
   - slug: fast
@@ -43,43 +47,69 @@ objectives:
     key_results:
       - {{slug: KR-1, title: Ship it, owner: ana@example.com, measure: {{kind: done-share}}}}
 rules:
-  - {{slug: all, connection: gh, key_result: KR-1, when: {{field: scope, is: acme/checkout}}}}
+  - {{slug: all, connection: tracker, key_result: KR-1, when: {{field: scope, is: {scope}}}}}
 """
 
 
-def measure(stage: Stage) -> Iterator[Finding]:
-    """Let one worker and the clock import a simulated repository."""
-    house = stage.house()
+@dataclass(frozen=True, slots=True)
+class _Town:
+    """A simulated tracker that runs and is full of issues, and how a connection to it is written."""
+
+    tracker: GitHub | Jira
+    okrs: str
+
+
+@contextlib.contextmanager
+def _github() -> Iterator[_Town]:
     with GitHub("acme") as hub:
         hub.repository("checkout").create_issues(ISSUES)
-        _apply(house, OKRS.format(site=hub.url, token=hub.token))
-        worker = stage.start("sync_service.cli", "worker")
-        until(lambda: house.redis.keys("rq:worker:*"), "the worker is there", seconds=60)
-        time.sleep(2)
-        before, began, most = used(worker.pid), time.monotonic(), 0.0
-        stage.start("sync_service.cli", "clock")
-        while not _covered(house):
-            time.sleep(0.5)
-            most = max(most, used(worker.pid))
+        written = OKRS.format(kind="github", site=hub.url, token=hub.token, more="", scope="acme/checkout")
+        yield _Town(hub, written)
+
+
+@contextlib.contextmanager
+def _jira() -> Iterator[_Town]:
+    with Jira() as jira:
+        jira.project("SHOP").create_issues(ISSUES)
+        email = f"email: {jira.email}"
+        yield _Town(jira, OKRS.format(kind="jira", site=jira.url, token=jira.token, more=email, scope="SHOP"))
+
+
+def measure_github(stage: Stage) -> Iterator[Finding]:
+    """Let one worker and the clock import a simulated repository."""
+    yield from _measure(stage, "GitHub", _github())
+
+
+def measure_jira(stage: Stage) -> Iterator[Finding]:
+    """Let one worker and the clock import a simulated project."""
+    yield from _measure(stage, "Jira", _jira())
+
+
+def _measure(stage: Stage, title: str, town: AbstractContextManager[_Town]) -> Iterator[Finding]:
+    house = stage.house()
+    with town as place:
+        _apply(house, place.okrs)
+        began = time.monotonic()
+        added = [_memory_added(stage, house, issues=ISSUES // 2), _memory_added(stage, house, issues=ISSUES)]
+        until(lambda: _covered(house), "the import is complete", seconds=600)
         seconds = time.monotonic() - began
-        calls = len(hub.rest.calls)
-    with reading(house.engine) as tx:
-        known = tx.scalar(sa.select(sa.func.count()).select_from(tables.issue))
+        calls = len(place.tracker.rest.calls)
+    known = _known(house)
     house.engine.dispose()
     if known != ISSUES:
         raise RuntimeError(f"{known} of {ISSUES} issues were imported")
     stage.end_all()
     yield Finding(
-        what="memory that an import of 100,000 issues adds",
+        what=f"memory that an import of 100,000 issues from {title} adds",
         database=stage.database,
-        figure=most - before,
+        figure=max(added),
         unit="MB",
         bound=MEGABYTES,
         at_least=False,
-        parts={"before MB": before, "most MB": most},
+        parts={"until the kill MB": added[0], "after it MB": added[1]},
     )
     yield Finding(
-        what="calls for each issue imported",
+        what=f"calls for each issue imported from {title}",
         database=stage.database,
         figure=calls / ISSUES,
         unit="",
@@ -87,6 +117,29 @@ def measure(stage: Stage) -> Iterator[Finding]:
         at_least=False,
         parts={"calls": calls, "seconds": seconds, "issues/s": ISSUES / seconds},
     )
+
+
+def _memory_added(stage: Stage, house: House, *, issues: int) -> float:
+    """Let a worker import until so many issues are known, kill it, and give by how many MB it grew."""
+    worker = stage.start("sync_service.cli", "worker")
+    until(lambda: house.redis.keys("rq:worker:*"), "the worker is there", seconds=60)
+    time.sleep(2)
+    before, most = used(worker.pid), 0.0
+    clock = stage.start("sync_service.cli", "clock")
+    while _known(house) < issues:
+        time.sleep(0.5)
+        most = max(most, used(worker.pid))
+    if issues < ISSUES:
+        for process in (clock, worker):
+            process.kill()
+            process.wait()
+        house.redis.delete(*house.redis.keys("rq:worker*"))
+    return most - before
+
+
+def _known(house: House) -> int:
+    with reading(house.engine) as tx:
+        return tx.scalar(sa.select(sa.func.count()).select_from(tables.issue)) or 0
 
 
 def _apply(house: House, okrs: str) -> None:
