@@ -44,7 +44,8 @@ operation returns. `hub.deliveries` is the log: `delivery.parcel` (id, name, hea
     hub.webhooks.delay_next(seconds)                   # later ones overtake it
     hub.webhooks.hold(); ...; hub.webhooks.release(order=[2, 0, 1])               # or seed=7, or neither
     hub.redeliver(delivery)                            # same GUID; GitHub never does so by itself
-    jira.webhooks.retry_now()                          # Jira Cloud's retries, driven by hand
+    jira.webhooks.retry_now()                          # Jira Cloud's retries, driven by hand; or with by_clock=True:
+    clock.step(900); jira.webhooks.let_time_pass()     # with retry_delay=real_retry_delay, as they really come
 
 A hook's `secret` may be changed under way: what is sent from then on is signed with the new one.
 

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 
 import requests
@@ -19,14 +19,23 @@ class Courier:
     """The webhook side of a simulated tracker.
 
     With `background`, a thread of its own delivers one parcel after the other; without, the operation that caused them
-    delivers them before it returns. Parcels taken before `start` wait for it.
+    delivers them before it returns. Parcels taken before `start` wait for it. Retries and delays are waited for by
+    `seconds`; where that is a clock moved by hand, `let_time_pass` tells of it.
     """
 
-    def __init__(self, *, background: bool = True, retries: Retries | None = None, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        *,
+        background: bool = True,
+        retries: Retries | None = None,
+        timeout: float = 10.0,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.deliveries: list[Delivery] = []
         self.background = background
         self.timeout = timeout
         self._retries = retries
+        self._seconds = seconds
         self._changed = threading.Condition()
         self._ready: deque[Delivery] = deque()
         self._waiting: list[tuple[float, int, Delivery]] = []
@@ -143,6 +152,13 @@ class Courier:
         self.settle()
         return again
 
+    def let_time_pass(self) -> None:
+        """Send what is due by now, after a clock was moved by hand."""
+        with self._changed:
+            self._take_due()
+            self._changed.notify_all()
+        self.settle()
+
     def retry_now(self) -> int:
         """Try at once what waits for a retry, and let arrive what is delayed; gives how many that were."""
         with self._changed:
@@ -163,7 +179,7 @@ class Courier:
         if delivery.mishap is Mishap.LOST:
             return
         if delivery.mishap is Mishap.DELAYED:
-            heapq.heappush(self._waiting, (time.monotonic() + delivery.delay, next(self._turn), delivery))
+            heapq.heappush(self._waiting, (self._seconds() + delivery.delay, next(self._turn), delivery))
             self._changed.notify_all()
             return
         if self._held is not None and not delivery.redelivery:
@@ -179,16 +195,19 @@ class Courier:
     def _claim(self, *, wait: bool) -> Delivery | None:
         with self._changed:
             while not self._stopping:
-                while self._waiting and self._waiting[0][0] <= time.monotonic():
-                    self._ready.append(heapq.heappop(self._waiting)[2])
+                self._take_due()
                 if self._ready:
                     self._in_flight += 1
                     return self._ready.popleft()
                 if not wait:
                     return None
-                until = self._waiting[0][0] - time.monotonic() if self._waiting else inf
+                until = self._waiting[0][0] - self._seconds() if self._waiting else inf
                 self._changed.wait(None if until == inf else until)
             return None
+
+    def _take_due(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self._seconds():
+            self._ready.append(heapq.heappop(self._waiting)[2])
 
     def _attempt(self, delivery: Delivery) -> None:
         status, reason = self._post(delivery)
@@ -198,7 +217,7 @@ class Courier:
             delivery.attempts.append(attempt)
             if not attempt.accepted and self._retries is not None and self._retries.applies(delivery):
                 delay = self._retries.delay()
-                due = inf if delay is None else time.monotonic() + delay
+                due = inf if delay is None else self._seconds() + delay
                 heapq.heappush(self._waiting, (due, next(self._turn), delivery))
             self._in_flight -= 1
             self._changed.notify_all()

@@ -105,8 +105,13 @@ class Delivery:
             return {}
         if self.mishap is not Mishap.FORGED:
             return signed
-        parts = {name: text.split("=", 1) for name, text in signed.items()}
-        return {name: f"{method}={digest.translate(_OTHER_DIGIT)}" for name, (method, digest) in parts.items()}
+        return {name: _forged(text) for name, text in signed.items()}
+
+
+def _forged(proof: str) -> str:
+    """Spoil a signature, whose method comes before an equals sign, or a token."""
+    method, sign, digest = proof.partition("=")
+    return f"{method}={digest.translate(_OTHER_DIGIT)}" if sign else proof[:-8] + proof[-8:].swapcase()[::-1]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Request, Response
 
-from simulator.jira import jql_views, search_views
+from simulator.jira import hook_views, jql_views, search_views
 from simulator.jira.bodies import EPIC_LINK_ID, Body, issue_body, moment, project_body, user_body
 from simulator.pages import no_page, page
 from simulator.rest import View, json_answer
@@ -78,7 +78,7 @@ def views(site: Jira) -> Mapping[tuple[str, str], View]:
         calls["GET", f"{base}/project/<id_or_key>"] = _project_view(site)
     if not site.data_center:
         calls["POST", "/rest/api/3/issue/bulkfetch"] = _bulk_view(site)
-    calls |= {**search_views.views(site), **jql_views.views(site)}
+    calls |= {**search_views.views(site), **jql_views.views(site), **hook_views.views(site)}
     return calls
 
 

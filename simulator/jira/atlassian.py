@@ -17,6 +17,8 @@ from werkzeug.wrappers import Request, Response
 from simulator.clock import Clock, real_clock
 from simulator.courier import Courier
 from simulator.jira.answers import problem
+from simulator.jira.dynamic import Caller
+from simulator.jira.hook_views import CALLER
 from simulator.jira.site import Jira
 from simulator.pages import Form, form_page, refusal_page
 from simulator.rest import View, json_answer
@@ -56,6 +58,7 @@ class Atlassian(Tracker):
         port: int = 0,
     ) -> None:
         self.sites = dict(sites)
+        self.consenter_is_owner = True
         self.client_id = client_id
         self.client_secret = client_secret
         self.hour = hour
@@ -184,6 +187,8 @@ class Atlassian(Tracker):
         if site is None:
             return problem(404)
         environ = {**request.environ, "PATH_INFO": f"/{path}", "HTTP_AUTHORIZATION": site.authorization}
+        if not self._has_site_token(request):
+            environ[CALLER] = Caller(self.client_id, self.client_secret, self.consenter_is_owner)
         return Response.from_app(site.rest, environ)
 
 

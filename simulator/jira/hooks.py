@@ -11,7 +11,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from simulator.clock import Clock
 from simulator.delivery import Parcel, Retries
+from simulator.jira.dynamic import DynamicHook
 
 _RETRIED = frozenset({408, 409, 425, 429, *range(500, 600)})
 
@@ -63,6 +65,26 @@ def cloud_parcel(hook: Hook, *, event: str, body: bytes, flow: str) -> Parcel:
         "X-Atlassian-Webhook-Flow": flow,
     }
     return _parcel(hook, event=event, identifier=identifier, headers=headers, body=body, header="X-Hub-Signature")
+
+
+def dynamic_parcel(hook: DynamicHook, *, event: str, body: bytes, flow: str, clock: Clock) -> Parcel:
+    """Wrap one message for one webhook of an app: no signature, but a bearer token by the app's secret."""
+    identifier = str(uuid.uuid4())
+    headers = {
+        "Content-Type": "application/json; charset=UTF-8",
+        "User-Agent": "Atlassian Webhook HTTP Client",
+        "X-Atlassian-Webhook-Identifier": identifier,
+        "X-Atlassian-Webhook-Flow": flow,
+    }
+    return Parcel(
+        id=identifier,
+        hook_id=hook.id,
+        name=event,
+        url=hook.url,
+        headers=headers,
+        body=body,
+        sign=lambda: hook.proof(clock()),
+    )
 
 
 def data_center_parcel(hook: Hook, *, event: str, body: bytes) -> Parcel:

@@ -146,7 +146,7 @@ class Issue:
         with site.changing() as now:
             self.updated = now
             comment = Comment(id=site.new_id(), issue=self, author=site.actor, body=body, created=now)
-            site.tell_of_comment(comment)
+            site.teller.tell_of_comment(comment)
         return comment
 
     def delete(self) -> None:
@@ -158,7 +158,7 @@ class Issue:
 
     def tell(self, event: str, *, type_name: str | None = None, items: list[Item] | None = None) -> None:
         """Send one message about the issue as it now is."""
-        self.project.site.tell_of_issue(self, event, type_name=type_name, items=items)
+        self.project.site.teller.tell_of_issue(self, event, type_name=type_name, items=items)
 
     def _relabel(self, labels: list[str]) -> None:
         with self.project.site.changing() as now:

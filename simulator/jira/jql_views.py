@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from simulator.jira.jql import Clause, Compound, Condition, Empty, Function, JqlError, Operand, Query, parse
@@ -102,7 +102,7 @@ def _is_matched(site: Jira, matcher: Matcher, id_: str) -> bool:
 def _body(request: Request) -> dict[str, Any]:
     try:
         found = request.get_json()
-    except BadRequest:
+    except HTTPException:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from simulator.jira.jql import JqlError
@@ -68,7 +68,7 @@ def _view(site: Jira, answer: Callable[[Jira, Asked], Body]) -> View:
                 return problem("Invalid request payload. Refer to the REST API documentation and try again.")
             with site.reading():
                 return json_answer(answer(site, asked))
-        except BadRequest:
+        except HTTPException:
             return problem("Invalid request payload. Refer to the REST API documentation and try again.")
         except JqlError as error:
             return problem(str(error))

@@ -3,23 +3,28 @@
 import base64
 import hashlib
 import itertools
-import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from werkzeug.wrappers import Request, Response
 
 from simulator.clock import Clock, real_clock
 from simulator.courier import Courier
 from simulator.jira import answers
-from simulator.jira.bodies import comment_body, issue_body, partial_issue, user_body
-from simulator.jira.hooks import Hook, cloud_parcel, cloud_retries, data_center_parcel, retry_by_hand
+from simulator.jira.dynamic import DynamicHooks
+from simulator.jira.hooks import (
+    Hook,
+    cloud_retries,
+    retry_by_hand,
+)
 from simulator.jira.index import Index
-from simulator.jira.issue import Comment, Issue, Item
+from simulator.jira.issue import Issue
 from simulator.jira.limits import Limits
 from simulator.jira.project import Project
 from simulator.jira.shelf import Shelf
+from simulator.jira.teller import Teller
 from simulator.jira.vocabulary import (
     CATEGORIES,
     PRIORITIES,
@@ -42,6 +47,7 @@ class Jira(Tracker):
 
     Cloud tries a failed delivery again, up to five times, after `retry_delay()` seconds; the default waits for
     `webhooks.retry_now()`, `simulator.jira.hooks.real_retry_delay` is the real one. Data Center never tries again.
+    `by_clock`: those seconds are the clock's, so that they pass as it is stepped (then call `webhooks.let_time_pass`).
     """
 
     def __init__(  # noqa: PLR0913  one named choice each, all with a default
@@ -55,12 +61,15 @@ class Jira(Tracker):
         points_field_id: str = "customfield_10016",
         retry_delay: Callable[[], float | None] = retry_by_hand,
         clock: Clock = real_clock,
+        by_clock: bool = False,
         background: bool = True,
         port: int = 0,
     ) -> None:
         self.data_center = data_center
         retries = None if data_center else cloud_retries(retry_delay)
-        super().__init__(clock=clock, webhooks=Courier(background=background, retries=retries, timeout=20), port=port)
+        seconds = (lambda: clock().timestamp()) if by_clock else time.monotonic
+        courier = Courier(background=background, retries=retries, timeout=20, seconds=seconds)
+        super().__init__(clock=clock, webhooks=courier, port=port)
         self.limits = Limits(clock, data_center=data_center)
         self.email = email
         self.token = token
@@ -73,6 +82,8 @@ class Jira(Tracker):
         self.failing_ids: set[str] = set()
         self.page_limit = 0
         self.hooks: list[Hook] = []
+        self.dynamic = DynamicHooks(self)
+        self.teller = Teller(self)
         self.flow = "Primary"
         self._ids = itertools.count(10100)
         self._users: dict[str, User] = {}
@@ -220,48 +231,6 @@ class Jira(Tracker):
         """Tell this hook nothing any more."""
         with self.changing():
             self.hooks.remove(hook)
-
-    def tell_of_issue(self, issue: Issue, event: str, *, type_name: str | None, items: list[Item] | None) -> None:
-        """Send one message about an issue, with its changelog where it has one."""
-        self.issues.file_again(issue)
-        message: dict[str, Any] = {"user": user_body(self, self.actor), "issue": issue_body(issue)}
-        if type_name is not None:
-            message = {"issue_event_type_name": type_name, **message}
-        if items is not None:
-            message["changelog"] = {"id": self.new_id(), "items": [self._item(item) for item in items]}
-        self._send(event, message, issue)
-
-    def tell_of_comment(self, comment: Comment) -> None:
-        """Send what a new comment causes: on Cloud one message, on Data Center two."""
-        self.issues.file_again(comment.issue)
-        body = comment_body(comment)
-        if not self.data_center:
-            self._send("comment_created", {"comment": body, "issue": partial_issue(comment.issue)}, comment.issue)
-            return
-        self._send("comment_created", {"comment": body}, comment.issue)
-        message = {
-            "issue_event_type_name": "issue_commented",
-            "user": user_body(self, self.actor),
-            "issue": issue_body(comment.issue),
-            "comment": body,
-        }
-        self._send("jira:issue_updated", message, comment.issue)
-
-    def _item(self, item: Item) -> Item:
-        return {name: value for name, value in item.items() if not (self.data_center and name == "fieldId")}
-
-    def _send(self, event: str, message: Mapping[str, Any], issue: Issue) -> None:
-        milliseconds = int(self.clock().timestamp() * 1000)
-        text = json.dumps({"timestamp": milliseconds, "webhookEvent": event, **message}, ensure_ascii=False)
-        body = text.encode()
-        for hook in self.hooks:
-            if not hook.wants(event, issue.project.key):
-                continue
-            if self.data_center:
-                parcel = data_center_parcel(hook, event=event, body=body)
-            else:
-                parcel = cloud_parcel(hook, event=event, body=body, flow=self.flow)
-            self.webhooks.take(parcel)
 
     # REST
 
