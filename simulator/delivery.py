@@ -111,7 +111,7 @@ class Delivery:
 def _forged(proof: str) -> str:
     """Spoil a signature, whose method comes before an equals sign, or a token."""
     method, sign, digest = proof.partition("=")
-    return f"{method}={digest.translate(_OTHER_DIGIT)}" if sign else proof[:-8] + proof[-8:].swapcase()[::-1]
+    return f"{method}={digest.translate(_OTHER_DIGIT)}" if sign else proof[:-10] + proof[-10:-2].swapcase() + proof[-2:]
 
 
 @dataclass(frozen=True, kw_only=True)
