@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from sync_service.apply.cautions import cautions
+from sync_service.apply.state import State
 from sync_service.store import tables as t
 from sync_service.store.database import reading, writing
 from tests.apply.conftest import NOW, Desk
@@ -76,20 +78,28 @@ def test_a_cycle_begins_and_ends_at_midnight_of_the_organisation(desk: Desk) -> 
 
 
 def test_scopes_are_covered_at_once_where_nothing_earlier_counts(desk: Desk) -> None:
-    """With `import` they wait for it; where nothing can be imported yet, a warning says so."""
-    plan = desk.apply(EXAMPLE)
+    """With `import` they wait for it."""
+    desk.apply(EXAMPLE)
     assert desk.rows(sa.select(t.scope.c.covered_at)) == [(None,), (None,)]
-    assert [warning for warning in plan.warnings if "not imported yet" in warning] == [
-        (
-            "connection acme-jira: jira can't be imported from yet; key results that reach a scope not imported yet "
-            "show as partly seen (with earlier: ignore they count what comes from now on)"
-        )
-    ]
     settle(desk)
     plan = desk.apply(EXAMPLE.replace("earlier: import", "earlier: ignore"))
     assert desk.rows(sa.select(t.scope.c.covered_at)) == [(NOW,), (NOW,)]
     assert set(recomputed(desk)) == {"KR-1", "KR-2"}
     assert not any("not imported yet" in warning for warning in plan.warnings)
+
+
+def test_a_tracker_that_can_not_be_asked_can_not_be_imported_from() -> None:
+    """A warning says so, and what follows."""
+    connection = {"kind": "trello", "webhook_secrets": ["s"], "earlier": "import", "scopes": ["board"]}
+    wanted: State = {section: {} for section in ("connections", "rules")}
+    wanted["connections"]["cards"] = connection
+    assert list(cautions(wanted, [], listing=("github",))) == [
+        (
+            "connection cards: trello can't be imported from yet; key results that reach a scope not imported yet "
+            "show as partly seen (with earlier: ignore they count what comes from now on)"
+        )
+    ]
+    assert list(cautions(wanted, [], listing=("trello",))) == []
 
 
 def test_secrets_are_sealed_and_compared_in_the_clear(desk: Desk) -> None:
