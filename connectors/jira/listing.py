@@ -84,15 +84,14 @@ def changes(calls: Calls, *, asked: Asked, cursor: str | None) -> Page:
 
 
 def _begin(calls: Calls, asked: Asked) -> tuple[ScopeRef, _Place]:
-    """Find the project as it is now called. One that has another key is asked for all of its issues: so have they."""
+    """Find the project as it is now called; where its key is another, so are those of its issues, as the core knows."""
     project = calls.get(f"/project/{asked.id or _as_path(asked.name)}")
     id_, key = identifier(project.get("id")), exact(project.get("key"))
     if id_ is None or key is None:
         raise Rejected(f"Jira's answer for {asked.name} names no project")
     if asked.id and id_ != asked.id:
         raise Gone(f"{asked.name} is another project now", proven=False)
-    is_renamed = asked.id is not None and key.casefold() != asked.name.casefold()
-    since = None if asked.since is None or is_renamed else (asked.since - _EPOCH) // _MILLISECOND
+    since = None if asked.since is None else (asked.since - _EPOCH) // _MILLISECOND
     return ScopeRef(id_, key), _Place(id_, key, since)
 
 
