@@ -9,10 +9,13 @@ from urllib.parse import unquote_to_bytes
 from connectors.fields import MOST_NUMBERS, exact, table
 from connectors.github import redelivering
 from connectors.github.calls import Calls
+from connectors.github.connecting import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
 from connectors.github.credentials import Keyring
 from connectors.github.events import treatment_of
+from connectors.github.hooking import Hooking
 from connectors.github.listing import changes
 from connectors.github.looking import look
+from connectors.github.manifests import app_form, take_app
 from connectors.github.missed import Memory
 from connectors.github.nodes import Nodes
 from connectors.github.redelivering import Redelivering
@@ -20,7 +23,19 @@ from connectors.github.snapshots import account
 from connectors.github.together import LEAST, MOST, Together
 from connectors.http import Http
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.abilities import Asked, Page, Ran, Seen
+from sync_service.domain.abilities import (
+    AppForm,
+    AppMade,
+    AppWanted,
+    Asked,
+    ByHand,
+    HookMade,
+    Introduced,
+    Offer,
+    Page,
+    Ran,
+    Seen,
+)
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
 
@@ -126,6 +141,45 @@ class GitHub:
 
     def _holder(self, connection: Connection, about: str) -> str:
         return self._keyring.of(connection).holder(about.partition("#")[0])
+
+    # How it is connected
+
+    credentials_help = CREDENTIALS_HELP
+    scope_word = "repository"
+    scope_example = "acme/checkout"
+
+    def site_of(self, written: str) -> str:
+        """Give the REST address, from that or from the one of GitHub's pages."""
+        return site_of(written)
+
+    def by_hand(self, *, scopes: Sequence[str]) -> ByHand:
+        """Give what to put into the form for a new webhook, the same for every repository."""
+        del scopes
+        return by_hand()
+
+    def introduce(self, connection: Connection) -> Introduced:
+        """Ask whose token it is, or about the app."""
+        return introduce(self._keyring.of(connection), self._keyring.site(connection.site), self._http)
+
+    def offer(self, connection: Connection, *, most: int) -> Offer:
+        """List the repositories that the credentials see."""
+        return offer(self._keyring.of(connection), self._keyring.site(connection.site), self._http, most=most)
+
+    def make_hooks(
+        self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str
+    ) -> Sequence[HookMade]:
+        """Make a webhook for each repository, or set the one of the app."""
+        site, credentials = self._keyring.site(connection.site), self._keyring.of(connection)
+        hooking = Hooking(credentials=credentials, site=site, http=self._http, url=hook_url, secret=secret)
+        return hooking.make(scopes)
+
+    def app_form(self, *, site: str, wanted: AppWanted, state: str) -> AppForm:
+        """Give the form that asks for a new GitHub App."""
+        return app_form(site=site, wanted=wanted, state=state)
+
+    def take_app(self, *, site: str, code: str) -> AppMade:
+        """Take over the app that was registered."""
+        return take_app(self._http, self._keyring.site(site), url=site, code=code)
 
     def _calls(self, connection: Connection) -> Calls:
         keyring = self._keyring

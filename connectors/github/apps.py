@@ -24,6 +24,7 @@ WAITS = (0.5, 1.0, 1.5, 2.0)
 """Seconds between tries with a new token that is refused: not all of GitHub knows it at once."""
 
 _NEW = timedelta(seconds=sum(WAITS))
+_PER_PAGE, _MOST_PAGES = 100, 20
 _LONGEST_TOKEN = 4096
 """Their form is GitHub's own business, and has changed: https://github.blog/changelog/2026-05-15-github-app-installation-tokens-per-request-override-header."""
 
@@ -80,6 +81,36 @@ class AppCredentials:
         known = self._installations.known(repository)
         return "app" if known is None else _holder(known)
 
+    def about(self) -> Json:
+        """Ask GitHub about the app itself."""
+        reply = self._as_app("GET", "/app")
+        self._judge_app(reply)
+        return reply.object()
+
+    def set_hook(self, config: Mapping[str, str]) -> None:
+        """Set where the app's webhook goes, and its secret.
+
+        https://docs.github.com/en/rest/apps/webhooks#update-a-webhook-configuration-for-an-app
+        """
+        reply = self._as_app("PATCH", "/app/hook/config", json=config)
+        if reply.status == 404 and "Integration" not in words_of(reply):
+            raise Rejected("the app has no webhook: make it active on the app's page at GitHub")
+        self._judge_app(reply)
+
+    def offered(self, *, most: int) -> tuple[list[Json], bool]:
+        """List about `most` repositories of all installations, as they are now; tell whether there are more."""
+        self._installations.forget_all()
+        found: list[Json] = []
+        for installation in self._installations.working():
+            for page in range(1, _MOST_PAGES + 1):
+                listed = self._page_of_repositories(installation, {"per_page": str(_PER_PAGE), "page": str(page)})
+                found += listed
+                if len(found) >= most:
+                    return found, True
+                if len(listed) < _PER_PAGE:
+                    break
+        return found, False
+
     def _now(self) -> datetime:
         """Give the time by GitHub's clock, as far as we know it."""
         return self._our_clock() + self._skew
@@ -133,18 +164,27 @@ class AppCredentials:
             raise Gone(said, proven=False)
         raise Refused(said)
 
-    def _as_app(self, method: Method, path: str, *, params: Mapping[str, str] | None = None) -> Reply:
+    def _as_app(
+        self,
+        method: Method,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, str] | None = None,
+    ) -> Reply:
         """Call as the app itself; where GitHub's clock differs too much from ours, once more by its own."""
-        reply = self._assert_and_send(method, path, params)
+        reply = self._assert_and_send(method, path, params, json)
         skew = skew_told(reply, now=self._our_clock())
         if skew is None:
             return reply
         self._skew = skew
-        return self._assert_and_send(method, path, params)
+        return self._assert_and_send(method, path, params, json)
 
-    def _assert_and_send(self, method: Method, path: str, params: Mapping[str, str] | None) -> Reply:
+    def _assert_and_send(
+        self, method: Method, path: str, params: Mapping[str, str] | None, json: Mapping[str, str] | None
+    ) -> Reply:
         made = assertion(self._app, private_key(self._app), at=self._now())
-        return self._site.send(method, path, authorization=f"Bearer {made}", params=params)
+        return self._site.send(method, path, authorization=f"Bearer {made}", params=params, json=json)
 
     def _judge_app(self, reply: Reply) -> None:
         words = words_of(reply)

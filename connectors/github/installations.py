@@ -81,6 +81,11 @@ class Installations:
         with self.lock:
             return any(not one.suspended for one in self._read())
 
+    def working(self) -> list[int]:
+        """Give the installations that are not suspended."""
+        with self.lock:
+            return [one.id for one in self._read() if not one.suspended]
+
     def settled(self, repository: str) -> bool:
         """Tell whether it is long ago that an installation was seen to cover a repository."""
         found = self._known.get(repository.casefold())

@@ -42,7 +42,7 @@ class Site:
         method: Method,
         path: str,
         *,
-        authorization: str,
+        authorization: str | None,
         params: Mapping[str, str] | None = None,
         json: Any = None,
     ) -> Reply:

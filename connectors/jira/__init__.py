@@ -11,6 +11,7 @@ from connectors.jira.access import ATLASSIAN, Hosts, access
 from connectors.jira.bearer import is_borne
 from connectors.jira.calls import Calls
 from connectors.jira.catalogue import Catalogues, informed
+from connectors.jira.connecting import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
 from connectors.jira.events import treatment_of
 from connectors.jira.limits import READING
 from connectors.jira.listing import changes
@@ -19,7 +20,7 @@ from connectors.jira.oauth import OAuth
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.abilities import Asked, Consent, Page, Ran, Seen
+from sync_service.domain.abilities import Asked, ByHand, Consent, Introduced, Offer, Page, Ran, Seen
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
 
@@ -152,6 +153,28 @@ class Jira:
 
     def _calls(self, connection: Connection) -> Calls:
         return Calls(self._http, connection, access(connection, self._hosts), self._catalogues)
+
+    # How it is connected
+
+    credentials_help = CREDENTIALS_HELP
+    scope_word = "project"
+    scope_example = "SHOP"
+
+    def site_of(self, written: str) -> str:
+        """Give the site's address, from any of its pages."""
+        return site_of(written)
+
+    def by_hand(self, *, scopes: Sequence[str]) -> ByHand:
+        """Give what to put into the form for a new webhook."""
+        return by_hand(scopes)
+
+    def introduce(self, connection: Connection) -> Introduced:
+        """Ask whose token it is."""
+        return introduce(self._http, access(connection, self._hosts))
+
+    def offer(self, connection: Connection, *, most: int) -> Offer:
+        """List the projects that the account may browse."""
+        return offer(self._http, access(connection, self._hosts), most=most)
 
 
 def _name_of(payload: Json) -> str:

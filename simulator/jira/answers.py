@@ -76,7 +76,10 @@ def views(site: Jira) -> Mapping[tuple[str, str], View]:
         calls["GET", f"{base}/myself"] = lambda _request: json_answer(_myself(site))
         calls["GET", f"{base}/serverInfo"] = lambda _request: json_answer(_server(site))
         calls["GET", f"{base}/project/<id_or_key>"] = _project_view(site)
-    if not site.data_center:
+    if site.data_center:
+        calls["GET", "/rest/api/2/project"] = lambda _request: json_answer(_projects(site))
+    else:
+        calls["GET", "/rest/api/3/project/search"] = lambda request: _project_page(site, request)
         calls["POST", "/rest/api/3/issue/bulkfetch"] = _bulk_view(site)
     calls |= {**search_views.views(site), **jql_views.views(site), **hook_views.views(site)}
     return calls
@@ -182,6 +185,28 @@ def names_of(site: Jira, body: Body) -> dict[str, str]:
     """Give the names of an answer's fields, as `expand=names` asks for."""
     known = {field["id"]: field["name"] for field in fields_of(site)}
     return {id_: known.get(id_, id_.capitalize()) for id_ in body["fields"]}
+
+
+def _projects(site: Jira) -> list[Body]:
+    """Write all projects, in the order of their keys."""
+    with site.reading():
+        placed = sorted(site.projects, key=lambda project: project.key)
+        return [project_body(project) for project in placed]
+
+
+def _project_page(site: Jira, request: Request) -> Response:
+    """Answer a page of projects.
+
+    https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get
+    """
+    start = max(request.args.get("startAt", 0, type=int), 0)
+    size = min(max(request.args.get("maxResults", 50, type=int), 1), _MOST_AT_ONCE)
+    found = _projects(site)
+    shown = found[start : start + size]
+    last = start + size >= len(found)
+    return json_answer(
+        {"maxResults": size, "startAt": start, "total": len(found), "isLast": last, "values": shown},
+    )
 
 
 def _myself(site: Jira) -> Body:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from sync_service.domain.connectors import Connection, Gone, Rejected
+from sync_service.domain.connectors import App, Connection, Gone, Rejected
 from sync_service.domain.issues import Observation, ScopeRef, Snapshot
 
 
@@ -161,4 +161,142 @@ class TakesConsent(Protocol):
 
     def renew(self, connection: Connection, *, refresh: str) -> Consent:
         """Renew a consent. Raise `Refused` where it has ended: then a person must consent again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByHand:
+    """What somebody types and ticks at the tracker to make a webhook there.
+
+    `where` is the way to the form, in the tracker's words. `fields` are names with what to put in; the secret's is
+    left to who shows it, by the name `secret_field`. `events` are the boxes to tick. `greets` tells whether the tracker
+    sends something at once.
+    """
+
+    where: str
+    url_field: str
+    secret_field: str
+    fields: Sequence[tuple[str, str]]
+    events: Sequence[str]
+    greets: bool
+
+
+@runtime_checkable
+class Guides(Protocol):
+    """Tells how its tracker is connected. Nothing here calls."""
+
+    credentials_help: str
+    """What a token needs to be allowed to do, in the tracker's words."""
+
+    scope_word: str
+    """What people call a scope: `repository`."""
+
+    scope_example: str
+    """A scope's name as people write it: `acme/checkout`."""
+
+    def site_of(self, written: str) -> str:
+        """Give the site that is meant by an address as people know it; what is none comes back as it is."""
+        ...
+
+    def by_hand(self, *, scopes: Sequence[str]) -> ByHand:
+        """Give the values for a webhook that is made by hand for these scopes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Introduced:
+    """Who we are to a tracker. `lacks` are what the credentials may not do; an app is installed at `install_url`."""
+
+    name: str
+    lacks: Sequence[str] = ()
+    install_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """The scopes that credentials see, each a name and what else people call it, and whether there are more."""
+
+    scopes: Sequence[tuple[str, str]]
+    more: bool
+
+
+@runtime_checkable
+class Offers(Protocol):
+    """Tells who one is by a connection's credentials, and which scopes they see. Every call may raise."""
+
+    def introduce(self, connection: Connection) -> Introduced:
+        """Ask the tracker who we are, by calls whose number is bounded."""
+        ...
+
+    def offer(self, connection: Connection, *, most: int) -> Offer:
+        """List about as many scopes at most, as they now are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookMade:
+    """What came of making one webhook: where, whether it is there now, and what was done or why not."""
+
+    where: str
+    made: bool
+    says: str
+
+
+@runtime_checkable
+class MakesHooks(Protocol):
+    """Makes webhooks by calls. One that goes to the same address is changed, and never a second one made."""
+
+    def make_hooks(
+        self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str
+    ) -> Sequence[HookMade]:
+        """Make what brings the deliveries of these scopes to an address; what went wrong with one stands beside it.
+
+        Raise what is about all of them.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppWanted:
+    """The app to register at a tracker: its name, whose it is (empty: of who is signed in there), and our addresses.
+
+    `back_url` is where one comes back to with a code, `installed_url` after an installation.
+    """
+
+    name: str
+    organization: str
+    home_url: str
+    hook_url: str
+    back_url: str
+    installed_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppForm:
+    """A form that registers an app: where a browser is to send it, its fields, and what it asks for in words."""
+
+    action: str
+    fields: Mapping[str, str]
+    asks: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppMade:
+    """A registered app; `secret` is that of its webhook, None where it has none."""
+
+    name: str
+    app: App
+    secret: str | None = field(repr=False)
+
+
+@runtime_checkable
+class MakesApps(Protocol):
+    """Lets people register an app with one press of a button there, and takes what the tracker hands over."""
+
+    def app_form(self, *, site: str, wanted: AppWanted, state: str) -> AppForm:
+        """Give the form; `state` comes back with the code. Makes no call; raise `ValueError` where it can't be made."""
+        ...
+
+    def take_app(self, *, site: str, code: str) -> AppMade:
+        """Turn the code that one came back with into the app, once. Raise any `ConnectorError`."""
         ...

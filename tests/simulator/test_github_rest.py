@@ -7,6 +7,8 @@ import requests
 
 from simulator import GitHub
 from simulator.github import Repository
+from tests.simulator.asking import mint
+from tests.simulator.schemas import check, shared
 
 ISSUE = "/repos/acme/checkout/issues/1"
 
@@ -177,3 +179,18 @@ def test_people_find_a_page_at_an_issue_s_address(hub: GitHub) -> None:
     assert requests.get(repository.create_pull_request("Add").url, timeout=5).status_code == 200
     assert requests.get(f"{repository.url}/issues/9", timeout=5).status_code == 404
     assert requests.get(f"{hub.url}/acme/other/issues/1", timeout=5).status_code == 404
+
+
+def test_a_token_lists_the_repositories_that_it_sees(hub: GitHub) -> None:
+    """As GitHub describes it, page by page; an installation's token is told to ask otherwise."""
+    checkout, _ = hub.repository("checkout"), hub.repository("payments")
+    answer = ask(hub, "/user/repos?per_page=1")
+    assert [one["full_name"] for one in answer.json()] == ["acme/checkout"]
+    check(answer.json()[0], shared("openapi/github-rest-2026.json"), "/components/schemas/repository")
+    narrow = hub.add_token("bruno", repositories=[checkout]).text
+    answer = requests.get(f"{hub.url}/user/repos", headers={"Authorization": f"Bearer {narrow}"}, timeout=5)
+    assert [one["full_name"] for one in answer.json()] == ["acme/checkout"]
+    installation = hub.create_app(permissions={"issues": "read"}).install()
+    token = mint(installation).json()["token"]
+    answer = requests.get(f"{hub.url}/user/repos", headers={"Authorization": f"Bearer {token}"}, timeout=5)
+    assert answer.status_code == 403

@@ -239,3 +239,15 @@ def test_servers_and_projects_are_as_atlassian_describes_them(jira: Jira) -> Non
     jira.project("SHOP")
     check(_ask(jira, "3/serverInfo"), shared(CLOUD), "/components/schemas/ServerInformation")
     check(_ask(jira, "3/project/SHOP"), shared(CLOUD), "/components/schemas/Project")
+
+
+def test_a_page_of_projects_is_as_atlassian_describes_it(jira: Jira) -> None:
+    """Where the description is at hand."""
+    jira.project("SHOP", "Shop")
+    jira.project("PAY", "Pay")
+    answer = requests.get(
+        f"{jira.url}/rest/api/3/project/search?maxResults=1", auth=(jira.email, jira.token), timeout=5
+    ).json()
+    assert [one["key"] for one in answer["values"]] == ["PAY"]
+    assert answer["isLast"] is False
+    check(answer, shared(CLOUD), "/components/schemas/PageBeanProject")

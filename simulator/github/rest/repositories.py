@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
-from simulator.github.bodies import Body, moment, repository_answer, user
+from simulator.github.bodies import Body, moment, repository, repository_answer, user
 from simulator.github.planning import User
 from simulator.github.rest.callers import caller
+from simulator.github.rest.paging import page_of
 from simulator.github.rest.places import Views, at_repository
 from simulator.github.rest.problems import problem
 from simulator.github.rest.versions import dated
@@ -31,9 +32,20 @@ def views(hub: GitHub) -> Views:
         with hub.reading():
             return json_answer(_me(caller(request).user, hub))
 
+    def mine(request: Request) -> Response:
+        """List what the caller sees: https://docs.github.com/en/rest/repos/repos#list-repositories-for-the-authenticated-user."""
+        who = caller(request)
+        if who.installation is not None:
+            return problem(403, who.refusal)
+        with hub.reading():
+            seen = [place for place in hub.repositories if who.sees(place)]
+            shown, headers = page_of(seen, f"{hub.api_url}/user/repos", request)
+            return json_answer([repository(place) for place in shown], headers=headers)
+
     return {
         **at_repository(hub, "GET", "", one),
         ("GET", "/user"): me,
+        ("GET", "/user/repos"): mine,
     }
 
 

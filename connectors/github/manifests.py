@@ -1,0 +1,86 @@
+"""A GitHub App registered by one press of a button: the manifest that asks for it, and what GitHub hands over.
+
+https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
+"""
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+from connectors.fields import exact, identifier, required, text
+from connectors.github.connecting import ENTERPRISE_SERVER, EVENTS, NEWER, PERMISSIONS, pages_of
+from connectors.github.site import Site, words_of
+from connectors.http import Http
+from connectors.replies import judge
+from sync_service.domain.abilities import AppForm, AppMade, AppWanted
+from sync_service.domain.connectors import App, Rejected
+
+LONGEST_NAME = 34
+"""Characters in an app's name. https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/registering-a-github-app"""
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})", re.ASCII)
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+_LONGEST_KEY = 20_000
+_OF_APPS = ("installation_target",)
+"""What only an app's webhook hears. Its installations and their repositories it is told of unasked."""
+
+
+def app_form(*, site: str, wanted: AppWanted, state: str) -> AppForm:
+    """Give the form for GitHub's page for a new app; raise `ValueError` with what is allowed."""
+    if wanted.organization and not _ACCOUNT.fullmatch(wanted.organization):
+        raise ValueError("the name of an organisation on GitHub, or nothing for your own account")
+    if not 0 < len(wanted.name) <= LONGEST_NAME:
+        raise ValueError(f"a name of {LONGEST_NAME} characters at most")
+    owner = f"organizations/{quote(wanted.organization)}/" if wanted.organization else ""
+    return AppForm(
+        action=f"{pages_of(site)}/{owner}settings/apps/new?state={quote(state, safe='')}",
+        fields={"manifest": json.dumps(_manifest(site, wanted))},
+        asks=(
+            ("Permissions", ", ".join(f"{name.replace('_', ' ')}: {level}" for name, level in PERMISSIONS.items())),
+            ("Events", ", ".join(EVENTS.values())),
+            ("Webhook", wanted.hook_url),
+        ),
+    )
+
+
+def _manifest(site: str, wanted: AppWanted) -> dict[str, Any]:
+    events = [*EVENTS, *_OF_APPS]
+    if site.endswith(ENTERPRISE_SERVER):
+        events = [event for event in EVENTS if event not in NEWER]
+    return {
+        "name": wanted.name,
+        "url": wanted.home_url,
+        "hook_attributes": {"url": wanted.hook_url, "active": True},
+        "redirect_url": wanted.back_url,
+        "setup_url": wanted.installed_url,
+        "description": "Links key results to issues and moves them as work is done.",
+        "public": False,
+        "default_permissions": dict(PERMISSIONS),
+        "default_events": events,
+    }
+
+
+def take_app(http: Http, site: Site, *, url: str, code: str) -> AppMade:
+    """Turn the code into the app; it is good for an hour, and once."""
+    if not _CODE.fullmatch(code):
+        raise Rejected("GitHub's code for the new app is not one")
+    reply = site.send("POST", f"/app-manifests/{code}/conversions", authorization=None)
+    if reply.status == 404:
+        raise Rejected(
+            f"{reply.place} does not know the code for the new app: it is good for an hour, and once. "
+            "If the app was registered, delete it there, and begin again"
+        )
+    judge(reply, now=http.now(), words=words_of(reply))
+    made = reply.object()
+    number = required(identifier(made.get("id")), "the app's number")
+    # Enterprise Server up to 3.13 takes the number alone as issuer.
+    id_ = number if url.endswith(ENTERPRISE_SERVER) else exact(made.get("client_id"), 100) or number
+    pem = made.get("pem")
+    if not isinstance(pem, str) or not 0 < len(pem) <= _LONGEST_KEY:
+        raise Rejected(f"{reply.place} hands over no private key for the app")
+    return AppMade(
+        name=text(made.get("name"), 100) or "the app",
+        app=App(id_, pem.strip()),
+        secret=exact(made.get("webhook_secret"), 500),
+    )

@@ -1,0 +1,89 @@
+"""How Jira is connected: what to type into the form for a webhook, whose a token is, and which projects it sees."""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from connectors.fields import Json, exact, rows, text
+from connectors.http import Http
+from connectors.jira.access import Access
+from sync_service.domain.abilities import ByHand, Introduced, Offer
+from sync_service.domain.connectors import Rejected
+
+CREDENTIALS_HELP = (
+    "For Jira Cloud: the API token of an account, with the account's e-mail address. For Data Center: a personal "
+    "access token, without an e-mail address. The account needs Browse projects for what is watched."
+)
+
+EVENTS = ("Issue: created", "Issue: updated", "Issue: deleted")
+"""The boxes to tick at a webhook. https://developer.atlassian.com/cloud/jira/platform/webhooks/"""
+
+_PAGES = re.compile(
+    r"/(?:jira/(?:software|core|servicedesk|your-work|people|dashboards|filters|projects)"
+    r"|browse|projects|secure|login\.jsp)(?:/|\Z)"
+)
+"""What begins the address of a page within a site."""
+
+_PER_PAGE = 50
+
+
+def site_of(written: str) -> str:
+    """Give the site's address, without what follows it on a page: `/jira/software/…`, `/browse/…`, `/projects/…`."""
+    address = written.strip().rstrip("/")
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address
+    if not parts.scheme or not parts.netloc:
+        return address
+    return f"{parts.scheme}://{parts.netloc}{_PAGES.split(parts.path, maxsplit=1)[0].rstrip('/')}"
+
+
+def by_hand(scopes: Sequence[str]) -> ByHand:
+    """Give what to put into the form for a new webhook."""
+    jql = "" if not scopes else f"project = {scopes[0]}" if len(scopes) == 1 else f"project in ({', '.join(scopes)})"
+    return ByHand(
+        where="As a Jira administrator: System, WebHooks, Create a WebHook",
+        url_field="URL",
+        secret_field="Secret",  # noqa: S106 - the name of a field on Jira's page
+        fields=(
+            ("Status", "Enabled"),
+            ("JQL filter", jql or "none: what is not watched is ignored"),
+            ("Exclude body", "No"),
+        ),
+        events=EVENTS,
+        greets=False,
+    )
+
+
+def introduce(http: Http, access: Access) -> Introduced:
+    """Ask whose token it is. https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/."""
+    found = http.get(f"{access.rest}/myself", authorization=access.authorization).body
+    name = text(found.get("displayName"), 100) or text(found.get("name"), 100)
+    if name is None:
+        raise Rejected("Jira does not say whose token this is")
+    return Introduced(name=name)
+
+
+def offer(http: Http, access: Access, *, most: int) -> Offer:
+    """List the projects that the account may browse: page by page on Cloud, all at once on Data Center.
+
+    https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get
+    """
+    if not access.is_cloud:
+        found = http.list(f"{access.rest}/project", authorization=access.authorization)
+        return _offered(found[:most], more=len(found) > most)
+    listed: list[Json] = []
+    while len(listed) < most:
+        params = {"maxResults": str(_PER_PAGE), "startAt": str(len(listed)), "orderBy": "key"}
+        page = http.get(f"{access.rest}/project/search", authorization=access.authorization, params=params).body
+        values = rows(page.get("values"))
+        listed += values
+        if page.get("isLast", True) or not values:
+            return _offered(listed, more=False)
+    return _offered(listed, more=True)
+
+
+def _offered(found: Sequence[Json], *, more: bool) -> Offer:
+    named = ((exact(one.get("key"), 255), text(one.get("name"), 120)) for one in rows(list(found)))
+    return Offer(scopes=[(key, name or "") for key, name in named if key], more=more)
