@@ -55,11 +55,12 @@ class Applying:
     zone: ZoneInfo
     now: Callable[[], datetime]
     actor: str
+    occasion: str = "applied configuration files"
 
     def plan(self, files: Files, *, prune: bool) -> Plan:
         """Work out what would change. Raises `WrongFiles` with every mistake, and `Unopenable`."""
         with reading(self.engine) as tx:
-            return self._plan(tx, files, prune=prune)
+            return self._plan(tx, lambda _stored: files, prune=prune)
 
     def apply(self, files: Files, *, prune: bool) -> Plan:
         """Change the database, and give what was changed. Raises like `plan`; then nothing was changed."""
@@ -68,13 +69,34 @@ class Applying:
             return plan
         with writing(self.engine) as tx:
             counters.bump(tx, counters.RULES)  # first: nobody links, and nobody else applies, until this is done
-            plan = self._plan(tx, files, prune=prune)
+            plan = self._plan(tx, lambda _stored: files, prune=prune)
             self._carry_out(tx, plan)
         return plan
 
-    def _plan(self, tx: Transaction, files: Files, *, prune: bool) -> Plan:
+    def edit(self, write: Callable[[State], Files]) -> Plan:
+        """Apply what is written out of the state as it now stands, so that nobody else's change is undone.
+
+        Raises as `apply` does, and what `write` raises.
+        """
+        with writing(self.engine) as tx:
+            counters.bump(tx, counters.RULES)  # first, as above
+            plan = self._plan(tx, write, prune=False)
+            if plan.changes:
+                self._carry_out(tx, plan)
+        return plan
+
+    def carry_out(self, choose: Callable[[State], Sequence[Change]]) -> Plan:
+        """Carry out changes that are chosen out of the state as it now stands."""
+        with writing(self.engine) as tx:
+            counters.bump(tx, counters.RULES)  # first, as above
+            plan = Plan(tuple(choose(read_state(tx, self.sealer))), ())
+            if plan.changes:
+                self._carry_out(tx, plan)
+        return plan
+
+    def _plan(self, tx: Transaction, write: Callable[[State], Files], *, prune: bool) -> Plan:
         stored = read_state(tx, self.sealer)
-        document = read_document(files, connection_models(self.connectors.values()))
+        document = read_document(write(stored), connection_models(self.connectors.values()))
         known = known_names(document, stored, prune=prune)
         wanting = Wanting(
             document=document,
@@ -114,7 +136,7 @@ class Applying:
                 saving.remove(change)
             else:
                 saving.save(change)
-        what = "\n".join(["applied configuration files", *plan.lines()])
+        what = "\n".join([self.occasion, *plan.lines()])
         tx.execute(sa.insert(audit).values(at=now, actor=self.actor, what=what))
         counters.bump(tx, counters.CHANGES)
 

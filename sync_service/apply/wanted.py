@@ -89,7 +89,7 @@ class Wanting:
                 self._mistake(part, ("kind",), form.kind, f"{stored['kind']} as it is stored; use another slug")
             given = Given(part=part, stored=stored, connector=self.connectors[form.kind], environment=self.environment)
             site = form.site or self.connectors[form.kind].default_site or ""
-            if urlsplit(site).scheme not in ("http", "https") or not urlsplit(site).hostname:
+            if not _is_web_address(site):
                 self._mistake(part, ("site",), shown(site), "an address that begins with https:// or http://")
             yield (
                 form.slug,
@@ -237,6 +237,14 @@ class Wanting:
             if part.raw.get("slug") == connection:
                 return str(part.raw.get("kind"))
         return str(self.stored["connections"][connection]["kind"])
+
+
+def _is_web_address(site: str) -> bool:
+    try:
+        parts = urlsplit(site)
+    except ValueError:  # a bracket that is not closed
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _folded(key: Key) -> Key:
