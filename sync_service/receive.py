@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import partial
 
 import structlog
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from sync_service.domain.connectors import Connector, Post
+from sync_service.forging import Forgeries
 from sync_service.gathering import Gathering, NotStored
-from sync_service.store import deliveries
+from sync_service.store import deliveries, forgeries
 from sync_service.store.connections import Connections
 from sync_service.store.deliveries import Received
 from sync_service.store.sealing import Unopenable
@@ -47,10 +49,12 @@ class Receive:
     connections: Connections
     now: Callable[[], datetime]
     _gathering: Gathering[Received] = field(init=False)
+    _forgeries: Forgeries = field(init=False)
 
     def __post_init__(self) -> None:
         lanes = 1 if self.engine.dialect.name == "sqlite" else LANES
         self._gathering = Gathering(self._store, most=TOGETHER, lanes=lanes)
+        self._forgeries = Forgeries(partial(forgeries.note, self.engine))
 
     def take(self, slug: str, post: Post) -> Receipt:
         """Verify and store one request. Nothing that was not signed is stored, and no body is logged."""
@@ -76,6 +80,7 @@ class Receive:
             return Receipt.UNABLE
         if not connector.verify(post, connection.secrets):
             log.warning("a delivery is forged or unsigned", connection=slug, size=len(post.body))
+            self._forgeries.add(connection.id, at=self.now())
             return Receipt.FORGED
         received = Received(
             connection_id=connection.id,

@@ -21,6 +21,7 @@ MIDDLE = (
     "consenting",
     "errands",
     "failing",
+    "forging",
     "gathering",
     "holding",
     "ledger",

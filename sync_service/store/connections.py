@@ -57,6 +57,15 @@ class Connections:
         self._refresh(known=slug in self._by_slug)
         return self._by_slug.get(slug)
 
+    def hook_url(self, slug: str) -> str:
+        """Give the address that a connection's webhooks go to, whether it is there already or not."""
+        return f"{self._base_url}/hooks/{slug}"
+
+    def forget(self) -> None:
+        """Read them anew when next asked: this process has just changed one."""
+        with self._lock:
+            self._read_at = float("-inf")
+
     def _refresh(self, *, known: bool) -> None:
         with self._lock:
             if known and time.monotonic() - self._read_at < FRESH_SECONDS:
@@ -78,7 +87,7 @@ class Connections:
                 slug=row.slug,
                 site=row.site,
                 options=row.options,
-                hook_url=f"{self._base_url}/hooks/{row.slug}",
+                hook_url=self.hook_url(row.slug),
                 token=self._sealer.open(sealed_token) if sealed_token else None,
                 app=App(row.app_id, self._sealer.open(row.sealed_app_key)) if row.sealed_app_key else None,
                 client=Client(row.client_id, self._sealer.open(row.sealed_client_secret)) if row.client_id else None,

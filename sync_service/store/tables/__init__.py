@@ -2,6 +2,7 @@
 
 from sync_service.store.tables.access import api_token, audit, session, sign_in_link
 from sync_service.store.tables.columns import metadata
+from sync_service.store.tables.connecting import app_request, forgery
 from sync_service.store.tables.mapping import counter, link, manual_link, relink, rule, rule_revision
 from sync_service.store.tables.okrs import check_in, cycle, history, key_result, objective, person, recompute, team
 from sync_service.store.tables.telling import mail, notice
@@ -21,6 +22,7 @@ from sync_service.store.tables.trackers import (
 
 __all__ = [
     "api_token",
+    "app_request",
     "audit",
     "check_in",
     "closing",
@@ -30,6 +32,7 @@ __all__ = [
     "cycle",
     "delivery",
     "errand",
+    "forgery",
     "history",
     "issue",
     "key_result",

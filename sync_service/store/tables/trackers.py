@@ -169,6 +169,7 @@ delivery = sa.Table(
     *due_columns("delivery"),
     sa.UniqueConstraint("connection_id", "delivery_id"),
     sa.Index("ix_delivery_buried_at", "buried_at"),
+    sa.Index("ix_delivery_connection_id_id", "connection_id", "id"),
 )
 
 

@@ -1,0 +1,49 @@
+"""Apps that somebody went to register at a tracker: what comes back is believed once, and in their session alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.store.sealing import fingerprint
+from sync_service.store.tables import app_request
+
+LIFE = timedelta(hours=1)
+"""For so long a code is good at GitHub, and so is the state that comes with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppRequest:
+    """What was wanted: the connection as a file would have it, without credentials."""
+
+    kind: str
+    wanted: Mapping[str, Any]
+
+
+def begin(tx: Transaction, request: AppRequest, *, state: str, session: str, now: datetime) -> None:
+    """Remember a request under its state; those that expired go."""
+    tx.execute(sa.delete(app_request).where(app_request.c.expires_at < now))
+    tx.execute(
+        sa.insert(app_request).values(
+            state_hash=fingerprint(state),
+            session_hash=fingerprint(session),
+            kind=request.kind,
+            wanted=dict(request.wanted),
+            expires_at=now + LIFE,
+        )
+    )
+
+
+def take(tx: Transaction, *, state: str, session: str, kind: str, now: datetime) -> AppRequest | None:
+    """Take the request of a state; None where there is none in this session, or no longer. It is taken once."""
+    mine = sa.and_(
+        app_request.c.state_hash == fingerprint(state),
+        app_request.c.session_hash == fingerprint(session),
+        app_request.c.kind == kind,
+        app_request.c.expires_at >= now,
+    )
+    row = tx.execute(sa.delete(app_request).where(mine).returning(app_request.c.wanted)).one_or_none()
+    return None if row is None else AppRequest(kind, row.wanted)

@@ -1,0 +1,220 @@
+"""Connections as their pages show them: how each stands, what it watches, and whether its webhook is heard."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
+
+from sync_service.store import tables as t
+from sync_service.store.database import database_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeLine:
+    """A watched scope. `called` is its name at the tracker where that is another one by now.
+
+    `seen` counts the issues of a first import that is under way, of about `expected`; it is None where none is.
+    `gone` says why the scope can no longer be watched.
+    """
+
+    name: str
+    called: str | None
+    covered: bool
+    gone: str | None
+    seen: int | None
+    expected: int | None
+    asked_at: datetime | None
+
+    @property
+    def share(self) -> float | None:
+        """Give how far the first import is, as a fraction below 1; None where nobody can tell."""
+        if self.seen is None or not self.expected:
+            return None
+        return min(self.seen / self.expected, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The newest delivery that was stored. `id` is its row."""
+
+    id: int
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Forged:
+    """How many deliveries came with a wrong signature or none, and when the last one did."""
+
+    count: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionPage:
+    """A connection without its secrets. `pauses` are the parts that must not be asked now, each until when."""
+
+    id: int
+    slug: str
+    kind: str
+    site: str
+    owner: str | None
+    owner_name: str | None
+    options: Mapping[str, Any]
+    earlier: str
+    credentials: Literal["token", "app", "consent", ""]
+    app_id: str | None
+    secrets: int
+    refused_at: datetime | None
+    refused_reason: str | None
+    scopes: tuple[ScopeLine, ...]
+    pauses: tuple[tuple[str, datetime], ...]
+    heard: Heard | None
+    forged: Forged | None
+
+    @property
+    def webhook(self) -> Literal["heard", "forged", "silent"]:
+        """Tell what came last, if anything did: a delivery, or one with a wrong signature."""
+        if self.forged and (self.heard is None or self.heard.at < self.forged.at):
+            return "forged"
+        return "heard" if self.heard else "silent"
+
+    @property
+    def gone(self) -> Sequence[ScopeLine]:
+        """Give the scopes that can no longer be watched."""
+        return [one for one in self.scopes if one.gone]
+
+
+def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[ConnectionPage]:
+    """Give the connections by slug, or the one of this slug."""
+    c, p = t.connection, t.person
+    newest = sa.select(sa.func.max(t.delivery.c.id)).where(t.delivery.c.connection_id == c.c.id).scalar_subquery()
+    found = (
+        sa.select(c, p.c.email, p.c.name, newest.label("newest"))
+        .outerjoin(p, p.c.id == c.c.owner_id)
+        .order_by(c.c.slug)
+        .where(sa.true() if slug is None else c.c.slug == slug)
+    )
+    rows = tx.execute(found).all()
+    ids = [row.id for row in rows]
+    around = _Around(
+        scopes=_scopes(tx, ids),
+        pauses=_pauses(tx, ids),
+        heard=_heard(tx, [row.newest for row in rows if row.newest]),
+        forged=_forged(tx, ids),
+    )
+    return [_page(row, around) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    scopes: Mapping[int, list[ScopeLine]]
+    pauses: Mapping[int, list[tuple[str, datetime]]]
+    heard: Mapping[int, Heard]
+    forged: Mapping[int, Forged]
+
+
+def _page(row: Row[Any], around: _Around) -> ConnectionPage:
+    return ConnectionPage(
+        id=row.id,
+        slug=row.slug,
+        kind=row.kind,
+        site=row.site,
+        owner=row.email,
+        owner_name=row.name,
+        options=row.options,
+        earlier=row.earlier or "ignore",
+        credentials=_credentials(row),
+        app_id=row.app_id,
+        secrets=len(row.sealed_secrets),
+        refused_at=row.refused_at,
+        refused_reason=row.refused_reason,
+        scopes=tuple(around.scopes.get(row.id, ())),
+        pauses=tuple(around.pauses.get(row.id, ())),
+        heard=around.heard.get(row.id),
+        forged=around.forged.get(row.id),
+    )
+
+
+def _credentials(row: Row[Any]) -> Literal["token", "app", "consent", ""]:
+    if row.client_id:
+        return "consent"
+    return "token" if row.sealed_token else "app" if row.sealed_app_key else ""
+
+
+def _scopes(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[ScopeLine]]:
+    s, p = t.scope, t.poll
+    found: dict[int, list[ScopeLine]] = defaultdict(list)
+    statement = (
+        sa.select(s, p.c.since, p.c.seen, p.c.expected, p.c.done_at, p.c.due_at)
+        .outerjoin(p, p.c.scope_id == s.c.id)
+        .where(s.c.connection_id.in_(ids))
+        .order_by(s.c.name, s.c.id)
+    )
+    for row in tx.execute(statement):
+        imports = row.covered_at is None and row.due_at is not None and row.since is None
+        found[row.connection_id].append(
+            ScopeLine(
+                name=row.name,
+                called=row.called,
+                covered=row.covered_at is not None,
+                gone=row.gone,
+                seen=row.seen if imports else None,
+                expected=row.expected if imports else None,
+                asked_at=row.done_at,
+            )
+        )
+    return found
+
+
+def _pauses(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[tuple[str, datetime]]]:
+    p = t.pause
+    found: dict[int, list[tuple[str, datetime]]] = defaultdict(list)
+    here = sa.and_(p.c.connection_id.in_(ids), p.c.until > database_now(tx))
+    for row in tx.execute(sa.select(p).where(here).order_by(p.c.part)):
+        found[row.connection_id].append((row.part, row.until))
+    return found
+
+
+def _heard(tx: Transaction, ids: Sequence[int]) -> Mapping[int, Heard]:
+    d = t.delivery.c
+    found = sa.select(d.id, d.connection_id, d.name, d.received_at).where(d.id.in_(ids))
+    return {row.connection_id: Heard(row.id, row.name, row.received_at) for row in tx.execute(found)}
+
+
+def _forged(tx: Transaction, ids: Sequence[int]) -> Mapping[int, Forged]:
+    f = t.forgery
+    found = sa.select(f.c.connection_id, f.c.count.label("times"), f.c.last_at).where(f.c.connection_id.in_(ids))
+    return {row.connection_id: Forged(row.times, row.last_at) for row in tx.execute(found)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """What goes with a connection when it is removed, in numbers of rows."""
+
+    issues: int
+    deliveries: int
+    rules: int
+    key_results: int
+
+
+def weight_of(tx: Transaction, connection_id: int) -> Weight:
+    """Count what hangs on a connection, and the key results that its rules or issues reach."""
+
+    def count(table: sa.Table) -> int:
+        return tx.scalars(sa.select(sa.func.count()).where(table.c.connection_id == connection_id)).one()
+
+    by_rule = sa.select(t.rule.c.key_result_id).where(t.rule.c.connection_id == connection_id)
+    by_link = sa.select(t.link.c.key_result_id).join(t.issue, t.issue.c.id == t.link.c.issue_id)
+    reached = by_rule.union(by_link.where(t.issue.c.connection_id == connection_id)).subquery()
+    return Weight(
+        issues=count(t.issue),
+        deliveries=count(t.delivery),
+        rules=count(t.rule),
+        key_results=tx.scalars(sa.select(sa.func.count()).select_from(reached)).one(),
+    )
