@@ -111,6 +111,12 @@ class Settings(BaseSettings):
         description="how many reverse proxies stand in front and set X-Forwarded-For, 0 or more",
     )
 
+    allow_private_sites: bool = Field(
+        default=False,
+        validation_alias="OKR_SYNC_ALLOW_PRIVATE_SITES",
+        description="true or false: whether people may connect trackers in private networks on the pages",
+    )
+
     @field_validator("smtp_url")
     @classmethod
     def _smtp_url_can_be_read(cls, written: SecretStr | None) -> SecretStr | None:

@@ -4,9 +4,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from flask import Flask
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 
 class Threaded(ThreadingMixIn, WSGIServer):
@@ -24,7 +26,7 @@ class Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(app: Flask) -> Iterator[str]:
+def serving(app: "WSGIApplication") -> Iterator[str]:
     """Serve an application, and give its address; whoever visits leaves before the end."""
     with make_server("127.0.0.1", 0, app, server_class=Threaded, handler_class=Quiet) as server:
         thread = threading.Thread(target=server.serve_forever)

@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from sync_service.doorbell import Ringer
 from sync_service.web import (
     changes,
+    connections,
     deliveries,
     errors,
     guards,
@@ -43,6 +44,7 @@ PAGES = (
     objectives.blueprint,
     key_results.blueprint,
     rules.blueprint,
+    *connections.BLUEPRINTS,
     deliveries.blueprint,
     mailbox.blueprint,
     sign_in.blueprint,

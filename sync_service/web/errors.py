@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
+from sync_service.store.sealing import Unopenable
 from sync_service.web.guards import API, who
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(DBAPIError, _database)
+    app.register_error_handler(Unopenable, _lost_key)
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
@@ -71,6 +73,11 @@ def _database(error: DBAPIError) -> ResponseReturnValue:
     if not _is_away(error):
         return _answer(500, None)
     return _answer(503, None, headers={"Retry-After": "5"})
+
+
+def _lost_key(error: Unopenable) -> ResponseReturnValue:
+    log.error("a stored secret can't be opened", path=request.path, error=str(error))
+    return _answer(500, f"{error} Where a key was lost for good, give tokens and webhook secrets anew.")
 
 
 def _is_away(error: DBAPIError) -> bool:

@@ -1,5 +1,7 @@
 """What every answer carries so that a browser keeps others out: no inline script, no frames, no sniffing."""
 
+from urllib.parse import urlsplit
+
 from flask import Flask, Response, abort, request
 
 from sync_service.web.guards import API
@@ -8,6 +10,12 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; frame-src 'self'; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'self'"
 )
+
+
+def policy_with_form_to(address: str) -> str:
+    """Give the policy of a page that has a form for another site: that may be sent there, and nowhere else."""
+    parts = urlsplit(address)
+    return CONTENT_SECURITY_POLICY.replace("form-action 'self'", f"form-action 'self' {parts.scheme}://{parts.netloc}")
 
 
 LARGEST_NUMBER = 2**63 - 1

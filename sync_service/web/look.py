@@ -34,6 +34,7 @@ class Entry:
 NAVIGATION = (
     Entry("objectives.index", "Objectives", "target", Guard.VIEWER),
     Entry("rules.index", "Rules", "branch", Guard.VIEWER),
+    Entry("connections.index", "Connections", "link", Guard.VIEWER),
     Entry("deliveries.index", "Deliveries", "inbox", Guard.ADMIN),
     Entry("mailbox.index", "Mailbox", "mail", Guard.ADMIN),
 )

@@ -1,0 +1,250 @@
+"""A new connection: by a token that is tried at once, or by hand, with the exact values to paste."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from sync_service.apply.editing import Written, secret
+from sync_service.apply.mistakes import WrongFiles
+from sync_service.domain.abilities import Guides, Lists, MakesApps, MakesHooks, Offers
+from sync_service.domain.connectors import Connection, Connector, ConnectorError
+from sync_service.store.database import reading
+from sync_service.store.rule_views import connection_choices, owner_choices
+from sync_service.web.connections import once
+from sync_service.web.connections.briefly import briefly
+from sync_service.web.connections.shared import (
+    RESERVED,
+    connector_of,
+    editing,
+    field_of,
+    hook_url,
+    new_secret,
+    save,
+    scopes_in,
+)
+from sync_service.web.connections.sites import SETTING, BadSite, check_site
+from sync_service.web.guards import Guard, guarded, who
+from sync_service.web.house import house
+
+blueprint = Blueprint("connections_new", __name__, url_prefix="/connections/new")
+
+WAYS: Mapping[str, tuple[type, ...]] = {
+    "app": (Guides, MakesApps, Offers),
+    "token": (Guides, Offers),
+    "hand": (Guides,),
+}
+"""The ways in, each with what a connector must be able to do for it; the easiest first."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """The form as it was typed, without secrets; `mistakes` by field, of the whole under an empty name."""
+
+    kind: str
+    slug: str
+    site: str
+    owner: str = ""
+    earlier: str = "ignore"
+    scopes: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+    organization: str = ""
+    name: str = ""
+    mistakes: dict[str, str] = field(default_factory=dict)
+
+    def written(self) -> dict[str, object]:
+        """Write it as it would stand in a file, without credentials and secrets."""
+        common: dict[str, object] = {"slug": self.slug, "kind": self.kind, "site": self.site, "earlier": self.earlier}
+        if self.owner:
+            common["owner"] = self.owner
+        return common | {name: value for name, value in self.options.items() if value}
+
+
+def ways_of(connector: Connector) -> list[str]:
+    """Give the ways in that a tracker has."""
+    return [way for way, needed in WAYS.items() if all(isinstance(connector, one) for one in needed)]
+
+
+@blueprint.get("")
+@guarded(Guard.ADMIN)
+def choose() -> ResponseReturnValue:
+    """Show the ways in of each tracker."""
+    found = [(kind, connector, ways_of(connector)) for kind, connector in house().connectors.items()]
+    return render_template("connection_new.html", trackers=[one for one in found if one[2]])
+
+
+@blueprint.get("/<kind>/<any(app, token, hand):way>")
+@guarded(Guard.ADMIN)
+def begin(kind: str, way: str) -> ResponseReturnValue:
+    """Show the form of a way in."""
+    connector = _connector(kind, way)
+    caller = who()
+    with reading(house().engine) as tx:
+        taken = {one.name.casefold() for one in connection_choices(tx)}
+    imports = way != "hand" and isinstance(connector, Lists)
+    drafted = Draft(
+        kind=kind,
+        slug=_free_name(kind, taken),
+        site=connector.default_site or "",
+        owner=(caller.email if caller else None) or "",
+        earlier="import" if imports else "ignore",
+        name="OKR Sync",
+    )
+    return show(drafted, way)
+
+
+def _free_name(kind: str, taken: set[str]) -> str:
+    return next(name for name in (kind, *(f"{kind}-{number}" for number in range(2, 10_000))) if name not in taken)
+
+
+def _connector(kind: str, way: str) -> Connector:
+    connector = connector_of(kind)
+    if way not in ways_of(connector):
+        connector_of("")  # answers that there is none
+    return connector
+
+
+def show(drafted: Draft, way: str, status: int = 200) -> ResponseReturnValue:
+    """Show a draft's form."""
+    connector = connector_of(drafted.kind)
+    with reading(house().engine) as tx:
+        owners = owner_choices(tx)
+    return (
+        render_template(
+            "connection_form.html",
+            draft=drafted,
+            way=way,
+            connector=connector,
+            owners=owners,
+            lists=isinstance(connector, Lists),
+            makes_hooks=isinstance(connector, MakesHooks),
+            texts=[option for option in connector.options if option.form == "text"],
+            hooks_at=hook_url(drafted.slug),
+        ),
+        status,
+    )
+
+
+def read_draft(kind: str, connector: Connector) -> Draft:
+    """Read the form that was sent. The site becomes the one that is meant."""
+    form = request.form
+    typed = form.get("site", "").strip() or connector.default_site or ""
+    return Draft(
+        kind=kind,
+        slug=form.get("slug", "").strip(),
+        site=connector.site_of(typed) if isinstance(connector, Guides) else typed,
+        owner=form.get("owner", ""),
+        earlier="import" if form.get("earlier") == "import" else "ignore",
+        scopes=form.get("scopes", ""),
+        options={
+            option.name: form.get(option.name, "").strip() for option in connector.options if option.form == "text"
+        },
+        organization=form.get("organization", "").strip(),
+        name=" ".join(form.get("name", "").split()),
+    )
+
+
+def check(drafted: Draft) -> None:
+    """Note what can be said before anybody is asked: a name that is taken here, and a site that must not be called."""
+    with reading(house().engine) as tx:
+        taken = {one.name.casefold() for one in connection_choices(tx)}
+    try:
+        editing().rehearse({**drafted.written(), "earlier": "ignore"})
+    except WrongFiles as error:
+        note(drafted, error)
+    if drafted.slug.casefold() in taken:
+        drafted.mistakes["slug"] = "another connection has this name"
+    elif drafted.slug in RESERVED:
+        drafted.mistakes["slug"] = f"{drafted.slug} stands for something else in the addresses of these pages"
+    for name, address in {"site": drafted.site, **addresses_in(drafted.options)}.items():
+        wrong = wrong_address(address)
+        if wrong:
+            drafted.mistakes[name] = wrong
+
+
+def addresses_in(options: Mapping[str, str]) -> dict[str, str]:
+    """Give those options that are addresses, which are called just like a site."""
+    return {name: value for name, value in options.items() if "://" in value}
+
+
+def wrong_address(address: str) -> str | None:
+    """Give what is wrong with an address to call, or None."""
+    settings = house().settings
+    try:
+        briefly(lambda: check_site(address, base_url=settings.base_url, allow_private=settings.allow_private_sites))
+    except BadSite as error:
+        words = str(error)
+        return words if SETTING in words or "found" in words else f"it has to be {words}"
+    except ConnectorError as error:
+        return str(error)
+    return None
+
+
+def note(drafted: Draft, error: WrongFiles) -> None:
+    """Put the mistakes of an edit beside the fields of its form."""
+    for one in error.mistakes:
+        drafted.mistakes.setdefault(field_of(one.field), f"found {one.found}; allowed: {one.allowed}")
+
+
+def store(drafted: Draft, written: Written, secrets: Mapping[str, str]) -> bool:
+    """Save a new connection; note what is wrong with it, and tell whether it is saved."""
+    try:
+        save(lambda editing: editing.create(written, secrets))
+    except WrongFiles as error:
+        note(drafted, error)
+        return False
+    return True
+
+
+@blueprint.post("/<kind>/hand")
+@guarded(Guard.ADMIN)
+def by_hand(kind: str) -> ResponseReturnValue:
+    """Make a connection that has a webhook and nothing else; its page shows what to paste."""
+    connector = _connector(kind, "hand")
+    drafted = read_draft(kind, connector)
+    drafted.earlier = "ignore"
+    check(drafted)
+    made = new_secret()
+    written = {**drafted.written(), "scopes": scopes_in(drafted.scopes), "webhook_secrets": [secret("MADE")]}
+    if drafted.mistakes or not store(drafted, written, {"MADE": made}):
+        return show(drafted, "hand", 422)
+    once.keep(drafted.slug, made, show=True)
+    return redirect(url_for("connections.show", slug=drafted.slug))
+
+
+@blueprint.post("/<kind>/token")
+@guarded(Guard.ADMIN)
+def by_token(kind: str) -> ResponseReturnValue:
+    """Try a token at once, and make a connection of it; what it sees is chosen on the next page."""
+    connector = _connector(kind, "token")
+    drafted = read_draft(kind, connector)
+    token = request.form.get("token", "").strip()
+    check(drafted)
+    if not drafted.mistakes:
+        wrong = introduced(connector, probe_of(drafted, token)) if token else "paste the token"
+        if wrong:
+            drafted.mistakes["token"] = wrong
+    made = new_secret()
+    written = {**drafted.written(), "token": secret("TOKEN"), "webhook_secrets": [secret("MADE")]}
+    if drafted.mistakes or not store(drafted, written, {"MADE": made, "TOKEN": token}):
+        return show(drafted, "token", 422)
+    once.keep(drafted.slug, made, show=not isinstance(connector, MakesHooks))
+    return redirect(url_for("connections_scopes.choose", slug=drafted.slug))
+
+
+def probe_of(drafted: Draft, token: str) -> Connection:
+    """Give a connection that is not stored, to try a token with."""
+    options = {name: value for name, value in drafted.options.items() if value}
+    return Connection(slug=drafted.slug, site=drafted.site, token=token, options=options)
+
+
+def introduced(connector: Connector, connection: Connection) -> str | None:
+    """Try credentials; give what is wrong with them, or None."""
+    if not isinstance(connector, Offers):
+        return None
+    try:
+        briefly(lambda: connector.introduce(connection))
+    except ConnectorError as error:
+        return str(error)
+    return None

@@ -1,0 +1,94 @@
+"""Connections: how each stands, for everybody; and how to change it, for admins."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from sync_service.domain.abilities import Guides, Lists, MakesHooks, Offers
+from sync_service.store import polls
+from sync_service.store.connection_pages import ConnectionPage, connection_pages
+from sync_service.store.database import reading, writing
+from sync_service.store.rule_views import owner_choices
+from sync_service.store.sealing import Unopenable
+from sync_service.web.connections import once
+from sync_service.web.connections.shared import configured, find, hook_url, mark_of, whatever_connects
+from sync_service.web.guards import Guard, guarded
+from sync_service.web.house import house, ring
+from sync_service.web.look import may
+
+blueprint = Blueprint("connections", __name__, url_prefix="/connections")
+
+
+@blueprint.get("")
+@guarded(Guard.VIEWER)
+def index() -> ResponseReturnValue:
+    """List the connections."""
+    with reading(house().engine) as tx:
+        found = connection_pages(tx)
+    return render_template("connections.html", connections=found, titles=titles())
+
+
+@blueprint.get("/<slug>")
+@guarded(Guard.VIEWER)
+def show(slug: str) -> ResponseReturnValue:
+    """Show one connection; admins may change it there."""
+    found = find(slug)
+    if not may(Guard.ADMIN):
+        return render_template("connection.html", one=found, titles=titles())
+    with reading(house().engine) as tx:
+        owners = owner_choices(tx)
+    live = "X-Live" in request.headers
+    return render_template(
+        "connection.html",
+        one=found,
+        titles=titles(),
+        owners=owners,
+        made=None if live else once.take(slug),
+        **_workings(found),
+    )
+
+
+def titles() -> dict[str, str]:
+    """Give what each kind of tracker is called by people."""
+    return {kind: connector.title for kind, connector in house().connectors.items()}
+
+
+def _workings(found: ConnectionPage) -> dict[str, object]:
+    """Give what the tracker's connector can do for a connection, and what it says about it."""
+    connector = whatever_connects(found.kind)
+    known = house().connectors.get(found.kind)
+    return {
+        "connector": connector,
+        "guide": connector.by_hand(scopes=[one.name for one in found.scopes])
+        if isinstance(connector, Guides)
+        else None,
+        "hook_url": hook_url(found.slug),
+        "offers": isinstance(connector, Offers) and bool(found.credentials),
+        "makes_hooks": isinstance(connector, MakesHooks) and bool(found.credentials),
+        "lists": isinstance(connector, Lists),
+        "texts": [option for option in known.options if option.form == "text"] if known else [],
+        "newest": _newest(found),
+    }
+
+
+def _newest(found: ConnectionPage) -> str:
+    """Give the mark of the newest secret, where there is an older one; none where no key opens it any more."""
+    try:
+        secrets = configured(found.slug).secrets if found.secrets > 1 else ()
+    except Unopenable:
+        return ""
+    return mark_of(secrets[0]) if secrets else ""
+
+
+@blueprint.post("/<slug>/ask")
+@guarded(Guard.ADMIN)
+def ask(slug: str) -> ResponseReturnValue:
+    """Ask every watched scope for its changes now."""
+    found = find(slug)
+    with writing(house().engine) as tx:
+        asked = polls.hurry(tx, found.id)
+    ring("poll")
+    if asked:
+        flash("It is asked now what changed. This page follows.", "success")
+    else:
+        flash("There is nothing to ask: a connection needs credentials and something to watch.", "warning")
+    return redirect(url_for("connections.show", slug=slug))

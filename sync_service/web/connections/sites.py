@@ -1,0 +1,74 @@
+"""Addresses of trackers as people type them: which of them this service may call.
+
+Whoever may connect a tracker on a page must not reach through us what only our network may reach. Files that are
+applied are the operator's own word, and may name any site.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+SETTING = "OKR_SYNC_ALLOW_PRIVATE_SITES"
+
+LONGEST = 500
+
+
+class BadSite(ValueError):
+    """An address that is not taken; the message says what is allowed, or what to set."""
+
+
+def check_site(site: str, *, base_url: str, allow_private: bool) -> None:
+    """Raise `BadSite` for a site that must not be called; asks the network where its host is.
+
+    Addresses of this machine are taken where the service itself is reached at one, as while trying it out.
+    """
+    scheme, host = _parts(site)
+    here = allow_private or all(one.is_loopback for one in _addresses(urlsplit(base_url).hostname or ""))
+    found = _addresses(host)
+    loopback = all(one.is_loopback for one in found)
+    if scheme != "https" and not loopback:
+        raise BadSite("an address that begins with https://")
+    if loopback and not here:
+        raise BadSite(f"{host} is this machine itself. If a tracker runs here, set {SETTING}=true and start again")
+    if not loopback and not allow_private and not all(_is_public(one) for one in found):
+        raise BadSite(
+            f"{host} is in a private network. Whoever runs this service may allow that: set {SETTING}=true and "
+            "start again; a configuration file may name it as it is"
+        )
+
+
+def _parts(site: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(site)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or len(site) > LONGEST or not site.isprintable() or " " in site:
+        raise BadSite("an address that begins with https://")
+    if parts.scheme not in ("https", "http"):
+        raise BadSite("an address that begins with https://")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise BadSite("an address without user, question mark or number sign")
+    return parts.scheme, parts.hostname or ""
+
+
+def _addresses(host: str) -> list[Address]:
+    """Give every address of a host; none where it has none. Raises `BadSite` where it can't be found."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise BadSite(f"{host[:100]} can't be found: is it written right?") from None
+    return list(_plain(str(one[4][0]) for one in found))
+
+
+def _plain(written: Iterable[str]) -> Iterable[Address]:
+    for one in written:
+        address = ipaddress.ip_address(one.partition("%")[0])
+        yield getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not address.is_multicast

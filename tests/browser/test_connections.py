@@ -1,0 +1,202 @@
+"""A newcomer connects GitHub in Chromium, by each way in, until a key result moves."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from simulator import GitHub
+from sync_service.web import create_app
+from sync_service.wiring import utc_now
+from tests.browser.conftest import Site
+from tests.chromium import LOOKS
+from tests.examples import fill_with_examples
+from tests.house import build_house
+from tests.migrated import prepare
+from tests.servers import SqliteDatabases
+from tests.serving import serving
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Door:
+    """What is served: an application that is made once its address is known."""
+
+    app: "WSGIApplication | None" = None
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a request."""
+        assert self.app is not None
+        return self.app(environ, start_response)
+
+
+@pytest.fixture
+def hub() -> Iterator[GitHub]:
+    """Give a GitHub with two repositories."""
+    with GitHub() as running:
+        running.repository("checkout")
+        running.repository("payments")
+        yield running
+
+
+@pytest.fixture
+def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
+    """Serve the example OKRs at the very address that trackers are told."""
+    door = Door()
+    with serving(door) as url:
+        house = build_house(sqlite.prepared(prepare), tmp_path, OKR_SYNC_BASE_URL=url, clock=utc_now)
+        door.app = create_app(house).wsgi_app
+        yield Site(url, house, fill_with_examples(house))
+        page.goto("about:blank")
+    house.engine.dispose()
+
+
+def begin(site: Site, page: Page, way: str, hub: GitHub) -> None:
+    """Come as Ana, and fill in what every way in asks for."""
+    site.enter(page, site.example.ana)
+    page.get_by_role("link", name="Connections", exact=True).click()
+    page.get_by_role("link", name="Connect a tracker").click()
+    page.locator("section", has=page.get_by_role("heading", name="GitHub")).get_by_role("link", name=way).click()
+    page.get_by_label("Short name").fill("walk")
+    page.locator("#site").fill(hub.url)
+
+
+def moves(site: Site, page: Page, hub: GitHub) -> None:
+    """Close an issue at GitHub, and see a key result's page tell of it."""
+    page.goto(f"{site.url}/key-results/KR-4")
+    issue = hub.repository("checkout").create_issue("Write the runbook", labels=["okr:KR-4"])
+    issue.close()
+    hub.flush()
+    site.house.drains.drain_everything()
+    expect(page.locator("#live")).to_contain_text(f"acme/checkout#{issue.number}")
+    expect(page.locator(".history-entry").first).to_contain_text("closed as done")
+
+
+def test_a_newcomer_creates_an_app_and_a_key_result_moves(site: Site, page: Page, hub: GitHub) -> None:
+    """One press of a button there, one way back, an installation that the open page finds by itself."""
+    begin(site, page, "Create GitHub App", hub)
+    page.get_by_label("Organisation").fill("acme")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("pull requests: read")).to_be_visible()
+    page.get_by_role("button", name="Create GitHub App").click()
+    page.wait_for_url(f"{hub.url}/**")
+    page.get_by_role("button", name="Create GitHub App").click()
+    page.wait_for_url(f"{site.url}/connections/walk/scopes")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Install it").click()
+    popup = opened.value
+    popup.get_by_label("checkout").check()
+    popup.get_by_role("button", name="Install").click()
+    popup.wait_for_url(f"{site.url}/connections/walk/scopes**")
+    popup.close()
+    page.get_by_label("acme/checkout").check()
+    expect(page.get_by_label("acme/payments")).to_have_count(0)
+    page.get_by_role("button", name="Watch these").click()
+    page.wait_for_url(f"{site.url}/connections/walk")
+    hub.flush()
+    site.house.drains.drain_everything()
+    expect(page.locator("#webhook-state")).to_contain_text("heard")
+    expect(page.get_by_text("all is known")).to_be_visible()
+    moves(site, page, hub)
+
+
+def test_a_newcomer_pastes_a_token_and_a_key_result_moves(
+    site: Site, page: Page, hub: GitHub, page_mistakes: list[str]
+) -> None:
+    """It is tried, what it sees is chosen, and the webhook is made, one for each repository and never a second."""
+    begin(site, page, "Paste a token", hub)
+    page.get_by_label("Token").fill("github_pat_wrong")
+    page.get_by_role("button", name="Try the token").click()
+    expect(page.locator("#token-mistake")).to_contain_text("does not accept the credentials")
+    assert all("422" in one for one in page_mistakes)
+    page_mistakes.clear()
+    page.get_by_label("Token").fill(hub.token)
+    page.get_by_role("button", name="Try the token").click()
+    page.wait_for_url(f"{site.url}/connections/walk/scopes")
+    expect(page.get_by_text("GitHub knows us as anaruiz")).to_be_visible()
+    page.get_by_label("Find").fill("CHECK")
+    expect(page.get_by_label("acme/payments")).to_be_hidden()
+    page.get_by_label("acme/checkout").check()
+    page.get_by_label("Find").fill("")
+    page.get_by_label("acme/payments").check()
+    page.get_by_role("button", name="Watch these").click()
+    expect(page.locator("#live").get_by_text("made", exact=True)).to_have_count(2)
+    hooks = [(hook.repository and hook.repository.name, hook.url, hook.content_type) for hook in hub.hooks]
+    assert sorted(hooks, key=str) == [(name, f"{site.url}/hooks/walk", "json") for name in ("checkout", "payments")]
+    page.get_by_role("link", name="To the connection").click()
+    expect(page.locator("#made-secret")).to_have_count(0)
+    hub.flush()
+    site.house.drains.drain_everything()
+    expect(page.locator("#webhook-state")).to_contain_text("heard")
+    page.get_by_role("button", name="Make the webhooks for me").click()
+    expect(page.get_by_text("Its webhook was there")).to_have_count(2)
+    assert len(hub.hooks) == 2
+    moves(site, page, hub)
+
+
+def test_a_newcomer_pastes_by_hand_and_a_key_result_moves(site: Site, page: Page, hub: GitHub) -> None:
+    """The open page says that a wrong signature came, and that the right one did."""
+    begin(site, page, "By hand", hub)
+    page.get_by_label("What to watch").fill("acme/checkout")
+    page.get_by_role("button", name="Connect").click()
+    page.wait_for_url(f"{site.url}/connections/walk")
+    secret, url = page.locator("#made-secret").input_value(), page.locator("#hook-url").input_value()
+    expect(page.locator("#webhook-state")).to_contain_text("Nothing has come yet")
+    place = hub.repository("checkout")
+    wrong = hub.add_hook(place, url=url, secret="mistyped", content_type="json", events=("issues",))
+    expect(page.locator("#webhook-state")).to_contain_text("A delivery with a wrong signature arrived")
+    hub.remove_hook(wrong)
+    hub.add_hook(place, url=url, secret=secret, content_type="json", events=("issues",))
+    hub.flush()
+    site.house.drains.drain_everything()
+    expect(page.locator("#webhook-state")).to_contain_text("heard")
+    expect(page.locator("#made-secret")).to_be_visible()
+    moves(site, page, hub)
+    page.goto(f"{site.url}/connections/walk")
+    expect(page.locator("#made-secret")).to_have_count(0)
+
+
+def test_a_token_that_may_make_no_webhook_leads_to_the_values_to_paste(site: Site, page: Page, hub: GitHub) -> None:
+    """It says so, and the secret that nobody has seen yet is shown after all."""
+    begin(site, page, "Paste a token", hub)
+    weak = hub.add_token("anaruiz", permissions={"metadata": "read", "issues": "read", "pull_requests": "read"})
+    page.get_by_label("Token").fill(weak.text)
+    page.get_by_role("button", name="Try the token").click()
+    page.get_by_label("acme/checkout").check()
+    page.get_by_role("button", name="Watch these").click()
+    expect(page.get_by_text("by hand", exact=True)).to_be_visible()
+    expect(page.get_by_text("Webhooks: read and write")).to_be_visible()
+    assert hub.hooks == []
+    page.get_by_role("link", name="To the connection").click()
+    expect(page.locator("#made-secret")).to_be_visible()
+    expect(page.locator("#hook-url")).to_have_value(f"{site.url}/hooks/walk")
+
+
+@pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
+def test_no_page_about_connections_is_wider_than_its_window(site: Site, page: Page, hub: GitHub) -> None:
+    """In every look, and on the narrowest phone."""
+    site.enter(page, site.example.ana)
+    for size in (page.viewport_size, {"width": 360, "height": 740}):
+        assert size
+        page.set_viewport_size({"width": size["width"], "height": size["height"]})
+        for path in (
+            "",
+            "/new",
+            "/new/github/app",
+            "/new/github/token",
+            "/new/jira/hand",
+            "/acme-github",
+            "/acme-jira",
+        ):
+            page.goto(f"{site.url}/connections{path}")
+            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, path
+        for path in ("/acme-github/scopes", "/acme-jira/remove"):
+            page.goto(f"{site.url}/connections{path}")
+            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, path
