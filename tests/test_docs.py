@@ -1,7 +1,7 @@
 """The documents are held to the code: settings, commands, events, links and examples."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from config.settings import known_names
+from connectors.github.connecting import EVENTS as GITHUB_EVENTS
 from connectors.github.events import TREATMENTS as GITHUB
 from connectors.jira.events import TREATMENTS as JIRA
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS
@@ -56,6 +57,14 @@ def table_of(treatments: Treatments) -> str:
 def test_the_table_of_events_is_that_of_the_connector(kind: str, treatments: Treatments) -> None:
     """Paste the expected text between the marks where it differs."""
     assert between(f"connecting-{kind}.md", f"treatments: {kind}") == table_of(treatments)
+
+
+@pytest.mark.parametrize(("kind", "words"), [("github", GITHUB_EVENTS.values()), ("jira", ("created", "updated"))])
+def test_the_events_to_tick_are_those_of_the_connector(kind: str, words: Iterable[str]) -> None:
+    """In the row of the webhook's form; the page of a connection shows the connector's own list."""
+    (row,) = re.findall(r"^\| Events \| (.*) \|$", page(f"connecting-{kind}.md"), re.MULTILINE)
+    ticked = re.findall(r"\*\*([^*]+)\*\*", row)
+    assert ticked[: len(list(words))] == list(words)
 
 
 def test_the_dropped_resolutions_are_those_of_the_connector() -> None:
