@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from config.settings import Settings
 from connectors.registry import RegistryError, connectors
+from sync_service.breakings import TellOwners
 from sync_service.consenting import Consenting
 from sync_service.domain.connectors import Connector
 from sync_service.doorbell import Doorbell
@@ -126,6 +127,8 @@ def _tracker_drains(
 
 def _mail_drains(settings: Settings, engine: Engine, outbox: Outbox, *, now: Now) -> Mapping[str, Drain]:
     server = smtp.Server(**asdict(settings.smtp)) if settings.smtp else None
+    settle = timedelta(seconds=settings.settle_seconds)
     composing = Composing(engine=engine, outbox=outbox, now=now)
+    telling = TellOwners(engine=engine, outbox=outbox, settle=settle, now=now)
     sending = Sending(engine=engine, sealer=outbox.sealer, mail_from=settings.mail_from, now=now, server=server)
-    return {"notice": composing.drain, "mail": sending.drain}
+    return {"notice": composing.drain, "breaking": telling.drain, "mail": sending.drain}

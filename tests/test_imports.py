@@ -14,6 +14,7 @@ OUTER = ("web", "jobs", "clock", "cli")
 MIDDLE = (
     "apply",
     "asking",
+    "breakings",
     "children",
     "computing",
     "doorbell",

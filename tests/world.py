@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
+from sync_service.breakings import TellOwners
 from sync_service.domain.connectors import Connection, ConnectorError, Gone, Option, Post, Rejected
 from sync_service.domain.issues import Account, Observation, Reading, Snapshot
 from sync_service.drains import Drains
@@ -17,6 +18,7 @@ from sync_service.looking import Looking
 from sync_service.receive import Receive
 from sync_service.refresh import Refresh
 from sync_service.relinking import Relinking
+from sync_service.send import Outbox
 from sync_service.store import counters, due, key_results, relinks, rules, tables
 from sync_service.store.book import Shelf
 from sync_service.store.connections import Connections
@@ -107,6 +109,7 @@ class World:
         self.receive = Receive(**joined)
         self.refresh = Refresh(**joined, shelf=shelf, settle=self.settle)
         looking = Looking(**joined, refresh=self.refresh)
+        outbox = Outbox(sealer=self.sealer, mail_from="okr@example.com", base_url="https://okr.example.com")
         relinking = Relinking(self.engine, self.settle, ZoneInfo("UTC"), clock, shelf)
         self.drains = Drains(
             self.engine,
@@ -116,6 +119,7 @@ class World:
                 "rule_revision": relinking.drain_revisions,
                 "relink": relinking.drain_relinks,
                 "recompute": relinking.drain_recomputes,
+                "breaking": TellOwners(engine=self.engine, outbox=outbox, settle=self.settle, now=clock).drain,
             },
         )
 

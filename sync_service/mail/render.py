@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from css_inline import CSSInliner
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from sync_service.mail import telling
+from sync_service.mail import breaking, telling
 from sync_service.mail.telling import Told
 from sync_service.mail.words import plain
+from sync_service.store.breakings import Broken
 
 WIDTH = 72
 """Columns of the text version, so that it can be quoted within 80."""
@@ -43,6 +44,11 @@ def notice(told: Sequence[Told], *, base_url: str) -> Content:
         because=telling.because(told),
         base_url=base_url,
     )
+
+
+def broken(found: Broken, *, base_url: str) -> Content:
+    """Write the mail about what broke of a connection."""
+    return _content("broken", **breaking.told(found, base_url=base_url))
 
 
 def sign_in(*, name: str, link: str, base_url: str, valid: timedelta, until: datetime) -> Content:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.connectors import App, Client, Connection
 from sync_service.domain.issues import ScopeRef
-from sync_service.store import counters
+from sync_service.store import breakings, counters
 from sync_service.store.database import database_now, reading
 from sync_service.store.sealing import Sealer
 from sync_service.store.tables import connection, consent, scope
@@ -124,11 +124,12 @@ def _by_id(one: tuple[int, ScopeRef]) -> tuple[int, str]:
 
 
 def refuse(tx: Transaction, connection_id: int, *, reason: str) -> None:
-    """Note that the tracker refuses our credentials: no more calls until somebody mends it."""
+    """Note that the tracker refuses us, and let the owner hear: no more calls until somebody mends it."""
     now = database_now(tx)
     first = sa.and_(connection.c.id == connection_id, connection.c.refused_at.is_(None))
     refused = {"refused_at": now, "refused_reason": reason, "asked_again_at": now}
-    tx.execute(sa.update(connection).where(first).values(refused))
+    if tx.execute(sa.update(connection).where(first).values(refused)).rowcount:
+        breakings.note_refused(tx, connection_id)
     counters.bump(tx, counters.CHANGES)
 
 

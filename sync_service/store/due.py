@@ -29,6 +29,7 @@ TABLES: Mapping[str, sa.Table] = {
         tables.relink,
         tables.recompute,
         tables.notice,
+        tables.breaking,
         tables.mail,
     )
 }

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.domain.issues import AccountSeen, ScopeSeen
-from sync_service.store import relinks
+from sync_service.store import breakings, relinks
 from sync_service.store.tables import scope
 
 Word = ScopeSeen | AccountSeen
@@ -61,4 +61,6 @@ def _note(tx: Transaction, row: Row[Any], seen: Word, *, name: str, told_at: dat
             said += [seen.gone] if seen.gone else ["can be watched again"] if row.gone else []
     if changes:
         tx.execute(sa.update(scope).where(scope.c.id == row.id).values(changes))
+    if changes.get("gone") and not row.gone:
+        breakings.note_gone(tx, row.connection_id, row.id)
     return ", ".join(said) or "nothing new"

@@ -29,8 +29,16 @@ def stale(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, Stale]:
     return found
 
 
-def _refused(tx: Connection, key_result_ids: Sequence[int]) -> Iterator[tuple[int, Stale]]:
-    """Find the connections that key results reach whose tracker refuses us."""
+def stale_because_of(
+    tx: Connection, key_result_ids: Sequence[int], *, connection_id: int, refused: bool, scope_ids: Sequence[int]
+) -> set[int]:
+    """Name the key results that are stale because a connection is refused, or because scopes of it are gone."""
+    found = _refused(tx, key_result_ids, of=connection_id) if refused else ()
+    return {key_result_id for key_result_id, _ in (*found, *_gone(tx, key_result_ids, of=scope_ids))}
+
+
+def _refused(tx: Connection, key_result_ids: Sequence[int], *, of: int | None = None) -> Iterator[tuple[int, Stale]]:
+    """Find the connections that key results reach whose tracker refuses us: all, or one of them."""
     r, n, i = tables.rule, tables.link, tables.issue
     by_rule = sa.select(r.c.key_result_id, r.c.connection_id).where(r.c.key_result_id.in_(key_result_ids), r.c.enabled)
     by_link = (
@@ -46,16 +54,22 @@ def _refused(tx: Connection, key_result_ids: Sequence[int]) -> Iterator[tuple[in
         .where(refusing.c.refused_at.isnot(None))
         .order_by(refusing.c.refused_at, refusing.c.id)
     )
+    if of is not None:
+        statement = statement.where(refusing.c.id == of)
     for row in tx.execute(statement):
         yield row.key_result_id, Stale(row.refused_at, f"{row.slug}: {row.refused_reason}")
 
 
-def _gone(tx: Connection, key_result_ids: Sequence[int]) -> Iterator[tuple[int, Stale]]:
-    """Find the scopes that key results reach which can no longer be watched."""
+def _gone(
+    tx: Connection, key_result_ids: Sequence[int], *, of: Sequence[int] | None = None
+) -> Iterator[tuple[int, Stale]]:
+    """Find the scopes that key results reach which can no longer be watched: all, or those among some."""
     s, c = tables.scope, tables.connection
     statement = (
         sa.select(s, c.c.slug).join(c, c.c.id == s.c.connection_id).where(s.c.gone.isnot(None), s.c.gone_at.isnot(None))
     )
+    if of is not None:
+        statement = statement.where(s.c.id.in_(of))
     away = tx.execute(statement.order_by(s.c.gone_at, s.c.id)).all()
     if not away:
         return

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from sync_service.store import due
+from sync_service.store.breakings import QUIET
 from sync_service.store.database import database_now, reading, writing
 
 SLACK = timedelta(seconds=5)
@@ -37,6 +38,7 @@ def _waits(settle: timedelta) -> Mapping[str, Waits]:
         "errand": Waits(first=due.LONGEST_PATIENCE, later=due.LONGEST_PATIENCE),
         "recompute": Waits(first=DAY, later=DAY),
         "notice": Waits(first=settle, later=settle + due.LONGEST_WAIT),
+        "breaking": Waits(later=max(settle, QUIET) + due.LONGEST_WAIT),
     }
     return dict.fromkeys(due.TABLES, Waits()) | others
 

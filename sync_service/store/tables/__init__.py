@@ -5,7 +5,7 @@ from sync_service.store.tables.columns import metadata
 from sync_service.store.tables.connecting import app_request, forgery
 from sync_service.store.tables.mapping import counter, link, manual_link, relink, rule, rule_revision
 from sync_service.store.tables.okrs import check_in, cycle, history, key_result, objective, person, recompute, team
-from sync_service.store.tables.telling import mail, notice
+from sync_service.store.tables.telling import breaking, mail, notice
 from sync_service.store.tables.trackers import (
     closing,
     connection,
@@ -24,6 +24,7 @@ __all__ = [
     "api_token",
     "app_request",
     "audit",
+    "breaking",
     "check_in",
     "closing",
     "connection",

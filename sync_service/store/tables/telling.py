@@ -1,4 +1,4 @@
-"""What people are told: notices, and the mails they become."""
+"""What people are told: notices, what broke at a tracker, and the mails they become."""
 
 import sqlalchemy as sa
 
@@ -23,6 +23,28 @@ notice = sa.Table(
     refers("mail_id", "mail", nullable=True, on_delete="SET NULL"),
     *due_columns("notice"),
     sa.Index("ix_notice_key_result_id_person_id", "key_result_id", "person_id"),
+)
+
+
+# A connection that is refused, or with `scope_id` a scope of it that is gone: its owner is to hear of it, once.
+breaking = sa.Table(
+    "breaking",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    refers("scope_id", "scope", nullable=True),
+    sa.Column("broke_at", Instant, nullable=False),  # the last time, when we noticed
+    sa.Column("told_at", Instant),  # when a mail about it was last written
+    *due_columns("breaking"),
+    sa.UniqueConstraint("scope_id"),
+    sa.Index("ix_breaking_connection_id", "connection_id"),
+    sa.Index(
+        "uq_breaking_connection",
+        "connection_id",
+        unique=True,
+        sqlite_where=sa.text("scope_id IS NULL"),
+        postgresql_where=sa.text("scope_id IS NULL"),
+    ),
 )
 
 

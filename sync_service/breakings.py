@@ -1,0 +1,97 @@
+"""Telling a connection's owner that it broke: once each time, after the settling time, and not twice in a day.
+
+What is broken of one connection when the first of its rows has waited long enough goes into one mail: an app that was
+uninstalled takes all its scopes away at once.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Engine, Row
+from sqlalchemy.exc import OperationalError
+
+from sync_service.failing import bury, try_again
+from sync_service.mail import render
+from sync_service.send import Outbox
+from sync_service.store import breakings, counters, due
+from sync_service.store.breakings import QUIET, Broken
+from sync_service.store.database import database_now, reading, writing
+from sync_service.store.tables import breaking
+
+log = structlog.get_logger(__name__)
+
+BREAKINGS = 500
+"""Rows claimed at a time; the others of the same connections go along."""
+
+MENDED = "mended before anybody was told"
+NOBODY = "nobody is there to be told: the connection has no owner, and there is no admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellOwners:
+    """Drains breakings: they become mails. `settle` is how long a breaking waits, in case it is mended meanwhile."""
+
+    engine: Engine
+    outbox: Outbox
+    settle: timedelta
+    now: Callable[[], datetime]
+
+    def drain(self) -> int:
+        """Write the mails about a batch of due breakings; give how many were claimed."""
+        rows = due.claim(self.engine, breaking, limit=BREAKINGS)
+        by_connection: dict[int, list[Row[Any]]] = defaultdict(list)
+        for row in rows:
+            by_connection[row.connection_id].append(row)
+        for connection_id, claimed in by_connection.items():
+            try:
+                self._tell_of(connection_id, {row.lease for row in claimed})
+            except due.LeaseLost as error:
+                log.warning("lease lost, left to whoever has it now", error=str(error))
+            except OperationalError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one connection's poison must not keep others' mails; it is logged, tried again and buried
+                for row in claimed:
+                    try_again(self.engine, breaking, row, error)
+        return len(rows)
+
+    def _tell_of(self, connection_id: int, leases: set[str]) -> None:
+        with reading(self.engine) as tx:
+            broken = breakings.read(tx, connection_id)
+            now = database_now(tx)
+        ours = [row for row in broken.rows if row.lease in leases]
+        ready = any(row.broke_at + self.settle <= now for row in ours)
+        if ready and not broken.recipients:
+            for row in ours:
+                bury(self.engine, breaking, row, reason=NOBODY)
+        with writing(self.engine) as tx:
+            breakings.lock(tx, connection_id)
+            mended = [row for row in broken.mended if row.lease in leases]
+            due.settle(tx, breaking, mended, [{"outcome": MENDED}] * len(mended))
+            for row in (row for row in broken.quiet if row.lease in leases):
+                _postpone(tx, row, until=row.told_at + QUIET, now=now, outcome="its owner was told of it lately")
+            if ready and broken.recipients:
+                self._write(tx, broken, ours)
+            elif not ready:
+                for row in ours:
+                    _postpone(tx, row, until=row.broke_at + self.settle, now=now, outcome="waits the settling time")
+            counters.bump(tx, counters.CHANGES)
+
+    def _write(self, tx: Transaction, broken: Broken, ours: list[Row[Any]]) -> None:
+        """Write one mail for each recipient, and finish every row that it is about."""
+        for recipient in broken.recipients:
+            content = render.broken(broken, base_url=self.outbox.base_url)
+            self.outbox.put(tx, content, kind="broken", recipient=recipient, now=self.now())
+        told = {"outcome": f"told {', '.join(broken.recipients)}"[:500], "told_at": database_now(tx)}
+        due.settle(tx, breaking, ours, [told] * len(ours))
+        along = [row for row in broken.rows if row not in ours]
+        breakings.settle_along(tx, along, **told)
+        log.info("told of what broke", connection=broken.slug, mails=len(broken.recipients), rows=len(broken.rows))
+
+
+def _postpone(tx: Transaction, row: Row[Any], *, until: datetime, now: datetime, outcome: str) -> None:
+    due.postpone(tx, breaking, row, wait=max(until - now, timedelta(0)), outcome=outcome)
