@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from urllib.parse import unquote_to_bytes
 
@@ -12,6 +12,7 @@ from connectors.github.calls import Calls
 from connectors.github.connecting import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
 from connectors.github.credentials import Keyring
 from connectors.github.events import treatment_of
+from connectors.github.examining import Examination
 from connectors.github.hooking import Hooking
 from connectors.github.listing import changes
 from connectors.github.looking import look
@@ -29,6 +30,7 @@ from sync_service.domain.abilities import (
     AppWanted,
     Asked,
     ByHand,
+    Finding,
     HookMade,
     Introduced,
     Offer,
@@ -132,6 +134,12 @@ class GitHub:
     def part_together(self, connection: Connection, *, about: str) -> str:
         """Name the GraphQL of the credential whose limit a look at many would use."""
         return f"{self._holder(connection, about)}/graphql"
+
+    def examine(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
+        """Look at credentials, permissions, limits, repositories and webhooks."""
+        site, credentials = self._keyring.site(connection.site), self._keyring.of(connection)
+        examination = Examination(connection=connection, site=site, credentials=credentials, now=self._http.now)
+        yield from examination.run(scopes, hooked=hooked)
 
     def part(self, connection: Connection, *, about: str) -> str:
         """Name the credential whose limit a call would use: an app has one for each installation."""

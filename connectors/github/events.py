@@ -140,3 +140,8 @@ TREATMENTS: Treatments = {
 def treatment_of(name: str, event: str) -> Treatment:
     """Find the treatment of a delivery by its name (`issues.closed`), else by its event alone."""
     return TREATMENTS.get(name) or TREATMENTS.get(f"{event}.*") or TREATMENTS["*"]
+
+
+def events_read() -> frozenset[str]:
+    """Name the events of which a delivery may say something we use: what a webhook should be told to send."""
+    return frozenset(name.partition(".")[0] for name, treatment in TREATMENTS.items() if treatment.read)

@@ -80,6 +80,7 @@ def finish(hub: GitHub, request: Request, response: Response) -> Response:
             response.status_code = 304
             response.set_data(b"")
     show_limits(hub, request, response)
+    credentials.show_expiration(hub, request, response)
     return response
 
 

@@ -63,6 +63,17 @@ def admit(hub: GitHub, request: Request) -> Response | None:
     return None
 
 
+def show_expiration(hub: GitHub, request: Request, response: Response) -> None:
+    """Tell with each answer when the personal token that asked for it expires.
+
+    https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation
+    """
+    _, _, text = request.headers.get("Authorization", "").partition(" ")
+    token = hub.tokens.get(text)
+    if token is not None and token.expires is not None:
+        response.headers["github-authentication-token-expiration"] = f"{token.expires:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _token(hub: GitHub, text: str) -> Caller | Response:
     if text == hub.token:
         return Caller(allowance=f"user ID {hub.actor.id}", user=hub.actor)
