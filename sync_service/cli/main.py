@@ -29,6 +29,7 @@ WHERE = {
     "explain": "asking",
     "replay": "replaying",
     "reconcile": "reconciling",
+    "doctor": "doctor",
     "sign-in": "access",
     "token": "access",
 }

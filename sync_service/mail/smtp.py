@@ -61,6 +61,10 @@ class Line:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._hang_up()
 
+    def open(self) -> bool:
+        """Connect and sign in, without sending; tell whether what follows is encrypted. Raises `Unreachable`."""
+        return isinstance(self._connected().sock, ssl.SSLSocket)
+
     def send(self, message: EmailMessage) -> None:
         """Hand over one mail, from and to whom its headers say. Raises `Temporary`, `Unreachable` or `Permanent`."""
         client = self._connected()

@@ -1,0 +1,133 @@
+"""The command that looks whether everything works, and says how to mend what does not."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import click
+
+from config.logging import set_up_logging
+from config.mistakes import WrongSettings
+from config.settings import Settings, read_settings
+from sync_service.apply.mistakes import meant
+from sync_service.cli.examining.connections import connection_found
+from sync_service.cli.examining.machine import key_is_lost, settings_found
+from sync_service.cli.examining.sections import Section, look_at
+from sync_service.cli.examining.servers import database_found, redis_found, smtp_found
+from sync_service.cli.examining.work import work_found
+from sync_service.cli.starting import house_of, opened
+from sync_service.domain.abilities import Finding
+from sync_service.mail.words import plain
+from sync_service.store.database import reading
+from sync_service.store.examined import slugs
+
+SECONDS = 15.0
+"""How long one section may take, but for those that ask trackers."""
+
+TRACKER_SECONDS = 60.0
+"""How long a connection may take, with all its scopes."""
+
+MARKS: Mapping[bool | None, str] = {True: "✓", False: "✗", None: "!"}
+ASCII_MARKS: Mapping[bool | None, str] = {True: "+", False: "x", None: "!"}
+
+DATABASE = "database"
+
+Found = tuple[str, Sequence[Finding]]
+
+
+@click.command(short_help="Look whether everything works, and say how to mend it.")
+@click.argument("connections", metavar="[CONNECTION]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(*, connections: tuple[str, ...], as_json: bool) -> None:
+    """Look at settings, database, Redis, workers, SMTP, and each connection's credentials, permissions and webhook.
+
+    Nothing is changed or sent. Ends with 0 if all is well, with 1 if something is wrong.
+    """
+    found = _examined(connections)
+    kept: list[Found] = []
+    marks = MARKS if _can_write(MARKS.values()) else ASCII_MARKS
+    for name, findings in found:
+        kept.append((name, findings))
+        if not as_json:
+            click.echo("\n".join(_lines(name, findings, marks)))
+    well = all(one.well is not False for _, findings in kept for one in findings)
+    if as_json:
+        click.echo(json.dumps(_form(kept, well=well), indent=2, ensure_ascii=False))
+    sys.exit(0 if well else 1)
+
+
+def _examined(connections: Sequence[str]) -> Iterator[Found]:
+    try:
+        settings = read_settings()
+    except WrongSettings as error:
+        yield "settings", [Finding(what="settings", well=False, says=one) for one in error.mistakes]
+        return
+    set_up_logging(settings.log_format, level=logging.CRITICAL)
+    usable = False
+    for name, findings in look_at(_of_servers(settings)):
+        usable = usable or (name == DATABASE and findings[0].well is True)
+        yield name, findings
+    if usable:  # else it was said what is wrong with it
+        yield from look_at(_of_work(settings, connections))
+
+
+def _of_servers(settings: Settings) -> list[Section]:
+    return [
+        Section("settings", partial(settings_found, settings), SECONDS),
+        Section(DATABASE, partial(database_found, settings), SECONDS),
+        Section("Redis", partial(redis_found, settings), SECONDS),
+        Section("mail", partial(smtp_found, settings), SECONDS),
+    ]
+
+
+def _of_work(settings: Settings, connections: Sequence[str]) -> list[Section]:
+    """Give what needs the database."""
+    with opened(settings) as engine, reading(engine) as tx:
+        known = slugs(tx)
+    if known and key_is_lost(settings):
+        return [Section("connections", _key_lost, SECONDS)]
+    for slug in connections:
+        if slug not in known:
+            raise click.UsageError(f"there is no connection {slug!r}{meant(slug, known)}")
+    house = house_of(settings)
+    return [
+        Section("work", partial(work_found, house), SECONDS),
+        *(
+            Section(f"connection {slug}", partial(connection_found, house, slug), TRACKER_SECONDS)
+            for slug in connections or known
+        ),
+    ]
+
+
+def _key_lost() -> Iterator[Finding]:
+    says = "the secret key that opens the connections' secrets is not in the data directory any more"
+    yield Finding(what="secret key", well=False, says=says, mend="bring secret-key back from the backup")
+
+
+def _can_write(characters: Iterable[str]) -> bool:
+    try:
+        "".join(characters).encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _lines(name: str, findings: Sequence[Finding], marks: Mapping[bool | None, str]) -> Iterator[str]:
+    yield f"{name[0].upper()}{name[1:]}"
+    for one in findings:
+        yield f"  {marks[one.well]} {plain(one.what)}: {plain(one.says)}"
+        if one.mend:
+            yield f"      {plain(one.mend)}"
+    yield ""
+
+
+def _form(found: Sequence[Found], *, well: bool) -> dict[str, Any]:
+    sections = [{"name": name, "findings": [asdict(one) for one in findings]} for name, findings in found]
+    return {"well": well, "sections": sections}
+
+
+COMMANDS = (doctor,)

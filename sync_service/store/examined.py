@@ -1,0 +1,67 @@
+"""What is held of a connection, for whoever looks whether it works."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.store import tables as t
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeExamined:
+    """A watched scope: `called` by the tracker, `heard` of by its id."""
+
+    name: str
+    called: str
+    heard: bool
+    covered: bool
+    gone: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionExamined:
+    """A connection, and when its last delivery was received."""
+
+    kind: str
+    owner: str | None
+    has_secret: bool
+    refused_at: datetime | None
+    refused_reason: str | None
+    last_delivery_at: datetime | None
+    scopes: tuple[ScopeExamined, ...]
+
+
+def examined(tx: Transaction, slug: str) -> ConnectionExamined | None:
+    """Read a connection; None where there is none of that slug."""
+    c, s, d = t.connection, t.scope, t.delivery
+    found = sa.select(c, t.person.c.email).outerjoin(t.person, t.person.c.id == c.c.owner_id).where(c.c.slug == slug)
+    row = tx.execute(found).one_or_none()
+    if row is None:
+        return None
+    scopes = tx.execute(sa.select(s).where(s.c.connection_id == row.id).order_by(s.c.name))
+    newest = sa.select(d.c.received_at).where(d.c.connection_id == row.id).order_by(d.c.id.desc()).limit(1)
+    return ConnectionExamined(
+        kind=row.kind,
+        owner=row.email,
+        has_secret=bool(row.sealed_secrets),
+        refused_at=row.refused_at,
+        refused_reason=row.refused_reason,
+        last_delivery_at=tx.scalar(newest),
+        scopes=tuple(
+            ScopeExamined(
+                name=one.name,
+                called=one.called or one.name,
+                heard=one.external_id is not None,
+                covered=one.covered_at is not None,
+                gone=one.gone,
+            )
+            for one in scopes
+        ),
+    )
+
+
+def slugs(tx: Transaction) -> list[str]:
+    """Name all connections."""
+    return list(tx.scalars(sa.select(t.connection.c.slug).order_by(t.connection.c.slug)))
