@@ -1,7 +1,7 @@
 """Jira, Cloud and Data Center, by webhooks and, with credentials, by looking."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from connectors.fields import MOST_NUMBERS, Json, exact, table
@@ -13,6 +13,7 @@ from connectors.jira.calls import Calls
 from connectors.jira.catalogue import Catalogues, informed
 from connectors.jira.connecting import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
 from connectors.jira.events import treatment_of
+from connectors.jira.examining import Examination
 from connectors.jira.limits import READING
 from connectors.jira.listing import changes
 from connectors.jira.looking import look
@@ -20,7 +21,7 @@ from connectors.jira.oauth import OAuth
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.abilities import Asked, ByHand, Consent, Introduced, Offer, Page, Ran, Seen
+from sync_service.domain.abilities import Asked, ByHand, Consent, Finding, Introduced, Offer, Page, Ran, Seen
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
 
@@ -120,6 +121,10 @@ class Jira:
     def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
         """List the issues of a project that changed."""
         return changes(self._calls(connection), asked=asked, cursor=cursor)
+
+    def examine(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
+        """Look at credentials, permissions, projects, fields and the webhook."""
+        yield from Examination(self._calls(connection)).run(scopes, hooked=hooked)
 
     def part(self, connection: Connection, *, about: str) -> str:
         """Name what looks and lists use: a burst of writing does not stop them."""

@@ -79,6 +79,8 @@ class Jira(Tracker):
         self.index = Index(clock)
         self.issues = Shelf(self.index)
         self.hidden_ids: set[str] = set()
+        self.denied: set[str] = set()
+        self.is_admin = True
         self.failing_ids: set[str] = set()
         self.page_limit = 0
         self.hooks: list[Hook] = []
