@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from sync_service.mail.words import clipped, plain
-from sync_service.store.breakings import Broken
+from sync_service.mail.words import clipped, listed, plain
+from sync_service.store.breakings import Broken, GoneScope
 
 MOST_LISTED = 10
 """Scopes and key results named in one mail; the rest is counted."""
@@ -33,10 +33,7 @@ def told(broken: Broken, *, base_url: str) -> dict[str, Any]:
         Line(plain(one.slug), clipped(plain(one.title), LONGEST_TITLE), f"{base_url}/key-results/{_quoted(one.slug)}")
         for one in broken.stale
     ]
-    gone = [
-        Line(clipped(plain(one.name), LONGEST_TITLE), f"{plain(one.reason)}, since {_moment(one.since)}")
-        for one in broken.gone
-    ]
+    gone = _gathered(broken.gone)
     return {
         "subject": f"{clipped(slug, LONGEST_SUBJECT_NAME)} broke: {headline}",
         "preview": _preview(broken),
@@ -55,6 +52,19 @@ def told(broken: Broken, *, base_url: str) -> dict[str, Any]:
         "because": _because(broken, slug),
         "base_url": base_url,
     }
+
+
+def _gathered(gone: Sequence[GoneScope]) -> list[Line]:
+    """Name scopes that went at once for one reason together."""
+    together: dict[tuple[str, datetime], list[str]] = {}
+    for one in gone:
+        together.setdefault((plain(one.reason), one.since), []).append(clipped(plain(one.name), LONGEST_TITLE))
+    return [Line(_named(names), f"{reason}, since {_moment(since)}") for (reason, since), names in together.items()]
+
+
+def _named(names: list[str]) -> str:
+    rest = len(names) - MOST_LISTED
+    return listed([*names[:MOST_LISTED], f"{rest} more"] if rest > 0 else names)
 
 
 def _headline(broken: Broken) -> str:

@@ -158,8 +158,10 @@ def test_fifty_scopes_gone_at_once_are_one_mail(house: House) -> None:
     assert wire.mails() == [BO]
     (opened,) = house.opened()
     assert opened.line.subject == "acme-github broke: 50 scopes can no longer be watched"
-    assert opened.text.count("the GitHub app was uninstalled") == 10
-    assert "and 40 more" in opened.text
+    said = " ".join(opened.text.split())
+    assert said.count("the GitHub app was uninstalled") == 1
+    assert "acme/r1, acme/r10, acme/r11" in said
+    assert " and 40 more" in said
     assert "KR-1" in opened.text
     assert {row.due_at for row in wire.rows()} == {None}
 

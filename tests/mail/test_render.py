@@ -13,6 +13,7 @@ from sync_service.domain.pace import Status
 from sync_service.mail import render
 from sync_service.mail.render import Content
 from sync_service.mail.telling import Told
+from sync_service.store.breakings import Broken, GoneScope, StaleKeyResult
 from tests.mail.house import AT_RISK, BASE_URL, COMPLETED, NOW, ON_TRACK, closed
 
 REOPENED = Cause(
@@ -301,3 +302,56 @@ def test_the_sign_in_mail_says_how_the_link_works_and_what_to_do_unasked() -> No
     for text in (" ".join(content.text.split()), reader.text):
         for words in ("Ana <b>Ruiz", "works once", "15 minutes: until 12:15 UTC", "You did not ask for it?"):
             assert words in text, words
+
+
+HOSTILE = "<script>x</script>\u202eb\nSubject: y"
+MOMENT = NOW - timedelta(hours=1)
+
+
+def test_a_broken_connection_is_told_with_strangers_texts_made_safe() -> None:
+    """What a tracker says, and what people call their key results, is text and nothing else."""
+    told = Broken(
+        slug="acme-github",
+        kind="github",
+        site="https://api.github.com",
+        owned=False,
+        recipients=("ana@example.com",),
+        refused=(MOMENT, HOSTILE),
+        gone=tuple(GoneScope(f"acme/{n}", MOMENT, f"{HOSTILE} {n}") for n in range(12)),
+        stale=tuple(StaleKeyResult(f"KR-{n}", HOSTILE) for n in range(12)),
+        rows=(),
+        quiet=(),
+        mended=(),
+    )
+    content = render.broken(told, base_url=BASE_URL)
+    page = Reader(content.html)
+    assert "\n" not in content.subject
+    assert "script" not in page.elements
+    assert "\u202e" not in content.text
+    assert content.text.count("- and 2 more") == 2
+    assert page.text.count("and 2 more") == 2
+    assert f"{BASE_URL}/connections/acme-github" in page.links
+    assert "because you are an admin" in " ".join(content.text.split())
+    assert all(len(line) <= 80 or "://" in line for line in content.text.splitlines())
+
+
+def test_a_connection_that_nothing_reaches_is_told_as_that() -> None:
+    """Its owner still wants to know."""
+    told = Broken(
+        slug="acme-github",
+        kind="github",
+        site="https://api.github.com",
+        owned=True,
+        recipients=("ana@example.com",),
+        refused=None,
+        gone=(GoneScope("acme/old", MOMENT, "the repository was deleted"),),
+        stale=(),
+        rows=(),
+        quiet=(),
+        mended=(),
+    )
+    content = render.broken(told, base_url=BASE_URL)
+    assert content.subject == "acme-github broke: acme/old can no longer be watched"
+    assert "No key result reaches it" in content.text
+    assert "No key result reaches it" in Reader(content.html).text
+    assert "It says" not in content.text
