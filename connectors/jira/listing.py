@@ -91,6 +91,9 @@ def _begin(calls: Calls, asked: Asked) -> tuple[ScopeRef, _Place]:
         raise Rejected(f"Jira's answer for {asked.name} names no project")
     if asked.id and id_ != asked.id:
         raise Gone(f"{asked.name} is another project now", proven=False)
+    for away, why in (("archived", "was archived"), ("deleted", "was moved to the trash")):
+        if project.get(away) is True:  # searches show nothing of it, which must not look like a project without issues
+            raise Gone(f"the project {key} {why}", proven=False)
     since = None if asked.since is None else (asked.since - _EPOCH) // _MILLISECOND
     return ScopeRef(id_, key), _Place(id_, key, since)
 

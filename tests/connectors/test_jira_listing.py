@@ -344,6 +344,15 @@ def test_another_project_is_not_taken_for_ours(
         list_cloud()
 
 
+@pytest.mark.parametrize(("away", "why"), [("archived", "was archived"), ("deleted", "was moved to the trash")])
+def test_a_project_that_is_put_away_is_not_listed(mock: responses.RequestsMock, away: str, why: str) -> None:
+    """Jira still tells of it, and a list would call back what the webhook has just called gone."""
+    mock.get(f"{CLOUD}/project/10000", json={"id": "10000", "key": "SHOP", away: True})
+    with pytest.raises(Gone, match=why) as caught:
+        list_cloud()
+    assert not caught.value.proven
+
+
 @pytest.mark.parametrize("name", ["SHOP/../x", "", "Ümlaut", "A B"])
 def test_a_strange_name_is_never_put_into_an_address(name: str) -> None:
     """No call goes out for it."""
