@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.jira import Jira
 from connectors.jira.catalogue import FRESH_SECONDS, STALE_SECONDS, Catalogue, Catalogues, informed
@@ -11,7 +13,8 @@ from connectors.jira.events import treatment_of
 from connectors.jira.wanted import MOST_NAMED, wanted_fields
 from connectors.letters import json_object
 from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused, Rejected, Unavailable
-from sync_service.domain.issues import Ignored, Look, Number, Observation, Parent, Snapshot, Term
+from sync_service.domain.issues import Ignored, Look, Number, Observation, Parent, Reading, Snapshot, Term
+from tests.connectors.contract_letters import assert_storable
 from tests.connectors.jira_letters import (
     EPIC_LINK,
     FIELDS,
@@ -19,6 +22,7 @@ from tests.connectors.jira_letters import (
     PARENT_LINK,
     SPRINT,
     STORY_POINTS,
+    SUMMARY,
     Json,
     connection,
     field,
@@ -293,6 +297,29 @@ def test_where_the_links_are_left_out_of_a_letter_the_parent_is_unknown() -> Non
     assert snapshot(bare).parent is None
     assert snapshot(bare, item("IssueParentAssociation", to=None)).parent == Parent(None)
     assert snapshot(issue(), item("Epic Link", to="20001", toString="SHOP-1")).parent == Parent("SHOP-1", "20001")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text() | st.just(ON_SERVER),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["id", "name", "key", "data", "value"]) | st.text(max_size=5), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+custom_values = st.fixed_dictionaries({one["id"]: json_values for one in FIELDS if one is not SUMMARY})
+
+
+@given(custom_values, json_values, json_values)
+def test_whatever_fields_hold_can_be_stored(custom: Json, planned: Any, changed: Any) -> None:
+    """They come from plug-ins, and from whoever calls."""
+    by = connection("token", number_fields=["Story Points", "customfield_10020"])
+    items = [item(name, to=changed, toString=changed) for name in ("Sprint", "Story Points", "Epic Link")]
+    for known in (catalogue_of(*FIELDS), Catalogue(problem="none"), None):
+        observations = read(issue(components=planned, fixVersions=planned, **custom), *items, by=by, known=known)
+        assert_storable(Reading(name="jira:issue_updated", observations=observations))
 
 
 def test_so_many_fields_that_an_address_could_not_hold_them_are_asked_for_together() -> None:
