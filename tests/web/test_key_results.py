@@ -51,6 +51,21 @@ def test_the_history_gives_every_change_with_issue_and_actor(vera: Visitor) -> N
     assert words.index("acme/checkout#42") < words.index("acme/checkout#36")
 
 
+def test_an_issue_that_can_not_be_reached_says_since_when(vera: Visitor, house: House, clock: Clock) -> None:
+    """It counts as it was last seen."""
+    i = tables.issue
+    with writing(house.engine) as tx:
+        mine = i.c.key == "acme/checkout#14"
+        tx.execute(sa.update(i).where(mine).values(seen_at=clock() - timedelta(days=5)))
+        found = tx.execute(sa.select(i.c.connection_id, i.c.identity, i.c.key).where(mine)).one()
+        values = {**found._mapping, "reason": "not seen for long", "outcome": "unreachable, so nothing changes: 404"}
+        tx.execute(sa.insert(tables.look).values(**values, settled_at=clock() - timedelta(days=1)))
+    words = vera.words("/key-results/KR-1")
+    assert (
+        words.count("acme/checkout#14 in progress yes can't be reached: deleted or hidden, last seen 5 days ago") == 1
+    )
+
+
 def test_a_long_list_of_causes_folds(vera: Visitor) -> None:
     """Thirteen causes: five are shown, eight unfold."""
     assert "8 more" in vera.words("/key-results/KR-1")
