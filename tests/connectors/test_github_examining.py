@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+import responses
 
 import connectors.github
 from connectors.github.events import TREATMENTS, events_read
@@ -244,3 +245,82 @@ def test_the_events_that_matter_are_those_that_are_read() -> None:
     assert {"issues", "pull_request", "sub_issues", "label", "milestone", "repository"} <= events_read()
     assert "push" not in events_read()
     assert all(any(name.startswith(event) for name in TREATMENTS) for event in events_read())
+
+
+SITE = "https://api.github.com"
+
+
+def by_answers(mock: responses.RequestsMock, *, scopes: tuple[str, ...] = ("acme/checkout",)) -> list[Finding]:
+    """Examine a connection to a GitHub that answers as a test says, and 404 to the rest."""
+    mock.add_passthru("http://127.0.0.1")
+    connection = Connection(slug="here", site=SITE, hook_url="https://okr.example.com/hooks/here", token="t")
+    return list(connectors.github.GitHub(Http()).examine(connection, scopes=scopes, hooked=True))
+
+
+def hook(**columns: object) -> dict[str, object]:
+    """Give a webhook that leads to us."""
+    config = {"url": "https://okr.example.com/hooks/here/", "content_type": "json", "insecure_ssl": "0"}
+    return {"id": 7, "active": True, "events": ["*"], "config": config} | columns
+
+
+@pytest.mark.parametrize(
+    ("last", "well", "says"),
+    [
+        ({"code": 401, "status": "unauthorized"}, False, "the last delivery was answered 401"),
+        ({"code": 202, "status": "active"}, True, "the last delivery was answered 202"),
+        ({"code": None, "status": "unused"}, None, "can't be told"),
+    ],
+)
+def test_without_the_list_of_deliveries_the_last_response_tells(
+    last: dict[str, object],
+    well: bool | None,  # noqa: FBT001 - a parameter of the test
+    says: str,
+) -> None:
+    """It stands in the webhook itself; an installation's token is nobody's and does all the same."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.get(f"{SITE}/user", status=403, json={"message": "Resource not accessible by integration"})
+        mock.get(f"{SITE}/rate_limit", status=404, json={})
+        mock.get(f"{SITE}/repos/acme/checkout", json={"full_name": "acme/checkout", "has_issues": False})
+        mock.get(f"{SITE}/repos/acme/checkout/issues", json=[])
+        mock.get(f"{SITE}/repos/acme/checkout/pulls/1", status=404, json={})
+        mock.get(f"{SITE}/repos/acme/checkout/hooks", json=[hook(last_response=last)])
+        mock.get(f"{SITE}/repos/acme/checkout/hooks/7/deliveries", status=403, json={})
+        found = by_answers(mock)
+    said = [(one.what, one.well) for one in found]
+    assert ("credentials", True) in said
+    assert ("limit", True) in said
+    assert ("acme/checkout", None) in said
+    assert (found[-1].what, found[-1].well) == ("webhook of acme/checkout", well)
+    assert says in found[-1].says
+
+
+def test_a_webhook_that_checks_no_certificate_or_rests_is_told() -> None:
+    """The one is worth knowing, of the other nothing came lately."""
+    config = {"url": "https://okr.example.com/hooks/here", "insecure_ssl": "1"}
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.get(f"{SITE}/user", json={"login": "ana"}, headers={"github-authentication-token-expiration": "odd"})
+        mock.get(f"{SITE}/rate_limit", json={"resources": {}})
+        mock.get(f"{SITE}/repos/acme/checkout", json={})
+        mock.get(f"{SITE}/repos/acme/checkout/issues", json=[])
+        mock.get(f"{SITE}/repos/acme/checkout/pulls/1", json={})
+        mock.get(f"{SITE}/repos/acme/checkout/hooks", json=[hook(config=config)])
+        mock.get(f"{SITE}/repos/acme/checkout/hooks/7/deliveries", json=[])
+        found = by_answers(mock)
+    assert [(one.well, one.says) for one in found[-2:]] == [
+        (None, "leads here, and does not check our certificate"),
+        (None, "has delivered nothing in the last days"),
+    ]
+
+
+def test_of_many_repositories_only_the_first_are_looked_at(surgery: Surgery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said."""
+    monkeypatch.setattr("connectors.github.examining.MOST_SCOPES", 0)
+    assert surgery.wrong("acme/checkout") == [("repositories", None, "only the first 0 were looked at")]
+
+
+def test_what_an_app_can_t_see_is_told_of_each_repository(surgery: Surgery) -> None:
+    """And no more of it than that."""
+    app = surgery.hub.create_app(permissions=PERMISSIONS, events=EVENTS, hook_url=surgery.receiver.url)
+    app.install([surgery.hub.repository("other")])
+    wrong = surgery.wrong("acme/hidden", app=domain.App(str(app.id), app.pem))
+    assert [(what, well) for what, well, _ in wrong] == [("acme/hidden", False)]
