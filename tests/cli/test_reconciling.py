@@ -1,5 +1,6 @@
 """Asking trackers from the command line, with a bar that shows how far it has come."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,17 @@ def test_reconcile_asks_now_and_says_what_was_found(run: Run, configured: None, 
     again = run("reconcile")
     assert again.exit_code == 0
     assert " 1 of them news" in again.output
+
+
+def test_what_errands_found_is_said_by_reconcile_and_by_status(run: Run, configured: None) -> None:
+    """In words, and as JSON with the time."""
+    said = "no webhook is seen that leads to http://127.0.0.1:8080/hooks/gh"
+    assert "redeliver" not in run("status").output
+    assert f"gh, redeliver: {said}" in run("reconcile", "gh").output
+    assert f"    redeliver: {said} (2" in run("status").output
+    (connection,) = json.loads(run("status", "--json").output)["connections"]
+    (errand,) = connection["errands"]
+    assert (errand["name"], errand["outcome"], errand["ran_at"][:2]) == ("redeliver", said, "20")
 
 
 def test_reconcile_says_what_can_not_be_asked(run: Run, configured: None) -> None:

@@ -174,6 +174,64 @@ def test_what_cannot_be_asked_is_refused(hub: GitHub, place: Repository) -> None
     assert ask(hub, hub.graphql_url, method="POST", json={}, token="wrong").status_code == 401
 
 
+def test_what_is_new_is_told_as_github_tells_it(hub: GitHub, place: Repository) -> None:
+    """Fields with their values, duplicates to who asks for them, and bots without what REST adds to their names."""
+    pay, form = place.issues[1], place.issues[2]
+    bot = hub.user("okr[bot]", kind="Bot")
+    hub.issue_field("Size", "single_select", options=["large"])
+    pay.set_field("Points", 3)
+    pay.set_field("Size", "large")
+    pay.assign("okr[bot]")
+    form.reopen()
+    form.close(reason="duplicate")
+    with hub.acting_as(bot):
+        place.create_issue("By a bot")
+    query = """{ repository(owner: "acme", name: "checkout") {
+      pay: issue(number: 1) { assignedActors(first: 9) { nodes { __typename ... on User { login } } }
+        issueFieldValues(first: 9) { nodes { __typename
+          ... on IssueFieldNumberValue { value field { ... on IssueFieldNumber { name fullDatabaseId } } }
+          ... on IssueFieldSingleSelectValue { name field { ... on IssueFieldSingleSelect { name } } } } } }
+      form: issue(number: 2) { stateReason asked: stateReason(enableDuplicate: true) }
+      bots: issue(number: 4) { author { __typename login } } } }"""
+    found = told(hub, query)["repository"]
+    assert [each["__typename"] for each in found["pay"]["assignedActors"]["nodes"]] == ["User", "Bot"]
+    points, size = found["pay"]["issueFieldValues"]["nodes"]
+    field = {"name": "Points", "fullDatabaseId": str(hub.issue_field("Points").id)}
+    assert (points["value"], points["field"]) == (3, field)
+    assert (size["name"], size["field"]) == ("large", {"name": "Size"})
+    assert found["form"] == {"stateReason": "NOT_PLANNED", "asked": "DUPLICATE"}
+    assert found["bots"]["author"] == {"__typename": "Bot", "login": "okr"}
+
+
+def test_an_enterprise_server_names_the_words_that_it_does_not_know(clock: SteppedClock) -> None:
+    """Field, argument and type."""
+    query = """{ repository(owner: "acme", name: "checkout") { issue(number: 1) { parent { number }
+      stateReason(enableDuplicate: true) ... on IssueFieldNumberValue { value } } } }"""
+    with GitHub("acme", clock=clock, background=False, ghes="3.17") as server:
+        answer = send(server, query).json()
+    assert "data" not in answer
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {
+        "undefinedField",
+        "argumentNotAccepted",
+        "undefinedType",
+    }
+
+
+def test_labels_and_milestones_are_listed_with_their_numbers_and_nodes(hub: GitHub, place: Repository) -> None:
+    """In pages; closed milestones only where they are asked for."""
+    for number in range(3):
+        place.label(f"label {number}")
+    place.create_milestone("v2").close()
+    labels = ask(hub, "/repos/acme/checkout/labels?per_page=2")
+    assert [each["node_id"] for each in labels.json()] == [each.node_id for each in place.labels[:2]]
+    assert "page=2" in labels.headers["Link"]
+    listed = [
+        [each["title"] for each in ask(hub, f"/repos/acme/checkout/milestones{state}").json()]
+        for state in ("", "?state=closed", "?state=all")
+    ]
+    assert listed == [["v1"], ["v2"], ["v1", "v2"]]
+
+
 def test_an_installation_sees_its_own(hub: GitHub, place: Repository) -> None:
     """Other repositories are not there for it, and what its permissions do not open is forbidden."""
     installation = hub.create_app(permissions={"issues": "read"}).install([place])
