@@ -300,7 +300,12 @@ def test_where_the_links_are_left_out_of_a_letter_the_parent_is_unknown() -> Non
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text() | st.just(ON_SERVER),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.just(ON_SERVER),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
