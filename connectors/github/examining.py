@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from connectors.fields import Json, exact, moment, number, table, text
 from connectors.github.apps import AppCredentials
+from connectors.github.connecting import PERMISSIONS
 from connectors.github.credentials import Credentials
 from connectors.github.events import events_read
 from connectors.github.examining_hooks import HookExamination, missing_events
@@ -18,9 +19,6 @@ from connectors.github.site import Site, words_of
 from connectors.replies import Reply, judge
 from sync_service.domain.abilities import Finding
 from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused
-
-NEEDED: Mapping[str, str] = {"issues": "read", "metadata": "read", "pull_requests": "read"}
-"""The permissions it takes to look and to list. https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps"""
 
 SOON = timedelta(days=14)
 """A token that expires within this time is to be replaced."""
@@ -212,7 +210,7 @@ def _app_wants(body: Json, *, lacking: bool) -> Iterator[Finding]:
 
 
 def _missing(permissions: Json) -> str:
-    return ", ".join(f"{name}: {level}" for name, level in NEEDED.items() if not permissions.get(name))
+    return ", ".join(f"{name}: {level}" for name, level in PERMISSIONS.items() if not permissions.get(name))
 
 
 def _installation(one: Json) -> Finding:

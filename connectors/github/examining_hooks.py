@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from connectors.fields import Json, exact, identifier, table, text
 from connectors.github.apps import AppCredentials
+from connectors.github.connecting import NEWER
 from connectors.github.credentials import Credentials
 from connectors.github.events import events_read
 from connectors.replies import Reply
@@ -23,7 +24,6 @@ LAST = 30
 
 _FOR_APPS = frozenset({"installation", "installation_repositories", "installation_target"})
 _FOR_OWNERS = frozenset({"organization"})
-_OF_NEWER_SERVERS = frozenset({"sub_issues"})
 _NEEDED_MOST = frozenset({"issues", "pull_request"})
 _BY_STATUS = {
     401: "the secrets of GitHub and of this connection differ: apply the one that GitHub has, or set it there anew",
@@ -157,7 +157,7 @@ def missing_events(
     heard = {event for event in told if isinstance(event, str)} if isinstance(told, list) else set()
     if "*" in heard:
         return
-    wanted = set(needed) - _FOR_APPS - (_OF_NEWER_SERVERS if lacking else frozenset())
+    wanted = set(needed) - _FOR_APPS - (NEWER if lacking else frozenset())
     wanted -= _FOR_OWNERS if what == "events" else frozenset()
     missing = sorted(wanted - heard)
     if missing:

@@ -22,7 +22,7 @@ class ScopeExamined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionExamined:
-    """A connection, and when its last delivery was received."""
+    """A connection, when its last delivery was received, and how many had a wrong signature, the last one when."""
 
     kind: str
     owner: str | None
@@ -30,6 +30,8 @@ class ConnectionExamined:
     refused_at: datetime | None
     refused_reason: str | None
     last_delivery_at: datetime | None
+    forged: int
+    forged_at: datetime | None
     scopes: tuple[ScopeExamined, ...]
 
 
@@ -42,6 +44,8 @@ def examined(tx: Transaction, slug: str) -> ConnectionExamined | None:
         return None
     scopes = tx.execute(sa.select(s).where(s.c.connection_id == row.id).order_by(s.c.name))
     newest = sa.select(d.c.received_at).where(d.c.connection_id == row.id).order_by(d.c.id.desc()).limit(1)
+    f = t.forgery
+    forgery = tx.execute(sa.select(f.c.count.label("forged"), f.c.last_at).where(f.c.connection_id == row.id)).first()
     return ConnectionExamined(
         kind=row.kind,
         owner=row.email,
@@ -49,6 +53,8 @@ def examined(tx: Transaction, slug: str) -> ConnectionExamined | None:
         refused_at=row.refused_at,
         refused_reason=row.refused_reason,
         last_delivery_at=tx.scalar(newest),
+        forged=forgery.forged if forgery else 0,
+        forged_at=forgery.last_at if forgery else None,
         scopes=tuple(
             ScopeExamined(
                 name=one.name,

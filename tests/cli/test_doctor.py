@@ -20,6 +20,7 @@ from sync_service.cli.examining.sections import Section, look_at
 from sync_service.domain.abilities import Finding
 from sync_service.holding import PartView, only_one
 from sync_service.mail import smtp
+from sync_service.store import forgeries
 from sync_service.store import tables as t
 from sync_service.store.database import database_now, open_database, writing
 from sync_service.store.standing import Backlog
@@ -126,6 +127,12 @@ def test_what_is_held_of_a_connection_is_told(run: Run, directory: Path, monkeyp
     assert found["connection"]["says"].endswith(": Bad credentials")
     assert found["webhooks"]["says"].startswith("the last one came 3 h ago")
     assert found["acme/checkout"]["says"].startswith("is not imported yet")
+    forgeries.note(engine, 1, count=3, at=now - timedelta(hours=2))
+    found = form(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]
+    assert (found["well"], found["says"][:44]) == (None, "3 came with a wrong signature or none, the l")
+    with writing(engine) as tx:
+        tx.execute(sa.delete(t.delivery))
+    assert form(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]["well"] is False
     with writing(engine) as tx:
         tx.execute(sa.update(t.scope).values(gone="the repository was deleted", external_id="7"))
         tx.execute(sa.delete(t.rule))

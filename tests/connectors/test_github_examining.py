@@ -8,6 +8,7 @@ import pytest
 import responses
 
 import connectors.github
+from connectors.github.connecting import EVENTS as MADE_WITH
 from connectors.github.events import TREATMENTS, events_read
 from connectors.http import Http
 from simulator import GitHub, SteppedClock
@@ -244,6 +245,7 @@ def test_the_events_that_matter_are_those_that_are_read() -> None:
     """From the one table."""
     assert {"issues", "pull_request", "sub_issues", "label", "milestone", "repository"} <= events_read()
     assert "push" not in events_read()
+    assert sorted(MADE_WITH) == EVENTS
     assert all(any(name.startswith(event) for name in TREATMENTS) for event in events_read())
 
 

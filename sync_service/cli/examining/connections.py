@@ -42,6 +42,8 @@ def _ours(held: ConnectionExamined, now: datetime, *, has_credentials: bool) -> 
         mend = "give it an owner; until then all admins are told when it breaks"
         yield Finding(what="owner", well=None, says="nobody owns it", mend=mend)
     yield _webhook(held, now, has_credentials=has_credentials)
+    if held.forged_at:
+        yield _forged(held, held.forged_at, now)
     if not held.scopes:
         yield Finding(what="scopes", well=None, says="it watches nothing", mend="give it scopes, and apply it")
     for one in held.scopes:
@@ -57,6 +59,14 @@ def _webhook(held: ConnectionExamined, now: datetime, *, has_credentials: bool) 
         mend = "change an issue at the tracker, and see its webhook's page and ours, Deliveries"
         return Finding(what="webhooks", well=None, says="none was ever received", mend=mend)
     return Finding(what="webhooks", well=True, says=f"the last one came {_since(held.last_delivery_at, now)}")
+
+
+def _forged(held: ConnectionExamined, at: datetime, now: datetime) -> Finding:
+    """Tell secrets that differ from somebody else's knocking: where the secrets agree, good deliveries come too."""
+    says = f"{held.forged} came with a wrong signature or none, the last one {_since(at, now)}"
+    well = None if held.last_delivery_at and held.last_delivery_at > at - timedelta(days=1) else False
+    mend = "do the secrets of the tracker's webhook and of this connection agree? If so, somebody else knocks"
+    return Finding(what="signatures", well=well, says=says, mend=mend)
 
 
 def _scope(one: ScopeExamined, *, has_credentials: bool) -> Iterator[Finding]:
