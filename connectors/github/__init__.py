@@ -30,7 +30,6 @@ from sync_service.domain.abilities import (
     AppWanted,
     Asked,
     ByHand,
-    Finding,
     HookMade,
     Introduced,
     Offer,
@@ -39,6 +38,7 @@ from sync_service.domain.abilities import (
     Seen,
 )
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
+from sync_service.domain.examining import Finding
 from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
 
 _KEY = re.compile(

@@ -17,8 +17,8 @@ from connectors.github.events import events_read
 from connectors.github.examining_hooks import HookExamination, missing_events
 from connectors.github.site import Site, words_of
 from connectors.replies import Reply, judge
-from sync_service.domain.abilities import Finding
 from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused
+from sync_service.domain.examining import Finding
 
 SOON = timedelta(days=14)
 """A token that expires within this time is to be replaced."""

@@ -16,8 +16,8 @@ from connectors.github.connecting import NEWER
 from connectors.github.credentials import Credentials
 from connectors.github.events import events_read
 from connectors.replies import Reply
-from sync_service.domain.abilities import Finding
 from sync_service.domain.connectors import Connection, Gone
+from sync_service.domain.examining import Finding
 
 LAST = 30
 """How many of the last attempts are looked at."""

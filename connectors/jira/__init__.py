@@ -21,8 +21,9 @@ from connectors.jira.oauth import OAuth
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.abilities import Asked, ByHand, Consent, Finding, Introduced, Offer, Page, Ran, Seen
+from sync_service.domain.abilities import Asked, ByHand, Consent, Introduced, Offer, Page, Ran, Seen
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
+from sync_service.domain.examining import Finding
 from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
 
 _WEB_ADDRESS = re.compile(r"https?://[^/\s]+(?:/[^/\s]+)*/browse/(?P<key>[^/?#\s]+)(?:[/?#]\S*)?")

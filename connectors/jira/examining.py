@@ -14,8 +14,8 @@ from connectors.jira.catalogue import Catalogue, Catalogues, informed, is_field_
 from connectors.jira.numbers import Place, number_fields, number_place, points_field, points_place
 from connectors.jira.webhooks import EVENTS
 from connectors.replies import Reply
-from sync_service.domain.abilities import Finding
 from sync_service.domain.connectors import ConnectorError, Gone, Rejected
+from sync_service.domain.examining import Finding
 
 MOST_SCOPES = 200
 """Projects looked at in one examination."""

@@ -4,7 +4,7 @@ A connector that lacks one is none the worse: what needs the ability says that t
 may raise any `ConnectorError` unless it says otherwise. Abilities that call need credentials.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -112,32 +112,6 @@ class RunsErrands(Protocol):
 
     def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
         """Run one errand, given the watched scopes, and what the last run wanted to be remembered."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that an examination found: what was looked at, how it is, and, where it is not well, how to mend it.
-
-    `well` None says that it can't be told, or that it works and is worth knowing all the same. Nothing in it is secret.
-    """
-
-    what: str
-    well: bool | None
-    says: str
-    mend: str | None = None
-
-
-@runtime_checkable
-class Examines(Protocol):
-    """Tells whether a connection works: credentials, permissions, scopes, webhooks."""
-
-    def examine(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
-        """Look at everything a connection needs, one finding after the other: what was found stands if time is up.
-
-        `scopes` are the present names of the watched ones; `hooked` says that webhooks are to come. What goes wrong is
-        a finding, and never raised.
-        """
         ...
 
 

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from simulator import GitHub
 from sync_service.cli.examining import machine, servers, work
 from sync_service.cli.examining.sections import Section, look_at
-from sync_service.domain.abilities import Finding
+from sync_service.domain.examining import Finding
 from sync_service.holding import PartView, only_one
 from sync_service.mail import smtp
 from sync_service.store import forgeries

@@ -14,8 +14,8 @@ from connectors.http import Http
 from simulator import GitHub, SteppedClock
 from simulator.github.limits import Rules
 from sync_service.domain import connectors as domain
-from sync_service.domain.abilities import Finding
 from sync_service.domain.connectors import Connection
+from sync_service.domain.examining import Finding
 from tests.connectors.app_town import PERMISSIONS, START
 from tests.simulator.receiver import Receiver
 

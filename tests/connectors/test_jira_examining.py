@@ -11,8 +11,8 @@ import responses
 import connectors.jira
 from connectors.http import Http
 from simulator import Jira, SteppedClock
-from sync_service.domain.abilities import Finding
 from sync_service.domain.connectors import Client, Connection
+from sync_service.domain.examining import Finding
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 HOOK = "https://okr.example.com/hooks/here"
