@@ -8,7 +8,7 @@ from sync_service.domain.issues import Parent, ScopeRef, ScopeSeen, State
 from sync_service.store import tables
 from sync_service.store.database import open_database
 from tests.domain.making import at, snapshot
-from tests.world import World
+from tests.world import World, bump_rules
 
 SHOP, STORE, MALL = ScopeRef("501", "SHOP"), ScopeRef("501", "STORE"), ScopeRef("501", "MALL")
 PAY = ScopeRef("502", "PAY")
@@ -85,3 +85,21 @@ def test_a_project_that_does_not_tell_its_key_keeps_it(world: World) -> None:
     assert world.outcome(delivery) == "SHOP: the project was archived"
     assert world.outcome(world.tell(ScopeSeen(scope=ScopeRef("777", "")))) == "ignored, because 777 is not watched"
     assert named(world)[0] == ("SHOP-1", "SHOP", None)
+
+
+def test_a_link_by_hand_stays_with_an_issue_that_is_moved_to_another_project(world: World) -> None:
+    """Same id, new key: also where the project is not watched in between."""
+    key_result_id = world.key_result("KR-2")
+    with world.engine.begin() as tx:
+        values = {"key_result_id": key_result_id, "connection_id": world.connection_id, "key": "SHOP-2", "weight": 1}
+        tx.execute(tables.manual_link.insert().values(values))
+        bump_rules(tx)
+    world.tell(snapshot(1, identity="2", key="SHOP-2", scope=SHOP))
+    assert world.value("KR-2") == 0
+    attic = ScopeRef("999", "ATTIC")
+    world.tell(snapshot(2, identity="2", key="ATTIC-7", scope=attic, came_from=SHOP))
+    assert world.value("KR-2") is None
+    done = snapshot(3, identity="2", key="PAY-9", scope=PAY, came_from=attic, state=State.DONE, closed_at=at(3))
+    world.tell(done)
+    assert world.value("KR-2") == 100
+    assert named(world)[1] == ("PAY-9", "PAY", "SHOP-1")
