@@ -74,7 +74,7 @@ def choose() -> ResponseReturnValue:
     return render_template("connection_new.html", trackers=[one for one in found if one[2]])
 
 
-@blueprint.get("/<kind>/<any(app, token, hand):way>")
+@blueprint.get("/<kind>/<way>")
 @guarded(Guard.ADMIN)
 def begin(kind: str, way: str) -> ResponseReturnValue:
     """Show the form of a way in."""
