@@ -47,6 +47,7 @@ class Ledger:
     looks: dict[Identity, tuple[Look, str | None]] = field(default_factory=dict)
     _issues: dict[Identity, Issue] = field(default_factory=dict)
     _changes: dict[Identity, list[_Change]] = field(default_factory=dict)
+    _closes_otherwise: set[Identity] = field(default_factory=set)
 
     @classmethod
     def lock(cls, tx: Connection, book: Book, wanted: Mapping[Identity, str | None]) -> "Ledger":
@@ -63,6 +64,8 @@ class Ledger:
             return f"ignored, because {snapshot.scope.name} is not watched"
         before = self._issues.get(identity)
         after = take_snapshot(before, snapshot, looked=looked, told_at=source.told_at)
+        if before is not None and before.closes_looked and not after.closes_looked and before.closes != after.closes:
+            self._closes_otherwise.add(identity)
         said = self._took(identity, before, after, source, names)
         older = before is not None and before.updated_at is not None and snapshot.updated_at < before.updated_at
         return said or f"{snapshot.key}: nothing new" + (", something newer is known" if older else "")
@@ -95,11 +98,14 @@ class Ledger:
     def doubt_about(self, connection_id: int, snapshot: Snapshot, *, listed: bool) -> Look | None:
         """Ask for a look where another change of the issue has the same time and other content.
 
+        And where a look showed that a pull request closes other issues than its text says: some are linked by hand.
         A list may have been made before the issue was deleted, or show one that was wrongly called so.
         """
         held = self._issues.get((connection_id, snapshot.identity))
         if held is not None and held.gone is not None and listed:
             return Look(identity=held.identity, key=held.key, reason=f"in doubt: listed, and {held.gone}")
+        if held is not None and (connection_id, snapshot.identity) in self._closes_otherwise:
+            return Look(identity=held.identity, key=held.key, reason="in doubt: it was seen to close other issues")
         if held is None or not held.in_doubt:
             return None
         return Look(identity=held.identity, key=held.key, reason="in doubt: two changes have the same time")

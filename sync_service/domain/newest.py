@@ -247,13 +247,16 @@ def _with_parent(issue: Issue, parent: Parent | None, at: datetime, told_at: dat
 
 
 def _with_closes(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
-    """Take what a pull request closes if it is newer than ours; at equal times a look, then the greater content."""
+    """Take what a pull request closes if it is newer than ours; at equal times a look, then the greater content.
+
+    A link by hand need not change its time, so what the last look shows stands.
+    """
     if snapshot.closes is None:
         return issue
     closes = tuple(sorted(set(snapshot.closes), key=_by_key))
     ours = (issue.closes_at, issue.closes_looked, [_by_key(one) for one in issue.closes])
     theirs = (snapshot.updated_at, looked, [_by_key(one) for one in closes])
-    if ours[0] is not None and theirs <= (ours[0], *ours[1:]):
+    if ours[0] is not None and theirs <= (ours[0], *ours[1:]) and not (looked and snapshot.updated_at == ours[0]):
         return issue
     return replace(issue, closes=closes, closes_at=snapshot.updated_at, closes_looked=looked)
 

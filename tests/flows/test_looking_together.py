@@ -15,9 +15,10 @@ from simulator import GitHub, SteppedClock
 from simulator.github import Repository
 from simulator.github.issue import Issue
 from sync_service.domain.abilities import Seen
-from sync_service.domain.connectors import Connection, Gone, Rejected, Unavailable
+from sync_service.domain.connectors import Connection, Gone, Post, Rejected, Unavailable
 from sync_service.domain.issues import Look
 from sync_service.looking import Looking
+from sync_service.receive import Receipt
 from sync_service.refresh import Refresh
 from sync_service.store import looks, tables
 from sync_service.store.book import Shelf
@@ -47,6 +48,7 @@ class Stage:
 
     house: House
     hub: GitHub
+    clock: SteppedClock
     connector: Chosen = field(default_factory=Chosen)
     place: Repository = field(init=False)
     looking: Looking = field(init=False)
@@ -102,7 +104,7 @@ def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
     house = build_house(migrated_url, tmp_path, clock=utc_now)
     clock = SteppedClock(datetime.now(UTC).replace(microsecond=0) - timedelta(days=2))
     with GitHub("acme", clock=clock, background=False) as hub:
-        yield Stage(house, hub)
+        yield Stage(house, hub, clock)
     house.engine.dispose()
     house.redis.close()
 
@@ -116,6 +118,34 @@ def test_many_are_looked_at_with_few_calls(stage: Stage) -> None:
     assert len([row for row in stage.rows(tables.issue) if row.title]) == 119
     assert [row.key for row in stage.rows(tables.issue) if row.gone] == ["acme/checkout#1"]
     assert {row.due_at for row in stage.rows()} == {None}
+
+
+def test_a_letter_does_not_undo_what_a_look_showed_of_links_by_hand(stage: Stage) -> None:
+    """Its text names none: so we look again."""
+    (issue,) = stage.issues(1)
+    stage.hub.add_hook(url="http://127.0.0.1:9/hooks/gh", secret="hush")
+    pull = stage.place.create_pull_request("Add", labels=["checkout"])
+    pull.link(issue)
+
+    def closes() -> list[str]:
+        return [str(row.key) for row in stage.rows(tables.closing)]
+
+    stage.look_at(pull)
+    assert closes() == ["acme/checkout#1"]
+    stage.clock.step(5)
+    pull.edit(title="Add more")
+    parcel = stage.hub.deliveries[-1].parcel
+    headers = {name.lower(): value for name, value in {**parcel.headers, **parcel.sign()}.items()}
+    assert stage.house.receive.take("gh", Post(headers, parcel.body)) is Receipt.STORED
+    stage.house.drains.drain("delivery")
+    (row,) = stage.rows()
+    assert row.reason == "in doubt: it was seen to close other issues"
+    assert row.due_at is not None
+    stage.looking.drain()
+    assert closes() == ["acme/checkout#1"]
+    pull.linked.clear()
+    stage.look_at(pull)
+    assert closes() == [], "though nothing changed its time"
 
 
 def test_fewer_than_three_are_looked_at_one_by_one(stage: Stage) -> None:
