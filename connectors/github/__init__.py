@@ -19,6 +19,9 @@ from connectors.github.looking import look
 from connectors.github.manifests import app_form, take_app
 from connectors.github.missed import Memory
 from connectors.github.nodes import Nodes
+from connectors.github.queries.judging import check_times, judge, unjudged
+from connectors.github.queries.listing import askers, members
+from connectors.github.queries.reading import read_query
 from connectors.github.redelivering import Redelivering
 from connectors.github.snapshots import account
 from connectors.github.together import LEAST, MOST, Together
@@ -40,6 +43,7 @@ from sync_service.domain.abilities import (
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.examining import Finding
 from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
+from sync_service.domain.queries import Candidate, Members
 
 _KEY = re.compile(
     r"(?:https?://[^/\s]+/)?(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100})"
@@ -140,6 +144,34 @@ class GitHub:
         site, credentials = self._keyring.site(connection.site), self._keyring.of(connection)
         examination = Examination(connection=connection, site=site, credentials=credentials, now=self._http.now)
         yield from examination.run(scopes, hooked=hooked)
+
+    judges = True
+
+    def check_query(self, connection: Connection, *, query: str) -> None:
+        """Raise `Rejected` where a search can't be a rule's query; makes no call."""
+        del connection
+        check_times(read_query(query))
+
+    def unjudged(self, connection: Connection, *, query: str) -> Sequence[str]:
+        """Name the parts of a search that only GitHub can judge."""
+        del connection
+        return unjudged(read_query(query))
+
+    def query_part(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
+        """Name the limit of searches of the credential that would be asked first."""
+        return f"{self._keyring.of(connection).holder(askers(query, scopes)[0])}/search"
+
+    def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
+        """List what a search finds."""
+        return members(self._calls(connection), query=query, scopes=scopes, cursor=cursor)
+
+    def match(
+        self, connection: Connection, *, query: str, candidates: Sequence[Candidate]
+    ) -> Mapping[str, bool | None]:
+        """Judge a search by what is held of issues; makes no call."""
+        del connection
+        tree = read_query(query)
+        return {one.issue.identity: judge(tree, one) for one in candidates}
 
     def part(self, connection: Connection, *, about: str) -> str:
         """Name the credential whose limit a call would use: an app has one for each installation."""

@@ -44,6 +44,11 @@ class Calls:
         """Fetch a page of a list that belongs to a repository."""
         return self._get(path, params).objects()
 
+    def search(self, params: Mapping[str, str], *, repository: str) -> tuple[Mapping[str, Any], str]:
+        """Search for issues as who sees a repository; give the answer, and whose limits it counts against."""
+        reply, holder = self._ask("GET", "/search/issues", repository=repository, params=params)
+        return reply.object(), holder
+
     def graph(self, query: str, variables: Mapping[str, Any], *, repository: str) -> Mapping[str, Any]:
         """Ask by GraphQL about a repository, named by its id or as owner/name; give what stands under `data`."""
         question = {"query": query, "variables": dict(variables)}

@@ -1,0 +1,370 @@
+"""GitHub searches as queries of rules: what may be asked, what is judged here, and how members are listed."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import responses
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.github import GitHub
+from connectors.github.queries import listing
+from sync_service.domain.connectors import Connection, Rejected, Unavailable
+from sync_service.domain.issues import Account, Kind, ScopeRef, Snapshot, State
+from sync_service.domain.newest import Issue
+from sync_service.domain.queries import Candidate, Members, Queries
+from tests.connectors.github_letters import CONNECTION, issue
+
+SEARCH = "https://api.github.com/search/issues"
+SCOPES = [ScopeRef("8001", "acme/checkout"), ScopeRef("8002", "acme/ledger")]
+AT = datetime(2026, 10, 5, 12, tzinfo=UTC)
+NOWHERE = Connection(slug="quiet", site="https://api.github.com")
+
+ISSUE = Issue(
+    identity="8001#12",
+    key="acme/checkout#12",
+    scope=ScopeRef("8001", "acme/checkout"),
+    type="Bug",
+    title="Pay by card fails in Köln",
+    state=State.DONE,
+    resolution="not_planned",
+    labels=("7", "8"),
+    milestone="3",
+    assignees=(Account("Ana", "Ana"),),
+    author=Account("ben", "ben"),
+    parent_key="acme/checkout#3",
+    parent_at=AT,
+    created_at=AT,
+    updated_at=AT.replace(day=7),
+    closed_at=AT.replace(day=6),
+)
+ONE = Candidate(
+    issue=ISSUE, places=frozenset({"acme/checkout"}), labels=("Checkout", "good first"), milestone="Q4 Launch"
+)
+PULL = replace(ONE, issue=replace(ISSUE, kind=Kind.PULL_REQUEST, type=None, resolution="merged"), labels=())
+OPEN = replace(ONE, issue=replace(ISSUE, state=State.TODO, resolution=None, closed_at=None, parent_at=None))
+
+
+def judged(query: str, one: Candidate = ONE) -> bool | None:
+    """Judge a search, bounded as every one must be."""
+    whole = f"repo:acme/checkout (is:issue OR is:pr) ({query})"
+    return GitHub().match(NOWHERE, query=whole, candidates=[one])["8001#12"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("is:closed", True),
+        ("is:open", False),
+        ("state:closed -is:open", True),
+        ("is:pr", False),
+        ("type:issue", True),
+        ("type:bug", True),
+        ('type:"Bug"', True),
+        ("type:Task", False),
+        ('reason:"not planned"', True),
+        ("reason:completed", False),
+        ("label:CHECKOUT", True),
+        ('label:"Good First"', True),
+        ('label:bug,"good first"', True),
+        ("label:check", False),
+        ("label:check*", None),
+        ("label:checkout label:bug", False),
+        ('milestone:"q4 launch"', True),
+        ("milestone:q5", False),
+        ("milestone:*", None),
+        ("assignee:ANA", True),
+        ("assignee:ben", False),
+        ("assignee:@me", None),
+        ("author:Ben", True),
+        ("author:app/robot", None),
+        ("no:label", False),
+        ("-no:assignee", True),
+        ("no:project", None),
+        ("no:parent-issue", False),
+        ("parent-issue:acme/checkout#3", True),
+        ("parent-issue:acme/checkout#4", False),
+        ("created:2026-10-05", True),
+        ("created:>=2026-10-05", True),
+        ("created:>2026-10-04", True),
+        ("created:>2026-10-05", None),
+        ("created:>2026-10-06", False),
+        ("created:<2026-10-05", False),
+        ("created:<=2026-10-05", None),
+        ("created:2026-10-01..2026-10-05", True),
+        ("created:2026-10-06..*", False),
+        ("created:*..2026-10-04", False),
+        ("created:>=2026-10-05T14:00:00+02:00", True),
+        ("created:>2026-10-05T12:00:00Z", False),
+        ("closed:2026-10-06", True),
+        ("updated:>@today-7d", None),
+        ("merged:>=2026-01-01", False),
+        ("card in:title", True),
+        ('"pay by card" in:title', True),
+        ("köln in:title", True),
+        ("cards in:title", None),
+        ("card in:body", None),
+        ("-card in:title", False),
+        ("NOT card", False),
+        ("draft:true", None),
+        ("draft:true is:open", False),
+        ("draft:true OR is:closed", True),
+        ("draft:true OR is:open", None),
+        ("field.priority:high", None),
+        ("archived:false AND (label:checkout OR label:x)", None),
+    ],
+)
+def test_an_issue_is_judged_by_what_is_held_of_it(*, query: str, expected: bool | None) -> None:
+    """Yes and no where that is sure; where only GitHub can tell, neither."""
+    assert judged(query) is expected
+
+
+@pytest.mark.parametrize(
+    ("query", "one", "expected"),
+    [
+        ("is:merged", PULL, True),
+        ("is:issue", PULL, False),
+        ("merged:2026-10-06", PULL, True),
+        ("no:label no:type", replace(PULL, issue=replace(PULL.issue, labels=())), True),
+        ("reason:completed", PULL, False),
+        ("reason:reopened", OPEN, None),
+        ("closed:>2026-01-01", OPEN, False),
+        ("no:parent-issue", OPEN, None),
+        ("parent-issue:acme/checkout#3", OPEN, None),
+        ("reason:completed", replace(ONE, issue=replace(ISSUE, resolution=None)), None),
+        ("author:ben", replace(ONE, issue=replace(ISSUE, author=None)), None),
+        ("no:milestone", replace(ONE, issue=replace(ISSUE, milestone=None)), True),
+    ],
+)
+def test_what_is_not_known_is_not_judged(*, query: str, one: Candidate, expected: bool | None) -> None:
+    """Unknown is not none, and a pull request is none of the issues."""
+    assert judged(query, one) is expected
+
+
+def test_a_repository_goes_by_all_its_names() -> None:
+    """A renamed one may be held by the old name."""
+    renamed = replace(ONE, places=frozenset({"acme/old", "Acme/Checkout"}))
+    assert judged("is:closed", renamed) is True
+    assert judged("is:closed", replace(ONE, places=frozenset({"acme/other"}))) is False
+    for query, expected in (("org:Acme is:issue", True), ("user:other is:issue", False), ("user:@me is:issue", None)):
+        assert GitHub().match(NOWHERE, query=query, candidates=[ONE])["8001#12"] is expected
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("is:issue label:x", "names no place"),
+        ("is:issue -repo:acme/checkout", "names no place"),
+        ("(repo:acme/checkout OR label:x) is:issue", "names no place"),
+        ("repo:acme/checkout label:x", "must say is:issue or is:pull-request"),
+        ("repo:acme/checkout -is:pr", "must say is:issue or is:pull-request"),
+        ("repo:acme/a repo:acme/b is:issue", "write (repo:acme/a OR repo:acme/b)"),
+        ("repo:acme is:issue", "repo: takes OWNER/NAME"),
+        ("repo:acme/a is:isue", "is: takes one of"),
+        ("repo:acme/a is:issue lable:x", "no qualifier lable:; did you mean label:?"),
+        ("repo:acme/a is:issue sort:updated", "may not be sorted"),
+        ("repo:acme/a is:issue created:yesterday", "is no date"),
+        ("repo:acme/a is:issue created:>=", "is no date"),
+        ('repo:acme/a is:issue label:"x', "quotation mark is not closed"),
+        ("repo:acme/a (is:issue", "a ( is not closed"),
+        ("repo:acme/a is:issue)", "closes nothing"),
+        ("repo:acme/a is:issue OR", "something is missing"),
+        ("repo:acme/a is:issue AND", "the end stands where"),
+        ("repo:acme/a is:issue AND OR label:x", "OR stands where"),
+        ("AND repo:acme/a is:issue", "something is missing"),
+        ("repo:acme/a is:issue NOT (label:x label:y)", "stands where"),
+        ("repo:acme/a is:issue -(label:x)", "says nothing"),
+        ("((((((repo:acme/a is:issue))))))", "may stand 5 deep"),
+        ("", "nothing to ask"),
+        ("repo:acme/a is:issue\nlabel:x", "can't be printed"),
+        ("repo:acme/a is:issue " + "x" * 220, "may have 220"),
+    ],
+)
+def test_a_query_that_can_not_be_used_is_refused(query: str, says: str) -> None:
+    """With words that say what to do."""
+    with pytest.raises(Rejected) as caught:
+        GitHub().check_query(NOWHERE, query=query)
+    assert says in str(caught.value)
+
+
+@given(st.text(st.sampled_from(list('repo:acme/a is:issue OR AND NOT label:x,"()-*>..2026 ')), max_size=80))
+def test_whatever_is_written_is_read_or_refused(query: str) -> None:
+    """Nothing else comes of it, and what is read can be judged."""
+    try:
+        GitHub().check_query(NOWHERE, query=query)
+    except Rejected:
+        return
+    assert set(GitHub().match(NOWHERE, query=query, candidates=[ONE])) == {"8001#12"}
+
+
+def test_what_only_github_can_judge_is_named() -> None:
+    """Words too: GitHub finds other forms of them."""
+    query = "repo:acme/checkout is:issue archived:false pay label:a,b* created:>@today-1w no:project is:locked"
+    assert GitHub().unjudged(NOWHERE, query=query) == [
+        "archived:false",
+        "created:>@today-1w",
+        "is:locked",
+        "label:a,b*",
+        "no:project",
+        "the word pay",
+    ]
+    assert GitHub().unjudged(NOWHERE, query="repo:acme/checkout is:issue label:a -is:open in:title") == []
+
+
+@pytest.fixture
+def github() -> Iterator[responses.RequestsMock]:
+    """Stand in for GitHub; every answer prepared must be asked for."""
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+def found(number: int, created: str, repository: str = "acme/checkout") -> dict[str, Any]:
+    """Make a result of a search."""
+    url = f"https://api.github.com/repos/{repository}"
+    return {**issue(), "number": number, "created_at": created, "repository_url": url}
+
+
+def answer(*items: dict[str, Any], total: int | None = None, incomplete: bool = False) -> dict[str, Any]:
+    """Make a page of results."""
+    return {"total_count": total or len(items), "incomplete_results": incomplete, "items": list(items)}
+
+
+def members(query: str = "repo:acme/checkout is:issue", cursor: str | None = None, **more: Any) -> Members:
+    """Ask for a page."""
+    scopes = more.get("scopes", SCOPES)
+    return GitHub().members(CONNECTION, query=query, scopes=scopes, cursor=cursor)
+
+
+def asked(github: responses.RequestsMock, call: int = -1) -> dict[str, str]:
+    """Give the parameters of a call."""
+    return dict(parse_qsl(urlsplit(str(github.calls[call].request.url)).query))
+
+
+def test_github_has_the_ability() -> None:
+    """And judges by itself."""
+    assert isinstance(GitHub(), Queries)
+    assert GitHub.judges
+
+
+def test_one_page_is_the_whole(github: responses.RequestsMock) -> None:
+    """What lies outside the watched scopes is counted."""
+    github.get(SEARCH, json=answer(found(12, "2026-10-01T00:00:00Z"), found(1, "2026-10-02T00:00:00Z", "acme/attic")))
+    page = members()
+    assert page.found == {"8001#12": "acme/checkout#12"}
+    assert (page.cursor, page.outside, page.lacking) == (None, 1, None)
+    (seen,) = page.observations
+    assert isinstance(seen, Snapshot)
+    assert seen.scope == ScopeRef("8001", "acme/checkout")
+    assert asked(github) == {
+        "q": "repo:acme/checkout is:issue",
+        "sort": "created",
+        "order": "asc",
+        "per_page": "100",
+        "page": "1",
+        "advanced_search": "true",
+    }
+
+
+def test_the_next_page_goes_on_from_the_last_creation(github: responses.RequestsMock) -> None:
+    """Alternatives are put into parentheses, and what was shown at that second is not counted twice."""
+    times = [f"2026-10-01T00:00:{number // 2:02}Z" for number in range(100)]
+    github.get(SEARCH, json=answer(*(found(number + 1, at) for number, at in enumerate(times)), total=101))
+    query = "repo:acme/checkout is:issue OR repo:acme/ledger is:issue"
+    first = members(query)
+    assert len(first.found) == 100
+    github.get(SEARCH, json=answer(found(99, times[98]), found(100, times[99]), found(101, times[99])))
+    second = members(query, first.cursor)
+    assert list(second.found) == ["8001#101"]
+    assert asked(github)["q"] == f"({query}) created:>=2026-10-01T00:00:49Z"
+    assert second.cursor is None
+
+
+def test_a_page_of_one_second_is_followed_by_its_number(github: responses.RequestsMock) -> None:
+    """Up to GitHub's thousand, past which the listing is not complete."""
+    whole = answer(*(found(number + 1, "2026-10-01T00:00:00Z") for number in range(100)), total=2000)
+    github.get(SEARCH, json=whole)
+    page = members()
+    for number in range(2, 11):
+        page = members(cursor=page.cursor)
+        assert asked(github)["page"] == str(number)
+    assert page.cursor is None
+    assert page.lacking == "more than 1000 of its issues were created in one second"
+
+
+def test_a_search_that_finds_too_much_or_was_cut_short_is_not_complete(github: responses.RequestsMock) -> None:
+    """It says so."""
+    github.get(SEARCH, json=answer(found(1, "2026-10-01T00:00:00Z"), total=10_001))
+    assert members().lacking == f"it finds 10001 issues, and {listing.MOST} can be listed"
+    github.get(SEARCH, json=answer(found(1, "2026-10-01T00:00:00Z"), incomplete=True))
+    assert members().lacking == "GitHub did not search everything in time"
+
+
+def test_another_order_is_not_believed(github: responses.RequestsMock) -> None:
+    """Some members might be missed."""
+    items = [found(number + 1, f"2026-10-{31 - number // 4:02}T00:00:00Z") for number in range(100)]
+    github.get(SEARCH, json=answer(*items, total=200))
+    with pytest.raises(Rejected, match="not in the order"):
+        members()
+
+
+def test_a_scope_whose_id_is_not_known_is_asked_for_it(github: responses.RequestsMock) -> None:
+    """Once on a page."""
+    github.get(SEARCH, json=answer(found(1, "2026-10-01T00:00:00Z"), found(2, "2026-10-01T00:00:00Z")))
+    github.get("https://api.github.com/repos/acme/checkout", json={"id": 8001, "full_name": "acme/checkout"})
+    page = members(scopes=[ScopeRef("", "acme/checkout")])
+    assert list(page.found) == ["8001#1", "8001#2"]
+    assert len(github.calls) == 2
+
+
+def test_a_query_that_reaches_nothing_watched_is_refused() -> None:
+    """Nothing it finds could count."""
+    with pytest.raises(Rejected, match="reaches no repository"):
+        members("org:other is:issue")
+
+
+def test_the_limit_of_searches_is_a_part_of_its_own(github: responses.RequestsMock) -> None:
+    """Other calls of the same token go on."""
+    query = "org:acme is:issue"
+    assert GitHub().query_part(CONNECTION, query=query, scopes=SCOPES) == "token/search"
+    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Resource": "search", "X-RateLimit-Reset": "1790000000"}
+    github.get(SEARCH, status=403, headers=headers, json={"message": "API rate limit exceeded"})
+    with pytest.raises(Unavailable) as caught:
+        members(query)
+    assert caught.value.part == "token/search"
+
+
+class Installations:
+    """Stands in for calls as an app, two of whose installations see a repository each."""
+
+    connection = CONNECTION
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.credentials = self
+
+    def holder(self, repository: str) -> str:
+        """Name an installation once it was used."""
+        return f"installation {repository}" if repository in self.asked else "app"
+
+    def search(self, params: dict[str, str], *, repository: str) -> tuple[dict[str, Any], str]:
+        """Find one issue in the repository."""
+        del params
+        self.asked.append(repository)
+        number = len(self.asked)
+        return answer(found(number, "2026-10-01T00:00:00Z", repository)), f"installation {repository}"
+
+
+def test_an_app_asks_as_each_installation_that_sees_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One search sees but the repositories of one."""
+    calls = Installations()
+    connector = GitHub()
+    monkeypatch.setattr(connector, "_calls", lambda _connection: calls)
+    first = connector.members(CONNECTION, query="org:acme is:issue", scopes=SCOPES, cursor=None)
+    second = connector.members(CONNECTION, query="org:acme is:issue", scopes=SCOPES, cursor=first.cursor)
+    assert calls.asked == ["acme/checkout", "acme/ledger"]
+    assert [*first.found, *second.found] == ["8001#1", "8002#2"]
+    assert second.cursor is None
