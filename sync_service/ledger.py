@@ -153,6 +153,11 @@ class Ledger:
                     yield connection_id, change.before
                 yield connection_id, change.after
 
+    @property
+    def changed(self) -> Iterable[Identity]:
+        """Give the issues that are not what they were."""
+        return self._changes.keys()
+
     def save(self, tx: Connection) -> None:
         """Write the changed issues."""
         rows = []

@@ -1,7 +1,7 @@
 """From issues to links: rules, `okr:` labels and links by hand say which key results an issue counts toward."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from sync_service.domain.issues import TermKind
 from sync_service.domain.newest import Issue
 from sync_service.domain.rules import CompiledRule, Subject
 from sync_service.naming import Names
-from sync_service.store import links
+from sync_service.store import links, members
 from sync_service.store.book import Book, Scope
 from sync_service.store.links import LinkKey, Links
 
@@ -73,13 +73,21 @@ def _folded_names(names: Names, connection_id: int, kind: TermKind, ids: Sequenc
     return frozenset(name.casefold() for name in found if name)
 
 
-def wanted_links(book: Book, entry: Entry, names: Names, manual: Sequence[Row[Any]]) -> Links:
-    """Say which key results an issue counts toward now. What is gone or not watched counts toward none."""
+def wanted_links(
+    book: Book, entry: Entry, names: Names, manual: Sequence[Row[Any]], found_by: Collection[int] = ()
+) -> Links:
+    """Say which key results an issue counts toward now. What is gone or not watched counts toward none.
+
+    `found_by` are the revisions whose queries find it.
+    """
     issue, scope = entry.issue, entry.scope
     if scope is None or issue.gone is not None or issue.state is None:
         return {}
     subject = subject_of(issue, scope, entry.connection_id, names)
     wanted: Links = {(rule.key_result_id, "rule", rule.revision_id): 1.0 for rule in matching(book, entry, subject)}
+    for revision_id in found_by:
+        if revision_id in book.rules.queries:
+            wanted[book.rules.queries[revision_id].key_result_id, "rule", revision_id] = 1.0
     for label in subject.labels:
         slug = label.removeprefix(LABEL).strip()
         if label.startswith(LABEL) and slug in book.key_results:
@@ -94,22 +102,43 @@ def matching(book: Book, entry: Entry, subject: Subject) -> list[CompiledRule]:
     return book.rules.matching(entry.connection_id, subject)
 
 
+def known_entries(book: Book, connection_id: int, known: Iterable[tuple[int, Issue]], *, cause: str) -> list[Entry]:
+    """Give a connection's locked issues, by row id, whose links are to be derived again for one cause."""
+    return [
+        Entry(
+            row_id=row_id,
+            connection_id=connection_id,
+            issue=one,
+            scope=book.scope_of(connection_id, one.scope) if one.scope else None,
+            steps=(Step(Cause(what=cause, issue=one.key, title=one.title, url=one.url), counts=False),),
+        )
+        for row_id, one in known
+    ]
+
+
 def relink(tx: Connection, book: Book, entries: Sequence[Entry], names: Names) -> dict[int, list[Cause]]:
     """Derive the links of locked issues again; give the key results that are touched, each with its causes."""
     before = links.read(tx, [entry.row_id for entry in entries])
     manual = _manual_links(tx, entries)
+    found_by = _found_by(tx, book, entries)
     changes: dict[int, tuple[Links, Links]] = {}
     touched: dict[int, list[Cause]] = defaultdict(list)
     rules = {rule.revision_id: rule for rule in book.rules.rules}
     for entry in entries:
         had = before.get(entry.row_id, {})
-        has = wanted_links(book, entry, names, manual.get(entry.row_id, ()))
+        has = wanted_links(book, entry, names, manual.get(entry.row_id, ()), found_by.get(entry.row_id, ()))
         if had != has:
             changes[entry.row_id] = (had, has)
         for key_result_id in _key_results(had, rules) | _key_results(has, rules):
             touched[key_result_id] += _causes(entry, _of(had, key_result_id), _of(has, key_result_id), rules)
     links.save(tx, changes)
     return {key_result_id: causes for key_result_id, causes in touched.items() if causes}
+
+
+def _found_by(tx: Connection, book: Book, entries: Sequence[Entry]) -> Mapping[int, Collection[int]]:
+    queried = book.rules.queried
+    asked = [entry.row_id for entry in entries if entry.connection_id in queried]
+    return members.of_issues(tx, asked) if asked else {}
 
 
 def _manual_links(tx: Connection, entries: Sequence[Entry]) -> dict[int, list[Row[Any]]]:

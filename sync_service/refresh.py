@@ -38,7 +38,7 @@ from sync_service.ledger import Ledger
 from sync_service.letters import Letter, Said, Way, in_words
 from sync_service.linking import relink
 from sync_service.naming import Names
-from sync_service.store import connections, counters, due, issues, looks, relinks, scopes
+from sync_service.store import candidates, connections, counters, due, issues, looks, relinks, scopes
 from sync_service.store.book import Shelf
 from sync_service.store.connections import Connections
 from sync_service.store.database import begin_again, writing
@@ -146,6 +146,7 @@ class Refresh:
             compute_key_results(tx, book, touched, now=self._now(), settle=self._settle)
         relinks.add(tx, [*ledger.followed, *((one.connection_id, str(one)) for one in names.renamed)])
         looks.add(tx, ledger.looks)
+        candidates.add(tx, [identity for identity in ledger.changed if identity[0] in book.rules.queried])
         if gone := about.gone(letters):
             looks.begin_again(tx, gone)
         return said

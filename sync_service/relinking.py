@@ -22,9 +22,9 @@ from sync_service.domain.causes import Cause
 from sync_service.domain.issues import ScopeRef
 from sync_service.domain.newest import Issue
 from sync_service.failing import try_again
-from sync_service.linking import Entry, Step, relink
+from sync_service.linking import Entry, known_entries, relink
 from sync_service.naming import Names, keys_of
-from sync_service.store import counters, due, issues, key_results, rules, tables
+from sync_service.store import candidates, counters, due, issues, key_results, listings, members, rules, tables
 from sync_service.store.book import Book, Shelf, read_book
 from sync_service.store.database import begin_again, database_now, writing
 from sync_service.store.issues import Held
@@ -81,10 +81,10 @@ class Relinking:
         state = tx.scalar(sa.select(tables.rule_revision.c.state).where(tables.rule_revision.c.id == row.id))
         if state == "retired":
             self._sweep(tx, row)
-        elif issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
+        elif row.query is None and issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
             # Issues that are new since the last chunk were linked with this revision in view when they came.
-            last = self._link_chunk(tx, self.shelf.current(tx), row, f"rule {row.rule_slug} changed")
-            due.hand_back(tx, tables.rule_revision, row, cursor=last)
+            held = self._link_chunk(tx, self.shelf.current(tx), row, f"rule {row.rule_slug} changed")
+            due.hand_back(tx, tables.rule_revision, row, cursor=held[-1].id)
         else:
             self._flip(tx, row)
 
@@ -104,36 +104,31 @@ class Relinking:
     def _sweep(self, tx: Transaction, row: Row[Any]) -> None:
         mine = sa.and_(tables.link.c.origin == "rule", tables.link.c.source == row.id)
         some = sa.select(tables.link.c.id).where(mine).limit(SWEEP)
-        if tx.execute(sa.delete(tables.link).where(tables.link.c.id.in_(some))).rowcount:
+        if tx.execute(sa.delete(tables.link).where(tables.link.c.id.in_(some))).rowcount or members.sweep(tx, row.id):
             due.hand_back(tx, tables.rule_revision, row)
         else:
+            listings.end(tx, row.id)
             due.settle(tx, tables.rule_revision, [row], [{"outcome": "retired"}])
 
     def _relink(self, tx: Transaction, row: Row[Any]) -> None:
         if issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
-            last = self._link_chunk(tx, self.shelf.current(tx), row, row.cause)
-            due.hand_back(tx, tables.relink, row, cursor=last)
+            book = self.shelf.current(tx)
+            held = self._link_chunk(tx, book, row, row.cause)
+            if row.connection_id in book.rules.queried:  # a label that was renamed may be one that a query names
+                candidates.add(tx, [(row.connection_id, one.issue.identity) for one in held if one.issue])
+            due.hand_back(tx, tables.relink, row, cursor=held[-1].id)
         else:
             due.settle(tx, tables.relink, [row], [{"outcome": "done"}])
 
-    def _link_chunk(self, tx: Transaction, book: Book, row: Row[Any], cause: str) -> int:
-        """Link the next issues of a connection again; give the last one's row id."""
+    def _link_chunk(self, tx: Transaction, book: Book, row: Row[Any], cause: str) -> list[Held]:
+        """Link the next issues of a connection again; give them."""
         held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK)
         known = [(one, renamed(one.issue, row)) for one in held if one.issue]
+        entries = known_entries(book, row.connection_id, [(kept.id, one) for kept, one in known], cause=cause)
         names = Names.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
-        entries = [
-            Entry(
-                row_id=kept.id,
-                connection_id=row.connection_id,
-                issue=one,
-                scope=book.scope_of(row.connection_id, one.scope) if one.scope else None,
-                steps=(Step(Cause(what=cause, issue=one.key, title=one.title, url=one.url), counts=False),),
-            )
-            for kept, one in known
-        ]
         _save_changed(tx, [kept for kept, _ in known], entries)
         self._compute(tx, book, relink(tx, book, entries, names))
-        return held[-1].id
+        return held
 
     def _recompute(self, tx: Transaction, row: Row[Any]) -> None:
         """Compute a key result again, and once more when its next day begins: its pace is judged daily."""

@@ -16,8 +16,10 @@ from sync_service.domain.connectors import Connector
 from sync_service.doorbell import Doorbell
 from sync_service.drains import Drains
 from sync_service.errands import Errands
+from sync_service.judging import Judging
 from sync_service.looking import Looking
 from sync_service.mail import smtp
+from sync_service.querying import Querying
 from sync_service.receive import Receive
 from sync_service.reconcile import Reconciling
 from sync_service.refresh import Refresh
@@ -111,6 +113,8 @@ def _tracker_drains(
     looking = Looking(engine=engine, connectors=kinds, connections=known, refresh=refresh, now=now)
     reconciling = Reconciling(engine=engine, connectors=kinds, connections=known, refresh=refresh, now=now)
     errands = Errands(engine=engine, connectors=kinds, connections=known, now=now)
+    judging = Judging(engine=engine, connectors=kinds, connections=known, shelf=shelf, settle=settle, now=now)
+    querying = Querying(judging, refresh)
     consenting = Consenting(engine=engine, sealer=sealer, connectors=kinds, connections=known, now=now)
     relinking = Relinking(engine=engine, settle=settle, timezone=settings.zone, now=now, shelf=shelf)
     return {
@@ -119,6 +123,8 @@ def _tracker_drains(
         "look": looking.drain,
         "poll": reconciling.drain,
         "errand": errands.drain,
+        "candidate": judging.drain,
+        "listing": querying.drain,
         "rule_revision": relinking.drain_revisions,
         "relink": relinking.drain_relinks,
         "recompute": relinking.drain_recomputes,

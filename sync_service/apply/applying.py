@@ -19,7 +19,6 @@ from sync_service.apply.models import connection_models
 from sync_service.apply.saving import Saving
 from sync_service.apply.state import ORDER, State, read_state
 from sync_service.apply.wanted import Wanting
-from sync_service.domain.abilities import Lists
 from sync_service.domain.connectors import Connector
 from sync_service.store import counters
 from sync_service.store.database import reading, writing
@@ -111,8 +110,8 @@ class Applying:
         if mistakes:
             raise WrongFiles(mistakes)
         changes = differences(stored, wanted, prune=prune)
-        listing = {kind for kind, connector in self.connectors.items() if isinstance(connector, Lists)}
-        return Plan(tuple(changes), tuple(cautions(_after(stored, wanted, prune=prune), changes, listing=listing)))
+        after = _after(stored, wanted, prune=prune)
+        return Plan(tuple(changes), tuple(cautions(after, changes, connectors=self.connectors)))
 
     def _carry_out(self, tx: Transaction, plan: Plan) -> None:
         now = self.now()

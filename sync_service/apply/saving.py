@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.apply.changes import Change
 from sync_service.apply.models import CREDENTIALS, SECRET_FIELDS
 from sync_service.apply.state import Fields, Key
-from sync_service.store import connections, consents, errands, pauses, polls, rules
+from sync_service.store import connections, consents, errands, listings, pauses, polls, rules
 from sync_service.store import tables as t
 from sync_service.store.sealing import Sealer
 
@@ -140,6 +140,7 @@ class Saving:
         if connections.can_call(self.tx, connection_id):
             polls.ensure(self.tx, connection_id)
             errands.ensure(self.tx, connection_id)
+        listings.hurry(self.tx, connection_id)
 
     def _save_rule(self, slug: str, fields: Fields) -> None:
         connection_id = self.id_of("connections", fields["connection"])

@@ -13,8 +13,9 @@ from sync_service.apply.document import Document, Part
 from sync_service.apply.mistakes import Mistake, meant, shown
 from sync_service.apply.positions import positions
 from sync_service.apply.state import Fields, Key, State
-from sync_service.domain.connectors import Connector
+from sync_service.domain.connectors import Connection, Connector, Rejected
 from sync_service.domain.measures import SETTINGS, MeasureError, parse_measure
+from sync_service.domain.queries import Queries
 from sync_service.domain.rules import RuleError, compile_condition
 
 
@@ -177,6 +178,8 @@ class Wanting:
         for part in self.document.parts["rules"]:
             self._check_condition(part)
             form: models.Rule | None = part.form
+            if form and form.query is not None:
+                self._check_query(part, form.connection, form.query)
             if form:
                 yield (
                     form.slug,
@@ -201,6 +204,19 @@ class Wanting:
             compile_condition(when)
         except RuleError as error:
             self._mistake(part, ("when", *error.path), shown(error.found), error.allowed)
+
+    def _check_query(self, part: Part, connection: str, query: str) -> None:
+        """Let the connector check a query by itself: there are no credentials here, so it makes no call."""
+        kind = self._kind_of(connection) if connection in self.known["connections"] else ""
+        if kind not in self.connectors:
+            return  # which is said elsewhere
+        connector = self.connectors[kind]
+        if not isinstance(connector, Queries):
+            return
+        try:
+            connector.check_query(Connection(slug=connection, site=connector.default_site or ""), query=query)
+        except Rejected as error:
+            self._mistake(part, ("query",), shown(query), f"a query that {connector.title} can answer ({error})")
 
     def _links(self) -> Iterator[tuple[Key, Fields]]:
         stored = {_folded(key): key for key in self.stored["links"]}

@@ -12,6 +12,7 @@ from sync_service.cli import telling
 from sync_service.cli.starting import open_house
 from sync_service.holding import parts_told
 from sync_service.jobs import count_workers
+from sync_service.store import listings
 from sync_service.store.database import reading
 from sync_service.store.forms import explained
 from sync_service.store.issue_views import issues_view
@@ -57,10 +58,11 @@ def explain(slug: str, *, as_json: bool, limit: int) -> None:
         if view is None:
             raise click.ClickException(f"there is no key result {slug!r}{_suggestion(tx, slug)}")
         issues, history = issues_view(tx, view.id), history_view(tx, view.id, limit=limit)
+        queries = listings.toward(tx, view.id)
     if as_json:
         click.echo(json.dumps(explained(view, issues, history), indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join(telling.explain_lines(view, issues, history)))
+        click.echo("\n".join(telling.explain_lines(view, issues, history, queries)))
 
 
 def _suggestion(tx: Connection, slug: str) -> str:

@@ -11,6 +11,7 @@ from sync_service.domain.pace import WORDS
 from sync_service.holding import PartView
 from sync_service.store.forms import instant
 from sync_service.store.issue_views import IssueView
+from sync_service.store.listings import Listed
 from sync_service.store.standing import Backlog, ConnectionView
 from sync_service.store.views import HistoryView, KeyResultView
 
@@ -127,7 +128,9 @@ def _seconds(lag: float) -> str:
     return f"{lag:.1f} s" if lag else "-"
 
 
-def explain_lines(view: KeyResultView, issues: Sequence[IssueView], history: Sequence[HistoryView]) -> Iterator[str]:
+def explain_lines(
+    view: KeyResultView, issues: Sequence[IssueView], history: Sequence[HistoryView], queries: Sequence[Listed] = ()
+) -> Iterator[str]:
     """Say why a key result is where it is."""
     owner = f"{view.owner_name} <{view.owner}>" if view.owner else "nobody"
     yield f"{view.slug}  {view.title}"
@@ -139,6 +142,9 @@ def explain_lines(view: KeyResultView, issues: Sequence[IssueView], history: Seq
     yield f"  because    {view.explanation or 'it was not computed yet'}"
     if view.stale:
         yield f"  stale      since {instant(view.stale.since)}: {view.stale.reason}"
+    for query in queries:
+        yield f"  query      of rule {query.rule}: {query.query}"
+        yield f"             {_listed(query)}"
     yield ""
     yield f"Linked issues ({len(issues)})" if issues else "No issue is linked"
     for issue in issues:
@@ -152,6 +158,12 @@ def explain_lines(view: KeyResultView, issues: Sequence[IssueView], history: Seq
 
 def _amount(value: float | None, unit: str) -> str:
     return "no data" if value is None else f"{value:g} {unit}".strip()
+
+
+def _listed(query: Listed) -> str:
+    when = f"listed {instant(query.done_at)}" if query.done_at else "not listed yet"
+    outside = f", {query.outside} outside the watched scopes" if query.outside else ""
+    return f"{when}, {query.members} members{outside}" + (f"; {query.lacking}" if query.lacking else "")
 
 
 def _issue_line(issue: IssueView) -> str:

@@ -215,7 +215,10 @@ def describe(condition: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledRule:
-    """One revision of a rule, ready to ask. `pending`: its links are kept but do not count yet."""
+    """One revision of a rule, ready to ask. `pending`: its links are kept but do not count yet.
+
+    With a `query` in the tracker's own language it has members in place of issues that its predicate holds for.
+    """
 
     revision_id: int
     slug: str
@@ -224,16 +227,24 @@ class CompiledRule:
     predicate: Predicate
     scopes: frozenset[str] | None
     pending: bool
+    query: str | None = None
 
 
 class RuleIndex:
-    """All compiled rules by connection and scope, so that an issue meets only the rules that could match it."""
+    """All compiled rules by connection and scope, so that an issue meets only the rules that could match it.
+
+    `queries` are those with a query, by their revisions; `queried` the ids of the connections that have any.
+    """
 
     def __init__(self, rules: Iterable[CompiledRule]) -> None:
         self.rules = tuple(rules)
+        self.queries = {rule.revision_id: rule for rule in self.rules if rule.query is not None}
+        self.queried = frozenset(rule.connection_id for rule in self.queries.values())
         self._by_scope: dict[tuple[int, str], list[CompiledRule]] = defaultdict(list)
         self._anywhere: dict[int, list[CompiledRule]] = defaultdict(list)
         for rule in self.rules:
+            if rule.revision_id in self.queries:
+                continue
             for scope in rule.scopes or ():
                 self._by_scope[rule.connection_id, scope].append(rule)
             if rule.scopes is None:

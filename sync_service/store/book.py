@@ -9,21 +9,25 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.issues import ScopeRef
 from sync_service.domain.rules import CompiledRule, RuleIndex, compile_condition, scopes_reached
-from sync_service.store import counters
+from sync_service.store import counters, listings
 from sync_service.store.connections import callable_ones
 from sync_service.store.rules import NOTHING
-from sync_service.store.tables import connection, key_result, rule, rule_revision, scope
+from sync_service.store.tables import connection, key_result, rule_revision, scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """A watched scope. `name` is the configured one, `external_id` the tracker's once it was seen."""
+    """A watched scope. `name` is the configured one, `external_id` the tracker's once it was seen.
+
+    `called` is its present name at the tracker, where that is another.
+    """
 
     id: int
     connection_id: int
     name: str
     external_id: str | None
     covered: bool
+    called: str | None = None
 
 
 class Scopes:
@@ -104,12 +108,13 @@ def read_book(tx: Transaction, version: int) -> Book:
             name=row.name,
             external_id=row.external_id,
             covered=row.covered_at is not None,
+            called=row.called,
         )
         for row in tx.execute(sa.select(scope).order_by(scope.c.id))
     )
     rules = RuleIndex(_compiled(tx))
     key_results = {row.slug.casefold(): row.id for row in tx.execute(sa.select(key_result.c.id, key_result.c.slug))}
-    partial = {**_partly_seen(rules.rules, scopes), **_queried(tx)}
+    partial = {**_partly_seen(rules.rules, scopes), **listings.partly_seen(tx)}
     return Book(
         version=version, trackers=trackers, scopes=scopes, rules=rules, key_results=key_results, partial=partial
     )
@@ -118,7 +123,7 @@ def read_book(tx: Transaction, version: int) -> Book:
 def with_rules(tx: Transaction, book: Book, rules: Iterable[CompiledRule]) -> Book:
     """Give the book as it would be with these rules instead."""
     index = RuleIndex(rules)
-    return replace(book, rules=index, partial={**_partly_seen(index.rules, book.scopes), **_queried(tx)})
+    return replace(book, rules=index, partial={**_partly_seen(index.rules, book.scopes), **listings.partly_seen(tx)})
 
 
 def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
@@ -131,9 +136,10 @@ def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
             slug=row.rule_slug,
             connection_id=row.connection_id,
             key_result_id=row.key_result_id,
-            predicate=compile_condition(row.condition),
+            predicate=compile_condition(NOTHING if row.query else row.condition),
             scopes=scopes_reached(row.condition),
             pending=row.state == "pending",
+            query=row.query,
         )
 
 
@@ -150,9 +156,3 @@ def _partly_seen(rules: Iterable[CompiledRule], scopes: Iterable[Scope]) -> dict
         key_result_id: "not imported yet: " + ", ".join(sorted(set(names)))
         for key_result_id, names in uncovered.items()
     }
-
-
-def _queried(tx: Transaction) -> dict[int, str]:
-    """Say which key results wait for a rule in the tracker's own language, which no look evaluates yet."""
-    waiting = sa.select(rule.c.key_result_id, rule.c.slug).where(rule.c.query.isnot(None), rule.c.enabled)
-    return {row.key_result_id: f"rule {row.slug} has a query, which is not evaluated" for row in tx.execute(waiting)}

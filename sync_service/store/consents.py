@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.domain.abilities import Consent
-from sync_service.store import connections, counters, due, pauses, polls
+from sync_service.store import connections, counters, due, listings, pauses, polls
 from sync_service.store.database import database_now, upsert
 from sync_service.store.sealing import Sealer
 from sync_service.store.tables import consent
@@ -38,6 +38,7 @@ def give(tx: Transaction, sealer: Sealer, connection_id: int, given: Consent, *,
     connections.mend(tx, connection_id)
     pauses.end_all(tx, connection_id)
     polls.ensure(tx, connection_id)
+    listings.hurry(tx, connection_id)
 
 
 def renew(tx: Transaction, sealer: Sealer, row: Row[Any], renewed: Consent, *, now: datetime) -> None:

@@ -25,6 +25,8 @@ TABLES: Mapping[str, sa.Table] = {
         tables.look,
         tables.poll,
         tables.errand,
+        tables.candidate,
+        tables.listing,
         tables.rule_revision,
         tables.relink,
         tables.recompute,

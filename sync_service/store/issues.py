@@ -130,6 +130,12 @@ def read(tx: Connection, row_ids: Sequence[int]) -> list[Held]:
     return _from_rows(tx, tx.execute(found).all())
 
 
+def read_named(tx: Connection, connection_id: int, identities: Sequence[str]) -> list[Held]:
+    """Read the known ones of issues by their identities, without a lock."""
+    found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.identity.in_(identities))
+    return _from_rows(tx, tx.execute(found.order_by(issue.c.id)).all())
+
+
 def count(tx: Connection, *, connection_id: int) -> int:
     """Count the known issues of a connection; those that are gone, or known as children only, are left out."""
     there = sa.and_(issue.c.gone.is_(None), issue.c.state.isnot(None))

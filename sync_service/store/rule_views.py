@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.issues import TermKind
 from sync_service.domain.rules import describe
-from sync_service.store import counters, tables
+from sync_service.store import counters, listings, tables
+from sync_service.store.listings import Listed
 from sync_service.store.rules import Definition
 
 
@@ -37,13 +38,17 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What became of a rule's last edit. `applying`: its links are being filled in; `stuck`: why that ended early."""
+    """What became of a rule's last edit. `applying`: its links are being filled in; `stuck`: why that ended early.
+
+    `listed` is how far the listing of its query has come.
+    """
 
     linked: int = 0
     applying: bool = False
     stuck: str | None = None
     changed_by: str = ""
     changed_at: datetime | None = None
+    listed: Listed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ def standings(tx: Connection, rule_ids: Sequence[int]) -> dict[int, Standing]:
     """Tell for each rule what became of its last edit, and how many issues it links now."""
     v = tables.rule_revision
     newest = sa.select(sa.func.max(v.c.id)).where(v.c.rule_id.in_(rule_ids)).group_by(v.c.rule_id)
-    linked = _linked(tx, rule_ids)
+    linked, listed = _linked(tx, rule_ids), listings.of_rules(tx, rule_ids)
     return {
         row.rule_id: Standing(
             linked=linked.get(row.rule_id, 0),
@@ -119,6 +124,7 @@ def standings(tx: Connection, rule_ids: Sequence[int]) -> dict[int, Standing]:
             stuck=row.outcome if row.buried_at is not None else None,
             changed_by=row.changed_by,
             changed_at=row.created_at,
+            listed=listed.get(row.rule_id),
         )
         for row in tx.execute(sa.select(v).where(v.c.id.in_(newest)))
     }

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sync_service.store import counters
+from sync_service.store import counters, listings
 from sync_service.store.database import database_now
 from sync_service.store.tables import rule, rule_revision
 
@@ -57,19 +57,22 @@ def _revise(tx: Connection, rule_id: int, wanted: Definition, *, changed_by: str
     unfinished = sa.and_(rule_revision.c.rule_id == rule_id, rule_revision.c.state == "pending")
     retired = {"state": "retired", "due_at": database_now(tx), "lease": None}
     tx.execute(sa.update(rule_revision).where(unfinished).values(retired))
-    matches = wanted.enabled and wanted.query is None
-    columns = {
+    asks = wanted.enabled and wanted.query is not None
+    columns: dict[str, Any] = {
         "rule_id": rule_id,
         "rule_slug": wanted.slug,
         "connection_id": wanted.connection_id,
         "key_result_id": wanted.key_result_id,
-        "condition": dict(wanted.condition) if matches else NOTHING,
+        "condition": dict(wanted.condition) if wanted.enabled else NOTHING,
+        "query": wanted.query if asks else None,
         "state": "pending",
         "changed_by": changed_by,
         "created_at": now,
-        "due_at": database_now(tx),
+        "due_at": None if asks else database_now(tx),  # with a query its listing makes it due
     }
-    tx.execute(sa.insert(rule_revision).values(columns))
+    revision_id = tx.execute(sa.insert(rule_revision).values(columns).returning(rule_revision.c.id)).scalar_one()
+    if asks:
+        listings.begin(tx, revision_id, wanted.connection_id)
 
 
 NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}

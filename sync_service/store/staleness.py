@@ -14,7 +14,7 @@ from sync_service.store.links import counts
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Since when the value may be out of date, and why: a tracker refuses our credentials, or a scope is gone."""
+    """Since when the value may be out of date, and why: our credentials are refused, a scope is gone, a query fails."""
 
     since: datetime
     reason: str
@@ -23,7 +23,8 @@ class Stale:
 def stale(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, Stale]:
     """Say which key results reach what can't be watched, by an enabled rule or a linked issue; the longest wins."""
     found: dict[int, Stale] = {}
-    for key_result_id, one in (*_refused(tx, key_result_ids), *_gone(tx, key_result_ids)):
+    found_so = (*_refused(tx, key_result_ids), *_gone(tx, key_result_ids), *_unlisted(tx, key_result_ids))
+    for key_result_id, one in found_so:
         if key_result_id not in found or one.since < found[key_result_id].since:
             found[key_result_id] = one
     return found
@@ -58,6 +59,19 @@ def _refused(tx: Connection, key_result_ids: Sequence[int], *, of: int | None = 
         statement = statement.where(refusing.c.id == of)
     for row in tx.execute(statement):
         yield row.key_result_id, Stale(row.refused_at, f"{row.slug}: {row.refused_reason}")
+
+
+def _unlisted(tx: Connection, key_result_ids: Sequence[int]) -> Iterator[tuple[int, Stale]]:
+    """Find the queries in force whose members can no longer be listed whole."""
+    r, n = tables.rule_revision, tables.listing
+    statement = (
+        sa.select(r.c.key_result_id, r.c.rule_slug, n.c.done_at, n.c.lacking)
+        .join(n, n.c.revision_id == r.c.id)
+        .where(r.c.key_result_id.in_(key_result_ids), r.c.state == "active")
+        .where(n.c.lacking.isnot(None), n.c.done_at.isnot(None))
+    )
+    for row in tx.execute(statement):
+        yield row.key_result_id, Stale(row.done_at, f"query of rule {row.rule_slug}: {row.lacking}")
 
 
 def _gone(

@@ -36,6 +36,8 @@ def _waits(settle: timedelta) -> Mapping[str, Waits]:
         "look": Waits(later=due.LONGEST_PATIENCE),
         "poll": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_PATIENCE),
         "errand": Waits(first=due.LONGEST_PATIENCE, later=due.LONGEST_PATIENCE),
+        "candidate": Waits(first=due.LEASE, later=due.LONGEST_PATIENCE),
+        "listing": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_PATIENCE),
         "recompute": Waits(first=DAY, later=DAY),
         "notice": Waits(first=settle, later=settle + due.LONGEST_WAIT),
         "breaking": Waits(later=max(settle, QUIET) + due.LONGEST_WAIT),

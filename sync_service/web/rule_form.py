@@ -1,10 +1,13 @@
 """The form of a rule: a draft with what can be chosen, and the promise of what it would do if it were saved."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flask import render_template
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.connectors import Rejected
+from sync_service.domain.queries import Queries
 from sync_service.domain.rules import CHOICES, FIELDS
 from sync_service.previewing import Preview, preview
 from sync_service.store import rule_views
@@ -44,12 +47,27 @@ def show_form(
         draft=drafted,
         rule=rule,
         standing=standing,
+        unjudged=_unjudged(rule),
         mistakes=mistakes or Mistakes(),
         overtaken=overtaken,
         choices=choices,
         promise=promise(tx, choices, drafted, rule.slug if rule else None) if may_change else None,
         **builder(tx, choices, drafted),
     )
+
+
+def _unjudged(rule: RuleView | None) -> Sequence[str]:
+    """Name the parts of a rule's query that its tracker alone can judge."""
+    connection = house().connections.named(rule.connection) if rule and rule.query else None
+    if rule is None or connection is None:
+        return ()
+    connector = house().connectors[connection.kind]
+    if not isinstance(connector, Queries):
+        return ()
+    try:
+        return connector.unjudged(connection.view, query=rule.query or "")
+    except Rejected:
+        return ()  # which its listing says
 
 
 def builder(tx: Connection, choices: Choices, drafted: Draft) -> dict[str, object]:

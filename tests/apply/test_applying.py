@@ -1,14 +1,17 @@
 """Applying makes the database match the files, whole, and has every consequence follow."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from sync_service.apply.cautions import cautions
+from sync_service.apply.mistakes import WrongFiles
 from sync_service.apply.state import State
 from sync_service.store import tables as t
 from sync_service.store.database import reading, writing
+from sync_service.wiring import connectors
 from tests.apply.conftest import NOW, Desk
 from tests.apply.consequences import lines, recomputed, settle, versions
 from tests.apply.files import EXAMPLE, RICH, replace
@@ -93,13 +96,14 @@ def test_a_tracker_that_can_not_be_asked_can_not_be_imported_from() -> None:
     connection = {"kind": "trello", "webhook_secrets": ["s"], "earlier": "import", "scopes": ["board"]}
     wanted: State = {section: {} for section in ("connections", "rules")}
     wanted["connections"]["cards"] = connection
-    assert list(cautions(wanted, [], listing=("github",))) == [
+    unlisting: Any = object()
+    assert list(cautions(wanted, [], connectors={"trello": unlisting})) == [
         (
             "connection cards: trello can't be imported from yet; key results that reach a scope not imported yet "
             "show as partly seen (with earlier: ignore they count what comes from now on)"
         )
     ]
-    assert list(cautions(wanted, [], listing=("trello",))) == []
+    assert list(cautions(wanted, [], connectors={"trello": connectors()["github"]})) == []
 
 
 def test_secrets_are_sealed_and_compared_in_the_clear(desk: Desk) -> None:
@@ -165,13 +169,70 @@ def test_rules_are_revised_and_removed(desk: Desk) -> None:
     assert dict(states) == {"retired": 2, "pending": 1}
 
 
-def test_a_query_is_kept_with_a_warning(desk: Desk) -> None:
-    """It is not evaluated yet, and nothing pretends that it is."""
+def test_a_query_that_nothing_evaluates_is_kept_with_a_warning(desk: Desk) -> None:
+    """Jira's are not evaluated yet, and nothing pretends that they are."""
     plan = desk.apply(EXAMPLE)
-    assert any(warning.startswith("rule payment-bugs: queries") for warning in plan.warnings)
+    assert "rule payment-bugs: queries of Jira are not evaluated yet; key result KR-2 shows as partly seen" in (
+        plan.warnings
+    )
     assert desk.rows(sa.select(t.rule.c.query, t.rule.c.condition).where(t.rule.c.slug == "payment-bugs")) == [
         ("project = SHOP AND issuetype = Bug AND component = payments", {})
     ]
+
+
+SEARCH = """\
+rules:
+  - slug: searched
+    connection: {connection}
+    key_result: KR-1
+    enabled: {enabled}
+    query: '{query}'
+"""
+
+
+def test_a_search_is_kept_and_has_its_listing(desk: Desk) -> None:
+    """As a revision like any other; applied again, nothing changes."""
+    query = "repo:acme/checkout is:issue archived:false"
+    search = SEARCH.format(connection="acme-github", enabled="true", query=query)
+    plan = desk.apply(EXAMPLE, search)
+    assert not any("searched" in warning for warning in plan.warnings)
+    assert desk.apply(EXAMPLE, search).lines() == ["nothing to change"]
+    found = sa.select(t.rule_revision.c.query, t.listing.c.cursor).join(
+        t.listing, t.listing.c.revision_id == t.rule_revision.c.id
+    )
+    assert desk.rows(found.where(t.rule_revision.c.rule_slug == "searched")) == [(query, None)]
+
+
+def test_a_search_that_nobody_can_list_is_kept_with_a_warning(desk: Desk) -> None:
+    """Unless every part can be judged by what is known, or the rule is off."""
+    desk.apply(EXAMPLE, RICH)
+    for query, enabled, warns in (
+        ("repo:acme/two is:issue archived:false", "true", True),
+        ("repo:acme/two is:issue archived:false", "false", False),
+        ("repo:acme/two is:issue label:x", "true", False),
+    ):
+        plan = desk.apply(SEARCH.format(connection="loud", enabled=enabled, query=query))
+        said = [warning for warning in plan.warnings if warning.startswith("rule searched")]
+        assert bool(said) is warns
+        assert not said or "can't judge archived:false, and can't list" in said[0]
+
+
+def test_a_search_that_can_not_be_used_is_a_mistake(desk: Desk) -> None:
+    """It is named like any other, with file, line and field, and without a call."""
+    desk.apply(EXAMPLE)
+    with pytest.raises(WrongFiles) as caught:
+        desk.apply(SEARCH.format(connection="acme-github", enabled="true", query="is:issue label:checkout"))
+    (mistake,) = caught.value.mistakes
+    assert (mistake.line, mistake.field) == (6, "rules[0].query")
+    assert "add repo:OWNER/NAME" in str(mistake)
+
+
+def test_a_search_on_a_connection_of_an_unknown_kind_is_left_to_that_mistake(desk: Desk) -> None:
+    """One mistake is enough."""
+    search = SEARCH.format(connection="odd", enabled="true", query="is:issue")
+    with pytest.raises(WrongFiles) as caught:
+        desk.apply(EXAMPLE, search.replace("rules:", "connections:\n  - {slug: odd, kind: gitlab}\nrules:"))
+    assert not any(mistake.field == "rules[0].query" for mistake in caught.value.mistakes)
 
 
 def test_pruning_removes_what_the_files_no_longer_have_and_nothing_else(desk: Desk) -> None:

@@ -114,6 +114,8 @@ def test_explain_says_where_a_key_result_is_and_why(run: Run, engine: Engine) ->
     assert form["issues"][0]["why_not"] == "not seen yet"
     assert "It has not moved yet" in run("explain", "KR-2").stdout
     assert "No issue is linked" in run("explain", "KR-2").stdout
+    assert "query      of rule payment-bugs: project = SHOP" in run("explain", "KR-2").stdout
+    assert "not listed yet, 0 members" in run("explain", "KR-2").stdout
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,12 @@ def test_an_older_database_keeps_its_rows(database_url: str) -> None:
         (linked,) = tx.execute(sa.text("SELECT issue_id, key FROM manual_link"))
         errands = tx.execute(sa.text("SELECT connection_id, name FROM errand")).all()
         (paused,) = tx.execute(sa.text("SELECT connection_id, part, until FROM pause"))
+        asked = tx.execute(
+            sa.text("SELECT state, query, due_at FROM rule_revision WHERE rule_id = 1 ORDER BY id")
+        ).all()
+        (listing,) = tx.execute(sa.text("SELECT connection_id, due_at FROM listing"))
+    assert [tuple(one) for one in asked] == [("active", None, None), ("pending", "is:issue", None)]
+    assert tuple(listing) == (1, 0)
     assert tuple(one) == ("acme/checkout#1", False, 1, "d")
     assert tuple(linked) == (1, "Acme/Checkout#1")
     assert tuple(paused) == (1, "", 7)
@@ -65,6 +71,11 @@ INSERT INTO scope (id, connection_id, name) VALUES (1, 1, 'acme/checkout');
 INSERT INTO scope (id, connection_id, name, gone) VALUES (2, 1, 'acme/attic', 'the repository was deleted');
 INSERT INTO issue (id, connection_id, identity, scope_id, key, labels, assignees, digest)
 VALUES (1, 1, '501#1', 1, 'Acme/Checkout#1', '[]', '[]', 'd');
+INSERT INTO rule (id, slug, connection_id, key_result_id, condition, query, enabled)
+VALUES (1, 'asked', 1, 1, '{}', 'is:issue', true);
+INSERT INTO rule_revision
+(rule_id, rule_slug, connection_id, key_result_id, condition, state, changed_by, created_at)
+VALUES (1, 'asked', 1, 1, '{"none": []}', 'active', 'ana', 0);
 INSERT INTO manual_link (id, key_result_id, connection_id, key, weight, issue_id)
 VALUES (1, 1, 1, 'Acme/Checkout#1', 1, 1)
 """

@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from sync_service.store import rule_views
+from sync_service.store import rule_views, tables
 from sync_service.store.database import reading, writing
 from sync_service.store.rules import Definition, save
 from sync_service.wiring import House
@@ -248,16 +249,26 @@ def test_strangers_are_sent_to_sign_in(stranger: FlaskClient, example: Example) 
 
 
 def test_a_rule_with_a_query_is_shown_and_not_changed(ana: Visitor, house: House, example: Example) -> None:
-    """Queries are not evaluated yet, and the page says so."""
-    add_rule(house, example, "payment-bugs", condition={}, query="project = SHOP")
+    """With how far its listing has come, and what only the tracker can judge."""
+    query = "repo:acme/checkout is:issue archived:false"
+    add_rule(house, example, "payment-bugs", condition={}, query=query)
     words = ana.words("/rules/payment-bugs")
-    assert "project = SHOP" in words
-    assert "not evaluated yet" in words
+    assert query in words
+    assert "Listed not yet, 0 members" in words
+    assert "archived:false can be judged by the tracker alone" in words
+    assert "being applied" in words
+    with writing(house.engine) as tx:
+        said = {"lacking": "there are no credentials", "outside": 3, "done_at": NOW}
+        tx.execute(sa.update(tables.listing).values(said))
+    words = ana.words("/rules/payment-bugs")
+    assert "Not everything that this query finds is known: there are no credentials." in words
+    assert "3 outside the watched scopes" in words
+    assert "partly seen" in ana.words("/rules")
     answer = ana.submit("/rules/payment-bugs", on="/rules", seen=version(house, "payment-bugs"), **NETWORK)
     assert answer.status_code == 409
     kept = stored_rule(house, "payment-bugs")
     assert kept is not None
-    assert kept.query == "project = SHOP"
+    assert kept.query == query
 
 
 def test_nothing_from_a_tracker_becomes_markup(ana: Visitor, house: House, example: Example) -> None:

@@ -3,7 +3,17 @@
 from sync_service.store.tables.access import api_token, audit, session, sign_in_link
 from sync_service.store.tables.columns import metadata
 from sync_service.store.tables.connecting import app_request, forgery
-from sync_service.store.tables.mapping import counter, link, manual_link, relink, rule, rule_revision
+from sync_service.store.tables.mapping import (
+    candidate,
+    counter,
+    link,
+    listing,
+    manual_link,
+    member,
+    relink,
+    rule,
+    rule_revision,
+)
 from sync_service.store.tables.okrs import check_in, cycle, history, key_result, objective, person, recompute, team
 from sync_service.store.tables.telling import breaking, mail, notice
 from sync_service.store.tables.trackers import (
@@ -25,6 +35,7 @@ __all__ = [
     "app_request",
     "audit",
     "breaking",
+    "candidate",
     "check_in",
     "closing",
     "connection",
@@ -38,9 +49,11 @@ __all__ = [
     "issue",
     "key_result",
     "link",
+    "listing",
     "look",
     "mail",
     "manual_link",
+    "member",
     "metadata",
     "notice",
     "objective",

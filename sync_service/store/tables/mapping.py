@@ -38,6 +38,7 @@ rule_revision = sa.Table(
     refers("connection_id", "connection"),
     refers("key_result_id", "key_result"),
     sa.Column("condition", sa.JSON, nullable=False),
+    sa.Column("query", sa.Text),  # instead of a condition, which is {} then
     sa.Column("state", sa.String(10), nullable=False),  # pending, active, retired
     sa.Column("cursor", Id, nullable=False, server_default="0"),  # the last issue id evaluated
     sa.Column("changed_by", sa.Text, nullable=False),
@@ -89,4 +90,52 @@ relink = sa.Table(
     sa.Column("cursor", Id, nullable=False, server_default="0"),
     sa.Column("renamed", sa.JSON),  # a scope whose issues have other keys now: {"scope": its id, "was": …, "now": …}
     *due_columns("relink"),
+)
+
+
+# What is known of an issue's membership in a revision's query: members, and those that just ceased to be.
+member = sa.Table(
+    "member",
+    metadata,
+    row_id(),
+    refers("revision_id", "rule_revision"),
+    sa.Column("identity", sa.String(200), nullable=False),  # the issue may not be known yet
+    sa.Column("holds", sa.Boolean, nullable=False),  # false: seen by a listing that is not complete, or no member now
+    sa.Column("judged_at", Instant),  # when that was last said of the single issue, by the database's clock
+    sa.Column("run", Id, nullable=False, server_default="0"),  # the last run of the listing that showed it
+    sa.UniqueConstraint("revision_id", "identity"),
+    sa.Index("ix_member_identity", "identity"),
+)
+
+
+# The members of a revision's query, listed again and again, page by page.
+listing = sa.Table(
+    "listing",
+    metadata,
+    row_id(),
+    refers("revision_id", "rule_revision"),
+    refers("connection_id", "connection"),
+    sa.Column("run", Id, nullable=False, server_default="0"),
+    sa.Column("cursor", sa.Text),  # where the run goes on; null between two runs
+    sa.Column("began_at", Instant),  # of the present run, else of the last one
+    sa.Column("done_at", Instant),  # when a complete run last ended
+    sa.Column("seen", sa.Integer, nullable=False, server_default="0"),  # members in the present run, else in the last
+    sa.Column("outside", sa.Integer, nullable=False, server_default="0"),  # those of scopes that are not watched
+    sa.Column("short", sa.Text),  # why the present run will not be complete
+    sa.Column("lacking", sa.Text),  # why the last one was not
+    *due_columns("listing"),
+    sa.UniqueConstraint("revision_id"),
+)
+
+
+# An issue that changed where there are queries: ask of each whether it finds it.
+candidate = sa.Table(
+    "candidate",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("identity", sa.String(200), nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    *due_columns("candidate"),
+    sa.UniqueConstraint("connection_id", "identity"),
 )

@@ -1,0 +1,207 @@
+"""Asking queries about single issues that changed, so that links follow within seconds and not with the next listing.
+
+No answer is asked for inside a transaction: issues are read, the connector is asked, and then, in one transaction, the
+memberships are noted, the links follow, and touched key results are computed. An issue that changes meanwhile breaks
+the lease of its row, and is asked about again.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Engine, Row
+from sqlalchemy.exc import OperationalError
+
+from sync_service.asking import Asking, part_of
+from sync_service.computing import compute_key_results
+from sync_service.domain.connectors import Connector, ConnectorError
+from sync_service.domain.issues import TermKind
+from sync_service.domain.queries import Candidate, Queries
+from sync_service.linking import known_entries, relink
+from sync_service.naming import Names, keys_of
+from sync_service.store import candidates, counters, due, issues, listings, members
+from sync_service.store.book import Book, Shelf
+from sync_service.store.connections import Configured, Connections
+from sync_service.store.database import begin_again, database_now, reading, writing
+from sync_service.store.issues import Held
+from sync_service.store.tables import candidate
+
+log = structlog.get_logger(__name__)
+
+BATCH = 100
+"""Issues asked about together; as many as one call of `Queries.match` may be about."""
+
+SURE_AFTER = timedelta(minutes=1)
+"""So long after a change an index that may lag is asked once more about an issue that it did not find."""
+
+CAUSE = "asked again whether a query finds it"
+
+Answers = Mapping[int, Mapping[str, bool | None]]
+"""What queries say of issues, by the ids of their revisions."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Judging:
+    """Drains candidates: issues of which queries are to be asked."""
+
+    engine: Engine
+    connectors: Mapping[str, Connector]
+    connections: Connections
+    shelf: Shelf
+    settle: timedelta
+    now: Callable[[], datetime]
+    _asking: Asking = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._asking = Asking(engine=self.engine, table=candidate, now=self.now)
+
+    def drain(self) -> int:
+        """Ask about a batch of issues; give how many were claimed."""
+        claimed = 0
+
+        def together(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+            nonlocal claimed
+            claimed = len(rows)
+            return self._together(rows)
+
+        self._asking.drain(lambda row: self._judge([row]), limit=BATCH, together=together)
+        return claimed
+
+    def _together(self, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+        """Ask about the issues of each connection at once; give those that are to be tried alone."""
+        left: list[Row[Any]] = []
+        for connection_id in sorted({row.connection_id for row in rows}):
+            mine = [row for row in rows if row.connection_id == connection_id]
+            try:
+                self._judge(mine)
+            except OperationalError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one of them changed meanwhile, or is poison: each is tried alone, where that is dealt with
+                log.warning("issues are asked about one by one", reason=str(error))
+                left += mine
+        return left
+
+    def _judge(self, rows: Sequence[Row[Any]]) -> None:
+        connection = self.connections.of(rows[0].connection_id)
+        connector = self.connectors[connection.kind]
+        with reading(self.engine) as tx:
+            queries = candidates.asking(tx, connection.id)
+        if not queries or not isinstance(connector, Queries):
+            for row in rows:
+                self._asking.settle(row, "no query to ask")
+            return
+        if not connector.judges and not connection.view.has_credentials:
+            for row in rows:
+                self._asking.settle(row, "there are no credentials to ask with")
+            return
+        part = part_of(connector, connection, about=rows[0].identity)
+        if not connector.judges:
+            rows = [row for row in rows if not self._asking.must_wait(row, connection, part=part)]
+        if rows:
+            self._ask(rows, connection, connector, queries)
+
+    def _ask(
+        self, rows: Sequence[Row[Any]], connection: Configured, connector: Queries, queries: Mapping[int, str]
+    ) -> None:
+        with reading(self.engine) as tx:
+            held = issues.read_named(tx, connection.id, [row.identity for row in rows])
+            known = as_candidates(tx, self.shelf.current(tx), connection.id, held)
+        try:
+            answers = ask(connector, connection, queries, known)
+        except ConnectorError as error:
+            for row in rows:
+                self._asking.failed(row, connection, error)
+            return
+        begin_again(lambda: self._take(rows, connection.id, answers, judges=connector.judges))
+
+    def _take(self, rows: Sequence[Row[Any]], connection_id: int, answers: Answers, *, judges: bool) -> None:
+        """Note the answers, and let links and values follow."""
+        with writing(self.engine) as tx:
+            book = self.shelf.current(tx)
+            held = list(issues.lock(tx, {(connection_id, row.identity): None for row in rows}).values())
+            again = note_answers(tx, book, connection_id, answers, judges=judges)
+            self.follow(tx, book, connection_id, held, cause=CAUSE)
+            self._finish(tx, rows, again, answers)
+
+    def _finish(
+        self, tx: Transaction, rows: Sequence[Row[Any]], again: Mapping[str, set[int]], answers: Answers
+    ) -> None:
+        """Settle the rows; an issue that a lagging index does not find is asked about again, then listed."""
+        now = database_now(tx)
+        sure: set[int] = set()
+        for row in rows:
+            doubted = again.get(row.identity, set())
+            wait = row.changed_at + SURE_AFTER - now
+            if doubted and timedelta(0) < wait <= SURE_AFTER:
+                due.hand_back(tx, candidate, row, wait=wait, outcome="not found, to be asked again")
+                continue
+            sure |= doubted
+            said = [answer[row.identity] for answer in answers.values() if row.identity in answer]
+            left = f", {said.count(None)} leave it to the listing" if None in said else ""
+            outcome = f"{len(said)} queries asked, {said.count(True)} find it{left}"
+            due.settle(tx, candidate, [row], [{"outcome": outcome}])
+        listings.want(tx, sure)
+
+    def follow(self, tx: Transaction, book: Book, connection_id: int, held: Sequence[Held], *, cause: str) -> None:
+        """Let links and values follow the memberships of locked issues."""
+        known = [(kept.id, kept.issue) for kept in held if kept.issue]
+        entries = known_entries(book, connection_id, known, cause=cause)
+        names = Names.read(tx, {key for entry in entries for key in keys_of(connection_id, entry.issue)})
+        touched = relink(tx, book, entries, names)
+        compute_key_results(tx, book, touched, now=self.now(), settle=self.settle)
+        if touched:
+            counters.bump(tx, counters.CHANGES)
+
+
+def as_candidates(tx: Transaction, book: Book, connection_id: int, held: Iterable[Held]) -> list[Candidate]:
+    """Show issues to queries; those that could not count anyway are left out."""
+    known = [one for kept in held if (one := kept.issue) and one.gone is None and one.state is not None]
+    names = Names.read(tx, {key for one in known for key in keys_of(connection_id, one)})
+    shown = []
+    for one in known:
+        scope = book.scope_of(connection_id, one.scope) if one.scope else None
+        if scope is None or one.scope is None:
+            continue
+        labels = (names.name(connection_id, TermKind.LABEL, label) for label in one.labels)
+        milestone = names.name(connection_id, TermKind.MILESTONE, one.milestone) if one.milestone else None
+        places = frozenset(name for name in (one.scope.name, scope.name, scope.called) if name)
+        shown.append(Candidate(issue=one, places=places, labels=tuple(filter(None, labels)), milestone=milestone))
+    return shown
+
+
+def ask(connector: Queries, connection: Configured, queries: Mapping[int, str], known: Sequence[Candidate]) -> Answers:
+    """Ask each query about issues, once however many revisions have it. Raises any `ConnectorError`."""
+    nothing: Mapping[str, bool | None] = {one.issue.identity: None for one in known}
+    said = {
+        query: {**nothing, **connector.match(connection.view, query=query, candidates=known)} if known else {}
+        for query in sorted(set(queries.values()))
+    }
+    return {revision_id: said[query] for revision_id, query in queries.items()}
+
+
+def note_answers(
+    tx: Transaction, book: Book, connection_id: int, answers: Answers, *, judges: bool
+) -> dict[str, set[int]]:
+    """Note memberships of locked issues; a listing settles what can't be told.
+
+    Give the issues, with the revisions, that an answer which may not remove says are no members any more.
+    """
+    live = {one for one, rule in book.rules.queries.items() if rule.connection_id == connection_id}
+    under_way = listings.running(tx, live)
+    doubted: dict[str, set[int]] = {}
+    for revision_id in sorted(live & answers.keys()):
+        said = answers[revision_id]
+        told = {identity: answer for identity, answer in said.items() if answer is not None}
+        if not judges:
+            absent = [identity for identity, answer in told.items() if not answer]
+            for identity, holds in members.of_revision(tx, revision_id, absent).items():
+                if holds:
+                    doubted.setdefault(identity, set()).add(revision_id)
+            told = {identity: True for identity, answer in told.items() if answer}
+        members.judge(tx, revision_id, told, remember=revision_id in under_way)
+        if any(answer is None for answer in said.values()):
+            listings.want(tx, [revision_id])
+    return doubted
