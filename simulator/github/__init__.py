@@ -1,6 +1,7 @@
 """A GitHub on loopback: see the docstring of `simulator` for how to use it."""
 
 from simulator.github.app import App, Installation
+from simulator.github.comment import Comment
 from simulator.github.hub import GitHub
 from simulator.github.issue import Issue
 from simulator.github.limits import Rules
@@ -11,6 +12,7 @@ from simulator.github.sketch import Sketch
 
 __all__ = [
     "App",
+    "Comment",
     "GitHub",
     "Installation",
     "Issue",

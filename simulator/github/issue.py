@@ -45,6 +45,7 @@ class Issue:
     sub_issues: list[Issue] = field(default_factory=list)
     fields: dict[IssueField, FieldValue] = field(default_factory=dict)
     comments: list[Comment] = field(default_factory=list)
+    locked: bool = False
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -151,6 +152,21 @@ class Issue:
             self.touch(now)
             comment.tell_of_creation()
         return comment
+
+    def lock(self) -> None:
+        """Let nobody comment on it who may not write to the repository.
+
+        https://docs.github.com/en/communities/moderating-comments-and-conversations/locking-conversations
+        """
+        with self.repository.hub.changing() as now:
+            self.locked = True
+            self._change("locked", now)
+
+    def unlock(self) -> None:
+        """Let everybody comment on it again."""
+        with self.repository.hub.changing() as now:
+            self.locked = False
+            self._change("unlocked", now)
 
     def set_type(self, name: str | None) -> None:
         """Give it a type of the organisation, or none."""

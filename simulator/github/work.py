@@ -143,7 +143,7 @@ def _common(issue: Issue) -> Body:
         "user": user(issue.author, site),
         "labels": [label(each) for each in issue.labels],
         "state": issue.state,
-        "locked": False,
+        "locked": issue.locked,
         "active_lock_reason": None,
         "assignee": assignees[0] if assignees else None,
         "assignees": assignees,

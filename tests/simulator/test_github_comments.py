@@ -133,3 +133,28 @@ def test_labels_are_put_on_by_a_call(hub: GitHub, place: Repository, receiver: R
     assert len(ask(hub, path, method="POST", json=[{"name": "late"}]).json()) == 3
     assert len(check_answer(ask(hub, path), DESCRIBED["labels"])) == 3
     assert ask(hub, path, method="POST", json={"labels": [7]}).status_code == 422
+
+
+def test_a_locked_issue_takes_no_comment_until_it_is_unlocked(
+    hub: GitHub, place: Repository, receiver: Receiver
+) -> None:
+    """It is told of, and shown."""
+    issue = place.issues[1]
+    issue.lock()
+    assert receiver.last["issue"]["locked"] is True
+    refused = say(hub, "KR-1")
+    assert (refused.status_code, refused.json()["message"]) == (
+        403,
+        "Unable to create comment because issue is locked.",
+    )
+    issue.unlock()
+    assert say(hub, "KR-1").status_code == 201
+    assert [name for name in receiver.names if "locked" in name] == ["issues.locked", "issues.unlocked"]
+
+
+def test_a_token_tells_whose_it_is_and_an_installation_is_nobody(hub: GitHub, place: Repository) -> None:
+    """As GitHub has it."""
+    assert ask(hub, "/user").json()["login"] == "anaruiz"
+    app = hub.create_app(permissions={"issues": "write"})
+    token = mint(app.install([place])).json()["token"]
+    assert ask(hub, "/user", token=token).status_code == 403

@@ -57,6 +57,8 @@ def _create(request: Request, issue: Issue) -> Response:
     text = _text(request)
     if text is None:
         return problem(422)
+    if issue.locked:
+        return problem(403, "Unable to create comment because issue is locked.")
     comment = issue.comment(text, app=caller(request).app)
     body = comment_body(comment)
     return json_answer(body, status=201, headers={"Location": body["url"]})
