@@ -13,7 +13,7 @@ from sync_service.domain.causes import Cause
 from sync_service.domain.measures import compute, progress
 from sync_service.domain.notices import Change, Standing, absorb
 from sync_service.domain.pace import Status, status
-from sync_service.store import key_results, links
+from sync_service.store import key_results, links, write_backs
 from sync_service.store.book import Book
 from sync_service.store.key_results import Computed, KeyResult, NewNotice
 from sync_service.store.links import Supposed
@@ -48,6 +48,8 @@ def compute_key_results(
         if one.standing != one.key_result.standing or one.explanation != one.key_result.explanation
     ]
     key_results.save(tx, changed, now=now)
+    if changed:
+        write_backs.wake(tx, book.written_to)
     notices = _tell_owners(tx, computed, now=now, settle=settle)
     return Moved(sum(one.moved for one in changed), notices)
 

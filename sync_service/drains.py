@@ -12,7 +12,7 @@ from sync_service.store.database import reading
 TURN_SECONDS = 20.0
 """How long one job drains one table before it lets others have a turn."""
 
-ASKS = ("consent", "look", "poll", "errand", "candidate", "listing")
+ASKS = ("consent", "look", "poll", "errand", "candidate", "listing", "write_back")
 """Tables whose drains wait for answers of trackers."""
 
 

@@ -13,7 +13,7 @@ from sync_service.domain.issues import TermKind
 from sync_service.domain.newest import Issue
 from sync_service.domain.rules import CompiledRule, Subject
 from sync_service.naming import Names
-from sync_service.store import links, members
+from sync_service.store import links, members, write_backs
 from sync_service.store.book import Book, Scope
 from sync_service.store.links import LinkKey, Links
 
@@ -132,6 +132,7 @@ def relink(tx: Connection, book: Book, entries: Sequence[Entry], names: Names) -
         for key_result_id in _key_results(had, rules) | _key_results(has, rules):
             touched[key_result_id] += _causes(entry, _of(had, key_result_id), _of(has, key_result_id), rules)
     links.save(tx, changes)
+    write_backs.ask_after_linking(tx, _to_be_told(book, entries, changes, rules))
     return {key_result_id: causes for key_result_id, causes in touched.items() if causes}
 
 
@@ -139,6 +140,20 @@ def _found_by(tx: Connection, book: Book, entries: Sequence[Entry]) -> Mapping[i
     queried = book.rules.queried
     asked = [entry.row_id for entry in entries if entry.connection_id in queried]
     return members.of_issues(tx, asked) if asked else {}
+
+
+def _to_be_told(
+    book: Book, entries: Sequence[Entry], changes: Mapping[int, tuple[Links, Links]], rules: "Rules"
+) -> list[tuple[int, str, str]]:
+    """Name the issues that count toward other key results than before, where the tracker is to be told."""
+    return [
+        (entry.connection_id, entry.issue.identity, entry.issue.key)
+        for entry in entries
+        if book.trackers[entry.connection_id].writes_back
+        and entry.issue.gone is None
+        and entry.row_id in changes
+        and _key_results(changes[entry.row_id][0], rules) != _key_results(changes[entry.row_id][1], rules)
+    ]
 
 
 def _manual_links(tx: Connection, entries: Sequence[Entry]) -> dict[int, list[Row[Any]]]:

@@ -24,7 +24,18 @@ from sync_service.domain.newest import Issue
 from sync_service.failing import try_again
 from sync_service.linking import Entry, known_entries, relink
 from sync_service.naming import Names, keys_of
-from sync_service.store import candidates, counters, due, issues, key_results, listings, members, rules, tables
+from sync_service.store import (
+    candidates,
+    counters,
+    due,
+    issues,
+    key_results,
+    listings,
+    members,
+    rules,
+    tables,
+    write_backs,
+)
 from sync_service.store.book import Book, Shelf, read_book
 from sync_service.store.database import begin_again, database_now, writing
 from sync_service.store.issues import Held
@@ -100,6 +111,7 @@ class Relinking:
         # Not from the shelf: this version is not committed yet, and may never be.
         book = read_book(tx, counters.value(tx, counters.RULES))
         self._compute(tx, book, {one.key_result_id: [cause] for one in [*before, row]})
+        write_backs.wake(tx, book.written_to)
 
     def _sweep(self, tx: Transaction, row: Row[Any]) -> None:
         mine = sa.and_(tables.link.c.origin == "rule", tables.link.c.source == row.id)

@@ -30,6 +30,7 @@ from sync_service.store.connections import Connections
 from sync_service.store.database import open_database
 from sync_service.store.sealing import Sealer
 from sync_service.valkey import private_server
+from sync_service.writing_back import WritingBack
 
 __all__ = ["House", "RegistryError", "build", "connectors", "open_redis", "utc_now"]
 
@@ -87,6 +88,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> House:
             {
                 **_tracker_drains(settings, engine, kinds, known, sealer=sealer, now=now),
                 **_mail_drains(settings, engine, outbox, now=now),
+                **_write_drains(settings, engine, kinds, known, now=now),
             },
         ),
     )
@@ -138,3 +140,10 @@ def _mail_drains(settings: Settings, engine: Engine, outbox: Outbox, *, now: Now
     telling = TellOwners(engine=engine, outbox=outbox, settle=settle, now=now)
     sending = Sending(engine=engine, sealer=outbox.sealer, mail_from=settings.mail_from, now=now, server=server)
     return {"notice": composing.drain, "breaking": telling.drain, "mail": sending.drain}
+
+
+def _write_drains(
+    settings: Settings, engine: Engine, kinds: Mapping[str, Connector], known: Connections, *, now: Now
+) -> Mapping[str, Drain]:
+    writing = WritingBack(engine=engine, connectors=kinds, connections=known, base_url=settings.base_url, now=now)
+    return {"write_back": writing.drain, "write_round": writing.drain_rounds}

@@ -32,6 +32,7 @@ MIDDLE = (
     "looking",
     "mail",
     "naming",
+    "noting",
     "previewing",
     "querying",
     "receive",
@@ -41,6 +42,7 @@ MIDDLE = (
     "send",
     "supervise",
     "valkey",
+    "writing_back",
 )
 
 

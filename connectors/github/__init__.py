@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from connectors.fields import MOST_NUMBERS, exact, table
 from connectors.github import redelivering
-from connectors.github.calls import Calls
+from connectors.github.calls import WRITES, Calls
 from connectors.github.connecting import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
 from connectors.github.credentials import Keyring
 from connectors.github.events import treatment_of
@@ -25,6 +25,7 @@ from connectors.github.queries.reading import read_query
 from connectors.github.redelivering import Redelivering
 from connectors.github.snapshots import account
 from connectors.github.together import LEAST, MOST, Together
+from connectors.github.writing import place_of, withdraw, write_note
 from connectors.http import Http
 from connectors.letters import is_signed, json_object, letter_id
 from sync_service.domain.abilities import (
@@ -35,6 +36,7 @@ from sync_service.domain.abilities import (
     ByHand,
     HookMade,
     Introduced,
+    Note,
     Offer,
     Page,
     Ran,
@@ -220,6 +222,21 @@ class GitHub:
     def take_app(self, *, site: str, code: str) -> AppMade:
         """Take over the app that was registered."""
         return take_app(self._http, self._keyring.site(site), url=site, code=code)
+
+    def writing_part(self, connection: Connection, *, about: str) -> str:
+        """Name the credential that would write, which writes one thing after the other."""
+        return f"{self._keyring.of(connection).find_holder(about.partition('#')[0])}/{WRITES}"
+
+    def write(
+        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
+    ) -> str | None:
+        """Comment on an issue or pull request, or edit our comment there; its id is to be remembered."""
+        place = place_of(self._calls(connection), identity=identity, key=key)
+        return write_note(place, note, memory=memory, afresh=afresh)
+
+    def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
+        """Let our comment say that the issue serves nothing any more; an edit, unlike a deletion, can be undone."""
+        return withdraw(place_of(self._calls(connection), identity=identity, key=key), memory=memory)
 
     def _calls(self, connection: Connection) -> Calls:
         keyring = self._keyring

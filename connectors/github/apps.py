@@ -111,6 +111,10 @@ class AppCredentials:
                     break
         return found, False
 
+    def find_holder(self, repository: str) -> str:
+        """Name the installation that sees a repository, which is looked for where it is not known."""
+        return _holder(self._installations.covering(repository))
+
     def _now(self) -> datetime:
         """Give the time by GitHub's clock, as far as we know it."""
         return self._our_clock() + self._skew

@@ -4,7 +4,7 @@ import builtins
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.github.apps import AppCredentials
@@ -15,10 +15,18 @@ from connectors.github.questions import Question
 from connectors.github.site import Site, words_of
 from connectors.http import Answer, Method
 from connectors.replies import Reply, judge
-from sync_service.domain.connectors import Connection, Gone, Refused, Rejected
+from sync_service.domain.connectors import Connection, Gone, Refused, Rejected, Unavailable
 
 FORBIDDEN = 403
 
+WRITES = "core/writes"
+"""The part of a credential that writes: it waits with all else of the resource `core`, and by itself."""
+
+MENDED = timedelta(hours=1)
+"""How long writes wait for a permission."""
+
+_ABOUT_WRITES = "content creation"
+_LACKING = "not accessible by"
 _REPOSITORY = re.compile(r"/(?:repositories/([0-9]+)|repos/([^/]+/[^/]+))(?:/|\Z)")
 
 
@@ -26,7 +34,8 @@ _REPOSITORY = re.compile(r"/(?:repositories/([0-9]+)|repos/([^/]+/[^/]+))(?:/|\Z
 class Calls:
     """Authorised calls for one connection. Each raises any `ConnectorError`; paths begin with a slash.
 
-    Whatever writes does so one by one and a second apart, as GitHub wants it for each credential:
+    Whoever writes takes turns by a part of its own, `writes`, since GitHub wants writes one by one and a second apart
+    for each credential:
     https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
     """
 
@@ -48,6 +57,38 @@ class Calls:
         """Search for issues as who sees a repository; give the answer, and whose limits it counts against."""
         reply, holder = self._ask("GET", "/search/issues", repository=repository, params=params)
         return reply.object(), holder
+
+    def me(self, path: str) -> Mapping[str, Any]:
+        """Tell whose token it is, with which a path about a repository is called.
+
+        https://docs.github.com/en/rest/users/users#get-the-authenticated-user
+        """
+        reply, _ = self._ask("GET", "/user", repository=_repository_in(path))
+        return reply.object()
+
+    def write(self, method: Method, path: str, json: Any = None) -> Reply:
+        """Write something that belongs to a repository.
+
+        What is not permitted is `Rejected` where it is about the one issue (locked, archived); where it is for lack of
+        a permission, all writes wait for an hour, and reading goes on.
+        """
+        now = self.now()
+        asked = self._use(method, path, repository=_repository_in(path), json=json)
+        reply, words = asked.reply, words_of(asked.reply)
+        part = f"{asked.holder}/{WRITES}"
+        try:
+            judge(reply, now=now, holder=asked.holder, words=words)
+        except Unavailable as error:
+            if error.part == asked.holder and _ABOUT_WRITES in words.lower():
+                raise Unavailable(str(error), error.retry_at, part=part, guessed=error.guessed) from None
+            raise
+        except Refused:
+            if reply.status != 403:
+                raise
+            if _LACKING in words.lower():
+                raise Unavailable(f"not permitted to write comments: {words}", now + MENDED, part=part) from None
+            raise Rejected(f"{reply.place} does not permit it (403): {words}") from None
+        return reply
 
     def graph(self, query: str, variables: Mapping[str, Any], *, repository: str) -> Mapping[str, Any]:
         """Ask by GraphQL about a repository, named by its id or as owner/name; give what stands under `data`."""
@@ -96,9 +137,7 @@ class Calls:
         )
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
-        found = _REPOSITORY.match(path)
-        assert found, f"{path} names no repository"
-        reply, _ = self._ask("GET", path, repository=found[1] or found[2], params=params)
+        reply, _ = self._ask("GET", path, repository=_repository_in(path), params=params)
         return reply
 
     def _ask(
@@ -110,9 +149,26 @@ class Calls:
         params: Mapping[str, str] | None = None,
         json: Any = None,
     ) -> tuple[Reply, str]:
+        asked = self._use(method, path, repository=repository, params=params, json=json)
+        judge(asked.reply, now=self.now(), holder=asked.holder, words=words_of(asked.reply))
+        return asked.reply, asked.holder
+
+    def _use(
+        self,
+        method: Method,
+        path: str,
+        *,
+        repository: str,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+    ) -> Held:
         def ask(authorization: str) -> Reply:
             return self.site.send(method, path, authorization=authorization, params=params, json=json)
 
-        asked = self.credentials.use(repository, ask)
-        judge(asked.reply, now=self.now(), holder=asked.holder, words=words_of(asked.reply))
-        return asked.reply, asked.holder
+        return self.credentials.use(repository, ask)
+
+
+def _repository_in(path: str) -> str:
+    found = _REPOSITORY.match(path)
+    assert found, f"{path} names no repository"
+    return found[1] or found[2]

@@ -23,6 +23,10 @@ class Credentials(Protocol):
         """Name whose limits a call about a repository would use, as far as is known; makes no call."""
         ...
 
+    def find_holder(self, repository: str) -> str:
+        """Name whose limits a call about a repository uses; calls where that is not known. Raises as `use` does."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class TokenCredentials:
@@ -38,6 +42,10 @@ class TokenCredentials:
         """Name the token: its limits are those of its person."""
         del repository
         return "token"
+
+    def find_holder(self, repository: str) -> str:
+        """Name the token."""
+        return self.holder(repository)
 
 
 class Keyring:

@@ -22,13 +22,19 @@ _BY_ID = re.compile(r"/repositories/([0-9]+)/issues/([0-9]+)/?\Z")
 
 def look(calls: Calls, *, identity: str, key: str) -> Snapshot:
     """Fetch one issue; `Gone`, proven, where GitHub shows that it was deleted or transferred."""
-    parts = _IDENTITY.fullmatch(identity)
-    if parts is None:
-        raise Rejected(f"{identity[:60]!r} is not the identity of a GitHub issue")
-    found = _Looking(calls, repository_id=parts[1], count=parts[2], key=key).seen()
+    repository_id, count = parts_of(identity)
+    found = _Looking(calls, repository_id=repository_id, count=count, key=key).seen()
     if isinstance(found, Look):
         raise Rejected(f"GitHub's answer for {key} is not whole: {found.reason}")
     return found
+
+
+def parts_of(identity: str) -> tuple[str, str]:
+    """Give the repository's id and the number within it; raise `Rejected` for what is no identity."""
+    parts = _IDENTITY.fullmatch(identity)
+    if parts is None:
+        raise Rejected(f"{identity[:60]!r} is not the identity of a GitHub issue")
+    return parts[1], parts[2]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sync_service.apply.saving import Saving
 from sync_service.apply.state import ORDER, State, read_state
 from sync_service.apply.wanted import Wanting
 from sync_service.domain.connectors import Connector
-from sync_service.store import counters
+from sync_service.store import counters, write_backs
 from sync_service.store.database import reading, writing
 from sync_service.store.sealing import Sealer
 from sync_service.store.tables import audit
@@ -129,6 +129,7 @@ class Applying:
         for change in removed:
             saving.remove(change)
         consequences.make_due()
+        write_backs.wake(tx)
         # Rules move the counter of changes, whose row stays locked then: so they come last.
         for change in rules:
             if change.after is None:

@@ -10,6 +10,7 @@ from sync_service.apply.document import Part
 from sync_service.apply.given_secrets import NoSecret, all_secrets, one_secret
 from sync_service.apply.mistakes import Mistake
 from sync_service.apply.state import Fields
+from sync_service.domain.abilities import WritesBack
 from sync_service.domain.connectors import Connector
 
 Found = TypeVar("Found")
@@ -41,14 +42,18 @@ class Given:
         }
 
     def _check(self, form: models.Connection) -> None:
-        """Find credentials of two kinds, and an import without any."""
+        """Find credentials of two kinds, and an import or writing without any."""
         allowed = [name for name in models.CREDENTIALS if name in type(form).model_fields]
         given = [name for name in allowed if getattr(form, name) is not None]
         if len(given) > 1:
             self._mistake((given[1],), f"both {given[0]} and {given[1]}", f"one of {' and '.join(allowed)}, or neither")
+        what = " or ".join(_AS_SAID[name] for name in allowed)
         if form.earlier == "import" and not given:
-            what = " or ".join(_AS_SAID[name] for name in allowed)
             self._mistake(("earlier",), f"import without {what}", f"ignore, or import with {what}")
+        if form.write_back and not isinstance(self.connector, WritesBack):
+            self._mistake(("write_back",), f"true, which {self.connector.title} can't do yet", "false")
+        elif form.write_back and not given:
+            self._mistake(("write_back",), f"true without {what}", f"false, or true with {what}")
 
     def _oauth(self, oauth: models.OAuth) -> dict[str, Any]:
         stored = (self.stored.get("oauth") or {}).get("client_secret")

@@ -49,7 +49,11 @@ def _connection(key: Key, fields: Fields) -> dict[str, Any]:
         "app": _app(fields["app"]) if fields["app"] else None,
         "oauth": {"client_id": fields["oauth"]["client_id"], "client_secret": KEPT} if fields["oauth"] else None,
     }
-    watched = {"scopes": list(fields["scopes"]), "earlier": fields["earlier"]}
+    watched = {
+        "scopes": list(fields["scopes"]),
+        "earlier": fields["earlier"],
+        "write_back": fields["write_back"] or None,
+    }
     return _tidy({"slug": key, **common, **secrets, **watched, **fields["options"]})
 
 

@@ -150,6 +150,10 @@ class Connection(Form):
     earlier: Literal["import", "ignore"] = Field(
         description="import (what exists already counts; needs credentials) or ignore (only what comes from now on)"
     )
+    write_back: bool = Field(
+        default=False,
+        description="true (each linked issue says which key results it serves; needs credentials) or false",
+    )
 
 
 class KeyResult(Form):

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.apply.changes import Change
 from sync_service.apply.models import CREDENTIALS, SECRET_FIELDS
 from sync_service.apply.state import Fields, Key
-from sync_service.store import connections, consents, errands, listings, pauses, polls, rules
+from sync_service.store import connections, consents, errands, listings, pauses, polls, rules, write_backs
 from sync_service.store import tables as t
 from sync_service.store.sealing import Sealer
 
@@ -105,6 +105,7 @@ class Saving:
             "site": fields["site"],
             "options": fields["options"],
             "earlier": fields["earlier"],
+            "write_back": fields["write_back"],
             "owner_id": self.id_of("people", fields["owner"]),
             "sealed_token": self.sealer.seal(fields["token"]) if fields["token"] else None,
             "app_id": fields["app"]["id"] if fields["app"] else None,
@@ -141,6 +142,8 @@ class Saving:
             polls.ensure(self.tx, connection_id)
             errands.ensure(self.tx, connection_id)
         listings.hurry(self.tx, connection_id)
+        if fields["write_back"] and not (change.before or {}).get("write_back"):
+            write_backs.switch_on(self.tx, connection_id)
 
     def _save_rule(self, slug: str, fields: Fields) -> None:
         connection_id = self.id_of("connections", fields["connection"])

@@ -65,7 +65,7 @@ def _connections(tx: Transaction, sealer: Sealer, email: Emails) -> dict[Key, Fi
     for row in tx.execute(sa.select(t.scope).order_by(t.scope.c.id)):
         scopes.setdefault(row.connection_id, []).append(row.name)
     return {
-        row.slug: _pick(row, "kind", "site", "options", "earlier")
+        row.slug: _pick(row, "kind", "site", "options", "earlier", "write_back")
         | {
             "owner": email[row.owner_id],
             "token": _opened(sealer, row.sealed_token) if row.sealed_token else None,

@@ -100,6 +100,7 @@ class Wanting:
                     "owner": form.owner,
                     "options": self._options(form),
                     "earlier": form.earlier,
+                    "write_back": form.write_back,
                     "scopes": self._scopes(part, form, stored.get("scopes", ())),
                 }
                 | given.fields(),

@@ -87,6 +87,7 @@ class Connection:
 
     It has one of them or none. A `client` calls by a person's consent, which brings the `token` of the hour, and
     `site_id`, the tracker's id of the site that the consent is for. `hook_url` is where its webhooks are to be sent.
+    `mark` tells what we wrote there from what others did; None before we write.
     """
 
     slug: str
@@ -97,6 +98,7 @@ class Connection:
     hook_url: str = ""
     client: Client | None = field(default=None, repr=False)
     site_id: str | None = None
+    mark: str | None = None
 
     @property
     def has_credentials(self) -> bool:

@@ -55,6 +55,7 @@ class Tracker:
     slug: str
     kind: str
     can_look: bool
+    writes_back: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,11 @@ class Book:
     def scope_of(self, connection_id: int, ref: ScopeRef) -> Scope | None:
         """Find the watched scope that a snapshot names: by its stable id, else by name while no id is known."""
         return self.scopes.find(connection_id, ref)
+
+    @property
+    def written_to(self) -> list[int]:
+        """Give the ids of the connections whose issues say which key results they serve."""
+        return [tracker.id for tracker in self.trackers.values() if tracker.writes_back]
 
     @property
     def uncovered(self) -> Mapping[int, str]:
@@ -99,7 +105,8 @@ class Shelf:
 
 def read_book(tx: Transaction, version: int) -> Book:
     """Read everything that decides links."""
-    named = sa.select(connection.c.id, connection.c.slug, connection.c.kind, callable_ones().label("can_look"))
+    columns = (connection.c.id, connection.c.slug, connection.c.kind, connection.c.write_back.label("writes_back"))
+    named = sa.select(*columns, callable_ones().label("can_look"))
     trackers = {row.id: Tracker(**row._mapping) for row in tx.execute(named)}  # noqa: SLF001 - SQLAlchemy's public way
     scopes = Scopes(
         Scope(

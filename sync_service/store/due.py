@@ -33,6 +33,8 @@ TABLES: Mapping[str, sa.Table] = {
         tables.notice,
         tables.breaking,
         tables.mail,
+        tables.write_back,
+        tables.write_round,
     )
 }
 

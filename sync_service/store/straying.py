@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from sync_service.store import due
+from sync_service.store import due, turns
 from sync_service.store.breakings import QUIET
 from sync_service.store.database import database_now, reading, writing
 
@@ -39,6 +39,8 @@ def _waits(settle: timedelta) -> Mapping[str, Waits]:
         "candidate": Waits(first=due.LEASE, later=due.LONGEST_PATIENCE),
         "listing": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_PATIENCE),
         "recompute": Waits(first=DAY, later=DAY),
+        "write_back": Waits(first=turns.FARTHEST, later=due.LONGEST_PATIENCE),
+        "write_round": Waits(first=due.LONGEST_WAIT),
         "notice": Waits(first=settle, later=settle + due.LONGEST_WAIT),
         "breaking": Waits(later=max(settle, QUIET) + due.LONGEST_WAIT),
     }

@@ -29,6 +29,7 @@ from sync_service.store.tables.trackers import (
     scope,
     term,
 )
+from sync_service.store.tables.writing import comment, write_back, write_round
 
 __all__ = [
     "api_token",
@@ -38,6 +39,7 @@ __all__ = [
     "candidate",
     "check_in",
     "closing",
+    "comment",
     "connection",
     "consent",
     "counter",
@@ -69,4 +71,6 @@ __all__ = [
     "sign_in_link",
     "team",
     "term",
+    "write_back",
+    "write_round",
 ]

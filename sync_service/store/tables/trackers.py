@@ -24,6 +24,8 @@ connection = sa.Table(
     sa.Column("refused_at", Instant),
     sa.Column("refused_reason", sa.Text),
     sa.Column("asked_again_at", Instant),  # when a refused connection was last tried
+    sa.Column("write_back", sa.Boolean, nullable=False, server_default=sa.false()),  # people are told on issues
+    sa.Column("write_mark", sa.String(32)),  # what marks our own writing there; made once
 )
 
 

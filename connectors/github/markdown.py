@@ -1,0 +1,60 @@
+"""Strangers' texts made safe for a comment on GitHub, and what we say there put together.
+
+https://docs.github.com/en/get-started/writing-on-github
+"""
+
+import re
+
+from sync_service.domain.abilities import Note, Serving
+
+MOST_LINES = 50
+"""Key results listed on one issue; a comment has at most 65,536 characters."""
+
+_LONGEST = 150
+_BREAK = "\u200b"
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_TELLING = re.compile(r"([@#:]|(?<=\bwww)\.|(?<=\bgh)-)", re.IGNORECASE)
+
+
+def escaped(text: str) -> str:
+    """Write a text so that it is shown as it is: no markup, no mention, no reference to an issue, no address.
+
+    A mention or reference is broken by a space of no width: GitHub looks for them after markup, escapes or not.
+    """
+    clipped = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    broken = _TELLING.sub(rf"\1{_BREAK}", clipped)
+    return _PUNCTUATION.sub(r"\\\1", broken)
+
+
+def mark_of(mark: str) -> str:
+    """Write what marks our comments, which nobody sees."""
+    return f"<!-- okr-sync:{mark} -->"
+
+
+def written(note: Note, mark: str) -> str:
+    """Write what an issue serves."""
+    rows = [_row(one) for one in note.serves[:MOST_LINES]]
+    left_out = len(note.serves) - len(rows)
+    more = [f"\nand {left_out} more."] if left_out > 0 else []
+    head = "| Key result | Progress | Status | Objective |\n|---|---|---|---|"
+    count = "a key result" if len(note.serves) == 1 else f"{len(note.serves)} key results"
+    parts = [f"This counts toward {count}:\n", head, *rows, *more, f"\n{_FOOT}", mark_of(mark)]
+    return "\n".join(parts)
+
+
+def withdrawn(mark: str) -> str:
+    """Write that an issue serves nothing any more."""
+    return f"This counts toward no key result any more.\n\n{_FOOT}\n{mark_of(mark)}"
+
+
+_FOOT = "<sub>Kept up to date by OKR Sync: edited in place, at most once an hour while only numbers move.</sub>"
+
+
+def _row(one: Serving) -> str:
+    name = f"[{escaped(f'{one.slug} {one.title}')}]({_address(one.url)})"
+    progress = f"{escaped(one.progress)} ({escaped(one.value)} of {escaped(one.target)})"
+    return f"| {name} | {progress} | {escaped(one.status)} | {escaped(one.objective)} |"
+
+
+def _address(url: str) -> str:
+    return url.replace("(", "%28").replace(")", "%29").replace("|", "%7C").replace(" ", "%20")

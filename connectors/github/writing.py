@@ -1,0 +1,116 @@
+"""One comment of ours on an issue or pull request: edited in place, and found again by its mark.
+
+https://docs.github.com/en/rest/issues/comments
+"""
+
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass
+
+from connectors.fields import Json, identifier, required, table
+from connectors.github.calls import Calls
+from connectors.github.looking import parts_of
+from connectors.github.markdown import mark_of, withdrawn, written
+from sync_service.domain.abilities import Note
+from sync_service.domain.connectors import Connection, Gone, Rejected
+
+_PER_PAGE = 100
+_MOST_PAGES = 8
+"""Pages of comments gone through for one of ours that we do not remember: all must end within a lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An issue or pull request, to be commented on; `key` is for messages only."""
+
+    calls: Calls
+    _: KW_ONLY
+    repository: str
+    number: str
+    key: str
+    mark: str
+
+    def comments(self) -> str:
+        """Give the path of the issue's comments."""
+        return f"/repositories/{self.repository}/issues/{self.number}/comments"
+
+    def comment(self, comment_id: str) -> str:
+        """Give the path of one comment."""
+        return f"/repositories/{self.repository}/issues/comments/{comment_id}"
+
+    def edit(self, comment_id: str, body: str) -> bool:
+        """Let a comment of ours say this; tell whether it is still there."""
+        try:
+            self.calls.write("PATCH", self.comment(comment_id), {"body": body})
+        except Gone:
+            return False
+        return True
+
+    def make(self, body: str) -> str:
+        """Comment; give the comment's id."""
+        made = self.calls.write("POST", self.comments(), {"body": body}).object()
+        return required(identifier(made.get("id")), "the comment's id")
+
+    def find(self) -> str | None:
+        """Find our comment by its mark. Of several, which a crash may leave, the oldest stays, and others go."""
+        found = [one for one in self._listed() if is_marked(one, self.mark)]
+        me = None if not found or self.calls.connection.app else identifier(self.calls.me(self.comments()).get("id"))
+        ours = [id_ for one in found if self._is_ours(one, me) and (id_ := identifier(one.get("id")))]
+        for another in ours[1:]:
+            self._remove(another)
+        return ours[0] if ours else None
+
+    def _is_ours(self, comment: Json, me: str | None) -> bool:
+        """Tell our comment from one into which somebody copied our mark."""
+        if self.calls.connection.app:
+            return is_by_app(comment, self.calls.connection)
+        return me is not None and identifier(table(comment.get("user")).get("id")) == me
+
+    def _remove(self, comment_id: str) -> None:
+        try:
+            self.calls.write("DELETE", self.comment(comment_id))
+        except Gone:
+            return
+
+    def _listed(self) -> Iterator[Json]:
+        for page in range(1, _MOST_PAGES + 1):
+            found = self.calls.list(self.comments(), {"per_page": str(_PER_PAGE), "page": str(page)})
+            yield from found
+            if len(found) < _PER_PAGE:
+                return
+
+
+def place_of(calls: Calls, *, identity: str, key: str) -> Place:
+    """Give the place of an issue; raise `Rejected` where the connection was never switched on."""
+    repository, number = parts_of(identity)
+    mark = calls.connection.mark
+    if not mark:
+        raise Rejected("the connection has no mark for what we write")
+    return Place(calls, repository=repository, number=number, key=key, mark=mark)
+
+
+def write_note(place: Place, note: Note, *, memory: str | None, afresh: bool) -> str | None:
+    """Make our comment say this, a new one only if `afresh`; give its id, None where somebody took it away."""
+    body = written(note, place.mark)
+    known = memory or place.find()
+    if known and place.edit(known, body):
+        return known
+    return place.make(body) if afresh else None
+
+
+def withdraw(place: Place, *, memory: str | None) -> str | None:
+    """Let our comment, if there is one, say that the issue serves nothing; give its id."""
+    known = memory or place.find()
+    return known if known and place.edit(known, withdrawn(place.mark)) else None
+
+
+def is_marked(comment: Json, mark: str) -> bool:
+    """Tell whether a comment ends with our mark."""
+    body = comment.get("body")
+    return isinstance(body, str) and body.rstrip().endswith(mark_of(mark))
+
+
+def is_by_app(comment: Json, connection: Connection) -> bool:
+    """Tell whether a comment was made by the connection's app, named by its number or its client id."""
+    app = table(comment.get("performed_via_github_app"))
+    names = (identifier(app.get("id")), app.get("client_id"))
+    return connection.app is not None and connection.app.id in names

@@ -1,0 +1,42 @@
+"""From rows to words: what an issue is to say of the key results it serves. See `domain/abilities.py`, `Note`."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy.engine import Row
+
+from sync_service.domain.abilities import Note, Serving
+from sync_service.domain.pace import WORDS, Status
+from sync_service.mail.words import NO_DATA, amount, plain
+
+
+def note_of(rows: Sequence[Row[Any]], base_url: str) -> Note:
+    """Say how key results stand, given as `write_backs.served` does; texts are of one line, and still strangers'."""
+    return Note(tuple(_serving(row, base_url) for row in rows))
+
+
+def ids_of(rows: Sequence[Row[Any]]) -> str:
+    """Write which key results they are, whatever their order."""
+    return " ".join(str(key_result_id) for key_result_id in sorted(row.id for row in rows))
+
+
+def _serving(row: Row[Any], base_url: str) -> Serving:
+    return Serving(
+        slug=row.slug,
+        title=plain(row.title),
+        url=f"{base_url}/key-results/{quote(row.slug, safe='')}",
+        objective=plain(row.objective),
+        value=amount(row.current, plain(row.unit)),
+        target=amount(row.target, plain(row.unit)),
+        progress=_percent(row.progress),
+        status=WORDS[Status(row.status)],
+    )
+
+
+def _percent(fraction: float | None) -> str:
+    """Write whole percents; what is short of a hundred is never rounded up to it."""
+    if fraction is None:
+        return NO_DATA
+    whole = round(100 * fraction)
+    return f"{99 if whole == 100 and fraction < 1 else whole} %"

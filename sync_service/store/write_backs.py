@@ -1,0 +1,150 @@
+"""Issues that say which key results they serve: what is due to be said, and what each key result's standing is."""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
+
+from sync_service.store import links
+from sync_service.store import tables as t
+from sync_service.store.database import database_now, insert_or_skip, upsert
+
+SETTLING = timedelta(seconds=5)
+"""How long a change of what an issue serves waits, so that a burst of them is written once."""
+
+BURST = 50
+"""More issues than these at once are no matter of a person who waits: they are told in the background."""
+
+ROUND = timedelta(minutes=5)
+"""How long after a change all linked issues of a connection are compared with what they say."""
+
+STANDING_AGAIN = timedelta(hours=1)
+"""How long an issue says the same, whatever becomes of the key results it serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An issue that is to say what it serves, after a wait."""
+
+    connection_id: int
+    identity: str
+    key: str
+    wait: timedelta = SETTLING
+
+
+def switch_on(tx: Transaction, connection_id: int) -> None:
+    """Begin to write: make the mark, once for ever, and compare all issues now."""
+    mine = t.connection.c.id == connection_id
+    marked = sa.update(t.connection).where(mine, t.connection.c.write_mark.is_(None))
+    tx.execute(marked.values(write_mark=secrets.token_hex(16)))
+    row = {"connection_id": connection_id, "cursor": 0, "due_at": database_now(tx), "lease": None, "buried_at": None}
+    upsert(tx, t.write_round, [row], unique=("connection_id",))
+
+
+def wake(tx: Transaction, connection_ids: Collection[int] | None = None) -> None:
+    """Let the issues of connections, or of all, be compared soon: something that they say may have changed."""
+    r = t.write_round.c
+    soon = database_now(tx) + ROUND
+    later = sa.and_(r.lease.is_(None), r.cursor == 0, r.due_at > soon)
+    which = sa.true() if connection_ids is None else r.connection_id.in_(connection_ids)
+    if connection_ids is None or connection_ids:
+        tx.execute(sa.update(t.write_round).where(later, which).values(due_at=soon))
+
+
+def ask(tx: Transaction, asks: Sequence[Ask], *, urgent: bool) -> None:
+    """Make issues due to say what they serve; a write that is under way goes on, and is followed by another."""
+    if not asks:
+        return
+    w, now = t.write_back, database_now(tx)
+    ordered = sorted(asks, key=lambda one: (one.connection_id, one.identity))
+    rows = [
+        {"connection_id": one.connection_id, "identity": one.identity, "key": one.key, "due_at": now + one.wait}
+        for one in ordered
+    ]
+    insert_or_skip(tx, w, [{**row, "due_at": None} for row in rows], unique=("connection_id", "identity"))
+    due_at = sa.bindparam("new_due_at", type_=w.c.due_at.type)
+    stays = sa.or_(w.c.lease.isnot(None), w.c.due_at <= due_at)
+    changed: dict[str, Any] = {
+        "key": sa.bindparam("new_key"),
+        "asked": w.c.asked + 1,
+        "due_at": sa.case((stays, w.c.due_at), else_=due_at),
+        "attempts": sa.case((w.c.lease.isnot(None), w.c.attempts), else_=0),
+        "settled_at": None,
+        "buried_at": None,
+    } | ({"urgent": True, "slot_at": None} if urgent else {})
+    mine = sa.and_(w.c.connection_id == sa.bindparam("of_connection"), w.c.identity == sa.bindparam("of_issue"))
+    parameters = [
+        {
+            "of_connection": row["connection_id"],
+            "of_issue": row["identity"],
+            "new_key": row["key"],
+            "new_due_at": row["due_at"],
+        }
+        for row in rows
+    ]
+    tx.execute(sa.update(w).where(mine).values(changed), parameters)
+
+
+def ask_after_linking(tx: Transaction, changed: Sequence[tuple[int, str, str]]) -> None:
+    """Let issues whose key results changed, by (connection's id, identity, key), say so at once; many do it later."""
+    ask(tx, [Ask(*one) for one in changed], urgent=len(changed) <= BURST)
+
+
+def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> dict[str, list[Row[Any]]]:
+    """Give the key results that issues count toward now, by the issue's identity, in the order of the pages."""
+    k, o, i = t.key_result, t.objective, t.issue
+    linked = sa.select(t.link.c.key_result_id, t.link.c.issue_id).where(links.counts).distinct().subquery()
+    columns = (k.c.id, k.c.slug, k.c.title, k.c.unit, k.c.target, k.c.current, k.c.progress, k.c.status)
+    found: sa.Select[Any] = (
+        sa.select(i.c.identity, *columns, o.c.title.label("objective"))
+        .join(linked, linked.c.issue_id == i.c.id)
+        .join(k, k.c.id == linked.c.key_result_id)
+        .join(o, o.c.id == k.c.objective_id)
+        .where(i.c.connection_id == connection_id, i.c.identity.in_(identities))
+        .order_by(o.c.position, o.c.id, k.c.position, k.c.id)
+    )
+    by_issue: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in tx.execute(found):
+        by_issue[row.identity].append(row)
+    return by_issue
+
+
+def chunk(tx: Transaction, connection_id: int, *, after: int, limit: int) -> Sequence[Row[Any]]:
+    """Give the next issues, by row id, that serve a key result or say that they do, each with what it last said."""
+    i, w = t.issue, t.write_back
+    linked = sa.exists().where(t.link.c.issue_id == i.c.id)
+    mine = sa.and_(w.c.connection_id == i.c.connection_id, w.c.identity == i.c.identity)
+    columns = (w.c.id.label("row_id"), w.c.serves, w.c.digest, w.c.written_at, w.c.taken_away, w.c.due_at)
+    found: sa.Select[Any] = (
+        sa.select(i.c.id, i.c.identity, i.c.key, *columns, w.c.buried_at)
+        .outerjoin(w, mine)
+        .where(i.c.connection_id == connection_id, i.c.id > after, i.c.gone.is_(None))
+        .where(sa.or_(linked, w.c.id.isnot(None)))
+        .order_by(i.c.id)
+        .limit(limit)
+    )
+    return tx.execute(found).all()
+
+
+def is_on(tx: Transaction, connection_id: int) -> bool:
+    """Tell whether a connection is to be written to, as it stands now."""
+    return bool(tx.scalar(sa.select(t.connection.c.write_back).where(t.connection.c.id == connection_id)))
+
+
+def is_gone(tx: Transaction, connection_id: int, identity: str) -> bool:
+    """Tell whether an issue was deleted or moved away."""
+    i = t.issue.c
+    there = sa.select(i.id).where(i.connection_id == connection_id, i.identity == identity, i.gone.is_(None))
+    return tx.scalar(there) is None
+
+
+def asked_so_far(tx: Transaction, row_id: int) -> int:
+    """Tell how often a row was asked for, and keep that from moving until `tx` ends."""
+    asked: int = tx.scalars(sa.select(t.write_back.c.asked).where(t.write_back.c.id == row_id).with_for_update()).one()
+    return asked

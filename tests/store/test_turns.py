@@ -1,0 +1,81 @@
+"""Turns and times for writing: within what trackers allow, whatever the number of issues."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from sync_service.store import tables, turns
+from sync_service.store.database import database_now, open_database, writing
+from sync_service.store.turns import FARTHEST, LINKS, STANDINGS, Lane
+
+PART = "installation 7/core/writes"
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def engine(migrated_url: str) -> Iterator[Engine]:
+    """Give a database with a connection."""
+    opened = open_database(migrated_url)
+    columns = {"kind": "github", "site": "https://api.github.com", "options": {}, "sealed_secrets": []}
+    with writing(opened) as tx:
+        tx.execute(sa.insert(tables.connection).values(id=1, slug="gh", **columns))
+    yield opened
+    opened.dispose()
+
+
+def times(engine: Engine, lane: Lane, count: int) -> list[datetime | None]:
+    """Ask for times one after the other."""
+    with writing(engine) as tx:
+        return [turns.time_for(tx, 1, PART, lane) for _ in range(count)]
+
+
+def most_within(found: list[datetime], span: timedelta) -> int:
+    """Count the writes of the busiest span."""
+    return max(sum(start <= one < start + span for one in found) for start in found)
+
+
+def test_a_thousand_issues_are_written_within_an_hours_and_a_minutes_limits(engine: Engine) -> None:
+    """Both lanes together; times are given until they are too far ahead, and then none."""
+    links, standings = times(engine, LINKS, 1000), times(engine, STANDINGS, 1500)
+    found = sorted(one for one in [*links, *standings] if one)
+    assert most_within(found, HOUR) <= 460
+    assert most_within(found, timedelta(minutes=1)) <= 60
+    assert standings[-1] is None
+    assert found[-1] - found[0] <= FARTHEST + timedelta(minutes=2)
+
+
+def test_a_change_of_links_waits_not_behind_standings(engine: Engine) -> None:
+    """However many they are."""
+    times(engine, STANDINGS, 1000)
+    with writing(engine) as tx:
+        at = turns.time_for(tx, 1, PART, LINKS)
+        assert at is not None
+        assert at <= database_now(tx)
+
+
+def test_a_time_kept_before_the_clock_was_stepped_back_counts_not(engine: Engine) -> None:
+    """It would be waited for without end."""
+    times(engine, STANDINGS, 1)
+    with writing(engine) as tx:
+        tx.execute(sa.update(tables.pause).values(until=database_now(tx) + timedelta(days=3)))
+    (found,) = times(engine, STANDINGS, 1)
+    with writing(engine) as tx:
+        assert found is not None
+        assert found <= database_now(tx)
+
+
+def test_the_turn_is_ones_until_it_is_given_back_or_its_time_is_over(engine: Engine) -> None:
+    """Then there is a second's gap; another part has a turn of its own."""
+    most = timedelta(minutes=5)
+    with writing(engine) as tx:
+        assert turns.take(tx, 1, PART, most=most) == timedelta(0)
+    with writing(engine) as tx:
+        assert timedelta(minutes=4) < turns.take(tx, 1, PART, most=most) <= most
+        assert turns.take(tx, 1, "token/core/writes", most=most) == timedelta(0)
+        turns.give_back(tx, 1, PART)
+        assert timedelta(0) < turns.take(tx, 1, PART, most=most) <= turns.GAP
+        tx.execute(sa.update(tables.pause).values(until=database_now(tx)))
+        assert turns.take(tx, 1, PART, most=most) == timedelta(0)
