@@ -7,12 +7,13 @@ from functools import partial
 
 from sqlalchemy.engine import Connection
 
+from sync_service.commenting import outcome
 from sync_service.domain.causes import Cause, counts_differently, was_reopened, what_happened
-from sync_service.domain.issues import Look, ParentSeen, Snapshot, Tombstone
+from sync_service.domain.issues import CommentSeen, Look, ParentSeen, Snapshot, Tombstone
 from sync_service.domain.newest import Issue, take_parent, take_snapshot, take_tombstone
 from sync_service.linking import Entry, Step
 from sync_service.naming import Names
-from sync_service.store import issues, links
+from sync_service.store import comments, issues, links
 from sync_service.store.book import Book
 from sync_service.store.issues import Held, Identity
 
@@ -122,12 +123,32 @@ class Ledger:
                 self._link_successor(connection_id, tombstone, source)
         return f"{tombstone.key}: {after.gone}"
 
+    def take_comment(
+        self, tx: Connection, connection_id: int, seen: CommentSeen, source: Source
+    ) -> tuple[str, Look | None]:
+        """Take what a comment asks for; give the outcome in words, and a look where its issue is not known yet."""
+        identity = (connection_id, seen.identity)
+        if identity not in self.held:
+            return f"ignored, because {seen.scope.name} is not watched", None
+        home = comments.home_of(tx, connection_id, seen.identity)
+        if not comments.take(tx, connection_id, seen, identity=home):
+            return f"{seen.key}: nothing new in the comment", None
+        said = f"{seen.key}: {outcome(self.book, connection_id, seen)}"
+        before = self._issues.get((connection_id, home))
+        if home != seen.identity:
+            self.followed.append((connection_id, f"a comment on {seen.key} moved with it"))
+        elif before is not None:
+            self._note(identity, before, before, source, what="comment deleted" if seen.gone else "commented")
+        unseen = Look(identity=home, key=seen.key, reason="the issue is not known yet")
+        return said, unseen if before is None and home == seen.identity else None
+
     def _follow(self, tx: Connection, connection_id: int, tombstone: Tombstone) -> None:
         """Let links by hand go where the issue went, and on from there if that was told first."""
         assert tombstone.successor is not None
         assert tombstone.moved_to is not None
         last = issues.last_place(tx, connection_id, identity=tombstone.successor, key=tombstone.moved_to)
         from_issue_id = self.held[connection_id, tombstone.identity].id
+        comments.follow(tx, connection_id, from_identity=tombstone.identity, to_identity=tombstone.successor)
         links.follow(tx, connection_id=connection_id, from_issue_id=from_issue_id, from_key=tombstone.key, to_key=last)
         if last != tombstone.moved_to:
             self.followed.append((connection_id, f"{tombstone.key} moved to {last}"))

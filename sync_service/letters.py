@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from sync_service.domain.issues import ParentSeen, Reading, ScopeRef, ScopeSeen, Snapshot, TermSeen, Tombstone
+from sync_service.domain.issues import (
+    CommentSeen,
+    ParentSeen,
+    Reading,
+    ScopeRef,
+    ScopeSeen,
+    Snapshot,
+    TermSeen,
+    Tombstone,
+)
 from sync_service.ledger import Ledger, Source
 from sync_service.naming import keys_of, terms_of
 from sync_service.store.book import Book
@@ -63,7 +72,7 @@ def gone(letters: Sequence[Letter]) -> set[tuple[int, str]]:
 def scopes(letter: Letter) -> Iterable[ScopeRef]:
     """Name the scopes a letter is about, by their old names too: one may be known by that alone."""
     for one in letter.reading.observations:
-        if isinstance(one, Snapshot | ParentSeen | TermSeen | ScopeSeen) and one.scope:
+        if isinstance(one, Snapshot | ParentSeen | CommentSeen | TermSeen | ScopeSeen) and one.scope:
             yield one.scope
         if isinstance(one, ScopeSeen) and one.was:
             yield ScopeRef(one.scope.id, one.was)
@@ -84,7 +93,7 @@ def identities(book: Book, letters: Sequence[Letter]) -> dict[Identity, str | No
                     watched = any(book.scope_of(connection_id, place) for place in places)
                     if watched or (connection_id, one.identity) not in wanted:
                         wanted[connection_id, one.identity] = one.key if watched else None
-                case ParentSeen():
+                case ParentSeen() | CommentSeen():
                     if book.scope_of(connection_id, one.scope):
                         wanted[connection_id, one.identity] = one.key
                     else:

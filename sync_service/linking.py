@@ -1,4 +1,4 @@
-"""From issues to links: rules, `okr:` labels and links by hand say which key results an issue counts toward."""
+"""From issues to links: rules, `okr:` labels, comments and links by hand say what an issue counts toward."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -8,12 +8,14 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, Row
 
+from sync_service.commenting import counting, in_words
+from sync_service.commenting import wanted as asked_key_results
 from sync_service.domain.causes import Cause
 from sync_service.domain.issues import TermKind
 from sync_service.domain.newest import Issue
 from sync_service.domain.rules import CompiledRule, Subject
 from sync_service.naming import Names
-from sync_service.store import links, members, write_backs
+from sync_service.store import comments, links, members, write_backs
 from sync_service.store.book import Book, Scope
 from sync_service.store.links import LinkKey, Links
 
@@ -74,11 +76,17 @@ def _folded_names(names: Names, connection_id: int, kind: TermKind, ids: Sequenc
 
 
 def wanted_links(
-    book: Book, entry: Entry, names: Names, manual: Sequence[Row[Any]], found_by: Collection[int] = ()
+    book: Book,
+    entry: Entry,
+    names: Names,
+    manual: Sequence[Row[Any]],
+    *,
+    asked: Sequence[Row[Any]] = (),
+    found_by: Collection[int] = (),
 ) -> Links:
     """Say which key results an issue counts toward now. What is gone or not watched counts toward none.
 
-    `found_by` are the revisions whose queries find it.
+    `asked` are the comments that ask for links; `found_by` are the revisions whose queries find it.
     """
     issue, scope = entry.issue, entry.scope
     if scope is None or issue.gone is not None or issue.state is None:
@@ -92,6 +100,9 @@ def wanted_links(
         slug = label.removeprefix(LABEL).strip()
         if label.startswith(LABEL) and slug in book.key_results:
             wanted[book.key_results[slug], "label", 0] = 1.0
+    comment = counting(book, entry.connection_id, asked)
+    if comment is not None:
+        wanted |= {(key_result_id, "comment", comment.id): 1.0 for key_result_id in asked_key_results(book, comment)}
     for row in manual:
         wanted[row.key_result_id, "manual", row.id] = row.weight
     return wanted
@@ -121,16 +132,20 @@ def relink(tx: Connection, book: Book, entries: Sequence[Entry], names: Names) -
     before = links.read(tx, [entry.row_id for entry in entries])
     manual = _manual_links(tx, entries)
     found_by = _found_by(tx, book, entries)
+    asked = _asked_by_comments(tx, entries)
     changes: dict[int, tuple[Links, Links]] = {}
     touched: dict[int, list[Cause]] = defaultdict(list)
     rules = {rule.revision_id: rule for rule in book.rules.rules}
     for entry in entries:
         had = before.get(entry.row_id, {})
-        has = wanted_links(book, entry, names, manual.get(entry.row_id, ()), found_by.get(entry.row_id, ()))
+        comments_here = asked.get(entry.row_id, ())
+        by_query = found_by.get(entry.row_id, ())
+        has = wanted_links(book, entry, names, manual.get(entry.row_id, ()), asked=comments_here, found_by=by_query)
+        known = _Known(rules, {row.id: in_words(book, entry.connection_id, row) for row in comments_here})
         if had != has:
             changes[entry.row_id] = (had, has)
         for key_result_id in _key_results(had, rules) | _key_results(has, rules):
-            touched[key_result_id] += _causes(entry, _of(had, key_result_id), _of(has, key_result_id), rules)
+            touched[key_result_id] += _causes(entry, _of(had, key_result_id), _of(has, key_result_id), known)
     links.save(tx, changes)
     write_backs.ask_after_linking(tx, _to_be_told(book, entries, changes, rules))
     return {key_result_id: causes for key_result_id, causes in touched.items() if causes}
@@ -168,7 +183,24 @@ def _manual_links(tx: Connection, entries: Sequence[Entry]) -> dict[int, list[Ro
     return found
 
 
+def _asked_by_comments(tx: Connection, entries: Sequence[Entry]) -> dict[int, list[Row[Any]]]:
+    found: dict[int, list[Row[Any]]] = {}
+    for connection_id in sorted({entry.connection_id for entry in entries}):
+        mine = {entry.issue.identity: entry.row_id for entry in entries if entry.connection_id == connection_id}
+        asked = comments.of_issues(tx, connection_id, mine)
+        found |= {mine[identity]: rows for identity, rows in asked.items()}
+    return found
+
+
 Rules = Mapping[int, CompiledRule]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What sources of links are called: rules by their revision's id, comments by their row's, in words."""
+
+    rules: Rules
+    comments: Mapping[int, str]
 
 
 def _key_results(linked: Links, rules: Rules) -> set[int]:
@@ -183,10 +215,10 @@ def _of(linked: Links, key_result_id: int) -> Links:
     return {key: weight for key, weight in linked.items() if key[0] == key_result_id}
 
 
-def _causes(entry: Entry, had: Links, has: Links, rules: Rules) -> list[Cause]:
+def _causes(entry: Entry, had: Links, has: Links, known: _Known) -> list[Cause]:
     """Give the steps that could have moved one key result, the last one saying what became of the link."""
     causes = [step.cause for step in entry.steps if step.counts]
-    change = _link_change(had, has, rules)
+    change = _link_change(had, has, known)
     if change is None:
         return causes
     last = entry.steps[-1].cause
@@ -195,17 +227,20 @@ def _causes(entry: Entry, had: Links, has: Links, rules: Rules) -> list[Cause]:
     return [*before, replace(last, what=what)]
 
 
-def _link_change(had: Links, has: Links, rules: Rules) -> str | None:
+def _link_change(had: Links, has: Links, known: _Known) -> str | None:
+    rules = known.rules
     gained = [key for key in has if key not in had and not _pending(key, rules)]
     lost = [key for key in had if key not in has and not _pending(key, rules)]
-    phrases = [f"now linked {_origin(key, rules)}" for key in gained]
-    phrases += [f"no longer linked {_origin(key, rules)}" for key in lost]
+    phrases = [f"now linked {_origin(key, known)}" for key in gained]
+    phrases += [f"no longer linked {_origin(key, known)}" for key in lost]
     phrases += [f"weight {had[key]:g} → {has[key]:g}" for key in has if key in had and had[key] != has[key]]
     return ", ".join(phrases) or None
 
 
-def _origin(key: LinkKey, rules: Rules) -> str:
+def _origin(key: LinkKey, known: _Known) -> str:
     _, origin, source = key
     if origin == "rule":
-        return f"by rule {rules[source].slug}" if source in rules else "by a rule that was changed"
+        return f"by rule {known.rules[source].slug}" if source in known.rules else "by a rule that was changed"
+    if origin == "comment":
+        return known.comments.get(source, "by a comment")
     return "by its label" if origin == "label" else "by hand"

@@ -23,6 +23,7 @@ from sync_service.computing import compute_key_results
 from sync_service.domain.connectors import Connector, Post, Rejected
 from sync_service.domain.issues import (
     AccountSeen,
+    CommentSeen,
     Ignored,
     Look,
     Observation,
@@ -160,12 +161,12 @@ class Refresh:
                 looked = letter.way is Way.LOOKED
                 said = ledger.take_snapshot(connection_id, one, source, names=names, looked=looked)
                 doubt = ledger.doubt_about(connection_id, one, listed=letter.way is Way.LISTED)
-                return _with_doubt(ledger, letter, said, doubt)
             case ParentSeen():
                 said, doubt = ledger.take_parent(connection_id, one, source, names=names)
-                return _with_doubt(ledger, letter, said, doubt)
             case Tombstone():
                 return ledger.take_tombstone(tx, connection_id, one, source)
+            case CommentSeen():
+                said, doubt = ledger.take_comment(tx, connection_id, one, source)
             case Look():
                 return f"{one.key}: {_ask_to_look(ledger, letter, one)}"
             case TermSeen():
@@ -177,6 +178,7 @@ class Refresh:
                 return scopes.note_account(tx, connection_id, one, told_at=source.told_at)
             case Ignored():
                 return f"ignored, because {one.reason}"
+        return _with_doubt(ledger, letter, said, doubt)
 
     def _bind_scopes(self, letters: Sequence[Letter]) -> None:
         """Learn the tracker's stable ids of scopes configured by name, ahead of the batch: once for each version."""

@@ -16,6 +16,7 @@ MIDDLE = (
     "asking",
     "breakings",
     "children",
+    "commenting",
     "computing",
     "doorbell",
     "drains",

@@ -12,6 +12,7 @@ from connectors.github.access import (
     read_target_renamed,
     reads_installation,
 )
+from connectors.github.commenting import read_comment
 from connectors.github.reading import (
     read_deleted,
     read_issue,
@@ -41,7 +42,7 @@ _SUB_ISSUE = Treatment("the sub-issue's parent, and both issues as they now stan
 _REPOSITORY = Treatment("the repository's new name", read_repository)
 _OWNER = "the new name of the repositories' owner"
 _BACK = Treatment("its repositories can be watched again", reads_installation(None))
-_COMMENT = Treatment("comments move no key result")
+_COMMENT = Treatment("the links that a line of /okr in it asks for", read_comment)
 _NO_USE = Treatment("OKR Sync has no use for deliveries of this kind")
 
 TREATMENTS: Treatments = {
@@ -112,7 +113,8 @@ TREATMENTS: Treatments = {
         Treatment("which repositories can be watched, and which no longer", read_installation_repositories),
     ),
     "installation_target.renamed": Treatment(_OWNER, read_target_renamed),
-    **_each("issue_comment", "created deleted edited pinned unpinned *", _COMMENT),
+    **_each("issue_comment", "created deleted edited", _COMMENT),
+    **_each("issue_comment", "pinned unpinned *", Treatment("it leaves the comment as it is")),
     **_each(
         "projects_v2_item",
         "archived converted created deleted edited reordered restored",

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.apply.changes import Change
 from sync_service.domain.causes import Cause
-from sync_service.store import key_results, relinks
+from sync_service.store import comments, key_results, relinks
 from sync_service.store import tables as t
 
 
@@ -26,12 +26,16 @@ class Consequences:
         """Note what a removal touches, while it can still be seen."""
         if change.section == "connections":
             self._touch(self._reached(str(change.key)), f"connection {change.key} removed")
+        elif change.section == "people":
+            self._people(change)
         elif change.section == "links":
             self._relink([self._connection_id(change.key[1])], "links by hand changed")
 
     def after_saving(self, change: Change) -> None:
         """Note what a new or changed item touches."""
         match change.section:
+            case "people" if change.before is None or change.differs("accounts", "role"):
+                self._people(change)
             case "cycles" if change.before:
                 self._cycle(change)
             case "connections" if change.before:
@@ -52,6 +56,10 @@ class Consequences:
 
     def _still_there(self, table: sa.Table, ids: Iterable[int]) -> Sequence[int]:
         return self.tx.scalars(sa.select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id)).all()
+
+    def _people(self, change: Change) -> None:
+        """Link again where comments ask for links: who may has changed."""
+        self._relink(comments.connections_with_any(self.tx), f"who may link by comments changed ({change.key})")
 
     def _cycle(self, change: Change) -> None:
         if change.differs("starts_at", "ends_at"):

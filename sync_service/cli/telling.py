@@ -169,7 +169,8 @@ def _listed(query: Listed) -> str:
 def _issue_line(issue: IssueView) -> str:
     state = issue.state.value if issue.state else "?"
     points = "" if issue.points is None else f", {issue.points:g} points"
-    origin = {"manual": "by hand", "label": "by its label"}.get(issue.origin, f"by rule {', '.join(issue.rules)}")
+    by_rules = f"by rule {', '.join(issue.rules)}"
+    origin = {"manual": "by hand", "label": "by its label", "comment": "by a comment"}.get(issue.origin, by_rules)
     counts = "" if issue.counts else f"; does not count: {issue.why_not}"
     away = f"; can't be reached since {issue.unreachable_since:%Y-%m-%d}" if issue.unreachable_since else ""
     title = f"  {issue.title}" if issue.title else ""

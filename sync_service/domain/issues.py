@@ -220,6 +220,24 @@ class AccountSeen:
     at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentSeen:
+    """A comment that asks for links, or did: made, `edited` or `gone` at `at`, the tracker's time, by its `author`.
+
+    `wants` names key results as written; () asks for no links at all, and None asks for nothing any more.
+    """
+
+    identity: str
+    key: str
+    scope: ScopeRef
+    id: str
+    author: Account | None
+    at: datetime
+    wants: tuple[str, ...] | None
+    edited: bool = False
+    gone: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Ignored:
     """Nothing follows from the delivery, for `reason`, which completes "ignored, because …"."""
@@ -227,7 +245,7 @@ class Ignored:
     reason: str
 
 
-Observation = Snapshot | ParentSeen | Tombstone | Look | TermSeen | ScopeSeen | AccountSeen | Ignored
+Observation = Snapshot | ParentSeen | Tombstone | Look | TermSeen | ScopeSeen | AccountSeen | CommentSeen | Ignored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

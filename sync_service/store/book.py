@@ -12,7 +12,7 @@ from sync_service.domain.rules import CompiledRule, RuleIndex, compile_condition
 from sync_service.store import counters, listings
 from sync_service.store.connections import callable_ones
 from sync_service.store.rules import NOTHING
-from sync_service.store.tables import connection, key_result, rule_revision, scope
+from sync_service.store.tables import connection, key_result, person, rule_revision, scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +58,17 @@ class Tracker:
     writes_back: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks for links at a tracker, and whether they may."""
+
+    name: str
+    may_link: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """One version of connections, scopes, rules and key result slugs. Immutable."""
+    """One version of connections, scopes, rules, key result slugs and people's accounts. Immutable."""
 
     version: int
     trackers: Mapping[int, Tracker]
@@ -68,6 +76,7 @@ class Book:
     rules: RuleIndex
     key_results: Mapping[str, int]
     partial: Mapping[int, str]
+    people: Mapping[tuple[str, str], Person]
 
     def scope_of(self, connection_id: int, ref: ScopeRef) -> Scope | None:
         """Find the watched scope that a snapshot names: by its stable id, else by name while no id is known."""
@@ -123,7 +132,13 @@ def read_book(tx: Transaction, version: int) -> Book:
     key_results = {row.slug.casefold(): row.id for row in tx.execute(sa.select(key_result.c.id, key_result.c.slug))}
     partial = {**_partly_seen(rules.rules, scopes), **listings.partly_seen(tx)}
     return Book(
-        version=version, trackers=trackers, scopes=scopes, rules=rules, key_results=key_results, partial=partial
+        version=version,
+        trackers=trackers,
+        scopes=scopes,
+        rules=rules,
+        key_results=key_results,
+        partial=partial,
+        people=_people(tx),
     )
 
 
@@ -131,6 +146,16 @@ def with_rules(tx: Transaction, book: Book, rules: Iterable[CompiledRule]) -> Bo
     """Give the book as it would be with these rules instead."""
     index = RuleIndex(rules)
     return replace(book, rules=index, partial={**_partly_seen(index.rules, book.scopes), **listings.partly_seen(tx)})
+
+
+def _people(tx: Transaction) -> dict[tuple[str, str], Person]:
+    """Find people by the kind of tracker and their account there in small letters; of two, who may link is meant."""
+    found: dict[tuple[str, str], Person] = {}
+    ordered = sa.select(person.c.name, person.c.role, person.c.accounts).order_by(person.c.role.desc(), person.c.id)
+    for row in tx.execute(ordered):
+        one = Person(row.name, may_link=row.role in ("admin", "member"))
+        found |= {(kind, account.casefold()): one for kind, account in row.accounts.items()}
+    return found
 
 
 def _compiled(tx: Transaction) -> Iterable[CompiledRule]:

@@ -13,6 +13,7 @@ from simulator.github import Rules
 from sync_service.store import tables
 from sync_service.store.database import DatabaseNow, writing
 from sync_service.wiring import utc_now
+from tests.faults.checking import furnish
 from tests.faults.mortal import Mortal
 from tests.flows.writing import HOUR, Stage
 from tests.house import build_house
@@ -338,3 +339,65 @@ def test_an_app_writes_as_itself_and_hears_itself_not(stage: Stage) -> None:
     stage.write(seconds=10)
     assert stage.marked(issue) == [ours]
     assert "KR\\-2" in ours.body
+
+
+def test_a_comment_that_asks_for_a_link_is_answered_by_ours(stage: Stage) -> None:
+    """Made, edited by somebody else, edited back and deleted, each is followed; strangers make nothing."""
+    stage.furnish()
+    hub, issue = stage.hub, stage.repository.create_issue("Pay")
+    with hub.acting_as(hub.user("mallory")):
+        issue.comment("/okr KR-1")
+    stage.hear()
+    assert stage.rows(tables.link) == []
+    assert "no person has the github account mallory" in stage.rows(tables.delivery)[-1].outcome
+    with hub.acting_as(hub.user("anaruiz")):
+        asked = issue.comment("Sure:\n\n/okr kr-2")
+    stage.hear()
+    stage.write(seconds=10)
+    (said,) = stage.said(issue)
+    assert "KR\\-2" in said
+    stage.clock.step(5)
+    with hub.acting_as(hub.user("mallory")):
+        asked.edit("/okr KR-1")
+    stage.hear()
+    assert stage.rows(tables.link) == []
+    stage.clock.step(5)
+    with hub.acting_as(hub.user("anaruiz")):
+        asked.edit("/okr KR-1 KR-2")
+    stage.hear()
+    assert len(stage.rows(tables.link)) == 2
+    asked.delete()
+    stage.hear()
+    assert stage.rows(tables.link) == []
+    stage.write(seconds=60)
+    (said,) = stage.said(issue)
+    assert "no key result" in said
+
+
+def test_who_may_link_by_comments_follows_the_file(stage: Stage) -> None:
+    """A comment counts once its author may, and no longer than that."""
+    stage.furnish()
+    issue = stage.repository.create_issue("Pay")
+    with stage.hub.acting_as(stage.hub.user("vic")):
+        issue.comment("/okr KR-2")
+    stage.hear()
+    assert stage.rows(tables.link) == []
+    for role, links in (("member", 1), ("viewer", 0)):
+        vic = f"people: [{{email: vic@example.com, name: Vic Ewer, role: {role}, accounts: {{github: vic}}}}]"
+        furnish(stage.house, vic.encode())
+        stage.drain()
+        assert len(stage.rows(tables.link)) == links
+
+
+def test_our_own_comments_are_ignored_by_what_marks_them_and_other_bots_are_not(stage: Stage) -> None:
+    """As their deliveries' outcomes say."""
+    stage.furnish()
+    issue = stage.repository.create_issue("Pay", labels=["checkout"])
+    stage.hear()
+    stage.write(seconds=10)
+    stage.hear()
+    assert stage.rows(tables.delivery)[-1].outcome == "ignored, because it is our own comment"
+    with stage.hub.acting_as(stage.hub.user("other[bot]", kind="Bot")):
+        issue.comment("/okr KR-2")
+    stage.hear()
+    assert "no person has the github account other[bot]" in stage.rows(tables.delivery)[-1].outcome

@@ -1,0 +1,63 @@
+"""Commands in comments: what counts as one, and what does not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_service.domain.commands import MOST, asked_for
+
+
+@pytest.mark.parametrize(
+    ("body", "wants"),
+    [
+        ("/okr KR-1", ("KR-1",)),
+        ("Yes.\r\n\r\n  /OKR kr-1, KR-2  KR-1\r\nThanks", ("kr-1", "KR-2", "KR-1")),
+        ("/okr KR-1.", ("KR-1",)),
+        ("/okr KR-1\n/okr KR-2", ("KR-1", "KR-2")),
+        ("/okr none", ()),
+        ("/okr None", ()),
+        ("/okr KR-1\n/okr none", ()),
+        ("/okr none\n/okr KR-2", ("KR-2",)),
+        ("~~~\ncode\n~~~\n/okr KR-1", ("KR-1",)),
+        ("<!-- a -->/okr KR-1<!-- b -->", ("KR-1",)),
+        ("/okr", None),
+        ("/okr ,", None),
+        ("/okrs KR-1", None),
+        ("write /okr KR-1", None),
+        ("> /okr KR-1", None),
+        ("    /okr KR-1", None),
+        ("\t/okr KR-1", None),
+        ("- /okr KR-1", None),
+        ("`/okr KR-1`", None),
+        ("```\n/okr KR-1\n```", None),
+        ("````md\n```\n/okr KR-1\n```\n````", None),
+        ("~~~\n/okr KR-1", None),
+        ("<!--\n/okr KR-1\n-->", None),
+        ("<!-- /okr KR-1 -->", None),
+        ("", None),
+    ],
+)
+def test_a_line_of_its_own_that_people_read_is_a_command(body: str, wants: tuple[str, ...] | None) -> None:
+    """Code, quotes and what is hidden are none."""
+    assert asked_for(body) == wants
+
+
+def test_what_a_comment_names_is_bounded() -> None:
+    """In number and in length."""
+    found = asked_for("/okr " + " ".join(f"KR-{number}{'x' * 200}" for number in range(100)))
+    assert found is not None
+    assert len(found) == MOST
+    assert max(map(len, found)) == 100
+
+
+@given(st.text(alphabet="/okr KR-1none`~<!->\n\t", max_size=80))
+def test_no_text_breaks_the_reading(body: str) -> None:
+    """Whatever it is, it asks for slugs or for nothing."""
+    found = asked_for(body)
+    assert found is None or all(found)
+
+
+def test_much_that_is_opened_and_never_closed_is_read_at_once() -> None:
+    """Comments may have 65,536 characters."""
+    assert asked_for("<!--" * 16_000 + "\n/okr KR-1") is None
+    assert asked_for("<!---->" * 9_000 + "\n/okr KR-1") == ("KR-1",)
