@@ -38,6 +38,7 @@ CHUNK = 500
 """Issues that are compared in one transaction."""
 
 NOW = timedelta(0)
+SWITCHED_OFF = "writing back is switched off"
 
 TAKEN_AWAY = "somebody took away what was said; it is said again once the issue serves other key results"
 
@@ -126,7 +127,7 @@ class WritingBack:
         """Decide from the rows as they now stand what an issue is to say; else give why nothing is to be written."""
         with reading(self._engine) as tx:
             if not write_backs.is_on(tx, row.connection_id):
-                return "writing back is switched off"
+                return SWITCHED_OFF
             if write_backs.is_gone(tx, row.connection_id, row.identity):
                 return "the issue is gone"
             found = write_backs.served(tx, row.connection_id, [row.identity]).get(row.identity, [])
@@ -141,10 +142,10 @@ class WritingBack:
         """Take the turn at the time that is kept for the row; where it is not ours yet, let the row wait for it."""
         lane = turns.LINKS if row.urgent and wanted.serves != row.serves else turns.STANDINGS
         with writing(self._engine) as tx:
-            now = database_now(tx)
             at = row.slot_at
-            if at is None or at - now > turns.FARTHEST:
+            if at is None or not -turns.KEPT <= at - database_now(tx) <= turns.FARTHEST:
                 at = turns.time_for(tx, row.connection_id, part, lane)
+            now = database_now(tx)
             if at is None:
                 wait, outcome = turns.FARTHEST, "waits until fewer issues have something to say"
             elif at > now:
@@ -196,9 +197,11 @@ class WritingBack:
     def _compare(self, row: Row[Any]) -> None:
         """Compare the next issues with what they say, and make due what says something else."""
         with writing(self._engine) as tx:
+            if not write_backs.is_on(tx, row.connection_id):
+                due.settle(tx, write_round, [row], [{"outcome": SWITCHED_OFF, "cursor": 0}])
+                return
             found = write_backs.chunk(tx, row.connection_id, after=row.cursor, limit=CHUNK)
-            if write_backs.is_on(tx, row.connection_id):
-                write_backs.ask(tx, list(self._differing(tx, row.connection_id, found)), urgent=False)
+            write_backs.ask(tx, list(self._differing(tx, row.connection_id, found)), urgent=False)
             ended = len(found) < CHUNK
             due.hand_back(
                 tx,

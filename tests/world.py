@@ -24,6 +24,7 @@ from sync_service.store.book import Shelf
 from sync_service.store.connections import Connections
 from sync_service.store.database import open_database, reading, writing
 from sync_service.store.sealing import Sealer
+from sync_service.writing_back import WritingBack
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 SECRET = "a secret between friends"
@@ -111,6 +112,7 @@ class World:
         looking = Looking(**joined, refresh=self.refresh)
         outbox = Outbox(sealer=self.sealer, mail_from="okr@example.com", base_url="https://okr.example.com")
         relinking = Relinking(self.engine, self.settle, ZoneInfo("UTC"), clock, shelf)
+        writing_back = WritingBack(**joined, base_url="https://okr.example")
         self.drains = Drains(
             self.engine,
             {
@@ -120,6 +122,8 @@ class World:
                 "relink": relinking.drain_relinks,
                 "recompute": relinking.drain_recomputes,
                 "breaking": TellOwners(engine=self.engine, outbox=outbox, settle=self.settle, now=clock).drain,
+                "write_back": writing_back.drain,
+                "write_round": writing_back.drain_rounds,
             },
         )
 

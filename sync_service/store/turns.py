@@ -22,6 +22,9 @@ GAP = timedelta(seconds=1)
 FARTHEST = timedelta(hours=6)
 """How far ahead a time is kept: who would wait longer asks again later."""
 
+KEPT = timedelta(seconds=30)
+"""For how long a time that came is kept: those that a limit let pass must not be made up for all at once."""
+
 _STEP = timedelta(seconds=1.2)
 
 

@@ -49,12 +49,13 @@ def switch_on(tx: Transaction, connection_id: int) -> None:
 
 def wake(tx: Transaction, connection_ids: Collection[int] | None = None) -> None:
     """Let the issues of connections, or of all, be compared soon: something that they say may have changed."""
+    if connection_ids is not None and not connection_ids:
+        return
     r = t.write_round.c
     soon = database_now(tx) + ROUND
     later = sa.and_(r.lease.is_(None), r.cursor == 0, r.due_at > soon)
     which = sa.true() if connection_ids is None else r.connection_id.in_(connection_ids)
-    if connection_ids is None or connection_ids:
-        tx.execute(sa.update(t.write_round).where(later, which).values(due_at=soon))
+    tx.execute(sa.update(t.write_round).where(later, which).values(due_at=soon))
 
 
 def ask(tx: Transaction, asks: Sequence[Ask], *, urgent: bool) -> None:
