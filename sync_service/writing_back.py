@@ -13,26 +13,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
-from sqlalchemy.exc import OperationalError
 
-from sync_service.asking import Asking, part_of
+from sync_service.asking import LEASE, Asking, part_of
 from sync_service.domain.abilities import Note, WritesBack
 from sync_service.domain.connectors import Connector, ConnectorError
-from sync_service.failing import try_again
 from sync_service.noting import ids_of, note_of
 from sync_service.store import due, turns, write_backs
 from sync_service.store.connections import Configured, Connections
 from sync_service.store.database import begin_again, database_now, reading, writing
 from sync_service.store.tables import write_back, write_round
 from sync_service.store.write_backs import Ask
-
-log = structlog.get_logger(__name__)
-
-LEASE = due.LONGEST_LEASE
-"""A write may take some calls; their number is bounded, and each is bounded in time."""
 
 CHUNK = 500
 """Issues that are compared in one transaction."""
@@ -73,38 +65,22 @@ class WritingBack:
         self._connections = connections
         self._base_url = base_url
         self._asking = Asking(engine=engine, table=write_back, now=now)
+        self._rounds = Asking(engine=engine, table=write_round, now=now)
 
     def drain(self) -> int:
         """Write on one issue; give how many rows were claimed."""
-        rows = due.claim(self._engine, write_back, limit=1, lease=LEASE)
-        for row in rows:
-            try:
-                self._take(row)
-            except due.LeaseLost as error:
-                log.warning("lease lost, left to whoever has it now", error=str(error))
-            except OperationalError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
-                try_again(self._engine, write_back, row, error)
-        return len(rows)
+        return self._asking.drain(self._take)
 
     def drain_rounds(self) -> int:
-        """Take each round that is due one chunk further; give how many rows were claimed."""
-        rows = due.claim(self._engine, write_round, limit=1)
-        for row in rows:
-            try:
-                begin_again(partial(self._compare, row))
-            except due.LeaseLost as error:
-                log.warning("lease lost, left to whoever has it now", error=str(error))
-            except OperationalError:
-                raise
-            except Exception as error:  # noqa: BLE001 - as above
-                try_again(self._engine, write_round, row, error)
-        return len(rows)
+        """Take a round that is due one chunk further; give how many rows were claimed."""
+        return self._rounds.drain(lambda row: begin_again(partial(self._compare, row)))
 
     def _take(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
         connector = self._connectors[connection.kind]
+        if not connection.view.mark:
+            self._asking.postpone(row, due.FIRST_WAIT, "waits until this process knows that it is switched on")
+            return
         if not isinstance(connector, WritesBack) or not connection.view.has_credentials:
             self._asking.settle(
                 row, "there are no credentials to write with, or a tracker that can't be written to yet"

@@ -14,7 +14,7 @@ from sync_service.domain.abilities import Note
 from sync_service.domain.connectors import Connection, Gone, Rejected
 
 _PER_PAGE = 100
-_MOST_PAGES = 8
+_MOST_PAGES = 5
 """Pages of comments gone through for one of ours that we do not remember: all must end within a lease."""
 
 

@@ -70,6 +70,13 @@ class Room:
             tx.execute(sa.update(w).where(w.c.due_at.isnot(None)).values(due_now))
         self.world.drains.drain("write_back")
 
+    def set_mark(self, mark: str | None) -> None:
+        """Let the connection have another mark, and wait until that is known."""
+        with writing(self.world.engine) as tx:
+            tx.execute(sa.update(tables.connection).values(write_mark=mark))
+        connections, connection_id = self.world.connections, self.world.connection_id
+        until(lambda: connections.of(connection_id).view.mark == mark, "the mark is known")
+
     def rename(self, title: str) -> None:
         """Give KR-1 another title."""
         with writing(self.world.engine) as tx:
@@ -259,3 +266,15 @@ def test_whoever_would_wait_too_long_asks_again_later(room: Room, monkeypatch: p
     room.hasten()
     assert "fewer issues" in room.row().outcome
     assert room.wall.writes == 0
+
+
+def test_a_process_that_knows_not_yet_of_the_switch_waits(room: Room) -> None:
+    """It reads connections once a second, and the row is there at once."""
+    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.set_mark(None)
+    room.hasten()
+    assert room.row().due_at is not None
+    assert (room.row().buried_at, room.wall.writes) == (None, 0)
+    room.set_mark("m")
+    room.hasten()
+    assert room.said() == ["KR-1"]
