@@ -1,4 +1,4 @@
-"""From rows to words: what an issue is to say of the key results it serves. See `domain/abilities.py`, `Note`."""
+"""From rows to words: what an issue is to say of the key results it serves. See `domain/writing.py`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from sqlalchemy.engine import Row
 
-from sync_service.domain.abilities import Note, Serving
 from sync_service.domain.pace import WORDS, Status
+from sync_service.domain.writing import Note, Serving
 from sync_service.mail.words import NO_DATA, amount, plain
 
 

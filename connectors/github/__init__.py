@@ -36,7 +36,6 @@ from sync_service.domain.abilities import (
     ByHand,
     HookMade,
     Introduced,
-    Note,
     Offer,
     Page,
     Ran,
@@ -46,6 +45,7 @@ from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.examining import Finding
 from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
 from sync_service.domain.queries import Candidate, Members
+from sync_service.domain.writing import Note
 
 _KEY = re.compile(
     r"(?:https?://[^/\s]+/)?(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100})"

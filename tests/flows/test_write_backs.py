@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from sync_service.domain.abilities import Note
 from sync_service.domain.connectors import Connection, Gone, Refused, Unavailable
 from sync_service.domain.issues import State, Tombstone
+from sync_service.domain.writing import Note
 from sync_service.store import tables, turns, write_backs
 from sync_service.store.database import database_now, open_database, writing
 from tests.domain.making import at, snapshot
