@@ -23,6 +23,7 @@ EVENTS: Mapping[str, str] = {
     "label": "Labels",
     "milestone": "Milestones",
     "repository": "Repositories",
+    "issue_comment": "Issue comments",
 }
 """The events that a webhook is to have, each with the word beside its box."""
 
