@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 import structlog
 from sqlalchemy.engine import Connection as Transaction
@@ -154,8 +154,10 @@ class Looking:
             self._take([(row, Tombstone(identity=row.identity, key=row.key, **whither))])
         elif isinstance(seen, Gone):
             self._asking.settle(row, f"{UNREACHABLE}, so nothing changes: {seen}")
-        else:
+        elif isinstance(seen, ConnectorError):
             self._asking.failed(row, connection, seen)
+        else:
+            assert_never(seen)  # a connector's bug, to be tried again and told of as every other
 
     def _take(self, seen: Sequence[tuple[Row[Any], Snapshot | Tombstone]]) -> None:
         """Take what was seen, and settle its rows, in one transaction."""
