@@ -14,7 +14,7 @@ from sync_service.domain.rules import scopes_reached
 def cautions(wanted: State, changes: Iterable[Change], *, connectors: Mapping[str, Connector]) -> Iterator[str]:
     """Give the warnings, one sentence each."""
     for slug, fields in wanted["connections"].items():
-        if not fields["webhook_secrets"]:
+        if not fields["webhook_secrets"] and not fields["oauth"]:
             yield f"connection {slug} has no webhook secret: its deliveries are answered 503 until it has one"
         if fields["earlier"] == "import" and fields["scopes"] and not isinstance(connectors[fields["kind"]], Lists):
             yield (

@@ -57,7 +57,10 @@ class Forged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionPage:
-    """A connection without its secrets. `pauses` are the parts that must not be asked now, each until when."""
+    """A connection without its secrets. One with a `client_id` calls once somebody consented.
+
+    `pauses` are the parts that must not be asked now, each until when.
+    """
 
     id: int
     slug: str
@@ -69,6 +72,8 @@ class ConnectionPage:
     earlier: str
     credentials: Literal["token", "app", "consent", ""]
     app_id: str | None
+    client_id: str | None
+    consented_by: str | None
     secrets: int
     refused_at: datetime | None
     refused_reason: str | None
@@ -95,8 +100,9 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
     c, p = t.connection, t.person
     newest = sa.select(sa.func.max(t.delivery.c.id)).where(t.delivery.c.connection_id == c.c.id).scalar_subquery()
     found = (
-        sa.select(c, p.c.email, p.c.name, newest.label("newest"))
+        sa.select(c, p.c.email, p.c.name, newest.label("newest"), t.consent.c.given_by)
         .outerjoin(p, p.c.id == c.c.owner_id)
+        .outerjoin(t.consent, t.consent.c.connection_id == c.c.id)
         .order_by(c.c.slug)
         .where(sa.true() if slug is None else c.c.slug == slug)
     )
@@ -131,6 +137,8 @@ def _page(row: Row[Any], around: _Around) -> ConnectionPage:
         earlier=row.earlier or "ignore",
         credentials=_credentials(row),
         app_id=row.app_id,
+        client_id=row.client_id,
+        consented_by=row.given_by,
         secrets=len(row.sealed_secrets),
         refused_at=row.refused_at,
         refused_reason=row.refused_reason,
@@ -143,7 +151,7 @@ def _page(row: Row[Any], around: _Around) -> ConnectionPage:
 
 def _credentials(row: Row[Any]) -> Literal["token", "app", "consent", ""]:
     if row.client_id:
-        return "consent"
+        return "consent" if row.given_by else ""
     return "token" if row.sealed_token else "app" if row.sealed_app_key else ""
 
 

@@ -49,7 +49,7 @@ def examined(tx: Transaction, slug: str) -> ConnectionExamined | None:
     return ConnectionExamined(
         kind=row.kind,
         owner=row.email,
-        has_secret=bool(row.sealed_secrets),
+        has_secret=bool(row.sealed_secrets or row.client_id),
         refused_at=row.refused_at,
         refused_reason=row.refused_reason,
         last_delivery_at=tx.scalar(newest),

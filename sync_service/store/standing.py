@@ -80,7 +80,7 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
             owner=row.email,
             scopes=tuple(scopes[row.id]),
             has_credentials=row.can_call,
-            has_secret=bool(row.sealed_secrets),
+            has_secret=bool(row.sealed_secrets or row.client_id),
             refused_at=row.refused_at,
             refused_reason=row.refused_reason,
             errands=tuple(done[row.id]),

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from sync_service.apply.editing import Written, secret
 from sync_service.apply.mistakes import WrongFiles
-from sync_service.domain.abilities import Guides, Lists, MakesApps, MakesHooks, Offers
+from sync_service.domain.abilities import Guides, Lists, MakesApps, MakesHooks, Offers, TakesConsent
 from sync_service.domain.connectors import Connection, Connector, ConnectorError
 from sync_service.store.database import reading
 from sync_service.store.rule_views import connection_choices, owner_choices
@@ -33,6 +33,7 @@ blueprint = Blueprint("connections_new", __name__, url_prefix="/connections/new"
 WAYS: Mapping[str, tuple[type, ...]] = {
     "app": (Guides, MakesApps, Offers),
     "token": (Guides, Offers),
+    "consent": (Guides, TakesConsent, Offers),
     "hand": (Guides,),
 }
 """The ways in, each with what a connector must be able to do for it; the easiest first."""
@@ -121,6 +122,7 @@ def show(drafted: Draft, way: str, status: int = 200) -> ResponseReturnValue:
             makes_hooks=isinstance(connector, MakesHooks),
             texts=[option for option in connector.options if option.form == "text"],
             hooks_at=hook_url(drafted.slug),
+            back=house().settings.base_url + url_for("connections_consents.consented", kind=drafted.kind),
         ),
         status,
     )
@@ -231,6 +233,23 @@ def by_token(kind: str) -> ResponseReturnValue:
         return show(drafted, "token", 422)
     once.keep(drafted.slug, made, show=not isinstance(connector, MakesHooks))
     return redirect(url_for("connections_scopes.choose", slug=drafted.slug))
+
+
+@blueprint.post("/<kind>/consent")
+@guarded(Guard.ADMIN)
+def by_consent(kind: str) -> ResponseReturnValue:
+    """Make a connection that calls by a person's consent to an OAuth app, which is asked for on the next page."""
+    connector = _connector(kind, "consent")
+    drafted = read_draft(kind, connector)
+    client, hush = (request.form.get(name, "").strip() for name in ("client_id", "client_secret"))
+    check(drafted)
+    for name, given in (("client_id", client), ("client_secret", hush)):
+        if not given:
+            drafted.mistakes[name] = "paste it from the page of the OAuth app"
+    oauth = {"client_id": client, "client_secret": secret("CLIENT")}
+    if drafted.mistakes or not store(drafted, {**drafted.written(), "oauth": oauth}, {"CLIENT": hush}):
+        return show(drafted, "consent", 422)
+    return redirect(url_for("connections.show", slug=drafted.slug, _anchor="consent"))
 
 
 def probe_of(drafted: Draft, token: str) -> Connection:

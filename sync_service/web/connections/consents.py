@@ -1,0 +1,114 @@
+"""A person's consent at the tracker: one page that leads there, and one way back, with a code that is stored at once.
+
+The state that comes back is good once, within the hour, and in the session alone in which it was given.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from sync_service.domain.abilities import TakesConsent
+from sync_service.domain.connectors import ConnectorError, Unavailable
+from sync_service.store import app_requests, consents
+from sync_service.store.app_requests import AppRequest
+from sync_service.store.connections import Configured
+from sync_service.store.database import writing
+from sync_service.web.connections.briefly import briefly
+from sync_service.web.connections.shared import able, configured, connector_of, find
+from sync_service.web.guards import SESSION, Guard, guarded, who
+from sync_service.web.house import house, ring
+from sync_service.wiring import House
+
+blueprint = Blueprint("connections_consents", __name__, url_prefix="/connections")
+
+_WAITING = "consent"
+"""What the states of consents are kept as, apart from those of apps."""
+
+
+def back_url(kind: str) -> str:
+    """Give the address that a tracker sends people back to: what the OAuth app has to name as its callback."""
+    return house().settings.base_url + url_for("connections_consents.consented", kind=kind)
+
+
+@blueprint.post("/<slug>/consent")
+@guarded(Guard.ADMIN)
+def ask(slug: str) -> ResponseReturnValue:
+    """Show what a consent is for, and the way to the tracker."""
+    one, connection = find(slug), configured(slug)
+    connector = able(one.kind, TakesConsent)  # type: ignore[type-abstract]  # asked of an object
+    if connection.view.client is None:
+        abort(409, f"{slug} has no OAuth app to consent to.")
+    state, back = secrets.token_urlsafe(32), back_url(one.kind)
+    with writing(house().engine) as tx:
+        wanted = AppRequest(_WAITING, {"slug": slug})
+        app_requests.begin(tx, wanted, state=state, session=session[SESSION], now=house().now())
+    address = connector.consent_address(connection.view, redirect=back, state=state)
+    return render_template(
+        "connection_consent.html", one=one, title=connector_of(one.kind).title, address=address, back=back
+    )
+
+
+@blueprint.get("/<kind>/consented")
+@guarded(Guard.ADMIN)
+def consented(kind: str) -> ResponseReturnValue:
+    """Store what somebody just consented to, encrypted, before anybody sees it."""
+    state, code = request.args.get("state", ""), request.args.get("code", "")
+    caller = who()
+    giving = _Giving(house(), state, session[SESSION], (caller.email or caller.name) if caller else "")
+    asked = giving.begin() if state else None
+    if asked is None:
+        return _failed(kind, "The answer does not belong to anything you began here, or it was used already.", 400)
+    slug = str(asked.wanted["slug"])
+    if not code:
+        flash("Nobody consented, so nothing has changed.", "warning")
+        return redirect(url_for("connections.show", slug=slug))
+    connection = configured(slug)
+    connector = able(connection.kind, TakesConsent)  # type: ignore[type-abstract]  # asked of an object
+    back = back_url(kind)
+    try:
+        briefly(lambda: giving.finish(connector, connection, code=code, back=back))
+    except Unavailable as error:
+        giving.give_back(asked)
+        return _failed(kind, f"{error}. Reload this page in a moment.", 503)
+    except ConnectorError as error:
+        return _failed(kind, f"{error}.", 422)
+    house().connections.forget()
+    ring("poll", "errand")
+    flash("The consent is stored, encrypted, and renewed by itself.", "success")
+    if find(slug).scopes:
+        return redirect(url_for("connections.show", slug=slug))
+    return redirect(url_for("connections_scopes.choose", slug=slug))
+
+
+def _failed(kind: str, said: str, status: int) -> ResponseReturnValue:
+    return render_template("connection_failed.html", connector=connector_of(kind), kind=kind, said=said), status
+
+
+@dataclass(frozen=True, slots=True)
+class _Giving:
+    """Takes a consent in a thread of its own: once its code is used, it is stored whether or not anybody waits."""
+
+    house: House
+    state: str
+    session: str
+    by: str
+
+    def begin(self) -> AppRequest | None:
+        """Take what was asked for under the state: once."""
+        now = self.house.now()
+        with writing(self.house.engine) as tx:
+            return app_requests.take(tx, state=self.state, session=self.session, kind=_WAITING, now=now)
+
+    def give_back(self, asked: AppRequest) -> None:
+        """Let the same answer be tried once more."""
+        with writing(self.house.engine) as tx:
+            app_requests.begin(tx, asked, state=self.state, session=self.session, now=self.house.now())
+
+    def finish(self, connector: TakesConsent, connection: Configured, *, code: str, back: str) -> None:
+        """Turn the code into a consent and keep it. Raises any `ConnectorError`."""
+        given = connector.consent(connection.view, code=code, redirect=back)
+        now = self.house.now()
+        with writing(self.house.engine) as tx:
+            consents.give(tx, self.house.sealer, connection.id, given, by=self.by, now=now)

@@ -1,0 +1,206 @@
+"""A consent from the pages: an OAuth app is stored, somebody goes to the tracker, and comes back with a code."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+import sqlalchemy as sa
+from flask import Flask
+
+from connectors.http import Http
+from connectors.jira import Jira as Connector
+from connectors.jira.access import Hosts
+from simulator import Jira, SteppedClock
+from simulator.jira import Atlassian
+from sync_service.store import tables
+from sync_service.store.database import reading
+from sync_service.wiring import House
+from tests.examples import Example
+from tests.house import NOW, Clock
+from tests.web.connecting.conftest import Desk
+from tests.web.visiting import Visitor
+
+WAY = "/connections/new/jira/consent"
+BACK = "/connections/jira/consented"
+
+
+@dataclass
+class Town:
+    """Ana's desk, a Jira Cloud, and the Atlassian beside it."""
+
+    desk: Desk
+    site: Jira
+    atlassian: Atlassian
+
+    def make(self, **changes: str) -> Any:
+        """Send the form of the way by consent."""
+        fields = {
+            "slug": "walk",
+            "site": self.site.url,
+            "owner": "ana@example.com",
+            "earlier": "import",
+            "client_id": self.atlassian.client_id,
+            "client_secret": self.atlassian.client_secret,
+        }
+        return self.desk.ana.submit(WAY, on=WAY, **(fields | changes))
+
+    def ask(self, who: Visitor | None = None) -> str:
+        """Press the button on the connection's page; give where its page leads."""
+        answer = (who or self.desk.ana).submit("/connections/walk/consent", on="/connections/walk")
+        assert answer.status_code == 200, answer.text
+        (address,) = re.findall(rf'href="({re.escape(self.atlassian.url)}/authorize[^"]+)"', answer.text)
+        return unescape(address)
+
+    def accept(self, address: str) -> str:
+        """Consent at Atlassian; give the way back."""
+        asked = parse_qs(urlsplit(address).query)
+        assert "Accept" in requests.get(address, timeout=10).text
+        form = {"redirect_uri": asked["redirect_uri"][0], "state": asked["state"][0]}
+        answer = requests.post(f"{self.atlassian.url}/authorize", data=form, allow_redirects=False, timeout=10)
+        return answer.headers["Location"].removeprefix("http://127.0.0.1:8080")
+
+    def consents(self) -> list[Any]:
+        """Give the stored consents."""
+        with reading(self.desk.house.engine) as tx:
+            return list(tx.execute(sa.select(tables.consent)))
+
+
+@pytest.fixture
+def town(desk: Desk, house: House) -> Iterator[Town]:
+    """Give a town whose clocks agree."""
+    clock = SteppedClock(NOW)
+    with Jira(clock=clock, background=False) as site, Atlassian({"cloud-7": site}, clock=clock) as atlassian:
+        site.project("SHOP", "Shop")
+        hosts = Hosts(auth=atlassian.url, api=atlassian.url)
+        house.connectors["jira"] = Connector(Http(now=clock), hosts=hosts)  # type: ignore[index]  # a dict, in truth
+        yield Town(desk, site, atlassian)
+
+
+def test_the_form_shows_what_the_oauth_app_has_to_name(town: Town) -> None:
+    """The callback, before there is anything to store."""
+    assert "http://127.0.0.1:8080/connections/jira/consented" in town.desk.ana.read(WAY)
+
+
+def test_from_the_form_to_projects_that_can_be_chosen(town: Town) -> None:
+    """The client's secret is sealed, the consent renewed by itself, and what it sees is offered."""
+    assert town.make().location == "/connections/walk#consent"
+    assert town.desk.stored()["oauth"] == {"client_id": "simulated-client", "client_secret": "kept"}
+    page = town.desk.ana.words("/connections/walk")
+    assert "nobody has consented yet" in page
+    assert "Nobody has consented yet that OKR Sync calls Jira" in page
+    assert "own webhook is made by itself" in page
+    assert "503" not in page
+    back = town.accept(town.ask())
+    assert back.startswith(f"{BACK}?state=")
+    answer = town.desk.ana.open(back)
+    assert answer.location == "/connections/walk/scopes"
+    (given,) = town.consents()
+    assert (given.given_by, given.site_id) == ("ana@example.com", "cloud-7")
+    page = town.desk.ana.words("/connections/walk")
+    assert "nobody has consented yet" not in page
+    assert "Given by ana@example.com" in page
+    assert town.atlassian.client_secret not in page
+    assert "SHOP" in town.desk.ana.read("/connections/walk/scopes/offered")
+
+
+def test_a_connection_with_scopes_goes_back_to_its_page(town: Town) -> None:
+    """There is nothing to choose; a second consent takes the place of the first."""
+    town.make()
+    town.desk.ana.open(town.accept(town.ask()))
+    town.desk.send("/scopes", scopes="SHOP", act="add")
+    first = town.consents()
+    assert town.desk.ana.open(town.accept(town.ask())).location is not None
+    second = town.consents()
+    assert len(first) == len(second) == 1
+    assert first[0].sealed_access != second[0].sealed_access
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("client_id", "paste it"), ("client_secret", "paste it"), ("slug", "found")]
+)
+def test_what_is_missing_is_said_beside_it(town: Town, name: str, said: str) -> None:
+    """And nothing is stored."""
+    answer = town.make(**{name: ""})
+    assert answer.status_code == 422
+    assert said in answer.text.lower()
+    assert town.desk.stored() is None
+
+
+def test_an_answer_is_good_once_and_in_its_own_session(town: Town, app: Flask, house: House, example: Example) -> None:
+    """Neither another session of hers nor the same link again can use it."""
+    town.make()
+    back = town.accept(town.ask())
+    assert Visitor.signed_in(app, house, example.ana).open(back).status_code == 400
+    assert town.consents() == []
+    assert town.desk.ana.open(back).status_code == 302
+    assert town.desk.ana.open(back).status_code == 400
+
+
+def test_an_answer_that_nobody_asked_for_is_refused(town: Town) -> None:
+    """Whoever made it up."""
+    town.make()
+    for query in ("", "?state=made-up&code=x", "?code=x", "?state="):
+        assert town.desk.ana.open(BACK + query).status_code == 400
+    assert town.atlassian.rest.calls == []
+
+
+def test_who_does_not_consent_changes_nothing(town: Town) -> None:
+    """Atlassian comes back with an error in place of a code."""
+    town.make()
+    state = parse_qs(urlsplit(town.ask()).query)["state"][0]
+    answer = town.desk.ana.open(f"{BACK}?state={state}&error=access_denied")
+    assert answer.location == "/connections/walk"
+    assert "Nobody consented, so nothing has changed." in town.desk.flashed("/connections/walk")
+    assert town.consents() == []
+
+
+def test_an_old_answer_is_refused(town: Town, clock: Clock) -> None:
+    """After an hour nobody remembers what was asked."""
+    town.make()
+    back = town.accept(town.ask())
+    clock.pass_(timedelta(minutes=61))
+    assert town.desk.ana.open(back).status_code == 400
+    assert town.consents() == []
+
+
+def test_a_refusal_is_told_in_the_trackers_words(town: Town) -> None:
+    """A wrong secret shows only here."""
+    town.make(client_secret="another")
+    answer = town.desk.ana.open(town.accept(town.ask()))
+    assert answer.status_code == 422
+    assert "access_denied: Unauthorized" in unescape(answer.text)
+    assert town.consents() == []
+
+
+def test_an_account_service_that_is_away_loses_nothing(town: Town) -> None:
+    """The same answer works once it is back."""
+    town.make()
+    back = town.accept(town.ask())
+    town.atlassian.rest.answer_next(503)
+    assert town.desk.ana.open(back).status_code == 503
+    assert town.desk.ana.open(back).status_code == 302
+    assert len(town.consents()) == 1
+
+
+def test_a_token_may_take_its_place(town: Town) -> None:
+    """The consent goes with its OAuth app."""
+    town.make()
+    town.desk.ana.open(town.accept(town.ask()))
+    town.desk.send("/settings", owner="", earlier="import", email=town.site.email)
+    town.desk.send("/credentials", token=town.site.token)
+    assert town.desk.stored().get("oauth") is None
+    assert town.consents() == []
+
+
+def test_a_connection_without_an_oauth_app_has_nothing_to_consent_to(town: Town) -> None:
+    """Neither by a button nor by a form somebody made."""
+    way = "/connections/new/jira/hand"
+    town.desk.ana.submit(way, on=way, slug="walk", site=town.site.url, owner="", scopes="SHOP")
+    assert "/consent" not in town.desk.ana.read("/connections/walk")
+    assert town.desk.send("/consent").status_code == 409
