@@ -135,7 +135,7 @@ def relink(tx: Connection, book: Book, entries: Sequence[Entry], names: Names) -
     asked = _asked_by_comments(tx, entries)
     changes: dict[int, tuple[Links, Links]] = {}
     touched: dict[int, list[Cause]] = defaultdict(list)
-    rules = {rule.revision_id: rule for rule in book.rules.rules}
+    rules = book.rules.by_revision
     for entry in entries:
         had = before.get(entry.row_id, {})
         comments_here = asked.get(entry.row_id, ())

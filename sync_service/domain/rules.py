@@ -233,11 +233,13 @@ class CompiledRule:
 class RuleIndex:
     """All compiled rules by connection and scope, so that an issue meets only the rules that could match it.
 
-    `queries` are those with a query, by their revisions; `queried` the ids of the connections that have any.
+    `by_revision` are all by their revisions, `queries` those of them with a query; `queried` are the ids of the
+    connections that have any.
     """
 
     def __init__(self, rules: Iterable[CompiledRule]) -> None:
         self.rules = tuple(rules)
+        self.by_revision = {rule.revision_id: rule for rule in self.rules}
         self.queries = {rule.revision_id: rule for rule in self.rules if rule.query is not None}
         self.queried = frozenset(rule.connection_id for rule in self.queries.values())
         self._by_scope: dict[tuple[int, str], list[CompiledRule]] = defaultdict(list)

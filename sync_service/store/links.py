@@ -153,6 +153,21 @@ def _linked(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed | 
     return kept.where(sa.not_(taken_out)).union_all(put_in).subquery()
 
 
+Pairs = Sequence[tuple[int, int]]
+"""Key results with issues, by their row ids."""
+
+
+def _pairs_as_table(tx: Connection, pairs: Pairs) -> sa.FromClause:
+    """Hand pairs over as one parameter or two, however many there are, to be selected from."""
+    if tx.dialect.name == "sqlite":
+        each = sa.func.json_each(json.dumps(pairs)).table_valued(sa.column("value", sa.Text))
+        first, second = (sa.func.json_extract(each.c.value, f"$[{place}]", type_=Id) for place in (0, 1))
+        return sa.select(first.label("key_result_id"), second.label("issue_id")).subquery()
+    arrays = (sa.cast([pair[place] for pair in pairs], postgresql.ARRAY(sa.BigInteger)) for place in (0, 1))
+    columns = (sa.column("key_result_id", Id), sa.column("issue_id", Id))
+    return sa.func.unnest(*arrays).table_valued(*columns).render_derived()
+
+
 def _as_table(tx: Connection, ids: Sequence[int]) -> sa.FromClause:
     """Hand ids over as one parameter, however many there are, to be selected from as `value`."""
     if tx.dialect.name == "sqlite":
@@ -166,10 +181,29 @@ def tallies(
 ) -> dict[int, list[Tally]]:
     """Tally the issues that count toward each key result, or would count.
 
-    A pull request is left out where an issue that it closes is linked to the same key result: the issue counts.
+    A pull request is left out where an issue that it closes is linked to the same key result: the issue counts. Which
+    those are, rarely any, is asked first: as a part of the other question it would be the dearest one.
     """
+    through = closings.through(*(_linked(tx, key_result_ids, supposed) for _ in range(2)))
+    beside = sorted({(row.key_result_id, row.issue_id) for row in tx.execute(through)})
+    found: dict[int, list[Tally]] = defaultdict(list)
+    for row in tx.execute(_counted(tx, key_result_ids, supposed, beside)):
+        found[row.key_result_id].append(
+            Tally(
+                state=State(row.state),
+                in_cycle=bool(row.in_cycle),
+                issues=row.issues,
+                weight=float(row.weight),
+                points=float(row.points),
+                unestimated=float(row.unestimated),
+            )
+        )
+    return found
+
+
+def _counted(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed | None, beside: Pairs) -> sa.Select[Any]:
+    """Select the tallies of key results, without the pairs that are only shown beside."""
     counted = _weigh(_linked(tx, key_result_ids, supposed)).subquery()
-    beside = closings.through(*(_linked(tx, key_result_ids, supposed) for _ in range(2))).subquery()
     in_cycle = sa.func.coalesce(
         sa.and_(issue.c.closed_at >= cycle.c.starts_at, issue.c.closed_at < cycle.c.ends_at), sa.false()
     ).label("in_cycle")
@@ -189,26 +223,13 @@ def tallies(
         .join(key_result, key_result.c.id == counted.c.key_result_id)
         .join(objective, objective.c.id == key_result.c.objective_id)
         .join(cycle, cycle.c.id == objective.c.cycle_id)
-        .outerjoin(
-            beside,
-            sa.and_(beside.c.key_result_id == counted.c.key_result_id, beside.c.issue_id == counted.c.issue_id),
-        )
-        .where(beside.c.issue_id.is_(None))
         .group_by(counted.c.key_result_id, issue.c.state, in_cycle)
     )
-    found: dict[int, list[Tally]] = defaultdict(list)
-    for row in tx.execute(statement):
-        found[row.key_result_id].append(
-            Tally(
-                state=State(row.state),
-                in_cycle=bool(row.in_cycle),
-                issues=row.issues,
-                weight=float(row.weight),
-                points=float(row.points),
-                unestimated=float(row.unestimated),
-            )
-        )
-    return found
+    if not beside:
+        return statement
+    left = _pairs_as_table(tx, beside)
+    is_left = sa.and_(left.c.key_result_id == counted.c.key_result_id, left.c.issue_id == counted.c.issue_id)
+    return statement.where(~sa.exists().where(is_left))
 
 
 def counting_through(tx: Connection, key_result_id: int) -> dict[int, list[str]]:
