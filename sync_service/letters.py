@@ -7,6 +7,7 @@ from enum import Enum
 
 from sync_service.domain.issues import (
     CommentSeen,
+    Look,
     ParentSeen,
     Reading,
     ScopeRef,
@@ -72,7 +73,7 @@ def gone(letters: Sequence[Letter]) -> set[tuple[int, str]]:
 def scopes(letter: Letter) -> Iterable[ScopeRef]:
     """Name the scopes a letter is about, by their old names too: one may be known by that alone."""
     for one in letter.reading.observations:
-        if isinstance(one, Snapshot | ParentSeen | CommentSeen | TermSeen | ScopeSeen) and one.scope:
+        if isinstance(one, Snapshot | ParentSeen | CommentSeen | Look | TermSeen | ScopeSeen) and one.scope:
             yield one.scope
         if isinstance(one, ScopeSeen) and one.was:
             yield ScopeRef(one.scope.id, one.was)

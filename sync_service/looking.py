@@ -1,7 +1,7 @@
 """Going to look: an issue that a letter did not tell enough about is fetched, and what we see beats the letter.
 
 Where a connector can, many are fetched with one call. Whatever that leaves out, or can't do just now, is looked at one
-by one.
+by one. A look that only finds out which issue is meant is followed by one at the issue itself.
 """
 
 import time
@@ -18,8 +18,8 @@ from sqlalchemy.exc import OperationalError
 
 from sync_service.asking import Asking, part_of
 from sync_service.domain.abilities import LooksTogether, Seen
-from sync_service.domain.connectors import Connector, ConnectorError, Gone, Unavailable
-from sync_service.domain.issues import Reading, Snapshot, Tombstone
+from sync_service.domain.connectors import Connector, ConnectorError, Elsewhere, Gone, Unavailable
+from sync_service.domain.issues import Look, Reading, Snapshot, Tombstone
 from sync_service.letters import Letter, Said, Way, in_words
 from sync_service.refresh import Refresh
 from sync_service.store import due
@@ -149,6 +149,8 @@ class Looking:
         """Take what a look gave, or do what its error asks for. Hidden is not deleted."""
         if isinstance(seen, Snapshot):
             self._take([(row, seen)])
+        elif isinstance(seen, Elsewhere):
+            self._take([(row, seen.look)])
         elif isinstance(seen, Gone) and seen.proven:
             whither = {"successor": seen.successor, "moved_to": seen.moved_to}
             self._take([(row, Tombstone(identity=row.identity, key=row.key, **whither))])
@@ -159,7 +161,7 @@ class Looking:
         else:
             assert_never(seen)  # a connector's bug, to be tried again and told of as every other
 
-    def _take(self, seen: Sequence[tuple[Row[Any], Snapshot | Tombstone]]) -> None:
+    def _take(self, seen: Sequence[tuple[Row[Any], Snapshot | Look | Tombstone]]) -> None:
         """Take what was seen, and settle its rows, in one transaction."""
         letters = [
             Letter(

@@ -222,6 +222,8 @@ def _with_doubt(ledger: Ledger, letter: Letter, said: str, doubt: Look | None) -
 
 def _ask_to_look(ledger: Ledger, letter: Letter, one: Look) -> str:
     connection_id = letter.connection_id
+    if one.scope and not ledger.book.scope_of(connection_id, one.scope):
+        return f"ignored, because {one.scope.name} is not watched"
     if not ledger.book.trackers[connection_id].can_look:
         return f"{one.reason}, and there are no credentials to look with"
     ledger.looks[connection_id, one.identity] = (one, letter.delivery_id)

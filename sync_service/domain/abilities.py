@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-from sync_service.domain.connectors import App, Connection, Gone, Rejected
+from sync_service.domain.connectors import App, Connection, Elsewhere, Gone, Rejected
 from sync_service.domain.issues import Observation, ScopeRef, Snapshot
 
 
@@ -63,7 +63,7 @@ class Parts(Protocol):
         ...
 
 
-Seen = Snapshot | Gone | Rejected
+Seen = Snapshot | Elsewhere | Gone | Rejected
 """What a look at one of many issues gives: the issue, or the error that is about it alone."""
 
 

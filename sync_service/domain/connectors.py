@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from sync_service.domain.issues import Reading, Snapshot
+from sync_service.domain.issues import Look, Reading, Snapshot
 
 
 class ConnectorError(Exception):
@@ -46,6 +46,14 @@ class Gone(ConnectorError):
         self.proven = proven
         self.successor = successor
         self.moved_to = moved_to
+
+
+class Elsewhere(ConnectorError):
+    """What was asked for is only a name of an issue: make this `look` instead, which has the issue's identity."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(f"it is {look.key}")
+        self.look = look
 
 
 class Refused(ConnectorError):

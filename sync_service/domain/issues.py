@@ -169,11 +169,16 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """The letter is not enough: go and look at the issue (needs credentials), because of `reason`."""
+    """The letter is not enough: go and look at the issue (needs credentials), because of `reason`.
+
+    The identity may be another name of the issue, by which its connector finds it. In a `scope` that is told and not
+    watched nobody looks.
+    """
 
     identity: str
     key: str
     reason: str
+    scope: ScopeRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.connectors import ConnectorError, Gone, Refused, Rejected, Unavailable
+from sync_service.domain.connectors import ConnectorError, Elsewhere, Gone, Refused, Rejected, Unavailable
 from sync_service.domain.issues import (
     Ignored,
     Look,
@@ -375,6 +375,31 @@ def test_each_answer_to_a_look_has_its_consequence(
     refused = world.rows(tables.connection)[0].refused_reason
     assert refused == ("401" if isinstance(found, Refused) else None)
     assert (row.buried_at is not None) is isinstance(found, Rejected)
+
+
+@pytest.mark.parametrize(
+    ("scope", "outcome", "value"),
+    [
+        (None, "acme/checkout#1: named, so we will look", 100),
+        (CHECKOUT, "acme/checkout#1: named, so we will look", 100),
+        (ScopeRef("777", "acme/elsewhere"), "acme/checkout#1: ignored, because acme/elsewhere is not watched", 0),
+    ],
+)
+def test_another_name_of_an_issue_leads_to_a_look_at_it(
+    world: World, scope: ScopeRef | None, outcome: str, value: float
+) -> None:
+    """One row for each name and one for the issue; where it is not watched nobody looks at it."""
+    world.tell(issue(1, 0))
+    give_token(world)
+    world.tracker.shown["node:1"] = Elsewhere(
+        Look(identity="501#1", key="acme/checkout#1", reason="named", scope=scope)
+    )
+    world.tracker.shown["501#1"] = done(1, 1)
+    world.tell(Look(identity="node:1", key="a node", reason="told by a name"))
+    assert world.value() == value
+    looked = {row.identity: row.outcome for row in world.rows(tables.look)}
+    assert looked.pop("node:1") == outcome
+    assert list(looked) == (["501#1"] if value else [])
 
 
 @pytest.mark.parametrize(

@@ -210,8 +210,8 @@ def test_one_whose_lease_is_lost_stops_none_of_the_others(stage: Stage) -> None:
     def decide(found: dict[str, Seen]) -> dict[str, Seen]:
         stage.connector.decide = None
         with writing(stage.house.engine) as tx:
-            key = {"identity": f"{stage.place.id}#2", "key": "acme/checkout#2"}
-            looks.add(tx, {(1, key["identity"]): (Look(**key, reason="anew"), None)})
+            again = Look(identity=f"{stage.place.id}#2", key="acme/checkout#2", reason="anew")
+            looks.add(tx, {(1, again.identity): (again, None)})
         return found
 
     stage.connector.decide = decide
