@@ -63,7 +63,7 @@ class ProjectItem:
     archived: datetime | None = None
     values: dict[str, Any] = field(default_factory=dict)
 
-    def set(self, name: str, value: str | int | None, *, type: ProjectFieldType = "single_select") -> None:  # noqa: A002  GitHub's word
+    def set(self, name: str, value: str | float | None, *, type: ProjectFieldType = "single_select") -> None:  # noqa: A002  GitHub's word
         """Give a field of the board a value, or none."""
         with self.project.hub.changing() as now:
             former = self.values.get(name)
@@ -108,7 +108,7 @@ class ProjectItem:
         hub.tell_organization("projects_v2_item", message, owner=hub.owner)
 
 
-def _value(project: Project, name: str, value: str | int | None, kind: ProjectFieldType) -> Any:
+def _value(project: Project, name: str, value: str | float | None, kind: ProjectFieldType) -> Any:
     if value is None or kind != "single_select":
         return value
     option_id = project.hub.sha(f"{project.field_node_id(name)} {value}")[:8]

@@ -273,6 +273,50 @@ def test_graphql_says_so_in_an_answer_of_200(hub: GitHub, place: Repository) -> 
     assert ask(hub, hub.graphql_url, method="POST", json=query).status_code == 403
 
 
+def test_projects_show_what_their_boards_hold(hub: GitHub, place: Repository) -> None:
+    """With the issue, whose boards can be left out where it is archived; values by the names of their fields."""
+    item = hub.project("Roadmap").add(place.issues[1])
+    item.set("Points", 2.5, type="number")
+    item.set("Status", "Doing")
+    item.set("Note", "x", type="text")
+    values = " ".join(
+        f'v{number}: fieldValueByName(name: "{name}") {{ __typename ... on ProjectV2ItemFieldNumberValue {{ number }} '
+        "... on ProjectV2ItemFieldSingleSelectValue { name } ... on ProjectV2ItemFieldTextValue { text } }"
+        for number, name in enumerate(("Points", "Status", "Note", "Other"))
+    )
+    query = f"""query($id: ID!, $archived: Boolean) {{ node(id: $id) {{ ... on Issue {{
+      projectItems(first: 5, includeArchived: $archived) {{
+        nodes {{ isArchived project {{ number title }} {values} }} }}
+    }} }} }}"""
+    (found,) = told(hub, query, id=place.issues[1].node_id)["node"]["projectItems"]["nodes"]
+    assert found == {
+        "isArchived": False,
+        "project": {"number": 1, "title": "Roadmap"},
+        "v0": {"__typename": "ProjectV2ItemFieldNumberValue", "number": 2.5},
+        "v1": {"__typename": "ProjectV2ItemFieldSingleSelectValue", "name": "Doing"},
+        "v2": {"__typename": "ProjectV2ItemFieldTextValue", "text": "x"},
+        "v3": None,
+    }
+    item.archive()
+    for archived in (False, True):
+        shown = told(hub, query, id=place.issues[1].node_id, archived=archived)["node"]["projectItems"]["nodes"]
+        assert [each["isArchived"] for each in shown] == [True] * archived
+
+
+def test_projects_are_for_those_who_may_read_them(hub: GitHub, place: Repository) -> None:
+    """An organisation's, as a list and with an issue; a person has none here."""
+    hub.project("Roadmap").add(place.issues[1])
+    query = """query($id: ID!) { organization(login: "ACME") { projectsV2(first: 1) { nodes { title } totalCount } }
+      node(id: $id) { ... on Issue { projectItems(first: 1) { totalCount } } } }"""
+    found = told(hub, query, id=place.issues[1].node_id)
+    assert found["organization"] == {"projectsV2": {"nodes": [{"title": "Roadmap"}], "totalCount": 1}}
+    narrow = hub.add_token("ana", permissions={"metadata": "read", "issues": "read"}).text
+    answer = send(hub, query, id=place.issues[1].node_id, token=narrow)
+    assert kinds(answer) == ["FORBIDDEN", "FORBIDDEN"]
+    assert answer.json()["data"] == {"organization": None, "node": None}
+    assert kinds(send(hub, '{ organization(login: "nobody") { login } }')) == ["NOT_FOUND"]
+
+
 @pytest.mark.slow
 def test_the_rest_of_the_simulator_does_without_the_library() -> None:
     """The demo runs where only what users install is there."""

@@ -10,6 +10,7 @@ from graphql import GraphQLError
 
 from simulator.github.bodies import moment
 from simulator.github.graph.answering import Asked, Info, Object, refusal
+from simulator.github.graph.boards import items_of, projects_of
 from simulator.github.pull_request import PullRequest
 from simulator.github.work import sub_issues_summary
 
@@ -39,6 +40,12 @@ def root(asked: Asked) -> Object:
             raise refusal("NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'.")
         return _repository(asked, place)
 
+    def organization(_info: Info, *, login: str) -> Object:
+        owner = asked.hub.owner
+        if owner.kind != "Organization" or owner.login.lower() != login.lower():
+            raise refusal("NOT_FOUND", f"Could not resolve to an Organization with the login of '{login}'.")
+        return {**_account(owner, asked.hub.url), "projectsV2": projects_of(asked)}
+
     def rate_limit(_info: Info, **_arguments: Any) -> Object:
         left = asked.hub.limits.left(asked.caller.allowance, "graphql")
         counts = {name: left[name] for name in ("limit", "remaining", "used")}
@@ -48,6 +55,7 @@ def root(asked: Asked) -> Object:
         "node": node,
         "nodes": nodes,
         "repository": repository,
+        "organization": organization,
         "rateLimit": rate_limit,
         "viewer": lambda _info: _account(asked.caller.user, asked.hub.url),
     }
@@ -141,6 +149,7 @@ def _issue(asked: Asked, issue: Issue) -> Object:
         "stateReason": lambda _info, **arguments: _reason(issue, **arguments),
         "issueFieldValues": asked.connection("issueFieldValues", _field_value, lambda _: list(issue.fields.items())),
         "issueType": None if kind is None else {"id": kind.node_id, "name": kind.name},
+        "projectItems": items_of(asked, issue),
         "parent": lambda _info: None if parent is None or not asked.sees(parent.repository) else _work(asked, parent),
         "subIssuesSummary": {
             "total": total["total"],

@@ -22,6 +22,7 @@ type Query {
   node(id: ID!): Node
   nodes(ids: [ID!]!): [Node]!
   repository(owner: String!, name: String!, followRenames: Boolean = true): Repository
+  organization(login: String!): Organization
   rateLimit(dryRun: Boolean = false): RateLimit
   viewer: User!
 }
@@ -31,7 +32,25 @@ type PageInfo { endCursor: String hasNextPage: Boolean! }
 
 type User implements Node & Actor { id: ID! databaseId: Int login: String! url: URI! }
 type Bot implements Node & Actor { id: ID! databaseId: Int login: String! url: URI! }
-type Organization implements Node & Actor { id: ID! databaseId: Int login: String! url: URI! }
+type Organization implements Node & Actor {
+  id: ID! databaseId: Int login: String! url: URI!
+  projectsV2(first: Int, after: String): ProjectV2Connection!
+}
+
+type ProjectV2 implements Node { id: ID! number: Int! title: String! }
+type ProjectV2Item implements Node {
+  id: ID! isArchived: Boolean! project: ProjectV2!
+  fieldValueByName(name: String!): ProjectV2ItemFieldValue
+}
+type ProjectV2ItemFieldDateValue implements Node { id: ID! date: String }
+type ProjectV2ItemFieldNumberValue implements Node { id: ID! number: Float }
+type ProjectV2ItemFieldSingleSelectValue implements Node { id: ID! name: String }
+type ProjectV2ItemFieldTextValue implements Node { id: ID! text: String }
+union ProjectV2ItemFieldValue =
+  ProjectV2ItemFieldDateValue | ProjectV2ItemFieldNumberValue | ProjectV2ItemFieldSingleSelectValue
+  | ProjectV2ItemFieldTextValue
+type ProjectV2Connection { nodes: [ProjectV2] pageInfo: PageInfo! totalCount: Int! }
+type ProjectV2ItemConnection { nodes: [ProjectV2Item] pageInfo: PageInfo! totalCount: Int! }
 
 type Label implements Node { id: ID! name: String! color: String! description: String }
 type Milestone implements Node {
@@ -66,6 +85,7 @@ type Issue implements Node {
   assignees(first: Int, after: String): UserConnection!
   assignedActors(first: Int, after: String): AssigneeConnection!  # not on Enterprise Server
   issueFieldValues(first: Int, after: String): IssueFieldValueConnection  # not on Enterprise Server
+  projectItems(first: Int, after: String, includeArchived: Boolean = true): ProjectV2ItemConnection!
   subIssues(first: Int, after: String): IssueConnection!  # not on Enterprise Server
   closedByPullRequestsReferences(
     first: Int, after: String, includeClosedPrs: Boolean = false
