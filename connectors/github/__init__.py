@@ -18,6 +18,7 @@ from connectors.github.listing import changes
 from connectors.github.looking import look
 from connectors.github.manifests import app_form, take_app
 from connectors.github.missed import Memory
+from connectors.github.naming import Naming, is_naming, owner_of
 from connectors.github.nodes import Nodes
 from connectors.github.queries.judging import check_times, judge, unjudged
 from connectors.github.queries.listing import askers, members
@@ -62,8 +63,8 @@ class GitHub:
     default_site: str | None = "https://api.github.com"
     options: tuple[Option, ...] = (
         Option("app", "app", "a GitHub App in place of a token, a mapping: {id: 1204001, private_key: file:app.pem}"),
-        Option("points_field", "text", "Name or id of the numeric issue field that holds an issue's points"),
-        Option("number_fields", "texts", f"Other numeric issue fields to keep, by name or id, {MOST_NUMBERS} at most"),
+        Option("points_field", "text", "Name or id of the numeric field, of issues or of a project, that holds points"),
+        Option("number_fields", "texts", f"Other numeric fields to keep, by name or id, {MOST_NUMBERS} at most"),
     )
     least_together = LEAST
     most_together = MOST
@@ -116,12 +117,18 @@ class GitHub:
         return f"{found['name']}#{found['number']}"
 
     def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
-        """Fetch an issue or pull request by its repository's id and its number."""
+        """Fetch an issue or pull request by its repository's id and its number, or find it by its node."""
+        if is_naming(identity):
+            raise Naming(self._calls(connection), self._nodes_of(connection)).find([identity])[identity]
         return look(self._calls(connection), identity=identity, key=key)
 
     def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
         """Fetch issues and pull requests, of one installation where an app has several, by GraphQL."""
-        return Together(self._calls(connection), self._nodes.setdefault(connection.site, Nodes())).look(wanted)
+        calls, nodes = self._calls(connection), self._nodes_of(connection)
+        named = [identity for identity in wanted if is_naming(identity)]
+        if named:
+            return Naming(calls, nodes).find(named)
+        return Together(calls, nodes).look(wanted)
 
     def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
         """List the issues and pull requests of a repository that changed."""
@@ -179,10 +186,14 @@ class GitHub:
         """Name the credential whose limit a call would use: an app has one for each installation."""
         if not connection.has_credentials:
             return ""
-        return f"{self._holder(connection, about)}/core"
+        return f"{self._holder(connection, about)}/{'graphql' if is_naming(about) else 'core'}"
 
     def _holder(self, connection: Connection, about: str) -> str:
-        return self._keyring.of(connection).holder(about.partition("#")[0])
+        place = owner_of(about) if is_naming(about) else about.partition("#")[0]
+        return self._keyring.of(connection).holder(place)
+
+    def _nodes_of(self, connection: Connection) -> Nodes:
+        return self._nodes.setdefault(connection.site, Nodes())
 
     # How it is connected
 

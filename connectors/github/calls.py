@@ -11,7 +11,7 @@ from connectors.github.apps import AppCredentials
 from connectors.github.asking import Held
 from connectors.github.credentials import Credentials
 from connectors.github.graph import InParts, Lacking, judge_graph, judge_parts
-from connectors.github.questions import Question
+from connectors.github.questions import Asks
 from connectors.github.site import Site, words_of
 from connectors.http import Answer, Method
 from connectors.replies import Reply, judge
@@ -96,10 +96,10 @@ class Calls:
         reply, holder = self._ask("POST", "/graphql", repository=repository, json=question)
         return judge_graph(reply, now=self.now(), holder=holder)
 
-    def graph_parts(self, question: Question, *, repository: str) -> InParts:
+    def graph_parts(self, question: Asks, *, repository: str) -> InParts:
         """Ask by GraphQL for what may be there in part. Words that the site lacks are left out, now and later."""
         while True:
-            asked = {"query": question.text(self.site.lacks), "variables": question.variables()}
+            asked = {"query": question.text(self.site.lacks), "variables": dict(question.variables())}
             reply, holder = self._ask("POST", "/graphql", repository=repository, json=asked)
             try:
                 return judge_parts(reply, now=self.now(), holder=holder)

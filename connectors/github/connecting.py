@@ -36,7 +36,8 @@ PERMISSIONS: Mapping[str, str] = {"issues": "read", "pull_requests": "read", "me
 CREDENTIALS_HELP = (
     "A fine-grained token for the repositories to watch, with the repository permissions Issues: read-only and "
     "Pull requests: read-only. With Webhooks: read and write, the webhooks are made for you. "
-    "A classic token needs repo, and admin:repo_hook for webhooks."
+    "For points that stand in projects: the organization permission Projects: read-only. "
+    "A classic token needs repo, admin:repo_hook for webhooks, and read:project for projects."
 )
 
 ENTERPRISE_SERVER = "/api/v3"

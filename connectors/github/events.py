@@ -13,8 +13,10 @@ from connectors.github.access import (
     reads_installation,
 )
 from connectors.github.commenting import read_comment
+from connectors.github.projects import read_project_item
 from connectors.github.reading import (
     read_deleted,
+    read_field_removed,
     read_issue,
     read_label,
     read_milestone,
@@ -42,6 +44,7 @@ _SUB_ISSUE = Treatment("the sub-issue's parent, and both issues as they now stan
 _REPOSITORY = Treatment("the repository's new name", read_repository)
 _OWNER = "the new name of the repositories' owner"
 _BACK = Treatment("its repositories can be watched again", reads_installation(None))
+_PROJECT_ITEM = Treatment("the issue is looked at, where a number that is read may have changed", read_project_item)
 _COMMENT = Treatment("the links that a line of /okr in it asks for", read_comment)
 _NO_USE = Treatment("OKR Sync has no use for deliveries of this kind")
 
@@ -50,9 +53,12 @@ TREATMENTS: Treatments = {
     "issues.opened": Treatment("the issue as it now stands; if transferred, its old self is gone", read_opened),
     "issues.deleted": Treatment("the issue is gone", read_deleted),
     "issues.transferred": Treatment("the issue is gone, its successor stands as told", read_transferred),
+    "issues.field_removed": Treatment(
+        "the issue as it now stands; a project is asked for the number", read_field_removed
+    ),
     **_each(
         "issues",
-        "assigned closed demilestoned edited field_added field_removed labeled locked milestoned pinned reopened"
+        "assigned closed demilestoned edited field_added labeled locked milestoned pinned reopened"
         " typed unassigned unlabeled unlocked unpinned untyped *",
         _ISSUE,
     ),
@@ -115,11 +121,8 @@ TREATMENTS: Treatments = {
     "installation_target.renamed": Treatment(_OWNER, read_target_renamed),
     **_each("issue_comment", "created deleted edited", _COMMENT),
     **_each("issue_comment", "pinned unpinned *", Treatment("it leaves the comment as it is")),
-    **_each(
-        "projects_v2_item",
-        "archived converted created deleted edited reordered restored",
-        Treatment("it names its issue by a node id only, by which no issue is known; issues tell of their own changes"),
-    ),
+    **_each("projects_v2_item", "archived converted created deleted edited restored", _PROJECT_ITEM),
+    "projects_v2_item.reordered": Treatment("the order of a project's items moves no key result"),
     "meta.deleted": Treatment("a deleted webhook says nothing about issues"),
     **_alike(
         "branch_protection_configuration.* branch_protection_rule.* check_run.* check_suite.* code_scanning_alert.*"

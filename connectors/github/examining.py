@@ -15,6 +15,8 @@ from connectors.github.connecting import PERMISSIONS
 from connectors.github.credentials import Credentials
 from connectors.github.events import events_read
 from connectors.github.examining_hooks import HookExamination, missing_events
+from connectors.github.examining_projects import examine_projects, installation_sees
+from connectors.github.numbers import wanted_of
 from connectors.github.site import Site, words_of
 from connectors.replies import Reply, judge
 from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused
@@ -51,6 +53,8 @@ class Examination:
         if app:
             yield from self._safely("installations", self._installations(app))
         yield from self._safely("limit", self._limit(scopes))
+        if not app and wanted_of(self.connection).names:
+            yield from self._safely("projects", examine_projects(scopes[:MOST_SCOPES], self._ask_graph))
         for name in islice(scopes, MOST_SCOPES):
             yield from self._safely(name, self._scope(name))
         if len(scopes) > MOST_SCOPES:
@@ -74,6 +78,13 @@ class Examination:
         return self.credentials.use(
             about, lambda who: self.site.send("GET", path, authorization=who, params=params)
         ).reply
+
+    def _ask_graph(self, question: Json, about: str) -> Reply:
+        reply = self.credentials.use(
+            about, lambda who: self.site.send("POST", "/graphql", authorization=who, json=question)
+        ).reply
+        judge(reply, now=self.now(), words=words_of(reply))
+        return reply
 
     def _who(self, app: AppCredentials | None) -> Generator[Finding, None, Reply | None]:
         """Find whose the credentials are; the generator's value is the reply, None where they are refused."""
@@ -122,7 +133,9 @@ class Examination:
         if not found:
             yield Finding(what="installations", well=False, says="the app is installed nowhere", mend=_INSTALL)
         for one in found:
-            yield _installation(one)
+            yield (finding := _installation(one))
+            if finding.well and wanted_of(self.connection).names:
+                yield from installation_sees(finding.what, table(one.get("permissions")))
 
     def _limit(self, scopes: Sequence[str]) -> Iterator[Finding]:
         """Read what is left; asking costs nothing. https://docs.github.com/en/rest/rate-limit/rate-limit."""

@@ -15,6 +15,7 @@ from connectors.github.apps import AppCredentials
 from connectors.github.connecting import NEWER
 from connectors.github.credentials import Credentials
 from connectors.github.events import events_read
+from connectors.github.numbers import wanted_of
 from connectors.replies import Reply
 from sync_service.domain.connectors import Connection, Gone
 from sync_service.domain.examining import Finding
@@ -23,7 +24,8 @@ LAST = 30
 """How many of the last attempts are looked at."""
 
 _FOR_APPS = frozenset({"installation", "installation_repositories", "installation_target"})
-_FOR_OWNERS = frozenset({"organization"})
+_OF_PROJECTS = frozenset({"projects_v2_item"})
+_FOR_OWNERS = frozenset({"organization"}) | _OF_PROJECTS
 _NEEDED_MOST = frozenset({"issues", "pull_request"})
 _BY_STATUS = {
     401: "the secrets of GitHub and of this connection differ: apply the one that GitHub has, or set it there anew",
@@ -121,7 +123,8 @@ class HookExamination:
             return
         yield _settings(what, table(hook.get("config")))
         of_owner = path.startswith("/orgs/")
-        needed = events_read() - _FOR_APPS - (frozenset() if of_owner else _FOR_OWNERS)
+        idle = frozenset() if wanted_of(self.connection).names else _OF_PROJECTS
+        needed = events_read() - _FOR_APPS - (idle if of_owner else _FOR_OWNERS)
         yield from missing_events(hook.get("events"), needed=needed, what=what, lacking=self.lacking)
         yield from self._deliveries(what, path, about=about, hook=hook)
 

@@ -16,7 +16,7 @@ from sync_service.domain.connectors import Gone, Refused, Rejected, Unavailable
 _LIMITED = frozenset({"RATE_LIMIT", "RATE_LIMITED"})
 """What GitHub calls it since 2026, and what it called it before."""
 
-_FORBIDDEN = frozenset({"FORBIDDEN", "INSUFFICIENT_SCOPES"})
+FORBIDDEN = frozenset({"FORBIDDEN", "INSUFFICIENT_SCOPES"})
 _SECONDARY = "secondary rate limit"
 _LEAST_WAIT = timedelta(minutes=1)
 
@@ -71,7 +71,7 @@ def _raise_for(reply: Reply, error: Json, *, now: datetime, holder: str) -> NoRe
         raise Unavailable(said, told or now + _LEAST_WAIT, part=part, guessed=told is None)
     if _SECONDARY in words.lower():
         raise Unavailable(said, now + _LEAST_WAIT, part=holder, guessed=True)
-    if kind in _FORBIDDEN:
+    if kind in FORBIDDEN:
         raise Refused(said)
     if kind == "NOT_FOUND":
         raise Gone(said, proven=False)

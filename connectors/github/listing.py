@@ -13,7 +13,8 @@ from datetime import datetime
 
 from connectors.fields import Json, identifier, moment
 from connectors.github.calls import Calls
-from connectors.github.reading import number_fields, points_field
+from connectors.github.numbers import wanted_of
+from connectors.github.projects import shown_in_projects
 from connectors.github.snapshots import issue_seen, scope_of
 from sync_service.domain.abilities import Asked, Page
 from sync_service.domain.connectors import Gone, Rejected
@@ -45,7 +46,10 @@ def changes(calls: Calls, *, asked: Asked, cursor: str | None) -> Page:
     found = calls.list(f"/repositories/{place.id}/issues", _question(place))
     scope = ScopeRef(place.id, place.name)
     new = [one for one in found if _number(one) not in place.taken]
-    seen = tuple(issue_seen(one, scope, points_field(calls.connection), number_fields(calls.connection)) for one in new)
+    wanted = wanted_of(calls.connection)
+    issues = [one for one in new if not one.get("pull_request")]
+    shown = shown_in_projects(calls, issues, wanted, repository=place.id)
+    seen = tuple(issue_seen(one, scope, wanted, shown.get(str(one.get("node_id")), {})) for one in new)
     here = (ScopeSeen(scope=scope, returned=True),) if cursor is None else ()
     after = None if len(found) < PER_PAGE else json.dumps(asdict(_next(place, found)))
     newest = max((at for one in found if (at := moment(one.get("updated_at")))), default=None)

@@ -9,8 +9,9 @@ from dataclasses import KW_ONLY, dataclass, replace
 from connectors.fields import exact, identifier, table
 from connectors.github.calls import Calls
 from connectors.github.closing import referred
+from connectors.github.numbers import wanted_of
+from connectors.github.projects import shown_in_projects
 from connectors.github.questions import CLOSES
-from connectors.github.reading import number_fields, points_field
 from connectors.github.snapshots import issue_seen, name_in, pull_seen
 from connectors.http import Answer
 from sync_service.domain.connectors import Gone, Refused, Rejected
@@ -54,8 +55,9 @@ class _Looking:
         if answer.body.get("pull_request"):
             pull = self.calls.get(f"/repositories/{self.repository_id}/pulls/{self.count}").body
             return self._with_closes(pull_seen(pull, scope, {}), exact(pull.get("node_id"), 200), scope)
-        connection = self.calls.connection
-        return issue_seen(answer.body, scope, points_field(connection), number_fields(connection))
+        wanted = wanted_of(self.calls.connection)
+        shown = shown_in_projects(self.calls, [answer.body], wanted, repository=self.repository_id)
+        return issue_seen(answer.body, scope, wanted, shown.get(str(answer.body.get("node_id")), {}))
 
     def _with_closes(self, seen: Snapshot | Look, node: str | None, scope: ScopeRef) -> Snapshot | Look:
         """Let GitHub say which issues a pull request closes; where it does not, the keywords in its text stand."""

@@ -36,8 +36,14 @@ class Nodes:
             self._repositories[number] = node
         return self._repositories[number]
 
+    def number_of_repository(self, calls: Calls, node: str, name: str) -> str | None:
+        """Give the number of a repository by its node, and as owner/name. Raises any `ConnectorError`."""
+        if node not in self._numbers:
+            self._note([calls.get(f"/repos/{name}").body])
+        return self.number(node)
+
     def number(self, node: object) -> str | None:
-        """Give the number of a label or milestone, if it was learned."""
+        """Give the number of a label, milestone or repository, if it was learned."""
         return self._numbers.get(node) if isinstance(node, str) else None
 
     def learn(self, calls: Calls, repository: str, *, kind: str, nodes: Collection[str]) -> None:

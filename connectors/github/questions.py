@@ -7,9 +7,11 @@ https://docs.github.com/en/graphql/reference/objects#issue
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from connectors.fields import Json, table
+
+PROJECTS = "projects"
 
 NEWS: Mapping[str, frozenset[str]] = {
     "parent": frozenset({"parent"}),
@@ -18,6 +20,7 @@ NEWS: Mapping[str, frozenset[str]] = {
     "field ids": frozenset({"fullDatabaseId"}),
     "assignees": frozenset({"assignedActors"}),
     "duplicates": frozenset({"enableDuplicate"}),
+    PROJECTS: frozenset({"projectItems", "ProjectV2ItemFieldNumberValue"}),
 }
 """What a site may lack, each with the words that its error names then."""
 
@@ -27,7 +30,7 @@ query($id: ID!) { node(id: $id) { ... on PullRequest {
 """
 
 _COMMON = """
-  number title url createdAt updatedAt closedAt
+  id number title url createdAt updatedAt closedAt
   repository { id }
   author { __typename login }
   milestone { id title }
@@ -41,6 +44,18 @@ _PULL = """
   pullState: state mergedAt
   closingIssuesReferences(first: 100) { nodes { number repository { nameWithOwner } } }
 """
+
+
+class Asks(Protocol):
+    """A question of which a site may not know every word."""
+
+    def text(self, lacking: Collection[str]) -> str:
+        """Write the query for a site that lacks some words."""
+        ...
+
+    def variables(self) -> Mapping[str, Any]:
+        """Give what the query's variables stand for."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,27 +3,27 @@
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
 
-from connectors.fields import MOST_NUMBERS, Json, distinct, identifier, required, table, text
+from connectors.fields import Json, identifier, required, table, text
+from connectors.github.numbers import wanted_of
 from connectors.github.snapshots import issue_seen, names, pull_seen, scope_of
 from sync_service.domain.connectors import Connection, Rejected
-from sync_service.domain.issues import Ignored, Observation, TermKind, TermSeen, Tombstone
-
-
-def points_field(connection: Connection) -> str | None:
-    """Give the name or id of the issue field that holds points, where one is set."""
-    found = connection.options.get("points_field")
-    return found if isinstance(found, str) and found else None
-
-
-def number_fields(connection: Connection) -> tuple[str, ...]:
-    """Give the names or ids of the other numeric issue fields to keep."""
-    return distinct(connection.options.get("number_fields"), MOST_NUMBERS)
+from sync_service.domain.issues import Ignored, Look, Observation, Snapshot, TermKind, TermSeen, Tombstone
 
 
 def read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
     """Read the issue as it now stands."""
-    scope, fields = scope_of(repository_of(payload)), number_fields(connection)
-    return (issue_seen(table(payload.get("issue")), scope, points_field(connection), fields),)
+    return (issue_seen(table(payload.get("issue")), scope_of(repository_of(payload)), wanted_of(connection)),)
+
+
+def read_field_removed(payload: Json, connection: Connection) -> tuple[Observation, ...]:
+    """Read the issue that has no value in a field any more; where it may have one in a project, that is looked for."""
+    issue, wanted = table(payload.get("issue")), wanted_of(connection)
+    scope, removed = scope_of(repository_of(payload)), table(payload.get("issue_field"))
+    named = {*wanted.named(removed.get("name")), *wanted.named(removed.get("id"))}
+    seen = issue_seen(issue, scope, wanted, dict.fromkeys(named))
+    if not named or not wanted.elsewhere or not isinstance(seen, Snapshot):
+        return (seen,)
+    return (seen, Look(identity=seen.identity, key=seen.key, reason="a project may have what its field no longer has"))
 
 
 def read_opened(payload: Json, connection: Connection) -> tuple[Observation, ...]:
@@ -49,7 +49,7 @@ def read_transferred(payload: Json, connection: Connection) -> tuple[Observation
     scope = scope_of(new_repository)
     successor, moved_to = names(new_issue, scope)
     tombstone = Tombstone(identity=identity, key=key, successor=successor, moved_to=moved_to)
-    return (tombstone, issue_seen(new_issue, scope, points_field(connection), number_fields(connection)))
+    return (tombstone, issue_seen(new_issue, scope, wanted_of(connection)))
 
 
 def read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:

@@ -7,7 +7,8 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads#sub_issues
 from datetime import datetime
 
 from connectors.fields import Json, identifier, moment, table
-from connectors.github.reading import number_fields, points_field, repository_of
+from connectors.github.numbers import wanted_of
+from connectors.github.reading import repository_of
 from connectors.github.snapshots import issue_seen, name_in, names, scope_of
 from sync_service.domain.connectors import Connection
 from sync_service.domain.issues import Ignored, Look, Observation, Parent, ParentSeen, ScopeRef, Snapshot
@@ -16,7 +17,7 @@ from sync_service.domain.issues import Ignored, Look, Observation, Parent, Paren
 def read_sub_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
     """Read that a sub-issue gained or lost its parent, and the two issues as they now stand."""
     child, parent = table(payload.get("sub_issue")), table(payload.get("parent_issue"))
-    numbers = number_fields(connection)
+    wanted = wanted_of(connection)
     action = str(payload.get("action"))
     here, there = (
         repository_of(payload),
@@ -28,7 +29,7 @@ def read_sub_issue(payload: Json, connection: Connection) -> tuple[Observation, 
     seen = [
         one
         for issue, scope in ((child, child_scope), (parent, parent_scope))
-        if scope and isinstance(one := issue_seen(issue, scope, points_field(connection), numbers), Snapshot)
+        if scope and isinstance(one := issue_seen(issue, scope, wanted), Snapshot)
     ]
     if child_scope is None:
         return (*seen, Ignored("the delivery does not say which issue is the sub-issue"))

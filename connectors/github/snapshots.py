@@ -5,14 +5,15 @@ https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request, which the webhoo
 """
 
 import re
-from collections.abc import Sequence
 from datetime import datetime
+from types import MappingProxyType
 
-from connectors.fields import TITLE_LENGTH, Json, exact, identifier, moment, number, required, rows, table, text
+from connectors.fields import TITLE_LENGTH, Json, exact, identifier, moment, required, rows, table, text
 from connectors.fields import web_address as address
 from connectors.github.closing import closings
+from connectors.github.numbers import Shown, Wanted, numbers_of
 from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import Account, Closing, Kind, Look, Number, Parent, ScopeRef, Snapshot, State, Term
+from sync_service.domain.issues import Account, Closing, Kind, Look, Parent, ScopeRef, Snapshot, State, Term
 
 DROPPED_REASONS = frozenset({"not_planned", "duplicate"})
 """Values of `state_reason` that end an issue without its work being done; any other, or none, means done."""
@@ -44,10 +45,11 @@ def account(user: Json) -> Account | None:
     return Account(login, login) if login else None
 
 
-def issue_seen(
-    issue: Json, scope: ScopeRef, points_field: str | None, number_fields: Sequence[str] = ()
-) -> Snapshot | Look:
-    """Read an issue in `scope`; `Look` where the letter does not hold the whole of it."""
+def issue_seen(issue: Json, scope: ScopeRef, wanted: Wanted, shown: Shown = MappingProxyType({})) -> Snapshot | Look:
+    """Read an issue in `scope`; `Look` where the letter does not hold the whole of it.
+
+    `shown` are numbers that are known beside what the issue's own fields tell.
+    """
     identity, key = names(issue, scope)
     lack = _lack(issue)
     home = name_in(issue.get("repository_url"))
@@ -59,6 +61,7 @@ def issue_seen(
     if lack or updated_at is None:
         return Look(identity=identity, key=key, reason=lack or "the delivery does not say when the issue changed")
     state, resolution = _issue_state(issue)
+    found = numbers_of(issue, wanted, shown)
     return Snapshot(
         identity=identity,
         scope=scope,
@@ -75,9 +78,9 @@ def issue_seen(
         parent=_parent(issue, scope),
         assignees=_assignees(issue),
         author=account(table(issue.get("user"))),
-        points=_number(issue, points_field) if points_field else None,
-        points_known=not points_field or "issue_field_values" in issue,
-        numbers=_numbers(issue, number_fields),
+        points=found.points,
+        points_known=found.points_known,
+        numbers=found.numbers,
         created_at=moment(issue.get("created_at")),
         closed_at=_closed_at(issue, updated_at),
     )
@@ -199,22 +202,3 @@ def _parent(issue: Json, scope: ScopeRef) -> Parent | None:
         return None
     same = home[0].lower() == scope.name.lower()
     return Parent(f"{home[0]}#{home[1]}", f"{scope.id}#{home[1]}" if same else None)
-
-
-def _numbers(issue: Json, number_fields: Sequence[str]) -> tuple[Number, ...]:
-    if "issue_field_values" not in issue:
-        return ()
-    return tuple(Number(name, _number(issue, name)) for name in number_fields)
-
-
-def _number(issue: Json, field: str) -> float | None:
-    """Read the number in the issue field of that name or id.
-
-    https://docs.github.com/en/rest/issues/issue-field-values
-    """
-    wanted = field.casefold()
-    for row in rows(issue.get("issue_field_values")):
-        name = text(row.get("issue_field_name")) or ""
-        if wanted in (name.casefold(), identifier(row.get("issue_field_id"))):
-            return number(row.get("value"))
-    return None

@@ -15,8 +15,9 @@ from connectors.fields import Json, exact, identifier, rows, table
 from connectors.github.calls import Calls
 from connectors.github.closing import referred
 from connectors.github.nodes import Nodes
+from connectors.github.numbers import Shown, wanted_of
+from connectors.github.projects import shown_in_projects
 from connectors.github.questions import Question
-from connectors.github.reading import number_fields, points_field
 from connectors.github.snapshots import issue_seen, pull_seen
 from sync_service.domain.connectors import Gone, Refused, Rejected
 from sync_service.domain.issues import ScopeRef, Snapshot
@@ -46,19 +47,19 @@ class Together:
             return {}
         question = Question(
             wanted={node: numbers for node, (_, numbers) in places.items()},
-            points=bool(points_field(self.calls.connection) or number_fields(self.calls.connection)),
+            points=bool(wanted_of(self.calls.connection).names),
         )
         repository = next(iter(places.values()))[0]
         answer = self.calls.graph_parts(question, repository=repository)
-        found: dict[str, Snapshot] = {}
+        written: list[_Written] = []
         for place, (node, (number, _)) in enumerate(places.items()):
             told = table(answer.data.get(f"r{place}"))
             name = exact(told.get("nameWithOwner"), 200)
             if told.get("id") == node and name is not None:
                 faulty = {path[1] for path in answer.faults if path[0] == f"r{place}" and len(path) > 1}
                 whole = [work for key, work in _works(told, node) if key not in faulty]
-                found |= self._snapshots(ScopeRef(number, name), whole)
-        return {identity: one for identity, one in found.items() if identity in wanted}
+                written += self._written(ScopeRef(number, name), whole)
+        return {one.identity: one for one in self._snapshots(written, repository) if one.identity in wanted}
 
     def _places(self, wanted: Mapping[str, str]) -> dict[str, tuple[str, list[int]]]:
         """Give the node of each repository, with its number and the numbers of the issues wanted."""
@@ -80,25 +81,29 @@ class Together:
         except (Gone, Refused, Rejected):
             return None  # each of its issues tells by itself
 
-    def _snapshots(self, scope: ScopeRef, works: list[Json]) -> dict[str, Snapshot]:
-        """Read the issues and pull requests of a repository."""
+    def _written(self, scope: ScopeRef, works: list[Json]) -> Iterator["_Written"]:
+        """Write the issues and pull requests of a repository as REST does."""
         self._learn(scope.id, works)
-        found = {}
         for work in works:
             shown = self._as_by_rest(work)
             if shown is not None:
-                one = self._snapshot(work, shown, scope)
-                if one is not None:
-                    found[one.identity] = one
-        return found
+                yield _Written(scope, work, shown)
 
-    def _snapshot(self, work: Json, shown: Json, scope: ScopeRef) -> Snapshot | None:
-        if work.get("__typename") == "PullRequest":
-            seen = pull_seen(shown, scope, {})
-            closes = referred(work, scope)
+    def _snapshots(self, written: list["_Written"], repository: str) -> Iterator[Snapshot]:
+        """Read them, with the numbers that projects have of issues."""
+        issues = [one.shown for one in written if not one.is_pull]
+        in_projects = shown_in_projects(self.calls, issues, wanted_of(self.calls.connection), repository=repository)
+        for one in written:
+            seen = self._snapshot(one, in_projects.get(str(one.shown["node_id"]), {}))
+            if seen is not None:
+                yield seen
+
+    def _snapshot(self, one: "_Written", in_projects: Shown) -> Snapshot | None:
+        if one.is_pull:
+            seen = pull_seen(one.shown, one.scope, {})
+            closes = referred(one.work, one.scope)
             return replace(seen, closes=closes) if isinstance(seen, Snapshot) and closes is not None else None
-        connection = self.calls.connection
-        seen = issue_seen(shown, scope, points_field(connection), number_fields(connection))
+        seen = issue_seen(one.shown, one.scope, wanted_of(self.calls.connection), in_projects)
         return seen if isinstance(seen, Snapshot) else None
 
     def _learn(self, repository: str, works: list[Json]) -> None:
@@ -125,6 +130,7 @@ class Together:
         state = str(work.get("state", work.get("pullState"))).lower()
         reason = work.get("stateReason")
         return {
+            "node_id": work.get("id"),
             "number": work.get("number"),
             "title": work.get("title"),
             "html_url": work.get("url"),
@@ -141,6 +147,19 @@ class Together:
             "closed_at": work.get("closedAt"),
             **dict(_details(work)),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """An issue or pull request as GraphQL told it, and as REST writes it."""
+
+    scope: ScopeRef
+    work: Json
+    shown: Json
+
+    @property
+    def is_pull(self) -> bool:
+        return self.work.get("__typename") == "PullRequest"
 
 
 def _works(told: Json, node: str) -> Iterator[tuple[str, Json]]:

@@ -1,7 +1,7 @@
 """What an examination of a connection to GitHub finds, and what it says to do about it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -19,7 +19,8 @@ from sync_service.domain.examining import Finding
 from tests.connectors.app_town import PERMISSIONS, START
 from tests.simulator.receiver import Receiver
 
-EVENTS = sorted(events_read() - {"installation", "installation_repositories", "installation_target", "organization"})
+OTHERS = {"installation", "installation_repositories", "installation_target", "organization", "projects_v2_item"}
+EVENTS = sorted(events_read() - OTHERS)
 
 
 @dataclass
@@ -29,11 +30,13 @@ class Surgery:
     hub: GitHub
     clock: SteppedClock
     receiver: Receiver
+    options: dict[str, str] = field(default_factory=dict)
 
     def findings(self, *scopes: str, hooked: bool = True, **credentials: object) -> list[Finding]:
         """Examine a connection, by default with a token for everything."""
         given = credentials or {"token": self.hub.token}
-        connection = Connection(slug="here", site=self.hub.api_url, hook_url=self.receiver.url, **given)  # type: ignore[arg-type]  # either of the two
+        about = {"slug": "here", "site": self.hub.api_url, "hook_url": self.receiver.url, "options": self.options}
+        connection = Connection(**about, **given)  # type: ignore[arg-type]  # the credentials are either of the two
         connector = connectors.github.GitHub(Http(now=self.clock), sleep=lambda _: None)
         return list(connector.examine(connection, scopes=scopes, hooked=hooked))
 
@@ -326,3 +329,50 @@ def test_what_an_app_can_t_see_is_told_of_each_repository(surgery: Surgery) -> N
     app.install([surgery.hub.repository("other")])
     wrong = surgery.wrong("acme/hidden", app=domain.App(str(app.id), app.pem))
     assert [(what, well) for what, well, _ in wrong] == [("acme/hidden", False)]
+
+
+FINE = {"metadata": "read", "issues": "read", "pull_requests": "read", "repository_hooks": "read"}
+
+
+def test_projects_that_can_not_be_read_are_told_where_numbers_are_wanted(surgery: Surgery) -> None:
+    """Once for each organization; it is no fault, and of nobody's concern where no numbers are read."""
+    token = surgery.hub.add_token("ana", permissions=FINE).text
+    assert [what for what, _, _ in surgery.wrong("acme/checkout", token=token, hooked=False)] == []
+    surgery.options["points_field"] = "Points"
+    surgery.hub.repository("payments")
+    ((what, well, says),) = surgery.wrong("acme/checkout", "acme/payments", token=token, hooked=False)
+    assert (what, well) == ("projects of acme", None)
+    assert "issue fields alone" in says
+    (one,) = [one for one in surgery.findings("acme/checkout", token=token) if "projects" in one.what]
+    assert one.mend
+    assert "Projects: read-only" in one.mend
+    token = surgery.hub.add_token("ana", permissions={**FINE, "organization_projects": "read"}).text
+    (one,) = [one for one in surgery.findings("acme/checkout", token=token) if "projects" in one.what]
+    assert (one.well, one.says) == (True, "can be read")
+
+
+def test_owners_without_projects_are_passed_over(surgery: Surgery) -> None:
+    """A person has none that GitHub would bring deliveries about."""
+    surgery.options["points_field"] = "Points"
+    surgery.hub.repository("elsewhere/ledger")
+    found = surgery.findings("elsewhere/ledger", hooked=False)
+    assert [one for one in found if "projects" in one.what] == []
+
+
+def test_an_app_that_may_not_read_projects_is_told(surgery: Surgery) -> None:
+    """Of each installation."""
+    surgery.options["points_field"] = "Points"
+    for permissions, told in ((PERMISSIONS, True), ({**PERMISSIONS, "organization_projects": "read"}, False)):
+        app = surgery.hub.create_app(permissions=permissions)
+        app.install([surgery.hub.repository("checkout")])
+        found = surgery.findings("acme/checkout", hooked=False, app=domain.App(str(app.id), app.pem))
+        assert any("issue fields alone" in one.says for one in found) == told
+
+
+def test_a_webhook_of_the_organisation_is_to_tell_of_projects_where_numbers_are_wanted(surgery: Surgery) -> None:
+    """A repository's can't."""
+    surgery.options["points_field"] = "Points"
+    assert surgery.wrong("acme/checkout") == []
+    surgery.hub.hooks[0].url = "https://elsewhere.example.com/hooks/here"
+    surgery.hub.add_hook(url=surgery.receiver.url, secret="s", events=[*EVENTS, "organization"])
+    assert surgery.wrong("acme/checkout") == [("webhook of acme", None, "is not told of projects_v2_item")]

@@ -227,7 +227,7 @@ def test_points_come_from_the_numeric_issue_field_of_that_name_or_id(setting: st
 
 def test_other_numbers_come_from_the_issue_fields_that_the_connection_names() -> None:
     """Each under the name it gives; what the issue has no number in is none, and unknown where no field is told."""
-    by = replace(CONNECTION, options={"number_fields": ["estimate", "5", "Team", "Other"]})
+    by = replace(CONNECTION, token=None, options={"number_fields": ["estimate", "5", "Team", "Other"]})
 
     def numbers(**parts: Any) -> tuple[Number, ...]:
         (seen,) = GitHub().read(letter("issues", "edited", issue=issue(**parts)), by).observations
@@ -238,13 +238,41 @@ def test_other_numbers_come_from_the_issue_fields_that_the_connection_names() ->
         Number("estimate", 3.5), Number("5", 3.5), Number("Team", None), Number("Other", None),
     )  # fmt: skip
     assert numbers() == ()
+    by = replace(by, token="ghp_secret")
+    assert numbers(issue_field_values=FIELDS) == (Number("estimate", 3.5), Number("5", 3.5), Number("Team", None))
 
 
 def test_a_letter_silent_on_issue_fields_leaves_the_points_unknown() -> None:
     """GitHub Enterprise Server has no such fields, and not every letter of github.com need have them."""
     assert not snapshot(letter("issues", "edited", issue=issue()), "estimate").points_known
-    assert snapshot(letter("issues", "edited", issue=issue(issue_field_values=[])), "estimate").points_known
     assert snapshot(letter("issues", "edited", issue=issue())).points_known
+
+
+def test_an_issue_without_the_field_may_have_points_in_a_project() -> None:
+    """Which only credentials can tell: without any it has none."""
+    post = letter("issues", "edited", issue=issue(issue_field_values=[]))
+    assert not snapshot(post, "estimate").points_known
+    by = replace(CONNECTION, token=None, options={"points_field": "estimate"})
+    (seen,) = GitHub().read(post, by).observations
+    assert isinstance(seen, Snapshot)
+    assert (seen.points, seen.points_known) == (None, True)
+
+
+@pytest.mark.parametrize("told", [{"name": "Estimate"}, {"id": 5}])
+def test_a_field_that_was_removed_is_none_until_a_look_finds_another_number(told: dict[str, Any]) -> None:
+    """The look is for projects, and of fields that are read alone."""
+    setting = str(*told.values())
+    by = replace(CONNECTION, options={"points_field": setting})
+    post = letter("issues", "field_removed", issue=issue(issue_field_values=[]), issue_field=told)
+    seen, look = GitHub().read(post, by).observations
+    assert isinstance(seen, Snapshot)
+    assert isinstance(look, Look)
+    assert (seen.points, seen.points_known, look.identity) == (None, True, seen.identity)
+    (alone,) = GitHub().read(post, replace(by, token=None)).observations
+    assert alone == seen
+    (other,) = GitHub().read(post, replace(by, options={"points_field": "Size"})).observations
+    assert isinstance(other, Snapshot)
+    assert not other.points_known
 
 
 NEWER = ("state_reason", "type", "issue_field_values", "parent_issue_url", "sub_issues_summary", "milestone", "body")

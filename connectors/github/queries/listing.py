@@ -7,13 +7,14 @@ https://docs.github.com/en/rest/search/search#search-issues-and-pull-requests
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from connectors.fields import Json, moment, number, required, rows, text
 from connectors.github.calls import Calls
+from connectors.github.numbers import Shown, wanted_of
+from connectors.github.projects import shown_in_projects
 from connectors.github.queries.reading import PLACES, Some, Term, read_query, terms
-from connectors.github.reading import number_fields, points_field
 from connectors.github.snapshots import issue_seen, name_in, names, scope_of
 from sync_service.domain.connectors import Rejected
 from sync_service.domain.issues import Observation, ScopeRef
@@ -60,7 +61,9 @@ def members(calls: Calls, *, query: str, scopes: Sequence[ScopeRef], cursor: str
     answer, holder = calls.search(_question(query, place), repository=place.repository)
     found = rows(answer.get("items"))
     new = [one for one in found if _name(one) not in place.taken]
-    seen, outside = _in_scopes(calls, new, scopes)
+    issues = [one for one in new if not one.get("pull_request")]
+    shown = shown_in_projects(calls, issues, wanted_of(calls.connection), repository=place.repository)
+    seen, outside = _in_scopes(calls, new, scopes, shown)
     here, lacking = _further(place, found)
     lacking = _lacking(answer) or lacking
     after = here or (_next_asker(calls, place, holder, reachable) if lacking is None else None)
@@ -91,9 +94,13 @@ def _question(query: str, place: _Place) -> dict[str, str]:
 
 
 def _in_scopes(
-    calls: Calls, found: Sequence[Json], scopes: Sequence[ScopeRef]
+    calls: Calls, found: Sequence[Json], scopes: Sequence[ScopeRef], shown: Mapping[str, Shown]
 ) -> tuple[dict[str, tuple[str, Observation]], int]:
-    """Give what is found in watched scopes, by identity with its key, and how much is elsewhere."""
+    """Give what is found in watched scopes, by identity with its key, and how much is elsewhere.
+
+    `shown` are the numbers that projects have, by node.
+    """
+    wanted = wanted_of(calls.connection)
     watched = {scope.name.casefold(): scope for scope in scopes}
     seen: dict[str, tuple[str, Observation]] = {}
     for one in found:
@@ -104,7 +111,7 @@ def _in_scopes(
         if not scope.id:
             scope = watched[scope.name.casefold()] = scope_of(calls.get(f"/repos/{scope.name}").body)
         identity, key = names(one, scope)
-        seen[identity] = (key, issue_seen(one, scope, points_field(calls.connection), number_fields(calls.connection)))
+        seen[identity] = (key, issue_seen(one, scope, wanted, shown.get(str(one.get("node_id")), {})))
     return seen, len(found) - len(seen)
 
 
