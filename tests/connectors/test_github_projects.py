@@ -159,6 +159,18 @@ def test_numbers_come_from_projects(town: Town) -> None:
     assert (pull.points, pull.numbers) == (None, ())
 
 
+def test_the_members_of_a_search_have_numbers_of_projects_too(town: Town) -> None:
+    """As a list has them."""
+    town.estimated("Pay", 5)
+    town.place.create_issue("Nowhere")
+    town.place.create_pull_request("Add")
+    scopes = [ScopeRef(str(town.place.id), "acme/checkout")]
+    query = "repo:acme/checkout is:issue"
+    page = town.connector.members(town.connection, query=query, scopes=scopes, cursor=None)
+    found = [(one.points, one.points_known) for one in page.observations if isinstance(one, Snapshot)]
+    assert found == [(5, True), (None, True)]
+
+
 @pytest.mark.parametrize("town", [""], indirect=True)
 def test_an_issue_field_of_that_name_wins(town: Town) -> None:
     """Where the issue has it, which an Enterprise Server knows nothing of; nobody asks projects then."""
