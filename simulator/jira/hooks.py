@@ -4,23 +4,31 @@ Cloud: https://developer.atlassian.com/cloud/jira/platform/webhooks/. Data Cente
 https://confluence.atlassian.com/adminjiraserver/managing-webhooks-938846912.html.
 """
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import random
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from simulator.clock import Clock
 from simulator.delivery import Parcel, Retries
 from simulator.jira.dynamic import DynamicHook
+from simulator.jira.jql import parse
+from simulator.jira.matching import Matcher
+
+if TYPE_CHECKING:
+    from simulator.jira.issue import Issue
 
 _RETRIED = frozenset({408, 409, 425, 429, *range(500, 600)})
 
 
 @dataclass(eq=False, kw_only=True)
 class Hook:
-    """A webhook that an admin registered. Empty `projects` and `*` in `events` mean all.
+    """A webhook that an admin registered. Empty `projects` and `jql`, and `*` in `events`, mean all.
 
     `secret` may be changed: what is sent from then on is signed with the new one.
     """
@@ -30,10 +38,20 @@ class Hook:
     secret: str
     events: tuple[str, ...]
     projects: tuple[str, ...]
+    jql: str = ""
+    name: str = ""
+    enabled: bool = True
 
-    def wants(self, event: str, project: str) -> bool:
-        """Say whether it is told of an event; the project is that of the issue after the change."""
-        return ("*" in self.events or event in self.events) and (not self.projects or project in self.projects)
+    def wants(self, event: str, issue: Issue) -> bool:
+        """Say whether it is told of an event; filters see the issue as it is after the change."""
+        project = issue.project
+        if (
+            not self.enabled
+            or not {"*", event} & {*self.events}
+            or (self.projects and project.key not in self.projects)
+        ):
+            return False
+        return not self.jql or Matcher(project.site, parse(self.jql).where).takes(issue)
 
 
 def real_retry_delay() -> float:

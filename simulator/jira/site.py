@@ -47,6 +47,7 @@ class Jira(Tracker):
 
     Cloud tries a failed delivery again, up to five times, after `retry_delay()` seconds; the default waits for
     `webhooks.retry_now()`, `simulator.jira.hooks.real_retry_delay` is the real one. Data Center never tries again.
+    Webhooks that calls make are where `version` has them, signed where it `knows_secrets`.
     `by_clock`: those seconds are the clock's, so that they pass as it is stepped (then call `webhooks.let_time_pass`).
     """
 
@@ -81,6 +82,9 @@ class Jira(Tracker):
         self.hidden_ids: set[str] = set()
         self.denied: set[str] = set()
         self.is_admin = True
+        self.version = "10.3.5" if data_center else "1001.0.0-SNAPSHOT"
+        self.knows_secrets = True
+        self.unknown_events: set[str] = set()
         self.failing_ids: set[str] = set()
         self.page_limit = 0
         self.hooks: list[Hook] = []

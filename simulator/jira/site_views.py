@@ -1,8 +1,7 @@
-"""What the simulated Jira tells of itself to whoever examines a connection: permissions, resolutions, webhooks.
+"""What the simulated Jira tells of itself to whoever examines a connection: permissions, resolutions.
 
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/#api-rest-api-3-mypermissions-get
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-resolutions/#api-rest-api-3-resolution-get
-https://developer.atlassian.com/server/jira/platform/webhooks/
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from simulator.rest import View, json_answer
 
 if TYPE_CHECKING:
     from simulator.jira.bodies import Body
-    from simulator.jira.hooks import Hook
     from simulator.jira.site import Jira
 
 _PERMISSIONS = {
@@ -30,7 +28,7 @@ _PERMISSIONS = {
 
 def views(site: Jira) -> Mapping[tuple[str, str], View]:
     """Give the calls that are answered."""
-    calls: dict[tuple[str, str], View] = {("GET", "/rest/webhooks/1.0/webhook"): lambda _request: _webhooks(site)}
+    calls: dict[tuple[str, str], View] = {}
     for version in (2,) if site.data_center else (2, 3):
         calls["GET", f"/rest/api/{version}/mypermissions"] = lambda request: _permissions(site, request)
         calls["GET", f"/rest/api/{version}/resolution"] = lambda _request, at=version: _resolutions(site, at)
@@ -61,26 +59,6 @@ def _resolutions(site: Jira, version: int) -> Response:
     return json_answer(
         [{"self": f"{base}/{one.id}", "id": one.id, "name": one.name, "description": one.name} for one in RESOLUTIONS]
     )
-
-
-def _webhooks(site: Jira) -> Response:
-    if not site.is_admin:
-        return _problem(403, "You do not have permission to see webhooks: it takes Administer Jira.")
-    with site.reading():
-        return json_answer([_webhook(site, hook) for hook in site.hooks])
-
-
-def _webhook(site: Jira, hook: Hook) -> Body:
-    return {
-        "name": f"webhook {hook.id}",
-        "url": hook.url,
-        "events": list(hook.events),
-        "filters": {
-            "issue-related-events-section": f"project in ({', '.join(hook.projects)})" if hook.projects else ""
-        },
-        "enabled": True,
-        "self": f"{site.url}/rest/webhooks/1.0/webhook/{hook.id}",
-    }
 
 
 def _problem(status: int, message: str) -> Response:

@@ -55,7 +55,7 @@ class Teller:
         text = json.dumps({"timestamp": milliseconds, "webhookEvent": event, **message}, ensure_ascii=False)
         body = text.encode()
         for hook in self._site.hooks:
-            if not hook.wants(event, issue.project.key):
+            if not hook.wants(event, issue):
                 continue
             if self._site.data_center:
                 parcel = data_center_parcel(hook, event=event, body=body)
