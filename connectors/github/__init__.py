@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from connectors.fields import MOST_NUMBERS, exact, table
@@ -217,6 +218,10 @@ class GitHub:
     def offer(self, connection: Connection, *, most: int) -> Offer:
         """List the repositories that the credentials see."""
         return offer(self._keyring.of(connection), self._keyring.site(connection.site), self._http, most=most)
+
+    def hooks_by(self, credentials: str) -> Literal["each", "one"] | None:
+        """Tell that a token makes a webhook in each repository, and that an app has one of its own."""
+        return "one" if credentials == "app" else "each"
 
     def make_hooks(
         self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str

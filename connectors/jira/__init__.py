@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from typing import Literal
 
 from connectors.fields import MOST_NUMBERS, Json, exact, table
 from connectors.http import Http
@@ -14,6 +15,7 @@ from connectors.jira.catalogue import Catalogues, informed
 from connectors.jira.connecting import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
 from connectors.jira.events import treatment_of
 from connectors.jira.examining import Examination
+from connectors.jira.hooking import Hooking
 from connectors.jira.limits import READING
 from connectors.jira.listing import changes
 from connectors.jira.looking import look
@@ -21,7 +23,7 @@ from connectors.jira.oauth import OAuth
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.abilities import Asked, ByHand, Consent, Introduced, Offer, Page, Ran, Seen
+from sync_service.domain.abilities import Asked, ByHand, Consent, HookMade, Introduced, Offer, Page, Ran, Seen
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.examining import Finding
 from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
@@ -39,7 +41,13 @@ class Jira:
         Option(
             "oauth", "oauth", "Cloud: an OAuth app to consent to, instead of a token: {client_id: …, client_secret: …}"
         ),
-        Option("email", "text", "Address of the account the API token belongs to; leave out for a Data Center token"),
+        Option(
+            "email",
+            "text",
+            "Address of the account the API token belongs to; leave out for a Data Center token",
+            for_token=True,
+            label="E-mail address",
+        ),
         Option(
             "dropped_resolutions",
             "texts",
@@ -59,6 +67,8 @@ class Jira:
             "api_site",
             "text",
             "Address for calls if it is not the site's: https://api.atlassian.com/ex/jira/CLOUD-ID for scoped tokens",
+            for_token=True,
+            label="Address for calls",
         ),
     )
     kept_headers: tuple[str, ...] = (
@@ -181,6 +191,16 @@ class Jira:
     def offer(self, connection: Connection, *, most: int) -> Offer:
         """List the projects that the account may browse."""
         return offer(self._http, access(connection, self._hosts), most=most)
+
+    def hooks_by(self, credentials: str) -> Literal["each", "one"] | None:
+        """Tell that a token makes one webhook for all projects; that of an OAuth app is an errand."""
+        return "one" if credentials == "token" else None
+
+    def make_hooks(
+        self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str
+    ) -> Sequence[HookMade]:
+        """Make the one webhook that brings all of these projects."""
+        return [Hooking(calls=self._calls(connection), url=hook_url, secret=secret).make(scopes)]
 
 
 def _name_of(payload: Json) -> str:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 
-from connectors.fields import Json, exact, identifier, rows, table, text
+from connectors.fields import Json, exact, identifier, table, text
 from connectors.jira.calls import Calls
 from connectors.jira.catalogue import Catalogue, Catalogues, informed, is_field_id
+from connectors.jira.hooking import leads, listed, read_hooks
 from connectors.jira.numbers import Place, number_fields, number_place, points_field, points_place
 from connectors.jira.webhooks import EVENTS
-from connectors.replies import Reply
-from sync_service.domain.connectors import ConnectorError, Gone, Rejected
+from sync_service.domain.connectors import ConnectorError, Gone
 from sync_service.domain.examining import Finding
 
 MOST_SCOPES = 200
@@ -24,7 +24,6 @@ MOST_NAMED = 10
 LONGEST_OFFER = 300
 _BROWSE = "BROWSE_PROJECTS"
 _SKEW = timedelta(seconds=30)
-_ADMIN_WEBHOOKS = "/rest/webhooks/1.0/webhook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +131,20 @@ class Examination:
         if self.calls.connection.client:
             reply = self.calls.send("GET", "/webhook")
         else:
-            address, authorization = self.calls.by.base + _ADMIN_WEBHOOKS, self.calls.by.authorization
-            reply = self.calls.http.send("GET", address, authorization=authorization)
-        found = _hooks(reply)
+            _, reply = listed(self.calls)
+        found = read_hooks(reply)
         if found is None:
             says = "whether one leads here can't be told with these credentials"
             mend = "an administrator sees it under System, WebHooks; it takes no more than that to work"
             yield Finding(what="webhook", well=None, says=says, mend=mend)
             return
-        ours = [one for one in found if self._is_ours(one.get("url"))]
+        url = self.calls.connection.hook_url
+        ours = [one for one in found if leads(one.get("url"), to=url)]
         if not ours:
-            mend = f"add one in Jira under System, WebHooks, with the URL {self.calls.connection.hook_url}"
+            mend = f"make it on the connection's page, or in Jira under System, WebHooks, with the URL {url}"
             yield Finding(what="webhook", well=False, says="none leads here", mend=mend)
         for one in ours:
             yield _judged(one)
-
-    def _is_ours(self, url: object) -> bool:
-        leads = url.partition("?")[0].strip().rstrip("/") if isinstance(url, str) else ""
-        return bool(leads) and leads == self.calls.connection.hook_url.rstrip("/")
 
 
 def _zone(me: Json) -> Iterator[Finding]:
@@ -175,22 +170,8 @@ def _field(what: str, wanted: str | None, known: Catalogue, places: Sequence[Pla
     return Finding(what=what, well=True, says=", ".join(f"{names[one]} ({one})" for one in ids), mend=mend)
 
 
-def _hooks(reply: Reply) -> list[Json] | None:
-    """Read a list of webhooks, of either form; None where there is none to be seen."""
-    if reply.status != 200:
-        return None
-    try:
-        return [*reply.objects()]
-    except Rejected:
-        pass
-    try:
-        return rows(reply.object().get("values"))
-    except Rejected:
-        return None
-
-
 def _judged(hook: Json) -> Finding:
-    if hook.get("enabled") is False:
+    if hook.get("enabled") is False or hook.get("active") is False:
         return Finding(what="webhook", well=False, says="is switched off", mend="switch it on in Jira")
     events = {one for one in hook.get("events") or () if isinstance(one, str)}
     missing = sorted(set(EVENTS) - events)

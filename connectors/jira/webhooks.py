@@ -32,7 +32,8 @@ PLANS = ("jira:version_released", "jira:version_unreleased", "jira:version_updat
 """What not every Jira lets an app be told of."""
 
 _MOST_PAGES = 20
-_KEY = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+KEY_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+"""What the key of a project is made of, so that it can stand in JQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def keep(calls: Calls, *, scopes: Sequence[ScopeRef], memory: str | None) -> Ran
 
     Those that we registered for other scopes are removed. `memory` holds the ids that we registered.
     """
-    keys = sorted(scope.name for scope in scopes if scope.name and set(scope.name) <= set(_KEY))
+    keys = sorted(scope.name for scope in scopes if scope.name and set(scope.name) <= KEY_LETTERS)
     before = _remembered(memory)
     try:
         hooks = _listed(calls)

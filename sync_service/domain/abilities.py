@@ -7,7 +7,7 @@ may raise any `ConnectorError` unless it says otherwise. Abilities that call nee
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from sync_service.domain.connectors import App, Connection, Elsewhere, Gone, Rejected
 from sync_service.domain.issues import Observation, ScopeRef, Snapshot
@@ -226,6 +226,13 @@ class HookMade:
 @runtime_checkable
 class MakesHooks(Protocol):
     """Makes webhooks by calls. One that goes to the same address is changed, and never a second one made."""
+
+    def hooks_by(self, credentials: str) -> Literal["each", "one"] | None:
+        """Tell what a kind of credentials (`token`, `app`, `consent`) makes: a webhook in each scope, or one for all.
+
+        None where they make none, or where it is made without being asked for. Makes no call.
+        """
+        ...
 
     def make_hooks(
         self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str

@@ -66,11 +66,22 @@ class Rejected(ConnectorError):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting of a connection that only this kind of tracker has, as written in the configuration file."""
+    """One setting of a connection that only this kind of tracker has, as written in the configuration file.
+
+    One that is `for_token` means nothing without one. `label` is its name on pages, where it is not the
+    plain `name`.
+    """
 
     name: str
     form: Literal["text", "texts", "secret", "app", "oauth"]
     help: str
+    for_token: bool = False
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """Give its name on pages."""
+        return self.label or self.name.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True)

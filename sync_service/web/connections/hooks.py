@@ -1,57 +1,80 @@
 """Webhooks made by calls, one after the other, each with what came of it; what fails is left to be made by hand."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from sync_service.domain.abilities import HookMade, MakesHooks
 from sync_service.domain.connectors import ConnectorError
+from sync_service.store.connection_pages import ConnectionPage
 from sync_service.web.connections import once
 from sync_service.web.connections.briefly import briefly
-from sync_service.web.connections.shared import able, configured, find, hook_url
+from sync_service.web.connections.shared import able, configured, find, hook_url, whatever_connects
 from sync_service.web.guards import Guard, guarded
 
 blueprint = Blueprint("connections_hooks", __name__, url_prefix="/connections/<slug>/webhooks")
 
 
-def make(slug: str, scopes: Sequence[str]) -> ResponseReturnValue:
-    """Show the scopes; each line asks for its webhook by itself, one at a time."""
-    return render_template("connection_hooks.html", one=find(slug), scopes=list(scopes))
+ALL = "all that is watched"
+"""What stands in for the name of a scope where one webhook serves them all."""
+
+
+def make(slug: str, scopes: Sequence[str] | None = None) -> ResponseReturnValue:
+    """Show these scopes, or all that are watched; each line asks for its webhook by itself, one at a time.
+
+    Where one webhook serves them all there is one line, without a name.
+    """
+    one = find(slug)
+    if makes(one) == "one":
+        lines = [""] if one.scopes or one.credentials == "app" else []
+    else:
+        lines = _watched(one) if scopes is None else list(scopes)
+    return render_template("connection_hooks.html", one=one, scopes=lines, all=ALL)
+
+
+def makes(one: ConnectionPage) -> Literal["each", "one"] | None:
+    """Tell what kind of webhooks a connection's credentials make by calls, if any."""
+    connector = whatever_connects(one.kind)
+    return connector.hooks_by(one.credentials) if isinstance(connector, MakesHooks) and one.credentials else None
+
+
+def _watched(one: ConnectionPage) -> list[str]:
+    return [scope.called or scope.name for scope in one.scopes]
 
 
 @blueprint.post("")
 @guarded(Guard.ADMIN)
 def make_all(slug: str) -> ResponseReturnValue:
-    """Make the webhooks of everything that is watched, or set the one of an app."""
-    one = find(slug)
-    return make(slug, [""] if one.credentials == "app" else [scope.called or scope.name for scope in one.scopes])
+    """Make the webhooks of everything that is watched."""
+    return make(slug)
 
 
 @blueprint.post("/one")
 @guarded(Guard.ADMIN)
 def make_one(slug: str) -> ResponseReturnValue:
-    """Make the webhook of one scope, for htmx."""
+    """Make the webhook of one scope, or that of them all, for htmx."""
     name = request.form.get("scope", "")[:300]
     one, connection = find(slug), configured(slug)
     url = hook_url(slug)
     connector = able(one.kind, MakesHooks)  # type: ignore[type-abstract]  # asked of an object
     if not connection.secrets:
-        made = [HookMade(where=name, made=False, says="the connection has no webhook secret: make one first")]
+        made = [HookMade(where=name or ALL, made=False, says="the connection has no webhook secret: make one first")]
     else:
         try:
             made = list(
                 briefly(
                     lambda: connector.make_hooks(
                         connection.view,
-                        scopes=[name] if name else [],
+                        scopes=[name] if name else _watched(one),
                         hook_url=url,
                         secret=connection.secrets[0],
                     )
                 )
             )
         except ConnectorError as error:
-            made = [HookMade(where=name or "the app", made=False, says=str(error))]
+            made = [HookMade(where=name or ALL, made=False, says=str(error))]
     if not all(line.made for line in made):
         once.want(slug)
     return render_template("connection_hook_made.html", made=made)

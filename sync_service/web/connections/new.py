@@ -119,8 +119,11 @@ def show(drafted: Draft, way: str, status: int = 200) -> ResponseReturnValue:
             connector=connector,
             owners=owners,
             lists=isinstance(connector, Lists),
-            makes_hooks=isinstance(connector, MakesHooks),
-            texts=[option for option in connector.options if option.form == "text"],
+            texts=[
+                option
+                for option in connector.options
+                if option.form == "text" and not (option.for_token and way != "token")
+            ],
             hooks_at=hook_url(drafted.slug),
             back=house().settings.base_url + url_for("connections_consents.consented", kind=drafted.kind),
         ),

@@ -3,13 +3,14 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.domain.abilities import Guides, Lists, MakesHooks, Offers
+from sync_service.domain.abilities import Guides, Lists, Offers
 from sync_service.store import polls
 from sync_service.store.connection_pages import ConnectionPage, connection_pages
 from sync_service.store.database import reading, writing
 from sync_service.store.rule_views import owner_choices
 from sync_service.store.sealing import Unopenable
 from sync_service.web.connections import once
+from sync_service.web.connections.hooks import makes
 from sync_service.web.connections.shared import configured, find, hook_url, mark_of, whatever_connects
 from sync_service.web.guards import Guard, guarded
 from sync_service.web.house import house, ring
@@ -63,7 +64,7 @@ def _workings(found: ConnectionPage) -> dict[str, object]:
         else None,
         "hook_url": hook_url(found.slug),
         "offers": isinstance(connector, Offers) and bool(found.credentials),
-        "makes_hooks": isinstance(connector, MakesHooks) and bool(found.credentials),
+        "makes": makes(found),
         "lists": isinstance(connector, Lists),
         "texts": [option for option in known.options if option.form == "text"] if known else [],
         "newest": _newest(found),

@@ -4,10 +4,11 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from sync_service.apply.editing import Written
-from sync_service.domain.abilities import Guides, Introduced, MakesHooks, Offer, Offers
+from sync_service.domain.abilities import Guides, Introduced, Offer, Offers
 from sync_service.domain.connectors import ConnectorError
+from sync_service.web.connections import once
 from sync_service.web.connections.briefly import briefly
-from sync_service.web.connections.hooks import make
+from sync_service.web.connections.hooks import make, makes
 from sync_service.web.connections.shared import configured, find, scopes_in, tried, whatever_connects
 from sync_service.web.guards import Guard, guarded
 
@@ -33,7 +34,7 @@ def choose(slug: str) -> ResponseReturnValue:
         connector=connector,
         guided=isinstance(connector, Guides),
         offers=isinstance(connector, Offers) and bool(one.credentials),
-        makes_hooks=isinstance(connector, MakesHooks) and one.credentials == "token",
+        makes=makes(one) if one.credentials == "token" else None,
     )
 
 
@@ -84,6 +85,7 @@ def watch(slug: str) -> ResponseReturnValue:
         return redirect(url_for("connections_scopes.choose", slug=slug))
     if request.form.get("hooks"):
         return make(slug, named)
+    once.want(slug)
     return redirect(url_for("connections.show", slug=slug))
 
 

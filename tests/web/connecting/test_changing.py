@@ -25,7 +25,7 @@ from tests.web.visiting import Visitor
 def walk(desk: Desk) -> Desk:
     """Give the desk with a connection by a token."""
     assert desk.by_token().status_code == 302
-    desk.send("/scopes", typed="acme/checkout\nacme/payments")
+    desk.send("/scopes", typed="acme/checkout\nacme/payments", hooks="on")
     return desk
 
 
