@@ -1,4 +1,4 @@
-"""A newcomer connects GitHub in Chromium, by each way in, until a key result moves."""
+"""A newcomer connects GitHub or Jira in Chromium, by each way in, until a key result moves."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
-from simulator import GitHub
+from simulator import GitHub, Jira
 from sync_service.web import create_app
 from sync_service.wiring import utc_now
 from tests.browser.conftest import Site
@@ -46,6 +46,17 @@ def hub() -> Iterator[GitHub]:
         yield running
 
 
+@pytest.fixture(params=["cloud", "10.3.5", "9.12.4"])
+def jira(request: pytest.FixtureRequest) -> Iterator[Jira]:
+    """Give a Jira of each face and age, with two projects."""
+    with Jira(data_center=request.param != "cloud") as running:
+        if request.param != "cloud":
+            running.version = request.param
+        running.project("SHOP", "The shop")
+        running.project("PAY", "Payments")
+        yield running
+
+
 @pytest.fixture
 def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
     """Serve the example OKRs at the very address that trackers are told."""
@@ -58,14 +69,15 @@ def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
     house.engine.dispose()
 
 
-def begin(site: Site, page: Page, way: str, hub: GitHub) -> None:
+def begin(site: Site, page: Page, way: str, tracker: GitHub | Jira) -> None:
     """Come as Ana, and fill in what every way in asks for."""
+    title = "GitHub" if isinstance(tracker, GitHub) else "Jira"
     site.enter(page, site.example.ana)
     page.get_by_role("link", name="Connections", exact=True).click()
     page.get_by_role("link", name="Connect a tracker").click()
-    page.locator("section", has=page.get_by_role("heading", name="GitHub")).get_by_role("link", name=way).click()
+    page.locator("section", has=page.get_by_role("heading", name=title)).get_by_role("link", name=way).click()
     page.get_by_label("Short name").fill("walk")
-    page.locator("#site").fill(hub.url)
+    page.locator("#site").fill(tracker.url)
 
 
 def moves(site: Site, page: Page, hub: GitHub) -> None:
@@ -179,6 +191,91 @@ def test_a_token_that_may_make_no_webhook_leads_to_the_values_to_paste(site: Sit
     expect(page.locator("#hook-url")).to_have_value(f"{site.url}/hooks/walk")
 
 
+def moves_by_jira(site: Site, page: Page, jira: Jira) -> None:
+    """Finish an issue at Jira, and see a key result's page tell of it."""
+    page.goto(f"{site.url}/key-results/KR-4")
+    issue = jira.project("SHOP").create_issue("Write the runbook", labels=["okr:KR-4"])
+    issue.finish()
+    jira.flush()
+    site.house.drains.drain_everything()
+    expect(page.locator("#live")).to_contain_text(issue.key)
+    expect(page.locator(".history-entry").first).to_contain_text("closed as done")
+
+
+def paste_token(page: Page, jira: Jira) -> None:
+    """Fill in the form of a token, and go on to the projects."""
+    page.get_by_label("Token").fill(jira.token)
+    if not jira.data_center:
+        page.get_by_label("E-mail address").fill(jira.email)
+    page.get_by_role("button", name="Try the token").click()
+    page.wait_for_url("**/connections/walk/scopes")
+    expect(page.get_by_text("Jira knows us as Okr-Bot")).to_be_visible()
+
+
+def test_a_newcomer_connects_jira_by_a_token_and_a_key_result_moves(site: Site, page: Page, jira: Jira) -> None:
+    """Projects are chosen, one webhook is made for them all, and set anew with a new secret."""
+    begin(site, page, "Paste a token", jira)
+    paste_token(page, jira)
+    page.get_by_label("SHOP").check()
+    page.get_by_label("PAY").check()
+    expect(page.get_by_label("Make the webhook for me")).to_be_checked()
+    page.get_by_role("button", name="Watch these").click()
+    expect(page.locator("#live").get_by_text("made", exact=True)).to_have_count(1)
+    assert [hook.url for hook in jira.hooks] == [f"{site.url}/hooks/walk"]
+    page.get_by_role("link", name="To the connection").click()
+    expect(page.locator("#made-secret")).to_have_count(0)
+    expect(page.locator("#webhook-state")).to_contain_text("silent")
+    jira.project("PAY").create_issue("Anything")
+    jira.flush()
+    site.house.drains.drain_everything()
+    expect(page.locator("#webhook-state")).to_contain_text("heard")
+    expect(page.get_by_text("all is known")).to_have_count(2)
+    before = jira.hooks[0].secret
+    page.get_by_role("button", name="Make a new secret").click()
+    page.get_by_role("button", name="Make the webhook for me").click()
+    expect(page.get_by_text("Its webhook was there, and is set anew")).to_be_visible()
+    assert [hook.secret == before for hook in jira.hooks] == [False]
+    moves_by_jira(site, page, jira)
+
+
+def test_whoever_is_no_administrator_of_jira_pastes_the_values(site: Site, page: Page, jira: Jira) -> None:
+    """The usual case: the page says who can, shows the secret, and watches for the first delivery."""
+    jira.is_admin = False
+    begin(site, page, "Paste a token", jira)
+    paste_token(page, jira)
+    page.get_by_label("SHOP").check()
+    page.get_by_role("button", name="Watch these").click()
+    expect(page.get_by_text("which takes a Jira administrator")).to_be_visible()
+    page.get_by_role("link", name="To the connection").click()
+    paste_webhook(site, page, jira)
+
+
+def test_a_newcomer_connects_jira_by_hand_and_a_key_result_moves(site: Site, page: Page, jira: Jira) -> None:
+    """Nothing that takes a token is asked for, and a wrong signature is told."""
+    begin(site, page, "By hand", jira)
+    expect(page.get_by_label("Address for calls")).to_have_count(0)
+    page.get_by_label("What to watch").fill("SHOP")
+    page.get_by_role("button", name="Connect").click()
+    page.wait_for_url(f"{site.url}/connections/walk")
+    wrong = jira.add_hook(url=page.locator("#hook-url").input_value(), secret="mistyped")
+    jira.project("SHOP").create_issue("Anything")
+    expect(page.locator("#webhook-state")).to_contain_text("A delivery with a wrong signature arrived")
+    jira.remove_hook(wrong)
+    paste_webhook(site, page, jira)
+
+
+def paste_webhook(site: Site, page: Page, jira: Jira) -> None:
+    """Do as the page says in Jira's form, change an issue, and see that the page hears of it."""
+    secret, url = page.locator("#made-secret").input_value(), page.locator("#hook-url").input_value()
+    expect(page.get_by_text("project = SHOP")).to_be_visible()
+    jira.add_hook(url=url, secret=secret, projects=("SHOP",))
+    jira.project("SHOP").create_issue("Anything else")
+    jira.flush()
+    site.house.drains.drain_everything()
+    expect(page.locator("#webhook-state")).to_contain_text("heard")
+    moves_by_jira(site, page, jira)
+
+
 @pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
 def test_no_page_about_connections_is_wider_than_its_window(site: Site, page: Page, hub: GitHub) -> None:
     """In every look, and on the narrowest phone."""
@@ -192,6 +289,7 @@ def test_no_page_about_connections_is_wider_than_its_window(site: Site, page: Pa
             "/new/github/app",
             "/new/github/token",
             "/new/jira/hand",
+            "/new/jira/token",
             "/acme-github",
             "/acme-jira",
         ):
