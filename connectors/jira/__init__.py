@@ -68,7 +68,7 @@ class Jira:
             "text",
             "Address for calls if it is not the site's: https://api.atlassian.com/ex/jira/CLOUD-ID for scoped tokens",
             for_token=True,
-            label="Address for calls",
+            label="API address",
         ),
     )
     kept_headers: tuple[str, ...] = (

@@ -12,10 +12,12 @@ from sync_service.domain.connectors import Rejected
 
 CREDENTIALS_HELP = (
     "For Jira Cloud: the API token of an account, with the account's e-mail address. For Data Center: a personal "
-    "access token, without an e-mail address. The account needs Browse projects for what is watched."
+    "access token, without an e-mail address. The account needs Browse projects for what is watched. Where it is a "
+    "Jira administrator's, the webhook is made with it too."
 )
 
-EVENTS = ("Issue: created", "Issue: updated", "Issue: deleted")
+EVENTS = ("Issue: created", "Issue: updated", "Issue: deleted", "Version: updated", "Version: deleted",
+          "Sprint: updated", "Sprint: deleted", "Project: updated", "Project: deleted")  # fmt: skip
 """The boxes to tick at a webhook. https://developer.atlassian.com/cloud/jira/platform/webhooks/"""
 
 _PAGES = re.compile(

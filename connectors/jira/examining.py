@@ -11,7 +11,7 @@ from itertools import islice
 from connectors.fields import Json, exact, identifier, table, text
 from connectors.jira.calls import Calls
 from connectors.jira.catalogue import Catalogue, Catalogues, informed, is_field_id
-from connectors.jira.hooking import leads, listed, read_hooks
+from connectors.jira.hooking import FILTER, leads, left_out, listed, read_hooks
 from connectors.jira.numbers import Place, number_fields, number_place, points_field, points_place
 from connectors.jira.webhooks import EVENTS
 from sync_service.domain.connectors import ConnectorError, Gone
@@ -60,7 +60,7 @@ class Examination:
         yield from self._safely("fields", self._numbers())
         yield from self._safely("dropped_resolutions", self._resolutions())
         if hooked:
-            yield from self._safely("webhook", self._webhook())
+            yield from self._safely("webhook", self._webhook(scopes))
 
     def _safely(self, what: str, found: Iterator[Finding]) -> Iterator[Finding]:
         try:
@@ -126,7 +126,7 @@ class Examination:
         self.calls.judge(reply)
         return [*reply.objects()]
 
-    def _webhook(self) -> Iterator[Finding]:
+    def _webhook(self, scopes: Sequence[str]) -> Iterator[Finding]:
         """Find the webhook among those that administrators register, or those of an OAuth app."""
         if self.calls.connection.client:
             reply = self.calls.send("GET", "/webhook")
@@ -144,7 +144,7 @@ class Examination:
             mend = f"make it on the connection's page, or in Jira under System, WebHooks, with the URL {url}"
             yield Finding(what="webhook", well=False, says="none leads here", mend=mend)
         for one in ours:
-            yield _judged(one)
+            yield _judged(one, scopes)
 
 
 def _zone(me: Json) -> Iterator[Finding]:
@@ -170,7 +170,7 @@ def _field(what: str, wanted: str | None, known: Catalogue, places: Sequence[Pla
     return Finding(what=what, well=True, says=", ".join(f"{names[one]} ({one})" for one in ids), mend=mend)
 
 
-def _judged(hook: Json) -> Finding:
+def _judged(hook: Json, scopes: Sequence[str]) -> Finding:
     if hook.get("enabled") is False or hook.get("active") is False:
         return Finding(what="webhook", well=False, says="is switched off", mend="switch it on in Jira")
     events = {one for one in hook.get("events") or () if isinstance(one, str)}
@@ -178,6 +178,11 @@ def _judged(hook: Json) -> Finding:
     if missing and "*" not in events:
         mend = "choose these events too, in Jira under System, WebHooks"
         return Finding(what="webhook", well=False, says=f"is not told of {', '.join(missing)}", mend=mend)
+    hidden = left_out(table(hook.get("filters")).get(FILTER), scopes)
+    if hidden:
+        mend = "make it anew on the connection's page, or name them in its filter in Jira"
+        says = f"its JQL filter lets nothing through of {', '.join(hidden[:MOST_NAMED])}"
+        return Finding(what="webhook", well=False, says=says, mend=mend)
     until = text(hook.get("expirationDate"), 40)
     return Finding(what="webhook", well=True, says="leads here" + (f", until {until}" if until else ""))
 

@@ -8,6 +8,7 @@ https://developer.atlassian.com/cloud/jira/platform/webhooks/
 https://developer.atlassian.com/server/jira/platform/webhooks/
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,9 @@ FILTER = "issue-related-events-section"
 MOST_FILTERED = 200
 """Projects that a filter names; where more are watched there is none, and the others' issues are ignored here."""
 
+_PROJECTS_ALONE = re.compile(
+    r"""\s*project\s*(?:=\s*(?P<one>"?\w+"?)|in\s*\((?P<many>[\w\s"',]+)\))\s*""", re.IGNORECASE | re.ASCII
+)
 _FIRST_NEWER = 10
 _NO_CHOICE = (401, 403, 404)
 _UNSIGNED = (
@@ -76,6 +80,15 @@ def jql_of(scopes: Sequence[str]) -> str:
         return ""
     named = ", ".join(f'"{one}"' for one in scopes)
     return f"project in ({named})"
+
+
+def left_out(jql: object, scopes: Sequence[str]) -> list[str]:
+    """Give the projects of which a filter lets nothing through; none where it is not one that names projects alone."""
+    found = _PROJECTS_ALONE.fullmatch(jql) if isinstance(jql, str) else None
+    if found is None:
+        return []
+    named = {one.strip().strip("\"'").casefold() for one in (found["one"] or found["many"]).split(",")}
+    return [one for one in scopes if one.casefold() not in named]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A newcomer connects GitHub or Jira in Chromium, by each way in, until a key result moves."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,7 +209,7 @@ def paste_token(page: Page, jira: Jira) -> None:
     if not jira.data_center:
         page.get_by_label("E-mail address").fill(jira.email)
     page.get_by_role("button", name="Try the token").click()
-    page.wait_for_url("**/connections/walk/scopes")
+    expect(page).to_have_url(re.compile("/connections/walk/scopes$"))
     expect(page.get_by_text("Jira knows us as Okr-Bot")).to_be_visible()
 
 
@@ -253,7 +254,7 @@ def test_whoever_is_no_administrator_of_jira_pastes_the_values(site: Site, page:
 def test_a_newcomer_connects_jira_by_hand_and_a_key_result_moves(site: Site, page: Page, jira: Jira) -> None:
     """Nothing that takes a token is asked for, and a wrong signature is told."""
     begin(site, page, "By hand", jira)
-    expect(page.get_by_label("Address for calls")).to_have_count(0)
+    expect(page.get_by_label("API address")).to_have_count(0)
     page.get_by_label("What to watch").fill("SHOP")
     page.get_by_role("button", name="Connect").click()
     page.wait_for_url(f"{site.url}/connections/walk")
@@ -266,6 +267,8 @@ def test_a_newcomer_connects_jira_by_hand_and_a_key_result_moves(site: Site, pag
 
 def paste_webhook(site: Site, page: Page, jira: Jira) -> None:
     """Do as the page says in Jira's form, change an issue, and see that the page hears of it."""
+    expect(page.locator("#made-secret")).to_be_visible()
+    expect(page.locator("#webhook-state")).to_contain_text("Jira sends no greeting")
     secret, url = page.locator("#made-secret").input_value(), page.locator("#hook-url").input_value()
     expect(page.get_by_text("project = SHOP")).to_be_visible()
     jira.add_hook(url=url, secret=secret, projects=("SHOP",))

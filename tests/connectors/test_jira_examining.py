@@ -10,6 +10,7 @@ import responses
 
 import connectors.jira
 from connectors.http import Http
+from connectors.jira.hooking import left_out
 from simulator import Jira, SteppedClock
 from sync_service.domain.connectors import Client, Connection
 from sync_service.domain.examining import Finding
@@ -109,6 +110,35 @@ def test_a_webhook_that_does_not_lead_here_is_told(surgery: Surgery) -> None:
     surgery.jira.is_admin = False
     assert [(what, well) for what, well, _ in surgery.wrong()] == [("webhook", None)]
     assert surgery.wrong(hooked=False) == []
+
+
+def test_a_filter_that_leaves_out_what_is_watched_is_told(surgery: Surgery) -> None:
+    """Data Center 10 shows none that could be read."""
+    surgery.jira.project("PAY", "Payments")
+    surgery.jira.hooks[0].projects = ("SHOP",)
+    hidden = ("webhook", False, "its JQL filter lets nothing through of PAY")
+    assert surgery.wrong("SHOP", "PAY") == ([] if surgery.jira.data_center else [hidden])
+    assert surgery.wrong("SHOP") == []
+    surgery.jira.version = "9.12.4"
+    assert surgery.wrong("SHOP", "PAY") == [hidden]
+
+
+@pytest.mark.parametrize(
+    ("jql", "hidden"),
+    [
+        ('project in ("SHOP", PAY)', []),
+        ("project = shop", ["PAY"]),
+        (' PROJECT IN ( "shop" ) ', ["PAY"]),
+        ("project = SHOP AND labels = okr", []),
+        ("project in projectsLeadByUser()", []),
+        ("", []),
+        (None, []),
+        ({"jql": "project = X"}, []),
+    ],
+)
+def test_a_filter_is_judged_only_where_it_names_projects_alone(jql: Any, hidden: list[str]) -> None:
+    """Any other may be meant so."""
+    assert left_out(jql, ["SHOP", "PAY"]) == hidden
 
 
 def test_clocks_that_differ_are_told(surgery: Surgery) -> None:
