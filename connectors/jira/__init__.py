@@ -199,7 +199,9 @@ class Jira:
     def make_hooks(
         self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str
     ) -> Sequence[HookMade]:
-        """Make the one webhook that brings all of these projects."""
+        """Make the one webhook that brings all of these projects. Raise `Rejected` for an OAuth app."""
+        if connection.client:
+            raise Rejected("an OAuth app has webhooks of its own, which are registered by themselves")
         return [Hooking(calls=self._calls(connection), url=hook_url, secret=secret).make(scopes)]
 
 

@@ -10,7 +10,7 @@ import responses
 from connectors.jira import Jira
 from simulator import Jira as Site
 from sync_service.domain.abilities import HookMade, MakesHooks
-from sync_service.domain.connectors import Connection
+from sync_service.domain.connectors import Client, Connection, ConnectorError
 
 HOOK = "https://okr.example.com/hooks/j"
 CLOUD, SERVER = "https://acme.atlassian.net", "https://jira.acme.example/jira"
@@ -257,7 +257,13 @@ def test_where_the_likely_address_has_none_the_other_is_asked(jira: responses.Re
 
 
 def test_a_token_alone_makes_it() -> None:
-    """The webhooks of a consent are an errand."""
+    """The webhooks of a consent are an errand; without credentials nothing can be asked."""
     connector = Jira()
     assert isinstance(connector, MakesHooks)
     assert [connector.hooks_by(one) for one in ("token", "consent", "")] == ["one", None, None]
+    for connection in (
+        Connection(slug="j", site=CLOUD, token="t", client=Client("c", "s")),
+        Connection(slug="j", site=CLOUD),
+    ):
+        with pytest.raises(ConnectorError, match=r"of its own|no token"):
+            connector.make_hooks(connection, scopes=["SHOP"], hook_url=HOOK, secret="s")
