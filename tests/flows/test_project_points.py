@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from simulator import GitHub, SteppedClock
-from simulator.github.issue import Issue
 from simulator.github.projects import ProjectItem
 from sync_service.store import tables
 from sync_service.store.database import reading, writing
@@ -98,11 +97,6 @@ class Stage:
     def points(self) -> list[float | None]:
         """Give the points of the issues."""
         return [row.points for row in self.rows(tables.issue)]
-
-    def said(self) -> str:
-        """Say what became of the newest delivery."""
-        found: str = self.rows(tables.delivery)[-1].outcome
-        return found
 
     def looks(self) -> dict[str, str]:
         """Give the outcomes of looks by whom they were at."""
@@ -280,7 +274,7 @@ def test_without_credentials_the_delivery_says_what_it_would_take(stage: Stage) 
     """And an issue's own fields count as ever."""
     stage.furnish(token="")
     stage.estimate(stage.items[1], 3)
-    assert "takes a token or an app" in stage.said()
+    assert "takes a token or an app" in stage.rows(tables.delivery)[-1].outcome
     stage.items[1].issue.set_field("Points", 3)
     stage.drain()
     assert stage.current == 75
@@ -293,7 +287,7 @@ def test_without_credentials_the_delivery_says_what_it_would_take(stage: Stage) 
 def test_an_import_brings_points_of_projects(stage: Stage) -> None:
     """With the list itself: no issue is looked at."""
     place = stage.hub.repository("checkout")
-    works: list[Issue] = [place.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(2)]
+    works = [place.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(2)]
     works[1].close()
     stage.hub.project("Roadmap").add(works[1]).set("Points", 9, type="number")
     file = OKRS.format(site=stage.hub.url, token=f"token: {stage.hub.token}").replace("ignore", "import")
@@ -302,5 +296,4 @@ def test_an_import_brings_points_of_projects(stage: Stage) -> None:
         tx.execute(sa.delete(tables.delivery))
         tx.execute(sa.delete(tables.look))
     stage.drain()
-    assert stage.current == 90
-    assert stage.looks() == {}
+    assert (stage.current, stage.looks()) == (90, {})
