@@ -76,7 +76,9 @@ def begin(site: Site, page: Page, way: str, tracker: GitHub | Jira) -> None:
     site.enter(page, site.example.ana)
     page.get_by_role("link", name="Connections", exact=True).click()
     page.get_by_role("link", name="Connect a tracker").click()
-    page.locator("section", has=page.get_by_role("heading", name=title)).get_by_role("link", name=way).click()
+    page.locator("section", has=page.get_by_role("heading", name=title)).get_by_role(
+        "link", name=re.compile(f"^{way}")
+    ).click()
     page.get_by_label("Short name").fill("walk")
     page.locator("#site").fill(tracker.url)
 
