@@ -129,12 +129,14 @@ class Ledger:
         """Take what a comment asks for; give the outcome in words, and a look where its issue is not known yet."""
         identity = (connection_id, seen.identity)
         if identity not in self.held:
-            return f"ignored, because {seen.scope.name} is not watched", None
+            why = f"{seen.scope.name} is not watched" if seen.scope else f"{seen.key} is not known"
+            return f"ignored, because {why}", None
         home = comments.home_of(tx, connection_id, seen.identity)
-        if not comments.take(tx, connection_id, seen, identity=home):
-            return f"{seen.key}: nothing new in the comment", None
-        said = f"{seen.key}: {outcome(self.book, connection_id, seen)}"
         before = self._issues.get((connection_id, home))
+        key = before.key if before and home == seen.identity else seen.key
+        if not comments.take(tx, connection_id, seen, identity=home):
+            return f"{key}: nothing new in the comment", None
+        said = f"{key}: {outcome(self.book, connection_id, seen)}"
         if home != seen.identity:
             self.followed.append((connection_id, f"a comment on {seen.key} moved with it"))
         elif before is not None:

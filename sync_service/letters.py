@@ -95,7 +95,7 @@ def identities(book: Book, letters: Sequence[Letter]) -> dict[Identity, str | No
                     if watched or (connection_id, one.identity) not in wanted:
                         wanted[connection_id, one.identity] = one.key if watched else None
                 case ParentSeen() | CommentSeen():
-                    if book.scope_of(connection_id, one.scope):
+                    if one.scope and book.scope_of(connection_id, one.scope):
                         wanted[connection_id, one.identity] = one.key
                     else:
                         wanted.setdefault((connection_id, one.identity), None)

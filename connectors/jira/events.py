@@ -6,6 +6,7 @@ https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """
 
 from connectors.fields import Json, table
+from connectors.jira.commenting import comment_on, read_comment
 from connectors.jira.places import read_project, read_sprint, read_version
 from connectors.jira.snapshots import issue_seen, names
 from connectors.jira.wanted import are_fields_wanted, unclear_fields
@@ -16,14 +17,14 @@ from sync_service.domain.issues import Ignored, Look, Observation, Tombstone
 
 def _read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
     issue, changelog = table(payload.get("issue")), table(payload.get("changelog"))
-    seen = issue_seen(issue, connection, changelog=changelog)
+    seen, commented = issue_seen(issue, connection, changelog=changelog), comment_on(payload)
     if isinstance(seen, Look):
-        return (seen,)
+        return (seen, *commented)
     fields = table(issue.get("fields"))
     if connection.has_credentials and are_fields_wanted(fields, connection):
         reason = "a webhook names custom fields by id alone, and which is which is not known here yet"
-        return (seen, Look(identity=seen.identity, key=seen.key, reason=reason))
-    return (seen, *map(Ignored, unclear_fields(fields, connection, changelog)))
+        return (seen, *commented, Look(identity=seen.identity, key=seen.key, reason=reason))
+    return (seen, *commented, *map(Ignored, unclear_fields(fields, connection, changelog)))
 
 
 def _read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
@@ -31,8 +32,11 @@ def _read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, 
     return (Tombstone(identity=identity, key=key),)
 
 
-_ISSUE = Treatment("the issue as it now stands, under its new key and project if it was moved", _read_issue)
-_COMMENT = Treatment("comments move no key result")
+_ISSUE = Treatment(
+    "the issue as it now stands, under its new key and project if it was moved; and a comment that came with it",
+    _read_issue,
+)
+_COMMENT = Treatment("the key results that a line of `/okr` in the comment asks for are linked", read_comment)
 _WORKLOG = Treatment("logged time moves no key result")
 _LINK = Treatment("links between issues are not read; the issues tell of their own changes")
 _SPRINT = Treatment("the sprint's name; the issue tells when it enters or leaves one", read_sprint)

@@ -1,7 +1,7 @@
 """Commands in comments: a line `/okr KR-1 KR-2` asks for links, `/okr none` for none."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 MOST = 20
 """Key results one comment may name; what is named beyond is not heard."""
@@ -12,13 +12,20 @@ _SLUG_LENGTH = 100
 
 
 def asked_for(body: str) -> tuple[str, ...] | None:
-    """Give the slugs that a comment in Markdown asks for, as written; () for `none`, and None where it asks nothing.
+    """Give what a comment in Markdown asks for, as `asked_in` does.
 
-    Several lines add up, and a line of `none` takes back those before it. What is code, quoted, or hidden in an HTML
-    comment, as in templates, does not count.
+    What is code, quoted, or hidden in an HTML comment, as in templates, does not count.
+    """
+    return asked_in(_spoken(body))
+
+
+def asked_in(lines: Iterable[str]) -> tuple[str, ...] | None:
+    """Give the slugs that lines which people read as text ask for, as written; () for `none`, None where nothing is.
+
+    Several lines add up, and a line of `none` takes back those before it.
     """
     slugs: list[str] | None = None
-    for line in _spoken(body):
+    for line in lines:
         found = _COMMAND.fullmatch(line)
         if found is None:
             continue

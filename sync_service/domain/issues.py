@@ -229,12 +229,13 @@ class AccountSeen:
 class CommentSeen:
     """A comment that asks for links, or did: made, `edited` or `gone` at `at`, the tracker's time, by its `author`.
 
-    `wants` names key results as written; () asks for no links at all, and None asks for nothing any more.
+    `wants` names key results as written; () asks for no links at all, and None asks for nothing any more. `scope` is
+    None where the letter names none: then it is taken only where the issue is known.
     """
 
     identity: str
     key: str
-    scope: ScopeRef
+    scope: ScopeRef | None
     id: str
     author: Account | None
     at: datetime

@@ -17,6 +17,7 @@ _MOST_MOVES = 20
 def take(tx: Connection, connection_id: int, seen: CommentSeen, *, identity: str) -> bool:
     """Keep what a comment on an issue asks for; tell whether that is news. A deletion is final, else the newest wins.
 
+    What asks for nothing is kept too, since an older word of it may come later, but it is no news unless it did.
     GitHub's times have a resolution of one second: at equal times an edit beats what was there before.
     """
     mine = sa.and_(comment.c.connection_id == connection_id, comment.c.external_id == seen.id)
@@ -34,7 +35,11 @@ def take(tx: Connection, connection_id: int, seen: CommentSeen, *, identity: str
     if known is not None and _order(known) >= _order(columns):
         return False
     upsert(tx, comment, [columns], unique=("connection_id", "external_id"))
-    return True
+    return _asks(columns) or (known is not None and _asks(known))
+
+
+def _asks(columns: Any) -> bool:
+    return columns["wants"] is not None and not columns["gone"]
 
 
 def _order(columns: Any) -> tuple[Any, ...]:

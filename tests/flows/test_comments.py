@@ -162,3 +162,27 @@ def test_comments_go_where_their_issue_goes_in_either_order(world: World) -> Non
     assert linked(world) == {"KR-2"}
     (row,) = world.rows(tables.link)
     assert world.rows(tables.issue, tables.issue.c.id == row.issue_id)[0].identity == "502#4"
+
+
+def test_a_comment_that_names_no_scope_is_taken_where_its_issue_is_known(world: World) -> None:
+    """As Jira's server tells of them: anywhere else nothing is asked or kept."""
+    early = world.tell(comment(1, scope=None))
+    assert world.outcome(early) == f"ignored, because {KEY} is not known"
+    assert world.rows(tables.comment) == []
+    world.tell(snapshot(0))
+    delivery = world.tell(comment(1, scope=None, key="issue 1"))
+    assert linked(world) == {"KR-1"}
+    assert world.outcome(delivery) == f"{KEY}: /okr KR-1"
+    world.tell(comment(2, None, scope=None, gone=True))
+    assert linked(world) == set()
+
+
+def test_a_changed_comment_that_never_asked_is_no_news_and_outdoes_an_older_word(world: World) -> None:
+    """Jira does not tell what a comment said before."""
+    world.tell(snapshot(0))
+    first = world.tell(comment(2, None, edited=True))
+    assert world.outcome(first) == f"{KEY}: nothing new in the comment"
+    world.tell(comment(1))
+    assert linked(world) == set()
+    world.tell(comment(3, edited=True))
+    assert linked(world) == {"KR-1"}
