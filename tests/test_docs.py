@@ -12,6 +12,7 @@ import yaml
 from config.settings import known_names
 from connectors.github.connecting import EVENTS as GITHUB_EVENTS
 from connectors.github.events import TREATMENTS as GITHUB
+from connectors.jira.connecting import EVENTS as JIRA_EVENTS
 from connectors.jira.events import TREATMENTS as JIRA
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS
 from connectors.letters import Treatments
@@ -59,7 +60,11 @@ def test_the_table_of_events_is_that_of_the_connector(kind: str, treatments: Tre
     assert between(f"connecting-{kind}.md", f"treatments: {kind}") == table_of(treatments)
 
 
-@pytest.mark.parametrize(("kind", "words"), [("github", GITHUB_EVENTS.values()), ("jira", ("created", "updated"))])
+JIRA_BOXES = [box.partition(": ")[2] for box in JIRA_EVENTS]
+"""The page names the part of the form, Issue or Comment, once for each."""
+
+
+@pytest.mark.parametrize(("kind", "words"), [("github", GITHUB_EVENTS.values()), ("jira", JIRA_BOXES)])
 def test_the_events_to_tick_are_those_of_the_connector(kind: str, words: Iterable[str]) -> None:
     """In the row of the webhook's form; the page of a connection shows the connector's own list."""
     (row,) = re.findall(r"^\| Events \| (.*) \|$", page(f"connecting-{kind}.md"), re.MULTILINE)

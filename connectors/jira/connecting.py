@@ -16,7 +16,8 @@ CREDENTIALS_HELP = (
     "Jira administrator's, the webhook is made with it too."
 )
 
-EVENTS = ("Issue: created", "Issue: updated", "Issue: deleted", "Version: updated", "Version: deleted",
+EVENTS = ("Issue: created", "Issue: updated", "Issue: deleted",
+          "Comment: created", "Comment: updated", "Comment: deleted", "Version: updated", "Version: deleted",
           "Sprint: updated", "Sprint: deleted", "Project: updated", "Project: deleted")  # fmt: skip
 """The boxes to tick at a webhook. https://developer.atlassian.com/cloud/jira/platform/webhooks/"""
 

@@ -13,7 +13,7 @@ from connectors.jira.calls import Calls
 from connectors.jira.catalogue import Catalogue, Catalogues, informed, is_field_id
 from connectors.jira.hooking import FILTER, leads, left_out, listed, read_hooks
 from connectors.jira.numbers import Place, number_fields, number_place, points_field, points_place
-from connectors.jira.webhooks import EVENTS
+from connectors.jira.webhooks import COMMENTS, EVENTS
 from sync_service.domain.connectors import ConnectorError, Gone
 from sync_service.domain.examining import Finding
 
@@ -174,10 +174,11 @@ def _judged(hook: Json, scopes: Sequence[str]) -> Finding:
     if hook.get("enabled") is False or hook.get("active") is False:
         return Finding(what="webhook", well=False, says="is switched off", mend="switch it on in Jira")
     events = {one for one in hook.get("events") or () if isinstance(one, str)}
-    missing = sorted(set(EVENTS) - events)
+    missing = sorted({*EVENTS, *COMMENTS} - events)
     if missing and "*" not in events:
         mend = "choose these events too, in Jira under System, WebHooks"
-        return Finding(what="webhook", well=False, says=f"is not told of {', '.join(missing)}", mend=mend)
+        well = False if set(EVENTS) & set(missing) else None
+        return Finding(what="webhook", well=well, says=f"is not told of {', '.join(missing)}", mend=mend)
     hidden = left_out(table(hook.get("filters")).get(FILTER), scopes)
     if hidden:
         mend = "make it anew on the connection's page, or name them in its filter in Jira"

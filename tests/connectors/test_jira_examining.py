@@ -11,6 +11,7 @@ import responses
 import connectors.jira
 from connectors.http import Http
 from connectors.jira.hooking import left_out
+from connectors.jira.webhooks import COMMENTS, EVENTS
 from simulator import Jira, SteppedClock
 from sync_service.domain.connectors import Client, Connection
 from sync_service.domain.examining import Finding
@@ -103,8 +104,10 @@ def test_resolutions_that_are_not_at_the_site_are_told(surgery: Surgery) -> None
 
 def test_a_webhook_that_does_not_lead_here_is_told(surgery: Surgery) -> None:
     """Nor one that hears too little; where the account is no administrator it can't be told."""
-    surgery.jira.hooks[0].events = ("jira:issue_created",)
-    assert surgery.wrong() == [("webhook", False, "is not told of jira:issue_deleted, jira:issue_updated")]
+    hook = surgery.jira.hooks[0]
+    for well, missed in ((False, ("comment_deleted", "jira:issue_updated")), (None, ("comment_created",))):
+        hook.events = tuple(event for event in (*EVENTS, *COMMENTS) if event not in missed)
+        assert surgery.wrong() == [("webhook", well, f"is not told of {', '.join(missed)}")]
     surgery.jira.hooks[0].url = "https://elsewhere.example.com"
     assert surgery.wrong() == [("webhook", False, "none leads here")]
     surgery.jira.is_admin = False
@@ -217,7 +220,7 @@ def test_a_project_that_changed_is_told(answers: responses.RequestsMock, project
 @pytest.mark.parametrize(
     ("status", "body", "well", "says"),
     [
-        (200, {"values": [{"url": HOOK, "events": ["jira:issue_created", "jira:issue_updated", "jira:issue_deleted"],
+        (200, {"values": [{"url": HOOK, "events": [*EVENTS, *COMMENTS],
                            "expirationDate": "2026-12-20T10:00:00.000+0000"}]}, True, "until 2026-12-20"),
         (200, {"values": []}, False, "none leads here"),
         (200, [{"url": HOOK, "enabled": False}], False, "is switched off"),
