@@ -34,7 +34,7 @@ class OAuth:
 
     def consent_address(self, connection: Connection, *, redirect: str, state: str) -> str:
         """Give the address where a person consents. Raises `Refused` where the connection has no client."""
-        wanted = (*READING, WRITING) if connection.options.get("write_back") else READING
+        wanted = (*READING, WRITING) if connection.writes_back else READING
         asked = {
             "audience": "api.atlassian.com",
             "client_id": _client(connection).id,

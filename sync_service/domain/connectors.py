@@ -106,7 +106,8 @@ class Connection:
 
     It has one of them or none. A `client` calls by a person's consent, which brings the `token` of the hour, and
     `site_id`, the tracker's id of the site that the consent is for. `hook_url` is where its webhooks are to be sent.
-    `mark` tells what we wrote there from what others did; None before we write.
+    `mark` tells what we wrote there from what others did; None before we write. `writes_back` tells whether we are to
+    write now, which takes more permissions.
     """
 
     slug: str
@@ -118,6 +119,7 @@ class Connection:
     client: Client | None = field(default=None, repr=False)
     site_id: str | None = None
     mark: str | None = None
+    writes_back: bool = False
 
     @property
     def has_credentials(self) -> bool:

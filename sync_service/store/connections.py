@@ -32,7 +32,6 @@ class Configured:
     view: Connection = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
     refused: str | None
-    writes_back: bool
     token_until: datetime | None = None
 
 
@@ -94,11 +93,11 @@ class Connections:
                 client=Client(row.client_id, self._sealer.open(row.sealed_client_secret)) if row.client_id else None,
                 site_id=given.site_id if given else None,
                 mark=row.write_mark,
+                writes_back=row.write_back,
             ),
             secrets=self._secrets(row),
             refused=row.refused_reason,
             token_until=given.expires_at if given else None,
-            writes_back=row.write_back,
         )
 
     def _secrets(self, row: Row[Any]) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def test_a_person_consents_at_atlassian_for_the_scopes_we_use() -> None:
         "response_type": ["code"],
         "prompt": ["consent"],
     }
-    writing = replace(CONNECTION, options={"write_back": "yes"})
+    writing = replace(CONNECTION, writes_back=True)
     assert "write%3Ajira-work" in jira().consent_address(writing, redirect=BACK, state="s")
 
 
