@@ -106,9 +106,9 @@ def comment_body(comment: Comment) -> Body:
         "id": comment.id,
         "author": user_body(site, comment.author),
         "body": comment.body,
-        "updateAuthor": user_body(site, comment.author),
+        "updateAuthor": user_body(site, comment.editor),
         "created": moment(comment.created),
-        "updated": moment(comment.created),
+        "updated": moment(comment.updated),
     }
 
 

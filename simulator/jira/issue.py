@@ -18,15 +18,32 @@ BY_WORKFLOW = "(as the workflow sets it)"
 """The resolution that a transition sets by itself: Done in the category done, none elsewhere."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Comment:
-    """A comment on an issue."""
+    """A comment on an issue; whoever may can change it, as `editor`."""
 
     id: str
     issue: Issue
     author: User
     body: str
     created: datetime
+    updated: datetime
+    editor: User
+
+    def edit(self, body: str) -> None:
+        """Write something else there."""
+        site = self.issue.project.site
+        with site.changing() as now:
+            self.body, self.updated, self.editor = body, now, site.actor
+            self.issue.updated = now
+            site.teller.tell_of_comment(self, "comment_updated")
+
+    def delete(self) -> None:
+        """Take it away."""
+        site = self.issue.project.site
+        with site.changing() as now:
+            self.issue.updated = now
+            site.teller.tell_of_comment(self, "comment_deleted")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -145,8 +162,9 @@ class Issue:
         site = self.project.site
         with site.changing() as now:
             self.updated = now
-            comment = Comment(id=site.new_id(), issue=self, author=site.actor, body=body, created=now)
-            site.teller.tell_of_comment(comment)
+            who = {"author": site.actor, "editor": site.actor}
+            comment = Comment(id=site.new_id(), issue=self, body=body, created=now, updated=now, **who)
+            site.teller.tell_of_comment(comment, "comment_created")
         return comment
 
     def delete(self) -> None:

@@ -23,6 +23,7 @@ from simulator.jira.index import Index
 from simulator.jira.issue import Issue
 from simulator.jira.limits import Limits
 from simulator.jira.project import Project
+from simulator.jira.remote_links import RemoteLinks
 from simulator.jira.shelf import Shelf
 from simulator.jira.teller import Teller
 from simulator.jira.vocabulary import (
@@ -88,6 +89,7 @@ class Jira(Tracker):
         self.failing_ids: set[str] = set()
         self.page_limit = 0
         self.hooks: list[Hook] = []
+        self.remote_links = RemoteLinks()
         self.dynamic = DynamicHooks(self)
         self.teller = Teller(self)
         self.flow = "Primary"

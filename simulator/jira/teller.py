@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from simulator.jira.site import Jira
 
 
+_COMMENTED = {
+    "comment_created": "issue_commented",
+    "comment_updated": "issue_comment_edited",
+    "comment_deleted": "issue_comment_deleted",
+}
+
+
 class Teller:
     """Tells the hooks of one site."""
 
@@ -31,20 +38,19 @@ class Teller:
             message["changelog"] = {"id": self._site.new_id(), "items": [self._item(item) for item in items]}
         self._send(event, message, issue)
 
-    def tell_of_comment(self, comment: Comment) -> None:
-        """Send what a new comment causes: on Cloud one message, on Data Center two."""
+    def tell_of_comment(self, comment: Comment, event: str) -> None:
+        """Send what a comment causes: on Cloud one message, on Data Center two, the second of a deletion without it."""
         self._site.issues.file_again(comment.issue)
         body = comment_body(comment)
         if not self._site.data_center:
-            self._send("comment_created", {"comment": body, "issue": partial_issue(comment.issue)}, comment.issue)
+            self._send(event, {"comment": body, "issue": partial_issue(comment.issue)}, comment.issue)
             return
-        self._send("comment_created", {"comment": body}, comment.issue)
+        self._send(event, {"comment": body}, comment.issue)
         message = {
-            "issue_event_type_name": "issue_commented",
+            "issue_event_type_name": _COMMENTED[event],
             "user": user_body(self._site, self._site.actor),
             "issue": issue_body(comment.issue),
-            "comment": body,
-        }
+        } | ({} if event == "comment_deleted" else {"comment": body})
         self._send("jira:issue_updated", message, comment.issue)
 
     def _item(self, item: Item) -> Item:
