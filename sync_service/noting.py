@@ -31,6 +31,7 @@ def _serving(row: Row[Any], base_url: str) -> Serving:
         target=amount(row.target, plain(row.unit)),
         progress=_percent(row.progress),
         status=WORDS[Status(row.status)],
+        completed=Status(row.status) is Status.COMPLETED,
     )
 
 

@@ -94,7 +94,8 @@ class WritingBack:
             return
         try:
             part = connector.writing_part(connection.view, about=row.identity)
-            if not self._asking.must_wait(row, connection, part=part) and self._may_write(row, wanted, part):
+            own = f"{part}/{row.identity}"
+            if not self._asking.must_wait(row, connection, part=own) and self._may_write(row, wanted, part):
                 self._write(row, wanted, connector, connection, part=part)
         except ConnectorError as error:
             self._asking.failed(row, connection, error)
@@ -110,7 +111,7 @@ class WritingBack:
         wanted = _Wanted(note_of(found, self._base_url), ids_of(found))
         if row.taken_away and wanted.serves == row.serves:
             return TAKEN_AWAY
-        if wanted.digest == row.digest and (row.digest or not _may_be_there(row)):
+        if wanted.digest == row.digest and not _may_be_there(row):
             return "it says so already" if row.digest else "it serves no key result"
         return wanted
 
@@ -206,5 +207,5 @@ class WritingBack:
 
 
 def _may_be_there(row: Row[Any]) -> bool:
-    """Tell whether something may stand on the issue of which the row does not know: somebody tried, and died."""
+    """Tell whether something else may stand on the issue than the row knows: somebody tried, and died."""
     return bool(row.attempts > 1)

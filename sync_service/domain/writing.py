@@ -12,7 +12,10 @@ from sync_service.domain.connectors import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """A key result that an issue counts toward, as people are told there; all in words, `url` is its page."""
+    """A key result that an issue counts toward, as people are told there, in words.
+
+    `url` is its page; `completed` says once more, not in words, what `status` says.
+    """
 
     slug: str
     title: str
@@ -22,6 +25,7 @@ class Serving:
     target: str
     progress: str
     status: str
+    completed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,10 @@ class WritesBack(Protocol):
     """Tells people on the issue itself which key results it serves. Whatever is written bears `Connection.mark`."""
 
     def writing_part(self, connection: Connection, *, about: str) -> str:
-        """Name the part of the connection whose writes go one by one; may call to find it. See `Parts.part`."""
+        """Name the part of the connection whose writes go one by one; may call to find it. See `Parts.part`.
+
+        An issue's own part is that, a slash and its identity.
+        """
         ...
 
     def write(

@@ -31,7 +31,7 @@ def connection(**fields: Any) -> Connection:
 
 def note(count: int = 1, **fields: str) -> Note:
     """Give a note about so many key results."""
-    plain = {"title": "Ship", "url": "https://okr.example/key-results/KR-1", "objective": "Fast"}
+    plain: dict[str, Any] = {"title": "Ship", "url": "https://okr.example/key-results/KR-1", "objective": "Fast"}
     stands = {"value": "1", "target": "2", "progress": "50 %", "status": "on track"}
     return Note(tuple(Serving(slug=f"KR-{number}", **(plain | stands | fields)) for number in range(count)))
 
