@@ -16,17 +16,19 @@ from connectors.jira.connecting import CREDENTIALS_HELP, by_hand, introduce, off
 from connectors.jira.events import treatment_of
 from connectors.jira.examining import Examination
 from connectors.jira.hooking import Hooking
-from connectors.jira.limits import READING
+from connectors.jira.limits import READING, WRITING
 from connectors.jira.listing import changes
 from connectors.jira.looking import look
 from connectors.jira.oauth import OAuth
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together
+from connectors.jira.writing import place_of, withdraw, write_note
 from connectors.letters import is_signed, json_object, letter_id
 from sync_service.domain.abilities import Asked, ByHand, Consent, HookMade, Introduced, Offer, Page, Ran, Seen
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.examining import Finding
 from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
+from sync_service.domain.writing import Note
 
 _WEB_ADDRESS = re.compile(r"https?://[^/\s]+(?:/[^/\s]+)*/browse/(?P<key>[^/?#\s]+)(?:[/?#]\S*)?")
 
@@ -166,6 +168,24 @@ class Jira:
     def part_together(self, connection: Connection, *, about: str) -> str:
         """Name what a look at many issues uses: the same as any other."""
         return self.part(connection, about=about)
+
+    def writing_part(self, connection: Connection, *, about: str) -> str:
+        """Name what all writes use, which go one by one."""
+        del connection, about
+        return WRITING
+
+    def write(
+        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
+    ) -> str | None:
+        """Make or change our remote links on an issue; the slugs of their key results are to be remembered."""
+        del key
+        return write_note(place_of(self._calls(connection), identity=identity), note, memory=memory, afresh=afresh)
+
+    def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
+        """Take our remote links away; whatever is there is found, so nothing is to be remembered."""
+        del key, memory
+        withdraw(place_of(self._calls(connection), identity=identity))
+        return None
 
     def _calls(self, connection: Connection) -> Calls:
         return Calls(self._http, connection, access(connection, self._hosts), self._catalogues)

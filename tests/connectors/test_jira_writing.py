@@ -1,0 +1,219 @@
+"""Remote links of ours on Jira's issues, whatever was there before, and what Jira says to them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import responses
+
+from connectors.http import Http
+from connectors.jira import Jira
+from connectors.jira.writing import MOST_LINKS
+from sync_service.domain.connectors import Connection, Gone, Refused, Rejected, Unavailable
+from sync_service.domain.writing import Note, Serving, WritesBack
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+SITE = "https://acme.atlassian.net"
+CLOUD = f"{SITE}/rest/api/3/issue/20012/remotelink"
+SERVER = f"{SITE}/rest/api/2/issue/20012/remotelink"
+PLACE: Mapping[str, Any] = {"identity": "20012", "key": "SHOP-12"}
+MARK = "f00d"
+
+
+def connection(**fields: Any) -> Connection:
+    """Give a connection to Cloud that is written to."""
+    plain: dict[str, Any] = {"slug": "j", "site": SITE, "token": "t", "mark": MARK, "options": {"email": "a@b.c"}}
+    return Connection(**(plain | fields))
+
+
+def serving(slug: str = "KR-1", **fields: Any) -> Serving:
+    """Give a key result that is served."""
+    plain: dict[str, Any] = {"title": "Ship", "url": f"https://okr.example/key-results/{slug}", "objective": "Fast"}
+    stands = {"value": "1", "target": "2", "progress": "50 %", "status": "on track"}
+    return Serving(slug=slug, **(plain | stands | fields))
+
+
+def link(slug: str = "KR-1", **fields: Any) -> dict[str, Any]:
+    """Give our link as it is sent."""
+    url = f"https://okr.example/key-results/{slug}"
+    shown = {
+        "url": url,
+        "title": f"{slug} Ship",
+        "summary": "50 % (1 of 2), on track · Fast",
+        "icon": {"title": "Key result"},
+        "status": {"resolved": False, "icon": {"title": "on track", "link": url}},
+    }
+    return {
+        "globalId": f"okr-sync/{MARK}/{slug}",
+        "application": {"type": "okr-sync", "name": "OKR Sync"},
+        "relationship": "counts toward",
+        "object": shown | fields,
+    }
+
+
+@pytest.fixture
+def jira() -> Iterator[responses.RequestsMock]:
+    """Stand in for Jira; each answer is asked for."""
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+def connector() -> Jira:
+    """Give the connector at noon."""
+    return Jira(Http(now=lambda: NOW))
+
+
+def write(*serves: Serving, memory: str | None = None, afresh: bool = True, **by: Any) -> str | None:
+    """Write."""
+    note = Note(serves or (serving(),))
+    return connector().write(connection(**by), **PLACE, note=note, memory=memory, afresh=afresh)
+
+
+def sent(jira: responses.RequestsMock, method: str) -> list[Any]:
+    """Give the bodies of the calls by a method."""
+    return [json.loads(call.request.body or b"") for call in jira.calls if call.request.method == method]
+
+
+def test_the_connector_can_write_back() -> None:
+    """As an ability of its own; all its writes go one by one."""
+    assert isinstance(connector(), WritesBack)
+    assert connector().writing_part(connection(), about="20012") == "writing"
+
+
+@pytest.mark.parametrize(("options", "address"), [({"email": "a@b.c"}, CLOUD), ({}, SERVER)])
+def test_a_link_is_made_whole(jira: responses.RequestsMock, options: Mapping[str, str], address: str) -> None:
+    """On Cloud and Data Center alike: what is left out would become empty."""
+    jira.get(address, json=[])
+    jira.post(address, json={"id": 10000}, status=201)
+    assert write(options=options) == '["KR-1"]'
+    assert sent(jira, "POST") == [link()]
+
+
+def test_what_stands_there_is_not_sent_again_and_what_is_not_served_is_removed(jira: responses.RequestsMock) -> None:
+    """Links of others, and of other connections, are left alone."""
+    theirs = [{"globalId": "okr-sync/beef/KR-9"}, {"globalId": None}, {"id": 7}, {"globalId": "system=x"}]
+    jira.get(CLOUD, json=[*theirs, link("KR-1"), link("KR 3&x"), link("KR-2", summary="40 % (1 of 2)")])
+    jira.post(CLOUD, json={"id": 10000}, status=200)
+    jira.delete(CLOUD, status=204)
+    assert write(serving("KR-1"), serving("KR-2"), memory='["KR-1"]') == '["KR-1", "KR-2"]'
+    assert sent(jira, "POST") == [link("KR-2")]
+    (removed,) = (str(call.request.url) for call in jira.calls if call.request.method == "DELETE")
+    assert "&x" not in removed
+    assert parse_qs(urlsplit(removed).query) == {"globalId": ["okr-sync/f00d/KR 3&x"]}
+
+
+@pytest.mark.parametrize("part", ["title", "url", "summary"])
+def test_whatever_of_a_link_shows_otherwise_is_sent(jira: responses.RequestsMock, part: str) -> None:
+    """So is a link that is not struck out yet, or counts otherwise."""
+    jira.get(CLOUD, json=[link(**{part: "https://elsewhere.example"})])
+    jira.post(CLOUD, json={"id": 10000})
+    write()
+    assert sent(jira, "POST") == [link()]
+
+
+def test_a_completed_key_result_is_struck_out(jira: responses.RequestsMock) -> None:
+    """By Jira, where the link's status is resolved."""
+    jira.get(CLOUD, json=[{**link(), "relationship": "else"}])
+    jira.post(CLOUD, json={"id": 10000})
+    write(serving(status="completed", completed=True))
+    (body,) = sent(jira, "POST")
+    assert body["object"]["status"]["resolved"] is True
+
+
+def test_a_link_that_was_taken_away_is_made_again_only_afresh(jira: responses.RequestsMock) -> None:
+    """What is left goes on; where nothing is left, that is said."""
+    both = (serving("KR-1"), serving("KR-2"))
+    jira.get(CLOUD, json=[link("KR-2", title="old")])
+    jira.post(CLOUD, json={"id": 10000})
+    assert write(*both, memory='["KR-1", "KR-2"]', afresh=False) == '["KR-1", "KR-2"]'
+    assert sent(jira, "POST") == [link("KR-2")]
+    jira.replace("GET", CLOUD, json=[])
+    assert write(*both, memory='["KR-1", "KR-2"]', afresh=False) is None
+    assert write(*both, afresh=False) is None
+    assert len(sent(jira, "POST")) == 1
+    write(*both, memory='["KR-1", "KR-2"]')
+    assert len(sent(jira, "POST")) == 3
+
+
+def test_no_more_than_some_links_are_made_and_texts_have_an_end(jira: responses.RequestsMock) -> None:
+    """Jira takes so many writes to an issue at once, and so many characters."""
+    jira.get(CLOUD, json=[])
+    jira.post(CLOUD, json={"id": 10000}, status=201)
+    write(*(serving(f"KR-{number}", title="<b>" * 200) for number in range(MOST_LINKS + 5)))
+    bodies = sent(jira, "POST")
+    assert len(bodies) == MOST_LINKS
+    assert {len(body["object"]["title"]) for body in bodies} == {255}
+
+
+def test_unwriting_takes_away_whatever_of_ours_is_there(jira: responses.RequestsMock) -> None:
+    """Somebody may have been faster."""
+    jira.get(CLOUD, json=[link("KR-1"), link("KR-2"), {"globalId": "system=x"}])
+    jira.delete(CLOUD, status=404)
+    assert connector().unwrite(connection(), **PLACE, memory=None) is None
+    assert len([call for call in jira.calls if call.request.method == "DELETE"]) == 2
+
+
+def refused(jira: responses.RequestsMock, status: int, message: str = "No", **headers: str) -> Exception:
+    """Let Jira refuse a link, and give what that raises."""
+    jira.get(CLOUD, json=[])
+    jira.post(CLOUD, status=status, json={"errorMessages": [message]}, headers=headers)
+    with pytest.raises((Unavailable, Refused, Rejected, Gone)) as caught:
+        write()
+    return caught.value
+
+
+def test_a_missing_permission_lets_the_issue_wait_and_is_named(jira: responses.RequestsMock) -> None:
+    """For an hour; other issues go on."""
+    error = refused(jira, 403, "No Link Issue Permission for issue.")
+    assert isinstance(error, Unavailable)
+    assert (error.part, error.retry_at) == ("writing/20012", NOW + timedelta(hours=1))
+    assert "Link issues" in str(error)
+
+
+def test_credentials_that_may_only_read_let_all_writes_wait(jira: responses.RequestsMock) -> None:
+    """The connection is not refused: reading the same was permitted just before."""
+    error = refused(jira, 401, "Unauthorized; scope does not match")
+    assert isinstance(error, Unavailable)
+    assert (error.part, error.retry_at) == ("writing", NOW + timedelta(hours=1))
+    assert "write:jira-work" in str(error)
+
+
+def test_credentials_that_may_not_read_either_are_refused(jira: responses.RequestsMock) -> None:
+    """As anywhere else; where linking is switched off, writing waits."""
+    jira.get(CLOUD, status=401, json={})
+    with pytest.raises(Refused):
+        write()
+    jira.replace("GET", CLOUD, status=403, json={"errorMessages": ["Issue linking is disabled."]})
+    with pytest.raises(Unavailable, match="disabled") as caught:
+        write()
+    assert caught.value.part == "writing/20012"
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, Gone), (413, Rejected), (400, Rejected)])
+def test_what_is_about_the_issue_is_about_it_alone(
+    jira: responses.RequestsMock, status: int, kind: type[Exception]
+) -> None:
+    """Deleted, hidden, or full of links."""
+    assert isinstance(refused(jira, status), kind)
+
+
+@pytest.mark.parametrize(
+    ("reason", "part"),
+    [("jira-per-issue-on-write", "writing/20012"), ("jira-burst-based", "writing"), ("jira-quota-tenant-based", "")],
+)
+def test_limits_stop_what_they_are_about(jira: responses.RequestsMock, reason: str, part: str) -> None:
+    """An issue, all writing, or everything; for as long as told."""
+    error = refused(jira, 429, **{"RateLimit-Reason": reason, "Retry-After": "30"})
+    assert isinstance(error, Unavailable)
+    assert (error.part, error.retry_at) == (part, NOW + timedelta(seconds=30))
+
+
+def test_nothing_is_written_without_a_mark_or_to_what_is_no_issue() -> None:
+    """A mark is made when writing back is switched on."""
+    with pytest.raises(Rejected, match="no mark"):
+        write(mark=None)
+    with pytest.raises(Rejected, match="is not the id"):
+        connector().unwrite(connection(), identity="../x", key="SHOP-1", memory=None)
