@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, Row
 
 from sync_service.commenting import counting, in_words
 from sync_service.commenting import wanted as asked_key_results
-from sync_service.domain.causes import Cause
+from sync_service.domain.causes import SEEN_AGAIN, Cause
 from sync_service.domain.issues import TermKind
 from sync_service.domain.newest import Issue
 from sync_service.domain.rules import CompiledRule, Subject
@@ -216,12 +216,13 @@ def _of(linked: Links, key_result_id: int) -> Links:
 
 
 def _causes(entry: Entry, had: Links, has: Links, known: _Known) -> list[Cause]:
-    """Give the steps that could have moved one key result, the last one saying what became of the link."""
+    """Give the steps that could have moved one key result, the last that tells of anything saying what became of it."""
     causes = [step.cause for step in entry.steps if step.counts]
     change = _link_change(had, has, known)
     if change is None:
         return causes
-    last = entry.steps[-1].cause
+    telling = [step.cause for step in entry.steps if step.cause.what != SEEN_AGAIN]
+    last = telling[-1] if telling else entry.steps[-1].cause
     before = [cause for cause in causes if cause is not last]
     what = last.what if entry.issue.gone is not None else f"{last.what}, {change}"
     return [*before, replace(last, what=what)]

@@ -10,6 +10,9 @@ from sync_service.domain.newest import Issue
 NameOf = Callable[[TermKind, str], str | None]
 """Gives the name of a label, a milestone and so on by its id; None where it was deleted."""
 
+SEEN_AGAIN = "seen again"
+"""What happened to an issue of which nothing changed that words could tell."""
+
 _CLOSED = (State.DONE, State.DROPPED)
 
 
@@ -49,7 +52,7 @@ def what_happened(before: Issue | None, after: Issue, *, name_of: NameOf) -> str
         return _first_seen(after)
     phrases = [phrase for phrase in (_moved(before, after), _state_change(before, after)) if phrase]
     phrases += _detail_changes(before, after, name_of)
-    return ", ".join(phrases) or "seen again"
+    return ", ".join(phrases) or SEEN_AGAIN
 
 
 def _first_seen(issue: Issue) -> str:

@@ -186,3 +186,12 @@ def test_a_changed_comment_that_never_asked_is_no_news_and_outdoes_an_older_word
     assert linked(world) == set()
     world.tell(comment(3, edited=True))
     assert linked(world) == {"KR-1"}
+
+
+def test_a_link_is_said_to_come_from_the_comment_though_its_issue_is_told_of_with_it(world: World) -> None:
+    """Jira's server tells of a comment, and then of its issue, in which nothing changed."""
+    world.tell(snapshot(0, state=State.DONE, closed_at=at(0)))
+    world.post(comment(1, scope=None))
+    world.post(snapshot(1, state=State.DONE, closed_at=at(0)))
+    world.drains.drain("delivery")
+    assert world.reasons()[-1] == "commented, now linked by a comment of Ana Ruiz (/okr KR-1)"
