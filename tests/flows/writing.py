@@ -55,6 +55,24 @@ _TIMES = {
 }
 
 
+def pass_(house: House, seconds: float) -> None:
+    """Let time pass for what waits to write."""
+    moved = round(seconds * 1_000_000)
+    with writing(house.engine) as tx:
+        for table, columns in _TIMES.items():
+            sets = ", ".join(f"{name} = {name} - {moved}" for name in columns)
+            held = "" if table == "pause" else " WHERE lease IS NULL"
+            tx.execute(sa.text(f"UPDATE {table} SET {sets}{held}"))  # noqa: S608 - names of our own tables
+
+
+def next_write(house: House) -> float | None:
+    """Tell in how many seconds an issue is due next; None where none is."""
+    w = tables.write_back.c
+    with reading(house.engine) as tx:
+        due_at: datetime | None = tx.scalar(sa.select(sa.func.min(w.due_at)))
+        return None if due_at is None else max((due_at - database_now(tx)) / timedelta(seconds=1), 0.0)
+
+
 @dataclass
 class Stage:
     """A GitHub and a house; `credentials` are those of the connection as a line of the file."""
@@ -93,25 +111,13 @@ class Stage:
     def pass_(self, seconds: float) -> None:
         """Let time pass for what waits to write, and for GitHub."""
         self.clock.step(seconds)
-        moved = round(seconds * 1_000_000)
-        with writing(self.house.engine) as tx:
-            for table, columns in _TIMES.items():
-                sets = ", ".join(f"{name} = {name} - {moved}" for name in columns)
-                held = "" if table == "pause" else " WHERE lease IS NULL"
-                tx.execute(sa.text(f"UPDATE {table} SET {sets}{held}"))  # noqa: S608 - names of our own tables
+        pass_(self.house, seconds)
         self.drain()
-
-    def next_write(self) -> float | None:
-        """Tell in how many seconds an issue is due next; None where none is."""
-        w = tables.write_back.c
-        with reading(self.house.engine) as tx:
-            due_at: datetime | None = tx.scalar(sa.select(sa.func.min(w.due_at)))
-            return None if due_at is None else max((due_at - database_now(tx)) / timedelta(seconds=1), 0.0)
 
     def write(self, *, seconds: float = HOUR) -> None:
         """Let the time pass in which whatever is due is written."""
         left = seconds
-        while (wait := self.next_write()) is not None and wait < left:
+        while (wait := next_write(self.house)) is not None and wait < left:
             self.pass_(wait + 0.05)
             left -= wait + 0.05
         self.pass_(max(left, 0))

@@ -1,0 +1,244 @@
+"""Issues on a simulated Jira link to the key results they serve: once each, truly, and no longer than they do."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from simulator import Jira, SteppedClock
+from sync_service.store import tables
+from sync_service.store.database import DatabaseNow, writing
+from sync_service.wiring import utc_now
+from tests.faults.mortal import Mortal
+from tests.flows.writing import HOUR
+from tests.flows.writing_to_jira import Stage
+from tests.house import build_house
+from tests.simulator.receiver import Receiver
+
+pytestmark = pytest.mark.slow
+
+REASONS = [
+    "labelled okr:KR-1, now linked by its label",
+    "commented, now linked by a comment of Ana Ruiz (/okr kr-2)",
+    "unlabelled okr:KR-1, no longer linked by its label",
+    "commented, no longer linked by a comment of Ana Ruiz",
+]
+
+
+@pytest.fixture(params=["cloud", "data center"])
+def stage(request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """Set the stage on either database, with either face."""
+    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0))
+    house = build_house(migrated_url, tmp_path, clock=utc_now)
+    with (
+        Receiver() as receiver,
+        Jira(data_center=request.param == "data center", clock=clock, background=False) as jira,
+    ):
+        yield Stage(house, jira, clock, receiver)
+    house.engine.dispose()
+    house.redis.close()
+
+
+def test_a_linked_issue_links_to_its_key_result_within_seconds_and_moves_with_it(stage: Stage) -> None:
+    """Once an hour at most while it only stands otherwise; struck out when it is completed."""
+    stage.furnish()
+    issue, other = (stage.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
+    stage.hear()
+    assert stage.titles(issue) == []
+    stage.write(seconds=10)
+    shown = stage.shown(issue)
+    assert (shown["title"], shown["url"]) == ("KR-1 Ship carts", "http://127.0.0.1:8080/key-results/KR-1")
+    assert shown["summary"].startswith("0 % (0 % of 100 %), ")
+    assert shown["status"]["resolved"] is False
+    other.finish()
+    stage.hear()
+    stage.write(seconds=600)
+    assert stage.shown(issue)["summary"].startswith("0 %")
+    stage.write()
+    assert stage.shown(issue)["summary"].startswith("50 %")
+    issue.finish()
+    stage.hear()
+    stage.write(seconds=2 * HOUR)
+    assert stage.shown(issue)["status"]["resolved"] is True
+    assert set(stage.writes()) == {"POST"}
+
+
+def test_labels_and_comments_link_and_unlink_with_their_reasons_in_the_history(stage: Stage) -> None:
+    """A link is taken away with what it served; a comment counts once, though a server tells of it twice."""
+    stage.furnish()
+    issue = stage.shop.create_issue("Pay")
+    issue.finish()
+    stage.hear()
+    issue.label("okr:KR-1")
+    stage.hear()
+    stage.write(seconds=10)
+    asked = issue.comment("Sure:\n/okr kr-2")
+    stage.hear()
+    stage.write(seconds=10)
+    assert stage.titles(issue) == ["KR-1 Ship carts", "KR-2 Ship it"]
+    assert len(stage.rows(tables.comment)) == 1
+    issue.unlabel("okr:KR-1")
+    stage.hear()
+    stage.clock.step(5)
+    asked.edit("{quote}\n/okr KR-2\n{quote}")
+    stage.hear()
+    stage.write(seconds=10)
+    assert stage.titles(issue) == []
+    assert [cause["what"] for row in stage.rows(tables.history) for cause in row.causes if "issue" in cause] == REASONS
+
+
+def test_a_deleted_comment_links_no_more_and_strangers_never_do(stage: Stage) -> None:
+    """The outcome of a stranger's delivery says why."""
+    stage.furnish()
+    issue = stage.shop.create_issue("Pay")
+    asked = issue.comment("/okr KR-2")
+    stage.hear()
+    assert len(stage.rows(tables.link)) == 1
+    asked.delete()
+    stage.hear()
+    assert stage.rows(tables.link) == []
+    with stage.jira.acting_as("mallory"):
+        issue.comment("/okr KR-1")
+    stage.hear()
+    assert stage.rows(tables.link) == []
+    assert any("no person has the jira account" in (row.outcome or "") for row in stage.rows(tables.delivery))
+    stage.write(seconds=60)
+    assert stage.writes() == []
+
+
+def test_our_own_links_make_nothing_of_themselves(stage: Stage) -> None:
+    """Though Jira should tell of them as of an updated issue."""
+    stage.jira.remote_links.told = True
+    stage.furnish()
+    issue = stage.shop.create_issue("Pay", labels=["checkout"])
+    stage.hear()
+    stage.write(seconds=10)
+    for _ in range(3):
+        stage.hear()
+        stage.write()
+    assert stage.writes() == ["POST"]
+    assert stage.titles(issue) == ["KR-1 Ship carts"]
+
+
+def test_what_is_switched_off_is_written_no_more(stage: Stage) -> None:
+    """The links that are there stay."""
+    stage.furnish()
+    first = stage.shop.create_issue("Pay", labels=["checkout"])
+    stage.hear()
+    stage.write(seconds=10)
+    stage.furnish(on=False)
+    second = stage.shop.create_issue("Pay again", labels=["checkout"])
+    first.finish()
+    stage.hear()
+    stage.write(seconds=3 * HOUR)
+    assert stage.writes() == ["POST"]
+    assert stage.titles(second) == []
+
+
+def test_without_the_permission_writes_wait_and_reading_goes_on(stage: Stage) -> None:
+    """Whichever of the two is missing; the connection is not refused, and goes on when it is mended."""
+    stage.furnish()
+    stage.jira.denied.add("LINK_ISSUES")
+    issue = stage.shop.create_issue("Pay", labels=["checkout"])
+    stage.hear()
+    stage.write(seconds=600)
+    assert "Link issues" in stage.row(issue).outcome
+    stage.jira.denied.clear()
+    stage.jira.remote_links.readable = True
+    stage.write()
+    assert "write:jira-work" in stage.row(issue).outcome
+    assert len(stage.writes()) == 2
+    assert stage.rows(tables.connection)[0].refused_at is None
+    stage.jira.remote_links.readable = False
+    stage.write(seconds=2 * HOUR)
+    assert stage.titles(issue) == ["KR-1 Ship carts"]
+
+
+def test_who_takes_a_link_away_wins_until_the_issue_serves_something_else(stage: Stage) -> None:
+    """Numbers that move bring it not back; an issue that is gone is not written to."""
+    stage.furnish()
+    issue, other = (stage.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
+    stage.hear()
+    stage.write(seconds=60)
+    stage.jira.remote_links.of(issue).clear()
+    other.finish()
+    stage.hear()
+    stage.write(seconds=2 * HOUR)
+    assert stage.titles(issue) == []
+    assert "took away" in stage.row(issue).outcome
+    issue.label("okr:KR-2")
+    stage.hear()
+    stage.write(seconds=10)
+    assert stage.titles(issue) == ["KR-1 Ship carts", "KR-2 Ship it"]
+    other.delete()
+    other_links = stage.titles(other)
+    stage.hear()
+    stage.write(seconds=2 * HOUR)
+    assert stage.titles(other) == other_links
+
+
+def test_hostile_titles_stay_texts_of_one_line(stage: Stage) -> None:
+    """Jira shows a title as it is; none is longer than it takes."""
+    stage.furnish(title="[a|http://evil.example] {code} <b>x</b> " + "ж" * 220)
+    issue = stage.shop.create_issue("Pay", labels=["checkout"])
+    stage.hear()
+    stage.write(seconds=10)
+    (title,) = stage.titles(issue)
+    assert title.startswith("KR-1 [a|http://evil.example] {code} <b>x</b> ж")
+    assert len(title) == 255
+    assert title.isprintable()
+
+
+def test_two_workers_write_each_link_once(stage: Stage, migrated_url: str, tmp_path: Path) -> None:
+    """However their drains meet."""
+    stage.furnish()
+    issues = [stage.shop.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(5)]
+    stage.hear()
+    other = build_house(migrated_url, tmp_path, clock=utc_now)
+    for _ in range(10):
+        with ThreadPoolExecutor(2) as workers:
+            for working in [workers.submit(house.drains.drain, "write_back") for house in (stage.house, other)]:
+                working.result()
+        stage.pass_(5)
+    other.engine.dispose()
+    other.redis.close()
+    assert [len(stage.titles(issue)) for issue in issues] == [1] * 5
+    assert stage.writes() == ["POST"] * 5
+
+
+@pytest.fixture
+def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
+    """Give a worker that dies, on either database."""
+    made = Mortal(migrated_url, tmp_path)
+    yield made
+    made.close()
+
+
+def test_whoever_dies_while_writing_leaves_the_links_that_are_wanted(mortal: Mortal) -> None:
+    """One for each key result, and none that was wanted only when the worker died."""
+    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0))
+    with Receiver() as receiver, Jira(clock=clock, background=False) as jira:
+        stage = Stage(mortal.house, jira, clock, receiver)
+        stage.furnish()
+        kept = stage.shop.create_issue("Kept", labels=["checkout"])
+        stage.hear()
+        stage.write(seconds=10)
+        for statements in range(1, 40, 3):
+            issue = stage.shop.create_issue("Pay", labels=["checkout"])
+            kept.label("okr:KR-2")
+            stage.hear()
+            with writing(mortal.house.engine) as tx:
+                w = tables.write_back
+                now = tx.scalar(sa.select(DatabaseNow()))
+                tx.execute(sa.update(w).where(w.c.due_at.isnot(None)).values(due_at=now))
+            mortal.drain(dying_after=[statements])
+            stage.house = mortal.house
+            kept.unlabel("okr:KR-2")
+            stage.hear()
+            stage.write(seconds=600)
+            assert stage.titles(issue) == ["KR-1 Ship carts"], statements
+            assert stage.titles(kept) == ["KR-1 Ship carts"], statements
+    assert mortal.deaths > 8
