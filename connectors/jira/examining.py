@@ -23,6 +23,7 @@ MOST_SCOPES = 200
 MOST_NAMED = 10
 LONGEST_OFFER = 300
 _BROWSE = "BROWSE_PROJECTS"
+_LINK = "LINK_ISSUES"
 _SKEW = timedelta(seconds=30)
 
 
@@ -72,14 +73,13 @@ class Examination:
         """See whether a project is shown to us, and whether we may read its issues."""
         try:
             shown = self.calls.get(f"/project/{key}")
-            told = self.calls.get("/mypermissions", {"projectKey": key, "permissions": _BROWSE})
+            told = self.calls.get("/mypermissions", {"projectKey": key, "permissions": f"{_BROWSE},{_LINK}"})
         except Gone as error:
             mend = f"let the account browse it, or take {key} out of the connection's scopes"
             yield Finding(what=key, well=False, says=str(error), mend=mend)
             return
         self.projects.extend(filter(None, [identifier(shown.get("id"))]))
-        may = table(table(told.get("permissions")).get(_BROWSE)).get("havePermission")
-        if may is not True:
+        if not _may(told, _BROWSE):
             mend = "give the account the permission Browse Projects in this project"
             yield Finding(what=key, well=False, says="its issues can't be read", mend=mend)
         elif exact(shown.get("key"), 100) not in (key, None):
@@ -87,6 +87,9 @@ class Examination:
             yield Finding(what=key, well=None, says=says, mend="write its new key, and apply it")
         elif shown.get("archived") is True:
             yield Finding(what=key, well=None, says="is archived: nothing will move there")
+        elif self.calls.connection.writes_back and not _may(told, _LINK):
+            mend = "give the account the permission Link Issues in this project, or take write_back out"
+            yield Finding(what=key, well=False, says="its issues can be read, but not linked", mend=mend)
         else:
             yield Finding(what=key, well=True, says="can be read")
 
@@ -145,6 +148,10 @@ class Examination:
             yield Finding(what="webhook", well=False, says="none leads here", mend=mend)
         for one in ours:
             yield _judged(one, scopes)
+
+
+def _may(told: Json, permission: str) -> bool:
+    return table(table(told.get("permissions")).get(permission)).get("havePermission") is True
 
 
 def _zone(me: Json) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """What an examination of a connection to Jira finds, on both faces, and what it says to do about it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,13 +27,14 @@ class Surgery:
     jira: Jira
     clock: SteppedClock
 
-    def findings(self, *scopes: str, token: str = "", hooked: bool = True, **options: Any) -> list[Finding]:
+    def findings(
+        self, *scopes: str, token: str = "", hooked: bool = True, writes_back: bool = False, **options: Any
+    ) -> list[Finding]:
         """Examine a connection, by default with the right token."""
         if not self.jira.data_center:
             options.setdefault("email", self.jira.email)
-        connection = Connection(
-            slug="here", site=self.jira.url, hook_url=HOOK, token=token or self.jira.token, options=options
-        )
+        plain = Connection(slug="here", site=self.jira.url, hook_url=HOOK, options=options)
+        connection = replace(plain, token=token or self.jira.token, writes_back=writes_back)
         return list(connectors.jira.Jira(Http(now=self.clock)).examine(connection, scopes=scopes, hooked=hooked))
 
     def wrong(self, *scopes: str, **options: Any) -> list[tuple[str, bool | None, str]]:
@@ -244,3 +245,10 @@ def test_of_many_projects_only_the_first_are_looked_at(
     """It is said."""
     monkeypatch.setattr("connectors.jira.examining.MOST_SCOPES", 0)
     assert examined("SHOP")["projects"].well is None
+
+
+def test_a_project_whose_issues_can_not_be_linked_is_told_where_that_is_wanted(surgery: Surgery) -> None:
+    """It takes a permission of its own to write back."""
+    surgery.jira.denied.add("LINK_ISSUES")
+    assert surgery.wrong("SHOP") == []
+    assert surgery.wrong("SHOP", writes_back=True) == [("SHOP", False, "its issues can be read, but not linked")]
