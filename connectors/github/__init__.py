@@ -213,7 +213,8 @@ class GitHub:
 
     def introduce(self, connection: Connection) -> Introduced:
         """Ask whose token it is, or about the app."""
-        return introduce(self._keyring.of(connection), self._keyring.site(connection.site), self._http)
+        site, writes_back = self._keyring.site(connection.site), connection.writes_back
+        return introduce(self._keyring.of(connection), site, self._http, writes_back=writes_back)
 
     def offer(self, connection: Connection, *, most: int) -> Offer:
         """List the repositories that the credentials see."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from connectors.fields import exact, rows, text
+from connectors.fields import Json, exact, rows, text
 from connectors.github.apps import AppCredentials
 from connectors.github.credentials import Credentials
 from connectors.github.site import Site, words_of
@@ -30,8 +30,21 @@ EVENTS: Mapping[str, str] = {
 NEWER = frozenset({"sub_issues"})
 """Events that an Enterprise Server may not know yet, and refuses then."""
 
-PERMISSIONS: Mapping[str, str] = {"issues": "read", "pull_requests": "read", "metadata": "read"}
-"""What an app needs. https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps"""
+
+def permissions(*, writes_back: bool) -> Mapping[str, str]:
+    """Name what an app needs, more where it is to write comments.
+
+    https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
+    """
+    level = "write" if writes_back else "read"
+    return {"issues": level, "pull_requests": level, "metadata": "read"}
+
+
+def lacking(held: Json, *, writes_back: bool) -> list[str]:
+    """Name what of it is not among the permissions held, each with its level: `issues: write`."""
+    needed = permissions(writes_back=writes_back).items()
+    return [f"{name}: {level}" for name, level in needed if held.get(name) not in (level, "write", "admin")]
+
 
 CREDENTIALS_HELP = (
     "A fine-grained token for the repositories to watch, with the repository permissions Issues: read-only and "
@@ -89,10 +102,10 @@ def by_hand() -> ByHand:
     )
 
 
-def introduce(credentials: Credentials, site: Site, http: Http) -> Introduced:
+def introduce(credentials: Credentials, site: Site, http: Http, *, writes_back: bool) -> Introduced:
     """Ask who we are."""
     if isinstance(credentials, AppCredentials):
-        return _app_introduced(credentials)
+        return _app_introduced(credentials, writes_back=writes_back)
     reply = _sent(credentials, site, "GET", "/user")
     judge(reply, now=http.now(), holder="token", words=words_of(reply))
     login = exact(reply.object().get("login"), 100)
@@ -115,14 +128,14 @@ def _lacking(reply: Reply) -> Sequence[str]:
     return lacks if may_hook else [*lacks, "make webhooks (admin:repo_hook)"]
 
 
-def _app_introduced(credentials: AppCredentials) -> Introduced:
+def _app_introduced(credentials: AppCredentials, *, writes_back: bool) -> Introduced:
     about = credentials.about()
     granted = about.get("permissions")
     held = granted if isinstance(granted, dict) else {}
     page = exact(about.get("html_url"), 500)
     return Introduced(
         name=text(about.get("name"), 100) or "the app",
-        lacks=[f"{name}: read" for name in PERMISSIONS if name != "metadata" and name not in held],
+        lacks=[one for one in lacking(held, writes_back=writes_back) if not one.startswith("metadata")],
         install_url=f"{page}/installations/new" if page and page.startswith(("https://", "http://")) else None,
     )
 

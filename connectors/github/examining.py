@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from connectors.fields import Json, exact, moment, number, table, text
 from connectors.github.apps import AppCredentials
-from connectors.github.connecting import PERMISSIONS
+from connectors.github.connecting import lacking as lacking_of
 from connectors.github.credentials import Credentials
 from connectors.github.events import events_read
 from connectors.github.examining_hooks import HookExamination, missing_events
@@ -102,7 +102,7 @@ class Examination:
         yield from self._clock(reply)
         yield from _version(reply)
         if app:
-            yield from _app_wants(body, lacking=_is_older(reply))
+            yield from _app_wants(body, writes_back=self.connection.writes_back, lacking=_is_older(reply))
         return reply
 
     def _expiry(self, reply: Reply) -> Iterator[Finding]:
@@ -133,7 +133,7 @@ class Examination:
         if not found:
             yield Finding(what="installations", well=False, says="the app is installed nowhere", mend=_INSTALL)
         for one in found:
-            yield (finding := _installation(one))
+            yield (finding := _installation(one, writes_back=self.connection.writes_back))
             if finding.well and wanted_of(self.connection).names:
                 yield from installation_sees(finding.what, table(one.get("permissions")))
 
@@ -213,26 +213,22 @@ def _is_older(reply: Reply) -> bool:
     return major.isdecimal() and minor.isdecimal() and (int(major), int(minor)) <= (3, 19)
 
 
-def _app_wants(body: Json, *, lacking: bool) -> Iterator[Finding]:
+def _app_wants(body: Json, *, writes_back: bool, lacking: bool) -> Iterator[Finding]:
     """Compare what the app asks its installations for with what is needed."""
-    missing = _missing(table(body.get("permissions")))
+    missing = ", ".join(lacking_of(table(body.get("permissions")), writes_back=writes_back))
     if missing:
         mend = "add them on the app's page at GitHub, Permissions & events; each installation has to accept them"
         yield Finding(what="permissions", well=False, says=f"the app does not ask for {missing}", mend=mend)
     yield from missing_events(body.get("events"), needed=events_read(), lacking=lacking)
 
 
-def _missing(permissions: Json) -> str:
-    return ", ".join(f"{name}: {level}" for name, level in PERMISSIONS.items() if not permissions.get(name))
-
-
-def _installation(one: Json) -> Finding:
+def _installation(one: Json, *, writes_back: bool) -> Finding:
     name = exact(table(one.get("account")).get("login"), 100) or "an account"
     what = f"installation on {name}"
     if one.get("suspended_at"):
         mend = "let it work again on the account's page at GitHub, Settings, Applications"
         return Finding(what=what, well=False, says=f"suspended since {text(one.get('suspended_at'), 30)}", mend=mend)
-    missing = _missing(table(one.get("permissions")))
+    missing = ", ".join(lacking_of(table(one.get("permissions")), writes_back=writes_back))
     if missing:
         mend = "accept the app's permissions on the account's page at GitHub, Settings, Applications"
         return Finding(what=what, well=False, says=f"has not granted {missing}", mend=mend)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.fields import exact, identifier, required, text
-from connectors.github.connecting import ENTERPRISE_SERVER, EVENTS, NEWER, PERMISSIONS, pages_of
+from connectors.github.connecting import ENTERPRISE_SERVER, EVENTS, NEWER, pages_of, permissions
 from connectors.github.site import Site, words_of
 from connectors.http import Http
 from connectors.replies import judge
@@ -33,11 +33,12 @@ def app_form(*, site: str, wanted: AppWanted, state: str) -> AppForm:
     if not 0 < len(wanted.name) <= LONGEST_NAME:
         raise ValueError(f"a name of {LONGEST_NAME} characters at most")
     owner = f"organizations/{quote(wanted.organization)}/" if wanted.organization else ""
+    asked = permissions(writes_back=wanted.writes_back)
     return AppForm(
         action=f"{pages_of(site)}/{owner}settings/apps/new?state={quote(state, safe='')}",
         fields={"manifest": json.dumps(_manifest(site, wanted))},
         asks=(
-            ("Permissions", ", ".join(f"{name.replace('_', ' ')}: {level}" for name, level in PERMISSIONS.items())),
+            ("Permissions", ", ".join(f"{name.replace('_', ' ')}: {level}" for name, level in asked.items())),
             ("Events", ", ".join(EVENTS.values())),
             ("Webhook", wanted.hook_url),
         ),
@@ -56,7 +57,7 @@ def _manifest(site: str, wanted: AppWanted) -> dict[str, Any]:
         "setup_url": wanted.installed_url,
         "description": "Links key results to issues and moves them as work is done.",
         "public": False,
-        "default_permissions": dict(PERMISSIONS),
+        "default_permissions": dict(permissions(writes_back=wanted.writes_back)),
         "default_events": events,
     }
 

@@ -248,7 +248,8 @@ class MakesHooks(Protocol):
 class AppWanted:
     """The app to register at a tracker: its name, whose it is (empty: of who is signed in there), and our addresses.
 
-    `back_url` is where one comes back to with a code, `installed_url` after an installation.
+    `back_url` is where one comes back to with a code, `installed_url` after an installation. `writes_back`: whether
+    the connection is to write on issues.
     """
 
     name: str
@@ -257,6 +258,7 @@ class AppWanted:
     hook_url: str
     back_url: str
     installed_url: str
+    writes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

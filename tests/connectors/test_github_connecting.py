@@ -90,6 +90,8 @@ def test_an_app_says_its_name_what_it_lacks_and_where_it_is_installed(hub: Hub) 
     found = GitHub().introduce(Connection(slug="gh", site=hub.api_url, app=App(app.client_id, app.pem)))
     assert (found.name, tuple(found.lacks)) == ("Reader", ("pull_requests: read",))
     assert found.install_url == f"{hub.url}/apps/reader/installations/new"
+    writing = Connection(slug="gh", site=hub.api_url, app=App(app.client_id, app.pem), writes_back=True)
+    assert tuple(GitHub().introduce(writing).lacks) == ("issues: write", "pull_requests: write")
 
 
 def test_repositories_are_listed_up_to_a_bound(github: responses.RequestsMock) -> None:

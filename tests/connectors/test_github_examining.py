@@ -212,6 +212,17 @@ def test_what_an_app_lacks_is_told(surgery: Surgery) -> None:
     assert any(says.startswith("suspended since") for _, _, says in surgery.wrong(**given))
 
 
+def test_an_app_that_is_to_write_and_may_only_read_is_told(surgery: Surgery) -> None:
+    """On its own page, and by each installation."""
+    app = surgery.hub.create_app(permissions=PERMISSIONS, events=EVENTS, hook_url=surgery.receiver.url, hook_secret="s")
+    app.install()
+    found = surgery.wrong("acme/checkout", app=domain.App(str(app.id), app.pem), writes_back=True)
+    assert [(what, says) for what, _, says in found] == [
+        ("permissions", "the app does not ask for issues: write, pull_requests: write"),
+        ("installation on acme", "has not granted issues: write, pull_requests: write"),
+    ]
+
+
 def test_an_app_that_is_unknown_is_told(surgery: Surgery) -> None:
     """With what to give."""
     app = surgery.hub.create_app(permissions=PERMISSIONS)

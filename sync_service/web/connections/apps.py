@@ -67,6 +67,7 @@ def _wanted(drafted: Draft) -> AppWanted:
         hook_url=hook_url(drafted.slug),
         back_url=house().settings.base_url + url_for("connections_apps.created", kind=drafted.kind),
         installed_url=house().settings.base_url + url_for("connections_scopes.choose", slug=drafted.slug),
+        writes_back=drafted.write_back,
     )
 
 

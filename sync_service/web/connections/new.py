@@ -10,6 +10,7 @@ from sync_service.apply.editing import Written, secret
 from sync_service.apply.mistakes import WrongFiles
 from sync_service.domain.abilities import Guides, Lists, MakesApps, MakesHooks, Offers, TakesConsent
 from sync_service.domain.connectors import Connection, Connector, ConnectorError
+from sync_service.domain.writing import WritesBack
 from sync_service.store.database import reading
 from sync_service.store.rule_views import connection_choices, owner_choices
 from sync_service.web.connections import once
@@ -52,6 +53,7 @@ class Draft:
     options: dict[str, str] = field(default_factory=dict)
     organization: str = ""
     name: str = ""
+    write_back: bool = False
     mistakes: dict[str, str] = field(default_factory=dict)
 
     def written(self) -> dict[str, object]:
@@ -59,6 +61,8 @@ class Draft:
         common: dict[str, object] = {"slug": self.slug, "kind": self.kind, "site": self.site, "earlier": self.earlier}
         if self.owner:
             common["owner"] = self.owner
+        if self.write_back:
+            common["write_back"] = True
         return common | {name: value for name, value in self.options.items() if value}
 
 
@@ -119,6 +123,7 @@ def show(drafted: Draft, way: str, status: int = 200) -> ResponseReturnValue:
             connector=connector,
             owners=owners,
             lists=isinstance(connector, Lists),
+            writes=isinstance(connector, WritesBack),
             texts=[
                 option
                 for option in connector.options
@@ -147,6 +152,7 @@ def read_draft(kind: str, connector: Connector) -> Draft:
         },
         organization=form.get("organization", "").strip(),
         name=" ".join(form.get("name", "").split()),
+        write_back="write_back" in form and isinstance(connector, WritesBack),
     )
 
 
@@ -155,7 +161,7 @@ def check(drafted: Draft) -> None:
     with reading(house().engine) as tx:
         taken = {one.name.casefold() for one in connection_choices(tx)}
     try:
-        editing().rehearse({**drafted.written(), "earlier": "ignore"})
+        editing().rehearse({**drafted.written(), "earlier": "ignore", "write_back": False})
     except WrongFiles as error:
         note(drafted, error)
     if drafted.slug.casefold() in taken:

@@ -56,6 +56,16 @@ def test_the_app_asks_to_read_and_for_nothing_else(desk: Desk) -> None:
     assert desk.hub.rest.calls == []
 
 
+def test_an_app_that_is_to_write_asks_for_that_and_its_connection_does(desk: Desk) -> None:
+    """Once somebody ticks it."""
+    action, manifest = ask(desk, write_back="yes")
+    assert manifest["default_permissions"] == {"issues": "write", "pull_requests": "write", "metadata": "read"}
+    desk.ana.open(press(desk, action, manifest))
+    found = desk.house.connections.named("walk")
+    assert found is not None
+    assert found.view.writes_back
+
+
 def test_no_other_page_may_send_a_form_elsewhere(desk: Desk) -> None:
     """The form before it neither."""
     assert "form-action 'self';" in desk.ana.open(APP).headers["Content-Security-Policy"]
