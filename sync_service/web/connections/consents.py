@@ -46,7 +46,12 @@ def ask(slug: str) -> ResponseReturnValue:
         app_requests.begin(tx, wanted, state=state, session=session[SESSION], now=house().now())
     address = connector.consent_address(connection.view, redirect=back, state=state)
     return render_template(
-        "connection_consent.html", one=one, title=connector_of(one.kind).title, address=address, back=back
+        "connection_consent.html",
+        one=one,
+        title=connector_of(one.kind).title,
+        address=address,
+        back=back,
+        writes=connection.view.writes_back,
     )
 
 

@@ -19,7 +19,7 @@ from connectors.jira.access import Hosts
 from simulator import Jira, SteppedClock
 from simulator.jira import Atlassian
 from sync_service.store import tables
-from sync_service.store.database import reading
+from sync_service.store.database import reading, writing
 from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import NOW, Clock
@@ -204,3 +204,15 @@ def test_a_connection_without_an_oauth_app_has_nothing_to_consent_to(town: Town)
     town.desk.ana.submit(way, on=way, slug="walk", site=town.site.url, owner="", scopes="SHOP")
     assert "/consent" not in town.desk.ana.read("/connections/walk")
     assert town.desk.send("/consent").status_code == 409
+
+
+def test_a_connection_that_writes_back_asks_for_that_and_says_so(town: Town) -> None:
+    """A consent from before does not cover it."""
+    town.make()
+    assert "write%3Ajira-work" not in town.ask()
+    with writing(town.desk.house.engine) as tx:
+        tx.execute(sa.update(tables.connection).values(write_back=True))
+    town.desk.house.connections.forget()
+    answer = town.desk.ana.submit("/connections/walk/consent", on="/connections/walk")
+    assert "write%3Ajira-work" in answer.text
+    assert "A consent given before that was switched on does not cover it." in answer.text
