@@ -278,3 +278,27 @@ def test_a_process_that_knows_not_yet_of_the_switch_waits(room: Room) -> None:
     room.set_mark("m")
     room.hasten()
     assert room.said() == ["KR-1"]
+
+
+class Death(BaseException):
+    """Ends a worker where it stands."""
+
+
+def test_what_a_dead_worker_wrote_is_put_right_though_it_is_what_was_said_before(room: Room) -> None:
+    """What it wrote was never noted, so the row knows only of what was said before it."""
+    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.hasten()
+    room.world.tell(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
+
+    def die() -> None:
+        room.wall.wall["501#1"] = Note((*room.wall.wall["501#1"].serves,) * 2)
+        raise Death
+
+    room.wall.before = die
+    with pytest.raises(Death):
+        room.hasten()
+    room.wall.before = None
+    assert room.said() == ["KR-1", "KR-1"]
+    room.world.tell(snapshot(2, labels=["okr:KR-1"]))
+    room.hasten()
+    assert room.said() == ["KR-1"]
