@@ -5,7 +5,7 @@ memberships are noted, the links follow, and touched key results are computed. A
 the lease of its row, and is asked about again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,7 +35,7 @@ BATCH = 100
 """Issues asked about together; as many as one call of `Queries.match` may be about."""
 
 SURE_AFTER = timedelta(minutes=1)
-"""So long after a change an index that may lag is asked once more about an issue that it did not find."""
+"""So long after a change an index that may lag is asked once more: it may have told of what was before."""
 
 CAUSE = "asked again whether a query finds it"
 
@@ -122,28 +122,28 @@ class Judging:
         with writing(self.engine) as tx:
             book = self.shelf.current(tx)
             held = list(issues.lock(tx, {(connection_id, row.identity): None for row in rows}).values())
-            again = note_answers(tx, book, connection_id, answers, judges=judges)
+            fresh = {} if judges else _fresh(tx, rows)
+            if judges:
+                note_judged(tx, book, connection_id, answers)
+            else:
+                note_asked(tx, book, connection_id, answers, fresh=fresh)
             self.follow(tx, book, connection_id, held, cause=CAUSE)
-            self._finish(tx, rows, again, answers)
+            self._finish(tx, rows, fresh, answers)
 
     def _finish(
-        self, tx: Transaction, rows: Sequence[Row[Any]], again: Mapping[str, set[int]], answers: Answers
+        self, tx: Transaction, rows: Sequence[Row[Any]], fresh: Mapping[str, timedelta], answers: Answers
     ) -> None:
-        """Settle the rows; an issue that a lagging index does not find is asked about again, then listed."""
-        now = database_now(tx)
-        sure: set[int] = set()
+        """Settle the rows; where an index that may lag answered about a fresh change, it is asked once more."""
         for row in rows:
-            doubted = again.get(row.identity, set())
-            wait = row.changed_at + SURE_AFTER - now
-            if doubted and timedelta(0) < wait <= SURE_AFTER:
-                due.hand_back(tx, candidate, row, wait=wait, outcome="not found, to be asked again")
-                continue
-            sure |= doubted
             said = [answer[row.identity] for answer in answers.values() if row.identity in answer]
             left = f", {said.count(None)} leave it to the listing" if None in said else ""
             outcome = f"{len(said)} queries asked, {said.count(True)} find it{left}"
-            due.settle(tx, candidate, [row], [{"outcome": outcome}])
-        listings.want(tx, sure)
+            if row.identity in fresh and len(said) > said.count(None):
+                due.hand_back(
+                    tx, candidate, row, wait=fresh[row.identity], outcome=f"{outcome}; they are asked once more"
+                )
+            else:
+                due.settle(tx, candidate, [row], [{"outcome": outcome}])
 
     def follow(self, tx: Transaction, book: Book, connection_id: int, held: Sequence[Held], *, cause: str) -> None:
         """Let links and values follow the memberships of locked issues."""
@@ -175,33 +175,51 @@ def as_candidates(tx: Transaction, book: Book, connection_id: int, held: Iterabl
 def ask(connector: Queries, connection: Configured, queries: Mapping[int, str], known: Sequence[Candidate]) -> Answers:
     """Ask each query about issues, once however many revisions have it. Raises any `ConnectorError`."""
     nothing: Mapping[str, bool | None] = {one.issue.identity: None for one in known}
-    said = {
-        query: {**nothing, **connector.match(connection.view, query=query, candidates=known)} if known else {}
-        for query in sorted(set(queries.values()))
-    }
-    return {revision_id: said[query] for revision_id, query in queries.items()}
+    wanted = sorted(set(queries.values()))
+    said = connector.match(connection.view, queries=wanted, candidates=known) if known else {}
+    return {revision_id: {**nothing, **said.get(query, {})} for revision_id, query in queries.items()}
 
 
-def note_answers(
-    tx: Transaction, book: Book, connection_id: int, answers: Answers, *, judges: bool
-) -> dict[str, set[int]]:
-    """Note memberships of locked issues; a listing settles what can't be told.
-
-    Give the issues, with the revisions, that an answer which may not remove says are no members any more.
-    """
-    live = {one for one, rule in book.rules.queries.items() if rule.connection_id == connection_id}
+def note_judged(tx: Transaction, book: Book, connection_id: int, answers: Answers) -> None:
+    """Note memberships of locked issues by answers that are right both ways; a listing settles what can't be told."""
+    live = _live(book, connection_id, answers)
     under_way = listings.running(tx, live)
-    doubted: dict[str, set[int]] = {}
-    for revision_id in sorted(live & answers.keys()):
+    for revision_id in live:
         said = answers[revision_id]
         told = {identity: answer for identity, answer in said.items() if answer is not None}
-        if not judges:
-            absent = [identity for identity, answer in told.items() if not answer]
-            for identity, holds in members.of_revision(tx, revision_id, absent).items():
-                if holds:
-                    doubted.setdefault(identity, set()).add(revision_id)
-            told = {identity: True for identity, answer in told.items() if answer}
         members.judge(tx, revision_id, told, remember=revision_id in under_way)
-        if any(answer is None for answer in said.values()):
+        if None in said.values():
             listings.want(tx, [revision_id])
-    return doubted
+
+
+def note_asked(tx: Transaction, book: Book, connection_id: int, answers: Answers, *, fresh: Collection[str]) -> None:
+    """Note memberships of locked issues by answers of an index that may lag: yes counts at once, no removes nothing.
+
+    About issues that are not `fresh` the index knows by now. No then means that a listing, which comes soon, may
+    remove the issue, and that one which is under way must not add it by an older page.
+    """
+    live = _live(book, connection_id, answers)
+    under_way = listings.running(tx, live)
+    for revision_id in live:
+        said = answers[revision_id]
+        members.judge(tx, revision_id, {one: True for one, answer in said.items() if answer}, remember=False)
+        absent = [one for one, answer in said.items() if answer is False and one not in fresh]
+        held = {one for one, holds in members.of_revision(tx, revision_id, absent).items() if holds}
+        members.doubt(tx, revision_id, held)
+        if revision_id in under_way:
+            members.judge(tx, revision_id, dict.fromkeys(set(absent) - held, False), remember=True)
+        if held or None in said.values():
+            listings.want(tx, [revision_id])
+
+
+def _live(book: Book, connection_id: int, answers: Answers) -> list[int]:
+    return sorted(
+        one for one, rule in book.rules.queries.items() if rule.connection_id == connection_id and one in answers
+    )
+
+
+def _fresh(tx: Transaction, rows: Sequence[Row[Any]]) -> dict[str, timedelta]:
+    """Give the issues that changed so lately that an index may not know, with how long to wait until it does."""
+    now = database_now(tx)
+    waits = {row.identity: row.changed_at + SURE_AFTER - now for row in rows}
+    return {identity: wait for identity, wait in waits.items() if timedelta(0) < wait <= SURE_AFTER}

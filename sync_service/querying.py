@@ -18,7 +18,7 @@ from sync_service.asking import LEASE, Asking
 from sync_service.domain.connectors import ConnectorError, Gone, Rejected
 from sync_service.domain.issues import Look, Reading, Snapshot
 from sync_service.domain.queries import Members, Queries
-from sync_service.judging import Judging, as_candidates, ask, note_answers
+from sync_service.judging import Judging, as_candidates, ask, note_judged
 from sync_service.letters import Letter, Way
 from sync_service.refresh import Refresh
 from sync_service.store import counters, due, errands, issues, listings, looks, members
@@ -173,13 +173,14 @@ class Querying:
         outcome = f"{run.seen} members" + (f", {run.outside} outside the watched scopes" if run.outside else "")
         with writing(self._engine) as tx:
             listings.note_lacking(tx, revision, run.short)
+            open_ = complete and members.is_contradicted(tx, revision.id, run=run.number, began_at=run.began_at)
             if complete:
                 listings.let_count(tx, revision.id)
             due.hand_back(
                 tx,
                 listing,
                 row,
-                wait=INTERVAL if complete else SOON,
+                wait=members.LAG if open_ else INTERVAL if complete else SOON,
                 outcome=f"{outcome}; {run.short}" if run.short else outcome,
                 cursor=None,
                 done_at=database_now(tx) if complete else row.done_at,
@@ -243,7 +244,7 @@ class Querying:
                 still = [one for one in locked.values() if one.issue in unchanged]
                 sure = {one.issue.identity for one in still if one.issue}
                 said = {identity: answer for identity, answer in answers[revision.id].items() if identity in sure}
-                note_answers(tx, book, connection.id, {revision.id: said}, judges=True)
+                note_judged(tx, book, connection.id, {revision.id: said})
                 cause = f"query of rule {revision.rule_slug} asked"
                 self._judging.follow(tx, book, connection.id, still, cause=cause)
                 due.keep(tx, listing, row, lease=LEASE)

@@ -176,12 +176,12 @@ class GitHub:
         return members(self._calls(connection), query=query, scopes=scopes, cursor=cursor)
 
     def match(
-        self, connection: Connection, *, query: str, candidates: Sequence[Candidate]
-    ) -> Mapping[str, bool | None]:
-        """Judge a search by what is held of issues; makes no call."""
+        self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]
+    ) -> Mapping[str, Mapping[str, bool | None]]:
+        """Judge searches by what is held of issues; makes no call."""
         del connection
-        tree = read_query(query)
-        return {one.issue.identity: judge(tree, one) for one in candidates}
+        trees = {query: read_query(query) for query in queries}
+        return {query: {one.issue.identity: judge(tree, one) for one in candidates} for query, tree in trees.items()}
 
     def part(self, connection: Connection, *, about: str) -> str:
         """Name the credential whose limit a call would use: an app has one for each installation."""

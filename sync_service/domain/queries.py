@@ -52,7 +52,7 @@ class Queries(Protocol):
     judges: bool
     """True: `match` makes no call, works without credentials, and is right both ways wherever it gives an answer.
 
-    False: it asks the tracker, whose index may lag. Then False removes nothing, and is asked again after a minute.
+    False: it asks the tracker, whose index may lag. Then False removes nothing, and all is asked again after a minute.
     """
 
     def check_query(self, connection: Connection, *, query: str) -> None:
@@ -78,7 +78,10 @@ class Queries(Protocol):
         ...
 
     def match(
-        self, connection: Connection, *, query: str, candidates: Sequence[Candidate]
-    ) -> Mapping[str, bool | None]:
-        """Tell by identity which issues a query finds, a hundred at most; None, or nothing, where unknown."""
+        self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]
+    ) -> Mapping[str, Mapping[str, bool | None]]:
+        """Tell by query and identity which issues are found, a hundred at most; None, or nothing, where unknown.
+
+        A query that the tracker refuses says nothing of any issue, and spoils the others' answers in nothing.
+        """
         ...

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.store.database import DatabaseNow, insert_or_skip
 from sync_service.store.tables import issue, member, rule_revision, scope
 
-LAG = timedelta(minutes=2)
+LAG = timedelta(minutes=5)
 """How far the index behind a tracker's search may lag behind what happened."""
 
 SWEEP = 5000
@@ -60,6 +60,12 @@ def judge(tx: Transaction, revision_id: int, answers: Mapping[str, bool], *, rem
             insert_or_skip(tx, member, rows, unique=("revision_id", "identity"), judged_at=DatabaseNow())
 
 
+def doubt(tx: Transaction, revision_id: int, identities: Collection[str]) -> None:
+    """Leave issues, of which it was said that they are members, to the next listing alone; their rows are locked."""
+    mine = sa.and_(member.c.revision_id == revision_id, member.c.identity.in_(identities))
+    tx.execute(sa.update(member).where(mine).values(judged_at=None))
+
+
 def show(tx: Transaction, revision_id: int, identities: Iterable[str], *, run: int) -> None:
     """Note that a run of the listing shows issues; they become members when it ends."""
     ordered = sorted(set(identities))
@@ -94,6 +100,12 @@ def settle(
     tx.execute(sa.update(member).where(shown).values(holds=True))
     if complete:
         tx.execute(sa.delete(member).where(mine, member.c.run != run, member.c.holds))
+
+
+def is_contradicted(tx: Transaction, revision_id: int, *, run: int, began_at: datetime) -> bool:
+    """Tell whether a complete run says otherwise of an issue than was said of it alone, which stands for now."""
+    late = sa.and_(member.c.revision_id == revision_id, sa.not_(_older(began_at)), _contradicts(run, complete=True))
+    return tx.scalar(sa.select(sa.exists().where(late))) is True
 
 
 def forget(tx: Transaction, revision_id: int, *, run: int, began_at: datetime) -> bool:

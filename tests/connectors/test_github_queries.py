@@ -52,7 +52,7 @@ OPEN = replace(ONE, issue=replace(ISSUE, state=State.TODO, resolution=None, clos
 def judged(query: str, one: Candidate = ONE) -> bool | None:
     """Judge a search, bounded as every one must be."""
     whole = f"repo:acme/checkout (is:issue OR is:pr) ({query})"
-    return GitHub().match(NOWHERE, query=whole, candidates=[one])["8001#12"]
+    return GitHub().match(NOWHERE, queries=[whole], candidates=[one])[whole]["8001#12"]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_repository_goes_by_all_its_names() -> None:
     assert judged("is:closed", renamed) is True
     assert judged("is:closed", replace(ONE, places=frozenset({"acme/other"}))) is False
     for query, expected in (("org:Acme is:issue", True), ("user:other is:issue", False), ("user:@me is:issue", None)):
-        assert GitHub().match(NOWHERE, query=query, candidates=[ONE])["8001#12"] is expected
+        assert GitHub().match(NOWHERE, queries=[query], candidates=[ONE])[query]["8001#12"] is expected
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_whatever_is_written_is_read_or_refused(query: str) -> None:
         GitHub().check_query(NOWHERE, query=query)
     except Rejected:
         return
-    assert set(GitHub().match(NOWHERE, query=query, candidates=[ONE])) == {"8001#12"}
+    assert set(GitHub().match(NOWHERE, queries=[query], candidates=[ONE])[query]) == {"8001#12"}
 
 
 def test_what_only_github_can_judge_is_named() -> None:
