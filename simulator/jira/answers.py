@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from simulator.jira import admin_views, hook_views, jql_views, remote_links, search_views, site_views
 from simulator.jira.bodies import EPIC_LINK_ID, Body, issue_body, moment, project_body, user_body
+from simulator.jira.plans import SPRINT_ID, SPRINT_TYPE
 from simulator.pages import no_page, page
 from simulator.rest import View, json_answer
 
@@ -219,7 +220,8 @@ def fields_of(site: Jira) -> list[Body]:
     """Describe every field, as `/field` tells."""
     system = [_field(id_, name, {"type": kind, "system": id_}) for id_, (name, kind) in _SYSTEM_FIELDS.items()]
     points = {"type": "number", "custom": f"{_CUSTOM_TYPES}:float", "customId": _number(site.points_field_id)}
-    custom = [_field(site.points_field_id, site.points_field, points)]
+    sprint = {"type": "array", "items": "json", "custom": SPRINT_TYPE, "customId": _number(SPRINT_ID)}
+    custom = [_field(site.points_field_id, site.points_field, points), _field(SPRINT_ID, "Sprint", sprint)]
     if site.data_center:
         epic_link = {"type": "any", "custom": _EPIC_LINK_TYPE, "customId": _number(EPIC_LINK_ID)}
         custom.append(_field(EPIC_LINK_ID, "Epic Link", epic_link))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from simulator.jira.issue import Comment, Issue
+from simulator.jira.plans import SPRINT_ID, sprint_body, sprint_text, version_body
 from simulator.jira.vocabulary import IssueType, Named, Status, User
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def fields(issue: Issue, *, version: int = 2) -> Body:
         "resolutiondate": moment(issue.resolved),
         "labels": list(issue.labels),
         "components": [_component(site, component) for component in issue.components],
-        "fixVersions": [],
+        "fixVersions": [version_body(version) for version in issue.fix_versions],
         "versions": [],
         "assignee": None if issue.assignee is None else user_body(site, issue.assignee),
         "reporter": user_body(site, issue.reporter),
@@ -94,6 +95,7 @@ def fields(issue: Issue, *, version: int = 2) -> Body:
         "subtasks": [_short(each) for each in _subtasks(issue)],
         **_untouched(issue),
         site.points_field_id: None if issue.points is None else float(issue.points),
+        SPRINT_ID: [sprint_text(each) if site.data_center else sprint_body(each) for each in issue.sprints] or None,
         **_relations(issue),
     }
 

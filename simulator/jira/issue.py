@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from simulator.jira.plans import SPRINT_ID
+
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from simulator.jira.plans import Sprint, Version
     from simulator.jira.project import Project
     from simulator.jira.vocabulary import IssueType, Named, Status, User
 
@@ -66,6 +69,8 @@ class Issue:
     resolved: datetime | None = None
     labels: list[str] = field(default_factory=list)
     components: list[Named] = field(default_factory=list)
+    fix_versions: list[Version] = field(default_factory=list)
+    sprints: list[Sprint] = field(default_factory=list)
     assignee: User | None = None
     parent: Issue | None = None
     points: float | None = None
@@ -132,6 +137,22 @@ class Issue:
             former, self.points = self.points, points
             item = _item(site.points_field, was=(None, _number(former)), now=(None, _number(points)))
             self._update(now, [{**item, "fieldtype": "custom", "fieldId": site.points_field_id}])
+
+    def plan_into(self, sprint: Sprint) -> None:
+        """Put it into one more sprint."""
+        with self.project.site.changing() as now:
+            was = ", ".join(each.id for each in self.sprints), ", ".join(each.name for each in self.sprints)
+            self.sprints.append(sprint)
+            ids, names = ", ".join(each.id for each in self.sprints), ", ".join(each.name for each in self.sprints)
+            item = _item("Sprint", was=was, now=(ids, names))
+            self._update(now, [{**item, "fieldtype": "custom", "fieldId": SPRINT_ID}])
+
+    def fix_in(self, version: Version) -> None:
+        """Say that it is to be fixed in one more version."""
+        with self.project.site.changing() as now:
+            self.fix_versions.append(version)
+            item = _item("fixVersions", was=(None, None), now=(version.id, version.name))
+            self._update(now, [{**item, "field": "Fix Version"}])
 
     def set_parent(self, parent: Issue | None) -> None:
         """Put it under an epic or another parent, or under none."""

@@ -6,13 +6,14 @@ https://support.atlassian.com/jira-software-cloud/docs/jql-fields/
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from simulator.jira.bodies import Body, issue_body
+from simulator.jira.dates import FUNCTIONS, moment_of
 from simulator.jira.jql import Clause, Compound, Condition, Empty, Function, JqlError, Operand, Value
+from simulator.jira.plans import SPRINT_ID, sprint_body
 
 if TYPE_CHECKING:
     from simulator.jira.issue import Issue
@@ -50,9 +51,10 @@ _FIELDS: Mapping[str, str] = {
 _KEYS = frozenset({"key", "id", "issue", "issuekey"})
 _TEXTS = frozenset({"summary", "description"})
 _NAMES = ("id", "key", "name", "value", "accountId", "displayName", "emailAddress")
-_RELATIVE = re.compile(r"([+-]?)(\d+)([mhdw])")
-_STEPS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-_WRITTEN = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")
+_LISTS = frozenset(
+    {"currentuser", "opensprints", "closedsprints", "futuresprints", "releasedversions", "unreleasedversions"}
+)
+"""Functions that give what a field may have, in lower case."""
 _COMPARES: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": lambda one, other: one > other,
     ">=": lambda one, other: one >= other,
@@ -80,7 +82,8 @@ class Matcher:
         """Say whether an issue is asked for."""
         if self._where is None:
             return True
-        return self._holds(self._where, issue, issue_body(issue)["fields"])
+        shown = issue_body(issue)["fields"]
+        return self._holds(self._where, issue, {**shown, SPRINT_ID: [sprint_body(each) for each in issue.sprints]})
 
     def place(self, field: str, issue: Issue, body: Body) -> Any:
         """Give what an issue is ordered by under a field, given its fields as `body`; nothing goes first."""
@@ -139,25 +142,7 @@ class Matcher:
         compare = _COMPARES[condition.operator]
         if isinstance(shown, int | float):
             return compare(shown, _number(operand))
-        return compare(datetime.fromisoformat(shown), self._moment(operand))
-
-    def _moment(self, operand: Operand) -> datetime:
-        """Read a time: bare digits are milliseconds, other literals are to the minute, in the caller's zone (UTC)."""
-        if isinstance(operand, Function):
-            start = self._now.replace(hour=0, minute=0, second=0, microsecond=0)
-            return start if operand.name.lower() == "startofday" else self._now
-        text = operand.text if isinstance(operand, Value) else ""
-        if text.isdigit():
-            return datetime.fromtimestamp(int(text) / 1000, UTC)
-        if relative := _RELATIVE.fullmatch(text):
-            step = int(relative[2]) * _STEPS[relative[3]]
-            return self._now + (step if relative[1] == "+" else -step)
-        for form in _WRITTEN:
-            try:
-                return datetime.strptime(text, form).replace(tzinfo=UTC)
-            except ValueError:
-                continue
-        raise JqlError(f"Date value '{text}' is invalid. Valid formats include: 'yyyy-MM-dd HH:mm', '-5d'.")
+        return compare(datetime.fromisoformat(shown), moment_of(operand, self._now))
 
     def _shown(self, field: str, body: Body) -> Any:
         name = field.lower()
@@ -167,6 +152,9 @@ class Matcher:
 
     def _check(self, condition: Condition) -> None:
         """Raise `JqlError` where a field, a project or a time is not known."""
+        for operand in condition.operands:
+            if isinstance(operand, Function) and operand.name.lower() not in (*_LISTS, *FUNCTIONS):
+                raise JqlError(f"Unable to find JQL function '{operand.name}()'.")
         name = condition.field.lower()
         if name not in _FIELDS and name not in _KEYS and name not in self._clause_names:
             raise JqlError(f"Field '{condition.field}' does not exist or you do not have permission to view it.")
@@ -177,7 +165,7 @@ class Matcher:
             for operand in condition.operands:
                 self._check_project(operand)
         if condition.operator in _COMPARES and _FIELDS.get(name) in ("created", "updated", "resolutiondate", "duedate"):
-            self._moment(condition.operands[0])
+            moment_of(condition.operands[0], self._now)
 
     def _check_issue(self, operand: Operand, field: str) -> None:
         if isinstance(operand, Value) and self._site.find_visible(operand.text) is None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from simulator.jira.issue import Issue
+from simulator.jira.plans import Version
 from simulator.jira.sketch import Batch, Sketching, plain
 from simulator.jira.vocabulary import Named
 
@@ -27,6 +28,7 @@ class Project:
     key: str
     name: str
     components: list[Named] = field(default_factory=list)
+    versions: list[Version] = field(default_factory=list)
     visible: bool = True
     former_keys: list[str] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -76,6 +78,14 @@ class Project:
                 return component
         self.components.append(Named(self.site.new_id(), name))
         return self.components[-1]
+
+    def version(self, name: str) -> Version:
+        """Give the version of that name, made now if there is none."""
+        for version in self.versions:
+            if version.name == name:
+                return version
+        self.versions.append(Version(site=self.site, id=self.site.new_id(), name=name))
+        return self.versions[-1]
 
     def create_issue(  # noqa: PLR0913  Jira's call takes as many
         self,

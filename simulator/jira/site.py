@@ -22,6 +22,7 @@ from simulator.jira.hooks import (
 from simulator.jira.index import Index
 from simulator.jira.issue import Issue
 from simulator.jira.limits import Limits
+from simulator.jira.plans import Sprint
 from simulator.jira.project import Project
 from simulator.jira.remote_links import RemoteLinks
 from simulator.jira.shelf import Shelf
@@ -141,6 +142,11 @@ class Jira(Tracker):
         with self.changing():
             self._statuses.append(Status(self.new_id(), name, CATEGORIES[category]))
             return self._statuses[-1]
+
+    def sprint(self, name: str) -> Sprint:
+        """Make a sprint that has not begun."""
+        with self.changing():
+            return Sprint(site=self, id=self.new_id(), name=name)
 
     def status(self, name: str) -> Status:
         """Give the status of that name; raises `LookupError`."""

@@ -296,3 +296,58 @@ def test_a_hundred_thousand_issues_are_made_at_once_and_listed_by_the_page(jira:
     issue = get(jira, "3/issue/SHOP-99999").json()
     assert (issue["fields"]["status"]["name"], issue["fields"]["labels"]) == ("Done", ["ui"])
     assert shop.create_issue("After").key == "SHOP-100001"
+
+
+def test_a_sprint_and_a_version_are_found_by_what_they_are_now(town: Project, jira: Jira) -> None:
+    """Though nothing tells of it when they begin, end, or are released."""
+    sprint, version = jira.sprint("Sprint 7"), town.version("2.0")
+    first, second = jira.issues.find("SHOP-1"), jira.issues.find("SHOP-2")
+    assert first is not None
+    assert second is not None
+    first.plan_into(sprint)
+    second.fix_in(version)
+    told = len(jira.deliveries)
+    assert keys(jira, "sprint in futureSprints()") == ["SHOP-1"]
+    sprint.start()
+    assert keys(jira, "Sprint in openSprints()") == ["SHOP-1"]
+    assert keys(jira, f"sprint = {sprint.id} OR sprint = 'sprint 7'") == ["SHOP-1"]
+    sprint.close()
+    assert keys(jira, "sprint in openSprints()") == []
+    assert keys(jira, "sprint in closedSprints()") == ["SHOP-1"]
+    assert keys(jira, "fixVersion = 2.0 AND fixVersion in unreleasedVersions()") == ["SHOP-2"]
+    town.version("2.0").release()
+    assert keys(jira, "fixVersion in releasedVersions()") == ["SHOP-2"]
+    assert len(jira.deliveries) == told
+
+
+@pytest.mark.parametrize(
+    ("jql", "found"),
+    [
+        ("created >= startOfWeek()", True),
+        ("created < startOfWeek(1)", True),
+        ("created >= startOfWeek() AND created >= startOfWeek(+1d)", False),
+        ("created <= endOfDay()", True),
+        ("created > endOfDay(-1)", True),
+        ("created > endOfWeek()", False),
+        ("created >= startOfDay(-1w)", True),
+        ("created > -1h", True),
+    ],
+)
+def test_times_are_told_by_functions(jira: Jira, jql: str, *, found: bool) -> None:
+    """It is Monday, ten o'clock."""
+    jira.project("SHOP").create_issue("Pay")
+    assert (keys(jira, jql) == ["SHOP-1"]) is found
+
+
+@pytest.mark.parametrize(
+    ("jql", "says"),
+    [
+        ("assignee in membersOf(admins)", "Unable to find JQL function 'membersOf()'."),
+        ("created >= openSprints()", "Unable to find JQL function 'openSprints()'."),
+        ("created >= startOfDay(soon)", "Duration for function 'startOfDay'"),
+    ],
+)
+def test_a_function_that_is_none_is_refused(jira: Jira, jql: str, says: str) -> None:
+    """As Jira words it."""
+    jira.project("SHOP").create_issue("Pay")
+    assert says in post(jira, SEARCH, jql=jql).json()["errorMessages"][0]
