@@ -22,7 +22,7 @@ from sync_service.domain.connectors import Connector, ConnectorError, Gone
 from sync_service.domain.issues import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
 from sync_service.letters import Letter, Said, Way
 from sync_service.refresh import Refresh
-from sync_service.store import due, polls
+from sync_service.store import candidates, due, listings, polls
 from sync_service.store.connections import Configured, Connections
 from sync_service.store.database import database_now, reading, writing
 from sync_service.store.polls import Place
@@ -151,6 +151,7 @@ class Reconciling:
         with writing(self._engine) as tx:
             if not place.covered:
                 polls.cover(tx, row, place, seen=run.seen)
+                listings.want(tx, candidates.asking(tx, connection.id))
             unseen_before = run.began_at if away else run.began_at - UNSEEN
             looked_at = polls.look_at_unseen(tx, place, connection.id, before=unseen_before, limit=limit)
             outcome = f"{run.seen} issues seen, {run.changed} of them news; {looked_at} not seen for long, to look at"

@@ -147,7 +147,8 @@ class Refresh:
             compute_key_results(tx, book, touched, now=self._now(), settle=self._settle)
         relinks.add(tx, [*ledger.followed, *((one.connection_id, str(one)) for one in names.renamed)])
         looks.add(tx, ledger.looks)
-        candidates.add(tx, [identity for identity in ledger.changed if identity[0] in book.rules.queried])
+        if not all(letter.quiet for letter in letters):  # after a first import queries are listed
+            candidates.add(tx, [identity for identity in ledger.changed if identity[0] in book.rules.queried])
         if gone := about.gone(letters):
             looks.begin_again(tx, gone)
         return said
