@@ -8,7 +8,7 @@ from typing import Literal
 from connectors.fields import MOST_NUMBERS, Json, exact, table
 from connectors.http import Http
 from connectors.jira import webhooks
-from connectors.jira.access import ATLASSIAN, Hosts, access
+from connectors.jira.access import ATLASSIAN, Hosts, access, is_on_cloud
 from connectors.jira.bearer import is_borne
 from connectors.jira.calls import Calls
 from connectors.jira.catalogue import Catalogues, informed
@@ -20,6 +20,10 @@ from connectors.jira.limits import READING, WRITING
 from connectors.jira.listing import changes
 from connectors.jira.looking import look
 from connectors.jira.oauth import OAuth
+from connectors.jira.queries.checking import check
+from connectors.jira.queries.listing import members
+from connectors.jira.queries.matching import match
+from connectors.jira.queries.reading import restriction
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together
 from connectors.jira.writing import place_of, withdraw, write_note
@@ -28,6 +32,7 @@ from sync_service.domain.abilities import Asked, ByHand, Consent, HookMade, Intr
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
 from sync_service.domain.examining import Finding
 from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
+from sync_service.domain.queries import Candidate, Members
 from sync_service.domain.writing import Note
 
 _WEB_ADDRESS = re.compile(r"https?://[^/\s]+(?:/[^/\s]+)*/browse/(?P<key>[^/?#\s]+)(?:[/?#]\S*)?")
@@ -186,6 +191,36 @@ class Jira:
         del key, memory
         withdraw(place_of(self._calls(connection), identity=identity))
         return None
+
+    # Queries in JQL
+
+    judges = False
+
+    def check_query(self, connection: Connection, *, query: str) -> None:
+        """Raise `Rejected` where JQL can't be a rule's query; with credentials, Jira says so in its own words."""
+        restriction(query)
+        if connection.has_credentials:
+            check(self._calls(connection), query)
+
+    def unjudged(self, connection: Connection, *, query: str) -> Sequence[str]:
+        """Name what can't be asked about single issues: on Data Center, all of it."""
+        del query
+        return () if is_on_cloud(connection) or not connection.has_credentials else ("JQL on Data Center",)
+
+    def query_part(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
+        """Name what searches use: the same as looks."""
+        del connection, query, scopes
+        return READING
+
+    def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
+        """List what a query finds."""
+        return members(self._calls(connection), query=query, scopes=scopes, cursor=cursor)
+
+    def match(
+        self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]
+    ) -> Mapping[str, Mapping[str, bool | None]]:
+        """Ask Cloud which issues its queries find; Data Center can't be asked."""
+        return match(self._calls(connection), queries=queries, ids=[one.issue.identity for one in candidates])
 
     def _calls(self, connection: Connection) -> Calls:
         return Calls(self._http, connection, access(connection, self._hosts), self._catalogues)

@@ -40,6 +40,11 @@ class Access:
         return self.version == 3
 
 
+def is_on_cloud(connection: Connection) -> bool:
+    """Tell Cloud, whose tokens go with an e-mail address or a consent, from Data Center; makes no call."""
+    return bool(connection.client or connection.options.get("email"))
+
+
 def access(connection: Connection, hosts: Hosts = ATLASSIAN) -> Access:
     """Say how a connection calls: by consent through Atlassian's gateway, else at its site with its token.
 

@@ -85,7 +85,7 @@ def changes(calls: Calls, *, asked: Asked, cursor: str | None) -> Page:
 
 def _begin(calls: Calls, asked: Asked) -> tuple[ScopeRef, _Place]:
     """Find the project as it is now called; where its key is another, so are those of its issues, as the core knows."""
-    project = calls.get(f"/project/{asked.id or _as_path(asked.name)}")
+    project = calls.get(f"/project/{asked.id or as_path(asked.name)}")
     id_, key = identifier(project.get("id")), exact(project.get("key"))
     if id_ is None or key is None:
         raise Rejected(f"Jira's answer for {asked.name} names no project")
@@ -98,7 +98,8 @@ def _begin(calls: Calls, asked: Asked) -> tuple[ScopeRef, _Place]:
     return ScopeRef(id_, key), _Place(id_, key, since)
 
 
-def _as_path(name: str) -> str:
+def as_path(name: str) -> str:
+    """Give a project's key as a part of an address; raise `Rejected` where it is none."""
     if not (name.isascii() and name.replace("_", "").isalnum()):
         raise Rejected(f"{name[:60]!r} is not the key of a Jira project")
     return name

@@ -169,15 +169,40 @@ def test_rules_are_revised_and_removed(desk: Desk) -> None:
     assert dict(states) == {"retired": 2, "pending": 1}
 
 
-def test_a_query_that_nothing_evaluates_is_kept_with_a_warning(desk: Desk) -> None:
-    """Jira's are not evaluated yet, and nothing pretends that they are."""
-    plan = desk.apply(EXAMPLE)
-    assert "rule payment-bugs: queries of Jira are not evaluated yet; key result KR-2 shows as partly seen" in (
-        plan.warnings
-    )
+JQL = "project = SHOP AND issuetype = Bug AND component = payments"
+
+
+def test_jql_is_kept_and_has_its_listing(desk: Desk) -> None:
+    """With credentials it is evaluated, so that nothing is warned of."""
+    assert desk.apply(EXAMPLE).warnings == ()
     assert desk.rows(sa.select(t.rule.c.query, t.rule.c.condition).where(t.rule.c.slug == "payment-bugs")) == [
-        ("project = SHOP AND issuetype = Bug AND component = payments", {})
+        (JQL, {})
     ]
+    found = sa.select(t.rule_revision.c.query).join(t.listing, t.listing.c.revision_id == t.rule_revision.c.id)
+    assert desk.rows(found) == [(JQL,)]
+
+
+def test_jql_that_nobody_can_list_is_kept_with_a_warning(desk: Desk) -> None:
+    """Jira alone can tell what it finds."""
+    files = replace(
+        EXAMPLE,
+        ("token: env:JIRA_API_TOKEN\n    scopes: [SHOP]\n    earlier: import", "scopes: [SHOP]\n    earlier: ignore"),
+    )
+    plan = desk.apply(files)
+    assert "rule payment-bugs: without credentials we can't list what the query finds; key result KR-2 shows as" in (
+        " ".join(plan.warnings)
+    )
+
+
+@pytest.mark.parametrize(
+    ("jql", "says"),
+    [("ORDER BY created", "Unbounded JQL queries are not allowed here."), ("(a = 1", "never closed")],
+)
+def test_jql_that_restricts_nothing_or_has_no_end_is_refused_without_a_call(desk: Desk, jql: str, says: str) -> None:
+    """With the line it stands in, and in Jira's words where Jira has some."""
+    (mistake,) = desk.mistakes(replace(EXAMPLE, (JQL, jql)))
+    assert mistake.field == "rules[1].query"
+    assert says in str(mistake)
 
 
 SEARCH = """\

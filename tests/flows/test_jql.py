@@ -1,0 +1,366 @@
+"""Rules with JQL: asked about changed issues on Cloud, listed on both faces, and right whatever the index knows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from simulator import Jira, SteppedClock
+from simulator.jira import Issue
+from simulator.jira.sketch import Sketch
+from sync_service.judging import SURE_AFTER
+from sync_service.store import candidates, listings, members, staleness, tables
+from sync_service.store.database import EPOCH, database_now, reading, writing
+from sync_service.wiring import utc_now
+from tests.faults.checking import furnish
+from tests.flows.jira_stage import DAY
+from tests.flows.jira_stage import Stage as JiraStage
+from tests.house import build_house
+
+pytestmark = pytest.mark.slow
+
+OKRS = """\
+people:
+  - {{email: ana@example.com, name: Ana Ruiz, role: admin}}
+cycles:
+  - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
+connections:
+  - slug: jira
+    kind: jira
+    site: {site}
+    owner: ana@example.com
+    webhook_secrets: [hush]
+    token: {token}
+    {email}
+    scopes: [SHOP, PAY]
+    earlier: import
+objectives:
+  - slug: fast
+    title: Fast
+    cycle: ever
+    owner: ana@example.com
+    key_results:
+      - {{slug: KR-1, title: Ship it, owner: ana@example.com, measure: {{kind: done-share}}}}
+      - {{slug: KR-2, title: Ship on, owner: ana@example.com, measure: {{kind: done-share}}}}
+rules:
+"""
+RULE = "  - {{slug: asked-{number}, connection: jira, key_result: {key_result}, query: {query!r}}}\n"
+
+LABELLED = "project = SHOP AND labels = checkout ORDER BY rank"
+
+
+@dataclass
+class Stage(JiraStage):
+    """A Jira whose webhooks are heard when a test says so, and a house whose rules are JQL."""
+
+    def furnish(self, *queries: str) -> None:
+        """Apply the configuration, and let import and listings be done."""
+        self.begin(*queries)
+        self.list_now()
+        self.heard = len(self.jira.deliveries)
+
+    def begin(self, *queries: str) -> None:
+        """Apply the configuration: a rule for each query, of which the first two have key results of their own."""
+        email = "" if self.jira.data_center else f"email: {self.jira.email}"
+        written = OKRS.format(site=self.jira.url, token=self.jira.token, email=email)
+        for number, query in enumerate(queries or (LABELLED,), 1):
+            written += RULE.format(number=number, key_result=f"KR-{min(number, 2)}", query=query)
+        furnish(self.house, written.encode())
+        self.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
+        self.jira.webhooks.lose_next(10_000)
+        self.house.drains.drain("relink")
+        self.drain()
+
+    def tell(self) -> None:
+        """Hear of what changed by webhooks, and drain."""
+        self.hear()
+        self.drain()
+
+    def ask_once_more(self) -> None:
+        """Let a minute have passed since the changes, and drain."""
+        with writing(self.house.engine) as tx:
+            late = {"due_at": EPOCH, "changed_at": database_now(tx) - SURE_AFTER}
+            tx.execute(sa.update(tables.candidate).where(tables.candidate.c.settled_at.is_(None)).values(late))
+        self.drain()
+
+    def list_now(self) -> None:
+        """Let the time of the next listing come."""
+        with writing(self.house.engine) as tx:
+            tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
+        self.drain()
+
+    def list_later(self) -> None:
+        """Let the next listing come long after all that was said of single issues."""
+        with writing(self.house.engine) as tx:
+            tx.execute(sa.update(tables.member).values(judged_at=database_now(tx) - timedelta(hours=1)))
+        self.list_now()
+
+    def is_listed_soon(self) -> bool:
+        """Tell whether the first query is listed within a minute."""
+        with reading(self.house.engine) as tx:
+            wait: timedelta = self.rows(tables.listing)[0].due_at - database_now(tx)
+        return wait <= listings.SOONEST
+
+    def linked(self) -> list[str]:
+        """Give the keys of the issues that count."""
+        found = sa.select(tables.issue.c.key).join(tables.link, tables.link.c.issue_id == tables.issue.c.id)
+        with reading(self.house.engine) as tx:
+            return sorted(set(tx.scalars(found)))
+
+    def calls(self, ending: str) -> int:
+        """Count the calls of an address."""
+        return sum(call.path.endswith(ending) for call in self.jira.rest.calls)
+
+    def make(self, summary: str = "Pay", *labels: str) -> Issue:
+        """Create an issue."""
+        return self.shop.create_issue(summary, labels=labels)
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    """Give Jira's clock."""
+    return SteppedClock(datetime.now(UTC).replace(microsecond=0) - 20 * DAY)
+
+
+@pytest.fixture(params=["cloud", "data center"])
+def stage(request: pytest.FixtureRequest, clock: SteppedClock, migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """Set the stage on either database, with either face."""
+    yield from _stage(clock, migrated_url, tmp_path, data_center=request.param == "data center")
+
+
+@pytest.fixture
+def cloud(clock: SteppedClock, migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """Set the stage on either database, with the face of Cloud."""
+    yield from _stage(clock, migrated_url, tmp_path, data_center=False)
+
+
+def _stage(clock: SteppedClock, url: str, directory: Path, *, data_center: bool) -> Iterator[Stage]:
+    house = build_house(url, directory, clock=utc_now, OKR_SYNC_SETTLE_SECONDS=900)
+    with Jira(clock=clock, data_center=data_center) as jira:
+        yield Stage(house, jira, clock)
+    house.engine.dispose()
+    house.redis.close()
+
+
+def test_what_jql_finds_counts_and_nothing_else_does(stage: Stage) -> None:
+    """From the first listing on; what lies outside the watched projects is said."""
+    stage.make("Pay", "checkout").finish()
+    stage.make("Pay on", "checkout")
+    stage.make("Other")
+    stage.attic.create_issue("Old", labels=["checkout"])
+    stage.furnish("labels = checkout ORDER BY created DESC")
+    assert stage.linked() == ["SHOP-1", "SHOP-2"]
+    assert stage.value() == pytest.approx(50)
+    assert stage.rows(tables.key_result)[0].status != "partial"
+    (row,) = stage.rows(tables.listing)
+    assert row.outcome == "2 members, 1 outside the watched scopes"
+
+
+def test_an_issue_that_begins_to_match_is_linked_at_once(cloud: Stage) -> None:
+    """By one call, and by no search."""
+    issue = cloud.make()
+    cloud.furnish()
+    searches, asked = cloud.calls("/search/jql"), cloud.calls("/jql/match")
+    assert cloud.linked() == []
+    issue.label("checkout")
+    cloud.tell()
+    assert cloud.linked() == ["SHOP-1"]
+    assert cloud.calls("/search/jql") == searches
+    assert cloud.calls("/jql/match") == asked + 1
+
+
+def test_on_data_center_a_change_hurries_the_listing(clock: SteppedClock, migrated_url: str, tmp_path: Path) -> None:
+    """To once a minute at most, whatever changes."""
+    for stage in _stage(clock, migrated_url, tmp_path, data_center=True):
+        issue = stage.make()
+        stage.furnish()
+        began = stage.rows(tables.listing)[0].began_at
+        issue.label("checkout")
+        for number in range(3):
+            issue.edit(summary=f"Pay {number}")
+            stage.tell()
+        assert stage.linked() == []
+        assert stage.is_listed_soon()
+        assert stage.rows(tables.listing)[0].due_at >= began + listings.SOONEST
+        stage.list_now()
+        assert stage.linked() == ["SHOP-1"]
+        issue.unlabel("checkout")
+        stage.tell()
+        assert stage.linked() == ["SHOP-1"]
+        stage.list_now()
+        assert stage.linked() == []
+
+
+def test_an_issue_that_ceases_to_match_goes_with_the_next_listing(cloud: Stage) -> None:
+    """Which is wanted soon after Jira said so twice."""
+    issue = cloud.make("Pay", "checkout")
+    cloud.furnish()
+    issue.unlabel("checkout")
+    cloud.tell()
+    assert cloud.linked() == ["SHOP-1"]
+    assert not cloud.is_listed_soon()
+    cloud.ask_once_more()
+    assert cloud.linked() == ["SHOP-1"]
+    assert cloud.is_listed_soon()
+    cloud.list_now()
+    assert cloud.linked() == []
+
+
+def test_an_index_that_lags_is_asked_again(cloud: Stage) -> None:
+    """It knew of neither change at first, and was wrong both ways."""
+    begins, ceases = cloud.make(), cloud.make("Pay on", "checkout")
+    cloud.furnish()
+    cloud.jira.index.lag = timedelta(seconds=45)
+    begins.label("checkout")
+    ceases.unlabel("checkout")
+    cloud.tell()
+    cloud.list_now()
+    assert cloud.linked() == ["SHOP-2"]
+    cloud.clock.step(60)
+    cloud.ask_once_more()
+    assert cloud.linked() == ["SHOP-1", "SHOP-2"]
+    cloud.list_now()
+    assert cloud.linked() == ["SHOP-1"]
+
+
+def test_a_listing_does_not_remove_what_was_just_found(cloud: Stage) -> None:
+    """Its index may be another than the one that was asked; it comes again when that can't be any more."""
+    issue = cloud.make()
+    cloud.furnish()
+    issue.label("checkout")
+    cloud.tell()
+    cloud.jira.hide(issue)
+    cloud.list_now()
+    assert cloud.linked() == ["SHOP-1"]
+    with reading(cloud.house.engine) as tx:
+        wait = cloud.rows(tables.listing)[0].due_at - database_now(tx)
+    assert wait <= members.LAG
+    cloud.list_later()
+    assert cloud.linked() == []
+
+
+def test_a_sprint_that_ends_is_followed_though_no_issue_changes(stage: Stage) -> None:
+    """By the next listing; and so is one that begins."""
+    sprint = stage.jira.sprint("Sprint 7")
+    stage.make().plan_into(sprint)
+    stage.furnish("sprint in openSprints()")
+    assert stage.linked() == []
+    sprint.start()
+    stage.list_now()
+    assert stage.linked() == ["SHOP-1"]
+    sprint.close()
+    stage.list_now()
+    assert stage.linked() == []
+
+
+def test_time_that_passes_is_followed(stage: Stage) -> None:
+    """An issue that nobody touches for a week is one no more; a version that is released makes one."""
+    version = stage.shop.version("2.0")
+    stage.make().fix_in(version)
+    stage.furnish("updated >= -7d", "fixVersion in releasedVersions()")
+    assert len(stage.rows(tables.link)) == 1
+    stage.clock.step(8 * DAY.total_seconds())
+    version.release()
+    stage.list_later()
+    (link,) = stage.rows(tables.link)
+    assert link.key_result_id == stage.rows(tables.key_result)[1].id
+
+
+def test_a_refused_query_says_why_in_jiras_words_and_stops_no_other(stage: Stage) -> None:
+    """Also one that was good, whose members stay."""
+    issue = stage.make("Pay", "checkout")
+    stage.furnish("labels = checkout AND nothing = 1", LABELLED)
+    assert stage.linked() == ["SHOP-1"]
+    said = "Jira refuses the query: Field 'nothing' does not exist or you do not have permission to view it."
+    assert [row.lacking for row in stage.rows(tables.listing)] == [said, None]
+    first, second = stage.rows(tables.key_result)
+    assert (first.status, second.status != "partial") == ("partial", True)
+    assert said in first.explanation
+    assert stage.rows(tables.connection)[0].refused_reason is None
+    stage.shop.rename("STORE")
+    stage.shop.former_keys.clear()
+    stage.shop.name = "Store"
+    issue.edit(summary="Pay still")
+    stage.list_now()
+    said = "Jira refuses the query: The value 'SHOP' does not exist for the field 'project'."
+    assert stage.rows(tables.listing)[1].lacking == said
+    assert len(stage.linked()) == 1
+    with reading(stage.house.engine) as tx:
+        assert said in staleness.stale(tx, [second.id])[second.id].reason
+
+
+def test_a_watched_project_that_is_hidden_lets_go_of_nothing(stage: Stage) -> None:
+    """And says so; once it is shown again all is as it was."""
+    stage.make("Pay", "checkout")
+    stage.pay.create_issue("Refund", labels=["checkout"])
+    stage.furnish("labels = checkout")
+    stage.pay.visible = False
+    stage.list_now()
+    assert stage.linked() == ["PAY-1", "SHOP-1"]
+    assert stage.rows(tables.listing)[0].lacking == "Jira does not show PAY"
+    stage.pay.visible = True
+    stage.list_now()
+    assert stage.rows(tables.listing)[0].lacking is None
+
+
+def test_what_a_first_import_shows_is_listed_and_not_asked_about(cloud: Stage) -> None:
+    """Which would cost a call for fifty issues."""
+    cloud.shop.create_issues(250)
+    cloud.begin("labels = checkout")
+    assert len(cloud.rows(tables.issue)) == 250
+    assert cloud.calls("/jql/match") == 0
+    covered = max(row.covered_at for row in cloud.rows(tables.scope))
+    assert cloud.rows(tables.listing)[0].began_at >= covered or cloud.is_listed_soon()
+
+
+def test_ten_queries_and_five_hundred_changes_cost_a_handful_of_calls(cloud: Stage) -> None:
+    """Fifty issues and all queries share one."""
+    cloud.shop.create_issues(500, lambda number: Sketch(summary="Pay", labels=(f"l{number % 10}",)))
+    cloud.furnish(*(f"labels = l{number}" for number in range(10)))
+    cloud.ask_once_more()
+    before = cloud.calls("/jql/match")
+    with writing(cloud.house.engine) as tx:
+        candidates.add(tx, [(row.connection_id, row.identity) for row in cloud.rows(tables.issue)])
+    cloud.drain()
+    assert cloud.calls("/jql/match") == before + 10
+    assert len(cloud.rows(tables.link)) == 500
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_a_listing_that_is_killed_goes_on_where_it_was(stage: Stage) -> None:
+    """Killed before each of its statements once, it ends as one that was never killed."""
+    stage.furnish()
+    stage.shop.create_issues(120, lambda number: Sketch(summary=f"Pay {number}", labels=("checkout",)))
+    stage.jira.page_limit = 50
+    deaths, left = 0, 0
+
+    def die(*_: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+
+    with writing(stage.house.engine) as tx:
+        tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
+    sa.event.listen(stage.house.engine, "before_cursor_execute", die)
+    survived = 0
+    while survived < 2:
+        left = 3 + deaths
+        try:
+            survived = 0 if stage.house.drains.by_table["listing"]() else survived + 1
+        except Killed:
+            deaths += 1
+        left = 10**6
+        with writing(stage.house.engine) as tx:
+            tx.execute(sa.update(tables.listing).where(tables.listing.c.lease.isnot(None)).values(due_at=EPOCH))
+    assert deaths > 15
+    stage.drain()
+    assert len(stage.linked()) == 120
+    assert stage.rows(tables.listing)[0].lacking is None
