@@ -58,6 +58,8 @@ class Relinking:
     timezone: ZoneInfo
     now: Callable[[], datetime]
     shelf: Shelf
+    asked: frozenset[str] = frozenset()
+    """Kinds of trackers that must be asked what their queries find: not about all issues, their listings tell."""
 
     def drain_revisions(self) -> int:
         """Take each due revision one chunk further; give how many rows were claimed."""
@@ -126,11 +128,18 @@ class Relinking:
         if issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
             book = self.shelf.current(tx)
             held = self._link_chunk(tx, book, row, row.cause)
-            if row.connection_id in book.rules.queried:  # a label that was renamed may be one that a query names
+            # A label that was renamed may be one that a query names.
+            if row.connection_id in book.rules.queried and not self._is_asked(tx, row.connection_id):
                 candidates.add(tx, [(row.connection_id, one.issue.identity) for one in held if one.issue])
             due.hand_back(tx, tables.relink, row, cursor=held[-1].id)
         else:
+            if self._is_asked(tx, row.connection_id):
+                listings.want(tx, candidates.asking(tx, row.connection_id))
             due.settle(tx, tables.relink, [row], [{"outcome": "done"}])
+
+    def _is_asked(self, tx: Transaction, connection_id: int) -> bool:
+        kind = sa.select(tables.connection.c.kind).where(tables.connection.c.id == connection_id)
+        return tx.scalar(kind) in self.asked
 
     def _link_chunk(self, tx: Transaction, book: Book, row: Row[Any], cause: str) -> list[Held]:
         """Link the next issues of a connection again; give them."""

@@ -13,6 +13,7 @@ from connectors.registry import RegistryError, connectors
 from sync_service.breakings import TellOwners
 from sync_service.consenting import Consenting
 from sync_service.domain.connectors import Connector
+from sync_service.domain.queries import Queries
 from sync_service.doorbell import Doorbell
 from sync_service.drains import Drains
 from sync_service.errands import Errands
@@ -118,7 +119,8 @@ def _tracker_drains(
     judging = Judging(engine=engine, connectors=kinds, connections=known, shelf=shelf, settle=settle, now=now)
     querying = Querying(judging, refresh)
     consenting = Consenting(engine=engine, sealer=sealer, connectors=kinds, connections=known, now=now)
-    relinking = Relinking(engine=engine, settle=settle, timezone=settings.zone, now=now, shelf=shelf)
+    asked = frozenset(kind for kind, one in kinds.items() if isinstance(one, Queries) and not one.judges)
+    relinking = Relinking(engine=engine, settle=settle, timezone=settings.zone, now=now, shelf=shelf, asked=asked)
     return {
         "delivery": refresh.drain,
         "consent": consenting.drain,

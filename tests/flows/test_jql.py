@@ -13,7 +13,7 @@ from simulator import Jira, SteppedClock
 from simulator.jira import Issue
 from simulator.jira.sketch import Sketch
 from sync_service.judging import SURE_AFTER
-from sync_service.store import candidates, listings, members, staleness, tables
+from sync_service.store import candidates, listings, members, relinks, staleness, tables
 from sync_service.store.database import EPOCH, database_now, reading, writing
 from sync_service.wiring import utc_now
 from tests.faults.checking import furnish
@@ -72,7 +72,6 @@ class Stage(JiraStage):
         furnish(self.house, written.encode())
         self.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
         self.jira.webhooks.lose_next(10_000)
-        self.house.drains.drain("relink")
         self.drain()
 
     def tell(self) -> None:
@@ -315,6 +314,19 @@ def test_what_a_first_import_shows_is_listed_and_not_asked_about(cloud: Stage) -
     assert cloud.calls("/jql/match") == 0
     covered = max(row.covered_at for row in cloud.rows(tables.scope))
     assert cloud.rows(tables.listing)[0].began_at >= covered or cloud.is_listed_soon()
+
+
+def test_what_is_linked_again_is_listed_and_not_asked_about(cloud: Stage) -> None:
+    """A component that was renamed may be one that a query names; it may be one of a hundred thousand issues."""
+    cloud.shop.create_issues(60)
+    cloud.furnish()
+    before = cloud.calls("/jql/match")
+    with writing(cloud.house.engine) as tx:
+        (connection,) = tx.scalars(sa.select(tables.connection.c.id))
+        relinks.add(tx, [(connection, "a component was renamed")])
+    cloud.drain()
+    assert cloud.calls("/jql/match") == before
+    assert cloud.is_listed_soon()
 
 
 def test_ten_queries_and_five_hundred_changes_cost_a_handful_of_calls(cloud: Stage) -> None:
