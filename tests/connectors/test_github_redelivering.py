@@ -159,8 +159,9 @@ def test_what_came_by_another_hook_or_by_hand_is_not_asked_for(town: Town) -> No
 def test_what_we_would_ignore_or_do_not_watch_is_not_asked_for(town: Town) -> None:
     """Where every scope's id is known."""
     hooked(town, "organization")
+    milestone = town.place.create_milestone("v1")
     town.receiver.answers.extend([503] * 3)
-    town.place.issues[1].comment("Hm")
+    milestone.close()
     town.hub.repository("attic").create_issue("Elsewhere")
     town.wait()
     town.run()

@@ -24,7 +24,6 @@ from simulator.github.rest import (
     relations,
     repositories,
     search,
-    viewer,
 )
 from simulator.github.rest.limiting import limit, show_limits
 from simulator.github.rest.places import Views
@@ -39,7 +38,7 @@ __all__ = ["admit", "fault", "finish", "forms", "pages", "views"]
 
 def views(hub: GitHub) -> Views:
     """Give the calls that are answered."""
-    rooms = [issues, repositories, apps, manifests, hooks, deliveries, limiting, search, comments, viewer]
+    rooms = [issues, repositories, apps, manifests, hooks, deliveries, limiting, search, comments]
     rooms += [] if hub.ghes else [relations]
     calls = {(method, hub.api_path + path): view for room in rooms for (method, path), view in room.views(hub).items()}
     return {**calls, **graphql.views(hub)}
