@@ -29,6 +29,12 @@ log = structlog.get_logger(__name__)
 MENDED_CHECK = due.LONGEST_WAIT
 """How long rows of a refused connection wait; once in this time one of them asks whether it was mended."""
 
+RENEWAL_WAIT = timedelta(seconds=10)
+"""How long rows of a connection wait whose consent is being renewed."""
+
+SHORT_PAUSE = timedelta(seconds=30)
+"""How long all leave a tracker alone, at most, that gave one of them no answer and no time: it may be but the one."""
+
 LEASE = due.LEASE * 3
 """How long a row that asks is ours: a call may take fifteen seconds, and all of a turn must end within the lease."""
 
@@ -81,19 +87,28 @@ class Asking:
         if connection.refused and not self._may_ask_again(connection):
             self.postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
             return True
-        if connection.token_until and connection.token_until <= self.now():
-            self.postpone(row, due.FIRST_WAIT, "waits until the consent is renewed")
+        if self._is_expired(connection):
+            wait = MENDED_CHECK if connection.ended else RENEWAL_WAIT
+            self._let_wait(row, wait, "waits until the consent is renewed")
             return True
         if rest := self.rest_of(connection, part):
-            self.postpone(row, rest, f"waits until the tracker can answer{f' ({part})' if part else ''}")
+            self._let_wait(row, rest, f"waits until the tracker can answer{f' ({part})' if part else ''}")
         return bool(rest)
+
+    def _let_wait(self, row: Row[Any], wait: timedelta, outcome: str) -> None:
+        """Give a row back that was not tried, so that it is not counted as an attempt."""
+        with writing(self.engine) as tx:
+            due.hand_back(tx, self.table, row, wait=wait, outcome=outcome, attempts=row.attempts - 1)
 
     def rest_of(self, connection: Configured, part: str) -> timedelta:
         """Tell for how long a part of a connection must not be asked; zero where it may."""
-        if connection.token_until and connection.token_until <= self.now():
-            return due.FIRST_WAIT
+        if self._is_expired(connection):
+            return RENEWAL_WAIT
         with reading(self.engine) as tx:
             return pauses.rest_of(tx, connection.id, part)
+
+    def _is_expired(self, connection: Configured) -> bool:
+        return connection.token_until is not None and connection.token_until <= self.now()
 
     def _may_ask_again(self, connection: Configured) -> bool:
         with writing(self.engine) as tx:
@@ -121,11 +136,18 @@ class Asking:
                 bury(self.engine, self.table, row, reason=str(error))
 
     def pause(self, connection: Configured, error: Unavailable, *, attempts: int) -> timedelta:
-        """Let all leave alone what can't answer, for as long as it says, else with backoff; give how long that is."""
+        """Let all leave alone what can't answer, for as long as it says; give how long who asked is to wait.
+
+        Where nothing is said that is with backoff, and the others leave it alone for a short while only.
+        """
         asked = error.retry_at - self.now() if error.retry_at else due.wait_after(attempts)
         wait = min(max(asked, due.FIRST_WAIT), due.LONGEST_PATIENCE)
+        told = error.retry_at is not None or error.guessed
         with writing(self.engine) as tx:
-            return pauses.begin(tx, connection.id, error.part, wait=wait, guessed=error.guessed)
+            rest = pauses.begin(
+                tx, connection.id, error.part, wait=wait if told else min(wait, SHORT_PAUSE), guessed=error.guessed
+            )
+        return rest if told else wait
 
     def settle(self, row: Row[Any], outcome: str) -> None:
         """Finish a row with nothing more to do."""

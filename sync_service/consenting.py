@@ -19,7 +19,7 @@ from sync_service.domain.connectors import Connector, ConnectorError, Refused
 from sync_service.store import connections, consents, due
 from sync_service.store.connections import Connections
 from sync_service.store.database import writing
-from sync_service.store.sealing import Sealer
+from sync_service.store.sealing import Sealer, Unopenable
 from sync_service.store.tables import consent
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ class Consenting:
         view = replace(connection.view, site_id=row.site_id)  # the row is newer than what is remembered of connections
         try:
             renewed = connector.renew(view, refresh=consents.refresh_of(self.sealer, row))
-        except Refused as error:
+        except (Refused, Unopenable) as error:
             self._end(row, str(error))
         except ConnectorError as error:
             self._asking.postpone(row, due.wait_after(row.attempts), str(error))

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.asking import Asking, part_of
+from sync_service.asking import MENDED_CHECK, Asking, part_of
 from sync_service.domain.abilities import Ran, RunsErrands
 from sync_service.domain.connectors import Connector, ConnectorError, Refused, Unavailable
 from sync_service.store import due, errands
@@ -49,6 +49,8 @@ class Errands:
 
     def _run(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
+        if not connection.view.has_credentials:
+            connection = self._connections.latest(row.connection_id)
         connector = self._connectors[connection.kind]
         if not connection.view.has_credentials or not isinstance(connector, RunsErrands):
             self._asking.settle(row, "there are no credentials to call with, or a tracker that asks for no errands")
@@ -58,6 +60,9 @@ class Errands:
             self._call(row, intervals)
         elif row.name not in intervals:
             self._asking.settle(row, "the connection has no such errand any more")
+        elif connection.refused:
+            # An errand may do without what it is refused, so it can't tell that all is well: looks and lists can.
+            self._asking.postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
         elif not self._asking.must_wait(row, connection, part=part_of(connector, connection, about="")):
             self._go(row, connection, connector, intervals[row.name])
 
@@ -78,8 +83,6 @@ class Errands:
             return
         except ConnectorError as error:
             ran = Ran(outcome=f"did not work: {error}", memory=row.memory)
-        else:
-            self._asking.answered(connection)
         self._note(row, ran, interval)
         log.info("ran an errand", connection=connection.slug, errand=row.name, outcome=ran.outcome)
 

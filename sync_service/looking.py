@@ -105,7 +105,11 @@ class Looking:
         try:
             found = group.connector.look_together(connection.view, wanted={row.identity: row.key for row in rows})
         except Unavailable as error:
-            self._asking.pause(connection, error, attempts=rows[0].attempts)
+            if error.part or error.retry_at:
+                self._asking.pause(connection, error, attempts=rows[0].attempts)
+                return set()
+            # It may be the one question that is too much: a look at each tells.
+            log.warning("can't look at many at once now, so at each", connection=connection.slug, reason=str(error))
             return set()
         except ConnectorError as error:
             log.warning("can't look at many at once, so at each", connection=connection.slug, reason=str(error))

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine, Row
 
 from sync_service.asking import LEASE, Asking, part_of
 from sync_service.domain.abilities import Asked, Lists, LooksTogether, Page
-from sync_service.domain.connectors import Connector, ConnectorError, Gone
+from sync_service.domain.connectors import Connector, ConnectorError, Gone, Rejected
 from sync_service.domain.issues import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
 from sync_service.letters import Letter, Said, Way
 from sync_service.refresh import Refresh
@@ -56,6 +56,10 @@ AWAY = 3 * INTERVAL
 """Past this without a completed run we count as away: deletions may have been missed."""
 
 
+ANEW = 3
+"""After so many answers in a row that can't be used, a run begins anew: its place in the list may be the matter."""
+
+
 class Reconciling:
     """Drains polls. No network call is made inside a transaction."""
 
@@ -81,6 +85,8 @@ class Reconciling:
 
     def _go_on(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
+        if not connection.view.has_credentials:
+            connection = self._connections.latest(row.connection_id)
         connector = self._connectors[connection.kind]
         if not connection.view.has_credentials or not isinstance(connector, Lists):
             self._asking.settle(row, "there are no credentials to ask with, or a tracker that can't be asked yet")
@@ -94,6 +100,8 @@ class Reconciling:
             self._run(row, connection, connector, place)
         except Gone as error:
             self._note_gone(row, place, str(error))
+        except Rejected as error:
+            self._come_again(row, connection, str(error))
         except ConnectorError as error:
             self._asking.failed(row, connection, error)
 
@@ -166,6 +174,17 @@ class Reconciling:
                 done_at=database_now(tx),
             )
         log.info("reconciled", connection=connection.slug, scope=place.name, outcome=outcome)
+
+    def _come_again(self, row: Row[Any], connection: Configured, reason: str) -> None:
+        """Come again after an answer that can't be used, and begin the run anew where that does not help.
+
+        It may be a proxy's page, and nobody would notice a scope that is never asked again.
+        """
+        log.warning("a list can't be used", connection=connection.slug, reason=reason)
+        anew = {"cursor": None} if row.attempts % ANEW == 0 else {}
+        with writing(self._engine) as tx:
+            wait = max(INTERVAL, due.wait_after(row.attempts))
+            due.hand_back(tx, poll, row, wait=wait, outcome=f"can't be listed: {reason}", attempts=row.attempts, **anew)
 
     def _note_gone(self, row: Row[Any], place: Place, reason: str) -> None:
         """Say on its key results that a scope can't be seen; it is asked again as usual, since it may come back."""

@@ -131,7 +131,9 @@ class Saving:
             self.tx.execute(sa.insert(t.scope), rows)
         if covered and change.differs("earlier"):
             self.tx.execute(sa.update(t.scope).where(mine, t.scope.c.covered_at.is_(None)).values(covered_at=covered))
-        if change.differs(*SECRET_FIELDS, "site", "options"):
+        # An OAuth app's consent that has ended is mended by another consent alone.
+        mends = (*CREDENTIALS, "site") if fields["oauth"] else (*SECRET_FIELDS, "site", "options")
+        if change.differs(*mends):
             mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
             self.tx.execute(sa.update(t.connection).where(t.connection.c.id == connection_id).values(mended))
         if change.differs(*CREDENTIALS, "site"):

@@ -21,10 +21,16 @@ from sync_service.store.tables import connection, consent, scope
 FRESH_SECONDS = 1.0
 """How long a process goes by what it last read of the connections: a rotated secret is known after this."""
 
+UNKNOWN_SECONDS = 0.2
+"""How long a name that is not among them is believed to be none: anybody may call the door of webhooks by any name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
-    """A connection with its secrets in the clear: never log it. `token_until` is when a consent's token expires."""
+    """A connection with its secrets in the clear: never log it.
+
+    `token_until` is when a consent's token expires; one that has `ended` is not renewed any more.
+    """
 
     id: int
     slug: str
@@ -33,6 +39,7 @@ class Configured:
     secrets: tuple[str, ...] = field(repr=False)
     refused: str | None
     token_until: datetime | None = None
+    ended: bool = False
 
 
 class Connections:
@@ -52,9 +59,15 @@ class Connections:
         self._refresh(known=connection_id in self._by_id)
         return self._by_id[connection_id]
 
+    def latest(self, connection_id: int) -> Configured:
+        """Give a connection as it is now: to say that it lacks something, what was read a second ago won't do."""
+        self.forget()
+        return self.of(connection_id)
+
     def named(self, slug: str) -> Configured | None:
         """Give a connection by its slug; None where there is none."""
-        self._refresh(known=slug in self._by_slug)
+        fresh = FRESH_SECONDS if slug in self._by_slug else UNKNOWN_SECONDS
+        self._refresh(known=True, fresh=fresh)
         return self._by_slug.get(slug)
 
     def hook_url(self, slug: str) -> str:
@@ -66,9 +79,9 @@ class Connections:
         with self._lock:
             self._read_at = float("-inf")
 
-    def _refresh(self, *, known: bool) -> None:
+    def _refresh(self, *, known: bool, fresh: float = FRESH_SECONDS) -> None:
         with self._lock:
-            if known and time.monotonic() - self._read_at < FRESH_SECONDS:
+            if known and time.monotonic() - self._read_at < fresh:
                 return
             with reading(self._engine) as tx:
                 consents = {row.connection_id: row for row in tx.execute(sa.select(consent))}
@@ -98,6 +111,7 @@ class Connections:
             secrets=self._secrets(row),
             refused=row.refused_reason,
             token_until=given.expires_at if given else None,
+            ended=given is not None and given.due_at is None,
         )
 
     def _secrets(self, row: Row[Any]) -> tuple[str, ...]:

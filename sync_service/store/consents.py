@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.domain.abilities import Consent
-from sync_service.store import connections, counters, due, listings, pauses, polls
+from sync_service.store import connections, counters, due, errands, listings, pauses, polls
 from sync_service.store.database import database_now, upsert
 from sync_service.store.sealing import Sealer
 from sync_service.store.tables import consent
@@ -35,10 +35,11 @@ def give(tx: Transaction, sealer: Sealer, connection_id: int, given: Consent, *,
         "outcome": "",
     }
     upsert(tx, consent, [row], unique=("connection_id",))
-    connections.mend(tx, connection_id)
     pauses.end_all(tx, connection_id)
     polls.ensure(tx, connection_id)
+    errands.ensure(tx, connection_id)
     listings.hurry(tx, connection_id)
+    connections.mend(tx, connection_id)  # last: it moves the counter of changes, whose row stays locked then
 
 
 def renew(tx: Transaction, sealer: Sealer, row: Row[Any], renewed: Consent, *, now: datetime) -> None:

@@ -49,14 +49,19 @@ class Instant(sa.types.TypeDecorator[datetime]):
 
 
 def open_database(url: str) -> Engine:
-    """Open the database at a SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`), without touching it yet."""
+    """Open the database at a SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`), without touching it yet.
+
+    An error that it raises says which statement failed, and not with what: that may be a body or a mail.
+    """
     if url.startswith("sqlite"):
-        engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        engine = sa.create_engine(url, connect_args=arguments, hide_parameters=True)
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
     # A server that was restarted closes our connections: the pool asks before it lends one.
-    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, connect_args={"connect_timeout": 5})
+    arguments = {"connect_timeout": 5}
+    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, connect_args=arguments, hide_parameters=True)
     sa.event.listen(engine, "connect", _prepare_postgresql)
     return engine
 

@@ -20,8 +20,9 @@ from sync_service.asking import Asking
 from sync_service.consenting import ENDED, Consenting
 from sync_service.domain.abilities import Consent
 from sync_service.domain.connectors import Refused
-from sync_service.store import consents, due, tables
+from sync_service.store import connections, consents, due, tables
 from sync_service.store.database import database_now, reading, writing
+from sync_service.store.sealing import Unopenable
 from sync_service.store.staleness import stale
 from sync_service.wiring import House
 from tests.faults.checking import furnish
@@ -131,6 +132,7 @@ def test_a_connection_calls_by_consent_once_a_person_gave_it(stage: Stage) -> No
     stage.give()
     assert stage.connection.view.has_credentials
     assert [row.due_at is not None for row in stage.rows(tables.poll)] == [True]
+    assert [row.name for row in stage.rows(tables.errand)] == [""]
     assert stage.look() == "Pay by card"
     assert all(call.path.startswith("/ex/jira/cloud-7/") for call in stage.atlassian.rest.calls[-1:])
     assert "r:jira" not in repr(stage.connection)
@@ -246,6 +248,39 @@ def test_nothing_is_asked_with_a_token_that_has_expired(stage: Stage) -> None:
     stage.consenting.drain()
     (row,) = claimed_after(stage, tables.poll)
     assert not asking.must_wait(row, stage.connection, part="")
+
+
+def test_an_ended_consent_is_not_mended_by_a_change_of_other_settings(stage: Stage) -> None:
+    """And its rows wait for an hour at a time, uncounted, in place of every few seconds."""
+    stage.give()
+    stage.atlassian.withdraw()
+    stage.make_due()
+    stage.consenting.drain()
+    furnish(stage.house, OKRS.format(site=stage.site.url, client="simulated-client").replace("hush", "shush").encode())
+    assert stage.connection.refused.startswith(ENDED)
+    with writing(stage.house.engine) as tx:
+        connections.mend(tx, stage.connection.id)
+    stage.clock.step(3600)
+    asking = Asking(engine=stage.house.engine, table=tables.poll, now=stage.clock)
+    (row,) = claimed_after(stage, tables.poll)
+    assert asking.must_wait(row, stage.connection, part="")
+    (waiting,) = stage.rows(tables.poll)
+    assert waiting.attempts == row.attempts - 1
+    with reading(stage.house.engine) as tx:
+        assert waiting.due_at - database_now(tx) > timedelta(minutes=50)
+
+
+def test_a_consent_that_no_key_opens_any_more_is_ended_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secret key was lost: whoever looks at the connection sees it."""
+
+    def lost(*_words: object) -> str:
+        raise Unopenable("lost")
+
+    stage.give()
+    stage.make_due()
+    monkeypatch.setattr(consents, "refresh_of", lost)
+    stage.consenting.drain()
+    assert stage.connection.refused.startswith(ENDED)
 
 
 def claimed_after(stage: Stage, table: sa.Table) -> list[Row[Any]]:
