@@ -176,7 +176,12 @@ def check(drafted: Draft) -> None:
 
 def addresses_in(options: Mapping[str, str]) -> dict[str, str]:
     """Give those options that are addresses, which are called just like a site."""
-    return {name: value for name, value in options.items() if "://" in value}
+    return {name: value for name, value in options.items() if is_address(value)}
+
+
+def is_address(value: str) -> bool:
+    """Tell an address from other text, however oddly it is written."""
+    return "://" in value or value.strip().lower().startswith(("http:", "https:"))
 
 
 def wrong_address(address: str) -> str | None:

@@ -5,6 +5,7 @@ applied are the operator's own word, and may name any site.
 """
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -14,6 +15,15 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 SETTING = "OKR_SYNC_ALLOW_PRIVATE_SITES"
 
 LONGEST = 500
+
+_PLAIN_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+", re.ASCII)
+"""Hosts that every reader of addresses reads alike; a backslash ends one for some and not for others."""
+
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""Whole IPv4 addresses behind a translator, as networks without IPv4 know them: RFC 6052."""
+
+_WITHIN = tuple(ipaddress.IPv6Network(one) for one in ("::/96", "2002::/16", "64:ff9b:1::/48", "fec0::/10"))
+"""Addresses that may lead into a network although they are not listed as private: RFC 4291, 3056, 8215 and 3879."""
 
 
 class BadSite(ValueError):
@@ -50,8 +60,10 @@ def _parts(site: str) -> tuple[str, str]:
         raise BadSite("an address that begins with https://")
     if parts.scheme not in ("https", "http"):
         raise BadSite("an address that begins with https://")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise BadSite("an address without user, question mark or number sign")
+    if not _PLAIN_HOST.fullmatch(parts.netloc):
+        raise BadSite("an address whose host has only letters from a to z, digits, dots and hyphens (xn-- for others)")
     return parts.scheme, parts.hostname or ""
 
 
@@ -71,4 +83,9 @@ def _plain(written: Iterable[str]) -> Iterable[Address]:
 
 
 def _is_public(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _TRANSLATED:
+            return _is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if any(address in one for one in _WITHIN):
+            return False
     return address.is_global and not address.is_multicast

@@ -11,6 +11,7 @@ import pytest
 from sync_service.domain.connectors import Refused, Unavailable
 from sync_service.forging import Forgeries
 from sync_service.web.connections.briefly import AT_ONCE, briefly
+from sync_service.web.connections.new import addresses_in
 from sync_service.web.connections.sites import BadSite, check_site
 from tests.waiting import until
 
@@ -71,6 +72,13 @@ def test_no_more_than_a_few_calls_are_under_way(stuck: threading.Event) -> None:
         (["fe80::1%eth0"], False),
         (["::ffff:10.0.0.1"], False),
         (["127.0.0.1"], False),
+        (["64:ff9b::8.8.8.8"], True),
+        (["64:ff9b::10.0.0.1"], False),
+        (["64:ff9b:1::8.8.8.8"], False),
+        (["2002:a00:1::1"], False),
+        (["2002:808:808::1"], False),
+        (["::10.0.0.1"], False),
+        (["fec0::1"], False),
     ],
 )
 def test_a_name_is_judged_by_every_address_it_leads_to(
@@ -100,6 +108,32 @@ def test_without_tls_only_this_machine_is_called() -> None:
         check_site("http://127.0.0.1:9", base_url="https://203.0.113.9", allow_private=False)
     with pytest.raises(BadSite, match="https://"):
         check_site("http://10.0.0.1", base_url=HERE, allow_private=True)
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        r"https://10.0.0.1\x.example.com",
+        r"https://8.8.8.8\@10.0.0.1",
+        "https://10.0.0.1%2f.example.com",
+        "https://@8.8.8.8",
+        "https://:@8.8.8.8",
+        "https://ana:secret@8.8.8.8",
+        "https://8.8.8.8;x",
+        r"https:\\10.0.0.1",
+        "https://8\N{IDEOGRAPHIC FULL STOP}8.8.8",
+    ],
+)
+def test_an_address_that_is_read_in_two_ways_is_not_taken(monkeypatch: pytest.MonkeyPatch, site: str) -> None:
+    """Whichever reader is right: nobody is even asked where its host is."""
+
+    def found(*_rest: Any, **_more: Any) -> list[Any]:
+        raise AssertionError("nobody has to look for this host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    with pytest.raises(BadSite, match="an address"):
+        check_site(site, base_url=HERE, allow_private=True)
+    assert list(addresses_in({"api_site": site, "points_field": "Points: all"})) == ["api_site"]
 
 
 def test_forgeries_are_written_seldom_however_many_come() -> None:
