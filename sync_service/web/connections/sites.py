@@ -36,12 +36,11 @@ def check_site(site: str, *, base_url: str, allow_private: bool) -> None:
     Addresses of this machine are taken where the service itself is reached at one, as while trying it out.
     """
     scheme, host = _parts(site)
-    here = allow_private or all(one.is_loopback for one in _addresses(urlsplit(base_url).hostname or ""))
     found = _addresses(host)
     loopback = all(one.is_loopback for one in found)
     if scheme != "https" and not loopback:
         raise BadSite("an address that begins with https://")
-    if loopback and not here:
+    if loopback and not allow_private and not _is_here(base_url):
         raise BadSite(f"{host} is this machine itself. If a tracker runs here, set {SETTING}=true and start again")
     if not loopback and not allow_private and not all(_is_public(one) for one in found):
         raise BadSite(
@@ -65,6 +64,14 @@ def _parts(site: str) -> tuple[str, str]:
     if not _PLAIN_HOST.fullmatch(parts.netloc):
         raise BadSite("an address whose host has only letters from a to z, digits, dots and hyphens (xn-- for others)")
     return parts.scheme, parts.hostname or ""
+
+
+def _is_here(base_url: str) -> bool:
+    """Tell whether the service is reached at this machine alone; not where its own host can't be found from here."""
+    try:
+        return all(one.is_loopback for one in _addresses(urlsplit(base_url).hostname or ""))
+    except BadSite:
+        return False
 
 
 def _addresses(host: str) -> list[Address]:

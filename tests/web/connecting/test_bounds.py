@@ -110,6 +110,23 @@ def test_without_tls_only_this_machine_is_called() -> None:
         check_site("http://10.0.0.1", base_url=HERE, allow_private=True)
 
 
+def test_a_service_that_can_not_find_itself_connects_trackers_nevertheless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own name may be known outside alone. This machine is not taken then."""
+    known = {"git.example.com": "8.8.8.8", "localhost": "127.0.0.1"}
+
+    def found(host: str, *_rest: Any, **_more: Any) -> list[Any]:
+        if host not in known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (known[host], 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    check_site("https://git.example.com", base_url="https://okr.example.com", allow_private=False)
+    with pytest.raises(BadSite, match="this machine itself"):
+        check_site("https://localhost", base_url="https://okr.example.com", allow_private=False)
+    with pytest.raises(BadSite, match="is it written right"):
+        check_site("https://nowhere.example.com", base_url=HERE, allow_private=False)
+
+
 @pytest.mark.parametrize(
     "site",
     [
