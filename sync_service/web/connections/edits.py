@@ -1,14 +1,17 @@
 """Changing a connection: its credentials, webhook secrets and settings, and its removal."""
 
+from collections.abc import Mapping, Sequence
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from sync_service.apply.editing import Overtaken, Written, secret
 from sync_service.domain.connectors import Connection
-from sync_service.store.connection_pages import Weight, weight_of
+from sync_service.store.connection_pages import ConnectionPage, Weight, weight_of
 from sync_service.store.database import reading
 from sync_service.web.connections import once
 from sync_service.web.connections.new import addresses_in, introduced, wrong_address
+from sync_service.web.connections.pages import show_to_admins
 from sync_service.web.connections.shared import configured, find, mark_of, new_secret, save, tried
 from sync_service.web.guards import Guard, guarded
 from sync_service.web.house import house
@@ -94,23 +97,74 @@ def _keep_newest(slug: str, newest: str) -> ResponseReturnValue:
 @blueprint.post("/settings")
 @guarded(Guard.ADMIN)
 def settings(slug: str) -> ResponseReturnValue:
-    """Change who answers for the connection, what becomes of what existed earlier, and its other settings."""
+    """Change who answers for the connection, what becomes of what existed earlier, and its other settings.
+
+    Where an address among them changes, its token has to be given anew: a stored one goes where it was given for.
+    """
     one = find(slug)
-    connector = house().connectors.get(one.kind)
-    texts = [option.name for option in connector.options if option.form == "text"] if connector else []
-    wanted = {name: request.form.get(name, "").strip() for name in ("owner", *texts)}
-    wrong = [f"{name}: {said}" for name, at in addresses_in(wanted).items() if (said := wrong_address(at))]
-    if wrong:
-        flash(". ".join(wrong), "error")
-        return _back(slug)
-    wanted["earlier"] = "import" if request.form.get("earlier") == "import" else "ignore"
+    wanted, token = _wanted(one), request.form.get("token", "").strip()
+    mistakes = _mistakes(one, wanted, token)
 
     def edit(written: Written) -> Written:
-        changed = {**written, **wanted}
-        return {name: value for name, value in changed.items() if value != "" or name not in wanted}
+        moved = _moved(written, wanted)
+        if moved and not token and any(name in written for name in CREDENTIALS):
+            raise _LeftBehind(moved)
+        changed = {**(_credentialless(written) if token else written), **wanted}
+        kept = {name: value for name, value in changed.items() if value != "" or name not in wanted}
+        return {**kept, "token": secret("TOKEN")} if token else kept
 
-    tried(lambda editing: editing.change(slug, edit), "The settings are saved.")
+    if not mistakes:
+        try:
+            tried(lambda editing: editing.change(slug, edit, {"TOKEN": token}), "The settings are saved.")
+        except _LeftBehind as error:
+            mistakes = dict.fromkeys(error.names, _ONCE_MORE)
+    if mistakes:
+        return show_to_admins(one, typed=wanted, mistakes=mistakes), 422
     return _back(slug)
+
+
+class _LeftBehind(Exception):
+    """Stored credentials would be sent to an address that they were not given for, by the settings of these `names`."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = names
+
+
+_ONCE_MORE = (
+    "what is stored is not sent to another address: paste the token once more with this change, or remove the "
+    "credentials first"
+)
+
+
+def _texts(one: ConnectionPage) -> list[str]:
+    connector = house().connectors.get(one.kind)
+    return [option.name for option in connector.options if option.form == "text"] if connector else []
+
+
+def _wanted(one: ConnectionPage) -> dict[str, str]:
+    wanted = {name: request.form.get(name, "").strip() for name in ("owner", *_texts(one))}
+    return {**wanted, "earlier": "import" if request.form.get("earlier") == "import" else "ignore"}
+
+
+def _mistakes(one: ConnectionPage, wanted: Mapping[str, str], token: str) -> dict[str, str]:
+    """Give what is wrong with addresses, or with a token that is given anew, which is tried where they lead."""
+    texts = _texts(one)
+    found = {name: said for name, at in addresses_in(wanted).items() if (said := wrong_address(at))}
+    connector = house().connectors.get(one.kind)
+    if found or not token or connector is None:
+        return found
+    kept = {name: value for name, value in one.options.items() if name not in texts}
+    options = {**kept, **{name: wanted[name] for name in texts if wanted[name]}}
+    refused = introduced(connector, Connection(slug=one.slug, site=one.site, options=options, token=token))
+    return {"token": refused} if refused else {}
+
+
+def _moved(written: Written, wanted: Mapping[str, str]) -> list[str]:
+    """Give the settings that were or become another address; taken away, calls go to the site instead."""
+    before = {name: written.get(name, "") for name in wanted}
+    addresses = {**addresses_in(before), **addresses_in(wanted)}
+    return [name for name in addresses if before[name] != wanted[name]]
 
 
 @blueprint.get("/remove")

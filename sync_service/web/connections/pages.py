@@ -1,5 +1,7 @@
 """Connections: how each stands, for everybody; and how to change it, for admins."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -35,15 +37,27 @@ def show(slug: str) -> ResponseReturnValue:
     found = find(slug)
     if not may(Guard.ADMIN):
         return render_template("connection.html", one=found, titles=titles())
+    return show_to_admins(found, made=None if "X-Live" in request.headers else once.take(slug))
+
+
+def show_to_admins(
+    found: ConnectionPage,
+    *,
+    made: str | None = None,
+    typed: Mapping[str, str] | None = None,
+    mistakes: Mapping[str, str] | None = None,
+) -> str:
+    """Show one connection with what may be changed of it; `mistakes` in the settings that were `typed`, by field."""
     with reading(house().engine) as tx:
         owners = owner_choices(tx)
-    live = "X-Live" in request.headers
     return render_template(
         "connection.html",
         one=found,
         titles=titles(),
         owners=owners,
-        made=None if live else once.take(slug),
+        made=made,
+        typed=typed or {},
+        mistakes=mistakes or {},
         **_workings(found),
     )
 

@@ -1,13 +1,13 @@
 """A connection's page: what it shows of it, and what its buttons change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from simulator import GitHub
+from simulator import GitHub, Jira
 from sync_service.apply.exporting import as_yaml, exported
 from sync_service.apply.state import read_state
 from sync_service.domain.connectors import Post
@@ -95,6 +95,49 @@ def test_settings_are_changed_and_emptied(walk: Desk) -> None:
     walk.send("/settings", earlier="import", points_field="http://10.0.0.1/x")
     assert "points_field" not in walk.stored()
     assert "There was nothing to change." in str(walk.send("/settings", earlier="import") and walk.flashed())
+
+
+@pytest.fixture
+def moving(desk: Desk) -> Iterator[tuple[Desk, Jira]]:
+    """Give a connection to a Jira by a token."""
+    with Jira(background=False) as jira:
+        path = "/connections/new/jira/token"
+        made = desk.ana.submit(path, on=path, **desk.form(site=jira.url, email=jira.email, token=jira.token))
+        assert made.location == "/connections/walk/scopes"
+        jira.rest.calls.clear()
+        yield desk, jira
+
+
+def test_a_stored_token_is_not_sent_to_another_address(moving: tuple[Desk, Jira]) -> None:
+    """Whoever changes an address has to know the token, which is tried there; nor may an address be taken away."""
+    desk, jira = moving
+    form = {"owner": "ben@example.com", "earlier": "import", "email": jira.email}
+    there = f"{jira.url}/"
+    answer = desk.send("/settings", **form, api_site=there)
+    beside = answer.text.partition('id="option-api_site-mistake"')[2].partition("</div>")[0]
+    assert (answer.status_code, "paste the token once more" in beside) == (422, True)
+    assert f'name="api_site" value="{there}"' in answer.text
+    assert "data-changes=" not in answer.text
+    wrong = desk.send("/settings", **form, api_site=there, token="wrong")
+    assert (wrong.status_code, 'id="settings-token-mistake"' in wrong.text) == (422, True)
+    assert 'value="wrong"' not in wrong.text
+    assert ("api_site" in desk.stored(), desk.stored()["owner"]) == (False, "ana@example.com")
+    assert desk.send("/settings", **form, api_site=there, token=jira.token).status_code == 302
+    assert (desk.stored()["api_site"], desk.stored()["owner"]) == (there, "ben@example.com")
+    assert desk.send("/settings", **form, api_site=there).status_code == 302
+    assert desk.send("/settings", **form, api_site="").status_code == 422
+    assert desk.stored()["api_site"] == there
+
+
+def test_an_address_changes_freely_once_the_credentials_are_gone(moving: tuple[Desk, Jira]) -> None:
+    """There is nothing to send; the token that comes later is tried at the new address."""
+    desk, jira = moving
+    desk.send("/credentials", act="remove")
+    assert desk.send("/settings", email=jira.email, api_site=f"{jira.url}/").status_code == 302
+    assert desk.stored()["api_site"] == f"{jira.url}/"
+    refused = desk.send("/settings", email=jira.email, api_site="https://10.0.0.1\\x.example.com")
+    beside = refused.text.partition('id="option-api_site-mistake"')[2].partition("</div>")[0]
+    assert (refused.status_code, "It has to be an address whose host" in beside) == (422, True)
 
 
 def test_it_is_asked_now(walk: Desk, house: House) -> None:
