@@ -66,6 +66,15 @@ def test_an_app_that_is_to_write_asks_for_that_and_its_connection_does(desk: Des
     assert found.view.writes_back
 
 
+def test_the_page_before_the_button_says_whether_the_app_writes(desk: Desk) -> None:
+    """As it was ticked."""
+    form = desk.form(organization="acme", name="OKR Sync")
+    reads = desk.ana.submit(APP, on=APP, **form).text
+    writes = desk.ana.submit(APP, on=APP, **form, write_back="yes").text
+    assert ("writes nothing" in reads, "writes one comment" in reads) == (True, False)
+    assert ("writes nothing" in writes, "writes one comment on each linked issue" in writes) == (False, True)
+
+
 def test_no_other_page_may_send_a_form_elsewhere(desk: Desk) -> None:
     """The form before it neither."""
     assert "form-action 'self';" in desk.ana.open(APP).headers["Content-Security-Policy"]
