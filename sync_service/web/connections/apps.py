@@ -94,7 +94,14 @@ def created(kind: str) -> ResponseReturnValue:
 
 
 def _failed(kind: str, said: str, status: int) -> ResponseReturnValue:
-    return render_template("connection_failed.html", connector=connector_of(kind), kind=kind, said=said), status
+    """Say that there is no app yet, and lead to where one begins again."""
+    link = url_for("connections_new.begin", kind=kind, way="app")
+    return (
+        render_template(
+            "connection_failed.html", title="The app is not connected", said=said, link=link, leads="Begin again"
+        ),
+        status,
+    )
 
 
 @dataclass(frozen=True, slots=True)

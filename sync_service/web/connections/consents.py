@@ -64,7 +64,7 @@ def consented(kind: str) -> ResponseReturnValue:
     giving = _Giving(house(), state, session[SESSION], (caller.email or caller.name) if caller else "")
     asked = giving.begin() if state else None
     if asked is None:
-        return _failed(kind, "The answer does not belong to anything you began here, or it was used already.", 400)
+        return _failed("", "The answer does not belong to anything you began here, or it was used already.", 400)
     slug = str(asked.wanted["slug"])
     if not code:
         flash("Nobody consented, so nothing has changed.", "warning")
@@ -76,9 +76,9 @@ def consented(kind: str) -> ResponseReturnValue:
         briefly(lambda: giving.finish(connector, connection, code=code, back=back))
     except Unavailable as error:
         giving.give_back(asked)
-        return _failed(kind, f"{error}. Reload this page in a moment.", 503)
+        return _failed(slug, f"{error}. Reload this page in a moment.", 503)
     except ConnectorError as error:
-        return _failed(kind, f"{error}.", 422)
+        return _failed(slug, f"{error}.", 422)
     house().connections.forget()
     ring("poll", "errand")
     flash("The consent is stored, encrypted, and renewed by itself.", "success")
@@ -87,8 +87,14 @@ def consented(kind: str) -> ResponseReturnValue:
     return redirect(url_for("connections_scopes.choose", slug=slug))
 
 
-def _failed(kind: str, said: str, status: int) -> ResponseReturnValue:
-    return render_template("connection_failed.html", connector=connector_of(kind), kind=kind, said=said), status
+def _failed(slug: str, said: str, status: int) -> ResponseReturnValue:
+    """Say that there is no consent; it is asked for on the connection's page, if it is known which one."""
+    page = url_for("connections.show", slug=slug, _anchor="consent") if slug else url_for("connections.index")
+    leads = slug or "Connections"
+    return (
+        render_template("connection_failed.html", title="The consent is not stored", said=said, link=page, leads=leads),
+        status,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,8 @@ def test_an_answer_that_nobody_asked_for_is_refused(town: Town) -> None:
     """Whoever made it up."""
     town.make()
     for query in ("", "?state=made-up&code=x", "?code=x", "?state="):
-        assert town.desk.ana.open(BACK + query).status_code == 400
+        answer = town.desk.ana.open(BACK + query)
+        assert (answer.status_code, '<a class="btn" href="/connections">' in answer.text) == (400, True)
     assert town.atlassian.rest.calls == []
 
 
@@ -175,6 +176,8 @@ def test_a_refusal_is_told_in_the_trackers_words(town: Town) -> None:
     answer = town.desk.ana.open(town.accept(town.ask()))
     assert answer.status_code == 422
     assert "access_denied: Unauthorized" in unescape(answer.text)
+    assert "The consent is not stored" in answer.text
+    assert '<a class="btn" href="/connections/walk#consent">walk</a>' in answer.text
     assert town.consents() == []
 
 
