@@ -17,7 +17,7 @@ from sync_service.domain.connectors import Connection, ConnectorError, Unavailab
 from sync_service.store import app_requests
 from sync_service.store.app_requests import AppRequest
 from sync_service.store.database import writing
-from sync_service.web.connections.briefly import briefly
+from sync_service.web.connections.briefly import NoRoom, TooSlow, briefly
 from sync_service.web.connections.new import Draft, check, read_draft, show
 from sync_service.web.connections.shared import able, connector_of, editing, hook_url, new_secret
 from sync_service.web.guards import SESSION, Guard, guarded
@@ -83,6 +83,12 @@ def created(kind: str) -> ResponseReturnValue:
         return _failed(kind, "The answer does not belong to anything you began here, or it was used already.", 400)
     try:
         slug = briefly(lambda: taking.finish(asked, code))
+    except NoRoom as error:
+        taking.give_back(asked)
+        return _failed(kind, f"{error}. Reload this page in a moment: nothing is lost for an hour.", 503)
+    except TooSlow as error:
+        said = f"{error}. Look at Connections first: it may be there in a moment. Reload this page only if it is not."
+        return _failed(kind, said, 503, again=False)
     except Unavailable as error:
         return _failed(kind, f"{error}. Reload this page in a moment: nothing is lost for an hour.", 503)
     except ConnectorError as error:
@@ -93,12 +99,13 @@ def created(kind: str) -> ResponseReturnValue:
     return redirect(url_for("connections_scopes.choose", slug=slug))
 
 
-def _failed(kind: str, said: str, status: int) -> ResponseReturnValue:
-    """Say that there is no app yet, and lead to where one begins again."""
-    link = url_for("connections_new.begin", kind=kind, way="app")
+def _failed(kind: str, said: str, status: int, *, again: bool = True) -> ResponseReturnValue:
+    """Say that there is no app yet, and lead to where one begins again, or else to what there is."""
+    link = url_for("connections_new.begin", kind=kind, way="app") if again else url_for("connections.index")
+    leads = "Begin again" if again else "Connections"
     return (
         render_template(
-            "connection_failed.html", title="The app is not connected", said=said, link=link, leads="Begin again"
+            "connection_failed.html", title="The app is not connected yet", said=said, link=link, leads=leads
         ),
         status,
     )
@@ -119,13 +126,17 @@ class _Taking:
         with writing(self.house.engine) as tx:
             return app_requests.take(tx, state=self.state, session=self.session, kind=kind, now=self.house.now())
 
+    def give_back(self, asked: AppRequest) -> None:
+        """Let the same answer be tried once more, since its code was not used."""
+        with writing(self.house.engine) as tx:
+            app_requests.begin(tx, asked, state=self.state, session=self.session, now=self.house.now())
+
     def finish(self, asked: AppRequest, code: str) -> str:
         """Turn the code into a connection; give its slug. Raises any `ConnectorError`."""
         try:
             made = self.connector.take_app(site=asked.wanted["site"], code=code)
         except Unavailable:
-            with writing(self.house.engine) as tx:
-                app_requests.begin(tx, asked, state=self.state, session=self.session, now=self.house.now())
+            self.give_back(asked)
             raise
         secret_ = made.secret or new_secret()
         slug = self._store(asked.wanted, made, secret_)

@@ -13,6 +13,15 @@ from sync_service.domain.connectors import Unavailable
 
 T = TypeVar("T")
 
+
+class NoRoom(Unavailable):
+    """The call was not begun: nothing has happened."""
+
+
+class TooSlow(Unavailable):
+    """The call is left to end by itself: what it does may still happen."""
+
+
 SECONDS = 8.0
 """How long a page waits for a tracker."""
 
@@ -23,9 +32,12 @@ _ROOM = threading.BoundedSemaphore(AT_ONCE)
 
 
 def briefly(call: Callable[[], T], *, seconds: float = SECONDS) -> T:
-    """Give what a call gives, or raise what it raises; `Unavailable` where it takes too long."""
+    """Give what a call gives, or raise what it raises.
+
+    Raises `NoRoom` where it can't begin within so many seconds, and `TooSlow` where it takes longer.
+    """
     if not _ROOM.acquire(timeout=seconds):
-        raise Unavailable("too many calls to trackers are under way; try again in a moment")
+        raise NoRoom("too many calls to trackers are under way; try again in a moment")
     answers: SimpleQueue[tuple[T, None] | tuple[None, Exception]] = SimpleQueue()
 
     def run() -> None:
@@ -40,7 +52,7 @@ def briefly(call: Callable[[], T], *, seconds: float = SECONDS) -> T:
     try:
         found, error = answers.get(timeout=seconds)
     except Empty:
-        raise Unavailable(f"the tracker does not answer within {seconds:g} seconds") from None
+        raise TooSlow(f"the tracker does not answer within {seconds:g} seconds") from None
     if error is not None:
         raise error
     return found  # type: ignore[return-value]  # what has no error is an answer

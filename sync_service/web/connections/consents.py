@@ -15,7 +15,7 @@ from sync_service.store import app_requests, consents
 from sync_service.store.app_requests import AppRequest
 from sync_service.store.connections import Configured
 from sync_service.store.database import writing
-from sync_service.web.connections.briefly import briefly
+from sync_service.web.connections.briefly import NoRoom, TooSlow, briefly
 from sync_service.web.connections.shared import able, configured, connector_of, find
 from sync_service.web.guards import SESSION, Guard, guarded, who
 from sync_service.web.house import house, ring
@@ -73,9 +73,14 @@ def consented(kind: str) -> ResponseReturnValue:
     connector = able(connection.kind, TakesConsent)  # type: ignore[type-abstract]  # asked of an object
     back = back_url(kind)
     try:
-        briefly(lambda: giving.finish(connector, connection, code=code, back=back))
-    except Unavailable as error:
+        briefly(lambda: giving.finish(connector, connection, asked, code=code, back=back))
+    except NoRoom as error:
         giving.give_back(asked)
+        return _failed(slug, f"{error}. Reload this page in a moment.", 503)
+    except TooSlow as error:
+        said = f"{error}. Look at the connection first: the consent may be there in a moment."
+        return _failed(slug, f"{said} Reload this page only if it is not.", 503)
+    except Unavailable as error:
         return _failed(slug, f"{error}. Reload this page in a moment.", 503)
     except ConnectorError as error:
         return _failed(slug, f"{error}.", 422)
@@ -92,7 +97,9 @@ def _failed(slug: str, said: str, status: int) -> ResponseReturnValue:
     page = url_for("connections.show", slug=slug, _anchor="consent") if slug else url_for("connections.index")
     leads = slug or "Connections"
     return (
-        render_template("connection_failed.html", title="The consent is not stored", said=said, link=page, leads=leads),
+        render_template(
+            "connection_failed.html", title="The consent is not stored yet", said=said, link=page, leads=leads
+        ),
         status,
     )
 
@@ -113,13 +120,19 @@ class _Giving:
             return app_requests.take(tx, state=self.state, session=self.session, kind=_WAITING, now=now)
 
     def give_back(self, asked: AppRequest) -> None:
-        """Let the same answer be tried once more."""
+        """Let the same answer be tried once more, since its code was not used."""
         with writing(self.house.engine) as tx:
             app_requests.begin(tx, asked, state=self.state, session=self.session, now=self.house.now())
 
-    def finish(self, connector: TakesConsent, connection: Configured, *, code: str, back: str) -> None:
+    def finish(
+        self, connector: TakesConsent, connection: Configured, asked: AppRequest, *, code: str, back: str
+    ) -> None:
         """Turn the code into a consent and keep it. Raises any `ConnectorError`."""
-        given = connector.consent(connection.view, code=code, redirect=back)
+        try:
+            given = connector.consent(connection.view, code=code, redirect=back)
+        except Unavailable:
+            self.give_back(asked)
+            raise
         now = self.house.now()
         with writing(self.house.engine) as tx:
             consents.give(tx, self.house.sealer, connection.id, given, by=self.by, now=now)

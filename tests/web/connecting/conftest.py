@@ -1,8 +1,11 @@
 """A GitHub that runs, and an admin on whose pages it is connected."""
 
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from html import unescape
 from typing import Any
 
@@ -14,6 +17,8 @@ from sync_service.apply.exporting import exported
 from sync_service.apply.state import read_state
 from sync_service.store import tables
 from sync_service.store.database import reading
+from sync_service.web.connections import apps, consents
+from sync_service.web.connections.briefly import _ROOM, AT_ONCE, briefly
 from sync_service.wiring import House
 from tests.web.visiting import Visitor
 
@@ -76,6 +81,48 @@ class Desk:
     def flashed(self, path: str = "/connections") -> list[str]:
         """Open a page and give what it says once."""
         return [" ".join(unescape(said).split()) for said in FLASH.findall(self.ana.open(path).text)]
+
+
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Give what takes all the room for calls to trackers, and gives it back; pages hardly wait for any."""
+    _hurry(monkeypatch)
+
+    @contextmanager
+    def taken() -> Iterator[None]:
+        with ExitStack() as stack:
+            for _ in range(AT_ONCE):
+                stack.enter_context(_ROOM)
+            yield
+
+    return taken
+
+
+@pytest.fixture
+def slowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type, str], threading.Event]]:
+    """Give what makes a method of a connector wait for an event; pages hardly wait for it."""
+    events: list[threading.Event] = []
+
+    def slow(connector: type, method: str) -> threading.Event:
+        event, quick = threading.Event(), getattr(connector, method)
+        events.append(event)
+
+        def wait(*given: Any, **named: Any) -> Any:
+            event.wait(timeout=20)
+            return quick(*given, **named)
+
+        _hurry(monkeypatch)
+        monkeypatch.setattr(connector, method, wait)
+        return event
+
+    yield slow
+    for event in events:
+        event.set()
+
+
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (apps, consents):
+        monkeypatch.setattr(module, "briefly", partial(briefly, seconds=0.05))
 
 
 @pytest.fixture

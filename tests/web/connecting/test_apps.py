@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +18,7 @@ from sync_service.store import app_requests
 from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import Clock
+from tests.waiting import until
 from tests.web.connecting.conftest import Desk
 from tests.web.visiting import Visitor
 
@@ -142,6 +145,33 @@ def test_a_github_that_can_not_answer_is_asked_again_by_a_reload(desk: Desk) -> 
     answer = desk.ana.open(back)
     assert (answer.status_code, "Reload this page" in answer.text) == (503, True)
     assert desk.ana.open(back).location == "/connections/walk/scopes"
+
+
+def test_an_app_that_there_is_no_room_for_is_taken_by_a_reload(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, no_room: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """The call was not begun, so the state is good once more."""
+    back = press(desk, *ask(desk))
+    with no_room():
+        answer = desk.ana.open(back)
+    assert (answer.status_code, "Reload this page" in answer.text, desk.stored()) == (503, True, None)
+    monkeypatch.undo()
+    assert desk.ana.open(back).location == "/connections/walk/scopes"
+
+
+def test_an_app_that_takes_long_is_stored_although_nobody_waits(
+    desk: Desk, slowed: Callable[[type, str], threading.Event]
+) -> None:
+    """The page says where to look before anything is done anew: the code is on its way."""
+    back = press(desk, *ask(desk))
+    go = slowed(GitHubConnector, "take_app")
+    answer = desk.ana.open(back)
+    assert (answer.status_code, "Look at Connections first" in answer.text) == (503, True)
+    assert '<a class="btn" href="/connections">Connections</a>' in answer.text
+    assert "Begin again" not in answer.text
+    go.set()
+    assert until(desk.stored, "the app is stored")["app"]["private_key"] == "kept"
+    assert desk.ana.open(back).status_code == 400
 
 
 def test_a_code_that_is_none_goes_nowhere(desk: Desk) -> None:

@@ -1,7 +1,9 @@
 """A consent from the pages: an OAuth app is stored, somebody goes to the tracker, and comes back with a code."""
 
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
@@ -23,6 +25,7 @@ from sync_service.store.database import reading, writing
 from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import NOW, Clock
+from tests.waiting import until
 from tests.web.connecting.conftest import Desk
 from tests.web.visiting import Visitor
 
@@ -189,6 +192,34 @@ def test_an_account_service_that_is_away_loses_nothing(town: Town) -> None:
     assert town.desk.ana.open(back).status_code == 503
     assert town.desk.ana.open(back).status_code == 302
     assert len(town.consents()) == 1
+
+
+def test_a_consent_that_there_is_no_room_for_is_stored_by_a_reload(
+    town: Town, monkeypatch: pytest.MonkeyPatch, no_room: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """The call was not begun, so the state is good once more."""
+    town.make()
+    back = town.accept(town.ask())
+    with no_room():
+        answer = town.desk.ana.open(back)
+    assert (answer.status_code, "Reload this page" in answer.text, town.consents()) == (503, True, [])
+    monkeypatch.undo()
+    assert town.desk.ana.open(back).status_code == 302
+    assert len(town.consents()) == 1
+
+
+def test_a_consent_that_takes_long_is_stored_although_nobody_waits(
+    town: Town, slowed: Callable[[type, str], threading.Event]
+) -> None:
+    """Its answer is not given back meanwhile: the code is on its way, and good once."""
+    town.make()
+    back = town.accept(town.ask())
+    go = slowed(Connector, "consent")
+    answer = town.desk.ana.open(back)
+    assert (answer.status_code, "Look at the connection first" in answer.text) == (503, True)
+    assert town.desk.ana.open(back).status_code == 400
+    go.set()
+    assert len(until(town.consents, "the consent is stored")) == 1
 
 
 def test_a_token_may_take_its_place(town: Town) -> None:
