@@ -4,7 +4,7 @@ The state that comes back is good once, within the hour, and in the session alon
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
@@ -118,8 +118,8 @@ class _Taking:
     connector: MakesApps
     editing: Editing
     house: House
-    state: str
-    session: str
+    state: str = field(repr=False)
+    session: str = field(repr=False)
 
     def begin(self, kind: str) -> AppRequest | None:
         """Take what was asked for under the state: once."""

@@ -4,7 +4,7 @@ The state that comes back is good once, within the hour, and in the session alon
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -109,8 +109,8 @@ class _Giving:
     """Takes a consent in a thread of its own: once its code is used, it is stored whether or not anybody waits."""
 
     house: House
-    state: str
-    session: str
+    state: str = field(repr=False)
+    session: str = field(repr=False)
     by: str
 
     def begin(self) -> AppRequest | None:

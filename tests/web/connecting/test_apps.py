@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from html import unescape
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,6 +16,7 @@ from flask import Flask
 from connectors.github import GitHub as GitHubConnector
 from sync_service.domain.abilities import AppWanted
 from sync_service.store import app_requests
+from sync_service.web.connections.apps import _Taking
 from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import Clock
@@ -172,6 +174,13 @@ def test_an_app_that_takes_long_is_stored_although_nobody_waits(
     go.set()
     assert until(desk.stored, "the app is stored")["app"]["private_key"] == "kept"
     assert desk.ana.open(back).status_code == 400
+
+
+def test_what_takes_an_app_over_shows_neither_state_nor_session() -> None:
+    """Wherever it is printed."""
+    nothing: Any = None
+    taking = _Taking(nothing, nothing, nothing, "a-state", "a-session")
+    assert ("a-state" in repr(taking), "a-session" in repr(taking)) == (False, False)
 
 
 def test_a_code_that_is_none_goes_nowhere(desk: Desk) -> None:
