@@ -95,7 +95,9 @@ class WritingBack:
         try:
             part = connector.writing_part(connection.view, about=row.identity)
             own = f"{part}/{row.identity}"
-            if not self._asking.must_wait(row, connection, part=own) and self._may_write(row, wanted, part):
+            if rest := self._asking.rest_of(connection, own):
+                self._asking.postpone(row, rest, f"waits until the tracker can answer ({own})")
+            elif self._may_write(row, wanted, part):
                 self._write(row, wanted, connector, connection, part=part)
         except ConnectorError as error:
             self._asking.failed(row, connection, error)

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 from sync_service.domain.connectors import Connection, Gone, Refused, Unavailable
 from sync_service.domain.issues import State, Tombstone
 from sync_service.domain.writing import Note
-from sync_service.store import tables, turns, write_backs
+from sync_service.store import pauses, tables, turns, write_backs
 from sync_service.store.database import database_now, open_database, writing
 from tests.domain.making import at, snapshot
 from tests.waiting import until
@@ -172,6 +172,33 @@ def test_each_error_has_its_way(room: Room, error: Exception, *, buried: bool, r
     assert (room.world.rows(tables.connection)[0].refused_at is not None) == refused
     with writing(room.world.engine) as tx:
         assert turns.take(tx, room.world.connection_id, "pen/writes", most=timedelta(minutes=5)) < timedelta(seconds=10)
+
+
+def test_a_refused_connection_is_mended_by_the_one_write_that_may_ask(room: Room) -> None:
+    """Though nothing else asks that tracker: the hour's one permit is not taken twice for one row."""
+    world = room.world
+    world.tell(snapshot(0, labels=["okr:KR-1"]))
+    with writing(world.engine) as tx:
+        hours_ago = database_now(tx) - timedelta(hours=2)
+        refused = {"refused_at": hours_ago, "refused_reason": "the key does not fit", "asked_again_at": hours_ago}
+        tx.execute(sa.update(tables.connection).values(refused))
+    until(lambda: world.connections.of(world.connection_id).refused is not None, "the refusal is known")
+    room.hasten()
+    assert room.said() == ["KR-1"]
+    assert world.rows(tables.connection)[0].refused_at is None
+
+
+def test_an_issue_that_can_not_be_written_on_for_a_while_is_left_alone(room: Room) -> None:
+    """For as long as was asked, and with the reason."""
+    world, part = room.world, "pen/writes/501#1"
+    world.tell(snapshot(0, labels=["okr:KR-1"]))
+    with writing(world.engine) as tx:
+        pauses.begin(tx, world.connection_id, part, wait=timedelta(hours=1))
+    world.make_due(tables.write_back)
+    world.drains.drain("write_back")
+    assert (room.wall.writes, room.row().outcome) == (0, f"waits until the tracker can answer ({part})")
+    with writing(world.engine) as tx:
+        assert room.row().due_at - database_now(tx) > timedelta(minutes=50)
 
 
 def test_a_write_whose_lease_was_lost_is_left_to_whoever_has_it(room: Room) -> None:
