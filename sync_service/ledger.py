@@ -131,7 +131,7 @@ class Ledger:
         if identity not in self.held:
             why = f"{seen.scope.name} is not watched" if seen.scope else f"{seen.key} is not known"
             return f"ignored, because {why}", None
-        home = comments.home_of(tx, connection_id, seen.identity)
+        home, _ = self._last_place(tx, connection_id, identity=seen.identity, key=seen.key)
         before = self._issues.get((connection_id, home))
         key = before.key if before and home == seen.identity else seen.key
         if not comments.take(tx, connection_id, seen, identity=home):
@@ -148,12 +148,24 @@ class Ledger:
         """Let links by hand go where the issue went, and on from there if that was told first."""
         assert tombstone.successor is not None
         assert tombstone.moved_to is not None
-        last = issues.last_place(tx, connection_id, identity=tombstone.successor, key=tombstone.moved_to)
+        home, last = self._last_place(tx, connection_id, identity=tombstone.successor, key=tombstone.moved_to)
         from_issue_id = self.held[connection_id, tombstone.identity].id
-        comments.follow(tx, connection_id, from_identity=tombstone.identity, to_identity=tombstone.successor)
+        comments.follow(tx, connection_id, from_identity=tombstone.identity, to_identity=home)
         links.follow(tx, connection_id=connection_id, from_issue_id=from_issue_id, from_key=tombstone.key, to_key=last)
         if last != tombstone.moved_to:
             self.followed.append((connection_id, f"{tombstone.key} moved to {last}"))
+
+    def _last_place(self, tx: Connection, connection_id: int, *, identity: str, key: str) -> tuple[str, str]:
+        """Follow an issue's transfers as far as they are known, be it from this batch; give its identity and key."""
+        seen: set[str] = set()
+        while identity not in seen:
+            seen.add(identity)
+            one = self._issues.get((connection_id, identity))
+            place = one.place if one else issues.next_place(tx, connection_id, identity)
+            if place is None:
+                break
+            identity, key = place
+        return identity, key
 
     def _link_successor(self, connection_id: int, tombstone: Tombstone, source: Source) -> None:
         """Where the new issue was seen before the old one's end, the links that follow find it now."""

@@ -92,6 +92,16 @@ class Issue:
     gone: str | None = None
     successor: str | None = None
 
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """Give the identity and key that a transfer gave the issue; None where none is known."""
+        return place_of(self.gone, self.successor)
+
+
+def place_of(gone: str | None, successor: str | None) -> tuple[str, str] | None:
+    """Give the identity and key of the place that an issue was transferred to; None where that is not known."""
+    return (successor, gone.removeprefix(MOVED)) if gone is not None and successor is not None else None
+
 
 def take_snapshot(
     issue: Issue | None, snapshot: Snapshot, *, looked: bool = False, told_at: datetime | None = None

@@ -9,9 +9,7 @@ from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.issues import CommentSeen
 from sync_service.store.database import upsert
-from sync_service.store.tables import comment, issue
-
-_MOST_MOVES = 20
+from sync_service.store.tables import comment
 
 
 def take(tx: Connection, connection_id: int, seen: CommentSeen, *, identity: str) -> bool:
@@ -59,17 +57,6 @@ def follow(tx: Connection, connection_id: int, *, from_identity: str, to_identit
     """Let comments go where their issue went."""
     here = sa.and_(comment.c.connection_id == connection_id, comment.c.identity == from_identity)
     tx.execute(sa.update(comment).where(here).values(identity=to_identity))
-
-
-def home_of(tx: Connection, connection_id: int, identity: str) -> str:
-    """Follow an issue's transfers as far as they are known."""
-    for _ in range(_MOST_MOVES):
-        place = sa.and_(issue.c.connection_id == connection_id, issue.c.identity == identity)
-        successor = tx.scalar(sa.select(issue.c.successor).where(place))
-        if successor is None:
-            break
-        identity = successor
-    return identity
 
 
 def connections_with_any(tx: Connection) -> list[int]:

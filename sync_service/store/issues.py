@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.issues import Account, Closing, Kind, ScopeRef, State
-from sync_service.domain.newest import LISTED_TERMS, MOVED, HeldNumber, Issue
+from sync_service.domain.newest import LISTED_TERMS, HeldNumber, Issue, place_of
 from sync_service.store import closings
 from sync_service.store.database import Collision, DatabaseNow, insert_or_skip, upsert
 from sync_service.store.tables import issue, term
@@ -207,19 +207,11 @@ def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
     }
 
 
-def last_place(tx: Connection, connection_id: int, *, identity: str, key: str) -> str:
-    """Follow transfers from an issue's identity and key as far as they are known; give the key at the end."""
-    seen: set[str] = set()
-    while identity not in seen:
-        seen.add(identity)
-        place = sa.select(issue.c.gone, issue.c.successor, issue.c.key).where(
-            issue.c.connection_id == connection_id, issue.c.identity == identity
-        )
-        found = tx.execute(place).one_or_none()
-        if found is None or found.successor is None:
-            return key
-        identity, key = found.successor, found.gone.removeprefix(MOVED)
-    return key
+def next_place(tx: Connection, connection_id: int, identity: str) -> tuple[str, str] | None:
+    """Give the identity and key that a transfer gave an issue; None where no transfer is known."""
+    mine = sa.and_(issue.c.connection_id == connection_id, issue.c.identity == identity)
+    found = tx.execute(sa.select(issue.c.gone, issue.c.successor).where(mine)).one_or_none()
+    return place_of(found.gone, found.successor) if found else None
 
 
 TermKey = tuple[int, str, str]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.issues import Account, CommentSeen, Observation, State, Tombstone
+from sync_service.domain.issues import Account, CommentSeen, Observation, ScopeRef, State, Tombstone
 from sync_service.store import tables
 from sync_service.store.database import open_database, writing
 from tests.domain.making import BILLING, CHECKOUT, at, snapshot
@@ -162,6 +162,47 @@ def test_comments_go_where_their_issue_goes_in_either_order(world: World) -> Non
     assert linked(world) == {"KR-2"}
     (row,) = world.rows(tables.link)
     assert world.rows(tables.issue, tables.issue.c.id == row.issue_id)[0].identity == "502#4"
+
+
+SHIPPING = ScopeRef("503", "acme/shipping")
+THROUGH = (
+    Tombstone(identity="502#4", key="acme/billing#4", successor="503#7", moved_to="acme/shipping#7"),
+    Tombstone(identity="501#1", key=KEY, successor="502#4", moved_to="acme/billing#4"),
+)
+"""The second transfer of an issue, told before its first."""
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_comments_and_links_follow_two_transfers_that_are_told_in_the_wrong_order(
+    world: World, *, together: bool
+) -> None:
+    """In one batch, where nothing of it is written down yet, or in two; a comment told after them goes there too."""
+    with writing(world.engine) as tx:
+        for name in ("acme/billing", "acme/shipping"):
+            world.add_scope(tx, name)
+        bump_rules(tx)
+    world.tell(snapshot(0), snapshot(3, identity="503#7", scope=SHIPPING, key="acme/shipping#7"))
+    world.tell(comment(1))
+    by_hand = {
+        "connection_id": world.connection_id,
+        "key": KEY,
+        "key_result_id": world.standing("KR-2").id,
+        "weight": 1,
+    }
+    with writing(world.engine) as tx:
+        tx.execute(sa.insert(tables.manual_link).values(by_hand))
+        bump_rules(tx)
+    late = comment(2, ("KR-1", "KR-2"), id="8")
+    if together:
+        world.tell(*THROUGH, late)
+    else:
+        for one in (*THROUGH, late):
+            world.tell(one)
+    (there,) = world.rows(tables.issue, tables.issue.c.identity == "503#7")
+    found = {(row.origin, row.issue_id) for row in world.rows(tables.link)}
+    assert found == {("comment", there.id), ("manual", there.id)}
+    assert {row.identity for row in world.rows(tables.comment)} == {"503#7"}
+    assert linked(world) == {"KR-1", "KR-2"}
 
 
 def test_a_comment_that_names_no_scope_is_taken_where_its_issue_is_known(world: World) -> None:
