@@ -75,7 +75,8 @@ def ask(tx: Transaction, asks: Sequence[Ask], *, urgent: bool) -> None:
         "key": sa.bindparam("new_key"),
         "asked": w.c.asked + 1,
         "due_at": sa.case((stays, w.c.due_at), else_=due_at),
-        "attempts": sa.case((w.c.lease.isnot(None), w.c.attempts), else_=0),
+        # A try that has not been settled may have landed, whatever was heard of it; one that is buried begins anew.
+        "attempts": sa.case((w.c.settled_at.isnot(None), 0), (w.c.buried_at.isnot(None), 1), else_=w.c.attempts),
         "settled_at": None,
         "buried_at": None,
     } | ({"urgent": True, "slot_at": None} if urgent else {})

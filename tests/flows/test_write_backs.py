@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from sync_service.domain.connectors import Connection, Gone, Refused, Unavailable
+from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused, Unavailable
 from sync_service.domain.issues import State, Tombstone
 from sync_service.domain.writing import Note
 from sync_service.store import pauses, tables, turns, write_backs
@@ -329,3 +329,27 @@ def test_what_a_dead_worker_wrote_is_put_right_though_it_is_what_was_said_before
     room.world.tell(snapshot(2, labels=["okr:KR-1"]))
     room.hasten()
     assert room.said() == ["KR-1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "buried"), [(Unavailable("it took too long"), False), (Gone("it shows nothing", proven=False), True)]
+)
+def test_a_write_that_landed_unheard_is_taken_away_where_the_issue_serves_nothing_any_more(
+    room: Room, error: ConnectorError, *, buried: bool
+) -> None:
+    """Whether its row still waits to try again, or was put aside; and only once."""
+    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+
+    def land() -> None:
+        room.wall.wall["501#1"] = Note(())
+        raise error
+
+    room.wall.before = land
+    room.hasten()
+    assert (room.row().buried_at is not None) == buried
+    room.wall.before = None
+    room.world.tell(snapshot(1, labels=[]))
+    room.hasten()
+    assert room.wall.wall == {}
+    assert room.row().outcome == "it serves no key result any more"
+    assert room.row().settled_at is not None
