@@ -34,10 +34,10 @@ def try_again(engine: Engine, table: sa.Table, row: Row[Any], error: Exception) 
 
 def bury(engine: Engine, table: sa.Table, row: Row[Any], *, reason: str) -> None:
     """Put a row aside for a person to see, and say so in the log."""
-    log.warning("buried", table=table.name, row=row.id, reason=reason)
     with unless_lost(), writing(engine) as tx:
-        due.bury(tx, table, row, reason=reason)
+        buried = due.bury(tx, table, row, reason=reason)
         counters.bump(tx, counters.CHANGES)
+        log.warning("buried" if buried else "asked for anew", table=table.name, row=row.id, reason=reason)
 
 
 @contextmanager

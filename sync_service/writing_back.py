@@ -166,12 +166,9 @@ class WritingBack:
             "written_at": database_now(tx),
             "slot_at": None,
             "taken_away": bool(wanted.serves) and memory is None,
-            "urgent": False,
         }
-        if write_backs.asked_so_far(tx, row.id) == row.asked:
-            due.settle(tx, write_back, [row], [columns])
-        else:
-            due.hand_back(tx, write_back, row, wait=write_backs.SETTLING, **columns | {"urgent": True})
+        asked = due.asked_meanwhile(tx, write_back, row)
+        due.settle(tx, write_back, [row], [columns | {"urgent": asked}])
 
     def _compare(self, row: Row[Any]) -> None:
         """Compare the next issues with what they say, and make due what says something else."""

@@ -46,6 +46,10 @@ LONGEST_PATIENCE = timedelta(days=7)
 """How long a tracker may make us wait, whatever it asks for."""
 
 
+SETTLING = timedelta(seconds=5)
+"""How long a row waits that was asked for, so that a burst of changes is one matter."""
+
+
 class LeaseLost(Exception):
     """Somebody else may have claimed the row since: undo what was done for it, it will be done there."""
 
@@ -87,9 +91,25 @@ def _within(found: Sequence[Any], most: int) -> list[int]:
 
 
 def settle(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], outcomes: Sequence[Mapping[str, Any]]) -> None:
-    """Finish rows as part of `tx`, each with its columns (`outcome` among them). Raises `LeaseLost`."""
+    """Finish rows as part of `tx`, each with its columns (`outcome` among them). Raises `LeaseLost`.
+
+    A row that was asked for meanwhile is due again instead.
+    """
     now = database_now(tx)
-    _finish(tx, table, rows, [{"settled_at": now, "due_at": None, **outcome} for outcome in outcomes])
+    again = [asked_meanwhile(tx, table, row) for row in rows]
+    ended = [pair for pair, asked in zip(zip(rows, outcomes, strict=True), again, strict=True) if not asked]
+    _finish(tx, table, [row for row, _ in ended], [{"settled_at": now, "due_at": None, **one} for _, one in ended])
+    for row, outcome, asked in zip(rows, outcomes, again, strict=True):
+        if asked:
+            hand_back(tx, table, row, wait=SETTLING, **outcome)
+
+
+def asked_meanwhile(tx: Connection, table: sa.Table, row: Row[Any]) -> bool:
+    """Tell whether a row was asked for since it was claimed, where that is counted; it is not until `tx` ends."""
+    if "asked" not in table.c:
+        return False
+    asked = tx.scalar(sa.select(table.c.asked).where(table.c.id == row.id).with_for_update())
+    return asked is not None and asked != row.asked
 
 
 def postpone(tx: Connection, table: sa.Table, row: Row[Any], *, wait: timedelta, outcome: str) -> None:
@@ -97,9 +117,16 @@ def postpone(tx: Connection, table: sa.Table, row: Row[Any], *, wait: timedelta,
     _finish(tx, table, [row], [{"due_at": database_now(tx) + wait, "outcome": outcome}])
 
 
-def bury(tx: Connection, table: sa.Table, row: Row[Any], *, reason: str) -> None:
-    """Put the row aside with its reason until somebody replays it. Raises `LeaseLost`."""
+def bury(tx: Connection, table: sa.Table, row: Row[Any], *, reason: str) -> bool:
+    """Put the row aside with its reason until somebody replays it. Raises `LeaseLost`.
+
+    One that was asked for meanwhile is due again instead, as if it had been tried once; give whether it was put aside.
+    """
+    if asked_meanwhile(tx, table, row):
+        hand_back(tx, table, row, wait=SETTLING, outcome=reason, attempts=1)
+        return False
     _finish(tx, table, [row], [{"due_at": None, "buried_at": database_now(tx), "outcome": reason}])
+    return True
 
 
 def hand_back(

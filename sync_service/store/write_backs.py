@@ -11,12 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.store import links
+from sync_service.store import due, links
 from sync_service.store import tables as t
 from sync_service.store.database import database_now, insert_or_skip, upsert
-
-SETTLING = timedelta(seconds=5)
-"""How long a change of what an issue serves waits, so that a burst of them is written once."""
 
 BURST = 50
 """More issues than these at once are no matter of a person who waits: they are told in the background."""
@@ -35,7 +32,7 @@ class Ask:
     connection_id: int
     identity: str
     key: str
-    wait: timedelta = SETTLING
+    wait: timedelta = due.SETTLING
 
 
 def switch_on(tx: Transaction, connection_id: int) -> None:
@@ -144,9 +141,3 @@ def is_gone(tx: Transaction, connection_id: int, identity: str) -> bool:
     i = t.issue.c
     there = sa.select(i.id).where(i.connection_id == connection_id, i.identity == identity, i.gone.is_(None))
     return tx.scalar(there) is None
-
-
-def asked_so_far(tx: Transaction, row_id: int) -> int:
-    """Tell how often a row was asked for, and keep that from moving until `tx` ends."""
-    asked: int = tx.scalars(sa.select(t.write_back.c.asked).where(t.write_back.c.id == row_id).with_for_update()).one()
-    return asked

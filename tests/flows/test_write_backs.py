@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
+from sync_service.asking import Asking
 from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused, Unavailable
 from sync_service.domain.issues import State, Tombstone
 from sync_service.domain.writing import Note
@@ -353,3 +354,48 @@ def test_a_write_that_landed_unheard_is_taken_away_where_the_issue_serves_nothin
     assert room.wall.wall == {}
     assert room.row().outcome == "it serves no key result any more"
     assert room.row().settled_at is not None
+
+
+def test_what_is_asked_for_while_a_row_is_settled_without_a_write_is_not_lost(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The links that its end was decided from are others by then."""
+    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.world.tell(snapshot(1, labels=[]))
+    settle = Asking.settle
+
+    def settle_late(asking: Asking, row: Row[Any], outcome: str) -> None:
+        monkeypatch.setattr(Asking, "settle", settle)
+        room.world.post(snapshot(2, labels=["okr:KR-2"]))
+        room.world.drains.drain("delivery")
+        asking.settle(row, outcome)
+
+    monkeypatch.setattr(Asking, "settle", settle_late)
+    room.hasten()
+    assert (room.row().settled_at, room.row().lease) == (None, None)
+    assert room.row().due_at is not None
+    room.hasten()
+    assert room.said() == ["KR-2"]
+    assert room.row().due_at is None
+
+
+@pytest.mark.parametrize(("error", "tries"), [(Gone("it is locked", proven=False), 1), (RuntimeError("a bug"), 8)])
+def test_what_is_asked_for_while_a_row_is_put_aside_is_not_lost(room: Room, error: Exception, tries: int) -> None:
+    """It is tried again, and is put aside only when nobody asked anew."""
+    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+
+    def change_and_fail() -> None:
+        if room.wall.writes == tries:
+            room.world.post(snapshot(1, labels=["okr:KR-2"]))
+            room.world.drains.drain("delivery")
+        raise error
+
+    room.wall.before = change_and_fail
+    for _ in range(tries):
+        room.hasten()
+    assert (room.row().buried_at, room.row().lease) == (None, None)
+    assert room.row().due_at is not None
+    room.wall.before = None
+    room.hasten()
+    assert room.said() == ["KR-2"]
+    assert room.row().due_at is None

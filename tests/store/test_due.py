@@ -1,13 +1,13 @@
 """The life of a row with a due time: claim, lease, settle, postpone, bury, replay."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine, Row
+from sqlalchemy.engine import Connection, Engine, Row
 
 from sync_service.store import due, tables
 from sync_service.store.database import database_now, open_database, reading, writing
@@ -80,7 +80,7 @@ def test_who_lost_the_lease_can_finish_nothing(engine: Engine, finish: str) -> N
     """And what they did in the transaction is undone."""
     (stalled,) = due.claim(engine, MAIL, limit=1, lease=timedelta(0))
     taken_over = next(one for one in due.claim(engine, MAIL, limit=10) if one.id == stalled.id)
-    acts = {
+    acts: dict[str, Callable[[Connection], object]] = {
         "settle": lambda tx: due.settle(tx, MAIL, [stalled], [{"outcome": "late"}]),
         "postpone": lambda tx: due.postpone(tx, MAIL, stalled, wait=HOUR, outcome="late"),
         "bury": lambda tx: due.bury(tx, MAIL, stalled, reason="late"),
