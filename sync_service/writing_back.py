@@ -130,7 +130,8 @@ class WritingBack:
             elif at > now:
                 wait, outcome = at - now, "waits for its time: the tracker takes so many writes and no more"
             else:
-                wait = turns.take(tx, row.connection_id, part, most=LEASE)
+                # A turn is held for as long as a death may last, and given back in a moment.
+                wait = min(turns.take(tx, row.connection_id, part, most=LEASE), 2 * turns.GAP)
                 outcome = "waits for its turn: writes go one by one"
             if wait:
                 # It was no attempt.

@@ -296,6 +296,23 @@ def test_whoever_would_wait_too_long_asks_again_later(room: Room, monkeypatch: p
     assert room.wall.writes == 0
 
 
+def test_whoever_meets_a_taken_turn_asks_again_soon_and_keeps_its_time(room: Room) -> None:
+    """The turn is held for minutes, in case its holder dies, but is given back within moments."""
+    world = room.world
+    world.tell(snapshot(0, labels=["okr:KR-1"]))
+    world.make_due(tables.write_back)
+    with writing(world.engine) as tx:
+        assert not turns.take(tx, world.connection_id, "pen/writes", most=timedelta(minutes=3))
+    world.drains.drain("write_back")
+    assert (room.wall.writes, room.row().outcome) == (0, "waits for its turn: writes go one by one")
+    with writing(world.engine) as tx:
+        assert room.row().due_at - database_now(tx) <= 2 * turns.GAP
+        turns.give_back(tx, world.connection_id, "pen/writes")
+    kept = room.row().slot_at
+    assert kept is not None
+    assert room.row().due_at - kept < turns.KEPT
+
+
 def test_a_process_that_knows_not_yet_of_the_switch_waits(room: Room) -> None:
     """It reads connections once a second, and the row is there at once."""
     room.world.tell(snapshot(0, labels=["okr:KR-1"]))
