@@ -186,7 +186,8 @@ def renamed(one: Issue, row: Row[Any]) -> Issue:
         return one
     was, now = change["was"], change["now"]
     parent_key = _under(one.parent_key, was, now)
-    if one.scope is None or one.scope != ScopeRef(change["scope"], was):
+    # The name from before may be as the configuration writes it, and trackers tell no case apart in it.
+    if one.scope is None or one.scope.id != change["scope"] or one.scope.name.lower() != was.lower():
         return one if parent_key == one.parent_key else replace(one, parent_key=parent_key)
     key = _under(one.key, was, now) or one.key
     url = one.url.removesuffix(one.key) + key if one.url.endswith(one.key) else one.url

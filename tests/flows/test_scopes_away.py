@@ -135,6 +135,17 @@ def test_a_repository_that_was_renamed_before_it_was_seen_is_found_by_its_old_na
     assert world.outcome(shown) == "acme/invoices#9: applied, opened"
 
 
+def test_issues_take_the_new_name_of_a_scope_that_was_configured_in_other_letters(world: World) -> None:
+    """No tracker tells capitals apart in names; the configuration may write another than the tracker shows."""
+    with writing(world.engine) as tx:
+        world.add_scope(tx, "Acme/Billing")
+    billing, invoices = ScopeRef("502", "acme/billing"), ScopeRef("502", "acme/invoices")
+    world.tell(snapshot(0, identity="502#9", key="acme/billing#9", scope=billing, labels=["checkout"]))
+    world.tell(ScopeSeen(scope=invoices, was="acme/billing"))
+    (issue,) = world.rows(tables.issue, tables.issue.c.identity == "502#9")
+    assert (issue.key, issue.scope_name) == ("acme/invoices#9", "acme/invoices")
+
+
 def test_an_account_that_was_renamed_takes_its_repositories_along(world: World) -> None:
     """One that was never seen is found by its new name from then on; rules keep the name of the configuration."""
     with writing(world.engine) as tx:
