@@ -32,7 +32,7 @@ INTERVAL = timedelta(minutes=15)
 """How often the members of a query are listed."""
 
 SOON = timedelta(minutes=1)
-"""How soon a run that was not complete is followed by another."""
+"""How soon a run that was not complete is followed by another; one that lacks what the last one lacked waits longer."""
 
 TURN_SECONDS = 5.0
 """How long one run goes on before others have a turn."""
@@ -169,7 +169,7 @@ class Querying:
         """Make memberships what the run says, and let the revision count."""
         while begin_again(lambda: self._apply_some(row, revision, run)):
             pass
-        complete = run.short is None
+        complete, again = run.short is None, run.short in (None, row.lacking)
         outcome = f"{run.seen} members" + (f", {run.outside} outside the watched scopes" if run.outside else "")
         with writing(self._engine) as tx:
             listings.note_lacking(tx, revision, run.short)
@@ -180,7 +180,7 @@ class Querying:
                 tx,
                 listing,
                 row,
-                wait=members.LAG if open_ else INTERVAL if complete else SOON,
+                wait=members.LAG if open_ else INTERVAL if again else SOON,
                 outcome=f"{outcome}; {run.short}" if run.short else outcome,
                 cursor=None,
                 done_at=database_now(tx) if complete else row.done_at,

@@ -298,9 +298,18 @@ def test_a_page_of_one_second_is_followed_by_its_number(github: responses.Reques
 def test_a_search_that_finds_too_much_or_was_cut_short_is_not_complete(github: responses.RequestsMock) -> None:
     """It says so."""
     github.get(SEARCH, json=answer(found(1, "2026-10-01T00:00:00Z"), total=10_001))
-    assert members().lacking == f"it finds 10001 issues, and {listing.MOST} can be listed"
+    assert members().lacking == listing.TOO_MANY
     github.get(SEARCH, json=answer(found(1, "2026-10-01T00:00:00Z"), incomplete=True))
     assert members().lacking == "GitHub did not search everything in time"
+
+
+def test_a_search_that_finds_too_much_ends_with_its_first_page(github: responses.RequestsMock) -> None:
+    """The others would use up the searches of a minute for a listing that is not complete, and a number would move."""
+    items = [found(number + 1, f"2026-10-{1 + number // 4:02}T00:00:00Z") for number in range(100)]
+    for total in (10_001, 10_002):
+        github.get(SEARCH, json=answer(*items, total=total))
+        page = members()
+        assert (page.cursor, page.lacking, len(page.found)) == (None, listing.TOO_MANY, 100)
 
 
 def test_another_order_is_not_believed(github: responses.RequestsMock) -> None:

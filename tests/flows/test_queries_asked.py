@@ -18,7 +18,7 @@ from sync_service.domain.queries import Candidate, Members
 from sync_service.judging import SURE_AFTER, Judging
 from sync_service.querying import INTERVAL, Querying
 from sync_service.refresh import Refresh
-from sync_service.store import candidates, members, tables
+from sync_service.store import candidates, counters, members, tables
 from sync_service.store.book import Shelf
 from sync_service.store.database import EPOCH, database_now, reading, writing
 from sync_service.wiring import House, utc_now
@@ -327,6 +327,25 @@ def test_a_listing_that_the_tracker_rejects_says_so_and_comes_again(stage: Stage
         tx.execute(sa.delete(tables.pause))
     stage.list_again()
     assert stage.rows(tables.listing)[0].lacking is None
+
+
+def test_a_query_that_is_never_listed_whole_is_not_listed_every_minute(stage: Stage) -> None:
+    """Once it lacks what it lacked before, the usual time is soon enough, and the rules' version stays."""
+    stage.furnish()
+
+    def version() -> int:
+        with reading(stage.house.engine) as tx:
+            return counters.value(tx, counters.RULES)
+
+    waits = []
+    versions = []
+    for lacking in ("too many", "too many", "cut short", "cut short"):
+        stage.connector.pages = [Members(found={"1#1": "acme/checkout#1"}, cursor=None, lacking=lacking)]
+        stage.list_again()
+        waits.append(round(stage.wait_of(tables.listing) / 60))
+        versions.append(version())
+    assert waits == [1, 15, 1, 15]
+    assert versions[0] == versions[1] < versions[2] == versions[3]
 
 
 def test_a_member_that_is_not_known_yet_is_looked_at_and_then_counts(stage: Stage) -> None:

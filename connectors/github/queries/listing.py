@@ -25,6 +25,9 @@ LAST_PAGE = 10
 MOST = 10_000
 """Results of a search that are gone through: at 30 searches a minute this takes some four minutes."""
 
+TOO_MANY = f"it finds more than {MOST} issues, and so many are not listed"
+"""Says no number that moves: what is lacking stays the same from run to run."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:
@@ -66,7 +69,9 @@ def members(calls: Calls, *, query: str, scopes: Sequence[ScopeRef], cursor: str
     seen, outside = _in_scopes(calls, new, scopes, shown)
     here, lacking = _further(place, found)
     lacking = _lacking(answer) or lacking
-    after = here or (_next_asker(calls, place, holder, reachable) if lacking is None else None)
+    if lacking is None:
+        here = here or _next_asker(calls, place, holder, reachable)
+    after = None if lacking == TOO_MANY else here
     return Members(
         found={identity: key for identity, (key, _) in seen.items()},
         cursor=json.dumps(asdict(after)) if after else None,
@@ -116,10 +121,9 @@ def _in_scopes(
 
 
 def _lacking(answer: Json) -> str | None:
-    total = number(answer.get("total_count")) or 0
-    if answer.get("incomplete_results") is True:
-        return "GitHub did not search everything in time"
-    return f"it finds {total:.0f} issues, and {MOST} can be listed" if total > MOST else None
+    if (number(answer.get("total_count")) or 0) > MOST:
+        return TOO_MANY
+    return "GitHub did not search everything in time" if answer.get("incomplete_results") is True else None
 
 
 def _further(place: _Place, found: Sequence[Json]) -> tuple[_Place | None, str | None]:
