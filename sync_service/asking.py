@@ -82,9 +82,12 @@ class Asking:
         with writing(self.engine) as tx:
             due.hand_back(tx, self.table, row, outcome="its turn comes", attempts=row.attempts - 1)
 
-    def must_wait(self, row: Row[Any], connection: Configured, *, part: str) -> bool:
-        """Postpone a row whose connection, or the part of it, must not be asked now; tell whether that is so."""
-        if connection.refused and not self._may_ask_again(connection):
+    def must_wait(self, row: Row[Any], connection: Configured, *, part: str, checks: bool = True) -> bool:
+        """Postpone a row whose connection, or the part of it, must not be asked now; tell whether that is so.
+
+        A row that `checks` may be the one in an hour that asks whether the connection was mended.
+        """
+        if connection.refused and not (checks and self._may_ask_again(connection)):
             self.postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
             return True
         if self._is_expired(connection):

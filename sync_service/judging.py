@@ -99,7 +99,8 @@ class Judging:
             return
         part = part_of(connector, connection, about=rows[0].identity)
         if not connector.judges:
-            rows = [row for row in rows if not self._asking.must_wait(row, connection, part=part)]
+            # Whether a refused connection was mended its listings find out: a match may be refused where they are not.
+            rows = [row for row in rows if not self._asking.must_wait(row, connection, part=part, checks=False)]
         if rows:
             self._ask(rows, connection, connector, queries)
 

@@ -358,7 +358,7 @@ def matching_body(request: Any) -> dict[str, list[Any]]:
 @pytest.mark.parametrize(
     "answer",
     [
-        {"status": 401},
+        {"status": 401, "json": {"code": 401, "message": "Unauthorized; scope does not match"}},
         {"status": 403},
         {"status": 404},
         {"status": 410},
@@ -372,6 +372,13 @@ def test_a_match_that_is_no_answer_leaves_it_to_the_listing(mock: responses.Requ
     """Which says what is wrong, if it is more."""
     mock.post(f"{CLOUD}/jql/match", **answer)
     assert Jira().match(BY_CLOUD, queries=["a = 1"], candidates=[candidate("7")]) == {"a = 1": {}}
+
+
+def test_a_match_with_bad_credentials_is_refused(mock: responses.RequestsMock) -> None:
+    """So that the connection says so, and is asked little."""
+    mock.post(f"{CLOUD}/jql/match", status=401, body="Client must be authenticated to access this resource.")
+    with pytest.raises(Refused):
+        Jira().match(BY_CLOUD, queries=["a = 1"], candidates=[candidate("7")])
 
 
 def test_a_match_that_must_wait_waits(mock: responses.RequestsMock) -> None:

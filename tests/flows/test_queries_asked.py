@@ -18,7 +18,7 @@ from sync_service.domain.queries import Candidate, Members
 from sync_service.judging import SURE_AFTER, Judging
 from sync_service.querying import INTERVAL, Querying
 from sync_service.refresh import Refresh
-from sync_service.store import candidates, counters, members, tables
+from sync_service.store import candidates, connections, counters, members, tables
 from sync_service.store.book import Shelf
 from sync_service.store.database import EPOCH, database_now, reading, writing
 from sync_service.wiring import House, utc_now
@@ -277,6 +277,23 @@ def test_a_tracker_in_trouble_is_asked_later(stage: Stage, error: ConnectorError
     stage.judge()
     assert stage.wait_of(tables.candidate) == pytest.approx(wait, abs=wait / 2)
     assert stage.linked() == [1]
+
+
+def test_changes_leave_the_question_whether_a_connection_was_mended_to_the_listing(stage: Stage) -> None:
+    """It may be asked once an hour alone, and an answer about an issue may be refused though all else works."""
+    stage.furnish()
+    stage.list_again()
+    with writing(stage.house.engine) as tx:
+        (connection,) = tx.scalars(sa.select(tables.connection.c.id))
+        connections.refuse(tx, connection, reason="no")
+        tx.execute(sa.update(tables.connection).values(asked_again_at=EPOCH))
+    stage.house.connections._read_at = float("-inf")
+    stage.change(1, 2)
+    stage.judge()
+    assert stage.connector.asked == []
+    assert stage.wait_of(tables.candidate) == pytest.approx(3600, abs=60)
+    stage.list_again()
+    assert stage.rows(tables.connection)[0].refused_at is None
 
 
 def test_an_issue_that_changes_while_it_is_asked_about_is_asked_about_again(stage: Stage) -> None:

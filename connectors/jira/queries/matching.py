@@ -14,12 +14,15 @@ from sync_service.domain.connectors import Gone, Refused, Rejected
 MOST_ISSUES = 50
 MOST_QUERIES = 50
 
+_LACKS_SCOPE = b"scope does not match"
+"""What Jira says with 401 of a token that is good, and not for this call."""
+
 Found = dict[str, dict[str, bool | None]]
 """What queries say of issues, by id; a query that Jira refuses says nothing, and its listing says why."""
 
 
 def match(calls: Calls, *, queries: Sequence[str], ids: Sequence[str]) -> Found:
-    """Tell which issues queries find. Raise `Unavailable` where Jira can't answer now.
+    """Tell which issues queries find. Raise `Unavailable` where Jira can't answer now, `Refused` for bad credentials.
 
     Data Center can't be asked at all, and credentials may be good for searches alone: then nothing is told.
     """
@@ -55,7 +58,11 @@ def _ask(calls: Calls, queries: Mapping[str, str], ids: Sequence[str]) -> Found:
     try:
         calls.judge(reply)
         matches = rows(reply.object().get("matches"))
-    except (Gone, Refused, Rejected):
+    except Refused:
+        if reply.status == 401 and _LACKS_SCOPE not in reply.body:
+            raise
+        return {}  # they may be good for searches alone
+    except (Gone, Rejected):
         return {}  # the listing, which is left to tell, says what is wrong
     if len(matches) != len(queries):
         return {}
