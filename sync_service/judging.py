@@ -2,7 +2,7 @@
 
 No answer is asked for inside a transaction: issues are read, the connector is asked, and then, in one transaction, the
 memberships are noted, the links follow, and touched key results are computed. An issue that changes meanwhile breaks
-the lease of its row, and is asked about again.
+the lease of its row, and is asked about again; the answers about its neighbours are taken.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -119,10 +119,14 @@ class Judging:
         begin_again(lambda: self._take(rows, connection.id, answers, judges=connector.judges))
 
     def _take(self, rows: Sequence[Row[Any]], connection_id: int, answers: Answers, *, judges: bool) -> None:
-        """Note the answers, and let links and values follow."""
+        """Note the answers about issues that did not change meanwhile, and let links and values follow."""
         with writing(self.engine) as tx:
             book = self.shelf.current(tx)
-            held = list(issues.lock(tx, {(connection_id, row.identity): None for row in rows}).values())
+            locked = issues.lock(tx, {(connection_id, row.identity): None for row in rows})
+            rows = due.still_ours(tx, candidate, rows)
+            ours = {row.identity for row in rows}
+            held = [one for (_, identity), one in locked.items() if identity in ours]
+            answers = {one: {name: said[name] for name in said.keys() & ours} for one, said in answers.items()}
             fresh = {} if judges else _fresh(tx, rows)
             if judges:
                 note_judged(tx, book, connection_id, answers)

@@ -141,6 +141,13 @@ def keep(tx: Connection, table: sa.Table, row: Row[Any], *, lease: timedelta, **
     _update(tx, table, [row], [{"due_at": database_now(tx) + lease, **columns}])
 
 
+def still_ours(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Give the rows whose lease was not lost; it can't be lost until `tx` ends."""
+    locked = sa.select(table.c.id, table.c.lease).where(table.c.id.in_([row.id for row in rows]))
+    leases = {row.id: row.lease for row in tx.execute(locked.order_by(table.c.id).with_for_update())}
+    return [row for row in rows if leases.get(row.id) == row.lease]
+
+
 def _finish(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: Iterable[Mapping[str, Any]]) -> None:
     _update(tx, table, rows, [{**values, "lease": None} for values in columns])
 

@@ -297,15 +297,30 @@ def test_changes_leave_the_question_whether_a_connection_was_mended_to_the_listi
 
 
 def test_an_issue_that_changes_while_it_is_asked_about_is_asked_about_again(stage: Stage) -> None:
-    """Its neighbours do not wait for that."""
+    """What was said of its neighbours is taken."""
     stage.furnish()
     stage.list_again()
     stage.connector.answers = {"1#1": True, "1#2": True}
     stage.change(1, 2)
     stage.connector.meanwhile = lambda: stage.change(1)
+    stage.judging.drain()
+    assert stage.linked() == [2]
     stage.judge()
     assert stage.linked() == [1, 2]
-    assert stage.connector.asked == [["1#1", "1#2"], ["1#1"], ["1#2"], ["1#1"]]
+    assert stage.connector.asked == [["1#1", "1#2"], ["1#1"]]
+
+
+def test_an_answer_that_nobody_waits_for_any_more_changes_nothing(stage: Stage) -> None:
+    """All issues of a batch changed meanwhile."""
+    stage.furnish()
+    stage.list_again()
+    stage.connector.answers = {"1#1": True}
+    stage.change(1)
+    stage.connector.meanwhile = lambda: stage.change(1)
+    stage.judging.drain()
+    assert stage.rows(tables.member) == stage.rows(tables.link) == []
+    (row,) = stage.rows(tables.candidate)
+    assert (row.lease, row.attempts, row.outcome) == (None, 0, "")
 
 
 def test_without_queries_or_credentials_nobody_is_asked(stage: Stage) -> None:
