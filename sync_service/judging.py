@@ -136,19 +136,21 @@ class Judging:
             self._finish(tx, rows, fresh, answers)
 
     def _finish(
-        self, tx: Transaction, rows: Sequence[Row[Any]], fresh: Mapping[str, timedelta], answers: Answers
+        self, tx: Transaction, rows: Sequence[Row[Any]], fresh: Mapping[str, datetime], answers: Answers
     ) -> None:
         """Settle the rows; where an index that may lag answered about a fresh change, it is asked once more."""
+        settled, again = [], []
         for row in rows:
             said = [answer[row.identity] for answer in answers.values() if row.identity in answer]
             left = f", {said.count(None)} leave it to the listing" if None in said else ""
             outcome = f"{len(said)} queries asked, {said.count(True)} find it{left}"
             if row.identity in fresh and len(said) > said.count(None):
-                due.hand_back(
-                    tx, candidate, row, wait=fresh[row.identity], outcome=f"{outcome}; they are asked once more"
-                )
+                again.append((row, f"{outcome}; they are asked once more"))
             else:
-                due.settle(tx, candidate, [row], [{"outcome": outcome}])
+                settled.append((row, outcome))
+        due.settle(tx, candidate, [row for row, _ in settled], [{"outcome": outcome} for _, outcome in settled])
+        later = [{"due_at": fresh[row.identity], "outcome": outcome} for row, outcome in again]
+        due.hand_back_some(tx, candidate, [row for row, _ in again], later)
 
     def follow(self, tx: Transaction, book: Book, connection_id: int, held: Sequence[Held], *, cause: str) -> None:
         """Let links and values follow the memberships of locked issues."""
@@ -188,13 +190,11 @@ def ask(connector: Queries, connection: Configured, queries: Mapping[int, str], 
 def note_judged(tx: Transaction, book: Book, connection_id: int, answers: Answers) -> None:
     """Note memberships of locked issues by answers that are right both ways; a listing settles what can't be told."""
     live = _live(book, connection_id, answers)
-    under_way = listings.running(tx, live)
-    for revision_id in live:
-        said = answers[revision_id]
-        told = {identity: answer for identity, answer in said.items() if answer is not None}
-        members.judge(tx, revision_id, told, remember=revision_id in under_way)
-        if None in said.values():
-            listings.want(tx, [revision_id])
+    if not live:
+        return
+    told = {one: {name: answer for name, answer in said.items() if answer is not None} for one, said in live.items()}
+    members.judge(tx, told, remember=listings.running(tx, live))
+    listings.want(tx, [one for one, said in live.items() if None in said.values()])
 
 
 def note_asked(tx: Transaction, book: Book, connection_id: int, answers: Answers, *, fresh: Collection[str]) -> None:
@@ -204,27 +204,32 @@ def note_asked(tx: Transaction, book: Book, connection_id: int, answers: Answers
     remove the issue, and that one which is under way must not add it by an older page.
     """
     live = _live(book, connection_id, answers)
+    if not live:
+        return
     under_way = listings.running(tx, live)
-    for revision_id in live:
-        said = answers[revision_id]
-        members.judge(tx, revision_id, {one: True for one, answer in said.items() if answer}, remember=False)
-        absent = [one for one, answer in said.items() if answer is False and one not in fresh]
-        held = {one for one, holds in members.of_revision(tx, revision_id, absent).items() if holds}
-        members.doubt(tx, revision_id, held)
-        if revision_id in under_way:
-            members.judge(tx, revision_id, dict.fromkeys(set(absent) - held, False), remember=True)
-        if held or None in said.values():
-            listings.want(tx, [revision_id])
+    absent = {
+        one: {name for name, answer in said.items() if answer is False and name not in fresh}
+        for one, said in live.items()
+    }
+    known = members.of_revisions(tx, live, set().union(*absent.values()))
+    held = {one: {name for name in names if known.get((one, name))} for one, names in absent.items()}
+    told = {one: {name: True for name, answer in said.items() if answer} for one, said in live.items()}
+    for one in live:
+        members.doubt(tx, one, held[one])
+        if one in under_way:
+            told[one] |= dict.fromkeys(absent[one] - held[one], False)
+    members.judge(tx, told, remember=under_way)
+    listings.want(tx, [one for one, said in live.items() if held[one] or None in said.values()])
 
 
-def _live(book: Book, connection_id: int, answers: Answers) -> list[int]:
-    return sorted(
-        one for one, rule in book.rules.queries.items() if rule.connection_id == connection_id and one in answers
-    )
+def _live(book: Book, connection_id: int, answers: Answers) -> Answers:
+    """Give what was said for revisions that still ask about the connection's issues."""
+    asking = {one for one, rule in book.rules.queries.items() if rule.connection_id == connection_id}
+    return {one: answers[one] for one in sorted(asking & answers.keys()) if answers[one]}
 
 
-def _fresh(tx: Transaction, rows: Sequence[Row[Any]]) -> dict[str, timedelta]:
-    """Give the issues that changed so lately that an index may not know, with how long to wait until it does."""
+def _fresh(tx: Transaction, rows: Sequence[Row[Any]]) -> dict[str, datetime]:
+    """Give the issues that changed so lately that an index may not know, with when it will have."""
     now = database_now(tx)
-    waits = {row.identity: row.changed_at + SURE_AFTER - now for row in rows}
-    return {identity: wait for identity, wait in waits.items() if timedelta(0) < wait <= SURE_AFTER}
+    known_at = {row.identity: row.changed_at + SURE_AFTER for row in rows}
+    return {identity: at for identity, at in known_at.items() if now < at <= now + SURE_AFTER}

@@ -136,6 +136,13 @@ def hand_back(
     _finish(tx, table, [row], [{"due_at": database_now(tx) + wait, "attempts": 0, **columns}])
 
 
+def hand_back_some(
+    tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: Sequence[Mapping[str, Any]]
+) -> None:
+    """Give rows back that did part of their work, each with its columns (`due_at` among them). Raises `LeaseLost`."""
+    _finish(tx, table, rows, [{"attempts": 0, **values} for values in columns])
+
+
 def keep(tx: Connection, table: sa.Table, row: Row[Any], *, lease: timedelta, **columns: Any) -> None:
     """Write down a part of a row's work and go on, under a lease that begins anew. Raises `LeaseLost`."""
     _update(tx, table, [row], [{"due_at": database_now(tx) + lease, **columns}])

@@ -52,6 +52,8 @@ def hurry(tx: Transaction, connection_id: int) -> None:
 
 def want(tx: Transaction, revision_ids: Collection[int]) -> None:
     """List members sooner than usual, where nobody is at it: something changed that only a listing can judge."""
+    if not revision_ids:
+        return
     now = database_now(tx)
     idle = sa.and_(listing.c.revision_id.in_(revision_ids), listing.c.cursor.is_(None), listing.c.attempts == 0)
     for row in tx.execute(sa.select(listing.c.id, listing.c.began_at).where(idle).order_by(listing.c.id)).all():

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.store.database import DatabaseNow, insert_or_skip
+from sync_service.store.database import database_now, insert_or_skip, upsert
 from sync_service.store.tables import issue, member, rule_revision, scope
 
 LAG = timedelta(minutes=5)
@@ -37,33 +37,44 @@ def of_issues(tx: Transaction, issue_ids: Collection[int]) -> dict[int, set[int]
     return found
 
 
-def of_revision(tx: Transaction, revision_id: int, identities: Collection[str]) -> dict[str, bool]:
-    """Tell of issues that a revision has rows for whether they are members."""
-    mine = sa.and_(member.c.revision_id == revision_id, member.c.identity.in_(identities))
-    return {row.identity: row.holds for row in tx.execute(sa.select(member.c.identity, member.c.holds).where(mine))}
+def of_revisions(
+    tx: Transaction, revision_ids: Collection[int], identities: Collection[str]
+) -> dict[tuple[int, str], bool]:
+    """Tell of issues that revisions have rows for whether they are members."""
+    if not revision_ids or not identities:
+        return {}
+    mine = sa.and_(member.c.revision_id.in_(revision_ids), member.c.identity.in_(identities))
+    rows = tx.execute(sa.select(member.c.revision_id, member.c.identity, member.c.holds).where(mine))
+    return {(row.revision_id, row.identity): row.holds for row in rows}
 
 
-def judge(tx: Transaction, revision_id: int, answers: Mapping[str, bool], *, remember: bool) -> None:
-    """Note what was said of single issues; their rows are locked.
+def judge(tx: Transaction, answers: Mapping[int, Mapping[str, bool]], *, remember: Collection[int]) -> None:
+    """Note what the queries of revisions said of single issues; their rows are locked.
 
-    That one is no member is only kept where a row says otherwise, or where a run that is under way may come to
-    (`remember`).
+    That one is no member is only kept where a row says otherwise, or of a revision with a run under way, which may come
+    to (`remember`). Where it says the same, since when is written: a run that began before must not undo it.
     """
-    for holds in (True, False):
-        identities = sorted(identity for identity, answer in answers.items() if answer is holds)
-        mine = sa.and_(member.c.revision_id == revision_id, member.c.identity.in_(identities))
-        tx.execute(sa.update(member).where(mine).values(holds=holds, judged_at=DatabaseNow()))
-        if holds or remember:
-            rows: list[dict[str, Any]] = [
-                {"revision_id": revision_id, "identity": identity, "holds": holds} for identity in identities
-            ]
-            insert_or_skip(tx, member, rows, unique=("revision_id", "identity"), judged_at=DatabaseNow())
+    known = of_revisions(tx, answers.keys(), {identity for said in answers.values() for identity in said})
+    wanted = [
+        (revision_id, identity, holds)
+        for revision_id, said in answers.items()
+        for identity, holds in said.items()
+        if holds or revision_id in remember or (revision_id, identity) in known
+    ]
+    if wanted:
+        now = database_now(tx)
+        rows: list[dict[str, Any]] = [
+            {"revision_id": revision_id, "identity": identity, "holds": holds, "judged_at": now}
+            for revision_id, identity, holds in sorted(wanted)
+        ]
+        upsert(tx, member, rows, unique=("revision_id", "identity"))
 
 
 def doubt(tx: Transaction, revision_id: int, identities: Collection[str]) -> None:
     """Leave issues, of which it was said that they are members, to the next listing alone; their rows are locked."""
-    mine = sa.and_(member.c.revision_id == revision_id, member.c.identity.in_(identities))
-    tx.execute(sa.update(member).where(mine).values(judged_at=None))
+    if identities:
+        mine = sa.and_(member.c.revision_id == revision_id, member.c.identity.in_(identities))
+        tx.execute(sa.update(member).where(mine).values(judged_at=None))
 
 
 def show(tx: Transaction, revision_id: int, identities: Iterable[str], *, run: int) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
+from sqlalchemy.engine import Engine, Row
 
 from connectors.github import GitHub
 from connectors.github.queries.reading import read_query
@@ -118,6 +118,10 @@ class Stage:
     def furnish(self, query: str = QUERY, token: str = "t") -> None:
         """Apply the configuration, with two issues known."""
         furnish(self.house, OKRS.format(token=token, query=query).encode())
+        self.furnish_issues()
+
+    def furnish_issues(self) -> None:
+        """Let two issues be known."""
         self.house.connections._read_at = float("-inf")
         with writing(self.house.engine) as tx:
             (scope,) = tx.execute(sa.select(tables.scope)).all()
@@ -169,6 +173,24 @@ class Stage:
     def linked(self) -> list[int]:
         """Give the row ids of linked issues."""
         return sorted(row.issue_id for row in self.rows(tables.link))
+
+
+class Counted:
+    """Counts the statements about members and candidates meanwhile, however many rows each is about."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.statements = 0
+        self._engine = engine
+
+    def __enter__(self) -> Self:
+        sa.event.listen(self._engine, "before_cursor_execute", self._count)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sa.event.remove(self._engine, "before_cursor_execute", self._count)
+
+    def _count(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
+        self.statements += "member" in statement or "candidate" in statement
 
 
 @pytest.fixture
@@ -378,6 +400,29 @@ def test_a_query_that_is_never_listed_whole_is_not_listed_every_minute(stage: St
         versions.append(version())
     assert waits == [1, 15, 1, 15]
     assert versions[0] == versions[1] < versions[2] == versions[3]
+
+
+@pytest.mark.parametrize("judges", [True, False])
+def test_many_queries_take_no_more_statements_than_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, judges: bool
+) -> None:
+    """What they say of a batch is read once and written once."""
+    monkeypatch.setattr(Asker, "judges", judges)
+    counts = []
+    for more in (0, 4):
+        rule = "  - {{slug: more-{0}, connection: gh, key_result: KR-1, query: '{1} label:l{0}'}}\n"
+        rules = "".join(rule.format(number, QUERY) for number in range(more))
+        furnish(stage.house, (OKRS.format(token="t", query=QUERY) + rules).encode())
+        stage.furnish_issues()
+        stage.list_again()
+        stage.connector.answers = {"1#1": True, "1#2": False}
+        for _ in range(2):
+            stage.change(1, 2)
+            with Counted(stage.house.engine) as counted:
+                stage.judging.drain()
+        counts.append(counted.statements)
+    assert len({row.revision_id for row in stage.rows(tables.member)}) == 5
+    assert counts[0] == counts[1]
 
 
 def test_a_member_that_is_not_known_yet_is_looked_at_and_then_counts(stage: Stage) -> None:
