@@ -7,6 +7,7 @@ the query, the issues we know are judged instead.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,7 +39,7 @@ TURN_SECONDS = 5.0
 """How long one run goes on before others have a turn."""
 
 CHUNK = 500
-"""Memberships changed, or issues judged, in one transaction."""
+"""Members shown, or memberships changed, in one transaction."""
 
 ASKED = 100
 """Issues that one call of `Queries.match` is about."""
@@ -153,17 +154,26 @@ class Querying:
             short=page.lacking or run.short,
         )
 
+        named = sorted(page.found)
+        *parts, last = [named[start : start + CHUNK] for start in range(0, len(named), CHUNK)] or [[]]
+        # Killed between parts, the page is fetched again: until its last part is kept the run stands before it.
+        kept = all(self._keep_part(row, part, run) for part in parts) and self._keep_part(row, last, further)
+        return further if kept else None
+
+    def _keep_part(self, row: Row[Any], part: Sequence[str], run: "_Run") -> bool:
+        """Note some of what a page shows, and where the run is; tell whether the rule still stands."""
+
         def keep() -> bool:
             with writing(self._engine) as tx:
                 counters.hold_rules(tx)
                 if listings.revision_of(tx, row).state == "retired":
                     due.settle(tx, listing, [row], [{"outcome": "the rule was changed"}])
                     return False
-                members.show(tx, row.revision_id, page.found, run=run.number)
-                due.keep(tx, listing, row, lease=LEASE, **further.columns())
+                members.show(tx, row.revision_id, part, run=run.number)
+                due.keep(tx, listing, row, lease=LEASE, **run.columns())
                 return True
 
-        return further if begin_again(keep) else None
+        return begin_again(keep)
 
     def _end(self, row: Row[Any], revision: Row[Any], run: "_Run") -> None:
         """Make memberships what the run says, and let the revision count."""

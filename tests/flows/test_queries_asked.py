@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
 from connectors.github import GitHub
@@ -400,6 +401,33 @@ def test_a_query_that_is_never_listed_whole_is_not_listed_every_minute(stage: St
         versions.append(version())
     assert waits == [1, 15, 1, 15]
     assert versions[0] == versions[1] < versions[2] == versions[3]
+
+
+def test_a_long_page_is_kept_a_part_at_a_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who dies between two parts has the page fetched again, and each of its members is counted once."""
+    monkeypatch.setattr("sync_service.querying.CHUNK", 2)
+    stage.furnish()
+    page = Members(found={f"1#{number}": f"acme/checkout#{number}" for number in range(1, 6)}, cursor=None)
+    shown: list[list[str]] = []
+
+    def show(tx: Transaction, revision_id: int, identities: Sequence[str], *, run: int) -> None:
+        if len(shown) == 1:
+            shown.append([])
+            message = "dies"
+            raise ZeroDivisionError(message)
+        shown.append(list(identities))
+        noted(tx, revision_id, identities, run=run)
+
+    noted = members.show
+    monkeypatch.setattr(members, "show", show)
+    stage.connector.pages = [page]
+    stage.querying.drain()
+    assert [row.identity for row in stage.rows(tables.member)] == ["1#1", "1#2"]
+    stage.connector.pages = [page]
+    stage.list_again()
+    assert [len(part) for part in shown] == [2, 0, 2, 2, 1]
+    assert [row.identity for row in stage.rows(tables.member) if row.holds] == sorted(page.found)
+    assert stage.rows(tables.listing)[0].outcome == "5 members"
 
 
 @pytest.mark.parametrize("judges", [True, False])
