@@ -86,8 +86,8 @@ def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
     """Tell what an edit would do if it were saved now. Raises `RuleError` where the condition can't be used."""
     rule = _compiled(edit)
     book = read_book(tx, counters.value(tx, counters.RULES))
-    before = [one for one in book.rules.rules if edit.slug is not None and one.slug == edit.slug and not one.pending]
-    had = links.of_revisions(tx, [one.revision_id for one in before])
+    before = [one for one in book.rules.rules if edit.slug is not None and one.slug == edit.slug]
+    had = links.of_revisions(tx, [one.revision_id for one in before if not one.pending])
     watched, matching = 0, dict[int, Seen]()
     for row_id, issue, scope, names in _known(tx, book, edit.connection_id):
         watched += 1
@@ -175,7 +175,7 @@ def _effects(
     replaced = {one.revision_id for one in before}
     others = [one for one in book.rules.rules if one.revision_id not in replaced]
     supposed = Supposed(without=replaced, key_result_id=rule.key_result_id, issue_ids=matching)
-    touched = key_results.read(tx, {rule.key_result_id, *(one.key_result_id for one in before)})
+    touched = key_results.read(tx, {rule.key_result_id, *(one.key_result_id for one in before if not one.pending)})
     then = with_rules(tx, book, [*others, rule])
     computed = {one.key_result.id: one for one in standings(tx, then, touched, {}, now=now, supposed=supposed)}
     return [_effect(one, computed.get(one.id)) for one in touched]

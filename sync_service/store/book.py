@@ -145,7 +145,8 @@ def read_book(tx: Transaction, version: int) -> Book:
 def with_rules(tx: Transaction, book: Book, rules: Iterable[CompiledRule]) -> Book:
     """Give the book as it would be with these rules instead."""
     index = RuleIndex(rules)
-    return replace(book, rules=index, partial={**_partly_seen(index.rules, book.scopes), **listings.partly_seen(tx)})
+    unlisted = listings.partly_seen(tx, without=book.rules.by_revision.keys() - index.by_revision.keys())
+    return replace(book, rules=index, partial={**_partly_seen(index.rules, book.scopes), **unlisted})
 
 
 def _people(tx: Transaction) -> dict[tuple[str, str], Person]:

@@ -94,11 +94,12 @@ def note_lacking(tx: Transaction, revision: Row[Any], lacking: str | None) -> No
     key_results.recompute(tx, [revision.key_result_id], causes=[Cause(what=f"rule {revision.rule_slug}: {said}")])
 
 
-def partly_seen(tx: Transaction) -> dict[int, str]:
-    """Say which key results wait for the members of a query, and why."""
+def partly_seen(tx: Transaction, *, without: Collection[int] = ()) -> dict[int, str]:
+    """Say which key results wait for the members of a query, and why; as if the revisions `without` were retired."""
     r, before = rule_revision, rule_revision.alias()
     live = sa.select(r.c.key_result_id, r.c.rule_slug, listing.c.lacking)
     live = live.join(listing, listing.c.revision_id == r.c.id).where(r.c.rule_id.isnot(None))
+    live = live.where(r.c.id.notin_(without))
     replaces = sa.exists().where(
         before.c.rule_id == r.c.rule_id, before.c.state == "active", before.c.query.isnot(None)
     )

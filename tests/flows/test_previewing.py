@@ -1,6 +1,7 @@
 """A preview promises numbers; saving the edit must bring exactly those, on both databases."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -262,6 +263,35 @@ def test_a_preview_names_what_comes_and_what_goes(engine: Engine) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("state", "key_result_id"), [("pending", 1), ("active", 2)])
+def test_a_query_that_becomes_a_condition_is_waited_for_no_more(engine: Engine, state: str, key_result_id: int) -> None:
+    """Whether it counts already or not, what its listing lacks goes with it; another query is still waited for."""
+    with writing(engine) as tx:
+        seed(tx, measures=({"kind": "done-share"}, {"kind": "done-share"}))
+        add_issue(tx, 1, labels=["901"], state="done")
+        asked = Definition(
+            slug="checkout-label",
+            owner_id=None,
+            connection_id=1,
+            key_result_id=key_result_id,
+            condition={},
+            query="repo:acme/a",
+        )
+        rules.save(tx, asked, changed_by="Ana Ruiz", now=NOW)
+        tx.execute(sa.update(tables.rule_revision).values(state=state, due_at=None))
+        rules.save(tx, replace(asked, slug="other", key_result_id=1), changed_by="Ana Ruiz", now=NOW)
+        tx.execute(sa.update(tables.listing).values(lacking="too many"))
+    drain(engine)
+    edit = replace(CHECKOUT, slug="checkout-label")
+    seen = look(engine, edit)
+    waited = {one.slug: "too many" in one.explanation for one in seen.effects}
+    assert waited == ({"KR-1": True, "KR-2": False} if state == "active" else {"KR-1": True})
+    assert not any("rule checkout-label" in one.explanation for one in seen.effects)
+    save(engine, edit)
+    for one in seen.effects:
+        assert stands(engine, one.slug) == (one.after, one.explanation)
+
+
 def test_a_preview_writes_nothing_and_names_a_few_only(engine: Engine) -> None:
     """Long lists are counted; tables stay as they were."""
     with writing(engine) as tx:
