@@ -179,15 +179,13 @@ class WritingBack:
                 return
             found = write_backs.chunk(tx, row.connection_id, after=row.cursor, limit=CHUNK)
             write_backs.ask(tx, list(self._differing(tx, row.connection_id, found)), urgent=False)
-            ended = len(found) < CHUNK
-            due.hand_back(
-                tx,
-                write_round,
-                row,
-                wait=write_backs.STANDING_AGAIN if ended else NOW,
-                outcome="all were compared" if ended else f"compared up to {found[-1].key}",
-                cursor=0 if ended else found[-1].id,
-            )
+            if len(found) < CHUNK:
+                # Not before: whoever wakes a round has asked for issues first.
+                again = write_backs.ROUND if write_backs.is_woken(tx, row.id) else write_backs.STANDING_AGAIN
+                due.hand_back(tx, write_round, row, wait=again, outcome="all were compared", cursor=0, woken=False)
+            else:
+                last = found[-1]
+                due.hand_back(tx, write_round, row, outcome=f"compared up to {last.key}", cursor=last.id)
 
     def _differing(self, tx: Transaction, connection_id: int, found: Sequence[Row[Any]]) -> Iterator[Ask]:
         now = database_now(tx)

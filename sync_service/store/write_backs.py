@@ -45,14 +45,28 @@ def switch_on(tx: Transaction, connection_id: int) -> None:
 
 
 def wake(tx: Transaction, connection_ids: Collection[int] | None = None) -> None:
-    """Let the issues of connections, or of all, be compared soon: something that they say may have changed."""
+    """Let the issues of connections, or of all, be compared soon: something that they say may have changed.
+
+    A round that is under way may be past them: another follows it soon.
+    """
     if connection_ids is not None and not connection_ids:
         return
     r = t.write_round.c
     soon = database_now(tx) + ROUND
-    later = sa.and_(r.lease.is_(None), r.cursor == 0, r.due_at > soon)
+    under_way = sa.or_(r.lease.isnot(None), r.cursor > 0)
+    news = sa.case((under_way, r.woken.is_(sa.false())), else_=r.due_at > soon)
     which = sa.true() if connection_ids is None else r.connection_id.in_(connection_ids)
-    tx.execute(sa.update(t.write_round).where(later, which).values(due_at=soon))
+    changed = {
+        "due_at": sa.case((under_way, r.due_at), else_=sa.literal(soon, r.due_at.type)),
+        "woken": sa.case((under_way, sa.true()), else_=r.woken),
+    }
+    tx.execute(sa.update(t.write_round).where(news, which).values(changed))
+
+
+def is_woken(tx: Transaction, round_id: int) -> bool:
+    """Tell whether another round is wanted soon after this one, and keep that from moving until `tx` ends."""
+    woken = sa.select(t.write_round.c.woken).where(t.write_round.c.id == round_id).with_for_update()
+    return bool(tx.scalar(woken))
 
 
 def ask(tx: Transaction, asks: Sequence[Ask], *, urgent: bool) -> None:

@@ -13,7 +13,7 @@ from sync_service.asking import Asking
 from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused, Unavailable
 from sync_service.domain.issues import State, Tombstone
 from sync_service.domain.writing import Note
-from sync_service.store import pauses, tables, turns, write_backs
+from sync_service.store import due, pauses, tables, turns, write_backs
 from sync_service.store.database import database_now, open_database, writing
 from tests.domain.making import at, snapshot
 from tests.waiting import until
@@ -285,6 +285,32 @@ def test_a_moved_key_result_wakes_the_round(room: Room) -> None:
     (round_,) = room.world.rows(tables.write_round)
     with writing(room.world.engine) as tx:
         assert round_.due_at - database_now(tx) <= write_backs.ROUND
+
+
+@pytest.mark.parametrize("moment", ["leased", "between chunks"])
+def test_a_round_that_is_woken_while_it_is_under_way_is_followed_by_another_soon(
+    room: Room, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """It may be past what has changed. The one after that waits an hour again."""
+    monkeypatch.setattr("sync_service.writing_back.CHUNK", 1)
+    world = room.world
+    world.tell(snapshot(0, labels=["okr:KR-1"]))
+    with writing(world.engine) as tx:
+        write_backs.switch_on(tx, world.connection_id)
+    if moment == "leased":
+        due.claim(world.engine, tables.write_round, limit=1)
+    else:
+        world.drains.by_table["write_round"]()
+        assert world.rows(tables.write_round)[0].cursor > 0
+    with writing(world.engine) as tx:
+        write_backs.wake(tx, [world.connection_id])
+    for most in (write_backs.ROUND, write_backs.STANDING_AGAIN):
+        world.make_due(tables.write_round)
+        world.drain()
+        (round_,) = world.rows(tables.write_round)
+        assert (round_.outcome, round_.cursor) == ("all were compared", 0)
+        with writing(world.engine) as tx:
+            assert most - timedelta(minutes=2) < round_.due_at - database_now(tx) <= most
 
 
 def test_whoever_would_wait_too_long_asks_again_later(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ write_round = sa.Table(
     row_id(),
     sa.Column("connection_id", Id, sa.ForeignKey("connection.id", ondelete="CASCADE"), nullable=False, unique=True),
     sa.Column("cursor", Id, nullable=False, server_default="0"),  # the last issue id compared
+    sa.Column("woken", sa.Boolean, nullable=False, server_default=sa.false()),  # another is wanted soon after this one
     *due_columns("write_round"),
 )
 
