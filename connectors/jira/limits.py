@@ -60,10 +60,11 @@ def _interval(reply: Reply, now: datetime) -> datetime | None:
 
 
 def words_of(reply: Reply) -> str:
-    """Give Jira's own words for what was wrong, for people; empty where there are none."""
+    """Give Jira's own words for what was wrong, or its gateway's, for people; empty where there are none."""
     try:
-        told = reply.object().get("errorMessages")
+        body = reply.object()
     except Rejected:
         return ""
+    told = body.get("errorMessages")
     found = [line for line in told if isinstance(line, str)] if isinstance(told, list) else []
-    return (text(found[0], 200) or "") if found else ""
+    return text(found[0] if found else body.get("message"), 200) or ""

@@ -145,7 +145,8 @@ def _remove(calls: Calls, ids: Sequence[int]) -> None:
 
 
 def _judged(calls: Calls, reply: Reply) -> Reply:
-    if reply.status == 403:
-        raise _NotPermitted(words_of(reply) or "403")
+    # Atlassian's gateway answers 401 where the consent lacks a scope; that the token is dead the next poll finds out.
+    if reply.status in (401, 403):
+        raise _NotPermitted(words_of(reply) or str(reply.status))
     calls.judge(reply)
     return reply

@@ -162,10 +162,17 @@ def test_one_that_lacks_an_event_we_need_does_not_do(jira: Registered) -> None:
     assert len(jira.sent("POST")) == 1
 
 
-def test_a_consent_without_webhooks_goes_on_without_them() -> None:
-    """Looking and listing work all the same, so the connection is not refused."""
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, {"code": 401, "message": "Unauthorized; scope does not match"}),
+        (403, {"errorMessages": ["scope does not match"]}),
+    ],
+)
+def test_a_consent_without_webhooks_goes_on_without_them(status: int, body: dict[str, Any]) -> None:
+    """Looking and listing work all the same, so the connection is not refused, by the gateway or by Jira."""
     with responses.RequestsMock() as mock:
-        mock.get(BASE, status=403, json={"errorMessages": ["scope does not match"]})
+        mock.get(BASE, status=status, json=body)
         ran = run(SHOP, memory="[1]")
     assert "manage:jira-webhook" in ran.outcome
     assert "scope does not match" in ran.outcome
