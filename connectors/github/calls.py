@@ -27,12 +27,17 @@ MENDED = timedelta(hours=1)
 
 _ABOUT_WRITES = "content creation"
 _LACKING = "not accessible by"
+_SUSPENDED = "suspended"
+_ME = "/user"
 _REPOSITORY = re.compile(r"/(?:repositories/([0-9]+)|repos/([^/]+/[^/]+))(?:/|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
     """Authorised calls for one connection. Each raises any `ConnectorError`; paths begin with a slash.
+
+    What these credentials may not see of one repository (403: a permission, single sign-on, a policy of its owner) is
+    `Gone`, not proven, in GitHub's words. `Refused` is about the credentials as a whole.
 
     Whoever writes takes turns by a part of its own, `writes`, since GitHub wants writes one by one and a second apart
     for each credential:
@@ -63,17 +68,17 @@ class Calls:
 
         https://docs.github.com/en/rest/users/users#get-the-authenticated-user
         """
-        reply, _ = self._ask("GET", "/user", repository=_repository_in(path))
+        reply, _ = self._ask("GET", _ME, repository=_repository_in(path))
         return reply.object()
 
-    def write(self, method: Method, path: str, json: Any = None) -> Reply:
-        """Write something that belongs to a repository.
+    def write(self, method: Method, path: str, json: Any = None, *, params: Mapping[str, str] | None = None) -> Reply:
+        """Write something that belongs to a repository, or by `GET` read what stands where it is to be written.
 
         What is not permitted is `Rejected` where it is about the one issue (locked, archived); where it is for lack of
         a permission, all writes wait for an hour, and reading goes on.
         """
         now = self.now()
-        asked = self._use(method, path, repository=_repository_in(path), json=json)
+        asked = self._use(method, path, repository=_repository_in(path), params=params, json=json)
         reply, words = asked.reply, words_of(asked.reply)
         part = f"{asked.holder}/{WRITES}"
         try:
@@ -83,7 +88,7 @@ class Calls:
                 raise Unavailable(str(error), error.retry_at, part=part, guessed=error.guessed) from None
             raise
         except Refused:
-            if reply.status != 403:
+            if reply.status != FORBIDDEN:
                 raise
             if _LACKING in words.lower():
                 raise Unavailable(f"not permitted to write comments: {words}", now + MENDED, part=part) from None
@@ -149,8 +154,15 @@ class Calls:
         params: Mapping[str, str] | None = None,
         json: Any = None,
     ) -> tuple[Reply, str]:
+        """Ask for a repository's sake: a 403 is about that, since the same credentials may see others."""
         asked = self._use(method, path, repository=repository, params=params, json=json)
-        judge(asked.reply, now=self.now(), holder=asked.holder, words=words_of(asked.reply))
+        words = words_of(asked.reply)
+        try:
+            judge(asked.reply, now=self.now(), holder=asked.holder, words=words)
+        except Refused as error:
+            if asked.reply.status != FORBIDDEN or path == _ME or _SUSPENDED in words.lower():
+                raise
+            raise Gone(str(error), proven=False) from None
         return asked.reply, asked.holder
 
     def _use(

@@ -73,7 +73,8 @@ class Place:
 
     def _listed(self) -> Iterator[Json]:
         for page in range(1, _MOST_PAGES + 1):
-            found = self.calls.list(self.comments(), {"per_page": str(_PER_PAGE), "page": str(page)})
+            asked = {"per_page": str(_PER_PAGE), "page": str(page)}
+            found = self.calls.write("GET", self.comments(), params=asked).objects()
             yield from found
             if len(found) < _PER_PAGE:
                 return

@@ -315,12 +315,14 @@ def test_what_changed_is_listed_as_an_app_too_also_by_a_former_name(town: AppTow
 
 
 def test_a_missing_permission_is_named(town: AppTown) -> None:
-    """As GitHub names it: either of them would do."""
+    """As GitHub names it: either of them would do. Another installation may have granted it."""
     town.app.permissions = {"metadata": "read"}
     town.app.install()
-    words = refusal(town)
+    words = refusal(town, Gone)
     assert "Resource not accessible by integration" in words
     assert "the permission it takes: issues=read or pull_requests=read" in words
+    with pytest.raises(Gone, match="the permission it takes: issues=read"):
+        town.connector.changes(town.connection, asked=Asked(name="acme/checkout", id=None, since=None), cursor=None)
 
 
 def test_an_enterprise_server_is_asked_without_a_version_it_does_not_know(town: AppTown) -> None:

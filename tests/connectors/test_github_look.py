@@ -154,18 +154,40 @@ def test_a_400_that_the_version_does_not_explain_is_rejected(github: responses.R
 
 
 def test_a_missing_permission_is_named(github: responses.RequestsMock) -> None:
-    """All of a group are needed, and any of the groups."""
+    """All of a group are needed, and any of the groups. It is about the one repository, so the issue is only hidden."""
     told = {
         "X-Accepted-GitHub-Permissions": "issues=read; contents=read,pull_requests=read",
         "X-RateLimit-Remaining": "7",
     }
     github.get(ISSUE, status=403, json={"message": "Resource not accessible by personal access token"}, headers=told)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Gone) as caught:
         look()
+    assert not caught.value.proven
     assert str(caught.value) == (
         "api.github.com does not permit it with these credentials (403): Resource not accessible by personal access "
         "token; the permission it takes: issues=read or contents=read and pull_requests=read"
     )
+
+
+def test_a_pull_request_that_may_not_be_read_is_hidden_and_refuses_no_other(github: responses.RequestsMock) -> None:
+    """A token may be given issues alone, though a list shows pull requests among them."""
+    github.get(ISSUE, json=issue(pull_request={"url": "x"}))
+    github.get(PULL, status=403, json={"message": "Resource not accessible"})
+    with pytest.raises(Gone, match=r"\(403\): Resource not accessible") as caught:
+        look()
+    assert not caught.value.proven
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "Bad credentials"), (403, "Sorry. Your account was suspended. Please contact support.")]
+)
+def test_what_is_about_the_credentials_as_a_whole_refuses_them(
+    github: responses.RequestsMock, status: int, words: str
+) -> None:
+    """No other repository could be seen either."""
+    github.get(ISSUE, status=status, json={"message": words})
+    with pytest.raises(Refused, match=words):
+        look()
 
 
 def test_a_moved_repository_is_followed_to_its_id_and_never_elsewhere(github: responses.RequestsMock) -> None:

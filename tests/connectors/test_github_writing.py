@@ -155,6 +155,14 @@ def test_a_missing_permission_lets_writes_wait_and_names_it(github: responses.Re
     assert "issues=write" in str(error)
 
 
+def test_comments_that_may_not_be_read_let_writes_wait_too(github: responses.RequestsMock) -> None:
+    """Ours may be among them, and a second one must not be made."""
+    github.get(COMMENTS, status=403, json={"message": "Resource not accessible by integration"})
+    with pytest.raises(Unavailable) as caught:
+        write()
+    assert (caught.value.part, caught.value.retry_at) == ("token/core/writes", NOW + timedelta(hours=1))
+
+
 def test_what_is_not_permitted_on_one_issue_is_about_it_alone(github: responses.RequestsMock) -> None:
     """As where its repository is archived."""
     error = refused(github, 403, "Repository was archived so is read-only.")
