@@ -7,7 +7,7 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-webhooks/
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from connectors.fields import Json, exact, identifier, moment, rows, text
@@ -31,6 +31,7 @@ PLANS = ("jira:version_released", "jira:version_unreleased", "jira:version_updat
          "sprint_created", "sprint_updated", "sprint_started", "sprint_closed", "sprint_deleted")  # fmt: skip
 """What not every Jira lets an app be told of."""
 
+_SOON = timedelta(hours=1)
 _MOST_PAGES = 20
 KEY_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 """What the key of a project is made of, so that it can stand in JQL."""
@@ -46,6 +47,9 @@ class _Hook:
     until: datetime
 
 
+_NOTHING_WATCHED = Ran(outcome="watches no project, so there is no webhook")
+
+
 class _NotPermitted(Exception):
     """The consent does not let us see or change webhooks."""
 
@@ -53,32 +57,41 @@ class _NotPermitted(Exception):
 def keep(calls: Calls, *, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
     """See to it that one living webhook brings the issues of the scopes here.
 
-    Those that we registered for other scopes are removed. `memory` holds the ids that we registered.
+    Those that we registered for other scopes are removed, once there is one for these. `memory` holds the ids that we
+    registered.
     """
     keys = sorted(scope.name for scope in scopes if scope.name and set(scope.name) <= KEY_LETTERS)
     before = _remembered(memory)
     try:
         hooks = _listed(calls)
-        jql = _filter(keys)
-        _remove(calls, [one.id for one in hooks if one.id in before and one.jql != jql])
-        if not keys:
-            return Ran(outcome="watches no project, so there is no webhook", memory=_memory(()))
-        mine = [one for one in hooks if one.jql == jql and one.events >= set(EVENTS)]
-        made = [] if mine else [_register(calls, jql)]
-        refreshed = _refresh(calls, mine)
-        living = [one for one in _listed(calls) if one.jql == jql] if made or refreshed else mine
+        former = [one.id for one in hooks if one.id in before and one.jql != _filter(keys)]
+        living, ran = _living(calls, keys, hooks) if keys else ([], _NOTHING_WATCHED)
+        if keys and not living:
+            return replace(ran, memory=memory)
+        _remove(calls, former)
+        return replace(ran, memory=_memory(living))
     except _NotPermitted as error:
         said = f"the consent does not cover webhooks (manage:jira-webhook), so none is registered: {error}"
         return Ran(outcome=said, memory=memory)
+    except Rejected as error:
+        return Ran(outcome=f"{error}; it will be tried again", memory=memory, again=_SOON)
+
+
+def _living(calls: Calls, keys: Sequence[str], hooks: Sequence[_Hook]) -> tuple[list[_Hook], Ran]:
+    """Register one for the projects, or refresh it where it does not live for long; give what Jira shows of it."""
+    jql = _filter(keys)
+    mine = [one for one in hooks if one.jql == jql and one.events >= set(EVENTS)]
+    made = [] if mine else [_register(calls, jql)]
+    refreshed = _refresh(calls, mine)
+    living = [one for one in _listed(calls) if one.jql == jql] if made or refreshed else mine
     if not living:
-        return Ran(outcome="Jira shows no webhook after it was registered; it will be tried again", memory=memory,
-                   again=timedelta(hours=1))  # fmt: skip
+        return [], Ran(outcome="Jira shows no webhook after it was registered; it will be tried again", again=_SOON)
     until = max(one.until for one in living)
     if refreshed and until - calls.http.now() < LONG_ENOUGH:
         said = f"Jira did not refresh the webhook, which ends {until:%Y-%m-%d}; it will be tried again"
-        return Ran(outcome=said, memory=_memory(living), again=timedelta(hours=1))
+        return living, Ran(outcome=said, again=_SOON)
     how = "registered" if made else "refreshed" if refreshed else "alive"
-    return Ran(outcome=f"{how} for {', '.join(keys)[:200]} until {until:%Y-%m-%d}", memory=_memory(living))
+    return living, Ran(outcome=f"{how} for {', '.join(keys)[:200]} until {until:%Y-%m-%d}")
 
 
 def _filter(keys: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import responses
 from connectors.http import Http
 from connectors.jira import Jira
 from sync_service.domain.abilities import Ran
-from sync_service.domain.connectors import Client, Connection, Rejected, Unavailable
+from sync_service.domain.connectors import Client, Connection, Unavailable
 from sync_service.domain.issues import ScopeRef
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -103,11 +103,30 @@ def test_a_jira_that_does_not_know_newer_events_is_asked_for_the_others(jira: Re
 def test_what_jira_says_against_a_webhook_is_told(jira: Registered) -> None:
     """Five for an app, a user and a site is the most."""
     jira.mock.post(BASE, json={"webhookRegistrationResult": [{"errors": ["Limit of 5 reached", 7]}]})
-    with pytest.raises(Rejected, match="does not register the webhook: Limit of 5 reached"):
-        run(SHOP)
+    said = "Jira does not register the webhook: Limit of 5 reached; it will be tried again"
+    assert run(SHOP) == Ran(outcome=said, again=timedelta(hours=1))
     jira.mock.replace(responses.POST, BASE, json={"webhookRegistrationResult": []})
-    with pytest.raises(Rejected, match="without a reason"):
-        run(SHOP)
+    assert "without a reason" in run(SHOP).outcome
+
+
+def test_a_webhook_stays_until_there_is_another(jira: Registered) -> None:
+    """A new project that Jira refuses must not make us deaf for the others, and nothing is forgotten."""
+    jira.add(1, "project in (SHOP)", days=30)
+    jira.mock.post(BASE, status=400, json={"errorMessages": ["The value 'PAY' does not exist"]})
+    ran = run(SHOP, PAY, memory="[1]")
+    assert (ran.memory, ran.again) == ("[1]", timedelta(hours=1))
+    assert "The value 'PAY' does not exist" in ran.outcome
+    assert not jira.sent("DELETE")
+
+    def register(_request: Any) -> tuple[int, dict[str, str], str]:
+        jira.add(2, "project in (PAY, SHOP)", days=30)
+        return 200, {}, json.dumps({"webhookRegistrationResult": [{"createdWebhookId": 2}]})
+
+    jira.mock.remove(responses.POST, BASE)
+    jira.mock.add_callback(responses.POST, BASE, register)
+    jira.mock.delete(BASE, status=202)
+    assert run(SHOP, PAY, memory=ran.memory).memory == "[2]"
+    assert [call.request.method for call in jira.mock.calls][-3:] == ["POST", "GET", "DELETE"]
 
 
 def test_a_webhook_is_refreshed_long_before_it_ends_and_read_back(jira: Registered) -> None:
