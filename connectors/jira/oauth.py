@@ -13,7 +13,7 @@ from connectors.http import Http
 from connectors.jira.access import Hosts
 from connectors.replies import Reply, judge
 from sync_service.domain.abilities import Consent
-from sync_service.domain.connectors import Client, Connection, Refused, Rejected
+from sync_service.domain.connectors import Client, Connection, Refused, Rejected, Unavailable
 
 READING = ("read:jira-work", "read:jira-user", "manage:jira-webhook", "offline_access")
 """The scopes we ask for; the last one brings refresh tokens."""
@@ -63,7 +63,7 @@ class OAuth:
         now = self.http.now()
         reply = self.http.send("POST", f"{self.hosts.auth}/oauth/token", authorization=None, json=body)
         if reply.status in (400, 401, 403):
-            raise Refused(f"{reply.place} does not take it ({reply.status}): {_words(reply)}")
+            raise _refusal(reply)
         judge(reply, now=self.http.now())
         given = reply.object()
         access, refresh = (exact(given.get(name), _LONGEST_TOKEN) for name in ("access_token", "refresh_token"))
@@ -92,11 +92,16 @@ def _client(connection: Connection) -> Client:
     return connection.client
 
 
-def _words(reply: Reply) -> str:
-    """Give Atlassian's own words for an error."""
+def _refusal(reply: Reply) -> Refused | Unavailable:
+    """Tell what Atlassian says of a grant from what some proxy on the way says, which must end no consent.
+
+    https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+    """
     try:
         body = reply.object()
     except Rejected:
-        return "without a reason that could be read"
+        body = {}
     said = [exact(body.get(name), 200) for name in ("error", "error_description")]
-    return ": ".join(filter(None, said)) or "without a reason"
+    if said[0] is None:
+        return Unavailable(f"{reply.place} answers {reply.status} without an error of OAuth")
+    return Refused(f"{reply.place} does not take it ({reply.status}): {': '.join(filter(None, said))}")
