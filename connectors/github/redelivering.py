@@ -16,9 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 from connectors.fields import identifier, table
 from connectors.github.apps import AppCredentials
 from connectors.github.calls import Calls
-from connectors.github.missed import PAUSES, ROOM, Hook, Memory, attempts, matters
+from connectors.github.missed import PAUSES, ROOM, Hook, Memory, Missed, attempts, matters
 from connectors.replies import Reply
 from sync_service.domain.abilities import Ran
+from sync_service.domain.connectors import Rejected
 from sync_service.domain.issues import ScopeRef
 
 NAME = "redeliver"
@@ -169,7 +170,12 @@ class Redelivering:
         while self._pages < MOST_PAGES:
             self._pages += 1
             params = {"per_page": str(_PER_PAGE)} | ({"cursor": cursor} if cursor else {})
-            reply = self.calls.ask("GET", f"{path}/deliveries", repository=hook.repository, params=params)
+            try:
+                reply = self.calls.ask("GET", f"{path}/deliveries", repository=hook.repository, params=params)
+            except Rejected:
+                if cursor is None:
+                    raise
+                return None  # a cursor that GitHub takes no longer; lists of what changed find what was missed there
             found = attempts(reply.objects()) if reply else []
             self._newest = max([self._newest, *(one.at.timestamp() for one in found)])
             new = [one for one in found if one.at.timestamp() > until]
@@ -192,14 +198,20 @@ class Redelivering:
         for one in list(self.memory.due(self.now))[:MOST_ASKED]:
             if asked:
                 self.sleep(APART_SECONDS)
-            hook = self.memory.hooks[one.hook]
-            reply = self.calls.ask("POST", f"{one.hook}/deliveries/{one.id}/attempts", repository=hook.repository)
-            if reply is None:
-                one.tries = len(PAUSES)  # we may not ask, or it is there no longer
+            if not self._ask_for(one):
+                one.tries = len(PAUSES)
                 continue
             one.asked(self.now)
             asked += 1
         return asked
+
+    def _ask_for(self, one: Missed) -> bool:
+        """Ask for one; tell whether GitHub takes that: it may be there no longer, or not be ours to ask for."""
+        repository = self.memory.hooks[one.hook].repository
+        try:
+            return self.calls.ask("POST", f"{one.hook}/deliveries/{one.id}/attempts", repository=repository) is not None
+        except Rejected:
+            return False
 
     def _said(self, asked: int) -> str:
         memory = self.memory

@@ -1,6 +1,6 @@
 """Missed deliveries are found in the lists of a simulated GitHub, and asked for again, by real calls."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -11,12 +11,13 @@ import connectors.github
 from connectors.github import missed as missing
 from connectors.github import redelivering
 from connectors.github.missed import PAUSES, attempts
-from connectors.http import Http
+from connectors.http import Http, Method
+from connectors.replies import Reply
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository, Rules
 from sync_service.domain import connectors as domain
 from sync_service.domain.abilities import Ran
-from sync_service.domain.connectors import Connection, Refused, Unavailable
+from sync_service.domain.connectors import Connection, Refused, Rejected, Unavailable
 from sync_service.domain.issues import ScopeRef
 from tests.connectors.app_town import START
 from tests.simulator.receiver import Receiver
@@ -314,6 +315,52 @@ def test_credentials_that_may_read_no_webhooks_are_no_fault(town: Town) -> None:
     town.miss()
     town.wait()
     assert "0 still missed, 1 given up" in town.run().outcome, "it may be read, and not be asked for"
+
+
+def refusing(town: Town, *, status: int, when: Callable[[str, Mapping[str, str]], bool]) -> None:
+    """Let GitHub refuse some calls, told by their address and parameters."""
+
+    class Refusing(Http):
+        def send(self, method: Method, url: str, **asked: Any) -> Reply:
+            if when(url, asked.get("params") or {}):
+                return Reply(url, status=status, headers={}, body=b'{"message": "Validation Failed"}')
+            return super().send(method, url, **asked)
+
+    town.connector = connectors.github.GitHub(Refusing(now=town.clock), sleep=town.slept.append)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_delivery_that_can_not_be_sent_again_stops_no_other(town: Town, status: int) -> None:
+    """It is given up, though it is the oldest, which is asked for first."""
+    hooked(town, "repository")
+    town.miss(3)
+    town.wait()
+    refused: list[str] = []
+
+    def is_first(url: str, _params: Mapping[str, str]) -> bool:
+        if url.endswith("/attempts") and url not in refused and not town.receiver.received:
+            refused.append(url)
+        return url in refused[:1]
+
+    refusing(town, status=status, when=is_first)
+    assert town.run().outcome.startswith("2 missed deliveries asked for again, 2 still missed, 1 given up")
+    assert town.titles() == ["Pay 1", "Pay 2"]
+
+
+def test_a_cursor_that_github_takes_no_longer_is_dropped(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be refused in each run; a list that GitHub refuses from its beginning is a fault."""
+    monkeypatch.setattr(redelivering, "_PER_PAGE", 1)
+    monkeypatch.setattr(redelivering, "MOST_PAGES", 2)
+    hooked(town, "repository")
+    town.miss(4)
+    town.wait()
+    assert "the list goes on" in town.run().outcome
+    monkeypatch.setattr(redelivering, "MOST_PAGES", 20)
+    refusing(town, status=422, when=lambda _url, params: "cursor" in params)
+    assert "the list goes on" not in town.run().outcome
+    refusing(town, status=422, when=lambda url, _params: url.endswith("/deliveries"))
+    with pytest.raises(Rejected, match="Validation Failed"):
+        town.run()
 
 
 def test_a_refused_token_is_a_fault(town: Town) -> None:
