@@ -349,6 +349,24 @@ def test_a_call_that_is_too_large_is_made_by_halves(mock: responses.RequestsMock
     assert asked[0] == (2, 5)
 
 
+def test_a_query_that_is_never_taken_costs_few_calls_and_hides_no_other(mock: responses.RequestsMock) -> None:
+    """The rest of it is left to its listing."""
+
+    def answer(request: Any) -> tuple[int, dict[str, str], str]:
+        body = matching_body(request)
+        if "bad = 1" in body["jqls"]:
+            return 400, {}, "{}"
+        matches = [{"matchedIssues": [1], "errors": []} for _ in body["jqls"]]
+        return 200, {}, json.dumps({"matches": matches})
+
+    mock.add_callback(responses.POST, f"{CLOUD}/jql/match", answer)
+    queries = ["bad = 1", *(f"a = {number}" for number in range(49))]
+    said = Jira().match(BY_CLOUD, queries=queries, candidates=[candidate(str(number)) for number in range(1, 51)])
+    assert said["bad = 1"] == {}
+    assert all(len(said[query]) == 50 for query in queries[1:])
+    assert len(mock.calls) < 40
+
+
 def matching_body(request: Any) -> dict[str, list[Any]]:
     """Read what was asked."""
     body: dict[str, list[Any]] = json.loads(request.body)
