@@ -9,6 +9,7 @@ from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from connectors.fields import text
 from connectors.replies import Reply, host_of, judge, place_of
@@ -156,14 +157,15 @@ class Http:
                 return Reply(answer.url, status=answer.status_code, headers=answer.headers, body=body)
         except _MISTYPED:
             raise Rejected("the connection's site is not a web address") from None
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, HTTPError) as error:
             # The error's own text holds the whole address; its kind is enough to act on.
             raise Unavailable(f"{place_of(url)} does not answer ({type(error).__name__})") from error
 
     def _bounded(self, answer: requests.Response) -> bytes:
+        """Read a body as it comes: `iter_content` waits for whole chunks, and a trickle fills one in hours."""
         body = bytearray()
         deadline = time.monotonic() + self.whole_seconds
-        for piece in answer.iter_content(_CHUNK):
+        while piece := answer.raw.read1(_CHUNK, decode_content=True):
             body += piece
             if len(body) > self.most_bytes:
                 raise Rejected(f"{place_of(answer.url)} answers with more than {self.most_bytes} bytes")

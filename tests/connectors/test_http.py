@@ -1,10 +1,13 @@
 """Calls to trackers: what each answer means, and what never happens."""
 
+import gzip
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from secrets import token_bytes
+from threading import Event, Thread
 
 import pytest
 import requests
@@ -214,6 +217,58 @@ def test_an_answer_is_bounded_in_time(tracker: responses.RequestsMock) -> None:
     tracker.get(URL, body=b"x" * 2000)
     with pytest.raises(Unavailable, match="too slow"):
         get(Http(whole_seconds=-1))
+
+
+class _Trickle(BaseHTTPRequestHandler):
+    """Answers a byte at a time, for ten seconds: by a length told before, in chunks, or packed."""
+
+    nothing = Event()
+    went_on = Event()
+
+    def do_GET(self) -> None:
+        self.protocol_version = "HTTP/1.1"
+        self.send_response(200)
+        body, chunked = b"x" * 1000, self.path == "/chunked"
+        if self.path == "/gzip":
+            body = gzip.compress(token_bytes(1000))
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header(*(("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(body)))))
+        self.end_headers()
+        with suppress(OSError):  # cut off, as it should be
+            for number in range(len(body)):
+                one = body[number : number + 1]
+                self.wfile.write(b"1\r\n" + one + b"\r\n" if chunked else one)
+                self.nothing.wait(0.01)
+                if number > len(body) // 2:
+                    self.went_on.set()
+
+    log_message: Callable[..., None] = staticmethod(lambda *_: None)
+
+
+@pytest.mark.parametrize("form", ["length", "chunked", "gzip"])
+def test_a_trickle_is_cut_off_while_it_goes_on(form: str) -> None:
+    """Each byte comes long before the time for a read is over."""
+    _Trickle.went_on.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Trickle) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            with pytest.raises(Unavailable, match="too slow"):
+                Http(whole_seconds=0.2).get(f"http://127.0.0.1:{server.server_port}/{form}", authorization=None)
+            assert not _Trickle.went_on.is_set()
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}])
+def test_an_answer_that_breaks_off_is_unavailable(encoding: dict[str, str], tracker: responses.RequestsMock) -> None:
+    """By less than was told, or by what can't be unpacked."""
+    tracker.get(
+        URL, body=b'{"id": 1}', headers={"Content-Length": "2000", **encoding}, auto_calculate_content_length=False
+    )
+    with pytest.raises(Unavailable, match="does not answer"):
+        get()
 
 
 @pytest.mark.parametrize("url", ["nothing", "ftp://tracker.example/", "https:///", "https://[/"])
