@@ -175,14 +175,15 @@ class Http:
 
 
 def _next_on_same_host(reply: Reply) -> str:
-    location = reply.header("Location")
+    location, where = reply.header("Location"), "nowhere"
     try:
         target = urljoin(reply.url, location)
+        # The rest of the address may hold a key, or a name that nobody should read in a log.
+        where = (text(host_of(target), 100) or where) if location else where
         stays = bool(location) and _origin(target) == _origin(reply.url)
     except ValueError:
         stays = False
     if not stays:
-        where = text(location, 100) or "nowhere"
         raise Refused(f"{reply.place} redirects to {where}, where credentials must not go")
     return target
 

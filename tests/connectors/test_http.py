@@ -197,6 +197,14 @@ def test_a_redirect_to_another_host_is_refused(target: str, tracker: responses.R
     assert len(tracker.calls) == 1
 
 
+def test_of_a_foreign_redirect_the_host_alone_is_named(tracker: responses.RequestsMock) -> None:
+    """Its path and query may hold keys, or names of issues."""
+    tracker.get(URL, status=302, headers={"Location": "https://ana:pw@elsewhere.example/SECRET-1?token=hush#part"})
+    with pytest.raises(Refused) as caught:
+        get()
+    assert str(caught.value) == "tracker.example redirects to elsewhere.example, where credentials must not go"
+
+
 def test_a_circle_of_redirects_ends(tracker: responses.RequestsMock) -> None:
     """Three redirects are enough for anybody."""
     tracker.get(URL, status=301, headers={"Location": URL})
