@@ -29,6 +29,7 @@ _ABOUT_WRITES = "content creation"
 _LACKING = "not accessible by"
 _SUSPENDED = "suspended"
 _ME = "/user"
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}", re.ASCII)
 _REPOSITORY = re.compile(r"/(?:repositories/([0-9]+)|repos/([^/]+/[^/]+))(?:/|\Z)")
 
 
@@ -178,6 +179,18 @@ class Calls:
             return self.site.send(method, path, authorization=authorization, params=params, json=json)
 
         return self.credentials.use(repository, ask)
+
+
+def is_name(name: str) -> bool:
+    """Tell whether this can be the name of a repository, and stand in an address: owner/name."""
+    return _NAME.fullmatch(name) is not None and not name.endswith(("/.", "/.."))
+
+
+def path_by_name(name: str) -> str:
+    """Give the path of a repository by its name; raise `Gone`, not proven, for what can be no name of one."""
+    if not is_name(name):
+        raise Gone("a repository is written owner/name", proven=False)
+    return f"/repos/{name}"
 
 
 def _repository_in(path: str) -> str:

@@ -3,13 +3,13 @@
 https://docs.github.com/en/rest/repos/webhooks
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.fields import identifier, rows, table, text
 from connectors.github.apps import AppCredentials
+from connectors.github.calls import path_by_name
 from connectors.github.connecting import EVENTS, NEWER
 from connectors.github.credentials import Credentials
 from connectors.github.site import Site, words_of
@@ -21,8 +21,6 @@ from sync_service.domain.connectors import ConnectorError, Rejected, Unavailable
 _PER_PAGE = 100
 _MOST_PAGES = 3
 """GitHub allows 20 webhooks for an event, an Enterprise Server 250."""
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 _HIDDEN = (
     "the credentials may not see or change its webhooks: give the token Webhooks: read and write "
@@ -65,9 +63,7 @@ class Hooking:
         return made
 
     def _one(self, name: str) -> str:
-        if not _NAME.fullmatch(name):
-            raise Rejected("a repository is written owner/name")
-        path = f"/repos/{name}/hooks"
+        path = f"{path_by_name(name)}/hooks"
         found = self._find(path, name)
         if found is None:
             reply = self._with_events("POST", path, {"name": "web"}, name)

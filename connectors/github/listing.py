@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from connectors.fields import Json, identifier, moment
-from connectors.github.calls import Calls
+from connectors.github.calls import Calls, path_by_name
 from connectors.github.numbers import wanted_of
 from connectors.github.projects import shown_in_projects
 from connectors.github.snapshots import issue_seen, scope_of
@@ -58,7 +58,7 @@ def changes(calls: Calls, *, asked: Asked, cursor: str | None) -> Page:
 
 def _begin(calls: Calls, asked: Asked) -> tuple[_Place, int | None]:
     """Find the repository as it is now called; for an import also about how many issues it has."""
-    repository = calls.get(f"/repositories/{asked.id}" if asked.id else f"/repos/{asked.name}").body
+    repository = calls.get(f"/repositories/{asked.id}" if asked.id else path_by_name(asked.name)).body
     scope = scope_of(repository)
     if asked.id and scope.id != asked.id:
         raise Gone(f"{asked.name} is another repository now", proven=False)

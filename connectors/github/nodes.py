@@ -7,7 +7,7 @@ https://docs.github.com/en/graphql/guides/using-global-node-ids
 from collections.abc import Collection, Mapping
 
 from connectors.fields import Json, exact, identifier
-from connectors.github.calls import Calls
+from connectors.github.calls import Calls, path_by_name
 
 MOST_KNOWN = 50_000
 """Past this, what is known is forgotten and learned anew."""
@@ -39,7 +39,7 @@ class Nodes:
     def number_of_repository(self, calls: Calls, node: str, name: str) -> str | None:
         """Give the number of a repository by its node, and as owner/name. Raises any `ConnectorError`."""
         if node not in self._numbers:
-            self._note([calls.get(f"/repos/{name}").body])
+            self._note([calls.get(path_by_name(name)).body])
         return self.number(node)
 
     def number(self, node: object) -> str | None:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from connectors.fields import identifier, table
 from connectors.github.apps import AppCredentials
-from connectors.github.calls import Calls
+from connectors.github.calls import Calls, is_name
 from connectors.github.missed import PAUSES, ROOM, Hook, Memory, Missed, attempts, matters
 from connectors.replies import Reply
 from sync_service.domain.abilities import Ran
@@ -110,10 +110,11 @@ class Redelivering:
             yield _APP_HOOK, ""
             if _APP_HOOK in self.memory.hooks:
                 return
-        named = {one.name.partition("/")[0].lower(): one.id or one.name for one in reversed(self.scopes)}
+        scopes = [one for one in self.scopes if is_name(one.name)]
+        named = {one.name.partition("/")[0].lower(): one.id or one.name for one in reversed(scopes)}
         for owner, repository in sorted(named.items()):
             yield f"/orgs/{owner}", repository
-        for one in self.scopes:
+        for one in scopes:
             yield (f"/repositories/{one.id}" if one.id else f"/repos/{one.name}"), one.id or one.name
 
     def _forget_places(self, wanted: dict[str, str]) -> None:

@@ -1,12 +1,14 @@
 """Looking at GitHub: one issue by its repository's id, whatever became of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import responses
 
 from connectors.github import GitHub
+from sync_service.domain.abilities import Asked
 from sync_service.domain.connectors import Gone, Refused, Rejected
 from sync_service.domain.issues import Kind, Parent, ScopeRef, Snapshot, State
 from tests.connectors.github_letters import CHECKOUT, CONNECTION, LEDGER, closed, issue, letter, merged, pull
@@ -130,6 +132,40 @@ def test_a_strange_identity_is_never_put_into_an_address(identity: str) -> None:
     """No call goes out for it."""
     with pytest.raises(Rejected, match="not the identity"):
         look(identity)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "acme",
+        "",
+        "acme/",
+        "/checkout",
+        "acme/..",
+        "acme/x/../..",
+        "acme/x?y",
+        "acme/x#1",
+        "acme/x y",
+        "a/b/c",
+        "../user",
+    ],
+)
+def test_what_can_be_no_name_of_a_repository_is_never_put_into_an_address(name: str) -> None:
+    """As a scope that somebody mistyped: it can't be seen, and no call goes out for it."""
+    with pytest.raises(Gone, match="is written owner/name") as caught:
+        GitHub().changes(CONNECTION, asked=Asked(name=name, id=None, since=None), cursor=None)
+    assert not caught.value.proven
+    connection = replace(CONNECTION, hook_url="https://okr.example/hooks/gh")
+    ran = GitHub().run(connection, name="redeliver", scopes=[ScopeRef("", name)], memory=None)
+    assert ran.outcome.startswith("no webhook is seen")
+
+
+@pytest.mark.parametrize("name", ["acme/.github", "ana_acme/a.b-c_d", "acme/..."])
+def test_strange_names_of_repositories_are_names(github: responses.RequestsMock, name: str) -> None:
+    """As GitHub allows them."""
+    github.get(f"{SITE}/repos/{name}", status=404, json={})
+    with pytest.raises(Gone, match="404"):
+        GitHub().changes(CONNECTION, asked=Asked(name=name, id=None, since=None), cursor=None)
 
 
 def test_a_version_that_the_site_does_not_know_is_left_out_from_then_on(github: responses.RequestsMock) -> None:

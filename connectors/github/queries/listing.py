@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from connectors.fields import Json, moment, number, required, rows, text
-from connectors.github.calls import Calls
+from connectors.github.calls import Calls, path_by_name
 from connectors.github.numbers import Shown, wanted_of
 from connectors.github.projects import shown_in_projects
 from connectors.github.queries.reading import PLACES, Some, Term, read_query, terms
@@ -114,7 +114,7 @@ def _in_scopes(
         if scope is None:
             continue
         if not scope.id:
-            scope = watched[scope.name.casefold()] = scope_of(calls.get(f"/repos/{scope.name}").body)
+            scope = watched[scope.name.casefold()] = scope_of(calls.get(path_by_name(scope.name)).body)
         identity, key = names(one, scope)
         seen[identity] = (key, issue_seen(one, scope, wanted, shown.get(str(one.get("node_id")), {})))
     return seen, len(found) - len(seen)
