@@ -14,7 +14,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
         (?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
       | (?P<sign>!=|!~|>=|<=|&&|\|\||[=~<>(),!])
-      | (?P<word>(?:\[[^\]]*\]|[^\s"'=~<>(),!&|\[\]])+)
+      | (?P<word>(?:\[[^\]]*\]|\\.|[^\s"'=~<>(),!&|\[\]\\])+)
     )""",
     re.VERBOSE,
 )
@@ -122,6 +122,8 @@ def _tokens(text: str) -> list[_Token]:
         written = match[kind]
         if kind == "quoted":
             written = re.sub(r"\\(.)", r"\1", written[1:-1])
+        elif kind == "word":
+            written = re.sub(r"\\(\W)", r"\1", written)
         found.append(_Token(written, match.start(kind), kind))
         at = match.end()
     return found

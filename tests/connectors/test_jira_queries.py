@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import responses
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import simulator
@@ -103,6 +103,7 @@ def test_the_connector_evaluates_queries() -> None:
         ('summary ~ "pay', "the quotation that begins with character 11 does not end"),
         ("summary ~ 'pay\\'", "the quotation that begins with character 11 does not end"),
         ("labels = a\x00b", "NUL"),
+        ("labels = a\\", "the backslash at character 11 escapes nothing"),
         ("x" * (LONGEST + 1), f"a query may have {LONGEST} characters, and this has {LONGEST + 1}"),
     ],
 )
@@ -124,6 +125,9 @@ def test_a_query_that_can_not_be_one_is_refused_without_a_call(query: str, says:
         ("summary ~ 'it\\'s (order by'", "summary ~ 'it\\'s (order by'"),
         ('"Order" = 1 AND reorder = by', '"Order" = 1 AND reorder = by'),
         ("component = 'Köln & Ümlaut'", "component = 'Köln & Ümlaut'"),
+        ("labels = it\\'s ORDER BY key", "labels = it\\'s"),
+        ("labels = a\\)\\( order by key", "labels = a\\)\\("),
+        ("labels = order\\ by", "labels = order\\ by"),
     ],
 )
 def test_an_order_is_taken_off(query: str, expected: str) -> None:
@@ -132,6 +136,10 @@ def test_an_order_is_taken_off(query: str, expected: str) -> None:
     assert restriction(query) == expected
 
 
+@example(r"a=it\'s")
+@example("a=b\\")
+@example(r"a=\(b")
+@example(r"a=b\) OR (c=d")
 @given(st.text(alphabet="ab =()\"'\\ORDERBYorderby\n\t", max_size=40) | st.text(max_size=40))
 def test_what_is_joined_to_a_query_stays_beside_it(query: str) -> None:
     """However it is written: as Jira reads it, ours is a clause that must hold, too."""

@@ -20,7 +20,8 @@ _TOKEN = re.compile(
     (?P<quoted> "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' )
     | (?P<open>\() | (?P<close>\))
     | (?P<quote>["'])
-    | (?P<word>[^\s"'()]+)
+    | (?P<word>(?:\\.|[^\s"'()\\])+)
+    | (?P<escape>\\)
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -59,6 +60,8 @@ def _end(query: str) -> int:
         depth += {"open": 1, "close": -1}.get(kind, 0)
         if kind == "quote":
             raise Rejected(f"the quotation that begins with character {at + 1} does not end")
+        if kind == "escape":
+            raise Rejected(f"the backslash at character {at + 1} escapes nothing")
         if depth < 0:
             raise Rejected(f"the parenthesis at character {at + 1} was never opened")
     if depth:
