@@ -38,10 +38,11 @@ class Place:
         return f"/repositories/{self.repository}/issues/comments/{comment_id}"
 
     def edit(self, comment_id: str, body: str) -> bool:
-        """Let a comment of ours say this; tell whether it is still there."""
+        """Let a comment of ours say this; tell whether it is still there. Raise `Gone` where the whole issue is not."""
         try:
             self.calls.write("PATCH", self.comment(comment_id), {"body": body})
         except Gone:
+            self.calls.get(f"/repositories/{self.repository}/issues/{self.number}")
             return False
         return True
 

@@ -17,7 +17,8 @@ from sync_service.domain.writing import Note, Serving, WritesBack
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SITE = "https://api.github.com"
-COMMENTS = f"{SITE}/repositories/8001/issues/12/comments"
+WHOLE = f"{SITE}/repositories/8001/issues/12"
+COMMENTS = f"{WHOLE}/comments"
 ONE = f"{SITE}/repositories/8001/issues/comments"
 PLACE: Mapping[str, Any] = {"identity": "8001#12", "key": "acme/checkout#12"}
 MINE = {"id": 501, "login": "okr"}
@@ -103,10 +104,25 @@ def test_no_more_than_some_pages_are_gone_through(github: responses.RequestsMock
 def test_what_was_taken_away_is_made_again_only_afresh(github: responses.RequestsMock) -> None:
     """404 and 410 mean the same of a comment."""
     github.patch(f"{ONE}/7", status=404, json={})
+    github.get(WHOLE, json={"id": 1, "number": 12})
     assert write("7", afresh=False) is None
     github.replace("PATCH", f"{ONE}/7", status=410, json={})
     github.post(COMMENTS, json={"id": 8}, status=201)
     assert write("7") == "8"
+
+
+@pytest.mark.parametrize(("status", "proven"), [(403, False), (404, False), (410, True)])
+def test_a_comment_of_an_issue_that_is_gone_was_not_taken_away(
+    github: responses.RequestsMock,
+    status: int,
+    proven: bool,  # noqa: FBT001  a table's column
+) -> None:
+    """Else nothing would be written there, were the issue shown again."""
+    github.patch(f"{ONE}/7", status=404, json={})
+    github.get(WHOLE, status=status, json={})
+    with pytest.raises(Gone) as caught:
+        write("7")
+    assert caught.value.proven is proven
 
 
 def test_unwriting_where_nothing_was_written_writes_nothing(github: responses.RequestsMock) -> None:
