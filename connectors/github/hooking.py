@@ -4,7 +4,7 @@ https://docs.github.com/en/rest/repos/webhooks
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.fields import identifier, rows, table, text
@@ -36,7 +36,7 @@ class Hooking:
     site: Site
     http: Http
     url: str
-    secret: str
+    secret: str = field(repr=False)
 
     def make(self, scopes: Sequence[str]) -> list[HookMade]:
         """Make one for each repository, or set the app's own, which brings them all.

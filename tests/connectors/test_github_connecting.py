@@ -8,6 +8,9 @@ import responses
 
 from connectors.github import GitHub
 from connectors.github.connecting import pages_of
+from connectors.github.credentials import TokenCredentials
+from connectors.github.hooking import Hooking
+from connectors.github.site import Site
 from connectors.http import Http
 from simulator import GitHub as Hub
 from sync_service.domain.connectors import App, Connection, Refused, Rejected, Unavailable
@@ -196,3 +199,11 @@ def test_an_app_that_is_handed_over_in_part_is_refused(github: responses.Request
             connector.take_app(site=API, code=code)
     with pytest.raises(Unavailable):
         connector.take_app(site=API, code="jkl")
+
+
+def test_the_secret_of_a_webhook_is_in_no_message() -> None:
+    """Whatever is raised or logged while one is made."""
+    http = Http()
+    made = Hooking(credentials=TokenCredentials("t"), site=Site(http, API), http=http, url=HOOK, secret="s3same")
+    assert HOOK in repr(made)
+    assert "s3same" not in repr(made)
