@@ -49,13 +49,16 @@ def access(connection: Connection, hosts: Hosts = ATLASSIAN) -> Access:
     """Say how a connection calls: by consent through Atlassian's gateway, else at its site with its token.
 
     Where `api_site` is set, that is where the token is good: scoped ones are at the gateway alone.
-    An e-mail address goes with a Cloud API token, none with a server's. Raises `Refused` where there is neither.
+    An e-mail address goes with a Cloud API token, none with a server's. Raises `Refused` where there is
+    neither, and where a consent does not say for which site it is: its token is good for nothing else.
     """
     if connection.client and not connection.token:
         raise Refused("nobody has consented yet that this connection calls Jira: do so on its page")
     if not connection.token:
         raise Refused("the connection has no token to look with")
-    if connection.client and connection.site_id:
+    if connection.client and not connection.site_id:
+        raise Refused("the consent names no site to call: consent again on the connection's page")
+    if connection.client:
         return Access(f"{hosts.api}/ex/jira/{connection.site_id}", 3, f"Bearer {connection.token}")
     told = connection.options.get("api_site")
     base = (told if isinstance(told, str) and told.strip() else connection.site).strip().rstrip("/")

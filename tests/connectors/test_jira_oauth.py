@@ -128,3 +128,5 @@ def test_a_connection_without_an_oauth_app_takes_no_consent() -> None:
         jira().consent_address(replace(CONNECTION, client=None), redirect=BACK, state="s")
     with pytest.raises(Refused, match="nobody has consented yet"):
         jira().look(CONNECTION, identity="1", key="SHOP-1")
+    with pytest.raises(Refused, match="names no site"):
+        jira().look(replace(CONNECTION, token="a-1"), identity="1", key="SHOP-1")
