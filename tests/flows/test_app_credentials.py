@@ -158,3 +158,17 @@ def test_a_suspended_installation_of_several_leaves_the_connection_in_use(stage:
     refused = stage.look_at("umbrella/ledger")
     assert "GitHub says: This installation has been suspended" in refused.outcome
     assert [row.refused_reason is not None for row in stage.rows(tables.connection)] == [True, False]
+
+
+def test_a_permission_that_one_installation_lacks_hides_its_repositories_alone(stage: Stage) -> None:
+    """With GitHub's words; the connection is not refused, and the rest goes on."""
+    stage.here.permissions = {"metadata": "read"}
+    stage.ask_now()
+    assert stage.keys() >= {"umbrella/ledger#1"}
+    assert stage.keys().isdisjoint({"acme/checkout#1"})
+    asked = [row.outcome or "" for row in stage.rows(tables.poll)]
+    assert sum("the permission it takes: issues=read" in outcome for outcome in asked) == 1
+    hidden = stage.look_at("checkout")
+    assert "the permission it takes: issues=read" in hidden.outcome
+    assert (hidden.due_at, hidden.buried_at) == (None, None)
+    assert [row.refused_reason for row in stage.rows(tables.connection)] == [None, None]
