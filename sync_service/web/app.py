@@ -100,6 +100,8 @@ def for_people(house: House, ringer: Ringer) -> Flask:
         SESSION_COOKIE_SECURE=house.settings.base_url.startswith("https:"),
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=SESSION_LIFE,
+        # Else each answer brings the cookie again, and one that was under way undoes what another has just put into it.
+        SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=LARGEST_FORM,
         WTF_CSRF_TIME_LIMIT=None,
     )

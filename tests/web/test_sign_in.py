@@ -151,3 +151,10 @@ def test_asking_too_often_is_slowed_down(stranger: FlaskClient, house: House, ex
     statuses = [ask(stranger, "ben@example.com")[0] for _ in range(6)]
     assert statuses == [200] * 5 + [429]
     assert len(mails_to(house)) == 5
+
+
+def test_an_answer_that_changes_nothing_brings_no_cookie(ana: Visitor) -> None:
+    """It would undo what another one, which was under way, has just put into it."""
+    ana.open("/")  # which takes the sign-in's words out of it, and puts a form's token into it
+    for path in ("/", "/connections"):
+        assert "Set-Cookie" not in ana.open(path).headers
