@@ -61,6 +61,12 @@ def counted(url: str) -> int | None:
             return None
 
 
+def states(url: str) -> list[str]:
+    """Give what each known worker does, in RQ's words."""
+    with Redis.from_url(url, decode_responses=True) as client:
+        return [str(client.hget(str(key), "state")) for key in client.keys("rq:worker:*")]
+
+
 @pytest.mark.slow
 def test_a_worker_is_counted_as_long_as_it_lives(tmp_path: Path, own_valkey: Valkey) -> None:
     """It registers again by itself, is known while its work takes long, and forgotten soon after `kill -9`."""
@@ -87,7 +93,7 @@ def test_a_worker_is_counted_as_long_as_it_lives(tmp_path: Path, own_valkey: Val
 def test_a_worker_that_is_asked_to_stop_is_forgotten_at_once(tmp_path: Path, redis_url: str) -> None:
     """And does not come back by a late beat of its heart."""
     with worker(tmp_path, redis_url) as process:
-        until(lambda: counted(redis_url) == 1, "it is counted")
+        until(lambda: states(redis_url) == ["idle"], "it waits for work, and so for signals")
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
         assert counted(redis_url) == 0

@@ -1,9 +1,11 @@
 """Writing back is switched on and off by the file, for connections that can do it."""
 
-import pytest
+import dataclasses
+
 import sqlalchemy as sa
 
 from connectors.jira import Jira
+from connectors.registry import connectors
 from sync_service.apply.exporting import as_yaml, exported
 from sync_service.apply.state import read_state
 from sync_service.store import tables
@@ -46,17 +48,21 @@ def test_what_is_off_is_not_exported(desk: Desk) -> None:
         assert "write_back" not in as_yaml(exported(read_state(tx, desk.sealer)))
 
 
-def test_writing_takes_credentials_and_a_tracker_that_can_be_written_to(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else it is a mistake; Jira here stands for a connector that can't write."""
+class Mute(Jira):
+    """A connector of a tracker that can't be written to."""
+
+    write = None  # type: ignore[assignment]  # what is none counts as lacking
+
+
+def test_writing_takes_credentials_and_a_tracker_that_can_be_written_to(desk: Desk) -> None:
+    """Else it is a mistake."""
     bare = replace(EXAMPLE, (TOKEN, "    write_back: true\n"))
     assert any("write_back: found true without a token or an app" in str(one) for one in desk.mistakes(bare))
     jira = replace(
         EXAMPLE, ("    token: env:JIRA_API_TOKEN\n", "    token: env:JIRA_API_TOKEN\n    write_back: true\n")
     )
-    monkeypatch.delattr(Jira, "write")
+    desk.applying = dataclasses.replace(desk.applying, connectors={**connectors(), "jira": Mute()})
     assert any("write_back: found true, which Jira can" in str(one) for one in desk.mistakes(jira))
-    monkeypatch.undo()
+    desk.applying = dataclasses.replace(desk.applying, connectors=connectors())
     desk.apply(jira)
     assert [on for on, _ in marks(desk)] == [False, True]

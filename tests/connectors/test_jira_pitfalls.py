@@ -45,8 +45,13 @@ def test_pitfall_1_an_older_status_that_comes_late_changes_nothing() -> None:
 def test_pitfall_4_only_a_letter_of_deletion_proves_one() -> None:
     """A tombstone is final for letters, and comes from one event alone; see also the tests of looks at a 404."""
     deleting = []
+    others: dict[str, Any] = {
+        "version": {"id": 1, "name": "1"},
+        "sprint": {"id": 1, "name": "S"},
+        "comment": {"id": "1", "body": "Hm"},
+    }
     for name, treatment in TREATMENTS.items():
-        post = letter(name, issue=issue(), project=PAY, version={"id": 1, "name": "1"}, sprint={"id": 1, "name": "S"})
+        post = letter(name, issue=issue(), project=PAY, **others)
         if treatment.read and any(isinstance(one, Tombstone) for one in Jira().read(post, connection()).observations):
             deleting.append(name)
     assert deleting == ["jira:issue_deleted"]
