@@ -56,7 +56,7 @@ class Connections:
 
     def of(self, connection_id: int) -> Configured:
         """Give a connection by its row id. Raises `KeyError` where it was removed."""
-        self._refresh(known=connection_id in self._by_id)
+        self._refresh(fresh=FRESH_SECONDS if connection_id in self._by_id else 0)
         return self._by_id[connection_id]
 
     def latest(self, connection_id: int) -> Configured:
@@ -66,8 +66,7 @@ class Connections:
 
     def named(self, slug: str) -> Configured | None:
         """Give a connection by its slug; None where there is none."""
-        fresh = FRESH_SECONDS if slug in self._by_slug else UNKNOWN_SECONDS
-        self._refresh(known=True, fresh=fresh)
+        self._refresh(fresh=FRESH_SECONDS if slug in self._by_slug else UNKNOWN_SECONDS)
         return self._by_slug.get(slug)
 
     def hook_url(self, slug: str) -> str:
@@ -79,9 +78,9 @@ class Connections:
         with self._lock:
             self._read_at = float("-inf")
 
-    def _refresh(self, *, known: bool, fresh: float = FRESH_SECONDS) -> None:
+    def _refresh(self, *, fresh: float) -> None:
         with self._lock:
-            if known and time.monotonic() - self._read_at < fresh:
+            if time.monotonic() - self._read_at < fresh:
                 return
             with reading(self._engine) as tx:
                 consents = {row.connection_id: row for row in tx.execute(sa.select(consent))}
