@@ -100,11 +100,11 @@ def test_locks_of_a_worker_that_stalls_in_a_transaction_are_taken_from_it(
     postgres: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL ends the transaction of who stands still for longer than a lease; the others wait no longer."""
-    monkeypatch.setattr(database, "STALL_SECONDS", 1.0)
     world = open_world(postgres.prepared(prepare))
-    stalled = open_world_again(world)
     world.rule("all", world.key_result(), {"field": "kind", "is": "issue"})
     world.tell(snapshot(1))
+    stalled = open_world_again(world)
+    monkeypatch.setattr(database, "STALL_SECONDS", 1.0)
     with stalled.connect() as tx:
         issues.lock(tx, {(world.connection_id, "501#1"): None})
         world.tell(snapshot(2, state=State.DONE, closed_at=at(2)))
