@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Request, Response
 
-from simulator.jira import admin_views, hook_views, jql_views, remote_links, search_views, site_views
+from simulator.jira import admin_views, comment_views, hook_views, jql_views, remote_links, search_views, site_views
 from simulator.jira.bodies import EPIC_LINK_ID, Body, issue_body, moment, project_body, user_body
 from simulator.jira.plans import SPRINT_ID, SPRINT_TYPE
 from simulator.pages import no_page, page
@@ -82,7 +82,7 @@ def views(site: Jira) -> Mapping[tuple[str, str], View]:
     else:
         calls["GET", "/rest/api/3/project/search"] = lambda request: _project_page(site, request)
         calls["POST", "/rest/api/3/issue/bulkfetch"] = _bulk_view(site)
-    views = (search_views, jql_views, hook_views, admin_views, site_views, remote_links)
+    views = (search_views, jql_views, hook_views, admin_views, site_views, remote_links, comment_views)
     calls |= {way: view for part in views for way, view in part.views(site).items()}
     return calls
 

@@ -23,7 +23,7 @@ BY_WORKFLOW = "(as the workflow sets it)"
 
 @dataclass(eq=False, kw_only=True)
 class Comment:
-    """A comment on an issue; whoever may can change it, as `editor`."""
+    """A comment on an issue; whoever may can change it, as `editor`. One written as a document has that besides."""
 
     id: str
     issue: Issue
@@ -32,12 +32,13 @@ class Comment:
     created: datetime
     updated: datetime
     editor: User
+    document: dict[str, Any] | None = None
 
-    def edit(self, body: str) -> None:
+    def edit(self, body: str, *, document: dict[str, Any] | None = None) -> None:
         """Write something else there."""
         site = self.issue.project.site
         with site.changing() as now:
-            self.body, self.updated, self.editor = body, now, site.actor
+            self.body, self.document, self.updated, self.editor = body, document, now, site.actor
             self.issue.updated = now
             site.teller.tell_of_comment(self, "comment_updated")
 
@@ -46,6 +47,7 @@ class Comment:
         site = self.issue.project.site
         with site.changing() as now:
             self.issue.updated = now
+            self.issue.comments.remove(self)
             site.teller.tell_of_comment(self, "comment_deleted")
 
 
@@ -75,6 +77,7 @@ class Issue:
     parent: Issue | None = None
     points: float | None = None
     former_keys: list[str] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -178,13 +181,22 @@ class Issue:
             del keys["fieldId"]
             self._update(now, [places, keys], type_name="issue_moved")
 
-    def comment(self, body: str) -> Comment:
+    def comment(self, body: str, *, document: dict[str, Any] | None = None) -> Comment:
         """Comment on it. Cloud tells of the comment with part of the issue; Data Center also of the issue, updated."""
         site = self.project.site
         with site.changing() as now:
             self.updated = now
-            who = {"author": site.actor, "editor": site.actor}
-            comment = Comment(id=site.new_id(), issue=self, body=body, created=now, updated=now, **who)
+            comment = Comment(
+                id=site.new_id(),
+                issue=self,
+                author=site.actor,
+                body=body,
+                created=now,
+                updated=now,
+                editor=site.actor,
+                document=document,
+            )
+            self.comments.append(comment)
             site.teller.tell_of_comment(comment, "comment_created")
         return comment
 

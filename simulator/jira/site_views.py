@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _PERMISSIONS = {
     "BROWSE_PROJECTS": ("10", "Browse Projects", "PROJECT"),
     "ADD_COMMENTS": ("15", "Add Comments", "PROJECT"),
+    "EDIT_OWN_COMMENTS": ("37", "Edit Own Comments", "PROJECT"),
     "LINK_ISSUES": ("21", "Link Issues", "PROJECT"),
     "ADMINISTER": ("0", "Administer Jira", "GLOBAL"),
 }
