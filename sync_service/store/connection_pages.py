@@ -70,6 +70,7 @@ class ConnectionPage:
     owner_name: str | None
     options: Mapping[str, Any]
     earlier: str
+    write_back: bool
     credentials: Literal["token", "app", "consent", ""]
     app_id: str | None
     client_id: str | None
@@ -135,6 +136,7 @@ def _page(row: Row[Any], around: _Around) -> ConnectionPage:
         owner_name=row.name,
         options=row.options,
         earlier=row.earlier or "ignore",
+        write_back=row.write_back,
         credentials=_credentials(row),
         app_id=row.app_id,
         client_id=row.client_id,

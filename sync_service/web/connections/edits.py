@@ -1,6 +1,7 @@
 """Changing a connection: its credentials, webhook secrets and settings, and its removal."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,7 +12,7 @@ from sync_service.store.connection_pages import ConnectionPage, Weight, weight_o
 from sync_service.store.database import reading
 from sync_service.web.connections import once
 from sync_service.web.connections.new import addresses_in, introduced, wrong_address
-from sync_service.web.connections.pages import show_to_admins
+from sync_service.web.connections.pages import show_to_admins, switches_of
 from sync_service.web.connections.shared import configured, find, mark_of, new_secret, save, tried
 from sync_service.web.guards import Guard, guarded
 from sync_service.web.house import house
@@ -58,7 +59,8 @@ def _credentialless(written: Written) -> Written:
 
 def _without_credentials(slug: str) -> ResponseReturnValue:
     def edit(written: Written) -> Written:
-        return {**_credentialless(written), "earlier": "ignore"}
+        kept = {name: value for name, value in _credentialless(written).items() if name != "write_back"}
+        return {**kept, "earlier": "ignore"}
 
     tried(lambda editing: editing.change(slug, edit), "The credentials are removed. Webhooks go on.")
     return _back(slug)
@@ -142,12 +144,15 @@ def _texts(one: ConnectionPage) -> list[str]:
     return [option.name for option in connector.options if option.form == "text"] if connector else []
 
 
-def _wanted(one: ConnectionPage) -> dict[str, str]:
-    wanted = {name: request.form.get(name, "").strip() for name in ("owner", *_texts(one))}
-    return {**wanted, "earlier": "import" if request.form.get("earlier") == "import" else "ignore"}
+def _wanted(one: ConnectionPage) -> dict[str, Any]:
+    """Read the form. What is empty, or not ticked, is to be left out."""
+    form = request.form
+    wanted = {name: form.get(name, "").strip() for name in ("owner", *_texts(one))}
+    ticked = {name: name in form or "" for name in switches_of(one)}
+    return {**wanted, **ticked, "earlier": "import" if form.get("earlier") == "import" else "ignore"}
 
 
-def _mistakes(one: ConnectionPage, wanted: Mapping[str, str], token: str) -> dict[str, str]:
+def _mistakes(one: ConnectionPage, wanted: Mapping[str, Any], token: str) -> dict[str, str]:
     """Give what is wrong with addresses, or with a token that is given anew, which is tried where they lead."""
     texts = _texts(one)
     found = {name: said for name, at in addresses_in(wanted).items() if (said := wrong_address(at))}
@@ -160,7 +165,7 @@ def _mistakes(one: ConnectionPage, wanted: Mapping[str, str], token: str) -> dic
     return {"token": refused} if refused else {}
 
 
-def _moved(written: Written, wanted: Mapping[str, str]) -> list[str]:
+def _moved(written: Written, wanted: Mapping[str, Any]) -> list[str]:
     """Give the settings that were or become another address; taken away, calls go to the site instead."""
     before = {name: written.get(name, "") for name in wanted}
     addresses = {**addresses_in(before), **addresses_in(wanted)}

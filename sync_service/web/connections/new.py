@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -174,9 +175,9 @@ def check(drafted: Draft) -> None:
             drafted.mistakes[name] = wrong
 
 
-def addresses_in(options: Mapping[str, str]) -> dict[str, str]:
+def addresses_in(options: Mapping[str, Any]) -> dict[str, str]:
     """Give those options that are addresses, which are called just like a site."""
-    return {name: value for name, value in options.items() if is_address(value)}
+    return {name: value for name, value in options.items() if isinstance(value, str) and is_address(value)}
 
 
 def is_address(value: str) -> bool:

@@ -1,11 +1,14 @@
 """Connections: how each stands, for everybody; and how to change it, for admins."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from sync_service.domain.abilities import Guides, Lists, Offers
+from sync_service.domain.connectors import Option
+from sync_service.domain.writing import WritesBack
 from sync_service.store import polls
 from sync_service.store.connection_pages import ConnectionPage, connection_pages
 from sync_service.store.database import reading, writing
@@ -19,6 +22,13 @@ from sync_service.web.house import house, ring
 from sync_service.web.look import may
 
 blueprint = Blueprint("connections", __name__, url_prefix="/connections")
+
+_WRITE_BACK = Option(
+    "write_back",
+    "flag",
+    "needs credentials that may write; without it, nothing is written",
+    label="Let issues say which key results they serve",
+)
 
 
 @blueprint.get("")
@@ -44,7 +54,7 @@ def show_to_admins(
     found: ConnectionPage,
     *,
     made: str | None = None,
-    typed: Mapping[str, str] | None = None,
+    typed: Mapping[str, Any] | None = None,
     mistakes: Mapping[str, str] | None = None,
 ) -> str:
     """Show one connection with what may be changed of it; `mistakes` in the settings that were `typed`, by field."""
@@ -81,8 +91,18 @@ def _workings(found: ConnectionPage) -> dict[str, object]:
         "makes": makes(found),
         "lists": isinstance(connector, Lists),
         "texts": [option for option in known.options if option.form == "text"] if known else [],
+        "switches": switches_of(found).values(),
         "newest": _newest(found),
     }
+
+
+def switches_of(found: ConnectionPage) -> dict[str, Option]:
+    """Give what can be switched on where there are credentials, by its name: first of all, that we write."""
+    connector = house().connectors.get(found.kind)
+    if connector is None or not found.credentials:
+        return {}
+    writes = [_WRITE_BACK] if isinstance(connector, WritesBack) else []
+    return {one.name: one for one in [*writes, *connector.options] if one.form == "flag"}
 
 
 def _newest(found: ConnectionPage) -> str:

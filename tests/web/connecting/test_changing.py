@@ -97,6 +97,21 @@ def test_settings_are_changed_and_emptied(walk: Desk) -> None:
     assert "There was nothing to change." in str(walk.send("/settings", earlier="import") and walk.flashed())
 
 
+def test_writing_is_switched_on_and_off(walk: Desk) -> None:
+    """Where there are credentials to write with; without them it is switched off."""
+    kept = {"earlier": "ignore", "owner": ""}
+    assert 'name="write_back"' in walk.ana.read("/connections/walk")
+    walk.send("/settings", **kept, write_back="yes")
+    assert walk.stored()["write_back"] is True
+    assert 'name="write_back" value="yes" checked' in walk.ana.read("/connections/walk")
+    walk.send("/settings", **kept)
+    assert "write_back" not in walk.stored()
+    walk.send("/settings", **kept, write_back="yes")
+    walk.send("/credentials", act="remove")
+    assert "write_back" not in walk.stored()
+    assert 'name="write_back"' not in walk.ana.read("/connections/walk")
+
+
 @pytest.fixture
 def moving(desk: Desk) -> Iterator[tuple[Desk, Jira]]:
     """Give a connection to a Jira by a token."""
@@ -106,6 +121,17 @@ def moving(desk: Desk) -> Iterator[tuple[Desk, Jira]]:
         assert made.location == "/connections/walk/scopes"
         jira.rest.calls.clear()
         yield desk, jira
+
+
+def test_settings_of_a_kind_that_are_switches_are_switched(moving: tuple[Desk, Jira]) -> None:
+    """They come back as they were set."""
+    desk, jira = moving
+    form = {"owner": "", "earlier": "ignore", "email": jira.email}
+    desk.send("/settings", **form, write_back="yes", write_comments="yes")
+    assert (desk.stored()["write_back"], desk.stored()["write_comments"]) == (True, True)
+    assert 'name="write_comments" value="yes" checked' in desk.ana.read("/connections/walk")
+    desk.send("/settings", **form, write_back="yes")
+    assert (desk.stored()["write_back"], "write_comments" in desk.stored()) == (True, False)
 
 
 def test_a_stored_token_is_not_sent_to_another_address(moving: tuple[Desk, Jira]) -> None:
