@@ -41,11 +41,12 @@ class _Wanted:
 
     note: Note
     serves: str
+    manner: str
 
     @property
     def digest(self) -> str:
         """Hash what is worth a write; empty where there is nothing to say."""
-        return self.note.digest() if self.note.serves else ""
+        return self.note.digest(self.manner) if self.note.serves else ""
 
 
 class WritingBack:
@@ -86,7 +87,7 @@ class WritingBack:
                 row, "there are no credentials to write with, or a tracker that can't be written to yet"
             )
             return
-        wanted = self._wanted(row)
+        wanted = self._wanted(row, connector.manner(connection.view))
         if isinstance(wanted, str):
             self._asking.settle(row, wanted)
             return
@@ -102,7 +103,7 @@ class WritingBack:
         except ConnectorError as error:
             self._asking.failed(row, connection, error)
 
-    def _wanted(self, row: Row[Any]) -> _Wanted | str:
+    def _wanted(self, row: Row[Any], manner: str) -> _Wanted | str:
         """Decide from the rows as they now stand what an issue is to say; else give why nothing is to be written."""
         with reading(self._engine) as tx:
             if not write_backs.is_on(tx, row.connection_id):
@@ -110,7 +111,7 @@ class WritingBack:
             if write_backs.is_gone(tx, row.connection_id, row.identity):
                 return "the issue is gone"
             found = write_backs.served(tx, row.connection_id, [row.identity]).get(row.identity, [])
-        wanted = _Wanted(note_of(found, self._base_url), ids_of(found))
+        wanted = _Wanted(note_of(found, self._base_url), ids_of(found), manner)
         if row.taken_away and wanted.serves == row.serves:
             return TAKEN_AWAY
         if wanted.digest == row.digest and not _may_be_there(row):
@@ -188,11 +189,11 @@ class WritingBack:
                 due.hand_back(tx, write_round, row, outcome=f"compared up to {last.key}", cursor=last.id)
 
     def _differing(self, tx: Transaction, connection_id: int, found: Sequence[Row[Any]]) -> Iterator[Ask]:
-        now = database_now(tx)
+        now, manner = database_now(tx), self._manner(connection_id)
         served = write_backs.served(tx, connection_id, [one.identity for one in found])
         for one in found:
             rows = served.get(one.identity, [])
-            wanted = _Wanted(note_of(rows, self._base_url), ids_of(rows))
+            wanted = _Wanted(note_of(rows, self._base_url), ids_of(rows), manner)
             waits = one.due_at is not None or one.buried_at is not None
             if waits or wanted.digest == (one.digest or ""):
                 continue
@@ -202,6 +203,11 @@ class WritingBack:
             rest = one.written_at + write_backs.STANDING_AGAIN - now if same and one.written_at else NOW
             # Times by a clock that was stepped back are no reason to wait longer.
             yield Ask(connection_id, one.identity, one.key, min(max(rest, NOW), write_backs.STANDING_AGAIN))
+
+    def _manner(self, connection_id: int) -> str:
+        connection = self._connections.of(connection_id)
+        connector = self._connectors[connection.kind]
+        return connector.manner(connection.view) if isinstance(connector, WritesBack) else ""
 
 
 def _may_be_there(row: Row[Any]) -> bool:

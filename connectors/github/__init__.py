@@ -244,6 +244,11 @@ class GitHub:
         """Name the credential that would write, which writes one thing after the other."""
         return f"{self._keyring.of(connection).find_holder(about.partition('#')[0])}/{WRITES}"
 
+    def manner(self, connection: Connection) -> str:
+        """There is one way to say it."""
+        del connection
+        return ""
+
     def write(
         self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
     ) -> str | None:

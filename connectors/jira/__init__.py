@@ -20,13 +20,14 @@ from connectors.jira.limits import READING, WRITING
 from connectors.jira.listing import changes
 from connectors.jira.looking import look
 from connectors.jira.oauth import OAuth
+from connectors.jira.place import place_of
 from connectors.jira.queries.checking import check
 from connectors.jira.queries.listing import members
 from connectors.jira.queries.matching import match
 from connectors.jira.queries.reading import restriction
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together
-from connectors.jira.writing import place_of, withdraw, write_note
+from connectors.jira.writing import COMMENTS, wants_comments, withdraw, write_note
 from connectors.letters import is_signed, json_object, letter_id
 from sync_service.domain.abilities import Asked, ByHand, Consent, HookMade, Introduced, Offer, Page, Ran, Seen
 from sync_service.domain.connectors import Connection, Option, Post, Rejected
@@ -76,6 +77,12 @@ class Jira:
             "Address for calls if it is not the site's: https://api.atlassian.com/ex/jira/CLOUD-ID for scoped tokens",
             for_token=True,
             label="API address",
+        ),
+        Option(
+            COMMENTS,
+            "flag",
+            "With write_back: a comment on each issue besides the links; its watchers are told of that",
+            label="Comment on them, too",
         ),
     )
     kept_headers: tuple[str, ...] = (
@@ -179,18 +186,21 @@ class Jira:
         del connection, about
         return WRITING
 
+    def manner(self, connection: Connection) -> str:
+        """Tell links alone from links and a comment."""
+        return COMMENTS if wants_comments(connection) else ""
+
     def write(
         self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
     ) -> str | None:
-        """Make or change our remote links on an issue; the slugs of their key results are to be remembered."""
+        """Make or change our remote links on an issue, and our comment where one is wanted; both are remembered."""
         del key
         return write_note(place_of(self._calls(connection), identity=identity), note, memory=memory, afresh=afresh)
 
     def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
-        """Take our remote links away; whatever is there is found, so nothing is to be remembered."""
-        del key, memory
-        withdraw(place_of(self._calls(connection), identity=identity))
-        return None
+        """Take our remote links away; a comment says that the issue serves nothing."""
+        del key
+        return withdraw(place_of(self._calls(connection), identity=identity), memory=memory)
 
     # Queries in JQL
 

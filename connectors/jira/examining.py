@@ -3,7 +3,7 @@
 What takes an administrator is told as such where the account is none: it need not be wrong.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -14,6 +14,7 @@ from connectors.jira.catalogue import Catalogue, Catalogues, informed, is_field_
 from connectors.jira.hooking import FILTER, leads, left_out, listed, read_hooks
 from connectors.jira.numbers import Place, number_fields, number_place, points_field, points_place
 from connectors.jira.webhooks import COMMENTS, EVENTS
+from connectors.jira.writing import wants_comments
 from sync_service.domain.connectors import ConnectorError, Gone
 from sync_service.domain.examining import Finding
 
@@ -23,7 +24,12 @@ MOST_SCOPES = 200
 MOST_NAMED = 10
 LONGEST_OFFER = 300
 _BROWSE = "BROWSE_PROJECTS"
-_LINK = "LINK_ISSUES"
+_WRITING: Mapping[str, str] = {
+    "LINK_ISSUES": "Link Issues",
+    "ADD_COMMENTS": "Add Comments",
+    "EDIT_OWN_COMMENTS": "Edit Own Comments",
+}
+"""What writing takes, by its key: to link first, and what follows to comment."""
 _SKEW = timedelta(seconds=30)
 
 
@@ -73,7 +79,7 @@ class Examination:
         """See whether a project is shown to us, and whether we may read its issues."""
         try:
             shown = self.calls.get(f"/project/{key}")
-            told = self.calls.get("/mypermissions", {"projectKey": key, "permissions": f"{_BROWSE},{_LINK}"})
+            told = self.calls.get("/mypermissions", {"projectKey": key, "permissions": ",".join([_BROWSE, *_WRITING])})
         except Gone as error:
             mend = f"let the account browse it, or take {key} out of the connection's scopes"
             yield Finding(what=key, well=False, says=str(error), mend=mend)
@@ -87,11 +93,18 @@ class Examination:
             yield Finding(what=key, well=None, says=says, mend="write its new key, and apply it")
         elif shown.get("archived") is True:
             yield Finding(what=key, well=None, says="is archived: nothing will move there")
-        elif self.calls.connection.writes_back and not _may(told, _LINK):
-            mend = "give the account the permission Link Issues in this project, or take write_back out"
-            yield Finding(what=key, well=False, says="its issues can be read, but not linked", mend=mend)
+        elif lacking := [name for permission, name in self._writes() if not _may(told, permission)]:
+            mend = "give the account these permissions in this project, or take write_back or write_comments out"
+            says = f"its issues can be read, but not written on: {', '.join(lacking)} missing"
+            yield Finding(what=key, well=False, says=says, mend=mend)
         else:
             yield Finding(what=key, well=True, says="can be read")
+
+    def _writes(self) -> Sequence[tuple[str, str]]:
+        """Give the permissions that writing takes, as it is switched on."""
+        connection = self.calls.connection
+        wanted = [*_WRITING.items()] if connection.writes_back else []
+        return wanted if wants_comments(connection) else wanted[:1]
 
     def _numbers(self) -> Iterator[Finding]:
         """Find the fields of points and numbers. https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fields/."""
@@ -110,10 +123,9 @@ class Examination:
 
     def _resolutions(self) -> Iterator[Finding]:
         """Find those that a connection names and its site does not have."""
-        told = self.calls.connection.options.get("dropped_resolutions")
-        if not told:
+        wanted = self.calls.connection.texts("dropped_resolutions")
+        if not wanted:
             return
-        wanted = (told,) if isinstance(told, str) else told
         known = [name for one in self._list("/resolution") if (name := text(one.get("name"), 100))]
         have = {_folded(name) for name in known}
         missing = [name for name in wanted if _folded(name) not in have]

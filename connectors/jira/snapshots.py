@@ -109,8 +109,8 @@ def _state(fields: Json, connection: Connection) -> tuple[State, str | None]:
 
 
 def _dropped_resolutions(connection: Connection) -> frozenset[str]:
-    chosen = connection.options.get("dropped_resolutions", DROPPED_RESOLUTIONS)
-    return frozenset(_plain(name) for name in ((chosen,) if isinstance(chosen, str) else chosen))
+    chosen = connection.texts("dropped_resolutions") or DROPPED_RESOLUTIONS
+    return frozenset(_plain(name) for name in chosen)
 
 
 def _plain(name: str) -> str:

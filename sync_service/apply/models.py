@@ -234,7 +234,7 @@ WITHIN: Mapping[str, type[Form]] = {"app": App, "oauth": OAuth}
 """The forms of fields that have fields of their own."""
 
 
-_FORMS: Mapping[str, Any] = {"text": Text, "texts": Texts, "app": App, "oauth": OAuth}
+_FORMS: Mapping[str, Any] = {"text": Text, "texts": Texts, "flag": bool, "app": App, "oauth": OAuth}
 
 
 def connection_model(connector: Connector) -> type[Connection]:

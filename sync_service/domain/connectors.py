@@ -73,7 +73,7 @@ class Option:
     """
 
     name: str
-    form: Literal["text", "texts", "secret", "app", "oauth"]
+    form: Literal["text", "texts", "flag", "secret", "app", "oauth"]
     help: str
     for_token: bool = False
     label: str = ""
@@ -112,7 +112,7 @@ class Connection:
 
     slug: str
     site: str
-    options: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    options: Mapping[str, str | bool | Sequence[str]] = field(default_factory=dict)
     token: str | None = field(default=None, repr=False)
     app: App | None = field(default=None, repr=False)
     hook_url: str = ""
@@ -120,6 +120,16 @@ class Connection:
     site_id: str | None = None
     mark: str | None = None
     writes_back: bool = False
+
+    def texts(self, name: str) -> Sequence[str]:
+        """Give the texts of an option, whether one was written or several; none where it is left out."""
+        written = self.options.get(name)
+        return (written,) if isinstance(written, str) else written if isinstance(written, Sequence) else ()
+
+    @property
+    def home(self) -> str:
+        """Give our own address, without a slash at its end."""
+        return self.hook_url.removesuffix(f"/hooks/{self.slug}")
 
     @property
     def has_credentials(self) -> bool:

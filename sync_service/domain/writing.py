@@ -34,10 +34,13 @@ class Note:
 
     serves: tuple[Serving, ...]
 
-    def digest(self) -> str:
-        """Hash what is worth an edit (hex, 64 characters): the value alone is not, its rounded progress is."""
+    def digest(self, manner: str = "") -> str:
+        """Hash what is worth an edit (hex, 64 characters): the value alone is not, its rounded progress is.
+
+        So is another `WritesBack.manner` of saying it.
+        """
         content = [(one.slug, one.title, one.url, one.objective, one.progress, one.status) for one in self.serves]
-        return hashlib.sha256(repr(content).encode("utf-8", "replace")).hexdigest()
+        return hashlib.sha256((manner + repr(content)).encode("utf-8", "replace")).hexdigest()
 
 
 @runtime_checkable
@@ -49,6 +52,10 @@ class WritesBack(Protocol):
 
         An issue's own part is that, a slash and its identity.
         """
+        ...
+
+    def manner(self, connection: Connection) -> str:
+        """Name the way in which issues say it, where its settings give a choice; what is said in another way is due."""
         ...
 
     def write(

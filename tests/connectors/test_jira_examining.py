@@ -247,8 +247,12 @@ def test_of_many_projects_only_the_first_are_looked_at(
     assert examined("SHOP")["projects"].well is None
 
 
-def test_a_project_whose_issues_can_not_be_linked_is_told_where_that_is_wanted(surgery: Surgery) -> None:
-    """It takes a permission of its own to write back."""
-    surgery.jira.denied.add("LINK_ISSUES")
+def test_a_project_whose_issues_can_not_be_written_on_is_told_where_that_is_wanted(surgery: Surgery) -> None:
+    """To link takes a permission of its own, and to comment others."""
+    surgery.jira.denied |= {"LINK_ISSUES", "EDIT_OWN_COMMENTS"}
     assert surgery.wrong("SHOP") == []
-    assert surgery.wrong("SHOP", writes_back=True) == [("SHOP", False, "its issues can be read, but not linked")]
+    says = "its issues can be read, but not written on: Link Issues missing"
+    assert surgery.wrong("SHOP", writes_back=True) == [("SHOP", False, says)]
+    says = "its issues can be read, but not written on: Link Issues, Edit Own Comments missing"
+    assert surgery.wrong("SHOP", writes_back=True, write_comments=True) == [("SHOP", False, says)]
+    assert surgery.wrong("SHOP", write_comments=True) == []

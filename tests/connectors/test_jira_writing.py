@@ -11,7 +11,7 @@ import responses
 
 from connectors.http import Http
 from connectors.jira import Jira
-from connectors.jira.writing import MOST_LINKS
+from connectors.jira.remote_links import MOST_LINKS
 from sync_service.domain.connectors import Connection, Gone, Refused, Rejected, Unavailable
 from sync_service.domain.writing import Note, Serving, WritesBack
 
@@ -72,6 +72,11 @@ def write(*serves: Serving, memory: str | None = None, afresh: bool = True, **by
     return connector().write(connection(**by), **PLACE, note=note, memory=memory, afresh=afresh)
 
 
+def memory(*slugs: str) -> str:
+    """Give what is remembered of links."""
+    return json.dumps({"links": slugs})
+
+
 def sent(jira: responses.RequestsMock, method: str) -> list[Any]:
     """Give the bodies of the calls by a method."""
     return [json.loads(call.request.body or b"") for call in jira.calls if call.request.method == method]
@@ -88,7 +93,7 @@ def test_a_link_is_made_whole(jira: responses.RequestsMock, options: Mapping[str
     """On Cloud and Data Center alike: what is left out would become empty."""
     jira.get(address, json=[])
     jira.post(address, json={"id": 10000}, status=201)
-    assert write(options=options) == '["KR-1"]'
+    assert write(options=options) == '{"links": ["KR-1"]}'
     assert sent(jira, "POST") == [link()]
 
 
@@ -98,7 +103,7 @@ def test_what_stands_there_is_not_sent_again_and_what_is_not_served_is_removed(j
     jira.get(CLOUD, json=[*theirs, link("KR-1"), link("KR 3&x"), link("KR-2", summary="40 % (1 of 2)")])
     jira.post(CLOUD, json={"id": 10000}, status=200)
     jira.delete(CLOUD, status=204)
-    assert write(serving("KR-1"), serving("KR-2"), memory='["KR-1"]') == '["KR-1", "KR-2"]'
+    assert write(serving("KR-1"), serving("KR-2"), memory=memory("KR-1")) == memory("KR-1", "KR-2")
     assert sent(jira, "POST") == [link("KR-2")]
     (removed,) = (str(call.request.url) for call in jira.calls if call.request.method == "DELETE")
     assert "&x" not in removed
@@ -128,13 +133,13 @@ def test_a_link_that_was_taken_away_is_made_again_only_afresh(jira: responses.Re
     both = (serving("KR-1"), serving("KR-2"))
     jira.get(CLOUD, json=[link("KR-2", title="old")])
     jira.post(CLOUD, json={"id": 10000})
-    assert write(*both, memory='["KR-1", "KR-2"]', afresh=False) == '["KR-1", "KR-2"]'
+    assert write(*both, memory=memory("KR-1", "KR-2"), afresh=False) == memory("KR-1", "KR-2")
     assert sent(jira, "POST") == [link("KR-2")]
     jira.replace("GET", CLOUD, json=[])
-    assert write(*both, memory='["KR-1", "KR-2"]', afresh=False) is None
+    assert write(*both, memory=memory("KR-1", "KR-2"), afresh=False) is None
     assert write(*both, afresh=False) is None
     assert len(sent(jira, "POST")) == 1
-    write(*both, memory='["KR-1", "KR-2"]')
+    write(*both, memory=memory("KR-1", "KR-2"))
     assert len(sent(jira, "POST")) == 3
 
 

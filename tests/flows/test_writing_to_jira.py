@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import Jira, SteppedClock
-from sync_service.store import tables
+from sync_service.store import connections, tables
 from sync_service.store.database import DatabaseNow, writing
 from sync_service.wiring import utc_now
 from tests.faults.mortal import Mortal
@@ -180,6 +180,94 @@ def test_who_takes_a_link_away_wins_until_the_issue_serves_something_else(stage:
     assert stage.titles(other) == other_links
 
 
+def test_a_comment_says_it_too_where_that_is_wanted(stage: Stage) -> None:
+    """Once on an issue, edited in place; what Jira tells of it makes nothing more."""
+    stage.furnish(comments=True)
+    issue, other = (stage.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
+    stage.hear()
+    stage.write(seconds=10)
+    (body,) = stage.comments(issue)
+    assert body.startswith("This counts toward a key result:\n\n* [KR")
+    assert "0 \\%" in body if stage.jira.data_center else "0 %" in body
+    other.finish()
+    stage.hear()
+    stage.write()
+    for _ in range(3):
+        stage.hear()
+        stage.write()
+    (body,) = stage.comments(issue)
+    assert "50 " in body
+    assert sorted(call.method for call in stage.calls("comment") if call.method != "GET") == [
+        "POST",
+        "POST",
+        "PUT",
+        "PUT",
+    ]
+    issue.unlabel("checkout")
+    stage.hear()
+    stage.write(seconds=10)
+    (body,) = stage.comments(issue)
+    assert (stage.titles(issue), body.partition("\n")[0]) == ([], "This counts toward no key result any more.")
+    issue.label("okr:KR-2")
+    stage.hear()
+    stage.write(seconds=10)
+    (body,) = stage.comments(issue)
+    assert "Ship it" in body
+
+
+def test_comments_are_switched_on_and_off_later(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within an hour or so, and by an edit: whoever reads an old comment is led to the links."""
+    monkeypatch.setattr(connections, "FRESH_SECONDS", 0.0)  # the test's hours pass within a second
+    stage.furnish()
+    issue = stage.shop.create_issue("Pay", labels=["checkout"])
+    stage.hear()
+    stage.write(seconds=10)
+    assert stage.comments(issue) == []
+    stage.furnish(comments=True)
+    stage.write(seconds=2 * HOUR)
+    assert len(stage.comments(issue)) == 1
+    stage.furnish()
+    stage.write(seconds=2 * HOUR)
+    (body,) = stage.comments(issue)
+    assert body.startswith("The links of this issue say what it counts toward")
+    stage.furnish(comments=True)
+    stage.write(seconds=2 * HOUR)
+    (body,) = stage.comments(issue)
+    assert body.startswith("This counts toward a key result")
+    assert stage.writes() == ["POST"]
+
+
+def test_without_the_permission_to_comment_links_go_on(stage: Stage) -> None:
+    """The row says what is missing, and comments once it is given."""
+    stage.jira.denied.add("ADD_COMMENTS")
+    stage.furnish(comments=True)
+    issue = stage.shop.create_issue("Pay", labels=["checkout"])
+    stage.hear()
+    stage.write(seconds=600)
+    assert (stage.titles(issue), stage.comments(issue)) == (["KR-1 Ship carts"], [])
+    assert "Add comments" in stage.row(issue).outcome
+    stage.jira.denied.clear()
+    stage.write(seconds=2 * HOUR)
+    assert len(stage.comments(issue)) == 1
+
+
+def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(stage: Stage) -> None:
+    """Its links go on."""
+    stage.furnish(comments=True)
+    issue, other = (stage.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
+    stage.hear()
+    stage.write(seconds=60)
+    issue.comments[0].delete()
+    other.finish()
+    stage.hear()
+    stage.write(seconds=2 * HOUR)
+    assert (stage.comments(issue), stage.shown(issue)["summary"][:4]) == ([], "50 %")
+    issue.label("okr:KR-2")
+    stage.hear()
+    stage.write(seconds=10)
+    assert len(stage.comments(issue)) == 1
+
+
 def test_hostile_titles_stay_texts_of_one_line(stage: Stage) -> None:
     """Jira shows a title as it is; none is longer than it takes."""
     stage.furnish(title="[a|http://evil.example] {code} <b>x</b> " + "ж" * 220)
@@ -217,12 +305,12 @@ def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
     made.close()
 
 
-def test_whoever_dies_while_writing_leaves_the_links_that_are_wanted(mortal: Mortal) -> None:
-    """One for each key result, and none that was wanted only when the worker died."""
+def test_whoever_dies_while_writing_leaves_what_is_wanted(mortal: Mortal) -> None:
+    """One link for each key result, none that was wanted only when the worker died, and one comment for an issue."""
     clock = SteppedClock(datetime.now(UTC).replace(microsecond=0))
     with Receiver() as receiver, Jira(clock=clock, background=False) as jira:
         stage = Stage(mortal.house, jira, clock, receiver)
-        stage.furnish()
+        stage.furnish(comments=True)
         kept = stage.shop.create_issue("Kept", labels=["checkout"])
         stage.hear()
         stage.write(seconds=10)
@@ -241,4 +329,5 @@ def test_whoever_dies_while_writing_leaves_the_links_that_are_wanted(mortal: Mor
             stage.write(seconds=600)
             assert stage.titles(issue) == ["KR-1 Ship carts"], statements
             assert stage.titles(kept) == ["KR-1 Ship carts"], statements
+            assert [len(stage.comments(one)) for one in (issue, kept)] == [1, 1], statements
     assert mortal.deaths > 8

@@ -33,6 +33,7 @@ connections:
     scopes: [SHOP]
     earlier: ignore
     write_back: {on}
+    write_comments: {comments}
 objectives:
   - slug: fast
     title: Paying is fast
@@ -60,13 +61,14 @@ class Stage:
         self.shop = self.jira.project("SHOP")
         self.jira.add_hook(url=self.receiver.url, secret="hush")
 
-    def furnish(self, *, on: bool = True, title: str = "Ship carts") -> None:
+    def furnish(self, *, on: bool = True, comments: bool = False, title: str = "Ship carts") -> None:
         """Apply the configuration."""
         ana = self.jira.user("ana")
         given: dict[str, Any] = {
             "ana": ana.name if self.jira.data_center else ana.account_id,
             "email": "" if self.jira.data_center else f"email: {self.jira.email}",
             "on": str(on).lower(),
+            "comments": str(comments).lower(),
             "title": title,
         }
         furnish(self.house, OKRS.format(site=self.jira.url, token=self.jira.token, **given).encode())
@@ -102,6 +104,10 @@ class Stage:
         """Give the titles of the links on an issue."""
         return [link.body["object"]["title"] for link in self.jira.remote_links.of(issue)]
 
+    def comments(self, issue: Issue) -> list[str]:
+        """Give the comments of ours on an issue, as webhooks tell of them."""
+        return [one.body for one in issue.comments if one.author is self.jira.bot]
+
     def shown(self, issue: Issue) -> dict[str, Any]:
         """Give what the one link on an issue shows."""
         (link,) = self.jira.remote_links.of(issue)
@@ -121,6 +127,6 @@ class Stage:
         """Name the writes that Jira was asked for."""
         return [call.method for call in self.calls() if call.method != "GET"]
 
-    def calls(self) -> list[Call]:
-        """Give the calls about links."""
-        return [call for call in self.jira.rest.calls if call.path.endswith("/remotelink")]
+    def calls(self, what: str = "remotelink") -> list[Call]:
+        """Give the calls about links, or about comments."""
+        return [call for call in self.jira.rest.calls if f"/{what}" in call.path]

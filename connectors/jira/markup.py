@@ -1,0 +1,99 @@
+"""What our comment on a Jira issue says, in both of Jira's formats: a document on Cloud, wiki markup on Data Center.
+
+https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
+https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa?section=all
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sync_service.domain.writing import Note, Serving
+
+MOST_LINES = 50
+"""Key results listed on one issue; a comment has at most 32,767 characters."""
+
+_LONGEST = 150
+_BREAK = "\u200b"
+_ESCAPABLE = re.compile(r"([]!^~+?%{}()*_|@[-])")
+"""What Data Center's renderer shows as it is behind a backslash."""
+
+_TELLING = re.compile(r"([:;\\]|(?<=\bwww)\.)", re.IGNORECASE)
+
+_NOTHING = "This counts toward no key result any more."
+_LEFT = "The links of this issue say what it counts toward; this comment does so no more."
+_FOOT = ("Kept up to date by ", ": edited in place, at most once an hour while only numbers move.")
+
+
+def document(note: Note | None, *, home: str) -> dict[str, Any]:
+    """Write what an issue serves as a document, or without a note that its links alone say so.
+
+    `home` is our address, with the mark that we know the comment by.
+    """
+    listed = [
+        _node("listItem", _node("paragraph", _text(_name(one), to=one.url), _text(f" {_stands(one)}")))
+        for one in _serves(note)
+    ]
+    items = [_node("bulletList", *listed)] if listed else []
+    more = [_node("paragraph", _text(line)) for line in _more(note)]
+    foot = _node("paragraph", _text(_FOOT[0]), _text("OKR Sync", to=home), _text(_FOOT[1]))
+    return {"type": "doc", "version": 1, "content": [_node("paragraph", _text(_head(note))), *items, *more, foot]}
+
+
+def wiki(note: Note | None, *, home: str) -> str:
+    """Write the same in wiki markup."""
+    items = [f"* [{escaped(_name(one))}|{_address(one.url)}] {escaped(_stands(one))}" for one in _serves(note)]
+    parts = [_head(note), "\n".join(items), *_more(note), f"{_FOOT[0]}[OKR Sync|{_address(home)}]{_FOOT[1]}"]
+    return "\n\n".join(part for part in parts if part)
+
+
+def escaped(text: str) -> str:
+    """Write a text so that wiki markup shows it as it is: no macro, no mention, no link, no picture, no emoticon.
+
+    What has no escape is broken by a space of no width.
+    """
+    return _ESCAPABLE.sub(r"\\\1", _TELLING.sub(rf"\1{_BREAK}", text))
+
+
+def _serves(note: Note | None) -> Sequence[Serving]:
+    return note.serves[:MOST_LINES] if note else ()
+
+
+def _head(note: Note | None) -> str:
+    if note is None:
+        return _LEFT
+    if not note.serves:
+        return _NOTHING
+    return f"This counts toward {'a key result' if len(note.serves) == 1 else f'{len(note.serves)} key results'}:"
+
+
+def _more(note: Note | None) -> Sequence[str]:
+    left_out = len(note.serves) - MOST_LINES if note else 0
+    return [f"and {left_out} more."] if left_out > 0 else []
+
+
+def _name(one: Serving) -> str:
+    return _clipped(f"{one.slug} {one.title}")
+
+
+def _stands(one: Serving) -> str:
+    return _clipped(f"{one.progress} ({one.value} of {one.target}), {one.status} · {one.objective}")
+
+
+def _clipped(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def _node(kind: str, *content: dict[str, Any]) -> dict[str, Any]:
+    return {"type": kind, "content": list(content)}
+
+
+def _text(text: str, *, to: str = "") -> dict[str, Any]:
+    marks = {"marks": [{"type": "link", "attrs": {"href": to}}]} if to else {}
+    return {"type": "text", "text": text, **marks}
+
+
+def _address(url: str) -> str:
+    """Write an address so that nothing in it ends the link."""
+    return url.replace("|", "%7C").replace("]", "%5D").replace("[", "%5B").replace(" ", "%20")

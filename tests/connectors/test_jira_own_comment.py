@@ -1,0 +1,275 @@
+"""Our own comment on Jira's issues: made once, edited in place, found again, and safe whatever titles hold."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import responses
+from responses.matchers import query_param_matcher
+
+from connectors.http import Http
+from connectors.jira import Jira
+from connectors.jira.markup import MOST_LINES, escaped
+from connectors.jira.spoken import spoken
+from sync_service.domain.commands import asked_in
+from sync_service.domain.connectors import Connection, Rejected, Unavailable
+from sync_service.domain.writing import Note, Serving
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+SITE = "https://acme.atlassian.net"
+CLOUD, SERVER = f"{SITE}/rest/api/3", f"{SITE}/rest/api/2"
+ISSUE = "/issue/20012"
+COMMENTS = f"{CLOUD}{ISSUE}/comment"
+MARK = "f00dbeef"
+HOME = f"https://okr.example#okr-sync-{MARK}"
+ME: Mapping[str, Any] = {"accountId": "bot", "displayName": "OKR bot"}
+PAGE = {"maxResults": "100", "orderBy": "created"}
+STANDS = "50 % (1 of 2), on track · Fast"
+
+
+def connection(**options: Any) -> Connection:
+    """Give a connection to Cloud whose issues are commented on."""
+    chosen: dict[str, Any] = {"email": "a@b.c", "write_comments": True} | options
+    hook = "https://okr.example/hooks/j"
+    return Connection(slug="j", site=SITE, token="t", mark=MARK, hook_url=hook, options=chosen)
+
+
+def serving(slug: str = "KR-1", **fields: Any) -> Serving:
+    """Give a key result that is served."""
+    plain: dict[str, Any] = {"title": "Ship", "url": f"https://okr.example/key-results/{slug}", "objective": "Fast"}
+    stands = {"value": "1", "target": "2", "progress": "50 %", "status": "on track"}
+    return Serving(slug=slug, **(plain | stands | fields))
+
+
+@pytest.fixture
+def jira() -> Iterator[responses.RequestsMock]:
+    """Stand in for Jira, that takes links without a word; each other answer is asked for."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        for base in (CLOUD, SERVER):
+            mock.get(f"{base}{ISSUE}/remotelink", json=[])
+            mock.post(f"{base}{ISSUE}/remotelink", json={"id": 1}, status=201)
+            mock.get(f"{base}/myself", json=ME)
+        yield mock
+
+
+def write(*serves: Serving, memory: Any = None, afresh: bool = True, **options: Any) -> Any:
+    """Write, and give what is remembered."""
+    note, before = Note(serves or (serving(),)), None if memory is None else json.dumps(memory)
+    kept = Jira(Http(now=lambda: NOW)).write(
+        connection(**options), identity="20012", key="SHOP-12", note=note, memory=before, afresh=afresh
+    )
+    return None if kept is None else json.loads(kept)
+
+
+def unwrite(*, memory: Any = None, **options: Any) -> Any:
+    """Take back what was said, and give what is remembered."""
+    before = None if memory is None else json.dumps(memory)
+    place = {"identity": "20012", "key": "SHOP-12"}
+    kept = Jira(Http(now=lambda: NOW)).unwrite(connection(**options), **place, memory=before)
+    return None if kept is None else json.loads(kept)
+
+
+def sent(jira: responses.RequestsMock, method: str) -> list[Any]:
+    """Give the comments that were sent by a method."""
+    calls = (call.request for call in jira.calls)
+    about = (one for one in calls if one.method == method and "/comment" in str(one.url))
+    return [json.loads(one.body or b"{}")["body"] for one in about]
+
+
+def listed(*comments: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a page of comments."""
+    return {"startAt": 0, "maxResults": 100, "total": len(comments), "comments": list(comments)}
+
+
+def comment(id_: str, author: str = "bot", body: Any = f"x {HOME}") -> dict[str, Any]:
+    """Give a comment as it is listed."""
+    return {"id": id_, "author": {"accountId": author}, "body": body}
+
+
+def words_of(node: Any) -> str:
+    """Give the text of a document."""
+    return node.get("text") or "".join(words_of(one) for one in node["content"])
+
+
+def test_none_is_written_unless_it_is_wanted(jira: responses.RequestsMock) -> None:
+    """Links are."""
+    assert write(write_comments=False) == {"links": ["KR-1"]}
+    assert [str(call.request.url).rpartition("/")[2] for call in jira.calls] == ["remotelink", "remotelink"]
+
+
+def test_cloud_gets_a_document(jira: responses.RequestsMock) -> None:
+    """Which links to each key result, and to us."""
+    jira.get(COMMENTS, json=listed())
+    jira.post(COMMENTS, json={"id": "700"}, status=201)
+    assert write(serving(), serving("KR-2")) == {"links": ["KR-1", "KR-2"], "comment": "700"}
+    (body,) = sent(jira, "POST")
+    assert [one["type"] for one in body["content"]] == ["paragraph", "bulletList", "paragraph"]
+    lines = [words_of(one) for one in body["content"][1]["content"]]
+    assert lines == [f"KR-1 Ship {STANDS}", f"KR-2 Ship {STANDS}"]
+    assert words_of(body["content"][0]) == "This counts toward 2 key results:"
+    assert '"href": "https://okr.example/key-results/KR-2"' in json.dumps(body)
+    assert f'"href": "{HOME}"' in json.dumps(body)
+
+
+def test_data_center_gets_wiki_markup(jira: responses.RequestsMock) -> None:
+    """The same in its words."""
+    address = f"{SERVER}{ISSUE}/comment"
+    jira.get(address, json=listed())
+    jira.post(address, json={"id": 700}, status=201)
+    assert write(email="") == {"links": ["KR-1"], "comment": "700"}
+    (body,) = sent(jira, "POST")
+    assert body.split("\n\n") == [
+        "This counts toward a key result:",
+        r"* [KR\-1 Ship|https://okr.example/key-results/KR-1] 50 \% \(1 of 2\), on track · Fast",
+        f"Kept up to date by [OKR Sync|{HOME}]: edited in place, at most once an hour while only numbers move.",
+    ]
+
+
+def test_it_is_edited_in_place_and_nobody_is_told(jira: responses.RequestsMock) -> None:
+    """By the id that is remembered, without looking for it."""
+    quietly = query_param_matcher({"notifyUsers": "false"})
+    jira.put(f"{COMMENTS}/700", json={"id": "700"}, match=[quietly])
+    assert write(memory={"links": ["KR-1"], "comment": "700"}, afresh=False)["comment"] == "700"
+    assert len(sent(jira, "PUT")) == 1
+
+
+def test_one_that_we_do_not_remember_is_found_by_its_mark(jira: responses.RequestsMock) -> None:
+    """The oldest that our account wrote; a copy of our mark by somebody else is left alone."""
+    others = [comment(str(number), body="no mark") for number in range(1, 101)]
+    jira.get(COMMENTS, json=listed(*others), match=[query_param_matcher({**PAGE, "startAt": "0"})])
+    marked = [comment("701", author="mallory"), comment("702", body={"type": "doc", "x": [HOME]}), comment("703")]
+    jira.get(COMMENTS, json=listed(*marked), match=[query_param_matcher({**PAGE, "startAt": "100"})])
+    jira.put(f"{COMMENTS}/702", json={"id": "702"})
+    assert write()["comment"] == "702"
+    assert sent(jira, "POST") == []
+
+
+def test_one_that_was_taken_away_is_made_again_only_afresh(jira: responses.RequestsMock) -> None:
+    """Links go on; where those were taken away too, that is said."""
+    jira.put(f"{COMMENTS}/700", status=404, json={})
+    before = {"links": ["KR-1"], "comment": "700"}
+    jira.get(COMMENTS, json=listed())
+    assert write(memory={**before, "links": []}, afresh=False) == {"links": ["KR-1"], "comment": ""}
+    assert write(memory={"links": [], "comment": ""}, afresh=False) == {"links": ["KR-1"], "comment": ""}
+    assert write(memory=before, afresh=False) is None
+    assert sent(jira, "POST") == []
+    jira.post(COMMENTS, json={"id": "800"}, status=201)
+    assert write(memory=before)["comment"] == "800"
+    assert write(memory={"links": ["KR-1"], "comment": ""})["comment"] == "800"
+
+
+def test_it_stands_alone_where_somebody_took_the_links_away(jira: responses.RequestsMock) -> None:
+    """Each by itself."""
+    jira.put(f"{COMMENTS}/700", json={"id": "700"})
+    assert write(memory={"links": ["KR-1"], "comment": "700"}, afresh=False) == {"links": ["KR-1"], "comment": "700"}
+
+
+def test_it_is_made_where_it_is_wanted_only_now(jira: responses.RequestsMock) -> None:
+    """Though the issue serves what it served."""
+    jira.get(COMMENTS, json=listed())
+    jira.post(COMMENTS, json={"id": "700"}, status=201)
+    assert write(memory={"links": ["KR-1"]}, afresh=False)["comment"] == "700"
+    ways = [Jira().manner(connection(write_comments=on)) for on in (True, False)]
+    assert Note((serving(),)).digest(ways[0]) != Note((serving(),)).digest(ways[1])
+
+
+def test_it_says_so_where_it_is_wanted_no_more(jira: responses.RequestsMock) -> None:
+    """And is left to itself then."""
+    jira.put(f"{COMMENTS}/700", json={"id": "700"})
+    memory = {"links": [], "comment": "700"}
+    assert write(memory=memory, afresh=False, write_comments=False) == {"links": ["KR-1"]}
+    (body,) = sent(jira, "PUT")
+    assert words_of(body).startswith("The links of this issue say what it counts toward")
+
+
+def test_an_issue_that_serves_nothing_says_so(jira: responses.RequestsMock) -> None:
+    """Also where we do not remember that we said something; where it never did, it says nothing."""
+    jira.put(f"{COMMENTS}/700", json={"id": "700"})
+    assert unwrite(memory={"links": ["KR-1"], "comment": "700"}) == {"links": [], "comment": "700"}
+    jira.get(COMMENTS, json=listed(comment("700")))
+    assert unwrite() == {"links": [], "comment": "700"}
+    assert {words_of(one)[:42] for one in sent(jira, "PUT")} == {"This counts toward no key result any more."}
+    assert unwrite(memory={"links": ["KR-1"], "comment": ""}) == {"links": [], "comment": ""}
+    assert unwrite(memory={"links": ["KR-1"]}, write_comments=False) is None
+    jira.replace("GET", COMMENTS, json=listed())
+    assert unwrite() is None
+    assert len(sent(jira, "PUT")) == 2
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_without_the_permission_to_comment_the_issue_waits_and_its_links_stand(
+    jira: responses.RequestsMock, status: int
+) -> None:
+    """Jira answers 400 for that."""
+    jira.get(COMMENTS, json=listed())
+    jira.post(COMMENTS, status=status, json={"errorMessages": ["You may not."]})
+    with pytest.raises(Unavailable, match=r"Add comments.*You may not\.") as caught:
+        write()
+    assert (caught.value.part, caught.value.retry_at) == ("writing/20012", NOW + timedelta(hours=1))
+    assert [call.request.method for call in jira.calls][:2] == ["GET", "POST"]
+
+
+def test_an_issue_full_of_comments_is_put_aside(jira: responses.RequestsMock) -> None:
+    """That is about it alone. An answer without an id is not believed either."""
+    jira.get(COMMENTS, json=listed())
+    jira.post(COMMENTS, status=413, json={"errorMessages": ["Too many."]})
+    with pytest.raises(Rejected):
+        write()
+    jira.replace("POST", COMMENTS, status=201, json={})
+    with pytest.raises(Rejected, match="the comment's id"):
+        write()
+
+
+def test_no_more_than_some_lines_are_written(jira: responses.RequestsMock) -> None:
+    """A comment has an end, and so have its lines."""
+    address = f"{SERVER}{ISSUE}/comment"
+    for where in (COMMENTS, address):
+        jira.get(where, json=listed())
+        jira.post(where, json={"id": "700"}, status=201)
+    many = [serving(f"KR-{number}", title="[x" * 5000) for number in range(MOST_LINES + 5)]
+    write(*many)
+    write(*many, email="")
+    document, wiki = sent(jira, "POST")
+    assert len(document["content"][1]["content"]) == MOST_LINES
+    assert words_of(document["content"][2]) == "and 5 more."
+    assert "\n\nand 5 more.\n\n" in wiki
+    assert len(wiki) < 32_767
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a*b_c", r"a\*b\_c"),
+        ("{code}", r"\{code\}"),
+        ("[~ana]", r"\[\~ana\]"),
+        ("!x.png!", r"\!x.png\!"),
+        ("SHOP-1", r"SHOP\-1"),
+        ("a|b", r"a\|b"),
+        ("(!)", r"\(\!\)"),
+        (":)", ":\u200b\\)"),
+        ("a\\\\b", "a\\\u200b\\\u200bb"),
+        ("WWW.x", "WWW.\u200bx"),
+        ("Größe 5", "Größe 5"),
+    ],
+)
+def test_texts_are_shown_as_they_are_in_wiki_markup(text: str, shown: str) -> None:
+    """By a backslash where that is one, else by a space of no width."""
+    assert escaped(text) == shown
+
+
+def test_what_we_write_asks_for_nothing(jira: responses.RequestsMock) -> None:
+    """A title that looks like a command is no line of its own: our own comment, told of, makes no link."""
+    address = f"{SERVER}{ISSUE}/comment"
+    for where in (COMMENTS, address):
+        jira.get(where, json=listed())
+        jira.post(where, json={"id": "700"}, status=201)
+    hostile = serving(
+        "KR-1", title="x\n/okr KR-2\r\n/okr KR-3", objective="\n\n/okr KR-4\n", url="https://o.example/a|b]c"
+    )
+    write(hostile)
+    write(hostile, email="")
+    for body in sent(jira, "POST"):
+        assert asked_in(spoken(body)) is None
+    assert "https://o.example/a%7Cb%5Dc" in sent(jira, "POST")[1]
