@@ -203,33 +203,52 @@ def tallies(
 
 def _counted(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed | None, beside: Pairs) -> sa.Select[Any]:
     """Select the tallies of key results, without the pairs that are only shown beside."""
-    counted = _weigh(_linked(tx, key_result_ids, supposed)).subquery()
+    linked = _linked(tx, key_result_ids, supposed)
+    counted = (
+        _weigh(linked)
+        .add_columns(cycle.c.starts_at, cycle.c.ends_at)
+        .join(key_result, key_result.c.id == linked.c.key_result_id)
+        .join(objective, objective.c.id == key_result.c.objective_id)
+        .join(cycle, cycle.c.id == objective.c.cycle_id)
+        .group_by(cycle.c.starts_at, cycle.c.ends_at)
+        .subquery()
+    )
+    one = _one_by_one(tx, counted.c.issue_id)
     in_cycle = sa.func.coalesce(
-        sa.and_(issue.c.closed_at >= cycle.c.starts_at, issue.c.closed_at < cycle.c.ends_at), sa.false()
+        sa.and_(one.c.closed_at >= counted.c.starts_at, one.c.closed_at < counted.c.ends_at), sa.false()
     ).label("in_cycle")
-    points = sa.func.sum(sa.case((issue.c.points.isnot(None), counted.c.weight * issue.c.points), else_=0.0))
-    unestimated = sa.func.sum(sa.case((issue.c.points.is_(None), counted.c.weight), else_=0.0))
+    points = sa.func.sum(sa.case((one.c.points.isnot(None), counted.c.weight * one.c.points), else_=0.0))
+    unestimated = sa.func.sum(sa.case((one.c.points.is_(None), counted.c.weight), else_=0.0))
     statement = (
         sa.select(
             counted.c.key_result_id,
-            issue.c.state,
+            one.c.state,
             in_cycle,
             sa.func.count().label("issues"),
             sa.func.sum(counted.c.weight).label("weight"),
             points.label("points"),
             unestimated.label("unestimated"),
         )
-        .join(issue, issue.c.id == counted.c.issue_id)
-        .join(key_result, key_result.c.id == counted.c.key_result_id)
-        .join(objective, objective.c.id == key_result.c.objective_id)
-        .join(cycle, cycle.c.id == objective.c.cycle_id)
-        .group_by(counted.c.key_result_id, issue.c.state, in_cycle)
+        .join(one, one.c.id == counted.c.issue_id)
+        .group_by(counted.c.key_result_id, one.c.state, in_cycle)
     )
     if not beside:
         return statement
     left = _pairs_as_table(tx, beside)
     is_left = sa.and_(left.c.key_result_id == counted.c.key_result_id, left.c.issue_id == counted.c.issue_id)
     return statement.where(~sa.exists().where(is_left))
+
+
+def _one_by_one(tx: Connection, issue_id: sa.ColumnElement[int]) -> sa.FromClause:
+    """Give the issues of linked ids, to be joined by them.
+
+    PostgreSQL takes a batch's ten thousand for so many that it would rather read all issues there are. It has to fetch
+    each by its id here, since it can't look into what has an offset.
+    """
+    if tx.dialect.name != "postgresql":
+        return issue
+    columns = (issue.c.id, issue.c.state, issue.c.closed_at, issue.c.points)
+    return sa.select(*columns).where(issue.c.id == issue_id).offset(0).lateral()
 
 
 def counting_through(tx: Connection, key_result_id: int) -> dict[int, list[str]]:
