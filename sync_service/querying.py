@@ -139,9 +139,13 @@ class Querying:
             for identity in unshown
             if identity not in known
         }
-        if wanted:
+
+        def ask() -> None:
             with writing(self._engine) as tx:
                 looks.add(tx, wanted)
+
+        if wanted:
+            begin_again(ask)
 
     def _keep(self, row: Row[Any], run: "_Run", page: Members) -> "_Run | None":
         """Note what a page shows, with how far the run has come; None where the rule was changed meanwhile."""
