@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
@@ -29,6 +30,12 @@ def json_answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | No
     """Give a JSON answer as both trackers write it."""
     text = json.dumps(body, ensure_ascii=False)
     return Response(text, status=status, headers=dict(headers or {}), content_type="application/json; charset=utf-8")
+
+
+@cache
+def _routes(places: tuple[tuple[str, str], ...]) -> Map:
+    """Tell methods and paths apart. Costly to make, and the same for every tracker of a kind."""
+    return Map([Rule(path, methods=[method], endpoint=(method, path)) for method, path in places])
 
 
 class Rest:
@@ -55,7 +62,7 @@ class Rest:
         self._pages = {("GET", path): view for path, view in pages.items()}
         self._pages |= {("POST", path): view for path, view in (forms or {}).items()}
         self._views = {**views, **self._pages}
-        self._map = Map([Rule(path, methods=[method], endpoint=(method, path)) for method, path in self._views])
+        self._map = _routes(tuple(self._views))
         self._faults: deque[tuple[int, Mapping[str, str]]] = deque()
         self._slowness = 0.0
         self._lock = threading.Lock()
