@@ -15,6 +15,7 @@ from simulator.clock import Clock
 from simulator.courier import Courier
 from simulator.delivery import Delivery
 from simulator.rest import Rest, View
+from simulator.serving import Serving
 
 
 class _Quiet(WSGIRequestHandler):
@@ -45,7 +46,7 @@ class Tracker(ABC):
         self._lock = threading.RLock()
         self._depth = 0
         self._server = make_server("127.0.0.1", port, self.rest, threaded=True, request_handler=_Quiet)
-        self._thread: threading.Thread | None = None
+        self._serving: Serving | None = None
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     @abstractmethod
@@ -69,18 +70,16 @@ class Tracker(ABC):
 
     def start(self) -> Self:
         """Serve REST calls and deliver webhooks from now on."""
-        self._thread = threading.Thread(target=self._serve, name="simulated tracker", daemon=True)
-        self._thread.start()
+        self._serving = Serving(self._server, name="simulated tracker")
         self.webhooks.start()
         return self
 
     def stop(self) -> None:
         """Stop serving and delivering; nothing is left running and the port is free."""
         self.webhooks.stop()
-        if self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
-            self._thread = None
+        if self._serving is not None:
+            self._serving.stop()
+            self._serving = None
         self._server.server_close()
 
     def __enter__(self) -> Self:
@@ -119,6 +118,3 @@ class Tracker(ABC):
         """Look at the state while nobody changes it."""
         with self._lock:
             yield
-
-    def _serve(self) -> None:
-        self._server.serve_forever(poll_interval=0.05)

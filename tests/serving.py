@@ -1,11 +1,12 @@
 """A WSGI application on a port of loopback, for a browser to visit."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from simulator.serving import Serving
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -29,8 +30,6 @@ class Quiet(WSGIRequestHandler):
 def serving(app: "WSGIApplication") -> Iterator[str]:
     """Serve an application, and give its address; whoever visits leaves before the end."""
     with make_server("127.0.0.1", 0, app, server_class=Threaded, handler_class=Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+        running = Serving(server, name="site")
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        running.stop()

@@ -16,6 +16,7 @@ from simulator.github.hooks import Hook as HubHook
 from simulator.github.issue import Issue as HubIssue
 from simulator.jira.hooks import Hook as JiraHook
 from simulator.jira.issue import Issue as JiraIssue
+from simulator.serving import Serving
 from sync_service.web import create_app
 from sync_service.wiring import House
 
@@ -199,13 +200,11 @@ class _Quiet(WSGIRequestHandler):
 def receiving(house: House) -> Iterator[str]:
     """Serve a house's web application on loopback; give its address."""
     server = make_server("127.0.0.1", 0, create_app(house), threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="receiver")
-    thread.start()
+    running = Serving(server, name="receiver")
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        server.shutdown()
-        thread.join()
+        running.stop()
         server.server_close()
 
 

@@ -1,12 +1,13 @@
 """A receiver of webhooks that keeps what it gets and answers as told."""
 
 import json
-import threading
 from collections import deque
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs
+
+from simulator.serving import Serving
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,13 @@ class Receiver:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Request)
         self.url = f"http://127.0.0.1:{self._server.server_port}/hooks/here"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serving = Serving(self._server, name="receiver")
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
+        self._serving.stop()
         self._server.server_close()
 
     @property
