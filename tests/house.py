@@ -13,7 +13,7 @@ from sync_service.domain.causes import Cause
 from sync_service.store import counters, key_results, tables
 from sync_service.store.database import writing
 from sync_service.store.key_results import to_columns
-from sync_service.store.migrate import migrate
+from sync_service.store.migrate import is_current, migrate
 from sync_service.wiring import House
 
 NOW = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
@@ -48,7 +48,8 @@ def build_house(database_url: str, directory: Path, *, clock: Any = None, **sett
     }
     read = Settings.model_validate(written | settings)
     house = wiring.build(read, now=clock or Clock())
-    migrate(house.engine)
+    if not is_current(house.engine):
+        migrate(house.engine)
     return house
 
 

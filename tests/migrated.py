@@ -1,5 +1,7 @@
 """A migrated database for each test, copied from one that was migrated once."""
 
+from sqlalchemy.engine import Engine
+
 from sync_service.store.database import open_database
 from sync_service.store.migrate import migrate
 
@@ -8,8 +10,12 @@ def prepare(database_url: str) -> None:
     """Migrate an empty database."""
     engine = open_database(database_url)
     migrate(engine)
+    put_down(engine)
+
+
+def put_down(engine: Engine) -> None:
+    """Leave a database so that it can be copied; a SQLite file is copied without its write-ahead log."""
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
-            # The file is copied without its write-ahead log.
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     engine.dispose()

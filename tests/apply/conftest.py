@@ -13,25 +13,18 @@ from connectors.registry import connectors
 from sync_service.apply.applying import Applying, Plan
 from sync_service.apply.mistakes import Mistake, WrongFiles
 from sync_service.store.database import open_database, reading
-from sync_service.store.migrate import migrate
 from sync_service.store.sealing import Sealer
 from tests.apply.files import SECRETS
+from tests.migrated import prepare
 from tests.servers import Databases
 
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
 
-def migrated(url: str) -> None:
-    """Fill an empty database with our tables."""
-    engine = open_database(url)
-    migrate(engine)
-    engine.dispose()
-
-
 @pytest.fixture
-def engine(databases: Databases) -> Iterator[Engine]:
+def engine(migrated_url: str) -> Iterator[Engine]:
     """Give a migrated database of either kind."""
-    opened = open_database(databases.prepared(migrated))
+    opened = open_database(migrated_url)
     yield opened
     opened.dispose()
 
@@ -92,7 +85,7 @@ def desk(engine: Engine, sealer: Sealer) -> Desk:
 @pytest.fixture
 def small_desk(sqlite: Databases, sealer: Sealer) -> Iterator[Callable[[], Desk]]:
     """Give a desk on SQLite alone, for what does not depend on the database."""
-    opened = open_database(sqlite.prepared(migrated))
+    opened = open_database(sqlite.prepared(prepare))
     yield lambda: Desk(opened, sealer, SECRETS)
     opened.dispose()
     sqlite.drop()

@@ -20,9 +20,7 @@ from sync_service.relinking import Relinking
 from sync_service.store import due, rules, tables
 from sync_service.store.book import Shelf
 from sync_service.store.database import open_database, reading, writing
-from sync_service.store.migrate import migrate
 from sync_service.store.rules import Definition
-from tests.servers import Databases
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 STARTS, ENDS = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
@@ -36,17 +34,10 @@ MEASURES: tuple[dict[str, Any], ...] = (
 )
 
 
-def migrated(url: str) -> None:
-    """Make the tables of a new database."""
-    engine = open_database(url)
-    migrate(engine)
-    engine.dispose()
-
-
 @pytest.fixture
-def engine(databases: Databases) -> Iterator[Engine]:
+def engine(migrated_url: str) -> Iterator[Engine]:
     """Give a database with the tables and nothing in them."""
-    opened = open_database(databases.prepared(migrated))
+    opened = open_database(migrated_url)
     yield opened
     opened.dispose()
 

@@ -7,25 +7,15 @@ import pytest
 
 from config.settings import Settings
 from sync_service import wiring
-from sync_service.store.database import open_database
-from sync_service.store.migrate import migrate
 from sync_service.web import create_app
-from tests.servers import Databases
 from tests.web.api.town import Clock, Town, settle
 
 
-def migrated(url: str) -> None:
-    """Prepare a database."""
-    engine = open_database(url)
-    migrate(engine)
-    engine.dispose()
-
-
 @pytest.fixture
-def town(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def town(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     """Give a town."""
     monkeypatch.setenv("OKR_SYNC_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("DATABASE_URL", databases.prepared(migrated))
+    monkeypatch.setenv("DATABASE_URL", migrated_url)
     clock = Clock()
     house = wiring.build(Settings(), now=clock)
     made = Town(house, create_app(house), clock)
