@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -9,7 +11,7 @@ from sqlalchemy.engine import Connection
 from sync_service.domain.causes import Cause
 from sync_service.store import counters, tables
 from sync_service.store.access import create_sign_in_link
-from sync_service.store.database import writing
+from sync_service.store.database import reading, writing
 from sync_service.wiring import House
 from tests.house import (
     NOW,
@@ -19,9 +21,11 @@ from tests.house import (
     add_issue,
     add_key_result,
     add_person,
+    build_house,
     link,
     recompute,
 )
+from tests.migrated import put_down
 
 DAY = timedelta(days=1)
 NASTY = "<script>alert('x')</script> & “quotes”"
@@ -90,6 +94,24 @@ def fill_with_examples(house: House) -> Example:
     with writing(house.engine) as tx:
         _past(tx, ids)
     return Example(ana=ana, ben=ben, vera=vera, github=github[0], key_results=ids)
+
+
+def prepare_examples(database_url: str) -> None:
+    """Migrate an empty database and fill it: examples cost more than most of what is done with them."""
+    with TemporaryDirectory() as directory:
+        house = build_house(database_url, Path(directory))
+        fill_with_examples(house)
+        put_down(house.engine)
+
+
+def find_examples(house: House) -> Example:
+    """Give the row ids of the examples in a copy of a database that was filled with them."""
+    person, key_result, connection = tables.person.c, tables.key_result.c, tables.connection.c
+    with reading(house.engine) as tx:
+        people = {row.email.partition("@")[0]: row.id for row in tx.execute(sa.select(person.email, person.id))}
+        github = tx.execute(sa.select(connection.id).where(connection.slug == "acme-github")).scalar_one()
+        key_results = {row.slug: row.id for row in tx.execute(sa.select(key_result.slug, key_result.id))}
+    return Example(**people, github=github, key_results=key_results)
 
 
 def sign_in_path(house: House, person_id: int) -> str:

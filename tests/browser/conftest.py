@@ -9,9 +9,8 @@ from playwright.sync_api import Page, expect
 
 from sync_service.web import create_app
 from sync_service.wiring import House
-from tests.examples import Example, fill_with_examples, sign_in_path
+from tests.examples import Example, find_examples, prepare_examples, sign_in_path
 from tests.house import build_house
-from tests.migrated import prepare
 from tests.servers import SqliteDatabases
 from tests.serving import serving
 
@@ -36,8 +35,8 @@ class Site:
 @pytest.fixture
 def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
     """Serve the example OKRs until the test ends; the open page leaves before the server does."""
-    house = build_house(sqlite.prepared(prepare), tmp_path)
-    example = fill_with_examples(house)
+    house = build_house(sqlite.prepared(prepare_examples), tmp_path)
+    example = find_examples(house)
     with serving(create_app(house)) as address:
         yield Site(address, house, example)
         page.goto("about:blank")

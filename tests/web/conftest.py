@@ -9,8 +9,10 @@ from flask.testing import FlaskClient
 
 from sync_service.web import create_app
 from sync_service.wiring import House
-from tests.examples import Example, fill_with_examples
+from tests.examples import Example, find_examples, prepare_examples
 from tests.house import Clock, build_house
+from tests.migrated import prepare
+from tests.servers import Databases
 from tests.web.visiting import Visitor
 
 
@@ -21,17 +23,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def house(migrated_url: str, tmp_path: Path, clock: Clock) -> Iterator[House]:
-    """Give a house on a new, migrated database."""
-    built = build_house(migrated_url, tmp_path, clock=clock)
+def house(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path, clock: Clock) -> Iterator[House]:
+    """Give a house on a new, migrated database; example OKRs are in it where a test asks for `example`."""
+    filled = prepare_examples if "example" in request.fixturenames else prepare
+    built = build_house(databases.prepared(filled), tmp_path, clock=clock)
     yield built
     built.engine.dispose()
 
 
 @pytest.fixture
 def example(house: House) -> Example:
-    """Fill the house with example OKRs."""
-    return fill_with_examples(house)
+    """Give the row ids of the example OKRs that the house is filled with."""
+    return find_examples(house)
 
 
 @pytest.fixture
