@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 from sync_service import valkey
 from tests.chromium import Look, chromium, visit
 from tests.migrated import prepare
+from tests.pages import made_once
 from tests.room import Room, open_room
 from tests.servers import (
     Databases,
@@ -53,6 +54,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parameters = getattr(item, "callspec", None)
         if parameters and "postgresql" in parameters.params.values():
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parts_of_applications() -> Iterator[None]:
+    """Make once what is the same in all applications."""
+    with made_once():
+        yield
 
 
 @pytest.fixture(scope="session")
