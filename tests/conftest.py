@@ -25,6 +25,7 @@ from tests.servers import (
     postgres_in,
 )
 from tests.skips import SHARED, SHARED_IS_ABSENT, SkipCount, expected_reasons
+from tests.statements import compiled_once
 
 # A machine that is busy with something else is no reason for a test to fail.
 settings.register_profile("okr-sync", deadline=None, print_blob=True)
@@ -60,6 +61,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def parts_of_applications() -> Iterator[None]:
     """Make once what is the same in all applications."""
     with made_once():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements() -> Iterator[None]:
+    """Compile each statement once."""
+    with compiled_once():
         yield
 
 

@@ -155,8 +155,7 @@ def test_a_database_that_is_away_is_said_with_when_to_try_again(town: Town, toke
     def away(*_: object) -> None:
         raise sa.exc.OperationalError("SELECT 1", {}, ConnectionRefusedError("the secret address"))
 
-    sa.event.listen(town.house.engine, "do_connect", away)
-    town.house.engine.dispose()
+    sa.event.listen(town.house.engine, "checkout", away)
     response = town.call(KEY_RESULT, token=token)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
