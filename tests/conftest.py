@@ -88,9 +88,9 @@ def postgres() -> Iterator[PostgresDatabases]:
 
 
 @pytest.fixture(scope="session")
-def sqlite(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+def sqlite() -> SqliteDatabases:
     """Give a directory of SQLite files."""
-    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+    return SqliteDatabases(Path(tempfile.mkdtemp(prefix="sqlite-", dir=os.environ[ROOM])))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
