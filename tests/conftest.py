@@ -16,6 +16,7 @@ from tests.migrated import prepare
 from tests.pages import made_once
 from tests.room import Room, open_room
 from tests.servers import (
+    AS_FILES,
     Databases,
     MailServer,
     PostgresDatabases,
@@ -82,7 +83,11 @@ def shared_folder() -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresDatabases]:
     """Give PostgreSQL: the one of `TEST_POSTGRES_URL`, else one that all workers of the run share."""
-    databases = PostgresDatabases(os.environ.get("TEST_POSTGRES_URL") or postgres_in(Path(os.environ[ROOM])))
+    given = os.environ.get("TEST_POSTGRES_URL")
+    if given:
+        databases = PostgresDatabases(given)
+    else:
+        databases = PostgresDatabases(postgres_in(Path(os.environ[ROOM])), copying=AS_FILES)
     yield databases
     databases.drop_all()
 
