@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -54,11 +55,21 @@ def run() -> Run:
     return run_it
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give where the data directory is kept that `applied` copies."""
+    return tmp_path_factory.mktemp("applied") / "var"
+
+
 @pytest.fixture
-def applied(run: Run) -> None:
-    """Have the configuration file applied."""
+def applied(run: Run, directory: Path, kept: Path) -> None:
+    """Have the configuration file applied: the first time by the command, and from then on as a copy."""
+    if kept.exists():
+        shutil.copytree(kept, directory / "var")
+        return
     assert run("migrate").exit_code == 0
     assert run("apply", "okrs.yaml").exit_code == 0
+    shutil.copytree(directory / "var", kept)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

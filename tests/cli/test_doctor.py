@@ -310,6 +310,7 @@ def test_mail_without_encryption_is_told(run: Run, mail: MailServer, monkeypatch
     assert (found["well"], found["says"]) == (None, f"127.0.0.1:{mail.port} lets us in, without encryption")
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_keeps_nobody_waiting(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a finding, and the other sections are told."""
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
