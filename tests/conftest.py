@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from sync_service import valkey
 from tests.chromium import Look, chromium, visit
+from tests.keys import keys_made_once
 from tests.migrated import prepare
 from tests.pages import made_once
 from tests.room import Room, open_room
@@ -69,6 +70,13 @@ def parts_of_applications() -> Iterator[None]:
 def statements() -> Iterator[None]:
     """Compile each statement once."""
     with compiled_once():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys() -> Iterator[None]:
+    """Make keys for simulated apps once."""
+    with keys_made_once():
         yield
 
 
