@@ -93,8 +93,9 @@ class Room:
 
 
 @pytest.fixture
-def room(migrated_url: str) -> Iterator[Room]:
-    """Give the room, on either database."""
+def room(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+    """Give the room, on either database; a process soon knows of changes of its connections there."""
+    monkeypatch.setattr("sync_service.store.connections.FRESH_SECONDS", 0.05)
     wall = Wall()
     world = World(open_database(migrated_url), tracker=wall)
     columns = {"write_back": True, "write_mark": "m", "sealed_token": world.sealer.seal("t")}
@@ -340,7 +341,7 @@ def test_whoever_meets_a_taken_turn_asks_again_soon_and_keeps_its_time(room: Roo
 
 
 def test_a_process_that_knows_not_yet_of_the_switch_waits(room: Room) -> None:
-    """It reads connections once a second, and the row is there at once."""
+    """It reads connections every so often, and the row is there at once."""
     room.world.tell(snapshot(0, labels=["okr:KR-1"]))
     room.set_mark(None)
     room.hasten()
