@@ -76,6 +76,7 @@ def test_signals_do_in_a_fork_what_they_do_in_a_new_process(tmp_path: Path) -> N
     assert run(tmp_path, program) == f"{-signal.SIGTERM}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="not Linux")
 def test_a_fork_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     """The kernel asks it to stop."""

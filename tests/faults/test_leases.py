@@ -96,6 +96,7 @@ def test_a_failing_row_whose_lease_is_lost_is_left_to_its_new_holder(
     assert (row.buried_at, row.outcome, row.lease is not None) == (None, "", True)
 
 
+@pytest.mark.slow
 def test_locks_of_a_worker_that_stalls_in_a_transaction_are_taken_from_it(
     postgres: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:

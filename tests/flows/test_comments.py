@@ -116,6 +116,7 @@ MADE, EDITED, TIE, ENDED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -210,6 +210,7 @@ def _recorded() -> list[Path]:
     return sorted(path for name in wanted for path in folder.glob(f"{name}/*.json"))
 
 
+@pytest.mark.slow
 def test_nothing_is_missing_that_recorded_messages_have(hub: GitHub, receiver: Receiver) -> None:
     """Each field of each recorded message is in the simulated one of that name, if that is sent at all."""
     do_everything(hub, receiver.url)

@@ -37,6 +37,7 @@ def most_within(found: list[datetime], span: timedelta) -> int:
     return max(sum(start <= one < start + span for one in found) for start in found)
 
 
+@pytest.mark.slow
 def test_a_thousand_issues_are_written_within_an_hours_and_a_minutes_limits(engine: Engine) -> None:
     """Both lanes together; times are given until they are too far ahead, and then none."""
     links, standings = times(engine, LINKS, 1000), times(engine, STANDINGS, 1500)

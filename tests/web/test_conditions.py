@@ -56,6 +56,7 @@ def test_what_rows_show_is_the_condition_again(condition: dict[str, Any]) -> Non
     compile_condition(condition_of(group, rows))
 
 
+@pytest.mark.slow
 @given(st.recursive(leaves(), lambda members: st.builds(lambda found: {"any": found}, st.lists(members, min_size=1))))
 def test_what_text_shows_is_the_condition_again(condition: dict[str, Any]) -> None:
     """However deep it is nested."""

@@ -105,6 +105,7 @@ def test_a_key_result_without_issues_says_how_to_link_some(vera: Visitor) -> Non
     assert "Nothing has moved it yet" in words
 
 
+@pytest.mark.slow
 def test_a_thousand_issues_come_a_hundred_at_a_time(vera: Visitor, house: House, example: Example) -> None:
     """And can be searched and narrowed down."""
     add_many(house, example.key_results["KR-5"], example.github, issues=1000, entries=500)
