@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from connectors.fields import Json, rows, table, text
 from connectors.github.questions import lacks
 from connectors.replies import Reply, reset_at
-from sync_service.domain.connectors import Gone, Refused, Rejected, Unavailable
+from sync_service.domain.connectors import Gone, Rejected, Unavailable
 
 _LIMITED = frozenset({"RATE_LIMIT", "RATE_LIMITED"})
 """What GitHub calls it since 2026, and what it called it before."""
@@ -71,8 +71,6 @@ def _raise_for(reply: Reply, error: Json, *, now: datetime, holder: str) -> NoRe
         raise Unavailable(said, told or now + _LEAST_WAIT, part=part, guessed=told is None)
     if _SECONDARY in words.lower():
         raise Unavailable(said, now + _LEAST_WAIT, part=holder, guessed=True)
-    if kind in FORBIDDEN:
-        raise Refused(said)
-    if kind == "NOT_FOUND":
-        raise Gone(said, proven=False)
+    if kind == "NOT_FOUND" or kind in FORBIDDEN:
+        raise Gone(said, proven=False)  # as 403 is to other calls: the same credentials may see something else
     raise Rejected(said)

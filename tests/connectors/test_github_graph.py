@@ -12,7 +12,7 @@ from connectors.github.site import Site
 from connectors.http import Http
 from simulator import GitHub, SteppedClock
 from simulator.github import Rules
-from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused, Rejected, Unavailable
+from sync_service.domain.connectors import Connection, ConnectorError, Gone, Rejected, Unavailable
 from tests.connectors.app_town import START
 
 ADDRESSES = {
@@ -56,8 +56,8 @@ def error_of(answer: Any, *, status: int = 200, headers: dict[str, str] | None =
     ("kind", "means"),
     [
         ("NOT_FOUND", Gone),
-        ("FORBIDDEN", Refused),
-        ("INSUFFICIENT_SCOPES", Refused),
+        ("FORBIDDEN", Gone),
+        ("INSUFFICIENT_SCOPES", Gone),
         ("SOMETHING", Rejected),
         (None, Rejected),
     ],
