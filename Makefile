@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 COVERAGE ?= 95
+# Tests start hundreds of processes of ours: each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-dev demo up test test-fast faults bench check lock clean
