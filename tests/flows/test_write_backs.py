@@ -35,6 +35,11 @@ class Wall(PaperTracker):
         del connection, about
         return "pen/writes"
 
+    def manner(self, connection: Connection) -> str:
+        """There is one way to write on a wall."""
+        del connection
+        return ""
+
     def write(
         self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
     ) -> str | None:
