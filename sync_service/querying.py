@@ -139,13 +139,8 @@ class Querying:
             for identity in unshown
             if identity not in known
         }
-
-        def ask() -> None:
-            with writing(self._engine) as tx:
-                looks.add(tx, wanted)
-
         if wanted:
-            begin_again(ask)
+            looks.ask(self._engine, wanted)
 
     def _keep(self, row: Row[Any], run: "_Run", page: Members) -> "_Run | None":
         """Note what a page shows, with how far the run has come; None where the rule was changed meanwhile."""

@@ -109,7 +109,8 @@ def _state(fields: Json, connection: Connection) -> tuple[State, str | None]:
 
 
 def _dropped_resolutions(connection: Connection) -> frozenset[str]:
-    chosen = connection.texts("dropped_resolutions") or DROPPED_RESOLUTIONS
+    given = "dropped_resolutions" in connection.options
+    chosen = connection.texts("dropped_resolutions") if given else DROPPED_RESOLUTIONS
     return frozenset(_plain(name) for name in chosen)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from sync_service.domain.issues import Look
-from sync_service.store.database import database_now, upsert
+from sync_service.store import database
+from sync_service.store.database import database_now, upsert, writing
 from sync_service.store.tables import look
 
 UNREACHABLE = "unreachable"
@@ -33,6 +34,16 @@ def add(tx: Connection, wanted: Mapping[tuple[int, str], tuple[Look, str | None]
         for (connection_id, identity), (one, delivery_id) in sorted(wanted.items(), key=lambda item: item[0])
     ]
     upsert(tx, look, rows, unique=("connection_id", "identity"))
+
+
+def ask(engine: Engine, wanted: Mapping[tuple[int, str], tuple[Look, str | None]]) -> None:
+    """Ask for looks in a transaction of their own, begun again where it collides with another worker's."""
+
+    def add_all() -> None:
+        with writing(engine) as tx:
+            add(tx, wanted)
+
+    database.begin_again(add_all)
 
 
 def begin_again(tx: Connection, gone: Iterable[tuple[int, str]]) -> None:
