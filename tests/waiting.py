@@ -7,11 +7,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T], what: str, *, seconds: float = 20) -> T:
+def until(look: Callable[[], T], what: str, *, seconds: float = 20, every: float = 0.02) -> T:
     """Look until there is something true, and return it; fail with what was waited for when `seconds` have passed."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds} s")
-        time.sleep(0.02)
+        time.sleep(every)
     return seen

@@ -55,7 +55,8 @@ class Running:
             found = self.current(slug)
             return found is not None and abs(found - value) < 1e-5
 
-        until(has_come, f"{slug} comes to {value:g}", seconds=seconds)
+        # The API answers ten times a second and no more, over a minute.
+        until(has_come, f"{slug} comes to {value:g}", seconds=seconds, every=0.15)
 
     def explain(self, slug: str) -> Any:
         """Ask the command line why a key result is where it is."""
