@@ -122,6 +122,8 @@ class Relinking:
             due.hand_back(tx, tables.rule_revision, row)
         else:
             listings.end(tx, row.id)
+            if row.query is not None:  # given up before it was listed, it is why its key result was partly seen
+                key_results.recompute(tx, [row.key_result_id])
             due.settle(tx, tables.rule_revision, [row], [{"outcome": "retired"}])
 
     def _relink(self, tx: Transaction, row: Row[Any]) -> None:
