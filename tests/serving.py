@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 class Threaded(ThreadingMixIn, WSGIServer):
     """Answers each request in a thread, and closes its answer also where the browser went away before its end.
 
-    werkzeug's own server leaves the file of such an answer open.
+    werkzeug's own server leaves the file of such an answer open. Closing it waits for no thread: a browser opens
+    connections ahead of time, and may send nothing by them.
     """
+
+    daemon_threads = True
 
 
 class Quiet(WSGIRequestHandler):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
+import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from simulator import GitHub, Jira, SteppedClock
@@ -17,6 +18,7 @@ from simulator.github.issue import Issue as HubIssue
 from simulator.jira.hooks import Hook as JiraHook
 from simulator.jira.issue import Issue as JiraIssue
 from simulator.serving import Serving
+from sync_service.store import connections
 from sync_service.web import create_app
 from sync_service.wiring import House
 
@@ -198,11 +200,16 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def receiving(house: House) -> Iterator[str]:
-    """Serve a house's web application on loopback; give its address."""
+    """Serve a house's web application on loopback; give its address.
+
+    A connection counts as soon as it is there, though a ping came just before.
+    """
     server = make_server("127.0.0.1", 0, create_app(house), threaded=True, request_handler=_Quiet)
     running = Serving(server, name="receiver")
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(connections, "UNKNOWN_SECONDS", 0)
+            yield f"http://127.0.0.1:{server.server_port}"
     finally:
         running.stop()
         server.server_close()

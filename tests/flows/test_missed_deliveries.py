@@ -108,7 +108,6 @@ class Stage:
 def stage(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Set the stage on either database."""
     monkeypatch.setattr("connectors.github.redelivering.APART_SECONDS", 0)
-    monkeypatch.setattr("sync_service.store.connections.UNKNOWN_SECONDS", 0)  # the ping comes before the configuration
     clock = SteppedClock(datetime.now(UTC).replace(microsecond=0) - timedelta(hours=7))
     with ExitStack() as ending:
         door = build_house(migrated_url, tmp_path / "door", clock=utc_now)
