@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from connectors.fields import Json, exact, rows, text
 from connectors.http import Http
 from connectors.jira.access import Access
+from connectors.jira.filters import jql_of
 from sync_service.domain.abilities import ByHand, Introduced, Offer
 from sync_service.domain.connectors import Rejected
 
@@ -44,14 +45,13 @@ def site_of(written: str) -> str:
 
 def by_hand(scopes: Sequence[str]) -> ByHand:
     """Give what to put into the form for a new webhook."""
-    jql = "" if not scopes else f"project = {scopes[0]}" if len(scopes) == 1 else f"project in ({', '.join(scopes)})"
     return ByHand(
         where="As a Jira administrator: System, WebHooks, Create a WebHook",
         url_field="URL",
         secret_field="Secret",  # noqa: S106 - the name of a field on Jira's page
         fields=(
             ("Status", "Enabled"),
-            ("JQL filter", jql or "none: what is not watched is ignored"),
+            ("JQL filter", jql_of(scopes) or "none: what is not watched is ignored"),
             ("Exclude body", "No"),
         ),
         events=EVENTS,

@@ -11,7 +11,8 @@ from itertools import islice
 from connectors.fields import Json, exact, identifier, table, text
 from connectors.jira.calls import Calls
 from connectors.jira.catalogue import Catalogue, Catalogues, informed, is_field_id
-from connectors.jira.hooking import FILTER, leads, left_out, listed, read_hooks
+from connectors.jira.filters import left_out
+from connectors.jira.hooking import FILTER, leads, listed, read_hooks
 from connectors.jira.numbers import Place, number_fields, number_place, points_field, points_place
 from connectors.jira.webhooks import COMMENTS, EVENTS
 from connectors.jira.writing import wants_comments

@@ -8,7 +8,6 @@ https://developer.atlassian.com/cloud/jira/platform/webhooks/
 https://developer.atlassian.com/server/jira/platform/webhooks/
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +15,9 @@ from typing import Any
 from connectors.fields import Json, identifier, rows, table
 from connectors.http import Method
 from connectors.jira.calls import Calls
+from connectors.jira.filters import jql_of
 from connectors.jira.limits import READING, WRITING, judge_call
-from connectors.jira.webhooks import COMMENTS, EVENTS, KEY_LETTERS, PLANS
+from connectors.jira.webhooks import COMMENTS, EVENTS, PLANS
 from connectors.replies import Reply
 from sync_service.domain.abilities import HookMade
 from sync_service.domain.connectors import ConnectorError, Rejected, Unavailable
@@ -31,12 +31,6 @@ PROJECTS = ("project_updated", "project_deleted", "project_soft_deleted", "proje
 FILTER = "issue-related-events-section"
 """What a JQL filter is called that is about issues."""
 
-MOST_FILTERED = 200
-"""Projects that a filter names; where more are watched there is none, and the others' issues are ignored here."""
-
-_PROJECTS_ALONE = re.compile(
-    r"""\s*project\s*(?:=\s*(?P<one>"?\w+"?)|in\s*\((?P<many>[\w\s"',]+)\))\s*""", re.IGNORECASE | re.ASCII
-)
 _FIRST_NEWER = 10
 _NO_CHOICE = (401, 403, 404)
 _UNSIGNED = (
@@ -72,23 +66,6 @@ def leads(url: object, *, to: str) -> bool:
     """Tell whether a webhook's address is ours; what stands behind a question mark changes nothing here."""
     leading = url.partition("?")[0].strip().rstrip("/") if isinstance(url, str) else ""
     return bool(leading) and leading == to.rstrip("/")
-
-
-def jql_of(scopes: Sequence[str]) -> str:
-    """Give the filter that lets through what projects have, by their keys; none where it can't be written."""
-    if not scopes or len(scopes) > MOST_FILTERED or not all(set(one) <= KEY_LETTERS for one in scopes):
-        return ""
-    named = ", ".join(f'"{one}"' for one in scopes)
-    return f"project in ({named})"
-
-
-def left_out(jql: object, scopes: Sequence[str]) -> list[str]:
-    """Give the projects of which a filter lets nothing through; none where it is not one that names projects alone."""
-    found = _PROJECTS_ALONE.fullmatch(jql) if isinstance(jql, str) else None
-    if found is None:
-        return []
-    named = {one.strip().strip("\"'").casefold() for one in (found["one"] or found["many"]).split(",")}
-    return [one for one in scopes if one.casefold() not in named]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.fields import Json, exact, identifier, moment, rows, text
 from connectors.jira.calls import Calls
+from connectors.jira.filters import can_be_named, naming, projects_in
 from connectors.jira.limits import words_of
 from connectors.replies import Reply
 from sync_service.domain.abilities import Ran
@@ -33,8 +34,6 @@ PLANS = ("jira:version_released", "jira:version_unreleased", "jira:version_updat
 
 _SOON = timedelta(hours=1)
 _MOST_PAGES = 20
-KEY_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-"""What the key of a project is made of, so that it can stand in JQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,10 @@ class _Hook:
     jql: str
     events: frozenset[str]
     until: datetime
+
+    def is_for(self, keys: Sequence[str]) -> bool:
+        """Tell whether it lets through what these projects have, and no others."""
+        return projects_in(self.jql) == frozenset(key.casefold() for key in keys)
 
 
 _NOTHING_WATCHED = Ran(outcome="watches no project, so there is no webhook")
@@ -60,11 +63,11 @@ def keep(calls: Calls, *, scopes: Sequence[ScopeRef], memory: str | None) -> Ran
     Those that we registered for other scopes are removed, once there is one for these. `memory` holds the ids that we
     registered.
     """
-    keys = sorted(scope.name for scope in scopes if scope.name and set(scope.name) <= KEY_LETTERS)
+    keys = sorted(scope.name for scope in scopes if can_be_named(scope.name))
     before = _remembered(memory)
     try:
         hooks = _listed(calls)
-        former = [one.id for one in hooks if one.id in before and one.jql != _filter(keys)]
+        former = [one.id for one in hooks if one.id in before and not one.is_for(keys)]
         living, ran = _living(calls, keys, hooks) if keys else ([], _NOTHING_WATCHED)
         if keys and not living:
             return replace(ran, memory=memory)
@@ -79,11 +82,10 @@ def keep(calls: Calls, *, scopes: Sequence[ScopeRef], memory: str | None) -> Ran
 
 def _living(calls: Calls, keys: Sequence[str], hooks: Sequence[_Hook]) -> tuple[list[_Hook], Ran]:
     """Register one for the projects, or refresh it where it does not live for long; give what Jira shows of it."""
-    jql = _filter(keys)
-    mine = [one for one in hooks if one.jql == jql and one.events >= set(EVENTS)]
-    made = [] if mine else [_register(calls, jql)]
+    mine = [one for one in hooks if one.is_for(keys) and one.events >= set(EVENTS)]
+    made = [] if mine else [_register(calls, naming(keys))]
     refreshed = _refresh(calls, mine)
-    living = [one for one in _listed(calls) if one.jql == jql] if made or refreshed else mine
+    living = [one for one in _listed(calls) if one.is_for(keys)] if made or refreshed else mine
     if not living:
         return [], Ran(outcome="Jira shows no webhook after it was registered; it will be tried again", again=_SOON)
     until = max(one.until for one in living)
@@ -92,10 +94,6 @@ def _living(calls: Calls, keys: Sequence[str], hooks: Sequence[_Hook]) -> tuple[
         return living, Ran(outcome=said, again=_SOON)
     how = "registered" if made else "refreshed" if refreshed else "alive"
     return living, Ran(outcome=f"{how} for {', '.join(keys)[:200]} until {until:%Y-%m-%d}")
-
-
-def _filter(keys: Sequence[str]) -> str:
-    return f"project in ({', '.join(keys)})"
 
 
 def _remembered(memory: str | None) -> set[int]:

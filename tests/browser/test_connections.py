@@ -272,7 +272,7 @@ def paste_webhook(site: Site, page: Page, jira: Jira) -> None:
     """Do as the page says in Jira's form, change an issue, and see that the page hears of it."""
     expect(page.locator("#made-secret")).to_be_visible()
     secret, url = page.locator("#made-secret").input_value(), page.locator("#hook-url").input_value()
-    expect(page.get_by_text("project = SHOP")).to_be_visible()
+    expect(page.get_by_text('project in ("SHOP")')).to_be_visible()
     jira.add_hook(url=url, secret=secret, projects=("SHOP",))
     jira.project("SHOP").create_issue("Anything else")
     jira.flush()

@@ -65,7 +65,8 @@ def test_what_is_odd_is_said_or_left_out(jira: responses.RequestsMock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scopes", "jql"), [([], "none"), (["SHOP"], "project = SHOP"), (["SHOP", "PAY"], "project in (SHOP, PAY)")]
+    ("scopes", "jql"),
+    [([], "none"), (["SHOP"], 'project in ("SHOP")'), (["SHOP", "DATE"], 'project in ("SHOP", "DATE")')],
 )
 def test_the_filter_to_paste_names_what_is_watched(scopes: list[str], jql: str) -> None:
     """And the boxes to tick."""

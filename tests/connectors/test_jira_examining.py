@@ -10,7 +10,7 @@ import responses
 
 import connectors.jira
 from connectors.http import Http
-from connectors.jira.hooking import left_out
+from connectors.jira.filters import left_out
 from connectors.jira.webhooks import COMMENTS, EVENTS
 from simulator import Jira, SteppedClock
 from sync_service.domain.connectors import Client, Connection

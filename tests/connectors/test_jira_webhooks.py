@@ -83,7 +83,7 @@ def test_one_webhook_brings_all_watched_projects_here(jira: Registered) -> None:
     assert ran == Ran(outcome="registered for PAY, SHOP until 2026-12-25", memory="[1000]")
     (wanted,) = jira.sent("POST")
     assert wanted["url"] == "https://okr.example/hooks/j"
-    assert wanted["webhooks"][0]["jqlFilter"] == "project in (PAY, SHOP)"
+    assert wanted["webhooks"][0]["jqlFilter"] == 'project in ("PAY", "SHOP")'
     assert {"jira:issue_deleted", "comment_deleted", "sprint_closed"} <= set(wanted["webhooks"][0]["events"])
     assert run(SHOP, PAY, memory=ran.memory) == Ran(outcome="alive for PAY, SHOP until 2026-12-25", memory="[1000]")
     assert len(jira.sent("POST")) == 1
