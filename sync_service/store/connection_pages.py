@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
+from sync_service.store import pauses
 from sync_service.store import tables as t
-from sync_service.store.database import database_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
     ids = [row.id for row in rows]
     around = _Around(
         scopes=_scopes(tx, ids),
-        pauses=_pauses(tx, ids),
+        pauses=pauses.under_way(tx, ids),
         heard=_heard(tx, [row.newest for row in rows if row.newest]),
         forged=_forged(tx, ids),
     )
@@ -179,15 +179,6 @@ def _scopes(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[ScopeLine]
                 asked_at=row.done_at,
             )
         )
-    return found
-
-
-def _pauses(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[tuple[str, datetime]]]:
-    p = t.pause
-    found: dict[int, list[tuple[str, datetime]]] = defaultdict(list)
-    here = sa.and_(p.c.connection_id.in_(ids), p.c.until > database_now(tx))
-    for row in tx.execute(sa.select(p).where(here).order_by(p.c.part)):
-        found[row.connection_id].append((row.part, row.until))
     return found
 
 

@@ -4,8 +4,9 @@ A part is a credential or one of its resources, written like a path: `installati
 too, and the empty one for the whole connection, whose tracker can't answer.
 """
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
@@ -53,6 +54,20 @@ def begin(tx: Transaction, connection_id: int, part: str, *, wait: timedelta, gu
     }
     upsert(tx, pause, [row], unique=("connection_id", "part"))
     return wait
+
+
+def under_way(tx: Transaction, connection_ids: Sequence[int]) -> Mapping[int, list[tuple[str, datetime]]]:
+    """Give by connection the parts that must not be asked now, each with until when: the longest first.
+
+    The turns and times of writing are kept beside pauses, by us and not because a tracker asked for them.
+    """
+    now = database_now(tx)
+    begun = sa.and_(pause.c.connection_id.in_(connection_ids), pause.c.seconds > 0)
+    lasting = sa.and_(pause.c.until > now, pause.c.until <= now + LONGEST_PATIENCE)
+    found: dict[int, list[tuple[str, datetime]]] = defaultdict(list)
+    for row in tx.execute(sa.select(pause).where(begun, lasting).order_by(pause.c.until.desc(), pause.c.part)):
+        found[row.connection_id].append((row.part, row.until))
+    return found
 
 
 def end_all(tx: Transaction, connection_id: int) -> None:

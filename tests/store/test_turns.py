@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from sync_service.store import tables, turns
+from sync_service.store import pauses, tables, turns
 from sync_service.store.database import database_now, open_database, writing
 from sync_service.store.turns import FARTHEST, LINKS, STANDINGS, Lane
 
@@ -55,6 +55,18 @@ def test_a_change_of_links_waits_not_behind_standings(engine: Engine) -> None:
         at = turns.time_for(tx, 1, PART, LINKS)
         assert at is not None
         assert at <= database_now(tx)
+
+
+def test_turns_and_times_are_no_pauses(engine: Engine) -> None:
+    """No tracker asked for them, so nobody is told that one did."""
+    times(engine, LINKS, 200)
+    with writing(engine) as tx:
+        assert turns.take(tx, 1, PART, most=HOUR) == timedelta(0)
+        assert pauses.under_way(tx, [1]) == {}
+        pauses.begin(tx, 1, PART, wait=HOUR)
+        ((part, until),) = pauses.under_way(tx, [1])[1]
+        assert part == PART
+        assert timedelta(0) < until - database_now(tx) <= HOUR
 
 
 def test_a_time_kept_before_the_clock_was_stepped_back_counts_not(engine: Engine) -> None:

@@ -54,7 +54,7 @@ pause = sa.Table(
     refers("connection_id", "connection"),
     sa.Column("part", sa.String(100), nullable=False),  # a credential, or one of its resources; empty: the whole
     sa.Column("until", Instant, nullable=False),
-    sa.Column("seconds", sa.Integer, nullable=False),  # how long the wait is, to know what to double
+    sa.Column("seconds", sa.Integer, nullable=False),  # how long the wait is, to know what to double; 0: a turn's
     sa.UniqueConstraint("connection_id", "part"),
 )
 

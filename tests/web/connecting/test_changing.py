@@ -282,7 +282,8 @@ def test_a_page_says_how_a_connection_stands(walk: Desk, house: House, vera: Vis
         tx.execute(sa.update(tables.poll).where(importing).values(seen=25, expected=100))
         gone = {"gone": "the repository was deleted", "gone_at": house.now(), "called": "acme/paying"}
         tx.execute(sa.update(tables.scope).where(tables.scope.c.id == scopes["acme/payments"]).values(gone))
-        pauses.begin(tx, id_, "token/core", wait=timedelta(minutes=20))
+        for minutes, part in enumerate(("token/search", "token/graphql", "app", "token/core", "token"), start=1):
+            pauses.begin(tx, id_, part, wait=timedelta(minutes=minutes))
     listed, shown = vera.words("/connections"), vera.words("/connections/walk")
     assert "asked for patience" in listed
     assert "1 can’t be watched" in listed  # noqa: RUF001 - as the page writes it
@@ -291,6 +292,7 @@ def test_a_page_says_how_a_connection_stands(walk: Desk, house: House, vera: Vis
         "The repository was deleted.",
         "now called acme/paying",
         "token/core is not asked",
+        "2 other parts",
     ):
         assert words in shown
     with writing(house.engine) as tx:
