@@ -5,7 +5,7 @@ one before, and has the key results of both computed again. Its predecessor's li
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -19,11 +19,10 @@ from sqlalchemy.exc import OperationalError
 
 from sync_service.computing import compute_key_results
 from sync_service.domain.causes import Cause
-from sync_service.domain.issues import ScopeRef
-from sync_service.domain.newest import Issue
 from sync_service.failing import try_again
 from sync_service.linking import Entry, known_entries, relink
 from sync_service.naming import Names, keys_of
+from sync_service.renaming import renaming_of
 from sync_service.store import (
     candidates,
     counters,
@@ -146,7 +145,8 @@ class Relinking:
     def _link_chunk(self, tx: Transaction, book: Book, row: Row[Any], cause: str) -> list[Held]:
         """Link the next issues of a connection again; give them."""
         held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK)
-        known = [(one, renamed(one.issue, row)) for one in held if one.issue]
+        renaming = renaming_of(tx, row)
+        known = [(one, renaming.applied_to(one.issue) if renaming else one.issue) for one in held if one.issue]
         entries = known_entries(book, row.connection_id, [(kept.id, one) for kept, one in known], cause=cause)
         names = Names.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
         _save_changed(tx, [kept for kept, _ in known], entries)
@@ -179,26 +179,6 @@ def _became(row: Row[Any], before: Sequence[Row[Any]]) -> str:
     if not before:
         return "added"
     return "enabled" if before[-1].condition == rules.NOTHING else "changed"
-
-
-def renamed(one: Issue, row: Row[Any]) -> Issue:
-    """Give an issue as it is called where a request tells of a scope's new name: keys begin with it, a parent's too."""
-    change = getattr(row, "renamed", None)
-    if not change:
-        return one
-    was, now = change["was"], change["now"]
-    parent_key = _under(one.parent_key, was, now)
-    # The name from before may be as the configuration writes it, and trackers tell no case apart in it.
-    if one.scope is None or one.scope.id != change["scope"] or one.scope.name.lower() != was.lower():
-        return one if parent_key == one.parent_key else replace(one, parent_key=parent_key)
-    key = _under(one.key, was, now) or one.key
-    url = one.url.removesuffix(one.key) + key if one.url.endswith(one.key) else one.url
-    return replace(one, key=key, url=url, scope=ScopeRef(one.scope.id, now), parent_key=parent_key)
-
-
-def _under(key: str | None, was: str, now: str) -> str | None:
-    rest = key[len(was) :] if key and key.lower().startswith(was.lower()) else ""
-    return now + rest if rest.startswith(("#", "-")) else key
 
 
 def _save_changed(tx: Transaction, held: Sequence[Held], entries: Sequence[Entry]) -> None:

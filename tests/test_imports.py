@@ -41,6 +41,7 @@ MIDDLE = (
     "reconcile",
     "refresh",
     "relinking",
+    "renaming",
     "send",
     "supervise",
     "valkey",

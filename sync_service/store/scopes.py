@@ -35,6 +35,13 @@ def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, told
     )
 
 
+def present_name(tx: Transaction, connection_id: int, external_id: str) -> str | None:
+    """Give what a watched scope is called by now, by its id at the tracker; None where it is not watched any more."""
+    mine = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == external_id)
+    row = tx.execute(sa.select(scope).where(mine)).one_or_none()
+    return None if row is None else _called(row)
+
+
 def _called(row: Row[Any]) -> str:
     return str(row.called or row.name)
 

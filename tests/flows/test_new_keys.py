@@ -1,12 +1,14 @@
 """Scopes with a new name: their issues have keys after it, without a letter about each."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from sync_service.domain.issues import Parent, ScopeRef, ScopeSeen, State
 from sync_service.store import tables
-from sync_service.store.database import open_database
+from sync_service.store.database import EPOCH, open_database, writing
 from tests.domain.making import at, snapshot
 from tests.world import World, bump_rules
 
@@ -58,6 +60,27 @@ def test_a_second_rename_is_followed_from_where_the_first_led(world: World) -> N
     """One after the other."""
     world.tell(ScopeSeen(scope=STORE), ScopeSeen(scope=MALL))
     assert [key for key, _, _ in named(world)] == ["MALL-1", "MALL-2", "PAY-3", "PAY-4"]
+
+
+def test_the_second_of_two_renames_may_be_followed_first(world: World) -> None:
+    """Two workers may have one each: no issue is left at the name between."""
+    for scope in (STORE, MALL):
+        world.post(ScopeSeen(scope=scope))
+    world.drains.drain("delivery")
+    first, second = world.rows(tables.relink, tables.relink.c.renamed.isnot(None))
+    hold(world, first.id, EPOCH + timedelta(days=100_000))
+    world.drain()
+    assert world.rows(tables.relink, tables.relink.c.id == second.id)[0].outcome == "done"
+    hold(world, first.id, EPOCH)
+    world.drain()
+    assert [key for key, _, _ in named(world)] == ["MALL-1", "MALL-2", "PAY-3", "PAY-4"]
+    assert [parent for _, _, parent in named(world)] == [None, "MALL-1", "MALL-1", "SHOPPING-1"]
+
+
+def hold(world: World, relink_id: int, until: datetime) -> None:
+    """Let a request to link again wait."""
+    with writing(world.engine) as tx:
+        tx.execute(sa.update(tables.relink).where(tables.relink.c.id == relink_id).values(due_at=until))
 
 
 def test_a_link_by_hand_by_the_new_key_finds_its_issue(world: World) -> None:
