@@ -8,8 +8,7 @@ the query, the issues we know are judged instead.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -22,9 +21,10 @@ from sync_service.domain.queries import Members, Queries
 from sync_service.judging import Judging, as_candidates, ask, note_judged
 from sync_service.letters import Letter, Way
 from sync_service.refresh import Refresh
-from sync_service.store import counters, due, errands, issues, listings, looks, members
+from sync_service.store import counters, due, errands, issues, listings, looks, members, polls
 from sync_service.store.connections import Configured
 from sync_service.store.database import begin_again, database_now, reading, writing
+from sync_service.store.listings import END, Run
 from sync_service.store.tables import listing
 
 log = structlog.get_logger(__name__)
@@ -43,9 +43,6 @@ CHUNK = 500
 
 ASKED = 100
 """Issues that one call of `Queries.match` is about."""
-
-END = "end"
-"""The cursor of a run whose last page was taken."""
 
 
 class Querying:
@@ -92,7 +89,7 @@ class Querying:
 
     def _run(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: Queries) -> None:
         """Take page after page, then the difference chunk after chunk; at the end of our turn hand the run back."""
-        run = self._begun(row)
+        run: Run | None = self._begun(row)
         ends = time.monotonic() + TURN_SECONDS
         while run is not None and run.cursor != END:
             with reading(self._engine) as tx:
@@ -108,24 +105,20 @@ class Querying:
         if run is not None:
             self._end(row, revision, run)
 
-    def _begun(self, row: Row[Any]) -> "_Run | None":
+    def _begun(self, row: Row[Any]) -> Run:
         """Give the run that is under way, or begin one."""
         if row.cursor is not None:
-            return _Run(
-                number=row.run,
-                cursor=row.cursor or None,
-                began_at=row.began_at,
-                seen=row.seen,
-                outside=row.outside,
-                short=row.short,
-            )
+            return Run.of(row)
         with writing(self._engine) as tx:
-            run = _Run(number=row.run + 1, cursor=None, began_at=database_now(tx))
+            run = Run(number=row.run + 1, cursor=None, began_at=database_now(tx))
             due.keep(tx, listing, row, lease=LEASE, **run.columns())
         return run
 
     def _show(self, connection: Configured, page: Members) -> None:
-        """Take what a page shows of issues, as from any list; those we do not know otherwise are looked at."""
+        """Take what a page shows of issues, as from any list; those we do not know otherwise are looked at.
+
+        But not while a first import is to bring them: at its end all is listed again.
+        """
         if page.observations:
             reading_ = Reading(name="listing", observations=page.observations)
             letter = Letter(connection_id=connection.id, reading=reading_, told_at=self._judging.now(), way=Way.LISTED)
@@ -133,6 +126,8 @@ class Querying:
         shown = {one.identity for one in page.observations if isinstance(one, Snapshot | Look)}
         unshown = [identity for identity in page.found if identity not in shown]
         with reading(self._engine) as tx:
+            if polls.is_importing(tx, connection.id):
+                return
             known = {one.issue.identity for one in issues.read_named(tx, connection.id, unshown) if one.issue}
         wanted = {
             (connection.id, identity): (Look(identity=identity, key=page.found[identity], reason="listed"), None)
@@ -142,9 +137,9 @@ class Querying:
         if wanted:
             looks.ask(self._engine, wanted)
 
-    def _keep(self, row: Row[Any], run: "_Run", page: Members) -> "_Run | None":
+    def _keep(self, row: Row[Any], run: Run, page: Members) -> Run | None:
         """Note what a page shows, with how far the run has come; None where the rule was changed meanwhile."""
-        further = _Run(
+        further = Run(
             number=run.number,
             cursor=page.cursor or END,
             began_at=run.began_at,
@@ -159,7 +154,7 @@ class Querying:
         kept = all(self._keep_part(row, part, run) for part in parts) and self._keep_part(row, last, further)
         return further if kept else None
 
-    def _keep_part(self, row: Row[Any], part: Sequence[str], run: "_Run") -> bool:
+    def _keep_part(self, row: Row[Any], part: Sequence[str], run: Run) -> bool:
         """Note some of what a page shows, and where the run is; tell whether the rule still stands."""
 
         def keep() -> bool:
@@ -174,7 +169,7 @@ class Querying:
 
         return begin_again(keep)
 
-    def _end(self, row: Row[Any], revision: Row[Any], run: "_Run") -> None:
+    def _end(self, row: Row[Any], revision: Row[Any], run: Run) -> None:
         """Make memberships what the run says, and let the revision count."""
         while begin_again(lambda: self._apply_some(row, revision, run)):
             pass
@@ -196,7 +191,7 @@ class Querying:
             )
         log.info("listed a query", rule=revision.rule_slug, outcome=outcome, lacking=run.short)
 
-    def _apply_some(self, row: Row[Any], revision: Row[Any], run: "_Run") -> bool:
+    def _apply_some(self, row: Row[Any], revision: Row[Any], run: Run) -> bool:
         """Apply a chunk of the difference; tell whether there may be more."""
         complete = run.short is None
         with writing(self._engine) as tx:
@@ -273,26 +268,3 @@ class Querying:
         with writing(self._engine) as tx:
             listings.note_lacking(tx, revision, lacking)
             due.hand_back(tx, listing, row, wait=INTERVAL, outcome=lacking, cursor=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """How far a run has come: `cursor` None is its beginning, END all but its end. `short`: it will not be complete."""
-
-    number: int
-    cursor: str | None
-    began_at: datetime
-    seen: int = 0
-    outside: int = 0
-    short: str | None = None
-
-    def columns(self) -> dict[str, Any]:
-        """Give the columns of the listing's row; an empty cursor there is a run that has begun."""
-        return {
-            "run": self.number,
-            "cursor": self.cursor or "",
-            "began_at": self.began_at,
-            "seen": self.seen,
-            "outside": self.outside,
-            "short": self.short,
-        }

@@ -19,6 +19,9 @@ SOONEST = timedelta(minutes=1)
 
 NOT_YET = "not listed yet"
 
+END = "end"
+"""The cursor of a run whose last page was taken."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
@@ -30,6 +33,41 @@ class Listed:
     outside: int
     done_at: datetime | None
     lacking: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How far a run has come: `cursor` None is its beginning, END all but its end. `short`: it will not be complete."""
+
+    number: int
+    cursor: str | None
+    began_at: datetime
+    seen: int = 0
+    outside: int = 0
+    short: str | None = None
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> "Run":
+        """Give the run that a listing's row tells of."""
+        return cls(
+            number=row.run,
+            cursor=row.cursor or None,
+            began_at=row.began_at,
+            seen=row.seen,
+            outside=row.outside,
+            short=row.short,
+        )
+
+    def columns(self) -> dict[str, Any]:
+        """Give the columns of the listing's row; an empty cursor there is a run that has begun."""
+        return {
+            "run": self.number,
+            "cursor": self.cursor or "",
+            "began_at": self.began_at,
+            "seen": self.seen,
+            "outside": self.outside,
+            "short": self.short,
+        }
 
 
 def begin(tx: Transaction, revision_id: int, connection_id: int) -> None:

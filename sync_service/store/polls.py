@@ -107,6 +107,13 @@ def all_of(tx: Transaction, connection_ids: Sequence[int]) -> list[Row[Any]]:
     return list(tx.execute(sa.select(poll).where(mine).order_by(poll.c.id)))
 
 
+def is_importing(tx: Transaction, connection_id: int) -> bool:
+    """Tell whether a first import of a connection is still to end, and nothing keeps it from that."""
+    first = sa.and_(poll.c.connection_id == connection_id, poll.c.due_at.isnot(None), poll.c.attempts <= 1)
+    uncovered = sa.and_(scope.c.id == poll.c.scope_id, scope.c.covered_at.is_(None), scope.c.gone.is_(None))
+    return tx.scalar(sa.select(sa.exists().where(first, uncovered))) is True
+
+
 def read(tx: Transaction, ids: Sequence[int]) -> list[Row[Any]]:
     """Read polls, each with the `name` of its scope, the `slug` of its connection, and whether it `is_due`."""
     due = (poll.c.due_at <= DatabaseNow()).label("is_due")

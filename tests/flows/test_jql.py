@@ -63,7 +63,7 @@ class Stage(JiraStage):
         self.list_now()
         self.heard = len(self.jira.deliveries)
 
-    def begin(self, *queries: str) -> None:
+    def begin(self, *queries: str, drained: bool = True) -> None:
         """Apply the configuration: a rule for each query, of which the first two have key results of their own."""
         email = "" if self.jira.data_center else f"email: {self.jira.email}"
         written = OKRS.format(site=self.jira.url, token=self.jira.token, email=email)
@@ -72,7 +72,8 @@ class Stage(JiraStage):
         furnish(self.house, written.encode())
         self.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
         self.jira.webhooks.lose_next(10_000)
-        self.drain()
+        if drained:
+            self.drain()
 
     def tell(self) -> None:
         """Hear of what changed by webhooks, and drain."""
@@ -314,6 +315,25 @@ def test_what_a_first_import_shows_is_listed_and_not_asked_about(cloud: Stage) -
     assert cloud.calls("/jql/match") == 0
     covered = max(row.covered_at for row in cloud.rows(tables.scope))
     assert cloud.rows(tables.listing)[0].began_at >= covered or cloud.is_listed_soon()
+
+
+def test_what_a_first_import_is_to_bring_is_not_looked_at(stage: Stage) -> None:
+    """Each of its issues would be fetched twice. What none brings is looked at."""
+    stage.shop.create_issues(30, lambda _: Sketch(summary="Pay", labels=("checkout",)))
+    stage.begin(LABELLED, drained=False)
+    with writing(stage.house.engine) as tx:
+        tx.execute(sa.update(tables.poll).values(due_at=database_now(tx) + DAY))
+    stage.drain()
+    assert "30 members" in stage.rows(tables.listing)[0].outcome
+    assert stage.rows(tables.look) == []
+    stage.ask_now()
+    stage.list_now()
+    assert len(stage.linked()) == 30
+    assert stage.rows(tables.look) == []
+    stage.make("Unheard", "checkout")
+    stage.list_now()
+    assert len(stage.linked()) == 31
+    assert len(stage.rows(tables.look)) == 1
 
 
 def test_what_is_linked_again_is_listed_and_not_asked_about(cloud: Stage) -> None:
