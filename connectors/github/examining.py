@@ -162,7 +162,7 @@ class Examination:
         try:
             reply = self._ask(path, about=name)
             judge(reply, now=self.now(), words=words_of(reply))
-        except Gone as error:
+        except (Gone, Refused) as error:  # the credentials as a whole were accepted: it is this repository
             mend = "let the token or app see it, or take it out of the connection's scopes"
             yield Finding(what=name, well=False, says=str(error), mend=mend)
             return

@@ -310,6 +310,22 @@ def test_without_the_list_of_deliveries_the_last_response_tells(
     assert says in found[-1].says
 
 
+def test_a_repository_that_is_forbidden_is_told_by_itself() -> None:
+    """In GitHub's words, with what to do; the others are looked at all the same."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.get(f"{SITE}/user", json={"login": "ana"})
+        mock.get(f"{SITE}/rate_limit", json={"resources": {}})
+        words = "Resource protected by organization SAML enforcement."
+        mock.get(f"{SITE}/repos/acme/checkout", status=403, json={"message": words})
+        mock.get(f"{SITE}/repos/acme/checkout/hooks", json=[hook()])
+        mock.get(f"{SITE}/repos/acme/checkout/hooks/7/deliveries", json=[])
+        found = by_answers(mock)
+    (forbidden,) = [one for one in found if one.what == "acme/checkout"]
+    assert (forbidden.well, words in forbidden.says) == (False, True)
+    assert "let the token or app see it" in (forbidden.mend or "")
+    assert found[-1].what == "webhook of acme/checkout"
+
+
 def test_a_webhook_that_checks_no_certificate_or_rests_is_told() -> None:
     """The one is worth knowing, of the other nothing came lately."""
     config = {"url": "https://okr.example.com/hooks/here", "insecure_ssl": "1"}
