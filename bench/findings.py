@@ -60,13 +60,13 @@ def machine() -> dict[str, Any]:
 
 def lines(findings: Sequence[Finding]) -> list[str]:
     """Write the findings as a table."""
-    written = [f"{'what':<46}{'on':<12}{'figure':>10}  {'bound':>9}  {'':<7} made of"]
+    wide = max([len("what"), *(len(one.what) for one in findings)]) + 2
+    written = [f"{'what':<{wide}}{'on':<12}{'figure':>11}  {'bound':>9}  {'':<7} made of"]
     for one in findings:
         bound = "" if one.bound is None else f"{'≥' if one.at_least else '≤'} {one.bound:g} {one.unit}"
         parts = ", ".join(f"{name} {number:,.4g}" for name, number in one.parts.items())
-        written.append(
-            f"{one.what:<46}{one.database:<12}{one.figure:>8,.2f} {one.unit:<2} {bound:>9}  {one.verdict:<7} {parts}"
-        )
+        figure = f"{one.figure:>8,.2f} {one.unit:<2}"
+        written.append(f"{one.what:<{wide}}{one.database:<12}{figure}  {bound:>9}  {one.verdict:<7} {parts}".rstrip())
     return written
 
 
