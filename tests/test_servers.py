@@ -17,6 +17,7 @@ import pytest
 import redis
 from playwright.sync_api import Page
 from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from tests.chromium import LOOKS, SIZES, Look
 from tests.servers import Databases, MailServer, PostgresDatabases, Valkey
@@ -66,12 +67,15 @@ def test_a_prepared_database_is_a_copy_and_its_model_is_made_once(databases: Dat
 
 def test_a_database_with_an_open_connection_is_dropped_all_the_same(databases: Databases) -> None:
     """A test that failed half-way leaves such."""
-    engine = create_engine(databases.empty())
+    url = databases.prepared(with_one_row)
+    engine = create_engine(url)
     with engine.connect() as connection:
         connection.execute(text("SELECT 1"))
         databases.drop()
         connection.invalidate()
     engine.dispose()
+    with pytest.raises(OperationalError):
+        run(url, "SELECT id FROM thing")
 
 
 def test_postgresql_is_of_a_version_that_the_service_supports(postgres: PostgresDatabases) -> None:

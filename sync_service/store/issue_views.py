@@ -20,7 +20,7 @@ from sync_service.store.looks import UNREACHABLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueView:
-    """One linked issue. `origin` is the strongest of its links': manual, label or rule; `rules` names the rules.
+    """One linked issue. `origin` is the strongest of its links': manual, label, comment or rule; `rules` names those.
 
     `state` is None for a manual link whose issue was not seen yet. `why_not` says why it does not count.
     `unreachable_since` is when it was seen last, where a look since then found nothing: deleted unheard, or hidden.
