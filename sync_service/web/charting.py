@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sync_service.domain.pace import Span
 from sync_service.store.pages import Point
@@ -13,14 +14,14 @@ from sync_service.web.words import amount, counted
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`figures` for static/chart.js (times in seconds since 1970); `words` for those who can't see it."""
+    """`figures` for static/chart.js, whose times are seconds since 1970, shown in `zone`; `words` stand for all."""
 
     figures: dict[str, Any]
     words: str
 
 
-def chart(view: KeyResultView, span: Span, points: Sequence[Point], now: datetime) -> Chart:
-    """Lay out the course of a value over its cycle."""
+def chart(view: KeyResultView, span: Span, points: Sequence[Point], now: datetime, zone: ZoneInfo) -> Chart:
+    """Lay out the course of a value over its cycle, for somebody in a time zone."""
     until = min(max(now, points[-1].at), max(span.ends_at, points[-1].at))
     figures = {
         "starts": _seconds(span.starts_at),
@@ -29,6 +30,7 @@ def chart(view: KeyResultView, span: Span, points: Sequence[Point], now: datetim
         "start": view.start,
         "target": view.target,
         "unit": view.unit,
+        "zone": zone.key,
         "points": [[_seconds(point.at), point.value] for point in points],
     }
     words = (

@@ -14,6 +14,7 @@ from sync_service.web.check_ins import Mistake, may_check_in, read_check_in
 from sync_service.web.guards import Guard, guarded, who
 from sync_service.web.house import house, ring
 from sync_service.web.listing import Choice, list_issues
+from sync_service.web.look import zone
 
 blueprint = Blueprint("key_results", __name__)
 
@@ -77,7 +78,7 @@ def _page(slug: str, *, mistake: str | None = None) -> str:
         cycle=cycle,
         expected=pacing.expected(cycle.span, now),
         pace=pacing.in_words(view, cycle.span, now),
-        chart=charting.chart(view, cycle.span, points, now) if points else None,
+        chart=charting.chart(view, cycle.span, points, now, zone()) if points else None,
         history=history[:HISTORY_PAGE],
         older=history[HISTORY_PAGE - 1].id if len(history) > HISTORY_PAGE else None,
         continued=older is not None,

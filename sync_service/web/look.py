@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -97,7 +97,7 @@ def may(guard: str) -> bool:
     return person is not None and RANK[person.role] >= RANK[Guard(guard)]
 
 
-def zone() -> tzinfo:
+def zone() -> ZoneInfo:
     """Give the time zone of who is calling, else the organisation's."""
     person = who()
     return ZoneInfo(person.timezone) if person and person.timezone else house().settings.zone

@@ -1,10 +1,15 @@
 """A walk through the pages of OKRs in Chromium. What goes wrong unseen on a page fails its test."""
 
 import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
+from sync_service.store.database import writing
+from sync_service.store.tables import person
 from tests.browser.conftest import Site
 from tests.chromium import LOOKS, Look
 from tests.examples import add_many, close_issue
@@ -93,6 +98,19 @@ def test_the_chart_goes_on_when_the_value_moves(page: Page, site: Site) -> None:
     expect(key).to_contain_text("25 %")
     close_issue(site.house, "acme/checkout#201", site.example.key_results["KR-5"])
     expect(key).to_contain_text("50 %")
+
+
+def test_the_chart_tells_times_in_the_zone_of_whoever_looks(page: Page, site: Site) -> None:
+    """As the rest of the page does, wherever the browser is."""
+    with writing(site.house.engine) as tx:
+        tx.execute(sa.update(person).where(person.c.id == site.example.ben).values(timezone="Pacific/Kiritimati"))
+    site.enter(page, site.example.ben)
+    page.goto(f"{site.url}/key-results/KR-5")
+    told = page.locator("#chart .u-legend .u-value").first
+    expect(told).to_contain_text(":")
+    there = site.house.now().astimezone(ZoneInfo("Pacific/Kiritimati"))
+    shown = datetime.strptime(f"{told.inner_text()} {there.year} +1400", "%d %b, %H:%M %Y %z")
+    assert abs(there - shown) < timedelta(minutes=5)
 
 
 def test_checking_in_tells_so_and_keeps_telling_it(page: Page, site: Site) -> None:

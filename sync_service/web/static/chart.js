@@ -40,6 +40,8 @@
       width: Math.max(place.clientWidth, 120),
       height: window.innerWidth < 576 ? 200 : 260,
       padding: [12, 26, 0, 0],
+      // As all other times on the page, wherever the browser is.
+      tzDate: (at) => window.uPlot.tzDate(new Date(at * 1000), f.zone),
       cursor: { y: false, drag: { x: false, y: false } },
       hooks: { setCursor: [(u) => u.cursor.idx === null && u.setLegend({ idx: latest(f) })] },
       scales: {

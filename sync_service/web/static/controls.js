@@ -1,5 +1,8 @@
 // Small behaviours that plain HTML lacks.
 (() => {
+  // Where not all of the navigation has room, the page that one is on does.
+  document.querySelector(".top-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
   // A choice that takes effect at once; without script its form has a button.
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
