@@ -8,6 +8,7 @@ of the token may finish the row.
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from itertools import accumulate
 from typing import Any
 
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
 from sync_service.store import tables
-from sync_service.store.database import database_now, writing
+from sync_service.store.database import DatabaseNow, database_now, writing
 
 TABLES: Mapping[str, sa.Table] = {
     table.name: table
@@ -194,12 +195,14 @@ def replay(tx: Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> in
 
 def tables_with_due_rows(tx: Connection) -> list[str]:
     """Name the tables in which something is due now."""
-    now = database_now(tx)
-    return [
-        name
-        for name, table in TABLES.items()
-        if tx.scalar(sa.select(sa.literal(1)).where(table.c.due_at <= now).limit(1))
-    ]
+    found = tx.execute(_due_by_table()).one()
+    return [name for name, is_due in zip(TABLES, found, strict=True) if is_due]
+
+
+@cache
+def _due_by_table() -> sa.Select[Any]:
+    due: list[Any] = [sa.exists().where(table.c.due_at <= DatabaseNow()).label(name) for name, table in TABLES.items()]
+    return sa.select(*due)
 
 
 def oldest_lag(tx: Connection) -> timedelta | None:
