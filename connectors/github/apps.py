@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from connectors.fields import Json, exact, moment, rows
 from connectors.github.asking import Ask, Held
 from connectors.github.assertions import assertion, private_key, skew_told
@@ -46,6 +48,7 @@ class AppCredentials:
     def __init__(self, site: Site, app: App, *, now: Callable[[], datetime], sleep: Callable[[float], None]) -> None:
         self._site = site
         self._app = app
+        self._key: RSAPrivateKey | None = None
         self._our_clock = now
         self._sleep = sleep
         self._skew = timedelta(0)
@@ -187,7 +190,8 @@ class AppCredentials:
     def _assert_and_send(
         self, method: Method, path: str, params: Mapping[str, str] | None, json: Mapping[str, str] | None
     ) -> Reply:
-        made = assertion(self._app, private_key(self._app), at=self._now())
+        self._key = self._key or private_key(self._app)  # which costs more than what is signed with it
+        made = assertion(self._app, self._key, at=self._now())
         return self._site.send(method, path, authorization=f"Bearer {made}", params=params, json=json)
 
     def _judge_app(self, reply: Reply) -> None:
