@@ -6,6 +6,7 @@ Each description says what is allowed; it is the second half of the message that
 import os
 from collections.abc import Mapping
 from email.utils import formataddr, getaddresses
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from config.secret_key import SHORTEST, kept_secret_key
 
 PREFIX = "OKR_SYNC_"
 ENV_FILE = Path(".env")
+_zones = cache(available_timezones)  # which goes through a directory of files
 ALL_INTERFACES = "0.0.0.0"  # noqa: S104  # a platform that sets PORT reaches us from outside this machine
 
 
@@ -141,7 +143,7 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def _timezone_is_known(cls, written: str) -> str:
-        if written not in available_timezones():
+        if written not in _zones():
             raise ValueError("there is no such time zone")
         return written
 

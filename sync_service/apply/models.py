@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -18,7 +19,7 @@ from pydantic import (
     create_model,
 )
 
-from sync_service.domain.connectors import Connector
+from sync_service.domain.connectors import Connector, Option
 
 _EMAIL = re.compile(r"[^@\s<>,;\"']+@[^@\s<>,;\"']+")
 _DATE = re.compile(r"2[01][0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -47,8 +48,11 @@ def _date(written: object) -> date:
     return date.fromisoformat(written)
 
 
+_zones = cache(available_timezones)  # which goes through a directory of files
+
+
 def _zone(written: str) -> str:
-    if written not in available_timezones():
+    if written not in _zones():
         raise ValueError("no time zone")
     return written
 
@@ -237,28 +241,25 @@ WITHIN: Mapping[str, type[Form]] = {"app": App, "oauth": OAuth}
 _FORMS: Mapping[str, Any] = {"text": Text, "texts": Texts, "flag": bool, "app": App, "oauth": OAuth}
 
 
-def connection_model(connector: Connector) -> type[Connection]:
+def connection_models(connectors: Iterable[Connector]) -> dict[str, type[Connection]]:
+    """Give the forms of connections by their kind."""
+    return {one.kind: _connection_model(one.kind, one.title, one.default_site, one.options) for one in connectors}
+
+
+@cache
+def _connection_model(kind: str, title: str, default_site: str | None, options: tuple[Option, ...]) -> type[Connection]:
     """Make the form of a connection of one kind: its site may have a default, and it has settings of its own."""
-    fields: dict[str, Any] = {
-        "kind": (Literal[connector.kind], Field(description=f"{connector.kind}: {connector.title}"))
-    }
-    if connector.default_site:
-        what = f"{connector.title}'s address; {connector.default_site} where left out"
+    fields: dict[str, Any] = {"kind": (Literal[kind], Field(description=f"{kind}: {title}"))}
+    if default_site:
+        what = f"{title}'s address; {default_site} where left out"
         fields["site"] = (Text | None, Field(default=None, description=what))
     else:
-        fields["site"] = (Text, Field(description=f"{connector.title}'s address, like https://tracker.example.com"))
-    for option in connector.options:
+        fields["site"] = (Text, Field(description=f"{title}'s address, like https://tracker.example.com"))
+    for option in options:
         # A secret would need sealing, which only the common ones have.
         if option.form != "secret":
             form = _FORMS[option.form]
             fields[option.name] = (form | None, Field(default=None, description=option.help))
-    name = f"{connector.kind.replace('-', ' ').title().replace(' ', '')}Connection"
-    made: type[Connection] = create_model(
-        name, __base__=Connection, __doc__=f"A connection to {connector.title}.", **fields
-    )
+    name = f"{kind.replace('-', ' ').title().replace(' ', '')}Connection"
+    made: type[Connection] = create_model(name, __base__=Connection, __doc__=f"A connection to {title}.", **fields)
     return made
-
-
-def connection_models(connectors: Iterable[Connector]) -> dict[str, type[Connection]]:
-    """Make the forms of connections by their kind."""
-    return {connector.kind: connection_model(connector) for connector in connectors}
