@@ -7,7 +7,9 @@ from functools import cache
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from connectors.github import assertions
 from simulator.github import hub
 from simulator.github.app import new_key
 
@@ -17,7 +19,7 @@ APART = 16
 
 @contextmanager
 def keys_made_once() -> Iterator[None]:
-    """Give simulated apps the same keys over and over, in turn, until the end of the block."""
+    """Give simulated apps the same keys over and over, in turn, each read once, until the end of the block."""
 
     @cache
     def key(_place: int) -> RSAPrivateKey:
@@ -26,4 +28,5 @@ def keys_made_once() -> Iterator[None]:
     places = itertools.cycle(range(APART))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hub, "new_key", lambda: key(next(places)))
+        patch.setattr(assertions, "load_pem_private_key", cache(load_pem_private_key))
         yield

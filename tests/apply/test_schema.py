@@ -1,5 +1,7 @@
 """The JSON Schema knows what `apply` knows."""
 
+from functools import cache
+
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
@@ -9,6 +11,7 @@ from sync_service.apply.schema import schema
 from tests.apply.files import EXAMPLE, RICH, replace
 
 
+@cache
 def validator() -> Draft202012Validator:
     """Give a validator of the schema, which must itself be one."""
     made = schema(connectors().values())

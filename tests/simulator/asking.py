@@ -32,7 +32,7 @@ def assertion(app: App, *, key: str | None = None, **claims: Any) -> str:
     """Write what an app proves itself with, by the simulator's clock; claims can be replaced, or left out by None."""
     now = int(app.hub.clock().timestamp())
     whole = {"iat": now - 60, "exp": now + 540, "iss": app.client_id, **claims}
-    return jwt.encode({name: value for name, value in whole.items() if value is not None}, key or app.pem, "RS256")
+    return jwt.encode({name: value for name, value in whole.items() if value is not None}, key or app.key, "RS256")
 
 
 def mint(installation: Installation, **limits: Any) -> requests.Response:

@@ -89,11 +89,17 @@ def test_who_may_not_is_refused(face: str) -> None:
     [None, [], {}, {"object": {"title": "x"}}, link(url="/x"), link(title="x" * 256), link("x" * 256)],
 )
 def test_what_is_no_link_is_refused(body: Any) -> None:
-    """And one to a full issue; and a removal that names none."""
+    """And a removal that names none."""
     with Jira(background=False) as jira:
         issue = issue_of(jira)
         assert call(jira, issue, "POST", body=body).status_code == 400
         assert call(jira, issue, "DELETE").status_code == 400
+
+
+def test_an_issue_takes_no_more_links_than_it_may_have() -> None:
+    """As Jira says."""
+    with Jira(background=False) as jira:
+        issue = issue_of(jira)
         for number in range(MOST_LINKS):
             jira.remote_links.put(issue, link(str(number)))
         assert call(jira, issue, "POST", body=link()).status_code == 413
