@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
 from sync_service.store import tables
-from sync_service.store.database import DatabaseNow, database_now, writing
+from sync_service.store.database import Instant, database_now, writing
 
 TABLES: Mapping[str, sa.Table] = {
     table.name: table
@@ -195,13 +195,15 @@ def replay(tx: Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> in
 
 def tables_with_due_rows(tx: Connection) -> list[str]:
     """Name the tables in which something is due now."""
-    found = tx.execute(_due_by_table()).one()
+    found = tx.execute(_due_by_table(), {"now": database_now(tx)}).one()
     return [name for name, is_due in zip(TABLES, found, strict=True) if is_due]
 
 
 @cache
 def _due_by_table() -> sa.Select[Any]:
-    due: list[Any] = [sa.exists().where(table.c.due_at <= DatabaseNow()).label(name) for name, table in TABLES.items()]
+    # A time that the statement asked for itself would keep PostgreSQL from the index: it may change from row to row.
+    now = sa.bindparam("now", type_=Instant())
+    due: list[Any] = [sa.exists().where(table.c.due_at <= now).label(name) for name, table in TABLES.items()]
     return sa.select(*due)
 
 

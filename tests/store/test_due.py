@@ -154,6 +154,21 @@ def test_many_workers_share_the_rows_without_overlap(engine: Engine) -> None:
     assert sorted(taken) == [row(engine, number).id for number in range(1, 11)]
 
 
+def test_what_is_due_is_found_by_its_index(engine: Engine) -> None:
+    """However many rows a table has: it is asked each second."""
+    asked: list[tuple[str, Any]] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *event: asked.append(event[2:4]))
+    with reading(engine) as tx:
+        due.tables_with_due_rows(tx)
+        statement, parameters = asked[-1]
+        if engine.dialect.name == "postgresql":
+            tx.exec_driver_sql("SET LOCAL enable_seqscan = off")  # the tables are empty
+            plan = [row[0] for row in tx.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
+        else:
+            plan = [row[3] for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    assert sum("Index Cond: (due_at <= " in step or "(due_at<?)" in step for step in plan) == len(due.TABLES), plan
+
+
 def test_tables_with_due_rows_are_named(engine: Engine) -> None:
     """The clock rings for these; the lag is that of the oldest row."""
     with reading(engine) as tx:
