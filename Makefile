@@ -29,7 +29,7 @@ up: setup ## run the service on the embedded database and Redis (Ctrl-C stops it
 
 test: setup-dev ## run every test against the real parts, with branch coverage
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 3 --dist loadfile
+	$(BIN)/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(COVERAGE)
 
