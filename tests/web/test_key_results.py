@@ -90,6 +90,18 @@ def test_issues_say_state_weight_origin_and_why_they_do_not_count(vera: Visitor)
     assert "Gift cards acme/checkout#16 dropped 3 days ago dropped: not planned" in words
 
 
+@pytest.mark.parametrize(
+    ("origin", "said"), [("comment", "/okr KR-1 comment"), ("label", "okr:KR-1 label"), ("manual", "by hand")]
+)
+def test_each_issue_says_by_what_it_is_linked(vera: Visitor, house: House, origin: str, said: str) -> None:
+    """Whatever that is."""
+    with writing(house.engine) as tx:
+        tx.execute(sa.update(tables.link).values(origin=origin))
+    assert f"Pay by bank transfer acme/checkout#14 in progress yes weight 2 · 8 points {said}" in vera.words(
+        "/key-results/KR-1"
+    )
+
+
 def test_a_link_of_a_tracker_is_one_only_if_it_is_of_the_web(vera: Visitor, house: House) -> None:
     """A forged issue can't carry a script's address."""
     with writing(house.engine) as tx:
