@@ -1,5 +1,7 @@
 """A house on a database of the test's own, and example OKRs to fill it with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from sync_service.store import counters, key_results, tables
 from sync_service.store.database import writing
 from sync_service.store.key_results import to_columns
 from sync_service.store.migrate import is_current, migrate
-from sync_service.wiring import House
+from sync_service.wiring import House, utc_now
 
 NOW = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
 """A moment within the example cycle: day 41 of 92."""
@@ -51,6 +53,17 @@ def build_house(database_url: str, directory: Path, *, clock: Any = None, **sett
     if not is_current(house.engine):
         migrate(house.engine)
     return house
+
+
+@contextmanager
+def open_house(database_url: str, directory: Path, *, clock: Any = utc_now, **settings: Any) -> Iterator[House]:
+    """Join a house that goes by the real clock unless told otherwise; close its connections at the end."""
+    house = build_house(database_url, directory, clock=clock, **settings)
+    try:
+        yield house
+    finally:
+        house.engine.dispose()
+        house.redis.close()
 
 
 def add(tx: Connection, table: sa.Table, **columns: Any) -> int:

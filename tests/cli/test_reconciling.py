@@ -8,7 +8,7 @@ import pytest
 
 from simulator import GitHub
 from tests.cli.conftest import Run
-from tests.flows.test_reconciling import OKRS
+from tests.okrs import GITHUB, github, okrs
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def hub() -> Iterator[GitHub]:
 @pytest.fixture
 def configured(run: Run, hub: GitHub, directory: Path) -> None:
     """Have that repository watched, everything in it to be imported."""
-    (directory / "okrs.yaml").write_text(OKRS.format(site=hub.url, token=hub.token, earlier="import"))
+    (directory / "okrs.yaml").write_bytes(okrs(github(hub, earlier="import")))
     assert run("migrate").exit_code == 0
     assert run("apply", "okrs.yaml").exit_code == 0
 
@@ -60,8 +60,7 @@ def test_reconcile_says_what_can_not_be_asked(run: Run, configured: None) -> Non
 
 def test_reconcile_without_credentials_is_refused(run: Run, directory: Path) -> None:
     """Webhooks alone are no way to ask."""
-    written = OKRS.format(site="https://api.github.com", token="gone", earlier="ignore")
-    (directory / "okrs.yaml").write_text(written.replace("    token: gone\n", ""))
+    (directory / "okrs.yaml").write_bytes(okrs({**GITHUB, "token": None}))
     assert run("migrate").exit_code == 0
     assert run("apply", "okrs.yaml").exit_code == 0
     refused = run("reconcile", "gh")

@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 
 from connectors.github import GitHub as Connector
-from simulator import GitHub, SteppedClock
-from simulator.github import Repository
+from simulator import GitHub
 from simulator.github.issue import Issue
 from sync_service.domain.abilities import Seen
 from sync_service.domain.connectors import Connection, Gone, Post, Rejected, Unavailable
@@ -22,11 +19,10 @@ from sync_service.receive import Receipt
 from sync_service.refresh import Refresh
 from sync_service.store import looks, tables
 from sync_service.store.book import Shelf
-from sync_service.store.database import reading, writing
+from sync_service.store.database import writing
 from sync_service.wiring import House, utc_now
-from tests.faults.checking import furnish
-from tests.flows.test_reconciling import OKRS
-from tests.house import build_house
+from tests.flows.stage import HubStage, clock_of
+from tests.okrs import github, okrs
 
 pytestmark = pytest.mark.slow
 
@@ -43,19 +39,15 @@ class Chosen(Connector):
 
 
 @dataclass
-class Stage:
+class Stage(HubStage):
     """A house with looks to make at a simulated GitHub."""
 
-    house: House
-    hub: GitHub
-    clock: SteppedClock
     connector: Chosen = field(default_factory=Chosen)
-    place: Repository = field(init=False)
     looking: Looking = field(init=False)
 
     def __post_init__(self) -> None:
-        self.place = self.hub.repository("checkout")
-        furnish(self.house, OKRS.format(site=self.hub.url, token=self.hub.token, earlier="ignore").encode())
+        super().__post_init__()
+        self.apply(okrs(github(self.hub)))
         parts: dict[str, Any] = {
             "engine": self.house.engine,
             "connectors": {"github": self.connector},
@@ -67,7 +59,7 @@ class Stage:
 
     def issues(self, count: int) -> list[Issue]:
         """Open some issues."""
-        return [self.place.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(count)]
+        return [self.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(count)]
 
     def look_at(self, *works: Issue) -> None:
         """Ask for looks, and make them."""
@@ -88,25 +80,17 @@ class Stage:
         while self.looking.drain():
             pass
 
-    def rows(self, table: sa.Table = tables.look) -> list[Row[Any]]:
-        """Read a table."""
-        with reading(self.house.engine) as tx:
-            return list(tx.execute(sa.select(table).order_by(table.c.id)))
-
     def calls(self, part: str) -> int:
         """Count the calls since the looks were asked for whose path holds this."""
         return sum(part in call.path for call in self.hub.rest.calls)
 
 
 @pytest.fixture
-def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database."""
-    house = build_house(migrated_url, tmp_path, clock=utc_now)
-    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0) - timedelta(days=2))
+def stage(house: House) -> Iterator[Stage]:
+    """Set the stage."""
+    clock = clock_of(timedelta(days=2))
     with GitHub("acme", clock=clock, background=False) as hub:
         yield Stage(house, hub, clock)
-    house.engine.dispose()
-    house.redis.close()
 
 
 def test_many_are_looked_at_with_few_calls(stage: Stage) -> None:
@@ -117,14 +101,14 @@ def test_many_are_looked_at_with_few_calls(stage: Stage) -> None:
     assert (stage.calls("/graphql"), stage.calls("/issues/")) == (2, 1)
     assert len([row for row in stage.rows(tables.issue) if row.title]) == 119
     assert [row.key for row in stage.rows(tables.issue) if row.gone] == ["acme/checkout#1"]
-    assert {row.due_at for row in stage.rows()} == {None}
+    assert {row.due_at for row in stage.rows(tables.look)} == {None}
 
 
 def test_a_letter_does_not_undo_what_a_look_showed_of_links_by_hand(stage: Stage) -> None:
     """Its text names none: so we look again."""
     (issue,) = stage.issues(1)
     stage.hub.add_hook(url="http://127.0.0.1:9/hooks/gh", secret="hush")
-    pull = stage.place.create_pull_request("Add", labels=["checkout"])
+    pull = stage.repository.create_pull_request("Add", labels=["checkout"])
     pull.link(issue)
 
     def closes() -> list[str]:
@@ -138,7 +122,7 @@ def test_a_letter_does_not_undo_what_a_look_showed_of_links_by_hand(stage: Stage
     headers = {name.lower(): value for name, value in {**parcel.headers, **parcel.sign()}.items()}
     assert stage.house.receive.take("gh", Post(headers, parcel.body)) is Receipt.STORED
     stage.house.drains.drain("delivery")
-    (row,) = stage.rows()
+    (row,) = stage.rows(tables.look)
     assert row.reason == "in doubt: it was seen to close other issues"
     assert row.due_at is not None
     stage.looking.drain()
@@ -185,7 +169,7 @@ def test_whatever_goes_wrong_with_many_is_left_to_each(stage: Stage, error: Exce
 def test_what_is_seen_of_one_may_be_an_error_about_it_alone(stage: Stage) -> None:
     """Deleted, hidden, or nothing to be done about."""
     issues = stage.issues(5)
-    ids = [f"{stage.place.id}#{number}" for number in range(1, 6)]
+    ids = [f"{stage.repository.id}#{number}" for number in range(1, 6)]
 
     def decide(found: dict[str, Seen]) -> dict[str, Seen]:
         errors: dict[str, Seen] = {
@@ -198,10 +182,10 @@ def test_what_is_seen_of_one_may_be_an_error_about_it_alone(stage: Stage) -> Non
     stage.connector.decide = decide
     stage.look_at(*issues)
     assert stage.calls("/issues/") == 0
-    outcomes = [row.outcome for row in stage.rows()]
+    outcomes = [row.outcome for row in stage.rows(tables.look)]
     assert "deleted" in outcomes[0]
     assert outcomes[1:3] == ["unreachable, so nothing changes: hidden", "a teapot"]
-    assert [row.buried_at is not None for row in stage.rows()] == [False, False, True, False, False]
+    assert [row.buried_at is not None for row in stage.rows(tables.look)] == [False, False, True, False, False]
 
 
 def test_one_whose_lease_is_lost_stops_none_of_the_others(stage: Stage) -> None:
@@ -210,14 +194,14 @@ def test_one_whose_lease_is_lost_stops_none_of_the_others(stage: Stage) -> None:
     def decide(found: dict[str, Seen]) -> dict[str, Seen]:
         stage.connector.decide = None
         with writing(stage.house.engine) as tx:
-            again = Look(identity=f"{stage.place.id}#2", key="acme/checkout#2", reason="anew")
+            again = Look(identity=f"{stage.repository.id}#2", key="acme/checkout#2", reason="anew")
             looks.add(tx, {(1, again.identity): (again, None)})
         return found
 
     stage.connector.decide = decide
     stage.look_at(*stage.issues(4))
-    assert {row.due_at for row in stage.rows()} == {None}
-    assert [row.outcome.partition(":")[0] for row in stage.rows()] == [
+    assert {row.due_at for row in stage.rows(tables.look)} == {None}
+    assert [row.outcome.partition(":")[0] for row in stage.rows(tables.look)] == [
         f"acme/checkout#{number}" for number in (1, 2, 3, 4)
     ]
     assert stage.calls("/issues/2") == 1
@@ -231,10 +215,12 @@ def test_a_turn_that_is_over_gives_rows_back_without_counting_an_attempt(
     issues = stage.issues(3)
     with writing(stage.house.engine) as tx:
         for one in issues:
-            identity, key = f"{stage.place.id}#{one.number}", f"acme/checkout#{one.number}"
+            identity, key = f"{stage.repository.id}#{one.number}", f"acme/checkout#{one.number}"
             looks.add(tx, {(1, identity): (Look(identity=identity, key=key, reason="x"), None)})
     assert stage.looking.drain() == 3
-    assert [(row.attempts, row.outcome, row.lease) for row in stage.rows()] == [(0, "its turn comes", None)] * 3
+    assert [(row.attempts, row.outcome, row.lease) for row in stage.rows(tables.look)] == [
+        (0, "its turn comes", None)
+    ] * 3
 
 
 def test_a_refused_connection_is_asked_by_one_look_alone(stage: Stage) -> None:
@@ -244,9 +230,9 @@ def test_a_refused_connection_is_asked_by_one_look_alone(stage: Stage) -> None:
     stage.look_at(*issues)
     with writing(stage.house.engine) as tx:
         tx.execute(sa.update(tables.look).values(due_at=utc_now() - timedelta(seconds=1)))
-    stage.house.connections._read_at = float("-inf")
+    stage.house.connections.forget()
     stage.hub.rest.calls.clear()
     while stage.looking.drain():
         pass
     assert stage.hub.rest.calls == []
-    assert all("waits until the connection is mended" in row.outcome for row in stage.rows())
+    assert all("waits until the connection is mended" in row.outcome for row in stage.rows(tables.look))

@@ -1,88 +1,30 @@
 """Asking a simulated GitHub what changed: the first import, and what webhooks did not bring."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 
-from simulator import GitHub, SteppedClock
-from simulator.github.repository import Repository
-from sync_service.store import polls, tables
-from sync_service.store.database import reading, writing
+from simulator import GitHub
+from sync_service.store import tables
+from sync_service.store.database import writing
 from sync_service.wiring import House, utc_now
-from tests.faults.checking import furnish
-from tests.house import build_house
+from tests.flows.stage import HubStage, clock_of
+from tests.okrs import github, okrs
 
 pytestmark = pytest.mark.slow
 
-OKRS = """\
-people:
-  - {{email: ana@example.com, name: Ana Ruiz, role: admin}}
-cycles:
-  - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
-connections:
-  - slug: gh
-    kind: github
-    site: {site}
-    owner: ana@example.com
-    webhook_secrets: [hush]
-    token: {token}
-    scopes: [acme/checkout]
-    earlier: {earlier}
-objectives:
-  - slug: fast
-    title: Fast
-    cycle: ever
-    owner: ana@example.com
-    key_results:
-      - {{slug: KR-1, title: Ship it, owner: ana@example.com, measure: {{kind: done-share}}}}
-rules:
-  - {{slug: labelled, connection: gh, key_result: KR-1, when: {{field: labels, has: checkout}}}}
-"""
-
 
 @dataclass
-class Stage:
+class Stage(HubStage):
     """A GitHub whose webhooks nobody hears, and a house that may ask it."""
-
-    house: House
-    hub: GitHub
-    clock: SteppedClock
-    repository: Repository = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.repository = self.hub.repository("checkout")
 
     def furnish(self, *, earlier: str) -> None:
         """Apply the configuration."""
-        written = OKRS.format(site=self.hub.url, token=self.hub.token, earlier=earlier)
-        furnish(self.house, written.encode())
-        for name in ("rule_revision", "recompute"):
-            self.house.drains.drain(name)
-
-    def drain(self) -> None:
-        """Drain until nothing is due."""
-        self.house.drains.drain_everything()
-
-    def ask_now(self) -> None:
-        """Let the time of the next run come."""
-        with writing(self.house.engine) as tx:
-            polls.hurry(tx)
-        self.drain()
-
-    def key_result(self) -> Row[Any]:
-        """Give the key result's row."""
-        return self.rows(tables.key_result)[0]
-
-    def rows(self, table: sa.Table) -> list[Row[Any]]:
-        """Read a table."""
-        with reading(self.house.engine) as tx:
-            return list(tx.execute(sa.select(table).order_by(table.c.id)))
+        self.apply(okrs(github(self.hub, earlier=earlier)))
+        self.drain("rule_revision", "recompute")
 
     def lists(self) -> int:
         """Count the lists that were asked for."""
@@ -90,14 +32,11 @@ class Stage:
 
 
 @pytest.fixture
-def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database."""
-    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0) - timedelta(days=2))
-    house = build_house(migrated_url, tmp_path, clock=utc_now)
+def stage(house: House) -> Iterator[Stage]:
+    """Set the stage."""
+    clock = clock_of(timedelta(days=2))
     with GitHub("acme", clock=clock) as hub:
         yield Stage(house, hub, clock)
-    house.engine.dispose()
-    house.redis.close()
 
 
 def test_a_first_import_counts_what_was_there_and_says_so_once(stage: Stage) -> None:

@@ -1,0 +1,16 @@
+"""The house that most flow tests need."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sync_service.wiring import House
+from tests.house import open_house
+
+
+@pytest.fixture
+def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
+    """Give a house on either database."""
+    with open_house(migrated_url, tmp_path) as made:
+        yield made

@@ -1,0 +1,53 @@
+"""Configuration files for tests, written from plain values: as JSON, which is YAML, so nothing has to be quoted."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from simulator import GitHub, Jira
+
+ANA: Mapping[str, Any] = {"email": "ana@example.com", "name": "Ana Ruiz", "role": "admin"}
+LABELLED: Mapping[str, Any] = {"field": "labels", "has": "checkout"}
+"""A condition of rules."""
+
+_COMMON = {"owner": ANA["email"], "webhook_secrets": ["hush"], "earlier": "ignore"}
+GITHUB: Mapping[str, Any] = {"slug": "gh", "kind": "github", "token": "t", "scopes": ["acme/checkout"]} | _COMMON
+"""A connection to a GitHub that nobody calls."""
+
+
+def github(hub: GitHub, **fields: Any) -> Mapping[str, Any]:
+    """Give a connection to a simulated GitHub, by its token unless told otherwise."""
+    return {**GITHUB, "site": hub.api_url, "token": hub.token, **fields}
+
+
+def jira(site: Jira, **fields: Any) -> Mapping[str, Any]:
+    """Give a connection to a simulated Jira of either face, by its token unless told otherwise."""
+    email = None if site.data_center else site.email
+    place = {"slug": "jira", "kind": "jira", "site": site.url, "scopes": ["SHOP"]}
+    return {**place, **_COMMON, "email": email, "token": site.token, **fields}
+
+
+def okrs(
+    *connections: Mapping[str, Any], key_results: Iterable[Mapping[str, Any]] = ({"slug": "KR-1"},), **sections: Any
+) -> bytes:
+    """Write a file: an objective of Ana's in a cycle that always runs; `sections` come beside, or in place of, others.
+
+    Key results are shares of issues done. The issues labelled `checkout` of the first connection count toward KR-1.
+    """
+    first = connections[0]["slug"]
+    written = {
+        "people": [ANA],
+        "cycles": [{"slug": "ever", "name": "Ever", "starts": "2020-01-01", "ends": "2199-12-31"}],
+        "connections": connections,
+        "objectives": [
+            {
+                "slug": "fast",
+                "title": "Paying is fast",
+                "cycle": "ever",
+                "owner": ANA["email"],
+                "key_results": [{"title": "Ship it", "measure": {"kind": "done-share"}, **one} for one in key_results],
+            }
+        ],
+        "rules": [{"slug": "labelled", "connection": first, "key_result": "KR-1", "when": LABELLED}],
+    }
+    return json.dumps(written | sections, ensure_ascii=False, default=dict).encode()
