@@ -1,4 +1,4 @@
-"""The house that most flow tests need."""
+"""The house that most flow tests need, and the faces of Jira."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,3 +14,10 @@ def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
     """Give a house on either database."""
     with open_house(migrated_url, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(params=[False, True], ids=["cloud", "data center"])
+def data_center(request: pytest.FixtureRequest) -> bool:
+    """Give both faces of Jira, one after the other: whether it is a Data Center."""
+    found: bool = request.param
+    return found

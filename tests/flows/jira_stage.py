@@ -3,58 +3,24 @@
 import random
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 
 from simulator import Jira, SteppedClock
 from simulator.jira import Issue, Project
 from simulator.jira.sketch import Sketch
-from sync_service.store import polls, tables
-from sync_service.store.database import reading, writing
-from sync_service.wiring import House, utc_now
-from tests.faults.checking import furnish
-
-OKRS = """\
-people:
-  - {{email: ana@example.com, name: Ana Ruiz, role: admin}}
-  - {{email: bo@example.com, name: Bo Lind}}
-cycles:
-  - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
-connections:
-  - slug: jira
-    kind: jira
-    site: {site}
-    owner: ana@example.com
-    webhook_secrets: [hush]
-    token: {token}
-    {email}
-    scopes: [SHOP, PAY]
-    earlier: import
-objectives:
-  - slug: fast
-    title: Fast
-    cycle: ever
-    owner: ana@example.com
-    key_results:
-      - {{slug: KR-1, title: Ship it, owner: ana@example.com, measure: {{kind: done-share}}}}
-      - {{slug: KR-2, title: Ship all, owner: ana@example.com, measure: {{kind: done-share}}}}
-      - {{slug: KR-3, title: Ship on, owner: bo@example.com, measure: {{kind: done-share}}}}
-rules:
-  - {{slug: one, connection: jira, key_result: KR-1, when: {{field: labels, has: checkout}}}}
-  - {{slug: two, connection: jira, key_result: KR-2, when: {{field: labels, has: checkout}}}}
-  - {{slug: three, connection: jira, key_result: KR-3, when: {{field: labels, has: checkout}}}}
-"""
+from sync_service.store import tables
+from sync_service.store.database import writing
+from sync_service.wiring import utc_now
+from tests.flows.stage import Stage
 
 DAY = timedelta(days=1)
 
 
 @dataclass
-class Stage:
-    """A Jira whose webhooks nobody hears, and a house that may ask it."""
+class JiraStage(Stage):
+    """A Jira with two projects that are watched and one that is not, whose webhooks nobody hears, and a house."""
 
-    house: House
     jira: Jira
     clock: SteppedClock
     shop: Project = field(init=False)
@@ -64,24 +30,6 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.shop, self.pay, self.attic = (self.jira.project(key) for key in ("SHOP", "PAY", "ATTIC"))
-
-    def furnish(self) -> None:
-        """Apply the configuration."""
-        email = "" if self.jira.data_center else f"email: {self.jira.email}"
-        written = OKRS.format(site=self.jira.url, token=self.jira.token, email=email)
-        furnish(self.house, written.encode())
-        for name in ("rule_revision", "recompute"):
-            self.house.drains.drain(name)
-
-    def drain(self) -> None:
-        """Drain until nothing is due."""
-        self.house.drains.drain_everything()
-
-    def ask_now(self) -> None:
-        """Let the time of the next run come."""
-        with writing(self.house.engine) as tx:
-            polls.hurry(tx)
-        self.drain()
 
     def hear(self) -> None:
         """Receive what webhooks told, each message once."""
@@ -101,26 +49,6 @@ class Stage:
         ]
         with writing(self.house.engine) as tx:
             tx.execute(sa.insert(tables.delivery), rows)
-
-    def be_away(self, time: timedelta = DAY) -> None:
-        """Let all that we know be so old."""
-        with writing(self.house.engine) as tx:
-            tx.execute(sa.update(tables.poll).values(done_at=utc_now() - time))
-            tx.execute(sa.update(tables.issue).values(seen_at=utc_now() - time))
-
-    def value(self) -> float:
-        """Give the key result's value."""
-        return float(self.rows(tables.key_result)[0].current)
-
-    def rows_of_pauses(self) -> list[Row[Any]]:
-        """Read the pauses, which have no ids."""
-        with reading(self.house.engine) as tx:
-            return list(tx.execute(sa.select(tables.pause)))
-
-    def rows(self, table: sa.Table) -> list[Row[Any]]:
-        """Read a table."""
-        with reading(self.house.engine) as tx:
-            return list(tx.execute(sa.select(table).order_by(table.c.id)))
 
 
 def labelled(number: int) -> Sketch:

@@ -10,9 +10,10 @@ from sqlalchemy.engine import Row
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
 from sync_service.store import polls, tables
-from sync_service.store.database import database_now, reading, writing
+from sync_service.store.database import EPOCH, database_now, reading, writing
 from sync_service.wiring import House
 from tests.faults.checking import furnish
+from tests.faults.mortal import Killed
 
 
 def clock_of(ago: timedelta = timedelta(0)) -> SteppedClock:
@@ -43,6 +44,18 @@ class Stage:
         with writing(self.house.engine) as tx:
             polls.hurry(tx)
         self.drain()
+
+    def list_now(self) -> None:
+        """Let the time of the next listing come for each query, and drain."""
+        with writing(self.house.engine) as tx:
+            tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
+        self.drain()
+
+    def list_later(self) -> None:
+        """Let the next listing come long after all that was said of single issues."""
+        with writing(self.house.engine) as tx:
+            tx.execute(sa.update(tables.member).values(judged_at=database_now(tx) - timedelta(hours=1)))
+        self.list_now()
 
     def rows(self, table: sa.Table) -> list[Row[Any]]:
         """Read a table."""
@@ -81,3 +94,28 @@ class HubStage(Stage):
 
     def __post_init__(self) -> None:
         self.repository = self.hub.repository("checkout")
+
+
+def killed_over_and_over(house: House, table: sa.Table) -> int:
+    """Drain a table, killed before each of its statements once, until all is done; give how often it was killed."""
+    deaths, left = 0, 0
+
+    def die(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+
+    sa.event.listen(house.engine, "before_cursor_execute", die)
+    survived = 0
+    while survived < 2:
+        left = 3 + deaths
+        try:
+            survived = 0 if house.drains.by_table[table.name]() else survived + 1
+        except Killed:
+            deaths += 1
+        left = 10**6
+        with writing(house.engine) as tx:
+            tx.execute(sa.update(table).where(table.c.lease.isnot(None)).values(due_at=EPOCH))
+    sa.event.remove(house.engine, "before_cursor_execute", die)
+    return deaths

@@ -4,33 +4,62 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from simulator import Jira, SteppedClock
+from simulator import Jira
 from simulator.jira.sketch import Sketch
 from sync_service.store import pauses, tables
 from sync_service.store.database import reading, writing
 from sync_service.store.issue_views import issues_view
-from sync_service.wiring import utc_now
-from tests.flows.jira_stage import DAY, Stage, change, labelled, share, standing
-from tests.house import build_house
+from sync_service.wiring import House, utc_now
+from tests.flows.jira_stage import DAY, JiraStage, change, labelled, share, standing
+from tests.flows.stage import clock_of
+from tests.house import open_house
+from tests.okrs import ANA, LABELLED, jira, okrs
 
 pytestmark = pytest.mark.slow
 
+BO = {"email": "bo@example.com", "name": "Bo Lind"}
+OWNERS = {"KR-1": ANA["email"], "KR-2": ANA["email"], "KR-3": BO["email"]}
 
-@pytest.fixture(params=["cloud", "data center"])
-def stage(request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database, with either face."""
-    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0) - 3 * DAY)
-    house = build_house(migrated_url, tmp_path, clock=utc_now, OKR_SYNC_SETTLE_SECONDS=900)
-    with Jira(clock=clock, data_center=request.param == "data center") as jira:
-        yield Stage(house, jira, clock)
-    house.engine.dispose()
-    house.redis.close()
+
+@dataclass
+class Stage(JiraStage):
+    """A house whose key results count the same issues, and belong to two people."""
+
+    def furnish(self) -> None:
+        """Apply the configuration."""
+        connection = jira(self.jira, scopes=["SHOP", "PAY"], earlier="import")
+        key_results = [{"slug": slug, "owner": owner} for slug, owner in OWNERS.items()]
+        rules = [{"slug": slug, "connection": "jira", "key_result": slug, "when": LABELLED} for slug in OWNERS]
+        self.apply(okrs(connection, key_results=key_results, rules=rules, people=[ANA, BO]))
+        self.drain("rule_revision", "recompute")
+
+    def be_away(self) -> None:
+        """Let all that we know be a day old."""
+        with writing(self.house.engine) as tx:
+            tx.execute(sa.update(tables.poll).values(done_at=utc_now() - DAY))
+            tx.execute(sa.update(tables.issue).values(seen_at=utc_now() - DAY))
+
+
+@pytest.fixture
+def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
+    """Give a house on either database, whose notices wait for a quarter of an hour."""
+    with open_house(migrated_url, tmp_path, OKR_SYNC_SETTLE_SECONDS=900) as made:
+        yield made
+
+
+@pytest.fixture
+def stage(house: House, *, data_center: bool) -> Iterator[Stage]:
+    """Set the stage, with either face."""
+    clock = clock_of(3 * DAY)
+    with Jira(clock=clock, data_center=data_center) as site:
+        yield Stage(house, site, clock)
 
 
 def _said(stage: Stage) -> str:
@@ -139,7 +168,7 @@ def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(stage: Sta
     stage.furnish()
     stage.jira.limits.block(30, reason="jira-quota-global-based", told=told)
     stage.drain()
-    (pause,) = stage.rows_of_pauses()
+    (pause,) = stage.rows(tables.pause)
     assert pause.part == ""
     assert (pause.seconds > 20) is told
     assert {call.status for call in stage.jira.rest.calls} == {429}
@@ -158,7 +187,7 @@ def test_a_burst_of_one_connection_slows_no_other_and_no_writing(stage: Stage) -
     stage.furnish()
     stage.jira.limits.block(30, reason="jira-burst-based")
     stage.drain()
-    (pause,) = stage.rows_of_pauses()
+    (pause,) = stage.rows(tables.pause)
     assert pause.part == ("" if stage.jira.data_center else "reading")
     with reading(stage.house.engine) as tx:
         assert pauses.rest_of(tx, pause.connection_id + 1, "reading") == pauses.NONE

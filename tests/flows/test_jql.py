@@ -2,53 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from simulator import Jira, SteppedClock
+from simulator import Jira
 from simulator.jira import Issue
 from simulator.jira.sketch import Sketch
 from sync_service.judging import SURE_AFTER
 from sync_service.store import candidates, listings, members, relinks, staleness, tables
 from sync_service.store.database import EPOCH, database_now, reading, writing
-from sync_service.wiring import utc_now
-from tests.faults.checking import furnish
-from tests.flows.jira_stage import DAY
-from tests.flows.jira_stage import Stage as JiraStage
-from tests.house import build_house
+from sync_service.wiring import House
+from tests.flows.jira_stage import DAY, JiraStage
+from tests.flows.stage import clock_of, killed_over_and_over
+from tests.okrs import jira, okrs
 
 pytestmark = pytest.mark.slow
-
-OKRS = """\
-people:
-  - {{email: ana@example.com, name: Ana Ruiz, role: admin}}
-cycles:
-  - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
-connections:
-  - slug: jira
-    kind: jira
-    site: {site}
-    owner: ana@example.com
-    webhook_secrets: [hush]
-    token: {token}
-    {email}
-    scopes: [SHOP, PAY]
-    earlier: import
-objectives:
-  - slug: fast
-    title: Fast
-    cycle: ever
-    owner: ana@example.com
-    key_results:
-      - {{slug: KR-1, title: Ship it, owner: ana@example.com, measure: {{kind: done-share}}}}
-      - {{slug: KR-2, title: Ship on, owner: ana@example.com, measure: {{kind: done-share}}}}
-rules:
-"""
-RULE = "  - {{slug: asked-{number}, connection: jira, key_result: {key_result}, query: {query!r}}}\n"
 
 LABELLED = "project = SHOP AND labels = checkout ORDER BY rank"
 
@@ -65,11 +35,12 @@ class Stage(JiraStage):
 
     def begin(self, *queries: str, drained: bool = True) -> None:
         """Apply the configuration: a rule for each query, of which the first two have key results of their own."""
-        email = "" if self.jira.data_center else f"email: {self.jira.email}"
-        written = OKRS.format(site=self.jira.url, token=self.jira.token, email=email)
-        for number, query in enumerate(queries or (LABELLED,), 1):
-            written += RULE.format(number=number, key_result=f"KR-{min(number, 2)}", query=query)
-        furnish(self.house, written.encode())
+        connection = jira(self.jira, scopes=["SHOP", "PAY"], earlier="import")
+        rules = [
+            {"slug": f"asked-{number}", "connection": "jira", "key_result": f"KR-{min(number, 2)}", "query": query}
+            for number, query in enumerate(queries or (LABELLED,), 1)
+        ]
+        self.apply(okrs(connection, key_results=[{"slug": "KR-1"}, {"slug": "KR-2"}], rules=rules))
         self.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
         self.jira.webhooks.lose_next(10_000)
         if drained:
@@ -87,29 +58,9 @@ class Stage(JiraStage):
             tx.execute(sa.update(tables.candidate).where(tables.candidate.c.settled_at.is_(None)).values(late))
         self.drain()
 
-    def list_now(self) -> None:
-        """Let the time of the next listing come."""
-        with writing(self.house.engine) as tx:
-            tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
-        self.drain()
-
-    def list_later(self) -> None:
-        """Let the next listing come long after all that was said of single issues."""
-        with writing(self.house.engine) as tx:
-            tx.execute(sa.update(tables.member).values(judged_at=database_now(tx) - timedelta(hours=1)))
-        self.list_now()
-
     def is_listed_soon(self) -> bool:
         """Tell whether the first query is listed within a minute."""
-        with reading(self.house.engine) as tx:
-            wait: timedelta = self.rows(tables.listing)[0].due_at - database_now(tx)
-        return wait <= listings.SOONEST
-
-    def linked(self) -> list[str]:
-        """Give the keys of the issues that count."""
-        found = sa.select(tables.issue.c.key).join(tables.link, tables.link.c.issue_id == tables.issue.c.id)
-        with reading(self.house.engine) as tx:
-            return sorted(set(tx.scalars(found)))
+        return self.wait_of(self.rows(tables.listing)[0]) <= listings.SOONEST
 
     def calls(self, ending: str) -> int:
         """Count the calls of an address."""
@@ -121,29 +72,21 @@ class Stage(JiraStage):
 
 
 @pytest.fixture
-def clock() -> SteppedClock:
-    """Give Jira's clock."""
-    return SteppedClock(datetime.now(UTC).replace(microsecond=0) - 20 * DAY)
-
-
-@pytest.fixture(params=["cloud", "data center"])
-def stage(request: pytest.FixtureRequest, clock: SteppedClock, migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database, with either face."""
-    yield from _stage(clock, migrated_url, tmp_path, data_center=request.param == "data center")
+def stage(house: House, *, data_center: bool) -> Iterator[Stage]:
+    """Set the stage, with either face."""
+    yield from _stage(house, data_center=data_center)
 
 
 @pytest.fixture
-def cloud(clock: SteppedClock, migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database, with the face of Cloud."""
-    yield from _stage(clock, migrated_url, tmp_path, data_center=False)
+def cloud(house: House) -> Iterator[Stage]:
+    """Set the stage, with the face of Cloud."""
+    yield from _stage(house, data_center=False)
 
 
-def _stage(clock: SteppedClock, url: str, directory: Path, *, data_center: bool) -> Iterator[Stage]:
-    house = build_house(url, directory, clock=utc_now, OKR_SYNC_SETTLE_SECONDS=900)
-    with Jira(clock=clock, data_center=data_center) as jira:
-        yield Stage(house, jira, clock)
-    house.engine.dispose()
-    house.redis.close()
+def _stage(house: House, *, data_center: bool) -> Iterator[Stage]:
+    clock = clock_of(20 * DAY)
+    with Jira(clock=clock, data_center=data_center) as site:
+        yield Stage(house, site, clock)
 
 
 def test_what_jql_finds_counts_and_nothing_else_does(stage: Stage) -> None:
@@ -173,26 +116,26 @@ def test_an_issue_that_begins_to_match_is_linked_at_once(cloud: Stage) -> None:
     assert cloud.calls("/jql/match") == asked + 1
 
 
-def test_on_data_center_a_change_hurries_the_listing(clock: SteppedClock, migrated_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("data_center", [True])
+def test_on_data_center_a_change_hurries_the_listing(stage: Stage) -> None:
     """To once a minute at most, whatever changes."""
-    for stage in _stage(clock, migrated_url, tmp_path, data_center=True):
-        issue = stage.make()
-        stage.furnish()
-        began = stage.rows(tables.listing)[0].began_at
-        issue.label("checkout")
-        for number in range(3):
-            issue.edit(summary=f"Pay {number}")
-            stage.tell()
-        assert stage.linked() == []
-        assert stage.is_listed_soon()
-        assert stage.rows(tables.listing)[0].due_at >= began + listings.SOONEST
-        stage.list_now()
-        assert stage.linked() == ["SHOP-1"]
-        issue.unlabel("checkout")
+    issue = stage.make()
+    stage.furnish()
+    began = stage.rows(tables.listing)[0].began_at
+    issue.label("checkout")
+    for number in range(3):
+        issue.edit(summary=f"Pay {number}")
         stage.tell()
-        assert stage.linked() == ["SHOP-1"]
-        stage.list_now()
-        assert stage.linked() == []
+    assert stage.linked() == []
+    assert stage.is_listed_soon()
+    assert stage.rows(tables.listing)[0].due_at >= began + listings.SOONEST
+    stage.list_now()
+    assert stage.linked() == ["SHOP-1"]
+    issue.unlabel("checkout")
+    stage.tell()
+    assert stage.linked() == ["SHOP-1"]
+    stage.list_now()
+    assert stage.linked() == []
 
 
 def test_an_issue_that_ceases_to_match_goes_with_the_next_listing(cloud: Stage) -> None:
@@ -236,9 +179,7 @@ def test_a_listing_does_not_remove_what_was_just_found(cloud: Stage) -> None:
     cloud.jira.hide(issue)
     cloud.list_now()
     assert cloud.linked() == ["SHOP-1"]
-    with reading(cloud.house.engine) as tx:
-        wait = cloud.rows(tables.listing)[0].due_at - database_now(tx)
-    assert wait <= members.LAG
+    assert cloud.wait_of(cloud.rows(tables.listing)[0]) <= members.LAG
     cloud.list_later()
     assert cloud.linked() == []
 
@@ -362,36 +303,14 @@ def test_ten_queries_and_five_hundred_changes_cost_a_handful_of_calls(cloud: Sta
     assert len(cloud.rows(tables.link)) == 500
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
 def test_a_listing_that_is_killed_goes_on_where_it_was(stage: Stage) -> None:
     """Killed before each of its statements once, it ends as one that was never killed."""
     stage.furnish()
     stage.shop.create_issues(120, lambda number: Sketch(summary=f"Pay {number}", labels=("checkout",)))
     stage.jira.page_limit = 50
-    deaths, left = 0, 0
-
-    def die(*_: Any) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise Killed
-
     with writing(stage.house.engine) as tx:
         tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
-    sa.event.listen(stage.house.engine, "before_cursor_execute", die)
-    survived = 0
-    while survived < 2:
-        left = 3 + deaths
-        try:
-            survived = 0 if stage.house.drains.by_table["listing"]() else survived + 1
-        except Killed:
-            deaths += 1
-        left = 10**6
-        with writing(stage.house.engine) as tx:
-            tx.execute(sa.update(tables.listing).where(tables.listing.c.lease.isnot(None)).values(due_at=EPOCH))
+    deaths = killed_over_and_over(stage.house, tables.listing)
     assert deaths > 15
     stage.drain()
     assert len(stage.linked()) == 120

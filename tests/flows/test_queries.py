@@ -1,51 +1,21 @@
 """Rules with a GitHub search: members are listed, judged after each change, and counted as any others."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 
-from simulator import GitHub, SteppedClock
+from simulator import GitHub
 from simulator.github.limits import Rules
-from simulator.github.repository import Repository
 from sync_service.store import listings, polls, staleness, tables
-from sync_service.store.database import EPOCH, database_now, reading, writing
-from sync_service.wiring import House, utc_now
-from tests.faults.checking import furnish
-from tests.house import build_house
+from sync_service.store.database import EPOCH, reading, writing
+from sync_service.wiring import House
+from tests.flows.stage import HubStage, clock_of, killed_over_and_over
+from tests.okrs import github, okrs
 
 pytestmark = pytest.mark.slow
-
-OKRS = """\
-people:
-  - {{email: ana@example.com, name: Ana Ruiz, role: admin}}
-cycles:
-  - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
-connections:
-  - slug: gh
-    kind: github
-    site: {site}
-    owner: ana@example.com
-    webhook_secrets: [hush]
-    {token}
-    scopes: [acme/checkout]
-    earlier: {earlier}
-objectives:
-  - slug: fast
-    title: Fast
-    cycle: ever
-    owner: ana@example.com
-    key_results:
-      - {{slug: KR-1, title: Ship it, owner: ana@example.com, measure: {{kind: done-share}}}}
-      - {{slug: KR-2, title: Sell it, owner: ana@example.com, measure: {{kind: done-share}}}}
-rules:
-  - {{slug: asked, connection: gh, key_result: {key_result}, query: '{query}', enabled: {enabled}}}
-"""
 
 LABELLED = "repo:acme/checkout is:issue label:checkout"
 PARTLY = "repo:acme/checkout is:issue label:checkout archived:false"
@@ -53,16 +23,8 @@ PARTLY = "repo:acme/checkout is:issue label:checkout archived:false"
 
 
 @dataclass
-class Stage:
+class Stage(HubStage):
     """A GitHub whose webhooks nobody hears, and a house that may ask it."""
-
-    house: House
-    hub: GitHub
-    clock: SteppedClock
-    repository: Repository = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.repository = self.hub.repository("checkout")
 
     def furnish(
         self,
@@ -74,52 +36,20 @@ class Stage:
         key_result: str = "KR-1",
     ) -> None:
         """Apply the configuration."""
-        written = {
-            "token": f"token: {self.hub.token}" if token else "",
-            "earlier": earlier,
-            "query": query,
-            "enabled": str(enabled).lower(),
-            "key_result": key_result,
-        }
-        furnish(self.house, OKRS.format(site=self.hub.url, **written).encode())
-        self.house.connections._read_at = float("-inf")
+        connection = github(self.hub, token=self.hub.token if token else None, earlier=earlier)
+        rule = {"slug": "asked", "connection": "gh", "key_result": key_result, "query": query, "enabled": enabled}
+        self.apply(okrs(connection, key_results=[{"slug": "KR-1"}, {"slug": "KR-2"}], rules=[rule]))
 
-    def drain(self) -> None:
-        """Drain until nothing is due."""
-        self.house.drains.drain_everything()
-
-    def hear(self) -> None:
-        """Hear of what changed, by a run of the poll, without another listing."""
-        with writing(self.house.engine) as tx:
-            polls.hurry(tx)
-        self.drain()
-
-    def list_again(self) -> None:
-        """Let the time of the next listing come, long after everything that was judged."""
-        with writing(self.house.engine) as tx:
-            tx.execute(sa.update(tables.member).values(judged_at=database_now(tx) - timedelta(hours=1)))
-            tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
-        self.drain()
-
-    def key_result(self) -> Row[Any]:
-        """Give the key result's row."""
-        return self.rows(tables.key_result)[0]
-
-    def rows(self, table: sa.Table) -> list[Row[Any]]:
-        """Read a table."""
-        with reading(self.house.engine) as tx:
-            return list(tx.execute(sa.select(table).order_by(table.c.id)))
-
-    def linked(self) -> list[str]:
-        """Give the keys of the issues that count."""
-        counted = (
+    def counted(self) -> list[str]:
+        """Give the keys of the issues that count: those of a query do once it was listed whole."""
+        found = (
             sa.select(tables.issue.c.key)
             .join(tables.link, tables.link.c.issue_id == tables.issue.c.id)
             .join(tables.rule_revision, tables.rule_revision.c.id == tables.link.c.source)
             .where(tables.rule_revision.c.state == "active")
         )
         with reading(self.house.engine) as tx:
-            return sorted(tx.scalars(counted))
+            return sorted(tx.scalars(found))
 
     def searches(self) -> int:
         """Count the searches that were asked for."""
@@ -127,14 +57,11 @@ class Stage:
 
 
 @pytest.fixture
-def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database."""
-    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0) - timedelta(days=2))
-    house = build_house(migrated_url, tmp_path, clock=utc_now)
+def stage(house: House) -> Iterator[Stage]:
+    """Set the stage."""
+    clock = clock_of(timedelta(days=2))
     with GitHub("acme", clock=clock) as hub:
         yield Stage(house, hub, clock)
-    house.engine.dispose()
-    house.redis.close()
 
 
 def test_a_query_counts_from_its_first_complete_listing(stage: Stage) -> None:
@@ -148,7 +75,7 @@ def test_a_query_counts_from_its_first_complete_listing(stage: Stage) -> None:
     assert stage.key_result().status == "partial"
     assert "query of rule asked: not listed yet" in stage.key_result().explanation
     stage.drain()
-    assert stage.linked() == ["acme/checkout#1", "acme/checkout#2", "acme/checkout#3"]
+    assert stage.counted() == ["acme/checkout#1", "acme/checkout#2", "acme/checkout#3"]
     assert stage.key_result().current == pytest.approx(100 / 3)
     assert stage.key_result().status != "partial"
 
@@ -159,17 +86,17 @@ def test_an_issue_that_changes_is_judged_without_a_search(stage: Stage) -> None:
     stage.furnish()
     stage.drain()
     asked = stage.searches()
-    assert stage.linked() == []
+    assert stage.counted() == []
     issue.label("checkout")
-    stage.hear()
-    assert stage.linked() == ["acme/checkout#1"]
+    stage.ask_now()
+    assert stage.counted() == ["acme/checkout#1"]
     issue.close()
-    stage.hear()
+    stage.ask_now()
     (*_, entry) = stage.rows(tables.history)
     assert entry.to == 100
     issue.unlabel("checkout")
-    stage.hear()
-    assert stage.linked() == []
+    stage.ask_now()
+    assert stage.counted() == []
     assert stage.searches() == asked
 
 
@@ -179,13 +106,12 @@ def test_what_cannot_be_judged_is_listed_soon(stage: Stage) -> None:
     stage.furnish(PARTLY)
     stage.drain()
     issue.label("checkout")
-    stage.hear()
-    assert stage.linked() == []
+    stage.ask_now()
+    assert stage.counted() == []
     (row,) = stage.rows(tables.listing)
-    with reading(stage.house.engine) as tx:
-        assert row.due_at - database_now(tx) <= listings.SOONEST
-    stage.list_again()
-    assert stage.linked() == ["acme/checkout#1"]
+    assert stage.wait_of(row) <= listings.SOONEST
+    stage.list_later()
+    assert stage.counted() == ["acme/checkout#1"]
 
 
 def test_a_listing_removes_what_it_no_longer_shows(stage: Stage) -> None:
@@ -193,10 +119,10 @@ def test_a_listing_removes_what_it_no_longer_shows(stage: Stage) -> None:
     issue = stage.repository.create_issue("Pay", labels=["checkout"])
     stage.furnish()
     stage.drain()
-    assert stage.linked() == ["acme/checkout#1"]
+    assert stage.counted() == ["acme/checkout#1"]
     issue.unlabel("checkout")
-    stage.list_again()
-    assert stage.linked() == []
+    stage.list_later()
+    assert stage.counted() == []
     assert stage.rows(tables.member) == []
 
 
@@ -208,7 +134,7 @@ def test_more_than_a_thousand_members_are_listed(stage: Stage) -> None:
             stage.clock.step(1)
     stage.furnish(earlier="ignore")
     stage.drain()
-    assert len(stage.linked()) == 1050
+    assert len(stage.counted()) == 1050
     (row,) = stage.rows(tables.listing)
     assert row.seen >= 1050
     assert row.lacking is None
@@ -225,15 +151,15 @@ def test_an_incomplete_search_adds_and_removes_nothing(stage: Stage) -> None:
     with writing(stage.house.engine) as tx:
         tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
     stage.house.drains.drain("listing")
-    assert stage.linked() == ["acme/checkout#1", "acme/checkout#2"]
+    assert stage.counted() == ["acme/checkout#1", "acme/checkout#2"]
     (row,) = stage.rows(tables.listing)
     assert row.lacking == "GitHub did not search everything in time"
     with reading(stage.house.engine) as tx:
         (stale,) = staleness.stale(tx, [stage.key_result().id]).values()
     assert stale.reason == "query of rule asked: GitHub did not search everything in time"
     stage.hub.search_is_incomplete = False
-    stage.list_again()
-    assert stage.linked() == ["acme/checkout#2"]
+    stage.list_later()
+    assert stage.counted() == ["acme/checkout#2"]
     assert stage.rows(tables.listing)[0].lacking is None
 
 
@@ -250,13 +176,13 @@ def test_searches_have_a_limit_of_their_own(stage: Stage) -> None:
     assert row.seen >= 199, "the last of a page is shown again by the next"
     assert {one.part for one in stage.rows(tables.pause)} == {"token/search"}
     assert all(one.done_at for one in stage.rows(tables.poll))
-    assert stage.linked() == []
+    assert stage.counted() == []
     stage.clock.step(120)
     with writing(stage.house.engine) as tx:
         tx.execute(sa.delete(tables.pause))
         tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
     stage.drain()
-    assert len(stage.linked()) == 250
+    assert len(stage.counted()) == 250
     assert stage.searches() == 4
 
 
@@ -278,7 +204,7 @@ def test_without_credentials_a_query_that_cannot_be_judged_says_so(stage: Stage)
     assert "no credentials, and archived:false can't be judged without" in stage.key_result().explanation
     stage.furnish(PARTLY, earlier="ignore")
     stage.drain()
-    assert stage.linked() == ["acme/checkout#1"]
+    assert stage.counted() == ["acme/checkout#1"]
     assert stage.key_result().status != "partial"
 
 
@@ -290,7 +216,7 @@ def test_known_issues_are_judged_when_the_token_is_taken_away(stage: Stage) -> N
     stage.drain()
     stage.furnish(token=False, earlier="ignore")
     stage.drain()
-    assert stage.linked() == ["acme/checkout#1"]
+    assert stage.counted() == ["acme/checkout#1"]
 
 
 def test_an_edit_while_a_listing_runs_takes_its_place(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,7 +231,7 @@ def test_an_edit_while_a_listing_runs_takes_its_place(stage: Stage, monkeypatch:
     assert stage.rows(tables.listing)[0].seen == 100
     stage.furnish("repo:acme/checkout is:issue label:other", earlier="ignore")
     stage.drain()
-    assert stage.linked() == ["acme/checkout#151"]
+    assert stage.counted() == ["acme/checkout#151"]
     assert len(stage.rows(tables.member)) == 1
     assert len(stage.rows(tables.listing)) == 1
 
@@ -320,7 +246,7 @@ def test_a_query_that_moves_before_it_was_listed_leaves_its_key_result_whole(sta
     stage.drain()
     assert "not listed yet" not in stage.key_result().explanation
     assert stage.key_result().status != "partial"
-    assert stage.linked() == ["acme/checkout#1"]
+    assert stage.counted() == ["acme/checkout#1"]
 
 
 def test_a_disabled_query_lets_go(stage: Stage) -> None:
@@ -330,7 +256,7 @@ def test_a_disabled_query_lets_go(stage: Stage) -> None:
     stage.drain()
     stage.furnish(enabled=False)
     stage.drain()
-    assert stage.linked() == []
+    assert stage.counted() == []
     assert stage.rows(tables.member) == []
     assert stage.rows(tables.listing) == []
 
@@ -341,7 +267,7 @@ def test_what_lies_outside_the_watched_scopes_is_counted_and_said(stage: Stage) 
     stage.hub.repository("attic").create_issue("Old", labels=["checkout"])
     stage.furnish("org:acme is:issue label:checkout")
     stage.drain()
-    assert stage.linked() == ["acme/checkout#1"]
+    assert stage.counted() == ["acme/checkout#1"]
     (row,) = stage.rows(tables.listing)
     assert row.outside == 1
     assert row.outcome == "1 members, 1 outside the watched scopes"
@@ -364,11 +290,11 @@ def test_a_listing_does_not_undo_what_was_judged_after_it_began(stage: Stage, mo
         polls.hurry(tx)
     for name in ("poll", "candidate"):
         stage.house.drains.by_table[name]()
-    assert len(stage.linked()) == 149
+    assert len(stage.counted()) == 149
     stage.drain()
-    assert len(stage.linked()) == 149
-    stage.list_again()
-    assert len(stage.linked()) == 149
+    assert len(stage.counted()) == 149
+    stage.list_later()
+    assert len(stage.counted()) == 149
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,30 +303,8 @@ def test_a_run_that_is_killed_goes_on_where_it_was(stage: Stage, monkeypatch: py
         stage.clock.step(1)
         stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
     stage.furnish(earlier="ignore")
-    deaths, left = 0, 0
-
-    def die(*_: Any) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise Killed
-
-    sa.event.listen(stage.house.engine, "before_cursor_execute", die)
-    survived = 0
-    while survived < 2:
-        left = 3 + deaths
-        try:
-            survived = 0 if stage.house.drains.by_table["listing"]() else survived + 1
-        except Killed:
-            deaths += 1
-        left = 10**6
-        with writing(stage.house.engine) as tx:
-            tx.execute(sa.update(tables.listing).where(tables.listing.c.lease.isnot(None)).values(due_at=EPOCH))
+    deaths = killed_over_and_over(stage.house, tables.listing)
     assert deaths > 20
     stage.drain()
-    assert len(stage.linked()) == 120
+    assert len(stage.counted()) == 120
     assert stage.rows(tables.listing)[0].lacking is None
-
-
-class Killed(BaseException):
-    """The process ends here."""
