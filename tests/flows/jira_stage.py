@@ -12,13 +12,13 @@ from simulator.jira.sketch import Sketch
 from sync_service.store import tables
 from sync_service.store.database import writing
 from sync_service.wiring import utc_now
-from tests.flows.stage import Stage
+from tests.flows.stage import HouseStage
 
 DAY = timedelta(days=1)
 
 
 @dataclass
-class JiraStage(Stage):
+class JiraStage(HouseStage):
     """A Jira with two projects that are watched and one that is not, whose webhooks nobody hears, and a house."""
 
     jira: Jira

@@ -22,7 +22,7 @@ def clock_of(ago: timedelta = timedelta(0)) -> SteppedClock:
 
 
 @dataclass
-class Stage:
+class HouseStage:
     """A house."""
 
     house: House
@@ -85,7 +85,7 @@ class Stage:
 
 
 @dataclass
-class HubStage(Stage):
+class HubStage(HouseStage):
     """A house, and a simulated GitHub with one repository."""
 
     hub: GitHub

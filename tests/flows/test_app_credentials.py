@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,48 +10,29 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from simulator import GitHub, SteppedClock
+from simulator import GitHub
 from simulator.github import Installation, Rules
 from sync_service.domain.issues import Look
-from sync_service.store import looks, polls, tables
-from sync_service.store.database import database_now, reading, writing
-from sync_service.wiring import House, utc_now
-from tests.faults.checking import furnish
-from tests.house import build_house
+from sync_service.store import looks, tables
+from sync_service.store.database import database_now, writing
+from sync_service.wiring import House
+from tests.flows.stage import HubStage, clock_of
+from tests.okrs import github, okrs
 
 pytestmark = pytest.mark.slow
-
-OKRS = """\
-connections:
-  - slug: gh
-    kind: github
-    site: {site}
-    webhook_secrets: [hush]
-    app: {{id: {app}, private_key: "file:{key}"}}
-    scopes: [acme/checkout, umbrella/ledger]
-    earlier: import
-  - slug: other
-    kind: github
-    site: {site}
-    webhook_secrets: [hush]
-    token: {token}
-    scopes: [acme/payments]
-    earlier: import
-"""
 
 PLACES = ("checkout", "umbrella/ledger", "payments")
 
 
 @dataclass
-class Stage:
+class Stage(HubStage):
     """A GitHub with an app on two accounts, and a house with a connection by it and another by a token."""
 
-    house: House
-    hub: GitHub
     here: Installation = field(init=False)
     there: Installation = field(init=False)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         places = [self.hub.repository(name) for name in PLACES]
         for place in places:
             place.create_issue("Pay")
@@ -59,13 +40,10 @@ class Stage:
         self.here, self.there = app.install([places[0]]), app.install(account=places[1].owner)
         key = Path(self.house.settings.data_dir) / "app.pem"
         key.write_text(app.pem)
-        furnish(self.house, OKRS.format(site=self.hub.url, app=app.id, key=key, token=self.hub.token).encode())
-
-    def ask_now(self) -> None:
-        """Let the time of every poll come, and drain."""
-        with writing(self.house.engine) as tx:
-            polls.hurry(tx)
-        self.house.drains.drain_everything()
+        by_app = {"token": None, "app": {"id": app.id, "private_key": f"file:{key}"}}
+        first = github(self.hub, scopes=["acme/checkout", "umbrella/ledger"], earlier="import", **by_app)
+        second = github(self.hub, slug="other", scopes=["acme/payments"], earlier="import")
+        self.apply(okrs(first, second))
 
     def look_at(self, name: str) -> Row[Any]:
         """Ask for a look at a repository's issue, drain, and give the row of the look."""
@@ -74,13 +52,8 @@ class Stage:
         with writing(self.house.engine) as tx:
             connection_id = tx.scalars(sa.select(tables.connection.c.id).where(tables.connection.c.slug == "gh")).one()
             looks.add(tx, {(connection_id, identity): (Look(identity=identity, key=key, reason="a test"), None)})
-        self.house.drains.drain_everything()
+        self.drain()
         return next(row for row in self.rows(tables.look) if row.identity == identity)
-
-    def rows(self, table: sa.Table) -> list[Row[Any]]:
-        """Read a table."""
-        with reading(self.house.engine) as tx:
-            return list(tx.execute(sa.select(table).order_by(table.c.id)))
 
     def keys(self) -> set[str]:
         """Give the keys of the known issues."""
@@ -92,14 +65,11 @@ class Stage:
 
 
 @pytest.fixture
-def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database."""
-    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0))
-    house = build_house(migrated_url, tmp_path, clock=utc_now)
+def stage(house: House) -> Iterator[Stage]:
+    """Set the stage."""
+    clock = clock_of()
     with GitHub("acme", clock=clock) as hub:
-        yield Stage(house, hub)
-    house.engine.dispose()
-    house.redis.close()
+        yield Stage(house, hub, clock)
 
 
 def test_one_app_imports_and_looks_at_the_scopes_of_all_its_installations(stage: Stage) -> None:
@@ -116,9 +86,7 @@ def test_a_used_up_installation_stops_neither_another_one_nor_another_connection
     stage.hub.limits.switch_on(Rules(core=50))
     stage.hub.limits.spend(f"installation ID {stage.here.id}", "core", 50)
     waiting = stage.look_at("checkout")
-    with reading(stage.house.engine) as tx:
-        wait = waiting.due_at - database_now(tx)
-    assert timedelta(minutes=59) < wait <= timedelta(hours=1)
+    assert timedelta(minutes=59) < stage.wait_of(waiting) <= timedelta(hours=1)
     for name in PLACES:
         stage.hub.repository(name).create_issue("Another")
     before = stage.refused_calls()

@@ -1,9 +1,8 @@
 """Errands: which there are, when they run, what they remember, and what a tracker's troubles do to them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,22 +15,12 @@ from sync_service.domain.connectors import Connection, ConnectorError, Refused, 
 from sync_service.domain.issues import ScopeRef
 from sync_service.errands import CALL_INTERVAL, Errands
 from sync_service.store import due, errands, tables
-from sync_service.store.database import database_now, reading, writing
+from sync_service.store.database import writing
 from sync_service.wiring import House, utc_now
-from tests.faults.checking import furnish
-from tests.house import build_house
+from tests.flows.stage import HouseStage
+from tests.okrs import GITHUB, okrs
 
 pytestmark = pytest.mark.slow
-
-OKRS = """\
-connections:
-  - slug: gh
-    kind: github
-    webhook_secrets: [hush]
-    {token}
-    scopes: [acme/checkout, acme/attic]
-    earlier: ignore
-"""
 
 
 @dataclass
@@ -61,10 +50,9 @@ class Errant(GitHub):
 
 
 @dataclass
-class Stage:
+class Stage(HouseStage):
     """A house whose only connection has errands."""
 
-    house: House
     connector: Errant
     errands: Errands = field(init=False)
 
@@ -76,44 +64,34 @@ class Stage:
             now=utc_now,
         )
 
-    def furnish(self, token: str = "token: t") -> None:
+    def furnish(self, token: str | None = "t") -> None:
         """Apply the configuration."""
-        furnish(self.house, OKRS.format(token=token).encode())
+        self.apply(okrs({**GITHUB, "token": token, "scopes": ["acme/checkout", "acme/attic"]}))
 
-    def drain(self) -> None:
+    def run(self) -> None:
         """Run what is due."""
         while self.errands.drain():
             pass
 
     def hurry(self) -> None:
         """Let the time of every errand come, and the connections be read anew."""
-        self.house.connections._read_at = float("-inf")
+        self.house.connections.forget()
         with writing(self.house.engine) as tx:
             errands.hurry(tx)
 
-    def rows(self, table: sa.Table = tables.errand) -> list[Row[Any]]:
-        """Read a table."""
-        with reading(self.house.engine) as tx:
-            return list(tx.execute(sa.select(table).order_by(table.c.id)))
-
     def row(self, name: str = "sweep") -> Row[Any]:
         """Give the row of one errand."""
-        return next(row for row in self.rows() if row.name == name)
+        return next(row for row in self.rows(tables.errand) if row.name == name)
 
-    def wait_of(self, name: str = "sweep") -> timedelta:
-        """Tell for how long an errand waits."""
-        with reading(self.house.engine) as tx:
-            wait: timedelta = self.row(name).due_at - database_now(tx)
-        return wait
+    def waits(self, name: str = "sweep") -> float:
+        """Tell for how many seconds an errand waits."""
+        return self.wait_of(self.row(name)).total_seconds()
 
 
 @pytest.fixture
-def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database."""
-    house = build_house(migrated_url, tmp_path, clock=utc_now)
-    yield Stage(house, Errant())
-    house.engine.dispose()
-    house.redis.close()
+def stage(house: House) -> Stage:
+    """Set the stage."""
+    return Stage(house, Errant())
 
 
 def about(wait: timedelta) -> Any:
@@ -124,16 +102,16 @@ def about(wait: timedelta) -> Any:
 def test_each_errand_of_a_connection_is_run_and_comes_again(stage: Stage) -> None:
     """With the watched scopes, and with what it wanted to be remembered."""
     stage.furnish()
-    stage.drain()
+    stage.run()
     scopes = [ScopeRef("", "acme/attic"), ScopeRef("", "acme/checkout")]
     assert stage.connector.ran == [("sweep", scopes, None)]
     row = stage.row()
     assert (row.outcome, row.memory, row.settled_at, row.attempts) == ("swept", "broom", None, 0)
     assert row.ran_at is not None
-    assert stage.wait_of().total_seconds() == about(timedelta(minutes=10))
-    assert stage.wait_of(errands.CALLER).total_seconds() == about(CALL_INTERVAL)
+    assert stage.waits() == about(timedelta(minutes=10))
+    assert stage.waits(errands.CALLER) == about(CALL_INTERVAL)
     stage.hurry()
-    stage.drain()
+    stage.run()
     assert stage.connector.ran[1:] == [("sweep", scopes, "broom")]
 
 
@@ -141,43 +119,43 @@ def test_an_errand_may_say_when_it_wants_to_go_on(stage: Stage) -> None:
     """At once means after others had a turn, and nothing waits for more than a week."""
     stage.furnish()
     stage.connector.answers = [Ran(outcome="half", again=timedelta(0)), Ran(outcome="rare", again=timedelta(days=90))]
-    stage.drain()
+    stage.run()
     assert stage.row().outcome == "half"
-    assert timedelta(0) < stage.wait_of() <= timedelta(seconds=1)
+    assert 0 < stage.waits() <= 1
     stage.hurry()
-    stage.drain()
-    assert stage.wait_of().total_seconds() == about(due.LONGEST_PATIENCE)
+    stage.run()
+    assert stage.waits() == about(due.LONGEST_PATIENCE)
 
 
 def test_errands_that_come_and_go_with_a_version_are_noticed(stage: Stage) -> None:
     """Without anybody's applying anything: a new one begins, and one that is no more settles."""
     stage.furnish()
-    stage.drain()
+    stage.run()
     stage.connector.intervals = {"dust": timedelta(hours=1)}
     stage.hurry()
-    stage.drain()
+    stage.run()
     assert stage.row().settled_at is not None
     assert (stage.row("dust").outcome, stage.row("dust").settled_at) == ("swept", None)
     stage.connector.intervals = {"sweep": timedelta(hours=1)}
     stage.hurry()
-    stage.drain()
+    stage.run()
     assert stage.row().settled_at is None
     assert [name for name, _, _ in stage.connector.ran] == ["sweep", "dust", "sweep"]
 
 
 def test_without_credentials_errands_settle_and_with_them_they_begin_again(stage: Stage) -> None:
     """As lists do."""
-    stage.furnish("owner: null")
-    stage.drain()
-    assert stage.rows() == []
+    stage.furnish(None)
+    stage.run()
+    assert stage.rows(tables.errand) == []
     stage.furnish()
-    stage.drain()
-    stage.furnish("owner: null")
+    stage.run()
+    stage.furnish(None)
     with writing(stage.house.engine) as tx:
         tx.execute(sa.update(tables.connection).values(sealed_token=None))
     stage.hurry()
-    stage.drain()
-    assert [row.due_at for row in stage.rows()] == [None, None]
+    stage.run()
+    assert [row.due_at for row in stage.rows(tables.errand)] == [None, None]
     assert "no credentials" in stage.row().outcome
 
 
@@ -185,15 +163,15 @@ def test_without_credentials_errands_settle_and_with_them_they_begin_again(stage
 def test_a_tracker_that_can_not_answer_or_refuses_keeps_what_is_remembered(stage: Stage, error: ConnectorError) -> None:
     """The errand waits as everything does that asks."""
     stage.furnish()
-    stage.drain()
+    stage.run()
     stage.connector.answers = [error]
     stage.hurry()
-    stage.drain()
+    stage.run()
     assert (stage.row().memory, stage.row().outcome) == ("broom", str(error))
     assert stage.row().due_at is not None
     assert len(stage.connector.ran) == 2
     stage.hurry()
-    stage.drain()
+    stage.run()
     assert len(stage.connector.ran) == 2, "it waits until the tracker may be asked"
     assert "waits until" in stage.row().outcome
 
@@ -202,12 +180,12 @@ def test_an_errand_that_does_not_work_says_so_and_comes_again(stage: Stage) -> N
     """It is never buried for what a tracker answers, only for a mistake of ours."""
     stage.furnish()
     stage.connector.answers = [Rejected("a teapot")]
-    stage.drain()
+    stage.run()
     assert stage.row().outcome == "did not work: a teapot"
-    assert stage.wait_of().total_seconds() == about(timedelta(minutes=10))
+    assert stage.waits() == about(timedelta(minutes=10))
     stage.connector.answers = [ZeroDivisionError("ours")]
     stage.hurry()
-    stage.drain()
+    stage.run()
     assert "ZeroDivisionError: ours" in stage.row().outcome
     assert stage.row().attempts == 1
 
@@ -215,7 +193,7 @@ def test_an_errand_that_does_not_work_says_so_and_comes_again(stage: Stage) -> N
 def test_a_run_whose_lease_is_lost_is_not_noted(stage: Stage) -> None:
     """Whoever has it now notes his own."""
     stage.furnish()
-    stage.drain()
+    stage.run()
     stage.hurry()
     whole = stage.connector.run
 
@@ -226,4 +204,4 @@ def test_a_run_whose_lease_is_lost_is_not_noted(stage: Stage) -> None:
 
     stage.connector.run = slow  # type: ignore[method-assign]  # this run alone takes so long
     assert stage.errands.drain() + stage.errands.drain() == 2
-    assert {row.lease for row in stage.rows()} >= {"another's"}
+    assert {row.lease for row in stage.rows(tables.errand)} >= {"another's"}

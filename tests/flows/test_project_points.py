@@ -1,80 +1,47 @@
 """Points that stand in a project of a simulated GitHub, whose organization's webhook leads to us."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import permutations
-from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 
-from simulator import GitHub, SteppedClock
+from simulator import GitHub
 from simulator.github.projects import ProjectItem
 from sync_service.store import tables
-from sync_service.store.database import reading, writing
-from sync_service.wiring import House, utc_now
-from tests.faults.checking import furnish
+from sync_service.store.database import writing
+from sync_service.wiring import House
 from tests.faults.town import receiving
-from tests.house import build_house
+from tests.flows.stage import HubStage, clock_of
+from tests.okrs import github, okrs
 
 pytestmark = pytest.mark.slow
 
-OKRS = """\
-people:
-  - {{email: ana@example.com, name: Ana Ruiz, role: admin}}
-cycles:
-  - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
-connections:
-  - slug: gh
-    kind: github
-    site: {site}
-    webhook_secrets: [hush]
-    {token}
-    scopes: [acme/checkout]
-    earlier: ignore
-    points_field: Points
-objectives:
-  - slug: fast
-    title: Fast
-    cycle: ever
-    owner: ana@example.com
-    key_results:
-      - slug: KR-1
-        title: Ship it
-        owner: ana@example.com
-        measure: {{kind: done-share, weight: points, unestimated: 1}}
-rules:
-  - {{slug: labelled, connection: gh, key_result: KR-1, when: {{field: labels, has: checkout}}}}
-"""
+BY_POINTS = {"slug": "KR-1", "measure": {"kind": "done-share", "weight": "points", "unestimated": 1}}
 RIGHTS = {"metadata": "read", "issues": "read", "pull_requests": "read"}
 
 
 @dataclass
-class Stage:
+class Stage(HubStage):
     """A house that hears of an organization: of two linked issues in a project, and the second is done."""
 
-    house: House
-    hub: GitHub
-    clock: SteppedClock
     items: list[ProjectItem] = field(default_factory=list)
 
-    def furnish(self, *, token: str) -> None:
+    def configure(self, *, token: str | None, earlier: str = "ignore") -> None:
+        """Apply the configuration."""
+        connection = github(self.hub, token=token, earlier=earlier, points_field="Points")
+        self.apply(okrs(connection, key_results=[BY_POINTS]))
+
+    def furnish(self, *, token: str | None) -> None:
         """Apply the configuration, and let two issues come, each with an item of the project."""
-        furnish(self.house, OKRS.format(site=self.hub.url, token=token and f"token: {token}").encode())
+        self.configure(token=token)
         self.drain()
-        place = self.hub.repository("checkout")
-        works = [place.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(2)]
+        works = [self.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(2)]
         works[1].close()
         self.items = [self.hub.project("Roadmap").add(work) for work in works]
         self.drain()
-
-    def drain(self) -> None:
-        """Drain until nothing is due."""
-        self.house.drains.drain_everything()
 
     def estimate(self, item: ProjectItem, points: float | None) -> None:
         """Set points, and let all that follows happen."""
@@ -82,15 +49,10 @@ class Stage:
         item.set("Points", points, type="number")
         self.drain()
 
-    def rows(self, table: sa.Table) -> list[Row[Any]]:
-        """Read a table."""
-        with reading(self.house.engine) as tx:
-            return list(tx.execute(sa.select(table).order_by(table.c.id)))
-
     @property
     def current(self) -> float:
         """Give the value of the key result, in %."""
-        found: float = self.rows(tables.key_result)[0].current
+        found: float = self.key_result().current
         return round(found, 1)
 
     @property
@@ -104,15 +66,10 @@ class Stage:
 
 
 @pytest.fixture
-def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database."""
-    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1))
-    with ExitStack() as ending:
-        house = build_house(migrated_url, tmp_path, clock=utc_now)
-        ending.callback(house.engine.dispose)
-        ending.callback(house.redis.close)
-        address = ending.enter_context(receiving(house))
-        hub = ending.enter_context(GitHub("acme", clock=clock, background=False))
+def stage(house: House) -> Iterator[Stage]:
+    """Set the stage."""
+    clock = clock_of(timedelta(hours=1))
+    with receiving(house) as address, GitHub("acme", clock=clock, background=False) as hub:
         hub.add_hook(url=f"{address}/hooks/gh", secret="hush")
         yield Stage(house, hub, clock)
 
@@ -213,8 +170,7 @@ def test_the_order_of_deliveries_does_not_matter(told: Stage, order: tuple[int, 
 
 def test_many_changes_are_found_and_looked_at_with_few_calls(told: Stage) -> None:
     """However often one issue is told of, and without a row of its own for each delivery."""
-    place = told.hub.repository("checkout")
-    items = [told.hub.project("Roadmap").add(place.create_issue(f"Step {number}")) for number in range(30)]
+    items = [told.hub.project("Roadmap").add(told.repository.create_issue(f"Step {number}")) for number in range(30)]
     told.drain()
     told.hub.rest.calls.clear()
     for item in items:
@@ -264,15 +220,14 @@ def test_points_that_are_known_stay_when_the_permission_goes(told: Stage) -> Non
     """Unknown is not none."""
     told.estimate(told.items[1], 3)
     token = told.hub.add_token("ana", permissions=RIGHTS).text
-    furnish(told.house, OKRS.format(site=told.hub.url, token=f"token: {token}").encode())
-    told.house.connections.forget()
+    told.configure(token=token)
     told.estimate(told.items[1], 8)
     assert (told.current, told.points) == (75, [None, 3])
 
 
 def test_without_credentials_the_delivery_says_what_it_would_take(stage: Stage) -> None:
     """And an issue's own fields count as ever."""
-    stage.furnish(token="")
+    stage.furnish(token=None)
     stage.estimate(stage.items[1], 3)
     assert "takes a token or an app" in stage.rows(tables.delivery)[-1].outcome
     stage.items[1].issue.set_field("Points", 3)
@@ -286,12 +241,10 @@ def test_without_credentials_the_delivery_says_what_it_would_take(stage: Stage) 
 
 def test_an_import_brings_points_of_projects(stage: Stage) -> None:
     """With the list itself: no issue is looked at."""
-    place = stage.hub.repository("checkout")
-    works = [place.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(2)]
+    works = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(2)]
     works[1].close()
     stage.hub.project("Roadmap").add(works[1]).set("Points", 9, type="number")
-    file = OKRS.format(site=stage.hub.url, token=f"token: {stage.hub.token}").replace("ignore", "import")
-    furnish(stage.house, file.encode())
+    stage.configure(token=stage.hub.token, earlier="import")
     with writing(stage.house.engine) as tx:
         tx.execute(sa.delete(tables.delivery))
         tx.execute(sa.delete(tables.look))

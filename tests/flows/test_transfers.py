@@ -1,66 +1,31 @@
 """An issue that is linked by hand is transferred on a simulated GitHub, and not all of it is told."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 
-from simulator import GitHub, SteppedClock
+from simulator import GitHub
 from simulator.github.issue import Issue
-from sync_service.store import polls, tables
-from sync_service.store.database import reading, writing
+from sync_service.store import tables
+from sync_service.store.database import writing
 from sync_service.wiring import House, utc_now
-from tests.faults.checking import furnish
 from tests.faults.town import receiving
-from tests.house import build_house
+from tests.flows.stage import HubStage, clock_of
+from tests.okrs import github, okrs
 
 pytestmark = pytest.mark.slow
 
-OKRS = """\
-people:
-  - {{email: ana@example.com, name: Ana Ruiz, role: admin}}
-cycles:
-  - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
-connections:
-  - slug: gh
-    kind: github
-    site: {site}
-    webhook_secrets: [hush]
-    token: {token}
-    scopes: [acme/checkout, acme/payments]
-    earlier: import
-objectives:
-  - slug: fast
-    title: Fast
-    cycle: ever
-    owner: ana@example.com
-    key_results:
-      - {{slug: KR-1, title: Ship it, owner: ana@example.com, measure: {{kind: done-share}}}}
-links:
-  - {{key_result: KR-1, issue: "gh:acme/checkout#1"}}
-  - {{key_result: KR-1, issue: "gh:acme/checkout#2"}}
-"""
+HERE = ["acme/checkout#1", "acme/checkout#2"]
 
 
 @dataclass
-class Stage:
+class Stage(HubStage):
     """A house that hears of two repositories, of which one has two linked issues; the second is done."""
 
-    house: House
-    hub: GitHub
-    clock: SteppedClock
     issue: Issue
-
-    def rows(self, table: sa.Table) -> list[Row[Any]]:
-        """Read a table."""
-        with reading(self.house.engine) as tx:
-            return list(tx.execute(sa.select(table).order_by(table.c.id)))
 
     def transfer(self, target: str, *, opened_first: bool, lost: int | None) -> Issue:
         """Transfer the first issue, and let one of the two messages, or both (2), be lost on the way."""
@@ -69,25 +34,14 @@ class Stage:
         moved = self.issue.transfer(self.hub.repository(target), opened_first=opened_first)
         order = [place for place in range(len(self.hub.webhooks.held)) if lost not in (2, place)]
         self.hub.webhooks.release(order=order)
-        self.house.drains.drain_everything()
+        self.drain()
         return moved
 
     def reconcile(self) -> None:
         """Let a day pass in which nothing more was told, and ask."""
         with writing(self.house.engine) as tx:
             tx.execute(sa.update(tables.issue).values(seen_at=utc_now() - timedelta(days=2)))
-            polls.hurry(tx)
-        self.house.drains.drain_everything()
-
-    def linked(self) -> set[str]:
-        """Give the keys of the issues that count."""
-        keys = {row.id: row.key for row in self.rows(tables.issue) if not row.gone}
-        return {keys[row.issue_id] for row in self.rows(tables.link) if row.issue_id in keys}
-
-    def current(self) -> float:
-        """Give the value of the key result."""
-        found: float = self.rows(tables.key_result)[0].current
-        return found
+        self.ask_now()
 
     def reasons(self) -> list[str]:
         """Say what moved it, for each entry of the history."""
@@ -95,25 +49,21 @@ class Stage:
 
 
 @pytest.fixture
-def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database."""
-    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1))
-    with ExitStack() as ending:
-        house = build_house(migrated_url, tmp_path, clock=utc_now)
-        ending.callback(house.engine.dispose)
-        ending.callback(house.redis.close)
-        address = ending.enter_context(receiving(house))
-        hub = ending.enter_context(GitHub("acme", clock=clock, background=False))
+def stage(house: House) -> Iterator[Stage]:
+    """Set the stage."""
+    clock = clock_of(timedelta(hours=1))
+    with receiving(house) as address, GitHub("acme", clock=clock, background=False) as hub:
         first, second = (hub.repository("checkout").create_issue(f"Pay {number}") for number in range(2))
         second.close()
         for name in ("payments", "attic"):
             hub.repository(name)
         for name in ("checkout", "payments"):
             hub.add_hook(hub.repository(name), url=f"{address}/hooks/gh", secret="hush")
-        furnish(house, OKRS.format(site=hub.url, token=hub.token).encode())
-        house.drains.drain_everything()
+        connection = github(hub, scopes=["acme/checkout", "acme/payments"], earlier="import")
         made = Stage(house, hub, clock, first)
-        assert (made.current(), made.linked()) == (50, {"acme/checkout#1", "acme/checkout#2"})
+        made.apply(okrs(connection, rules=[], links=[{"key_result": "KR-1", "issue": f"gh:{key}"} for key in HERE]))
+        made.drain()
+        assert (made.value(), made.linked()) == (50, HERE)
         yield made
 
 
@@ -128,13 +78,13 @@ def test_between_two_watched_repositories_the_link_follows(
     """In each order, with either message lost, and with both: then once the old place is looked at."""
     moved = stage.transfer("payments", opened_first=opened_first, lost=lost)
     if lost == 2:
-        assert stage.linked() == {"acme/checkout#1", "acme/checkout#2"}
+        assert stage.linked() == HERE
         stage.reconcile()
-    assert stage.linked() == {"acme/payments#1", "acme/checkout#2"}
+    assert stage.linked() == ["acme/checkout#2", "acme/payments#1"]
     stage.clock.step(60)
     moved.close()
-    stage.house.drains.drain_everything()
-    assert stage.current() == 100
+    stage.drain()
+    assert stage.value() == 100
 
 
 @ORDERS
@@ -145,7 +95,7 @@ def test_to_an_unwatched_repository_it_stops_counting_and_the_history_says_why(
     """The message of the other repository reaches nobody here."""
     stage.transfer("attic", opened_first=opened_first, lost=2 if lost else None)
     if lost:
-        assert stage.current() == 50
+        assert stage.value() == 50
         stage.reconcile()
-    assert stage.current() == 100
+    assert stage.value() == 100
     assert stage.reasons()[-1] == "moved to acme/attic#1"
