@@ -1,4 +1,4 @@
-"""The house that most flow tests need, and the faces of Jira."""
+"""The house that most flow tests need, a worker that dies, and the faces of Jira."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sync_service.wiring import House
+from tests.faults.mortal import Mortal
 from tests.house import open_house
 
 
@@ -14,6 +15,14 @@ def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
     """Give a house on either database."""
     with open_house(migrated_url, tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
+    """Give a worker that dies, on either database."""
+    made = Mortal(migrated_url, tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=[False, True], ids=["cloud", "data center"])

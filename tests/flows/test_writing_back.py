@@ -1,36 +1,24 @@
 """Issues on a simulated GitHub say which key results they serve: once, truly, and not too often."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from simulator import GitHub, SteppedClock
-from simulator.github import Rules
 from sync_service.store import tables
-from sync_service.store.database import DatabaseNow, writing
-from sync_service.wiring import utc_now
-from tests.faults.checking import furnish
-from tests.faults.mortal import Mortal
-from tests.flows.writing import HOUR, Stage
-from tests.house import build_house
-from tests.simulator.receiver import Receiver
+from sync_service.store.database import writing
+from sync_service.wiring import House
+from tests.flows.writing import HOUR
+from tests.flows.writing_to_github import Stage, on_stage
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database."""
-    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0))
-    house = build_house(migrated_url, tmp_path, clock=utc_now)
-    with Receiver() as receiver, GitHub("acme", clock=clock, background=False) as hub:
-        yield Stage(house, hub, clock, receiver)
-    house.engine.dispose()
-    house.redis.close()
+def stage(house: House) -> Iterator[Stage]:
+    """Set the stage."""
+    with on_stage(house) as made:
+        yield made
 
 
 def test_a_linked_issue_says_so_within_seconds_and_once(stage: Stage) -> None:
@@ -132,26 +120,6 @@ def test_a_moving_key_result_is_told_of_once_an_hour(stage: Stage) -> None:
     assert all("50 \\%" in said for issue in issues for said in stage.said(issue))
 
 
-def test_many_linked_issues_are_told_of_within_the_limits(stage: Stage) -> None:
-    """A switch thrown over all of them fills in the background; GitHub never has to refuse a call."""
-    stage.hub.limits.switch_on(Rules(writes_per_hour=250))
-    stage.furnish(on=False)
-    issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(60)]
-    stage.hear()
-    stage.write()
-    assert stage.writes() == 0
-    stage.furnish(on=True)
-    stage.write(seconds=600)
-    assert 35 <= stage.writes() <= 45
-    urgent = stage.repository.create_issue("Now", labels=["okr:KR-2"])
-    stage.hear()
-    stage.write(seconds=10)
-    assert len(stage.said(urgent)) == 1
-    stage.write(seconds=HOUR)
-    assert {issue.number: len(stage.said(issue)) for issue in issues} == {issue.number: 1 for issue in issues}
-    assert not [call for call in stage.hub.rest.calls if call.status in (403, 429)]
-
-
 def test_what_is_switched_off_is_written_no_more(stage: Stage) -> None:
     """What was said stays."""
     stage.furnish()
@@ -170,91 +138,6 @@ def test_what_is_switched_off_is_written_no_more(stage: Stage) -> None:
     assert stage.row(second).outcome == "writing back is switched off"
 
 
-def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(stage: Stage) -> None:
-    """Numbers that move bring it not back."""
-    stage.furnish()
-    issue = stage.repository.create_issue("Pay", labels=["checkout"])
-    other = stage.repository.create_issue("Pay more", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=60)
-    stage.marked(issue)[0].delete()
-    for moving in (other.close, other.reopen):
-        moving()
-        stage.hear()
-        stage.write(seconds=2 * HOUR)
-    assert stage.said(issue) == []
-    assert "took away" in stage.row(issue).outcome
-    issue.label("okr:KR-2")
-    stage.hear()
-    stage.write(seconds=10)
-    assert len(stage.said(issue)) == 1
-
-
-def test_a_memory_that_was_lost_is_found_again_by_the_mark(stage: Stage) -> None:
-    """And a second comment of ours, which a crash may leave, is taken away; a stranger's copy of the mark is not."""
-    stage.furnish()
-    issue = stage.repository.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
-    (ours,) = stage.marked(issue)
-    with stage.hub.acting_as(stage.hub.user("mallory")):
-        copied = issue.comment(ours.body)
-    issue.comment(ours.body)
-    with writing(stage.house.engine) as tx:
-        tx.execute(sa.update(tables.write_back).values(memory=None, written_at=None, digest="", serves=""))
-    issue.label("okr:KR-2")
-    stage.hear()
-    stage.write(seconds=10)
-    assert stage.marked(issue) == [ours, copied]
-    assert "KR\\-2" in ours.body
-
-
-def test_a_locked_issue_is_put_aside_and_nothing_else_is(stage: Stage) -> None:
-    """It is tried again when what it serves changes."""
-    stage.furnish()
-    locked, free = (stage.repository.create_issue(title, labels=["checkout"]) for title in ("Locked", "Free"))
-    locked.lock()
-    stage.hear()
-    stage.write(seconds=20)
-    assert len(stage.said(free)) == 1
-    assert "issue is locked" in stage.row(locked).outcome
-    assert stage.row(locked).buried_at is not None
-    assert stage.rows(tables.connection)[0].refused_at is None
-    locked.unlock()
-    locked.label("okr:KR-2")
-    stage.hear()
-    stage.write(seconds=10)
-    assert len(stage.said(locked)) == 1
-
-
-def test_without_the_permission_writes_wait_and_reading_goes_on(stage: Stage) -> None:
-    """For an hour, with the reason; the connection is not refused."""
-    token = stage.hub.add_token("bo", permissions={"issues": "read", "pull_requests": "read", "metadata": "read"})
-    stage.credentials = f"token: {token.text}"
-    stage.furnish()
-    issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(3)]
-    stage.hear()
-    stage.write(seconds=600)
-    assert stage.writes() == 1
-    outcomes = {stage.row(issue).outcome for issue in issues}
-    assert any("issues=write" in outcome for outcome in outcomes)
-    assert all(row.due_at is not None and row.buried_at is None for row in map(stage.row, issues))
-    assert stage.rows(tables.connection)[0].refused_at is None
-    assert "core/writes" in {row.part.removeprefix("token/") for row in stage.rows(tables.pause)}
-
-
-def test_a_block_of_writes_is_waited_for(stage: Stage) -> None:
-    """As long as GitHub says, by all that would write with the same credential, and by nothing else."""
-    stage.furnish()
-    stage.hub.limits.block(300, writes_only=True)
-    issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(3)]
-    stage.hear()
-    stage.write(seconds=200)
-    assert stage.writes() == 1
-    stage.write(seconds=200)
-    assert all(len(stage.said(issue)) == 1 for issue in issues)
-
-
 def test_hostile_titles_stay_what_they_are(stage: Stage) -> None:
     """No mention, no reference, no markup, no other column."""
     stage.furnish(
@@ -270,62 +153,11 @@ def test_hostile_titles_stay_what_they_are(stage: Stage) -> None:
     assert row.replace("\\|", "").count("|") == 5
 
 
-@pytest.fixture
-def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
-    """Give a worker that dies, on either database."""
-    made = Mortal(migrated_url, tmp_path)
-    yield made
-    made.close()
-
-
-def test_whoever_dies_between_writing_and_noting_leaves_one_comment(mortal: Mortal) -> None:
-    """Or anywhere else: after each of the statements of a write."""
-    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0))
-    with Receiver() as receiver, GitHub("acme", clock=clock, background=False) as hub:
-        stage = Stage(mortal.house, hub, clock, receiver)
-        stage.furnish()
-        for statements in range(1, 50, 2):
-            issue = stage.repository.create_issue("Pay", labels=["checkout"])
-            stage.hear()
-            with writing(mortal.house.engine) as tx:
-                tx.execute(
-                    sa.update(tables.write_back)
-                    .where(tables.write_back.c.due_at.isnot(None))
-                    .values(due_at=tx.scalar(sa.select(DatabaseNow())))
-                )
-            mortal.drain(dying_after=[statements])
-            stage.house = mortal.house
-            stage.write(seconds=600)
-            assert len(stage.said(issue)) == 1, statements
-    assert mortal.deaths > 10
-
-
-def test_two_workers_write_one_after_the_other_and_each_comment_once(
-    stage: Stage, migrated_url: str, tmp_path: Path
-) -> None:
-    """However their drains meet."""
-    stage.furnish()
-    issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(6)]
-    stage.hear()
-    other = build_house(migrated_url, tmp_path, clock=utc_now)
-    for _ in range(12):
-        with ThreadPoolExecutor(2) as workers:
-            for working in [workers.submit(house.drains.drain, "write_back") for house in (stage.house, other)]:
-                working.result()
-        stage.pass_(5)
-    other.engine.dispose()
-    other.redis.close()
-    assert [len(stage.said(issue)) for issue in issues] == [1] * 6
-    assert stage.writes() == 6
-
-
 def test_an_app_writes_as_itself_and_hears_itself_not(stage: Stage) -> None:
     """By the installation that sees the repository."""
     app = stage.hub.create_app(permissions={"issues": "write", "pull_requests": "write", "metadata": "read"})
     app.install([stage.repository])
-    key = Path(stage.house.settings.data_dir) / "app.pem"
-    key.write_text(app.pem)
-    stage.credentials = f'app: {{id: {app.id}, private_key: "file:{key}"}}'
+    stage.credentials = {"token": None, "app": {"id": app.id, "private_key": app.pem}}
     stage.furnish()
     issue = stage.repository.create_issue("Pay", labels=["checkout"])
     stage.hear()
@@ -384,7 +216,7 @@ def test_who_may_link_by_comments_follows_the_file(stage: Stage) -> None:
     assert stage.rows(tables.link) == []
     for role, links in (("member", 1), ("viewer", 0)):
         vic = f"people: [{{email: vic@example.com, name: Vic Ewer, role: {role}, accounts: {{github: vic}}}}]"
-        furnish(stage.house, vic.encode())
+        stage.apply(vic.encode())
         stage.drain()
         assert len(stage.rows(tables.link)) == links
 

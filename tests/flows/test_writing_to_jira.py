@@ -1,22 +1,16 @@
 """Issues on a simulated Jira link to the key results they serve: once each, truly, and no longer than they do."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from simulator import Jira, SteppedClock
 from sync_service.store import connections, tables
-from sync_service.store.database import DatabaseNow, writing
-from sync_service.wiring import utc_now
+from sync_service.wiring import House
 from tests.faults.mortal import Mortal
 from tests.flows.writing import HOUR
-from tests.flows.writing_to_jira import Stage
-from tests.house import build_house
-from tests.simulator.receiver import Receiver
+from tests.flows.writing_to_jira import Stage, on_stage
+from tests.house import open_house
 
 pytestmark = pytest.mark.slow
 
@@ -28,18 +22,11 @@ REASONS = [
 ]
 
 
-@pytest.fixture(params=["cloud", "data center"])
-def stage(request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """Set the stage on either database, with either face."""
-    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0))
-    house = build_house(migrated_url, tmp_path, clock=utc_now)
-    with (
-        Receiver() as receiver,
-        Jira(data_center=request.param == "data center", clock=clock, background=False) as jira,
-    ):
-        yield Stage(house, jira, clock, receiver)
-    house.engine.dispose()
-    house.redis.close()
+@pytest.fixture
+def stage(house: House, *, data_center: bool) -> Iterator[Stage]:
+    """Set the stage, with either face."""
+    with on_stage(house, data_center=data_center) as made:
+        yield made
 
 
 def test_a_linked_issue_links_to_its_key_result_within_seconds_and_moves_with_it(stage: Stage) -> None:
@@ -285,31 +272,15 @@ def test_two_workers_write_each_link_once(stage: Stage, migrated_url: str, tmp_p
     stage.furnish()
     issues = [stage.shop.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(5)]
     stage.hear()
-    other = build_house(migrated_url, tmp_path, clock=utc_now)
-    for _ in range(10):
-        with ThreadPoolExecutor(2) as workers:
-            for working in [workers.submit(house.drains.drain, "write_back") for house in (stage.house, other)]:
-                working.result()
-        stage.pass_(5)
-    other.engine.dispose()
-    other.redis.close()
+    with open_house(migrated_url, tmp_path) as other:
+        stage.write_with(other)
     assert [len(stage.titles(issue)) for issue in issues] == [1] * 5
     assert stage.writes() == ["POST"] * 5
 
 
-@pytest.fixture
-def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
-    """Give a worker that dies, on either database."""
-    made = Mortal(migrated_url, tmp_path)
-    yield made
-    made.close()
-
-
 def test_whoever_dies_while_writing_leaves_what_is_wanted(mortal: Mortal) -> None:
     """One link for each key result, none that was wanted only when the worker died, and one comment for an issue."""
-    clock = SteppedClock(datetime.now(UTC).replace(microsecond=0))
-    with Receiver() as receiver, Jira(clock=clock, background=False) as jira:
-        stage = Stage(mortal.house, jira, clock, receiver)
+    with on_stage(mortal.house) as stage:
         stage.furnish(comments=True)
         kept = stage.shop.create_issue("Kept", labels=["checkout"])
         stage.hear()
@@ -318,12 +289,7 @@ def test_whoever_dies_while_writing_leaves_what_is_wanted(mortal: Mortal) -> Non
             issue = stage.shop.create_issue("Pay", labels=["checkout"])
             kept.label("okr:KR-2")
             stage.hear()
-            with writing(mortal.house.engine) as tx:
-                w = tables.write_back
-                now = tx.scalar(sa.select(DatabaseNow()))
-                tx.execute(sa.update(w).where(w.c.due_at.isnot(None)).values(due_at=now))
-            mortal.drain(dying_after=[statements])
-            stage.house = mortal.house
+            stage.die_writing(mortal, after=statements)
             kept.unlabel("okr:KR-2")
             stage.hear()
             stage.write(seconds=600)

@@ -1,60 +1,27 @@
-"""A simulated Jira that is written to, and a house that hears its webhooks; time passes as a test lets it."""
+"""A simulated Jira that is written to, and a house that hears its webhooks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from simulator import Jira, SteppedClock
+from simulator import Jira
 from simulator.jira import Issue, Project
 from simulator.rest import Call
-from sync_service.domain.connectors import Post
-from sync_service.receive import Receipt
-from sync_service.store import tables
-from sync_service.store.database import reading
 from sync_service.wiring import House
-from tests.faults.checking import furnish
-from tests.flows.writing import HOUR, next_write, pass_
+from tests.flows.stage import clock_of
+from tests.flows.writing import WritingStage
+from tests.okrs import ANA, jira, okrs
 from tests.simulator.receiver import Receiver
-
-OKRS = """\
-people:
-  - {{email: ana@example.com, name: Ana Ruiz, role: admin, accounts: {{jira: {ana}}}}}
-cycles:
-  - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
-connections:
-  - slug: jira
-    kind: jira
-    site: {site}
-    webhook_secrets: [hush]
-    token: {token}
-    {email}
-    scopes: [SHOP]
-    earlier: ignore
-    write_back: {on}
-    write_comments: {comments}
-objectives:
-  - slug: fast
-    title: Paying is fast
-    cycle: ever
-    owner: ana@example.com
-    key_results:
-      - {{slug: KR-1, title: "{title}", measure: {{kind: done-share}}}}
-      - {{slug: KR-2, title: Ship it, measure: {{kind: done-share}}}}
-rules:
-  - {{slug: labelled, connection: jira, key_result: KR-1, when: {{field: labels, has: checkout}}}}
-"""
 
 
 @dataclass
-class Stage:
+class Stage(WritingStage):
     """A Jira of either face and a house."""
 
-    house: House
     jira: Jira
-    clock: SteppedClock
-    receiver: Receiver
     shop: Project = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,40 +31,9 @@ class Stage:
     def furnish(self, *, on: bool = True, comments: bool = False, title: str = "Ship carts") -> None:
         """Apply the configuration."""
         ana = self.jira.user("ana")
-        given: dict[str, Any] = {
-            "ana": ana.name if self.jira.data_center else ana.account_id,
-            "email": "" if self.jira.data_center else f"email: {self.jira.email}",
-            "on": str(on).lower(),
-            "comments": str(comments).lower(),
-            "title": title,
-        }
-        furnish(self.house, OKRS.format(site=self.jira.url, token=self.jira.token, **given).encode())
-        self.drain()
-
-    def hear(self) -> None:
-        """Hand the house what Jira has sent so far, and drain."""
-        heard, self.receiver.received = self.receiver.received, []
-        for one in heard:
-            headers = {name.lower(): value for name, value in one.headers.items()}
-            assert self.house.receive.take("jira", Post(headers, one.body)) is Receipt.STORED
-        self.drain()
-
-    def drain(self) -> None:
-        """Drain until nothing is due."""
-        self.house.drains.drain_everything()
-
-    def write(self, *, seconds: float = HOUR) -> None:
-        """Let the time pass in which whatever is due is written."""
-        left = seconds
-        while (wait := next_write(self.house)) is not None and wait < left:
-            self.pass_(wait + 0.05)
-            left -= wait + 0.05
-        self.pass_(max(left, 0))
-
-    def pass_(self, seconds: float) -> None:
-        """Let time pass for what waits to write, and for Jira."""
-        self.clock.step(seconds)
-        pass_(self.house, seconds)
+        people = [{**ANA, "accounts": {"jira": ana.name if self.jira.data_center else ana.account_id}}]
+        connection = jira(self.jira, write_back=on, write_comments=comments)
+        self.apply(okrs(connection, key_results=[{"slug": "KR-1", "title": title}, {"slug": "KR-2"}], people=people))
         self.drain()
 
     def titles(self, issue: Issue) -> list[str]:
@@ -114,14 +50,9 @@ class Stage:
         found: dict[str, Any] = link.body["object"]
         return found
 
-    def rows(self, table: sa.Table) -> list[Row[Any]]:
-        """Read a table."""
-        with reading(self.house.engine) as tx:
-            return list(tx.execute(sa.select(table).order_by(table.c.id)))
-
     def row(self, issue: Issue) -> Row[Any]:
         """Give what is remembered of writing on an issue."""
-        return next(row for row in self.rows(tables.write_back) if row.identity == issue.id)
+        return self.row_of(issue.id)
 
     def writes(self) -> list[str]:
         """Name the writes that Jira was asked for."""
@@ -130,3 +61,11 @@ class Stage:
     def calls(self, what: str = "remotelink") -> list[Call]:
         """Give the calls about links, or about comments."""
         return [call for call in self.jira.rest.calls if f"/{what}" in call.path]
+
+
+@contextmanager
+def on_stage(house: House, *, data_center: bool = False) -> Iterator[Stage]:
+    """Have a house write on issues of a Jira."""
+    clock = clock_of()
+    with Receiver() as receiver, Jira(data_center=data_center, clock=clock, background=False) as site:
+        yield Stage(house, clock, receiver, site)

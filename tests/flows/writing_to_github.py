@@ -1,0 +1,70 @@
+"""A simulated GitHub that is written to, and a house that hears its webhooks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.engine import Row
+
+from simulator import GitHub
+from simulator.github import Comment, Issue, Repository
+from simulator.rest import Call
+from sync_service.wiring import House
+from tests.flows.stage import clock_of
+from tests.flows.writing import WritingStage
+from tests.okrs import ANA, github, okrs
+from tests.simulator.receiver import Receiver
+
+PEOPLE = [
+    {**ANA, "accounts": {"github": "AnaRuiz"}},
+    {"email": "vic@example.com", "name": "Vic Ewer", "role": "viewer", "accounts": {"github": "vic"}},
+]
+
+
+@dataclass
+class Stage(WritingStage):
+    """A GitHub and a house; `credentials` are fields of the connection, in place of a token that may do everything."""
+
+    hub: GitHub
+    credentials: Mapping[str, Any] = field(default_factory=dict)
+    repository: Repository = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.repository = self.hub.repository("checkout")
+        self.hub.add_hook(self.repository, url=self.receiver.url, secret="hush")
+        self.receiver.forget()
+
+    def furnish(self, *, on: bool = True, title: str = "Ship carts") -> None:
+        """Apply the configuration."""
+        connection = github(self.hub, write_back=on, **self.credentials)
+        self.apply(okrs(connection, key_results=[{"slug": "KR-1", "title": title}, {"slug": "KR-2"}], people=PEOPLE))
+        self.drain()
+
+    def said(self, issue: Issue) -> list[str]:
+        """Give the comments that bear our mark."""
+        return [one.body for one in self.marked(issue)]
+
+    def marked(self, issue: Issue) -> Sequence[Comment]:
+        """Give our comments on an issue."""
+        return [one for one in issue.comments if "<!-- okr-sync:" in one.body]
+
+    def row(self, issue: Issue) -> Row[Any]:
+        """Give what is remembered of writing on an issue."""
+        return self.row_of(f"{issue.repository.id}#{issue.number}")
+
+    def writes(self) -> int:
+        """Count the writes that GitHub was asked for."""
+        return len([call for call in self.comment_calls() if call.method != "GET"])
+
+    def comment_calls(self) -> list[Call]:
+        """Give the calls about comments."""
+        return [call for call in self.hub.rest.calls if "comments" in call.path]
+
+
+@contextmanager
+def on_stage(house: House) -> Iterator[Stage]:
+    """Have a house write on issues of a GitHub."""
+    clock = clock_of()
+    with Receiver() as receiver, GitHub("acme", clock=clock, background=False) as hub:
+        yield Stage(house, clock, receiver, hub)
