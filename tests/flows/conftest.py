@@ -1,12 +1,15 @@
-"""The house that most flow tests need, a worker that dies, and the faces of Jira."""
+"""What most flow tests need: a house, a worker that dies, a GitHub, and the faces of Jira."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from simulator import GitHub, SteppedClock
 from sync_service.wiring import House
 from tests.faults.mortal import Mortal
+from tests.flows.stage import clock_of
 from tests.house import open_house
 
 
@@ -23,6 +26,19 @@ def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
     made = Mortal(migrated_url, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    """Give the clock of `hub`, where it is the day before yesterday."""
+    return clock_of(timedelta(days=2))
+
+
+@pytest.fixture
+def hub(clock: SteppedClock) -> Iterator[GitHub]:
+    """Give a GitHub whose webhooks nobody hears."""
+    with GitHub("acme", clock=clock, background=False) as made:
+        yield made
 
 
 @pytest.fixture(params=[False, True], ids=["cloud", "data center"])

@@ -1,6 +1,6 @@
 """Many looks that are due are made with few calls, and what those can't tell is looked at one by one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.github import GitHub as Connector
-from simulator import GitHub
+from simulator import GitHub, SteppedClock
 from simulator.github.issue import Issue
 from sync_service.domain.abilities import Seen
 from sync_service.domain.connectors import Connection, Gone, Post, Rejected, Unavailable
@@ -21,7 +21,7 @@ from sync_service.store import looks, tables
 from sync_service.store.book import Shelf
 from sync_service.store.database import writing
 from sync_service.wiring import House, utc_now
-from tests.flows.stage import HubStage, clock_of
+from tests.flows.stage import HubStage
 from tests.okrs import github, okrs
 
 pytestmark = pytest.mark.slow
@@ -86,11 +86,9 @@ class Stage(HubStage):
 
 
 @pytest.fixture
-def stage(house: House) -> Iterator[Stage]:
+def stage(house: House, hub: GitHub, clock: SteppedClock) -> Stage:
     """Set the stage."""
-    clock = clock_of(timedelta(days=2))
-    with GitHub("acme", clock=clock, background=False) as hub:
-        yield Stage(house, hub, clock)
+    return Stage(house, hub, clock)
 
 
 def test_many_are_looked_at_with_few_calls(stage: Stage) -> None:

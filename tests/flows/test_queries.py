@@ -1,18 +1,16 @@
 """Rules with a GitHub search: members are listed, judged after each change, and counted as any others."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from simulator import GitHub
+from simulator import GitHub, SteppedClock
 from simulator.github.limits import Rules
 from sync_service.store import listings, polls, staleness, tables
 from sync_service.store.database import EPOCH, reading, writing
 from sync_service.wiring import House
-from tests.flows.stage import HubStage, clock_of, killed_over_and_over
+from tests.flows.stage import HubStage, killed_over_and_over
 from tests.okrs import github, okrs
 
 pytestmark = pytest.mark.slow
@@ -57,11 +55,9 @@ class Stage(HubStage):
 
 
 @pytest.fixture
-def stage(house: House) -> Iterator[Stage]:
+def stage(house: House, hub: GitHub, clock: SteppedClock) -> Stage:
     """Set the stage."""
-    clock = clock_of(timedelta(days=2))
-    with GitHub("acme", clock=clock) as hub:
-        yield Stage(house, hub, clock)
+    return Stage(house, hub, clock)
 
 
 def test_a_query_counts_from_its_first_complete_listing(stage: Stage) -> None:

@@ -1,17 +1,16 @@
 """Asking a simulated GitHub what changed: the first import, and what webhooks did not bring."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from simulator import GitHub
+from simulator import GitHub, SteppedClock
 from sync_service.store import tables
 from sync_service.store.database import writing
 from sync_service.wiring import House, utc_now
-from tests.flows.stage import HubStage, clock_of
+from tests.flows.stage import HubStage
 from tests.okrs import github, okrs
 
 pytestmark = pytest.mark.slow
@@ -32,11 +31,9 @@ class Stage(HubStage):
 
 
 @pytest.fixture
-def stage(house: House) -> Iterator[Stage]:
+def stage(house: House, hub: GitHub, clock: SteppedClock) -> Stage:
     """Set the stage."""
-    clock = clock_of(timedelta(days=2))
-    with GitHub("acme", clock=clock) as hub:
-        yield Stage(house, hub, clock)
+    return Stage(house, hub, clock)
 
 
 def test_a_first_import_counts_what_was_there_and_says_so_once(stage: Stage) -> None:
