@@ -1,4 +1,4 @@
-"""What most flow tests need: a house, a worker that dies, a GitHub, and the faces of Jira."""
+"""What most flow tests need: a house, a worker that dies, trackers, and a wall to write on."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,6 +10,7 @@ from simulator import GitHub, SteppedClock
 from sync_service.wiring import House
 from tests.faults.mortal import Mortal
 from tests.flows.stage import clock_of
+from tests.flows.wall import Room, furnish_room
 from tests.house import open_house
 
 
@@ -46,3 +47,12 @@ def data_center(request: pytest.FixtureRequest) -> bool:
     """Give both faces of Jira, one after the other: whether it is a Data Center."""
     found: bool = request.param
     return found
+
+
+@pytest.fixture
+def room(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+    """Give a room with a wall, on either database; a process soon knows of changes of its connections there."""
+    monkeypatch.setattr("sync_service.store.connections.FRESH_SECONDS", 0.05)
+    made = furnish_room(migrated_url)
+    yield made
+    made.world.engine.dispose()

@@ -1,0 +1,103 @@
+"""A tracker of paper that can be written on, and a world that writes there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from sync_service.domain.connectors import Connection
+from sync_service.domain.writing import Note
+from sync_service.store import tables
+from sync_service.store.database import database_now, writing
+from tests.waiting import until
+from tests.world import PaperTracker, World, bump_rules, open_world
+
+
+@dataclass(slots=True)
+class Wall(PaperTracker):
+    """Paper that can be written on; `before` is run, or raised, ahead of each write."""
+
+    wall: dict[str, Note] = field(default_factory=dict)
+    before: Callable[[], None] | Exception | None = None
+    writes: int = 0
+
+    def writing_part(self, connection: Connection, *, about: str) -> str:
+        """Have one pen for all."""
+        del connection, about
+        return "pen/writes"
+
+    def manner(self, connection: Connection) -> str:
+        """There is one way to write on a wall."""
+        del connection
+        return ""
+
+    def write(
+        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
+    ) -> str | None:
+        """Put the note there."""
+        del connection, key, memory, afresh
+        self.writes += 1
+        if isinstance(self.before, Exception):
+            raise self.before
+        if self.before:
+            self.before()
+        self.wall[identity] = note
+        return "there"
+
+    def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
+        """Take the note away."""
+        del connection, key, memory
+        self.wall.pop(identity, None)
+        return None
+
+
+@dataclass(slots=True)
+class Room:
+    """A world that is written to."""
+
+    world: World
+    wall: Wall
+
+    def hasten(self) -> None:
+        """Let the time come that rows wait for, and forget pauses; then write."""
+        with writing(self.world.engine) as tx:
+            tx.execute(sa.delete(tables.pause))
+            w = tables.write_back
+            due_now = {"due_at": database_now(tx), "slot_at": None, "lease": None}
+            tx.execute(sa.update(w).where(w.c.due_at.isnot(None)).values(due_now))
+        self.world.drains.drain("write_back")
+
+    def set_mark(self, mark: str | None) -> None:
+        """Let the connection have another mark, and wait until that is known."""
+        with writing(self.world.engine) as tx:
+            tx.execute(sa.update(tables.connection).values(write_mark=mark))
+        connections, connection_id = self.world.connections, self.world.connection_id
+        until(lambda: connections.of(connection_id).view.mark == mark, "the mark is known")
+
+    def rename(self, title: str) -> None:
+        """Give KR-1 another title."""
+        with writing(self.world.engine) as tx:
+            tx.execute(sa.update(tables.key_result).values(title=title))
+
+    def row(self) -> Row[Any]:
+        """Give the first row."""
+        return self.world.rows(tables.write_back)[0]
+
+    def said(self) -> list[str]:
+        """Name the key results that the first issue says it serves."""
+        return [one.slug for one in self.wall.wall["501#1"].serves]
+
+
+def furnish_room(database_url: str) -> Room:
+    """Furnish a world with a wall, and with two key results."""
+    wall = Wall()
+    world = open_world(database_url, tracker=wall)
+    columns = {"write_back": True, "write_mark": "m", "sealed_token": world.sealer.seal("t")}
+    with writing(world.engine) as tx:
+        tx.execute(sa.update(tables.connection).values(columns))
+        bump_rules(tx)
+    world.key_result("KR-1")
+    world.key_result("KR-2")
+    return Room(world, wall)
