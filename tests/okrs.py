@@ -6,21 +6,21 @@ from typing import Any
 
 from simulator import GitHub, Jira
 
-ANA: Mapping[str, Any] = {"email": "ana@example.com", "name": "Ana Ruiz", "role": "admin"}
-LABELLED: Mapping[str, Any] = {"field": "labels", "has": "checkout"}
+ANA: dict[str, Any] = {"email": "ana@example.com", "name": "Ana Ruiz", "role": "admin"}
+LABELLED: dict[str, Any] = {"field": "labels", "has": "checkout"}
 """A condition of rules."""
 
 _COMMON = {"owner": ANA["email"], "webhook_secrets": ["hush"], "earlier": "ignore"}
-GITHUB: Mapping[str, Any] = {"slug": "gh", "kind": "github", "token": "t", "scopes": ["acme/checkout"]} | _COMMON
+GITHUB: dict[str, Any] = {"slug": "gh", "kind": "github", "token": "t", "scopes": ["acme/checkout"]} | _COMMON
 """A connection to a GitHub that nobody calls."""
 
 
-def github(hub: GitHub, **fields: Any) -> Mapping[str, Any]:
+def github(hub: GitHub, **fields: Any) -> dict[str, Any]:
     """Give a connection to a simulated GitHub, by its token unless told otherwise."""
     return {**GITHUB, "site": hub.api_url, "token": hub.token, **fields}
 
 
-def jira(site: Jira, **fields: Any) -> Mapping[str, Any]:
+def jira(site: Jira, **fields: Any) -> dict[str, Any]:
     """Give a connection to a simulated Jira of either face, by its token unless told otherwise."""
     email = None if site.data_center else site.email
     place = {"slug": "jira", "kind": "jira", "site": site.url, "scopes": ["SHOP"]}
@@ -50,4 +50,4 @@ def okrs(
         ],
         "rules": [{"slug": "labelled", "connection": first, "key_result": "KR-1", "when": LABELLED}],
     }
-    return json.dumps(written | sections, ensure_ascii=False, default=dict).encode()
+    return json.dumps(written | sections, ensure_ascii=False).encode()

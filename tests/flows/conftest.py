@@ -1,4 +1,4 @@
-"""What most flow tests need: a house, a worker that dies, trackers, and a wall to write on."""
+"""What most flow tests need: a house, a worker that dies, trackers, and worlds of paper."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,6 +12,8 @@ from tests.faults.mortal import Mortal
 from tests.flows.stage import clock_of
 from tests.flows.wall import Room, furnish_room
 from tests.house import open_house
+from tests.okrs import LABELLED
+from tests.world import World, open_world
 
 
 @pytest.fixture
@@ -47,6 +49,15 @@ def data_center(request: pytest.FixtureRequest) -> bool:
     """Give both faces of Jira, one after the other: whether it is a Data Center."""
     found: bool = request.param
     return found
+
+
+@pytest.fixture
+def world(migrated_url: str) -> Iterator[World]:
+    """Give a world on either database with KR-1, the share done of issues labelled `checkout`."""
+    made = open_world(migrated_url)
+    made.rule("checkout-label", made.key_result(), LABELLED)
+    yield made
+    made.engine.dispose()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Where an issue and the pull request that closes it are both linked, the issue counts, and the other is shown."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
 
@@ -9,20 +8,10 @@ import pytest
 from sync_service.domain.issues import Closing, Kind, ScopeRef, Snapshot, State, Tombstone
 from sync_service.previewing import Edit, preview
 from sync_service.store import tables
-from sync_service.store.database import open_database, reading, writing
+from sync_service.store.database import reading, writing
 from sync_service.store.issue_views import issues_view
 from tests.domain.making import BILLING, at, snapshot
 from tests.world import World
-
-
-@pytest.fixture
-def world(migrated_url: str) -> Iterator[World]:
-    """Give a world in which the label `checkout` counts toward KR-1."""
-    world = World(open_database(migrated_url))
-    world.rule("checkout-label", world.key_result(), {"field": "labels", "has": "checkout"})
-    yield world
-    world.engine.dispose()
-
 
 ISSUE = snapshot(0, labels=["checkout"])
 CLOSING = (Closing("acme/checkout#1", "501#1"),)

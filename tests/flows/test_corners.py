@@ -1,6 +1,5 @@
 """Corners of the way from deliveries to values, each of which once gave a wrong number."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ from sync_service.naming import Names
 from sync_service.store import connections, due, key_results, tables
 from sync_service.store.database import Collision, database_now, writing
 from tests.domain.making import BILLING, CHECKOUT, at, snapshot
-from tests.world import World, bump_rules, open_world
+from tests.world import World, bump_rules
 
 LABEL = Term("77", "checkout")
 PLACES = {"a": ("501#1", "acme/checkout#1", CHECKOUT), "b": ("502#7", "acme/billing#7", BILLING)}
@@ -22,16 +21,13 @@ PLACES["c"] = ("503#9", "acme/elsewhere#9", ELSEWHERE)
 
 
 @pytest.fixture
-def world(migrated_url: str) -> Iterator[World]:
-    """Give a world with three watched scopes and KR-1, the share done of what is labelled `checkout`."""
-    made = open_world(migrated_url)
-    with writing(made.engine) as tx:
-        made.add_scope(tx, "acme/billing")
-        made.add_scope(tx, "acme/elsewhere")
+def world(world: World) -> World:
+    """Give the world with three watched scopes."""
+    with writing(world.engine) as tx:
+        world.add_scope(tx, "acme/billing")
+        world.add_scope(tx, "acme/elsewhere")
         bump_rules(tx)
-    made.rule("checkout-label", made.key_result(), {"field": "labels", "has": "checkout"})
-    yield made
-    made.engine.dispose()
+    return world
 
 
 def issue(place: str, seconds: float, /, **fields: Any) -> Snapshot:

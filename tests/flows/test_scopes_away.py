@@ -1,6 +1,5 @@
 """Scopes that are renamed, deleted or hidden at the tracker: their key results are stale, with the reason."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import permutations
 
@@ -8,7 +7,7 @@ import pytest
 
 from sync_service.domain.issues import AccountSeen, Observation, ScopeRef, ScopeSeen, State
 from sync_service.store import tables
-from sync_service.store.database import open_database, reading, writing
+from sync_service.store.database import reading, writing
 from sync_service.store.staleness import Stale
 from sync_service.store.views import key_result_view
 from tests.domain.making import CHECKOUT, at, snapshot
@@ -19,13 +18,10 @@ SUSPENDED = AccountSeen(name="Acme", gone="the GitHub app was suspended", at=at(
 
 
 @pytest.fixture
-def world(migrated_url: str) -> Iterator[World]:
-    """Give a world in which the label `checkout` counts toward KR-1, and one issue that has it."""
-    world = World(open_database(migrated_url))
-    world.rule("checkout-label", world.key_result(), {"field": "labels", "has": "checkout"})
+def world(world: World) -> World:
+    """Give the world, and in it one issue that is labelled `checkout`."""
     world.tell(snapshot(0, labels=["checkout"]))
-    yield world
-    world.engine.dispose()
+    return world
 
 
 def stale(world: World, slug: str = "KR-1") -> Stale | None:
