@@ -127,6 +127,13 @@ def migrated_url(databases: Databases) -> str:
     return databases.prepared(prepare)
 
 
+@pytest.fixture(params=[False, True], ids=["cloud", "data center"])
+def data_center(request: pytest.FixtureRequest) -> bool:
+    """Give both faces of Jira, one after the other: whether it is a Data Center."""
+    found: bool = request.param
+    return found
+
+
 @pytest.fixture(scope="session")
 def session_valkey() -> Iterator[Valkey]:
     """Give a Valkey that the tests of one worker share."""

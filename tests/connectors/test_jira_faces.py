@@ -1,7 +1,6 @@
 """A simulated Jira with either face: looks and letters end in the same issue, whichever field tells a thing."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 import responses
@@ -10,27 +9,21 @@ import simulator
 from connectors.jira import Jira
 from simulator import SteppedClock
 from simulator.jira import Issue
-from sync_service.domain.connectors import Connection, Post
+from sync_service.domain.connectors import Post
 from sync_service.domain.issues import Look, Observation, Parent, Snapshot
 from sync_service.domain.newest import take_snapshot
+from tests.connectors.jira_calling import by
 
 
-@pytest.fixture(params=["cloud", "data center"])
-def tracker(request: pytest.FixtureRequest) -> Iterator[simulator.Jira]:
+@pytest.fixture
+def tracker(clock: SteppedClock, *, data_center: bool) -> Iterator[simulator.Jira]:
     """Give a simulated Jira with either face, whose webhook nobody hears."""
-    clock = SteppedClock(datetime(2026, 11, 23, 10, tzinfo=UTC))
     nobody = responses.RequestsMock(assert_all_requests_are_fired=False)
-    with nobody, simulator.Jira(clock=clock, background=False, data_center=request.param == "data center") as tracker:
+    with nobody, simulator.Jira(clock=clock, background=False, data_center=data_center) as tracker:
         nobody.add_passthru(tracker.url)
         nobody.post("https://nobody.example/hooks/jira", status=202)
         tracker.add_hook(url="https://nobody.example/hooks/jira")
         yield tracker
-
-
-def by(tracker: simulator.Jira) -> Connection:
-    """Give a connection with a token, and nothing said of fields."""
-    email = {} if tracker.data_center else {"email": tracker.email}
-    return Connection(slug="acme", site=tracker.url, token=tracker.token, options=email)
 
 
 def last_letter(tracker: simulator.Jira, jira: Jira) -> tuple[Observation, ...]:

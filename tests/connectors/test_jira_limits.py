@@ -1,6 +1,5 @@
 """Jira's limits: which part of a connection waits, and for how long."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -98,10 +97,3 @@ def test_a_refusal_says_what_jira_says(mock: responses.RequestsMock) -> None:
 def test_an_answer_without_words_has_none(body: bytes) -> None:
     """Whatever shape it has."""
     assert words_of(Reply(ISSUE, status=400, headers={}, body=body)) == ""
-
-
-@pytest.fixture
-def mock() -> Iterator[responses.RequestsMock]:
-    """Stand in for Jira; every answer prepared must be asked for."""
-    with responses.RequestsMock() as mock:
-        yield mock

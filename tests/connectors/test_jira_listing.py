@@ -18,22 +18,10 @@ from simulator.jira.sketch import Sketch
 from sync_service.domain.abilities import Asked, Lists, LooksTogether, Page, Parts
 from sync_service.domain.connectors import Connection, Gone, Refused, Rejected
 from sync_service.domain.issues import ScopeRef, ScopeSeen, Snapshot
+from tests.connectors.jira_calling import by
 from tests.connectors.jira_letters import SITE, connection, issue
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def clock() -> SteppedClock:
-    """Give a clock that stands at ten o'clock."""
-    return SteppedClock(datetime(2026, 11, 23, 10, tzinfo=UTC))
-
-
-@pytest.fixture(params=["cloud", "data center"])
-def tracker(request: pytest.FixtureRequest, clock: SteppedClock) -> Iterator[simulator.Jira]:
-    """Give a simulated Jira with either face."""
-    with simulator.Jira(clock=clock, background=False, data_center=request.param == "data center") as tracker:
-        yield tracker
 
 
 @pytest.fixture
@@ -41,12 +29,6 @@ def cloud(clock: SteppedClock) -> Iterator[simulator.Jira]:
     """Give a simulated Jira Cloud."""
     with simulator.Jira(clock=clock, background=False) as tracker:
         yield tracker
-
-
-def by(tracker: simulator.Jira, **options: str) -> Connection:
-    """Give a connection to a simulated Jira."""
-    email = {} if tracker.data_center else {"email": tracker.email}
-    return Connection(slug="acme", site=tracker.url, token=tracker.token, options={**email, **options})
 
 
 def asked_of(project: Project, *, known: bool = True, since: datetime | None = None) -> Asked:
@@ -278,13 +260,6 @@ def test_what_one_call_leaves_open_is_left_to_a_look(cloud: simulator.Jira) -> N
     calls_before = len(cloud.rest.calls)
     assert set(Jira().look_together(by(cloud), wanted={"1/../2": "SHOP-2"})) == {"1/../2"}
     assert len(cloud.rest.calls) == calls_before
-
-
-@pytest.fixture
-def mock() -> Iterator[responses.RequestsMock]:
-    """Stand in for Jira; every answer prepared must be asked for."""
-    with responses.RequestsMock() as mock:
-        yield mock
 
 
 CLOUD = f"{SITE}/rest/api/3"

@@ -44,13 +44,6 @@ def hub(clock: SteppedClock) -> Iterator[GitHub]:
         yield made
 
 
-@pytest.fixture(params=[False, True], ids=["cloud", "data center"])
-def data_center(request: pytest.FixtureRequest) -> bool:
-    """Give both faces of Jira, one after the other: whether it is a Data Center."""
-    found: bool = request.param
-    return found
-
-
 @pytest.fixture
 def world(migrated_url: str) -> Iterator[World]:
     """Give a world on either database with KR-1, the share done of issues labelled `checkout`."""

@@ -1,0 +1,29 @@
+"""A simulated Jira whose clock stands at ten o'clock, and a tracker of which a test says what it answers."""
+
+from collections.abc import Iterator
+
+import pytest
+import responses
+
+from simulator import Jira, SteppedClock
+from tests.connectors.app_town import START
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    """Give a clock that stands at ten o'clock."""
+    return SteppedClock(START)
+
+
+@pytest.fixture
+def tracker(clock: SteppedClock, *, data_center: bool) -> Iterator[Jira]:
+    """Give a simulated Jira with either face."""
+    with Jira(clock=clock, background=False, data_center=data_center) as made:
+        yield made
+
+
+@pytest.fixture
+def mock() -> Iterator[responses.RequestsMock]:
+    """Stand in for a tracker; every answer prepared must be asked for."""
+    with responses.RequestsMock() as made:
+        yield made
