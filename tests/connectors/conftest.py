@@ -1,4 +1,4 @@
-"""A simulated Jira whose clock stands at ten o'clock, and a tracker of which a test says what it answers."""
+"""Simulated trackers in each of their editions, and one of which a test says what it answers."""
 
 from collections.abc import Iterator
 
@@ -20,6 +20,13 @@ def tracker(clock: SteppedClock, *, data_center: bool) -> Iterator[Jira]:
     """Give a simulated Jira with either face."""
     with Jira(clock=clock, background=False, data_center=data_center) as made:
         yield made
+
+
+@pytest.fixture(params=["", "3.17"], ids=["github.com", "enterprise"])
+def ghes(request: pytest.FixtureRequest) -> str:
+    """Give the versions of GitHub, one after the other: none for github.com, else that of an Enterprise Server."""
+    version: str = request.param
+    return version
 
 
 @pytest.fixture

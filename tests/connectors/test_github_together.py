@@ -78,11 +78,11 @@ class Town:
         return sum(call.path.endswith(ending) and call.status == 200 for call in self.hub.rest.calls)
 
 
-@pytest.fixture(params=["", "3.17"], ids=["github.com", "enterprise"])
-def town(request: pytest.FixtureRequest) -> Iterator[Town]:
+@pytest.fixture
+def town(ghes: str) -> Iterator[Town]:
     """Give a town on github.com, and one on an Enterprise Server."""
     clock = SteppedClock(START)
-    with GitHub("acme", clock=clock, background=False, ghes=request.param) as hub:
+    with GitHub("acme", clock=clock, background=False, ghes=ghes) as hub:
         yield Town(hub, clock)
 
 
