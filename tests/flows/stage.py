@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from simulator import GitHub, SteppedClock
-from simulator.github import Repository
+from simulator.github import Issue, Repository
 from sync_service.store import polls, tables
 from sync_service.store.database import EPOCH, database_now, reading, writing
 from sync_service.wiring import House
@@ -94,6 +94,14 @@ class HubStage(HouseStage):
 
     def __post_init__(self) -> None:
         self.repository = self.hub.repository("checkout")
+
+    def open_issues(self, count: int, *, apart: float = 0) -> list[Issue]:
+        """Open issues that are labelled `checkout`, so many seconds apart."""
+        opened = []
+        for number in range(count):
+            self.clock.step(apart)
+            opened.append(self.repository.create_issue(f"Pay {number}", labels=["checkout"]))
+        return opened
 
 
 def killed_over_and_over(house: House, table: sa.Table) -> int:

@@ -57,10 +57,6 @@ class Stage(HubStage):
         refresh = Refresh(**parts, shelf=Shelf(), settle=timedelta(0))
         self.looking = Looking(**parts, refresh=refresh)
 
-    def issues(self, count: int) -> list[Issue]:
-        """Open some issues."""
-        return [self.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(count)]
-
     def look_at(self, *works: Issue) -> None:
         """Ask for looks, and make them."""
         wanted = {
@@ -93,7 +89,7 @@ def stage(house: House, hub: GitHub, clock: SteppedClock) -> Stage:
 
 def test_many_are_looked_at_with_few_calls(stage: Stage) -> None:
     """A hundred with one; what is gone is then looked at by itself."""
-    issues = stage.issues(120)
+    issues = stage.open_issues(120)
     issues[0].delete()
     stage.look_at(*issues)
     assert (stage.calls("/graphql"), stage.calls("/issues/")) == (2, 1)
@@ -104,7 +100,7 @@ def test_many_are_looked_at_with_few_calls(stage: Stage) -> None:
 
 def test_a_letter_does_not_undo_what_a_look_showed_of_links_by_hand(stage: Stage) -> None:
     """Its text names none: so we look again."""
-    (issue,) = stage.issues(1)
+    (issue,) = stage.open_issues(1)
     stage.hub.add_hook(url="http://127.0.0.1:9/hooks/gh", secret="hush")
     pull = stage.repository.create_pull_request("Add", labels=["checkout"])
     pull.link(issue)
@@ -132,13 +128,13 @@ def test_a_letter_does_not_undo_what_a_look_showed_of_links_by_hand(stage: Stage
 
 def test_fewer_than_three_are_looked_at_one_by_one(stage: Stage) -> None:
     """It is no cheaper."""
-    stage.look_at(*stage.issues(2))
+    stage.look_at(*stage.open_issues(2))
     assert (stage.calls("/graphql"), stage.calls("/issues/")) == (0, 2)
 
 
 def test_a_limit_of_graphql_lets_looks_one_by_one_go_on(stage: Stage) -> None:
     """And GraphQL is left alone meanwhile."""
-    issues = stage.issues(4)
+    issues = stage.open_issues(4)
     stage.hub.limits.switch_on()
     stage.hub.limits.spend(f"user ID {stage.hub.actor.id}", "graphql", 5000)
     stage.look_at(*issues)
@@ -159,14 +155,14 @@ def test_whatever_goes_wrong_with_many_is_left_to_each(stage: Stage, error: Exce
         raise error
 
     stage.connector.decide = fail
-    stage.look_at(*stage.issues(3))
+    stage.look_at(*stage.open_issues(3))
     assert stage.calls("/issues/") == 3
     assert len(stage.rows(tables.issue)) == 3
 
 
 def test_what_is_seen_of_one_may_be_an_error_about_it_alone(stage: Stage) -> None:
     """Deleted, hidden, or nothing to be done about."""
-    issues = stage.issues(5)
+    issues = stage.open_issues(5)
     ids = [f"{stage.repository.id}#{number}" for number in range(1, 6)]
 
     def decide(found: dict[str, Seen]) -> dict[str, Seen]:
@@ -197,7 +193,7 @@ def test_one_whose_lease_is_lost_stops_none_of_the_others(stage: Stage) -> None:
         return found
 
     stage.connector.decide = decide
-    stage.look_at(*stage.issues(4))
+    stage.look_at(*stage.open_issues(4))
     assert {row.due_at for row in stage.rows(tables.look)} == {None}
     assert [row.outcome.partition(":")[0] for row in stage.rows(tables.look)] == [
         f"acme/checkout#{number}" for number in (1, 2, 3, 4)
@@ -210,7 +206,7 @@ def test_a_turn_that_is_over_gives_rows_back_without_counting_an_attempt(
 ) -> None:
     """Others have theirs."""
     monkeypatch.setattr("sync_service.looking.TURN_SECONDS", -1.0)
-    issues = stage.issues(3)
+    issues = stage.open_issues(3)
     with writing(stage.house.engine) as tx:
         for one in issues:
             identity, key = f"{stage.repository.id}#{one.number}", f"acme/checkout#{one.number}"
@@ -223,7 +219,7 @@ def test_a_turn_that_is_over_gives_rows_back_without_counting_an_attempt(
 
 def test_a_refused_connection_is_asked_by_one_look_alone(stage: Stage) -> None:
     """Once an hour."""
-    issues = stage.issues(4)
+    issues = stage.open_issues(4)
     stage.hub.token = "another"
     stage.look_at(*issues)
     with writing(stage.house.engine) as tx:

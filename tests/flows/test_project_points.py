@@ -38,7 +38,7 @@ class Stage(HubStage):
         """Apply the configuration, and let two issues come, each with an item of the project."""
         self.configure(token=token)
         self.drain()
-        works = [self.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(2)]
+        works = self.open_issues(2)
         works[1].close()
         self.items = [self.hub.project("Roadmap").add(work) for work in works]
         self.drain()
@@ -241,7 +241,7 @@ def test_without_credentials_the_delivery_says_what_it_would_take(stage: Stage) 
 
 def test_an_import_brings_points_of_projects(stage: Stage) -> None:
     """With the list itself: no issue is looked at."""
-    works = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(2)]
+    works = stage.open_issues(2)
     works[1].close()
     stage.hub.project("Roadmap").add(works[1]).set("Points", 9, type="number")
     stage.configure(token=stage.hub.token, earlier="import")

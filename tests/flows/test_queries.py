@@ -62,8 +62,7 @@ def stage(house: House, hub: GitHub, clock: SteppedClock) -> Stage:
 
 def test_a_query_counts_from_its_first_complete_listing(stage: Stage) -> None:
     """Until then its key result is partly seen; issues that are not in it stay out."""
-    for number in range(3):
-        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.open_issues(3)
     stage.repository.create_issue("Another", labels=["other"])
     stage.repository.issues[1].close()
     stage.furnish(earlier="ignore")
@@ -161,9 +160,7 @@ def test_an_incomplete_search_adds_and_removes_nothing(stage: Stage) -> None:
 
 def test_searches_have_a_limit_of_their_own(stage: Stage) -> None:
     """Once it is used up the listing waits, with its place kept, and nothing else does."""
-    for number in range(250):
-        stage.clock.step(1)
-        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.open_issues(250, apart=1)
     stage.hub.limits.switch_on(Rules(search=2))
     stage.furnish(earlier="ignore")
     stage.drain()
@@ -218,9 +215,7 @@ def test_known_issues_are_judged_when_the_token_is_taken_away(stage: Stage) -> N
 def test_an_edit_while_a_listing_runs_takes_its_place(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the old query finds never counts, and leaves nothing behind."""
     monkeypatch.setattr("sync_service.querying.TURN_SECONDS", -1.0)
-    for number in range(150):
-        stage.clock.step(1)
-        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.open_issues(150, apart=1)
     stage.repository.create_issue("Another", labels=["other"])
     stage.furnish(earlier="ignore")
     stage.house.drains.by_table["listing"]()
@@ -272,10 +267,7 @@ def test_what_lies_outside_the_watched_scopes_is_counted_and_said(stage: Stage) 
 def test_a_listing_does_not_undo_what_was_judged_after_it_began(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first pages may be older than the change."""
     monkeypatch.setattr("sync_service.querying.TURN_SECONDS", -1.0)
-    issues = []
-    for number in range(150):
-        stage.clock.step(1)
-        issues.append(stage.repository.create_issue(f"Pay {number}", labels=["checkout"]))
+    issues = stage.open_issues(150, apart=1)
     stage.furnish()
     stage.drain()
     with writing(stage.house.engine) as tx:
@@ -295,9 +287,7 @@ def test_a_listing_does_not_undo_what_was_judged_after_it_began(stage: Stage, mo
 
 def test_a_run_that_is_killed_goes_on_where_it_was(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed before each of its statements once, it ends as one that was never killed."""
-    for number in range(120):
-        stage.clock.step(1)
-        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.open_issues(120, apart=1)
     stage.furnish(earlier="ignore")
     deaths = killed_over_and_over(stage.house, tables.listing)
     assert deaths > 20

@@ -38,7 +38,7 @@ def stage(house: House, hub: GitHub, clock: SteppedClock) -> Stage:
 
 def test_a_first_import_counts_what_was_there_and_says_so_once(stage: Stage) -> None:
     """The key result is partly seen until then, and its history has one entry for the whole import."""
-    done = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(250)]
+    done = stage.open_issues(250)
     for issue in done[:100]:
         issue.close()
     stage.furnish(earlier="import")
@@ -58,8 +58,8 @@ def test_nothing_is_mailed_and_nothing_judged_while_an_import_runs(
 ) -> None:
     """Between two pages the key result is partly seen."""
     monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
-    for number in range(250):
-        stage.repository.create_issue(f"Pay {number}", labels=["checkout"]).close()
+    for issue in stage.open_issues(250):
+        issue.close()
     stage.furnish(earlier="import")
     seen = []
     for _ in range(20):
@@ -76,8 +76,7 @@ def test_nothing_is_mailed_and_nothing_judged_while_an_import_runs(
 def test_an_import_goes_on_where_it_was_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pages before the kill are not asked for again."""
     monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
-    for number in range(250):
-        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.open_issues(250)
     stage.furnish(earlier="import")
     stage.house.drains.by_table["poll"]()
     before = stage.lists()
@@ -92,7 +91,7 @@ def test_an_import_goes_on_where_it_was_killed(stage: Stage, monkeypatch: pytest
 
 def test_what_webhooks_did_not_bring_is_found(stage: Stage) -> None:
     """Nobody hears a webhook of the changes; the next run finds them all, and says how many were news."""
-    issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(10)]
+    issues = stage.open_issues(10)
     stage.furnish(earlier="import")
     stage.drain()
     assert stage.key_result().current == 0
@@ -108,7 +107,7 @@ def test_what_webhooks_did_not_bring_is_found(stage: Stage) -> None:
 
 def test_what_was_deleted_or_transferred_unheard_is_looked_at(stage: Stage) -> None:
     """No list shows it. After we were away every linked issue that was not listed is looked at."""
-    issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(4)]
+    issues = stage.open_issues(4)
     stage.furnish(earlier="import")
     stage.drain()
     stage.clock.step(600)
@@ -156,8 +155,7 @@ def test_a_scope_that_can_not_be_seen_makes_its_key_results_stale_until_it_retur
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(stage: Stage, status: int) -> None:
     """The run keeps its place."""
-    for number in range(150):
-        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.open_issues(150)
     stage.furnish(earlier="import")
     stage.hub.rest.answer_next(status, retry_after=30)
     stage.drain()
@@ -173,10 +171,7 @@ def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(stage: Sta
 def test_changes_between_two_pages_are_not_missed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """What changes while the list is read moves to its end; nothing slips over the border of a page."""
     monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
-    issues = []
-    for number in range(300):
-        stage.clock.step(1)
-        issues.append(stage.repository.create_issue(f"Pay {number}", labels=["checkout"]))
+    issues = stage.open_issues(300, apart=1)
     stage.furnish(earlier="import")
     for number in range(6):
         stage.house.drains.by_table["poll"]()
@@ -193,8 +188,7 @@ def test_changes_between_two_pages_are_not_missed(stage: Stage, monkeypatch: pyt
 def test_an_import_that_is_called_off_asks_only_for_what_comes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `earlier: ignore` after all, the pages not seen yet are not asked for."""
     monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
-    for number in range(250):
-        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.open_issues(250)
     stage.furnish(earlier="import")
     stage.house.drains.by_table["poll"]()
     stage.furnish(earlier="ignore")
@@ -225,8 +219,7 @@ def test_what_can_not_be_reached_is_looked_at_once_a_day(stage: Stage) -> None:
 def test_deliveries_go_before_an_import(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that lists lets go of it once a delivery is there."""
     monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
-    for number in range(350):
-        stage.repository.create_issue(f"Pay {number}", labels=["checkout"])
+    stage.open_issues(350)
     stage.furnish(earlier="import")
     with writing(stage.house.engine) as tx:
         waiting = {"connection_id": 1, "delivery_id": "d", "received_at": utc_now(), "headers": {}, "body": b"{}"}
