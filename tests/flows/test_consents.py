@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import requests
 import sqlalchemy as sa
-from sqlalchemy.engine import Row
 
 from connectors.http import Http
 from connectors.jira import Jira as Connector
@@ -24,30 +23,19 @@ from sync_service.store import connections, consents, due, tables
 from sync_service.store.database import database_now, reading, writing
 from sync_service.store.sealing import Unopenable
 from sync_service.store.staleness import stale
-from sync_service.wiring import House
-from tests.faults.checking import furnish
-from tests.house import NOW, build_house
+from tests.flows.stage import HouseStage
+from tests.house import NOW, open_house
+from tests.okrs import jira, okrs
 
 pytestmark = pytest.mark.slow
 
 BACK = "http://127.0.0.1:8080/connections/consented"
-OKRS = """\
-cycles: [{{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}]
-connections:
-  - {{slug: j, kind: jira, site: "{site}", webhook_secrets: [hush], scopes: [SHOP], earlier: import,
-      oauth: {{client_id: {client}, client_secret: simulated-client-secret}}}}
-objectives:
-  - {{slug: o, title: O, cycle: ever, key_results: [{{slug: KR-1, title: K, measure: {{kind: done-share}}}}]}}
-rules:
-  - {{slug: all, connection: j, key_result: KR-1, when: {{field: scope, is: SHOP}}}}
-"""
 
 
 @dataclass
-class Stage:
+class Stage(HouseStage):
     """A house with one connection to a simulated Jira, which is to be called by consent."""
 
-    house: House
     site: Jira
     atlassian: Atlassian
     clock: SteppedClock
@@ -66,15 +54,17 @@ class Stage:
             now=self.clock,
         )
 
-    def furnish(self, client: str = "simulated-client") -> None:
+    def furnish(self, client: str = "simulated-client", *, secret: str = "hush") -> None:
         """Apply the configuration."""
-        furnish(self.house, OKRS.format(site=self.site.url, client=client).encode())
+        app = {"client_id": client, "client_secret": "simulated-client-secret"}
+        by_consent = {"token": None, "email": None, "oauth": app, "webhook_secrets": [secret]}
+        self.apply(okrs(jira(self.site, earlier="import", **by_consent)))
 
     @property
     def connection(self) -> Any:
         """Give the connection as it now stands."""
-        self.house.connections._read_at = float("-inf")
-        found = self.house.connections.named("j")
+        self.house.connections.forget()
+        found = self.house.connections.named("jira")
         assert found is not None
         return found
 
@@ -98,15 +88,15 @@ class Stage:
         with writing(self.house.engine) as tx:
             consents.give(tx, self.house.sealer, self.connection.id, given, by="ana@example.com", now=self.clock())
 
-    def rows(self, table: sa.Table) -> list[Row[Any]]:
-        """Read a table."""
-        with reading(self.house.engine) as tx:
-            return list(tx.execute(sa.select(table).order_by(table.c.id)))
-
-    def make_due(self) -> None:
-        """Let the time of the renewal come, or the lease of a dead worker end."""
+    def let_come(self, table: sa.Table) -> None:
+        """Let the time of rows come, or the lease of a dead worker end."""
         with writing(self.house.engine) as tx:
-            tx.execute(sa.update(tables.consent).values(due_at=database_now(tx)))
+            tx.execute(sa.update(table).values(due_at=database_now(tx)))
+
+    def renew(self) -> None:
+        """Let the time of the renewal come, and renew."""
+        self.let_come(tables.consent)
+        self.consenting.drain()
 
     def look(self) -> str:
         """Look at an issue by the consent."""
@@ -118,11 +108,12 @@ class Stage:
 def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
     """Set the stage on either database; nobody has consented yet."""
     clock = SteppedClock(NOW)
-    with Jira(clock=clock, background=False) as site, Atlassian({"cloud-7": site}, clock=clock) as atlassian:
-        house = build_house(migrated_url, tmp_path, clock=clock)
+    with (
+        Jira(clock=clock, background=False) as site,
+        Atlassian({"cloud-7": site}, clock=clock) as atlassian,
+        open_house(migrated_url, tmp_path, clock=clock) as house,
+    ):
         yield Stage(house, site, atlassian, clock)
-        house.engine.dispose()
-        house.redis.close()
 
 
 def test_a_connection_calls_by_consent_once_a_person_gave_it(stage: Stage) -> None:
@@ -157,7 +148,7 @@ def test_a_consent_is_renewed_before_its_token_expires(stage: Stage) -> None:
     with reading(stage.house.engine) as tx:
         assert (before.due_at - database_now(tx)) == pytest.approx(timedelta(minutes=45), abs=timedelta(minutes=1))
     stage.clock.step(46 * 60)
-    stage.make_due()
+    stage.let_come(tables.consent)
     assert stage.consenting.drain() == 1
     (after,) = stage.rows(tables.consent)
     assert (after.outcome, after.lease) == ("renewed", None)
@@ -171,13 +162,11 @@ def test_an_answer_lost_on_the_way_does_not_end_the_consent(stage: Stage) -> Non
     """What was sent is used up, and is taken once more."""
     stage.give()
     stage.atlassian.lose_answer = True
-    stage.make_due()
-    stage.consenting.drain()
+    stage.renew()
     (row,) = stage.rows(tables.consent)
     assert "can't answer now (502)" in row.outcome
     stage.clock.step(60)
-    stage.make_due()
-    stage.consenting.drain()
+    stage.renew()
     assert stage.look() == "Pay by card"
     assert stage.atlassian.renewals == 2
 
@@ -196,19 +185,18 @@ def test_a_worker_killed_before_it_kept_the_answer_leaves_a_consent_that_can_be_
 
     with monkeypatch.context() as patch:
         patch.setattr(consents, "renew", die)
-        stage.make_due()
+        stage.let_come(tables.consent)
         with pytest.raises(Killed):
             stage.consenting.drain()
     stage.clock.step(180)
-    stage.make_due()
-    stage.consenting.drain()
+    stage.renew()
     assert stage.look() == "Pay by card"
 
 
 def test_only_one_worker_renews_at_a_time(stage: Stage) -> None:
     """While one holds the lease there is nothing to claim; who lost it keeps nothing."""
     stage.give()
-    stage.make_due()
+    stage.let_come(tables.consent)
     (row,) = due.claim(stage.house.engine, tables.consent, limit=1)
     assert stage.consenting.drain() == 0
     with writing(stage.house.engine) as tx:
@@ -222,8 +210,7 @@ def test_an_ended_consent_is_refused_and_says_what_to_do(stage: Stage) -> None:
     """Key results show as stale with that reason, and a new consent mends it."""
     stage.give()
     stage.atlassian.withdraw()
-    stage.make_due()
-    stage.consenting.drain()
+    stage.renew()
     assert stage.connection.refused.startswith(ENDED)
     assert [row.due_at for row in stage.rows(tables.consent)] == [None]
     with reading(stage.house.engine) as tx:
@@ -244,9 +231,9 @@ def test_nothing_is_asked_with_a_token_that_has_expired(stage: Stage) -> None:
     assert asking.must_wait(row, stage.connection, part="")
     (waiting,) = stage.rows(tables.poll)
     assert waiting.outcome == "waits until the consent is renewed"
-    stage.make_due()
-    stage.consenting.drain()
-    (row,) = claimed_after(stage, tables.poll)
+    stage.renew()
+    stage.let_come(tables.poll)
+    (row,) = due.claim(stage.house.engine, tables.poll, limit=1)
     assert not asking.must_wait(row, stage.connection, part="")
 
 
@@ -254,15 +241,15 @@ def test_an_ended_consent_is_not_mended_by_a_change_of_other_settings(stage: Sta
     """And its rows wait for an hour at a time, uncounted, in place of every few seconds."""
     stage.give()
     stage.atlassian.withdraw()
-    stage.make_due()
-    stage.consenting.drain()
-    furnish(stage.house, OKRS.format(site=stage.site.url, client="simulated-client").replace("hush", "shush").encode())
+    stage.renew()
+    stage.furnish(secret="shush")
     assert stage.connection.refused.startswith(ENDED)
     with writing(stage.house.engine) as tx:
         connections.mend(tx, stage.connection.id)
     stage.clock.step(3600)
     asking = Asking(engine=stage.house.engine, table=tables.poll, now=stage.clock)
-    (row,) = claimed_after(stage, tables.poll)
+    stage.let_come(tables.poll)
+    (row,) = due.claim(stage.house.engine, tables.poll, limit=1)
     assert asking.must_wait(row, stage.connection, part="")
     (waiting,) = stage.rows(tables.poll)
     assert waiting.attempts == row.attempts - 1
@@ -277,17 +264,10 @@ def test_a_consent_that_no_key_opens_any_more_is_ended_too(stage: Stage, monkeyp
         raise Unopenable("lost")
 
     stage.give()
-    stage.make_due()
+    stage.let_come(tables.consent)
     monkeypatch.setattr(consents, "refresh_of", lost)
     stage.consenting.drain()
     assert stage.connection.refused.startswith(ENDED)
-
-
-def claimed_after(stage: Stage, table: sa.Table) -> list[Row[Any]]:
-    """Claim a row whose time is let come."""
-    with writing(stage.house.engine) as tx:
-        tx.execute(sa.update(table).values(due_at=database_now(tx)))
-    return due.claim(stage.house.engine, table, limit=1)
 
 
 def test_another_oauth_app_needs_another_consent(stage: Stage) -> None:
@@ -306,7 +286,6 @@ def test_a_consent_that_serves_nothing_any_more_is_let_be(stage: Stage, spoil: C
     """The connector may have come to lack the ability."""
     stage.give()
     spoil(stage)
-    stage.make_due()
-    stage.consenting.drain()
+    stage.renew()
     (row,) = stage.rows(tables.consent)
     assert (row.due_at, row.outcome) == (None, "the connection calls by other credentials now")
