@@ -1,95 +1,37 @@
 """Rules with JQL: asked about changed issues on Cloud, listed on both faces, and right whatever the index knows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from simulator import Jira
-from simulator.jira import Issue
 from simulator.jira.sketch import Sketch
-from sync_service.judging import SURE_AFTER
-from sync_service.store import candidates, listings, members, relinks, staleness, tables
+from sync_service.store import listings, members, staleness, tables
 from sync_service.store.database import EPOCH, database_now, reading, writing
 from sync_service.wiring import House
-from tests.flows.jira_stage import DAY, JiraStage
-from tests.flows.stage import clock_of, killed_over_and_over
-from tests.okrs import jira, okrs
+from tests.flows.jira_stage import DAY
+from tests.flows.jql_stage import LABELLED, JqlStage, on_stage
+from tests.flows.stage import killed_over_and_over
 
 pytestmark = pytest.mark.slow
 
-LABELLED = "project = SHOP AND labels = checkout ORDER BY rank"
-
-
-@dataclass
-class Stage(JiraStage):
-    """A Jira whose webhooks are heard when a test says so, and a house whose rules are JQL."""
-
-    def furnish(self, *queries: str) -> None:
-        """Apply the configuration, and let import and listings be done."""
-        self.begin(*queries)
-        self.list_now()
-        self.heard = len(self.jira.deliveries)
-
-    def begin(self, *queries: str, drained: bool = True) -> None:
-        """Apply the configuration: a rule for each query, of which the first two have key results of their own."""
-        connection = jira(self.jira, scopes=["SHOP", "PAY"], earlier="import")
-        rules = [
-            {"slug": f"asked-{number}", "connection": "jira", "key_result": f"KR-{min(number, 2)}", "query": query}
-            for number, query in enumerate(queries or (LABELLED,), 1)
-        ]
-        self.apply(okrs(connection, key_results=[{"slug": "KR-1"}, {"slug": "KR-2"}], rules=rules))
-        self.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
-        self.jira.webhooks.lose_next(10_000)
-        if drained:
-            self.drain()
-
-    def tell(self) -> None:
-        """Hear of what changed by webhooks, and drain."""
-        self.hear()
-        self.drain()
-
-    def ask_once_more(self) -> None:
-        """Let a minute have passed since the changes, and drain."""
-        with writing(self.house.engine) as tx:
-            late = {"due_at": EPOCH, "changed_at": database_now(tx) - SURE_AFTER}
-            tx.execute(sa.update(tables.candidate).where(tables.candidate.c.settled_at.is_(None)).values(late))
-        self.drain()
-
-    def is_listed_soon(self) -> bool:
-        """Tell whether the first query is listed within a minute."""
-        return self.wait_of(self.rows(tables.listing)[0]) <= listings.SOONEST
-
-    def calls(self, ending: str) -> int:
-        """Count the calls of an address."""
-        return sum(call.path.endswith(ending) for call in self.jira.rest.calls)
-
-    def make(self, summary: str = "Pay", *labels: str) -> Issue:
-        """Create an issue."""
-        return self.shop.create_issue(summary, labels=labels)
-
 
 @pytest.fixture
-def stage(house: House, *, data_center: bool) -> Iterator[Stage]:
+def stage(house: House, *, data_center: bool) -> Iterator[JqlStage]:
     """Set the stage, with either face."""
-    yield from _stage(house, data_center=data_center)
+    with on_stage(house, data_center=data_center) as made:
+        yield made
 
 
 @pytest.fixture
-def cloud(house: House) -> Iterator[Stage]:
+def cloud(house: House) -> Iterator[JqlStage]:
     """Set the stage, with the face of Cloud."""
-    yield from _stage(house, data_center=False)
+    with on_stage(house, data_center=False) as made:
+        yield made
 
 
-def _stage(house: House, *, data_center: bool) -> Iterator[Stage]:
-    clock = clock_of(20 * DAY)
-    with Jira(clock=clock, data_center=data_center) as site:
-        yield Stage(house, site, clock)
-
-
-def test_what_jql_finds_counts_and_nothing_else_does(stage: Stage) -> None:
+def test_what_jql_finds_counts_and_nothing_else_does(stage: JqlStage) -> None:
     """From the first listing on; what lies outside the watched projects is said."""
     stage.make("Pay", "checkout").finish()
     stage.make("Pay on", "checkout")
@@ -103,7 +45,7 @@ def test_what_jql_finds_counts_and_nothing_else_does(stage: Stage) -> None:
     assert row.outcome == "2 members, 1 outside the watched scopes"
 
 
-def test_an_issue_that_begins_to_match_is_linked_at_once(cloud: Stage) -> None:
+def test_an_issue_that_begins_to_match_is_linked_at_once(cloud: JqlStage) -> None:
     """By one call, and by no search."""
     issue = cloud.make()
     cloud.furnish()
@@ -117,7 +59,7 @@ def test_an_issue_that_begins_to_match_is_linked_at_once(cloud: Stage) -> None:
 
 
 @pytest.mark.parametrize("data_center", [True])
-def test_on_data_center_a_change_hurries_the_listing(stage: Stage) -> None:
+def test_on_data_center_a_change_hurries_the_listing(stage: JqlStage) -> None:
     """To once a minute at most, whatever changes."""
     issue = stage.make()
     stage.furnish()
@@ -138,7 +80,7 @@ def test_on_data_center_a_change_hurries_the_listing(stage: Stage) -> None:
     assert stage.linked() == []
 
 
-def test_an_issue_that_ceases_to_match_goes_with_the_next_listing(cloud: Stage) -> None:
+def test_an_issue_that_ceases_to_match_goes_with_the_next_listing(cloud: JqlStage) -> None:
     """Which is wanted soon after Jira said so twice."""
     issue = cloud.make("Pay", "checkout")
     cloud.furnish()
@@ -153,7 +95,7 @@ def test_an_issue_that_ceases_to_match_goes_with_the_next_listing(cloud: Stage) 
     assert cloud.linked() == []
 
 
-def test_an_index_that_lags_is_asked_again(cloud: Stage) -> None:
+def test_an_index_that_lags_is_asked_again(cloud: JqlStage) -> None:
     """It knew of neither change at first, and was wrong both ways."""
     begins, ceases = cloud.make(), cloud.make("Pay on", "checkout")
     cloud.furnish()
@@ -170,7 +112,7 @@ def test_an_index_that_lags_is_asked_again(cloud: Stage) -> None:
     assert cloud.linked() == ["SHOP-1"]
 
 
-def test_a_listing_does_not_remove_what_was_just_found(cloud: Stage) -> None:
+def test_a_listing_does_not_remove_what_was_just_found(cloud: JqlStage) -> None:
     """Its index may be another than the one that was asked; it comes again when that can't be any more."""
     issue = cloud.make()
     cloud.furnish()
@@ -184,7 +126,7 @@ def test_a_listing_does_not_remove_what_was_just_found(cloud: Stage) -> None:
     assert cloud.linked() == []
 
 
-def test_a_sprint_that_ends_is_followed_though_no_issue_changes(stage: Stage) -> None:
+def test_a_sprint_that_ends_is_followed_though_no_issue_changes(stage: JqlStage) -> None:
     """By the next listing; and so is one that begins."""
     sprint = stage.jira.sprint("Sprint 7")
     stage.make().plan_into(sprint)
@@ -198,7 +140,7 @@ def test_a_sprint_that_ends_is_followed_though_no_issue_changes(stage: Stage) ->
     assert stage.linked() == []
 
 
-def test_time_that_passes_is_followed(stage: Stage) -> None:
+def test_time_that_passes_is_followed(stage: JqlStage) -> None:
     """An issue that nobody touches for a week is one no more; a version that is released makes one."""
     version = stage.shop.version("2.0")
     stage.make().fix_in(version)
@@ -211,7 +153,7 @@ def test_time_that_passes_is_followed(stage: Stage) -> None:
     assert link.key_result_id == stage.rows(tables.key_result)[1].id
 
 
-def test_a_refused_query_says_why_in_jiras_words_and_stops_no_other(stage: Stage) -> None:
+def test_a_refused_query_says_why_in_jiras_words_and_stops_no_other(stage: JqlStage) -> None:
     """Also one that was good, whose members stay."""
     issue = stage.make("Pay", "checkout")
     stage.furnish("labels = checkout AND nothing = 1", LABELLED)
@@ -234,7 +176,7 @@ def test_a_refused_query_says_why_in_jiras_words_and_stops_no_other(stage: Stage
         assert said in staleness.stale(tx, [second.id])[second.id].reason
 
 
-def test_a_watched_project_that_is_hidden_lets_go_of_nothing(stage: Stage) -> None:
+def test_a_watched_project_that_is_hidden_lets_go_of_nothing(stage: JqlStage) -> None:
     """And says so; once it is shown again all is as it was."""
     stage.make("Pay", "checkout")
     stage.pay.create_issue("Refund", labels=["checkout"])
@@ -248,17 +190,7 @@ def test_a_watched_project_that_is_hidden_lets_go_of_nothing(stage: Stage) -> No
     assert stage.rows(tables.listing)[0].lacking is None
 
 
-def test_what_a_first_import_shows_is_listed_and_not_asked_about(cloud: Stage) -> None:
-    """Which would cost a call for fifty issues."""
-    cloud.shop.create_issues(250)
-    cloud.begin("labels = checkout")
-    assert len(cloud.rows(tables.issue)) == 250
-    assert cloud.calls("/jql/match") == 0
-    covered = max(row.covered_at for row in cloud.rows(tables.scope))
-    assert cloud.rows(tables.listing)[0].began_at >= covered or cloud.is_listed_soon()
-
-
-def test_what_a_first_import_is_to_bring_is_not_looked_at(stage: Stage) -> None:
+def test_what_a_first_import_is_to_bring_is_not_looked_at(stage: JqlStage) -> None:
     """Each of its issues would be fetched twice. What none brings is looked at."""
     stage.shop.create_issues(30, lambda _: Sketch(summary="Pay", labels=("checkout",)))
     stage.begin(LABELLED, drained=False)
@@ -277,33 +209,7 @@ def test_what_a_first_import_is_to_bring_is_not_looked_at(stage: Stage) -> None:
     assert len(stage.rows(tables.look)) == 1
 
 
-def test_what_is_linked_again_is_listed_and_not_asked_about(cloud: Stage) -> None:
-    """A component that was renamed may be one that a query names; it may be one of a hundred thousand issues."""
-    cloud.shop.create_issues(60)
-    cloud.furnish()
-    before = cloud.calls("/jql/match")
-    with writing(cloud.house.engine) as tx:
-        (connection,) = tx.scalars(sa.select(tables.connection.c.id))
-        relinks.add(tx, [(connection, "a component was renamed")])
-    cloud.drain()
-    assert cloud.calls("/jql/match") == before
-    assert cloud.is_listed_soon()
-
-
-def test_ten_queries_and_five_hundred_changes_cost_a_handful_of_calls(cloud: Stage) -> None:
-    """Fifty issues and all queries share one."""
-    cloud.shop.create_issues(500, lambda number: Sketch(summary="Pay", labels=(f"l{number % 10}",)))
-    cloud.furnish(*(f"labels = l{number}" for number in range(10)))
-    cloud.ask_once_more()
-    before = cloud.calls("/jql/match")
-    with writing(cloud.house.engine) as tx:
-        candidates.add(tx, [(row.connection_id, row.identity) for row in cloud.rows(tables.issue)])
-    cloud.drain()
-    assert cloud.calls("/jql/match") == before + 10
-    assert len(cloud.rows(tables.link)) == 500
-
-
-def test_a_listing_that_is_killed_goes_on_where_it_was(stage: Stage) -> None:
+def test_a_listing_that_is_killed_goes_on_where_it_was(stage: JqlStage) -> None:
     """Killed before each of its statements once, it ends as one that was never killed."""
     stage.furnish()
     stage.shop.create_issues(120, lambda number: Sketch(summary=f"Pay {number}", labels=("checkout",)))

@@ -1,0 +1,75 @@
+"""A simulated Jira, and a house whose rules are JQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from simulator import Jira
+from simulator.jira import Issue
+from sync_service.judging import SURE_AFTER
+from sync_service.store import listings, tables
+from sync_service.store.database import EPOCH, database_now, writing
+from sync_service.wiring import House
+from tests.flows.jira_stage import DAY, JiraStage
+from tests.flows.stage import clock_of
+from tests.okrs import jira, okrs
+
+LABELLED = "project = SHOP AND labels = checkout ORDER BY rank"
+
+
+@dataclass
+class JqlStage(JiraStage):
+    """A Jira whose webhooks are heard when a test says so, and a house whose rules are JQL."""
+
+    def furnish(self, *queries: str) -> None:
+        """Apply the configuration, and let import and listings be done."""
+        self.begin(*queries)
+        self.list_now()
+        self.heard = len(self.jira.deliveries)
+
+    def begin(self, *queries: str, drained: bool = True) -> None:
+        """Apply the configuration: a rule for each query, of which the first two have key results of their own."""
+        connection = jira(self.jira, scopes=["SHOP", "PAY"], earlier="import")
+        rules = [
+            {"slug": f"asked-{number}", "connection": "jira", "key_result": f"KR-{min(number, 2)}", "query": query}
+            for number, query in enumerate(queries or (LABELLED,), 1)
+        ]
+        self.apply(okrs(connection, key_results=[{"slug": "KR-1"}, {"slug": "KR-2"}], rules=rules))
+        self.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
+        self.jira.webhooks.lose_next(10_000)
+        if drained:
+            self.drain()
+
+    def tell(self) -> None:
+        """Hear of what changed by webhooks, and drain."""
+        self.hear()
+        self.drain()
+
+    def ask_once_more(self) -> None:
+        """Let a minute have passed since the changes, and drain."""
+        with writing(self.house.engine) as tx:
+            late = {"due_at": EPOCH, "changed_at": database_now(tx) - SURE_AFTER}
+            tx.execute(sa.update(tables.candidate).where(tables.candidate.c.settled_at.is_(None)).values(late))
+        self.drain()
+
+    def is_listed_soon(self) -> bool:
+        """Tell whether the first query is listed within a minute."""
+        return self.wait_of(self.rows(tables.listing)[0]) <= listings.SOONEST
+
+    def calls(self, ending: str) -> int:
+        """Count the calls of an address."""
+        return sum(call.path.endswith(ending) for call in self.jira.rest.calls)
+
+    def make(self, summary: str = "Pay", *labels: str) -> Issue:
+        """Create an issue."""
+        return self.shop.create_issue(summary, labels=labels)
+
+
+@contextmanager
+def on_stage(house: House, *, data_center: bool) -> Iterator[JqlStage]:
+    """Have a house ask a Jira with either face."""
+    clock = clock_of(20 * DAY)
+    with Jira(clock=clock, data_center=data_center) as site:
+        yield JqlStage(house, site, clock)
