@@ -1,0 +1,122 @@
+"""Issues, labels and key results of which previews of edits are made, and the edits saved."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from sync_service.domain.notices import Standing
+from sync_service.domain.pace import Status
+from sync_service.previewing import Edit, Preview, preview
+from sync_service.relinking import Relinking
+from sync_service.store import due, rules, tables
+from sync_service.store.book import Shelf
+from sync_service.store.database import reading, writing
+from sync_service.store.rules import Definition
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+STARTS, ENDS = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+LABELS = {"901": "checkout", "902": "Payments", "903": "okr:KR-2", "904": None}
+MEASURES: tuple[dict[str, Any], ...] = (
+    {"kind": "done-share"},
+    {"kind": "done-share", "weight": "points", "unestimated": 2},
+    {"kind": "done-count"},
+    {"kind": "open-count"},
+    {"kind": "manual"},
+)
+
+
+def drain(engine: Engine) -> None:
+    """Apply whatever changes of settings are due."""
+    work = Relinking(engine=engine, settle=timedelta(), timezone=ZoneInfo("UTC"), now=lambda: NOW, shelf=Shelf())
+    drains = {
+        "rule_revision": work.drain_revisions,
+        "relink": work.drain_relinks,
+        "recompute": work.drain_recomputes,
+    }
+    while True:
+        with reading(engine) as tx:
+            names = [name for name in due.tables_with_due_rows(tx) if name in drains]
+        if not names:
+            return
+        for name in names:
+            drains[name]()
+
+
+def clear(tx: Connection) -> None:
+    """Empty every table but the counters."""
+    for table in reversed(tables.metadata.sorted_tables):
+        if table.name != "counter":
+            tx.execute(sa.delete(table))
+    tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))
+
+
+def seed(tx: Connection, *, measures: tuple[dict[str, Any], ...], covered: bool = True) -> None:
+    """Put in a connection with two watched scopes, and two key results of one objective."""
+    clear(tx)
+    connection = {"id": 1, "slug": "acme-github", "kind": "github", "site": "", "options": {}, "sealed_secrets": []}
+    tx.execute(sa.insert(tables.connection).values(connection))
+    for row_id, name in ((1, "acme/checkout"), (2, "acme/Billing")):
+        scope = {"id": row_id, "connection_id": 1, "name": name, "external_id": f"50{row_id}"}
+        tx.execute(sa.insert(tables.scope).values(scope | {"covered_at": NOW if covered or row_id == 1 else None}))
+    for external_id, label in LABELS.items():
+        term = {"connection_id": 1, "kind": "label", "external_id": external_id, "name": label, "at": NOW}
+        tx.execute(sa.insert(tables.term).values(term))
+    days = {"starts": date(2026, 10, 1), "ends": date(2026, 12, 31), "starts_at": STARTS, "ends_at": ENDS}
+    tx.execute(sa.insert(tables.cycle).values(id=1, slug="2026-q4", name="Q4 2026", **days))
+    tx.execute(sa.insert(tables.objective).values(id=1, slug="fast-checkout", title="Paying", cycle_id=1))
+    for row_id, measure in enumerate(measures, start=1):
+        columns = {"title": "A title", "start": 0.0, "target": 100.0, "measure": measure}
+        tx.execute(sa.insert(tables.key_result).values(id=row_id, slug=f"KR-{row_id}", objective_id=1, **columns))
+
+
+def add_issue(tx: Connection, number: int, **columns: Any) -> None:
+    """Put in a known issue; by default an open one in acme/checkout without labels."""
+    plain = {
+        "id": number,
+        "connection_id": 1,
+        "identity": f"501#{number}",
+        "scope_id": 1,
+        "scope_external_id": "501",
+        "scope_name": "acme/checkout",
+        "key": f"acme/checkout#{number}",
+        "kind": "issue",
+        "title": "Pay by card",
+        "url": "https://github.example/",
+        "state": "todo",
+        "labels": [],
+        "assignees": [],
+        "updated_at": NOW,
+    }
+    tx.execute(sa.insert(tables.issue).values(plain | columns))
+
+
+def save(engine: Engine, edit: Edit, *, slug: str = "checkout-label") -> None:
+    """Save the edit and let it come into force."""
+    wanted = Definition(
+        slug=slug,
+        owner_id=None,
+        connection_id=edit.connection_id,
+        key_result_id=edit.key_result_id,
+        condition=edit.condition,
+        enabled=edit.enabled,
+    )
+    with writing(engine) as tx:
+        rules.save(tx, wanted, changed_by="Ana Ruiz", now=NOW)
+    drain(engine)
+
+
+def look(engine: Engine, edit: Edit) -> Preview:
+    """Preview the edit."""
+    with reading(engine) as tx:
+        return preview(tx, edit, now=NOW)
+
+
+def stands(engine: Engine, slug: str) -> tuple[Standing, str]:
+    """Read how a key result stands, with its explanation."""
+    k = tables.key_result
+    with reading(engine) as tx:
+        row = tx.execute(sa.select(k).where(k.c.slug == slug)).one()
+    return Standing(Status(row.status), row.current, row.progress), row.explanation
