@@ -1,64 +1,28 @@
-"""doctor: what it finds of everything we lean on, how it says it, and that it never waits for what hangs."""
+"""doctor: what it finds of settings, connections and work, and how it says it."""
 
 import json
-import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from click.testing import Result
 from redis.exceptions import RedisError
 
 from simulator import GitHub
-from sync_service.cli.examining import machine, servers, work
+from sync_service.cli.examining import machine, work
 from sync_service.cli.examining.sections import Section, look_at
 from sync_service.domain.examining import Finding
-from sync_service.holding import PartView, only_one
-from sync_service.mail import smtp
+from sync_service.holding import PartView
 from sync_service.store import forgeries
 from sync_service.store import tables as t
 from sync_service.store.database import database_now, open_database, writing
 from sync_service.store.standing import Backlog
-from sync_service.valkey import NoServer
 from tests.cli.conftest import Run
-from tests.mail.servers import serving
-from tests.servers import MailServer
-
-OKRS = """\
-people:
-  - {{email: ana@example.com, name: Ana, role: admin}}
-connections:
-  - slug: gh
-    kind: github
-    site: {site}
-    owner: ana@example.com
-    webhook_secrets: [hush-hush-hush]
-    token: {token}
-    scopes: [acme/checkout]
-    earlier: ignore
-  - slug: paper
-    kind: jira
-    site: https://jira.example.com
-    webhook_secrets: []
-    scopes: [SHOP]
-    earlier: ignore
-"""
-
-
-def form(result: Result) -> dict[str, Any]:
-    """Read what was printed as JSON: findings by section and by what they are about."""
-    told = json.loads(result.stdout)
-    return {one["name"]: {each["what"]: each for each in one["findings"]} for one in told["sections"]}
-
-
-def findings(look: Callable[[], Iterator[Finding]]) -> dict[str, Finding]:
-    """Give findings by what they are about."""
-    return {one.what: one for one in look()}
+from tests.cli.found import form
+from tests.okrs import github, okrs
 
 
 @pytest.fixture
@@ -72,7 +36,14 @@ def hub() -> Iterator[GitHub]:
 @pytest.fixture
 def connected(run: Run, directory: Path, hub: GitHub, either_database: None) -> None:
     """Apply a connection with a token, and one that nobody owns, without anything."""
-    (directory / "gh.yaml").write_text(OKRS.format(site=hub.api_url, token=hub.token))
+    paper = {
+        "slug": "paper",
+        "kind": "jira",
+        "site": "https://jira.example.com",
+        "scopes": ["SHOP"],
+        "earlier": "ignore",
+    }
+    (directory / "gh.yaml").write_bytes(okrs(github(hub, webhook_secrets=["hush-hush-hush"]), paper))
     assert run("migrate").exit_code == 0
     assert run("apply", "gh.yaml").exit_code == 0
 
@@ -229,98 +200,6 @@ def test_a_disk_that_fills_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, fr
     assert form(run("doctor", "--json"))["database"]["disk"]["well"] is well
 
 
-def test_a_database_of_another_version_or_that_is_away_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What needs it is not looked at; the password is not told."""
-    run("migrate")
-    monkeypatch.setattr("sync_service.cli.examining.servers.is_current", lambda _: False)
-    found = form(run("doctor", "--json"))
-    assert found["database"]["database"]["says"] == "is not of this version"
-    assert "work" not in found
-    monkeypatch.undo()
-    monkeypatch.setenv("DATABASE_URL", "postgresql://okr:sesame@127.0.0.1:1/okr")
-    monkeypatch.setenv("OKR_SYNC_SECRET_KEY", "k" * 40)
-    result = run("doctor", "--json")
-    assert form(result)["database"]["database"]["says"].startswith("does not answer")
-    assert "sesame" not in result.stdout
-
-
-def test_redis_is_told_by_its_version(run: Run, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And away where it should be there."""
-    monkeypatch.setenv("REDIS_URL", redis_url)
-    run("migrate")
-    found = form(run("doctor", "--json"))
-    assert found["Redis"]["Redis"]["well"] is True
-    assert found["Redis"]["Redis"]["says"].startswith(("Valkey", "Redis"))
-    assert found["work"]["workers"]["says"] == "none lives"
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-    found = form(run("doctor", "--json"))
-    assert found["Redis"]["Redis"]["well"] is False
-    assert found["work"]["workers"]["well"] is None
-
-
-def test_the_private_redis_is_missed_while_an_up_runs(
-    run: Run, directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It should run then; and a machine may have none at all."""
-    with only_one(directory / "var"):
-        assert form(run("doctor", "--json"))["Redis"]["Redis"]["well"] is False
-        monkeypatch.setattr("sync_service.valkey.find_program", _no_program)
-        assert "no Redis" in form(run("doctor", "--json"))["Redis"]["Redis"]["says"]
-
-
-def _no_program() -> Path:
-    raise NoServer("no Redis 7 or newer")
-
-
-@pytest.mark.parametrize(
-    ("told", "what", "well"),
-    [
-        ({"redis_version": "6.2.1"}, "Redis", False),
-        ({"redis_version": "7.4.0"}, "Redis", True),
-        ({"redis_version": "7.2.4", "valkey_version": "9.0.1"}, "Redis", True),
-        ({"redis_version": "7.4.0", "maxmemory_policy": "allkeys-lru"}, "eviction", None),
-        ({"redis_version": "7.4.0"}, "eviction", None),
-        ({"redis_version": "7.4.0", "aof_enabled": 1}, "persistence", True),
-    ],
-)
-def test_what_redis_tells_of_itself_is_judged(told: dict[str, Any], what: str, well: Any) -> None:
-    """Version, eviction, persistence."""
-    found = findings(lambda: iter([*servers._version(told), *servers._memory(told)]))
-    assert found[what].well is well
-
-
-def test_a_mail_server_is_tried_without_sending(run: Run, mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that refuses us, or is away, is told without the password."""
-    monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{mail.port}")
-    assert form(run("doctor", "--json"))["mail"]["SMTP"]["says"] == f"127.0.0.1:{mail.port} lets us in"
-    assert mail.messages == []
-    monkeypatch.setenv("SMTP_URL", f"smtp://okr:sesame@127.0.0.1:{mail.port}")
-    result = run("doctor", "--json")
-    assert form(result)["mail"]["SMTP"]["well"] is False
-    assert "sesame" not in result.stdout
-    monkeypatch.setenv("SMTP_URL", "smtp://127.0.0.1:1")
-    assert form(run("doctor", "--json"))["mail"]["SMTP"]["well"] is False
-
-
-def test_mail_without_encryption_is_told(run: Run, mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But to this machine."""
-    monkeypatch.setattr(servers, "LOOPBACK", frozenset())
-    monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{mail.port}")
-    found = form(run("doctor", "--json"))["mail"]["SMTP"]
-    assert (found["well"], found["says"]) == (None, f"127.0.0.1:{mail.port} lets us in, without encryption")
-
-
-@pytest.mark.slow
-def test_a_server_that_hangs_keeps_nobody_waiting(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is a finding, and the other sections are told."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
-        monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{silent.getsockname()[1]}")
-        monkeypatch.setattr("sync_service.cli.doctor.SECONDS", 2.0)
-        found = form(run("doctor", "--json"))
-    assert "took longer than 2 s" in found["mail"]["looking"]["says"]
-    assert "database" in found["database"]
-
-
 def test_what_was_found_before_time_was_up_stands() -> None:
     """And what fails in one section hides none of another."""
     gate = threading.Event()
@@ -369,12 +248,6 @@ def test_buried_rows_are_told() -> None:
     """They wait for somebody."""
     (one,) = work._buried([Backlog(table="look", due=0, lag_seconds=0, later=0, buried=2)])
     assert (one.well, one.says) == (False, "2 of look")
-
-
-def test_a_line_to_a_server_without_tls_is_known_as_open() -> None:
-    """So that it can be told."""
-    with serving(object()) as port, smtp.Line(smtp.Server(host="127.0.0.1", port=port, security="offered")) as line:
-        assert line.open() is False
 
 
 def test_a_name_is_in_no_private_network() -> None:
