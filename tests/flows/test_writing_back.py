@@ -38,9 +38,7 @@ def test_a_linked_issue_says_so_within_seconds_and_once(stage: Stage) -> None:
 def test_our_own_comments_make_nothing_of_themselves(stage: Stage) -> None:
     """Their deliveries come back to us, and no further write follows, however long we wait."""
     stage.furnish()
-    issue = stage.repository.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    issue = stage.open_issue()
     before = stage.writes()
     for _ in range(3):
         stage.hear()
@@ -88,9 +86,7 @@ def test_an_issue_that_was_unlinked_before_anything_was_said_is_never_called_abo
 def test_what_is_no_longer_served_is_said_by_an_edit(stage: Stage) -> None:
     """The comment stays, and tells of a later link by another edit."""
     stage.furnish()
-    issue = stage.repository.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    issue = stage.open_issue()
     issue.unlabel("checkout")
     stage.hear()
     stage.write(seconds=10)
@@ -123,9 +119,7 @@ def test_a_moving_key_result_is_told_of_once_an_hour(stage: Stage) -> None:
 def test_what_is_switched_off_is_written_no_more(stage: Stage) -> None:
     """What was said stays."""
     stage.furnish()
-    first = stage.repository.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    first = stage.open_issue()
     second = stage.repository.create_issue("Pay again", labels=["checkout"])
     stage.hear()
     stage.furnish(on=False)
@@ -143,9 +137,7 @@ def test_hostile_titles_stay_what_they_are(stage: Stage) -> None:
     stage.furnish(
         title="@mallory acme/x#1 GH-1 | <b>x</b> [a](http://evil.example) `x` https://github.com/a/b/issues/1"
     )
-    issue = stage.repository.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    issue = stage.open_issue()
     (said,) = stage.said(issue)
     row = next(line for line in said.splitlines() if "mallory" in line)
     for harm in ("@m", "#1", "GH-1", "GH\\-1", "<b>", "](http://evil", "://github.com", "` x"):
@@ -159,9 +151,7 @@ def test_an_app_writes_as_itself_and_hears_itself_not(stage: Stage) -> None:
     app.install([stage.repository])
     stage.credentials = {"token": None, "app": {"id": app.id, "private_key": app.pem}}
     stage.furnish()
-    issue = stage.repository.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    issue = stage.open_issue()
     (ours,) = stage.marked(issue)
     assert ours.app is app
     issue.label("okr:KR-2")
@@ -224,9 +214,7 @@ def test_who_may_link_by_comments_follows_the_file(stage: Stage) -> None:
 def test_our_own_comments_are_ignored_by_what_marks_them_and_other_bots_are_not(stage: Stage) -> None:
     """As their deliveries' outcomes say."""
     stage.furnish()
-    issue = stage.repository.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    issue = stage.open_issue()
     stage.hear()
     assert stage.rows(tables.delivery)[-1].outcome == "ignored, because it is our own comment"
     with stage.hub.acting_as(stage.hub.user("other[bot]", kind="Bot")):

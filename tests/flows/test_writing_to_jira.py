@@ -100,9 +100,7 @@ def test_our_own_links_make_nothing_of_themselves(stage: Stage) -> None:
     """Though Jira should tell of them as of an updated issue."""
     stage.jira.remote_links.told = True
     stage.furnish()
-    issue = stage.shop.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    issue = stage.open_issue()
     for _ in range(3):
         stage.hear()
         stage.write()
@@ -113,9 +111,7 @@ def test_our_own_links_make_nothing_of_themselves(stage: Stage) -> None:
 def test_what_is_switched_off_is_written_no_more(stage: Stage) -> None:
     """The links that are there stay."""
     stage.furnish()
-    first = stage.shop.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    first = stage.open_issue()
     stage.furnish(on=False)
     second = stage.shop.create_issue("Pay again", labels=["checkout"])
     first.finish()
@@ -206,9 +202,7 @@ def test_comments_are_switched_on_and_off_later(stage: Stage, monkeypatch: pytes
     """Within an hour or so, and by an edit: whoever reads an old comment is led to the links."""
     monkeypatch.setattr(connections, "FRESH_SECONDS", 0.0)  # the test's hours pass within a second
     stage.furnish()
-    issue = stage.shop.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    issue = stage.open_issue()
     assert stage.comments(issue) == []
     stage.furnish(comments=True)
     stage.write(seconds=2 * HOUR)
@@ -258,9 +252,7 @@ def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(s
 def test_hostile_titles_stay_texts_of_one_line(stage: Stage) -> None:
     """Jira shows a title as it is; none is longer than it takes."""
     stage.furnish(title="[a|http://evil.example] {code} <b>x</b> " + "ж" * 220)
-    issue = stage.shop.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    issue = stage.open_issue()
     (title,) = stage.titles(issue)
     assert title.startswith("KR-1 [a|http://evil.example] {code} <b>x</b> ж")
     assert len(title) == 255

@@ -68,9 +68,7 @@ def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(s
 def test_a_memory_that_was_lost_is_found_again_by_the_mark(stage: Stage) -> None:
     """And a second comment of ours, which a crash may leave, is taken away; a stranger's copy of the mark is not."""
     stage.furnish()
-    issue = stage.repository.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    issue = stage.open_issue()
     (ours,) = stage.marked(issue)
     with stage.hub.acting_as(stage.hub.user("mallory")):
         copied = issue.comment(ours.body)

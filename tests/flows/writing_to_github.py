@@ -41,6 +41,13 @@ class Stage(WritingStage):
         self.apply(okrs(connection, key_results=[{"slug": "KR-1", "title": title}, {"slug": "KR-2"}], people=PEOPLE))
         self.drain()
 
+    def open_issue(self) -> Issue:
+        """Open an issue that is labelled `checkout`, and let what is to be said on it be written."""
+        issue = self.repository.create_issue("Pay", labels=["checkout"])
+        self.hear()
+        self.write(seconds=10)
+        return issue
+
     def said(self, issue: Issue) -> list[str]:
         """Give the comments that bear our mark."""
         return [one.body for one in self.marked(issue)]

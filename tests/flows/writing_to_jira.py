@@ -36,6 +36,13 @@ class Stage(WritingStage):
         self.apply(okrs(connection, key_results=[{"slug": "KR-1", "title": title}, {"slug": "KR-2"}], people=people))
         self.drain()
 
+    def open_issue(self) -> Issue:
+        """Open an issue that is labelled `checkout`, and let what is to be said on it be written."""
+        issue = self.shop.create_issue("Pay", labels=["checkout"])
+        self.hear()
+        self.write(seconds=10)
+        return issue
+
     def titles(self, issue: Issue) -> list[str]:
         """Give the titles of the links on an issue."""
         return [link.body["object"]["title"] for link in self.jira.remote_links.of(issue)]
