@@ -1,6 +1,5 @@
 """Comments ask for links: of whom, in which order, and what is said where nothing comes of it."""
 
-from collections.abc import Iterator
 from itertools import permutations
 from typing import Any
 
@@ -9,7 +8,7 @@ import sqlalchemy as sa
 
 from sync_service.domain.issues import Account, CommentSeen, Observation, ScopeRef, State, Tombstone
 from sync_service.store import tables
-from sync_service.store.database import open_database, writing
+from sync_service.store.database import writing
 from tests.domain.making import BILLING, CHECKOUT, at, snapshot
 from tests.world import World, bump_rules
 
@@ -17,20 +16,18 @@ KEY = "acme/checkout#1"
 
 
 @pytest.fixture
-def world(migrated_url: str) -> Iterator[World]:
+def world(bare_world: World) -> World:
     """Give a world with two key results, in which Ana is an admin, Bo a member and Vic a viewer."""
-    world = World(open_database(migrated_url))
-    with writing(world.engine) as tx:
+    with writing(bare_world.engine) as tx:
         tx.execute(sa.update(tables.person).values(accounts={"paper": "Ana"}))
         others = [("bo", "Bo Lind", "member", {"paper": "bo"}), ("vic", "Vic Ewer", "viewer", {"paper": "vic"})]
         for mail, name, role, accounts in others:
             columns = {"email": f"{mail}@example.com", "name": name, "role": role, "accounts": accounts}
             tx.execute(sa.insert(tables.person).values(columns))
         bump_rules(tx)
-    world.key_result("KR-1")
-    world.key_result("KR-2")
-    yield world
-    world.engine.dispose()
+    bare_world.key_result("KR-1")
+    bare_world.key_result("KR-2")
+    return bare_world
 
 
 def comment(seconds: float, wants: tuple[str, ...] | None = ("KR-1",), /, **fields: Any) -> CommentSeen:

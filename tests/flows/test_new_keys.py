@@ -1,6 +1,5 @@
 """Scopes with a new name: their issues have keys after it, without a letter about each."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,7 +7,7 @@ import sqlalchemy as sa
 
 from sync_service.domain.issues import Parent, ScopeRef, ScopeSeen, State
 from sync_service.store import tables
-from sync_service.store.database import EPOCH, open_database, writing
+from sync_service.store.database import EPOCH, writing
 from tests.domain.making import at, snapshot
 from tests.world import World, bump_rules
 
@@ -18,21 +17,19 @@ SITE = "https://acme.atlassian.example/browse/"
 
 
 @pytest.fixture
-def world(migrated_url: str) -> Iterator[World]:
+def world(bare_world: World) -> World:
     """Give a world that watches two projects, with an epic, its child, and a child in the other project."""
-    world = World(open_database(migrated_url))
-    with world.engine.begin() as tx:
-        world.add_scope(tx, "SHOP")
-        world.add_scope(tx, "PAY")
-    world.rule("children", world.key_result(), {"field": "parent", "is": "STORE-1"})
-    world.tell(
+    with bare_world.engine.begin() as tx:
+        bare_world.add_scope(tx, "SHOP")
+        bare_world.add_scope(tx, "PAY")
+    bare_world.rule("children", bare_world.key_result(), {"field": "parent", "is": "STORE-1"})
+    bare_world.tell(
         snapshot(0, identity="1", key="SHOP-1", scope=SHOP, url=f"{SITE}SHOP-1"),
         snapshot(0, identity="2", key="SHOP-2", scope=SHOP, url=f"{SITE}SHOP-2", parent=Parent("SHOP-1")),
         snapshot(0, identity="3", key="PAY-3", scope=PAY, parent=Parent("SHOP-1"), state=State.DONE, closed_at=at(0)),
         snapshot(0, identity="4", key="PAY-4", scope=PAY, parent=Parent("SHOPPING-1")),
     )
-    yield world
-    world.engine.dispose()
+    return bare_world
 
 
 def named(world: World) -> list[tuple[str, str, str | None]]:

@@ -1,12 +1,10 @@
 """Components, versions and sprints: kept by id, matched by the names they have now, unknown apart from none."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from sync_service.domain.issues import Number, State, Term, TermKind, TermSeen
 from sync_service.store import tables
-from sync_service.store.database import open_database, reading
+from sync_service.store.database import reading
 from sync_service.store.rule_views import suggestions
 from tests.domain.making import at, snapshot
 from tests.world import World
@@ -16,12 +14,10 @@ DONE = snapshot(0, state=State.DONE, closed_at=at(0), versions=(V1,), components
 
 
 @pytest.fixture
-def world(migrated_url: str) -> Iterator[World]:
+def world(bare_world: World) -> World:
     """Give a world in which what is to be fixed in version 2.0 counts toward KR-1."""
-    world = World(open_database(migrated_url))
-    world.rule("next-version", world.key_result(), {"field": "versions", "has": "2.0"})
-    yield world
-    world.engine.dispose()
+    bare_world.rule("next-version", bare_world.key_result(), {"field": "versions", "has": "2.0"})
+    return bare_world
 
 
 def test_an_issue_that_enters_and_leaves_a_version_comes_and_goes(world: World) -> None:

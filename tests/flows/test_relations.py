@@ -1,6 +1,5 @@
 """Parents as deliveries tell them: before and after the issue, in any order, and as rules see them."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import permutations
 
@@ -8,18 +7,16 @@ import pytest
 
 from sync_service.domain.issues import Parent, ParentSeen, ScopeRef, Snapshot, State
 from sync_service.store import issues, tables
-from sync_service.store.database import open_database, reading
+from sync_service.store.database import reading
 from tests.domain.making import CHECKOUT, at, snapshot
 from tests.world import World
 
 
 @pytest.fixture
-def world(migrated_url: str) -> Iterator[World]:
+def world(bare_world: World) -> World:
     """Give a world in which children of acme/epics#3 count toward KR-1."""
-    world = World(open_database(migrated_url))
-    world.rule("children", world.key_result(), {"field": "parent", "is": "Acme/Epics#3"})
-    yield world
-    world.engine.dispose()
+    bare_world.rule("children", bare_world.key_result(), {"field": "parent", "is": "Acme/Epics#3"})
+    return bare_world
 
 
 def parent_seen(second: float, key: str | None, scope: ScopeRef = CHECKOUT) -> ParentSeen:

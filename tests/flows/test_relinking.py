@@ -1,6 +1,5 @@
 """Changes of settings reach the issues we know already, in chunks, and count all at once."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -11,19 +10,18 @@ from sync_service.domain.issues import State
 from sync_service.store import key_results, rules, tables
 from sync_service.store.database import writing
 from tests.domain.making import at, snapshot
-from tests.world import World, bump_rules, open_world
+from tests.world import World, bump_rules
 
 BUGS, STORIES = {"field": "type", "is": "Bug"}, {"field": "type", "is": "Story"}
 
 
 @pytest.fixture
-def world(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(bare_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Give a world with KR-1 and twelve issues, every second one a bug, every third one done; chunks are small."""
     monkeypatch.setattr(relinking, "CHUNK", 5)
     monkeypatch.setattr(relinking, "SWEEP", 2)
-    made = open_world(migrated_url)
-    made.key_result()
-    made.tell(
+    bare_world.key_result()
+    bare_world.tell(
         *[
             snapshot(
                 0,
@@ -36,8 +34,7 @@ def world(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]
             for number in range(12)
         ]
     )
-    yield made
-    made.engine.dispose()
+    return bare_world
 
 
 def linked(world: World) -> int:
