@@ -24,6 +24,13 @@ def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
 
 
 @pytest.fixture
+def other_house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
+    """Give another house on the same database."""
+    with open_house(migrated_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
 def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
     """Give a worker that dies, on either database."""
     made = Mortal(migrated_url, tmp_path)

@@ -41,8 +41,7 @@ def test_our_own_comments_make_nothing_of_themselves(stage: Stage) -> None:
     issue = stage.open_issue()
     before = stage.writes()
     for _ in range(3):
-        stage.hear()
-        stage.write()
+        stage.hear_and_write(seconds=HOUR)
     assert stage.writes() == before == 1
     assert len(issue.comments) == 1
 
@@ -51,8 +50,7 @@ def test_a_pull_request_says_so_too(stage: Stage) -> None:
     """It is commented on as an issue is."""
     stage.furnish()
     pull = stage.repository.create_pull_request("Add cards", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     assert len(stage.said(pull)) == 1
 
 
@@ -63,8 +61,7 @@ def test_links_that_come_and_go_within_seconds_are_written_once(stage: Stage) ->
     issue.label("okr:KR-2")
     stage.hear()
     issue.unlabel("checkout")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     (said,) = stage.said(issue)
     assert "KR\\-2" in said
     assert "KR\\-1" not in said
@@ -77,8 +74,7 @@ def test_an_issue_that_was_unlinked_before_anything_was_said_is_never_called_abo
     issue = stage.repository.create_issue("Pay", labels=["checkout"])
     stage.hear()
     issue.unlabel("checkout")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     assert stage.comment_calls() == []
     assert stage.row(issue).outcome == "it serves no key result"
 
@@ -88,13 +84,11 @@ def test_what_is_no_longer_served_is_said_by_an_edit(stage: Stage) -> None:
     stage.furnish()
     issue = stage.open_issue()
     issue.unlabel("checkout")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     (said,) = stage.said(issue)
     assert said.startswith("This counts toward no key result any more.")
     issue.label("checkout")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     (said,) = stage.said(issue)
     assert "KR\\-1" in said
     assert [call.method for call in stage.comment_calls() if call.method != "GET"] == ["POST", "PATCH", "PATCH"]
@@ -104,12 +98,10 @@ def test_a_moving_key_result_is_told_of_once_an_hour(stage: Stage) -> None:
     """By each issue that serves it, and with how it stands by then."""
     stage.furnish()
     issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(8)]
-    stage.hear()
-    stage.write(seconds=60)
+    stage.hear_and_write(seconds=60)
     for issue in issues[:4]:
         issue.close()
-        stage.hear()
-        stage.write(seconds=400)
+        stage.hear_and_write(seconds=400)
     assert stage.writes() == 8
     stage.write()
     assert stage.writes() == 16
@@ -124,8 +116,7 @@ def test_what_is_switched_off_is_written_no_more(stage: Stage) -> None:
     stage.hear()
     stage.furnish(on=False)
     first.close()
-    stage.hear()
-    stage.write(seconds=3 * HOUR)
+    stage.hear_and_write(seconds=3 * HOUR)
     assert stage.writes() == 1
     assert len(stage.said(first)) == 1
     assert stage.said(second) == []
@@ -174,8 +165,7 @@ def test_a_comment_that_asks_for_a_link_is_answered_by_ours(stage: Stage) -> Non
     assert "no person has the github account mallory" in stage.rows(tables.delivery)[-1].outcome
     with hub.acting_as(hub.user("anaruiz")):
         asked = issue.comment("Sure:\n\n/okr kr-2")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     (said,) = stage.said(issue)
     assert "KR\\-2" in said
     stage.clock.step(5)

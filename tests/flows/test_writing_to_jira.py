@@ -1,7 +1,6 @@
 """Issues on a simulated Jira link to the key results they serve: once each, truly, and no longer than they do."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,6 @@ from sync_service.wiring import House
 from tests.faults.mortal import Mortal
 from tests.flows.writing import HOUR
 from tests.flows.writing_to_jira import Stage, on_stage
-from tests.house import open_house
 
 pytestmark = pytest.mark.slow
 
@@ -41,14 +39,12 @@ def test_a_linked_issue_links_to_its_key_result_within_seconds_and_moves_with_it
     assert shown["summary"].startswith("0 % (0 % of 100 %), ")
     assert shown["status"]["resolved"] is False
     other.finish()
-    stage.hear()
-    stage.write(seconds=600)
+    stage.hear_and_write(seconds=600)
     assert stage.shown(issue)["summary"].startswith("0 %")
     stage.write()
     assert stage.shown(issue)["summary"].startswith("50 %")
     issue.finish()
-    stage.hear()
-    stage.write(seconds=2 * HOUR)
+    stage.hear_and_write(seconds=2 * HOUR)
     assert stage.shown(issue)["status"]["resolved"] is True
     assert set(stage.writes()) == {"POST"}
 
@@ -60,19 +56,16 @@ def test_labels_and_comments_link_and_unlink_with_their_reasons_in_the_history(s
     issue.finish()
     stage.hear()
     issue.label("okr:KR-1")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     asked = issue.comment("Sure:\n/okr kr-2")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     assert stage.titles(issue) == ["KR-1 Ship carts", "KR-2 Ship it"]
     assert len(stage.rows(tables.comment)) == 1
     issue.unlabel("okr:KR-1")
     stage.hear()
     stage.clock.step(5)
     asked.edit("{quote}\n/okr KR-2\n{quote}")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     assert stage.titles(issue) == []
     assert [cause["what"] for row in stage.rows(tables.history) for cause in row.causes if "issue" in cause] == REASONS
 
@@ -102,8 +95,7 @@ def test_our_own_links_make_nothing_of_themselves(stage: Stage) -> None:
     stage.furnish()
     issue = stage.open_issue()
     for _ in range(3):
-        stage.hear()
-        stage.write()
+        stage.hear_and_write(seconds=HOUR)
     assert stage.writes() == ["POST"]
     assert stage.titles(issue) == ["KR-1 Ship carts"]
 
@@ -115,8 +107,7 @@ def test_what_is_switched_off_is_written_no_more(stage: Stage) -> None:
     stage.furnish(on=False)
     second = stage.shop.create_issue("Pay again", labels=["checkout"])
     first.finish()
-    stage.hear()
-    stage.write(seconds=3 * HOUR)
+    stage.hear_and_write(seconds=3 * HOUR)
     assert stage.writes() == ["POST"]
     assert stage.titles(second) == []
 
@@ -126,8 +117,7 @@ def test_without_the_permission_writes_wait_and_reading_goes_on(stage: Stage) ->
     stage.furnish()
     stage.jira.denied.add("LINK_ISSUES")
     issue = stage.shop.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=600)
+    stage.hear_and_write(seconds=600)
     assert "Link issues" in stage.row(issue).outcome
     stage.jira.denied.clear()
     stage.jira.remote_links.readable = True
@@ -144,22 +134,18 @@ def test_who_takes_a_link_away_wins_until_the_issue_serves_something_else(stage:
     """Numbers that move bring it not back; an issue that is gone is not written to."""
     stage.furnish()
     issue, other = (stage.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
-    stage.hear()
-    stage.write(seconds=60)
+    stage.hear_and_write(seconds=60)
     stage.jira.remote_links.of(issue).clear()
     other.finish()
-    stage.hear()
-    stage.write(seconds=2 * HOUR)
+    stage.hear_and_write(seconds=2 * HOUR)
     assert stage.titles(issue) == []
     assert "took away" in stage.row(issue).outcome
     issue.label("okr:KR-2")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     assert stage.titles(issue) == ["KR-1 Ship carts", "KR-2 Ship it"]
     other.delete()
     other_links = stage.titles(other)
-    stage.hear()
-    stage.write(seconds=2 * HOUR)
+    stage.hear_and_write(seconds=2 * HOUR)
     assert stage.titles(other) == other_links
 
 
@@ -167,17 +153,14 @@ def test_a_comment_says_it_too_where_that_is_wanted(stage: Stage) -> None:
     """Once on an issue, edited in place; what Jira tells of it makes nothing more."""
     stage.furnish(comments=True)
     issue, other = (stage.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     (body,) = stage.comments(issue)
     assert body.startswith("This counts toward a key result:\n\n* [KR")
     assert "0 \\%" in body if stage.jira.data_center else "0 %" in body
     other.finish()
-    stage.hear()
-    stage.write()
+    stage.hear_and_write(seconds=HOUR)
     for _ in range(3):
-        stage.hear()
-        stage.write()
+        stage.hear_and_write(seconds=HOUR)
     (body,) = stage.comments(issue)
     assert "50 " in body
     assert sorted(call.method for call in stage.calls("comment") if call.method != "GET") == [
@@ -187,13 +170,11 @@ def test_a_comment_says_it_too_where_that_is_wanted(stage: Stage) -> None:
         "PUT",
     ]
     issue.unlabel("checkout")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     (body,) = stage.comments(issue)
     assert (stage.titles(issue), body.partition("\n")[0]) == ([], "This counts toward no key result any more.")
     issue.label("okr:KR-2")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     (body,) = stage.comments(issue)
     assert "Ship it" in body
 
@@ -223,8 +204,7 @@ def test_without_the_permission_to_comment_links_go_on(stage: Stage) -> None:
     stage.jira.denied.add("ADD_COMMENTS")
     stage.furnish(comments=True)
     issue = stage.shop.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=600)
+    stage.hear_and_write(seconds=600)
     assert (stage.titles(issue), stage.comments(issue)) == (["KR-1 Ship carts"], [])
     assert "Add comments" in stage.row(issue).outcome
     stage.jira.denied.clear()
@@ -236,16 +216,13 @@ def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(s
     """Its links go on."""
     stage.furnish(comments=True)
     issue, other = (stage.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
-    stage.hear()
-    stage.write(seconds=60)
+    stage.hear_and_write(seconds=60)
     issue.comments[0].delete()
     other.finish()
-    stage.hear()
-    stage.write(seconds=2 * HOUR)
+    stage.hear_and_write(seconds=2 * HOUR)
     assert (stage.comments(issue), stage.shown(issue)["summary"][:4]) == ([], "50 %")
     issue.label("okr:KR-2")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     assert len(stage.comments(issue)) == 1
 
 
@@ -259,13 +236,12 @@ def test_hostile_titles_stay_texts_of_one_line(stage: Stage) -> None:
     assert title.isprintable()
 
 
-def test_two_workers_write_each_link_once(stage: Stage, migrated_url: str, tmp_path: Path) -> None:
+def test_two_workers_write_each_link_once(stage: Stage, other_house: House) -> None:
     """However their drains meet."""
     stage.furnish()
     issues = [stage.shop.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(5)]
     stage.hear()
-    with open_house(migrated_url, tmp_path) as other:
-        stage.write_with(other)
+    stage.write_with(other_house)
     assert [len(stage.titles(issue)) for issue in issues] == [1] * 5
     assert stage.writes() == ["POST"] * 5
 
@@ -275,16 +251,14 @@ def test_whoever_dies_while_writing_leaves_what_is_wanted(mortal: Mortal) -> Non
     with on_stage(mortal.house) as stage:
         stage.furnish(comments=True)
         kept = stage.shop.create_issue("Kept", labels=["checkout"])
-        stage.hear()
-        stage.write(seconds=10)
+        stage.hear_and_write()
         for statements in range(1, 40, 3):
             issue = stage.shop.create_issue("Pay", labels=["checkout"])
             kept.label("okr:KR-2")
             stage.hear()
             stage.die_writing(mortal, after=statements)
             kept.unlabel("okr:KR-2")
-            stage.hear()
-            stage.write(seconds=600)
+            stage.hear_and_write(seconds=600)
             assert stage.titles(issue) == ["KR-1 Ship carts"], statements
             assert stage.titles(kept) == ["KR-1 Ship carts"], statements
             assert [len(stage.comments(one)) for one in (issue, kept)] == [1, 1], statements

@@ -1,7 +1,6 @@
 """What befalls writing on issues of a simulated GitHub: limits, locks, deaths, and who takes our comments away."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +12,6 @@ from sync_service.wiring import House
 from tests.faults.mortal import Mortal
 from tests.flows.writing import HOUR
 from tests.flows.writing_to_github import Stage, on_stage
-from tests.house import open_house
 
 pytestmark = pytest.mark.slow
 
@@ -30,15 +28,13 @@ def test_many_linked_issues_are_told_of_within_the_limits(stage: Stage) -> None:
     stage.hub.limits.switch_on(Rules(writes_per_hour=250))
     stage.furnish(on=False)
     issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(60)]
-    stage.hear()
-    stage.write()
+    stage.hear_and_write(seconds=HOUR)
     assert stage.writes() == 0
     stage.furnish(on=True)
     stage.write(seconds=600)
     assert 35 <= stage.writes() <= 45
     urgent = stage.repository.create_issue("Now", labels=["okr:KR-2"])
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     assert len(stage.said(urgent)) == 1
     stage.write(seconds=HOUR)
     assert {issue.number: len(stage.said(issue)) for issue in issues} == {issue.number: 1 for issue in issues}
@@ -50,18 +46,15 @@ def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(s
     stage.furnish()
     issue = stage.repository.create_issue("Pay", labels=["checkout"])
     other = stage.repository.create_issue("Pay more", labels=["checkout"])
-    stage.hear()
-    stage.write(seconds=60)
+    stage.hear_and_write(seconds=60)
     stage.marked(issue)[0].delete()
     for moving in (other.close, other.reopen):
         moving()
-        stage.hear()
-        stage.write(seconds=2 * HOUR)
+        stage.hear_and_write(seconds=2 * HOUR)
     assert stage.said(issue) == []
     assert "took away" in stage.row(issue).outcome
     issue.label("okr:KR-2")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     assert len(stage.said(issue)) == 1
 
 
@@ -76,8 +69,7 @@ def test_a_memory_that_was_lost_is_found_again_by_the_mark(stage: Stage) -> None
     with writing(stage.house.engine) as tx:
         tx.execute(sa.update(tables.write_back).values(memory=None, written_at=None, digest="", serves=""))
     issue.label("okr:KR-2")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     assert stage.marked(issue) == [ours, copied]
     assert "KR\\-2" in ours.body
 
@@ -87,16 +79,14 @@ def test_a_locked_issue_is_put_aside_and_nothing_else_is(stage: Stage) -> None:
     stage.furnish()
     locked, free = (stage.repository.create_issue(title, labels=["checkout"]) for title in ("Locked", "Free"))
     locked.lock()
-    stage.hear()
-    stage.write(seconds=20)
+    stage.hear_and_write(seconds=20)
     assert len(stage.said(free)) == 1
     assert "issue is locked" in stage.row(locked).outcome
     assert stage.row(locked).buried_at is not None
     assert stage.rows(tables.connection)[0].refused_at is None
     locked.unlock()
     locked.label("okr:KR-2")
-    stage.hear()
-    stage.write(seconds=10)
+    stage.hear_and_write()
     assert len(stage.said(locked)) == 1
 
 
@@ -106,8 +96,7 @@ def test_without_the_permission_writes_wait_and_reading_goes_on(stage: Stage) ->
     stage.credentials = {"token": token.text}
     stage.furnish()
     issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(3)]
-    stage.hear()
-    stage.write(seconds=600)
+    stage.hear_and_write(seconds=600)
     assert stage.writes() == 1
     outcomes = {stage.row(issue).outcome for issue in issues}
     assert any("issues=write" in outcome for outcome in outcomes)
@@ -121,8 +110,7 @@ def test_a_block_of_writes_is_waited_for(stage: Stage) -> None:
     stage.furnish()
     stage.hub.limits.block(300, writes_only=True)
     issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(3)]
-    stage.hear()
-    stage.write(seconds=200)
+    stage.hear_and_write(seconds=200)
     assert stage.writes() == 1
     stage.write(seconds=200)
     assert all(len(stage.said(issue)) == 1 for issue in issues)
@@ -141,14 +129,11 @@ def test_whoever_dies_between_writing_and_noting_leaves_one_comment(mortal: Mort
     assert mortal.deaths > 10
 
 
-def test_two_workers_write_one_after_the_other_and_each_comment_once(
-    stage: Stage, migrated_url: str, tmp_path: Path
-) -> None:
+def test_two_workers_write_one_after_the_other_and_each_comment_once(stage: Stage, other_house: House) -> None:
     """However their drains meet."""
     stage.furnish()
     issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(6)]
     stage.hear()
-    with open_house(migrated_url, tmp_path) as other:
-        stage.write_with(other)
+    stage.write_with(other_house)
     assert [len(stage.said(issue)) for issue in issues] == [1] * 6
     assert stage.writes() == 6

@@ -41,6 +41,11 @@ class WritingStage(HouseStage):
             assert self.house.receive.take(connection.slug, Post(headers, one.body)) is Receipt.STORED
         self.drain()
 
+    def hear_and_write(self, *, seconds: float = 10) -> None:
+        """Hear what the tracker has sent, and let the time pass in which what follows is written."""
+        self.hear()
+        self.write(seconds=seconds)
+
     def pass_(self, seconds: float) -> None:
         """Let time pass for what waits to write, and for the tracker."""
         self.clock.step(seconds)

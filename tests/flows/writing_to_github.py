@@ -44,8 +44,7 @@ class Stage(WritingStage):
     def open_issue(self) -> Issue:
         """Open an issue that is labelled `checkout`, and let what is to be said on it be written."""
         issue = self.repository.create_issue("Pay", labels=["checkout"])
-        self.hear()
-        self.write(seconds=10)
+        self.hear_and_write()
         return issue
 
     def said(self, issue: Issue) -> list[str]:
