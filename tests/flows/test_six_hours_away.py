@@ -4,9 +4,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -15,10 +13,10 @@ from simulator import GitHub, SteppedClock
 from simulator.github.issue import Issue
 from sync_service.store import errands, tables
 from sync_service.store.database import writing
-from sync_service.wiring import utc_now
+from sync_service.wiring import House, utc_now
 from tests.faults.town import receiving
-from tests.flows.test_reconciling import Stage
-from tests.house import build_house
+from tests.flows.stage import HubStage
+from tests.okrs import github, okrs
 
 pytestmark = pytest.mark.slow
 
@@ -28,21 +26,15 @@ ISSUES = 600
 
 
 @pytest.fixture
-def stage(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Set the stage on either database, with a webhook that leads to the house."""
+def stage(house: House, hub: GitHub, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStage]:
+    """Set the stage, with an address of the house that a webhook may lead to."""
     monkeypatch.setattr("connectors.github.redelivering.APART_SECONDS", 0)
-    clock = SteppedClock(utc_now().replace(microsecond=0) - timedelta(days=2))
-    with ExitStack() as ending:
-        house = build_house(migrated_url, tmp_path, clock=utc_now)
-        ending.callback(house.engine.dispose)
-        ending.callback(house.redis.close)
-        address = ending.enter_context(receiving(house))
+    with receiving(house) as address:
         house.connections._base_url = address
-        hub = ending.enter_context(GitHub("acme", clock=clock, background=False))
-        yield Stage(house, hub, clock)
+        yield HubStage(house, hub, clock)
 
 
-def work(stage: Stage, issues: list[Issue], chance: random.Random) -> Counter[str]:
+def work(stage: HubStage, issues: list[Issue], chance: random.Random) -> Counter[str]:
     """Change something that nobody hears of, again and again for six hours; give how often what."""
     attic, done = stage.hub.repository("attic"), Counter[str]()
     stage.hub.webhooks.lose_next(3 * CHANGES)
@@ -83,13 +75,13 @@ def expected(issues: list[Issue]) -> float:
     return 100 * sum(one.state == "closed" for one in counted) / len(counted)
 
 
-def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: Stage) -> None:
+def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: HubStage) -> None:
     """By one run, its looks and an errand; the outcomes say what was missed and found."""
     chance = random.Random(4)  # noqa: S311 - a seed makes it repeatable
-    issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(ISSUES)]
+    issues = stage.open_issues(ISSUES)
     issues[0].label("spare")
     stage.hub.add_hook(url=f"{stage.house.connections._base_url}/hooks/gh", secret="hush")
-    stage.furnish(earlier="import")
+    stage.apply(okrs(github(stage.hub, earlier="import")))
     stage.drain()
     stage.clock.step((utc_now() - AWAY - stage.clock()).total_seconds())
     with writing(stage.house.engine) as tx:
