@@ -21,44 +21,7 @@ from simulator.serving import Serving
 from sync_service.store import connections
 from sync_service.web import create_app
 from sync_service.wiring import House
-
-OKRS = """\
-people:
-  - {{email: ana@example.com, name: Ana Ruiz, role: admin}}
-cycles:
-  - {{slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}}
-connections:
-  - slug: gh
-    kind: github
-    site: {hub.url}
-    token: {hub.token}
-    owner: ana@example.com
-    webhook_secrets: [{secrets}]
-    scopes: [acme/checkout]
-    earlier: ignore
-  - slug: jira
-    kind: jira
-    site: {jira.url}
-    email: {jira.email}
-    token: {jira.token}
-    owner: ana@example.com
-    webhook_secrets: [{secrets}]
-    scopes: [SHOP]
-    earlier: ignore
-objectives:
-  - slug: fast
-    title: Fast
-    cycle: ever
-    owner: ana@example.com
-    key_results:
-      - {{slug: KR-1, title: Ship it, measure: {{kind: done-share}}}}
-      - {{slug: KR-2, title: Few are open, start: 20, target: 0, measure: {{kind: open-count}}}}
-rules:
-  - {{slug: gh-checkout, connection: gh, key_result: KR-1, when: {{field: labels, has: checkout}}}}
-  - {{slug: gh-bug, connection: gh, key_result: KR-2, when: {{field: labels, has: bug}}}}
-  - {{slug: jira-checkout, connection: jira, key_result: KR-1, when: {{field: labels, has: checkout}}}}
-  - {{slug: jira-bug, connection: jira, key_result: KR-2, when: {{field: labels, has: bug}}}}
-"""
+from tests.okrs import github, jira, okrs
 
 LABELS = ("checkout", "bug")
 ISSUES = 6
@@ -100,7 +63,19 @@ class Town:
 
     def okrs(self, *secrets: str) -> bytes:
         """Write the configuration file, with these webhook secrets for both connections."""
-        return OKRS.format(hub=self.hub, jira=self.jira, secrets=", ".join(secrets)).encode()
+        connections = github(self.hub, webhook_secrets=secrets), jira(self.jira, webhook_secrets=secrets)
+        few = {"slug": "KR-2", "start": 20, "target": 0, "measure": {"kind": "open-count"}}
+        rules = [
+            {
+                "slug": f"{connection}-{label}",
+                "connection": connection,
+                "key_result": key_result,
+                "when": {"field": "labels", "has": label},
+            }
+            for connection in ("gh", "jira")
+            for label, key_result in zip(LABELS, ("KR-1", "KR-2"), strict=True)
+        ]
+        return okrs(*connections, key_results=[{"slug": "KR-1"}, few], rules=rules)
 
     def open_hooks(self, address: str) -> None:
         """Tell a service of everything from now on, and open the issues."""

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
-
-import yaml
+from typing import Protocol
 
 from simulator import GitHub, Jira, SteppedClock
 from simulator.delivery import Delivery
 from simulator.github.issue import Issue as GitHubIssue
 from simulator.jira.issue import Issue as JiraIssue
-from tests.flows.running import ANA
+from tests.okrs import github, jira, okrs
 
 HAPPENINGS = ("closed", "cancelled", "reopened", "unlabelled", "moved", "deleted")
 WAYS = ("github", "jira-cloud", "jira-data-center")
@@ -172,63 +170,24 @@ def slug_of(way: str, what: str, *, place: str = "first") -> str:
 def configuration(trackers: Trackers) -> str:
     """Write a file with a key result of its own for each happening on each way, so that no test disturbs another."""
     cases = [(way, what, "first") for way in WAYS for what in HAPPENINGS] + [(way, "moved", "second") for way in WAYS]
-    hub, cloud, data_center = trackers.hub, trackers.cloud, trackers.data_center
-    common = {"owner": ANA, "webhook_secrets": [SECRET], "earlier": "ignore"}
-    written: dict[str, Any] = {
-        "people": [{"email": ANA, "name": "Ana Ruiz", "role": "admin"}],
-        "cycles": [{"slug": "ever", "name": "Ever", "starts": "2020-01-01", "ends": "2199-12-31"}],
-        "connections": [
-            {
-                "slug": "github",
-                "kind": "github",
-                "site": hub.url,
-                "token": hub.token,
-                "scopes": ["acme/first", "acme/second"],
-                **common,
+    connections = (
+        github(trackers.hub, slug="github", webhook_secrets=[SECRET], scopes=["acme/first", "acme/second"]),
+        jira(trackers.cloud, slug="jira-cloud", webhook_secrets=[SECRET], scopes=["ONE", "TWO"]),
+        jira(trackers.data_center, slug="jira-data-center", webhook_secrets=[SECRET], scopes=["ONE", "TWO"]),
+    )
+    key_results = [{"slug": slug_of(way, what, place=place), "title": what} for way, what, place in cases]
+    rules = [
+        {
+            "slug": f"rule-{slug_of(way, what, place=place)}",
+            "connection": way,
+            "key_result": slug_of(way, what, place=place),
+            "when": {
+                "all": [
+                    {"field": "scope", "is": getattr(trackers.ways[way], place)},
+                    {"field": "labels", "has": slug_of(way, what)},
+                ]
             },
-            {
-                "slug": "jira-cloud",
-                "kind": "jira",
-                "site": cloud.url,
-                "email": cloud.email,
-                "token": cloud.token,
-                "scopes": ["ONE", "TWO"],
-                **common,
-            },
-            {
-                "slug": "jira-data-center",
-                "kind": "jira",
-                "site": data_center.url,
-                "token": data_center.token,
-                "scopes": ["ONE", "TWO"],
-                **common,
-            },
-        ],
-        "objectives": [
-            {
-                "slug": "whole",
-                "title": "The whole way",
-                "cycle": "ever",
-                "owner": ANA,
-                "key_results": [
-                    {"slug": slug_of(way, what, place=place), "title": what, "measure": {"kind": "done-share"}}
-                    for way, what, place in cases
-                ],
-            }
-        ],
-        "rules": [
-            {
-                "slug": f"rule-{slug_of(way, what, place=place)}",
-                "connection": way,
-                "key_result": slug_of(way, what, place=place),
-                "when": {
-                    "all": [
-                        {"field": "scope", "is": getattr(trackers.ways[way], place)},
-                        {"field": "labels", "has": slug_of(way, what)},
-                    ]
-                },
-            }
-            for way, what, place in cases
-        ],
-    }
-    return yaml.safe_dump(written, sort_keys=False)
+        }
+        for way, what, place in cases
+    ]
+    return okrs(*connections, key_results=key_results, rules=rules).decode()
