@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import pytest
+
 import connectors.github
 from connectors.http import Http
 from simulator import GitHub, SteppedClock
 from simulator.github import App, Repository
 from sync_service.domain import connectors as domain
-from sync_service.domain.connectors import Connection
+from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused
 from sync_service.domain.issues import Snapshot
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -73,3 +75,11 @@ class AppTown:
     def forget_calls(self) -> None:
         """Count from here on."""
         self.hub.rest.calls.clear()
+
+
+def refusal(town: AppTown, kind: type[ConnectorError] = Refused) -> str:
+    """Look, and give the words of the error."""
+    with pytest.raises(kind) as caught:
+        town.look()
+    assert not isinstance(caught.value, Gone) or not caught.value.proven
+    return str(caught.value)

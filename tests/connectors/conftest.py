@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import responses
 
-from simulator import Jira, SteppedClock
-from tests.connectors.app_town import START
+from simulator import GitHub, Jira, SteppedClock
+from tests.connectors.app_town import START, AppTown
 
 
 @pytest.fixture
@@ -27,6 +27,13 @@ def ghes(request: pytest.FixtureRequest) -> str:
     """Give the versions of GitHub, one after the other: none for github.com, else that of an Enterprise Server."""
     version: str = request.param
     return version
+
+
+@pytest.fixture
+def town(clock: SteppedClock) -> Iterator[AppTown]:
+    """Give a GitHub with an app that is not installed yet."""
+    with GitHub("acme", clock=clock, background=False) as hub:
+        yield AppTown(hub, clock)
 
 
 @pytest.fixture

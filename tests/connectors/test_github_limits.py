@@ -1,23 +1,13 @@
 """GitHub's limits as calls meet them: whose they are, and until when."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
-from simulator import GitHub, SteppedClock
 from simulator.github import Rules
 from simulator.github.repository import Repository
 from sync_service.domain.connectors import Unavailable
 from tests.connectors.app_town import START, AppTown
-
-
-@pytest.fixture
-def town() -> Iterator[AppTown]:
-    """Give a GitHub with an app that is not installed yet."""
-    clock = SteppedClock(START)
-    with GitHub("acme", clock=clock, background=False) as hub:
-        yield AppTown(hub, clock)
 
 
 def limited(town: AppTown, place: Repository | None = None) -> Unavailable:
