@@ -1,11 +1,9 @@
 """What an examination of a connection to GitHub finds, and what it says to do about it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-import responses
 
 import connectors.github
 from connectors.github.connecting import EVENTS as MADE_WITH
@@ -13,51 +11,18 @@ from connectors.github.events import TREATMENTS, events_read
 from connectors.http import Http
 from simulator import GitHub, SteppedClock
 from simulator.github.limits import Rules
-from sync_service.domain import connectors as domain
 from sync_service.domain.connectors import Connection
 from sync_service.domain.examining import Finding
-from tests.connectors.app_town import PERMISSIONS, START
+from tests.connectors.app_town import START
+from tests.connectors.github_surgery import EVENTS, Surgery, open_surgery
 from tests.simulator.receiver import Receiver
-
-OTHERS = {"installation", "installation_repositories", "installation_target", "organization", "projects_v2_item"}
-EVENTS = sorted(events_read() - OTHERS)
-
-
-@dataclass
-class Surgery:
-    """A GitHub, a receiver of its webhooks, and the connector."""
-
-    hub: GitHub
-    clock: SteppedClock
-    receiver: Receiver
-    options: dict[str, str] = field(default_factory=dict)
-
-    def findings(self, *scopes: str, hooked: bool = True, **credentials: object) -> list[Finding]:
-        """Examine a connection, by default with a token for everything."""
-        given = credentials or {"token": self.hub.token}
-        about = {"slug": "here", "site": self.hub.api_url, "hook_url": self.receiver.url, "options": self.options}
-        connection = Connection(**about, **given)  # type: ignore[arg-type]  # the credentials are either of the two
-        connector = connectors.github.GitHub(Http(now=self.clock), sleep=lambda _: None)
-        return list(connector.examine(connection, scopes=scopes, hooked=hooked))
-
-    def wrong(self, *scopes: str, **credentials: object) -> list[tuple[str, bool | None, str]]:
-        """Give what is not well."""
-        return [
-            (one.what, one.well, one.says)
-            for one in self.findings(*scopes, **credentials)  # type: ignore[arg-type]  # as above
-            if one.well is not True
-        ]
 
 
 @pytest.fixture
 def surgery() -> Iterator[Surgery]:
-    """Give a GitHub with a repository and a webhook that leads to us and hears of everything we read."""
-    clock = SteppedClock(START)
-    with GitHub("acme", clock=clock, background=False) as hub, Receiver() as receiver:
-        checkout = hub.repository("checkout")
-        hub.add_hook(checkout, url=receiver.url, secret="s", events=EVENTS)
-        checkout.create_issue("Pay")
-        yield Surgery(hub, clock, receiver)
+    """Give the surgery."""
+    with open_surgery() as made:
+        yield made
 
 
 def test_all_is_well(surgery: Surgery) -> None:
@@ -179,58 +144,6 @@ def test_a_delivery_that_arrived_in_the_end_is_well(surgery: Surgery) -> None:
     assert surgery.wrong("acme/checkout") == []
 
 
-def test_an_app_is_examined_by_its_installations_and_its_one_webhook(surgery: Surgery) -> None:
-    """All of it is well."""
-    app = surgery.hub.create_app(permissions=PERMISSIONS, events=EVENTS, hook_url=surgery.receiver.url, hook_secret="s")
-    app.install()
-    found = surgery.findings("acme/checkout", app=domain.App(str(app.id), app.pem))
-    assert [one for one in found if one.well is not True] == []
-    said = {one.what: one.says for one in found}
-    assert said["credentials"] == "accepted: app okr-sync"
-    assert said["installation on acme"] == "has granted what is needed"
-    assert "deliveries arrived" in said["webhook of the app"]
-
-
-def test_what_an_app_lacks_is_told(surgery: Surgery) -> None:
-    """Permissions, events, and a webhook that leads here."""
-    app = surgery.hub.create_app(permissions={}, events=["issues"], hook_url="https://elsewhere.example.com/x")
-    given = {"app": domain.App(str(app.id), app.pem)}
-    wrong = surgery.wrong(**given)
-    assert [(what, well) for what, well, _ in wrong] == [
-        ("permissions", False),
-        ("events", False),
-        ("installations", False),
-        ("webhook of the app", False),
-    ]
-    assert wrong[0][2] == "the app does not ask for issues: read, pull_requests: read"
-    assert wrong[3][2] == "leads to https://elsewhere.example.com/x, not here"
-    installation = app.install()
-    assert ("installation on acme", False, "has not granted issues: read, pull_requests: read") in surgery.wrong(
-        **given
-    )
-    installation.suspend()
-    assert any(says.startswith("suspended since") for _, _, says in surgery.wrong(**given))
-
-
-def test_an_app_that_is_to_write_and_may_only_read_is_told(surgery: Surgery) -> None:
-    """On its own page, and by each installation."""
-    app = surgery.hub.create_app(permissions=PERMISSIONS, events=EVENTS, hook_url=surgery.receiver.url, hook_secret="s")
-    app.install()
-    found = surgery.wrong("acme/checkout", app=domain.App(str(app.id), app.pem), writes_back=True)
-    assert [(what, says) for what, _, says in found] == [
-        ("permissions", "the app does not ask for issues: write, pull_requests: write"),
-        ("installation on acme", "has not granted issues: write, pull_requests: write"),
-    ]
-
-
-def test_an_app_that_is_unknown_is_told(surgery: Surgery) -> None:
-    """With what to give."""
-    app = surgery.hub.create_app(permissions=PERMISSIONS)
-    (one,) = surgery.findings(app=domain.App("1", app.pem))
-    assert (one.what, one.well) == ("credentials", False)
-    assert ".pem" in str(one.mend)
-
-
 def test_a_tracker_that_breaks_off_is_a_finding(surgery: Surgery) -> None:
     """What was found before stands."""
     found: list[Finding] = []
@@ -244,6 +157,20 @@ def test_a_tracker_that_breaks_off_is_a_finding(surgery: Surgery) -> None:
     assert "502" in found[-1].says
 
 
+def test_the_events_that_matter_are_those_that_are_read() -> None:
+    """From the one table."""
+    assert {"issues", "pull_request", "sub_issues", "label", "milestone", "repository"} <= events_read()
+    assert "push" not in events_read()
+    assert sorted(MADE_WITH) == EVENTS
+    assert all(any(name.startswith(event) for name in TREATMENTS) for event in events_read())
+
+
+def test_of_many_repositories_only_the_first_are_looked_at(surgery: Surgery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said."""
+    monkeypatch.setattr("connectors.github.examining.MOST_SCOPES", 0)
+    assert surgery.wrong("acme/checkout") == [("repositories", None, "only the first 0 were looked at")]
+
+
 def test_an_older_enterprise_server_is_known_by_its_version() -> None:
     """What it can't tell is not asked of its webhook."""
     clock = SteppedClock(START)
@@ -253,153 +180,3 @@ def test_an_older_enterprise_server_is_known_by_its_version() -> None:
         wrong = Surgery(hub, clock, receiver).wrong("acme/checkout")
     assert [(what, well) for what, well, _ in wrong] == [("version", None)]
     assert "3.19" in wrong[0][2]
-
-
-def test_the_events_that_matter_are_those_that_are_read() -> None:
-    """From the one table."""
-    assert {"issues", "pull_request", "sub_issues", "label", "milestone", "repository"} <= events_read()
-    assert "push" not in events_read()
-    assert sorted(MADE_WITH) == EVENTS
-    assert all(any(name.startswith(event) for name in TREATMENTS) for event in events_read())
-
-
-SITE = "https://api.github.com"
-
-
-def by_answers(mock: responses.RequestsMock, *, scopes: tuple[str, ...] = ("acme/checkout",)) -> list[Finding]:
-    """Examine a connection to a GitHub that answers as a test says, and 404 to the rest."""
-    mock.add_passthru("http://127.0.0.1")
-    connection = Connection(slug="here", site=SITE, hook_url="https://okr.example.com/hooks/here", token="t")
-    return list(connectors.github.GitHub(Http()).examine(connection, scopes=scopes, hooked=True))
-
-
-def hook(**columns: object) -> dict[str, object]:
-    """Give a webhook that leads to us."""
-    config = {"url": "https://okr.example.com/hooks/here/", "content_type": "json", "insecure_ssl": "0"}
-    return {"id": 7, "active": True, "events": ["*"], "config": config} | columns
-
-
-@pytest.mark.parametrize(
-    ("last", "well", "says"),
-    [
-        ({"code": 401, "status": "unauthorized"}, False, "the last delivery was answered 401"),
-        ({"code": 202, "status": "active"}, True, "the last delivery was answered 202"),
-        ({"code": None, "status": "unused"}, None, "can't be told"),
-    ],
-)
-def test_without_the_list_of_deliveries_the_last_response_tells(
-    last: dict[str, object],
-    well: bool | None,  # noqa: FBT001 - a parameter of the test
-    says: str,
-) -> None:
-    """It stands in the webhook itself; an installation's token is nobody's and does all the same."""
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.get(f"{SITE}/user", status=403, json={"message": "Resource not accessible by integration"})
-        mock.get(f"{SITE}/rate_limit", status=404, json={})
-        mock.get(f"{SITE}/repos/acme/checkout", json={"full_name": "acme/checkout", "has_issues": False})
-        mock.get(f"{SITE}/repos/acme/checkout/issues", json=[])
-        mock.get(f"{SITE}/repos/acme/checkout/pulls/1", status=404, json={})
-        mock.get(f"{SITE}/repos/acme/checkout/hooks", json=[hook(last_response=last)])
-        mock.get(f"{SITE}/repos/acme/checkout/hooks/7/deliveries", status=403, json={})
-        found = by_answers(mock)
-    said = [(one.what, one.well) for one in found]
-    assert ("credentials", True) in said
-    assert ("limit", True) in said
-    assert ("acme/checkout", None) in said
-    assert (found[-1].what, found[-1].well) == ("webhook of acme/checkout", well)
-    assert says in found[-1].says
-
-
-def test_a_repository_that_is_forbidden_is_told_by_itself() -> None:
-    """In GitHub's words, with what to do; the others are looked at all the same."""
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.get(f"{SITE}/user", json={"login": "ana"})
-        mock.get(f"{SITE}/rate_limit", json={"resources": {}})
-        words = "Resource protected by organization SAML enforcement."
-        mock.get(f"{SITE}/repos/acme/checkout", status=403, json={"message": words})
-        mock.get(f"{SITE}/repos/acme/checkout/hooks", json=[hook()])
-        mock.get(f"{SITE}/repos/acme/checkout/hooks/7/deliveries", json=[])
-        found = by_answers(mock)
-    (forbidden,) = [one for one in found if one.what == "acme/checkout"]
-    assert (forbidden.well, words in forbidden.says) == (False, True)
-    assert "let the token or app see it" in (forbidden.mend or "")
-    assert found[-1].what == "webhook of acme/checkout"
-
-
-def test_a_webhook_that_checks_no_certificate_or_rests_is_told() -> None:
-    """The one is worth knowing, of the other nothing came lately."""
-    config = {"url": "https://okr.example.com/hooks/here", "insecure_ssl": "1"}
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.get(f"{SITE}/user", json={"login": "ana"}, headers={"github-authentication-token-expiration": "odd"})
-        mock.get(f"{SITE}/rate_limit", json={"resources": {}})
-        mock.get(f"{SITE}/repos/acme/checkout", json={})
-        mock.get(f"{SITE}/repos/acme/checkout/issues", json=[])
-        mock.get(f"{SITE}/repos/acme/checkout/pulls/1", json={})
-        mock.get(f"{SITE}/repos/acme/checkout/hooks", json=[hook(config=config)])
-        mock.get(f"{SITE}/repos/acme/checkout/hooks/7/deliveries", json=[])
-        found = by_answers(mock)
-    assert [(one.well, one.says) for one in found[-2:]] == [
-        (None, "leads here, and does not check our certificate"),
-        (None, "has delivered nothing in the last days"),
-    ]
-
-
-def test_of_many_repositories_only_the_first_are_looked_at(surgery: Surgery, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said."""
-    monkeypatch.setattr("connectors.github.examining.MOST_SCOPES", 0)
-    assert surgery.wrong("acme/checkout") == [("repositories", None, "only the first 0 were looked at")]
-
-
-def test_what_an_app_can_t_see_is_told_of_each_repository(surgery: Surgery) -> None:
-    """And no more of it than that."""
-    app = surgery.hub.create_app(permissions=PERMISSIONS, events=EVENTS, hook_url=surgery.receiver.url)
-    app.install([surgery.hub.repository("other")])
-    wrong = surgery.wrong("acme/hidden", app=domain.App(str(app.id), app.pem))
-    assert [(what, well) for what, well, _ in wrong] == [("acme/hidden", False)]
-
-
-FINE = {"metadata": "read", "issues": "read", "pull_requests": "read", "repository_hooks": "read"}
-
-
-def test_projects_that_can_not_be_read_are_told_where_numbers_are_wanted(surgery: Surgery) -> None:
-    """Once for each organization; it is no fault, and of nobody's concern where no numbers are read."""
-    token = surgery.hub.add_token("ana", permissions=FINE).text
-    assert [what for what, _, _ in surgery.wrong("acme/checkout", token=token, hooked=False)] == []
-    surgery.options["points_field"] = "Points"
-    surgery.hub.repository("payments")
-    ((what, well, says),) = surgery.wrong("acme/checkout", "acme/payments", token=token, hooked=False)
-    assert (what, well) == ("projects of acme", None)
-    assert "issue fields alone" in says
-    (one,) = [one for one in surgery.findings("acme/checkout", token=token) if "projects" in one.what]
-    assert one.mend
-    assert "Projects: read-only" in one.mend
-    token = surgery.hub.add_token("ana", permissions={**FINE, "organization_projects": "read"}).text
-    (one,) = [one for one in surgery.findings("acme/checkout", token=token) if "projects" in one.what]
-    assert (one.well, one.says) == (True, "can be read")
-
-
-def test_owners_without_projects_are_passed_over(surgery: Surgery) -> None:
-    """A person has none that GitHub would bring deliveries about."""
-    surgery.options["points_field"] = "Points"
-    surgery.hub.repository("elsewhere/ledger")
-    found = surgery.findings("elsewhere/ledger", hooked=False)
-    assert [one for one in found if "projects" in one.what] == []
-
-
-def test_an_app_that_may_not_read_projects_is_told(surgery: Surgery) -> None:
-    """Of each installation."""
-    surgery.options["points_field"] = "Points"
-    for permissions, told in ((PERMISSIONS, True), ({**PERMISSIONS, "organization_projects": "read"}, False)):
-        app = surgery.hub.create_app(permissions=permissions)
-        app.install([surgery.hub.repository("checkout")])
-        found = surgery.findings("acme/checkout", hooked=False, app=domain.App(str(app.id), app.pem))
-        assert any("issue fields alone" in one.says for one in found) == told
-
-
-def test_a_webhook_of_the_organisation_is_to_tell_of_projects_where_numbers_are_wanted(surgery: Surgery) -> None:
-    """A repository's can't."""
-    surgery.options["points_field"] = "Points"
-    assert surgery.wrong("acme/checkout") == []
-    surgery.hub.hooks[0].url = "https://elsewhere.example.com/hooks/here"
-    surgery.hub.add_hook(url=surgery.receiver.url, secret="s", events=[*EVENTS, "organization"])
-    assert surgery.wrong("acme/checkout") == [("webhook of acme", None, "is not told of projects_v2_item")]
