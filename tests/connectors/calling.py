@@ -1,0 +1,13 @@
+"""A call as connectors make them, to a tracker that is none."""
+
+from datetime import UTC, datetime
+
+from connectors.http import Answer, Http
+
+NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
+URL = "https://tracker.example/issue/1"
+
+
+def get(http: Http | None = None) -> Answer:
+    """Call as a connector does."""
+    return (http or Http(now=lambda: NOW)).get(URL, authorization="Bearer token", params={"a": "b"})
