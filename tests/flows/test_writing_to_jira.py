@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sync_service.store import connections, tables
+from sync_service.store import tables
 from sync_service.wiring import House
 from tests.faults.mortal import Mortal
 from tests.flows.writing import HOUR
@@ -179,9 +179,8 @@ def test_a_comment_says_it_too_where_that_is_wanted(stage: Stage) -> None:
     assert "Ship it" in body
 
 
-def test_comments_are_switched_on_and_off_later(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comments_are_switched_on_and_off_later(stage: Stage) -> None:
     """Within an hour or so, and by an edit: whoever reads an old comment is led to the links."""
-    monkeypatch.setattr(connections, "FRESH_SECONDS", 0.0)  # the test's hours pass within a second
     stage.furnish()
     issue = stage.open_issue()
     assert stage.comments(issue) == []
