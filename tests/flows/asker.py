@@ -12,12 +12,12 @@ from connectors.github.queries.reading import read_query
 from sync_service.domain.connectors import Connection, Connector, ConnectorError
 from sync_service.domain.issues import ScopeRef
 from sync_service.domain.queries import Candidate, Members
-from sync_service.judging import SURE_AFTER, Judging
+from sync_service.judging import Judging
 from sync_service.querying import Querying
 from sync_service.refresh import Refresh
 from sync_service.store import candidates, tables
 from sync_service.store.book import Shelf
-from sync_service.store.database import EPOCH, database_now, writing
+from sync_service.store.database import EPOCH, writing
 from sync_service.wiring import utc_now
 from tests.flows.stage import HouseStage
 from tests.house import add_issue
@@ -121,9 +121,7 @@ class Stage(HouseStage):
 
     def ask_once_more(self) -> None:
         """Let a minute have passed since the changes, and ask about them."""
-        with writing(self.house.engine) as tx:
-            late = {"due_at": EPOCH, "changed_at": database_now(tx) - SURE_AFTER}
-            tx.execute(sa.update(tables.candidate).where(tables.candidate.c.settled_at.is_(None)).values(late))
+        self.pass_a_minute()
         self.judge()
 
     def judge(self) -> None:

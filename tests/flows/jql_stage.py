@@ -4,13 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from simulator import Jira
 from simulator.jira import Issue
-from sync_service.judging import SURE_AFTER
 from sync_service.store import listings, tables
-from sync_service.store.database import EPOCH, database_now, writing
 from sync_service.wiring import House
 from tests.flows.jira_stage import DAY, JiraStage
 from tests.flows.stage import clock_of
@@ -49,9 +45,7 @@ class JqlStage(JiraStage):
 
     def ask_once_more(self) -> None:
         """Let a minute have passed since the changes, and drain."""
-        with writing(self.house.engine) as tx:
-            late = {"due_at": EPOCH, "changed_at": database_now(tx) - SURE_AFTER}
-            tx.execute(sa.update(tables.candidate).where(tables.candidate.c.settled_at.is_(None)).values(late))
+        self.pass_a_minute()
         self.drain()
 
     def is_listed_soon(self) -> bool:

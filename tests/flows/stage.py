@@ -9,6 +9,7 @@ from sqlalchemy.engine import Row
 
 from simulator import GitHub, SteppedClock
 from simulator.github import Issue, Repository
+from sync_service.judging import SURE_AFTER
 from sync_service.store import polls, tables
 from sync_service.store.database import EPOCH, database_now, reading, writing
 from sync_service.wiring import House
@@ -56,6 +57,12 @@ class HouseStage:
         with writing(self.house.engine) as tx:
             tx.execute(sa.update(tables.member).values(judged_at=database_now(tx) - timedelta(hours=1)))
         self.list_now()
+
+    def pass_a_minute(self) -> None:
+        """Let a minute have passed since issues changed, after which an index is asked about them once more."""
+        with writing(self.house.engine) as tx:
+            late = {"due_at": EPOCH, "changed_at": database_now(tx) - SURE_AFTER}
+            tx.execute(sa.update(tables.candidate).where(tables.candidate.c.settled_at.is_(None)).values(late))
 
     def rows(self, table: sa.Table) -> list[Row[Any]]:
         """Read a table."""
