@@ -65,6 +65,7 @@ def words_of(reply: Reply) -> str:
         body = reply.object()
     except Rejected:
         return ""
-    told = body.get("errorMessages")
-    found = [line for line in told if isinstance(line, str)] if isinstance(told, list) else []
+    told, of_fields = body.get("errorMessages"), body.get("errors")
+    lines = [*(told if isinstance(told, list) else ()), *(of_fields.values() if isinstance(of_fields, dict) else ())]
+    found = [line for line in lines if isinstance(line, str)]
     return text(found[0] if found else body.get("message"), 200) or ""

@@ -12,7 +12,7 @@ from connectors.fields import Json, identifier, required, rows, table
 from connectors.jira.markup import document, wiki
 from connectors.jira.place import Place
 from connectors.jira.snapshots import account
-from sync_service.domain.connectors import Gone
+from sync_service.domain.connectors import Gone, Unavailable
 from sync_service.domain.writing import Note
 
 _FORBIDS = frozenset({400, 403})
@@ -48,17 +48,35 @@ def edit_comment(place: Place, note: Note | None, *, known: str) -> bool:
 
 
 def _find(place: Place) -> str | None:
-    """Find our comment by its mark, the oldest where a crash left several; a copy by somebody else is none."""
+    """Find our comment by its mark. Of several, which a crash may leave, the oldest stays, and others go.
+
+    A copy by somebody else is none.
+    """
     marked = [one for one in _listed(place) if place.mark in json.dumps(one.get("body"))]
     me = account(place.calls.get("/myself")) if marked else None
     by = ((one, account(table(one.get("author")))) for one in marked)
-    ours = (identifier(one.get("id")) for one, author in by if me and author and author.id == me.id)
-    return next(filter(None, ours), None)
+    mine = [one for one, author in by if me and author and author.id == me.id]
+    ours = [id_ for one in mine if (id_ := identifier(one.get("id")))]
+    for another in ours[:-1]:
+        _remove(place, another)
+    return ours[-1] if ours else None
+
+
+def _remove(place: Place, comment_id: str) -> None:
+    """Take a comment of ours away; where that is not permitted, it stays."""
+    try:
+        place.send("DELETE", "comment", comment_id)
+    except Gone:
+        return
+    except Unavailable as error:
+        if error.part != place.own:
+            raise
 
 
 def _listed(place: Place) -> Iterator[Json]:
+    """Give the comments, the newest first: what we have just made is among these, however many there are."""
     for page in range(_MOST_PAGES):
-        params = {"startAt": str(page * _PER_PAGE), "maxResults": str(_PER_PAGE), "orderBy": "created"}
+        params = {"startAt": str(page * _PER_PAGE), "maxResults": str(_PER_PAGE), "orderBy": "-created"}
         found = rows(place.send("GET", "comment", params=params).object().get("comments"))
         yield from found
         if len(found) < _PER_PAGE:

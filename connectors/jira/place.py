@@ -31,6 +31,11 @@ class Place:
     identity: str
     mark: str
 
+    @property
+    def own(self) -> str:
+        """Name the issue's own part of what writes."""
+        return f"{WRITING}/{self.identity}"
+
     def send(
         self,
         method: Method,
@@ -49,14 +54,14 @@ class Place:
         calls, reading = self.calls, method == "GET"
         path = f"/issue/{self.identity}/{what}" + (f"/{id_}" if id_ else "")
         reply = calls.send(method, path, params=params, json=body)
-        own, until = f"{WRITING}/{self.identity}", calls.http.now() + MENDED
-        words = words_of(reply) or str(reply.status)
+        until, words = calls.http.now() + MENDED, words_of(reply) or str(reply.status)
         if reply.status in forbids:
-            raise Unavailable(f"not permitted {_PERMISSIONS[what]}: {words}", until, part=own)
+            unsure = "" if reply.status == 403 else "not taken, or "
+            raise Unavailable(f"{unsure}not permitted {_PERMISSIONS[what]}: {words}", until, part=self.own)
         if reply.status == 401 and not reading:
             lacking = "the token or consent does not cover writing (write:jira-work); a consent has to be given again"
             raise Unavailable(f"{lacking}: {words}", until, part=WRITING)
-        judge_call(reply, now=calls.http.now(), part=READING if reading else own)
+        judge_call(reply, now=calls.http.now(), part=READING if reading else self.own)
         return reply
 
 

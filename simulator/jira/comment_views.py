@@ -37,6 +37,7 @@ def views(site: Jira) -> Mapping[tuple[str, str], View]:
         calls["GET", path] = _reading(site, version)
         calls["POST", path] = _writing(site, version, "ADD_COMMENTS", _made)
         calls["PUT", f"{path}/<id_>"] = _writing(site, version, "EDIT_OWN_COMMENTS", _changed)
+        calls["DELETE", f"{path}/<id_>"] = _removing(site)
     return calls
 
 
@@ -75,6 +76,24 @@ def _writing(site: Jira, version: int, permission: str, act: Callable[..., Respo
             return _problem(400, str(error))
         with site.changing(), site.acting_as(site.bot.name):
             return act(issue, version, id_, text, whole)
+
+    return answer
+
+
+def _removing(site: Jira) -> View:
+    """Answer about a comment of our own."""
+
+    def answer(_request: Request, id_or_key: str, id_: str) -> Response:
+        with site.reading():
+            issue = site.find_visible(id_or_key)
+            found = next((one for one in issue.comments if one.id == id_), None) if issue else None
+        if found is None:
+            return _problem(404, f"Can not find a comment for the id: {id_}.")
+        if "DELETE_OWN_COMMENTS" in site.denied or found.author is not site.bot:
+            return _problem(403, "You do not have permission to delete this comment.")
+        with site.changing(), site.acting_as(site.bot.name):
+            found.delete()
+        return Response(status=204)
 
     return answer
 

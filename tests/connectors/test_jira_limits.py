@@ -93,6 +93,12 @@ def test_a_refusal_says_what_jira_says(mock: responses.RequestsMock) -> None:
         Jira(Http()).look(connection("token", email="ana@example.com"), identity="20012", key="SHOP-12")
 
 
+def test_what_is_wrong_with_a_field_is_said() -> None:
+    """Where nothing is said of the whole."""
+    told = b'{"errorMessages": [], "errors": {"comment": "The entered text is too long."}}'
+    assert words_of(Reply(ISSUE, status=400, headers={}, body=told)) == "The entered text is too long."
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"errorMessages": "x"}', b'{"errorMessages": [1]}'])
 def test_an_answer_without_words_has_none(body: bytes) -> None:
     """Whatever shape it has."""

@@ -25,7 +25,7 @@ COMMENTS = f"{CLOUD}{ISSUE}/comment"
 MARK = "f00dbeef"
 HOME = f"https://okr.example#okr-sync-{MARK}"
 ME: Mapping[str, Any] = {"accountId": "bot", "displayName": "OKR bot"}
-PAGE = {"maxResults": "100", "orderBy": "created"}
+PAGE = {"maxResults": "100", "orderBy": "-created"}
 STANDS = "50 % (1 of 2), on track · Fast"
 
 
@@ -135,15 +135,27 @@ def test_it_is_edited_in_place_and_nobody_is_told(jira: responses.RequestsMock) 
     assert len(sent(jira, "PUT")) == 1
 
 
-def test_one_that_we_do_not_remember_is_found_by_its_mark(jira: responses.RequestsMock) -> None:
-    """The oldest that our account wrote; a copy of our mark by somebody else is left alone."""
+@pytest.mark.parametrize("removal", [204, 404, 403])
+def test_one_that_we_do_not_remember_is_found_by_its_mark(jira: responses.RequestsMock, removal: int) -> None:
+    """The oldest that our account wrote, and others go, if they may; a copy by somebody else is left alone."""
     others = [comment(str(number), body="no mark") for number in range(1, 101)]
     jira.get(COMMENTS, json=listed(*others), match=[query_param_matcher({**PAGE, "startAt": "0"})])
-    marked = [comment("701", author="mallory"), comment("702", body={"type": "doc", "x": [HOME]}), comment("703")]
+    marked = [comment("703"), comment("702", body={"type": "doc", "x": [HOME]}), comment("701", author="mallory")]
     jira.get(COMMENTS, json=listed(*marked), match=[query_param_matcher({**PAGE, "startAt": "100"})])
     jira.put(f"{COMMENTS}/702", json={"id": "702"})
+    jira.delete(f"{COMMENTS}/703", status=removal)
     assert write()["comment"] == "702"
     assert sent(jira, "POST") == []
+    jira.assert_call_count(f"{COMMENTS}/703", 1)
+
+
+def test_a_limit_on_the_way_to_removing_another_is_waited_for(jira: responses.RequestsMock) -> None:
+    """Else nobody would come back to it."""
+    jira.get(COMMENTS, json=listed(comment("703"), comment("702")))
+    jira.delete(f"{COMMENTS}/703", status=429, headers={"Retry-After": "60"})
+    with pytest.raises(Unavailable) as caught:
+        write()
+    assert caught.value.part != "writing/20012"
 
 
 def test_one_that_was_taken_away_is_made_again_only_afresh(jira: responses.RequestsMock) -> None:

@@ -56,6 +56,23 @@ def test_a_comment_is_made_listed_and_changed_by_its_author_alone(face: str) -> 
         assert call(jira, issue, "GET", orderBy="x").status_code == 400
 
 
+@FACES
+def test_a_comment_is_taken_away_by_its_author_alone(face: str) -> None:
+    """If that is permitted."""
+    with Jira(data_center=face == "data center", background=False) as jira:
+        issue = issue_of(jira)
+        theirs = issue.comment("Hello")
+        made = call(jira, issue, "POST", body="a" if jira.data_center else document(LINKED)).json()["id"]
+        assert call(jira, issue, "DELETE", theirs.id).status_code == 403
+        jira.denied.add("DELETE_OWN_COMMENTS")
+        assert call(jira, issue, "DELETE", made).status_code == 403
+        jira.denied.clear()
+        assert [call(jira, issue, "DELETE", made).status_code for _ in range(2)] == [204, 404]
+        assert issue.comments == [theirs]
+        jira.hide(issue)
+        assert call(jira, issue, "DELETE", theirs.id).status_code == 404
+
+
 def test_webhooks_tell_of_documents_as_wiki_markup(jira: Jira, shop: Project, receiver: Receiver) -> None:
     """As of what people write."""
     issue = shop.create_issue("Pay")
