@@ -11,7 +11,7 @@ from itertools import islice
 from connectors.fields import Json, exact, identifier, table, text
 from connectors.jira.calls import Calls
 from connectors.jira.catalogue import Catalogue, Catalogues, informed, is_field_id
-from connectors.jira.filters import left_out
+from connectors.jira.filters import left_out, projects_in
 from connectors.jira.hooking import FILTER, leads, listed, read_hooks
 from connectors.jira.numbers import Place, number_fields, number_place, points_field, points_place
 from connectors.jira.webhooks import COMMENTS, EVENTS
@@ -199,10 +199,15 @@ def _judged(hook: Json, scopes: Sequence[str]) -> Finding:
         mend = "choose these events too, in Jira under System, WebHooks"
         well = False if set(EVENTS) & set(missing) else None
         return Finding(what="webhook", well=well, says=f"is not told of {', '.join(missing)}", mend=mend)
-    hidden = left_out(table(hook.get("filters")).get(FILTER), scopes)
+    filter_ = table(hook.get("filters")).get(FILTER)
+    hidden = left_out(filter_, scopes)
     if hidden:
         mend = "make it anew on the connection's page, or name them in its filter in Jira"
-        says = f"its JQL filter lets nothing through of {', '.join(hidden[:MOST_NAMED])}"
+        named = ", ".join(hidden[:MOST_NAMED])
+        if (projects_in(filter_) or frozenset()) - {one.casefold() for one in scopes}:
+            says = f"its JQL filter does not name {named} by key; what else it names may be those by id or name"
+            return Finding(what="webhook", well=None, says=says, mend=mend)
+        says = f"its JQL filter lets nothing through of {named}"
         return Finding(what="webhook", well=False, says=says, mend=mend)
     until = text(hook.get("expirationDate"), 40)
     return Finding(what="webhook", well=True, says="leads here" + (f", until {until}" if until else ""))

@@ -34,6 +34,7 @@ PLANS = ("jira:version_released", "jira:version_unreleased", "jira:version_updat
 
 _SOON = timedelta(hours=1)
 _MOST_PAGES = 20
+_LONGEST_FILTER = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _hook(row: Json) -> _Hook | None:
     until = moment(row.get("expirationDate")) or datetime.min.replace(tzinfo=UTC)
     events = row.get("events")
     named = frozenset(one for one in events if isinstance(one, str)) if isinstance(events, list) else frozenset()
-    return _Hook(int(id_), exact(row.get("jqlFilter"), 10_000) or "", named, until) if id_ else None
+    return _Hook(int(id_), exact(row.get("jqlFilter"), _LONGEST_FILTER) or "", named, until) if id_ else None
 
 
 def _register(calls: Calls, jql: str) -> int:

@@ -125,6 +125,10 @@ def test_a_filter_that_leaves_out_what_is_watched_is_told(surgery: Surgery) -> N
     assert surgery.wrong("SHOP") == []
     surgery.jira.version = "9.12.4"
     assert surgery.wrong("SHOP", "PAY") == [hidden]
+    surgery.jira.project("ATTIC")
+    surgery.jira.hooks[0].projects = ("SHOP", "ATTIC")
+    ((_, well, says),) = surgery.wrong("SHOP", "PAY")
+    assert (well, "does not name PAY by key" in says) == (None, True)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import responses
 
 from connectors.http import Http
 from connectors.jira import Jira
+from connectors.jira.filters import naming
 from sync_service.domain.abilities import Ran
 from sync_service.domain.connectors import Client, Connection, Unavailable
 from sync_service.domain.issues import ScopeRef
@@ -161,6 +162,14 @@ def test_a_webhook_for_former_scopes_is_replaced(jira: Registered) -> None:
     ran = run(SHOP, PAY, memory="[1]")
     assert ran.memory == "[3]"
     assert jira.sent("DELETE") == [{"webhookIds": [1]}]
+
+
+def test_a_long_filter_is_known_again(jira: Registered) -> None:
+    """Else another webhook would be registered each time."""
+    scopes = [ScopeRef(str(number), f"PROJECT{number:04}") for number in range(2000)]
+    jira.add(1, naming(sorted(scope.name for scope in scopes)), days=30)
+    assert run(*scopes, memory="[1]").outcome.startswith("alive for PROJECT0000")
+    assert jira.sent("POST") == []
 
 
 def test_without_projects_there_is_no_webhook(jira: Registered) -> None:
