@@ -146,10 +146,14 @@ class Asking:
         asked = error.retry_at - self.now() if error.retry_at else due.wait_after(attempts)
         wait = min(max(asked, due.FIRST_WAIT), due.LONGEST_PATIENCE)
         told = error.retry_at is not None or error.guessed
+        pause: dict[str, Any] = {
+            "wait": wait if told else min(wait, SHORT_PAUSE),
+            "guessed": error.guessed,
+            "reason": str(error),
+        }
         with writing(self.engine) as tx:
-            rest = pauses.begin(
-                tx, connection.id, error.part, wait=wait if told else min(wait, SHORT_PAUSE), guessed=error.guessed
-            )
+            rest = pauses.begin(tx, connection.id, error.part, **pause)
+        log.info("leaves a tracker alone", connection=connection.slug, part=error.part, reason=str(error))
         return rest if told else wait
 
     def settle(self, row: Row[Any], outcome: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.store import pauses
 from sync_service.store import tables as t
+from sync_service.store.pauses import Pause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Forged:
 class ConnectionPage:
     """A connection without its secrets. One with a `client_id` calls once somebody consented.
 
-    `pauses` are the parts that must not be asked now, each until when.
+    `pauses` are the parts that must not be asked now, `held` single issues that must not be written on.
     """
 
     id: int
@@ -79,7 +80,8 @@ class ConnectionPage:
     refused_at: datetime | None
     refused_reason: str | None
     scopes: tuple[ScopeLine, ...]
-    pauses: tuple[tuple[str, datetime], ...]
+    pauses: tuple[Pause, ...]
+    held: tuple[Pause, ...]
     heard: Heard | None
     forged: Forged | None
 
@@ -121,7 +123,7 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Around:
     scopes: Mapping[int, list[ScopeLine]]
-    pauses: Mapping[int, list[tuple[str, datetime]]]
+    pauses: Mapping[int, list[Pause]]
     heard: Mapping[int, Heard]
     forged: Mapping[int, Forged]
 
@@ -145,7 +147,8 @@ def _page(row: Row[Any], around: _Around) -> ConnectionPage:
         refused_at=row.refused_at,
         refused_reason=row.refused_reason,
         scopes=tuple(around.scopes.get(row.id, ())),
-        pauses=tuple(around.pauses.get(row.id, ())),
+        pauses=tuple(one for one in around.pauses.get(row.id, ()) if not one.of_issue),
+        held=tuple(one for one in around.pauses.get(row.id, ()) if one.of_issue),
         heard=around.heard.get(row.id),
         forged=around.forged.get(row.id),
     )

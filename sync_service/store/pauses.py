@@ -6,6 +6,7 @@ too, and the empty one for the whole connection, whose tracker can't answer.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,9 +14,21 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.database import database_now, upsert
 from sync_service.store.due import LONGEST_PATIENCE, LONGEST_WAIT
-from sync_service.store.tables import pause
+from sync_service.store.tables import pause, write_back
 
 NONE = timedelta(0)
+
+LONGEST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A part that must not be asked until then, and why; `of_issue`: it is a single issue that is to be written on."""
+
+    part: str
+    until: datetime
+    reason: str
+    of_issue: bool
 
 
 def rest_of(tx: Transaction, connection_id: int, part: str) -> timedelta:
@@ -29,7 +42,9 @@ def rest_of(tx: Transaction, connection_id: int, part: str) -> timedelta:
     return max((rest for rest in rests if NONE < rest <= LONGEST_PATIENCE), default=NONE)
 
 
-def begin(tx: Transaction, connection_id: int, part: str, *, wait: timedelta, guessed: bool = False) -> timedelta:
+def begin(
+    tx: Transaction, connection_id: int, part: str, *, wait: timedelta, guessed: bool = False, reason: str = ""
+) -> timedelta:
     """Note that a part must not be asked before the wait is over; give how long that is.
 
     A wait that is `guessed`, since the tracker tells none, is doubled where the last one did not help, up to an hour.
@@ -51,23 +66,37 @@ def begin(tx: Transaction, connection_id: int, part: str, *, wait: timedelta, gu
         "part": part,
         "until": now + wait,
         "seconds": round(wait.total_seconds()),
+        "reason": reason[:LONGEST_REASON],
     }
     upsert(tx, pause, [row], unique=("connection_id", "part"))
     return wait
 
 
-def under_way(tx: Transaction, connection_ids: Sequence[int]) -> Mapping[int, list[tuple[str, datetime]]]:
-    """Give by connection the parts that must not be asked now, each with until when: the longest first.
+def under_way(tx: Transaction, connection_ids: Sequence[int]) -> Mapping[int, list[Pause]]:
+    """Give by connection what must not be asked now: the longest first.
 
     The turns and times of writing are kept beside pauses, by us and not because a tracker asked for them.
     """
     now = database_now(tx)
     begun = sa.and_(pause.c.connection_id.in_(connection_ids), pause.c.seconds > 0)
     lasting = sa.and_(pause.c.until > now, pause.c.until <= now + LONGEST_PATIENCE)
-    found: dict[int, list[tuple[str, datetime]]] = defaultdict(list)
-    for row in tx.execute(sa.select(pause).where(begun, lasting).order_by(pause.c.until.desc(), pause.c.part)):
-        found[row.connection_id].append((row.part, row.until))
+    rows = tx.execute(sa.select(pause).where(begun, lasting).order_by(pause.c.until.desc(), pause.c.part)).all()
+    issues = _issues(tx, {(row.connection_id, _last(row.part)) for row in rows})
+    found: dict[int, list[Pause]] = defaultdict(list)
+    for row in rows:
+        of_issue = (row.connection_id, _last(row.part)) in issues
+        found[row.connection_id].append(Pause(row.part, row.until, row.reason, of_issue=of_issue))
     return found
+
+
+def _issues(tx: Transaction, named: set[tuple[int, str]]) -> set[tuple[int, str]]:
+    w = write_back.c
+    mine = sa.and_(w.connection_id.in_({one for one, _ in named}), w.identity.in_({name for _, name in named}))
+    return {(row.connection_id, row.identity) for row in tx.execute(sa.select(w.connection_id, w.identity).where(mine))}
+
+
+def _last(part: str) -> str:
+    return part.rpartition("/")[2]
 
 
 def end_all(tx: Transaction, connection_id: int) -> None:

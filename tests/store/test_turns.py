@@ -64,9 +64,9 @@ def test_turns_and_times_are_no_pauses(engine: Engine) -> None:
         assert turns.take(tx, 1, PART, most=HOUR) == timedelta(0)
         assert pauses.under_way(tx, [1]) == {}
         pauses.begin(tx, 1, PART, wait=HOUR)
-        ((part, until),) = pauses.under_way(tx, [1])[1]
-        assert part == PART
-        assert timedelta(0) < until - database_now(tx) <= HOUR
+        (found,) = pauses.under_way(tx, [1])[1]
+        assert found.part == PART
+        assert timedelta(0) < found.until - database_now(tx) <= HOUR
 
 
 def test_a_time_kept_before_the_clock_was_stepped_back_counts_not(engine: Engine) -> None:

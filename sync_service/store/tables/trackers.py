@@ -55,6 +55,7 @@ pause = sa.Table(
     sa.Column("part", sa.String(100), nullable=False),  # a credential, or one of its resources; empty: the whole
     sa.Column("until", Instant, nullable=False),
     sa.Column("seconds", sa.Integer, nullable=False),  # how long the wait is, to know what to double; 0: a turn's
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),  # the tracker's words
     sa.UniqueConstraint("connection_id", "part"),
 )
 

@@ -31,6 +31,16 @@
     return f.unit ? `${digits} ${f.unit}` : digits;
   };
 
+  // As all other times on the page, wherever the browser is; some old names of zones are unknown to browsers.
+  const zoned = (f) => {
+    try {
+      new Intl.DateTimeFormat("en", { timeZone: f.zone });
+      return (at) => window.uPlot.tzDate(new Date(at * 1000), f.zone);
+    } catch {
+      return undefined;
+    }
+  };
+
   const options = (f) => {
     const text = colour("--okr-chart-text");
     const grid = { stroke: colour("--okr-chart-grid"), width: 1 };
@@ -40,8 +50,7 @@
       width: Math.max(place.clientWidth, 120),
       height: window.innerWidth < 576 ? 200 : 260,
       padding: [12, 26, 0, 0],
-      // As all other times on the page, wherever the browser is.
-      tzDate: (at) => window.uPlot.tzDate(new Date(at * 1000), f.zone),
+      tzDate: zoned(f),
       cursor: { y: false, drag: { x: false, y: false } },
       hooks: { setCursor: [(u) => u.cursor.idx === null && u.setLegend({ idx: latest(f) })] },
       scales: {

@@ -12,7 +12,7 @@ from sync_service.apply.exporting import as_yaml, exported
 from sync_service.apply.state import read_state
 from sync_service.domain.connectors import Post
 from sync_service.receive import Receipt
-from sync_service.store import connections, pauses, tables
+from sync_service.store import connections, pauses, tables, write_backs
 from sync_service.store.database import database_now, reading, writing
 from sync_service.wiring import House
 from tests.examples import Example
@@ -283,16 +283,22 @@ def test_a_page_says_how_a_connection_stands(walk: Desk, house: House, vera: Vis
         gone = {"gone": "the repository was deleted", "gone_at": house.now(), "called": "acme/paying"}
         tx.execute(sa.update(tables.scope).where(tables.scope.c.id == scopes["acme/payments"]).values(gone))
         for minutes, part in enumerate(("token/search", "token/graphql", "app", "token/core", "token"), start=1):
-            pauses.begin(tx, id_, part, wait=timedelta(minutes=minutes))
+            pauses.begin(tx, id_, part, wait=timedelta(minutes=minutes), reason="asked for patience")
+        for number in (7, 8):
+            write_backs.ask(tx, [write_backs.Ask(id_, f"501#{number}", "acme/checkout#7")], urgent=False)
+            place = f"token/core/writes/501#{number}"
+            pauses.begin(tx, id_, place, wait=timedelta(hours=1), reason="the conversation is locked")
     listed, shown = vera.words("/connections"), vera.words("/connections/walk")
-    assert "asked for patience" in listed
+    assert "some calls wait" in listed
     assert "1 can’t be watched" in listed  # noqa: RUF001 - as the page writes it
     for words in (
         "25 of about 100",
         "The repository was deleted.",
         "now called acme/paying",
         "token/core is not asked",
+        ": asked for patience",
         "2 other parts",
+        "Not written on 2 issues: the conversation is locked",
     ):
         assert words in shown
     with writing(house.engine) as tx:
