@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.asking import LEASE, Asking, part_of
-from sync_service.domain.connectors import Connector, ConnectorError
+from sync_service.domain.connectors import Connector, ConnectorError, Unavailable
 from sync_service.domain.writing import Note, WritesBack
 from sync_service.noting import ids_of, note_of
 from sync_service.store import due, turns, write_backs
@@ -93,6 +93,7 @@ class WritingBack:
             return
         if self._asking.must_wait(row, connection, part=part_of(connector, connection, about=row.identity)):
             return
+        own = ""
         try:
             part = connector.writing_part(connection.view, about=row.identity)
             own = f"{part}/{row.identity}"
@@ -101,7 +102,17 @@ class WritingBack:
             elif self._may_write(row, wanted, part):
                 self._write(row, wanted, connector, connection, part=part)
         except ConnectorError as error:
-            self._asking.failed(row, connection, error)
+            if isinstance(error, Unavailable) and error.part == own:
+                self._leave_alone(row, connection, error)
+            else:
+                self._asking.failed(row, connection, error)
+
+    def _leave_alone(self, row: Row[Any], connection: Configured, error: Unavailable) -> None:
+        """Let an issue that may not be written on wait, longer each time: others need the times that are kept."""
+        wait = self._asking.pause(connection, error, attempts=row.attempts) * 2 ** min(row.attempts - 1, 10)
+        later = {"urgent": False, "slot_at": None, "attempts": row.attempts}
+        with writing(self._engine) as tx:
+            due.hand_back(tx, write_back, row, wait=min(wait, turns.FARTHEST), outcome=str(error), **later)
 
     def _wanted(self, row: Row[Any], manner: str) -> _Wanted | str:
         """Decide from the rows as they now stand what an issue is to say; else give why nothing is to be written."""
@@ -135,6 +146,8 @@ class WritingBack:
                 wait = min(turns.take(tx, row.connection_id, part, most=LEASE), 2 * turns.GAP)
                 outcome = "waits for its turn: writes go one by one"
             if wait:
+                if due.asked_meanwhile(tx, write_back, row):
+                    wait, at = due.SETTLING, None  # the time that was kept is for what it had to say before
                 # It was no attempt.
                 columns = {"outcome": outcome, "slot_at": at, "attempts": row.attempts - 1}
                 due.hand_back(tx, write_back, row, wait=wait, **columns)
@@ -191,18 +204,20 @@ class WritingBack:
     def _differing(self, tx: Transaction, connection_id: int, found: Sequence[Row[Any]]) -> Iterator[Ask]:
         now, manner = database_now(tx), self._manner(connection_id)
         served = write_backs.served(tx, connection_id, [one.identity for one in found])
+        again = write_backs.standing_again(tx, connection_id)
         for one in found:
             rows = served.get(one.identity, [])
             wanted = _Wanted(note_of(rows, self._base_url), ids_of(rows), manner)
-            waits = one.due_at is not None or one.buried_at is not None
+            buried = one.buried_at is not None and now - one.buried_at < write_backs.BURIED_AGAIN
+            waits = one.due_at is not None or buried
             if waits or wanted.digest == (one.digest or ""):
                 continue
             same = wanted.serves == one.serves
             if same and one.taken_away:
                 continue
-            rest = one.written_at + write_backs.STANDING_AGAIN - now if same and one.written_at else NOW
+            rest = one.written_at + again - now if same and one.written_at else NOW
             # Times by a clock that was stepped back are no reason to wait longer.
-            yield Ask(connection_id, one.identity, one.key, min(max(rest, NOW), write_backs.STANDING_AGAIN))
+            yield Ask(connection_id, one.identity, one.key, min(max(rest, NOW), again))
 
     def _manner(self, connection_id: int) -> str:
         connection = self._connections.of(connection_id)

@@ -35,11 +35,13 @@ class Note:
     serves: tuple[Serving, ...]
 
     def digest(self, manner: str = "") -> str:
-        """Hash what is worth an edit (hex, 64 characters): the value alone is not, its rounded progress is.
+        """Hash what is worth an edit (hex, 64 characters): the value alone is not, its rounded progress and target are.
 
         So is another `WritesBack.manner` of saying it.
         """
-        content = [(one.slug, one.title, one.url, one.objective, one.progress, one.status) for one in self.serves]
+        content = [
+            (one.slug, one.title, one.url, one.objective, one.target, one.progress, one.status) for one in self.serves
+        ]
         return hashlib.sha256((manner + repr(content)).encode("utf-8", "replace")).hexdigest()
 
 

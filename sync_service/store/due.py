@@ -181,11 +181,14 @@ def wait_after(attempts: int) -> timedelta:
 
 
 def replay(tx: Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
-    """Make finished or waiting rows due again from the first attempt; give how many."""
+    """Make finished or waiting rows due again from the first attempt; give how many.
+
+    Where it is counted how often a row was asked for, the last try may have landed, so this is the second.
+    """
     values = {
         "due_at": database_now(tx),
         "lease": None,
-        "attempts": 0,
+        "attempts": 1 if "asked" in table.c else 0,
         "settled_at": None,
         "buried_at": None,
         "outcome": "",

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.store import due, links
+from sync_service.store import due, links, turns
 from sync_service.store import tables as t
 from sync_service.store.database import database_now, insert_or_skip, upsert
 
@@ -22,7 +22,13 @@ ROUND = timedelta(minutes=5)
 """How long after a change all linked issues of a connection are compared with what they say."""
 
 STANDING_AGAIN = timedelta(hours=1)
-"""How long an issue says the same, whatever becomes of the key results it serves."""
+"""How long an issue says the same at least, whatever becomes of the key results it serves."""
+
+BURIED_AGAIN = timedelta(days=1)
+"""When an issue that could not be written on is tried once more: it may have been the tracker, and not the issue."""
+
+_ROOM = 1.5
+"""How many times longer than it takes to write on all issues each one says the same: a third is left to new ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,12 @@ def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> 
     for row in tx.execute(found):
         by_issue[row.identity].append(row)
     return by_issue
+
+
+def standing_again(tx: Transaction, connection_id: int) -> timedelta:
+    """Tell how long each issue of a connection says the same: the longer, the more of them there are."""
+    mine = sa.select(sa.func.count()).where(t.write_back.c.connection_id == connection_id)
+    return max(STANDING_AGAIN, tx.scalars(mine).one() * turns.STANDINGS.interval * _ROOM)
 
 
 def chunk(tx: Transaction, connection_id: int, *, after: int, limit: int) -> Sequence[Row[Any]]:

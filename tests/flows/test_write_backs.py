@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from sync_service.domain.connectors import Gone, Refused, Unavailable
 from sync_service.domain.issues import Tombstone
-from sync_service.store import pauses, tables, turns
+from sync_service.store import pauses, tables, turns, write_backs
 from sync_service.store.database import database_now, writing
+from sync_service.store.write_backs import Ask
 from tests.domain.making import snapshot
 from tests.flows.wall import Room
 from tests.waiting import until
@@ -145,3 +146,29 @@ def test_a_process_that_knows_not_yet_of_the_switch_waits(room: Room) -> None:
     room.set_mark("m")
     room.hasten()
     assert room.said() == ["KR-1"]
+
+
+def test_another_target_is_said_though_nothing_moved(room: Room) -> None:
+    """It stands beside the value."""
+    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.hasten()
+    with writing(room.world.engine) as tx:
+        tx.execute(sa.update(tables.key_result).values(target=500, unit="tickets"))
+        write_backs.ask(tx, [Ask(room.world.connection_id, "501#1", "acme/checkout#1")], urgent=False)
+    room.hasten()
+    assert room.wall.wall["501#1"].serves[0].target == "500 tickets"
+
+
+def test_an_issue_that_may_not_be_written_on_waits_longer_each_time_and_takes_nobodys_place(room: Room) -> None:
+    """An hour, two, four, and six from then on; its first change made it urgent, which it is no more."""
+    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    until_then = room.world.now + timedelta(hours=1)
+    room.wall.before = Unavailable("the conversation is locked", until_then, part="pen/writes/501#1")
+    waits = []
+    for _ in range(5):
+        room.hasten()
+        with writing(room.world.engine) as tx:
+            waits.append(round((room.row().due_at - database_now(tx)) / timedelta(hours=1)))
+    assert waits == [1, 2, 4, 6, 6]
+    assert (room.row().urgent, room.row().buried_at, room.row().attempts) == (False, None, 5)
+    assert room.row().outcome == "the conversation is locked"

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from sync_service.domain.connectors import Rejected
 from sync_service.domain.issues import State
 from sync_service.store import due, tables, write_backs
 from sync_service.store.database import database_now, writing
@@ -36,6 +37,39 @@ def test_a_round_finds_what_nothing_made_due(room: Room) -> None:
     with writing(room.world.engine) as tx:
         wait = room.row().due_at - database_now(tx)
     assert timedelta(minutes=55) < wait <= timedelta(hours=1)
+
+
+def test_the_more_issues_there_are_the_longer_each_says_the_same(room: Room) -> None:
+    """Else those that have said nothing yet would wait behind those that only stand otherwise, for ever."""
+    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.hasten()
+    with writing(room.world.engine) as tx:
+        others = [write_backs.Ask(room.world.connection_id, f"9#{number}", f"x#{number}") for number in range(399)]
+        write_backs.ask(tx, others, urgent=False)
+        assert write_backs.standing_again(tx, room.world.connection_id) == timedelta(hours=2.5)
+        write_backs.switch_on(tx, room.world.connection_id)
+    room.rename("Sent")
+    room.world.drains.drain("write_round")
+    with writing(room.world.engine) as tx:
+        wait = room.row().due_at - database_now(tx)
+    assert timedelta(hours=2.4) < wait <= timedelta(hours=2.5)
+
+
+def test_an_issue_that_was_put_aside_is_tried_again_after_a_day(room: Room) -> None:
+    """It may have been the tracker, which answered with a proxy's page; not before, since it may be the issue."""
+    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.wall.before = Rejected("it answers with something that can't be read")
+    room.hasten()
+    assert room.row().buried_at is not None
+    room.wall.before = None
+    for ago, said in ((timedelta(hours=23), False), (timedelta(hours=25), True)):
+        with writing(room.world.engine) as tx:
+            buried = database_now(tx) - ago
+            tx.execute(sa.update(tables.write_back).values(buried_at=buried))
+            write_backs.switch_on(tx, room.world.connection_id)
+        room.world.drain()
+        room.hasten()
+        assert ("501#1" in room.wall.wall) == said
 
 
 def test_a_round_goes_in_chunks_and_ends_where_the_switch_is_off(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from sync_service.asking import Asking
-from sync_service.domain.connectors import ConnectorError, Gone, Unavailable
+from sync_service.domain.connectors import Connection, ConnectorError, Gone, Unavailable
 from sync_service.domain.writing import Note
-from sync_service.store import tables
-from sync_service.store.database import writing
+from sync_service.store import due, tables, turns, write_backs
+from sync_service.store.database import database_now, writing
+from sync_service.store.write_backs import Ask
 from tests.domain.making import snapshot
-from tests.flows.wall import Room
+from tests.flows.wall import Room, Wall
 
 
 def test_what_is_asked_for_during_a_write_is_written_after_it(room: Room) -> None:
@@ -44,6 +45,34 @@ def test_a_write_whose_lease_was_lost_is_left_to_whoever_has_it(room: Room) -> N
     room.wall.before = lose
     room.hasten()
     assert (room.row().lease, room.row().memory) == ("another's", None)
+
+
+def test_what_is_asked_for_while_a_row_is_given_a_time_is_not_put_off_to_it(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That may be hours away, where many only stand otherwise."""
+    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.hasten()
+    room.rename("Sent")
+    with writing(room.world.engine) as tx:
+        write_backs.ask(tx, [Ask(room.world.connection_id, "501#1", "acme/checkout#1")], urgent=False)
+        tx.execute(sa.delete(tables.pause))
+        for _ in range(500):
+            turns.time_for(tx, room.world.connection_id, "pen/writes", turns.STANDINGS)
+        tx.execute(sa.update(tables.write_back).values(due_at=database_now(tx)))
+    writing_part = Wall.writing_part
+
+    def link_more(wall: Wall, connection: Connection, *, about: str) -> str:
+        monkeypatch.setattr(Wall, "writing_part", writing_part)
+        room.world.post(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
+        room.world.drains.drain("delivery")
+        return writing_part(wall, connection, about=about)
+
+    monkeypatch.setattr(Wall, "writing_part", link_more)
+    room.world.drains.by_table["write_back"]()
+    with writing(room.world.engine) as tx:
+        assert room.row().due_at - database_now(tx) <= due.SETTLING
+    assert (room.row().slot_at, room.row().urgent) == (None, True)
 
 
 class Death(BaseException):
@@ -137,3 +166,24 @@ def test_what_is_asked_for_while_a_row_is_put_aside_is_not_lost(room: Room, erro
     room.hasten()
     assert room.said() == ["KR-2"]
     assert room.row().due_at is None
+
+
+def test_what_is_replayed_is_written_though_its_row_says_so_already(room: Room) -> None:
+    """A write that failed may have landed in part, whatever the row knows of."""
+    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.hasten()
+    room.world.tell(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
+
+    def land() -> None:
+        room.wall.wall["501#1"] = Note(())
+        raise Gone("it shows nothing", proven=False)
+
+    room.wall.before = land
+    room.hasten()
+    room.wall.before = None
+    room.world.tell(snapshot(2, labels=["okr:KR-1"]))
+    with writing(room.world.engine) as tx:
+        tx.execute(sa.update(tables.write_back).values(buried_at=database_now(tx), due_at=None, lease=None))
+        assert due.replay(tx, tables.write_back, tables.write_back.c.buried_at.isnot(None)) == 1
+    room.hasten()
+    assert room.said() == ["KR-1"]
