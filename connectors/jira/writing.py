@@ -56,12 +56,12 @@ def withdraw(place: Place, *, memory: str | None) -> str | None:
 def _write_comment(place: Place, note: Note, was: str | None, *, make: bool) -> str | None:
     """Keep our comment, where one is wanted, and give its id, empty where it was taken away; None where none is wanted.
 
-    One that is there but not wanted any more says so, and is left to itself.
+    One that is there but not wanted any more says so, and is left to itself. One that was taken away stays so.
     """
     if not wants_comments(place.calls.connection):
         if was:
-            edit_comment(place, None, known=was)
-        return None
+            edit_comment(place, None if note.serves else note, known=was)
+        return was if was == "" else None
     if was == "" and not make:
         return was
     kept = keep_comment(place, note, known=was or None, make=make)

@@ -71,8 +71,9 @@ def take(tx: Transaction, connection_id: int, part: str, *, most: timedelta) -> 
 
 
 def give_back(tx: Transaction, connection_id: int, part: str) -> None:
-    """Let others have the turn, after the gap."""
-    _note(tx, _locked(tx, connection_id, f"{part}/turn").id, database_now(tx) + GAP)
+    """Let others have the turn, after the gap. Where the connection was removed meanwhile, there is none any more."""
+    mine = sa.and_(pause.c.connection_id == connection_id, pause.c.part == f"{part}/turn")
+    tx.execute(sa.update(pause).where(mine).values(until=database_now(tx) + GAP))
 
 
 def _locked(tx: Transaction, connection_id: int, part: str) -> Row[Any]:

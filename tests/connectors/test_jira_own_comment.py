@@ -194,6 +194,15 @@ def test_it_says_so_where_it_is_wanted_no_more(jira: responses.RequestsMock) -> 
     assert write(memory=memory, afresh=False, write_comments=False) == {"links": ["KR-1"]}
     (body,) = sent(jira, "PUT")
     assert words_of(body).startswith("The links of this issue say what it counts toward")
+    assert unwrite(memory={"links": ["KR-1"], "comment": "700"}, write_comments=False) is None
+    assert words_of(sent(jira, "PUT")[1]).startswith("This counts toward no key result any more.")
+
+
+def test_that_one_was_taken_away_is_remembered_while_comments_are_switched_off(jira: responses.RequestsMock) -> None:
+    """Who took it away meant it, whatever is switched on later."""
+    gone = {"links": [], "comment": ""}
+    assert write(memory=gone, afresh=False, write_comments=False) == {"links": ["KR-1"], "comment": ""}
+    assert sent(jira, "PUT") == []
 
 
 def test_an_issue_that_serves_nothing_says_so(jira: responses.RequestsMock) -> None:

@@ -92,3 +92,13 @@ def test_the_turn_is_ones_until_it_is_given_back_or_its_time_is_over(engine: Eng
         assert timedelta(0) < turns.take(tx, 1, PART, most=most) <= turns.GAP
         tx.execute(sa.update(tables.pause).values(until=database_now(tx)))
         assert turns.take(tx, 1, PART, most=most) == timedelta(0)
+
+
+def test_a_turn_at_a_connection_that_was_removed_meanwhile_is_given_back_to_nobody(engine: Engine) -> None:
+    """There is nothing to write down, and nothing to fail at."""
+    with writing(engine) as tx:
+        turns.take(tx, 1, PART, most=HOUR)
+        tx.execute(sa.delete(tables.connection))
+    with writing(engine) as tx:
+        turns.give_back(tx, 1, PART)
+        assert tx.execute(sa.select(tables.pause)).all() == []
