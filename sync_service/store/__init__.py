@@ -1,1 +1,1 @@
-"""The only SQL: tables, due rows and queries, the same on SQLite and PostgreSQL."""
+"""All SQL of the service: tables, due rows and queries, the same on SQLite and PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Two counters: the version of everything that decides links, and the count of visible changes."""
+"""Two version counters: `rules`, the version of everything that decides links, and `changes`, of visible changes."""
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -10,23 +10,23 @@ CHANGES = "changes"
 
 
 def bump(tx: Connection, name: str) -> None:
-    """Move a counter. Its row stays locked until `tx` ends, so bump `changes` last and `rules` first."""
+    """Increment a counter. Its row stays locked until `tx` ends, so bump `rules` first and `changes` last."""
     tx.execute(sa.update(counter).where(counter.c.name == name).values(value=counter.c.value + 1))
 
 
 def value(tx: Connection, name: str) -> int:
-    """Read a counter."""
+    """Return a counter's value."""
     found: int = tx.scalars(sa.select(counter.c.value).where(counter.c.name == name)).one()
     return found
 
 
 def take_rules(tx: Connection) -> None:
-    """Keep everybody else from the rules until `tx` ends. First of all locks, for whoever may change them."""
+    """Lock the rules exclusively until `tx` ends. A transaction that may change rules takes this lock first."""
     tx.execute(sa.select(counter.c.value).where(counter.c.name == RULES).with_for_update())
 
 
 def hold_rules(tx: Connection) -> int:
-    """Read the rules' version and keep it from moving until `tx` ends."""
+    """Lock the rules' version (shared) until `tx` ends and return it."""
     statement = sa.select(counter.c.value).where(counter.c.name == RULES).with_for_update(read=True)
     found: int = tx.scalars(statement).one()
     return found

@@ -1,7 +1,7 @@
-"""One way to open the database and one way to begin a transaction, on SQLite and on PostgreSQL.
+"""Open the database and begin transactions, on SQLite and PostgreSQL; upserts and the database's clock.
 
-SQLite stands for row locks with `BEGIN IMMEDIATE`: one writer at a time, taken at the beginning, so that a
-transaction never fails half way for having read first. https://www.sqlite.org/lang_transaction.html
+SQLite has no row locks: a write transaction takes the one write lock at its start (`BEGIN IMMEDIATE`), so that it
+never fails half way because it read first. https://www.sqlite.org/lang_transaction.html
 """
 
 import time
@@ -24,34 +24,34 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 BUSY_SECONDS = 5.0
-"""How long a writer waits for SQLite's one write lock before the database counts as locked."""
+"""How long a writer waits for SQLite's one write lock before it fails with "database is locked"."""
 
 STALL_SECONDS = 60.0
-"""How long PostgreSQL lets a transaction of ours stand idle: who stalls that long has lost every lease, and must not
-keep its locks from the workers that go on."""
+"""How long PostgreSQL lets our transaction stay idle. A worker that stalls that long has lost its leases; it must not
+hold locks that other workers need."""
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware UTC datetime, kept as whole microseconds since 1970: exact and comparable on both databases."""
+    """An aware UTC datetime, stored as whole microseconds since 1970: exact and comparable on both databases."""
 
     impl = sa.BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | int | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Turn an aware datetime into microseconds; whole numbers pass as they are."""
+        """Convert an aware datetime to microseconds; leave whole numbers unchanged."""
         if value is None or isinstance(value, int):
             return value
         return (value - EPOCH) // MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Turn microseconds into an aware UTC datetime."""
+        """Convert microseconds to an aware UTC datetime."""
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
 def open_database(url: str) -> Engine:
-    """Open the database at a SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`), without touching it yet.
+    """Create the engine for a SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`); connect to nothing yet.
 
-    An error that it raises says which statement failed, and not with what: that may be a body or a mail.
+    Its errors name the statement that failed but hide the parameters: they may hold a webhook body or a mail.
     """
     if url.startswith("sqlite"):
         arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
@@ -59,7 +59,7 @@ def open_database(url: str) -> Engine:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
-    # A server that was restarted closes our connections: the pool asks before it lends one.
+    # A restarted server has closed our connections: the pool tests each one before use.
     arguments = {"connect_timeout": 5}
     engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, connect_args=arguments, hide_parameters=True)
     sa.event.listen(engine, "connect", _prepare_postgresql)
@@ -67,7 +67,7 @@ def open_database(url: str) -> Engine:
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # We begin transactions ourselves; the driver's own BEGIN would come too late and too weak.
+    # We begin transactions ourselves: the driver's own BEGIN comes later and takes no write lock.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
@@ -90,16 +90,16 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that may write; it commits at the end and rolls back on any exception."""
+    """Open a transaction that may write; commit at the end, roll back on any exception."""
     with engine.connect().execution_options(writes=True) as tx, tx.begin():
         yield tx
 
 
 @contextmanager
 def writing_at_once(engine: Engine) -> Iterator[Connection]:
-    """Open a connection for one statement that is its own transaction, of however many rows.
+    """Open a connection for one statement that is its own transaction, of any number of rows.
 
-    On PostgreSQL the server then begins and commits by itself, which saves two of three journeys there and back.
+    On PostgreSQL the server then begins and commits by itself, which saves two of three round trips.
     """
     if engine.dialect.name == "sqlite":
         with writing(engine) as tx:
@@ -111,13 +111,13 @@ def writing_at_once(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that only reads, and so never waits for a writer."""
+    """Open a transaction that only reads; it never waits for a writer."""
     with engine.connect() as tx, tx.begin():
         yield tx
 
 
 class DatabaseNow(FunctionElement[datetime]):
-    """The database's time, as part of a statement: leases use one clock, whatever the machines of the workers think."""
+    """The database's time, as part of a statement: leases use this one clock, not those of the workers' machines."""
 
     inherit_cache = True
     type = Instant()
@@ -134,16 +134,16 @@ def _now_on_postgresql(_element: DatabaseNow, _compiler: SQLCompiler, **_: Any) 
 
 
 def database_now(tx: Connection) -> datetime:
-    """Ask the database for its time."""
+    """Return the database's time."""
     return tx.scalars(sa.select(DatabaseNow())).one()
 
 
 def insert_or_skip(
     tx: Connection, table: sa.Table, rows: list[dict[str, Any]], *, unique: tuple[str, ...], **same: Any
 ) -> int:
-    """Insert the rows that are new by the `unique` columns, with the `same` columns in each; give how many.
+    """Insert the rows that are new by the `unique` columns; return how many were inserted.
 
-    The ones that are there are left alone.
+    Every row also gets the `same` columns. Rows that exist already stay unchanged.
     """
     if not rows:
         return 0
@@ -152,10 +152,10 @@ def insert_or_skip(
 
 
 def among(tx: Connection, column: sa.ColumnElement[int], ids: Collection[int]) -> sa.ColumnElement[bool]:
-    """Say that a column is one of these ids.
+    """Return the condition that a column is one of these ids.
 
-    PostgreSQL takes them as one array: the statement's text is then the same for any number of them, and so it is
-    prepared and planned once. https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
+    PostgreSQL gets them as one array: the statement's text is then the same for any number of ids, so it is prepared
+    and planned once. https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
     """
     if tx.dialect.name == "sqlite":
         return column.in_(ids)
@@ -165,11 +165,11 @@ def among(tx: Connection, column: sa.ColumnElement[int], ids: Collection[int]) -
 Result = TypeVar("Result")
 
 CONFLICTS = 3
-"""Times work is tried that collides with another's: a deadlock, a lock that was waited for too long."""
+"""How often a transaction is tried that conflicts with another: a deadlock, a lock timeout, a `Collision`."""
 
 
 def begin_again(work: Callable[[], Result]) -> Result:
-    """Do `work`, whole transactions of it, and do it again where it collides with another's; the last try raises."""
+    """Run `work` (whole transactions) and retry it when it conflicts with another transaction; the last try raises."""
     for _ in range(CONFLICTS - 1):
         try:
             return work()
@@ -179,7 +179,7 @@ def begin_again(work: Callable[[], Result]) -> Result:
 
 
 class Collision(Exception):
-    """What this transaction goes by was changed by another meanwhile: roll back, and begin again."""
+    """Another transaction changed what this one relies on: roll back and retry."""
 
 
 def upsert(
@@ -190,9 +190,9 @@ def upsert(
     unique: tuple[str, ...],
     newer: str | None = None,
 ) -> None:
-    """Insert the rows, or update all other columns given where the `unique` columns match.
+    """Insert the rows; where the `unique` columns match, update all other given columns instead.
 
-    Where `newer` names a column, a row stays as it is if that column holds something greater.
+    `newer` may name a column: a row whose value there is greater than the new one stays unchanged.
     """
     if not rows:
         return

@@ -1,4 +1,4 @@
-"""Bringing the database to the newest schema; safe to run by several processes at once."""
+"""Run the Alembic migrations that are missing; several processes may do this at once."""
 
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,11 @@ from sync_service.store.database import reading, writing
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
-_LOCK = 0x6F6B7273  # any number of our own; PostgreSQL's advisory locks are numbered
+_LOCK = 0x6F6B7273  # PostgreSQL's advisory locks are numbers; this one is arbitrary and ours
 
 
 def migrate(engine: Engine) -> None:
-    """Run the migrations that are missing, one process at a time."""
+    """Run the missing migrations, one process at a time."""
     with writing(engine) as tx:
         if tx.dialect.name == "postgresql":
             tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
@@ -28,7 +28,7 @@ def migrate(engine: Engine) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Tell whether the schema is the one this code was written for."""
+    """Return whether the database has the newest schema."""
     with reading(engine) as tx:
         found = MigrationContext.configure(tx).get_current_revision()
     return found == _newest()

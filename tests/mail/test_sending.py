@@ -165,7 +165,7 @@ def test_a_mail_that_can_not_be_opened_or_addressed_is_buried_alone(sending: Hou
         tx.execute(sa.update(m).where(m.c.id == second).values(recipient="nobody"))
     assert sending.sending.drain() == 3
     reasons = {line.id: line.outcome for line in sending.mailbox() if line.state == "buried"}
-    assert reasons[first].startswith("can't be sent: OKR_SYNC_SECRET_KEY does not open")
+    assert reasons[first].startswith("can't be sent: OKR_SYNC_SECRET_KEY does not decrypt")
     assert reasons[second] == "can't be sent: 'nobody' is not an e-mail address"
     assert mail.recipients == [[BO]]
 

@@ -1,1 +1,1 @@
-"""Steps from one schema to the next."""
+"""Alembic migrations of the database schema."""

@@ -1,4 +1,4 @@
-"""What Alembic runs around each step; `store/migrate.py` gives it the connection."""
+"""Alembic's environment script; `store/engine/migrate.py` passes it the connection."""
 
 from alembic import context
 

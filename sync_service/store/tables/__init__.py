@@ -1,4 +1,4 @@
-"""Every table, each with what a row of it means. Migrations make them; a test holds the two together."""
+"""All tables. Migrations create them; a test checks that both agree."""
 
 from sync_service.store.tables.access import api_token, audit, session, sign_in_link
 from sync_service.store.tables.columns import metadata

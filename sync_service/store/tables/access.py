@@ -1,4 +1,4 @@
-"""Who may come in, and who changed what."""
+"""Tables for sign-in links, sessions, API tokens and the audit log."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""What tables are made of: names of constraints, ids, references, and the columns of due rows."""
+"""Columns that tables share: ids, foreign keys, the columns of due rows; and names of constraints."""
 
 import sqlalchemy as sa
 
@@ -13,22 +13,22 @@ metadata = sa.MetaData(
     }
 )
 
-# Trackers' numbers pass 2**31; SQLite counts rows only in a column that is exactly INTEGER.
+# Trackers' ids exceed 2**31; SQLite autoincrements only a column that is exactly INTEGER.
 Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def row_id() -> sa.Column[int]:
-    """Give the primary key."""
+    """Return the primary key column."""
     return sa.Column("id", Id, primary_key=True, autoincrement=True)
 
 
 def refers(name: str, table: str, *, nullable: bool = False, on_delete: str | None = "CASCADE") -> sa.Column[int]:
-    """Give a reference to another table; what it refers to takes the row with it, unless `on_delete` says otherwise."""
+    """Return a foreign key column; deleting the other row deletes this one too, unless `on_delete` says otherwise."""
     return sa.Column(name, Id, sa.ForeignKey(f"{table}.id", ondelete=on_delete), nullable=nullable)
 
 
 def due_columns(table: str) -> tuple[sa.Column[object] | sa.Index, ...]:
-    """Give the columns of whatever must happen: see `store/due.py` for their meaning."""
+    """Return the columns and index of a table of due rows; `store/queue/due.py` explains them."""
     due_at: sa.Column[object] = sa.Column("due_at", Instant)
     return (
         due_at,

@@ -1,11 +1,11 @@
-"""What is under way between us and a tracker's pages, and what came with a wrong signature."""
+"""Tables for OAuth states (app registrations under way) and rejected deliveries."""
 
 import sqlalchemy as sa
 
 from sync_service.store.database import Instant
 from sync_service.store.tables.columns import metadata, refers, row_id
 
-# An app that somebody went to register at a tracker: the state that comes back is good once, in their session alone.
+# A registration of an app at a tracker, under way: its `state` is valid once, and only in the session that began it.
 app_request = sa.Table(
     "app_request",
     metadata,
@@ -13,12 +13,12 @@ app_request = sa.Table(
     sa.Column("state_hash", sa.String(64), nullable=False, unique=True),
     sa.Column("session_hash", sa.String(64), nullable=False),
     sa.Column("kind", sa.String(50), nullable=False),
-    sa.Column("wanted", sa.JSON, nullable=False),  # the connection as a file would have it, without credentials
+    sa.Column("wanted", sa.JSON, nullable=False),  # the connection as in a configuration file, without credentials
     sa.Column("expires_at", Instant, nullable=False),
 )
 
 
-# Deliveries with a wrong signature, or none: no body and no header of them is kept.
+# Count of rejected deliveries: signature wrong or missing. Their bodies and headers are not stored.
 forgery = sa.Table(
     "forgery",
     metadata,

@@ -1,11 +1,11 @@
-"""From issues to key results: rules, their revisions, links, and the two counters."""
+"""Tables for mapping rules, their revisions, links, query members, and the two version counters."""
 
 import sqlalchemy as sa
 
 from sync_service.store.database import Instant
 from sync_service.store.tables.columns import Id, due_columns, metadata, refers, row_id
 
-# `rules` is the version of everything that decides links; `changes` moves with every visible change.
+# `rules` is the version of everything that decides links; `changes` increases with every visible change.
 counter = sa.Table(
     "counter",
     metadata,
@@ -22,13 +22,13 @@ rule = sa.Table(
     refers("owner_id", "person", nullable=True, on_delete="SET NULL"),
     refers("connection_id", "connection"),
     refers("key_result_id", "key_result"),
-    sa.Column("condition", sa.JSON, nullable=False),  # as in the configuration file's `when`; {} where it is a query
+    sa.Column("condition", sa.JSON, nullable=False),  # as in the configuration file's `when`; {} for a query
     sa.Column("query", sa.Text),
     sa.Column("enabled", sa.Boolean, nullable=False),
 )
 
 
-# One edit of a rule. It fills its links in chunks while `pending`, then one short transaction makes it `active`.
+# One edit of a rule. While `pending`, its links are created in chunks; then one short transaction makes it `active`.
 rule_revision = sa.Table(
     "rule_revision",
     metadata,
@@ -38,7 +38,7 @@ rule_revision = sa.Table(
     refers("connection_id", "connection"),
     refers("key_result_id", "key_result"),
     sa.Column("condition", sa.JSON, nullable=False),
-    sa.Column("query", sa.Text),  # instead of a condition, which is {} then
+    sa.Column("query", sa.Text),  # instead of a condition, which then is {}
     sa.Column("state", sa.String(10), nullable=False),  # pending, active, retired
     sa.Column("cursor", Id, nullable=False, server_default="0"),  # the last issue id evaluated
     sa.Column("changed_by", sa.Text, nullable=False),
@@ -48,7 +48,7 @@ rule_revision = sa.Table(
 )
 
 
-# A link somebody asked for by name; it takes effect once its issue is seen.
+# A link that a person created by the issue's key; it takes effect once the issue is known.
 manual_link = sa.Table(
     "manual_link",
     metadata,
@@ -64,7 +64,7 @@ manual_link = sa.Table(
 )
 
 
-# What counts now, and why. `source` is the rule_revision's or manual_link's id, 0 for a label.
+# An issue counts toward a key result, and why. `source` is the rule_revision's or manual_link's id, 0 for a label.
 link = sa.Table(
     "link",
     metadata,
@@ -80,7 +80,7 @@ link = sa.Table(
 )
 
 
-# The links of many known issues must be derived again (a label renamed, a key result added), a chunk at a time.
+# A request to compute the links of many known issues again, in chunks (a label was renamed, a key result added).
 relink = sa.Table(
     "relink",
     metadata,
@@ -88,27 +88,27 @@ relink = sa.Table(
     refers("connection_id", "connection"),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("cursor", Id, nullable=False, server_default="0"),
-    sa.Column("renamed", sa.JSON),  # a scope whose issues have other keys now: {"scope": its id, "was": …, "now": …}
+    sa.Column("renamed", sa.JSON),  # a scope whose issues have new keys: {"scope": its id, "was": …, "now": …}
     *due_columns("relink"),
 )
 
 
-# What is known of an issue's membership in a revision's query: members, and those that just ceased to be.
+# Whether an issue is a member of a revision's query: the members, and those that recently ceased to be.
 member = sa.Table(
     "member",
     metadata,
     row_id(),
     refers("revision_id", "rule_revision"),
-    sa.Column("identity", sa.String(200), nullable=False),  # the issue may not be known yet
-    sa.Column("holds", sa.Boolean, nullable=False),  # false: seen by a listing that is not complete, or no member now
-    sa.Column("judged_at", Instant),  # when that was last said of the single issue, by the database's clock
-    sa.Column("run", Id, nullable=False, server_default="0"),  # the last run of the listing that showed it
+    sa.Column("identity", sa.String(200), nullable=False),  # the issue may still be unknown
+    sa.Column("holds", sa.Boolean, nullable=False),  # false: seen by an unfinished listing, or no member now
+    sa.Column("judged_at", Instant),  # when the single issue was last matched, by the database's clock
+    sa.Column("run", Id, nullable=False, server_default="0"),  # the last run of the listing that contained it
     sa.UniqueConstraint("revision_id", "identity"),
     sa.Index("ix_member_identity", "identity"),
 )
 
 
-# The members of a revision's query, listed again and again, page by page.
+# The recurring listing of all members of a revision's query, page by page.
 listing = sa.Table(
     "listing",
     metadata,
@@ -116,19 +116,19 @@ listing = sa.Table(
     refers("revision_id", "rule_revision"),
     refers("connection_id", "connection"),
     sa.Column("run", Id, nullable=False, server_default="0"),
-    sa.Column("cursor", sa.Text),  # where the run goes on; null between two runs
-    sa.Column("began_at", Instant),  # of the present run, else of the last one
-    sa.Column("done_at", Instant),  # when a complete run last ended
-    sa.Column("seen", sa.Integer, nullable=False, server_default="0"),  # members in the present run, else in the last
-    sa.Column("outside", sa.Integer, nullable=False, server_default="0"),  # those of scopes that are not watched
-    sa.Column("short", sa.Text),  # why the present run will not be complete
-    sa.Column("lacking", sa.Text),  # why the last one was not
+    sa.Column("cursor", sa.Text),  # next page of the run; null between two runs
+    sa.Column("began_at", Instant),  # of the current run, else of the last one
+    sa.Column("done_at", Instant),  # when the last complete run ended
+    sa.Column("seen", sa.Integer, nullable=False, server_default="0"),  # members in the current run, else in the last
+    sa.Column("outside", sa.Integer, nullable=False, server_default="0"),  # those in scopes that are not watched
+    sa.Column("short", sa.Text),  # why the current run will not be complete
+    sa.Column("lacking", sa.Text),  # why the last run was not complete
     *due_columns("listing"),
     sa.UniqueConstraint("revision_id"),
 )
 
 
-# An issue that changed where there are queries: ask of each whether it finds it.
+# A changed issue that must be matched against the queries of its connection's rules.
 candidate = sa.Table(
     "candidate",
     metadata,

@@ -1,4 +1,4 @@
-"""Teams, people, cycles, objectives, key results and their history."""
+"""Tables for teams, people, cycles, objectives, key results, check-ins and history."""
 
 import sqlalchemy as sa
 
@@ -22,7 +22,7 @@ person = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     refers("team_id", "team", nullable=True, on_delete="SET NULL"),
     sa.Column("role", sa.String(10), nullable=False),  # admin, member, viewer
-    sa.Column("timezone", sa.String(64), nullable=False, server_default=""),  # "" is the organisation's
+    sa.Column("timezone", sa.String(64), nullable=False, server_default=""),  # "": the organisation's
     sa.Column("accounts", sa.JSON, nullable=False),  # {"github": login, "jira": account id}
 )
 
@@ -71,7 +71,7 @@ key_result = sa.Table(
     sa.Column("progress", sa.Float),  # unclamped fraction
     sa.Column("status", sa.String(20), nullable=False, server_default="no_data"),
     sa.Column("explanation", sa.Text, nullable=False, server_default=""),
-    sa.Column("updated_at", Instant),  # of the value's last change
+    sa.Column("updated_at", Instant),  # when the value last changed
 )
 
 
@@ -101,7 +101,7 @@ history = sa.Table(
 )
 
 
-# A key result whose settings changed or whose day has passed.
+# A key result to compute again: its settings changed, or a day has passed.
 recompute = sa.Table(
     "recompute",
     metadata,

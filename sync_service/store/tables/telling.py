@@ -1,11 +1,11 @@
-"""What people are told: notices, what broke at a tracker, and the mails they become."""
+"""Tables for notices, connection alerts and the mails they become."""
 
 import sqlalchemy as sa
 
 from sync_service.store.database import Instant
 from sync_service.store.tables.columns import due_columns, metadata, refers, row_id
 
-# Something a person should hear about one key result; it waits the settling time and absorbs what follows.
+# Something a person should hear about one key result. It waits the settling time and absorbs later changes.
 notice = sa.Table(
     "notice",
     metadata,
@@ -26,15 +26,15 @@ notice = sa.Table(
 )
 
 
-# A connection that is refused, or with `scope_id` a scope of it that is gone: its owner is to hear of it, once.
+# A connection alert: the tracker refuses us, or (with `scope_id`) a scope is gone. The owner gets one mail about it.
 breaking = sa.Table(
     "breaking",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
     refers("scope_id", "scope", nullable=True),
-    sa.Column("broke_at", Instant, nullable=False),  # the last time, when we noticed
-    sa.Column("told_at", Instant),  # when a mail about it was last written
+    sa.Column("broke_at", Instant, nullable=False),  # when we last noticed it
+    sa.Column("told_at", Instant),  # when the last mail about it was composed
     *due_columns("breaking"),
     sa.UniqueConstraint("scope_id"),
     sa.Index("ix_breaking_connection_id", "connection_id"),

@@ -1,4 +1,4 @@
-"""Connections, their scopes, what was received from them, and what is known of their issues."""
+"""Tables for connections, OAuth tokens, rate limits, scopes, issues, the inbox, polls, scheduled tasks and fetches."""
 
 import sqlalchemy as sa
 
@@ -17,26 +17,26 @@ connection = sa.Table(
     sa.Column("sealed_token", sa.Text),
     sa.Column("app_id", sa.String(100)),  # an app instead of a token
     sa.Column("sealed_app_key", sa.Text),
-    sa.Column("client_id", sa.String(200)),  # an OAuth app instead, which calls by a person's consent
+    sa.Column("client_id", sa.String(200)),  # an OAuth app instead, with a person's OAuth tokens
     sa.Column("sealed_client_secret", sa.Text),
     sa.Column("sealed_secrets", sa.JSON, nullable=False),  # newest first
     sa.Column("earlier", sa.String(10)),  # import, ignore
     sa.Column("refused_at", Instant),
     sa.Column("refused_reason", sa.Text),
     sa.Column("asked_again_at", Instant),  # when a refused connection was last tried
-    sa.Column("write_back", sa.Boolean, nullable=False, server_default=sa.false()),  # people are told on issues
-    sa.Column("write_mark", sa.String(32)),  # what marks our own writing there; made once
+    sa.Column("write_back", sa.Boolean, nullable=False, server_default=sa.false()),  # whether we write notes on issues
+    sa.Column("write_mark", sa.String(32)),  # marks our own notes; created once
 )
 
 
-# A person's consent that we call a tracker; renewed before its token expires, and stored before it is used.
+# The OAuth tokens a person granted; refreshed before the access token expires, and stored before they are used.
 consent = sa.Table(
     "consent",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
     sa.Column("sealed_access", sa.Text, nullable=False),
-    sa.Column("sealed_refresh", sa.Text, nullable=False),  # good for one renewal
+    sa.Column("sealed_refresh", sa.Text, nullable=False),  # valid for one refresh
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("site_id", sa.String(100), nullable=False),
     sa.Column("given_by", sa.Text, nullable=False),
@@ -46,16 +46,16 @@ consent = sa.Table(
 )
 
 
-# A part of a connection that must not be asked before.
+# A bucket (a credential or one of its resources) that must not be called before a time.
 pause = sa.Table(
     "pause",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
-    sa.Column("part", sa.String(100), nullable=False),  # a credential, or one of its resources; empty: the whole
+    sa.Column("part", sa.String(100), nullable=False),  # we write notes on issues
     sa.Column("until", Instant, nullable=False),
-    sa.Column("seconds", sa.Integer, nullable=False),  # how long the wait is, to know what to double; 0: a turn's
-    sa.Column("reason", sa.Text, nullable=False, server_default=""),  # the tracker's words
+    sa.Column("seconds", sa.Integer, nullable=False),  # length of the wait, to double it next time; 0: a write slot
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),  # in the tracker's words
     sa.UniqueConstraint("connection_id", "part"),
 )
 
@@ -66,11 +66,11 @@ scope = sa.Table(
     row_id(),
     refers("connection_id", "connection"),
     sa.Column("name", sa.String(300), nullable=False),  # as configured
-    sa.Column("called", sa.String(300)),  # as the tracker calls it now, where that is another name
-    sa.Column("external_id", sa.String(100)),  # known from the first delivery on
+    sa.Column("called", sa.String(300)),  # its present name at the tracker, if that differs
+    sa.Column("external_id", sa.String(100)),  # known since the first delivery
     sa.Column("covered_at", Instant),
-    sa.Column("gone", sa.Text),  # why it can no longer be watched
-    sa.Column("gone_at", Instant),  # the time of the newest word on that
+    sa.Column("gone", sa.Text),  # reason why it can no longer be watched
+    sa.Column("gone_at", Instant),  # the time of the newest report about that
     sa.Column("gone_for_good", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("connection_id", "name"),
 )
@@ -83,8 +83,8 @@ term = sa.Table(
     refers("connection_id", "connection"),
     sa.Column("kind", sa.String(10), nullable=False),  # see TermKind
     sa.Column("external_id", sa.String(300), nullable=False),
-    sa.Column("name", sa.Text),  # null when deleted
-    sa.Column("at", Instant, nullable=False),  # the time of the newest word on it
+    sa.Column("name", sa.Text),  # null: deleted
+    sa.Column("at", Instant, nullable=False),  # the time of the newest report about it
     sa.UniqueConstraint("connection_id", "kind", "external_id"),
 )
 
@@ -95,23 +95,23 @@ issue = sa.Table(
     row_id(),
     refers("connection_id", "connection"),
     sa.Column("identity", sa.String(200), nullable=False),
-    refers("scope_id", "scope", nullable=True, on_delete="SET NULL"),  # null: in a scope that is not watched
+    refers("scope_id", "scope", nullable=True, on_delete="SET NULL"),  # null: its scope is not watched
     sa.Column("scope_external_id", sa.String(100)),
     sa.Column("scope_name", sa.String(300)),
     sa.Column("key", sa.String(300), nullable=False),
-    sa.Column("folded_key", sa.String(300), nullable=False, server_default=""),  # in small letters, to be found by
+    sa.Column("folded_key", sa.String(300), nullable=False, server_default=""),  # key in lower case, for look-ups
     sa.Column("kind", sa.String(20)),
     sa.Column("type", sa.Text),
     sa.Column("title", sa.Text),
     sa.Column("url", sa.Text),
-    sa.Column("state", sa.String(10)),  # null: nothing but a tombstone is known
+    sa.Column("state", sa.String(10)),  # null: only a tombstone is known
     sa.Column("resolution", sa.Text),
-    sa.Column("labels", sa.JSON, nullable=False),  # external ids; their names are in term
+    sa.Column("labels", sa.JSON, nullable=False),  # external ids; the table term has the names
     sa.Column("milestone", sa.String(300)),
     sa.Column("parent_key", sa.String(300)),
     sa.Column("parent_identity", sa.String(200)),
-    sa.Column("parent_at", Instant),  # null: the relation is unknown
-    sa.Column("parent_told_at", Instant),  # when we were told of it
+    sa.Column("parent_at", Instant),  # null: parent unknown
+    sa.Column("parent_told_at", Instant),  # when we received it
     sa.Column("closes_at", Instant),  # null: what it closes is unknown
     sa.Column("closes_looked", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("assignees", sa.JSON, nullable=False),  # [[id, name], …]
@@ -119,7 +119,7 @@ issue = sa.Table(
     sa.Column("priority", sa.Text),
     sa.Column("points", sa.Float),
     sa.Column("points_at", Instant),  # null: unknown
-    sa.Column("components", sa.JSON),  # external ids, as are versions and sprints
+    sa.Column("components", sa.JSON),  # external ids, like versions and sprints
     sa.Column("components_at", Instant),  # null: unknown
     sa.Column("versions", sa.JSON),
     sa.Column("versions_at", Instant),
@@ -130,11 +130,11 @@ issue = sa.Table(
     sa.Column("closed_at", Instant),
     sa.Column("updated_at", Instant),  # the tracker's time of the newest snapshot
     sa.Column("digest", sa.String(64), nullable=False, server_default=""),
-    sa.Column("looked", sa.Boolean, nullable=False, server_default=sa.false()),  # that snapshot came from a look
+    sa.Column("looked", sa.Boolean, nullable=False, server_default=sa.false()),  # the newest snapshot came from a fetch
     sa.Column("in_doubt", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("gone", sa.Text),  # deleted, or moved to where
+    sa.Column("gone", sa.Text),  # why it is gone: deleted, or moved and where to
     sa.Column("successor", sa.String(200)),
-    sa.Column("seen_at", Instant),  # when a tracker last showed it to us, by the database's clock
+    sa.Column("seen_at", Instant),  # when the tracker last reported it, by the database's clock
     sa.UniqueConstraint("connection_id", "identity"),
     sa.Index("ix_issue_connection_id_key", "connection_id", "key"),
     sa.Index("ix_issue_connection_id_folded_key", "connection_id", "folded_key"),
@@ -142,7 +142,7 @@ issue = sa.Table(
 )
 
 
-# A pull request closes an issue, which may be known already or not.
+# A pull request closes an issue; we may know that issue or not.
 closing = sa.Table(
     "closing",
     metadata,
@@ -151,9 +151,9 @@ closing = sa.Table(
     refers("connection_id", "connection"),
     sa.Column("key", sa.String(300), nullable=False),
     sa.Column("folded_key", sa.String(300), nullable=False),
-    sa.Column("identity", sa.String(200)),  # null: the issue is known by its key alone
+    sa.Column("identity", sa.String(200)),  # null: only the issue's key is known
     sa.UniqueConstraint("issue_id", "key"),
-    # Each way of joining has an index: a database that has no statistics yet may choose any of them.
+    # Each direction of the join has an index: a database without statistics may choose either.
     sa.Index("ix_closing_identity_connection_id", "identity", "connection_id"),
     sa.Index("ix_closing_folded_key_connection_id", "folded_key", "connection_id"),
 )
@@ -168,7 +168,7 @@ delivery = sa.Table(
     sa.Column("received_at", Instant, nullable=False),
     sa.Column("headers", sa.JSON, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Column("name", sa.String(100), nullable=False, server_default=""),  # `issues.closed`, once read
+    sa.Column("name", sa.String(100), nullable=False, server_default=""),  # the newest snapshot was fetched
     *due_columns("delivery"),
     sa.UniqueConstraint("connection_id", "delivery_id"),
     sa.Index("ix_delivery_buried_at", "buried_at"),
@@ -176,41 +176,41 @@ delivery = sa.Table(
 )
 
 
-# A scope whose changes are asked for again and again: a run goes through them page by page.
+# The recurring poll of a scope: a run asks for its changes page by page.
 poll = sa.Table(
     "poll",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
     refers("scope_id", "scope"),
-    sa.Column("since", Instant),  # the run asks for changes from here on; null: for everything
-    sa.Column("cursor", sa.Text),  # where the run goes on; null between two runs
-    sa.Column("newest", Instant),  # the tracker's time of the newest change seen; the next run asks from there on
-    sa.Column("began_at", Instant),  # of the present run, else of the last one
-    sa.Column("done_at", Instant),  # when a run was last completed
-    sa.Column("seen", sa.Integer, nullable=False, server_default="0"),  # issues in the present run, else in the last
-    sa.Column("changed", sa.Integer, nullable=False, server_default="0"),  # those of them that were news
-    sa.Column("expected", sa.Integer),  # about how many issues an import will see
+    sa.Column("since", Instant),  # the run asks for changes since then; null: for everything
+    sa.Column("cursor", sa.Text),  # next page of the run; null between two runs
+    sa.Column("newest", Instant),  # the tracker's time of the newest change; the next run starts there
+    sa.Column("began_at", Instant),  # of the current run, else of the last one
+    sa.Column("done_at", Instant),  # when the last run was completed
+    sa.Column("seen", sa.Integer, nullable=False, server_default="0"),  # issues in the current run, else in the last
+    sa.Column("changed", sa.Integer, nullable=False, server_default="0"),  # how many of them had changed
+    sa.Column("expected", sa.Integer),  # estimated number of issues of an import
     *due_columns("poll"),
     sa.UniqueConstraint("scope_id"),
 )
 
 
-# What a connection has to do every now and then, each by its name; the row without a name sees to the others.
+# A scheduled task of a connection, by name. The row with an empty name creates the others.
 errand = sa.Table(
     "errand",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
     sa.Column("name", sa.String(50), nullable=False),
-    sa.Column("memory", sa.Text),  # what the last run wants the next one to know
+    sa.Column("memory", sa.Text),  # state that the last run leaves for the next one
     sa.Column("ran_at", Instant),
     *due_columns("errand"),
     sa.UniqueConstraint("connection_id", "name"),
 )
 
 
-# An issue that a letter did not tell enough about: go and look.
+# A request to fetch an issue, because a delivery did not say enough about it.
 look = sa.Table(
     "look",
     metadata,
