@@ -52,7 +52,7 @@ pause = sa.Table(
     metadata,
     row_id(),
     refers("connection_id", "connection"),
-    sa.Column("part", sa.String(100), nullable=False),  # we write notes on issues
+    sa.Column("part", sa.String(100), nullable=False),  # a credential, or one of its resources; empty: the connection
     sa.Column("until", Instant, nullable=False),
     sa.Column("seconds", sa.Integer, nullable=False),  # length of the wait, to double it next time; 0: a write slot
     sa.Column("reason", sa.Text, nullable=False, server_default=""),  # in the tracker's words
@@ -168,7 +168,7 @@ delivery = sa.Table(
     sa.Column("received_at", Instant, nullable=False),
     sa.Column("headers", sa.JSON, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Column("name", sa.String(100), nullable=False, server_default=""),  # the newest snapshot was fetched
+    sa.Column("name", sa.String(100), nullable=False, server_default=""),  # such as `issues.closed`, once parsed
     *due_columns("delivery"),
     sa.UniqueConstraint("connection_id", "delivery_id"),
     sa.Index("ix_delivery_buried_at", "buried_at"),

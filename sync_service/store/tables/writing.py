@@ -20,7 +20,7 @@ write_back = sa.Table(
     sa.Column("written_at", Instant),
     sa.Column("slot_at", Instant),  # its reserved write slot, when many issues wait
     sa.Column("urgent", sa.Boolean, nullable=False, server_default=sa.false()),  # its key results have just changed
-    sa.Column("taken_away", sa.Boolean, nullable=False, server_default=sa.false()),  # a person deleted the note: keep off
+    sa.Column("taken_away", sa.Boolean, nullable=False, server_default=sa.false()),  # a person deleted the note
     *due_columns("write_back"),
     sa.UniqueConstraint("connection_id", "identity"),
 )
