@@ -1,4 +1,4 @@
-"""Issues of which queries are to be asked, one row for each however often it changes."""
+"""Query candidates: changed issues to match against rules' queries, one row per issue however often it changes."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from sync_service.store.tables import candidate, rule_revision
 
 
 def add(tx: Transaction, identities: Iterable[tuple[int, str]]) -> None:
-    """Ask queries about issues, by (connection's id, identity), that have just changed."""
+    """Request to match issues that have just changed, by (connection id, identity), against the queries."""
     wanted = sorted(set(identities))
     now = database_now(tx) if wanted else None
     rows = [
@@ -19,7 +19,7 @@ def add(tx: Transaction, identities: Iterable[tuple[int, str]]) -> None:
             "identity": identity,
             "changed_at": now,
             "due_at": now,
-            # Who asks meanwhile may go by what the issue was before: its lease is broken on purpose.
+            # A match under way may have seen the issue's older state: this ends its lease on purpose.
             "lease": None,
             "attempts": 0,
             "settled_at": None,
@@ -31,7 +31,7 @@ def add(tx: Transaction, identities: Iterable[tuple[int, str]]) -> None:
 
 
 def asking(tx: Transaction, connection_id: int) -> dict[int, str]:
-    """Give the queries that are asked about a connection's issues, by the ids of their revisions."""
+    """Return the live queries of a connection's rules, by revision id."""
     r = rule_revision.c
     live = sa.and_(r.connection_id == connection_id, r.query.isnot(None), r.state.in_(("pending", "active")))
     return {row.id: row.query for row in tx.execute(sa.select(r.id, r.query).where(live).order_by(r.id))}

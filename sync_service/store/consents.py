@@ -1,4 +1,4 @@
-"""People's consents that we call trackers: sealed, renewed before they expire, and stored before they are used."""
+"""OAuth tokens that people granted: encrypted, refreshed before they expire, and stored before they are used."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,13 +14,13 @@ from sync_service.store.sealing import Sealer
 from sync_service.store.tables import consent
 
 EARLY = timedelta(minutes=15)
-"""How long before its token expires a consent is renewed: several tries fit in."""
+"""How long before it expires a token is refreshed: this leaves time for several tries."""
 
 
 def give(tx: Transaction, sealer: Sealer, connection_id: int, given: Consent, *, by: str, now: datetime) -> None:
-    """Keep a consent that was just given, and begin to ask the tracker. It takes the place of an older one.
+    """Store the OAuth tokens that a person just granted, replacing older ones, and start to call the tracker.
 
-    Must be the first that `tx` does: it changes the rules' version, since issues can be looked at from now on.
+    Call this first in `tx`: it changes the rules' version, because issues can be fetched from now on.
     """
     counters.bump(tx, counters.RULES)
     row = _columns(sealer, given) | {
@@ -39,21 +39,21 @@ def give(tx: Transaction, sealer: Sealer, connection_id: int, given: Consent, *,
     polls.ensure(tx, connection_id)
     errands.ensure(tx, connection_id)
     listings.hurry(tx, connection_id)
-    connections.mend(tx, connection_id)  # last: it moves the counter of changes, whose row stays locked then
+    connections.mend(tx, connection_id)  # last: it bumps the change counter, whose row then stays locked
 
 
 def renew(tx: Transaction, sealer: Sealer, row: Row[Any], renewed: Consent, *, now: datetime) -> None:
-    """Keep a renewed consent in place of the claimed one, to be renewed again in time. Raises `LeaseLost`."""
+    """Store refreshed tokens in the claimed row and schedule the next refresh. Raise `LeaseLost`."""
     due.hand_back(tx, consent, row, wait=_wait(renewed, now), outcome="renewed", **_columns(sealer, renewed))
 
 
 def take_back(tx: Transaction, connection_id: int) -> None:
-    """Forget a connection's consent."""
+    """Delete a connection's OAuth tokens."""
     tx.execute(sa.delete(consent).where(consent.c.connection_id == connection_id))
 
 
 def refresh_of(sealer: Sealer, row: Row[Any]) -> str:
-    """Give what the next renewal is made with."""
+    """Return the refresh token."""
     return sealer.open(row.sealed_refresh)
 
 

@@ -1,4 +1,4 @@
-"""Deliveries: storing what came, and showing what became of it and what it moved."""
+"""The inbox: store received webhook deliveries; list them with their outcomes and the history entries they caused."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ OUTCOMES: tuple[Outcome, ...] = ("waiting", "buried", "ignored", "applied")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A delivery as it was received and verified. Only the headers that are kept are among its headers."""
+    """A delivery as received and verified. `headers` holds only the headers that we store."""
 
     connection_id: int
     delivery_id: str
@@ -30,17 +30,17 @@ class Received:
 
 
 def store(engine: Engine, received: Sequence[Received]) -> None:
-    """Store deliveries, due now, and commit. A repeat changes nothing; one that was buried is due as it now came."""
+    """Store deliveries, due now, and commit. A repeat changes nothing, but revives a buried delivery with its new body."""
     rows = [{name: getattr(one, name) for name in _RECEIVED} for one in received]
     with writing_at_once(engine) as tx:
         new = insert_or_skip(tx, tables.delivery, rows, unique=("connection_id", "delivery_id"), due_at=DatabaseNow())
     if new < len(rows):
         with writing(engine) as tx:
-            tx.execute(_REVIVE, [{f"a_{name}": row[name] for name in _AGAIN} for row in rows])
+            tx.execute(_REVIVE, [{f"a_{name}": row[name] for name in _REVIVED} for row in rows])
 
 
 _RECEIVED = ("connection_id", "delivery_id", "received_at", "headers", "body")
-_AGAIN = ("connection_id", "delivery_id", "body")
+_REVIVED = ("connection_id", "delivery_id", "body")
 _REVIVE = (
     sa.update(tables.delivery)
     .where(
@@ -54,7 +54,7 @@ _REVIVE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryLine:
-    """One delivery without its body. `said` is its outcome in words; `next_at` is set while it waits."""
+    """One delivery without its body. `said` is its outcome as text; `next_at` is set while it waits."""
 
     id: int
     received_at: datetime
@@ -69,7 +69,7 @@ class DeliveryLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOpened:
-    """One delivery as it was received. `body` holds its first bytes, `size` tells how many there are."""
+    """One delivery as received. `body` holds its first bytes, `size` is the length of the whole body in bytes."""
 
     line: DeliveryLine
     headers: Mapping[str, str]
@@ -99,7 +99,7 @@ class Counts:
 
 
 def counts(tx: Connection) -> Counts:
-    """Count the deliveries that wait and those that are buried; both are few, and each has an index."""
+    """Count the waiting and the buried deliveries; both are few, and each has an index."""
     d = tables.delivery
     waiting = sa.select(sa.func.count()).select_from(d).where(d.c.due_at.isnot(None))
     buried = sa.select(sa.func.count()).select_from(d).where(d.c.buried_at.isnot(None))
@@ -115,7 +115,7 @@ def delivery_lines(
     before: int | None = None,
     limit: int,
 ) -> list[DeliveryLine]:
-    """List deliveries, newest first: those of an outcome, a connection, a delivery id, and older than a row id."""
+    """List deliveries, newest first, filtered by outcome, connection slug, delivery id, and row id below `before`."""
     d, c = tables.delivery, tables.connection
     statement = _lines().order_by(d.c.id.desc()).limit(limit)
     if outcome is not None:
@@ -136,7 +136,7 @@ def _lines() -> sa.Select[Any]:
 
 
 _settled = sa.and_(tables.delivery.c.due_at.is_(None), tables.delivery.c.buried_at.is_(None))
-# An outcome joins what each observation brought by "; ": one that is all about ignoring has nothing else in it.
+# An outcome joins the result of each observation with "; ": the delivery is ignored if nothing in it was applied.
 _ignored = sa.and_(
     tables.delivery.c.outcome.startswith("ignored, because "),
     sa.not_(tables.delivery.c.outcome.contains(": applied")),
@@ -217,10 +217,10 @@ def _movement(row: Row[Any]) -> Movement:
 
 
 def replay(tx: Connection, delivery_id: int) -> bool:
-    """Make a delivery due again; tell whether there is one."""
+    """Make a delivery due again; return whether it exists."""
     return bool(due.replay(tx, tables.delivery, tables.delivery.c.id == delivery_id))
 
 
 def replay_buried(tx: Connection) -> int:
-    """Make all buried deliveries due again; give how many."""
+    """Make all buried deliveries due again; return how many there are."""
     return due.replay(tx, tables.delivery, tables.delivery.c.buried_at.isnot(None))

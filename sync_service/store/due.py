@@ -1,8 +1,8 @@
-"""Whatever must happen is a row with a due time: claim it, then settle, postpone or bury it.
+"""Due rows, a job queue in the database: claim a row under a lease, then settle, postpone, bury or replay it.
 
-Every due time is by the database's clock; null once a row is settled or buried. A claim moves it to the end of
-the lease and writes a token: a worker that dies loses the lease, and the row is due again by itself. Only the holder
-of the token may finish the row.
+`due_at` is by the database's clock, and null once a row is settled or buried. A claim sets it to the end of the lease
+and writes a token: when a worker dies, its lease expires and the row is due again. Only the holder of the token may
+finish the row.
 """
 
 import secrets
@@ -44,15 +44,14 @@ LONGEST_LEASE = timedelta(minutes=5)
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(hours=1)
 LONGEST_PATIENCE = timedelta(days=7)
-"""How long a tracker may make us wait, whatever it asks for."""
-
+"""The longest wait that a tracker can impose on us, whatever it asks for."""
 
 SETTLING = timedelta(seconds=5)
-"""How long a row waits that was asked for, so that a burst of changes is one matter."""
+"""How long a requested row waits, so that a burst of changes is handled once."""
 
 
 class LeaseLost(Exception):
-    """Somebody else may have claimed the row since: undo what was done for it, it will be done there."""
+    """Another worker may have claimed the row since: roll back; that worker does the work."""
 
 
 def claim(
@@ -64,9 +63,9 @@ def claim(
     size: sa.ColumnElement[int] | None = None,
     most: int = 0,
 ) -> list[Row[Any]]:
-    """Claim up to `limit` due rows, oldest first; each comes with its `lease` token and counted attempt.
+    """Claim up to `limit` due rows, oldest first; each has its `lease` token, and `attempts` counts this one.
 
-    Where rows have a `size`, they are at most `most` together, and one row at least.
+    When `size` is given, the sum of the sizes is at most `most`, but at least one row is claimed.
     """
     with writing(engine) as tx:
         now = database_now(tx)
@@ -77,24 +76,24 @@ def claim(
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        ids = _within(tx.execute(found).all(), most)
+        ids = _up_to_size(tx.execute(found).all(), most)
         if not ids:
             return []
         values = {"due_at": now + lease, "lease": secrets.token_hex(16), "attempts": table.c.attempts + 1}
         claimed = tx.execute(sa.update(table).where(table.c.id.in_(ids)).values(values).returning(table))
-        place = {row_id: index for index, row_id in enumerate(ids)}
-        return sorted(claimed, key=lambda row: place[row.id])
+        position = {row_id: index for index, row_id in enumerate(ids)}
+        return sorted(claimed, key=lambda row: position[row.id])
 
 
-def _within(found: Sequence[Any], most: int) -> list[int]:
-    wholes = accumulate(row[1] for row in found)
-    return [row[0] for place, (row, whole) in enumerate(zip(found, wholes, strict=True)) if not place or whole <= most]
+def _up_to_size(found: Sequence[Any], most: int) -> list[int]:
+    totals = accumulate(row[1] for row in found)
+    return [row[0] for index, (row, total) in enumerate(zip(found, totals, strict=True)) if not index or total <= most]
 
 
 def settle(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], outcomes: Sequence[Mapping[str, Any]]) -> None:
-    """Finish rows as part of `tx`, each with its columns (`outcome` among them). Raises `LeaseLost`.
+    """Finish rows as part of `tx`, each with its columns (`outcome` among them). Raise `LeaseLost`.
 
-    A row that was asked for meanwhile is due again instead.
+    A row that was requested again meanwhile becomes due again instead.
     """
     now = database_now(tx)
     again = [asked_meanwhile(tx, table, row) for row in rows]
@@ -106,7 +105,10 @@ def settle(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], outcomes: 
 
 
 def asked_meanwhile(tx: Connection, table: sa.Table, row: Row[Any]) -> bool:
-    """Tell whether a row was asked for since it was claimed, where that is counted; it is not until `tx` ends."""
+    """Return whether a row was requested again since it was claimed, and lock it.
+
+    Only tables with a column `asked` count requests; for others the answer is False.
+    """
     if "asked" not in table.c:
         return False
     asked = tx.scalar(sa.select(table.c.asked).where(table.c.id == row.id).with_for_update())
@@ -114,14 +116,14 @@ def asked_meanwhile(tx: Connection, table: sa.Table, row: Row[Any]) -> bool:
 
 
 def postpone(tx: Connection, table: sa.Table, row: Row[Any], *, wait: timedelta, outcome: str) -> None:
-    """Give the row back, to be claimed again after the wait. Raises `LeaseLost`."""
+    """Release the row, to be claimed again after the wait. Raise `LeaseLost`."""
     _finish(tx, table, [row], [{"due_at": database_now(tx) + wait, "outcome": outcome}])
 
 
 def bury(tx: Connection, table: sa.Table, row: Row[Any], *, reason: str) -> bool:
-    """Put the row aside with its reason until somebody replays it. Raises `LeaseLost`.
+    """Set the row aside, with its reason, until somebody replays it; return whether it was. Raise `LeaseLost`.
 
-    One that was asked for meanwhile is due again instead, as if it had been tried once; give whether it was put aside.
+    A row that was requested again meanwhile becomes due again instead, with one attempt counted.
     """
     if asked_meanwhile(tx, table, row):
         hand_back(tx, table, row, wait=SETTLING, outcome=reason, attempts=1)
@@ -133,24 +135,24 @@ def bury(tx: Connection, table: sa.Table, row: Row[Any], *, reason: str) -> bool
 def hand_back(
     tx: Connection, table: sa.Table, row: Row[Any], *, wait: timedelta = timedelta(0), **columns: Any
 ) -> None:
-    """Give a row back that did part of its work, to go on after the wait. Raises `LeaseLost`."""
+    """Release a row whose work is partly done, to continue after the wait. Raise `LeaseLost`."""
     _finish(tx, table, [row], [{"due_at": database_now(tx) + wait, "attempts": 0, **columns}])
 
 
 def hand_back_some(
     tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Give rows back that did part of their work, each with its columns (`due_at` among them). Raises `LeaseLost`."""
+    """Release rows whose work is partly done, each with its columns (`due_at` among them). Raise `LeaseLost`."""
     _finish(tx, table, rows, [{"attempts": 0, **values} for values in columns])
 
 
 def keep(tx: Connection, table: sa.Table, row: Row[Any], *, lease: timedelta, **columns: Any) -> None:
-    """Write down a part of a row's work and go on, under a lease that begins anew. Raises `LeaseLost`."""
+    """Save the progress of a row's work and renew its lease. Raise `LeaseLost`."""
     _update(tx, table, [row], [{"due_at": database_now(tx) + lease, **columns}])
 
 
 def still_ours(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """Give the rows whose lease was not lost; it can't be lost until `tx` ends."""
+    """Return the rows whose lease is not lost, and lock them: it can't be lost until `tx` ends."""
     locked = sa.select(table.c.id, table.c.lease).where(table.c.id.in_([row.id for row in rows]))
     leases = {row.id: row.lease for row in tx.execute(locked.order_by(table.c.id).with_for_update())}
     return [row for row in rows if leases.get(row.id) == row.lease]
@@ -176,14 +178,14 @@ def _update(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: 
 
 
 def wait_after(attempts: int) -> timedelta:
-    """Give the backoff before the next try: 2 s, doubled each time, an hour at most."""
+    """Return the backoff before the next try: 2 s, doubled each time, at most an hour."""
     return min(FIRST_WAIT * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
 
 
 def replay(tx: Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
-    """Make finished or waiting rows due again from the first attempt; give how many.
+    """Make finished or waiting rows due again from the first attempt; return how many.
 
-    Where it is counted how often a row was asked for, the last try may have landed, so this is the second.
+    In tables that count requests (`asked`), attempts start at 1: the last try may have reached the tracker.
     """
     values = {
         "due_at": database_now(tx),
@@ -197,21 +199,21 @@ def replay(tx: Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> in
 
 
 def tables_with_due_rows(tx: Connection) -> list[str]:
-    """Name the tables in which something is due now."""
+    """Return the names of the tables with a row that is due now."""
     found = tx.execute(_due_by_table(), {"now": database_now(tx)}).one()
     return [name for name, is_due in zip(TABLES, found, strict=True) if is_due]
 
 
 @cache
 def _due_by_table() -> sa.Select[Any]:
-    # A time that the statement asked for itself would keep PostgreSQL from the index: it may change from row to row.
+    # `now` is a parameter: with clock_timestamp() in the statement, which is volatile, PostgreSQL can't use the index.
     now = sa.bindparam("now", type_=Instant())
     due: list[Any] = [sa.exists().where(table.c.due_at <= now).label(name) for name, table in TABLES.items()]
     return sa.select(*due)
 
 
 def oldest_lag(tx: Connection) -> timedelta | None:
-    """Tell how long the oldest due row of any table has waited; None where nothing is due."""
+    """Return how long the oldest due row of any table has waited; None when nothing is due."""
     now = database_now(tx)
     oldest = [
         at

@@ -1,7 +1,7 @@
-"""Errands: what a connection has to do every now and then, one row for each, which never settles while it can call.
+"""Scheduled tasks of connections: one row per task, which does not settle while the connection has credentials.
 
-One row more, without a name, sees to the others: it knows from the connector which there are, so that a new version's
-errands begin by themselves.
+One more row, with an empty name, creates the others: it asks the connector which tasks exist, so that tasks added by a
+new version start without further action.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,17 +16,17 @@ from sync_service.store.database import DatabaseNow, insert_or_skip
 from sync_service.store.tables import connection, errand, scope
 
 CALLER = ""
-"""The name of the row that sees to the others."""
+"""The name of the row that creates the others."""
 
 
 def ensure(tx: Transaction, connection_id: int) -> None:
-    """Let a connection's errands be run now, all that its connector has."""
+    """Make all scheduled tasks of a connection due now; create those that are missing."""
     add(tx, connection_id, [CALLER])
     hurry(tx, connection_id)
 
 
 def add(tx: Transaction, connection_id: int, names: Collection[str]) -> None:
-    """Make errands due now that are not there yet, or have settled."""
+    """Create scheduled tasks that are missing and reopen those that have settled, due now."""
     rows = [{"connection_id": connection_id, "name": name} for name in sorted(names)]
     insert_or_skip(tx, errand, rows, unique=("connection_id", "name"), due_at=DatabaseNow())
     settled = sa.and_(
@@ -36,7 +36,7 @@ def add(tx: Transaction, connection_id: int, names: Collection[str]) -> None:
 
 
 def hurry(tx: Transaction, connection_id: int | None = None) -> int:
-    """Make errands due now that wait, of one connection or of all; give how many there are."""
+    """Make the waiting scheduled tasks of one connection, or of all, due now; return how many there are."""
     waiting = sa.update(errand).where(errand.c.lease.is_(None))
     if connection_id is not None:
         waiting = waiting.where(errand.c.connection_id == connection_id)
@@ -45,13 +45,13 @@ def hurry(tx: Transaction, connection_id: int | None = None) -> int:
 
 
 def watched(tx: Transaction, connection_id: int) -> list[ScopeRef]:
-    """Give the scopes of a connection by their present names; the id is empty where it is not known yet."""
+    """Return the scopes of a connection with their present names; an unknown id is an empty string."""
     mine = sa.select(scope).where(scope.c.connection_id == connection_id).order_by(scope.c.name)
     return [ScopeRef(row.external_id or "", row.called or row.name) for row in tx.execute(mine)]
 
 
 def read(tx: Transaction, connection_ids: Sequence[int] | None = None) -> list[Row[Any]]:
-    """Read the errands that are not settled, each with the `slug` of its connection, and whether it `is_due`."""
+    """Return the scheduled tasks that are not settled, each with its connection's `slug` and with `is_due`."""
     is_due = (errand.c.due_at <= DatabaseNow()).label("is_due")
     found = sa.select(errand, connection.c.slug, is_due).join(connection, connection.c.id == errand.c.connection_id)
     found = found.where(errand.c.settled_at.is_(None))

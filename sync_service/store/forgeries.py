@@ -1,4 +1,4 @@
-"""How many deliveries of a connection came with a wrong signature or none, and when the last one did."""
+"""Rejected deliveries: count those whose webhook signature is wrong or missing, and note when the last one came."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from sync_service.store.tables import forgery
 
 
 def note(engine: Engine, connection_id: int, *, count: int, at: datetime) -> None:
-    """Add so many, the last of them at a moment, and commit."""
+    """Add `count` rejected deliveries, the last one received at `at`, and commit."""
     with writing(engine) as tx:
         row = {"connection_id": connection_id, "count": 0, "last_at": at}
         insert_or_skip(tx, forgery, [row], unique=("connection_id",))

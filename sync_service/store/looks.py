@@ -1,4 +1,4 @@
-"""Issues to look at, one row for each however often it is asked for."""
+"""Fetch requests: issues to fetch from the tracker, one row per issue however often it is requested."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,11 +11,11 @@ from sync_service.store.database import database_now, upsert, writing
 from sync_service.store.tables import look
 
 UNREACHABLE = "unreachable"
-"""How the outcome of a look begins that found nothing, and no proof that the issue was deleted."""
+"""The outcome of a fetch starts with this when it found no issue and no proof that the issue was deleted."""
 
 
 def add(tx: Connection, wanted: Mapping[tuple[int, str], tuple[Look, str | None]]) -> None:
-    """Ask for looks, given by (connection's id, identity) with the delivery's id; a row that is there is due again."""
+    """Request fetches: (connection id, identity) → (reason, delivery id). A row that exists becomes due again."""
     now = database_now(tx) if wanted else None
     rows = [
         {
@@ -25,7 +25,7 @@ def add(tx: Connection, wanted: Mapping[tuple[int, str], tuple[Look, str | None]
             "reason": one.reason,
             "delivery_id": delivery_id,
             "due_at": now,
-            # A look that runs meanwhile may have seen too early a state: its lease is broken on purpose.
+            # A fetch under way may have seen an older state: this ends its lease on purpose.
             "lease": None,
             "attempts": 0,
             "settled_at": None,
@@ -37,7 +37,7 @@ def add(tx: Connection, wanted: Mapping[tuple[int, str], tuple[Look, str | None]
 
 
 def ask(engine: Engine, wanted: Mapping[tuple[int, str], tuple[Look, str | None]]) -> None:
-    """Ask for looks in a transaction of their own, begun again where it collides with another worker's."""
+    """Request fetches in a separate transaction; retry it when it conflicts with another worker's."""
 
     def add_all() -> None:
         with writing(engine) as tx:
@@ -47,9 +47,9 @@ def ask(engine: Engine, wanted: Mapping[tuple[int, str], tuple[Look, str | None]
 
 
 def begin_again(tx: Connection, gone: Iterable[tuple[int, str]]) -> None:
-    """Break the leases of looks at issues, by (connection's id, identity), that were deleted while somebody looked.
+    """Restart fetches under way of issues, by (connection id, identity), that were deleted meanwhile: end their leases.
 
-    He may have seen them before, and what a look shows is believed.
+    Such a fetch may have read the issue before the deletion, and a successful fetch would revive it.
     """
     now = database_now(tx)
     for connection_id, identity in sorted(gone):

@@ -1,4 +1,4 @@
-"""Mails: the notices that become one, the mail that is kept until it is sent, and the local mailbox."""
+"""Mails: lock the notices that become one mail, store it until it is sent, and read the local mailbox."""
 
 import json
 import secrets
@@ -16,26 +16,26 @@ from sync_service.store.sealing import Sealer, Unopenable
 
 State = Literal["waiting", "settled", "buried"]
 
-UNOPENABLE = "(sealed with a secret key that is gone)"
+UNOPENABLE = "(encrypted with a secret key that no longer exists)"
 
 
 def key_results_told(tx: Connection, person_id: int) -> set[int]:
-    """Name the key results that a person's waiting notices are about."""
+    """Return the ids of the key results that a person's waiting notices are about."""
     n = tables.notice
     return set(tx.scalars(sa.select(n.c.key_result_id).where(n.c.person_id == person_id, n.c.due_at.isnot(None))))
 
 
 def lock_key_results(tx: Connection, ids: Iterable[int]) -> None:
-    """Keep notices about key results from changing: whoever computes locks these first, in this order."""
+    """Lock key results in id order, so that notices about them can't change: computing takes the same locks first."""
     k = tables.key_result
     locking = sa.select(k.c.id).where(k.c.id.in_(sorted(ids))).order_by(k.c.id).with_for_update(key_share=True)
     tx.execute(locking).all()
 
 
 def lock_notices(tx: Connection, person_id: int) -> list[Row[Any]]:
-    """Lock a person's waiting notices, each with its key result's words and whether the person owns that.
+    """Lock a person's waiting notices; return each with its key result's texts and whether the person owns it.
 
-    The key results must be locked.
+    The caller must have locked the key results.
     """
     n, k, o = tables.notice, tables.key_result, tables.objective
     statement = (
@@ -59,14 +59,14 @@ def lock_notices(tx: Connection, person_id: int) -> list[Row[Any]]:
 
 
 def settle_along(tx: Connection, rows: Sequence[Row[Any]], *, mail_id: int, outcome: str) -> None:
-    """Settle locked notices that were taken along: nobody's lease counts for them any more."""
+    """Settle locked notices that become part of the same mail, whoever holds their leases."""
     n = tables.notice
     columns = {"due_at": None, "lease": None, "settled_at": database_now(tx), "mail_id": mail_id, "outcome": outcome}
     tx.execute(sa.update(n).where(n.c.id.in_([row.id for row in rows])).values(columns))
 
 
 def email_of(tx: Connection, person_id: int) -> str:
-    """Give a person's address."""
+    """Return a person's e-mail address."""
     p = tables.person
     email: str = tx.execute(sa.select(p.c.email).where(p.c.id == person_id)).scalar_one()
     return email
@@ -75,7 +75,7 @@ def email_of(tx: Connection, person_id: int) -> str:
 def add_mail(
     tx: Connection, sealer: Sealer, *, kind: str, recipient: str, host: str, content: dict[str, str], now: datetime
 ) -> int:
-    """Keep a mail that is due now. Its Message-ID is made here, once, so that a mail sent again is recognised."""
+    """Store a mail that is due now. Its Message-ID is created here, once, so that a second sending is recognised."""
     columns = {
         "message_id": f"<okr-sync.{secrets.token_hex(12)}@{host}>",
         "recipient": recipient,
@@ -89,14 +89,14 @@ def add_mail(
 
 
 def content_of(sealer: Sealer, row: Row[Any]) -> dict[str, str]:
-    """Open a mail: `subject`, `text` and `html`. Raises `Unopenable`."""
+    """Decrypt a mail: `subject`, `text` and `html`. Raise `Unopenable` when no key fits."""
     content: dict[str, str] = json.loads(sealer.open(row.sealed_content))
     return content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailLine:
-    """A mail as the local mailbox lists it. `outcome` is empty until something was tried."""
+    """A mail in the list of the local mailbox. `outcome` is empty until the first try."""
 
     id: int
     created_at: datetime
@@ -109,7 +109,7 @@ class MailLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailOpened:
-    """A mail of the local mailbox with what it says. `html` is a whole document, made for a frame of its own."""
+    """A mail of the local mailbox with its texts. `html` is a complete document, to show in its own frame."""
 
     line: MailLine
     message_id: str
@@ -120,7 +120,7 @@ class MailOpened:
 def mailbox(
     tx: Connection, sealer: Sealer, *, limit: int, before: int | None = None, recipient: str | None = None
 ) -> list[MailLine]:
-    """List mails, newest first: all or one recipient's, and from the id `before` on back where it is given."""
+    """List mails, newest first: of all recipients or one, and only those with an id below `before`, if given."""
     m = tables.mail
     statement = sa.select(m).order_by(m.c.id.desc()).limit(limit)
     if before is not None:
@@ -131,7 +131,7 @@ def mailbox(
 
 
 def open_mail(tx: Connection, sealer: Sealer, mail_id: int) -> MailOpened | None:
-    """Open one mail; None where there is none of this id."""
+    """Return one mail; None when the id is unknown."""
     row = tx.execute(sa.select(tables.mail).where(tables.mail.c.id == mail_id)).one_or_none()
     if row is None:
         return None
@@ -144,7 +144,7 @@ def _opened(sealer: Sealer, row: Row[Any]) -> dict[str, str]:
     try:
         return content_of(sealer, row)
     except Unopenable:
-        return {"subject": UNOPENABLE, "text": "", "html": ""}  # one lost mail must not hide the others
+        return {"subject": UNOPENABLE, "text": "", "html": ""}  # one unreadable mail must not hide the others
 
 
 def _line(row: Row[Any], subject: str) -> MailLine:

@@ -1,7 +1,7 @@
-"""Parts of connections that must not be asked for a while: known to all workers, and each for itself.
+"""Rate limits: which buckets of a connection must not be called until when, shared by all workers.
 
-A part is a credential or one of its resources, written like a path: `installation 7` holds for `installation 7/core`
-too, and the empty one for the whole connection, whose tracker can't answer.
+A bucket is a credential or one of its resources, written like a path: a limit on `installation 7` also applies to
+`installation 7/core`; a limit on the empty path applies to the whole connection (its tracker is unavailable).
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ LONGEST_REASON = 500
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A part that must not be asked until then, and why; `of_issue`: it is a single issue that is to be written on."""
+    """A bucket that must not be called before `until`, and why; `of_issue`: the bucket is a single issue's note."""
 
     part: str
     until: datetime
@@ -32,23 +32,23 @@ class Pause:
 
 
 def rest_of(tx: Transaction, connection_id: int, part: str) -> timedelta:
-    """Tell for how long a part must not be asked; zero where it may.
+    """Return for how long a bucket must not be called; zero when it may be called now.
 
-    What is further away than we ever wait was noted before the clock was stepped back.
+    A time further away than we ever wait was noted before the clock was stepped back; it is ignored.
     """
     now = database_now(tx)
-    here = sa.and_(pause.c.connection_id == connection_id, pause.c.part.in_(list(_around(part))))
-    rests = (until - now for until in tx.scalars(sa.select(pause.c.until).where(here)))
-    return max((rest for rest in rests if NONE < rest <= LONGEST_PATIENCE), default=NONE)
+    here = sa.and_(pause.c.connection_id == connection_id, pause.c.part.in_(list(_with_parents(part))))
+    remaining_waits = (until - now for until in tx.scalars(sa.select(pause.c.until).where(here)))
+    return max((remaining for remaining in remaining_waits if NONE < remaining <= LONGEST_PATIENCE), default=NONE)
 
 
 def begin(
     tx: Transaction, connection_id: int, part: str, *, wait: timedelta, guessed: bool = False, reason: str = ""
 ) -> timedelta:
-    """Note that a part must not be asked before the wait is over; give how long that is.
+    """Block a bucket for the wait; return how long it is blocked.
 
-    A wait that is `guessed`, since the tracker tells none, is doubled where the last one did not help, up to an hour.
-    A longer one that has begun stays.
+    A `guessed` wait (the tracker named none) is doubled when the last one did not help, up to an hour: backoff.
+    A longer limit that is in force stays.
     https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
     """
     now = database_now(tx)
@@ -56,10 +56,10 @@ def begin(
     last = tx.execute(sa.select(pause.c.until, pause.c.seconds).where(mine).with_for_update()).one_or_none()
     if last:
         waited = timedelta(seconds=last.seconds)
-        rest: timedelta = last.until - now
-        if NONE < rest <= LONGEST_PATIENCE and (guessed or rest > wait):
-            return rest
-        if guessed and NONE <= -rest <= waited:
+        remaining: timedelta = last.until - now
+        if NONE < remaining <= LONGEST_PATIENCE and (guessed or remaining > wait):
+            return remaining
+        if guessed and NONE <= -remaining <= waited:
             wait = max(wait, min(2 * waited, LONGEST_WAIT))
     row = {
         "connection_id": connection_id,
@@ -73,39 +73,39 @@ def begin(
 
 
 def under_way(tx: Transaction, connection_ids: Sequence[int]) -> Mapping[int, list[Pause]]:
-    """Give by connection what must not be asked now: the longest first.
+    """Return the rate limits in force by connection, the longest first.
 
-    The turns and times of writing are kept beside pauses, by us and not because a tracker asked for them.
+    Write slots are rows of the same table, but our own throttling: they are left out.
     """
     now = database_now(tx)
     begun = sa.and_(pause.c.connection_id.in_(connection_ids), pause.c.seconds > 0)
-    lasting = sa.and_(pause.c.until > now, pause.c.until <= now + LONGEST_PATIENCE)
-    rows = tx.execute(sa.select(pause).where(begun, lasting).order_by(pause.c.until.desc(), pause.c.part)).all()
-    issues = _issues(tx, {(row.connection_id, _last(row.part)) for row in rows})
+    active = sa.and_(pause.c.until > now, pause.c.until <= now + LONGEST_PATIENCE)
+    rows = tx.execute(sa.select(pause).where(begun, active).order_by(pause.c.until.desc(), pause.c.part)).all()
+    issues = _issues_among(tx, {(row.connection_id, _last_segment(row.part)) for row in rows})
     found: dict[int, list[Pause]] = defaultdict(list)
     for row in rows:
-        of_issue = (row.connection_id, _last(row.part)) in issues
+        of_issue = (row.connection_id, _last_segment(row.part)) in issues
         found[row.connection_id].append(Pause(row.part, row.until, row.reason, of_issue=of_issue))
     return found
 
 
-def _issues(tx: Transaction, named: set[tuple[int, str]]) -> set[tuple[int, str]]:
+def _issues_among(tx: Transaction, named: set[tuple[int, str]]) -> set[tuple[int, str]]:
     w = write_back.c
     mine = sa.and_(w.connection_id.in_({one for one, _ in named}), w.identity.in_({name for _, name in named}))
     return {(row.connection_id, row.identity) for row in tx.execute(sa.select(w.connection_id, w.identity).where(mine))}
 
 
-def _last(part: str) -> str:
+def _last_segment(part: str) -> str:
     return part.rpartition("/")[2]
 
 
 def end_all(tx: Transaction, connection_id: int) -> None:
-    """Forget the pauses of a connection: its credentials are others now."""
+    """Clear the rate limits of a connection, because its credentials changed."""
     tx.execute(sa.delete(pause).where(pause.c.connection_id == connection_id))
 
 
-def _around(part: str) -> Iterator[str]:
-    """Give a part and all that it belongs to: `installation 7/core`, `installation 7`, and the whole connection."""
+def _with_parents(part: str) -> Iterator[str]:
+    """Yield a bucket and its parents: `installation 7/core`, `installation 7`, and the whole connection."""
     while part:
         yield part
         part = part.rpartition("/")[0]

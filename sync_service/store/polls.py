@@ -1,4 +1,4 @@
-"""Scopes that are asked for their changes: one row for each, which never settles while there are credentials."""
+"""Polls: cursor and progress of each scope's poll; a row does not settle while the connection has credentials."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from sync_service.store.tables import connection, issue, link, look, poll, rule,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The scope a poll is about. `covered`: everything in it is known; else its first import is under way."""
+    """The scope of a poll. `covered`: its first import is complete, so all its issues are known."""
 
     id: int
     name: str
@@ -28,7 +28,7 @@ class Place:
 
 
 def ensure(tx: Transaction, connection_id: int) -> None:
-    """Ask every scope of a connection for its changes, now; one not covered begins with everything there is."""
+    """Poll every scope of a connection now; a scope that is not covered starts with a full import."""
     mine = sa.select(scope.c.id, scope.c.covered_at).where(scope.c.connection_id == connection_id)
     rows = [
         {"connection_id": connection_id, "scope_id": row.id, "since": row.covered_at}
@@ -36,14 +36,14 @@ def ensure(tx: Transaction, connection_id: int) -> None:
     ]
     insert_or_skip(tx, poll, rows, unique=("scope_id",), due_at=DatabaseNow())
     for row in rows:
-        if row["since"] is not None:  # what an import had not reached when it was called off is not asked for
+        if row["since"] is not None:  # an import that was cancelled does not continue: poll for changes only
             called_off = sa.and_(poll.c.scope_id == row["scope_id"], poll.c.done_at.is_(None), poll.c.since.is_(None))
             tx.execute(sa.update(poll).where(called_off).values(since=row["since"], cursor=None, lease=None))
     hurry(tx, connection_id)
 
 
 def hurry(tx: Transaction, connection_id: int | None = None) -> int:
-    """Make polls due now that wait, of one connection or of all; give how many there are."""
+    """Make the waiting polls of one connection, or of all, due now; return how many there are."""
     waiting = sa.update(poll).where(poll.c.lease.is_(None))
     if connection_id is not None:
         waiting = waiting.where(poll.c.connection_id == connection_id)
@@ -52,7 +52,7 @@ def hurry(tx: Transaction, connection_id: int | None = None) -> int:
 
 
 def place_of(tx: Transaction, row: Row[Any]) -> Place:
-    """Give the scope of a poll."""
+    """Return the scope of a poll."""
     found = tx.execute(sa.select(scope).where(scope.c.id == row.scope_id)).one()
     return Place(
         id=found.id,
@@ -62,34 +62,34 @@ def place_of(tx: Transaction, row: Row[Any]) -> Place:
     )
 
 
-def cover(tx: Transaction, row: Row[Any], place: Place, *, seen: int) -> None:
-    """Note that everything in a scope is known, and let every key result that reaches it be computed.
+def cover(tx: Transaction, row: Row[Any], polled: Place, *, seen: int) -> None:
+    """Mark a scope as covered and request to compute every key result that reaches it.
 
-    Must be the first that `tx` does: it changes the rules' version.
+    Call this first in `tx`: it changes the rules' version.
     """
     counters.take_rules(tx)
     counters.bump(tx, counters.RULES)
-    tx.execute(sa.update(scope).where(scope.c.id == place.id).values(covered_at=DatabaseNow()))
+    tx.execute(sa.update(scope).where(scope.c.id == polled.id).values(covered_at=DatabaseNow()))
     by_rule = sa.select(rule.c.key_result_id).where(rule.c.connection_id == row.connection_id)
     by_link = sa.select(link.c.key_result_id).join(issue, issue.c.id == link.c.issue_id)
-    reached = tx.scalars(by_rule.union(by_link.where(issue.c.scope_id == place.id))).all()
-    cause = Cause(what=f"first import of {place.name} complete, {seen} issues seen")
+    reached = tx.scalars(by_rule.union(by_link.where(issue.c.scope_id == polled.id))).all()
+    cause = Cause(what=f"first import of {polled.name} complete, {seen} issues seen")
     key_results.recompute(tx, reached, causes=[cause])
 
 
-def look_at_unseen(tx: Transaction, place: Place, connection_id: int, *, before: datetime, limit: int) -> int:
-    """Ask for looks at linked issues of a scope that were not shown to us since; give how many.
+def look_at_unseen(tx: Transaction, polled: Place, connection_id: int, *, before: datetime, limit: int) -> int:
+    """Request fetches of linked issues of a scope that the tracker has not reported since `before`; return how many.
 
-    Lists do not show what was deleted, transferred or hidden.
+    Poll pages do not contain issues that were deleted, transferred or hidden.
     """
     linked = sa.exists().where(link.c.issue_id == issue.c.id, counts)
-    # One that can't be reached is asked for as often as any other, and not in each run.
+    # An unreachable issue is requested as often as any other, not in each run.
     same = sa.and_(look.c.connection_id == issue.c.connection_id, look.c.identity == issue.c.identity)
-    lately = sa.exists().where(same, sa.or_(look.c.settled_at >= before, look.c.due_at.isnot(None)))
+    recently_requested = sa.exists().where(same, sa.or_(look.c.settled_at >= before, look.c.due_at.isnot(None)))
     unseen = (
         sa.select(issue.c.identity, issue.c.key)
-        .where(issue.c.scope_id == place.id, issue.c.gone.is_(None), linked)
-        .where(sa.or_(issue.c.seen_at.is_(None), issue.c.seen_at < before), ~lately)
+        .where(issue.c.scope_id == polled.id, issue.c.gone.is_(None), linked)
+        .where(sa.or_(issue.c.seen_at.is_(None), issue.c.seen_at < before), ~recently_requested)
         .order_by(issue.c.seen_at, issue.c.id)
         .limit(limit)
     )
@@ -102,20 +102,20 @@ def look_at_unseen(tx: Transaction, place: Place, connection_id: int, *, before:
 
 
 def all_of(tx: Transaction, connection_ids: Sequence[int]) -> list[Row[Any]]:
-    """Give the polls of connections that are not settled."""
+    """Return the polls of connections that are not settled."""
     mine = sa.and_(poll.c.connection_id.in_(connection_ids), poll.c.due_at.isnot(None))
     return list(tx.execute(sa.select(poll).where(mine).order_by(poll.c.id)))
 
 
 def is_importing(tx: Transaction, connection_id: int) -> bool:
-    """Tell whether a first import of a connection is still to end, and nothing keeps it from that."""
+    """Return whether a first import of a connection is under way and has not failed."""
     first = sa.and_(poll.c.connection_id == connection_id, poll.c.due_at.isnot(None), poll.c.attempts <= 1)
     uncovered = sa.and_(scope.c.id == poll.c.scope_id, scope.c.covered_at.is_(None), scope.c.gone.is_(None))
     return tx.scalar(sa.select(sa.exists().where(first, uncovered))) is True
 
 
 def read(tx: Transaction, ids: Sequence[int]) -> list[Row[Any]]:
-    """Read polls, each with the `name` of its scope, the `slug` of its connection, and whether it `is_due`."""
+    """Return polls, each with the `name` of its scope, the `slug` of its connection, and `is_due`."""
     due = (poll.c.due_at <= DatabaseNow()).label("is_due")
     found = sa.select(poll, scope.c.name, connection.c.slug, due).join(scope, scope.c.id == poll.c.scope_id)
     found = found.join(connection, connection.c.id == poll.c.connection_id)

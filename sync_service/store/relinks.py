@@ -1,4 +1,4 @@
-"""Requests to derive the links of many known issues again, a chunk at a time."""
+"""Relink requests: compute the links of many known issues again, in chunks."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ from sync_service.store.tables import relink
 
 
 def rename(tx: Connection, connection_id: int, *, scope: str, was: str, now: str) -> None:
-    """Ask for the issues of a scope, by its id in the tracker, to have keys after its new name, and to be linked again.
+    """Request new keys for the issues of a renamed scope (`scope` is its id in the tracker), and relink them.
 
     https://docs.github.com/en/repositories/creating-and-managing-repositories/renaming-a-repository
     https://support.atlassian.com/jira-cloud-administration/docs/edit-a-projects-details/
@@ -26,7 +26,7 @@ def rename(tx: Connection, connection_id: int, *, scope: str, was: str, now: str
 
 
 def add(tx: Connection, wanted: Iterable[tuple[int, str]]) -> None:
-    """Ask for all issues of a connection to be linked again, each request with its cause in words."""
+    """Request to relink all issues of connections: (connection id, cause in words)."""
     now = database_now(tx)
     rows = [{"connection_id": connection_id, "cause": cause, "due_at": now} for connection_id, cause in wanted]
     if rows:

@@ -1,7 +1,7 @@
-"""Rows that a clock stepped back left too far ahead: brought near again, so that none waits for the clock to catch up.
+"""Clock skew: repair due times after the database's clock was stepped back, so that no row waits until it catches up.
 
-How long a row may wait is known. What waits for longer got its due time by a clock that was ahead of what it is now:
-that of the machine, on SQLite, or the database server's.
+The longest wait of each table is known. A row that would wait longer got its due time while the clock was ahead: the
+machine's clock for SQLite, else the database server's.
 """
 
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ from sync_service.store.breakings import QUIET
 from sync_service.store.database import database_now, reading, writing
 
 SLACK = timedelta(seconds=5)
-"""Two readings of one clock may come in another order than what was done by them."""
+"""Two transactions may commit in another order than they read the clock."""
 
 DAY = timedelta(hours=26)
-"""The longest day of any time zone, and an hour."""
+"""The longest day of any time zone, plus an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The longest that a row of a table may wait for its first attempt, and for a later one."""
+    """The longest wait of a table's rows for the first attempt, and for later ones."""
 
     first: timedelta = timedelta(0)
     later: timedelta = due.LONGEST_WAIT
@@ -48,20 +48,20 @@ def _waits(settle: timedelta) -> Mapping[str, Waits]:
 
 
 def bring_near(engine: Engine, *, settle: timedelta) -> int:
-    """Make due what waits for longer than it may; give how many rows that were. `settle` is what notices wait for.
+    """Make rows due that would wait too long; return how many. `settle` is the settling time of notices.
 
-    Who holds a lease keeps it for as long as the longest one.
+    A row under a lease keeps it, for at most the longest lease.
     """
     waits = _waits(settle)
     with reading(engine) as tx:
         now = database_now(tx)
-        strayed = [name for name in waits if tx.scalar(_any(due.TABLES[name], waits[name], now))]
-    if not strayed:
+        affected = [name for name in waits if tx.scalar(_any(due.TABLES[name], waits[name], now))]
+    if not affected:
         return 0
     count = 0
     with writing(engine) as tx:
         now = database_now(tx)
-        for name in strayed:
+        for name in affected:
             table = due.TABLES[name]
             leased = sa.update(table).where(_leased_too_long(table, now)).values(due_at=now + due.LONGEST_LEASE)
             waiting = sa.update(table).where(_waits_too_long(table, waits[name], now)).values(due_at=now)

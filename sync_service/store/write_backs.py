@@ -1,4 +1,4 @@
-"""Issues that say which key results they serve: what is due to be said, and what each key result's standing is."""
+"""Write-back rows: which issue's note is due, what the last note said, and the rounds that compare notes."""
 
 import secrets
 from collections import defaultdict
@@ -16,24 +16,26 @@ from sync_service.store import tables as t
 from sync_service.store.database import database_now, insert_or_skip, upsert
 
 BURST = 50
-"""More issues than these at once are no matter of a person who waits: they are told in the background."""
+"""Up to so many issues that change at once are written urgently, because a person may be waiting; more are written in
+the background."""
 
 ROUND = timedelta(minutes=5)
-"""How long after a change all linked issues of a connection are compared with what they say."""
+"""How long after a change all linked issues of a connection are compared with their notes."""
 
 STANDING_AGAIN = timedelta(hours=1)
-"""How long an issue says the same at least, whatever becomes of the key results it serves."""
+"""How long a note stays unchanged at least, whatever happens to its key results' values."""
 
 BURIED_AGAIN = timedelta(days=1)
-"""When an issue that could not be written on is tried once more: it may have been the tracker, and not the issue."""
+"""When to retry a buried note: the fault may have been the tracker's, not the issue's."""
 
-_ROOM = 1.5
-"""How many times longer than it takes to write on all issues each one says the same: a third is left to new ones."""
+_HEADROOM = 1.5
+"""A note stays unchanged this many times longer than it takes to write all notes: a third of the writes stays free for
+new ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """An issue that is to say what it serves, after a wait."""
+    """A request to write an issue's note after a wait."""
 
     connection_id: int
     identity: str
@@ -42,7 +44,7 @@ class Ask:
 
 
 def switch_on(tx: Transaction, connection_id: int) -> None:
-    """Begin to write: make the mark, once for ever, and compare all issues now."""
+    """Start write-back: create the owner marker if there is none, and start a round over all issues now."""
     mine = t.connection.c.id == connection_id
     marked = sa.update(t.connection).where(mine, t.connection.c.write_mark.is_(None))
     tx.execute(marked.values(write_mark=secrets.token_hex(16)))
@@ -51,9 +53,9 @@ def switch_on(tx: Transaction, connection_id: int) -> None:
 
 
 def wake(tx: Transaction, connection_ids: Collection[int] | None = None) -> None:
-    """Let the issues of connections, or of all, be compared soon: something that they say may have changed.
+    """Request a round soon over the issues of connections, or of all: the text of their notes may have changed.
 
-    A round that is under way may be past them: another follows it soon.
+    A round under way may be past the changed issues: another one then follows it soon.
     """
     if connection_ids is not None and not connection_ids:
         return
@@ -70,13 +72,13 @@ def wake(tx: Transaction, connection_ids: Collection[int] | None = None) -> None
 
 
 def is_woken(tx: Transaction, round_id: int) -> bool:
-    """Tell whether another round is wanted soon after this one, and keep that from moving until `tx` ends."""
+    """Return whether another round is wanted soon after this one; lock that flag until `tx` ends."""
     woken = sa.select(t.write_round.c.woken).where(t.write_round.c.id == round_id).with_for_update()
     return bool(tx.scalar(woken))
 
 
 def ask(tx: Transaction, asks: Sequence[Ask], *, urgent: bool) -> None:
-    """Make issues due to say what they serve; a write that is under way goes on, and is followed by another."""
+    """Make the notes of issues due; a write under way continues and is followed by another."""
     if not asks:
         return
     w, now = t.write_back, database_now(tx)
@@ -92,7 +94,8 @@ def ask(tx: Transaction, asks: Sequence[Ask], *, urgent: bool) -> None:
         "key": sa.bindparam("new_key"),
         "asked": w.c.asked + 1,
         "due_at": sa.case((stays, w.c.due_at), else_=due_at),
-        # A try that has not been settled may have landed, whatever was heard of it; one that is buried begins anew.
+        # An unsettled try may have reached the tracker, whatever its response: keep its attempts.
+        # A buried row starts again, with one attempt counted.
         "attempts": sa.case((w.c.settled_at.isnot(None), 0), (w.c.buried_at.isnot(None), 1), else_=w.c.attempts),
         "settled_at": None,
         "buried_at": None,
@@ -111,12 +114,12 @@ def ask(tx: Transaction, asks: Sequence[Ask], *, urgent: bool) -> None:
 
 
 def ask_after_linking(tx: Transaction, changed: Sequence[tuple[int, str, str]]) -> None:
-    """Let issues whose key results changed, by (connection's id, identity, key), say so at once; many do it later."""
+    """Make the notes of issues due whose links changed, by (connection id, identity, key); up to `BURST` are urgent."""
     ask(tx, [Ask(*one) for one in changed], urgent=len(changed) <= BURST)
 
 
 def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> dict[str, list[Row[Any]]]:
-    """Give the key results that issues count toward now, by the issue's identity, in the order of the pages."""
+    """Return the key results that issues count toward now, by the issue's identity, in the order of the pages."""
     k, o, i = t.key_result, t.objective, t.issue
     linked = sa.select(t.link.c.key_result_id, t.link.c.issue_id).where(links.counts).distinct().subquery()
     columns = (k.c.id, k.c.slug, k.c.title, k.c.unit, k.c.target, k.c.current, k.c.progress, k.c.status)
@@ -135,13 +138,13 @@ def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> 
 
 
 def standing_again(tx: Transaction, connection_id: int) -> timedelta:
-    """Tell how long each issue of a connection says the same: the longer, the more of them there are."""
+    """Return how long each note of a connection stays unchanged: the more notes there are, the longer."""
     mine = sa.select(sa.func.count()).where(t.write_back.c.connection_id == connection_id)
-    return max(STANDING_AGAIN, tx.scalars(mine).one() * turns.STANDINGS.interval * _ROOM)
+    return max(STANDING_AGAIN, tx.scalars(mine).one() * turns.STANDINGS.interval * _HEADROOM)
 
 
 def chunk(tx: Transaction, connection_id: int, *, after: int, limit: int) -> Sequence[Row[Any]]:
-    """Give the next issues, by row id, that serve a key result or say that they do, each with what it last said."""
+    """Return the next issues, by row id, that are linked or have a note, each with the state of its last note."""
     i, w = t.issue, t.write_back
     linked = sa.exists().where(t.link.c.issue_id == i.c.id)
     mine = sa.and_(w.c.connection_id == i.c.connection_id, w.c.identity == i.c.identity)
@@ -158,12 +161,12 @@ def chunk(tx: Transaction, connection_id: int, *, after: int, limit: int) -> Seq
 
 
 def is_on(tx: Transaction, connection_id: int) -> bool:
-    """Tell whether a connection is to be written to, as it stands now."""
+    """Return whether write-back is switched on for a connection now."""
     return bool(tx.scalar(sa.select(t.connection.c.write_back).where(t.connection.c.id == connection_id)))
 
 
 def is_gone(tx: Transaction, connection_id: int, identity: str) -> bool:
-    """Tell whether an issue was deleted or moved away."""
+    """Return whether an issue is unknown, deleted or moved away."""
     i = t.issue.c
     there = sa.select(i.id).where(i.connection_id == connection_id, i.identity == identity, i.gone.is_(None))
     return tx.scalar(there) is None
