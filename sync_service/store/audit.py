@@ -1,4 +1,4 @@
-"""The audit log: who changed what."""
+"""The audit log: who changed what and when."""
 
 from datetime import datetime
 
@@ -9,5 +9,5 @@ from sync_service.store.tables import audit
 
 
 def note(tx: Connection, *, actor: str, what: str, at: datetime) -> None:
-    """Note in words what somebody changed, as part of the change."""
+    """Record as text what somebody changed, in the transaction of the change."""
     tx.execute(sa.insert(audit).values(at=at, actor=actor, what=what))

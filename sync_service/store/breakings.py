@@ -1,7 +1,8 @@
-"""What broke at a tracker: noted in the transaction that marks it, and read again when its owner is to be told.
+"""Connection alerts: due rows that tell a connection's owner that the tracker refuses us or that a scope is gone.
 
-A row stands for a connection, or for one scope of it, and is used anew each time that it breaks. Whether it is still
-broken is read from the connection and the scope themselves, so that nobody who mends has to know of these rows.
+An alert is noted in the transaction that marks the failure. A row stands for a connection, or for one scope of it, and
+is reused for each failure. Whether the failure persists is read from the connection and the scope themselves, so that
+code that repairs them need not know these rows.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from sync_service.store.database import database_now, upsert
 from sync_service.store.staleness import stale_because_of
 
 QUIET = timedelta(days=1)
-"""For how long nobody is told again of what breaks, is mended and breaks again."""
+"""For how long a failure that was repaired and returns causes no second mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class StaleKeyResult:
 
 @dataclass(frozen=True, slots=True)
 class GoneScope:
-    """A scope that can no longer be watched, since when and why."""
+    """A scope that can no longer be watched, with the time and the reason."""
 
     name: str
     since: datetime
@@ -41,10 +42,10 @@ class GoneScope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """What is broken of one connection and was not told lately.
+    """The failures of one connection to report now.
 
-    `rows` are those that say so, `quiet` those about what is broken again too soon to tell, `mended` those about what
-    works again. `refused` is since when, with the tracker's words. `recipients` are the owner, else all admins.
+    `rows` are their alerts; `quiet` are alerts of failures that were reported recently; `mended` are alerts of failures
+    that are over. `refused` is the time and the tracker's reason. `recipients` are the owner, else all admins.
     """
 
     slug: str
@@ -61,30 +62,30 @@ class Broken:
 
 
 def note_refused(tx: Transaction, connection_id: int) -> None:
-    """Let the owner hear that a connection was refused just now. The connection must be locked."""
+    """Note that the tracker has just refused a connection, to alert the owner. The caller has locked the connection."""
     b = t.breaking
     again = sa.update(b).where(b.c.connection_id == connection_id, b.c.scope_id.is_(None))
-    if not tx.execute(again.values(_anew(tx))).rowcount:
-        tx.execute(sa.insert(b).values(connection_id=connection_id, **_anew(tx)))
+    if not tx.execute(again.values(_reset_columns(tx))).rowcount:
+        tx.execute(sa.insert(b).values(connection_id=connection_id, **_reset_columns(tx)))
 
 
 def note_gone(tx: Transaction, connection_id: int, scope_id: int) -> None:
-    """Let the owner hear that a scope is gone since just now."""
-    row = {"connection_id": connection_id, "scope_id": scope_id, **_anew(tx)}
+    """Note that a scope is gone, to alert the owner."""
+    row = {"connection_id": connection_id, "scope_id": scope_id, **_reset_columns(tx)}
     upsert(tx, t.breaking, [row], unique=("scope_id",))
 
 
-def _anew(tx: Transaction) -> dict[str, Any]:
+def _reset_columns(tx: Transaction) -> dict[str, Any]:
     now = database_now(tx)
-    # Who is about to tell of the last time may have read too early a state: its lease is broken on purpose.
+    # A worker composing the last alert may have read an older state: this ends its lease on purpose.
     again = {"lease": None, "attempts": 0, "settled_at": None, "buried_at": None, "outcome": ""}
     return {"broke_at": now, "due_at": now, **again}
 
 
 def read(tx: Transaction, connection_id: int) -> Broken:
-    """Read what is broken of a connection among what waits to be told, and which key results are stale by it."""
+    """Return what to report from a connection's pending alerts, and which key results are stale because of it."""
     b = t.breaking
-    waiting = tx.execute(
+    pending = tx.execute(
         sa.select(b, t.connection.c.refused_at, t.connection.c.refused_reason, t.scope.c.gone, t.scope.c.gone_at)
         .add_columns(sa.func.coalesce(t.scope.c.called, t.scope.c.name).label("scope"))
         .join(t.connection, t.connection.c.id == b.c.connection_id)
@@ -92,11 +93,11 @@ def read(tx: Transaction, connection_id: int) -> Broken:
         .where(b.c.connection_id == connection_id, b.c.due_at.isnot(None))
         .order_by(b.c.id)
     ).all()
-    lately = database_now(tx) - QUIET
-    broken = [row for row in waiting if _is_broken(row)]
-    telling = [row for row in broken if row.told_at is None or row.told_at <= lately]
-    refused = next(((row.refused_at, row.refused_reason) for row in telling if row.scope_id is None), None)
-    gone = [row for row in telling if row.scope_id is not None]
+    quiet_since = database_now(tx) - QUIET
+    broken = [row for row in pending if _is_broken(row)]
+    to_alert = [row for row in broken if row.told_at is None or row.told_at <= quiet_since]
+    refused = next(((row.refused_at, row.refused_reason) for row in to_alert if row.scope_id is None), None)
+    gone = [row for row in to_alert if row.scope_id is not None]
     one = tx.execute(sa.select(t.connection).where(t.connection.c.id == connection_id)).one()
     owner = tx.scalar(sa.select(t.person.c.email).where(t.person.c.id == one.owner_id))
     return Broken(
@@ -108,9 +109,9 @@ def read(tx: Transaction, connection_id: int) -> Broken:
         refused=refused,
         gone=tuple(sorted((GoneScope(row.scope, row.gone_at or row.broke_at, row.gone) for row in gone), key=_name)),
         stale=_stale(tx, connection_id, refused=refused is not None, scope_ids=[row.scope_id for row in gone]),
-        rows=tuple(telling),
-        quiet=tuple(row for row in broken if row not in telling),
-        mended=tuple(row for row in waiting if not _is_broken(row)),
+        rows=tuple(to_alert),
+        quiet=tuple(row for row in broken if row not in to_alert),
+        mended=tuple(row for row in pending if not _is_broken(row)),
     )
 
 
@@ -130,7 +131,7 @@ def _admins(tx: Transaction) -> tuple[str, ...]:
 def _stale(
     tx: Transaction, connection_id: int, *, refused: bool, scope_ids: Sequence[int]
 ) -> tuple[StaleKeyResult, ...]:
-    """Give the key results, those of past cycles left out."""
+    """Return the stale key results, except those of past cycles."""
     k = t.key_result
     found = sa.select(k.c.id, k.c.slug, k.c.title).where(k.c.status != Status.CLOSED.value).order_by(k.c.slug)
     known = {row.id: StaleKeyResult(row.slug, row.title) for row in tx.execute(found)}
@@ -141,13 +142,13 @@ def _stale(
 
 
 def lock(tx: Transaction, connection_id: int) -> None:
-    """Lock the rows of a connection, in the order of their ids."""
+    """Lock the alerts of a connection, in id order."""
     b = t.breaking
     tx.execute(sa.select(b.c.id).where(b.c.connection_id == connection_id).order_by(b.c.id).with_for_update()).all()
 
 
 def settle_along(tx: Transaction, rows: Sequence[Row[Any]], **columns: Any) -> int:
-    """Finish rows that nobody's lease is for, as they were read; give how many still stood like that."""
+    """Settle alerts that have not changed since they were read, without a lease; return how many were settled."""
     b, count = t.breaking, 0
     values = {"due_at": None, "lease": None, "settled_at": database_now(tx), **columns}
     for row in sorted(rows, key=lambda row: row.id):

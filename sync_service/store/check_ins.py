@@ -1,4 +1,4 @@
-"""Check-ins: what people say about a key result, and the value they set where it is theirs to set."""
+"""Check-ins: people's notes about a key result, and the value they set for a manual measure."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from sync_service.store.tables import check_in
 def add_check_in(
     tx: Connection, key_result_id: int, *, person_id: int | None, name: str, value: float, note: str, now: datetime
 ) -> None:
-    """Keep a check-in that sets a value, and make its key result due to be computed; `name` is whose hand it was."""
+    """Store a check-in with a value and request to compute its key result; `name` is the person's name."""
     columns = {"key_result_id": key_result_id, "person_id": person_id, "at": now, "value": value, "note": note}
     tx.execute(sa.insert(check_in).values(columns))
     what = f"checked in: {note}" if note else "checked in"

@@ -1,4 +1,4 @@
-"""Which issues pull requests close, and so through which linked issue a linked pull request counts."""
+"""Closing links: which issues a pull request closes. A linked pull request counts through its linked issue."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +12,7 @@ from sync_service.store.tables import closing, issue
 
 
 def read(tx: Connection, issue_ids: Collection[int]) -> dict[int, tuple[Closing, ...]]:
-    """Read what pull requests close, by their row ids, in the order of the keys."""
+    """Return the issues that pull requests close, by the pull request's row id, ordered by key."""
     found: dict[int, list[Closing]] = defaultdict(list)
     if issue_ids:
         rows = sa.select(closing).where(closing.c.issue_id.in_(issue_ids))
@@ -22,14 +22,14 @@ def read(tx: Connection, issue_ids: Collection[int]) -> dict[int, tuple[Closing,
 
 
 def save(tx: Connection, closes: Mapping[int, Sequence[Closing]]) -> None:
-    """Make what each pull request closes what it should be."""
+    """Replace the stored closing links of each pull request where they differ."""
     before = read(tx, closes)
     changed = [issue_id for issue_id in sorted(closes) if before.get(issue_id, ()) != tuple(closes[issue_id])]
     if not changed:
         return
     tx.execute(sa.delete(closing).where(closing.c.issue_id.in_(changed)))
     where = {row.id: row.connection_id for row in tx.execute(_connections(changed))}
-    rows = [_columns(one, where[one], part) for one in changed for part in closes[one]]
+    rows = [_columns(one, where[one], closed) for one in changed for closed in closes[one]]
     if rows:
         tx.execute(sa.insert(closing), rows)
 
@@ -49,10 +49,10 @@ def _columns(issue_id: int, connection_id: int, one: Closing) -> dict[str, Any]:
 
 
 def through(linked: sa.FromClause, also: sa.FromClause) -> sa.Select[Any]:
-    """Select (key_result_id, issue_id, key) of pull requests that count through the issue of that key.
+    """Select (key_result_id, issue_id, key) of pull requests that count through the issue with that key.
 
-    `linked` and `also` are both the links that count, with those two columns: the issue must be linked to the same key
-    result. It is known by its identity, and by its key, in letters of either size, only where that is not known.
+    `linked` and `also` are both the links that count, with the first two columns: the issue must be linked to the same
+    key result. It is found by its identity, or, when that is unknown, by its key in any letter case.
     """
     closed = issue.alias("closed")
     pulls = (
@@ -63,7 +63,7 @@ def through(linked: sa.FromClause, also: sa.FromClause) -> sa.Select[Any]:
     same = sa.and_(also.c.key_result_id == linked.c.key_result_id, also.c.issue_id == closed.c.id)
     here = closed.c.connection_id == closing.c.connection_id
     by_identity = pulls.join(closed, sa.and_(here, closed.c.identity == closing.c.identity)).join(also, same)
-    # Rare, and asked after the issue is found: as a join, SQLite would go through all pairs of links.
+    # A rare case, checked after the issue is found: with a join, SQLite would scan all pairs of links.
     by_key = pulls.join(closed, sa.and_(here, closed.c.folded_key == closing.c.folded_key)).where(
         closing.c.identity.is_(None), sa.exists().where(same)
     )

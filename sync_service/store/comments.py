@@ -1,4 +1,4 @@
-"""Comments that ask for links: the newest word of each, whatever the order in which words arrive."""
+"""Link comments (`/okr`): store the newest version of each, whatever the order in which versions arrive."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -13,10 +13,11 @@ from sync_service.store.tables import comment
 
 
 def take(tx: Connection, connection_id: int, seen: CommentSeen, *, identity: str) -> bool:
-    """Keep what a comment on an issue asks for; tell whether that is news. A deletion is final, else the newest wins.
+    """Store what a comment asks for; return whether links may change. A deletion is final, else the newest wins.
 
-    What asks for nothing is kept too, since an older word of it may come later, but it is no news unless it did.
-    GitHub's times have a resolution of one second: at equal times an edit beats what was there before.
+    A comment that asks for nothing is stored too, since an older version may arrive later; it changes links only if
+    the stored version asked for some.
+    GitHub's times have a resolution of one second: at equal times an edit wins over the original.
     """
     mine = sa.and_(comment.c.connection_id == connection_id, comment.c.external_id == seen.id)
     known = tx.execute(sa.select(comment).where(mine).with_for_update()).mappings().one_or_none()
@@ -45,7 +46,7 @@ def _order(columns: Any) -> tuple[Any, ...]:
 
 
 def of_issues(tx: Connection, connection_id: int, identities: Collection[str]) -> dict[str, list[Row[Any]]]:
-    """Give the comments on issues that ask or asked for links, the newest word first, by the issue's identity."""
+    """Return the comments that ask or asked for links, by the issue's identity, the latest edit first."""
     here = sa.and_(comment.c.connection_id == connection_id, comment.c.identity.in_(identities))
     found: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in tx.execute(sa.select(comment).where(here).order_by(comment.c.at.desc(), comment.c.external_id.desc())):
@@ -54,11 +55,11 @@ def of_issues(tx: Connection, connection_id: int, identities: Collection[str]) -
 
 
 def follow(tx: Connection, connection_id: int, *, from_identity: str, to_identity: str) -> None:
-    """Let comments go where their issue went."""
+    """Move comments to the new identity of a transferred issue."""
     here = sa.and_(comment.c.connection_id == connection_id, comment.c.identity == from_identity)
     tx.execute(sa.update(comment).where(here).values(identity=to_identity))
 
 
 def connections_with_any(tx: Connection) -> list[int]:
-    """Give the ids of the connections on whose issues somebody asked for links by a comment."""
+    """Return the ids of the connections that have link comments."""
     return list(tx.scalars(sa.select(comment.c.connection_id).distinct().order_by(comment.c.connection_id)))

@@ -1,4 +1,4 @@
-"""Connections as configured: their secrets opened for use, their scopes bound to the tracker's ids."""
+"""Configured connections: read them with their secrets decrypted (cached), bind scopes to ids, note refusals."""
 
 import threading
 import time
@@ -19,17 +19,17 @@ from sync_service.store.sealing import Sealer
 from sync_service.store.tables import connection, consent, scope
 
 FRESH_SECONDS = 1.0
-"""How long a process goes by what it last read of the connections: a rotated secret is known after this."""
+"""How long a process uses its cached connections: after this it knows a rotated secret."""
 
 UNKNOWN_SECONDS = 0.2
-"""How long a name that is not among them is believed to be none: anybody may call the door of webhooks by any name."""
+"""How long an unknown slug is cached as unknown: anybody may call the webhook address with any slug."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
-    """A connection with its secrets in the clear: never log it.
+    """A connection with its secrets decrypted: never log it.
 
-    `token_until` is when a consent's token expires; one that has `ended` is not renewed any more.
+    `token_until` is when the OAuth access token expires; `ended`: the token is not refreshed any more.
     """
 
     id: int
@@ -43,7 +43,7 @@ class Configured:
 
 
 class Connections:
-    """Reads the connections, at most once a second in each process; one that is unknown is looked up at once."""
+    """Cached reader of the connections: reads at most once a second per process; an unknown one is read sooner."""
 
     def __init__(self, engine: Engine, sealer: Sealer, *, base_url: str = "") -> None:
         self._engine = engine
@@ -55,26 +55,26 @@ class Connections:
         self._by_slug: Mapping[str, Configured] = {}
 
     def of(self, connection_id: int) -> Configured:
-        """Give a connection by its row id. Raises `KeyError` where it was removed."""
+        """Return a connection by its row id. Raise `KeyError` when it was removed."""
         self._refresh(fresh=FRESH_SECONDS if connection_id in self._by_id else 0)
         return self._by_id[connection_id]
 
     def latest(self, connection_id: int) -> Configured:
-        """Give a connection as it is now: to say that it lacks something, what was read a second ago won't do."""
+        """Return a connection past the cache: use it before you report that the connection lacks something."""
         self.forget()
         return self.of(connection_id)
 
     def named(self, slug: str) -> Configured | None:
-        """Give a connection by its slug; None where there is none."""
+        """Return a connection by its slug; None when there is none."""
         self._refresh(fresh=FRESH_SECONDS if slug in self._by_slug else UNKNOWN_SECONDS)
         return self._by_slug.get(slug)
 
     def hook_url(self, slug: str) -> str:
-        """Give the address that a connection's webhooks go to, whether it is there already or not."""
+        """Return the address for a connection's webhooks; the connection need not exist yet."""
         return f"{self._base_url}/hooks/{slug}"
 
     def forget(self) -> None:
-        """Read them anew when next asked: this process has just changed one."""
+        """Clear the cache, because this process has just changed a connection."""
         with self._lock:
             self._read_at = float("-inf")
 
@@ -114,21 +114,21 @@ class Connections:
         )
 
     def _secrets(self, row: Row[Any]) -> tuple[str, ...]:
-        """Give what deliveries may be signed with: an OAuth app's are by its client secret."""
+        """Return the secrets that may sign deliveries; an OAuth app's deliveries are signed with its client secret."""
         sealed = [*row.sealed_secrets, *([row.sealed_client_secret] if row.client_id else [])]
         return tuple(self._sealer.open(one) for one in sealed)
 
 
 def bind_scopes(tx: Transaction, seen: Iterable[tuple[int, ScopeRef]]) -> None:
-    """Remember the tracker's id of each watched scope that is known only by name so far: by how it is called now."""
+    """Store the tracker's id of each watched scope so far known only by name; match by its present name."""
     wanted = {(connection_id, ref.name.lower()): ref.id for connection_id, ref in sorted(seen, key=_by_id)}
     name = sa.func.coalesce(scope.c.called, scope.c.name).label("name")
     unknown = sa.select(scope.c.id, scope.c.connection_id, name).where(scope.c.external_id.is_(None))
-    found = [(row.id, wanted.get((row.connection_id, row.name.lower()))) for row in tx.execute(unknown)]
-    bound = [(scope_id, external_id) for scope_id, external_id in found if external_id is not None]
+    rows = [(row.id, wanted.get((row.connection_id, row.name.lower()))) for row in tx.execute(unknown)]
+    bound = [(scope_id, external_id) for scope_id, external_id in rows if external_id is not None]
     if not bound:
         return
-    counters.bump(tx, counters.RULES)  # before any scope is locked: who changes rules takes their locks in this order
+    counters.bump(tx, counters.RULES)  # before any scope is locked: transactions that change rules lock in this order
     for scope_id, external_id in sorted(bound):
         still = sa.and_(scope.c.id == scope_id, scope.c.external_id.is_(None))
         tx.execute(sa.update(scope).where(still).values(external_id=external_id))
@@ -139,7 +139,7 @@ def _by_id(one: tuple[int, ScopeRef]) -> tuple[int, str]:
 
 
 def refuse(tx: Transaction, connection_id: int, *, reason: str) -> None:
-    """Note that the tracker refuses us, and let the owner hear: no more calls until somebody mends it."""
+    """Mark a connection as refused by the tracker and alert its owner: no more calls until somebody fixes it."""
     now = database_now(tx)
     first = sa.and_(connection.c.id == connection_id, connection.c.refused_at.is_(None))
     refused = {"refused_at": now, "refused_reason": reason, "asked_again_at": now}
@@ -149,7 +149,7 @@ def refuse(tx: Transaction, connection_id: int, *, reason: str) -> None:
 
 
 def may_ask_again(tx: Transaction, connection_id: int, *, after: timedelta) -> bool:
-    """Let one call in a while through to a tracker that refused us: nobody tells us when it is mended there."""
+    """Return whether one call may test a refused connection, once per `after`: no tracker says when it is fixed."""
     now = database_now(tx)
     asked = connection.c.asked_again_at
     before_a_step_back = asked > now + timedelta(minutes=1)
@@ -158,14 +158,14 @@ def may_ask_again(tx: Transaction, connection_id: int, *, after: timedelta) -> b
 
 
 def mend(tx: Transaction, connection_id: int) -> None:
-    """Note that the tracker answers us again."""
+    """Clear the refusal of a connection: the tracker accepts us again."""
     mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
     tx.execute(sa.update(connection).where(connection.c.id == connection_id).values(mended))
     counters.bump(tx, counters.CHANGES)
 
 
 def callable_ones() -> sa.ColumnElement[bool]:
-    """Tell, in a statement on connections, which have something to call with: a client has once a person consents."""
+    """Return the SQL condition that a connection has credentials; an OAuth app has them once it has tokens."""
     consented = sa.exists().where(consent.c.connection_id == connection.c.id)
     return sa.or_(
         connection.c.sealed_token.isnot(None),
@@ -175,5 +175,5 @@ def callable_ones() -> sa.ColumnElement[bool]:
 
 
 def can_call(tx: Transaction, connection_id: int) -> bool:
-    """Tell whether a connection has something to call with."""
+    """Return whether a connection has credentials for calls."""
     return tx.scalar(sa.select(callable_ones()).where(connection.c.id == connection_id)) or False

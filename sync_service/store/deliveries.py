@@ -30,7 +30,7 @@ class Received:
 
 
 def store(engine: Engine, received: Sequence[Received]) -> None:
-    """Store deliveries, due now, and commit. A repeat changes nothing, but revives a buried delivery with its new body."""
+    """Store deliveries, due now, and commit. A repeat changes nothing, but makes a buried one due with its new body."""
     rows = [{name: getattr(one, name) for name in _RECEIVED} for one in received]
     with writing_at_once(engine) as tx:
         new = insert_or_skip(tx, tables.delivery, rows, unique=("connection_id", "delivery_id"), due_at=DatabaseNow())
@@ -173,7 +173,7 @@ def _outcome(row: Row[Any]) -> Outcome:
 
 
 def open_delivery(tx: Connection, delivery_id: int, *, most: int) -> DeliveryOpened | None:
-    """Open a delivery by its row id, with at most `most` bytes of its body; None where there is none."""
+    """Return a delivery by its row id, with at most `most` bytes of its body; None when the id is unknown."""
     d = tables.delivery
     # substr counts bytes in a blob, on SQLite and on PostgreSQL.
     body = sa.func.substr(d.c.body, 1, most, type_=sa.LargeBinary).label("start")
@@ -185,7 +185,7 @@ def open_delivery(tx: Connection, delivery_id: int, *, most: int) -> DeliveryOpe
 
 
 def movements(tx: Connection, delivery: str, *, since: datetime, looked_through: int) -> list[Movement]:
-    """Find the history entries since a moment, among the first so many, that name a delivery id, oldest first."""
+    """Return the history entries caused by a delivery, oldest first, among the first `looked_through` since a time."""
     h, k = tables.history, tables.key_result
     first = (
         sa.select(h.c.key_result_id, h.c.at, h.c["from"].label("before"), h.c.to, h.c.causes, h.c.id)

@@ -1,4 +1,4 @@
-"""Issues and the names of what they carry, read and written a batch at a time."""
+"""Issues and term names (labels, milestones, ...): lock, read and save them in batches."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from sync_service.store.database import Collision, DatabaseNow, insert_or_skip, 
 from sync_service.store.tables import issue, term
 
 Identity = tuple[int, str]
-"""A connection's id and the connector's stable identity of an issue in it."""
+"""(connection id, the connector's stable identity of an issue)."""
 
 _PLAIN = (
     "key",
@@ -50,7 +50,7 @@ _PLAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A locked issue row: its id, the watched scope it is in, and what we hold (None: never seen)."""
+    """An issue row: its id, the id of its watched scope, and the stored issue (None: never seen)."""
 
     id: int
     scope_id: int | None
@@ -58,12 +58,12 @@ class Held:
 
 
 def lock(tx: Connection, wanted: Mapping[Identity, str | None]) -> dict[Identity, Held]:
-    """Lock the issues of these identities in one fixed order; a new one is made where a key to begin with is given.
+    """Lock the issues of these identities in one fixed order; insert a missing one when `wanted` gives its key.
 
-    New rows come first. One that another worker is making too is waited for, so that both then lock the same row.
+    Inserts come first. An insert waits for another worker that inserts the same row, so that both lock the same row.
     """
     ordered = sorted(wanted)
-    known = _known(tx, ordered)
+    known = _existing(tx, ordered)
     rows: list[dict[str, Any]] = [
         {
             "connection_id": c,
@@ -80,7 +80,7 @@ def lock(tx: Connection, wanted: Mapping[Identity, str | None]) -> dict[Identity
     return _select(tx, ordered)
 
 
-def _known(tx: Connection, identities: Sequence[Identity]) -> set[Identity]:
+def _existing(tx: Connection, identities: Sequence[Identity]) -> set[Identity]:
     found: set[Identity] = set()
     for connection_id, names in _by_connection(identities).items():
         rows = sa.select(issue.c.identity).where(issue.c.connection_id == connection_id, issue.c.identity.in_(names))
@@ -96,7 +96,7 @@ def _by_connection(identities: Sequence[Identity]) -> dict[int, list[str]]:
 
 
 def _select(tx: Connection, identities: Sequence[Identity]) -> dict[Identity, Held]:
-    """Lock rows in the order of their ids, as relinking does: in any other, the two could wait for each other."""
+    """Lock rows in id order, as `relink_jobs` does: any other order could deadlock with it."""
     wanted = [
         sa.and_(issue.c.connection_id == connection_id, issue.c.identity.in_(names))
         for connection_id, names in _by_connection(identities).items()
@@ -107,37 +107,37 @@ def _select(tx: Connection, identities: Sequence[Identity]) -> dict[Identity, He
 
 
 def any_after(tx: Connection, *, connection_id: int, after: int) -> bool:
-    """Tell whether a connection has issues past a row id."""
+    """Return whether a connection has issues with a higher row id."""
     more = sa.select(issue.c.id).where(issue.c.connection_id == connection_id, issue.c.id > after).limit(1)
     return tx.scalar(more) is not None
 
 
 def lock_chunk(tx: Connection, *, connection_id: int, after: int, limit: int) -> list[Held]:
-    """Lock the next issues of a connection by row id."""
+    """Lock and return the next issues of a connection by row id."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit).with_for_update()).all())
 
 
 def read_chunk(tx: Connection, *, connection_id: int, after: int, limit: int) -> list[Held]:
-    """Read the next issues of a connection by row id, without a lock: to look at, not to change."""
+    """Return the next issues of a connection by row id, without a lock: read only."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit)).all())
 
 
 def read(tx: Connection, row_ids: Sequence[int]) -> list[Held]:
-    """Read issues by row id, the latest first, without a lock."""
+    """Return issues by row id, the highest id first, without a lock."""
     found = sa.select(issue).where(issue.c.id.in_(row_ids)).order_by(issue.c.id.desc())
     return _from_rows(tx, tx.execute(found).all())
 
 
 def read_named(tx: Connection, connection_id: int, identities: Sequence[str]) -> list[Held]:
-    """Read the known ones of issues by their identities, without a lock."""
+    """Return the issues with these identities that are known, without a lock."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.identity.in_(identities))
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id)).all())
 
 
 def count(tx: Connection, *, connection_id: int) -> int:
-    """Count the known issues of a connection; those that are gone, or known as children only, are left out."""
+    """Count the issues of a connection, except those that are gone or known only as children."""
     there = sa.and_(issue.c.gone.is_(None), issue.c.state.isnot(None))
     return tx.scalars(sa.select(sa.func.count()).where(issue.c.connection_id == connection_id, there)).one()
 
@@ -173,7 +173,7 @@ def _from_row(row: Row[Any], closes: tuple[Closing, ...]) -> Held:
 
 
 def save(tx: Connection, changed: Sequence[tuple[int, int | None, Issue]]) -> None:
-    """Write issues back, each with its row id and the id of its watched scope."""
+    """Save issues, given as (row id, id of the watched scope, issue)."""
     if not changed:
         return
     parameters = [_columns(row_id, scope_id, one) for row_id, scope_id, one in changed]
@@ -184,7 +184,7 @@ def save(tx: Connection, changed: Sequence[tuple[int, int | None, Issue]]) -> No
 
 
 def note_seen(tx: Connection, row_ids: Sequence[int]) -> None:
-    """Remember that a tracker has just shown us these issues."""
+    """Note that the tracker has just reported these issues."""
     if row_ids:
         tx.execute(sa.update(issue).where(issue.c.id.in_(row_ids)).values(seen_at=DatabaseNow()))
 
@@ -208,18 +208,18 @@ def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
 
 
 def next_place(tx: Connection, connection_id: int, identity: str) -> tuple[str, str] | None:
-    """Give the identity and key that a transfer gave an issue; None where no transfer is known."""
+    """Return the identity and key of an issue after its transfer; None when no transfer is known."""
     mine = sa.and_(issue.c.connection_id == connection_id, issue.c.identity == identity)
     found = tx.execute(sa.select(issue.c.gone, issue.c.successor).where(mine)).one_or_none()
     return place_of(found.gone, found.successor) if found else None
 
 
 TermKey = tuple[int, str, str]
-"""A connection's id, the kind of term, and its id in the tracker."""
+"""(connection id, kind of term, the term's id in the tracker)."""
 
 
 def read_terms(tx: Connection, keys: Iterable[TermKey]) -> dict[TermKey, Row[Any]]:
-    """Read what is known of labels, milestones and so on."""
+    """Return the stored rows of labels, milestones and other terms."""
     grouped: dict[tuple[int, str], set[str]] = defaultdict(set)
     for connection_id, kind, external_id in keys:
         grouped[connection_id, kind].add(external_id)
@@ -233,7 +233,7 @@ def read_terms(tx: Connection, keys: Iterable[TermKey]) -> dict[TermKey, Row[Any
 
 
 def save_terms(tx: Connection, rows: Iterable[dict[str, Any]]) -> None:
-    """Write names of terms, in one fixed order. Raises `Collision` where another's word is newer."""
+    """Save names of terms in one fixed order. Raise `Collision` when another worker stored a newer name."""
     ordered = sorted(rows, key=lambda row: (row["connection_id"], row["kind"], row["external_id"]))
     upsert(tx, term, ordered, unique=("connection_id", "kind", "external_id"), newer="at")
     known = read_terms(tx, [(row["connection_id"], row["kind"], row["external_id"]) for row in ordered])

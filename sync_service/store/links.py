@@ -1,4 +1,4 @@
-"""Links: which issues count toward which key results, and the tallies that measures are computed from."""
+"""Links: which issues count toward which key results; and tallies, the sums that measures are computed from."""
 
 import json
 from collections import defaultdict
@@ -18,20 +18,20 @@ from sync_service.store.tables import cycle, issue, key_result, link, manual_lin
 from sync_service.store.tables.columns import Id
 
 LinkKey = tuple[int, str, int]
-"""A key result's id, the origin of the link, and its source: a revision's or manual link's id, 0 for a label."""
+"""(key result id, origin of the link, source: the id of a rule revision or manual link, 0 for a label)."""
 
 Links = dict[LinkKey, float]
-"""Links of one issue, with their weights."""
+"""The links of one issue with their weights."""
 
 counts = sa.or_(
     link.c.origin != "rule",
     sa.exists().where(rule_revision.c.id == link.c.source, rule_revision.c.state == "active"),
 )
-"""The links that count: those of a pending revision of a rule are kept ready, and do not count yet."""
+"""The SQL condition for links that count: links of a pending rule revision are prepared, but do not count yet."""
 
 
 def read(tx: Connection, issue_ids: Collection[int]) -> dict[int, Links]:
-    """Read the links of issues, those of pending revisions included."""
+    """Return the links of issues, including those of pending revisions."""
     found: dict[int, Links] = defaultdict(dict)
     for row in tx.execute(sa.select(link).where(link.c.issue_id.in_(issue_ids))):
         found[row.issue_id][row.key_result_id, row.origin, row.source] = row.weight
@@ -39,13 +39,13 @@ def read(tx: Connection, issue_ids: Collection[int]) -> dict[int, Links]:
 
 
 def of_revisions(tx: Connection, revision_ids: Collection[int]) -> set[int]:
-    """Give the ids of the issues that revisions of rules link."""
+    """Return the ids of the issues that these rule revisions link."""
     mine = sa.select(link.c.issue_id).where(link.c.origin == "rule", link.c.source.in_(revision_ids))
     return set(tx.scalars(mine))
 
 
 def save(tx: Connection, changes: Mapping[int, tuple[Links, Links]]) -> None:
-    """Make the links of each issue what they should be; each issue comes with its links before and after."""
+    """Save the changed links of issues: issue id → (links before, links after)."""
     removed, added = [], []
     for issue_id, (before, after) in changes.items():
         removed += [(issue_id, *key) for key in before if before[key] != after.get(key)]
@@ -63,7 +63,7 @@ def save(tx: Connection, changes: Mapping[int, tuple[Links, Links]]) -> None:
 def manual(
     tx: Connection, connection_id: int, issue_ids: Collection[int], keys: Mapping[str, int]
 ) -> dict[int, list[Row[Any]]]:
-    """Find the manual links of issues by their ids; those that wait for an issue find it by key (key → issue id)."""
+    """Return the manual links of issues by issue id; links still without an issue match by key (key → issue id)."""
     by_key = {key.lower(): issue_id for key, issue_id in keys.items()}  # GitHub's names have no case
     wanted = sa.or_(
         manual_link.c.issue_id.in_(issue_ids),
@@ -80,7 +80,7 @@ def manual(
 
 
 def settle_manual(tx: Connection, found: Mapping[int, Iterable[Row[Any]]]) -> None:
-    """Remember which issue a manual link means, so that it follows the issue to a new key."""
+    """Store the issue id of manual links that were matched by key, so that they follow the issue to a new key."""
     waiting = [
         {"row_id": row.id, "found": issue_id} for issue_id, rows in found.items() for row in rows if not row.issue_id
     ]
@@ -90,9 +90,9 @@ def settle_manual(tx: Connection, found: Mapping[int, Iterable[Row[Any]]]) -> No
 
 
 def follow(tx: Connection, *, connection_id: int, from_issue_id: int, from_key: str, to_key: str) -> None:
-    """Point the manual links of an issue that was transferred at its new key, to be found when that is seen.
+    """Give the manual links of a transferred issue its new key, to be matched when the issue is seen there.
 
-    Those that still waited for the issue by its key go along.
+    This includes links that were still waiting for the issue by its old key.
     """
     there = sa.and_(manual_link.c.connection_id == connection_id, sa.func.lower(manual_link.c.key) == to_key.lower())
     taken = sa.select(manual_link.c.key_result_id).where(there).scalar_subquery()
@@ -106,7 +106,7 @@ def follow(tx: Connection, *, connection_id: int, from_issue_id: int, from_key: 
 
 
 def weigh() -> sa.Select[Any]:
-    """Select one row for each issue that counts toward a key result: its weight, a manual one above all others."""
+    """Select one row per issue that counts toward a key result, with its weight: a manual link's weight wins."""
     return _weigh(link).where(counts)
 
 
@@ -120,7 +120,7 @@ def _weigh(linked: sa.FromClause) -> sa.Select[Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supposed:
-    """Links as they would be: those of the revisions `without` taken out, those of a rule to `issue_ids` put in."""
+    """Links for a preview: without those of the revisions `without`, plus links of a rule to `issue_ids`."""
 
     without: Collection[int]
     key_result_id: int
@@ -128,9 +128,9 @@ class Supposed:
 
 
 def _linked(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed | None) -> sa.FromClause:
-    """Give the links of key results that count, as they are or as they would be."""
+    """Return the links of key results that count: the present ones, or those of a preview."""
     columns = (link.c.key_result_id, link.c.issue_id, link.c.origin, link.c.weight)
-    # As a join, unlike `counts`: where there are many links, PostgreSQL would look through every revision there is.
+    # A join, unlike `counts`: with many links, PostgreSQL would otherwise scan every revision.
     active = sa.and_(link.c.origin == "rule", rule_revision.c.id == link.c.source, rule_revision.c.state == "active")
     kept = (
         sa.select(*columns)
@@ -154,22 +154,22 @@ def _linked(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed | 
 
 
 Pairs = Sequence[tuple[int, int]]
-"""Key results with issues, by their row ids."""
+"""(key result id, issue id)."""
 
 
 def _pairs_as_table(tx: Connection, pairs: Pairs) -> sa.FromClause:
-    """Hand pairs over as one parameter or two, however many there are, to be selected from."""
+    """Return a table of pairs, passed as one or two parameters whatever their number."""
     if tx.dialect.name == "sqlite":
         each = sa.func.json_each(json.dumps(pairs)).table_valued(sa.column("value", sa.Text))
-        first, second = (sa.func.json_extract(each.c.value, f"$[{place}]", type_=Id) for place in (0, 1))
+        first, second = (sa.func.json_extract(each.c.value, f"$[{index}]", type_=Id) for index in (0, 1))
         return sa.select(first.label("key_result_id"), second.label("issue_id")).subquery()
-    arrays = (sa.cast([pair[place] for pair in pairs], postgresql.ARRAY(sa.BigInteger)) for place in (0, 1))
+    arrays = (sa.cast([pair[index] for pair in pairs], postgresql.ARRAY(sa.BigInteger)) for index in (0, 1))
     columns = (sa.column("key_result_id", Id), sa.column("issue_id", Id))
     return sa.func.unnest(*arrays).table_valued(*columns).render_derived()
 
 
 def _as_table(tx: Connection, ids: Sequence[int]) -> sa.FromClause:
-    """Hand ids over as one parameter, however many there are, to be selected from as `value`."""
+    """Return a table of ids with the column `value`, passed as one parameter whatever their number."""
     if tx.dialect.name == "sqlite":
         return sa.func.json_each(json.dumps(list(ids))).table_valued(sa.column("value", Id))
     array = sa.cast(list(ids), postgresql.ARRAY(sa.BigInteger))
@@ -181,8 +181,8 @@ def tallies(
 ) -> dict[int, list[Tally]]:
     """Tally the issues that count toward each key result, or would count.
 
-    A pull request is left out where an issue that it closes is linked to the same key result: the issue counts. Which
-    those are, rarely any, is asked first: as a part of the other question it would be the dearest one.
+    A pull request is left out when an issue that it closes is linked to the same key result: the issue counts. These
+    pairs, rarely any, are read first: inside the main statement they would be its most expensive part.
     """
     through = closings.through(*(_linked(tx, key_result_ids, supposed) for _ in range(2)))
     beside = sorted({(row.key_result_id, row.issue_id) for row in tx.execute(through)})
@@ -202,7 +202,7 @@ def tallies(
 
 
 def _counted(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed | None, beside: Pairs) -> sa.Select[Any]:
-    """Select the tallies of key results, without the pairs that are only shown beside."""
+    """Select the tallies of key results, without the pairs of pull requests that count through an issue."""
     linked = _linked(tx, key_result_ids, supposed)
     counted = (
         _weigh(linked)
@@ -240,10 +240,10 @@ def _counted(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed |
 
 
 def _one_by_one(tx: Connection, issue_id: sa.ColumnElement[int]) -> sa.FromClause:
-    """Give the issues of linked ids, to be joined by them.
+    """Return the issues to join to linked ids.
 
-    PostgreSQL takes a batch's ten thousand for so many that it would rather read all issues there are. It has to fetch
-    each by its id here, since it can't look into what has an offset.
+    For a batch of ten thousand links, PostgreSQL's planner prefers to read the whole issue table. `OFFSET 0` in the
+    lateral subquery stops the planner from merging it, so each issue is read by its id.
     """
     if tx.dialect.name != "postgresql":
         return issue
@@ -252,7 +252,7 @@ def _one_by_one(tx: Connection, issue_id: sa.ColumnElement[int]) -> sa.FromClaus
 
 
 def counting_through(tx: Connection, key_result_id: int) -> dict[int, list[str]]:
-    """Give the pull requests (by row id) that count through issues linked to the same key result, with their keys."""
+    """Return the pull requests (by row id) that count through issues linked to the key result: the issues' keys."""
     found: dict[int, list[str]] = defaultdict(list)
     beside = closings.through(*(_linked(tx, [key_result_id], None) for _ in range(2)))
     for row in tx.execute(beside.order_by("issue_id", "key")):
@@ -263,7 +263,7 @@ def counting_through(tx: Connection, key_result_id: int) -> dict[int, list[str]]
 def scopes_linked(
     tx: Connection, key_result_ids: Sequence[int], scope_ids: Collection[int], *, supposed: Supposed | None = None
 ) -> dict[int, list[int]]:
-    """Tell which of the scopes the issues are in that are linked to each key result, or would be."""
+    """Return which of the scopes contain issues linked to each key result (or linked in a preview)."""
     if not scope_ids:
         return {}
     found: dict[int, list[int]] = defaultdict(list)

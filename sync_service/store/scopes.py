@@ -1,4 +1,4 @@
-"""What becomes of watched scopes at the tracker: they are renamed, deleted, hidden from us, and shown again."""
+"""Scope changes at the tracker: a watched scope was renamed, deleted, hidden from us, or is visible again."""
 
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ Word = ScopeSeen | AccountSeen
 
 
 def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen, *, told_at: datetime) -> str:
-    """Note what became of a scope; give the outcome in words. A watched scope is known by its id, whatever its name."""
+    """Save a change of a scope, which is found by its id; return the outcome as text."""
     watched = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == seen.scope.id)
     row = tx.execute(sa.select(scope).where(watched)).one_or_none()
     if row is None:
@@ -24,19 +24,19 @@ def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen, *, told_at:
 
 
 def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, told_at: datetime) -> str:
-    """Note what became of every scope of an account; give the outcome in words."""
+    """Save a change of every scope of an account; return the outcome as text."""
     names = {seen.name.lower(), (seen.was or seen.name).lower()}
     rows = tx.execute(sa.select(scope).where(scope.c.connection_id == connection_id).order_by(scope.c.id)).all()
-    owned = [row for row in rows if _called(row).lower().partition("/")[0] in names and "/" in row.name]
-    if not owned:
+    owned_rows = [row for row in rows if _called(row).lower().partition("/")[0] in names and "/" in row.name]
+    if not owned_rows:
         return f"ignored, because no repository of {seen.was or seen.name} is watched"
     return "; ".join(
-        f"{row.name}: {_note(tx, row, seen, name=_under(seen.name, row), told_at=told_at)}" for row in owned
+        f"{row.name}: {_note(tx, row, seen, name=_under(seen.name, row), told_at=told_at)}" for row in owned_rows
     )
 
 
 def present_name(tx: Transaction, connection_id: int, external_id: str) -> str | None:
-    """Give what a watched scope is called by now, by its id at the tracker; None where it is not watched any more."""
+    """Return the present name of a watched scope, by its id at the tracker; None when it is not watched."""
     mine = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == external_id)
     row = tx.execute(sa.select(scope).where(mine)).one_or_none()
     return None if row is None else _called(row)
@@ -51,23 +51,23 @@ def _under(owner: str, row: Row[Any]) -> str:
 
 
 def _note(tx: Transaction, row: Row[Any], seen: Word, *, name: str, told_at: datetime) -> str:
-    """Write how a scope is called and whether it can be watched; say what is new."""
+    """Save a scope's name and whether it can be watched; return what changed, as text."""
     renamed = bool(name) and name.lower() != _called(row).lower()
     changes: dict[str, Any] = {"called": None if name.lower() == row.name.lower() else name} if renamed else {}
-    said = [f"is now called {name}"] if renamed else []
+    texts = [f"is now called {name}"] if renamed else []
     if renamed and row.external_id is not None:
         relinks.rename(tx, row.connection_id, scope=row.external_id, was=_called(row), now=name)
     if seen.gone or seen.returned:
         at = seen.at or told_at
         if row.gone_for_good:
-            said.append(f"nothing new, since {row.gone}")
+            texts.append(f"nothing new, since {row.gone}")
         elif row.gone_at is not None and at < row.gone_at and not seen.for_good:
-            said.append("something newer is known")
+            texts.append("something newer is known")
         else:
             changes |= {"gone": seen.gone, "gone_at": at, "gone_for_good": seen.for_good}
-            said += [seen.gone] if seen.gone else ["can be watched again"] if row.gone else []
+            texts += [seen.gone] if seen.gone else ["can be watched again"] if row.gone else []
     if changes:
         tx.execute(sa.update(scope).where(scope.c.id == row.id).values(changes))
     if changes.get("gone") and not row.gone:
         breakings.note_gone(tx, row.connection_id, row.id)
-    return ", ".join(said) or "nothing new"
+    return ", ".join(texts) or "nothing new"
