@@ -1,4 +1,4 @@
-"""The book: everything that decides links and coverage, read once for each version of the rules."""
+"""The ruleset: everything that decides links and coverage, read once per rules version and cached."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,9 +17,9 @@ from sync_service.store.tables import connection, key_result, person, rule_revis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """A watched scope. `name` is the configured one, `external_id` the tracker's once it was seen.
+    """A watched scope. `name` is the configured name; `external_id` is the tracker's id, once known.
 
-    `called` is its present name at the tracker, where that is another.
+    `called` is its present name at the tracker, if that differs.
     """
 
     id: int
@@ -31,7 +31,7 @@ class Scope:
 
 
 class Scopes:
-    """The watched scopes, to be gone through or found at once."""
+    """The watched scopes, indexed by id and name."""
 
     def __init__(self, scopes: Iterable[Scope]) -> None:
         self._all = tuple(scopes)
@@ -42,14 +42,14 @@ class Scopes:
         return iter(self._all)
 
     def find(self, connection_id: int, ref: ScopeRef) -> Scope | None:
-        """Find a scope by its stable id, else by name among those whose id is not known."""
+        """Return a scope by its stable id, else by name among those whose id is unknown."""
         known = self._by_id.get((connection_id, ref.id))
         return known or self._by_name.get((connection_id, ref.name.casefold()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracker:
-    """A connection as the heart sees it: no credentials, only whether there are any."""
+    """A connection as the core needs it: without credentials; `can_fetch` says whether there are any."""
 
     id: int
     slug: str
@@ -60,7 +60,7 @@ class Tracker:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks for links at a tracker, and whether they may."""
+    """A person with a tracker account, and whether they may create links."""
 
     name: str
     may_link: bool
@@ -68,7 +68,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """One version of connections, scopes, rules, key result slugs and people's accounts. Immutable."""
+    """One immutable version of connections, scopes, rules, key result slugs and people's accounts."""
 
     version: int
     trackers: Mapping[int, Tracker]
@@ -79,33 +79,33 @@ class Book:
     people: Mapping[tuple[str, str], Person]
 
     def scope_of(self, connection_id: int, ref: ScopeRef) -> Scope | None:
-        """Find the watched scope that a snapshot names: by its stable id, else by name while no id is known."""
+        """Return the watched scope of a snapshot: by its stable id, else by name while no id is known."""
         return self.scopes.find(connection_id, ref)
 
     @property
     def written_to(self) -> list[int]:
-        """Give the ids of the connections whose issues say which key results they serve."""
+        """Return the ids of the connections with write-back."""
         return [tracker.id for tracker in self.trackers.values() if tracker.writes_back]
 
     @property
     def uncovered(self) -> Mapping[int, str]:
-        """Give the ids of scopes that are not covered, with their names."""
+        """Return the ids and names of the scopes that are not covered."""
         return {scope.id: scope.name for scope in self.scopes if not scope.covered}
 
 
 class Shelf:
-    """Keeps the newest book, so that a batch reads it again only when the rules' version has moved."""
+    """Caches the newest ruleset; loads it again only when the rules' version has changed."""
 
     def __init__(self) -> None:
         self._book: Book | None = None
 
     @property
     def version(self) -> int | None:
-        """Give the version of the book that was read last."""
+        """Return the version of the cached ruleset."""
         return self._book.version if self._book else None
 
     def current(self, tx: Transaction) -> Book:
-        """Give the book of now, and keep the rules from changing until `tx` ends."""
+        """Return the current ruleset and lock the rules against changes until `tx` ends."""
         version = counters.hold_rules(tx)
         if self._book is None or self._book.version != version:
             self._book = read_book(tx, version)
@@ -113,7 +113,7 @@ class Shelf:
 
 
 def read_book(tx: Transaction, version: int) -> Book:
-    """Read everything that decides links."""
+    """Load the ruleset from the database."""
     columns = (connection.c.id, connection.c.slug, connection.c.kind, connection.c.write_back.label("writes_back"))
     named = sa.select(*columns, callable_ones().label("can_look"))
     trackers = {row.id: Tracker(**row._mapping) for row in tx.execute(named)}  # noqa: SLF001 - SQLAlchemy's public way
@@ -143,14 +143,14 @@ def read_book(tx: Transaction, version: int) -> Book:
 
 
 def with_rules(tx: Transaction, book: Book, rules: Iterable[CompiledRule]) -> Book:
-    """Give the book as it would be with these rules instead."""
+    """Return a copy of the ruleset with these rules instead (for previews)."""
     index = RuleIndex(rules)
     unlisted = listings.partly_seen(tx, without=book.rules.by_revision.keys() - index.by_revision.keys())
     return replace(book, rules=index, partial={**_partly_seen(index.rules, book.scopes), **unlisted})
 
 
 def _people(tx: Transaction) -> dict[tuple[str, str], Person]:
-    """Find people by the kind of tracker and their account there in small letters; of two, who may link is meant."""
+    """Return people by (tracker kind, account in lower case); of two with one account, the one who may link wins."""
     found: dict[tuple[str, str], Person] = {}
     ordered = sa.select(person.c.name, person.c.role, person.c.accounts).order_by(person.c.role.desc(), person.c.id)
     for row in tx.execute(ordered):
@@ -163,7 +163,7 @@ def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
     revisions = sa.select(rule_revision).where(rule_revision.c.state.in_(("pending", "active")))
     for row in tx.execute(revisions.order_by(rule_revision.c.id)):
         if row.condition == NOTHING:
-            continue  # a disabled rule reaches no scope either
+            continue  # a disabled rule reaches no scope
         yield CompiledRule(
             revision_id=row.id,
             slug=row.rule_slug,
@@ -177,7 +177,7 @@ def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
 
 
 def _partly_seen(rules: Iterable[CompiledRule], scopes: Iterable[Scope]) -> dict[int, str]:
-    """Say for each key result whose rules reach a scope that is not covered which ones those are."""
+    """Return why key results are partial: the names of the scopes that their rules reach and that are not covered."""
     uncovered: dict[int, list[str]] = defaultdict(list)
     waiting = [scope for scope in scopes if not scope.covered]
     for one in rules:

@@ -1,4 +1,4 @@
-"""Key results: locked to be computed, saved with the history entry that says why, and their notices."""
+"""Key results: lock them to compute, save their values with history entries and causes, and save notices."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -15,13 +15,13 @@ from sync_service.domain.pace import Span, Status
 from sync_service.store import tables
 from sync_service.store.database import among, database_now, insert_or_skip
 
-# The same entry is needed for every cause; nulls are left out to keep rows small.
+# A cause as JSON; nulls are left out to keep rows small.
 CauseColumns = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyResult:
-    """A locked key result: its settings, how it stands, and its cycle. `owner_id` is the objective's by default."""
+    """A key result to compute: its settings, state and cycle. `owner_id` defaults to the objective's owner."""
 
     id: int
     slug: str
@@ -36,7 +36,7 @@ class KeyResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computed:
-    """What a key result was computed to, and the causes that could have moved it."""
+    """The new state of a key result, and the causes that may have changed it."""
 
     key_result: KeyResult
     standing: Standing
@@ -45,24 +45,24 @@ class Computed:
 
     @property
     def moved(self) -> bool:
-        """Tell whether the value is another."""
+        """Return whether the value changed."""
         return self.standing.value != self.key_result.standing.value
 
 
 def lock(tx: Connection, ids: Iterable[int]) -> list[KeyResult]:
-    """Lock key results in id order."""
+    """Lock and return key results in id order."""
     return _key_results(tx, _select(tx, ids).with_for_update(of=tables.key_result, key_share=True))
 
 
 def read(tx: Connection, ids: Iterable[int]) -> list[KeyResult]:
-    """Read key results in id order, without a lock: to look at, not to change."""
+    """Return key results in id order, without a lock: read only."""
     return _key_results(tx, _select(tx, ids))
 
 
 def _select(tx: Connection, ids: Iterable[int]) -> sa.Select[Any]:
     k, o, c = tables.key_result, tables.objective, tables.cycle
     return (
-        sa.select(k, sa.func.coalesce(k.c.owner_id, o.c.owner_id).label("hears"), c.c.starts_at, c.c.ends_at)
+        sa.select(k, sa.func.coalesce(k.c.owner_id, o.c.owner_id).label("owner_or_default"), c.c.starts_at, c.c.ends_at)
         .join(o, o.c.id == k.c.objective_id)
         .join(c, c.c.id == o.c.cycle_id)
         .where(among(tx, k.c.id, sorted(ids)))
@@ -75,7 +75,7 @@ def _key_results(tx: Connection, statement: sa.Select[Any]) -> list[KeyResult]:
         KeyResult(
             id=row.id,
             slug=row.slug,
-            owner_id=row.hears,
+            owner_id=row.owner_or_default,
             start=row.start,
             target=row.target,
             measure=parse_measure(row.measure),
@@ -88,7 +88,7 @@ def _key_results(tx: Connection, statement: sa.Select[Any]) -> list[KeyResult]:
 
 
 def checked_in(tx: Connection, ids: Sequence[int]) -> dict[int, float]:
-    """Give the value that the latest check-in with one set, by key result."""
+    """Return the value of the latest check-in that has one, by key result."""
     c = tables.check_in
     newest = sa.select(sa.func.max(c.c.id)).where(c.c.key_result_id.in_(ids), c.c.value.isnot(None))
     found = sa.select(c.c.key_result_id, c.c.value).where(c.c.id.in_(newest.group_by(c.c.key_result_id)))
@@ -96,7 +96,7 @@ def checked_in(tx: Connection, ids: Sequence[int]) -> dict[int, float]:
 
 
 def save(tx: Connection, computed: Sequence[Computed], *, now: datetime) -> None:
-    """Write new standings; a changed value gets its history entry."""
+    """Save new states; add a history entry for each changed value."""
     k = tables.key_result
     rows = [
         {
@@ -128,28 +128,28 @@ def _entry(one: Computed, now: datetime) -> dict[str, Any]:
 
 
 def to_columns(cause: Cause) -> CauseColumns:
-    """Write a cause as JSON."""
-    return {name: value for name in _CAUSE if (value := getattr(cause, name)) not in (None, False)}
+    """Convert a cause to JSON."""
+    return {name: value for name in _CAUSE_FIELDS if (value := getattr(cause, name)) not in (None, False)}
 
 
-_CAUSE = tuple(one.name for one in fields(Cause))
+_CAUSE_FIELDS = tuple(one.name for one in fields(Cause))
 
 
 def from_columns(columns: Mapping[str, Any]) -> Cause:
-    """Read a cause from JSON."""
+    """Convert JSON to a cause."""
     return Cause(**columns)
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A notice that waits: its row id, and the change it would tell."""
+    """A waiting notice: its row id and its change."""
 
     id: int
     change: Change
 
 
 def pending_notices(tx: Connection, key_result_ids: Sequence[int]) -> dict[tuple[int, int], Pending]:
-    """Find the notices that still wait, by (key result's id, person's id). The key results must be locked."""
+    """Return the waiting notices by (key result id, person id), locked. The caller has locked the key results."""
     n = tables.notice
     waiting = sa.select(n).where(among(tx, n.c.key_result_id, key_result_ids), n.c.due_at.isnot(None))
     return {
@@ -159,7 +159,7 @@ def pending_notices(tx: Connection, key_result_ids: Sequence[int]) -> dict[tuple
 
 
 def change_of(row: sa.Row[Any]) -> Change:
-    """Read a notice's row as the change it tells."""
+    """Convert a notice row to its change."""
     return Change(
         Standing(Status(row.from_status), row.from_value, row.from_progress),
         Standing(Status(row.to_status), row.to_value, row.to_progress),
@@ -181,7 +181,7 @@ def _change_columns(change: Change) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNotice:
-    """A change that somebody is to be told of, once the settling time has passed."""
+    """A change to tell a person about once the settling time has passed."""
 
     person_id: int
     key_result_id: int
@@ -189,7 +189,7 @@ class NewNotice:
 
 
 def add_notices(tx: Connection, notices: Sequence[NewNotice], *, now: datetime, settle: timedelta) -> None:
-    """Let changes wait for the settling time until they are told."""
+    """Insert notices, due when the settling time has passed."""
     if not notices:
         return
     due_at = database_now(tx) + settle
@@ -201,7 +201,7 @@ def add_notices(tx: Connection, notices: Sequence[NewNotice], *, now: datetime, 
 
 
 def change_notices(tx: Connection, changes: Mapping[int, Change]) -> None:
-    """Let waiting notices, by their row id, absorb later changes."""
+    """Replace the changes of waiting notices, by row id: they absorb later changes."""
     rows = [{"row_id": notice_id, **_change_columns(change)} for notice_id, change in changes.items()]
     if rows:
         values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name != "row_id"}
@@ -209,15 +209,16 @@ def change_notices(tx: Connection, changes: Mapping[int, Change]) -> None:
 
 
 def drop_notices(tx: Connection, outcomes: Mapping[int, str], *, now: datetime) -> None:
-    """Settle waiting notices, by their row id, that have nothing left to tell, each with its outcome."""
-    rows = [{"row_id": notice_id, "said": outcome} for notice_id, outcome in outcomes.items()]
+    """Settle waiting notices that have nothing left to report: row id → outcome."""
+    rows = [{"row_id": notice_id, "new_outcome": outcome} for notice_id, outcome in outcomes.items()]
     if rows:
-        columns: dict[str, Any] = {"due_at": None, "lease": None, "settled_at": now, "outcome": sa.bindparam("said")}
+        columns: dict[str, Any] = {"due_at": None, "lease": None, "settled_at": now}
+        columns["outcome"] = sa.bindparam("new_outcome")
         tx.execute(sa.update(tables.notice).where(tables.notice.c.id == sa.bindparam("row_id")).values(columns), rows)
 
 
 def recompute(tx: Connection, ids: Iterable[int], *, causes: Sequence[Cause] = ()) -> None:
-    """Make key results due to be computed again, now; causes add up until then."""
+    """Request to compute key results again, now; their causes accumulate until then."""
     r = tables.recompute
     now = database_now(tx)
     ordered = sorted(set(ids))
@@ -225,7 +226,7 @@ def recompute(tx: Connection, ids: Iterable[int], *, causes: Sequence[Cause] = (
     insert_or_skip(tx, r, rows, unique=("key_result_id",))
     waiting = sa.select(r).where(r.c.key_result_id.in_(ordered)).order_by(r.c.id).with_for_update()
     for row in tx.execute(waiting).all():
-        joined = [*row.causes, *(to_columns(cause) for cause in causes)]
-        # A lease that runs meanwhile is broken on purpose: what it computed may be out of date.
-        columns = {"due_at": now, "lease": None, "attempts": 0, "causes": joined, "buried_at": None}
+        all_causes = [*row.causes, *(to_columns(cause) for cause in causes)]
+        # This ends the lease of a computation under way on purpose: its result may be out of date.
+        columns = {"due_at": now, "lease": None, "attempts": 0, "causes": all_causes, "buried_at": None}
         tx.execute(sa.update(r).where(r.c.id == row.id).values(columns))

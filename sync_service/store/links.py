@@ -179,7 +179,7 @@ def _as_table(tx: Connection, ids: Sequence[int]) -> sa.FromClause:
 def tallies(
     tx: Connection, key_result_ids: Sequence[int], *, supposed: Supposed | None = None
 ) -> dict[int, list[Tally]]:
-    """Tally the issues that count toward each key result, or would count.
+    """Return the tallies of the issues that count toward each key result (or would, in a preview).
 
     A pull request is left out when an issue that it closes is linked to the same key result: the issue counts. These
     pairs, rarely any, are read first: inside the main statement they would be its most expensive part.

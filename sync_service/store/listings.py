@@ -1,4 +1,4 @@
-"""Listings of queries' members: one row for each revision with a query, which settles only when that is retired."""
+"""Query listings: recurring runs that list all members of a query; one row per revision, settled when it is retired."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from sync_service.store.database import DatabaseNow, database_now
 from sync_service.store.tables import listing, rule_revision
 
 SOONEST = timedelta(minutes=1)
-"""A listing that is wanted sooner than usual begins this long after the last one began."""
+"""The shortest time between the starts of two runs, when one is wanted sooner than usual."""
 
 NOT_YET = "not listed yet"
 
 END = "end"
-"""The cursor of a run whose last page was taken."""
+"""The cursor of a run whose last page was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """How far the listing of a rule's query has come, for people. `members` are known now."""
+    """The state of a rule's query listing, for people. `members`: how many are known now."""
 
     rule: str
     query: str
@@ -37,7 +37,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """How far a run has come: `cursor` None is its beginning, END all but its end. `short`: it will not be complete."""
+    """The progress of a run. `cursor`: None at its start, END after its last page. `short`: why it is incomplete."""
 
     number: int
     cursor: str | None
@@ -48,7 +48,7 @@ class Run:
 
     @classmethod
     def of(cls, row: Row[Any]) -> "Run":
-        """Give the run that a listing's row tells of."""
+        """Return the run of a listing row."""
         return cls(
             number=row.run,
             cursor=row.cursor or None,
@@ -59,7 +59,7 @@ class Run:
         )
 
     def columns(self) -> dict[str, Any]:
-        """Give the columns of the listing's row; an empty cursor there is a run that has begun."""
+        """Return the columns of the listing row; an empty cursor is a run at its start."""
         return {
             "run": self.number,
             "cursor": self.cursor or "",
@@ -71,25 +71,25 @@ class Run:
 
 
 def begin(tx: Transaction, revision_id: int, connection_id: int) -> None:
-    """Let the members of a new revision's query be listed, now."""
+    """Request the first listing of a new revision's query, now."""
     columns = {"revision_id": revision_id, "connection_id": connection_id, "due_at": DatabaseNow()}
     tx.execute(sa.insert(listing).values(columns))
 
 
 def end(tx: Transaction, revision_id: int) -> None:
-    """Forget the listing of a retired revision; who is at it loses the lease."""
+    """Delete the listing of a retired revision; a worker that runs it loses the lease."""
     tx.execute(sa.delete(listing).where(listing.c.revision_id == revision_id))
 
 
 def hurry(tx: Transaction, connection_id: int) -> None:
-    """List the members of all queries of a connection now: it has other credentials, or somebody asks."""
+    """Request listings of all queries of a connection now: its credentials changed, or a person asked."""
     waiting = sa.and_(listing.c.connection_id == connection_id, listing.c.lease.is_(None), _is_live())
     again = {"due_at": DatabaseNow(), "settled_at": None, "buried_at": None, "attempts": 0}
     tx.execute(sa.update(listing).where(waiting).values(again))
 
 
 def want(tx: Transaction, revision_ids: Collection[int]) -> None:
-    """List members sooner than usual, where nobody is at it: something changed that only a listing can judge."""
+    """Request listings sooner than usual, unless under way: something changed that only a listing can decide."""
     if not revision_ids:
         return
     now = database_now(tx)
@@ -101,26 +101,26 @@ def want(tx: Transaction, revision_ids: Collection[int]) -> None:
 
 
 def running(tx: Transaction, revision_ids: Collection[int]) -> set[int]:
-    """Tell of which revisions a listing is under way."""
+    """Return the revisions with a listing under way."""
     mine = sa.and_(listing.c.revision_id.in_(revision_ids), listing.c.cursor.isnot(None))
     return set(tx.scalars(sa.select(listing.c.revision_id).where(mine)))
 
 
 def revision_of(tx: Transaction, row: Row[Any]) -> Row[Any]:
-    """Give the revision that a listing is about."""
+    """Return the revision of a listing."""
     return tx.execute(sa.select(rule_revision).where(rule_revision.c.id == row.revision_id)).one()
 
 
 def let_count(tx: Transaction, revision_id: int) -> None:
-    """Let a pending revision whose members are linked take the place of the one before."""
+    """Make a pending revision due whose members are linked, so that it replaces the one before."""
     waiting = sa.and_(rule_revision.c.id == revision_id, rule_revision.c.state == "pending")
     tx.execute(sa.update(rule_revision).where(waiting).values(due_at=DatabaseNow()))
 
 
 def note_lacking(tx: Transaction, revision: Row[Any], lacking: str | None) -> None:
-    """Say, or no longer say, why a query's members are not all known; its key result is computed with that.
+    """Save why a query's members are not all known (None: they are), and request to compute its key result.
 
-    Must be the first that `tx` does: it changes the rules' version.
+    Call this first in `tx`: it changes the rules' version.
     """
     mine = listing.c.revision_id == revision.id
     if tx.scalar(sa.select(listing.c.lacking).where(mine)) == lacking:
@@ -128,12 +128,12 @@ def note_lacking(tx: Transaction, revision: Row[Any], lacking: str | None) -> No
     counters.take_rules(tx)
     counters.bump(tx, counters.RULES)
     tx.execute(sa.update(listing).where(mine).values(lacking=lacking))
-    said = lacking or "its query is listed whole"
-    key_results.recompute(tx, [revision.key_result_id], causes=[Cause(what=f"rule {revision.rule_slug}: {said}")])
+    what = lacking or "its query is listed completely"
+    key_results.recompute(tx, [revision.key_result_id], causes=[Cause(what=f"rule {revision.rule_slug}: {what}")])
 
 
 def partly_seen(tx: Transaction, *, without: Collection[int] = ()) -> dict[int, str]:
-    """Say which key results wait for the members of a query, and why; as if the revisions `without` were retired."""
+    """Return which key results wait for a query's members, and why; treat the revisions `without` as retired."""
     r, before = rule_revision, rule_revision.alias()
     live = sa.select(r.c.key_result_id, r.c.rule_slug, listing.c.lacking)
     live = live.join(listing, listing.c.revision_id == r.c.id).where(r.c.rule_id.isnot(None))
@@ -154,7 +154,7 @@ def partly_seen(tx: Transaction, *, without: Collection[int] = ()) -> dict[int, 
 
 
 def of_rules(tx: Transaction, rule_ids: Collection[int]) -> dict[int, Listed]:
-    """Tell of each rule with a query how far its newest listing has come."""
+    """Return the state of the newest listing of each rule with a query."""
     r = rule_revision.c
     mine = sa.and_(r.rule_id.in_(rule_ids), r.state != "retired")
     found = sa.select(listing, r.rule_id, r.rule_slug, r.query).join(rule_revision, r.id == listing.c.revision_id)
@@ -174,7 +174,7 @@ def of_rules(tx: Transaction, rule_ids: Collection[int]) -> dict[int, Listed]:
 
 
 def toward(tx: Transaction, key_result_id: int) -> list[Listed]:
-    """Tell of each query that counts toward a key result how far its listing has come."""
+    """Return the state of the listing of each query that counts toward a key result."""
     r = rule_revision.c
     mine = sa.select(r.rule_id).where(r.key_result_id == key_result_id, r.rule_id.isnot(None), r.query.isnot(None))
     return list(of_rules(tx, list(tx.scalars(mine.order_by(r.rule_slug)))).values())

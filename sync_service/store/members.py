@@ -1,7 +1,7 @@
-"""Members of queries: which issues each revision's query is known to find, and since when that is said.
+"""Query members: which issues each revision's query is known to find, and when each was last matched.
 
-Two say so: a listing, which shows every member, and the answer about a single issue after a change. A run that began
-before such an answer, or so shortly after it that the tracker's index may not know of the change, does not undo it.
+There are two sources: a listing of all members, and a match of a single issue after it changed. A listing run that
+began before the match, or so soon after it that the tracker's search index may lag, does not override it.
 """
 
 from collections import defaultdict
@@ -16,14 +16,14 @@ from sync_service.store.database import database_now, insert_or_skip, upsert
 from sync_service.store.tables import issue, member, rule_revision, scope
 
 LAG = timedelta(minutes=5)
-"""How far the index behind a tracker's search may lag behind what happened."""
+"""How far a tracker's search index may lag."""
 
 SWEEP = 5000
-"""Rows removed in one transaction."""
+"""Rows deleted in one transaction."""
 
 
 def of_issues(tx: Transaction, issue_ids: Collection[int]) -> dict[int, set[int]]:
-    """Give the ids of the revisions whose queries find issues, by the issues' row ids."""
+    """Return the ids of the revisions whose queries find issues, by the issue's row id."""
     found: dict[int, set[int]] = defaultdict(set)
     statement = (
         sa.select(issue.c.id, member.c.revision_id)
@@ -40,7 +40,7 @@ def of_issues(tx: Transaction, issue_ids: Collection[int]) -> dict[int, set[int]
 def of_revisions(
     tx: Transaction, revision_ids: Collection[int], identities: Collection[str]
 ) -> dict[tuple[int, str], bool]:
-    """Tell of issues that revisions have rows for whether they are members."""
+    """Return whether issues are members, by (revision id, identity), where a row exists."""
     if not revision_ids or not identities:
         return {}
     mine = sa.and_(member.c.revision_id.in_(revision_ids), member.c.identity.in_(identities))
@@ -49,16 +49,16 @@ def of_revisions(
 
 
 def judge(tx: Transaction, answers: Mapping[int, Mapping[str, bool]], *, remember: Collection[int]) -> None:
-    """Note what the queries of revisions said of single issues; their rows are locked.
+    """Record matches of single issues: revision id → identity → is a member. The caller has locked the issues.
 
-    That one is no member is only kept where a row says otherwise, or of a revision with a run under way, which may come
-    to (`remember`). Where it says the same, since when is written: a run that began before must not undo it.
+    A "no member" is stored only where a row exists, or for revisions with a run under way (`remember`), which could
+    still list the issue. The time is stored even if nothing changed: a run that began earlier must not override it.
     """
-    known = of_revisions(tx, answers.keys(), {identity for said in answers.values() for identity in said})
+    known = of_revisions(tx, answers.keys(), {identity for results in answers.values() for identity in results})
     wanted = [
         (revision_id, identity, holds)
-        for revision_id, said in answers.items()
-        for identity, holds in said.items()
+        for revision_id, results in answers.items()
+        for identity, holds in results.items()
         if holds or revision_id in remember or (revision_id, identity) in known
     ]
     if wanted:
@@ -71,14 +71,14 @@ def judge(tx: Transaction, answers: Mapping[int, Mapping[str, bool]], *, remembe
 
 
 def doubt(tx: Transaction, revision_id: int, identities: Collection[str]) -> None:
-    """Leave issues, of which it was said that they are members, to the next listing alone; their rows are locked."""
+    """Forget when members were matched: the next listing alone decides. The caller has locked the issues."""
     if identities:
         mine = sa.and_(member.c.revision_id == revision_id, member.c.identity.in_(identities))
         tx.execute(sa.update(member).where(mine).values(judged_at=None))
 
 
 def show(tx: Transaction, revision_id: int, identities: Iterable[str], *, run: int) -> None:
-    """Note that a run of the listing shows issues; they become members when it ends."""
+    """Note that a listing run contains these issues; they become members when it ends."""
     ordered = sorted(set(identities))
     rows = [{"revision_id": revision_id, "identity": identity, "holds": False} for identity in ordered]
     insert_or_skip(tx, member, rows, unique=("revision_id", "identity"), run=run)
@@ -89,13 +89,13 @@ def show(tx: Transaction, revision_id: int, identities: Iterable[str], *, run: i
 def differing(
     tx: Transaction, revision_id: int, *, run: int, began_at: datetime, complete: bool, limit: int
 ) -> dict[str, bool]:
-    """Give some of the issues of which a run that has ended says otherwise than is held: identity → is a member.
+    """Return some issues whose membership differs after an ended run: identity → is a member according to the run.
 
-    One in a scope that is hidden from us stays, since it may be a member unseen.
+    A member in a scope that is hidden from us stays: the run can't contain it.
     """
     rows = (
         sa.select(member.c.identity, member.c.holds)
-        .where(member.c.revision_id == revision_id, _older(began_at), _contradicts(run, complete=complete))
+        .where(member.c.revision_id == revision_id, _unmatched_since(began_at), _contradicts(run, complete=complete))
         .order_by(member.c.id)
         .limit(limit)
     )
@@ -105,8 +105,8 @@ def differing(
 def settle(
     tx: Transaction, revision_id: int, identities: Sequence[str], *, run: int, began_at: datetime, complete: bool
 ) -> None:
-    """Make issues what a run says, where that still differs; those that are known are locked."""
-    mine = sa.and_(member.c.revision_id == revision_id, member.c.identity.in_(identities), _older(began_at))
+    """Apply a run's result to issues where it still differs; the caller has locked the known ones."""
+    mine = sa.and_(member.c.revision_id == revision_id, member.c.identity.in_(identities), _unmatched_since(began_at))
     shown = sa.and_(mine, member.c.run == run, sa.not_(member.c.holds))
     tx.execute(sa.update(member).where(shown).values(holds=True))
     if complete:
@@ -114,30 +114,32 @@ def settle(
 
 
 def is_contradicted(tx: Transaction, revision_id: int, *, run: int, began_at: datetime) -> bool:
-    """Tell whether a complete run says otherwise of an issue than was said of it alone, which stands for now."""
-    late = sa.and_(member.c.revision_id == revision_id, sa.not_(_older(began_at)), _contradicts(run, complete=True))
-    return tx.scalar(sa.select(sa.exists().where(late))) is True
+    """Return whether a complete run contradicts a recent match of a single issue; the match still wins for now."""
+    contradicted = sa.and_(
+        member.c.revision_id == revision_id, sa.not_(_unmatched_since(began_at)), _contradicts(run, complete=True)
+    )
+    return tx.scalar(sa.select(sa.exists().where(contradicted))) is True
 
 
 def forget(tx: Transaction, revision_id: int, *, run: int, began_at: datetime) -> bool:
-    """Remove some rows of issues that are no members; tell whether there were any."""
-    spent = sa.and_(sa.not_(member.c.holds), member.c.run != run, _older(began_at))
+    """Delete some rows of issues that are not members; return whether there were any."""
+    spent = sa.and_(sa.not_(member.c.holds), member.c.run != run, _unmatched_since(began_at))
     return _remove(tx, sa.and_(member.c.revision_id == revision_id, spent))
 
 
 def sweep(tx: Transaction, revision_id: int) -> bool:
-    """Remove some rows of a retired revision; tell whether there were any."""
+    """Delete some rows of a retired revision; return whether there were any."""
     return _remove(tx, member.c.revision_id == revision_id)
 
 
 def count(tx: Transaction, revision_ids: Collection[int]) -> dict[int, int]:
-    """Count the members of revisions."""
+    """Return the number of members by revision."""
     mine = sa.and_(member.c.revision_id.in_(revision_ids), member.c.holds)
     counted = sa.select(member.c.revision_id, sa.func.count().label("members")).where(mine)
     return {row.revision_id: row.members for row in tx.execute(counted.group_by(member.c.revision_id))}
 
 
-def _older(began_at: datetime) -> sa.ColumnElement[bool]:
+def _unmatched_since(began_at: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(member.c.judged_at.is_(None), member.c.judged_at < began_at - LAG)
 
 

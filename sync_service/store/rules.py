@@ -1,4 +1,4 @@
-"""Rules as people edit them: each edit is a revision that fills its links in chunks before it counts."""
+"""Mapping rules: save and remove them; each edit is a rule revision that counts once its links are created."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from sync_service.store.tables import rule, rule_revision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """What a person says a rule is. `condition` is valid (see `domain/rules.py`) and empty where there is a query."""
+    """A rule as edited. `condition` is valid (see `domain/rules.py`), and empty when there is a `query`."""
 
     slug: str
     owner_id: int | None
@@ -30,9 +30,9 @@ _DECIDES = ("connection_id", "key_result_id", "condition")
 
 
 def save(tx: Connection, wanted: Definition, *, changed_by: str, now: datetime) -> bool:
-    """Create a rule, or make the one of that slug as wanted; tell whether anything changed.
+    """Create a rule, or change the one with that slug; return whether anything changed.
 
-    Nothing counts differently at once: a revision is made due, whose links are filled in by `relinking.py`.
+    No value changes at once: this adds a due revision, whose links `relink_jobs.py` creates.
     """
     counters.take_rules(tx)
     found = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug).with_for_update()).one_or_none()
@@ -53,7 +53,7 @@ def save(tx: Connection, wanted: Definition, *, changed_by: str, now: datetime) 
 
 
 def _revise(tx: Connection, rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> None:
-    """Begin a revision; an unfinished one is given up. A disabled rule's revision matches nothing."""
+    """Add a revision and retire an unfinished one. A disabled rule's revision matches nothing."""
     unfinished = sa.and_(rule_revision.c.rule_id == rule_id, rule_revision.c.state == "pending")
     retired = {"state": "retired", "due_at": database_now(tx), "lease": None}
     tx.execute(sa.update(rule_revision).where(unfinished).values(retired))
@@ -68,7 +68,7 @@ def _revise(tx: Connection, rule_id: int, wanted: Definition, *, changed_by: str
         "state": "pending",
         "changed_by": changed_by,
         "created_at": now,
-        "due_at": None if asks else database_now(tx),  # with a query its listing makes it due
+        "due_at": None if asks else database_now(tx),  # the listing of its query makes it due
     }
     revision_id = tx.execute(sa.insert(rule_revision).values(columns).returning(rule_revision.c.id)).scalar_one()
     if asks:
@@ -76,11 +76,11 @@ def _revise(tx: Connection, rule_id: int, wanted: Definition, *, changed_by: str
 
 
 NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}
-"""The condition of a rule that is disabled: it holds for no issue."""
+"""The condition of a disabled rule: it matches no issue."""
 
 
 def remove(tx: Connection, slug: str, *, changed_by: str, now: datetime) -> bool:
-    """Remove a rule; its links end as if it had been disabled. Tell whether there was one."""
+    """Remove a rule; its links end as if it were disabled. Return whether it existed."""
     counters.take_rules(tx)
     found = tx.execute(sa.select(rule).where(rule.c.slug == slug).with_for_update()).one_or_none()
     if found is None:

@@ -1,4 +1,4 @@
-"""Which values may be out of date, since when and why."""
+"""Staleness: which values may be out of date, since when and why."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from sync_service.store.links import counts
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Since when the value may be out of date, and why: our credentials are refused, a scope is gone, a query fails."""
+    """Since when a value may be out of date, and why: credentials refused, scope gone, or query incomplete."""
 
     since: datetime
     reason: str
 
 
 def stale(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, Stale]:
-    """Say which key results reach what can't be watched, by an enabled rule or a linked issue; the longest wins."""
+    """Return the stale key results: an enabled rule or linked issue reaches what can't be watched; oldest reason."""
     found: dict[int, Stale] = {}
-    found_so = (*_refused(tx, key_result_ids), *_gone(tx, key_result_ids), *_unlisted(tx, key_result_ids))
-    for key_result_id, one in found_so:
+    all_found = (*_refused(tx, key_result_ids), *_gone(tx, key_result_ids), *_unlisted(tx, key_result_ids))
+    for key_result_id, one in all_found:
         if key_result_id not in found or one.since < found[key_result_id].since:
             found[key_result_id] = one
     return found
@@ -33,13 +33,13 @@ def stale(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, Stale]:
 def stale_because_of(
     tx: Connection, key_result_ids: Sequence[int], *, connection_id: int, refused: bool, scope_ids: Sequence[int]
 ) -> set[int]:
-    """Name the key results that are stale because a connection is refused, or because scopes of it are gone."""
+    """Return the ids of the key results that are stale because a connection is refused or these scopes are gone."""
     found = _refused(tx, key_result_ids, of=connection_id) if refused else ()
     return {key_result_id for key_result_id, _ in (*found, *_gone(tx, key_result_ids, of=scope_ids))}
 
 
 def _refused(tx: Connection, key_result_ids: Sequence[int], *, of: int | None = None) -> Iterator[tuple[int, Stale]]:
-    """Find the connections that key results reach whose tracker refuses us: all, or one of them."""
+    """Yield key results that reach a refused connection: any, or only `of`."""
     r, n, i = tables.rule, tables.link, tables.issue
     by_rule = sa.select(r.c.key_result_id, r.c.connection_id).where(r.c.key_result_id.in_(key_result_ids), r.c.enabled)
     by_link = (
@@ -62,7 +62,7 @@ def _refused(tx: Connection, key_result_ids: Sequence[int], *, of: int | None = 
 
 
 def _unlisted(tx: Connection, key_result_ids: Sequence[int]) -> Iterator[tuple[int, Stale]]:
-    """Find the queries in force whose members can no longer be listed whole."""
+    """Yield key results with an active query whose members can no longer be listed completely."""
     r, n = tables.rule_revision, tables.listing
     statement = (
         sa.select(r.c.key_result_id, r.c.rule_slug, n.c.done_at, n.c.lacking)
@@ -77,27 +77,27 @@ def _unlisted(tx: Connection, key_result_ids: Sequence[int]) -> Iterator[tuple[i
 def _gone(
     tx: Connection, key_result_ids: Sequence[int], *, of: Sequence[int] | None = None
 ) -> Iterator[tuple[int, Stale]]:
-    """Find the scopes that key results reach which can no longer be watched: all, or those among some."""
+    """Yield key results that reach a scope that can no longer be watched: any, or only those in `of`."""
     s, c = tables.scope, tables.connection
     statement = (
         sa.select(s, c.c.slug).join(c, c.c.id == s.c.connection_id).where(s.c.gone.isnot(None), s.c.gone_at.isnot(None))
     )
     if of is not None:
         statement = statement.where(s.c.id.in_(of))
-    away = tx.execute(statement.order_by(s.c.gone_at, s.c.id)).all()
-    if not away:
+    gone_scopes = tx.execute(statement.order_by(s.c.gone_at, s.c.id)).all()
+    if not gone_scopes:
         return
     n, i, r = tables.link, tables.issue, tables.rule
     by_link = (
         sa.select(n.c.key_result_id, i.c.scope_id)
         .join(i, i.c.id == n.c.issue_id)
-        .where(n.c.key_result_id.in_(key_result_ids), i.c.scope_id.in_([row.id for row in away]), counts)
+        .where(n.c.key_result_id.in_(key_result_ids), i.c.scope_id.in_([row.id for row in gone_scopes]), counts)
         .distinct()
     )
     reached = {tuple(row) for row in tx.execute(by_link)}
     rules = tx.execute(sa.select(r).where(r.c.key_result_id.in_(key_result_ids), r.c.enabled)).all()
     reaches = [(rule, scopes_reached(rule.condition)) for rule in rules]
-    for row in away:
+    for row in gone_scopes:
         why = Stale(row.gone_at, f"{row.slug}: {row.name}: {row.gone}")
         yield from ((key_result_id, why) for key_result_id, scope_id in reached if scope_id == row.id)
         for rule, names in reaches:
