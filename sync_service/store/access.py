@@ -1,4 +1,4 @@
-"""Who may come in: sign-in links, sessions and API tokens. Only hashes are kept, so the database opens no door."""
+"""Authentication: sign-in links, sessions, API tokens. Only hashes are stored, so a leaked database admits nobody."""
 
 import secrets
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ SESSION_LASTS = timedelta(days=30)
 TOKEN_BYTES = 32
 
 ROLES = ("admin", "member", "viewer")
-"""What a person or a token may be, the mightiest first."""
+"""The roles of people and API tokens, the most powerful first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who signed in. `timezone` is an IANA name; empty where it is the organisation's."""
+    """A signed-in person. `timezone` is an IANA name; empty means the organisation's."""
 
     id: int
     email: str
@@ -30,17 +30,17 @@ class Person:
 
 
 class NameTaken(Exception):
-    """A token of that name is in use."""
+    """An active token has that name."""
 
 
 def person_id_of(tx: Connection, email: str) -> int | None:
-    """Find a person by e-mail address, in any case of letters."""
+    """Return a person's id by e-mail address, in any letter case."""
     found: int | None = tx.scalar(sa.select(person.c.id).where(person.c.email == email.strip().lower()))
     return found
 
 
 def create_sign_in_link(tx: Connection, person_id: int, now: datetime) -> str:
-    """Make a link for a person; give its token (256 bits), which is good once, within 15 minutes."""
+    """Create a sign-in link for a person; return its token (256 bits), valid once, for 15 minutes."""
     tx.execute(sa.delete(sign_in_link).where(sign_in_link.c.expires_at < now))
     token = secrets.token_urlsafe(TOKEN_BYTES)
     columns = {"token_hash": fingerprint(token), "person_id": person_id, "expires_at": now + LINK_LASTS}
@@ -49,7 +49,7 @@ def create_sign_in_link(tx: Connection, person_id: int, now: datetime) -> str:
 
 
 def use_sign_in_link(tx: Connection, token: str, now: datetime) -> int | None:
-    """Use a link up; give the person's id, or None where it is unknown, used or expired. One of many at once wins."""
+    """Use up a link and return the person's id; None when it is unknown, used or expired. Of several uses one wins."""
     good = sa.and_(
         sign_in_link.c.token_hash == fingerprint(token),
         sign_in_link.c.used_at.is_(None),
@@ -61,7 +61,7 @@ def use_sign_in_link(tx: Connection, token: str, now: datetime) -> int | None:
 
 
 def start_session(tx: Connection, person_id: int, now: datetime) -> str:
-    """Begin a session of 30 days; give its token."""
+    """Start a session of 30 days; return its token."""
     tx.execute(sa.delete(session).where(session.c.expires_at <= now))
     token = secrets.token_urlsafe(TOKEN_BYTES)
     columns = {"token_hash": fingerprint(token), "person_id": person_id, "expires_at": now + SESSION_LASTS}
@@ -70,7 +70,7 @@ def start_session(tx: Connection, person_id: int, now: datetime) -> str:
 
 
 def session_person(tx: Connection, token: str, now: datetime) -> Person | None:
-    """Give the person whose session it is; None where there is none, or not any more."""
+    """Return the person of a session; None when it is unknown or expired."""
     statement = (
         sa.select(person)
         .join(session, session.c.person_id == person.c.id)
@@ -88,7 +88,7 @@ def end_session(tx: Connection, token: str) -> None:
 
 
 def create_api_token(tx: Connection, *, name: str, role: str, now: datetime) -> str:
-    """Make a token for the API; give it, to be shown once. Raises `NameTaken`; a revoked token's name is free."""
+    """Create an API token and return it, to be shown once. Raise `NameTaken` unless that name's token is revoked."""
     tx.execute(sa.delete(api_token).where(api_token.c.name == name, api_token.c.revoked_at.isnot(None)))
     if tx.scalar(sa.select(api_token.c.id).where(api_token.c.name == name)):
         raise NameTaken(name)
@@ -99,20 +99,20 @@ def create_api_token(tx: Connection, *, name: str, role: str, now: datetime) -> 
 
 
 def revoke_api_token(tx: Connection, name: str, now: datetime) -> bool:
-    """End a token by its name; tell whether there was one."""
+    """Revoke an API token by its name; return whether there was one."""
     good = sa.and_(api_token.c.name == name, api_token.c.revoked_at.is_(None))
     return tx.execute(sa.update(api_token).where(good).values(revoked_at=now)).rowcount > 0
 
 
 def api_token_names(tx: Connection) -> list[str]:
-    """Name the tokens that are good."""
+    """Return the names of the API tokens that are not revoked."""
     return list(
         tx.scalars(sa.select(api_token.c.name).where(api_token.c.revoked_at.is_(None)).order_by(api_token.c.name))
     )
 
 
 def token_role(tx: Connection, token: str) -> str | None:
-    """Give the role of a token; None where it is unknown or revoked."""
+    """Return the role of an API token; None when it is unknown or revoked."""
     good = sa.and_(api_token.c.token_hash == fingerprint(token), api_token.c.revoked_at.is_(None))
     found: str | None = tx.scalar(sa.select(api_token.c.role).where(good))
     return found

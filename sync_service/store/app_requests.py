@@ -1,4 +1,4 @@
-"""Apps that somebody went to register at a tracker: what comes back is believed once, and in their session alone."""
+"""OAuth states: the one-time `state` of app registrations and OAuth flows, valid only in the session that began it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from sync_service.store.sealing import fingerprint
 from sync_service.store.tables import app_request
 
 LIFE = timedelta(hours=1)
-"""For so long a code is good at GitHub, and so is the state that comes with it."""
+"""How long a state is valid: as long as the code that GitHub sends with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppRequest:
-    """What was wanted: the connection as a file would have it, without credentials."""
+    """The requested connection, as in a configuration file, without credentials."""
 
     kind: str
     wanted: Mapping[str, Any]
 
 
 def begin(tx: Transaction, request: AppRequest, *, state: str, session: str, now: datetime) -> None:
-    """Remember a request under its state; those that expired go."""
+    """Store a request under its state, and delete expired ones."""
     tx.execute(sa.delete(app_request).where(app_request.c.expires_at < now))
     tx.execute(
         sa.insert(app_request).values(
@@ -38,7 +38,7 @@ def begin(tx: Transaction, request: AppRequest, *, state: str, session: str, now
 
 
 def take(tx: Transaction, *, state: str, session: str, kind: str, now: datetime) -> AppRequest | None:
-    """Take the request of a state; None where there is none in this session, or no longer. It is taken once."""
+    """Return and delete the request of a state; None when it is unknown, expired or of another session."""
     mine = sa.and_(
         app_request.c.state_hash == fingerprint(state),
         app_request.c.session_hash == fingerprint(session),

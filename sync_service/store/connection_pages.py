@@ -1,4 +1,4 @@
-"""Connections as their pages show them: how each stands, what it watches, and whether its webhook is heard."""
+"""Views of connections for pages: credentials, scopes, rate limits, and whether webhooks arrive."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ from sync_service.store.pauses import Pause
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeLine:
-    """A watched scope. `called` is its name at the tracker where that is another one by now.
+    """A watched scope. `called` is its present name at the tracker, if that differs.
 
-    `seen` counts the issues of a first import that is under way, of about `expected`; it is None where none is.
-    `gone` says why the scope can no longer be watched.
+    `seen` counts the issues of a first import under way, of about `expected`; it is None when there is none.
+    `gone` is the reason why the scope can no longer be watched.
     """
 
     name: str
@@ -33,7 +33,7 @@ class ScopeLine:
 
     @property
     def share(self) -> float | None:
-        """Give how far the first import is, as a fraction below 1; None where nobody can tell."""
+        """Return the progress of the first import as a fraction below 1; None when it is unknown."""
         if self.seen is None or not self.expected:
             return None
         return min(self.seen / self.expected, 0.99)
@@ -41,7 +41,7 @@ class ScopeLine:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The newest delivery that was stored. `id` is its row."""
+    """The newest stored delivery. `id` is its row id."""
 
     id: int
     name: str
@@ -50,7 +50,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Forged:
-    """How many deliveries came with a wrong signature or none, and when the last one did."""
+    """Number of rejected deliveries (signature wrong or missing), and when the last one came."""
 
     count: int
     at: datetime
@@ -58,9 +58,9 @@ class Forged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionPage:
-    """A connection without its secrets. One with a `client_id` calls once somebody consented.
+    """A connection without its secrets. One with a `client_id` can call once a person granted OAuth tokens.
 
-    `pauses` are the parts that must not be asked now, `held` single issues that must not be written on.
+    `pauses` are the buckets under a rate limit; `held` are single issues whose note must wait.
     """
 
     id: int
@@ -87,19 +87,19 @@ class ConnectionPage:
 
     @property
     def webhook(self) -> Literal["heard", "forged", "silent"]:
-        """Tell what came last, if anything did: a delivery, or one with a wrong signature."""
+        """Return what came last: a delivery, a rejected delivery, or nothing."""
         if self.forged and (self.heard is None or self.heard.at < self.forged.at):
             return "forged"
         return "heard" if self.heard else "silent"
 
     @property
     def gone(self) -> Sequence[ScopeLine]:
-        """Give the scopes that can no longer be watched."""
+        """Return the scopes that can no longer be watched."""
         return [one for one in self.scopes if one.gone]
 
 
 def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[ConnectionPage]:
-    """Give the connections by slug, or the one of this slug."""
+    """Return the connections, ordered by slug, or the one with this slug."""
     c, p = t.connection, t.person
     newest = sa.select(sa.func.max(t.delivery.c.id)).where(t.delivery.c.connection_id == c.c.id).scalar_subquery()
     found = (
@@ -111,24 +111,24 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
     )
     rows = tx.execute(found).all()
     ids = [row.id for row in rows]
-    around = _Around(
+    related = _Related(
         scopes=_scopes(tx, ids),
         pauses=pauses.under_way(tx, ids),
-        heard=_heard(tx, [row.newest for row in rows if row.newest]),
-        forged=_forged(tx, ids),
+        heard=_newest_deliveries(tx, [row.newest for row in rows if row.newest]),
+        forged=_rejected(tx, ids),
     )
-    return [_page(row, around) for row in rows]
+    return [_page(row, related) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Around:
+class _Related:
     scopes: Mapping[int, list[ScopeLine]]
     pauses: Mapping[int, list[Pause]]
     heard: Mapping[int, Heard]
     forged: Mapping[int, Forged]
 
 
-def _page(row: Row[Any], around: _Around) -> ConnectionPage:
+def _page(row: Row[Any], related: _Related) -> ConnectionPage:
     return ConnectionPage(
         id=row.id,
         slug=row.slug,
@@ -146,11 +146,11 @@ def _page(row: Row[Any], around: _Around) -> ConnectionPage:
         secrets=len(row.sealed_secrets),
         refused_at=row.refused_at,
         refused_reason=row.refused_reason,
-        scopes=tuple(around.scopes.get(row.id, ())),
-        pauses=tuple(one for one in around.pauses.get(row.id, ()) if not one.of_issue),
-        held=tuple(one for one in around.pauses.get(row.id, ()) if one.of_issue),
-        heard=around.heard.get(row.id),
-        forged=around.forged.get(row.id),
+        scopes=tuple(related.scopes.get(row.id, ())),
+        pauses=tuple(one for one in related.pauses.get(row.id, ()) if not one.of_issue),
+        held=tuple(one for one in related.pauses.get(row.id, ()) if one.of_issue),
+        heard=related.heard.get(row.id),
+        forged=related.forged.get(row.id),
     )
 
 
@@ -185,13 +185,13 @@ def _scopes(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[ScopeLine]
     return found
 
 
-def _heard(tx: Transaction, ids: Sequence[int]) -> Mapping[int, Heard]:
+def _newest_deliveries(tx: Transaction, ids: Sequence[int]) -> Mapping[int, Heard]:
     d = t.delivery.c
     found = sa.select(d.id, d.connection_id, d.name, d.received_at).where(d.id.in_(ids))
     return {row.connection_id: Heard(row.id, row.name, row.received_at) for row in tx.execute(found)}
 
 
-def _forged(tx: Transaction, ids: Sequence[int]) -> Mapping[int, Forged]:
+def _rejected(tx: Transaction, ids: Sequence[int]) -> Mapping[int, Forged]:
     f = t.forgery
     found = sa.select(f.c.connection_id, f.c.count.label("times"), f.c.last_at).where(f.c.connection_id.in_(ids))
     return {row.connection_id: Forged(row.times, row.last_at) for row in tx.execute(found)}
@@ -199,7 +199,7 @@ def _forged(tx: Transaction, ids: Sequence[int]) -> Mapping[int, Forged]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """What goes with a connection when it is removed, in numbers of rows."""
+    """The numbers of rows that are deleted together with a connection."""
 
     issues: int
     deliveries: int
@@ -208,7 +208,7 @@ class Weight:
 
 
 def weight_of(tx: Transaction, connection_id: int) -> Weight:
-    """Count what hangs on a connection, and the key results that its rules or issues reach."""
+    """Return the numbers of rows that belong to a connection, and of key results that its rules or issues reach."""
 
     def count(table: sa.Table) -> int:
         return tx.scalars(sa.select(sa.func.count()).where(table.c.connection_id == connection_id)).one()

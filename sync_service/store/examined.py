@@ -1,4 +1,4 @@
-"""What is held of a connection, for whoever looks whether it works."""
+"""Diagnostics: what we have stored about a connection, for `okr-sync doctor`."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from sync_service.store import tables as t
 
 @dataclass(frozen=True, slots=True)
 class ScopeExamined:
-    """A watched scope: `called` by the tracker, `heard` of by its id."""
+    """A watched scope: `called` is its present name at the tracker, `heard` says that its id is known."""
 
     name: str
     called: str
@@ -22,7 +22,7 @@ class ScopeExamined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionExamined:
-    """A connection, when its last delivery was received, and how many had a wrong signature, the last one when."""
+    """A connection with the time of its last delivery, and the number and last time of rejected deliveries."""
 
     kind: str
     owner: str | None
@@ -36,7 +36,7 @@ class ConnectionExamined:
 
 
 def examined(tx: Transaction, slug: str) -> ConnectionExamined | None:
-    """Read a connection; None where there is none of that slug."""
+    """Return a connection's diagnostics; None when the slug is unknown."""
     c, s, d = t.connection, t.scope, t.delivery
     found = sa.select(c, t.person.c.email).outerjoin(t.person, t.person.c.id == c.c.owner_id).where(c.c.slug == slug)
     row = tx.execute(found).one_or_none()
@@ -69,5 +69,5 @@ def examined(tx: Transaction, slug: str) -> ConnectionExamined | None:
 
 
 def slugs(tx: Transaction) -> list[str]:
-    """Name all connections."""
+    """Return the slugs of all connections."""
     return list(tx.scalars(sa.select(t.connection.c.slug).order_by(t.connection.c.slug)))

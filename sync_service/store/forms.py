@@ -1,4 +1,4 @@
-"""Views as JSON: the one form that the API and `--json` give. Times are ISO 8601 in UTC."""
+"""Convert views to JSON, the same for the API and `--json`. Times are ISO 8601 in UTC."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,12 +12,12 @@ Json = dict[str, Any]
 
 
 def instant(at: datetime) -> str:
-    """Write a moment as `2026-10-01T12:00:00.000Z`."""
+    """Format a time as `2026-10-01T12:00:00.000Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def key_result_form(view: KeyResultView) -> Json:
-    """Write a key result."""
+    """Convert a key result."""
     stale = {"since": instant(view.stale.since), "reason": view.stale.reason} if view.stale else None
     return {
         "slug": view.slug,
@@ -40,7 +40,7 @@ def key_result_form(view: KeyResultView) -> Json:
 
 
 def issue_form(view: IssueView) -> Json:
-    """Write a linked issue."""
+    """Convert a linked issue."""
     return {
         "connection": view.connection,
         "key": view.key,
@@ -69,7 +69,7 @@ def issue_form(view: IssueView) -> Json:
 
 
 def history_form(view: HistoryView) -> Json:
-    """Write one change of a value."""
+    """Convert a history entry."""
     return {
         "at": instant(view.at),
         "from": view.before,
@@ -79,7 +79,7 @@ def history_form(view: HistoryView) -> Json:
 
 
 def cause_form(cause: Cause) -> Json:
-    """Write one cause."""
+    """Convert a cause."""
     return {
         "what": cause.what,
         "issue": cause.issue,
@@ -91,7 +91,7 @@ def cause_form(cause: Cause) -> Json:
 
 
 def explained(view: KeyResultView, issues: Iterable[IssueView], history: Iterable[HistoryView]) -> Json:
-    """Write a key result with its issues and its history, newest first."""
+    """Convert a key result with its issues and its history, newest first."""
     return key_result_form(view) | {
         "issues": [issue_form(one) for one in issues],
         "history": [history_form(one) for one in history],

@@ -1,4 +1,4 @@
-"""Which issues a key result is linked to, and for each whether it counts and why not."""
+"""Views of the issues linked to a key result: for each, whether it counts and why not."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ from sync_service.store.looks import UNREACHABLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueView:
-    """One linked issue. `origin` is the strongest of its links': manual, label, comment or rule; `rules` names those.
+    """One linked issue. `origin` is that of its strongest link: manual, label, comment or rule; `rules` are the slugs.
 
-    `state` is None for a manual link whose issue was not seen yet. `why_not` says why it does not count.
-    `unreachable_since` is when it was seen last, where a look since then found nothing: deleted unheard, or hidden.
+    `state` is None for a manual link whose issue is not known yet. `why_not` says why it does not count.
+    `unreachable_since` is when it was last seen, if a later fetch found nothing: deleted without a delivery, or hidden.
     """
 
     connection: str
@@ -52,7 +52,7 @@ class IssueView:
 
 
 def issues_view(tx: Connection, key_result_id: int) -> list[IssueView]:
-    """Give the issues linked to a key result, open ones first, then by connection and key; and links still waiting."""
+    """Return the issues linked to a key result, open ones first, by connection and key; then links without an issue."""
     k, o, c = tables.key_result, tables.objective, tables.cycle
     settings = tx.execute(
         sa.select(k.c.measure, c.c.starts_at, c.c.ends_at)
@@ -70,7 +70,7 @@ def issues_view(tx: Connection, key_result_id: int) -> list[IssueView]:
         _issue(rows, names, _why_not(rows[0], measure, span, through.get(issue_id)))
         for issue_id, rows in grouped.items()
     ]
-    return sorted(seen, key=_place) + _waiting(tx, key_result_id)
+    return sorted(seen, key=_sort_key) + _waiting(tx, key_result_id)
 
 
 def _linked(key_result_id: int) -> sa.Select[Any]:
@@ -93,18 +93,18 @@ def _linked(key_result_id: int) -> sa.Select[Any]:
 
 
 def _unreachable() -> sa.Exists:
-    """Tell whether the last look at an issue found nothing, and nothing has shown it since."""
-    i, looked = tables.issue, tables.look
-    same = sa.and_(looked.c.connection_id == i.c.connection_id, looked.c.identity == i.c.identity)
-    later = sa.or_(looked.c.settled_at.is_(None), i.c.seen_at.is_(None), looked.c.settled_at > i.c.seen_at)
-    return sa.exists().where(same, looked.c.outcome.startswith(UNREACHABLE), later, i.c.gone.is_(None))
+    """Return the SQL condition that the last fetch of an issue found nothing, and that it was not seen since."""
+    i, f = tables.issue, tables.look
+    same = sa.and_(f.c.connection_id == i.c.connection_id, f.c.identity == i.c.identity)
+    later = sa.or_(f.c.settled_at.is_(None), i.c.seen_at.is_(None), f.c.settled_at > i.c.seen_at)
+    return sa.exists().where(same, f.c.outcome.startswith(UNREACHABLE), later, i.c.gone.is_(None))
 
 
 _TERMS = {"components": TermKind.COMPONENT, "versions": TermKind.VERSION, "sprints": TermKind.SPRINT}
 
 
 def _term_names(tx: Connection, rows: Sequence[Row[Any]]) -> Mapping[TermKey, str | None]:
-    """Read the names of what issues carry."""
+    """Return the names of components, versions and sprints of issues."""
     keys = {
         (row.connection_id, kind.value, one) for row in rows for name, kind in _TERMS.items()
         for one in getattr(row, name) or ()
@@ -121,7 +121,7 @@ _STRENGTH = ("manual", "label", "comment", "rule")
 _ORDER = (State.DOING, State.TODO, State.DONE, State.DROPPED)
 
 
-def _place(one: IssueView) -> tuple[int, str, int, str]:
+def _sort_key(one: IssueView) -> tuple[int, str, int, str]:
     return (_ORDER.index(one.state) if one.state else len(_ORDER), one.connection, len(one.key), one.key)
 
 
@@ -145,7 +145,7 @@ def _issue(rows: Sequence[Row[Any]], names: Mapping[TermKey, str | None], why_no
         points=row.points,
         numbers={name: value for name, value, _ in row.numbers or ()},
         closed_at=row.closed_at,
-        # A weight by hand stands above all others, as in `links.weigh`.
+        # A manual link's weight wins, as in `links.weigh`.
         weight=float(max((one.origin == "manual", one.weight) for one in rows)[1]),
         origin=min((one.origin for one in rows), key=_STRENGTH.index),
         rules=tuple(sorted({one.rule_slug for one in rows if one.rule_slug})),
@@ -172,7 +172,7 @@ def _why_not(row: Row[Any], measure: Measure, span: Span, through: Sequence[str]
 
 
 def _waiting(tx: Connection, key_result_id: int) -> list[IssueView]:
-    """Give the links by hand whose issue no delivery has shown yet."""
+    """Return the manual links whose issue is not known yet."""
     m = tables.manual_link
     statement = (
         sa.select(m.c.key, m.c.weight, tables.connection.c.slug)

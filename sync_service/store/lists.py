@@ -1,4 +1,4 @@
-"""Plain lists for the API: objectives, cycles, rules, connections, deliveries, notices. No secret is read here."""
+"""Lists for the API: objectives, cycles, rules, connections, deliveries, notices. Reads no secrets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from sync_service.store.staleness import Stale
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveView:
-    """An objective. `progress` rolls its key results up, 0…1; those without data are left out and counted."""
+    """An objective. `progress` (0…1) is the roll-up of its key results; `without_data` counts those it leaves out."""
 
     id: int
     slug: str
@@ -33,7 +33,7 @@ class ObjectiveView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleView:
-    """A cycle. `ends` is its last day; `closed` tells whether its numbers stand for good."""
+    """A cycle. `ends` is its last day; `closed`: its values are final."""
 
     id: int
     slug: str
@@ -45,7 +45,7 @@ class CycleView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleView:
-    """A mapping rule as it was written: a condition or a query."""
+    """A mapping rule as configured: a condition or a query."""
 
     id: int
     slug: str
@@ -59,7 +59,7 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeView:
-    """A repository or project that is watched. `gone` says why it no longer can be."""
+    """A watched repository or project. `gone` is the reason why it can no longer be watched."""
 
     name: str
     covered_at: datetime | None
@@ -68,7 +68,7 @@ class ScopeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionView:
-    """A connection without its credentials. `stale` tells that the tracker refuses them."""
+    """A connection without its credentials. `stale`: since when and why the tracker refuses them."""
 
     id: int
     slug: str
@@ -82,7 +82,7 @@ class ConnectionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryView:
-    """A received delivery without its body. `state` is due, settled or buried, `outcome` what came of it."""
+    """A received delivery without its body. `state` is due, settled or buried; `outcome` is the result as text."""
 
     id: int
     delivery: str
@@ -97,7 +97,7 @@ class DeliveryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeView:
-    """Something a person is told about a key result. `state` is as for deliveries."""
+    """A notice to a person about a key result. `state` is as for deliveries."""
 
     id: int
     created_at: datetime
@@ -110,7 +110,7 @@ class NoticeView:
 
 
 def objectives(tx: Connection, *, after: int | None, limit: int) -> list[ObjectiveView]:
-    """Give objectives in the order they were made, those after the row id `after`."""
+    """Return objectives in order of creation, those after the row id `after`."""
     o, p, t = tables.objective, tables.person, tables.team
     columns = sa.select(o, tables.cycle.c.slug.label("cycle"), t.c.slug.label("team"), p.c.email.label("owner"))
     joined = (
@@ -119,21 +119,21 @@ def objectives(tx: Connection, *, after: int | None, limit: int) -> list[Objecti
         .outerjoin(p, p.c.id == o.c.owner_id)
     )
     rows = tx.execute(_from(joined, o, after, limit)).all()
-    parts = _parts(tx, [row.id for row in rows])
-    return [_objective(row, parts[row.id]) for row in rows]
+    key_results = _key_results(tx, [row.id for row in rows])
+    return [_objective(row, key_results[row.id]) for row in rows]
 
 
-def _parts(tx: Connection, objective_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
+def _key_results(tx: Connection, objective_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
     k = tables.key_result
     columns: sa.Select[Any] = sa.select(k.c.objective_id, k.c.slug, k.c.weight, k.c.progress)
-    parts: dict[int, list[Row[Any]]] = {one: [] for one in objective_ids}
+    key_results: dict[int, list[Row[Any]]] = {one: [] for one in objective_ids}
     for row in tx.execute(columns.where(k.c.objective_id.in_(objective_ids)).order_by(k.c.position, k.c.id)):
-        parts[row.objective_id].append(row)
-    return parts
+        key_results[row.objective_id].append(row)
+    return key_results
 
 
-def _objective(row: Row[Any], parts: Sequence[Row[Any]]) -> ObjectiveView:
-    progress, without_data = roll_up((part.weight, part.progress) for part in parts)
+def _objective(row: Row[Any], key_results: Sequence[Row[Any]]) -> ObjectiveView:
+    progress, without_data = roll_up((one.weight, one.progress) for one in key_results)
     return ObjectiveView(
         id=row.id,
         slug=row.slug,
@@ -143,12 +143,12 @@ def _objective(row: Row[Any], parts: Sequence[Row[Any]]) -> ObjectiveView:
         owner=row.owner,
         progress=progress,
         without_data=without_data,
-        key_results=tuple(part.slug for part in parts),
+        key_results=tuple(one.slug for one in key_results),
     )
 
 
 def cycles(tx: Connection, now: datetime, *, after: int | None, limit: int) -> list[CycleView]:
-    """Give cycles in the order they were made, those after the row id `after`."""
+    """Return cycles in order of creation, those after the row id `after`."""
     c = tables.cycle
     return [
         CycleView(
@@ -164,7 +164,7 @@ def cycles(tx: Connection, now: datetime, *, after: int | None, limit: int) -> l
 
 
 def rules(tx: Connection, *, after: int | None, limit: int) -> list[RuleView]:
-    """Give rules in the order they were made, those after the row id `after`."""
+    """Return rules in order of creation, those after the row id `after`."""
     r, c, k = tables.rule, tables.connection, tables.key_result
     joined = (
         sa.select(r, c.c.slug.label("connection"), k.c.slug.label("key_result"), tables.person.c.email)
@@ -188,7 +188,7 @@ def rules(tx: Connection, *, after: int | None, limit: int) -> list[RuleView]:
 
 
 def connections(tx: Connection, *, after: int | None, limit: int) -> list[ConnectionView]:
-    """Give connections in the order they were made, those after the row id `after`."""
+    """Return connections in order of creation, those after the row id `after`."""
     c, p = tables.connection, tables.person
     columns = sa.select(c.c.id, c.c.slug, c.c.kind, c.c.site, c.c.earlier, c.c.refused_at, c.c.refused_reason)
     joined = columns.add_columns(p.c.email).outerjoin(p, p.c.id == c.c.owner_id)
@@ -218,7 +218,7 @@ def _scopes(tx: Connection, connection_ids: Sequence[int]) -> dict[int, list[Sco
 
 
 def deliveries(tx: Connection, *, before: int | None, limit: int) -> list[DeliveryView]:
-    """Give deliveries, the newest first, those older than the row id `before`."""
+    """Return deliveries, the newest first, those with a row id below `before`."""
     d, c = tables.delivery, tables.connection
     columns = sa.select(
         d.c.id, d.c.delivery_id, d.c.name, d.c.received_at, d.c.settled_at, d.c.buried_at, d.c.outcome, d.c.attempts
@@ -241,7 +241,7 @@ def deliveries(tx: Connection, *, before: int | None, limit: int) -> list[Delive
 
 
 def notices(tx: Connection, *, before: int | None, limit: int) -> list[NoticeView]:
-    """Give notices, the newest first, those older than the row id `before`."""
+    """Return notices, the newest first, those with a row id below `before`."""
     n, p, k = tables.notice, tables.person, tables.key_result
     columns = sa.select(n, p.c.email, k.c.slug)
     joined = columns.join(p, p.c.id == n.c.person_id).join(k, k.c.id == n.c.key_result_id)

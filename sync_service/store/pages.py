@@ -1,6 +1,6 @@
-"""What pages show beside single key results: cycles, the objectives of one with their roll-up, and a value's course.
+"""Views of cycles and of a cycle's objectives with their roll-up; the course of a value for the chart.
 
-A page's cost stays the same for one key result and for two hundred: a fixed number of queries.
+The number of queries is fixed: the same for one key result and for two hundred.
 """
 
 from collections import defaultdict
@@ -19,12 +19,12 @@ from sync_service.store.key_results import from_columns
 from sync_service.store.views import KeyResultView, key_result_views
 
 LONGEST_COURSE = 2000
-"""How many changes of a value a chart gets; older ones are not told apart on a screen."""
+"""The largest number of points in a chart: a screen can't show more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleView:
-    """A cycle: its first and last day, and its first moment and the first after it."""
+    """A cycle: its first and last day, and `span`, its start and end as times (the end is exclusive)."""
 
     slug: str
     name: str
@@ -35,7 +35,7 @@ class CycleView:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The latest change of a value: when, from what to what, and by which causes."""
+    """The latest change of a value, with its causes."""
 
     at: datetime
     before: float | None
@@ -45,7 +45,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class KeyResultLine:
-    """A key result of an objective with its latest change, if it ever moved."""
+    """A key result of an objective with its latest change, if it ever changed."""
 
     view: KeyResultView
     moved: Move | None
@@ -53,7 +53,7 @@ class KeyResultLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveView:
-    """An objective of a cycle. `progress` is rolled up, 0…1, from the key results with data; None without any."""
+    """An objective. `progress` (0…1) is the roll-up of the key results with data; None when there are none."""
 
     slug: str
     title: str
@@ -66,7 +66,7 @@ class ObjectiveView:
 
 @dataclass(frozen=True, slots=True)
 class TeamView:
-    """A team with its objectives. `name` is None for objectives that no team owns."""
+    """A team with its objectives. `name` is None for objectives without a team."""
 
     name: str | None
     objectives: tuple[ObjectiveView, ...]
@@ -74,14 +74,14 @@ class TeamView:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The value from a moment on; None is no data."""
+    """The value from a time on; None means no data."""
 
     at: datetime
     value: float | None
 
 
 def cycle_views(tx: Connection) -> list[CycleView]:
-    """Give the cycles, the latest first."""
+    """Return the cycles, the latest first."""
     c = tables.cycle
     return [
         CycleView(
@@ -96,7 +96,7 @@ def cycle_views(tx: Connection) -> list[CycleView]:
 
 
 def current_cycle(cycles: Sequence[CycleView], now: datetime) -> CycleView | None:
-    """Choose the cycle that runs, else the one that ended last, else the next; None where there is none."""
+    """Return the running cycle, else the one that ended last, else the next one; None when there is none."""
     begun = [cycle for cycle in cycles if cycle.span.starts_at <= now]
     running = [cycle for cycle in begun if now < cycle.span.ends_at]
     if running:
@@ -107,7 +107,7 @@ def current_cycle(cycles: Sequence[CycleView], now: datetime) -> CycleView | Non
 
 
 def team_views(tx: Connection, cycle: str, now: datetime) -> list[TeamView]:
-    """Give the objectives of a cycle (by its slug) by team, in the order of the teams' names; without a team last."""
+    """Return the objectives of a cycle (by its slug), grouped by team in name order; those without a team last."""
     lines: dict[str, list[KeyResultLine]] = defaultdict(list)
     views = key_result_views(tx, now, cycle=cycle)
     moves = _latest_moves(tx, [view.id for view in views])
@@ -160,13 +160,13 @@ def _latest_moves(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, Mo
 
 
 def history_count(tx: Connection, key_result_id: int) -> int:
-    """Count the changes of a key result's value."""
+    """Return the number of changes of a key result's value."""
     h = tables.history
     return tx.execute(sa.select(sa.func.count()).where(h.c.key_result_id == key_result_id)).scalar_one()
 
 
 def course(tx: Connection, key_result_id: int) -> list[Point]:
-    """Give the course of a value, oldest first: each point holds until the next. Empty where it never changed."""
+    """Return the course of a value, oldest first: each point lasts until the next. Empty when it never changed."""
     h = tables.history
     newest = (
         sa.select(h.c.at, h.c["from"].label("before"), h.c.to.label("after"))

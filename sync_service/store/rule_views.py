@@ -1,4 +1,4 @@
-"""Rules as pages show them: the list, one rule, and what can be chosen or is suggested while one is written."""
+"""Views of rules for pages: the list, one rule with its status, and the choices and suggestions of the form."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from sync_service.store.rules import Definition
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleView:
-    """A rule as it was last saved. `words` says its condition or query; `version` changes with every edit."""
+    """A rule as last saved. `words` describes its condition or query; `version` changes with every edit."""
 
     id: int
     slug: str
@@ -38,9 +38,9 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What became of a rule's last edit. `applying`: its links are being filled in; `stuck`: why that ended early.
+    """The status of a rule's last edit. `applying`: its links are being created; `stuck`: why that failed.
 
-    `listed` is how far the listing of its query has come.
+    `listed` is the state of its query's listing.
     """
 
     linked: int = 0
@@ -53,7 +53,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Something to choose from a list: `name` is what is sent, `words` what is read."""
+    """An option of a select field: `name` is its value, `words` the visible text."""
 
     id: int
     name: str
@@ -62,7 +62,7 @@ class Choice:
 
 
 def rule_views(tx: Connection, *, slug: str | None = None) -> list[RuleView]:
-    """Give all rules by slug, or only the one of that slug."""
+    """Return all rules, ordered by slug, or only the one with that slug."""
     r, c, k, p = tables.rule, tables.connection, tables.key_result, tables.person
     statement = (
         sa.select(
@@ -105,7 +105,7 @@ def _version(row: Row[Any]) -> str:
 
 
 def lock(tx: Connection, slug: str) -> RuleView | None:
-    """Lock the rules and give the one of a slug; None where there is none."""
+    """Lock the rules and return the one with a slug; None when there is none."""
     counters.take_rules(tx)
     tx.execute(sa.select(tables.rule.c.id).where(tables.rule.c.slug == slug).with_for_update())
     found = rule_views(tx, slug=slug)
@@ -113,7 +113,7 @@ def lock(tx: Connection, slug: str) -> RuleView | None:
 
 
 def standings(tx: Connection, rule_ids: Sequence[int]) -> dict[int, Standing]:
-    """Tell for each rule what became of its last edit, and how many issues it links now."""
+    """Return for each rule the status of its last edit, and how many issues it links now."""
     v = tables.rule_revision
     newest = sa.select(sa.func.max(v.c.id)).where(v.c.rule_id.in_(rule_ids)).group_by(v.c.rule_id)
     linked, listed = _linked(tx, rule_ids), listings.of_rules(tx, rule_ids)
@@ -142,7 +142,7 @@ def _linked(tx: Connection, rule_ids: Sequence[int]) -> dict[int, int]:
 
 
 def connection_choices(tx: Connection) -> list[Choice]:
-    """Give the connections to choose from."""
+    """Return the connections to choose from."""
     c = tables.connection
     kinds = {"github": "GitHub", "jira": "Jira"}
     rows = tx.execute(sa.select(c.c.id, c.c.slug, c.c.kind).order_by(c.c.slug))
@@ -150,7 +150,7 @@ def connection_choices(tx: Connection) -> list[Choice]:
 
 
 def key_result_choices(tx: Connection) -> list[Choice]:
-    """Give the key results to choose from, those of the latest cycle first, grouped by objective."""
+    """Return the key results to choose from, those of the latest cycle first, grouped by objective."""
     k, o, c = tables.key_result, tables.objective, tables.cycle
     statement = (
         sa.select(k.c.id, k.c.slug, k.c.title, o.c.title.label("objective"), c.c.name)
@@ -165,26 +165,26 @@ def key_result_choices(tx: Connection) -> list[Choice]:
 
 
 def owner_choices(tx: Connection) -> list[Choice]:
-    """Give the people to choose from."""
+    """Return the people to choose from."""
     p = tables.person
     rows = tx.execute(sa.select(p.c.id, p.c.email, p.c.name).order_by(p.c.name, p.c.email))
     return [Choice(row.id, row.email, f"{row.name} ({row.email})") for row in rows]
 
 
 def in_words(definition: Definition) -> str:
-    """Say what a definition asks for."""
+    """Return a text that describes a rule's condition or query."""
     return definition.query or describe(definition.condition)
 
 
 LOOKED_THROUGH = 2000
-"""The latest issues that suggestions are taken from."""
+"""Suggestions come from so many of the latest issues."""
 
 SUGGESTED = 100
-"""Suggestions for one field at most."""
+"""The largest number of suggestions for one field."""
 
 
 def suggestions(tx: Connection, connection_id: int) -> dict[str, list[str]]:
-    """Suggest values for the fields of a condition from what is known of a connection, the most frequent first."""
+    """Return suggested values for the fields of a condition, from a connection's issues, the most frequent first."""
     i = tables.issue
     latest = (
         sa.select(*(i.c[name] for name in _SUGGESTING))
@@ -222,7 +222,7 @@ _CARRIED = (
 def _carried(
     rows: Sequence[Row[Any]], names: Mapping[tuple[str, str], str | None], column: str, kind: TermKind
 ) -> Iterator[str | None]:
-    """Give the names of terms that issues carry, then of those that none of them does."""
+    """Yield the names of terms on the issues, then those of all other known terms."""
     yield from (names.get((kind, one), one) for row in rows for one in getattr(row, column) or ())
     yield from (name for (known, _), name in names.items() if known == kind)
 

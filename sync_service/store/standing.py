@@ -1,4 +1,4 @@
-"""How the service stands: its connections, and what is due, late or buried, table by table."""
+"""Service status: connections with their health, and backlog, lag and buried rows by table."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sync_service.store.due import TABLES
 
 @dataclass(frozen=True, slots=True)
 class ScopeView:
-    """A watched scope; `gone` says why it can no longer be watched."""
+    """A watched scope; `gone` is the reason why it can no longer be watched."""
 
     name: str
     covered: bool
@@ -25,7 +25,7 @@ class ScopeView:
 
 @dataclass(frozen=True, slots=True)
 class ErrandView:
-    """What a connection does every now and then: when it was last done, and with what outcome."""
+    """A scheduled task of a connection: when it last ran, and its outcome."""
 
     name: str
     ran_at: datetime | None
@@ -34,7 +34,7 @@ class ErrandView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionView:
-    """A connection without its secrets; `refused_reason` is the tracker's while it refuses our credentials."""
+    """A connection without its secrets; `refused_reason` is the tracker's text while it refuses our credentials."""
 
     slug: str
     kind: str
@@ -50,7 +50,7 @@ class ConnectionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """The rows of one table: how many are due now, by how many seconds the oldest is late, how many are buried."""
+    """Numbers of rows of one table: due now, due later, buried; `lag_seconds` is how late the oldest due row is."""
 
     table: str
     due: int
@@ -60,14 +60,14 @@ class Backlog:
 
 
 def connection_views(tx: Transaction) -> list[ConnectionView]:
-    """Give the connections by slug."""
+    """Return the connections, ordered by slug."""
     scopes: dict[int, list[ScopeView]] = defaultdict(list)
     for row in tx.execute(sa.select(t.scope).order_by(t.scope.c.name)):
         scopes[row.connection_id].append(ScopeView(row.name, row.covered_at is not None, row.gone))
-    done: dict[int, list[ErrandView]] = defaultdict(list)
+    tasks: dict[int, list[ErrandView]] = defaultdict(list)
     for row in errands.read(tx):
         if row.name != errands.CALLER:
-            done[row.connection_id].append(ErrandView(row.name, row.ran_at, row.outcome))
+            tasks[row.connection_id].append(ErrandView(row.name, row.ran_at, row.outcome))
     can_call = callable_ones().label("can_call")
     found = sa.select(t.connection, t.person.c.email, can_call).outerjoin(
         t.person, t.person.c.id == t.connection.c.owner_id
@@ -83,14 +83,14 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
             has_secret=bool(row.sealed_secrets or row.client_id),
             refused_at=row.refused_at,
             refused_reason=row.refused_reason,
-            errands=tuple(done[row.id]),
+            errands=tuple(tasks[row.id]),
         )
         for row in tx.execute(found.order_by(t.connection.c.slug))
     ]
 
 
 def backlogs(tx: Transaction) -> list[Backlog]:
-    """Give the backlog of each table of due rows."""
+    """Return the backlog of each table of due rows."""
     now = database_now(tx)
     return [_backlog(tx, table, now) for table in TABLES.values()]
 

@@ -1,7 +1,4 @@
-"""What people ask of a key result: how it stands, which issues it counts, and what moved it.
-
-The command line, the pages and the API all read through here, so that they can't tell different stories.
-"""
+"""Views of key results and their history. The command line, the pages and the API all read them here, so they agree."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,10 +17,10 @@ from sync_service.store.staleness import Stale, stale
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyResultView:
-    """How a key result stands. `owner` is an e-mail address, the objective's owner by default.
+    """A key result with its state. `owner` is an e-mail address; it defaults to the objective's owner.
 
     `current`, `start` and `target` are in `unit`; `progress` is an unclamped fraction; `current` and `progress` are
-    None when there is no data. `explanation` says how the value was computed; `updated_at` is its last change.
+    None when there is no data. `explanation` says how the value was computed; `updated_at` is when it last changed.
     """
 
     id: int
@@ -49,7 +46,7 @@ class KeyResultView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryView:
-    """One change of the value, with its causes. `id` is the place to go on from for older ones."""
+    """One change of the value, with its causes. Pass `id` as `before` to get older ones."""
 
     id: int
     at: datetime
@@ -59,14 +56,14 @@ class HistoryView:
 
 
 def key_result_view(tx: Connection, slug: str, now: datetime) -> KeyResultView | None:
-    """Give a key result by its slug, in any case of letters; None where there is none."""
+    """Return a key result by its slug, in any letter case; None when there is none."""
     k = tables.key_result
     found = _key_results(tx, sa.func.lower(k.c.slug) == slug.lower(), now)
     return found[0] if found else None
 
 
 def key_result_views(tx: Connection, now: datetime, *, cycle: str | None = None) -> list[KeyResultView]:
-    """Give the key results of a cycle (by its slug), or all, in the order they were written."""
+    """Return the key results of a cycle (by its slug), or all, in the configured order."""
     return _key_results(tx, sa.true() if cycle is None else tables.cycle.c.slug == cycle, now)
 
 
@@ -122,7 +119,7 @@ def _key_result(row: Row[Any], out_of_date: Stale | None, now: datetime) -> KeyR
 def history_view(
     tx: Connection, key_result_id: int, *, before: int | None = None, limit: int = 50
 ) -> list[HistoryView]:
-    """Give the newest changes of a key result's value, newest first; those older than the entry `before`."""
+    """Return changes of a key result's value, newest first: those with an id below `before`, if given."""
     h = tables.history
     older = sa.true() if before is None else h.c.id < before
     columns = sa.select(h.c.id, h.c.at, h.c["from"].label("before"), h.c.to.label("after"), h.c.causes)
