@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.sealing import fingerprint
 from sync_service.store.tables import api_token, person, session, sign_in_link
@@ -33,13 +33,13 @@ class NameTaken(Exception):
     """An active token has that name."""
 
 
-def person_id_of(tx: Connection, email: str) -> int | None:
+def person_id_of(tx: Transaction, email: str) -> int | None:
     """Return a person's id by e-mail address, in any letter case."""
     found: int | None = tx.scalar(sa.select(person.c.id).where(person.c.email == email.strip().lower()))
     return found
 
 
-def create_sign_in_link(tx: Connection, person_id: int, now: datetime) -> str:
+def create_sign_in_link(tx: Transaction, person_id: int, now: datetime) -> str:
     """Create a sign-in link for a person; return its token (256 bits), valid once, for 15 minutes."""
     tx.execute(sa.delete(sign_in_link).where(sign_in_link.c.expires_at < now))
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -48,7 +48,7 @@ def create_sign_in_link(tx: Connection, person_id: int, now: datetime) -> str:
     return token
 
 
-def use_sign_in_link(tx: Connection, token: str, now: datetime) -> int | None:
+def use_sign_in_link(tx: Transaction, token: str, now: datetime) -> int | None:
     """Use up a link and return the person's id; None when it is unknown, used or expired. Of several uses one wins."""
     good = sa.and_(
         sign_in_link.c.token_hash == fingerprint(token),
@@ -60,7 +60,7 @@ def use_sign_in_link(tx: Connection, token: str, now: datetime) -> int | None:
     return found
 
 
-def start_session(tx: Connection, person_id: int, now: datetime) -> str:
+def start_session(tx: Transaction, person_id: int, now: datetime) -> str:
     """Start a session of 30 days; return its token."""
     tx.execute(sa.delete(session).where(session.c.expires_at <= now))
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -69,7 +69,7 @@ def start_session(tx: Connection, person_id: int, now: datetime) -> str:
     return token
 
 
-def session_person(tx: Connection, token: str, now: datetime) -> Person | None:
+def session_person(tx: Transaction, token: str, now: datetime) -> Person | None:
     """Return the person of a session; None when it is unknown or expired."""
     statement = (
         sa.select(person)
@@ -82,12 +82,12 @@ def session_person(tx: Connection, token: str, now: datetime) -> Person | None:
     return Person(id=row.id, email=row.email, name=row.name, role=row.role, timezone=row.timezone)
 
 
-def end_session(tx: Connection, token: str) -> None:
+def end_session(tx: Transaction, token: str) -> None:
     """End a session."""
     tx.execute(sa.delete(session).where(session.c.token_hash == fingerprint(token)))
 
 
-def create_api_token(tx: Connection, *, name: str, role: str, now: datetime) -> str:
+def create_api_token(tx: Transaction, *, name: str, role: str, now: datetime) -> str:
     """Create an API token and return it, to be shown once. Raise `NameTaken` unless that name's token is revoked."""
     tx.execute(sa.delete(api_token).where(api_token.c.name == name, api_token.c.revoked_at.isnot(None)))
     if tx.scalar(sa.select(api_token.c.id).where(api_token.c.name == name)):
@@ -98,20 +98,20 @@ def create_api_token(tx: Connection, *, name: str, role: str, now: datetime) -> 
     return token
 
 
-def revoke_api_token(tx: Connection, name: str, now: datetime) -> bool:
+def revoke_api_token(tx: Transaction, name: str, now: datetime) -> bool:
     """Revoke an API token by its name; return whether there was one."""
     good = sa.and_(api_token.c.name == name, api_token.c.revoked_at.is_(None))
     return tx.execute(sa.update(api_token).where(good).values(revoked_at=now)).rowcount > 0
 
 
-def api_token_names(tx: Connection) -> list[str]:
+def api_token_names(tx: Transaction) -> list[str]:
     """Return the names of the API tokens that are not revoked."""
     return list(
         tx.scalars(sa.select(api_token.c.name).where(api_token.c.revoked_at.is_(None)).order_by(api_token.c.name))
     )
 
 
-def token_role(tx: Connection, token: str) -> str | None:
+def token_role(tx: Transaction, token: str) -> str | None:
     """Return the role of an API token; None when it is unknown or revoked."""
     good = sa.and_(api_token.c.token_hash == fingerprint(token), api_token.c.revoked_at.is_(None))
     found: str | None = tx.scalar(sa.select(api_token.c.role).where(good))

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.causes import Cause
 from sync_service.store.key_results import recompute
@@ -11,7 +11,7 @@ from sync_service.store.tables import check_in
 
 
 def add_check_in(
-    tx: Connection, key_result_id: int, *, person_id: int | None, name: str, value: float, note: str, now: datetime
+    tx: Transaction, key_result_id: int, *, person_id: int | None, name: str, value: float, note: str, now: datetime
 ) -> None:
     """Store a check-in with a value and request to compute its key result; `name` is the person's name."""
     columns = {"key_result_id": key_result_id, "person_id": person_id, "at": now, "value": value, "note": note}

@@ -5,13 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.issues import Closing, Kind
 from sync_service.store.tables import closing, issue
 
 
-def read(tx: Connection, issue_ids: Collection[int]) -> dict[int, tuple[Closing, ...]]:
+def read(tx: Transaction, issue_ids: Collection[int]) -> dict[int, tuple[Closing, ...]]:
     """Return the issues that pull requests close, by the pull request's row id, ordered by key."""
     found: dict[int, list[Closing]] = defaultdict(list)
     if issue_ids:
@@ -21,7 +21,7 @@ def read(tx: Connection, issue_ids: Collection[int]) -> dict[int, tuple[Closing,
     return {issue_id: tuple(sorted(closes, key=lambda one: one.key)) for issue_id, closes in found.items()}
 
 
-def save(tx: Connection, closes: Mapping[int, Sequence[Closing]]) -> None:
+def save(tx: Transaction, closes: Mapping[int, Sequence[Closing]]) -> None:
     """Replace the stored closing links of each pull request where they differ."""
     before = read(tx, closes)
     changed = [issue_id for issue_id in sorted(closes) if before.get(issue_id, ()) != tuple(closes[issue_id])]

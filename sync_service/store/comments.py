@@ -5,14 +5,15 @@ from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
 
 from sync_service.domain.issues import CommentSeen
 from sync_service.store.database import upsert
 from sync_service.store.tables import comment
 
 
-def take(tx: Connection, connection_id: int, seen: CommentSeen, *, identity: str) -> bool:
+def take(tx: Transaction, connection_id: int, seen: CommentSeen, *, identity: str) -> bool:
     """Store what a comment asks for; return whether links may change. A deletion is final, else the newest wins.
 
     A comment that asks for nothing is stored too, since an older version may arrive later; it changes links only if
@@ -45,7 +46,7 @@ def _order(columns: Any) -> tuple[Any, ...]:
     return (columns["gone"], columns["at"], columns["edited"], columns["author"], repr(columns["wants"]))
 
 
-def of_issues(tx: Connection, connection_id: int, identities: Collection[str]) -> dict[str, list[Row[Any]]]:
+def of_issues(tx: Transaction, connection_id: int, identities: Collection[str]) -> dict[str, list[Row[Any]]]:
     """Return the comments that ask or asked for links, by the issue's identity, the latest edit first."""
     here = sa.and_(comment.c.connection_id == connection_id, comment.c.identity.in_(identities))
     found: dict[str, list[Row[Any]]] = defaultdict(list)
@@ -54,12 +55,12 @@ def of_issues(tx: Connection, connection_id: int, identities: Collection[str]) -
     return found
 
 
-def follow(tx: Connection, connection_id: int, *, from_identity: str, to_identity: str) -> None:
+def follow(tx: Transaction, connection_id: int, *, from_identity: str, to_identity: str) -> None:
     """Move comments to the new identity of a transferred issue."""
     here = sa.and_(comment.c.connection_id == connection_id, comment.c.identity == from_identity)
     tx.execute(sa.update(comment).where(here).values(identity=to_identity))
 
 
-def connections_with_any(tx: Connection) -> list[int]:
+def connections_with_any(tx: Transaction) -> list[int]:
     """Return the ids of the connections that have link comments."""
     return list(tx.scalars(sa.select(comment.c.connection_id).distinct().order_by(comment.c.connection_id)))

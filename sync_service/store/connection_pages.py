@@ -113,9 +113,9 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
     ids = [row.id for row in rows]
     related = _Related(
         scopes=_scopes(tx, ids),
-        pauses=pauses.under_way(tx, ids),
-        heard=_newest_deliveries(tx, [row.newest for row in rows if row.newest]),
-        forged=_rejected(tx, ids),
+        rate_limits=pauses.under_way(tx, ids),
+        newest_deliveries=_newest_deliveries(tx, [row.newest for row in rows if row.newest]),
+        rejected=_rejected(tx, ids),
     )
     return [_page(row, related) for row in rows]
 
@@ -123,9 +123,9 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Related:
     scopes: Mapping[int, list[ScopeLine]]
-    pauses: Mapping[int, list[Pause]]
-    heard: Mapping[int, Heard]
-    forged: Mapping[int, Forged]
+    rate_limits: Mapping[int, list[Pause]]
+    newest_deliveries: Mapping[int, Heard]
+    rejected: Mapping[int, Forged]
 
 
 def _page(row: Row[Any], related: _Related) -> ConnectionPage:
@@ -147,10 +147,10 @@ def _page(row: Row[Any], related: _Related) -> ConnectionPage:
         refused_at=row.refused_at,
         refused_reason=row.refused_reason,
         scopes=tuple(related.scopes.get(row.id, ())),
-        pauses=tuple(one for one in related.pauses.get(row.id, ()) if not one.of_issue),
-        held=tuple(one for one in related.pauses.get(row.id, ()) if one.of_issue),
-        heard=related.heard.get(row.id),
-        forged=related.forged.get(row.id),
+        pauses=tuple(one for one in related.rate_limits.get(row.id, ()) if not one.of_issue),
+        held=tuple(one for one in related.rate_limits.get(row.id, ()) if one.of_issue),
+        heard=related.newest_deliveries.get(row.id),
+        forged=related.rejected.get(row.id),
     )
 
 

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
@@ -83,20 +84,20 @@ def _prepare_postgresql(connection: DBAPIConnection, _: ConnectionPoolEntry) -> 
     connection.commit()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _begin_sqlite(tx: Transaction) -> None:
+    writes = tx.get_execution_options().get("writes", False)
+    tx.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine) -> Iterator[Transaction]:
     """Open a transaction that may write; commit at the end, roll back on any exception."""
     with engine.connect().execution_options(writes=True) as tx, tx.begin():
         yield tx
 
 
 @contextmanager
-def writing_at_once(engine: Engine) -> Iterator[Connection]:
+def writing_at_once(engine: Engine) -> Iterator[Transaction]:
     """Open a connection for one statement that is its own transaction, of any number of rows.
 
     On PostgreSQL the server then begins and commits by itself, which saves two of three round trips.
@@ -110,7 +111,7 @@ def writing_at_once(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(engine: Engine) -> Iterator[Transaction]:
     """Open a transaction that only reads; it never waits for a writer."""
     with engine.connect() as tx, tx.begin():
         yield tx
@@ -133,13 +134,13 @@ def _now_on_postgresql(_element: DatabaseNow, _compiler: SQLCompiler, **_: Any) 
     return "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 
-def database_now(tx: Connection) -> datetime:
+def database_now(tx: Transaction) -> datetime:
     """Return the database's time."""
     return tx.scalars(sa.select(DatabaseNow())).one()
 
 
 def insert_or_skip(
-    tx: Connection, table: sa.Table, rows: list[dict[str, Any]], *, unique: tuple[str, ...], **same: Any
+    tx: Transaction, table: sa.Table, rows: list[dict[str, Any]], *, unique: tuple[str, ...], **same: Any
 ) -> int:
     """Insert the rows that are new by the `unique` columns; return how many were inserted.
 
@@ -151,7 +152,7 @@ def insert_or_skip(
     return tx.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def among(tx: Connection, column: sa.ColumnElement[int], ids: Collection[int]) -> sa.ColumnElement[bool]:
+def among(tx: Transaction, column: sa.ColumnElement[int], ids: Collection[int]) -> sa.ColumnElement[bool]:
     """Return the condition that a column is one of these ids.
 
     PostgreSQL gets them as one array: the statement's text is then the same for any number of ids, so it is prepared
@@ -183,7 +184,7 @@ class Collision(Exception):
 
 
 def upsert(
-    tx: Connection,
+    tx: Transaction,
     table: sa.Table,
     rows: list[dict[str, Any]],
     *,
@@ -202,5 +203,5 @@ def upsert(
     tx.execute(statement.on_conflict_do_update(index_elements=unique, set_=others, where=where), rows)
 
 
-def _insert(tx: Connection, table: sa.Table) -> Any:
+def _insert(tx: Transaction, table: sa.Table) -> Any:
     return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.causes import Cause
 from sync_service.store import due, tables
@@ -98,7 +99,7 @@ class Counts:
     buried: int
 
 
-def counts(tx: Connection) -> Counts:
+def counts(tx: Transaction) -> Counts:
     """Count the waiting and the buried deliveries; both are few, and each has an index."""
     d = tables.delivery
     waiting = sa.select(sa.func.count()).select_from(d).where(d.c.due_at.isnot(None))
@@ -107,7 +108,7 @@ def counts(tx: Connection) -> Counts:
 
 
 def delivery_lines(
-    tx: Connection,
+    tx: Transaction,
     *,
     outcome: Outcome | None = None,
     connection: str | None = None,
@@ -172,7 +173,7 @@ def _outcome(row: Row[Any]) -> Outcome:
     return "ignored" if ignored else "applied"
 
 
-def open_delivery(tx: Connection, delivery_id: int, *, most: int) -> DeliveryOpened | None:
+def open_delivery(tx: Transaction, delivery_id: int, *, most: int) -> DeliveryOpened | None:
     """Return a delivery by its row id, with at most `most` bytes of its body; None when the id is unknown."""
     d = tables.delivery
     # substr counts bytes in a blob, on SQLite and on PostgreSQL.
@@ -184,7 +185,7 @@ def open_delivery(tx: Connection, delivery_id: int, *, most: int) -> DeliveryOpe
     return DeliveryOpened(line=_line(row), headers=row.headers, body=bytes(row.start or b""), size=row.size)
 
 
-def movements(tx: Connection, delivery: str, *, since: datetime, looked_through: int) -> list[Movement]:
+def movements(tx: Transaction, delivery: str, *, since: datetime, looked_through: int) -> list[Movement]:
     """Return the history entries caused by a delivery, oldest first, among the first `looked_through` since a time."""
     h, k = tables.history, tables.key_result
     first = (
@@ -216,11 +217,11 @@ def _movement(row: Row[Any]) -> Movement:
     )
 
 
-def replay(tx: Connection, delivery_id: int) -> bool:
+def replay(tx: Transaction, delivery_id: int) -> bool:
     """Make a delivery due again; return whether it exists."""
     return bool(due.replay(tx, tables.delivery, tables.delivery.c.id == delivery_id))
 
 
-def replay_buried(tx: Connection) -> int:
+def replay_buried(tx: Transaction) -> int:
     """Make all buried deliveries due again; return how many there are."""
     return due.replay(tx, tables.delivery, tables.delivery.c.buried_at.isnot(None))

@@ -13,7 +13,8 @@ from itertools import accumulate
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Engine, Row
 
 from sync_service.store import tables
 from sync_service.store.database import Instant, database_now, writing
@@ -90,7 +91,7 @@ def _up_to_size(found: Sequence[Any], most: int) -> list[int]:
     return [row[0] for index, (row, total) in enumerate(zip(found, totals, strict=True)) if not index or total <= most]
 
 
-def settle(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], outcomes: Sequence[Mapping[str, Any]]) -> None:
+def settle(tx: Transaction, table: sa.Table, rows: Sequence[Row[Any]], outcomes: Sequence[Mapping[str, Any]]) -> None:
     """Finish rows as part of `tx`, each with its columns (`outcome` among them). Raise `LeaseLost`.
 
     A row that was requested again meanwhile becomes due again instead.
@@ -104,7 +105,7 @@ def settle(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], outcomes: 
             hand_back(tx, table, row, wait=SETTLING, **outcome)
 
 
-def asked_meanwhile(tx: Connection, table: sa.Table, row: Row[Any]) -> bool:
+def asked_meanwhile(tx: Transaction, table: sa.Table, row: Row[Any]) -> bool:
     """Return whether a row was requested again since it was claimed, and lock it.
 
     Only tables with a column `asked` count requests; for others the answer is False.
@@ -115,12 +116,12 @@ def asked_meanwhile(tx: Connection, table: sa.Table, row: Row[Any]) -> bool:
     return asked is not None and asked != row.asked
 
 
-def postpone(tx: Connection, table: sa.Table, row: Row[Any], *, wait: timedelta, outcome: str) -> None:
+def postpone(tx: Transaction, table: sa.Table, row: Row[Any], *, wait: timedelta, outcome: str) -> None:
     """Release the row, to be claimed again after the wait. Raise `LeaseLost`."""
     _finish(tx, table, [row], [{"due_at": database_now(tx) + wait, "outcome": outcome}])
 
 
-def bury(tx: Connection, table: sa.Table, row: Row[Any], *, reason: str) -> bool:
+def bury(tx: Transaction, table: sa.Table, row: Row[Any], *, reason: str) -> bool:
     """Set the row aside, with its reason, until somebody replays it; return whether it was. Raise `LeaseLost`.
 
     A row that was requested again meanwhile becomes due again instead, with one attempt counted.
@@ -133,36 +134,36 @@ def bury(tx: Connection, table: sa.Table, row: Row[Any], *, reason: str) -> bool
 
 
 def hand_back(
-    tx: Connection, table: sa.Table, row: Row[Any], *, wait: timedelta = timedelta(0), **columns: Any
+    tx: Transaction, table: sa.Table, row: Row[Any], *, wait: timedelta = timedelta(0), **columns: Any
 ) -> None:
     """Release a row whose work is partly done, to continue after the wait. Raise `LeaseLost`."""
     _finish(tx, table, [row], [{"due_at": database_now(tx) + wait, "attempts": 0, **columns}])
 
 
 def hand_back_some(
-    tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: Sequence[Mapping[str, Any]]
+    tx: Transaction, table: sa.Table, rows: Sequence[Row[Any]], columns: Sequence[Mapping[str, Any]]
 ) -> None:
     """Release rows whose work is partly done, each with its columns (`due_at` among them). Raise `LeaseLost`."""
     _finish(tx, table, rows, [{"attempts": 0, **values} for values in columns])
 
 
-def keep(tx: Connection, table: sa.Table, row: Row[Any], *, lease: timedelta, **columns: Any) -> None:
+def keep(tx: Transaction, table: sa.Table, row: Row[Any], *, lease: timedelta, **columns: Any) -> None:
     """Save the progress of a row's work and renew its lease. Raise `LeaseLost`."""
     _update(tx, table, [row], [{"due_at": database_now(tx) + lease, **columns}])
 
 
-def still_ours(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+def still_ours(tx: Transaction, table: sa.Table, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     """Return the rows whose lease is not lost, and lock them: it can't be lost until `tx` ends."""
     locked = sa.select(table.c.id, table.c.lease).where(table.c.id.in_([row.id for row in rows]))
     leases = {row.id: row.lease for row in tx.execute(locked.order_by(table.c.id).with_for_update())}
     return [row for row in rows if leases.get(row.id) == row.lease]
 
 
-def _finish(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: Iterable[Mapping[str, Any]]) -> None:
+def _finish(tx: Transaction, table: sa.Table, rows: Sequence[Row[Any]], columns: Iterable[Mapping[str, Any]]) -> None:
     _update(tx, table, rows, [{**values, "lease": None} for values in columns])
 
 
-def _update(tx: Connection, table: sa.Table, rows: Sequence[Row[Any]], columns: Sequence[Mapping[str, Any]]) -> None:
+def _update(tx: Transaction, table: sa.Table, rows: Sequence[Row[Any]], columns: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     statement = (
@@ -182,7 +183,7 @@ def wait_after(attempts: int) -> timedelta:
     return min(FIRST_WAIT * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
 
 
-def replay(tx: Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
+def replay(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
     """Make finished or waiting rows due again from the first attempt; return how many.
 
     In tables that count requests (`asked`), attempts start at 1: the last try may have reached the tracker.
@@ -198,7 +199,7 @@ def replay(tx: Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> in
     return tx.execute(sa.update(table).where(where).values(values)).rowcount
 
 
-def tables_with_due_rows(tx: Connection) -> list[str]:
+def tables_with_due_rows(tx: Transaction) -> list[str]:
     """Return the names of the tables with a row that is due now."""
     found = tx.execute(_due_by_table(), {"now": database_now(tx)}).one()
     return [name for name, is_due in zip(TABLES, found, strict=True) if is_due]
@@ -212,7 +213,7 @@ def _due_by_table() -> sa.Select[Any]:
     return sa.select(*due)
 
 
-def oldest_lag(tx: Connection) -> timedelta | None:
+def oldest_lag(tx: Transaction) -> timedelta | None:
     """Return how long the oldest due row of any table has waited; None when nothing is due."""
     now = database_now(tx)
     oldest = [

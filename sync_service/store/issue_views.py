@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
 
 from sync_service.domain.issues import State, TermKind
 from sync_service.domain.measures import Measure, parse_measure
@@ -51,7 +52,7 @@ class IssueView:
     unreachable_since: datetime | None = None
 
 
-def issues_view(tx: Connection, key_result_id: int) -> list[IssueView]:
+def issues_view(tx: Transaction, key_result_id: int) -> list[IssueView]:
     """Return the issues linked to a key result, open ones first, by connection and key; then links without an issue."""
     k, o, c = tables.key_result, tables.objective, tables.cycle
     settings = tx.execute(
@@ -103,7 +104,7 @@ def _unreachable() -> sa.Exists:
 _TERMS = {"components": TermKind.COMPONENT, "versions": TermKind.VERSION, "sprints": TermKind.SPRINT}
 
 
-def _term_names(tx: Connection, rows: Sequence[Row[Any]]) -> Mapping[TermKey, str | None]:
+def _term_names(tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[TermKey, str | None]:
     """Return the names of components, versions and sprints of issues."""
     keys = {
         (row.connection_id, kind.value, one) for row in rows for name, kind in _TERMS.items()
@@ -171,7 +172,7 @@ def _why_not(row: Row[Any], measure: Measure, span: Span, through: Sequence[str]
     return None
 
 
-def _waiting(tx: Connection, key_result_id: int) -> list[IssueView]:
+def _waiting(tx: Transaction, key_result_id: int) -> list[IssueView]:
     """Return the manual links whose issue is not known yet."""
     m = tables.manual_link
     statement = (

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
 
 from sync_service.domain.issues import Account, Closing, Kind, ScopeRef, State
 from sync_service.domain.newest import LISTED_TERMS, HeldNumber, Issue, place_of
@@ -57,7 +58,7 @@ class Held:
     issue: Issue | None
 
 
-def lock(tx: Connection, wanted: Mapping[Identity, str | None]) -> dict[Identity, Held]:
+def lock(tx: Transaction, wanted: Mapping[Identity, str | None]) -> dict[Identity, Held]:
     """Lock the issues of these identities in one fixed order; insert a missing one when `wanted` gives its key.
 
     Inserts come first. An insert waits for another worker that inserts the same row, so that both lock the same row.
@@ -80,7 +81,7 @@ def lock(tx: Connection, wanted: Mapping[Identity, str | None]) -> dict[Identity
     return _select(tx, ordered)
 
 
-def _existing(tx: Connection, identities: Sequence[Identity]) -> set[Identity]:
+def _existing(tx: Transaction, identities: Sequence[Identity]) -> set[Identity]:
     found: set[Identity] = set()
     for connection_id, names in _by_connection(identities).items():
         rows = sa.select(issue.c.identity).where(issue.c.connection_id == connection_id, issue.c.identity.in_(names))
@@ -95,7 +96,7 @@ def _by_connection(identities: Sequence[Identity]) -> dict[int, list[str]]:
     return grouped
 
 
-def _select(tx: Connection, identities: Sequence[Identity]) -> dict[Identity, Held]:
+def _select(tx: Transaction, identities: Sequence[Identity]) -> dict[Identity, Held]:
     """Lock rows in id order, as `relink_jobs` does: any other order could deadlock with it."""
     wanted = [
         sa.and_(issue.c.connection_id == connection_id, issue.c.identity.in_(names))
@@ -106,43 +107,43 @@ def _select(tx: Connection, identities: Sequence[Identity]) -> dict[Identity, He
     return {(row.connection_id, row.identity): held for row, held in zip(found, _from_rows(tx, found), strict=True)}
 
 
-def any_after(tx: Connection, *, connection_id: int, after: int) -> bool:
+def any_after(tx: Transaction, *, connection_id: int, after: int) -> bool:
     """Return whether a connection has issues with a higher row id."""
     more = sa.select(issue.c.id).where(issue.c.connection_id == connection_id, issue.c.id > after).limit(1)
     return tx.scalar(more) is not None
 
 
-def lock_chunk(tx: Connection, *, connection_id: int, after: int, limit: int) -> list[Held]:
+def lock_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int) -> list[Held]:
     """Lock and return the next issues of a connection by row id."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit).with_for_update()).all())
 
 
-def read_chunk(tx: Connection, *, connection_id: int, after: int, limit: int) -> list[Held]:
+def read_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int) -> list[Held]:
     """Return the next issues of a connection by row id, without a lock: read only."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit)).all())
 
 
-def read(tx: Connection, row_ids: Sequence[int]) -> list[Held]:
+def read(tx: Transaction, row_ids: Sequence[int]) -> list[Held]:
     """Return issues by row id, the highest id first, without a lock."""
     found = sa.select(issue).where(issue.c.id.in_(row_ids)).order_by(issue.c.id.desc())
     return _from_rows(tx, tx.execute(found).all())
 
 
-def read_named(tx: Connection, connection_id: int, identities: Sequence[str]) -> list[Held]:
+def read_named(tx: Transaction, connection_id: int, identities: Sequence[str]) -> list[Held]:
     """Return the issues with these identities that are known, without a lock."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.identity.in_(identities))
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id)).all())
 
 
-def count(tx: Connection, *, connection_id: int) -> int:
+def count(tx: Transaction, *, connection_id: int) -> int:
     """Count the issues of a connection, except those that are gone or known only as children."""
     there = sa.and_(issue.c.gone.is_(None), issue.c.state.isnot(None))
     return tx.scalars(sa.select(sa.func.count()).where(issue.c.connection_id == connection_id, there)).one()
 
 
-def _from_rows(tx: Connection, rows: Sequence[Row[Any]]) -> list[Held]:
+def _from_rows(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Held]:
     closes = closings.read(tx, [row.id for row in rows if row.closes_at is not None])
     return [_from_row(row, closes.get(row.id, ())) for row in rows]
 
@@ -172,7 +173,7 @@ def _from_row(row: Row[Any], closes: tuple[Closing, ...]) -> Held:
     )
 
 
-def save(tx: Connection, changed: Sequence[tuple[int, int | None, Issue]]) -> None:
+def save(tx: Transaction, changed: Sequence[tuple[int, int | None, Issue]]) -> None:
     """Save issues, given as (row id, id of the watched scope, issue)."""
     if not changed:
         return
@@ -183,7 +184,7 @@ def save(tx: Connection, changed: Sequence[tuple[int, int | None, Issue]]) -> No
     closings.save(tx, {row_id: one.closes for row_id, _, one in changed if one.closes_at is not None})
 
 
-def note_seen(tx: Connection, row_ids: Sequence[int]) -> None:
+def note_seen(tx: Transaction, row_ids: Sequence[int]) -> None:
     """Note that the tracker has just reported these issues."""
     if row_ids:
         tx.execute(sa.update(issue).where(issue.c.id.in_(row_ids)).values(seen_at=DatabaseNow()))
@@ -207,7 +208,7 @@ def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
     }
 
 
-def next_place(tx: Connection, connection_id: int, identity: str) -> tuple[str, str] | None:
+def next_place(tx: Transaction, connection_id: int, identity: str) -> tuple[str, str] | None:
     """Return the identity and key of an issue after its transfer; None when no transfer is known."""
     mine = sa.and_(issue.c.connection_id == connection_id, issue.c.identity == identity)
     found = tx.execute(sa.select(issue.c.gone, issue.c.successor).where(mine)).one_or_none()
@@ -218,7 +219,7 @@ TermKey = tuple[int, str, str]
 """(connection id, kind of term, the term's id in the tracker)."""
 
 
-def read_terms(tx: Connection, keys: Iterable[TermKey]) -> dict[TermKey, Row[Any]]:
+def read_terms(tx: Transaction, keys: Iterable[TermKey]) -> dict[TermKey, Row[Any]]:
     """Return the stored rows of labels, milestones and other terms."""
     grouped: dict[tuple[int, str], set[str]] = defaultdict(set)
     for connection_id, kind, external_id in keys:
@@ -232,7 +233,7 @@ def read_terms(tx: Connection, keys: Iterable[TermKey]) -> dict[TermKey, Row[Any
     return known
 
 
-def save_terms(tx: Connection, rows: Iterable[dict[str, Any]]) -> None:
+def save_terms(tx: Transaction, rows: Iterable[dict[str, Any]]) -> None:
     """Save names of terms in one fixed order. Raise `Collision` when another worker stored a newer name."""
     ordered = sorted(rows, key=lambda row: (row["connection_id"], row["kind"], row["external_id"]))
     upsert(tx, term, ordered, unique=("connection_id", "kind", "external_id"), newer="at")

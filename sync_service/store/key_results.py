@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.causes import Cause
 from sync_service.domain.measures import Measure, parse_measure
@@ -49,17 +49,17 @@ class Computed:
         return self.standing.value != self.key_result.standing.value
 
 
-def lock(tx: Connection, ids: Iterable[int]) -> list[KeyResult]:
+def lock(tx: Transaction, ids: Iterable[int]) -> list[KeyResult]:
     """Lock and return key results in id order."""
     return _key_results(tx, _select(tx, ids).with_for_update(of=tables.key_result, key_share=True))
 
 
-def read(tx: Connection, ids: Iterable[int]) -> list[KeyResult]:
+def read(tx: Transaction, ids: Iterable[int]) -> list[KeyResult]:
     """Return key results in id order, without a lock: read only."""
     return _key_results(tx, _select(tx, ids))
 
 
-def _select(tx: Connection, ids: Iterable[int]) -> sa.Select[Any]:
+def _select(tx: Transaction, ids: Iterable[int]) -> sa.Select[Any]:
     k, o, c = tables.key_result, tables.objective, tables.cycle
     return (
         sa.select(k, sa.func.coalesce(k.c.owner_id, o.c.owner_id).label("owner_or_default"), c.c.starts_at, c.c.ends_at)
@@ -70,7 +70,7 @@ def _select(tx: Connection, ids: Iterable[int]) -> sa.Select[Any]:
     )
 
 
-def _key_results(tx: Connection, statement: sa.Select[Any]) -> list[KeyResult]:
+def _key_results(tx: Transaction, statement: sa.Select[Any]) -> list[KeyResult]:
     return [
         KeyResult(
             id=row.id,
@@ -87,7 +87,7 @@ def _key_results(tx: Connection, statement: sa.Select[Any]) -> list[KeyResult]:
     ]
 
 
-def checked_in(tx: Connection, ids: Sequence[int]) -> dict[int, float]:
+def checked_in(tx: Transaction, ids: Sequence[int]) -> dict[int, float]:
     """Return the value of the latest check-in that has one, by key result."""
     c = tables.check_in
     newest = sa.select(sa.func.max(c.c.id)).where(c.c.key_result_id.in_(ids), c.c.value.isnot(None))
@@ -95,7 +95,7 @@ def checked_in(tx: Connection, ids: Sequence[int]) -> dict[int, float]:
     return {row.key_result_id: row.value for row in tx.execute(found)}
 
 
-def save(tx: Connection, computed: Sequence[Computed], *, now: datetime) -> None:
+def save(tx: Transaction, computed: Sequence[Computed], *, now: datetime) -> None:
     """Save new states; add a history entry for each changed value."""
     k = tables.key_result
     rows = [
@@ -148,7 +148,7 @@ class Pending:
     change: Change
 
 
-def pending_notices(tx: Connection, key_result_ids: Sequence[int]) -> dict[tuple[int, int], Pending]:
+def pending_notices(tx: Transaction, key_result_ids: Sequence[int]) -> dict[tuple[int, int], Pending]:
     """Return the waiting notices by (key result id, person id), locked. The caller has locked the key results."""
     n = tables.notice
     waiting = sa.select(n).where(among(tx, n.c.key_result_id, key_result_ids), n.c.due_at.isnot(None))
@@ -188,7 +188,7 @@ class NewNotice:
     change: Change
 
 
-def add_notices(tx: Connection, notices: Sequence[NewNotice], *, now: datetime, settle: timedelta) -> None:
+def add_notices(tx: Transaction, notices: Sequence[NewNotice], *, now: datetime, settle: timedelta) -> None:
     """Insert notices, due when the settling time has passed."""
     if not notices:
         return
@@ -200,7 +200,7 @@ def add_notices(tx: Connection, notices: Sequence[NewNotice], *, now: datetime, 
     tx.execute(sa.insert(tables.notice).values(created_at=now, due_at=due_at), rows)
 
 
-def change_notices(tx: Connection, changes: Mapping[int, Change]) -> None:
+def change_notices(tx: Transaction, changes: Mapping[int, Change]) -> None:
     """Replace the changes of waiting notices, by row id: they absorb later changes."""
     rows = [{"row_id": notice_id, **_change_columns(change)} for notice_id, change in changes.items()]
     if rows:
@@ -208,7 +208,7 @@ def change_notices(tx: Connection, changes: Mapping[int, Change]) -> None:
         tx.execute(sa.update(tables.notice).where(tables.notice.c.id == sa.bindparam("row_id")).values(values), rows)
 
 
-def drop_notices(tx: Connection, outcomes: Mapping[int, str], *, now: datetime) -> None:
+def drop_notices(tx: Transaction, outcomes: Mapping[int, str], *, now: datetime) -> None:
     """Settle waiting notices that have nothing left to report: row id → outcome."""
     rows = [{"row_id": notice_id, "new_outcome": outcome} for notice_id, outcome in outcomes.items()]
     if rows:
@@ -217,7 +217,7 @@ def drop_notices(tx: Connection, outcomes: Mapping[int, str], *, now: datetime) 
         tx.execute(sa.update(tables.notice).where(tables.notice.c.id == sa.bindparam("row_id")).values(columns), rows)
 
 
-def recompute(tx: Connection, ids: Iterable[int], *, causes: Sequence[Cause] = ()) -> None:
+def recompute(tx: Transaction, ids: Iterable[int], *, causes: Sequence[Cause] = ()) -> None:
     """Request to compute key results again, now; their causes accumulate until then."""
     r = tables.recompute
     now = database_now(tx)

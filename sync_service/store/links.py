@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
 
 from sync_service.domain.issues import State
 from sync_service.domain.measures import Tally
@@ -30,7 +31,7 @@ counts = sa.or_(
 """The SQL condition for links that count: links of a pending rule revision are prepared, but do not count yet."""
 
 
-def read(tx: Connection, issue_ids: Collection[int]) -> dict[int, Links]:
+def read(tx: Transaction, issue_ids: Collection[int]) -> dict[int, Links]:
     """Return the links of issues, including those of pending revisions."""
     found: dict[int, Links] = defaultdict(dict)
     for row in tx.execute(sa.select(link).where(link.c.issue_id.in_(issue_ids))):
@@ -38,13 +39,13 @@ def read(tx: Connection, issue_ids: Collection[int]) -> dict[int, Links]:
     return found
 
 
-def of_revisions(tx: Connection, revision_ids: Collection[int]) -> set[int]:
+def of_revisions(tx: Transaction, revision_ids: Collection[int]) -> set[int]:
     """Return the ids of the issues that these rule revisions link."""
     mine = sa.select(link.c.issue_id).where(link.c.origin == "rule", link.c.source.in_(revision_ids))
     return set(tx.scalars(mine))
 
 
-def save(tx: Connection, changes: Mapping[int, tuple[Links, Links]]) -> None:
+def save(tx: Transaction, changes: Mapping[int, tuple[Links, Links]]) -> None:
     """Save the changed links of issues: issue id → (links before, links after)."""
     removed, added = [], []
     for issue_id, (before, after) in changes.items():
@@ -61,7 +62,7 @@ def save(tx: Connection, changes: Mapping[int, tuple[Links, Links]]) -> None:
 
 
 def manual(
-    tx: Connection, connection_id: int, issue_ids: Collection[int], keys: Mapping[str, int]
+    tx: Transaction, connection_id: int, issue_ids: Collection[int], keys: Mapping[str, int]
 ) -> dict[int, list[Row[Any]]]:
     """Return the manual links of issues by issue id; links still without an issue match by key (key → issue id)."""
     by_key = {key.lower(): issue_id for key, issue_id in keys.items()}  # GitHub's names have no case
@@ -79,7 +80,7 @@ def manual(
     return found
 
 
-def settle_manual(tx: Connection, found: Mapping[int, Iterable[Row[Any]]]) -> None:
+def settle_manual(tx: Transaction, found: Mapping[int, Iterable[Row[Any]]]) -> None:
     """Store the issue id of manual links that were matched by key, so that they follow the issue to a new key."""
     waiting = [
         {"row_id": row.id, "found": issue_id} for issue_id, rows in found.items() for row in rows if not row.issue_id
@@ -89,7 +90,7 @@ def settle_manual(tx: Connection, found: Mapping[int, Iterable[Row[Any]]]) -> No
         tx.execute(statement.values(issue_id=sa.bindparam("found")), waiting)
 
 
-def follow(tx: Connection, *, connection_id: int, from_issue_id: int, from_key: str, to_key: str) -> None:
+def follow(tx: Transaction, *, connection_id: int, from_issue_id: int, from_key: str, to_key: str) -> None:
     """Give the manual links of a transferred issue its new key, to be matched when the issue is seen there.
 
     This includes links that were still waiting for the issue by its old key.
@@ -127,7 +128,7 @@ class Supposed:
     issue_ids: Sequence[int]
 
 
-def _linked(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed | None) -> sa.FromClause:
+def _linked(tx: Transaction, key_result_ids: Sequence[int], supposed: Supposed | None) -> sa.FromClause:
     """Return the links of key results that count: the present ones, or those of a preview."""
     columns = (link.c.key_result_id, link.c.issue_id, link.c.origin, link.c.weight)
     # A join, unlike `counts`: with many links, PostgreSQL would otherwise scan every revision.
@@ -157,7 +158,7 @@ Pairs = Sequence[tuple[int, int]]
 """(key result id, issue id)."""
 
 
-def _pairs_as_table(tx: Connection, pairs: Pairs) -> sa.FromClause:
+def _pairs_as_table(tx: Transaction, pairs: Pairs) -> sa.FromClause:
     """Return a table of pairs, passed as one or two parameters whatever their number."""
     if tx.dialect.name == "sqlite":
         each = sa.func.json_each(json.dumps(pairs)).table_valued(sa.column("value", sa.Text))
@@ -168,7 +169,7 @@ def _pairs_as_table(tx: Connection, pairs: Pairs) -> sa.FromClause:
     return sa.func.unnest(*arrays).table_valued(*columns).render_derived()
 
 
-def _as_table(tx: Connection, ids: Sequence[int]) -> sa.FromClause:
+def _as_table(tx: Transaction, ids: Sequence[int]) -> sa.FromClause:
     """Return a table of ids with the column `value`, passed as one parameter whatever their number."""
     if tx.dialect.name == "sqlite":
         return sa.func.json_each(json.dumps(list(ids))).table_valued(sa.column("value", Id))
@@ -177,7 +178,7 @@ def _as_table(tx: Connection, ids: Sequence[int]) -> sa.FromClause:
 
 
 def tallies(
-    tx: Connection, key_result_ids: Sequence[int], *, supposed: Supposed | None = None
+    tx: Transaction, key_result_ids: Sequence[int], *, supposed: Supposed | None = None
 ) -> dict[int, list[Tally]]:
     """Return the tallies of the issues that count toward each key result (or would, in a preview).
 
@@ -201,7 +202,9 @@ def tallies(
     return found
 
 
-def _counted(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed | None, beside: Pairs) -> sa.Select[Any]:
+def _counted(
+    tx: Transaction, key_result_ids: Sequence[int], supposed: Supposed | None, beside: Pairs
+) -> sa.Select[Any]:
     """Select the tallies of key results, without the pairs of pull requests that count through an issue."""
     linked = _linked(tx, key_result_ids, supposed)
     counted = (
@@ -239,7 +242,7 @@ def _counted(tx: Connection, key_result_ids: Sequence[int], supposed: Supposed |
     return statement.where(~sa.exists().where(is_left))
 
 
-def _one_by_one(tx: Connection, issue_id: sa.ColumnElement[int]) -> sa.FromClause:
+def _one_by_one(tx: Transaction, issue_id: sa.ColumnElement[int]) -> sa.FromClause:
     """Return the issues to join to linked ids.
 
     For a batch of ten thousand links, PostgreSQL's planner prefers to read the whole issue table. `OFFSET 0` in the
@@ -251,7 +254,7 @@ def _one_by_one(tx: Connection, issue_id: sa.ColumnElement[int]) -> sa.FromClaus
     return sa.select(*columns).where(issue.c.id == issue_id).offset(0).lateral()
 
 
-def counting_through(tx: Connection, key_result_id: int) -> dict[int, list[str]]:
+def counting_through(tx: Transaction, key_result_id: int) -> dict[int, list[str]]:
     """Return the pull requests (by row id) that count through issues linked to the key result: the issues' keys."""
     found: dict[int, list[str]] = defaultdict(list)
     beside = closings.through(*(_linked(tx, [key_result_id], None) for _ in range(2)))
@@ -261,7 +264,7 @@ def counting_through(tx: Connection, key_result_id: int) -> dict[int, list[str]]
 
 
 def scopes_linked(
-    tx: Connection, key_result_ids: Sequence[int], scope_ids: Collection[int], *, supposed: Supposed | None = None
+    tx: Transaction, key_result_ids: Sequence[int], scope_ids: Collection[int], *, supposed: Supposed | None = None
 ) -> dict[int, list[int]]:
     """Return which of the scopes contain issues linked to each key result (or linked in a preview)."""
     if not scope_ids:

@@ -6,7 +6,8 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
 
 from sync_service.domain.measures import roll_up
 from sync_service.domain.notices import Change
@@ -109,7 +110,7 @@ class NoticeView:
     due_at: datetime | None
 
 
-def objectives(tx: Connection, *, after: int | None, limit: int) -> list[ObjectiveView]:
+def objectives(tx: Transaction, *, after: int | None, limit: int) -> list[ObjectiveView]:
     """Return objectives in order of creation, those after the row id `after`."""
     o, p, t = tables.objective, tables.person, tables.team
     columns = sa.select(o, tables.cycle.c.slug.label("cycle"), t.c.slug.label("team"), p.c.email.label("owner"))
@@ -123,7 +124,7 @@ def objectives(tx: Connection, *, after: int | None, limit: int) -> list[Objecti
     return [_objective(row, key_results[row.id]) for row in rows]
 
 
-def _key_results(tx: Connection, objective_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
+def _key_results(tx: Transaction, objective_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
     k = tables.key_result
     columns: sa.Select[Any] = sa.select(k.c.objective_id, k.c.slug, k.c.weight, k.c.progress)
     key_results: dict[int, list[Row[Any]]] = {one: [] for one in objective_ids}
@@ -147,7 +148,7 @@ def _objective(row: Row[Any], key_results: Sequence[Row[Any]]) -> ObjectiveView:
     )
 
 
-def cycles(tx: Connection, now: datetime, *, after: int | None, limit: int) -> list[CycleView]:
+def cycles(tx: Transaction, now: datetime, *, after: int | None, limit: int) -> list[CycleView]:
     """Return cycles in order of creation, those after the row id `after`."""
     c = tables.cycle
     return [
@@ -163,7 +164,7 @@ def cycles(tx: Connection, now: datetime, *, after: int | None, limit: int) -> l
     ]
 
 
-def rules(tx: Connection, *, after: int | None, limit: int) -> list[RuleView]:
+def rules(tx: Transaction, *, after: int | None, limit: int) -> list[RuleView]:
     """Return rules in order of creation, those after the row id `after`."""
     r, c, k = tables.rule, tables.connection, tables.key_result
     joined = (
@@ -187,7 +188,7 @@ def rules(tx: Connection, *, after: int | None, limit: int) -> list[RuleView]:
     ]
 
 
-def connections(tx: Connection, *, after: int | None, limit: int) -> list[ConnectionView]:
+def connections(tx: Transaction, *, after: int | None, limit: int) -> list[ConnectionView]:
     """Return connections in order of creation, those after the row id `after`."""
     c, p = tables.connection, tables.person
     columns = sa.select(c.c.id, c.c.slug, c.c.kind, c.c.site, c.c.earlier, c.c.refused_at, c.c.refused_reason)
@@ -209,7 +210,7 @@ def connections(tx: Connection, *, after: int | None, limit: int) -> list[Connec
     ]
 
 
-def _scopes(tx: Connection, connection_ids: Sequence[int]) -> dict[int, list[ScopeView]]:
+def _scopes(tx: Transaction, connection_ids: Sequence[int]) -> dict[int, list[ScopeView]]:
     s = tables.scope
     scopes: dict[int, list[ScopeView]] = {one: [] for one in connection_ids}
     for row in tx.execute(sa.select(s).where(s.c.connection_id.in_(connection_ids)).order_by(s.c.name)):
@@ -217,7 +218,7 @@ def _scopes(tx: Connection, connection_ids: Sequence[int]) -> dict[int, list[Sco
     return scopes
 
 
-def deliveries(tx: Connection, *, before: int | None, limit: int) -> list[DeliveryView]:
+def deliveries(tx: Transaction, *, before: int | None, limit: int) -> list[DeliveryView]:
     """Return deliveries, the newest first, those with a row id below `before`."""
     d, c = tables.delivery, tables.connection
     columns = sa.select(
@@ -240,7 +241,7 @@ def deliveries(tx: Connection, *, before: int | None, limit: int) -> list[Delive
     ]
 
 
-def notices(tx: Connection, *, before: int | None, limit: int) -> list[NoticeView]:
+def notices(tx: Transaction, *, before: int | None, limit: int) -> list[NoticeView]:
     """Return notices, the newest first, those with a row id below `before`."""
     n, p, k = tables.notice, tables.person, tables.key_result
     columns = sa.select(n, p.c.email, k.c.slug)

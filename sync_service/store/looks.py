@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Engine
 
 from sync_service.domain.issues import Look
 from sync_service.store import database
@@ -14,7 +15,7 @@ UNREACHABLE = "unreachable"
 """The outcome of a fetch starts with this when it found no issue and no proof that the issue was deleted."""
 
 
-def add(tx: Connection, wanted: Mapping[tuple[int, str], tuple[Look, str | None]]) -> None:
+def add(tx: Transaction, wanted: Mapping[tuple[int, str], tuple[Look, str | None]]) -> None:
     """Request fetches: (connection id, identity) → (reason, delivery id). A row that exists becomes due again."""
     now = database_now(tx) if wanted else None
     rows = [
@@ -46,7 +47,7 @@ def ask(engine: Engine, wanted: Mapping[tuple[int, str], tuple[Look, str | None]
     database.begin_again(add_all)
 
 
-def begin_again(tx: Connection, gone: Iterable[tuple[int, str]]) -> None:
+def begin_again(tx: Transaction, gone: Iterable[tuple[int, str]]) -> None:
     """Restart fetches under way of issues, by (connection id, identity), that were deleted meanwhile: end their leases.
 
     Such a fetch may have read the issue before the deletion, and a successful fetch would revive it.

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
 
 from sync_service.store import tables
 from sync_service.store.database import database_now
@@ -19,20 +20,20 @@ State = Literal["waiting", "settled", "buried"]
 UNOPENABLE = "(encrypted with a secret key that no longer exists)"
 
 
-def key_results_told(tx: Connection, person_id: int) -> set[int]:
+def key_results_told(tx: Transaction, person_id: int) -> set[int]:
     """Return the ids of the key results that a person's waiting notices are about."""
     n = tables.notice
     return set(tx.scalars(sa.select(n.c.key_result_id).where(n.c.person_id == person_id, n.c.due_at.isnot(None))))
 
 
-def lock_key_results(tx: Connection, ids: Iterable[int]) -> None:
+def lock_key_results(tx: Transaction, ids: Iterable[int]) -> None:
     """Lock key results in id order, so that notices about them can't change: computing takes the same locks first."""
     k = tables.key_result
     locking = sa.select(k.c.id).where(k.c.id.in_(sorted(ids))).order_by(k.c.id).with_for_update(key_share=True)
     tx.execute(locking).all()
 
 
-def lock_notices(tx: Connection, person_id: int) -> list[Row[Any]]:
+def lock_notices(tx: Transaction, person_id: int) -> list[Row[Any]]:
     """Lock a person's waiting notices; return each with its key result's texts and whether the person owns it.
 
     The caller must have locked the key results.
@@ -58,14 +59,14 @@ def lock_notices(tx: Connection, person_id: int) -> list[Row[Any]]:
     return list(tx.execute(statement))
 
 
-def settle_along(tx: Connection, rows: Sequence[Row[Any]], *, mail_id: int, outcome: str) -> None:
+def settle_along(tx: Transaction, rows: Sequence[Row[Any]], *, mail_id: int, outcome: str) -> None:
     """Settle locked notices that become part of the same mail, whoever holds their leases."""
     n = tables.notice
     columns = {"due_at": None, "lease": None, "settled_at": database_now(tx), "mail_id": mail_id, "outcome": outcome}
     tx.execute(sa.update(n).where(n.c.id.in_([row.id for row in rows])).values(columns))
 
 
-def email_of(tx: Connection, person_id: int) -> str:
+def email_of(tx: Transaction, person_id: int) -> str:
     """Return a person's e-mail address."""
     p = tables.person
     email: str = tx.execute(sa.select(p.c.email).where(p.c.id == person_id)).scalar_one()
@@ -73,7 +74,7 @@ def email_of(tx: Connection, person_id: int) -> str:
 
 
 def add_mail(
-    tx: Connection, sealer: Sealer, *, kind: str, recipient: str, host: str, content: dict[str, str], now: datetime
+    tx: Transaction, sealer: Sealer, *, kind: str, recipient: str, host: str, content: dict[str, str], now: datetime
 ) -> int:
     """Store a mail that is due now. Its Message-ID is created here, once, so that a second sending is recognised."""
     columns = {
@@ -118,7 +119,7 @@ class MailOpened:
 
 
 def mailbox(
-    tx: Connection, sealer: Sealer, *, limit: int, before: int | None = None, recipient: str | None = None
+    tx: Transaction, sealer: Sealer, *, limit: int, before: int | None = None, recipient: str | None = None
 ) -> list[MailLine]:
     """List mails, newest first: of all recipients or one, and only those with an id below `before`, if given."""
     m = tables.mail
@@ -130,7 +131,7 @@ def mailbox(
     return [_line(row, _opened(sealer, row)["subject"]) for row in tx.execute(statement)]
 
 
-def open_mail(tx: Connection, sealer: Sealer, mail_id: int) -> MailOpened | None:
+def open_mail(tx: Transaction, sealer: Sealer, mail_id: int) -> MailOpened | None:
     """Return one mail; None when the id is unknown."""
     row = tx.execute(sa.select(tables.mail).where(tables.mail.c.id == mail_id)).one_or_none()
     if row is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.causes import Cause
 from sync_service.domain.measures import roll_up
@@ -80,7 +80,7 @@ class Point:
     value: float | None
 
 
-def cycle_views(tx: Connection) -> list[CycleView]:
+def cycle_views(tx: Transaction) -> list[CycleView]:
     """Return the cycles, the latest first."""
     c = tables.cycle
     return [
@@ -106,7 +106,7 @@ def current_cycle(cycles: Sequence[CycleView], now: datetime) -> CycleView | Non
     return min(cycles, key=lambda cycle: cycle.span.starts_at, default=None)
 
 
-def team_views(tx: Connection, cycle: str, now: datetime) -> list[TeamView]:
+def team_views(tx: Transaction, cycle: str, now: datetime) -> list[TeamView]:
     """Return the objectives of a cycle (by its slug), grouped by team in name order; those without a team last."""
     lines: dict[str, list[KeyResultLine]] = defaultdict(list)
     views = key_result_views(tx, now, cycle=cycle)
@@ -149,7 +149,7 @@ def _objective(
     )
 
 
-def _latest_moves(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, Move]:
+def _latest_moves(tx: Transaction, key_result_ids: Sequence[int]) -> dict[int, Move]:
     h = tables.history
     newest = sa.select(sa.func.max(h.c.id)).where(h.c.key_result_id.in_(key_result_ids)).group_by(h.c.key_result_id)
     columns = (h.c.key_result_id, h.c.at, h.c["from"].label("before"), h.c.to.label("after"), h.c.causes)
@@ -159,13 +159,13 @@ def _latest_moves(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, Mo
     }
 
 
-def history_count(tx: Connection, key_result_id: int) -> int:
+def history_count(tx: Transaction, key_result_id: int) -> int:
     """Return the number of changes of a key result's value."""
     h = tables.history
     return tx.execute(sa.select(sa.func.count()).where(h.c.key_result_id == key_result_id)).scalar_one()
 
 
-def course(tx: Connection, key_result_id: int) -> list[Point]:
+def course(tx: Transaction, key_result_id: int) -> list[Point]:
     """Return the course of a value, oldest first: each point lasts until the next. Empty when it never changed."""
     h = tables.history
     newest = (

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.database import database_now
 from sync_service.store.tables import relink
 
 
-def rename(tx: Connection, connection_id: int, *, scope: str, was: str, now: str) -> None:
+def rename(tx: Transaction, connection_id: int, *, scope: str, was: str, now: str) -> None:
     """Request new keys for the issues of a renamed scope (`scope` is its id in the tracker), and relink them.
 
     https://docs.github.com/en/repositories/creating-and-managing-repositories/renaming-a-repository
@@ -25,7 +25,7 @@ def rename(tx: Connection, connection_id: int, *, scope: str, was: str, now: str
     tx.execute(sa.insert(relink).values(row))
 
 
-def add(tx: Connection, wanted: Iterable[tuple[int, str]]) -> None:
+def add(tx: Transaction, wanted: Iterable[tuple[int, str]]) -> None:
     """Request to relink all issues of connections: (connection id, cause in words)."""
     now = database_now(tx)
     rows = [{"connection_id": connection_id, "cause": cause, "due_at": now} for connection_id, cause in wanted]

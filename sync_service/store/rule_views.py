@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
 
 from sync_service.domain.issues import TermKind
 from sync_service.domain.rules import describe
@@ -61,7 +62,7 @@ class Choice:
     group: str = ""
 
 
-def rule_views(tx: Connection, *, slug: str | None = None) -> list[RuleView]:
+def rule_views(tx: Transaction, *, slug: str | None = None) -> list[RuleView]:
     """Return all rules, ordered by slug, or only the one with that slug."""
     r, c, k, p = tables.rule, tables.connection, tables.key_result, tables.person
     statement = (
@@ -104,7 +105,7 @@ def _version(row: Row[Any]) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def lock(tx: Connection, slug: str) -> RuleView | None:
+def lock(tx: Transaction, slug: str) -> RuleView | None:
     """Lock the rules and return the one with a slug; None when there is none."""
     counters.take_rules(tx)
     tx.execute(sa.select(tables.rule.c.id).where(tables.rule.c.slug == slug).with_for_update())
@@ -112,7 +113,7 @@ def lock(tx: Connection, slug: str) -> RuleView | None:
     return found[0] if found else None
 
 
-def standings(tx: Connection, rule_ids: Sequence[int]) -> dict[int, Standing]:
+def standings(tx: Transaction, rule_ids: Sequence[int]) -> dict[int, Standing]:
     """Return for each rule the status of its last edit, and how many issues it links now."""
     v = tables.rule_revision
     newest = sa.select(sa.func.max(v.c.id)).where(v.c.rule_id.in_(rule_ids)).group_by(v.c.rule_id)
@@ -130,7 +131,7 @@ def standings(tx: Connection, rule_ids: Sequence[int]) -> dict[int, Standing]:
     }
 
 
-def _linked(tx: Connection, rule_ids: Sequence[int]) -> dict[int, int]:
+def _linked(tx: Transaction, rule_ids: Sequence[int]) -> dict[int, int]:
     v, n = tables.rule_revision, tables.link
     statement = (
         sa.select(v.c.rule_id, sa.func.count().label("issues"))
@@ -141,7 +142,7 @@ def _linked(tx: Connection, rule_ids: Sequence[int]) -> dict[int, int]:
     return {row.rule_id: row.issues for row in tx.execute(statement)}
 
 
-def connection_choices(tx: Connection) -> list[Choice]:
+def connection_choices(tx: Transaction) -> list[Choice]:
     """Return the connections to choose from."""
     c = tables.connection
     kinds = {"github": "GitHub", "jira": "Jira"}
@@ -149,7 +150,7 @@ def connection_choices(tx: Connection) -> list[Choice]:
     return [Choice(row.id, row.slug, f"{row.slug} ({kinds.get(row.kind, row.kind)})") for row in rows]
 
 
-def key_result_choices(tx: Connection) -> list[Choice]:
+def key_result_choices(tx: Transaction) -> list[Choice]:
     """Return the key results to choose from, those of the latest cycle first, grouped by objective."""
     k, o, c = tables.key_result, tables.objective, tables.cycle
     statement = (
@@ -164,7 +165,7 @@ def key_result_choices(tx: Connection) -> list[Choice]:
     ]
 
 
-def owner_choices(tx: Connection) -> list[Choice]:
+def owner_choices(tx: Transaction) -> list[Choice]:
     """Return the people to choose from."""
     p = tables.person
     rows = tx.execute(sa.select(p.c.id, p.c.email, p.c.name).order_by(p.c.name, p.c.email))
@@ -183,7 +184,7 @@ SUGGESTED = 100
 """The largest number of suggestions for one field."""
 
 
-def suggestions(tx: Connection, connection_id: int) -> dict[str, list[str]]:
+def suggestions(tx: Transaction, connection_id: int) -> dict[str, list[str]]:
     """Return suggested values for the fields of a condition, from a connection's issues, the most frequent first."""
     i = tables.issue
     latest = (
@@ -227,13 +228,13 @@ def _carried(
     yield from (name for (known, _), name in names.items() if known == kind)
 
 
-def _term_names(tx: Connection, connection_id: int) -> dict[tuple[str, str], str | None]:
+def _term_names(tx: Transaction, connection_id: int) -> dict[tuple[str, str], str | None]:
     t = tables.term
     rows = tx.execute(sa.select(t.c.kind, t.c.external_id, t.c.name).where(t.c.connection_id == connection_id))
     return {(row.kind, row.external_id): row.name for row in rows}
 
 
-def _scopes(tx: Connection, connection_id: int) -> list[str]:
+def _scopes(tx: Transaction, connection_id: int) -> list[str]:
     s = tables.scope
     return list(tx.scalars(sa.select(s.c.name).where(s.c.connection_id == connection_id).order_by(s.c.name)))
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store import counters, listings
 from sync_service.store.database import database_now
@@ -29,7 +29,7 @@ class Definition:
 _DECIDES = ("connection_id", "key_result_id", "condition")
 
 
-def save(tx: Connection, wanted: Definition, *, changed_by: str, now: datetime) -> bool:
+def save(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime) -> bool:
     """Create a rule, or change the one with that slug; return whether anything changed.
 
     No value changes at once: this adds a due revision, whose links `relink_jobs.py` creates.
@@ -52,7 +52,7 @@ def save(tx: Connection, wanted: Definition, *, changed_by: str, now: datetime) 
     return True
 
 
-def _revise(tx: Connection, rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> None:
+def _revise(tx: Transaction, rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> None:
     """Add a revision and retire an unfinished one. A disabled rule's revision matches nothing."""
     unfinished = sa.and_(rule_revision.c.rule_id == rule_id, rule_revision.c.state == "pending")
     retired = {"state": "retired", "due_at": database_now(tx), "lease": None}
@@ -79,7 +79,7 @@ NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}
 """The condition of a disabled rule: it matches no issue."""
 
 
-def remove(tx: Connection, slug: str, *, changed_by: str, now: datetime) -> bool:
+def remove(tx: Transaction, slug: str, *, changed_by: str, now: datetime) -> bool:
     """Remove a rule; its links end as if it were disabled. Return whether it existed."""
     counters.take_rules(tx)
     found = tx.execute(sa.select(rule).where(rule.c.slug == slug).with_for_update()).one_or_none()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules import scopes_reached
 from sync_service.store import tables
@@ -20,7 +20,7 @@ class Stale:
     reason: str
 
 
-def stale(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, Stale]:
+def stale(tx: Transaction, key_result_ids: Sequence[int]) -> dict[int, Stale]:
     """Return the stale key results: an enabled rule or linked issue reaches what can't be watched; oldest reason."""
     found: dict[int, Stale] = {}
     all_found = (*_refused(tx, key_result_ids), *_gone(tx, key_result_ids), *_unlisted(tx, key_result_ids))
@@ -31,14 +31,14 @@ def stale(tx: Connection, key_result_ids: Sequence[int]) -> dict[int, Stale]:
 
 
 def stale_because_of(
-    tx: Connection, key_result_ids: Sequence[int], *, connection_id: int, refused: bool, scope_ids: Sequence[int]
+    tx: Transaction, key_result_ids: Sequence[int], *, connection_id: int, refused: bool, scope_ids: Sequence[int]
 ) -> set[int]:
     """Return the ids of the key results that are stale because a connection is refused or these scopes are gone."""
     found = _refused(tx, key_result_ids, of=connection_id) if refused else ()
     return {key_result_id for key_result_id, _ in (*found, *_gone(tx, key_result_ids, of=scope_ids))}
 
 
-def _refused(tx: Connection, key_result_ids: Sequence[int], *, of: int | None = None) -> Iterator[tuple[int, Stale]]:
+def _refused(tx: Transaction, key_result_ids: Sequence[int], *, of: int | None = None) -> Iterator[tuple[int, Stale]]:
     """Yield key results that reach a refused connection: any, or only `of`."""
     r, n, i = tables.rule, tables.link, tables.issue
     by_rule = sa.select(r.c.key_result_id, r.c.connection_id).where(r.c.key_result_id.in_(key_result_ids), r.c.enabled)
@@ -61,7 +61,7 @@ def _refused(tx: Connection, key_result_ids: Sequence[int], *, of: int | None = 
         yield row.key_result_id, Stale(row.refused_at, f"{row.slug}: {row.refused_reason}")
 
 
-def _unlisted(tx: Connection, key_result_ids: Sequence[int]) -> Iterator[tuple[int, Stale]]:
+def _unlisted(tx: Transaction, key_result_ids: Sequence[int]) -> Iterator[tuple[int, Stale]]:
     """Yield key results with an active query whose members can no longer be listed completely."""
     r, n = tables.rule_revision, tables.listing
     statement = (
@@ -75,7 +75,7 @@ def _unlisted(tx: Connection, key_result_ids: Sequence[int]) -> Iterator[tuple[i
 
 
 def _gone(
-    tx: Connection, key_result_ids: Sequence[int], *, of: Sequence[int] | None = None
+    tx: Transaction, key_result_ids: Sequence[int], *, of: Sequence[int] | None = None
 ) -> Iterator[tuple[int, Stale]]:
     """Yield key results that reach a scope that can no longer be watched: any, or only those in `of`."""
     s, c = tables.scope, tables.connection

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
 
 from sync_service.domain.causes import Cause
 from sync_service.domain.pace import Span, Status
@@ -55,19 +56,19 @@ class HistoryView:
     causes: tuple[Cause, ...]
 
 
-def key_result_view(tx: Connection, slug: str, now: datetime) -> KeyResultView | None:
+def key_result_view(tx: Transaction, slug: str, now: datetime) -> KeyResultView | None:
     """Return a key result by its slug, in any letter case; None when there is none."""
     k = tables.key_result
     found = _key_results(tx, sa.func.lower(k.c.slug) == slug.lower(), now)
     return found[0] if found else None
 
 
-def key_result_views(tx: Connection, now: datetime, *, cycle: str | None = None) -> list[KeyResultView]:
+def key_result_views(tx: Transaction, now: datetime, *, cycle: str | None = None) -> list[KeyResultView]:
     """Return the key results of a cycle (by its slug), or all, in the configured order."""
     return _key_results(tx, sa.true() if cycle is None else tables.cycle.c.slug == cycle, now)
 
 
-def _key_results(tx: Connection, where: sa.ColumnElement[bool], now: datetime) -> list[KeyResultView]:
+def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) -> list[KeyResultView]:
     k, o, c, p = tables.key_result, tables.objective, tables.cycle, tables.person
     statement = (
         sa.select(
@@ -117,7 +118,7 @@ def _key_result(row: Row[Any], out_of_date: Stale | None, now: datetime) -> KeyR
 
 
 def history_view(
-    tx: Connection, key_result_id: int, *, before: int | None = None, limit: int = 50
+    tx: Transaction, key_result_id: int, *, before: int | None = None, limit: int = 50
 ) -> list[HistoryView]:
     """Return changes of a key result's value, newest first: those with an id below `before`, if given."""
     h = tables.history
