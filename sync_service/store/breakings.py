@@ -64,8 +64,8 @@ class Broken:
 def note_refused(tx: Transaction, connection_id: int) -> None:
     """Note that the tracker has just refused a connection, to alert the owner. The caller has locked the connection."""
     b = t.breaking
-    again = sa.update(b).where(b.c.connection_id == connection_id, b.c.scope_id.is_(None))
-    if not tx.execute(again.values(_reset_columns(tx))).rowcount:
+    existing = sa.update(b).where(b.c.connection_id == connection_id, b.c.scope_id.is_(None))
+    if not tx.execute(existing.values(_reset_columns(tx))).rowcount:
         tx.execute(sa.insert(b).values(connection_id=connection_id, **_reset_columns(tx)))
 
 
@@ -78,12 +78,12 @@ def note_gone(tx: Transaction, connection_id: int, scope_id: int) -> None:
 def _reset_columns(tx: Transaction) -> dict[str, Any]:
     now = database_now(tx)
     # A worker composing the last alert may have read an older state: this ends its lease on purpose.
-    again = {"lease": None, "attempts": 0, "settled_at": None, "buried_at": None, "outcome": ""}
-    return {"broke_at": now, "due_at": now, **again}
+    reset = {"lease": None, "attempts": 0, "settled_at": None, "buried_at": None, "outcome": ""}
+    return {"broke_at": now, "due_at": now, **reset}
 
 
 def read(tx: Transaction, connection_id: int) -> Broken:
-    """Return what to report from a connection's pending alerts, and which key results are stale because of it."""
+    """Return the failures that a connection's pending alerts report, and the key results that are stale because."""
     b = t.breaking
     pending = tx.execute(
         sa.select(b, t.connection.c.refused_at, t.connection.c.refused_reason, t.scope.c.gone, t.scope.c.gone_at)

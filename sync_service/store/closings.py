@@ -28,8 +28,8 @@ def save(tx: Transaction, closes: Mapping[int, Sequence[Closing]]) -> None:
     if not changed:
         return
     tx.execute(sa.delete(closing).where(closing.c.issue_id.in_(changed)))
-    where = {row.id: row.connection_id for row in tx.execute(_connections(changed))}
-    rows = [_columns(one, where[one], closed) for one in changed for closed in closes[one]]
+    connection_of = {row.id: row.connection_id for row in tx.execute(_connections(changed))}
+    rows = [_columns(one, connection_of[one], closed) for one in changed for closed in closes[one]]
     if rows:
         tx.execute(sa.insert(closing), rows)
 

@@ -89,8 +89,8 @@ class Connections:
             self._by_slug = {one.slug: one for one in found}
             self._read_at = time.monotonic()
 
-    def _configured(self, row: Row[Any], given: Row[Any] | None) -> Configured:
-        sealed_token = given.sealed_access if given and row.client_id else row.sealed_token
+    def _configured(self, row: Row[Any], tokens: Row[Any] | None) -> Configured:
+        sealed_token = tokens.sealed_access if tokens and row.client_id else row.sealed_token
         return Configured(
             id=row.id,
             slug=row.slug,
@@ -103,14 +103,14 @@ class Connections:
                 token=self._sealer.open(sealed_token) if sealed_token else None,
                 app=App(row.app_id, self._sealer.open(row.sealed_app_key)) if row.sealed_app_key else None,
                 client=Client(row.client_id, self._sealer.open(row.sealed_client_secret)) if row.client_id else None,
-                site_id=given.site_id if given else None,
+                site_id=tokens.site_id if tokens else None,
                 mark=row.write_mark,
                 writes_back=row.write_back,
             ),
             secrets=self._secrets(row),
             refused=row.refused_reason,
-            token_until=given.expires_at if given else None,
-            ended=given is not None and given.due_at is None,
+            token_until=tokens.expires_at if tokens else None,
+            ended=tokens is not None and tokens.due_at is None,
         )
 
     def _secrets(self, row: Row[Any]) -> tuple[str, ...]:
@@ -153,8 +153,8 @@ def may_ask_again(tx: Transaction, connection_id: int, *, after: timedelta) -> b
     now = database_now(tx)
     asked = connection.c.asked_again_at
     before_a_step_back = asked > now + timedelta(minutes=1)
-    again = sa.and_(connection.c.id == connection_id, sa.or_(asked <= now - after, before_a_step_back))
-    return tx.execute(sa.update(connection).where(again).values(asked_again_at=now)).rowcount == 1
+    due_for_a_test = sa.and_(connection.c.id == connection_id, sa.or_(asked <= now - after, before_a_step_back))
+    return tx.execute(sa.update(connection).where(due_for_a_test).values(asked_again_at=now)).rowcount == 1
 
 
 def mend(tx: Transaction, connection_id: int) -> None:

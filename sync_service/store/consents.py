@@ -17,17 +17,17 @@ EARLY = timedelta(minutes=15)
 """How long before it expires a token is refreshed: this leaves time for several tries."""
 
 
-def give(tx: Transaction, sealer: Sealer, connection_id: int, given: Consent, *, by: str, now: datetime) -> None:
+def give(tx: Transaction, sealer: Sealer, connection_id: int, granted: Consent, *, by: str, now: datetime) -> None:
     """Store the OAuth tokens that a person just granted, replacing older ones, and start to call the tracker.
 
     Call this first in `tx`: it changes the rules' version, because issues can be fetched from now on.
     """
     counters.bump(tx, counters.RULES)
-    row = _columns(sealer, given) | {
+    row = _columns(sealer, granted) | {
         "connection_id": connection_id,
         "given_by": by,
         "given_at": now,
-        "due_at": database_now(tx) + _wait(given, now),
+        "due_at": database_now(tx) + _wait(granted, now),
         "lease": None,
         "attempts": 0,
         "settled_at": None,
@@ -42,9 +42,9 @@ def give(tx: Transaction, sealer: Sealer, connection_id: int, given: Consent, *,
     connections.mend(tx, connection_id)  # last: it bumps the change counter, whose row then stays locked
 
 
-def renew(tx: Transaction, sealer: Sealer, row: Row[Any], renewed: Consent, *, now: datetime) -> None:
+def renew(tx: Transaction, sealer: Sealer, row: Row[Any], refreshed: Consent, *, now: datetime) -> None:
     """Store refreshed tokens in the claimed row and schedule the next refresh. Raise `LeaseLost`."""
-    due.hand_back(tx, consent, row, wait=_wait(renewed, now), outcome="renewed", **_columns(sealer, renewed))
+    due.hand_back(tx, consent, row, wait=_wait(refreshed, now), outcome="refreshed", **_columns(sealer, refreshed))
 
 
 def take_back(tx: Transaction, connection_id: int) -> None:
@@ -57,14 +57,14 @@ def refresh_of(sealer: Sealer, row: Row[Any]) -> str:
     return sealer.open(row.sealed_refresh)
 
 
-def _columns(sealer: Sealer, given: Consent) -> dict[str, Any]:
+def _columns(sealer: Sealer, granted: Consent) -> dict[str, Any]:
     return {
-        "sealed_access": sealer.seal(given.access),
-        "sealed_refresh": sealer.seal(given.refresh),
-        "expires_at": given.expires_at,
-        "site_id": given.site_id,
+        "sealed_access": sealer.seal(granted.access),
+        "sealed_refresh": sealer.seal(granted.refresh),
+        "expires_at": granted.expires_at,
+        "site_id": granted.site_id,
     }
 
 
-def _wait(given: Consent, now: datetime) -> timedelta:
-    return max(given.expires_at - EARLY - now, due.FIRST_WAIT)
+def _wait(granted: Consent, now: datetime) -> timedelta:
+    return max(granted.expires_at - EARLY - now, due.FIRST_WAIT)

@@ -97,11 +97,11 @@ def settle(tx: Transaction, table: sa.Table, rows: Sequence[Row[Any]], outcomes:
     A row that was requested again meanwhile becomes due again instead.
     """
     now = database_now(tx)
-    again = [asked_meanwhile(tx, table, row) for row in rows]
-    ended = [pair for pair, asked in zip(zip(rows, outcomes, strict=True), again, strict=True) if not asked]
+    requested = [asked_meanwhile(tx, table, row) for row in rows]
+    ended = [pair for pair, again in zip(zip(rows, outcomes, strict=True), requested, strict=True) if not again]
     _finish(tx, table, [row for row, _ in ended], [{"settled_at": now, "due_at": None, **one} for _, one in ended])
-    for row, outcome, asked in zip(rows, outcomes, again, strict=True):
-        if asked:
+    for row, outcome, again in zip(rows, outcomes, requested, strict=True):
+        if again:
             hand_back(tx, table, row, wait=SETTLING, **outcome)
 
 

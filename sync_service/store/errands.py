@@ -40,8 +40,8 @@ def hurry(tx: Transaction, connection_id: int | None = None) -> int:
     waiting = sa.update(errand).where(errand.c.lease.is_(None))
     if connection_id is not None:
         waiting = waiting.where(errand.c.connection_id == connection_id)
-    again = {"due_at": DatabaseNow(), "settled_at": None, "buried_at": None, "attempts": 0}
-    return tx.execute(waiting.values(again)).rowcount
+    reset = {"due_at": DatabaseNow(), "settled_at": None, "buried_at": None, "attempts": 0}
+    return tx.execute(waiting.values(reset)).rowcount
 
 
 def watched(tx: Transaction, connection_id: int) -> list[ScopeRef]:

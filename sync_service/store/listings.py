@@ -84,8 +84,8 @@ def end(tx: Transaction, revision_id: int) -> None:
 def hurry(tx: Transaction, connection_id: int) -> None:
     """Request listings of all queries of a connection now: its credentials changed, or a person asked."""
     waiting = sa.and_(listing.c.connection_id == connection_id, listing.c.lease.is_(None), _is_live())
-    again = {"due_at": DatabaseNow(), "settled_at": None, "buried_at": None, "attempts": 0}
-    tx.execute(sa.update(listing).where(waiting).values(again))
+    reset = {"due_at": DatabaseNow(), "settled_at": None, "buried_at": None, "attempts": 0}
+    tx.execute(sa.update(listing).where(waiting).values(reset))
 
 
 def want(tx: Transaction, revision_ids: Collection[int]) -> None:

@@ -37,8 +37,8 @@ def ensure(tx: Transaction, connection_id: int) -> None:
     insert_or_skip(tx, poll, rows, unique=("scope_id",), due_at=DatabaseNow())
     for row in rows:
         if row["since"] is not None:  # an import that was cancelled does not continue: poll for changes only
-            called_off = sa.and_(poll.c.scope_id == row["scope_id"], poll.c.done_at.is_(None), poll.c.since.is_(None))
-            tx.execute(sa.update(poll).where(called_off).values(since=row["since"], cursor=None, lease=None))
+            cancelled = sa.and_(poll.c.scope_id == row["scope_id"], poll.c.done_at.is_(None), poll.c.since.is_(None))
+            tx.execute(sa.update(poll).where(cancelled).values(since=row["since"], cursor=None, lease=None))
     hurry(tx, connection_id)
 
 
@@ -47,8 +47,8 @@ def hurry(tx: Transaction, connection_id: int | None = None) -> int:
     waiting = sa.update(poll).where(poll.c.lease.is_(None))
     if connection_id is not None:
         waiting = waiting.where(poll.c.connection_id == connection_id)
-    again = {"due_at": DatabaseNow(), "settled_at": None, "buried_at": None, "attempts": 0}
-    return tx.execute(waiting.values(again)).rowcount
+    reset = {"due_at": DatabaseNow(), "settled_at": None, "buried_at": None, "attempts": 0}
+    return tx.execute(waiting.values(reset)).rowcount
 
 
 def place_of(tx: Transaction, row: Row[Any]) -> Place:

@@ -11,7 +11,7 @@ from sync_service.domain.issues import AccountSeen, ScopeSeen
 from sync_service.store import breakings, relinks
 from sync_service.store.tables import scope
 
-Word = ScopeSeen | AccountSeen
+_Report = ScopeSeen | AccountSeen
 
 
 def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen, *, told_at: datetime) -> str:
@@ -20,18 +20,18 @@ def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen, *, told_at:
     row = tx.execute(sa.select(scope).where(watched)).one_or_none()
     if row is None:
         return f"ignored, because {seen.scope.name or seen.scope.id} is not watched"
-    return f"{row.name}: {_note(tx, row, seen, name=seen.scope.name, told_at=told_at)}"
+    return f"{row.name}: {_save(tx, row, seen, name=seen.scope.name, told_at=told_at)}"
 
 
 def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, told_at: datetime) -> str:
     """Save a change of every scope of an account; return the outcome as text."""
     names = {seen.name.lower(), (seen.was or seen.name).lower()}
     rows = tx.execute(sa.select(scope).where(scope.c.connection_id == connection_id).order_by(scope.c.id)).all()
-    owned_rows = [row for row in rows if _called(row).lower().partition("/")[0] in names and "/" in row.name]
+    owned_rows = [row for row in rows if _present_name(row).lower().partition("/")[0] in names and "/" in row.name]
     if not owned_rows:
         return f"ignored, because no repository of {seen.was or seen.name} is watched"
     return "; ".join(
-        f"{row.name}: {_note(tx, row, seen, name=_under(seen.name, row), told_at=told_at)}" for row in owned_rows
+        f"{row.name}: {_save(tx, row, seen, name=_with_owner(seen.name, row), told_at=told_at)}" for row in owned_rows
     )
 
 
@@ -39,24 +39,24 @@ def present_name(tx: Transaction, connection_id: int, external_id: str) -> str |
     """Return the present name of a watched scope, by its id at the tracker; None when it is not watched."""
     mine = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == external_id)
     row = tx.execute(sa.select(scope).where(mine)).one_or_none()
-    return None if row is None else _called(row)
+    return None if row is None else _present_name(row)
 
 
-def _called(row: Row[Any]) -> str:
+def _present_name(row: Row[Any]) -> str:
     return str(row.called or row.name)
 
 
-def _under(owner: str, row: Row[Any]) -> str:
-    return f"{owner}/{_called(row).partition('/')[2]}"
+def _with_owner(owner: str, row: Row[Any]) -> str:
+    return f"{owner}/{_present_name(row).partition('/')[2]}"
 
 
-def _note(tx: Transaction, row: Row[Any], seen: Word, *, name: str, told_at: datetime) -> str:
+def _save(tx: Transaction, row: Row[Any], seen: _Report, *, name: str, told_at: datetime) -> str:
     """Save a scope's name and whether it can be watched; return what changed, as text."""
-    renamed = bool(name) and name.lower() != _called(row).lower()
+    renamed = bool(name) and name.lower() != _present_name(row).lower()
     changes: dict[str, Any] = {"called": None if name.lower() == row.name.lower() else name} if renamed else {}
     texts = [f"is now called {name}"] if renamed else []
     if renamed and row.external_id is not None:
-        relinks.rename(tx, row.connection_id, scope=row.external_id, was=_called(row), now=name)
+        relinks.rename(tx, row.connection_id, scope=row.external_id, was=_present_name(row), now=name)
     if seen.gone or seen.returned:
         at = seen.at or told_at
         if row.gone_for_good:

@@ -16,7 +16,7 @@ from sync_service.store.breakings import QUIET
 from sync_service.store.database import database_now, reading, writing
 
 SLACK = timedelta(seconds=5)
-"""Two transactions may commit in another order than they read the clock."""
+"""Tolerance: transactions may commit in another order than they read the clock."""
 
 DAY = timedelta(hours=26)
 """The longest day of any time zone, plus an hour."""
@@ -55,7 +55,7 @@ def bring_near(engine: Engine, *, settle: timedelta) -> int:
     waits = _waits(settle)
     with reading(engine) as tx:
         now = database_now(tx)
-        affected = [name for name in waits if tx.scalar(_any(due.TABLES[name], waits[name], now))]
+        affected = [name for name in waits if tx.scalar(_any_too_late(due.TABLES[name], waits[name], now))]
     if not affected:
         return 0
     count = 0
@@ -63,18 +63,18 @@ def bring_near(engine: Engine, *, settle: timedelta) -> int:
         now = database_now(tx)
         for name in affected:
             table = due.TABLES[name]
-            leased = sa.update(table).where(_leased_too_long(table, now)).values(due_at=now + due.LONGEST_LEASE)
+            leased = sa.update(table).where(_lease_too_long(table, now)).values(due_at=now + due.LONGEST_LEASE)
             waiting = sa.update(table).where(_waits_too_long(table, waits[name], now)).values(due_at=now)
             count += tx.execute(leased).rowcount + tx.execute(waiting).rowcount
     return count
 
 
-def _any(table: sa.Table, waits: Waits, now: datetime) -> sa.Select[int]:
-    found = sa.or_(_leased_too_long(table, now), _waits_too_long(table, waits, now))
+def _any_too_late(table: sa.Table, waits: Waits, now: datetime) -> sa.Select[int]:
+    found = sa.or_(_lease_too_long(table, now), _waits_too_long(table, waits, now))
     return sa.select(sa.literal(1)).where(table.c.due_at > now + SLACK, found).limit(1)
 
 
-def _leased_too_long(table: sa.Table, now: datetime) -> sa.ColumnElement[bool]:
+def _lease_too_long(table: sa.Table, now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(table.c.lease.isnot(None), table.c.due_at > now + due.LONGEST_LEASE + SLACK)
 
 

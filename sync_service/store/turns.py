@@ -65,10 +65,10 @@ def take(tx: Transaction, connection_id: int, part: str, *, most: timedelta) -> 
     """Become the writer for at most `most` and return zero; else return how long another worker still is."""
     writer = f"{part}/writer"
     row = _lock(tx, connection_id, writer)
-    rest = min(pauses.rest_of(tx, connection_id, writer), most)
-    if not rest:
+    remaining = min(pauses.rest_of(tx, connection_id, writer), most)
+    if not remaining:
         _set_until(tx, row.id, database_now(tx) + most)
-    return rest
+    return remaining
 
 
 def give_back(tx: Transaction, connection_id: int, part: str) -> None:

@@ -151,7 +151,7 @@ def test_a_consent_is_renewed_before_its_token_expires(stage: Stage) -> None:
     stage.let_come(tables.consent)
     assert stage.consenting.drain() == 1
     (after,) = stage.rows(tables.consent)
-    assert (after.outcome, after.lease) == ("renewed", None)
+    assert (after.outcome, after.lease) == ("refreshed", None)
     assert after.expires_at == before.expires_at + timedelta(minutes=46)
     stage.clock.step(59 * 60)
     assert stage.look() == "Pay by card"
