@@ -21,7 +21,10 @@ class Stale:
 
 
 def stale(tx: Transaction, key_result_ids: Sequence[int]) -> dict[int, Stale]:
-    """Return the stale key results: an enabled rule or linked issue reaches what can't be watched; oldest reason."""
+    """Return the stale key results, each with its oldest reason.
+
+    A key result is stale when an enabled rule or a linked issue reaches something that can't be watched.
+    """
     found: dict[int, Stale] = {}
     all_found = (*_refused(tx, key_result_ids), *_gone(tx, key_result_ids), *_unlisted(tx, key_result_ids))
     for key_result_id, one in all_found:
