@@ -1,1 +1,1 @@
-"""The pure core: what OKR Sync means. Standard library only; no clock, no input, no output."""
+"""The pure core: the rules of OKR Sync. Standard library only; no clock, no input, no output."""

@@ -1,4 +1,4 @@
-"""Causes: what happened to an issue, in words a person would use, for histories, pages and mails."""
+"""Causes: say in plain words what happened to an issue, for history entries, pages and mails."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,20 @@ from sync_service.domain.issues import Kind, State, TermKind
 from sync_service.domain.newest import Issue
 
 NameOf = Callable[[TermKind, str], str | None]
-"""Gives the name of a label, a milestone and so on by its id; None where it was deleted."""
+"""Return the name of a label, milestone and so on by its id; None when it was deleted."""
 
 SEEN_AGAIN = "seen again"
-"""What happened to an issue of which nothing changed that words could tell."""
+"""The text of an issue change that no other phrase describes."""
 
 _CLOSED = (State.DONE, State.DROPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why a value moved: `what` happened, to which issue (its key), by which delivery, by whose hand."""
+    """Why a value moved: `what` happened, to which `issue` (its key).
+
+    `delivery` is the id of the webhook delivery and `actor` the person, where they are known.
+    """
 
     what: str
     issue: str | None = None
@@ -30,7 +33,10 @@ class Cause:
 
 
 def counts_differently(before: Issue | None, after: Issue) -> bool:
-    """Tell whether any measure could see a difference between the two; a pull request may close an issue by its key."""
+    """Return whether any measure could see a difference between the two.
+
+    The key counts too, because a pull request names by its key the issue it closes.
+    """
     return before is None or any(
         getattr(before, name) != getattr(after, name)
         for name in ("state", "points", "closed_at", "gone", "closes", "key")
@@ -38,12 +44,12 @@ def counts_differently(before: Issue | None, after: Issue) -> bool:
 
 
 def was_reopened(before: Issue | None, after: Issue) -> bool:
-    """Tell whether finished work is open again."""
+    """Return whether a closed issue is open again."""
     return before is not None and before.state in _CLOSED and after.state not in _CLOSED and after.gone is None
 
 
 def what_happened(before: Issue | None, after: Issue, *, name_of: NameOf) -> str:
-    """Say what changed, the most telling first."""
+    """Describe what changed, the most important change first."""
     if after.gone is not None:
         return after.gone
     if before is not None and before.gone is not None:
@@ -61,7 +67,7 @@ def _first_seen(issue: Issue) -> str:
         State.DOING: "opened, in progress",
         State.DONE: "first seen, already done",
         State.DROPPED: "first seen, already dropped",
-        None: f"its parent is {issue.parent_key or 'none'}, nothing else is known of it",
+        None: f"parent is {issue.parent_key or 'none'}, nothing else is known yet",
     }[issue.state]
 
 
@@ -79,7 +85,7 @@ def _state_change(before: Issue, after: Issue) -> str | None:
         return _closing(after)
     if before.state in _CLOSED:
         return "reopened"
-    return "started" if after.state is State.DOING else "put back to do"
+    return "started" if after.state is State.DOING else "moved back to to-do"
 
 
 def _closing(issue: Issue) -> str:
@@ -90,12 +96,14 @@ def _closing(issue: Issue) -> str:
 
 
 def _detail_changes(before: Issue, after: Issue, name_of: NameOf) -> Sequence[str]:
-    phrases = [*_exchanged(before.labels, after.labels, partial(name_of, TermKind.LABEL), ("labelled", "unlabelled"))]
+    phrases = [
+        *_added_and_removed(before.labels, after.labels, partial(name_of, TermKind.LABEL), ("labelled", "unlabelled"))
+    ]
     if before.points != after.points:
         phrases.append(f"points {_number(before.points)} → {_number(after.points)}")
     if before.milestone != after.milestone:
         into = name_of(TermKind.MILESTONE, after.milestone) or after.milestone if after.milestone else None
-        phrases.append(f"moved to milestone {into}" if into else "taken out of its milestone")
+        phrases.append(f"moved to milestone {into}" if into else "removed from its milestone")
     phrases += _plan_changes(before, after, name_of)
     if before.priority != after.priority:
         phrases.append(f"priority changed to {after.priority or 'none'}")
@@ -113,30 +121,30 @@ def _detail_changes(before: Issue, after: Issue, name_of: NameOf) -> Sequence[st
 
 
 _PLANS: Mapping[str, tuple[TermKind, tuple[str, str]]] = {
-    "components": (TermKind.COMPONENT, ("given the component", "rid of the component")),
-    "versions": (TermKind.VERSION, ("put into version", "taken out of version")),
-    "sprints": (TermKind.SPRINT, ("put into sprint", "taken out of sprint")),
+    "components": (TermKind.COMPONENT, ("added to component", "removed from component")),
+    "versions": (TermKind.VERSION, ("added to version", "removed from version")),
+    "sprints": (TermKind.SPRINT, ("added to sprint", "removed from sprint")),
 }
 
 
 def _plan_changes(before: Issue, after: Issue, name_of: NameOf) -> Iterator[str]:
-    """Say what changed of what was known of components, versions, sprints and numbers."""
+    """Yield the changes of components, versions, sprints and numbers whose earlier value was known."""
     for name, (kind, verbs) in _PLANS.items():
         if getattr(before, f"{name}_at") is not None:
-            yield from _exchanged(getattr(before, name), getattr(after, name), partial(name_of, kind), verbs)
+            yield from _added_and_removed(getattr(before, name), getattr(after, name), partial(name_of, kind), verbs)
     was = {one.name: one.value for one in before.numbers}
     for one in after.numbers:
         if one.name in was and was[one.name] != one.value:
             yield f"{one.name} {_number(was[one.name])} → {_number(one.value)}"
 
 
-def _exchanged(
+def _added_and_removed(
     before: Sequence[str], after: Sequence[str], name_of: Callable[[str], str | None], verbs: tuple[str, str]
 ) -> Iterator[str]:
-    """Say which terms came and which went."""
-    came, went = verbs
-    yield from (f"{came} {name_of(one) or one}" for one in after if one not in before)
-    yield from (f"{went} {name_of(one) or one}" for one in before if one not in after)
+    """Yield which terms were added and which were removed."""
+    added, removed = verbs
+    yield from (f"{added} {name_of(one) or one}" for one in after if one not in before)
+    yield from (f"{removed} {name_of(one) or one}" for one in before if one not in after)
 
 
 def _number(value: float | None) -> str:

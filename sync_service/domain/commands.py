@@ -1,10 +1,10 @@
-"""Commands in comments: a line `/okr KR-1 KR-2` asks for links, `/okr none` for none."""
+"""Comment commands: parse `/okr KR-1 KR-2`, which asks for links, and `/okr none`, which asks for none."""
 
 import re
 from collections.abc import Iterable, Iterator
 
 MOST = 20
-"""Key results one comment may name; what is named beyond is not heard."""
+"""How many key results one comment may name; the rest is ignored."""
 
 _COMMAND = re.compile(r" {0,3}/okr[ \t]+(\S.*)", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
@@ -12,24 +12,24 @@ _SLUG_LENGTH = 100
 
 
 def asked_for(body: str) -> tuple[str, ...] | None:
-    """Give what a comment in Markdown asks for, as `asked_in` does.
+    """Return what a comment in Markdown asks for; see `asked_in`.
 
-    What is code, quoted, or hidden in an HTML comment, as in templates, does not count.
+    Code, quotes and HTML comments (common in templates) do not count.
     """
-    return asked_in(_spoken(body))
+    return asked_in(_visible_lines(body))
 
 
 def asked_in(lines: Iterable[str]) -> tuple[str, ...] | None:
-    """Give the slugs that lines which people read as text ask for, as written; () for `none`, None where nothing is.
+    """Return the slugs that these lines of plain text ask for, as written.
 
-    Several lines add up, and a line of `none` takes back those before it.
+    () for `none`, None when no line is a command. Several commands add up; `none` cancels those before it.
     """
     slugs: list[str] | None = None
     for line in lines:
         found = _COMMAND.fullmatch(line)
         if found is None:
             continue
-        names = [name for part in re.split(r"[\s,]+", found[1]) if (name := part.strip(".;:!`")[:_SLUG_LENGTH])]
+        names = [name for word in re.split(r"[\s,]+", found[1]) if (name := word.strip(".;:!`")[:_SLUG_LENGTH])]
         if [name.casefold() for name in names] == ["none"]:
             slugs = []
         elif names:
@@ -37,8 +37,8 @@ def asked_in(lines: Iterable[str]) -> tuple[str, ...] | None:
     return None if slugs is None else tuple(dict.fromkeys(slugs))[:MOST]
 
 
-def _spoken(body: str) -> Iterator[str]:
-    """Give the lines that people read as text: no fenced code, no HTML comments."""
+def _visible_lines(body: str) -> Iterator[str]:
+    """Yield the lines that people read as text: no fenced code, no HTML comments."""
     fence, hidden = "", False
     for line in body.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         if fence:
@@ -46,16 +46,16 @@ def _spoken(body: str) -> Iterator[str]:
             if len(marks) >= len(fence) and set(marks) == {fence[0]}:
                 fence = ""
             continue
-        shown, hidden = _shown(line, hidden=hidden)
-        opening = _FENCE.match(shown)
+        visible, hidden = _without_html_comments(line, hidden=hidden)
+        opening = _FENCE.match(visible)
         if opening:
             fence = opening[1]
         else:
-            yield shown
+            yield visible
 
 
-def _shown(line: str, *, hidden: bool) -> tuple[str, bool]:
-    """Take HTML comments out of a line; tell whether the line ends within one."""
+def _without_html_comments(line: str, *, hidden: bool) -> tuple[str, bool]:
+    """Remove HTML comments from a line; return also whether the line ends within one."""
     kept = ""
     while line:
         if hidden:

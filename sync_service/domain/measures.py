@@ -1,4 +1,4 @@
-"""Measures: how a key result's value follows from its linked issues. Each is a pure function over tallies."""
+"""Measures: how a key result's value follows from its linked issues. Pure functions over tallies."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from sync_service.domain.issues import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """Linked issues that stand alike; `in_cycle` says that they were closed within the cycle.
+    """Linked issues with the same state; `in_cycle`: closed within the cycle.
 
-    `weight` sums the links' weights; `points` sums weight times points over the estimated issues,
-    `unestimated` sums the weights of the others.
+    `weight` is the sum of the links' weights. `points` is the sum of weight times points over the estimated issues,
+    `unestimated` the sum of the weights of the others.
     """
 
     state: State
@@ -47,13 +47,13 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "open-count": (),
     "manual": (),
 }
-"""The measures, each with the settings it takes."""
+"""The kinds of measure, each with the settings it takes."""
 
 _OPEN = (State.TODO, State.DOING)
 
 
 class MeasureError(ValueError):
-    """A measure that can't be used. `field` names the setting."""
+    """A measure that cannot be used. `field` names the setting."""
 
     def __init__(self, field: str, found: object, allowed: str) -> None:
         self.field, self.found, self.allowed = field, found, allowed
@@ -61,7 +61,7 @@ class MeasureError(ValueError):
 
 
 def parse_measure(settings: Mapping[str, Any]) -> Measure:
-    """Read a measure as the configuration file has it. Raises `MeasureError`."""
+    """Parse a measure of the configuration file. Raise `MeasureError` when it is invalid."""
     kind = settings.get("kind")
     if not isinstance(kind, str) or kind not in SETTINGS:
         raise MeasureError("kind", kind, "one of " + ", ".join(SETTINGS))
@@ -81,69 +81,75 @@ def parse_measure(settings: Mapping[str, Any]) -> Measure:
 
 
 def compute(measure: Measure, *, start: float, tallies: Iterable[Tally], checked_in: float | None) -> Value:
-    """Compute the value. Dropped issues leave numerator and denominator; nothing linked is no data."""
+    """Compute the value.
+
+    Dropped issues leave numerator and denominator. Without any linked issue there is no data.
+    """
     if measure.kind == "manual":
-        said = "no check-in has set a value yet" if checked_in is None else "set by the latest check-in"
-        return Value(checked_in, said)
+        explanation = "no check-in has set a value yet" if checked_in is None else "set by the latest check-in"
+        return Value(checked_in, explanation)
     linked = list(tallies)
     counted = [tally for tally in linked if tally.state is not State.DROPPED]
     dropped = sum(tally.issues for tally in linked if tally.state is State.DROPPED)
-    aside = f"; {dropped} dropped left out" if dropped else ""
+    dropped_text = f"; {dropped} dropped left out" if dropped else ""
     if not linked:
         return Value(None, "no issue is linked")
-    return Value(*_VALUES[measure.kind](measure, start, counted, aside))
+    return Value(*_VALUES[measure.kind](measure, start, counted, dropped_text))
 
 
-def _done_share(measure: Measure, start: float, counted: list[Tally], aside: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
+def _done_share(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
     def size(tally: Tally) -> float:
         return tally.weight if measure.weight == "count" else tally.points + measure.unestimated * tally.unestimated
 
-    whole = sum(size(tally) for tally in counted)
+    total = sum(size(tally) for tally in counted)
     done = sum(size(tally) for tally in counted if tally.state is State.DONE)
-    if whole <= 0:
-        return None, f"no linked issue counts{aside}"
+    if total <= 0:
+        return None, f"no linked issue counts{dropped_text}"
     issues = sum(tally.issues for tally in counted)
     closed = sum(tally.issues for tally in counted if tally.state is State.DONE)
-    weighed = ""
+    size_text = ""
     if measure.weight == "points":
-        weighed = f", {done:g} of {whole:g} points"
-    elif (done, whole) != (closed, issues):
-        weighed = f", {done:g} of {whole:g} by weight"
-    return _round(100 * done / whole), f"{closed} of {issues} issues done{weighed}{aside}"
+        size_text = f", {done:g} of {total:g} points"
+    elif (done, total) != (closed, issues):
+        size_text = f", {done:g} of {total:g} by weight"
+    return _round(100 * done / total), f"{closed} of {issues} issues done{size_text}{dropped_text}"
 
 
-def _done_count(measure: Measure, start: float, counted: list[Tally], aside: str) -> tuple[float | None, str]:
-    in_time = measure.within == "ever"
-    done = sum(tally.issues for tally in counted if tally.state is State.DONE and (in_time or tally.in_cycle))
-    when = "" if in_time else " within the cycle"
-    return _round(start + done), f"{start:g} at the start and {done} issues done{when}{aside}"
+def _done_count(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:
+    ever = measure.within == "ever"
+    done = sum(tally.issues for tally in counted if tally.state is State.DONE and (ever or tally.in_cycle))
+    when = "" if ever else " within the cycle"
+    return _round(start + done), f"{start:g} at the start and {done} issues done{when}{dropped_text}"
 
 
-def _open_count(measure: Measure, start: float, counted: list[Tally], aside: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
-    still = sum(tally.issues for tally in counted if tally.state in _OPEN)
-    return float(still), f"{still} of {sum(tally.issues for tally in counted)} linked issues still open{aside}"
+def _open_count(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
+    open_issues = sum(tally.issues for tally in counted if tally.state in _OPEN)
+    return float(
+        open_issues
+    ), f"{open_issues} of {sum(tally.issues for tally in counted)} linked issues still open{dropped_text}"
 
 
 _VALUES = {"done-share": _done_share, "done-count": _done_count, "open-count": _open_count}
 
 
 def progress(current: float | None, *, start: float, target: float) -> float | None:
-    """Give (current - start) / (target - start), unclamped; None without data. Values may decrease."""
+    """Return (current - start) / (target - start), unclamped; None without data. Values may decrease."""
     return None if current is None else _round((current - start) / (target - start))
 
 
 def roll_up(parts: Iterable[tuple[float, float | None]]) -> tuple[float | None, int]:
-    """Roll (weight, progress) of key results up to their objective: the weighted mean of progress clamped to 0…1.
+    """Return the progress of an objective from the (weight, progress) of its key results.
 
-    Those without data are left out; the second number says how many.
+    It is the weighted mean of progress clamped to 0…1. Key results without data are left out; the second number counts
+    them.
     """
-    both = list(parts)
-    known = [(weight, min(max(part, 0.0), 1.0)) for weight, part in both if part is not None]
-    whole = sum(weight for weight, _ in known)
-    mean = sum(weight * part for weight, part in known) / whole if whole > 0 else None
-    return (None if mean is None else _round(mean)), len(both) - len(known)
+    rows = list(parts)
+    known = [(weight, min(max(value, 0.0), 1.0)) for weight, value in rows if value is not None]
+    total = sum(weight for weight, _ in known)
+    mean = sum(weight * value for weight, value in known) / total if total > 0 else None
+    return (None if mean is None else _round(mean)), len(rows) - len(known)
 
 
 def _round(value: float) -> float:
-    # Sums of floats in another order differ in the last bits; a history entry for that would be noise.
+    # The sum of floats depends on their order in the last bits; that must not make a history entry.
     return round(value, 6)

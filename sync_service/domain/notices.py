@@ -1,4 +1,4 @@
-"""Notices: which changes of a key result a person hears about, and how later changes are absorbed."""
+"""Notices: which changes of a key result are worth a mail, and how later changes are merged into a waiting one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from sync_service.domain.pace import Status
 
 
 class NoticeKind(StrEnum):
-    """What a mail about a key result says first."""
+    """The main message of a mail about a key result."""
 
     COMPLETED = "completed"
     FELL_BACK = "fell_back"
@@ -18,7 +18,7 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a key result stands: its status, value (in its unit) and progress (a fraction)."""
+    """The state of a key result: its status, value (in its unit) and progress (a fraction)."""
 
     status: Status
     value: float | None
@@ -27,7 +27,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From one standing to another, and why. A pending notice is the change since the last mail's standing."""
+    """A change between two states, and why. A pending notice holds the change since the last mail."""
 
     before: Standing
     after: Standing
@@ -38,9 +38,9 @@ _SILENT = (Status.PARTIAL, Status.CLOSED)
 
 
 def kind_of(change: Change) -> NoticeKind | None:
-    """Say what the change is worth a mail for; None where it can wait for the digest.
+    """Return the kind of mail the change deserves; None when it can wait for the digest.
 
-    Nothing is told of what is only partly seen, of a closed cycle, or of a first value that is merely on its way.
+    No mail for partial data, for a closed cycle, or for a first value that is not yet complete.
     """
     before, after = change.before, change.after
     if before.status in _SILENT or after.status in _SILENT:
@@ -65,13 +65,16 @@ def _fell_back(change: Change) -> bool:
 
 
 def absorb(pending: Change | None, change: Change) -> Change | None:
-    """Join a change to the one that waits; None where nothing is left to tell (not worth it, or undone meanwhile)."""
+    """Merge a change into the pending one; return None when no mail is needed (too small, or undone meanwhile)."""
     joined = change if pending is None else replace(change, before=pending.before, causes=_join(pending, change))
     return joined if kind_of(joined) else None
 
 
 MOST_CAUSES = 50
-"""Causes that a waiting change keeps, the latest ones: in a surge they would cost more to carry than to apply."""
+"""How many causes a pending change keeps, the latest ones.
+
+In a burst of deliveries, more would cost more to carry than the deliveries cost to apply.
+"""
 
 
 def _join(pending: Change, change: Change) -> tuple[Cause, ...]:
@@ -88,9 +91,10 @@ class Waiting:
 
 
 def one_mail(waiting: Sequence[Waiting]) -> list[int]:
-    """Choose which of a person's waiting notices go into one mail: the due ones, and all that share a cause with them.
+    """Return the row ids of one person's notices that go into the next mail.
 
-    So one cause never makes two mails, whatever number of key results it moved.
+    These are the due ones and all that share a cause with them. So one cause never makes two mails, however many key
+    results it moved.
     """
     chosen = [one for one in waiting if one.due]
     rest = [one for one in waiting if not one.due]

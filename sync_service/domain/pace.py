@@ -1,4 +1,4 @@
-"""Pace: from progress and the share of the cycle that has passed to a status."""
+"""Status of a key result: compare its progress with the elapsed share of the cycle (expected progress, pace)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How a key result stands, for people."""
+    """The status of a key result."""
 
     NO_DATA = "no_data"
     PARTIAL = "partial"
@@ -29,33 +29,33 @@ WORDS: Mapping[Status, str] = {
 }
 
 AT_RISK_GAP = 0.10
-"""Behind the expected progress by more than this is at risk."""
+"""A key result this far below the expected progress is at risk."""
 
 BEHIND_GAP = 0.25
-"""Behind the expected progress by more than this is behind."""
+"""A key result this far below the expected progress is behind."""
 
 GRACE = timedelta(days=3)
-"""A cycle freezes this long after its last day."""
+"""The numbers of a cycle freeze this long after its last day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A cycle's first moment and the first moment after it."""
+    """A cycle: its first moment, and the first moment after it."""
 
     starts_at: datetime
     ends_at: datetime
 
     def elapsed(self, now: datetime) -> float:
-        """Give the share of the cycle that has passed, 0…1."""
+        """Return the elapsed share of the cycle, 0…1."""
         return min(max((now - self.starts_at) / (self.ends_at - self.starts_at), 0.0), 1.0)
 
     def frozen(self, now: datetime) -> bool:
-        """Tell whether the cycle's numbers stand for good."""
+        """Return whether the numbers of the cycle are final."""
         return now >= self.ends_at + GRACE
 
 
 def status(progress: float | None, *, span: Span, now: datetime, partial: bool) -> Status:
-    """Judge the progress (a fraction) against the elapsed share of the cycle."""
+    """Return the status for this progress (a fraction) at this moment of the cycle."""
     if span.frozen(now):
         return Status.CLOSED
     if partial:

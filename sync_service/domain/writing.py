@@ -1,6 +1,6 @@
-"""What an issue says of the key results it serves, and the ability of a connector to let it say so.
+"""Write-back: the note on an issue that lists its key results, and the connector protocol that writes it.
 
-An ability like those of `abilities.py`, in a room of its own with the words it takes.
+An optional protocol like those of `capabilities.py`; it has its own module because it has its own types.
 """
 
 import hashlib
@@ -12,9 +12,9 @@ from sync_service.domain.connectors import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """A key result that an issue counts toward, as people are told there, in words.
+    """A key result that an issue counts toward, as text for people.
 
-    `url` is its page; `completed` says once more, not in words, what `status` says.
+    `url` is its page. `completed` repeats as a flag what `status` says in words.
     """
 
     slug: str
@@ -30,14 +30,15 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What an issue is to say: the key results it serves, in the order they are shown in; none at all may be left."""
+    """The note on one issue: the key results it serves, in the order shown. Empty when the issue serves none."""
 
     serves: tuple[Serving, ...]
 
     def digest(self, manner: str = "") -> str:
-        """Hash what is worth an edit (hex, 64 characters): the value alone is not, its rounded progress and target are.
+        """Hash the content that is worth an edit (hex, 64 characters).
 
-        So is another `WritesBack.manner` of saying it.
+        A new value alone is not worth an edit; a new rounded progress or target is. A new `WritesBack.format_version`
+        is too.
         """
         content = [
             (one.slug, one.title, one.url, one.objective, one.target, one.progress, one.status) for one in self.serves
@@ -47,30 +48,36 @@ class Note:
 
 @runtime_checkable
 class WritesBack(Protocol):
-    """Tells people on the issue itself which key results it serves. Whatever is written bears `Connection.mark`."""
+    """Writes on the issue itself which key results it serves.
+
+    Everything it writes carries `Connection.owner_marker`.
+    """
 
     def writing_part(self, connection: Connection, *, about: str) -> str:
-        """Name the part of the connection whose writes go one by one; may call to find it. See `Parts.part`.
+        """Return the write bucket of the connection, whose writes go one at a time; may make a call to find it.
 
-        An issue's own part is that, a slash and its identity.
+        See `HasBuckets.bucket_for`. The bucket of a single issue is this name, a slash and the issue's identity.
         """
         ...
 
     def manner(self, connection: Connection) -> str:
-        """Name the way in which issues say it, where its settings give a choice; what is said in another way is due."""
+        """Return the format in which the note is written, where the connection's options give a choice.
+
+        A note in another format is due to be written again.
+        """
         ...
 
     def write(
         self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
     ) -> str | None:
-        """Make the issue say this, in place of what we said before; give what to remember for the next time.
+        """Create the note, or replace our earlier one; return what to remember for the next time.
 
-        With `memory` lost, what we wrote is found again by its mark: it is never there twice. Where somebody took it
-        away, it is written again only if `afresh`, else None is given. A `Rejected` is about this issue alone, and a
-        `Refused` about the credentials as a whole.
+        Without `memory`, find our earlier note by its marker: there are never two notes. When somebody deleted the
+        note, write it again only with `afresh`; otherwise return None. `Rejected` is about this issue alone, `Refused`
+        about the credentials as a whole.
         """
         ...
 
     def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
-        """Let the issue say that it serves nothing any more, if it said anything; give what to remember."""
+        """Remove the note, if there is one; return what to remember."""
         ...

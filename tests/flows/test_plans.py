@@ -26,7 +26,7 @@ def test_an_issue_that_enters_and_leaves_a_version_comes_and_goes(world: World) 
     assert world.value() is None
     world.tell(snapshot(1, state=State.DONE, closed_at=at(0), versions=(V1, V2)))
     assert world.value() == 100
-    assert world.reasons()[-1] == "put into version 2.0, now linked by rule next-version"
+    assert world.reasons()[-1] == "added to version 2.0, now linked by rule next-version"
     world.tell(snapshot(2, state=State.DONE, closed_at=at(0), versions=()))
     assert world.value() is None
 
