@@ -1,7 +1,7 @@
-"""What a connector may be able to do besides: each ability is a protocol of its own, looked for where it is used.
+"""Connector capabilities: optional protocols; callers check for each with `isinstance` where they use it.
 
-A connector that lacks one is none the worse: what needs the ability says that this tracker can't do it. Every call
-may raise any `ConnectorError` unless it says otherwise. Abilities that call need credentials.
+A connector may lack any of them: the feature then says that this tracker cannot do it. Every call may raise any
+`ConnectorError` unless it says otherwise. Capabilities that make calls need credentials.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ from sync_service.domain.issues import Observation, ScopeRef, Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A scope to be asked for changes: its name, and the tracker's id of it where that is known.
+    """A request for the changes of a scope: the scope's name, and the tracker's id of it if known.
 
-    `since` None asks for everything there is.
+    `since` None asks for everything.
     """
 
     name: str
@@ -27,10 +27,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A part of what a scope has to show: oldest change first.
+    """One page of a scope's issues, oldest change first.
 
-    `cursor` is where the next page begins, None at the end. `expected` is about how many issues there are in all, where
-    the tracker tells. `newest` is the tracker's own time of the newest change on the page.
+    `cursor` is where the next page begins, None at the end. `expected` is about how many issues there are in all, if
+    the tracker says. `newest` is the tracker's own time of the newest change on the page.
     """
 
     observations: tuple[Observation, ...]
@@ -41,60 +41,60 @@ class Page:
 
 @runtime_checkable
 class Lists(Protocol):
-    """What a connector can do besides, whose tracker can be asked for the changes of a scope."""
+    """Lists the changes of a scope, for polling."""
 
     def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
-        """Fetch a page of the issues that changed since a moment. Raises any `ConnectorError`.
+        """Fetch one page of the issues that changed since a moment. Raise any `ConnectorError`.
 
-        A cursor stays good for days, and whatever changes between two pages comes on a later one.
+        A cursor stays valid for days. An issue that changes between two pages must appear on a later one.
         """
         ...
 
 
 @runtime_checkable
 class Parts(Protocol):
-    """What a connector can do besides, one of whose connections has several limits that don't stop each other."""
+    """Has several rate limit buckets for one connection; a full one does not stop the others."""
 
     def part(self, connection: Connection, *, about: str) -> str:
-        """Name the part of a connection that a call would use, as `Unavailable.part` does; makes no call.
+        """Return the bucket that a call would use, as in `Unavailable.bucket`; makes no call.
 
-        The call is `about` an issue, by its identity, or about a scope, by the tracker's id of it or its name.
+        `about` is an issue's identity, or a scope's id at the tracker or its name.
         """
         ...
 
 
 Seen = Snapshot | Elsewhere | Gone | Rejected
-"""What a look at one of many issues gives: the issue, or the error that is about it alone."""
+"""The result for one of many issues: its snapshot, or an error that is about this issue alone."""
 
 
 @runtime_checkable
 class LooksTogether(Protocol):
-    """Looks at many issues with one call, or a few."""
+    """Fetches many issues with one call, or a few."""
 
     least_together: int
-    """How many issues it takes for that to be cheaper than looking at each."""
+    """From this number of issues on, one batch is cheaper than single fetches."""
 
     most_together: int
-    """How many issues one call may be about."""
+    """The most issues of one batch."""
 
     def part_together(self, connection: Connection, *, about: str) -> str:
-        """Name the part of a connection that a look at many would use, as `Parts.part` does for one; makes no call."""
+        """Return the bucket that a batch fetch would use, as `HasBuckets.bucket_for` does; makes no call."""
         ...
 
     def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
-        """Fetch issues, given as identity → key, of which all use one part of the connection.
+        """Fetch issues, given as identity → key; all use one bucket of the connection.
 
-        A snapshot is the one that a look at this issue alone gives. What is left out of the answer is to be looked at
-        by itself; so is all of it where this raises.
+        Each snapshot equals what `fetch_issue` returns. Issues missing in the result must be fetched one by one; all of
+        them, when this raises.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What came of an errand: its outcome in words, what to remember until the next, and when that is.
+    """The result of a scheduled task: its outcome in words, what to remember for the next run, and when that is.
 
-    `again` None waits for the errand's usual interval.
+    `again` None: after the usual interval of the task.
     """
 
     outcome: str
@@ -104,22 +104,23 @@ class Ran:
 
 @runtime_checkable
 class RunsErrands(Protocol):
-    """Has something to do for a connection every now and then: missed deliveries asked for, webhooks kept alive."""
+    """Has scheduled tasks for a connection, such as asking for missed deliveries or refreshing webhooks."""
 
     def errands(self, connection: Connection) -> Mapping[str, timedelta]:
-        """Name the errands of a connection, each with its interval; makes no call."""
+        """Return the scheduled tasks of a connection, name → interval; makes no call."""
         ...
 
     def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
-        """Run one errand, given the watched scopes, and what the last run wanted to be remembered."""
+        """Run one task for the watched scopes; `memory` is what the last run returned to be remembered."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What a person's consent lets us call with, in the clear: the token of the hour, and what the next one is for.
+    """OAuth tokens, not encrypted.
 
-    `refresh` is good for one renewal, which gives another. `site_id` is the tracker's id of the connection's site.
+    `refresh` can be used once; the refresh returns the next one. `site_id` is the tracker's id of the connection's
+    site.
     """
 
     access: str = field(repr=False)
@@ -130,28 +131,28 @@ class Consent:
 
 @runtime_checkable
 class TakesConsent(Protocol):
-    """Lets a person consent at the tracker that we call it, where a connection has a `client` (OAuth 2.0)."""
+    """Connects by OAuth 2.0: a person authorises us at the tracker, for a connection with a `client`."""
 
     def consent_address(self, connection: Connection, *, redirect: str, state: str) -> str:
-        """Give the address at the tracker where a person consents, which leads back to `redirect`; makes no call."""
+        """Return the tracker's authorisation URL, which leads back to `redirect`; makes no call."""
         ...
 
     def consent(self, connection: Connection, *, code: str, redirect: str) -> Consent:
-        """Turn the code that came back into a consent. Raise `Refused` where it does not reach the site."""
+        """Exchange the returned code for tokens. Raise `Refused` when they do not reach the site."""
         ...
 
     def renew(self, connection: Connection, *, refresh: str) -> Consent:
-        """Renew a consent. Raise `Refused` where it has ended: then a person must consent again."""
+        """Refresh the tokens. Raise `Refused` when the authorisation has ended: a person must authorise again."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand:
-    """What somebody types and ticks at the tracker to make a webhook there.
+    """What a person enters and ticks at the tracker to create a webhook there.
 
-    `where` is the way to the form, in the tracker's words. `fields` are names with what to put in; the secret's is
-    left to who shows it, by the name `secret_field`. `events` are the boxes to tick. `greets` tells whether the tracker
-    sends something at once.
+    `where` is the way to the form, in the tracker's words. `fields` are pairs of name and value; the secret is not
+    among them, the caller shows it under the name `secret_field`. `events` are the boxes to tick. `greets`: the tracker
+    sends a delivery (a ping) at once.
     """
 
     where: str
@@ -164,10 +165,10 @@ class ByHand:
 
 @runtime_checkable
 class Guides(Protocol):
-    """Tells how its tracker is connected. Nothing here calls."""
+    """Explains how to connect the tracker. Makes no calls."""
 
     credentials_help: str
-    """What a token needs to be allowed to do, in the tracker's words."""
+    """The permissions that a token needs, in the tracker's words."""
 
     scope_word: str
     """What people call a scope: `repository`."""
@@ -176,17 +177,20 @@ class Guides(Protocol):
     """A scope's name as people write it: `acme/checkout`."""
 
     def site_of(self, written: str) -> str:
-        """Give the site that is meant by an address as people know it; what is none comes back as it is."""
+        """Return the site for an address that a person typed; return any other text unchanged."""
         ...
 
     def by_hand(self, *, scopes: Sequence[str]) -> ByHand:
-        """Give the values for a webhook that is made by hand for these scopes."""
+        """Return the values for a webhook that a person creates for these scopes."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Introduced:
-    """Who we are to a tracker. `lacks` are what the credentials may not do; an app is installed at `install_url`."""
+    """The account that our credentials belong to.
+
+    `lacks` are missing permissions. An app is installed at `install_url`.
+    """
 
     name: str
     lacks: Sequence[str] = ()
@@ -195,7 +199,7 @@ class Introduced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """The scopes that credentials see, each a name and what else people call it, and whether there are more."""
+    """The scopes that the credentials see, as pairs of name and another name for people; `more`: there are more."""
 
     scopes: Sequence[tuple[str, str]]
     more: bool
@@ -203,20 +207,20 @@ class Offer:
 
 @runtime_checkable
 class Offers(Protocol):
-    """Tells who one is by a connection's credentials, and which scopes they see. Every call may raise."""
+    """Says whose the credentials are and which scopes they see. Every call may raise."""
 
     def introduce(self, connection: Connection) -> Introduced:
-        """Ask the tracker who we are, by calls whose number is bounded."""
+        """Ask the tracker whose the credentials are; the number of calls is bounded."""
         ...
 
     def offer(self, connection: Connection, *, most: int) -> Offer:
-        """List about as many scopes at most, as they now are."""
+        """List about `most` scopes at most, with their present names."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookMade:
-    """What came of making one webhook: where, whether it is there now, and what was done or why not."""
+    """The result of creating one webhook: where, whether it is there now, and what was done or why not."""
 
     where: str
     made: bool
@@ -225,31 +229,32 @@ class HookMade:
 
 @runtime_checkable
 class MakesHooks(Protocol):
-    """Makes webhooks by calls. One that goes to the same address is changed, and never a second one made."""
+    """Creates webhooks by API. Changes a webhook that already goes to the same address; never adds a second."""
 
     def hooks_by(self, credentials: str) -> Literal["each", "one"] | None:
-        """Tell what a kind of credentials (`token`, `app`, `consent`) makes: a webhook in each scope, or one for all.
+        """Return what credentials of one kind create: a webhook for `each` scope, or `one` for all.
 
-        None where they make none, or where it is made without being asked for. Makes no call.
+        The kinds are `token`, `app` and `consent`. None when they create none, or when the tracker creates it by
+        itself. Makes no call.
         """
         ...
 
     def make_hooks(
         self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str
     ) -> Sequence[HookMade]:
-        """Make what brings the deliveries of these scopes to an address; what went wrong with one stands beside it.
+        """Create the webhooks that send the deliveries of these scopes to `hook_url`.
 
-        Raise what is about all of them.
+        An error about one webhook is in its result; raise an error that is about all of them.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppWanted:
-    """The app to register at a tracker: its name, whose it is (empty: of who is signed in there), and our addresses.
+    """The app to register at a tracker: its name, its owner, and our addresses.
 
-    `back_url` is where one comes back to with a code, `installed_url` after an installation. `writes_back`: whether
-    the connection is to write on issues.
+    `organization` empty: the owner is the person who is signed in there. The tracker leads back to `back_url` with a
+    code, and to `installed_url` after an installation. `writes_back`: the app must be able to write notes on issues.
     """
 
     name: str
@@ -263,7 +268,7 @@ class AppWanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppForm:
-    """A form that registers an app: where a browser is to send it, its fields, and what it asks for in words."""
+    """An HTML form that registers an app: where a browser sends it, its fields, and the permissions in words."""
 
     action: str
     fields: Mapping[str, str]
@@ -272,7 +277,7 @@ class AppForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppMade:
-    """A registered app; `secret` is that of its webhook, None where it has none."""
+    """A registered app; `secret` is its webhook secret, None when it has none."""
 
     name: str
     app: App
@@ -281,12 +286,12 @@ class AppMade:
 
 @runtime_checkable
 class MakesApps(Protocol):
-    """Lets people register an app with one press of a button there, and takes what the tracker hands over."""
+    """Registers an app with one click of a person at the tracker, and takes the result."""
 
     def app_form(self, *, site: str, wanted: AppWanted, state: str) -> AppForm:
-        """Give the form; `state` comes back with the code. Makes no call; raise `ValueError` where it can't be made."""
+        """Return the form; `state` comes back with the code. Makes no call; raise `ValueError` if it is impossible."""
         ...
 
     def take_app(self, *, site: str, code: str) -> AppMade:
-        """Turn the code that one came back with into the app, once. Raise any `ConnectorError`."""
+        """Exchange the returned code for the app; works once. Raise any `ConnectorError`."""
         ...

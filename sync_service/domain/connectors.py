@@ -1,7 +1,7 @@
-"""What a connector promises, and the errors that say what its caller should do.
+"""The connector protocol, and the errors that tell a caller what to do.
 
-A connector is our code for one kind of tracker. Everything but `look` is pure. The core knows only this
-page; a third tracker is one new folder under `connectors/` and one line in its registry.
+A connector is our code for one kind of tracker. Everything except `fetch_issue` is pure. The core knows only this
+module; a third tracker is one new folder under `connectors/` and one line in its registry.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,15 @@ from sync_service.domain.issues import Look, Reading, Snapshot
 
 
 class ConnectorError(Exception):
-    """Anything a tracker can do to us; the subclass says what to do about it."""
+    """An error of a call to a tracker; the subclass says what the caller should do."""
 
 
 class Unavailable(ConnectorError):
-    """The tracker can't answer now: ask again at `retry_at`, or after our own backoff where it is None.
+    """The tracker cannot answer now: retry at `retry_at`, or after our own backoff when it is None.
 
-    `part` is what has to wait: one credential or one of its resources (`installation 7`, `installation 7/core`), whose
-    limits are its own; empty for the whole connection. `guessed` says that the tracker told no time: each time that
-    it happens again, the wait is longer.
+    `bucket` is the rate limit bucket that must wait: a credential or one of its resources (`installation 7`,
+    `installation 7/core`), each with its own limit; empty for the whole connection. `guessed`: the tracker gave no
+    time, so each repetition makes the wait longer.
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class Unavailable(ConnectorError):
 
 
 class Gone(ConnectorError):
-    """The issue is not there. `proven` says that it was deleted or moved away, not merely hidden from us.
+    """The issue is not there. `proven`: it was deleted or moved, not merely hidden from us.
 
-    Where it is known to which place it moved, `successor` and `moved_to` are its new identity and key.
+    `successor` and `moved_to` are its new identity and key, if known.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Gone(ConnectorError):
 
 
 class Elsewhere(ConnectorError):
-    """What was asked for is only a name of an issue: make this `look` instead, which has the issue's identity."""
+    """The requested identity is only another id of an issue: fetch that issue, by its identity, instead."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(f"it is {look.key}")
@@ -57,19 +57,18 @@ class Elsewhere(ConnectorError):
 
 
 class Refused(ConnectorError):
-    """Credentials or permission: make no more calls on this connection until somebody mends it."""
+    """Bad credentials or missing permission: make no more calls on this connection until somebody mends it."""
 
 
 class Rejected(ConnectorError):
-    """A request or body that will never work: bury it with the message as the reason."""
+    """A request or body that will never work: bury it, with the message as the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting of a connection that only this kind of tracker has, as written in the configuration file.
+    """A setting of a connection that only this kind of tracker has, as in the configuration file.
 
-    One that is `for_token` means nothing without one. `label` is its name on pages, where it is not the
-    plain `name`.
+    An option `for_token` has a meaning only with a token. `label` is its name on pages, if it differs from `name`.
     """
 
     name: str
@@ -80,13 +79,13 @@ class Option:
 
     @property
     def title(self) -> str:
-        """Give its name on pages."""
+        """Return its name on pages."""
         return self.label or self.name.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app registered at the tracker, as which we may call: its id there, and its private key (PEM, in the clear)."""
+    """A registered app of the tracker that we act as: its id there, and its private key (PEM, not encrypted)."""
 
     id: str
     private_key: str = field(repr=False)
@@ -94,7 +93,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An OAuth app registered at the tracker, to which a person may consent: its client id, its secret in the clear."""
+    """An OAuth app registered at the tracker, which a person may authorise: client id and secret, not encrypted."""
 
     id: str
     secret: str = field(repr=False)
@@ -102,12 +101,12 @@ class Client:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One configured tracker as its connector sees it. `token`, `app` and `client` are in the clear: never log it.
+    """One configured tracker as its connector sees it. `token`, `app` and `client` are not encrypted: never log them.
 
-    It has one of them or none. A `client` calls by a person's consent, which brings the `token` of the hour, and
-    `site_id`, the tracker's id of the site that the consent is for. `hook_url` is where its webhooks are to be sent.
-    `mark` tells what we wrote there from what others did; None before we write. `writes_back` tells whether we are to
-    write now, which takes more permissions.
+    At most one of the three is configured. With a `client`, a person's authorisation gives the current access `token`,
+    and `site_id`, the tracker's id of the authorised site. `hook_url` is where its webhooks must be sent.
+    `owner_marker` tells what we wrote on issues from what others wrote; None before the first write. `writes_back`:
+    notes are written on issues, which takes more permissions.
     """
 
     slug: str
@@ -122,18 +121,18 @@ class Connection:
     writes_back: bool = False
 
     def texts(self, name: str) -> Sequence[str]:
-        """Give the texts of an option, whether one was written or several; none where it is left out."""
+        """Return the values of a text option, one or several; empty when it is not set."""
         written = self.options.get(name)
         return (written,) if isinstance(written, str) else written if isinstance(written, Sequence) else ()
 
     @property
     def home(self) -> str:
-        """Give our own address, without a slash at its end."""
+        """Return our own base URL, without a slash at the end."""
         return self.hook_url.removesuffix(f"/hooks/{self.slug}")
 
     @property
     def has_credentials(self) -> bool:
-        """Tell whether there is anything to call with."""
+        """Return whether there are credentials to call with."""
         return bool(self.token or self.app)
 
 
@@ -149,36 +148,36 @@ class Connector(Protocol):
     """Our code for one kind of tracker."""
 
     kind: str
-    """The word in the configuration file: `github`."""
+    """The `kind` in the configuration file: `github`."""
 
     title: str
-    """The tracker's name for people: `GitHub`."""
+    """The name shown to people: `GitHub`."""
 
     default_site: str | None
-    """The address used where the configuration names none; None where it must."""
+    """The site used when the configuration names none; None when it must name one."""
 
     options: tuple[Option, ...]
-    """Settings beyond the common ones."""
+    """Settings beyond those that every connection has."""
 
     kept_headers: tuple[str, ...]
-    """The request headers stored with a delivery, in lower case; no signature and no secret among them."""
+    """Request headers to store with a delivery, in lower case; never a signature or a secret."""
 
     def verify(self, post: Post, secrets: Sequence[str]) -> bool:
-        """Tell whether `post` was signed with one of `secrets`, in constant time; an empty secret never matches."""
+        """Return whether `post` was signed with one of `secrets`, in constant time; an empty secret never matches."""
         ...
 
     def delivery_id(self, post: Post) -> str:
-        """Give the tracker's id of the delivery, equal for its repeats (at most 200 characters)."""
+        """Return the tracker's id of the delivery, the same for a redelivery (at most 200 characters)."""
         ...
 
     def read(self, post: Post, connection: Connection) -> Reading:
-        """Read a verified delivery, without any call. Raise `Rejected` where the body can't be read."""
+        """Parse a verified delivery, without any call. Raise `Rejected` when the body is unreadable."""
         ...
 
     def key_of(self, text: str) -> str:
-        """Give the canonical form of an issue key as people write it; raise `ValueError` with what is allowed."""
+        """Return the canonical form of an issue key that a person typed. Raise `ValueError` with what is allowed."""
         ...
 
     def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
-        """Fetch one issue with the connection's credentials. Raises any `ConnectorError`."""
+        """Fetch one issue with the connection's credentials. Raise any `ConnectorError`."""
         ...

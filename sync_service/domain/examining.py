@@ -1,4 +1,4 @@
-"""What an examination finds of a connection: the ability of connectors that `okr-sync doctor` asks for."""
+"""Diagnostics: the checks of a connection that `okr-sync doctor` runs, and the connector protocol for them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from sync_service.domain.connectors import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that an examination found: what was looked at, how it is, and, where it is not well, how to mend it.
+    """The result of one check: what was checked, whether it is well, and how to mend it if not.
 
-    `well` None says that it can't be told, or that it works and is worth knowing all the same. Nothing in it is secret.
+    `well` None: the check could not tell, or it works but is worth knowing. A finding never contains a secret.
     """
 
     what: str
@@ -22,12 +22,12 @@ class Finding:
 
 @runtime_checkable
 class Examines(Protocol):
-    """Tells whether a connection works: credentials, permissions, scopes, webhooks."""
+    """Checks whether a connection works: credentials, permissions, scopes, webhooks."""
 
     def examine(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
-        """Look at everything a connection needs, one finding after the other: what was found stands if time is up.
+        """Yield one finding after the other; those already yielded count even if the time runs out.
 
-        `scopes` are the present names of the watched ones; `hooked` says that webhooks are to come. What goes wrong is
-        a finding, and never raised.
+        `scopes` are the present names of the watched scopes. `hooked`: webhooks are expected. Every error becomes a
+        finding; nothing is raised.
         """
         ...

@@ -1,7 +1,7 @@
-"""The tracker-neutral words for what a delivery or a look can tell.
+"""Observations: what a connector reads out of a delivery, a fetch or a poll page, in tracker-neutral types.
 
-A connector turns a tracker's own format into *observations*; nothing else of that format goes further
-into the house. Times are aware UTC datetimes and are the tracker's own, unless a field says otherwise.
+Nothing else of a tracker's format goes beyond its connector. Times are aware UTC datetimes and are the tracker's own,
+unless a field says otherwise.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where an issue stands. `dropped` is work that ended without being done."""
+    """The state of an issue. `dropped` is work that ended without being done."""
 
     TODO = "todo"
     DOING = "doing"
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 class TermKind(StrEnum):
-    """What is kept by id with its name apart, since trackers rename it without touching issues."""
+    """Kinds of terms. A term is stored by id, its name apart: trackers rename it without touching the issues."""
 
     LABEL = "label"
     MILESTONE = "milestone"
@@ -38,9 +38,9 @@ class TermKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A label, milestone, component, version or sprint as a snapshot shows it.
+    """A label, milestone, component, version or sprint in a snapshot.
 
-    `id` is stable; on Jira a label's id is its text.
+    `id` is stable. On Jira the id of a label is its text.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ScopeRef:
-    """A repository or a project: `id` is the tracker's stable id, `name` is `owner/repo` or a project key."""
+    """A repository or project: `id` is the tracker's stable id, `name` is `owner/repo` or a project key."""
 
     id: str
     name: str
@@ -65,7 +65,7 @@ class ScopeRef:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A known parent relation; `key` None says "has no parent". An unknown relation has no `Parent` at all."""
+    """A known parent relation; `key` None means "has no parent". An unknown relation has no `Parent` at all."""
 
     key: str | None
     identity: str | None = None
@@ -73,7 +73,7 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """An issue that a pull request closes: its key as the tracker writes it, its identity where that is known."""
+    """An issue that a pull request closes: its key as the tracker writes it, and its identity if known."""
 
     key: str
     identity: str | None = None
@@ -81,7 +81,7 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A numeric field that the connection names: by that name, with its value; None says "has none"."""
+    """A numeric field that the connection lists in `number_fields`: its name and value; None means "has none"."""
 
     name: str
     value: float | None
@@ -91,9 +91,9 @@ class Number:
 class Snapshot:
     """One whole issue at one moment. `updated_at` is the tracker's time of its last change: the newest wins.
 
-    `parent`, `closes`, `components`, `versions` and `sprints` None mean *unknown*, never *none*; `points` are unknown
-    where `points_known` is false, and so is a number that is not among `numbers`.
-    `closed_at` is set while the state is done or dropped. `came_from` is the scope it was in until this change.
+    `parent`, `closes`, `components`, `versions` and `sprints` None mean *unknown*, never *none*. `points` are unknown
+    when `points_known` is false; a number that is missing in `numbers` is unknown too. `closed_at` is set while the
+    state is done or dropped. `came_from` is the scope from which this change moved the issue.
     """
 
     identity: str
@@ -124,18 +124,18 @@ class Snapshot:
     came_from: ScopeRef | None = None
 
     def order(self) -> tuple[datetime, bool, str]:
-        """Give the total order of snapshots of one issue: the tracker's time, closed after open, content.
+        """Return the sort key of a total order of snapshots: tracker's time, closed after open, content.
 
-        GitHub's times have a resolution of one second, so two different snapshots can tie; any fixed
-        order makes every order of arrival end alike (the issue is then marked *in doubt*).
+        GitHub's times have a resolution of one second, so two different snapshots can have the same time. With a fixed
+        order the result does not depend on the order of arrival (the issue is then marked *in doubt*).
         """
         return (self.updated_at, self.closed_at is not None, self.digest())
 
     def digest(self) -> str:
-        """Hash the content, so that equal content at an equal time is recognised (hex, 64 characters).
+        """Hash the content, to recognise equal content at an equal time (hex, 64 characters).
 
-        What a letter may leave out (parent, closings, points, components, versions, sprints, numbers) takes no part: it
-        has a time of its own.
+        Details that a delivery may omit (parent, closings, points, components, versions, sprints, numbers) are not
+        hashed: each has its own time.
         """
         content = (
             (self.scope, self.key, self.kind, self.title, self.url, self.state, self.type, self.resolution),
@@ -148,7 +148,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParentSeen:
-    """The issue, which is in `scope`, has this parent or none since `at`, the tracker's time; nothing else is said."""
+    """The issue has this parent, or none, since `at`, the tracker's time; nothing else is known.
+
+    `scope` is the scope of the issue, not of the parent.
+    """
 
     identity: str
     key: str
@@ -159,7 +162,7 @@ class ParentSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tombstone:
-    """The issue is gone for good. Where it was transferred, `successor` and `moved_to` are its new names."""
+    """The issue is gone for good. After a transfer, `successor` and `moved_to` are its new identity and key."""
 
     identity: str
     key: str
@@ -169,10 +172,10 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """The letter is not enough: go and look at the issue (needs credentials), because of `reason`.
+    """The delivery does not tell enough: fetch the issue (needs credentials), because of `reason`.
 
-    The identity may be another name of the issue, by which its connector finds it. In a `scope` that is told and not
-    watched nobody looks.
+    `identity` may be another id of the issue that its connector can resolve. An issue in a known `scope` that is not
+    watched is not fetched.
     """
 
     identity: str
@@ -183,10 +186,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermSeen:
-    """A label, milestone, version or sprint is called so, or was deleted (`name` None), in a scope where that is told.
+    """The name of a label, milestone, version or sprint; `name` None: it was deleted.
 
-    `at` is the tracker's time of it, or else it is the time when we are told. What was deleted by being `merged_into`
-    another, given by its id, goes by that one's name.
+    `scope` is its scope, if known. `at` is the tracker's time, or else None for the time of receipt. A term that was
+    `merged_into` another (an id) takes that one's name.
     """
 
     kind: TermKind
@@ -199,10 +202,10 @@ class TermSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeSeen:
-    """A repository or project as it is now called (empty where that is not told), and as it `was` called before.
+    """A repository or project with its present name (empty if unknown); `was` is its earlier name.
 
-    `gone` says why it can no longer be watched, `returned` that it can again, both since `at`, the tracker's time, or
-    since we are told. What is gone `for_good` does not return.
+    `gone` says why it can no longer be watched; `returned`, that it can again. Both hold since `at`, the tracker's
+    time, or None for the time of receipt. A scope that is gone `for_good` does not return.
     """
 
     scope: ScopeRef
@@ -215,7 +218,10 @@ class ScopeSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSeen:
-    """An owner of scopes, whose names begin with its own and a slash. What is said holds for each; see `ScopeSeen`."""
+    """An owner of scopes, whose names begin with the owner's name and a slash.
+
+    The fields hold for each of these scopes; see `ScopeSeen`.
+    """
 
     name: str
     was: str | None = None
@@ -227,10 +233,10 @@ class AccountSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommentSeen:
-    """A comment that asks for links, or did: made, `edited` or `gone` at `at`, the tracker's time, by its `author`.
+    """A comment with `/okr` commands, made, `edited` or deleted (`gone`) at `at`, the tracker's time, by `author`.
 
-    `wants` names key results as written; () asks for no links at all, and None asks for nothing any more. `scope` is
-    None where the letter names none: then it is taken only where the issue is known.
+    `wants` names key results as written; () asks for no links at all, None no longer asks for anything. `scope` is None
+    when the delivery names none: then the comment counts only if the issue is known.
     """
 
     identity: str
@@ -246,7 +252,7 @@ class CommentSeen:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Nothing follows from the delivery, for `reason`, which completes "ignored, because …"."""
+    """The delivery changes nothing, for `reason`, which completes "ignored, because …"."""
 
     reason: str
 
@@ -256,7 +262,7 @@ Observation = Snapshot | ParentSeen | Tombstone | Look | TermSeen | ScopeSeen | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one delivery says: its observations, who acted, and the delivery's name (`issues.closed`)."""
+    """What one delivery says: its observations, who acted, and the name of its event (`issues.closed`)."""
 
     name: str
     observations: tuple[Observation, ...]

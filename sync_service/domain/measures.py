@@ -124,9 +124,8 @@ def _done_count(measure: Measure, start: float, counted: list[Tally], dropped_te
 
 def _open_count(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
     open_issues = sum(tally.issues for tally in counted if tally.state in _OPEN)
-    return float(
-        open_issues
-    ), f"{open_issues} of {sum(tally.issues for tally in counted)} linked issues still open{dropped_text}"
+    issues = sum(tally.issues for tally in counted)
+    return float(open_issues), f"{open_issues} of {issues} linked issues still open{dropped_text}"
 
 
 _VALUES = {"done-share": _done_share, "done-count": _done_count, "open-count": _open_count}
@@ -137,13 +136,13 @@ def progress(current: float | None, *, start: float, target: float) -> float | N
     return None if current is None else _round((current - start) / (target - start))
 
 
-def roll_up(parts: Iterable[tuple[float, float | None]]) -> tuple[float | None, int]:
+def roll_up(key_results: Iterable[tuple[float, float | None]]) -> tuple[float | None, int]:
     """Return the progress of an objective from the (weight, progress) of its key results.
 
     It is the weighted mean of progress clamped to 0…1. Key results without data are left out; the second number counts
     them.
     """
-    rows = list(parts)
+    rows = list(key_results)
     known = [(weight, min(max(value, 0.0), 1.0)) for weight, value in rows if value is not None]
     total = sum(weight for weight, _ in known)
     mean = sum(weight * value for weight, value in known) / total if total > 0 else None

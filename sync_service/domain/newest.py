@@ -1,7 +1,7 @@
-"""Newest wins: how observations, in whatever order they come, make the one issue we hold.
+"""The issue we hold, and newest wins: merge observations into it, in whatever order they arrive.
 
-Every function gives a new `Issue`, or the same object where nothing changes. Any order of the same observations
-ends in the same issue; `tests/domain/test_newest.py` holds that with Hypothesis.
+Every function returns a new `Issue`, or the same object when nothing changes. The same observations in any order end in
+the same issue; a property test checks that with Hypothesis (`tests/domain/`).
 """
 
 import math
@@ -23,34 +23,33 @@ from sync_service.domain.issues import (
 )
 
 MOVED = "moved to "
-"""How the reason begins for which a transferred issue is gone; its new key follows."""
+"""The reason for which a transferred issue is gone begins with this; its new key follows."""
 
 MOST_POINTS = 1e6
-"""An estimate beyond this, or below nothing, is no estimate."""
+"""An estimate above this, or below zero, counts as no estimate."""
 
 LISTED_TERMS = ("components", "versions", "sprints")
-"""Terms of which an issue may have several, and which a letter may leave out."""
+"""Terms of which an issue may have several, and which a delivery may omit."""
 
-_NEVER_TOLD = datetime.min.replace(tzinfo=UTC)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldNumber(Number):
-    """A numeric field with the tracker's time of the snapshot that told it."""
+    """A numeric field; `at` is the tracker's time of the snapshot that had it."""
 
     at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """What we hold of one issue. Labels, milestone, components, versions and sprints are ids; names are kept apart.
+    """What we hold of one issue. Labels, milestone, components, versions and sprints are ids; names are stored apart.
 
-    `state` None: nothing but a tombstone or its parent is known. `gone` says why it no longer counts ("deleted").
-    `parent_at`, `closes_at`, `points_at` and so on None: its parent, what it closes, its estimate is unknown.
-    `parent_told_at` is when we were told of the parent: it decides between equal times of the tracker's.
-    `closes_looked`: what it closes was seen by a look.
-    `digest` belongs to the newest snapshot's content.
-    `looked`: that snapshot came from a look. `in_doubt`: another one had the same time and other content.
+    `state` None: only its parent or a tombstone is known. `gone` says why it no longer counts ("deleted"). `parent_at`,
+    `closes_at`, `points_at` and so on None: its parent, what it closes, its estimate is unknown. `parent_received_at`
+    is when we received the parent; it decides when the tracker's times are equal. `closes_fetched`: a fetch showed what
+    it closes. `digest` is the hash of the newest snapshot's content. `fetched`: a fetch gave that snapshot. `in_doubt`:
+    another snapshot had the same time and other content.
     """
 
     identity: str
@@ -94,29 +93,32 @@ class Issue:
 
     @property
     def place(self) -> tuple[str, str] | None:
-        """Give the identity and key that a transfer gave the issue; None where none is known."""
+        """Return the identity and key that a transfer gave the issue; None when they are unknown."""
         return place_of(self.gone, self.successor)
 
 
 def place_of(gone: str | None, successor: str | None) -> tuple[str, str] | None:
-    """Give the identity and key of the place that an issue was transferred to; None where that is not known."""
+    """Return the identity and key to which an issue was transferred; None when they are unknown."""
     return (successor, gone.removeprefix(MOVED)) if gone is not None and successor is not None else None
 
 
 def take_snapshot(
     issue: Issue | None, snapshot: Snapshot, *, looked: bool = False, told_at: datetime | None = None
 ) -> Issue:
-    """Take one snapshot, told at `told_at`. What is gone stays gone for letters; a successful look revives."""
+    """Merge one snapshot, received at `received_at`.
+
+    An issue that is gone stays gone; only a successful fetch revives it.
+    """
     return _with_details(_with_content(issue, snapshot, looked=looked), snapshot, looked=looked, told_at=told_at)
 
 
 def _with_content(issue: Issue | None, snapshot: Snapshot, *, looked: bool) -> Issue:
     if issue is None:
-        return _as_shown(Issue(identity=snapshot.identity, key=snapshot.key), snapshot, looked=looked)
+        return _replace_content(Issue(identity=snapshot.identity, key=snapshot.key), snapshot, looked=looked)
     if issue.gone is not None and looked:
-        return _as_shown(replace(issue, gone=None, successor=None), snapshot, looked=True)
+        return _replace_content(replace(issue, gone=None, successor=None), snapshot, looked=True)
     if issue.updated_at is None or snapshot.updated_at > issue.updated_at:
-        return _as_shown(issue, snapshot, looked=looked)
+        return _replace_content(issue, snapshot, looked=looked)
     if snapshot.updated_at < issue.updated_at:
         return issue
     return _at_equal_times(issue, snapshot, looked=looked)
@@ -124,24 +126,30 @@ def _with_content(issue: Issue | None, snapshot: Snapshot, *, looked: bool) -> I
 
 def _at_equal_times(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
     if looked:
-        return _as_shown(issue, snapshot, looked=True)
+        return _replace_content(issue, snapshot, looked=True)
     if snapshot.digest() == issue.digest:
         return issue
     if issue.looked:
-        # It says what was before the look, or the issue changed once more within the tick: another look tells.
+        # It is older than the fetch, or the issue changed again within one tick of the tracker: fetch once more.
         return replace(issue, in_doubt=True)
     if snapshot.order() > (issue.updated_at, issue.closed_at is not None, issue.digest):
-        return replace(_as_shown(issue, snapshot, looked=False), in_doubt=True)
+        return replace(_replace_content(issue, snapshot, looked=False), in_doubt=True)
     return replace(issue, in_doubt=True)
 
 
 def take_parent(issue: Issue | None, seen: ParentSeen, *, told_at: datetime | None = None) -> Issue:
-    """Take the word on an issue's parent, received at `told_at`, also before anything else is known of the issue."""
+    """Merge a parent relation, received at `received_at`.
+
+    The issue may be unknown so far: then only its parent is known afterwards.
+    """
     return _with_parent(issue or Issue(identity=seen.identity, key=seen.key), seen.parent, seen.at, told_at)
 
 
 def take_tombstone(issue: Issue | None, tombstone: Tombstone) -> Issue:
-    """Mark the issue as gone, whatever was known and whenever it was; the first reason stays."""
+    """Mark the issue as gone, whatever its times; the first reason stays.
+
+    Only a tombstone that names the successor replaces one that names none.
+    """
     held = issue or Issue(identity=tombstone.identity, key=tombstone.key)
     if held.gone is not None and (held.successor is not None or tombstone.successor is None):
         return held
@@ -149,7 +157,7 @@ def take_tombstone(issue: Issue | None, tombstone: Tombstone) -> Issue:
     return replace(held, gone=gone, successor=tombstone.successor)
 
 
-def _as_shown(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
+def _replace_content(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
     return replace(
         issue,
         key=snapshot.key,
@@ -175,10 +183,10 @@ def _as_shown(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
 
 
 def _with_details(issue: Issue, snapshot: Snapshot, *, looked: bool, told_at: datetime | None) -> Issue:
-    """Take what a letter may leave out, where it says it: each detail has a time of its own, the newest wins."""
+    """Merge the details that a delivery may omit. Each has its own time; the newest wins."""
     at = snapshot.updated_at
     if looked and issue.updated_at == at and issue.parent_at is not None:
-        at = max(at, issue.parent_at)  # a look shows the relation as it is, whatever time the letters gave it
+        at = max(at, issue.parent_at)  # a fetch shows the present relation, whatever time the deliveries gave it
     known = _with_parent(issue, snapshot.parent, at, told_at)
     known = _with_points(_with_closes(known, snapshot, looked=looked), snapshot, looked=looked)
     for name in LISTED_TERMS:
@@ -186,8 +194,8 @@ def _with_details(issue: Issue, snapshot: Snapshot, *, looked: bool, told_at: da
     return _with_numbers(known, snapshot, looked=looked)
 
 
-def _is_news(issue: Issue, at: datetime, held_at: datetime | None, *, looked: bool, greater: bool) -> bool:
-    """Tell whether a detail that differs from ours is to be taken: at equal times a look, then the greater content."""
+def _is_newer(issue: Issue, at: datetime, held_at: datetime | None, *, looked: bool, greater: bool) -> bool:
+    """Return whether to take a detail that differs from ours. At equal times: a fetch, then the greater content."""
     if held_at is None or at != held_at:
         return held_at is None or at > held_at
     if looked or (issue.looked and issue.updated_at == at):
@@ -203,63 +211,63 @@ def _with_points(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
     greater = points is not None and (issue.points is None or points > issue.points)
     if (points, at) == (issue.points, issue.points_at):
         return issue
-    if not _is_news(issue, at, issue.points_at, looked=looked, greater=greater):
+    if not _is_newer(issue, at, issue.points_at, looked=looked, greater=greater):
         return issue
     return replace(issue, points=points, points_at=at)
 
 
 def _with_terms(issue: Issue, snapshot: Snapshot, name: str, *, looked: bool) -> Issue:
-    """Take the components, versions or sprints, where they are told."""
-    told, at = getattr(snapshot, name), snapshot.updated_at
-    if told is None:
+    """Merge the components, versions or sprints, if the snapshot has them."""
+    terms, at = getattr(snapshot, name), snapshot.updated_at
+    if terms is None:
         return issue
-    ids = tuple(sorted({term.id for term in told}))
+    ids = tuple(sorted({term.id for term in terms}))
     held: tuple[str, ...] = getattr(issue, name)
     held_at: datetime | None = getattr(issue, f"{name}_at")
-    if (ids, at) == (held, held_at) or not _is_news(issue, at, held_at, looked=looked, greater=ids > held):
+    if (ids, at) == (held, held_at) or not _is_newer(issue, at, held_at, looked=looked, greater=ids > held):
         return issue
     changes: dict[str, Any] = {name: ids, f"{name}_at": at}
     return replace(issue, **changes)
 
 
 def _with_numbers(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
-    """Take the numbers that are told; each has a time of its own."""
+    """Merge the numbers of the snapshot; each has its own time."""
     if not snapshot.numbers:
         return issue
     at, held = snapshot.updated_at, {one.name: one for one in issue.numbers}
-    for told in snapshot.numbers:
-        ours = held.get(told.name)
-        value = -math.inf if told.value is None else told.value
+    for number in snapshot.numbers:
+        ours = held.get(number.name)
+        value = -math.inf if number.value is None else number.value
         greater = ours is not None and value > (-math.inf if ours.value is None else ours.value)
-        if _is_news(issue, at, ours.at if ours else None, looked=looked, greater=greater):
-            held[told.name] = HeldNumber(told.name, told.value, at)
+        if _is_newer(issue, at, ours.at if ours else None, looked=looked, greater=greater):
+            held[number.name] = HeldNumber(number.name, number.value, at)
     numbers = tuple(held[name] for name in sorted(held))
     return issue if numbers == issue.numbers else replace(issue, numbers=numbers)
 
 
 def _with_parent(issue: Issue, parent: Parent | None, at: datetime, told_at: datetime | None) -> Issue:
-    """Take a known parent relation if it is newer than ours; at equal times the one told later, then the greater key.
+    """Merge a known parent relation if it is newer; at equal times the one received later, then the greater key.
 
-    GitHub need not change an issue's time where it gains or loses a parent, so equal times are nothing rare.
+    GitHub does not always change an issue's time when it gains or loses a parent, so equal times are common.
     """
     if parent is None:
         return issue
     if issue.parent_at is not None:
         ours = (
             issue.parent_at,
-            issue.parent_told_at or _NEVER_TOLD,
+            issue.parent_told_at or _NEVER,
             issue.parent_key or "",
             issue.parent_identity or "",
         )
-        if (at, told_at or _NEVER_TOLD, parent.key or "", parent.identity or "") <= ours:
+        if (at, told_at or _NEVER, parent.key or "", parent.identity or "") <= ours:
             return issue
     return replace(issue, parent_key=parent.key, parent_identity=parent.identity, parent_at=at, parent_told_at=told_at)
 
 
 def _with_closes(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
-    """Take what a pull request closes if it is newer than ours; at equal times a look, then the greater content.
+    """Merge what a pull request closes if it is newer; at equal times a fetch, then the greater content.
 
-    A link by hand need not change its time, so what the last look shows stands.
+    A link that a person adds does not always change the pull request's time, so the last fetch wins over a delivery.
     """
     if snapshot.closes is None:
         return issue

@@ -1,6 +1,6 @@
-"""Queries in a tracker's own language: what a connector may be able to do with them.
+"""Tracker queries: the connector protocol for rules in the tracker's own language (JQL, GitHub search).
 
-An ability like those in `abilities.py`: every call may raise any `ConnectorError` unless it says otherwise.
+Optional, like those in `capabilities.py`: every call may raise any `ConnectorError` unless it says otherwise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,11 @@ from sync_service.domain.newest import Issue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """A page of the issues that a query finds: identity → key.
+    """One page of the issues that a query finds: identity → key.
 
-    `cursor` is where the next page begins, None at the end. `observations` are what the page shows besides, taken as
-    from any list. `outside` counts those in scopes that are not watched. `lacking` says why the listing does not show
-    every member: nothing is removed by it then, and it does not count as complete.
+    `cursor` is where the next page begins, None at the end. `observations` are what the page shows besides; they are
+    applied like those of a poll. `outside` counts the issues in scopes that are not watched. `lacking` says why the
+    listing does not show every member: then it removes nothing and does not count as complete.
     """
 
     found: Mapping[str, str]
@@ -30,9 +30,9 @@ class Members:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An issue of which somebody asks whether a query finds it, with the present names of what it carries.
+    """A changed issue to be matched against queries, with the present names of its labels and milestone.
 
-    `places` are all names by which its scope is known. Where a label was deleted, it is not among the `labels`.
+    `places` are all names by which its scope is known. A label that was deleted is not among the `labels`.
     """
 
     issue: Issue
@@ -45,43 +45,48 @@ class Candidate:
 class Queries(Protocol):
     """Evaluates queries in the tracker's own language.
 
-    Two answers say that an issue is no member: a complete listing that does not show it, which always may remove; and
-    False from `match`, which may remove only where `judges` is true.
+    Two answers say that an issue is not a member. A complete listing without it always removes it. False from `match`
+    removes it only when `evaluates_locally` is true.
     """
 
     judges: bool
-    """True: `match` makes no call, works without credentials, and is right both ways wherever it gives an answer.
+    """True: `match` makes no call, works without credentials, and its True and False are both right.
 
-    False: it asks the tracker, whose index may lag. Then False removes nothing, and all is asked again after a minute.
+    False: `match` asks the tracker, whose search index may lag. Then False removes nothing, and the same is asked again
+    after a minute.
     """
 
     def check_query(self, connection: Connection, *, query: str) -> None:
-        """Raise `Rejected` where a query can't be used, saying why: no such field, no bounds, an order, too long.
+        """Raise `Rejected` when a query cannot be used: unknown field, unbounded, has an order, too long.
 
-        Makes a call only where there are credentials.
+        Makes a call only when there are credentials.
         """
         ...
 
     def unjudged(self, connection: Connection, *, query: str) -> Sequence[str]:
-        """Name the parts of a good query about which `match` knows nothing; makes no call."""
+        """Return the parts of a valid query that `match` cannot evaluate; makes no call."""
         ...
 
     def query_part(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
-        """Name the part of a connection whose limit a listing would use, as `Unavailable.part` does; makes no call."""
+        """Return the rate limit bucket that a listing would use; makes no call.
+
+        See `Unavailable.bucket`.
+        """
         ...
 
     def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
-        """List a page of a query's members in the watched scopes. A cursor stays good for days.
+        """List one page of a query's members in the watched scopes. A cursor stays valid for days.
 
-        What is a member all the time from the first page to the last must be on one of them.
+        An issue that is a member from the first page to the last must be on one of the pages.
         """
         ...
 
     def match(
         self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]
     ) -> Mapping[str, Mapping[str, bool | None]]:
-        """Tell by query and identity which issues are found, a hundred at most; None, or nothing, where unknown.
+        """Return by query and identity whether the query finds the issue; None, or no entry, when unknown.
 
-        A query that the tracker refuses says nothing of any issue, and spoils the others' answers in nothing.
+        At most 100 candidates. A query that the tracker refuses gives no answers and must not affect the answers for
+        the other queries.
         """
         ...

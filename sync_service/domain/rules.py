@@ -1,8 +1,8 @@
-"""Mapping rules: a condition on issues, compiled once to a plain predicate and indexed by scope.
+"""Mapping rules: conditions on issues, compiled once to predicates and indexed by scope.
 
-A condition is a leaf, `{"field": F, OPERATOR: VALUE}`, or a group, `{"all": […]}`, `{"any": […]}`, `{"none": […]}`,
-possibly several of them in one mapping (then all must hold). Text is compared without regard to case. There are no
-regular expressions: `matches` knows only `*`, which stands for any run of characters.
+A condition is a leaf, `{"field": F, OPERATOR: VALUE}`, or a group, `{"all": […]}`, `{"any": […]}`, `{"none": […]}`.
+Several groups in one mapping must all hold. Text is compared case-insensitively. There are no regular expressions:
+`matches` knows only `*`, which stands for any run of characters.
 """
 
 import unicodedata
@@ -64,33 +64,33 @@ _SETS = ("labels", "components", "versions", "sprint", "assignee")
 
 
 class RuleError(ValueError):
-    """A condition that can't be used. `path` leads to the place (`("all", 0, "field")`)."""
+    """A condition that cannot be used. `path` leads to the error (`("all", 0, "field")`)."""
 
     def __init__(self, path: tuple[str | int, ...], found: object, allowed: str) -> None:
         self.path, self.found, self.allowed = path, found, allowed
-        place = ".".join(str(step) for step in path) or "the condition"
-        super().__init__(f"{place}: found {found!r}, allowed is {allowed}")
+        where = ".".join(str(step) for step in path) or "the condition"
+        super().__init__(f"{where}: found {found!r}, allowed is {allowed}")
 
 
 def compile_condition(condition: object, path: tuple[str | int, ...] = ()) -> Predicate:
-    """Turn a condition into a predicate. Raises `RuleError` naming the place, what was found and what is allowed."""
+    """Compile a condition to a predicate. Raise `RuleError` with the path, what was found and what is allowed."""
     if not isinstance(condition, Mapping) or not condition:
         raise RuleError(path, condition, "a mapping with 'field' and an operator, or with 'all', 'any' or 'none'")
     if len(path) > 2 * DEEPEST:
         raise RuleError(path, "deeper nesting", f"groups nested {DEEPEST} deep at most")
     if "field" in condition:
         return _compile_leaf(condition, path)
-    parts = [_compile_group(name, members, (*path, name)) for name, members in condition.items()]
-    return _all_of(parts)
+    predicates = [_compile_group(name, members, (*path, name)) for name, members in condition.items()]
+    return _all_of(predicates)
 
 
-def _all_of(parts: Sequence[Predicate]) -> Predicate:
-    if len(parts) == 1:
-        return parts[0]
-    if len(parts) == 2:  # the most common rule, met once for each delivery and rule of a scope
-        first, second = parts
+def _all_of(predicates: Sequence[Predicate]) -> Predicate:
+    if len(predicates) == 1:
+        return predicates[0]
+    if len(predicates) == 2:  # the most common rule: evaluated for each delivery and each rule of its scope
+        first, second = predicates
         return lambda subject: first(subject) and second(subject)
-    return lambda subject: all(part(subject) for part in parts)
+    return lambda subject: all(predicate(subject) for predicate in predicates)
 
 
 def _compile_group(name: object, members: object, path: tuple[str | int, ...]) -> Predicate:
@@ -98,12 +98,12 @@ def _compile_group(name: object, members: object, path: tuple[str | int, ...]) -
         raise RuleError(path, name, "'field', " + ", ".join(f"'{group}'" for group in GROUPS))
     if not isinstance(members, list) or not members:
         raise RuleError(path, members, "a list of at least one condition")
-    parts = [compile_condition(member, (*path, index)) for index, member in enumerate(members)]
+    predicates = [compile_condition(member, (*path, index)) for index, member in enumerate(members)]
     if name == "all":
-        return _all_of(parts)
+        return _all_of(predicates)
     if name == "any":
-        return lambda subject: any(part(subject) for part in parts)
-    return lambda subject: not any(part(subject) for part in parts)
+        return lambda subject: any(predicate(subject) for predicate in predicates)
+    return lambda subject: not any(predicate(subject) for predicate in predicates)
 
 
 def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...]) -> Predicate:
@@ -114,14 +114,14 @@ def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...]) -> Predi
     if len(operators) != 1 or operators[0] not in FIELDS[field]:
         raise RuleError(path, operators, f"one operator for {field}: " + ", ".join(FIELDS[field]))
     operator = operators[0]
-    wanted = _wanted(field, operator, leaf[operator], (*path, operator))
-    test = _test(operator, wanted)
+    values = _values(field, operator, leaf[operator], (*path, operator))
+    test = _test(operator, values)
     if field in _SETS:
-        return _over_set(field, operator, wanted, test)
+        return _over_set(field, operator, values, test)
     return lambda subject: test(getattr(subject, field))
 
 
-def _wanted(field: str, operator: str, value: object, path: tuple[str | int, ...]) -> tuple[str, ...]:
+def _values(field: str, operator: str, value: object, path: tuple[str | int, ...]) -> tuple[str, ...]:
     if value is None and operator == "is" and field not in CHOICES:
         return ("",)
     values = value if operator == "in" else [value]
@@ -130,40 +130,40 @@ def _wanted(field: str, operator: str, value: object, path: tuple[str | int, ...
     for one in values:
         if not isinstance(one, str) or not one.strip():
             raise RuleError(path, one, "a text that is not empty")
-        if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in one):
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in one):
             raise RuleError(path, one, "a text without control characters")
         if field in CHOICES and one not in CHOICES[field]:
             raise RuleError(path, one, "one of " + ", ".join(CHOICES[field]))
     return tuple(one.strip().casefold() for one in values)
 
 
-def _test(operator: str, wanted: tuple[str, ...]) -> Callable[[str], bool]:
+def _test(operator: str, values: tuple[str, ...]) -> Callable[[str], bool]:
     if operator == "contains":
-        return lambda text: wanted[0] in text
+        return lambda text: values[0] in text
     if operator == "matches":
-        pattern = wanted[0].split("*")
+        pattern = values[0].split("*")
         return lambda text: _matches(pattern, text)
-    if len(wanted) == 1:
-        return lambda text: text == wanted[0]
-    allowed = frozenset(wanted)
+    if len(values) == 1:
+        return lambda text: text == values[0]
+    allowed = frozenset(values)
     return lambda text: text in allowed
 
 
-def _over_set(field: str, operator: str, wanted: tuple[str, ...], test: Callable[[str], bool]) -> Predicate:
-    if wanted == ("",):
+def _over_set(field: str, operator: str, values: tuple[str, ...], test: Callable[[str], bool]) -> Predicate:
+    if values == ("",):
         return lambda subject: not getattr(subject, field)
     texts_of = attrgetter(field)
     if operator in ("contains", "matches"):
         return lambda subject: any(test(text) for text in texts_of(subject))
-    if len(wanted) == 1:
-        only = wanted[0]
+    if len(values) == 1:
+        only = values[0]
         return lambda subject: only in texts_of(subject)
-    allowed = frozenset(wanted)
+    allowed = frozenset(values)
     return lambda subject: not allowed.isdisjoint(texts_of(subject))
 
 
 def _matches(pattern: list[str], text: str) -> bool:
-    """Match the pieces between stars from left to right; linear in the text for each piece."""
+    """Match the pieces between the stars from left to right; linear in the text for each piece."""
     if len(pattern) == 1:
         return text == pattern[0]
     if not text.startswith(pattern[0]):
@@ -178,7 +178,7 @@ def _matches(pattern: list[str], text: str) -> bool:
 
 
 def scopes_reached(condition: Mapping[str, Any]) -> frozenset[str] | None:
-    """Name the scopes (case-folded) outside which a valid condition can't hold; None where it may hold in any."""
+    """Return the scopes (case-folded) outside which a valid condition cannot hold; None when it may hold in any."""
     if condition.get("field") == "scope":
         if "is" in condition:
             return frozenset([condition["is"].strip().casefold()])
@@ -200,7 +200,7 @@ def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset
 
 
 def describe(condition: Mapping[str, Any]) -> str:
-    """Say a valid condition in words: `labels has checkout and scope is acme/checkout`."""
+    """Describe a valid condition in words: `labels has checkout and scope is acme/checkout`."""
     if "field" in condition:
         operator, value = next((name, value) for name, value in condition.items() if name != "field")
         text = ", ".join(value) if isinstance(value, list) else "nothing" if value is None else str(value)
@@ -215,9 +215,9 @@ def describe(condition: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledRule:
-    """One revision of a rule, ready to ask. `pending`: its links are kept but do not count yet.
+    """One revision of a rule, compiled. `pending`: its links are stored but do not count yet.
 
-    With a `query` in the tracker's own language it has members in place of issues that its predicate holds for.
+    A rule with a `query` in the tracker's own language has query members; its predicate is not used.
     """
 
     revision_id: int
@@ -231,10 +231,10 @@ class CompiledRule:
 
 
 class RuleIndex:
-    """All compiled rules by connection and scope, so that an issue meets only the rules that could match it.
+    """All compiled rules by connection and scope, so that an issue is tested only against rules that could match it.
 
-    `by_revision` are all by their revisions, `queries` those of them with a query; `queried` are the ids of the
-    connections that have any.
+    `by_revision` holds all of them by revision id, `queries` those with a query; `queried` are the ids of the
+    connections that have such rules.
     """
 
     def __init__(self, rules: Iterable[CompiledRule]) -> None:
@@ -253,7 +253,7 @@ class RuleIndex:
                 self._anywhere[rule.connection_id].append(rule)
 
     def matching(self, connection_id: int, subject: Subject) -> list[CompiledRule]:
-        """Give the rules whose condition holds for the issue."""
+        """Return the rules whose condition holds for the issue."""
         candidates = (
             *self._by_scope.get((connection_id, subject.scope), ()),
             *self._anywhere.get(connection_id, ()),
