@@ -1,1 +1,1 @@
-"""The configuration file: read with all its mistakes, compared with the database, applied whole, and written back."""
+"""The configuration file: parse it with every error, compare it with the database, apply all or nothing, export."""

@@ -1,4 +1,4 @@
-"""Applying files: plan what would change, or change it, all or nothing."""
+"""Apply configuration files: plan what would change, or change it, all or nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ Files = Sequence[tuple[str, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What files would change, and what people should know about it."""
+    """What files would change, and the warnings."""
 
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Say the changes, one on a line, and their number."""
+        """Return the changes, one per line, and their number."""
         if not self.changes:
             return ["nothing to change"]
         return [*(str(change) for change in self.changes), counted(self.changes)]
@@ -45,7 +45,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applying:
-    """Makes the database match files. `environment` is what `env:NAME` means; `actor` stands in the audit log."""
+    """Makes the database match files. `environment` resolves `env:NAME`; `actor` is written to the audit log."""
 
     engine: Engine
     sealer: Sealer
@@ -57,25 +57,25 @@ class Applying:
     occasion: str = "applied configuration files"
 
     def plan(self, files: Files, *, prune: bool) -> Plan:
-        """Work out what would change. Raises `WrongFiles` with every mistake, and `Unopenable`."""
+        """Compute what would change. Raise `InvalidFiles` with every error, or `Unopenable`."""
         with reading(self.engine) as tx:
             return self._plan(tx, lambda _stored: files, prune=prune)
 
     def apply(self, files: Files, *, prune: bool) -> Plan:
-        """Change the database, and give what was changed. Raises like `plan`; then nothing was changed."""
+        """Change the database and return what changed. Raise as `plan` does; then nothing was changed."""
         plan = self.plan(files, prune=prune)
         if not plan.changes:
             return plan
         with writing(self.engine) as tx:
-            counters.bump(tx, counters.RULES)  # first: nobody links, and nobody else applies, until this is done
+            counters.bump(tx, counters.RULES)  # first: this row lock stops linking and other applies until the end
             plan = self._plan(tx, lambda _stored: files, prune=prune)
             self._carry_out(tx, plan)
         return plan
 
     def edit(self, write: Callable[[State], Files]) -> Plan:
-        """Apply what is written out of the state as it now stands, so that nobody else's change is undone.
+        """Apply files that `write` makes from the present state, so that nobody else's change is undone.
 
-        Raises as `apply` does, and what `write` raises.
+        Raise as `apply` does, and what `write` raises.
         """
         with writing(self.engine) as tx:
             counters.bump(tx, counters.RULES)  # first, as above
@@ -85,7 +85,7 @@ class Applying:
         return plan
 
     def carry_out(self, choose: Callable[[State], Sequence[Change]]) -> Plan:
-        """Carry out changes that are chosen out of the state as it now stands."""
+        """Apply changes that `choose` makes from the present state."""
         with writing(self.engine) as tx:
             counters.bump(tx, counters.RULES)  # first, as above
             plan = Plan(tuple(choose(read_state(tx, self.sealer))), ())
@@ -118,11 +118,11 @@ class Applying:
         saving = Saving(tx=tx, sealer=self.sealer, actor=self.actor, now=now)
         consequences = Consequences(tx, self.actor)
         rules = [change for change in plan.changes if change.section == "rules"]
-        others = [change for change in plan.changes if change.section != "rules"]
-        removed = sorted((one for one in others if one.after is None), key=lambda one: -ORDER.index(one.section))
+        other_changes = [change for change in plan.changes if change.section != "rules"]
+        removed = sorted((one for one in other_changes if one.after is None), key=lambda one: -ORDER.index(one.section))
         for change in removed:
             consequences.before_removal(change)
-        for change in others:
+        for change in other_changes:
             if change.after is not None:
                 saving.save(change)
                 consequences.after_saving(change)
@@ -130,7 +130,7 @@ class Applying:
             saving.remove(change)
         consequences.make_due()
         write_backs.wake(tx)
-        # Rules move the counter of changes, whose row stays locked then: so they come last.
+        # Rules bump the change counter and keep its row locked, so they come last.
         for change in rules:
             if change.after is None:
                 saving.remove(change)
@@ -142,5 +142,5 @@ class Applying:
 
 
 def _after(stored: State, wanted: State, *, prune: bool) -> State:
-    """Give the state after applying."""
+    """Return the state after applying."""
     return wanted if prune else {section: {**stored[section], **wanted[section]} for section in ORDER}

@@ -20,10 +20,10 @@ ONE: Mapping[str, str] = {
     "rules": "rule",
     "links": "link",
 }
-"""What one item of a section is called."""
+"""The name of one item of a section."""
 
 _FOLLOWS = {"starts_at": "starts", "ends_at": "ends"}
-"""Fields that need no word of their own where the other one changed."""
+"""Fields that are not listed when the other one changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +37,36 @@ class Change:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Name the fields that differ; none where the item is created or removed."""
+        """Return the names of the fields that differ; none when the item is created or removed."""
         if self.before is None or self.after is None:
             return ()
         return tuple(name for name in self.after if self.after[name] != self.before[name])
 
     def differs(self, *names: str) -> bool:
-        """Tell whether one of the fields changed."""
+        """Return whether one of the fields changed."""
         return any(name in self.fields for name in names)
 
     def __str__(self) -> str:
-        """Say it in one line: `~ key result KR-1: target 100 → 90`."""
+        """Describe the change in one line: `~ key result KR-1: target 100 → 90`."""
         what = f"{ONE[self.section]} {spelled_key(self.key)}"
         if self.before is None:
             return f"+ {what}"
         return f"- {what}" if self.after is None else f"~ {what}: {', '.join(self.words())}"
 
     def words(self, *names: str) -> Iterator[str]:
-        """Say how fields changed: those named, or all."""
+        """Yield how fields changed: the named ones, or all."""
         for name in self.fields:
             if (not names or name in names) and not self.differs(_FOLLOWS.get(name, "")):
                 yield from _field_words(name, (self.before or {})[name], (self.after or {})[name])
 
 
 def spelled_key(key: Key) -> str:
-    """Write a key; a link's as `KR-1 ← acme-github:acme/checkout#12`."""
+    """Format a key; a link's as `KR-1 ← acme-github:acme/checkout#12`."""
     return key if isinstance(key, str) else f"{key[0]} ← {key[1]}:{key[2]}"
 
 
 def differences(stored: State, wanted: State, *, prune: bool) -> list[Change]:
-    """Give what must happen to make the stored state the wanted one; extra items stay unless `prune`."""
+    """Return the changes from the stored to the desired state; extra items stay unless `prune`."""
     found: list[Change] = []
     for section in ORDER:
         before, after = stored[section], wanted[section]
@@ -93,7 +93,7 @@ def _field_words(name: str, before: Any, after: Any) -> Iterator[str]:
         yield from (f"scope {one} watched" for one in after if one not in before)
         yield from (f"scope {one} no longer watched" for one in before if one not in after)
     elif name == "position":
-        yield "its place in the list"
+        yield "position in the list"
     elif name == "when":
         yield f"when {_condition(before)} → {_condition(after)}"
     elif name in ("accounts", "options", "measure"):

@@ -1,4 +1,4 @@
-"""What no single part can tell: names given twice, and names that nothing has."""
+"""Cross-checks: names given twice, and references to names that do not exist."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +14,7 @@ REFERENCES: Mapping[str, Mapping[str, str]] = {
     "rules": {"owner": "people", "connection": "connections", "key_result": "key_results"},
     "links": {"key_result": "key_results"},
 }
-"""The fields that name something, by section, each with the section of what it names."""
+"""Fields that refer to something, by section, each with the section that it refers to."""
 
 NAMED: Mapping[str, str] = {
     "teams": "slug",
@@ -25,11 +25,11 @@ NAMED: Mapping[str, str] = {
     "key_results": "slug",
     "rules": "slug",
 }
-"""The sections whose parts have a name, with its field."""
+"""Sections whose items have a name, with its field."""
 
 
 def name_of(part: Part) -> str | None:
-    """Give the name a part was given, even where other fields of it are wrong."""
+    """Return the name of an item, even when other fields of it are wrong."""
     name = part.raw.get(NAMED[part.section])
     if not isinstance(name, str):
         return None
@@ -37,7 +37,7 @@ def name_of(part: Part) -> str | None:
 
 
 def known_names(document: Document, stored: State, *, prune: bool) -> dict[str, set[str]]:
-    """Give all names that may be referred to: those in the files and, unless they are to go, those stored."""
+    """Return all names that may be referred to: those in the files and, without `prune`, those stored."""
     known: dict[str, set[str]] = {}
     for section in NAMED:
         known[section] = {name for part in document.parts[section] if (name := name_of(part))}
@@ -47,7 +47,7 @@ def known_names(document: Document, stored: State, *, prune: bool) -> dict[str, 
 
 
 def doubled(document: Document, stored: State) -> Iterable[Mistake]:
-    """Find names given twice, and names that differ from another only by small and capital letters."""
+    """Yield errors for names given twice, and for names that differ from another only in case."""
     for section, named in NAMED.items():
         first: dict[str, Part] = {}
         as_stored = {str(key).casefold(): str(key) for key in stored[section]}
@@ -57,15 +57,15 @@ def doubled(document: Document, stored: State) -> Iterable[Mistake]:
                 continue
             before = first.setdefault(name.casefold(), part)
             if before is not part:
-                place = before.mistake((named,), "", "")
-                found = f"{name!r} a second time (first at {place.file}:{place.line}, {spelled(before.path)})"
-                yield part.mistake((named,), found, f"each {named} once, whatever its small and capital letters")
+                earlier = before.mistake((named,), "", "")
+                found = f"{name!r} a second time (first at {earlier.file}:{earlier.line}, {spelled(before.path)})"
+                yield part.mistake((named,), found, f"each {named} once; upper and lower case are not distinguished")
             elif as_stored.get(name.casefold(), name) != name:
                 yield part.mistake((named,), shown(name), f"{as_stored[name.casefold()]} as it is stored, or another")
 
 
 def dangling(document: Document, known: Mapping[str, set[str]]) -> Iterable[Mistake]:
-    """Find references to names that nothing has."""
+    """Yield errors for references to names that do not exist."""
     for section, fields in REFERENCES.items():
         for part in document.parts[section]:
             for field, target in fields.items():
@@ -77,6 +77,6 @@ def dangling(document: Document, known: Mapping[str, set[str]]) -> Iterable[Mist
 def _allowed(name: str, target: str, known: set[str]) -> str:
     what = f"the {NAMED[target]} of one of the {target.replace('_', ' ')}"
     if not known:
-        return f"{what}, of which there are none"
+        return f"{what}; there are none yet"
     listed = f": {', '.join(sorted(known))}" if len(known) <= 8 else ""
     return what + listed + meant(name, sorted(known))

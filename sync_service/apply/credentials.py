@@ -1,4 +1,4 @@
-"""What a connection of a file calls with and believes: a token, an app or an OAuth app, and webhook secrets."""
+"""Credentials of a connection in a file: a token, an app or an OAuth app, and the webhook secrets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from sync_service.apply.state import Fields
 from sync_service.domain.connectors import Connector
 from sync_service.domain.writing import WritesBack
 
-Found = TypeVar("Found")
+Secrets = TypeVar("Secrets")
 
-_AS_SAID: Mapping[str, str] = {"token": "a token", "app": "an app", "oauth": "an OAuth app"}
+_NAMES: Mapping[str, str] = {"token": "a token", "app": "an app", "oauth": "an OAuth app"}
 
 
 @dataclass(slots=True, kw_only=True)
 class Given:
-    """Looks up the secrets of one connection; `stored` are its fields as they stand. Mistakes gather."""
+    """Resolves the secrets of one connection; `stored` are its present fields. Collects the errors."""
 
     part: Part
     stored: Fields
@@ -29,7 +29,7 @@ class Given:
     mistakes: list[Mistake] = field(default_factory=list)
 
     def fields(self) -> dict[str, Any]:
-        """Give the credentials and `webhook_secrets`; they are whole only where there are no mistakes."""
+        """Return the credentials and `webhook_secrets`; they are complete only when there are no errors."""
         form: models.Connection = self.part.form
         app: models.App | None = getattr(form, "app", None)
         oauth: models.OAuth | None = getattr(form, "oauth", None)
@@ -42,18 +42,20 @@ class Given:
         }
 
     def _check(self, form: models.Connection) -> None:
-        """Find credentials of two kinds, and an import or writing without any."""
+        """Find two kinds of credentials at once, and `import` or `write_back` without any."""
         allowed = [name for name in models.CREDENTIALS if name in type(form).model_fields]
         given = [name for name in allowed if getattr(form, name) is not None]
         if len(given) > 1:
-            self._mistake((given[1],), f"both {given[0]} and {given[1]}", f"one of {' and '.join(allowed)}, or neither")
-        what = " or ".join(_AS_SAID[name] for name in allowed)
+            self._add_error(
+                (given[1],), f"both {given[0]} and {given[1]}", f"one of {' and '.join(allowed)}, or neither"
+            )
+        what = " or ".join(_NAMES[name] for name in allowed)
         if form.earlier == "import" and not given:
-            self._mistake(("earlier",), f"import without {what}", f"ignore, or import with {what}")
+            self._add_error(("earlier",), f"import without {what}", f"ignore, or import with {what}")
         if form.write_back and not isinstance(self.connector, WritesBack):
-            self._mistake(("write_back",), f"true, which {self.connector.title} can't do yet", "false")
+            self._add_error(("write_back",), f"true, which {self.connector.title} does not support yet", "false")
         elif form.write_back and not given:
-            self._mistake(("write_back",), f"true without {what}", f"false, or true with {what}")
+            self._add_error(("write_back",), f"true without {what}", f"false, or true with {what}")
 
     def _oauth(self, oauth: models.OAuth) -> dict[str, Any]:
         stored = (self.stored.get("oauth") or {}).get("client_secret")
@@ -65,26 +67,26 @@ class Given:
         key = self._secret(("app", "private_key"), app.private_key, stored, "a private key")
         return {"id": app.id, "private_key": key}
 
-    def _secret(self, way: tuple[str, ...], written: str | None, stored: str | None, what: str) -> str | None:
+    def _secret(self, path: tuple[str, ...], written: str | None, stored: str | None, what: str) -> str | None:
         beside = Path(self.part.written.file).parent
-        return self._looked_up(
-            way, lambda: one_secret(written, stored=stored, environment=self.environment, beside=beside, what=what)
+        return self._resolve(
+            path, lambda: one_secret(written, stored=stored, environment=self.environment, beside=beside, what=what)
         )
 
     def _webhook_secrets(self, form: models.Connection) -> tuple[str, ...]:
         beside, stored = Path(self.part.written.file).parent, self.stored.get("webhook_secrets", ())
-        found = self._looked_up(
+        found = self._resolve(
             ("webhook_secrets",),
             lambda: all_secrets(form, stored=stored, environment=self.environment, beside=beside),
         )
         return found or ()
 
-    def _looked_up(self, way: tuple[str, ...], look_up: Callable[[], Found]) -> Found | None:
+    def _resolve(self, path: tuple[str, ...], resolve: Callable[[], Secrets]) -> Secrets | None:
         try:
-            return look_up()
+            return resolve()
         except NoSecret as error:
-            self._mistake(way, error.found, error.allowed)
+            self._add_error(path, error.found, error.allowed)
             return None
 
-    def _mistake(self, way: tuple[str, ...], found: str, allowed: str) -> None:
-        self.mistakes.append(self.part.mistake(way, found, allowed))
+    def _add_error(self, path: tuple[str, ...], found: str, allowed: str) -> None:
+        self.mistakes.append(self.part.mistake(path, found, allowed))

@@ -1,4 +1,4 @@
-"""From files to a document: every part is read by its form, and every mistake becomes a place and what is allowed."""
+"""Parse configuration files to a document: validate every item, and report every error with file and line."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from sync_service.apply.written import Written, read_yaml
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One item of a section: as written, where, and read by its form (None where that failed)."""
+    """One item of a section: as written, its path, and its validated form (None when invalid)."""
 
     section: str
     written: Written
@@ -31,9 +31,9 @@ class Part:
     raw: Mapping[str, Any]
     form: Any
 
-    def mistake(self, way: Path, found: str, allowed: str) -> Mistake:
-        """Make a mistake at a way inside this part."""
-        return self.written.mistake((*self.path, *way), found, allowed)
+    def mistake(self, path: Path, found: str, allowed: str) -> Mistake:
+        """Return an error at a path inside this item."""
+        return self.written.mistake((*self.path, *path), found, allowed)
 
 
 @dataclass(slots=True)
@@ -46,12 +46,12 @@ class Document:
     mistakes: list[Mistake] = field(default_factory=list)
 
     def forms(self, section: str) -> Iterator[Any]:
-        """Give the parts of a section that could be read."""
+        """Return the valid items of a section."""
         return (part.form for part in self.parts[section] if part.form is not None)
 
 
 def read_document(files: Iterable[tuple[str, bytes]], connections: Mapping[str, type[Connection]]) -> Document:
-    """Read files, each a name and its content. `connections` are the forms of connections by kind."""
+    """Parse files, given as name and content. `connections` are the models of connections by kind."""
     document = Document()
     for name, content in files:
         written = read_yaml(name, content)
@@ -77,15 +77,15 @@ def _read_sections(document: Document, written: Written, connections: Mapping[st
             continue
         for path, raw in _items(document, written, (section,), items):
             if section == "connections":
-                _read_part(document, written, path, raw, _connection_model(document, written, path, raw, connections))
+                _read_item(document, written, path, raw, _connection_model(document, written, path, raw, connections))
             elif section == "objectives":
                 _read_objective(document, written, path, raw)
             else:
-                _read_part(document, written, path, raw, SECTIONS[section])
+                _read_item(document, written, path, raw, SECTIONS[section])
 
 
 def _items(document: Document, written: Written, path: Path, items: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Give the mappings in what should be a list of them."""
+    """Yield the mappings of what should be a list of mappings."""
     if not isinstance(items, list):
         document.mistakes.append(written.mistake(path, shown(items), "a list"))
         return
@@ -98,20 +98,20 @@ def _items(document: Document, written: Written, path: Path, items: Any) -> Iter
 
 def _read_objective(document: Document, written: Written, path: Path, raw: dict[str, Any]) -> None:
     alone = {name: value for name, value in raw.items() if name != "key_results"}
-    _read_part(document, written, path, alone, ObjectiveAlone)
-    within = (*path, "key_results")
-    for way, key_result in _items(document, written, within, raw.get("key_results", [])):
-        _read_part(document, written, way, key_result, KeyResult)
+    _read_item(document, written, path, alone, ObjectiveAlone)
+    key_results = (*path, "key_results")
+    for key_result_path, key_result in _items(document, written, key_results, raw.get("key_results", [])):
+        _read_item(document, written, key_result_path, key_result, KeyResult)
 
 
-def _read_part(document: Document, written: Written, path: Path, raw: dict[str, Any], model: type[Form] | None) -> None:
+def _read_item(document: Document, written: Written, path: Path, raw: dict[str, Any], model: type[Form] | None) -> None:
     form = None
     if model:
         try:
             form = model.model_validate(raw)
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_context=False):
-                document.mistakes.append(_translated(written, path, model, problem))
+                document.mistakes.append(_error_of(written, path, model, problem))
     section = "key_results" if model is KeyResult else str(path[0])
     document.parts[section].append(Part(section, written, path, raw, form))
 
@@ -127,26 +127,26 @@ def _connection_model(
     return None
 
 
-def _translated(written: Written, path: Path, model: type[Form], problem: ErrorDetails) -> Mistake:
-    way: Path = problem["loc"]
+def _error_of(written: Written, path: Path, model: type[Form], problem: ErrorDetails) -> Mistake:
+    inside: Path = problem["loc"]
     if problem["type"] == "extra_forbidden":
-        around = _form_of(model, way[:-1])
+        around = _model_at(model, inside[:-1])
         known = sorted((Objective if around is ObjectiveAlone else around).model_fields)
-        allowed = ", ".join(known) + meant(way[-1], known)
-        return written.mistake((*path, *way), f"the unknown field {way[-1]!r}", allowed)
+        allowed = ", ".join(known) + meant(inside[-1], known)
+        return written.mistake((*path, *inside), f"the unknown field {inside[-1]!r}", allowed)
     if problem["type"] == "missing":
         found = "nothing"
     else:
-        found = "a value that does not fit" if way[0] in SECRET_FIELDS else shown(problem["input"])
-    return written.mistake((*path, *way), found, _description(model, way))
+        found = "a value that does not fit" if inside[0] in SECRET_FIELDS else shown(problem["input"])
+    return written.mistake((*path, *inside), found, _description(model, inside))
 
 
-def _form_of(model: type[Form], way: Path) -> type[Form]:
-    """Give the form that the fields at a way are of."""
-    return WITHIN.get(str(way[0]), model) if way else model
+def _model_at(model: type[Form], path: Path) -> type[Form]:
+    """Return the model that has the fields at a path."""
+    return WITHIN.get(str(path[0]), model) if path else model
 
 
-def _description(model: type[Form], way: Path) -> str:
-    """Give what is allowed at a way: the nearest field's description."""
-    inner = _form_of(model, way[:1]).model_fields.get(str(way[1])) if len(way) > 1 else None
-    return (inner or model.model_fields[str(way[0])]).description or ""
+def _description(model: type[Form], path: Path) -> str:
+    """Return what is allowed at a path: the description of the nearest field."""
+    inner = _model_at(model, path[:1]).model_fields.get(str(path[1])) if len(path) > 1 else None
+    return (inner or model.model_fields[str(path[0])]).description or ""

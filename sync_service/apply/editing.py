@@ -1,7 +1,7 @@
-"""Connections changed from a page: each edit is written as a file and applied as one, so that nothing differs.
+"""Edit a connection from a page: each edit is written as a file and applied as one, so pages and files are equal.
 
-What an edit leaves alone reads `kept`. Secrets that are typed go in as settings that only this edit knows: a text that
-begins with `file:` is never taken for the name of one.
+Secrets that an edit does not change read `kept`. Secrets that a person typed are passed as settings that only this edit
+knows, so that a text that begins with `file:` is never taken for a path.
 """
 
 import json
@@ -16,33 +16,33 @@ from sync_service.apply.mistakes import Mistake, WrongFiles
 from sync_service.apply.state import State
 
 Written = Mapping[str, Any]
-"""A connection as it stands in a file."""
+"""A connection as in a file."""
 
 PAGE = "page"
-"""What stands for the name of the file in mistakes; people see their fields only."""
+"""Stands for the file name in errors; people see only the fields."""
 
 
 class NoConnection(LookupError):
-    """There is no connection of this slug, or no longer."""
+    """There is no connection with this slug, or no longer."""
 
 
 class Overtaken(Exception):
-    """Somebody else was quicker; the message says what is there now."""
+    """Somebody else changed it first; the message says what it is now."""
 
 
 def secret(name: str) -> str:
-    """Write a secret that is given beside the edit under this name."""
+    """Return how a file refers to a secret that is passed beside the edit under this name."""
     return f"env:{name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Editing:
-    """Makes, changes and removes single connections. `secrets` of an edit are in the clear, by the names it uses."""
+    """Creates, changes and removes single connections. An edit's `secrets` are not encrypted, by name."""
 
     applying: Applying
 
     def create(self, written: Written, secrets: Mapping[str, str]) -> Plan:
-        """Make a connection. Raises `WrongFiles`, also where there is one of this slug."""
+        """Create a connection. Raise `InvalidFiles`, also when the slug is taken."""
 
         def write(stored: State) -> Files:
             if str(written["slug"]) in stored["connections"]:
@@ -52,11 +52,11 @@ class Editing:
         return self._with(secrets).edit(write)
 
     def rehearse(self, written: Written) -> None:
-        """Find what is wrong with a connection before it is made. Raises `WrongFiles`."""
+        """Check a connection before it is created. Raise `InvalidFiles`."""
         self.applying.plan(_file(written), prune=False)
 
     def change(self, slug: str, edit: Callable[[Written], Written], secrets: Mapping[str, str] | None = None) -> Plan:
-        """Change a connection, given as it now stands in an export. Raises `WrongFiles`, and `NoConnection`."""
+        """Change a connection; `edit` gets it as an export shows it. Raise `InvalidFiles` or `NoConnection`."""
 
         def write(stored: State) -> Files:
             return _file(edit(_connection(stored, slug)))
@@ -64,7 +64,7 @@ class Editing:
         return self._with(secrets or {}).edit(write)
 
     def keep_newest_secret(self, slug: str, is_meant: Callable[[str], bool]) -> Plan:
-        """Take away all webhook secrets but the newest, if that is the one that was meant. Raises `Overtaken`."""
+        """Remove all webhook secrets but the newest, if it is still the one meant. Raise `Overtaken`."""
 
         def choose(stored: State) -> Sequence[Change]:
             _connection(stored, slug)
@@ -79,7 +79,7 @@ class Editing:
         return self.applying.carry_out(choose)
 
     def remove(self, slug: str) -> Plan:
-        """Remove a connection with its rules and links by hand, as a file without them does that prunes."""
+        """Remove a connection with its rules and manual links, as `apply --prune` without them does."""
 
         def choose(stored: State) -> Sequence[Change]:
             _connection(stored, slug)
@@ -105,5 +105,5 @@ def _connection(stored: State, slug: str) -> Written:
 
 
 def _file(written: Written) -> Files:
-    """Write a file; JSON is YAML, in which no typed text can mean anything but itself."""
+    """Return the file of one connection. JSON is YAML in which typed text cannot have another meaning."""
     return [(PAGE, json.dumps({"connections": [written]}).encode())]

@@ -1,4 +1,4 @@
-"""The configuration as a file again; applying it changes nothing. Secrets read `kept`."""
+"""Export the state as a configuration file; applying it changes nothing. Secrets read `kept`."""
 
 import json
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ Exported = dict[str, list[dict[str, Any]]]
 
 
 def exported(state: State) -> Exported:
-    """Write a state in the form of the file; what is empty is left out, sections are not."""
+    """Return a state in the form of the file, without empty fields but with empty sections."""
     key_results: dict[str, list[dict[str, Any]]] = {}
     for key, fields in state["key_results"].items():
-        shown = {name: fields[name] for name in ("title", "owner", "weight", "start", "target", "unit", "measure")}
-        key_results.setdefault(fields["objective"], []).append(_tidy({"slug": key, **shown}, keep=("unit",)))
+        own = {name: fields[name] for name in ("title", "owner", "weight", "start", "target", "unit", "measure")}
+        key_results.setdefault(fields["objective"], []).append(_tidy({"slug": key, **own}, keep=("unit",)))
     return {
         "teams": [{"slug": key, **fields} for key, fields in state["teams"].items()],
         "people": [_tidy({"email": key, **fields}) for key, fields in state["people"].items()],
@@ -64,8 +64,8 @@ def _app(app: Fields) -> dict[str, Any]:
 
 
 def _rule(key: Key, fields: Fields) -> dict[str, Any]:
-    shown = {"slug": key, **fields}
-    return _tidy(_without(shown, "enabled") if fields["enabled"] else shown)
+    rule = {"slug": key, **fields}
+    return _tidy(_without(rule, "enabled") if fields["enabled"] else rule)
 
 
 def _without(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _without(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _tidy(fields: Mapping[str, Any], *, keep: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Leave out what is empty, and write whole numbers without a decimal point."""
+    """Remove empty fields, and write whole numbers without a decimal point."""
     return {
         name: int(value) if isinstance(value, float) and value.is_integer() else value
         for name, value in fields.items()
@@ -82,21 +82,21 @@ def _tidy(fields: Mapping[str, Any], *, keep: tuple[str, ...] = ()) -> dict[str,
 
 
 def as_yaml(exported_: Exported) -> str:
-    """Write YAML."""
-    parts = (
+    """Return the export as YAML."""
+    sections = (
         yaml.dump({name: exported_[name]}, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
         for name in SECTIONS
     )
-    return "\n".join(parts)
+    return "\n".join(sections)
 
 
 def as_json(exported_: Exported) -> str:
-    """Write JSON, which `apply` takes too."""
+    """Return the export as JSON, which `apply` accepts too."""
     return json.dumps(exported_, ensure_ascii=False, indent=2) + "\n"
 
 
 class _Dumper(yaml.SafeDumper):
-    """Indents lists, and repeats what is used twice instead of pointing to it."""
+    """Indents lists, and repeats a value that is used twice instead of writing an alias."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True

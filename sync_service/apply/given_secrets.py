@@ -1,4 +1,4 @@
-"""Secrets as a file gives them: by the name of a setting, by the path of a file, in full, or `kept`."""
+"""Secret references of a file: `env:NAME`, `file:PATH`, `kept`, or the secret itself."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from sync_service.apply.models import Connection
 
 KEPT = "kept"
-"""Stands for what is stored already; exports read so."""
+"""Stands for the stored secret; exports write it."""
 
 LARGEST = 65536
-"""Bytes in a file that holds a secret."""
+"""The most bytes of a file that holds a secret."""
 
 
 class NoSecret(Exception):
-    """A secret that is not there: what was found, and what is allowed. Never the secret itself."""
+    """A secret that is missing: what was found, and what is allowed. Never the secret itself."""
 
     def __init__(self, found: str, allowed: str) -> None:
         super().__init__(f"found {found}; allowed: {allowed}")
@@ -21,7 +21,7 @@ class NoSecret(Exception):
 
 
 def resolve(written: str, *, environment: Mapping[str, str], beside: Path) -> str:
-    """Give the secret that is meant; `beside` is the directory that a relative path starts from. Raises `NoSecret`."""
+    """Return the secret; `beside` is the directory that a relative path starts from. Raise `NoSecret`."""
     if written.startswith("env:"):
         name = written.removeprefix("env:").strip()
         secret = environment.get(name, "")
@@ -40,7 +40,7 @@ def _from_file(path: Path) -> str:
     except OSError as error:
         raise NoSecret(f"file:{path} ({error.strerror})", "the path of a file that can be read") from error
     except UnicodeDecodeError as error:
-        raise NoSecret(f"file:{path}, which is no text", "a file with the secret as text") from error
+        raise NoSecret(f"file:{path}, which is not text", "a file with the secret as text") from error
     if not secret or len(secret) > LARGEST:
         raise NoSecret(f"file:{path}, which is empty or too large", "a file with the secret and nothing else")
     return secret
@@ -49,7 +49,7 @@ def _from_file(path: Path) -> str:
 def all_secrets(
     form: Connection, *, stored: Sequence[str], environment: Mapping[str, str], beside: Path
 ) -> tuple[str, ...]:
-    """Give the webhook secrets of a connection, the newest first; `kept` stands for all stored ones."""
+    """Return the webhook secrets of a connection, the newest first; `kept` stands for all stored ones."""
     found: list[str] = []
     for written in form.webhook_secrets:
         if written != KEPT:
@@ -64,7 +64,7 @@ def all_secrets(
 def one_secret(
     written: str | None, *, stored: str | None, environment: Mapping[str, str], beside: Path, what: str
 ) -> str | None:
-    """Give the secret that is meant, `what` for people; None where none is written."""
+    """Return the secret, called `what` in errors; None when none is written."""
     if written is None:
         return None
     if written != KEPT:

@@ -1,19 +1,19 @@
-"""Mistakes in configuration files: where, what was found, what is allowed; all of them at once."""
+"""File errors: where (file, line, field), what was found, what is allowed; all of them at once."""
 
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
-"""The way to a value in a file: `("connections", 0, "slug")`."""
+"""The path to a value in a file: `("connections", 0, "slug")`."""
 
 LONGEST = 80
-"""Characters of a found value that are shown."""
+"""How many characters of a found value are shown."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mistake:
-    """One mistake. `line` counts from 1; `field` is the way to the value as people write it."""
+    """One error. `line` counts from 1; `field` is the path to the value as people write it."""
 
     file: str
     line: int
@@ -22,13 +22,13 @@ class Mistake:
     allowed: str
 
     def __str__(self) -> str:
-        """Say it in one line that editors can jump to."""
-        place = f"{self.file}:{self.line}: " + (f"{self.field}: " if self.field else "")
-        return f"{place}found {self.found}; allowed: {self.allowed}"
+        """Return one line, in the form that editors can jump to."""
+        where = f"{self.file}:{self.line}: " + (f"{self.field}: " if self.field else "")
+        return f"{where}found {self.found}; allowed: {self.allowed}"
 
 
 class WrongFiles(Exception):
-    """Files that can't be applied. `mistakes` are sorted by file and line."""
+    """Files that cannot be applied. `errors` are sorted by file and line."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(sorted(set(mistakes)))
@@ -36,13 +36,13 @@ class WrongFiles(Exception):
 
 
 def spelled(path: Path) -> str:
-    """Write a way as `connections[0].slug`."""
+    """Format a path as `connections[0].slug`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
 
 
 def shown(value: object) -> str:
-    """Show a found value, shortened."""
+    """Format a found value, shortened."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -56,7 +56,7 @@ def shown(value: object) -> str:
 
 
 def meant(word: object, known: Iterable[str]) -> str:
-    """Suggest what a word may have been meant to be, ready to follow a sentence; or nothing."""
+    """Return a suggestion ("; did you mean …?") to end a sentence with; empty when nothing is similar."""
     near = difflib.get_close_matches(str(word).casefold(), {one.casefold(): one for one in known}, n=1, cutoff=0.6)
     original = next((one for one in known if near and one.casefold() == near[0]), None)
     return f"; did you mean {original}?" if original else ""

@@ -1,4 +1,4 @@
-"""The configuration file's form. Each description says what is allowed: the second half of a mistake's message."""
+"""Pydantic models of the configuration file. A field's description says what is allowed, also in error messages."""
 
 import re
 import unicodedata
@@ -30,7 +30,7 @@ SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 def _email(written: str) -> str:
     if not _EMAIL.fullmatch(written):
-        raise ValueError("no e-mail address")
+        raise ValueError("not an e-mail address")
     return written.lower()
 
 
@@ -38,22 +38,22 @@ def _text(written: str) -> str:
     if not written.strip() or any(
         unicodedata.category(one) in ("Cc", "Cs") or one in _NO_CHARACTERS for one in written
     ):
-        raise ValueError("no text")
+        raise ValueError("not a line of text")
     return written.strip()
 
 
 def _date(written: object) -> date:
     if not isinstance(written, str) or not _DATE.fullmatch(written):
-        raise ValueError("no date")
+        raise ValueError("not a date")
     return date.fromisoformat(written)
 
 
-_zones = cache(available_timezones)  # which goes through a directory of files
+_zones = cache(available_timezones)  # it reads a directory of files
 
 
 def _zone(written: str) -> str:
     if written not in _zones():
-        raise ValueError("no time zone")
+        raise ValueError("not a time zone")
     return written
 
 
@@ -84,7 +84,7 @@ _A_WEIGHT = "a number above 0"
 
 
 class Form(BaseModel):
-    """A part of the file: no fields but these, nothing converted."""
+    """A part of the file: no other fields, no type conversion."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -97,14 +97,14 @@ class Team(Form):
 
 
 class Person(Form):
-    """Somebody who owns, works or looks on."""
+    """A person who owns key results, works on issues, or only reads."""
 
     email: Email = Field(description="an e-mail address, like ana@example.com")
     name: Text = Field(description=_A_TEXT)
     team: Slug | None = Field(default=None, description="the slug of one of the teams")
     role: Literal["admin", "member", "viewer"] = Field(default="member", description="admin, member or viewer")
     timezone: Zone | None = Field(
-        default=None, description="a time zone by its IANA name, like Europe/Madrid; the organisation's where left out"
+        default=None, description="a time zone by its IANA name, like Europe/Madrid; default: the organisation's"
     )
     accounts: dict[str, Text] = Field(
         default_factory=dict,
@@ -113,7 +113,7 @@ class Person(Form):
 
 
 class Cycle(Form):
-    """A span of days that objectives are set for."""
+    """A period, in days, that objectives are set for."""
 
     slug: Slug = Field(description=_A_SLUG)
     name: Text = Field(description=_A_TEXT)
@@ -129,7 +129,7 @@ class App(Form):
 
 
 class OAuth(Form):
-    """An OAuth app registered at the tracker, to which a person consents on the connection's page."""
+    """An OAuth app registered at the tracker, which a person authorises on the connection's page."""
 
     client_id: AppId = Field(description="the OAuth app's client id, as the tracker shows it")
     client_secret: Secret = Field(
@@ -138,12 +138,12 @@ class OAuth(Form):
 
 
 class Connection(Form):
-    """One tracker; each kind adds settings of its own."""
+    """One tracker; each kind adds its own options."""
 
     slug: Slug = Field(description=_A_SLUG + "; webhooks are sent to /hooks/SLUG")
     kind: str = Field(description="the kind of tracker")
     site: Text | None = Field(default=None, description="the tracker's address, like https://acme.atlassian.net")
-    owner: Email | None = Field(default=None, description=_A_PERSON + ", who hears when the connection breaks")
+    owner: Email | None = Field(default=None, description=_A_PERSON + ", who gets a mail when the connection breaks")
     webhook_secrets: Annotated[tuple[Secret, ...], Field(strict=False)] = Field(
         default=(), description="a list of secrets, the newest first: env:NAME, file:PATH, kept, or the secret itself"
     )
@@ -156,17 +156,17 @@ class Connection(Form):
     )
     write_back: bool = Field(
         default=False,
-        description="true (each linked issue says which key results it serves; needs credentials) or false",
+        description="true (a note on each linked issue lists its key results; needs credentials) or false",
     )
 
 
 class KeyResult(Form):
-    """A number to be moved from start to target. What is left out follows from the measure."""
+    """A number to move from start to target. Missing fields follow from the measure."""
 
     slug: Slug = Field(description=_A_SLUG)
     title: Text = Field(description=_A_TEXT)
-    owner: Email | None = Field(default=None, description=_A_PERSON + "; the objective's owner where left out")
-    weight: Weight = Field(default=1.0, description=_A_WEIGHT + ": the part in its objective's progress")
+    owner: Email | None = Field(default=None, description=_A_PERSON + "; default: the objective's owner")
+    weight: Weight = Field(default=1.0, description=_A_WEIGHT + ": its share in the objective's progress")
     start: Number | None = Field(default=None, description="the value at the start, a number in the unit")
     target: Number | None = Field(default=None, description="the value to reach, a number other than the start")
     unit: Annotated[str, StringConstraints(max_length=50)] | None = Field(
@@ -176,7 +176,7 @@ class KeyResult(Form):
 
 
 class ObjectiveAlone(Form):
-    """An objective without its key results, which are read one by one."""
+    """An objective without its key results, which are validated one by one."""
 
     slug: Slug = Field(description=_A_SLUG)
     title: Text = Field(description=_A_TEXT)
@@ -210,7 +210,7 @@ class Rule(Form):
 
 
 class Link(Form):
-    """One issue that counts toward a key result, whatever the rules say."""
+    """One issue that counts toward a key result, whatever the rules are."""
 
     key_result: Slug = Field(description="the slug of one of the key results")
     issue: Text = Field(description="CONNECTION:KEY, like acme-github:acme/checkout#12")
@@ -226,40 +226,40 @@ SECTIONS: Mapping[str, type[Form]] = {
     "rules": Rule,
     "links": Link,
 }
-"""The sections of a file, each a list of these."""
+"""The sections of a file; each is a list of these."""
 
 CREDENTIALS = ("token", "app", "oauth")
-"""Fields of a connection of which one at most is given."""
+"""Fields of a connection of which at most one may be set."""
 
 SECRET_FIELDS = (*CREDENTIALS, "webhook_secrets")
 """Fields of a connection whose values are never shown."""
 
 WITHIN: Mapping[str, type[Form]] = {"app": App, "oauth": OAuth}
-"""The forms of fields that have fields of their own."""
+"""Models of fields that have their own fields."""
 
 
 _FORMS: Mapping[str, Any] = {"text": Text, "texts": Texts, "flag": bool, "app": App, "oauth": OAuth}
 
 
 def connection_models(connectors: Iterable[Connector]) -> dict[str, type[Connection]]:
-    """Give the forms of connections by their kind."""
+    """Return the models of connections by kind."""
     return {one.kind: _connection_model(one.kind, one.title, one.default_site, one.options) for one in connectors}
 
 
 @cache
 def _connection_model(kind: str, title: str, default_site: str | None, options: tuple[Option, ...]) -> type[Connection]:
-    """Make the form of a connection of one kind: its site may have a default, and it has settings of its own."""
+    """Return the model of a connection of one kind: its site may have a default, and it has its own options."""
     fields: dict[str, Any] = {"kind": (Literal[kind], Field(description=f"{kind}: {title}"))}
     if default_site:
-        what = f"{title}'s address; {default_site} where left out"
+        what = f"{title}'s address; default: {default_site}"
         fields["site"] = (Text | None, Field(default=None, description=what))
     else:
         fields["site"] = (Text, Field(description=f"{title}'s address, like https://tracker.example.com"))
     for option in options:
-        # A secret would need sealing, which only the common ones have.
+        # A secret option would need encryption, which only the common fields have.
         if option.form != "secret":
             form = _FORMS[option.form]
             fields[option.name] = (form | None, Field(default=None, description=option.help))
     name = f"{kind.replace('-', ' ').title().replace(' ', '')}Connection"
-    made: type[Connection] = create_model(name, __base__=Connection, __doc__=f"A connection to {title}.", **fields)
-    return made
+    model: type[Connection] = create_model(name, __base__=Connection, __doc__=f"A connection to {title}.", **fields)
+    return model

@@ -1,12 +1,12 @@
-"""Places in a list: only a changed order is a change, whatever numbers stand for it."""
+"""Positions in a list: only a changed order is a change, whatever numbers express it."""
 
 from collections.abc import Mapping, Sequence
 
 
 def positions(wanted: Sequence[str], stored: Mapping[str, int]) -> dict[str, int]:
-    """Give each wanted item its position. `stored` is in its present order.
+    """Return the position of each wanted item. `stored` must be in its present order.
 
-    Items that keep their order keep their positions, and new ones at the end follow; else all are numbered anew.
+    Items in their old order keep their positions, and new ones at the end follow them; otherwise number all again.
     """
     kept = [one for one in stored if one in set(wanted)]
     if list(wanted[: len(kept)]) == kept:

@@ -1,4 +1,4 @@
-"""Writes the changes of a state as rows. What follows from them for values and links is in `consequences.py`."""
+"""Write the changes of a state as rows. What follows for values and links is in `follow_ups.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ _TABLES: Mapping[str, sa.Table] = {
 
 @dataclass(slots=True, kw_only=True)
 class Saving:
-    """Writes changes inside one transaction, in the order they come; names are turned into row ids as needed."""
+    """Writes changes inside one transaction, in the order they come; resolves names to row ids."""
 
     tx: Transaction
     sealer: Sealer
@@ -46,7 +46,7 @@ class Saving:
             self._save_named(change, change.after)
 
     def remove(self, change: Change) -> None:
-        """Remove one item; what hangs on it goes with it, as the tables' foreign keys say."""
+        """Remove one item; rows that refer to it follow the tables' foreign keys."""
         if change.section == "rules":
             rules.remove(self.tx, str(change.key), changed_by=self.actor, now=self.now)
         elif change.section == "links":
@@ -56,7 +56,7 @@ class Saving:
             self.tx.execute(sa.delete(table).where(_name_column(table) == change.key))
 
     def id_of(self, section: str, name: str | None) -> int | None:
-        """Give the row id of a named item; None for no name."""
+        """Return the row id of a named item; None when there is no name."""
         if name is None:
             return None
         if (section, name) not in self._ids:
@@ -78,26 +78,26 @@ class Saving:
             self._finish_connection(change, fields)
 
     def _columns(self, section: str, fields: Fields) -> dict[str, Any]:
-        """Turn fields into columns: names become ids, secrets are sealed."""
+        """Convert fields to columns: names become ids, secrets are encrypted."""
         match section:
             case "connections":
                 return self._connection(fields)
             case "people":
-                refers = {"team_id": self.id_of("teams", fields["team"])}
+                references = {"team_id": self.id_of("teams", fields["team"])}
             case "objectives":
-                refers = {
+                references = {
                     "cycle_id": self.id_of("cycles", fields["cycle"]),
                     "team_id": self.id_of("teams", fields["team"]),
                     "owner_id": self.id_of("people", fields["owner"]),
                 }
             case "key_results":
-                refers = {
+                references = {
                     "objective_id": self.id_of("objectives", fields["objective"]),
                     "owner_id": self.id_of("people", fields["owner"]),
                 }
             case _:
-                refers = {}
-        return {name: value for name, value in fields.items() if f"{name}_id" not in refers} | refers
+                references = {}
+        return {name: value for name, value in fields.items() if f"{name}_id" not in references} | references
 
     def _connection(self, fields: Fields) -> dict[str, Any]:
         return {
@@ -116,30 +116,32 @@ class Saving:
         }
 
     def _finish_connection(self, change: Change, fields: Fields) -> None:
-        """Watch the scopes, and call a connection mended whose credentials changed."""
+        """Watch the scopes; clear the refusal of a connection whose credentials changed."""
         connection_id = self.id_of("connections", str(change.key))
         assert connection_id is not None
-        mine = t.scope.c.connection_id == connection_id
+        own_scopes = t.scope.c.connection_id == connection_id
         covered = self.now if fields["earlier"] == "ignore" else None
         before = (change.before or {}).get("scopes", ())
         for name in before:
             if name not in fields["scopes"]:
-                self.tx.execute(sa.delete(t.scope).where(mine, t.scope.c.name == name))
+                self.tx.execute(sa.delete(t.scope).where(own_scopes, t.scope.c.name == name))
         added = [name for name in fields["scopes"] if name not in before]
         if added:
             rows = [{"connection_id": connection_id, "name": name, "covered_at": covered} for name in added]
             self.tx.execute(sa.insert(t.scope), rows)
         if covered and change.differs("earlier"):
-            self.tx.execute(sa.update(t.scope).where(mine, t.scope.c.covered_at.is_(None)).values(covered_at=covered))
-        # An OAuth app's consent that has ended is mended by another consent alone.
-        mends = (*CREDENTIALS, "site") if fields["oauth"] else (*SECRET_FIELDS, "site", "options")
-        if change.differs(*mends):
-            mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
-            self.tx.execute(sa.update(t.connection).where(t.connection.c.id == connection_id).values(mended))
+            self.tx.execute(
+                sa.update(t.scope).where(own_scopes, t.scope.c.covered_at.is_(None)).values(covered_at=covered)
+            )
+        # When an OAuth authorisation has ended, only a new authorisation helps.
+        clears_refusal = (*CREDENTIALS, "site") if fields["oauth"] else (*SECRET_FIELDS, "site", "options")
+        if change.differs(*clears_refusal):
+            cleared = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
+            self.tx.execute(sa.update(t.connection).where(t.connection.c.id == connection_id).values(cleared))
         if change.differs(*CREDENTIALS, "site"):
             pauses.end_all(self.tx, connection_id)
         if change.differs("oauth", "site"):
-            consents.take_back(self.tx, connection_id)  # it was given to another app, or for another site
+            consents.take_back(self.tx, connection_id)  # they belong to another app or another site
         if connections.can_call(self.tx, connection_id):
             polls.ensure(self.tx, connection_id)
             errands.ensure(self.tx, connection_id)

@@ -1,4 +1,4 @@
-"""The JSON Schema of the configuration file, for editors and for people who generate it."""
+"""JSON Schema of the configuration file, for editors and for people who generate files."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Union
@@ -14,31 +14,31 @@ Schema = dict[str, Any]
 
 
 def schema(connectors: Iterable[Connector]) -> Schema:
-    """Make the schema (JSON Schema 2020-12), with the settings of these connectors."""
+    """Return the schema (JSON Schema 2020-12), with the options of these connectors."""
     kinds = tuple(connection_models(connectors).values())
-    forms: Mapping[str, Any] = {**SECTIONS, "connections": Union[kinds]}  # noqa: UP007 - made of a tuple
-    fields: dict[str, Any] = {name: (list[form], Field(default=[])) for name, form in forms.items()}  # type: ignore[valid-type] # a form known only when running
+    forms: Mapping[str, Any] = {**SECTIONS, "connections": Union[kinds]}  # noqa: UP007 - built from a tuple
+    fields: dict[str, Any] = {name: (list[form], Field(default=[])) for name, form in forms.items()}  # type: ignore[valid-type] # a model known only at run time
     model = create_model("Configuration", __base__=Form, __doc__="The configuration of OKR Sync.", **fields)
-    made = model.model_json_schema()
-    definitions = made["$defs"]
+    document = model.model_json_schema()
+    definitions = document["$defs"]
     definitions["Condition"] = _condition()
     definitions["Measure"] = _measure()
-    _point(definitions["Rule"]["properties"], "when", "Condition")
-    _point(definitions["KeyResult"]["properties"], "measure", "Measure")
+    _set_reference(definitions["Rule"]["properties"], "when", "Condition")
+    _set_reference(definitions["KeyResult"]["properties"], "measure", "Measure")
     for definition in definitions.values():
         others = [name for name in CREDENTIALS if name != "token" and name in definition.get("properties", {})]
         if others:
             definition["not"] = {"anyOf": [{"required": ["token", name]} for name in others]}
     definitions["Rule"]["oneOf"] = [{"required": ["when"]}, {"required": ["query"]}]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
 
 
-def _point(properties: Schema, name: str, definition: str) -> None:
+def _set_reference(properties: Schema, name: str, definition: str) -> None:
     properties[name] = {"$ref": f"#/$defs/{definition}", "description": properties[name]["description"]}
 
 
 def _condition() -> Schema:
-    """Describe a condition: a leaf for each field and operator, or groups of conditions."""
+    """Return the schema of a condition: a leaf for each field and operator, or groups of conditions."""
     leaves = [_leaf(field, operator) for field, operators in FIELDS.items() for operator in operators]
     members = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Condition"}}
     groups = {
@@ -47,7 +47,7 @@ def _condition() -> Schema:
         "minProperties": 1,
         "additionalProperties": False,
     }
-    return {"description": "A condition on issues; text is compared without regard to case", "anyOf": [groups, *leaves]}
+    return {"description": "A condition on issues; text is compared case-insensitively", "anyOf": [groups, *leaves]}
 
 
 def _leaf(field: str, operator: str) -> Schema:
@@ -68,7 +68,12 @@ def _leaf(field: str, operator: str) -> Schema:
 def _measure() -> Schema:
     settings: Mapping[str, Schema] = {
         "weight": {"enum": ["count", "points"], "default": "count"},
-        "unestimated": {"type": "number", "minimum": 0, "default": 1, "description": "points of an issue without any"},
+        "unestimated": {
+            "type": "number",
+            "minimum": 0,
+            "default": 1,
+            "description": "points of an issue without an estimate",
+        },
         "within": {"enum": ["cycle", "ever"], "default": "cycle", "description": "which closed issues count"},
     }
     kinds = [

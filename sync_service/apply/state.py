@@ -1,8 +1,8 @@
-"""What is configured, in one neutral form: the database's and the files' states are compared field by field.
+"""The state: everything that files configure, in one neutral form, to compare the database with the files.
 
 A state maps each section to its items by key (a slug, an e-mail address, or the three parts of a link), and each item
-to its fields. People, teams and so on are named by their keys, never by row ids. Secrets are in the clear: never print
-one.
+to its fields. Items name people, teams and so on by key, never by row id. Secrets are not encrypted here: never print a
+state.
 """
 
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from sync_service.store import tables as t
 from sync_service.store.sealing import Sealer, Unopenable
 
 Key = str | tuple[str, str, str]
-"""A link's key is its key result, its connection, and the issue's key."""
+"""The key of a link is its key result, its connection, and the issue's key."""
 
 Fields = Mapping[str, Any]
 State = dict[str, dict[Key, Fields]]
 
 ORDER = ("teams", "people", "cycles", "connections", "objectives", "key_results", "rules", "links")
-"""Sections in the order in which they can be written: what is referred to comes first."""
+"""Sections in the order to write them: an item comes after those that it refers to."""
 
 
 def read_state(tx: Transaction, sealer: Sealer) -> State:
-    """Read everything that files configure, each section in the order it is shown in. Raises `Unopenable`."""
+    """Read everything that files configure, each section in display order. Raise `Unopenable`."""
     teams = {row.id: row for row in tx.execute(sa.select(t.team).order_by(t.team.c.slug))}
     people = {row.id: row for row in tx.execute(sa.select(t.person).order_by(t.person.c.email))}
     cycles = {row.id: row for row in tx.execute(sa.select(t.cycle).order_by(t.cycle.c.starts, t.cycle.c.slug))}
@@ -117,7 +117,7 @@ def _links(tx: Transaction) -> dict[Key, Fields]:
 
 
 def _opened(sealer: Sealer, sealed: str) -> str:
-    """Open a secret to compare it; one that no key opens any more equals nothing, so that it can be given anew."""
+    """Decrypt a secret to compare it; one that no key decrypts equals nothing, so that it can be set again."""
     try:
         return sealer.open(sealed)
     except Unopenable:

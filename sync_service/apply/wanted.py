@@ -1,4 +1,4 @@
-"""From a document to the state it wants, in the form of `state.py`, with defaults filled in and secrets looked up."""
+"""The desired state: what a document asks for, in the form of `state.py`, with defaults and resolved secrets."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from sync_service.domain.rules import RuleError, compile_condition
 
 @dataclass(slots=True, kw_only=True)
 class Wanting:
-    """Works out what a document wants; what is wrong with it gathers in `mistakes`."""
+    """Computes the desired state of a document; collects the errors in `errors`."""
 
     document: Document
     stored: State
@@ -32,7 +32,7 @@ class Wanting:
     mistakes: list[Mistake] = field(default_factory=list)
 
     def state(self) -> State:
-        """Give the wanted state; it is whole only where there are no mistakes."""
+        """Return the desired state; it is complete only when there are no errors."""
         return {
             "teams": {form.slug: {"name": form.name} for form in self.document.forms("teams")},
             "people": dict(self._people()),
@@ -44,8 +44,8 @@ class Wanting:
             "links": dict(self._links()),
         }
 
-    def _mistake(self, part: Part, way: tuple[str | int, ...], found: str, allowed: str) -> None:
-        self.mistakes.append(part.mistake(way, found, allowed))
+    def _add_error(self, part: Part, path: tuple[str | int, ...], found: str, allowed: str) -> None:
+        self.mistakes.append(part.mistake(path, found, allowed))
 
     def _people(self) -> Iterator[tuple[Key, Fields]]:
         for part in self.document.parts["people"]:
@@ -53,7 +53,7 @@ class Wanting:
             for kind in accounts if isinstance(accounts, dict) else ():
                 if kind not in self.connectors:
                     allowed = ", ".join(sorted(self.connectors)) + meant(kind, self.connectors)
-                    self._mistake(part, ("accounts", kind), f"the unknown kind {kind!r}", allowed)
+                    self._add_error(part, ("accounts", kind), f"the unknown kind {kind!r}", allowed)
             form: models.Person | None = part.form
             if form:
                 fields = {"name": form.name, "role": form.role, "accounts": dict(form.accounts), "team": form.team}
@@ -65,7 +65,7 @@ class Wanting:
             if form is None:
                 continue
             if form.ends < form.starts:
-                self._mistake(part, ("ends",), str(form.ends), f"the first day ({form.starts}) or a later one")
+                self._add_error(part, ("ends",), str(form.ends), f"the first day ({form.starts}) or a later one")
             yield (
                 form.slug,
                 {
@@ -87,11 +87,11 @@ class Wanting:
                 continue
             stored = self.stored["connections"].get(form.slug, {})
             if stored and stored["kind"] != form.kind:
-                self._mistake(part, ("kind",), form.kind, f"{stored['kind']} as it is stored; use another slug")
+                self._add_error(part, ("kind",), form.kind, f"{stored['kind']} as it is stored; use another slug")
             given = Given(part=part, stored=stored, connector=self.connectors[form.kind], environment=self.environment)
             site = form.site or self.connectors[form.kind].default_site or ""
             if not _is_web_address(site):
-                self._mistake(part, ("site",), shown(site), "an address that begins with https:// or http://")
+                self._add_error(part, ("site",), shown(site), "an address that begins with https:// or http://")
             yield (
                 form.slug,
                 {
@@ -108,7 +108,7 @@ class Wanting:
             self.mistakes += given.mistakes
 
     def _options(self, form: models.Connection) -> dict[str, Any]:
-        """Give the settings that only this kind has; credentials are no settings."""
+        """Return the options that only this kind has; credentials are not options."""
         options = [option for option in self.connectors[form.kind].options if option.name not in models.CREDENTIALS]
         own = {option.name: getattr(form, option.name, None) for option in options}
         return {
@@ -116,11 +116,11 @@ class Wanting:
         }
 
     def _scopes(self, part: Part, form: models.Connection, stored: Sequence[str]) -> tuple[str, ...]:
-        """Give the scopes: those that are stored stay as they are and where they are."""
+        """Return the scopes; those already stored keep their spelling and their order."""
         wanted: dict[str, str] = {}
         for index, name in enumerate(form.scopes):
             if wanted.setdefault(name.casefold(), name) is not name:
-                self._mistake(part, ("scopes", index), f"{name!r} a second time", "each scope once")
+                self._add_error(part, ("scopes", index), f"{name!r} a second time", "each scope once")
         known = {name.casefold(): name for name in stored}
         kept = [name for folded, name in known.items() if folded in wanted]
         return (*kept, *(name for folded, name in wanted.items() if folded not in known))
@@ -128,10 +128,10 @@ class Wanting:
     def _objectives(self) -> Iterator[tuple[Key, Fields]]:
         forms = list(self.document.forms("objectives"))
         stored = {str(key): fields["position"] for key, fields in self.stored["objectives"].items()}
-        places = positions([form.slug for form in forms], stored)
+        order = positions([form.slug for form in forms], stored)
         for form in forms:
             fields = {"title": form.title, "cycle": form.cycle, "team": form.team, "owner": form.owner}
-            yield form.slug, fields | {"position": places[form.slug]}
+            yield form.slug, fields | {"position": order[form.slug]}
 
     def _key_results(self) -> Iterator[tuple[Key, Fields]]:
         by_objective: dict[str, list[Part]] = {}
@@ -141,10 +141,12 @@ class Wanting:
             if part.form and isinstance(objective, str):
                 by_objective.setdefault(objective, []).append(part)
         for objective, parts in by_objective.items():
-            mine = {str(k): f["position"] for k, f in self.stored["key_results"].items() if f["objective"] == objective}
-            places = positions([part.form.slug for part in parts], mine)
+            stored = {
+                str(k): f["position"] for k, f in self.stored["key_results"].items() if f["objective"] == objective
+            }
+            order = positions([part.form.slug for part in parts], stored)
             for part in parts:
-                yield part.form.slug, self._key_result(part, objective, places[part.form.slug])
+                yield part.form.slug, self._key_result(part, objective, order[part.form.slug])
 
     def _check_measure(self, part: Part) -> None:
         settings = part.raw.get("measure")
@@ -152,7 +154,7 @@ class Wanting:
             try:
                 parse_measure(settings)
             except MeasureError as error:
-                self._mistake(part, ("measure", error.field), shown(error.found), error.allowed)
+                self._add_error(part, ("measure", error.field), shown(error.found), error.allowed)
 
     def _key_result(self, part: Part, objective: str, position: int) -> Fields:
         form: models.KeyResult = part.form
@@ -160,9 +162,9 @@ class Wanting:
         kind = form.measure.get("kind")
         for name, value in (("start", start), ("target", target)):
             if value is None and str(kind) in SETTINGS:
-                self._mistake(part, (name,), "nothing", f"a number, which {kind} does not give by itself")
+                self._add_error(part, (name,), "nothing", f"a number; {kind} has no default for it")
         if start is not None and start == target:
-            self._mistake(part, ("target",), f"{target:g}", f"a number other than the start, which is {start:g}")
+            self._add_error(part, ("target",), f"{target:g}", f"a number other than the start, which is {start:g}")
         return {
             "objective": objective,
             "title": form.title,
@@ -198,26 +200,26 @@ class Wanting:
         when, query = part.raw.get("when"), part.raw.get("query")
         if (when is None) == (query is None):
             found = "neither when nor query" if when is None else "both when and query"
-            self._mistake(part, (), found, "exactly one of when and query")
+            self._add_error(part, (), found, "exactly one of when and query")
         if not isinstance(when, dict):
             return
         try:
             compile_condition(when)
         except RuleError as error:
-            self._mistake(part, ("when", *error.path), shown(error.found), error.allowed)
+            self._add_error(part, ("when", *error.path), shown(error.found), error.allowed)
 
     def _check_query(self, part: Part, connection: str, query: str) -> None:
-        """Let the connector check a query by itself: there are no credentials here, so it makes no call."""
+        """Let the connector check a query; it has no credentials here, so it makes no call."""
         kind = self._kind_of(connection) if connection in self.known["connections"] else ""
         if kind not in self.connectors:
-            return  # which is said elsewhere
+            return  # the wrong kind or connection is an error of its own
         connector = self.connectors[kind]
         if not isinstance(connector, Queries):
             return
         try:
             connector.check_query(Connection(slug=connection, site=connector.default_site or ""), query=query)
         except Rejected as error:
-            self._mistake(part, ("query",), shown(query), f"a query that {connector.title} can answer ({error})")
+            self._add_error(part, ("query",), shown(query), f"a query that {connector.title} can answer ({error})")
 
     def _links(self) -> Iterator[tuple[Key, Fields]]:
         stored = {_folded(key): key for key in self.stored["links"]}
@@ -227,7 +229,7 @@ class Wanting:
             if key is None:
                 continue
             if _folded(key) in seen:
-                self._mistake(
+                self._add_error(
                     part, ("issue",), f"{part.form.issue!r} a second time", "each issue once for a key result"
                 )
             seen.add(_folded(key))
@@ -238,15 +240,15 @@ class Wanting:
         known = self.known["connections"]
         if not colon or connection not in known:
             allowed = "CONNECTION:KEY, where CONNECTION is one of " + ", ".join(sorted(known))
-            self._mistake(part, ("issue",), shown(part.form.issue), allowed + meant(connection, sorted(known)))
+            self._add_error(part, ("issue",), shown(part.form.issue), allowed + meant(connection, sorted(known)))
             return None
         connector = self.connectors.get(self._kind_of(connection))
         if connector is None:
-            return None  # the connection's own kind is wrong, which was said there
+            return None  # the wrong kind is an error of the connection
         try:
             return part.form.key_result, connection, connector.key_of(issue)
         except ValueError as error:
-            self._mistake(part, ("issue",), shown(part.form.issue), f"a key that {connector.title} knows ({error})")
+            self._add_error(part, ("issue",), shown(part.form.issue), f"a key that {connector.title} knows ({error})")
             return None
 
     def _kind_of(self, connection: str) -> str:
@@ -258,19 +260,19 @@ class Wanting:
 
 def _is_web_address(site: str) -> bool:
     try:
-        parts = urlsplit(site)
-    except ValueError:  # a bracket that is not closed
+        url = urlsplit(site)
+    except ValueError:  # an unclosed bracket
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+    return url.scheme in ("http", "https") and bool(url.hostname)
 
 
 def _folded(key: Key) -> Key:
-    # GitHub's names have no case, and Jira's keys are in capitals.
+    # GitHub's names are case-insensitive, and Jira's keys are in capitals.
     return key if isinstance(key, str) else (key[0], key[1], key[2].casefold())
 
 
 def _numbers(form: models.KeyResult) -> tuple[float | None, float | None, str]:
-    """Give start, target and unit: what is left out follows from the measure."""
+    """Return start, target and unit; missing ones follow from the measure."""
     start, target, unit = form.start, form.target, form.unit
     kind = form.measure.get("kind")
     given = start is not None or target is not None

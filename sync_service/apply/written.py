@@ -1,8 +1,8 @@
-"""YAML as people wrote it: plain values, each with the line it stands on.
+"""Parse YAML to plain values, each with its line number.
 
-Only what JSON knows may be written: texts, whole and decimal numbers, true, false, null, lists and mappings. A date is
-a text, and so are `on`, `yes` and `no`. No tags, and no more than a bounded size, depth and number of values, so that
-no file can make us run for long or run anything. https://yaml.org/spec/1.2.2/#chapter-10-recommended-schemas
+Only what JSON has may be written: text, whole and decimal numbers, true, false, null, lists and mappings. A date is
+text, and so are `on`, `yes` and `no`. No tags; size, depth and number of values are bounded, so that no file can keep
+us busy for long or run code. https://yaml.org/spec/1.2.2/#chapter-10-recommended-schemas
 """
 
 import re
@@ -16,15 +16,15 @@ from yaml.composer import ComposerError
 from sync_service.apply.mistakes import Mistake, Path, spelled
 
 LARGEST = 1024 * 1024
-"""Bytes in one file."""
+"""The most bytes of one file."""
 
 MOST = 100_000
-"""Values in one file, each use of an alias counted anew."""
+"""The most values of one file; each use of an alias counts again."""
 
 DEEPEST = 40
 
 _PLAIN = "text, a number, true, false, null, a list or a mapping"
-_WORDS: Mapping[str, re.Pattern[str]] = {
+_SCALARS: Mapping[str, re.Pattern[str]] = {
     "bool": re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
     "int": re.compile(r"^[-+]?(?:0|[1-9][0-9]{0,17})$"),
     "float": re.compile(r"^[-+]?[0-9]{1,30}\.[0-9]{0,30}(?:[eE][-+][0-9]{1,3})?$"),
@@ -34,7 +34,7 @@ _TAG = "tag:yaml.org,2002:"
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes, no deeper than allowed."""
+    """Composes nodes, but not deeper than allowed."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - filled below; PyYAML's own name
     depth = 0
@@ -50,13 +50,13 @@ class _Loader(yaml.SafeLoader):
             self.depth -= 1
 
 
-for _name, _pattern in _WORDS.items():
+for _name, _pattern in _SCALARS.items():
     _Loader.add_implicit_resolver(_TAG + _name, _pattern, None)
 
 
 @dataclass(slots=True)
 class Written:
-    """One file: its plain value, the line of every way in it, and the mistakes its reading met."""
+    """One parsed file: its plain value, the line of every path in it, and the errors found."""
 
     file: str
     value: Any = None
@@ -65,14 +65,14 @@ class Written:
     _count: int = 0
 
     def mistake(self, path: Path, found: str, allowed: str) -> Mistake:
-        """Make a mistake at a way, or at the nearest way above it that is written."""
+        """Return an error at a path, or at the nearest path above it that is written."""
         near = path
         while near and near not in self.lines:
             near = near[:-1]
         return Mistake(self.file, self.lines.get(near, 1), spelled(path), found, allowed)
 
     def plain(self, node: yaml.Node, path: Path) -> Any:
-        """Turn a node into a plain value."""
+        """Convert a node to a plain value."""
         self._count += 1
         line = node.start_mark.line + 1
         self.lines.setdefault(path, line)
@@ -92,17 +92,17 @@ class Written:
             key = key_node.value
             if not isinstance(key, str):
                 self.mistakes.append(
-                    Mistake(self.file, _line(key_node), spelled(path), "a key that is no text", "text")
+                    Mistake(self.file, _line(key_node), spelled(path), "a key that is not text", "text")
                 )
                 continue
-            way = (*path, key)
+            key_path = (*path, key)
             if key in found:
                 self.mistakes.append(
-                    Mistake(self.file, _line(key_node), spelled(way), f"{key!r} a second time", "each key once")
+                    Mistake(self.file, _line(key_node), spelled(key_path), f"{key!r} a second time", "each key once")
                 )
                 continue
-            self.lines[way] = _line(key_node)
-            found[key] = self.plain(value_node, way)
+            self.lines[key_path] = _line(key_node)
+            found[key] = self.plain(value_node, key_path)
         return found
 
     def _scalar(self, node: yaml.Node, path: Path) -> Any:
@@ -110,7 +110,7 @@ class Written:
         kind = node.tag.removeprefix(_TAG)
         if kind == "str" and node.tag.startswith(_TAG):
             return text
-        if kind not in _WORDS or not _WORDS[kind].match(text):
+        if kind not in _SCALARS or not _SCALARS[kind].match(text):
             self.mistakes.append(Mistake(self.file, _line(node), spelled(path), f"the tag {node.tag}", _PLAIN))
             return None
         match kind:
@@ -134,7 +134,7 @@ def _line(node: yaml.Node) -> int:
 
 
 def read_yaml(file: str, content: bytes) -> Written:
-    """Read one file; what can't be read is among the mistakes."""
+    """Parse one file; what cannot be parsed is among the errors."""
     written = Written(file)
     try:
         _read(written, content)
@@ -143,7 +143,7 @@ def read_yaml(file: str, content: bytes) -> Written:
         written.mistakes.append(Mistake(file, error.line, "", "too many values, or aliases within aliases", allowed))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        written.mistakes.append(Mistake(file, line, "", f"no YAML ({error.problem})", "YAML, or JSON"))
+        written.mistakes.append(Mistake(file, line, "", f"invalid YAML ({error.problem})", "YAML, or JSON"))
     except yaml.reader.ReaderError as error:
         line = content.decode("utf-8", "replace")[: error.position].count("\n") + 1
         found = f"the character #x{int(error.character):04x}"
@@ -159,7 +159,7 @@ def _read(written: Written, content: bytes) -> None:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        written.mistakes.append(Mistake(written.file, line, "", "bytes that are no UTF-8", "text in UTF-8"))
+        written.mistakes.append(Mistake(written.file, line, "", "bytes that are not UTF-8", "text in UTF-8"))
         return
     loader = _Loader(text)
     try:

@@ -99,8 +99,8 @@ def test_a_tracker_that_can_not_be_asked_can_not_be_imported_from() -> None:
     unlisting: Any = object()
     assert list(cautions(wanted, [], connectors={"trello": unlisting})) == [
         (
-            "connection cards: trello can't be imported from yet; key results that reach a scope not imported yet "
-            "show as partly seen (with earlier: ignore they count what comes from now on)"
+            "connection cards: import from trello is not supported yet; key results with issues from a scope "
+            "that is not imported show as partly seen (with earlier: ignore they count only later changes)"
         )
     ]
     assert list(cautions(wanted, [], connectors={"trello": connectors()["github"]})) == []
@@ -189,7 +189,7 @@ def test_jql_that_nobody_can_list_is_kept_with_a_warning(desk: Desk) -> None:
         ("token: env:JIRA_API_TOKEN\n    scopes: [SHOP]\n    earlier: import", "scopes: [SHOP]\n    earlier: ignore"),
     )
     plan = desk.apply(files)
-    assert "rule payment-bugs: without credentials we can't list what the query finds; key result KR-2 shows as" in (
+    assert "rule payment-bugs: without credentials we cannot list what the query finds; key result KR-2 shows as" in (
         " ".join(plan.warnings)
     )
 
@@ -239,7 +239,7 @@ def test_a_search_that_nobody_can_list_is_kept_with_a_warning(desk: Desk) -> Non
         plan = desk.apply(SEARCH.format(connection="loud", enabled=enabled, query=query))
         said = [warning for warning in plan.warnings if warning.startswith("rule searched")]
         assert bool(said) is warns
-        assert not said or "can't judge archived:false, and can't list" in said[0]
+        assert not said or "cannot evaluate archived:false or list" in said[0]
 
 
 def test_a_search_that_can_not_be_used_is_a_mistake(desk: Desk) -> None:

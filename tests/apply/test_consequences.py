@@ -87,7 +87,7 @@ def test_links_by_hand_are_linked_again(desk: Desk) -> None:
     settle(desk)
     plan = desk.apply(replace(EXAMPLE, ("weight: 3", "weight: 4")))
     assert lines(plan.lines()) == ["~ link KR-1 ← acme-github:acme/checkout#12: weight 3 → 4"]
-    assert relinked(desk) == {"acme-github": "links by hand changed"}
+    assert relinked(desk) == {"acme-github": "manual links changed"}
     settle(desk)
     other = replace(
         EXAMPLE, ("acme/checkout#12", "https://github.com/ACME/checkout/issues/12#c"), ("weight: 3", "weight: 4")
@@ -95,7 +95,7 @@ def test_links_by_hand_are_linked_again(desk: Desk) -> None:
     assert desk.apply(other).lines() == ["nothing to change"]
     text = replace(EXAMPLE, ("links:\n  - {key_result: KR-1, issue: acme-github:acme/checkout#12, weight: 3}\n", ""))
     assert lines(desk.apply(text, prune=True).lines()) == ["- link KR-1 ← acme-github:acme/checkout#12"]
-    assert (relinked(desk), desk.rows(sa.select(t.manual_link.c.id))) == ({"acme-github": "links by hand changed"}, [])
+    assert (relinked(desk), desk.rows(sa.select(t.manual_link.c.id))) == ({"acme-github": "manual links changed"}, [])
 
 
 def test_a_removed_connection_recomputes_the_key_results_it_reached(desk: Desk) -> None:
@@ -117,6 +117,6 @@ def test_a_new_key_result_has_known_issues_linked_again(desk: Desk) -> None:
         EXAMPLE, ("      - slug: KR-2", "      - {slug: KR-3, title: C, measure: {kind: manual}}\n      - slug: KR-2")
     )
     plan = desk.apply(more)
-    assert lines(plan.lines()) == ["+ key result KR-3", "~ key result KR-2: its place in the list"]
+    assert lines(plan.lines()) == ["+ key result KR-3", "~ key result KR-2: position in the list"]
     assert relinked(desk) == dict.fromkeys(("acme-github", "acme-jira"), "key result KR-3 added")
     assert desk.apply(more).lines() == ["nothing to change"]

@@ -104,8 +104,8 @@ def test_known_issues_count_by_rule_and_by_hand(worked: Desk) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "current", "cause"),
     [
-        ("weight: 3", "weight: 1", 50, "links by hand changed, weight 3 → 1"),
-        ("app#1", "app#2", 100 * 4 / 6, "links by hand changed, now linked by hand"),
+        ("weight: 3", "weight: 1", 50, "manual links changed, weight 3 → 1"),
+        ("app#1", "app#2", 100 * 4 / 6, "manual links changed, now linked by hand"),
         ("when: {field: kind, is: issue}", "when: {field: scope, is: acme/web}", 100 / 5, "rule all changed"),
         ("when: {field: kind, is: issue}", "enabled: false, when: {field: kind, is: issue}", 0, "rule all disabled"),
     ],
