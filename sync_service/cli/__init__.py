@@ -1,4 +1,4 @@
-"""The command `okr-sync`: everything that is done from a terminal."""
+"""The command `okr-sync`: everything that can be done from a terminal."""
 
 from sync_service.cli.main import main
 

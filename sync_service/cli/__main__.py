@@ -1,4 +1,4 @@
-"""Lets `python -m sync_service.cli` be the command, which is how `up` starts its parts."""
+"""Run the command as `python -m sync_service.cli`; `okr-sync up` starts its processes this way."""
 
 from sync_service.cli.main import main
 

@@ -1,4 +1,4 @@
-"""The commands that let people and programs in."""
+"""The commands `sign-in` and `token`: let people and programs in."""
 
 import click
 import sqlalchemy as sa
@@ -11,10 +11,10 @@ from sync_service.store.database import writing
 from sync_service.store.tables import person
 
 
-@click.command("sign-in", short_help="Print a link that signs a person in.")
+@click.command("sign-in", short_help="Print a sign-in link for a person.")
 @click.argument("email")
 def sign_in(email: str) -> None:
-    """Print a link that signs a person in: once, within 15 minutes. This is how the first admin comes in."""
+    """Print a sign-in link. It works once, within 15 minutes. This is how the first admin signs in."""
     house = open_house()
     with writing(house.engine) as tx:
         person_id = access.person_id_of(tx, email)
@@ -29,40 +29,40 @@ def _suggestion(tx: Connection, email: str) -> str:
     return meant(email, known) or "; add the person to the configuration file and apply it"
 
 
-@click.group(short_help="Make and revoke tokens for the API.")
+@click.group(short_help="Create and revoke API tokens.")
 def token() -> None:
-    """Make and revoke tokens for the API."""
+    """Create and revoke API tokens."""
 
 
 @token.command()
-@click.option("--name", required=True, help="What it is for; a name to revoke it by.")
+@click.option("--name", required=True, help="A name that says what it is for; revoke needs it.")
 @click.option("--role", required=True, type=click.Choice(access.ROLES), help="What it may do.")
 def create(name: str, role: str) -> None:
-    """Make a token and print it, once: it is kept only as a hash."""
+    """Create a token and print it once; only its hash is stored."""
     if not name.strip() or len(name) > 100:
         raise click.UsageError("--name must have 1 to 100 characters")
     house = open_house()
     with writing(house.engine) as tx:
         try:
-            made = access.create_api_token(tx, name=name, role=role, now=house.now())
+            secret = access.create_api_token(tx, name=name, role=role, now=house.now())
         except access.NameTaken as error:
             raise click.ClickException(
                 f"there is a token named {name!r} already; revoke it, or use another name"
             ) from error
-    click.echo(made)
-    click.echo("Keep it now: it is not shown again. Send it as Authorization: Bearer TOKEN", err=True)
+    click.echo(secret)
+    click.echo("Save it now: it is not shown again. Send it as Authorization: Bearer TOKEN", err=True)
 
 
 @token.command()
-@click.option("--name", required=True, help="The name it was made with.")
+@click.option("--name", required=True, help="The name of the token.")
 def revoke(name: str) -> None:
-    """End a token at once."""
+    """Revoke a token; it stops working at once."""
     house = open_house()
     with writing(house.engine) as tx:
         if not access.revoke_api_token(tx, name, house.now()):
             known = access.api_token_names(tx)
-            there = f"; there are {', '.join(known)}" if known else "; there is none at all"
-            raise click.ClickException(f"there is no token named {name!r}{meant(name, known) or there}")
+            alternatives = f"; there are {', '.join(known)}" if known else "; there is none at all"
+            raise click.ClickException(f"there is no token named {name!r}{meant(name, known) or alternatives}")
     click.echo(f"revoked {name}")
 
 

@@ -1,4 +1,4 @@
-"""The commands that ask: how the service stands, and why a number is what it is."""
+"""The commands `status` and `explain`: what the service does, and why a number is what it is."""
 
 import json
 
@@ -22,10 +22,10 @@ from sync_service.store.views import history_view, key_result_view
 from sync_service.wiring import House
 
 
-@click.command(short_help="Say how the service stands.")
+@click.command(short_help="Print the status of the service.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(*, as_json: bool) -> None:
-    """Say how the service stands: connections and scopes, what is due, late or buried, the workers and the parts."""
+    """Print connections and scopes, due, late and buried rows, workers, and the processes of `okr-sync up`."""
     house = open_house()
     with reading(house.engine) as tx:
         connections, waiting = connection_views(tx), backlogs(tx)
@@ -37,21 +37,21 @@ def status(*, as_json: bool) -> None:
 
 
 def _count_workers(house: House) -> int | None:
-    """Count the workers; None while Redis is away."""
+    """Return the number of workers; None when Redis does not answer."""
     try:
         return count_workers(house.redis)
     except RedisError:
         return None
 
 
-@click.command(short_help="Say why a key result is where it is.")
+@click.command(short_help="Explain the value of a key result.")
 @click.argument("slug", metavar="KR")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, in the API's form.")
 @click.option(
     "--history", "limit", type=click.IntRange(0, 1000), default=20, show_default=True, help="How many changes to show."
 )
 def explain(slug: str, *, as_json: bool, limit: int) -> None:
-    """Say why a key result is where it is: its value, how that was computed, its issues, and what moved it."""
+    """Explain a key result: its value, how it was computed, its issues, and what changed it."""
     house = open_house()
     with reading(house.engine) as tx:
         view = key_result_view(tx, slug, house.now())

@@ -1,4 +1,4 @@
-"""The commands around the configuration file."""
+"""The commands `apply`, `export` and `schema`: the configuration file."""
 
 import getpass
 import json
@@ -20,16 +20,16 @@ from sync_service.wiring import House, connectors
 @click.command(short_help="Make the database match YAML files.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Only print what would change.")
-@click.option("--prune", is_flag=True, help="Also remove what the files no longer have, with its history.")
+@click.option("--prune", is_flag=True, help="Also remove what is not in the files, with its history.")
 def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool) -> None:
-    """Make the database match YAML files: all of it, or nothing where they have a mistake.
+    """Make the database match YAML files: all of it, or nothing when they have an error.
 
-    The files say who there is, the cycles, the connections to GitHub and Jira, the objectives with their key results,
+    The files define the people, the cycles, the connections to GitHub and Jira, the objectives with their key results,
     and the rules and links that say which issues count. Applying the same files again changes nothing. Secrets are
-    written env:NAME (a setting), file:PATH (a file beside this one), kept (what is stored already), or in full; they
-    are stored encrypted. '-' reads standard input; okr-sync schema says everything that may be written.
+    written env:NAME (a setting), file:PATH (a file beside this one), kept (what is already stored), or in full; they
+    are stored encrypted. '-' reads standard input; okr-sync schema prints everything that may be written.
 
-    What is printed: + is created, ~ is changed, - is removed.
+    Output: + is created, ~ is changed, - is removed.
     """
     house = open_house()
     contents = [(file.name, file.read(LARGEST + 1)) for file in files]
@@ -58,18 +58,18 @@ def _applying(house: House) -> Applying:
 def _account() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
+    except (KeyError, OSError):  # a container may run under a user id without a name
         return "somebody"
 
 
 @click.command(short_help="Print the configuration as a file.")
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 def export(form: str) -> None:
-    """Print the configuration in the form that apply takes; applying it changes nothing. Secrets read "kept"."""
+    """Print the configuration in the form that apply reads; applying it changes nothing. Secrets read "kept"."""
     house = open_house()
     with reading(house.engine) as tx:
-        found = exported(read_state(tx, house.sealer))
-    click.echo(as_yaml(found) if form == "yaml" else as_json(found), nl=False)
+        document = exported(read_state(tx, house.sealer))
+    click.echo(as_yaml(document) if form == "yaml" else as_json(document), nl=False)
 
 
 @click.command(short_help="Print the JSON Schema of the file.")

@@ -1,4 +1,4 @@
-"""The command that looks whether everything works, and says how to mend what does not."""
+"""The command `doctor`: run all checks, and say how to mend what is wrong."""
 
 import json
 import logging
@@ -26,10 +26,10 @@ from sync_service.store.database import reading
 from sync_service.store.examined import slugs
 
 SECONDS = 15.0
-"""How long one section may take, but for those that ask trackers."""
+"""How long one section may take, except those that call trackers."""
 
 TRACKER_SECONDS = 60.0
-"""How long a connection may take, with all its scopes."""
+"""How long the checks of a connection may take, with all its scopes."""
 
 MARKS: Mapping[bool | None, str] = {True: "✓", False: "✗", None: "!"}
 ASCII_MARKS: Mapping[bool | None, str] = {True: "+", False: "x", None: "!"}
@@ -39,28 +39,27 @@ DATABASE = "database"
 Found = tuple[str, Sequence[Finding]]
 
 
-@click.command(short_help="Look whether everything works, and say how to mend it.")
+@click.command(short_help="Check whether everything works, and say how to mend it.")
 @click.argument("connections", metavar="[CONNECTION]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(*, connections: tuple[str, ...], as_json: bool) -> None:
-    """Look at settings, database, Redis, workers, SMTP, and each connection's credentials, permissions and webhook.
+    """Check settings, database, Redis, workers, SMTP, and each connection's credentials, permissions and webhook.
 
-    Nothing is changed or sent. Ends with 0 if all is well, with 1 if something is wrong.
+    Changes and sends nothing. Exit code 0 when all is well, 1 when something is wrong.
     """
-    found = _examined(connections)
-    kept: list[Found] = []
+    sections: list[Found] = []
     marks = MARKS if _can_write(MARKS.values()) else ASCII_MARKS
-    for name, findings in found:
-        kept.append((name, findings))
+    for name, findings in _sections(connections):
+        sections.append((name, findings))
         if not as_json:
             click.echo("\n".join(_lines(name, findings, marks)))
-    well = all(one.well is not False for _, findings in kept for one in findings)
+    well = all(one.well is not False for _, findings in sections for one in findings)
     if as_json:
-        click.echo(json.dumps(_form(kept, well=well), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_form(sections, well=well), indent=2, ensure_ascii=False))
     sys.exit(0 if well else 1)
 
 
-def _examined(connections: Sequence[str]) -> Iterator[Found]:
+def _sections(connections: Sequence[str]) -> Iterator[Found]:
     try:
         settings = read_settings()
     except WrongSettings as error:
@@ -68,14 +67,14 @@ def _examined(connections: Sequence[str]) -> Iterator[Found]:
         return
     set_up_logging(settings.log_format, level=logging.CRITICAL)
     usable = False
-    for name, findings in look_at(_of_servers(settings)):
+    for name, findings in look_at(_server_sections(settings)):
         usable = usable or (name == DATABASE and findings[0].well is True)
         yield name, findings
-    if usable:  # else it was said what is wrong with it
-        yield from look_at(_of_work(settings, connections))
+    if usable:  # otherwise a finding above says what is wrong
+        yield from look_at(_database_sections(settings, connections))
 
 
-def _of_servers(settings: Settings) -> list[Section]:
+def _server_sections(settings: Settings) -> list[Section]:
     return [
         Section("settings", partial(settings_found, settings), SECONDS),
         Section(DATABASE, partial(database_found, settings), SECONDS),
@@ -84,8 +83,8 @@ def _of_servers(settings: Settings) -> list[Section]:
     ]
 
 
-def _of_work(settings: Settings, connections: Sequence[str]) -> list[Section]:
-    """Give what needs the database."""
+def _database_sections(settings: Settings, connections: Sequence[str]) -> list[Section]:
+    """Return the sections that need the database."""
     with opened(settings) as engine, reading(engine) as tx:
         known = slugs(tx)
     if known and key_is_lost(settings):
@@ -104,8 +103,8 @@ def _of_work(settings: Settings, connections: Sequence[str]) -> list[Section]:
 
 
 def _key_lost() -> Iterator[Finding]:
-    says = "the secret key that opens the connections' secrets is not in the data directory any more"
-    yield Finding(what="secret key", well=False, says=says, mend="bring secret-key back from the backup")
+    says = "the secret key that decrypts the connections' secrets is no longer in the data directory"
+    yield Finding(what="secret key", well=False, says=says, mend="restore the file secret-key from the backup")
 
 
 def _can_write(characters: Iterable[str]) -> bool:

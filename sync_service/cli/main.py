@@ -1,4 +1,4 @@
-"""The group of all commands: mistakes that people can mend end in one clear line, not in a traceback."""
+"""The group of all commands. Expected errors end in one clear line, not in a traceback."""
 
 import importlib
 import io
@@ -33,19 +33,19 @@ WHERE = {
     "sign-in": "access",
     "token": "access",
 }
-"""Each command's module, read in when it is asked for: the parts that run for long keep only what they need."""
+"""Each command's module, imported on demand, so that long-running processes load only what they need."""
 
 
 class Commands(click.Group):
-    """Commands whose expected mistakes are told on standard error, with exit code 1."""
+    """Commands; prints expected errors on standard error and exits with code 1."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands."""
+        """Return the names of the commands."""
         del ctx
         return sorted(WHERE)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Read in a command."""
+        """Import and return a command."""
         del ctx
         if cmd_name not in WHERE:
             return None
@@ -59,13 +59,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except WrongFiles as error:
             count = len(error.mistakes)
-            raise click.ClickException(
-                f"nothing was applied, because of {_times(count, 'mistake')}:\n{error}"
-            ) from error
+            raise click.ClickException(f"nothing was applied: {_count(count, 'error')}:\n{error}") from error
         except WrongSettings as error:
             raise click.ClickException(f"the settings are wrong:\n{error}") from error
         except BrokenPipeError:
-            raise  # click knows what to do when a pager was closed
+            raise  # click handles a closed pager
         except (OperationalError, InterfaceError) as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise click.ClickException(f"the database does not answer: {reason}") from error
@@ -73,23 +71,23 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-def _times(count: int, word: str) -> str:
+def _count(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(sync_service.__version__, prog_name="okr-sync")
 def main() -> None:
-    """OKR Sync moves key results by themselves as linked work closes in GitHub and Jira.
+    """OKR Sync updates key results automatically when linked work closes in GitHub and Jira.
 
     \b
-    To begin:
+    First steps:
       okr-sync up                    start everything; the database is a file in ./var
-      okr-sync apply okrs.yaml       say who you are, what you aim at, and which issues count
+      okr-sync apply okrs.yaml       set people, objectives, connections and rules
       okr-sync sign-in YOUR@EMAIL    print a link to sign in with
 
     Settings come from the environment or from .env; see docs/configuration.md.
-    """  # noqa: D301 - click's own mark for lines to leave as they are
+    """  # noqa: D301 - click's mark for lines that must not be rewrapped
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal's encoding may lack a character of a title
+        if isinstance(stream, io.TextIOWrapper):  # a terminal's encoding may lack a character
             stream.reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""The command that asks trackers what changed and what was missed, now and with a progress bar."""
+"""The command `reconcile`: poll trackers now, with a progress bar."""
 
 import time
 from typing import Any
@@ -14,38 +14,38 @@ from sync_service.store.tables import connection
 from sync_service.wiring import House
 
 STEPS = 1000
-"""Of the bar, for each scope."""
+"""Steps of the progress bar for each scope."""
 
 PAUSE_SECONDS = 0.2
-"""Between two looks at what a worker does meanwhile."""
+"""How often to check the progress of a worker."""
 
 FOLLOWS = ("look", "rule_revision", "relink", "recompute")
-"""What is done here too before the result is told, whether a service runs or not."""
+"""Tables to drain here before the result is printed, whether a service runs or not."""
 
 
-@click.command(short_help="Ask trackers now what changed.")
+@click.command(short_help="Poll trackers now for changes.")
 @click.argument("slug", metavar="[CONNECTION]", required=False)
 def reconcile(slug: str | None) -> None:
-    """Ask trackers now what changed and what was missed, and wait until it is known; of one connection, or of all.
+    """Ask trackers now what changed and what was missed, and wait for the result; one connection, or all.
 
-    Safe at any moment, beside a running service too; interrupted, the service goes on where it was.
+    Safe at any moment, also while the service runs. When you interrupt it, the service continues.
     """
     house = open_house()
     connection_ids = _connections(house, slug)
-    asked = _begin(house, connection_ids)
-    with click.progressbar(length=STEPS * len(asked), label="Reconciling") as bar:
-        while any(_runs(one) for one in _read(house, asked)):
+    poll_ids = _begin(house, connection_ids)
+    with click.progressbar(length=STEPS * len(poll_ids), label="Reconciling") as bar:
+        while any(_is_active(one) for one in _read(house, poll_ids)):
             if not house.drains.by_table["poll"]():
-                time.sleep(PAUSE_SECONDS)  # a worker is at it, or the tracker asks for patience
-            bar.update(sum(map(_place, _read(house, asked))) - bar.pos)
+                time.sleep(PAUSE_SECONDS)  # a worker does it, or the tracker has a rate limit
+            bar.update(sum(map(_steps_done, _read(house, poll_ids))) - bar.pos)
     for name in FOLLOWS:
         house.drains.drain(name)
-    for one in [*_read(house, asked), *_run_errands(house, connection_ids)]:
+    for one in [*_read(house, poll_ids), *_run_scheduled_tasks(house, connection_ids)]:
         click.echo(f"{one.slug}, {one.name}: {one.outcome}")
 
 
 def _connections(house: House, slug: str | None) -> list[int]:
-    """Give the ids of the connections that are asked about."""
+    """Return the ids of the connections to poll."""
     known = sa.select(connection.c.id)
     with reading(house.engine) as tx:
         ids = list(tx.scalars(known if slug is None else known.where(connection.c.slug == slug)))
@@ -54,8 +54,8 @@ def _connections(house: House, slug: str | None) -> list[int]:
     return ids
 
 
-def _run_errands(house: House, connection_ids: list[int]) -> list[Row[Any]]:
-    """Run the errands that are due, or wait for who does; one that waits for its tracker is left to the service."""
+def _run_scheduled_tasks(house: House, connection_ids: list[int]) -> list[Row[Any]]:
+    """Run the scheduled tasks that are due, or wait for the worker that runs them; rate-limited ones are left out."""
     while True:
         with reading(house.engine) as tx:
             found = errands.read(tx, connection_ids)
@@ -66,15 +66,15 @@ def _run_errands(house: House, connection_ids: list[int]) -> list[Row[Any]]:
 
 
 def _begin(house: House, connection_ids: list[int]) -> list[int]:
-    """Make polls and errands due; give the polls' ids."""
+    """Make polls and scheduled tasks due; return the ids of the polls."""
     with writing(house.engine) as tx:
         for connection_id in connection_ids:
             polls.hurry(tx, connection_id)
             errands.ensure(tx, connection_id)
-        asked = [row.id for row in polls.all_of(tx, connection_ids)]
-    if not asked:
-        raise click.ClickException("nothing can be asked: a connection needs credentials and at least one scope")
-    return asked
+        poll_ids = [row.id for row in polls.all_of(tx, connection_ids)]
+    if not poll_ids:
+        raise click.ClickException("nothing can be polled: a connection needs credentials and at least one scope")
+    return poll_ids
 
 
 def _read(house: House, ids: list[int]) -> list[Row[Any]]:
@@ -82,14 +82,14 @@ def _read(house: House, ids: list[int]) -> list[Row[Any]]:
         return polls.read(tx, ids)
 
 
-def _runs(one: Row[Any]) -> bool:
-    """Tell whether a run is under way or due; one that waits for its tracker's patience is left to the service."""
+def _is_active(one: Row[Any]) -> bool:
+    """Return whether a poll is running or due; a rate-limited one is left to the service."""
     return one.lease is not None or one.is_due
 
 
-def _place(one: Row[Any]) -> int:
-    """Give how far a run has come, in steps of the bar; an import knows about how many issues it will see."""
-    if not _runs(one):
+def _steps_done(one: Row[Any]) -> int:
+    """Return the progress of a poll in steps of the bar; an import knows roughly how many issues there are."""
+    if not _is_active(one):
         return STEPS
     return min(STEPS * one.seen // one.expected, STEPS - 1) if one.expected and one.cursor else 0
 

@@ -1,4 +1,4 @@
-"""The command that makes rows due again."""
+"""The command `replay`: make rows due again."""
 
 import re
 from datetime import datetime, timedelta
@@ -17,13 +17,13 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @click.command(short_help="Make rows due again.")
-@click.option("--buried", is_flag=True, help="Everything that was put aside after failing, deliveries and all else.")
-@click.option("--delivery", "delivery_id", metavar="ID", help="One delivery, by the tracker's id or by our row's.")
+@click.option("--buried", is_flag=True, help="All buried rows: deliveries and everything else that failed.")
+@click.option("--delivery", "delivery_id", metavar="ID", help="One delivery, by the tracker's id or by our row id.")
 @click.option("--since", metavar="TIME", help="All deliveries received since then: 2026-10-01T12:00, or 90m, 24h, 7d.")
 def replay(*, buried: bool, delivery_id: str | None, since: str | None) -> None:
-    """Make rows due again; the clock rings for them within a second.
+    """Make rows due again; the clock wakes the workers for them within a second.
 
-    Replaying is harmless: the newest word on an issue wins, whatever the order and however often it comes.
+    A replay is harmless: the newest snapshot of an issue wins, in any order and however often it comes.
     """
     if sum((buried, delivery_id is not None, since is not None)) != 1:
         raise click.UsageError("give exactly one of --buried, --delivery and --since")
@@ -36,8 +36,8 @@ def replay(*, buried: bool, delivery_id: str | None, since: str | None) -> None:
         counters.bump(tx, counters.CHANGES)
     if delivery_id is not None and not counts["delivery"]:
         raise click.ClickException(f"there is no delivery {delivery_id!r}")
-    told = ", ".join(f"{count} of {name}" for name, count in counts.items() if count)
-    click.echo(f"due again: {sum(counts.values())} rows" + (f" ({told})" if told else ""))
+    by_table = ", ".join(f"{count} of {name}" for name, count in counts.items() if count)
+    click.echo(f"due again: {sum(counts.values())} rows" + (f" ({by_table})" if by_table else ""))
 
 
 def _deliveries(delivery_id: str | None, since: str | None, now: datetime, zone: ZoneInfo) -> sa.ColumnElement[bool]:
@@ -49,14 +49,14 @@ def _deliveries(delivery_id: str | None, since: str | None, now: datetime, zone:
 
 
 def _moment(written: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """Read a time; one without an offset is in the organisation's time zone."""
+    """Parse a time; one without an offset is in the organisation's time zone."""
     ago = _AGO.fullmatch(written)
     if ago:
         return now - timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
     try:
         moment = datetime.fromisoformat(written)
     except ValueError as error:
-        raise click.UsageError(f"--since {written!r} is no time: write 2026-10-01T12:00, or 90m, 24h, 7d") from error
+        raise click.UsageError(f"--since {written!r} is not a time: write 2026-10-01T12:00, or 90m, 24h, 7d") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 

@@ -1,4 +1,4 @@
-"""The commands that run: everything at once, or the parts one by one."""
+"""The commands `up`, `worker`, `clock` and `migrate`: run everything at once, or the processes one by one."""
 
 import importlib
 import os
@@ -30,12 +30,12 @@ from sync_service.valkey import end_leftover, private_server
 from sync_service.wiring import utc_now
 
 FORKS = sys.platform == "linux"
-"""Whether parts are forks of `up`: on macOS libraries of the system's own do not bear that."""
+"""Whether the processes are forks of `up`. On macOS, system libraries do not support that."""
 
 PORT = click.IntRange(0, 65535)
 
 PORT_SECONDS = 12.0
-"""How long we wait for the port of a web part that an earlier `up` left behind: some seconds past its own grace."""
+"""How long to wait for the port of a web process that an earlier `up` left behind: longer than its grace period."""
 
 
 @click.command(short_help="Start everything and keep it running.")
@@ -44,34 +44,34 @@ PORT_SECONDS = 12.0
 def up(port: int | None, workers: int) -> None:
     """Start everything: web, workers, clock and, unless REDIS_URL is set, a private Redis.
 
-    Brings the database to this version first. A part that dies is started again. Ctrl-C stops all of them.
+    Migrates the database first. Restarts a process that dies. Ctrl-C stops all of them.
     """
     settings = settings_for()
     with only_one(settings.data_dir):
-        told = settings.data_dir / ADDRESS
-        # Who was killed outright left its address behind, and its web part may still be finishing its requests.
-        port = _free_port(settings.host, settings.port if port is None else port, patient=told.exists())
+        address_file = settings.data_dir / ADDRESS
+        # After a SIGKILL the address file is still there, and the old web process may still finish its requests.
+        port = _free_port(settings.host, settings.port if port is None else port, patient=address_file.exists())
         address = settings.given_base_url or f"http://127.0.0.1:{port}"
         redis = _redis(settings)
         people = _prepare_database(settings)
         environment = os.environ | {"OKR_SYNC_BASE_URL": address}
-        parts = [
+        processes = [
             *redis,
-            _part("web", environment, "--host", settings.host, "--port", str(port)),
-            *(_part("worker", environment, number=number) for number in range(1, workers + 1)),
-            _part("clock", environment),
+            _process("web", environment, "--host", settings.host, "--port", str(port)),
+            *(_process("worker", environment, number=number) for number in range(1, workers + 1)),
+            _process("clock", environment),
         ]
-        told.write_text(address, encoding="utf-8")
+        address_file.write_text(address, encoding="utf-8")
         if FORKS:
-            _read_in_what_parts_need()
+            _import_for_all_processes()
 
-        def tell(standings: Sequence[Standing]) -> None:
-            tell_parts(settings.data_dir, standings, now=utc_now())
+        def write_status(statuses: Sequence[Standing]) -> None:
+            tell_parts(settings.data_dir, statuses, now=utc_now())
 
         try:
-            supervise(parts, started=lambda: _greet(address, people=people), changed=tell)
+            supervise(processes, started=lambda: _greet(address, people=people), changed=write_status)
         finally:
-            told.unlink(missing_ok=True)
+            address_file.unlink(missing_ok=True)
 
 
 def _redis(settings: Settings) -> list[Part]:
@@ -82,28 +82,28 @@ def _redis(settings: Settings) -> list[Part]:
     return [Part(name="redis", command=server.command(), outlives=True)]
 
 
-def _part(name: str, environment: Mapping[str, str], *options: str, number: int | None = None) -> Part:
+def _process(name: str, environment: Mapping[str, str], *options: str, number: int | None = None) -> Part:
     called = f"{name} {number}" if number else name
     if FORKS:
-        return Part(name=called, run=partial(_become, called, name, *options), environment=environment)
+        return Part(name=called, run=partial(_run_as, called, name, *options), environment=environment)
     command = [sys.executable, "-m", "sync_service.cli", name, *options]
     return Part(name=called, command=command, environment=environment)
 
 
-def _become(called: str, *words: str) -> None:
-    """Go on as another command in a fork of this process."""
+def _run_as(called: str, *words: str) -> None:
+    """Continue as another command in a fork of this process."""
     setproctitle(f"okr-sync {called}")
     main(list(words), prog_name="okr-sync")
 
 
-def _read_in_what_parts_need() -> None:
-    """Import now what all parts would import each for itself, to be shared by them."""
+def _import_for_all_processes() -> None:
+    """Import now what all processes need, so that the forks share the memory."""
     importlib.import_module("sync_service.cli.serving")
     share_what_is_there()
 
 
 def _prepare_database(settings: Settings) -> int:
-    """Migrate, and make the secret key; give the number of people."""
+    """Migrate the database and create the secret key; return the number of people."""
     settings.secret_keys()
     with opened(settings) as engine:
         run_migrations(engine)
@@ -112,7 +112,7 @@ def _prepare_database(settings: Settings) -> int:
 
 
 def _free_port(host: str, port: int, *, patient: bool) -> int:
-    """Check that we can listen there, and choose a port where it is 0; wait for it if `patient`."""
+    """Check that the port is free, or choose one when it is 0; wait for it if `patient`."""
     deadline = time.monotonic() + (PORT_SECONDS if patient else 0)
     while True:
         with socket.socket() as probe:
@@ -122,7 +122,7 @@ def _free_port(host: str, port: int, *, patient: bool) -> int:
             except OSError as error:
                 if time.monotonic() > deadline:
                     raise click.ClickException(
-                        f"can't listen on port {port} ({error.strerror}); choose one by --port"
+                        f"cannot listen on port {port} ({error.strerror}); choose another with --port"
                     ) from error
             else:
                 return int(probe.getsockname()[1])
@@ -132,18 +132,18 @@ def _free_port(host: str, port: int, *, patient: bool) -> int:
 def _greet(address: str, *, people: int) -> None:
     click.echo(f"OKR Sync is starting at {address} (Ctrl-C stops it)")
     if not people:
-        click.echo("Nobody is known yet: okr-sync apply FILE, then okr-sync sign-in EMAIL")
+        click.echo("There are no people yet: run okr-sync apply FILE, then okr-sync sign-in EMAIL")
 
 
-@click.command(short_help="Do the work that the doorbell rings for.")
+@click.command(short_help="Do the work of due rows.")
 def worker() -> None:
-    """Do the work that the doorbell rings for; run as many as you like, on as many machines."""
+    """Do the work of due rows, when woken by Redis. Run as many as you like, on as many machines as you like."""
     jobs.work(house_of(settings_for()))
 
 
-@click.command(short_help="Ring for whatever is due.")
+@click.command(short_help="Wake the workers for due rows.")
 def clock() -> None:
-    """Ring for whatever is due, and do it here while Redis is away. One is enough."""
+    """Wake the workers for due rows, and do the work here while Redis does not answer. One is enough."""
     house = house_of(settings_for())
     stop = threading.Event()
 
@@ -155,14 +155,14 @@ def clock() -> None:
     the_clock.run(house, stop)
 
 
-@click.command(short_help="Bring the database to this version.")
+@click.command(short_help="Migrate the database to this version.")
 def migrate() -> None:
-    """Bring the database to this version. Safe to run again, and by several processes at once."""
+    """Migrate the database to this version. Safe to repeat, and to run in several processes at once."""
     settings = settings_for(quiet=True)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with opened(settings) as engine:
         run_migrations(engine)
-    click.echo("the database is of this version")
+    click.echo("the database is up to date")
 
 
 COMMANDS = (up, worker, clock, migrate)

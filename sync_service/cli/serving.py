@@ -1,4 +1,4 @@
-"""The command that serves; apart, because the other parts need no web framework in their memory."""
+"""The command `web`; in its own module, because the other processes need no web framework in memory."""
 
 import click
 
@@ -18,7 +18,7 @@ def web(host: str | None, port: int | None) -> None:
     settings = settings_for()
     require_database(settings)
     options = gunicorn_options(settings, host=host or settings.host, port=settings.port if port is None else port)
-    # Each of gunicorn's processes builds a house of its own: connections must not be shared across a fork.
+    # Each gunicorn process builds its own services: connections must not be shared across a fork.
     WebServer(lambda: create_app(build(settings)), options).run()
 
 

@@ -1,4 +1,4 @@
-"""What every command begins with: the settings, the log, and a house whose database is there and of this version."""
+"""Start-up of every command: the settings, the log, and services on a database with the present schema."""
 
 import logging
 from collections.abc import Iterator
@@ -16,24 +16,24 @@ from sync_service.store.migrate import is_current
 from sync_service.wiring import House, build
 
 ADDRESS = "address"
-"""The file in the data directory in which a running `okr-sync up` tells where it is reached."""
+"""The file in the data directory where a running `okr-sync up` writes its address."""
 
 
 def settings_for(*, quiet: bool = False) -> Settings:
-    """Read the settings and set up the log; a `quiet` command logs only what is wrong."""
+    """Read the settings and set up the log; a `quiet` command logs only warnings and errors."""
     settings = read_settings()
     set_up_logging(settings.log_format, level=logging.WARNING if quiet else logging.INFO)
     return settings
 
 
 def open_house() -> House:
-    """Give the house for a command that asks or changes something."""
+    """Return the services for a command that reads or changes something."""
     settings = settings_for(quiet=True)
     return house_of(settings)
 
 
 def house_of(settings: Settings) -> House:
-    """Join a house on a database that is there; its connections end with the command."""
+    """Build the services on an existing database; close their connections when the command ends."""
     require_database(settings)
     house = build(settings)
     command = click.get_current_context()
@@ -44,7 +44,7 @@ def house_of(settings: Settings) -> House:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Engine]:
-    """Open the database alone; leaves no connection open, so that a process may fork."""
+    """Open the database alone. Leave no connection open, so that a process may fork."""
     engine = open_database(settings.database_url)
     try:
         yield engine
@@ -53,19 +53,19 @@ def opened(settings: Settings) -> Iterator[Engine]:
 
 
 def require_database(settings: Settings) -> None:
-    """Check that the database is there and of this version."""
+    """Raise `ClickException` unless the database exists and has the present schema."""
     url = make_url(settings.database_url)
-    # Opening an absent SQLite file would make it.
+    # Opening a missing SQLite file would create it.
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         raise click.ClickException(f"there is no database at {url.database} yet; run okr-sync up or okr-sync migrate")
     with opened(settings) as engine:
         if not is_current(engine):
-            raise click.ClickException("the database is not of this version; run okr-sync migrate")
+            raise click.ClickException("the database has another version's schema; run okr-sync migrate")
 
 
 def address_of(settings: Settings) -> str:
-    """Give the address for links: the one that was set, else that of a running `okr-sync up`, else the default."""
-    told = settings.data_dir / ADDRESS
-    if settings.given_base_url is None and told.is_file():
-        return told.read_text(encoding="utf-8")
+    """Return the base URL for links: the configured one, else that of a running `okr-sync up`, else the default."""
+    address_file = settings.data_dir / ADDRESS
+    if settings.given_base_url is None and address_file.is_file():
+        return address_file.read_text(encoding="utf-8")
     return settings.base_url

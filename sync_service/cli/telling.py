@@ -1,4 +1,4 @@
-"""Words for a terminal: how the service and its key results stand."""
+"""Terminal output: the status of the service and its key results, as text and JSON."""
 
 import signal
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from sync_service.store.views import HistoryView, KeyResultView
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How the service stands: `workers` is None while Redis is away, `parts` where no `okr-sync up` runs here."""
+    """The status of the service. `workers` None: Redis does not answer. `parts` None: no `okr-sync up` runs here."""
 
     connections: Sequence[ConnectionView]
     waiting: Sequence[Backlog]
@@ -27,7 +27,7 @@ class Found:
 
 
 def status_form(found: Found) -> dict[str, Any]:
-    """Write the status as JSON."""
+    """Return the status as JSON."""
     return {
         "connections": [
             {
@@ -39,28 +39,32 @@ def status_form(found: Found) -> dict[str, Any]:
                 "has_credentials": one.has_credentials,
                 "has_secret": one.has_secret,
                 "refused": {"since": instant(one.refused_at), "reason": one.refused_reason} if one.refused_at else None,
-                "errands": [asdict(errand) | {"ran_at": _told(errand.ran_at)} for errand in one.errands],
+                "errands": [asdict(task) | {"ran_at": _instant_or_none(task.ran_at)} for task in one.errands],
             }
             for one in found.connections
         ],
         "rows": [asdict(one) for one in found.waiting],
         "redis": "away" if found.workers is None else "ok",
         "workers": found.workers,
-        "parts": None if found.parts is None else [_part_form(part) for part in found.parts],
+        "parts": None if found.parts is None else [_process_form(process) for process in found.parts],
     }
 
 
-def _part_form(part: PartView) -> dict[str, Any]:
-    moments = {"since": part.since, "starts_at": part.starts_at}
-    return asdict(part) | {name: _told(at) for name, at in moments.items()} | {"reason": part.reason or None}
+def _process_form(process: PartView) -> dict[str, Any]:
+    moments = {"since": process.since, "starts_at": process.starts_at}
+    return (
+        asdict(process)
+        | {name: _instant_or_none(at) for name, at in moments.items()}
+        | {"reason": process.reason or None}
+    )
 
 
-def _told(at: datetime | None) -> str | None:
+def _instant_or_none(at: datetime | None) -> str | None:
     return instant(at) if at else None
 
 
 def status_lines(found: Found) -> Iterator[str]:
-    """Say the status."""
+    """Yield the status as lines of text."""
     yield "Connections" if found.connections else "No connection is configured yet: okr-sync apply FILE"
     for one in found.connections:
         yield from _connection_lines(one)
@@ -69,35 +73,35 @@ def status_lines(found: Found) -> Iterator[str]:
     for rows in found.waiting:
         yield f"{rows.table:<16}{rows.due:>8}{_seconds(rows.lag_seconds):>10}{rows.later:>8}{rows.buried:>8}"
     if any(rows.buried for rows in found.waiting):
-        yield "Buried rows wait for you: okr-sync replay --buried, once their reason is mended"
+        yield "Buried rows wait for a replay: mend the reason, then run okr-sync replay --buried"
     yield ""
     if found.workers is None:
-        yield "Redis is away: the clock does the work meanwhile, some seconds later than usual"
+        yield "Redis does not answer: the clock does the work meanwhile, some seconds later than usual"
     else:
-        yield f"Workers: {found.workers}" + ("" if found.workers else "; none runs (okr-sync worker)")
+        yield f"Workers: {found.workers}" + ("" if found.workers else "; start one: okr-sync worker")
     if found.parts is not None:
         yield ""
-        yield "Parts of okr-sync up" if found.parts else "okr-sync up runs; how its parts stand is not known"
-        yield from (_part_line(part) for part in found.parts)
+        yield "Processes of okr-sync up" if found.parts else "okr-sync up runs; the status of its processes is unknown"
+        yield from (_process_line(process) for process in found.parts)
 
 
-def _part_line(part: PartView) -> str:
-    if part.pid is None:
-        how = f"does not run, starts again at {instant(part.starts_at)}" if part.starts_at else "does not run"
+def _process_line(process: PartView) -> str:
+    if process.pid is None:
+        how = f"not running, restarts at {instant(process.starts_at)}" if process.starts_at else "not running"
     else:
-        how = f"runs as process {part.pid}" + (f" since {instant(part.since)}" if part.since else "")
-    return f"  {part.name:<12}{how}{_deaths(part)}"
+        how = f"running as process {process.pid}" + (f" since {instant(process.since)}" if process.since else "")
+    return f"  {process.name:<12}{how}{_deaths(process)}"
 
 
-def _deaths(part: PartView) -> str:
-    if not part.deaths:
+def _deaths(process: PartView) -> str:
+    if not process.deaths:
         return ""
-    times = "once," if part.deaths == 1 else f"{part.deaths} times in a row, at last"
-    if part.code is None:
-        return f"; failed {times} because it can't be started: {part.reason}"
-    if part.code < 0:
-        return f"; died {times} by {_signal(-part.code)}"
-    return f"; died {times} with exit code {part.code}"
+    times = "once," if process.deaths == 1 else f"{process.deaths} times in a row, most recently"
+    if process.code is None:
+        return f"; failed {times} because it cannot start: {process.reason}"
+    if process.code < 0:
+        return f"; died {times} by {_signal(-process.code)}"
+    return f"; died {times} with exit code {process.code}"
 
 
 def _signal(number: int) -> str:
@@ -112,15 +116,17 @@ def _connection_lines(one: ConnectionView) -> Iterator[str]:
     if one.refused_at:
         yield f"    refused since {instant(one.refused_at)}: {one.refused_reason}"
     if not one.has_secret:
-        yield "    has no webhook secret, so no delivery can be taken"
+        yield "    has no webhook secret, so no delivery can be accepted"
     for scope in one.scopes:
-        how = scope.gone or ("covered" if scope.covered else "not imported yet: what reaches it is partly seen")
+        how = scope.gone or (
+            "covered" if scope.covered else "not imported yet: key results with issues from it are partly seen"
+        )
         yield f"    {scope.name}: {how}"
     if not one.scopes:
-        yield "    watches nothing"
-    for errand in one.errands:
-        yield f"    {errand.name}: {errand.outcome or 'not done yet'}" + (
-            f" ({instant(errand.ran_at)})" if errand.ran_at else ""
+        yield "    watches no scope"
+    for task in one.errands:
+        yield f"    {task.name}: {task.outcome or 'has not run yet'}" + (
+            f" ({instant(task.ran_at)})" if task.ran_at else ""
         )
 
 
@@ -131,7 +137,7 @@ def _seconds(lag: float) -> str:
 def explain_lines(
     view: KeyResultView, issues: Sequence[IssueView], history: Sequence[HistoryView], queries: Sequence[Listed] = ()
 ) -> Iterator[str]:
-    """Say why a key result is where it is."""
+    """Yield the lines that explain a key result's value."""
     owner = f"{view.owner_name} <{view.owner}>" if view.owner else "nobody"
     yield f"{view.slug}  {view.title}"
     yield f"  objective  {view.objective_title} ({view.objective}, cycle {view.cycle})"
@@ -139,7 +145,7 @@ def explain_lines(
     yield f"  value      {_amount(view.current, view.unit)}, from {view.start:g} to {view.target:g}"
     progress = "" if view.progress is None else f", {view.progress:.0%} of the way"
     yield f"  status     {WORDS[view.status]}{progress}"
-    yield f"  because    {view.explanation or 'it was not computed yet'}"
+    yield f"  because    {view.explanation or 'it is not computed yet'}"
     if view.stale:
         yield f"  stale      since {instant(view.stale.since)}: {view.stale.reason}"
     for query in queries:
@@ -150,7 +156,7 @@ def explain_lines(
     for issue in issues:
         yield _issue_line(issue)
     yield ""
-    yield "What moved it" if history else "It has not moved yet"
+    yield "What changed it" if history else "It has not changed yet"
     for entry in history:
         yield f"  {instant(entry.at)}  {_amount(entry.before, view.unit)} → {_amount(entry.after, view.unit)}"
         yield from (f"    {_cause(cause)}" for cause in entry.causes)
@@ -172,9 +178,9 @@ def _issue_line(issue: IssueView) -> str:
     by_rules = f"by rule {', '.join(issue.rules)}"
     origin = {"manual": "by hand", "label": "by its label", "comment": "by a comment"}.get(issue.origin, by_rules)
     counts = "" if issue.counts else f"; does not count: {issue.why_not}"
-    away = f"; can't be reached since {issue.unreachable_since:%Y-%m-%d}" if issue.unreachable_since else ""
+    unreachable = f"; cannot be reached since {issue.unreachable_since:%Y-%m-%d}" if issue.unreachable_since else ""
     title = f"  {issue.title}" if issue.title else ""
-    return f"  {state:<8} {issue.key}{title}  (weight {issue.weight:g}{points}, {origin}{counts}{away})"
+    return f"  {state:<8} {issue.key}{title}  (weight {issue.weight:g}{points}, {origin}{counts}{unreachable})"
 
 
 def _cause(cause: Cause) -> str:

@@ -45,7 +45,7 @@ def test_status_says_what_waits_and_what_is_refused(run: Run, engine: Engine) ->
     said = run("status").stdout
     assert "refused since" in said
     assert "acme/checkout: not imported yet" in said
-    assert "Redis is away" in said
+    assert "Redis does not answer" in said
     assert "okr-sync replay --buried" in said
     form = json.loads(run("status", "--json").stdout)
     assert form["connections"][0]["refused"]["reason"] == "Bad credentials"
@@ -59,18 +59,18 @@ def test_status_says_what_waits_and_what_is_refused(run: Run, engine: Engine) ->
 def test_status_counts_the_workers(run: Run, engine: Engine, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With Redis there, and none running."""
     monkeypatch.setenv("REDIS_URL", redis_url)
-    assert "Workers: 0; none runs" in run("status").stdout
+    assert "Workers: 0; start one" in run("status").stdout
 
 
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
-        ({"pid": 7, "runs_for": 60.0}, "web         runs as process 7 since 2026-11-24T11:59:00.000Z\n"),
+        ({"pid": 7, "runs_for": 60.0}, "web         running as process 7 since 2026-11-24T11:59:00.000Z\n"),
         ({"pid": 7, "deaths": 1, "code": -9}, "Z; died once, by SIGKILL\n"),
-        ({"starts_in": 2.0, "deaths": 3, "code": 2}, "starts again at 2026-11-24T12:00:02.000Z; died 3 times in a row"),
-        ({"deaths": 2, "code": 2}, "in a row, at last with exit code 2\n"),
-        ({"deaths": 2, "code": -250}, "in a row, at last by signal 250\n"),
-        ({"deaths": 5, "reason": "no such file"}, "failed 5 times in a row, at last because it can't be started: no"),
+        ({"starts_in": 2.0, "deaths": 3, "code": 2}, "restarts at 2026-11-24T12:00:02.000Z; died 3 times in a row"),
+        ({"deaths": 2, "code": 2}, "in a row, most recently with exit code 2\n"),
+        ({"deaths": 2, "code": -250}, "in a row, most recently by signal 250\n"),
+        ({"deaths": 5, "reason": "no such file"}, "failed 5 times in a row, most recently because it cannot start: no"),
     ],
 )
 def test_status_says_how_the_parts_stand(
@@ -79,7 +79,7 @@ def test_status_says_how_the_parts_stand(
     """One line for each, as long as an `up` runs on this directory."""
     usual = {"pid": None, "runs_for": 0.0, "starts_in": 0.0, "deaths": 0, "code": None, "reason": ""}
     with only_one(directory / "var"):
-        assert "how its parts stand is not known" in run("status").stdout
+        assert "the status of its processes is unknown" in run("status").stdout
         assert json.loads(run("status", "--json").stdout)["parts"] == []
         tell_parts(
             directory / "var", [Standing(name="web", **usual | columns)], now=datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -112,7 +112,7 @@ def test_explain_says_where_a_key_result_is_and_why(run: Run, engine: Engine) ->
     assert form["updated_at"].endswith("Z")
     assert form["history"][0]["causes"][0]["delivery"] == "d-1"
     assert form["issues"][0]["why_not"] == "not seen yet"
-    assert "It has not moved yet" in run("explain", "KR-2").stdout
+    assert "It has not changed yet" in run("explain", "KR-2").stdout
     assert "No issue is linked" in run("explain", "KR-2").stdout
     assert "query      of rule payment-bugs: project = SHOP" in run("explain", "KR-2").stdout
     assert "not listed yet, 0 members" in run("explain", "KR-2").stdout

@@ -35,7 +35,7 @@ def test_mistakes_are_told_on_standard_error(run: Run, directory: Path) -> None:
     (directory / "okrs.yaml").write_text("teams:\n  - {slug: a b, name: A}\n  - 3\n")
     result = run("apply", "okrs.yaml")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.splitlines()[0] == "Error: nothing was applied, because of 2 mistakes:"
+    assert result.stderr.splitlines()[0] == "Error: nothing was applied: 2 errors:"
     assert [line.split(" ")[0] for line in result.stderr.splitlines()[1:]] == ["okrs.yaml:2:", "okrs.yaml:3:"]
 
 

@@ -55,20 +55,23 @@ def test_everything_is_looked_at_and_what_is_wrong_ends_with_1(run: Run, hub: Gi
     assert result.exit_code == 1
     said = result.stdout
     assert "  ✓ database: answers, and has this version's schema\n" in said
-    assert "  ✗ webhooks: no secret is set, so none can be taken\n      give the connection webhook_secrets" in said
+    assert (
+        "  ✗ webhooks: no secret is set, so no delivery can be accepted\n      give the connection webhook_secrets"
+        in said
+    )
     assert "  ✓ acme/checkout: can be seen\n" in said
     told = run("doctor", "--json")
     found = form(told)
     assert list(found) == ["settings", "database", "Redis", "mail", "work", "connection gh", "connection paper"]
     assert json.loads(told.stdout)["well"] is False
     assert found["connection gh"]["credentials"]["says"].startswith("accepted: ")
-    assert found["connection gh"]["webhooks"]["says"] == "none was ever received"
+    assert found["connection gh"]["webhooks"]["says"] == "no delivery was ever received"
     assert found["connection gh"]["webhook of acme/checkout"]["well"] is False
     assert (found["connection paper"]["owner"]["well"], found["connection paper"]["credentials"]["well"]) == (
         None,
         None,
     )
-    assert found["connection paper"]["SHOP"]["says"] == "was never heard of"
+    assert found["connection paper"]["SHOP"]["says"] == "no delivery from it yet"
     for secret in (hub.token, "hush-hush-hush"):
         assert secret not in said + told.stdout
 
@@ -96,11 +99,11 @@ def test_what_is_held_of_a_connection_is_told(run: Run, directory: Path, monkeyp
     found = form(run("doctor", "--json", "acme-github"))["connection acme-github"]
     assert found["connection"]["says"].startswith("refused since 3 days ago (")
     assert found["connection"]["says"].endswith(": Bad credentials")
-    assert found["webhooks"]["says"].startswith("the last one came 3 h ago")
+    assert found["webhooks"]["says"].startswith("last delivery 3 h ago")
     assert found["acme/checkout"]["says"].startswith("is not imported yet")
     forgeries.note(engine, 1, count=3, at=now - timedelta(hours=2))
     found = form(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]
-    assert (found["well"], found["says"][:44]) == (None, "3 came with a wrong signature or none, the l")
+    assert (found["well"], found["says"][:44]) == (None, "3 deliveries rejected for a wrong or missing")
     with writing(engine) as tx:
         tx.execute(sa.delete(t.delivery))
     assert form(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]["well"] is False
@@ -113,7 +116,7 @@ def test_what_is_held_of_a_connection_is_told(run: Run, directory: Path, monkeyp
         tx.execute(sa.delete(t.scope))
         tx.execute(sa.update(t.connection).values(kind="paper"))
     found = form(run("doctor", "--json", "acme-github"))["connection acme-github"]
-    assert found["scopes"]["says"] == "it watches nothing"
+    assert found["scopes"]["says"] == "it watches no scope"
     assert found["kind"]["says"] == "no connector of kind paper is installed"
     engine.dispose()
 
@@ -151,7 +154,7 @@ def test_a_key_that_opens_nothing_is_told(run: Run, monkeypatch: pytest.MonkeyPa
     """By each connection."""
     monkeypatch.setenv("OKR_SYNC_SECRET_KEY", "another" * 6)
     result = run("doctor", "--json")
-    assert form(result)["connection acme-github"]["looking"]["well"] is False
+    assert form(result)["connection acme-github"]["check"]["well"] is False
 
 
 def test_without_letters_for_marks_ascii_is_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +184,7 @@ def test_files_that_are_open_to_others_are_told(run: Run, directory: Path) -> No
         ("https://okr.example.com", True, "https://okr.example.com"),
         ("http://okr.example.com", None, "not encrypted"),
         ("http://10.1.2.3", None, "private network"),
-        ("http://localhost:8080", None, "this machine alone"),
+        ("http://localhost:8080", None, "only on this machine"),
     ],
 )
 def test_our_address_is_judged(run: Run, monkeypatch: pytest.MonkeyPatch, url: str, well: Any, says: str) -> None:
@@ -214,8 +217,8 @@ def test_what_was_found_before_time_was_up_stands() -> None:
 
     slow, broken = look_at([Section("slow", hangs, 0.1), Section("broken", fails, 10)])
     gate.set()
-    assert [one.what for one in slow[1]] == ["first", "looking"]
-    assert [one.says for one in broken[1]] == ["well", "broke off: RedisError: broken"]
+    assert [one.what for one in slow[1]] == ["first", "check"]
+    assert [one.says for one in broken[1]] == ["well", "failed: RedisError: broken"]
 
 
 def part(name: str, pid: int | None, deaths: int = 0) -> PartView:

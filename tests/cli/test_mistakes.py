@@ -27,7 +27,7 @@ def test_a_database_of_another_version_is_not_used(run: Run, directory: Path, co
     (directory / "var" / "okr-sync.db").touch()
     result = run(command)
     assert result.exit_code == 1
-    assert result.stderr.endswith("Error: the database is not of this version; run okr-sync migrate\n")
+    assert result.stderr.endswith("Error: the database has another version's schema; run okr-sync migrate\n")
 
 
 def test_a_database_that_does_not_answer_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_a_port_in_use_is_told_before_anything_starts(run: Run, directory: Path)
         taken.listen()
         result = run("up", "--port", str(taken.getsockname()[1]))
     assert result.exit_code == 1
-    assert "choose one by --port" in result.stderr
+    assert "choose another with --port" in result.stderr
 
 
 def test_every_command_explains_itself(run: Run) -> None:

@@ -115,7 +115,7 @@ def test_up_starts_everything_moves_a_key_result_and_stops_clean(run: Run, direc
             ("worker 1", 0),
             ("clock", 0),
         ]
-        assert f"web         runs as process {found['parts'][1]['pid']} since" in run("status").stdout
+        assert f"web         running as process {found['parts'][1]['pid']} since" in run("status").stdout
         said = run("explain", "KR-1").stdout
         assert "done     acme/checkout#1  Pay by card" in said
         assert "closed as done, by ana (delivery delivery-closed)" in said

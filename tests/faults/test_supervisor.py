@@ -71,7 +71,7 @@ def test_a_part_that_dies_again_and_again_is_shown(service: Service) -> None:
     torn.unlink()
     until(lambda: answers(private_server(data)), "Redis answers")
     until(lambda: redis_of(data).pid, "Redis is known to run")
-    assert "times in a row, at last with exit code 1" in service.run("status").stdout
+    assert "times in a row, most recently with exit code 1" in service.run("status").stdout
 
     service.kill_supervisor()
     assert service.status()["parts"] is None

@@ -1,1 +1,1 @@
-"""What `okr-sync doctor` looks at: each section by itself, within its time, and told finding by finding."""
+"""The checks of `okr-sync doctor`, in sections; each section runs on its own, with a time limit."""

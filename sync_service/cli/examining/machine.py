@@ -1,4 +1,4 @@
-"""What is found on this machine: the settings, and the data directory with what is in it."""
+"""Checks of this machine: the settings, the data directory and what is in it."""
 
 import ipaddress
 import os
@@ -15,19 +15,19 @@ from sync_service.domain.examining import Finding
 
 
 def settings_found(settings: Settings) -> Iterator[Finding]:
-    """Look at the data directory, our own address and the secret key."""
+    """Yield the findings about the data directory, our own address and the secret key."""
     yield from _directory(settings)
     yield _address(settings)
     yield _key(settings)
 
 
 def key_is_lost(settings: Settings) -> bool:
-    """Tell whether the key that was made for this database is not where it was kept: a new one would open nothing."""
+    """Return whether the key made for this database is missing: a new one could decrypt nothing."""
     return settings.given_secret_key is None and not (settings.data_dir / FILE_NAME).exists()
 
 
 def open_to_others(path: Path) -> bool:
-    """Tell whether anybody but its owner may read or write a file."""
+    """Return whether anybody but its owner may read or write a file."""
     return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
 
 
@@ -35,28 +35,28 @@ def _directory(settings: Settings) -> Iterator[Finding]:
     directory, what = settings.data_dir, "data directory"
     if not directory.is_dir():
         if settings.embedded or settings.redis_url is None:
-            yield Finding(what=what, well=None, says=f"{directory} is not there yet; the first start makes it")
+            yield Finding(what=what, well=None, says=f"{directory} does not exist yet; the first start creates it")
     elif not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        mend = "give it to the user that runs okr-sync, or set OKR_SYNC_DATA_DIR to another"
-        yield Finding(what=what, well=False, says=f"{directory} can't be written", mend=mend)
+        mend = "make the user that runs okr-sync its owner, or set OKR_SYNC_DATA_DIR to another directory"
+        yield Finding(what=what, well=False, says=f"{directory} is not writable", mend=mend)
     elif open_to_others(directory):
         says = f"{directory} is open to other users of this machine"
         yield Finding(what=what, well=False, says=says, mend=f"chmod 700 {directory}")
     else:
-        yield Finding(what=what, well=True, says=f"{directory}, for its owner alone")
+        yield Finding(what=what, well=True, says=f"{directory}, readable only by its owner")
 
 
 def _address(settings: Settings) -> Finding:
     url, what = address_of(settings), "address"
     parts = urlsplit(url)
-    mend = "set OKR_SYNC_BASE_URL to the https address under which people and trackers reach the service"
+    mend = "set OKR_SYNC_BASE_URL to the https address at which people and trackers reach the service"
     if settings.given_base_url is None or parts.hostname in LOOPBACK:
-        says = f"{url} can be reached from this machine alone: links in mails lead nowhere else, nor do webhooks come"
+        says = f"{url} works only on this machine: links in mails do not work elsewhere, and no webhook arrives"
         return Finding(what=what, well=None, says=says, mend=mend)
     if _is_private(parts.hostname or ""):
-        return Finding(what=what, well=None, says=f"{url} is within a private network: no tracker outside reaches it")
+        return Finding(what=what, well=None, says=f"{url} is in a private network: trackers outside cannot reach it")
     if parts.scheme == "http":
-        says = f"{url} is not encrypted: sign-in links and what trackers send can be read on the way"
+        says = f"{url} is not encrypted: others on the network can read sign-in links and deliveries"
         return Finding(what=what, well=None, says=says, mend=mend)
     return Finding(what=what, well=True, says=url)
 
@@ -72,10 +72,12 @@ def _key(settings: Settings) -> Finding:
     what, file = "secret key", settings.data_dir / FILE_NAME
     if settings.given_secret_key is not None:
         count = len(settings.secret_keys())
-        says = "set" if count == 1 else f"{count} are set: the first seals, the others open what they sealed"
+        says = "set" if count == 1 else f"{count} are set: the first encrypts, the others decrypt what they encrypted"
         return Finding(what=what, well=True, says=says)
     if not file.exists():
-        return Finding(what=what, well=None, says=f"is not there yet; the first start makes it in {settings.data_dir}")
+        return Finding(
+            what=what, well=None, says=f"does not exist yet; the first start creates it in {settings.data_dir}"
+        )
     if open_to_others(file):
         return Finding(what=what, well=False, says=f"{file} is open to other users", mend=f"chmod 600 {file}")
-    return Finding(what=what, well=True, says=f"kept in {file}")
+    return Finding(what=what, well=True, says=f"stored in {file}")

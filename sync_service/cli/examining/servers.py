@@ -1,4 +1,4 @@
-"""What is found of the servers we lean on: the database, Redis, and the one that takes our mails."""
+"""Checks of the servers we need: the database, Redis, and the SMTP server."""
 
 import shutil
 from collections.abc import Iterator
@@ -33,47 +33,51 @@ _NOT_YET = "run okr-sync up, or okr-sync migrate"
 
 
 def sqlite_file(settings: Settings) -> Path | None:
-    """Give the file of an SQLite database; None for a server."""
+    """Return the file of an SQLite database; None for a server."""
     url = make_url(settings.database_url)
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
 def database_found(settings: Settings) -> Iterator[Finding]:
-    """Look whether it answers and is of this version, at its own version and clock, and at the room it has."""
+    """Yield the findings: does it answer, its schema, its version, its clock, its free disk space."""
     file = sqlite_file(settings)
     if file is not None and not file.exists():
-        yield Finding(what="database", well=False, says=f"there is none at {file} yet", mend=_NOT_YET)
+        yield Finding(what="database", well=False, says=f"there is no database at {file} yet", mend=_NOT_YET)
         return
     with opened(settings) as engine:
         try:
             current = is_current(engine)
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            mend = "does the server run, and is DATABASE_URL right?" if file is None else "is the file whole, and ours?"
+            mend = "check the server and DATABASE_URL" if file is None else "check that the file is intact and ours"
             yield Finding(what="database", well=False, says=f"does not answer: {reason}", mend=mend)
             return
-        says = "answers, and has this version's schema" if current else "is not of this version"
+        says = "answers, and has this version's schema" if current else "has another version's schema"
         yield Finding(what="database", well=current, says=says, mend=None if current else _NOT_YET)
-        yield from _of_file(file) if file else _of_server(engine)
+        yield from _file_findings(file) if file else _server_findings(engine)
         yield from _clock(engine)
 
 
-def _of_file(file: Path) -> Iterator[Finding]:
+def _file_findings(file: Path) -> Iterator[Finding]:
     if open_to_others(file) and open_to_others(file.parent):
         says = f"{file} can be read by other users of this machine"
         yield Finding(what="database file", well=False, says=says, mend=f"chmod 600 {file}, and 700 its directory")
     free = shutil.disk_usage(file.parent).free
     well = True if free > FEW_BYTES else None if free > SCARCE_BYTES else False
-    mend = None if well else "make room: nothing is deleted by itself, and a full disk stops deliveries from being kept"
+    mend = (
+        None
+        if well
+        else "free some space: nothing is deleted automatically, and a full disk keeps deliveries from being stored"
+    )
     yield Finding(what="disk", well=well, says=f"{free / 2**30:.1f} GB are free", mend=mend)
 
 
-def _of_server(engine: Engine) -> Iterator[Finding]:
+def _server_findings(engine: Engine) -> Iterator[Finding]:
     with reading(engine) as tx:
         version = int(tx.execute(sa.text("SHOW server_version_num")).scalar_one())
     major = version // 10_000
     well = major >= OLDEST_POSTGRESQL
-    mend = None if well else f"take PostgreSQL {OLDEST_POSTGRESQL} or newer"
+    mend = None if well else f"use PostgreSQL {OLDEST_POSTGRESQL} or newer"
     yield Finding(what="version", well=well, says=f"PostgreSQL {major}.{version % 10_000}", mend=mend)
 
 
@@ -81,14 +85,16 @@ def _clock(engine: Engine) -> Iterator[Finding]:
     with reading(engine) as tx:
         skew = database_now(tx) - utc_now()
     if abs(skew) > SKEW:
-        says = f"the database's is {abs(skew).total_seconds():.0f} s {'ahead of' if skew > SKEW else 'behind'} ours"
-        yield Finding(what="clock", well=None, says=says, mend="is time kept by NTP on both machines?")
+        says = (
+            f"the database's clock is {abs(skew).total_seconds():.0f} s {'ahead of' if skew > SKEW else 'behind'} ours"
+        )
+        yield Finding(what="clock", well=None, says=says, mend="synchronise both machines by NTP")
 
 
 def redis_found(settings: Settings) -> Iterator[Finding]:
-    """Look whether it answers, at its version, and at what it does when its memory is full."""
+    """Yield the findings: does it answer, its version, its eviction policy when memory is full."""
     if settings.redis_url is None and not is_held(settings.data_dir):
-        yield Finding(what="Redis", well=None, says="the private one does not run; okr-sync up starts it")
+        yield Finding(what="Redis", well=None, says="the private server is not running; okr-sync up starts it")
         return
     try:
         client = open_redis(settings)
@@ -97,32 +103,32 @@ def redis_found(settings: Settings) -> Iterator[Finding]:
         return
     with client:
         try:
-            told: dict[str, Any] = client.info()
+            info: dict[str, Any] = client.info()
         except RedisError as error:
-            mend = "does it run, and is REDIS_URL right? The clock does the work meanwhile, some seconds later"
+            mend = "check the server and REDIS_URL; meanwhile the clock does the work, some seconds later"
             yield Finding(what="Redis", well=False, says=f"does not answer: {error}", mend=mend)
             return
-    yield from _version(told)
-    yield from _memory(told)
+    yield from _version(info)
+    yield from _memory(info)
 
 
-def _version(told: dict[str, Any]) -> Iterator[Finding]:
-    valkey = told.get("valkey_version")
-    name, version = ("Valkey", str(valkey)) if valkey else ("Redis", str(told.get("redis_version", "")))
+def _version(info: dict[str, Any]) -> Iterator[Finding]:
+    valkey = info.get("valkey_version")
+    name, version = ("Valkey", str(valkey)) if valkey else ("Redis", str(info.get("redis_version", "")))
     major = version.partition(".")[0]
     well = bool(valkey) or (major.isdecimal() and int(major) >= OLDEST)
-    mend = None if well else f"take Redis {OLDEST} or newer, or Valkey"
+    mend = None if well else f"use Redis {OLDEST} or newer, or Valkey"
     yield Finding(what="Redis", well=well, says=f"{name} {version} answers", mend=mend)
 
 
-def _memory(told: dict[str, Any]) -> Iterator[Finding]:
-    policy = told.get("maxmemory_policy")
+def _memory(info: dict[str, Any]) -> Iterator[Finding]:
+    policy = info.get("maxmemory_policy")
     if policy is None:
-        yield Finding(what="eviction", well=None, says="what it does when its memory is full can't be told")
+        yield Finding(what="eviction", well=None, says="unknown: the server does not report its policy")
     elif policy != "noeviction":
-        mend = "set maxmemory-policy to noeviction: jobs that are evicted are done later, by the clock"
-        yield Finding(what="eviction", well=None, says=f"with its memory full it evicts by {policy}", mend=mend)
-    kept = "keeps" if told.get("aof_enabled") else "does not keep"
+        mend = "set maxmemory-policy to noeviction; the clock does evicted jobs, but later"
+        yield Finding(what="eviction", well=None, says=f"evicts by {policy} when its memory is full", mend=mend)
+    kept = "keeps" if info.get("aof_enabled") else "does not keep"
     yield Finding(what="persistence", well=True, says=f"{kept} an append-only file; losing it costs seconds, no rows")
 
 
@@ -138,12 +144,12 @@ def smtp_found(settings: Settings) -> Iterator[Finding]:
         with smtp.Line(server, seconds=SMTP_SECONDS) as line:
             encrypted = line.open()
     except smtp.Unreachable as error:
-        mend = "is SMTP_URL right, with user and password, and may this machine connect there?"
+        mend = "check SMTP_URL with user and password, and that this machine may connect there"
         yield Finding(what="SMTP", well=False, says=str(error), mend=mend)
         return
-    as_whom = f" as {server.user}" if server.user else ""
+    as_user = f", signed in as {server.user}" if server.user else ""
     if encrypted or server.host in LOOPBACK:
-        yield Finding(what="SMTP", well=True, says=f"{where} lets us in{as_whom}")
+        yield Finding(what="SMTP", well=True, says=f"{where} answers{as_user}")
     else:
-        mend = "write smtp+starttls:// or smtps:// in SMTP_URL, if the server can"
-        yield Finding(what="SMTP", well=None, says=f"{where} lets us in{as_whom}, without encryption", mend=mend)
+        mend = "write smtp+starttls:// or smtps:// in SMTP_URL, if the server supports it"
+        yield Finding(what="SMTP", well=None, says=f"{where} answers{as_user}, without encryption", mend=mend)

@@ -1,4 +1,4 @@
-"""What is found of the work: whether anybody does it, what is late, and what was put aside."""
+"""Checks of the work: are there workers and a clock, late rows, buried rows."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,11 +12,11 @@ from sync_service.store.standing import Backlog, backlogs
 from sync_service.wiring import House
 
 LATE_SECONDS, FAR_TOO_LATE_SECONDS = 60, 300
-_LATE = "does a worker run, and the clock? okr-sync status says more, and their logs say why"
+_LATE = "check that a worker and the clock run; okr-sync status and their logs say more"
 
 
 def work_found(house: House) -> Iterator[Finding]:
-    """Look at workers and the clock, and at late and buried rows."""
+    """Yield the findings about workers and the clock, and about late and buried rows."""
     parts = parts_told(house.settings.data_dir)
     yield _workers(house, parts)
     yield from _clock(parts)
@@ -30,26 +30,26 @@ def _workers(house: House, parts: Sequence[PartView] | None) -> Finding:
     try:
         count = count_workers(house.redis)
     except RedisError:
-        return Finding(what="workers", well=None, says="can't be counted while Redis does not answer")
+        return Finding(what="workers", well=None, says="cannot be counted while Redis does not answer")
     if count:
-        return Finding(what="workers", well=True, says=f"{count} {'lives' if count == 1 else 'live'}")
-    mend = "start one: okr-sync up, or okr-sync worker" if parts is None else "it is started again; its log says why"
-    return Finding(what="workers", well=False, says="none lives", mend=mend)
+        return Finding(what="workers", well=True, says=f"{count} running")
+    mend = "start one: okr-sync up, or okr-sync worker" if parts is None else "okr-sync up restarts it; see its log"
+    return Finding(what="workers", well=False, says="none is running", mend=mend)
 
 
 def _clock(parts: Sequence[PartView] | None) -> Iterator[Finding]:
-    """Tell of the clock where it can be told: as a part of `up` on this machine."""
+    """Yield the finding about the clock, if it is known: as a process of `up` on this machine."""
     if parts is None:
         yield Finding(
-            what="clock", well=None, says="no okr-sync up runs here; whether a clock runs shows in what is late"
+            what="clock", well=None, says="unknown: no okr-sync up runs here; late rows show whether a clock runs"
         )
         return
-    for part in parts:
-        if part.pid is None:
-            says = "does not run; it died again and again" if part.deaths > 1 else "does not run"
-            yield Finding(what=part.name, well=False, says=says, mend="okr-sync status and the log say why")
-        elif part.name == "clock":
-            yield Finding(what="clock", well=True, says=f"runs as process {part.pid}")
+    for process in parts:
+        if process.pid is None:
+            says = "not running; it died repeatedly" if process.deaths > 1 else "not running"
+            yield Finding(what=process.name, well=False, says=says, mend="okr-sync status and the log say why")
+        elif process.name == "clock":
+            yield Finding(what="clock", well=True, says=f"running as process {process.pid}")
 
 
 def _late(waiting: Sequence[Backlog]) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def _late(waiting: Sequence[Backlog]) -> Iterator[Finding]:
 def _buried(waiting: Sequence[Backlog]) -> Iterator[Finding]:
     buried = [rows for rows in waiting if rows.buried]
     for rows in buried:
-        mend = "the page Deliveries and the log say why; once that is mended: okr-sync replay --buried"
+        mend = "the page Deliveries and the log say why; mend that, then run okr-sync replay --buried"
         yield Finding(what="buried rows", well=False, says=f"{rows.buried} of {rows.table}", mend=mend)
     if not buried:
         yield Finding(what="buried rows", well=True, says="none")
