@@ -1,1 +1,1 @@
-"""How the service is set up from outside: settings, logging, the web server, and example files."""
+"""Configuration of the service from outside: settings, logging, the web server, and example files."""

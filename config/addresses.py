@@ -1,4 +1,4 @@
-"""Reads the addresses among the settings: databases, Redis, SMTP servers, our own.
+"""Parse the URLs among the settings: database, Redis, SMTP server, and our own base URL.
 
 Each function takes what the operator wrote and returns what the code uses, or raises `ValueError` with the reason.
 """
@@ -16,9 +16,10 @@ REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """Where mail is handed in.
+    """The SMTP server that takes our mails.
 
-    `security`: "tls" from the first byte, "starttls" or no mail at all, or STARTTLS where it is "offered".
+    `security`: "tls" from the first byte; "starttls", or else no mail is sent; "offered": STARTTLS if the server has
+    it.
     """
 
     host: str
@@ -39,7 +40,7 @@ def database_url(written: str) -> str:
 
 
 def redis_url(written: str) -> str:
-    """Return the URL of a Redis or Valkey server as redis-py takes it."""
+    """Return the URL of a Redis or Valkey server, as redis-py takes it."""
     parts = split(written)
     if parts.scheme not in REDIS_SCHEMES:
         raise ValueError(f"{parts.scheme or 'an address without scheme'} is not a way to reach Redis")
@@ -49,10 +50,10 @@ def redis_url(written: str) -> str:
 
 
 def smtp_server(written: str) -> SmtpServer:
-    """Return the SMTP server. A password is never sent in the clear, except to this machine.
+    """Return the SMTP server. A password is never sent unencrypted, except to this machine.
 
-    `smtps://` speaks TLS from the first byte (port 465), `smtp+starttls://` insists on STARTTLS (port 587),
-    `smtp://` takes STARTTLS where it is offered (port 25; with a password 587, and STARTTLS becomes a must).
+    `smtps://` uses TLS from the first byte (port 465). `smtp+starttls://` requires STARTTLS (port 587). `smtp://` uses
+    STARTTLS if the server offers it (port 25); with a password it requires it (port 587).
     """
     parts = split(written)
     if parts.scheme not in {"smtp", "smtps", "smtp+starttls"}:
@@ -77,7 +78,7 @@ def smtp_server(written: str) -> SmtpServer:
 
 
 def base_url(written: str) -> str:
-    """Return the address under which people reach the pages, without a slash at its end."""
+    """Return the URL at which people reach the pages, without a slash at the end."""
     parts = split(written)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("it is not an http or https address")
@@ -87,7 +88,7 @@ def base_url(written: str) -> str:
 
 
 def split(written: str) -> SplitResult:
-    """Split a URL; raise `ValueError` also for a port that is no port, which the standard library finds out late."""
+    """Split a URL. Raise `ValueError` for a bad port too, which the standard library detects only on access."""
     parts = urlsplit(written)
     if parts.port == 0:
         raise ValueError("port 0 is not an address")

@@ -1,4 +1,4 @@
-"""The web server: gunicorn with threads, a quick and orderly end, and our own logging."""
+"""The web server: gunicorn with threads, a quick and orderly shutdown, and our own logging."""
 
 import logging
 import os
@@ -14,19 +14,21 @@ from gunicorn.glogging import Logger
 
 from config.settings import Settings
 
-GRACE = 6  # seconds for requests under way; the supervisor allows eight before it ends the process
+GRACE = 6  # seconds for running requests; the supervisor allows eight before it kills the process
 SWITCH_SECONDS = 0.001
-"""How long a busy thread may go on while others wait for the interpreter, in place of 5 ms: under load the one thread
-that stores for all waits so after each answer of the database."""
+"""How long a busy thread may run while others wait for the interpreter, instead of Python's 5 ms.
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn puts its workers' heartbeat there, nothing of ours
+Under load, the one thread that stores deliveries for all waits this long after each answer of the database.
+"""
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # only for the heartbeat files of gunicorn's workers
 
 
 class RoutedLogger(Logger):
-    """Gunicorn's log lines, sent where all our log lines go instead of to handlers of its own."""
+    """Sends gunicorn's log lines where all our log lines go, instead of to its own handlers."""
 
     def setup(self, cfg: Config) -> None:
-        """Let gunicorn set up, then let its two loggers pass everything on."""
+        """Let gunicorn set up, then make its two loggers propagate everything."""
         super().setup(cfg)
         for logger in (self.error_log, self.access_log):
             logger.handlers.clear()
@@ -35,7 +37,7 @@ class RoutedLogger(Logger):
 
 
 class WebServer(BaseApplication):
-    """Gunicorn around one application, which each worker builds for itself after the fork."""
+    """Gunicorn for one application, which each worker builds for itself after the fork."""
 
     def __init__(self, build: Callable[[], WSGIApplication], options: Mapping[str, Any]) -> None:
         self.build = build
@@ -43,12 +45,12 @@ class WebServer(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        """Take our options; neither the command line nor a file of gunicorn's own is read."""
+        """Set our options; read neither the command line nor a configuration file of gunicorn."""
         for name, value in self.options.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Build the WSGI application; gunicorn types it more narrowly than the standard library does."""
+        """Build the WSGI application; gunicorn's type for it is narrower than the standard library's."""
         sys.setswitchinterval(SWITCH_SECONDS)
         return self.build()
 
@@ -56,7 +58,7 @@ class WebServer(BaseApplication):
 def gunicorn_options(settings: Settings, *, host: str, port: int) -> dict[str, Any]:
     """Return gunicorn's settings by their own names (https://gunicorn.org/reference/settings/).
 
-    The size of a body is no business of gunicorn's: the application answers 413.
+    Gunicorn does not limit the size of a body: the application answers 413.
     """
     return {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
@@ -66,11 +68,11 @@ def gunicorn_options(settings: Settings, *, host: str, port: int) -> dict[str, A
         "timeout": 60,
         "graceful_timeout": GRACE,
         "keepalive": 5,
-        # Whom to believe X-Forwarded-Proto: with a proxy in front everything comes through it, else nobody.
+        # Trust X-Forwarded-Proto from any address behind a proxy (all requests come through it), else from none.
         "forwarded_allow_ips": "*" if settings.proxy_hops else "",
-        # A heartbeat on a slow disk gets a healthy worker killed.
+        # With the heartbeat file on a slow disk, gunicorn would kill healthy workers.
         "worker_tmp_dir": str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None,
-        # Its control socket would be a second, unguarded door in the home directory.
+        # Its control socket would be a second, unprotected entrance, in the home directory.
         "control_socket_disable": True,
         "accesslog": None,
         "logger_class": RoutedLogger,

@@ -1,7 +1,7 @@
-"""One way to log for every part: structured lines on standard error, for people or for a log collector.
+"""Logging of every process: structured lines on standard error, for people or for a log collector.
 
-The standard library's loggers (gunicorn, SQLAlchemy, RQ, alembic) go the same way. Bodies, headers and secrets are
-never written: a line that carries one under its usual name loses it, and passwords inside URLs are cut out of the text.
+The standard library's loggers (gunicorn, SQLAlchemy, RQ, alembic) are routed here too. Bodies, headers and secrets are
+never logged: fields with their usual names are dropped, and passwords in URLs are cut out of the text.
 """
 
 import logging
@@ -35,7 +35,7 @@ NEVER_LOGGED = frozenset(
     }
 )
 PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s/@'\"]*:[^\s/@'\"]*@")
-QUIET = ("alembic", "rq.worker", "rq.queue", "urllib3")  # they say every job and every call; we say what came of it
+QUIET = ("alembic", "rq.worker", "rq.queue", "urllib3")  # they log every job and every call; we log the results
 
 
 def set_up_logging(
@@ -61,7 +61,7 @@ def set_up_logging(
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,  # a module's logger made before this call must follow it
+        cache_logger_on_first_use=False,  # loggers that modules made before this call must follow it too
     )
     handler = logging.StreamHandler(to)
     handler.setFormatter(
@@ -82,18 +82,18 @@ def set_up_logging(
 
 
 def rendering(log_format: Literal["console", "json"], *, colors: bool) -> list[Processor]:
-    """Return the last steps that make one string of a line."""
+    """Return the last processors, which make one string of a line."""
     if log_format == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    # The plain traceback: richer ones print local variables, and those may be secrets.
+    # Plain tracebacks: rich ones print local variables, which may be secrets.
     return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
 
 
 def drop_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    """Remove what stands under a name that secrets and bodies usually have."""
+    """Remove fields whose names are usual for secrets and bodies."""
     return {name: value for name, value in line.items() if name.lower() not in NEVER_LOGGED}
 
 
 def cut_out_passwords(_logger: WrappedLogger, _method: str, line: Any) -> str:
-    """Cut user and password out of every URL in a finished line, a traceback's among them."""
+    """Remove user and password from every URL in a finished line, also in tracebacks."""
     return PASSWORD_IN_URL.sub("…@", line)

@@ -1,4 +1,4 @@
-"""Says what is wrong with the settings, all at once, in words an operator can act on."""
+"""Errors in the settings: all of them at once, in words that an operator can act on."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ SECRET_NAMES = frozenset({"DATABASE_URL", "REDIS_URL", "SMTP_URL", "OKR_SYNC_SEC
 
 
 class WrongSettings(ValueError):
-    """The service can't start with these settings. `mistakes` holds one line for each."""
+    """The service cannot start with these settings. `errors` has one line for each."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -17,7 +17,7 @@ class WrongSettings(ValueError):
 
 
 def unknown_names(environment: Iterable[str], *, known: frozenset[str], prefix: str) -> list[str]:
-    """Return a line for each name that begins like one of ours and is none, with the nearest that is."""
+    """Return a line for each name that has our prefix but is not a setting, with the most similar setting."""
     return [
         f"{name} is not a setting{suggestion(name, known)}"
         for name in sorted(environment)
@@ -26,9 +26,9 @@ def unknown_names(environment: Iterable[str], *, known: frozenset[str], prefix: 
 
 
 def suggestion(name: str, known: frozenset[str]) -> str:
-    """Return what the name may have been meant to be, ready to follow it, or nothing."""
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
-    return f"; did you mean {near[0]}?" if near else ""
+    """Return a suggestion ("; did you mean …?") to add after the name; empty when nothing is similar."""
+    similar = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+    return f"; did you mean {similar[0]}?" if similar else ""
 
 
 def wrong_values(error: ValidationError, *, allowed: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Makes and keeps the secret key of embedded mode, so that a first start needs no settings at all."""
+"""The secret key of embedded mode: create and store it, so that a first start needs no settings."""
 
 import contextlib
 import os
@@ -11,9 +11,10 @@ FILE_NAME = "secret-key"
 
 
 def kept_secret_key(directory: Path) -> str:
-    """Return the key in `directory`, made first if there is none. Processes that start together get the same one.
+    """Return the key in `directory`; create it first if there is none.
 
-    The file is readable by its owner alone. Raises `OSError` when the directory can't be written.
+    Processes that start together get the same key. Only the owner can read the file. Raise `OSError` when the directory
+    is not writable.
     """
     file = directory / FILE_NAME
     if not file.exists():
@@ -22,9 +23,9 @@ def kept_secret_key(directory: Path) -> str:
 
 
 def make(file: Path) -> None:
-    """Write a new key whole, then give it its name; whoever comes second leaves the first one's file."""
+    """Write a new key to a temporary file, then link it to its name; if the name exists by then, keep that file."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f"{FILE_NAME}-")  # mode 600 by its contract
+    descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f"{FILE_NAME}-")  # mkstemp creates it with mode 600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
             stream.write(secrets.token_urlsafe(SHORTEST) + "\n")

@@ -1,6 +1,6 @@
-"""Everything an operator can set, read once from the environment and `.env`, checked, and frozen.
+"""All settings: read once from the environment and `.env`, validated, and frozen.
 
-Each description says what is allowed; it is the second half of the message that a wrong value gets.
+Each description says what is allowed; the error message of a bad value ends with it.
 """
 
 import os
@@ -22,12 +22,12 @@ from config.secret_key import SHORTEST, kept_secret_key
 
 PREFIX = "OKR_SYNC_"
 ENV_FILE = Path(".env")
-_zones = cache(available_timezones)  # which goes through a directory of files
-ALL_INTERFACES = "0.0.0.0"  # noqa: S104  # a platform that sets PORT reaches us from outside this machine
+_zones = cache(available_timezones)  # it reads a directory of files
+ALL_INTERFACES = "0.0.0.0"  # noqa: S104  # a platform that sets PORT connects from outside this machine
 
 
 class Settings(BaseSettings):
-    """The settings of one process. Nothing here changes while it runs, and there is no global instance."""
+    """The settings of one process. They do not change while it runs, and there is no global instance."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -60,23 +60,23 @@ class Settings(BaseSettings):
         validation_alias="PORT",
         ge=1,
         le=65535,
-        description="a port from 1 to 65535; when set, the web part listens on all interfaces",
+        description="a port from 1 to 65535; when set, the web process listens on all interfaces",
     )
     data_dir: Annotated[Path, AfterValidator(Path.absolute)] = Field(
         default=Path("var"),
         validate_default=True,
         validation_alias="OKR_SYNC_DATA_DIR",
-        description="a directory of our own for the SQLite file, the secret key and the private Redis",
+        description="a directory for the SQLite file, the secret key and the private Redis, used by nothing else",
     )
     given_base_url: Annotated[str, AfterValidator(addresses.base_url)] | None = Field(
         default=None,
         validation_alias="OKR_SYNC_BASE_URL",
-        description="the http or https address under which people and trackers reach the service",
+        description="the http or https address at which people and trackers reach the service",
     )
     given_secret_key: SecretStr | None = Field(
         default=None,
         validation_alias="OKR_SYNC_SECRET_KEY",
-        description=f"{SHORTEST} characters or more; several with commas between, the newest first, to change it",
+        description=f"{SHORTEST} characters or more; to change it, several separated by commas, the newest first",
     )
     given_mail_from: str | None = Field(
         default=None,
@@ -87,7 +87,7 @@ class Settings(BaseSettings):
         default=600,
         validation_alias="OKR_SYNC_SETTLE_SECONDS",
         ge=0,
-        description="whole seconds that a status notice waits for the dust to settle, 0 or more",
+        description="whole seconds that a status notice waits for further changes, 0 or more",
     )
     timezone: str = Field(
         default="UTC",
@@ -110,18 +110,18 @@ class Settings(BaseSettings):
         default=0,
         validation_alias="OKR_SYNC_PROXY_HOPS",
         ge=0,
-        description="how many reverse proxies stand in front and set X-Forwarded-For, 0 or more",
+        description="how many reverse proxies are in front and set X-Forwarded-For, 0 or more",
     )
 
     allow_private_sites: bool = Field(
         default=False,
         validation_alias="OKR_SYNC_ALLOW_PRIVATE_SITES",
-        description="true or false: whether people may connect trackers in private networks on the pages",
+        description="true or false: whether people may connect trackers in private networks by the web pages",
     )
 
     @field_validator("smtp_url")
     @classmethod
-    def _smtp_url_can_be_read(cls, written: SecretStr | None) -> SecretStr | None:
+    def _smtp_url_is_valid(cls, written: SecretStr | None) -> SecretStr | None:
         if written is not None:
             addresses.smtp_server(written.get_secret_value())
         return written
@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     @classmethod
     def _secret_keys_are_long(cls, written: SecretStr | None) -> SecretStr | None:
         if written is not None and any(len(key) < SHORTEST for key in split_keys(written)):
-            raise ValueError("it is too short to be secret")
+            raise ValueError("it is too short")
         return written
 
     @field_validator("given_mail_from")
@@ -149,27 +149,27 @@ class Settings(BaseSettings):
 
     @property
     def embedded(self) -> bool:
-        """True when no database was named: everything lives in the data directory."""
+        """Whether no database is configured: then everything is in the data directory."""
         return self.given_database_url is None
 
     @property
     def database_url(self) -> str:
-        """The SQLAlchemy URL of the database; in embedded mode the SQLite file `okr-sync.db` in the data directory."""
+        """The SQLAlchemy URL of the database; in embedded mode the file `okr-sync.db` in the data directory."""
         return self.given_database_url or f"sqlite:///{self.data_dir / 'okr-sync.db'}"
 
     @property
     def smtp(self) -> addresses.SmtpServer | None:
-        """The SMTP server, or None for the local mailbox."""
+        """The SMTP server; None for the local mailbox."""
         return None if self.smtp_url is None else addresses.smtp_server(self.smtp_url.get_secret_value())
 
     @property
     def host(self) -> str:
-        """The interface to listen on: all of them when a platform set PORT, else this machine only."""
+        """The interface to listen on: all interfaces when a platform set PORT, else this machine only."""
         return ALL_INTERFACES if "port" in self.model_fields_set else "127.0.0.1"
 
     @property
     def base_url(self) -> str:
-        """The address of the service in links, without a slash at its end."""
+        """The base URL of the service for links, without a slash at the end."""
         return self.given_base_url or f"http://127.0.0.1:{self.port}"
 
     @property
@@ -183,9 +183,9 @@ class Settings(BaseSettings):
         return ZoneInfo(self.timezone)
 
     def secret_keys(self) -> tuple[str, ...]:
-        """Return the secret keys, the one for new secrets first, the others to read what they once locked.
+        """Return the secret keys. The first encrypts; the others decrypt what they once encrypted.
 
-        In embedded mode the key is made at the first call and kept in the data directory.
+        In embedded mode the first call creates the key and stores it in the data directory.
         """
         if self.given_secret_key is not None:
             return split_keys(self.given_secret_key)
@@ -193,7 +193,7 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Read and check the settings of this process; raise `WrongSettings` with every mistake at once."""
+    """Read and validate the settings of this process. Raise `InvalidSettings` with every error at once."""
     environment = read_environment()
     mistakes = unknown_names(environment, known=known_names(), prefix=PREFIX)
     try:
@@ -202,8 +202,8 @@ def read_settings() -> Settings:
         raise WrongSettings([*mistakes, *wrong_values(error, allowed=allowed_values())]) from None
     if not settings.embedded and settings.given_secret_key is None:
         mistakes.append(
-            "OKR_SYNC_SECRET_KEY is missing; it must be set when DATABASE_URL is, the same for every part. "
-            "Make one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+            "OKR_SYNC_SECRET_KEY is missing; it must be set with DATABASE_URL, the same for every process. "
+            "Create one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
     if mistakes:
         raise WrongSettings(mistakes)
@@ -211,21 +211,21 @@ def read_settings() -> Settings:
 
 
 def read_environment() -> Mapping[str, str]:
-    """Return the names and values of `.env` and of the environment, which wins. `env:NAME` in a file means these."""
+    """Return the variables of `.env` and of the environment, which wins. `env:NAME` in a file means these."""
     from_file = dotenv_values(ENV_FILE, encoding="utf-8")
     return {name: value for name, value in {**from_file, **os.environ}.items() if value is not None}
 
 
 def allowed_values() -> dict[str, str]:
-    """Return for each setting, by its name in the environment, what is allowed."""
+    """Return what is allowed for each setting, by its name in the environment."""
     return {str(field.validation_alias): field.description or "" for field in Settings.model_fields.values()}
 
 
 def known_names() -> frozenset[str]:
-    """Return the names of all settings as they stand in the environment."""
+    """Return the names of all settings in the environment."""
     return frozenset(allowed_values())
 
 
 def split_keys(written: SecretStr) -> tuple[str, ...]:
-    """Return the keys of a comma-separated list in the order written."""
+    """Return the keys of a comma-separated list, in the order written."""
     return tuple(key.strip() for key in written.get_secret_value().split(","))

@@ -47,18 +47,20 @@ def _directory(settings: Settings) -> Iterator[Finding]:
 
 
 def _address(settings: Settings) -> Finding:
-    url, what = address_of(settings), "address"
-    parts = urlsplit(url)
+    address, what = address_of(settings), "address"
+    url = urlsplit(address)
     mend = "set OKR_SYNC_BASE_URL to the https address at which people and trackers reach the service"
-    if settings.given_base_url is None or parts.hostname in LOOPBACK:
-        says = f"{url} works only on this machine: links in mails do not work elsewhere, and no webhook arrives"
+    if settings.given_base_url is None or url.hostname in LOOPBACK:
+        says = f"{address} works only on this machine: links in mails do not work elsewhere, and no webhook arrives"
         return Finding(what=what, well=None, says=says, mend=mend)
-    if _is_private(parts.hostname or ""):
-        return Finding(what=what, well=None, says=f"{url} is in a private network: trackers outside cannot reach it")
-    if parts.scheme == "http":
-        says = f"{url} is not encrypted: others on the network can read sign-in links and deliveries"
+    if _is_private(url.hostname or ""):
+        return Finding(
+            what=what, well=None, says=f"{address} is in a private network: trackers outside cannot reach it"
+        )
+    if url.scheme == "http":
+        says = f"{address} is not encrypted: others on the network can read sign-in links and deliveries"
         return Finding(what=what, well=None, says=says, mend=mend)
-    return Finding(what=what, well=True, says=url)
+    return Finding(what=what, well=True, says=address)
 
 
 def _is_private(host: str) -> bool:

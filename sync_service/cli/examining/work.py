@@ -17,34 +17,34 @@ _LATE = "check that a worker and the clock run; okr-sync status and their logs s
 
 def work_found(house: House) -> Iterator[Finding]:
     """Yield the findings about workers and the clock, and about late and buried rows."""
-    parts = parts_told(house.settings.data_dir)
-    yield _workers(house, parts)
-    yield from _clock(parts)
+    processes = parts_told(house.settings.data_dir)
+    yield _workers(house, processes)
+    yield from _clock(processes)
     with reading(house.engine) as tx:
         waiting = backlogs(tx)
     yield from _late(waiting)
     yield from _buried(waiting)
 
 
-def _workers(house: House, parts: Sequence[PartView] | None) -> Finding:
+def _workers(house: House, processes: Sequence[PartView] | None) -> Finding:
     try:
         count = count_workers(house.redis)
     except RedisError:
         return Finding(what="workers", well=None, says="cannot be counted while Redis does not answer")
     if count:
         return Finding(what="workers", well=True, says=f"{count} running")
-    mend = "start one: okr-sync up, or okr-sync worker" if parts is None else "okr-sync up restarts it; see its log"
+    mend = "start one: okr-sync up, or okr-sync worker" if processes is None else "okr-sync up restarts it; see its log"
     return Finding(what="workers", well=False, says="none is running", mend=mend)
 
 
-def _clock(parts: Sequence[PartView] | None) -> Iterator[Finding]:
+def _clock(processes: Sequence[PartView] | None) -> Iterator[Finding]:
     """Yield the finding about the clock, if it is known: as a process of `up` on this machine."""
-    if parts is None:
+    if processes is None:
         yield Finding(
             what="clock", well=None, says="unknown: no okr-sync up runs here; late rows show whether a clock runs"
         )
         return
-    for process in parts:
+    for process in processes:
         if process.pid is None:
             says = "not running; it died repeatedly" if process.deaths > 1 else "not running"
             yield Finding(what=process.name, well=False, says=says, mend="okr-sync status and the log say why")
