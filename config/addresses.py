@@ -43,7 +43,7 @@ def redis_url(written: str) -> str:
     """Return the URL of a Redis or Valkey server, as redis-py takes it."""
     parts = split(written)
     if parts.scheme not in REDIS_SCHEMES:
-        raise ValueError(f"{parts.scheme or 'an address without scheme'} is not a way to reach Redis")
+        raise ValueError(f"its scheme is {parts.scheme or 'missing'}, not redis, rediss or unix")
     if not (parts.path if parts.scheme == "unix" else parts.hostname):
         raise ValueError("it names no server")
     return written
@@ -57,7 +57,7 @@ def smtp_server(written: str) -> SmtpServer:
     """
     parts = split(written)
     if parts.scheme not in {"smtp", "smtps", "smtp+starttls"}:
-        raise ValueError(f"{parts.scheme or 'an address without scheme'} is not a way to hand in mail")
+        raise ValueError(f"its scheme is {parts.scheme or 'missing'}, not smtp, smtps or smtp+starttls")
     if not parts.hostname:
         raise ValueError("it names no server")
     if parts.path.strip("/") or parts.query or parts.fragment:

@@ -57,7 +57,7 @@ def all_secrets(
         elif stored:
             found += stored
         else:
-            raise NoSecret(KEPT, "kept only where a secret is stored already")
+            raise NoSecret(KEPT, "kept only if a secret is already stored")
     return tuple(dict.fromkeys(found))
 
 
@@ -70,5 +70,5 @@ def one_secret(
     if written != KEPT:
         return resolve(written, environment=environment, beside=beside)
     if stored is None:
-        raise NoSecret(KEPT, f"kept only where {what} is stored already")
+        raise NoSecret(KEPT, f"kept only if {what} is already stored")
     return stored

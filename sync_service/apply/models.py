@@ -204,7 +204,7 @@ class Rule(Form):
         default=None, description="a condition on issues, like {field: labels, has: checkout}"
     )
     query: Annotated[str, StringConstraints(min_length=1, max_length=10_000)] | None = Field(
-        default=None, description="a GitHub search or JQL, in place of a condition"
+        default=None, description="a GitHub search or JQL, instead of a condition"
     )
     enabled: bool = Field(default=True, description="true or false")
 

@@ -1,4 +1,4 @@
-"""The command `doctor`: run all checks, and say how to mend what is wrong."""
+"""The command `doctor`: run all checks, and say how to fix what is wrong."""
 
 import json
 import logging
@@ -39,7 +39,7 @@ DATABASE = "database"
 Found = tuple[str, Sequence[Finding]]
 
 
-@click.command(short_help="Check whether everything works, and say how to mend it.")
+@click.command(short_help="Check whether everything works, and say how to fix it.")
 @click.argument("connections", metavar="[CONNECTION]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(*, connections: tuple[str, ...], as_json: bool) -> None:

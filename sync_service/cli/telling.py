@@ -73,7 +73,7 @@ def status_lines(found: Found) -> Iterator[str]:
     for rows in found.waiting:
         yield f"{rows.table:<16}{rows.due:>8}{_seconds(rows.lag_seconds):>10}{rows.later:>8}{rows.buried:>8}"
     if any(rows.buried for rows in found.waiting):
-        yield "Buried rows wait for a replay: mend the reason, then run okr-sync replay --buried"
+        yield "Buried rows wait for a replay: fix the reason, then run okr-sync replay --buried"
     yield ""
     if found.workers is None:
         yield "Redis does not answer: the clock does the work meanwhile, some seconds later than usual"

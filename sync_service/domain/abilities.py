@@ -53,7 +53,7 @@ class Lists(Protocol):
 
 @runtime_checkable
 class Parts(Protocol):
-    """Has several rate limit buckets for one connection; a full one does not stop the others."""
+    """Has several rate limit buckets for one connection; a blocked one does not block the others."""
 
     def part(self, connection: Connection, *, about: str) -> str:
         """Return the bucket that a call would use, as in `Unavailable.bucket`; makes no call.

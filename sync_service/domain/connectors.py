@@ -57,7 +57,7 @@ class Elsewhere(ConnectorError):
 
 
 class Refused(ConnectorError):
-    """Bad credentials or missing permission: make no more calls on this connection until somebody mends it."""
+    """Bad credentials or missing permission: make no more calls on this connection until somebody fixes it."""
 
 
 class Rejected(ConnectorError):

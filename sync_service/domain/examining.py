@@ -9,7 +9,7 @@ from sync_service.domain.connectors import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """The result of one check: what was checked, whether it is well, and how to mend it if not.
+    """The result of one check: what was checked, whether it is well, and how to fix it if not.
 
     `well` None: the check could not tell, or it works but is worth knowing. A finding never contains a secret.
     """

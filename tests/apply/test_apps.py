@@ -121,7 +121,7 @@ def test_a_new_key_or_app_mends_a_refused_connection(small_desk: MakeDesk) -> No
         ),
         (
             with_app("{id: 7, private_key: kept}"),
-            "14: connections[0].app.private_key: found kept; allowed: kept only where a private key is stored already",
+            "14: connections[0].app.private_key: found kept; allowed: kept only if a private key is already stored",
         ),
         (
             replace(EXAMPLE, ("    token: env:JIRA_API_TOKEN\n", "    app: {id: 7, private_key: k}\n")),

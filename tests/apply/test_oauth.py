@@ -64,7 +64,7 @@ def test_an_export_keeps_the_client_secret_and_shows_the_client_id(desk: Desk) -
         (with_oauth("{client_id: a}"), "*connections[1].oauth.client_secret: found nothing; allowed: *client secret*"),
         (
             with_oauth("{client_id: a, client_secret: kept}"),
-            "*connections[1].oauth.client_secret: found kept; allowed: kept only where a client secret is stored*",
+            "*connections[1].oauth.client_secret: found kept; allowed: kept only if a client secret is already stored*",
         ),
         (
             with_oauth("{client_id: a, client_secret: env:NOPE}"),

@@ -128,8 +128,12 @@ def _memory(info: dict[str, Any]) -> Iterator[Finding]:
     elif policy != "noeviction":
         mend = "set maxmemory-policy to noeviction; the clock does evicted jobs, but later"
         yield Finding(what="eviction", well=None, says=f"evicts by {policy} when its memory is full", mend=mend)
-    kept = "keeps" if info.get("aof_enabled") else "does not keep"
-    yield Finding(what="persistence", well=True, says=f"{kept} an append-only file; losing it costs seconds, no rows")
+    verb = "keeps" if info.get("aof_enabled") else "does not keep"
+    yield Finding(
+        what="persistence",
+        well=True,
+        says=f"{verb} an append-only file; losing it delays work by seconds and loses no row",
+    )
 
 
 def smtp_found(settings: Settings) -> Iterator[Finding]:

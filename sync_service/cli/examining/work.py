@@ -65,7 +65,7 @@ def _late(waiting: Sequence[Backlog]) -> Iterator[Finding]:
 def _buried(waiting: Sequence[Backlog]) -> Iterator[Finding]:
     buried = [rows for rows in waiting if rows.buried]
     for rows in buried:
-        mend = "the page Deliveries and the log say why; mend that, then run okr-sync replay --buried"
+        mend = "the page Deliveries and the log say why; fix that, then run okr-sync replay --buried"
         yield Finding(what="buried rows", well=False, says=f"{rows.buried} of {rows.table}", mend=mend)
     if not buried:
         yield Finding(what="buried rows", well=True, says="none")
