@@ -50,7 +50,7 @@ def test_the_usual_redis_urls_are_kept_as_written(written: str) -> None:
 @pytest.mark.parametrize("written", ["unix://", "redis://:6379", "h:6379", "https://h"])
 def test_a_redis_url_without_a_server_is_refused(written: str) -> None:
     """The mistake is found at the start, not at the first job."""
-    with pytest.raises(ValueError, match="server|its scheme is"):
+    with pytest.raises(ValueError, match=r"server|its scheme is"):
         redis_url(written)
 
 
