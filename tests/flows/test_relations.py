@@ -49,9 +49,7 @@ def test_an_issue_known_only_as_a_child_is_no_known_issue(world: World) -> None:
     """Nothing of it can be shown or counted before a letter shows it."""
     delivery = world.tell(parent_seen(3, "acme/epics#3"))
     assert world.value() is None
-    assert world.outcome(delivery) == (
-        "acme/checkout#1: applied, parent is acme/epics#3, nothing else is known yet"
-    )
+    assert world.outcome(delivery) == ("acme/checkout#1: applied, parent is acme/epics#3, nothing else is known yet")
     with reading(world.engine) as tx:
         assert issues.count(tx, connection_id=world.connection_id) == 0
     shown = world.tell(DONE)
