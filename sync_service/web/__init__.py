@@ -1,4 +1,4 @@
-"""The only room with Flask: hooks, pages, API, health."""
+"""The Flask web application: webhooks, pages, REST API, health. Nothing outside this package uses Flask."""
 
 from sync_service.web.app import create_app
 

@@ -1,7 +1,7 @@
-"""Building the web application of a house: every route with its guard, every answer with its locks.
+"""Build the WSGI application: every route has a guard, every response has security headers.
 
-It has two doors: one for trackers, which must take a surge of deliveries, and one for people and their tools, with all
-that sessions, forms and limits cost.
+There are two Flask applications behind it: a small one for webhooks, which must take a surge of deliveries, and one for
+people and their programs, with the cost of sessions, forms and rate limits.
 """
 
 from collections.abc import Iterable
@@ -52,36 +52,36 @@ PAGES = (
 )
 
 LARGEST_FORM = 1024 * 1024
-"""Bytes in the largest body that pages and API take; hooks have a bound of their own."""
+"""Bytes of the largest request body for pages and API; webhooks have their own limit."""
 
 
 def create_app(house: House) -> Flask:
-    """Give the WSGI application. One for each process: it starts a thread that rings for new deliveries."""
+    """Return the WSGI application. Call it once per process: it starts a thread that wakes workers for new rows."""
     ringer = Ringer(house.doorbell)
     ringer.start()
     app = for_people(house, ringer)
-    app.wsgi_app = TwoDoors(for_trackers(house, ringer).wsgi_app, app.wsgi_app)  # type: ignore[method-assign]  # as Flask's own documentation does
+    app.wsgi_app = WebhookDispatcher(for_trackers(house, ringer).wsgi_app, app.wsgi_app)  # type: ignore[method-assign]  # as in Flask's documentation
     if house.settings.proxy_hops:
         hops = house.settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as above
     return app
 
 
-class TwoDoors:
-    """Lets trackers in by one application and everybody else by another."""
+class WebhookDispatcher:
+    """Dispatch webhooks to one WSGI application and all other requests to another."""
 
-    def __init__(self, trackers: "WSGIApplication", people: "WSGIApplication") -> None:
-        self._trackers = trackers
+    def __init__(self, webhooks: "WSGIApplication", people: "WSGIApplication") -> None:
+        self._webhooks = webhooks
         self._people = people
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer a WSGI request."""
-        door = self._trackers if environ["PATH_INFO"].startswith(hooks.PREFIX) else self._people
-        return door(environ, start_response)
+        """Handle a WSGI request."""
+        app = self._webhooks if environ["PATH_INFO"].startswith(hooks.PREFIX) else self._people
+        return app(environ, start_response)
 
 
 def for_trackers(house: House, ringer: Ringer) -> Flask:
-    """Give the application that takes deliveries. A tracker's signature takes the place of sessions and tokens."""
+    """Return the application that receives webhooks. It has no sessions or tokens: the webhook signature is checked."""
     app = Flask(__name__, static_folder=None)
     put_house(app, house, ringer)
     guards.install(app)
@@ -92,7 +92,7 @@ def for_trackers(house: House, ringer: Ringer) -> Flask:
 
 
 def for_people(house: House, ringer: Ringer) -> Flask:
-    """Give the application with pages, API and health."""
+    """Return the application with pages, API and health."""
     app = OpenAPI(__name__, doc_ui=False, **installing.description())
     app.config.update(
         SECRET_KEY=house.sealer.derive("cookies"),
@@ -100,7 +100,7 @@ def for_people(house: House, ringer: Ringer) -> Flask:
         SESSION_COOKIE_SECURE=house.settings.base_url.startswith("https:"),
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=SESSION_LIFE,
-        # Else each answer brings the cookie again, and one that was under way undoes what another has just put into it.
+        # Otherwise every response sends the cookie again, and a concurrent response overwrites a newer session.
         SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=LARGEST_FORM,
         WTF_CSRF_TIME_LIMIT=None,

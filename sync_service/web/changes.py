@@ -1,4 +1,4 @@
-"""The change counter that open pages ask for every second, so that they refresh without holding a worker thread."""
+"""The change counter that open pages poll every second, so that they refresh without holding a worker thread."""
 
 from flask import Blueprint, make_response, request
 from flask.typing import ResponseReturnValue
@@ -12,7 +12,7 @@ blueprint = Blueprint("changes", __name__)
 @blueprint.get("/changes")
 @guarded(Guard.VIEWER)
 def counter() -> ResponseReturnValue:
-    """Give `{"changes": n}`; 304 where the caller's `If-None-Match` still holds."""
-    answer = make_response({"changes": changes()})
-    answer.set_etag(str(changes()))
-    return answer.make_conditional(request)
+    """Return `{"changes": n}`, or 304 when `If-None-Match` names the current counter."""
+    response = make_response({"changes": changes()})
+    response.set_etag(str(changes()))
+    return response.make_conditional(request)

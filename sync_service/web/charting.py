@@ -1,4 +1,4 @@
-"""The figures of a key result's chart, for the script that draws it and for the words that stand for it."""
+"""The data of a key result's chart: figures for the script that draws it, and a text for screen readers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from sync_service.web.words import amount, counted
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`figures` for static/chart.js, whose times are seconds since 1970, shown in `zone`; `words` stand for all."""
+    """`figures` for static/chart.js, with times in seconds since 1970, shown in `zone`; `words` is the text version."""
 
     figures: dict[str, Any]
     words: str
 
 
 def chart(view: KeyResultView, span: Span, points: Sequence[Point], now: datetime, zone: ZoneInfo) -> Chart:
-    """Lay out the course of a value over its cycle, for somebody in a time zone."""
+    """Return the chart of a value over its cycle, for a reader in a time zone."""
     until = min(max(now, points[-1].at), max(span.ends_at, points[-1].at))
     figures = {
         "starts": _seconds(span.starts_at),
@@ -36,7 +36,7 @@ def chart(view: KeyResultView, span: Span, points: Sequence[Point], now: datetim
     words = (
         f"Chart: the value over the cycle, {counted(len(points), 'change')}, now {amount(view.current, view.unit)}, "
         f"from {amount(view.start, view.unit)} at the start to a target of {amount(view.target, view.unit)}. "
-        "The list of what moved it has every change in words."
+        "The list “What moved it” has every change."
     )
     return Chart(figures, words)
 

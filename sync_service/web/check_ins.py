@@ -1,4 +1,4 @@
-"""Reading the check-in form: who may send it, and what is wrong with what was typed."""
+"""Parse and validate the check-in form, and check who may send it."""
 
 import math
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ LONGEST_NOTE = 500
 
 
 class Mistake(ValueError):
-    """What was typed can't be used; the message says why, to who typed it."""
+    """The form can't be used. The message is shown to the person who filled it in."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CheckIn:
     """A value in the key result's unit, and a note about it."""
 
     value: float
@@ -25,18 +25,18 @@ class Said:
 
 
 def may_check_in(view: KeyResultView, caller: Who) -> bool:
-    """Tell whether somebody may set this value: its owner or an admin, while a `manual` key result is open."""
+    """Return whether the caller may check in: the owner or an admin, while a `manual` key result is open."""
     if view.measure.get("kind") != "manual" or view.status is Status.CLOSED:
         return False
     owns = view.owner is not None and view.owner == caller.email and RANK[caller.role] >= RANK[Guard.MEMBER]
     return owns or caller.role is Guard.ADMIN
 
 
-def read_check_in(form: Mapping[str, str]) -> Said:
-    """Read the form. A comma may stand for the point. Raises `Mistake`."""
+def read_check_in(form: Mapping[str, str]) -> CheckIn:
+    """Return the parsed form. A decimal comma is accepted. Raise `Mistake` when it is not valid."""
     typed, note = form.get("value", "").strip(), " ".join(form.get("note", "").split())
     if not typed:
-        raise Mistake("Type the value as a number.")
+        raise Mistake("Enter the value as a number.")
     try:
         value = float("".join(typed.split()).replace(",", "."))
     except ValueError:
@@ -45,4 +45,4 @@ def read_check_in(form: Mapping[str, str]) -> Said:
         raise Mistake("That number is too large.")
     if len(note) > LONGEST_NOTE:
         raise Mistake(f"The note is longer than {LONGEST_NOTE} characters.")
-    return Said(value, note)
+    return CheckIn(value, note)

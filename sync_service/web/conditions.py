@@ -1,4 +1,4 @@
-"""Conditions as people build them: rows of field, operator and value, or the whole as text where rows can't show it."""
+"""The condition builder of a rule: convert a condition to form rows (field, operator, value) or YAML text, and back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ import yaml
 from sync_service.domain.rules import CHOICES, FIELDS, GROUPS, RuleError, compile_condition
 
 NOTHING = "nothing"
-"""The operator of a row that asks for an empty field; in a condition it is `{"field": F, "is": null}`."""
+"""The operator of a row for an empty field; in a condition it is `{"field": F, "is": null}`."""
 
 MAY_BE_EMPTY = (
     "type", "milestone", "parent", "components", "versions", "sprint", "priority", "resolution", "assignee", "author",
 )  # fmt: skip
 
 LONGEST = 20_000
-"""Characters of a condition written as text."""
+"""Maximum characters of a condition written as text."""
 
 DEEPEST = 40
-"""Brackets and indents inside each other in a text; more than a valid condition can have."""
+"""Maximum nesting depth of a text; more than a valid condition can have."""
 
 WORDS: Mapping[str, str] = {
     "is": "is",
@@ -40,7 +40,7 @@ SEVERAL_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of the builder. `number` stays the same while rows come and go around it."""
+    """One row of the builder. `number` stays the same while other rows are added and removed."""
 
     number: int
     field: str = "labels"
@@ -49,24 +49,24 @@ class Row:
 
     @property
     def complete(self) -> bool:
-        """Tell whether the row says something already."""
+        """Return whether the row has a value, or needs none."""
         return self.operator == NOTHING or any(value.strip() for value in self.values)
 
     @property
     def text(self) -> str:
-        """Give the values as one line."""
+        """Return the values as one line."""
         return ", ".join(self.values)
 
 
 def operators(field: str) -> dict[str, str]:
-    """Give the operators of a field, each with its words."""
+    """Return the operators of a field: name → text in the form."""
     words = SEVERAL_WORDS if "has" in FIELDS[field] else WORDS
     offered = {name: words[name] for name in FIELDS[field]}
     return offered | {NOTHING: WORDS[NOTHING]} if field in MAY_BE_EMPTY else offered
 
 
 def fitted(row: Row) -> Row:
-    """Give the row with an operator that its field has, and values that it may take."""
+    """Return the row with an operator and values that its field allows."""
     field = row.field if row.field in FIELDS else "labels"
     operator = row.operator if row.operator in operators(field) else next(iter(operators(field)))
     values = row.values
@@ -78,7 +78,7 @@ def fitted(row: Row) -> Row:
 
 
 def condition_of(group: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Build the condition that rows say. It may be invalid where a row is incomplete."""
+    """Return the condition of these rows. It may be invalid when a row is incomplete."""
     return {group: [_leaf(row) for row in rows]}
 
 
@@ -91,7 +91,7 @@ def _leaf(row: Row) -> dict[str, Any]:
 
 
 def rows_of(condition: Mapping[str, Any]) -> tuple[str, tuple[Row, ...]] | None:
-    """Show a valid condition as a group and its rows; None where only text can show it."""
+    """Return a valid condition as a group and its rows; None when only text can show it."""
     if "field" in condition:
         condition = {"all": [condition]}
     if len(condition) != 1:
@@ -110,15 +110,15 @@ def _row(number: int, leaf: Mapping[str, Any]) -> Row | None:
     if value is None:
         return Row(number=number, field=field, operator=NOTHING) if field in MAY_BE_EMPTY else None
     if operator == "in":
-        parted = any("," in one for one in value) and field not in CHOICES
-        return None if parted else Row(number=number, field=field, operator=operator, values=tuple(value))
+        has_comma = any("," in one for one in value) and field not in CHOICES
+        return None if has_comma else Row(number=number, field=field, operator=operator, values=tuple(value))
     return Row(number=number, field=field, operator=operator, values=(value,))
 
 
 def text_of(condition: Mapping[str, Any]) -> str:
-    """Write a condition as YAML, as it stands below `when` in a configuration file."""
+    """Return a condition as YAML, as below `when` in a configuration file."""
     written = _dump(condition, plain=True)
-    # Some characters of Unicode count as line ends in YAML, and come back as spaces unless they are escaped.
+    # YAML reads some Unicode characters as line breaks; unescaped, they would come back as spaces.
     return written if yaml.safe_load(written) == condition else _dump(condition, plain=False)
 
 
@@ -128,32 +128,32 @@ def _dump(condition: Mapping[str, Any], *, plain: bool) -> str:
 
 
 class Unreadable(ValueError):
-    """A text that is not YAML, or more than a condition can be."""
+    """The text is not YAML, too long, or nested too deep."""
 
 
 def read_text(text: str) -> dict[str, Any]:
-    """Read a condition written as YAML or JSON and check it. Raises `Unreadable` or `RuleError`."""
+    """Return the condition in a YAML or JSON text. Raise `Unreadable` or `RuleError` when it is not valid."""
     if len(text) > LONGEST:
         raise Unreadable(f"it is longer than {LONGEST} characters")
     try:
-        _bound(text)
+        _check_size(text)
         condition = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise Unreadable(f"{place}{error.problem or 'this is not YAML'}") from None
+        position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise Unreadable(f"{position}{error.problem or 'this is not YAML'}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise Unreadable(str(error).splitlines()[0]) from None
     compile_condition(condition)
     return {str(name): value for name, value in condition.items()}
 
 
-def _bound(text: str) -> None:
-    """Refuse what would grow while it is read: repeated parts, and nesting without end."""
+def _check_size(text: str) -> None:
+    """Raise `Unreadable` for YAML aliases, which can expand without limit, and for deep nesting."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise Unreadable(f"{_line(event)}: a condition has no repeated parts (*{event.anchor})")
+            raise Unreadable(f"{_line(event)}: aliases are not allowed (*{event.anchor})")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
             raise Unreadable(f"{_line(event)}: it is nested too deep")
@@ -164,7 +164,7 @@ def _line(event: yaml.Event) -> str:
 
 
 def place_of(error: RuleError, group: str, rows: Sequence[Row]) -> int | None:
-    """Give the number of the row that an error is about; None where it is about the whole."""
+    """Return the number of the row that an error is about; None when it is about the whole condition."""
     match error.path:
         case (name, int(index), *_) if name == group and name in GROUPS and index < len(rows):
             return rows[index].number
@@ -172,7 +172,7 @@ def place_of(error: RuleError, group: str, rows: Sequence[Row]) -> int | None:
 
 
 def slug_for(condition: Mapping[str, Any], connection: str) -> str:
-    """Suggest a slug from what a condition asks for: `checkout-bug`."""
+    """Suggest a slug from the values of a condition: `checkout-bug`."""
     words = [word for value in _values(condition) for word in _words(value)][:4] or [connection]
     return "-".join(words)[:60].strip("-.") or "rule"
 
@@ -189,5 +189,5 @@ def _values(condition: Mapping[str, Any]) -> list[str]:
 
 
 def _words(value: str) -> list[str]:
-    plain = "".join(letter if letter.isascii() and letter.isalnum() else " " for letter in value.casefold())
+    plain = "".join(char if char.isascii() and char.isalnum() else " " for char in value.casefold())
     return plain.split()

@@ -1,4 +1,4 @@
-"""Deliveries: what trackers sent, what became of it and why, and the buttons that try again."""
+"""The deliveries pages: received webhooks with their outcome, and the buttons that replay them."""
 
 import json
 
@@ -18,11 +18,11 @@ blueprint = Blueprint("deliveries", __name__, url_prefix="/deliveries")
 
 PAGE = 50
 
-MOST_SHOWN = 200_000
-"""Bytes of a body that a page shows."""
+MAX_BODY_SHOWN = 200_000
+"""Maximum bytes of a body on the page."""
 
-LOOKED_THROUGH = 2000
-"""History entries, from the delivery's arrival on, in which a page looks for what it moved."""
+MAX_HISTORY_SEARCHED = 2000
+"""Maximum history entries, from the delivery's arrival on, that are searched for what the delivery moved."""
 
 LONGEST_ID = 200
 
@@ -30,7 +30,7 @@ LONGEST_ID = 200
 @blueprint.get("")
 @guarded(Guard.ADMIN)
 def index() -> ResponseReturnValue:
-    """List deliveries, newest first; `?outcome=`, `?connection=`, `?q=` (a delivery id) choose, `?before=` goes on."""
+    """List deliveries, newest first. Filters: `?outcome=`, `?connection=`, `?q=` (delivery id); `?before=` pages."""
     outcome, connection = request.args.get("outcome", ""), request.args.get("connection", "")
     asked = request.args.get("q", "").strip()[:LONGEST_ID]
     before = request.args.get("before", type=int)
@@ -63,14 +63,16 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/<int:delivery_id>")
 @guarded(Guard.ADMIN)
 def show(delivery_id: int) -> ResponseReturnValue:
-    """Show one delivery as it was received, and what it moved."""
+    """Show one delivery as received, and the key results it moved."""
     with reading(house().engine) as tx:
-        opened = deliveries.open_delivery(tx, delivery_id, most=MOST_SHOWN)
+        opened = deliveries.open_delivery(tx, delivery_id, most=MAX_BODY_SHOWN)
         if opened is None:
             abort(404, f"There is no delivery {delivery_id}.")
         line = opened.line
-        moved = deliveries.movements(tx, line.delivery, since=line.received_at, looked_through=LOOKED_THROUGH)
-    return render_template("delivery.html", line=line, opened=opened, moved=moved, body=pretty(opened), most=MOST_SHOWN)
+        moved = deliveries.movements(tx, line.delivery, since=line.received_at, looked_through=MAX_HISTORY_SEARCHED)
+    return render_template(
+        "delivery.html", line=line, opened=opened, moved=moved, body=pretty(opened), most=MAX_BODY_SHOWN
+    )
 
 
 @blueprint.post("/<int:delivery_id>/replay")
@@ -80,10 +82,10 @@ def replay(delivery_id: int) -> ResponseReturnValue:
     with writing(house().engine) as tx:
         if not deliveries.replay(tx, delivery_id):
             abort(404, f"There is no delivery {delivery_id}.")
-        _note(tx, f"delivery {delivery_id} replayed")
+        _record_audit(tx, f"delivery {delivery_id} replayed")
         counters.bump(tx, counters.CHANGES)
     ring("delivery")
-    flash("The delivery is applied again in a moment.", "success")
+    flash("The delivery will be applied again in a moment.", "success")
     return redirect(url_for("deliveries.show", delivery_id=delivery_id))
 
 
@@ -94,26 +96,26 @@ def replay_buried() -> ResponseReturnValue:
     with writing(house().engine) as tx:
         count = deliveries.replay_buried(tx)
         if count:
-            _note(tx, f"{count} buried deliveries replayed")
+            _record_audit(tx, f"{count} buried deliveries replayed")
             counters.bump(tx, counters.CHANGES)
     ring("delivery")
-    said = (
-        f"Trying {words.counted(count, 'buried delivery', 'buried deliveries')} again now."
+    message = (
+        f"Replaying {words.counted(count, 'buried delivery', 'buried deliveries')} now."
         if count
-        else "Nothing is buried."
+        else "No delivery is buried."
     )
-    flash(said, "success")
+    flash(message, "success")
     return redirect(url_for("deliveries.index"))
 
 
-def _note(tx: Connection, what: str) -> None:
+def _record_audit(tx: Connection, what: str) -> None:
     caller = who()
     actor = (caller.email or caller.name) if caller else ""
     audit.note(tx, actor=actor, what=what, at=house().now())
 
 
 def pretty(opened: DeliveryOpened) -> str:
-    """Write a body as text: JSON indented, anything else as it is; what is no text shows as replacement marks."""
+    """Return a body as text: JSON indented, anything else unchanged; bytes that are not UTF-8 become `U+FFFD`."""
     text = opened.body.decode("utf-8", "replace")
     if opened.size > len(opened.body):
         return text

@@ -1,4 +1,4 @@
-"""A rule as somebody is writing it: read from a form, shown again as it was, and checked before it is saved."""
+"""The draft of a mapping rule: parse the rule form, validate it, and turn it into an edit or a definition."""
 
 import re
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ from sync_service.web.conditions import Row, Unreadable
 
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 RESERVED = ("new", "preview", "draft")
-"""Slugs that would hide behind addresses of our own."""
+"""Slugs that our own URLs use."""
 
-MOST_ROWS = 100
+MAX_ROWS = 100
 
 _ROW = re.compile(r"row-([0-9]{1,4})-field")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What the form says. `mode` is `rows` or `text`; `seen` is the version of the rule that the edit began from."""
+    """The form's content. `mode` is `rows` or `text`; `seen` is the rule's version when the edit began."""
 
     slug: str = ""
     connection: str = ""
@@ -44,13 +44,13 @@ class Draft:
 
     @property
     def complete(self) -> bool:
-        """Tell whether the condition says enough to be tried."""
+        """Return whether the condition is complete enough to preview."""
         if self.mode == "text":
             return bool(self.text.strip())
         return bool(self.rows) and all(row.complete for row in self.rows)
 
     def condition(self) -> dict[str, Any]:
-        """Give the condition. Raises `RuleError` or `Unreadable` where it can't be used."""
+        """Return the condition. Raise `RuleError` or `Unreadable` when it is not valid."""
         if self.mode == "text":
             return conditions.read_text(self.text)
         condition = conditions.condition_of(self.group, self.rows)
@@ -60,7 +60,7 @@ class Draft:
 
 @dataclass(slots=True)
 class Mistakes:
-    """What is wrong with a draft, by field; those of the condition by row number, or None for the whole."""
+    """Error messages of a draft: by field, and for the condition by row number."""
 
     fields: dict[str, str] = field(default_factory=dict)
     rows: dict[int, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Mistakes:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What can be chosen in the form."""
+    """The options that the form offers."""
 
     connections: Sequence[Choice]
     key_results: Sequence[Choice]
@@ -79,22 +79,22 @@ class Choices:
 
     @classmethod
     def read(cls, tx: Connection) -> "Choices":
-        """Read them."""
+        """Return the choices in the database."""
         return cls(rule_views.connection_choices(tx), rule_views.key_result_choices(tx), rule_views.owner_choices(tx))
 
     def grouped(self) -> list[tuple[str, list[Choice]]]:
-        """Give the key results by objective, in the order they came."""
+        """Return the key results grouped by objective, in the order of the database."""
         return [(group, list(members)) for group, members in groupby(self.key_results, key=attrgetter("group"))]
 
 
 def id_of(choices: Sequence[Choice], name: str) -> int | None:
-    """Give the row id of a choice by its name."""
+    """Return the row id of the choice with this name, or None."""
     return next((one.id for one in choices if one.name == name), None)
 
 
 def read_draft(form: "MultiDict[str, str]") -> Draft:
-    """Read a form as it came; nothing is checked yet but that rows have operators of their fields."""
-    numbers = sorted({int(found[1]) for name in form if (found := _ROW.fullmatch(name))})[:MOST_ROWS]
+    """Return the form as a draft. Nothing is validated yet; rows get an operator that their field allows."""
+    numbers = sorted({int(found[1]) for name in form if (found := _ROW.fullmatch(name))})[:MAX_ROWS]
     group = form.get("group", "all")
     return Draft(
         slug=form.get("slug", "").strip(),
@@ -114,12 +114,12 @@ def _read_row(form: "MultiDict[str, str]", number: int) -> Row:
     name, operator = form.get(f"row-{number}-field", ""), form.get(f"row-{number}-operator", "")
     values = tuple(value.strip() for value in form.getlist(f"row-{number}-value"))
     if operator == "in" and name in FIELDS:
-        values = tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+        values = tuple(item.strip() for value in values for item in value.split(",") if item.strip())
     return Row(number=number, field=name, operator=operator, values=values)
 
 
 def draft_of(rule: RuleView) -> Draft:
-    """Show a stored rule as a draft: as rows where they can show it, else as text."""
+    """Return a stored rule as a draft: as rows where rows can show it, else as text."""
     shown = conditions.rows_of(rule.condition) if rule.condition else None
     group, rows = shown or ("all", (Row(number=0),))
     return Draft(
@@ -137,7 +137,7 @@ def draft_of(rule: RuleView) -> Draft:
 
 
 def reshape(draft: Draft, act: str) -> tuple[Draft, Mistakes]:
-    """Do what a button of the builder asks: `add`, `remove-N`, `to-text`, `to-rows`; anything else changes nothing."""
+    """Apply a button of the builder: `add`, `remove-N`, `to-text`, `to-rows`; anything else changes nothing."""
     if act == "add":
         number = max((row.number for row in draft.rows), default=-1) + 1
         return replace(draft, rows=(*draft.rows, Row(number=number))), Mistakes()
@@ -162,13 +162,13 @@ def _to_rows(draft: Draft) -> tuple[Draft, Mistakes]:
         return draft, mistakes
     shown = conditions.rows_of(condition)
     if shown is None:
-        mistakes.fields["text"] = "rows can't show this: it has groups inside groups, or values with a comma"
+        mistakes.fields["text"] = "rows can't show this condition: it has groups inside groups, or values with a comma"
         return draft, mistakes
     return replace(draft, mode="rows", group=shown[0], rows=shown[1]), mistakes
 
 
 def _condition(draft: Draft, mistakes: Mistakes) -> dict[str, Any] | None:
-    """Give the draft's condition, or note what is wrong with it."""
+    """Return the draft's condition; or None, with the error added to `mistakes`."""
     try:
         return draft.condition()
     except Unreadable as error:
@@ -177,20 +177,20 @@ def _condition(draft: Draft, mistakes: Mistakes) -> dict[str, Any] | None:
         number = conditions.place_of(error, draft.group, draft.rows) if draft.mode == "rows" else None
         if number is not None:
             found = repr(error.found) if error.found else "nothing"
-            mistakes.rows[number] = f"found {found}, allowed is {error.allowed}"
+            mistakes.rows[number] = f"found {found}; allowed: {error.allowed}"
         else:
             mistakes.fields["text" if draft.mode == "text" else "rows"] = str(error)
     return None
 
 
 def as_edit(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Edit | None, Mistakes]:
-    """Give the draft as an edit to preview, or what is wrong with what matters for that."""
+    """Return the draft as an edit to preview, or None with the errors that prevent a preview."""
     mistakes = Mistakes()
     condition = _condition(draft, mistakes)
     connection_id = id_of(choices.connections, draft.connection)
     key_result_id = id_of(choices.key_results, draft.key_result)
     if connection_id is None:
-        mistakes.fields["connection"] = "choose the connection whose issues the rule looks at"
+        mistakes.fields["connection"] = "choose the connection whose issues the rule matches"
     if key_result_id is None:
         mistakes.fields["key_result"] = "choose the key result that the issues count toward"
     if condition is None or connection_id is None or key_result_id is None:
@@ -206,15 +206,15 @@ def as_edit(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Edit |
 
 
 def as_definition(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Definition | None, Mistakes]:
-    """Give the draft as a definition to save, or all that is wrong with it; a new rule's slug may be left to us."""
+    """Return the draft as a definition to save, or None with all errors. A new rule without a slug gets one."""
     edit, mistakes = as_edit(draft, choices, slug=slug)
     owner_id = id_of(choices.owners, draft.owner)
     if draft.owner and owner_id is None:
-        mistakes.fields["owner"] = "nobody has this address"
+        mistakes.fields["owner"] = "no person has this address"
     wanted = slug or draft.slug or (conditions.slug_for(edit.condition, draft.connection) if edit else "")
     if slug is None and wanted and (not SLUG.fullmatch(wanted) or wanted in RESERVED):
         mistakes.fields["slug"] = (
-            f"allowed are letters, digits, '.', '_' and '-', 100 at most, but not {', '.join(RESERVED)}"
+            f"use letters, digits, '.', '_' and '-', at most 100; these are reserved: {', '.join(RESERVED)}"
         )
     if edit is None or mistakes:
         return None, mistakes

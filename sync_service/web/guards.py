@@ -1,7 +1,7 @@
-"""Who may do what: every route states its guard, and a route without one is closed.
+"""Authorisation: every route declares the role it requires, and a route without a guard is closed.
 
-A page asks for a session, an address of the API for a bearer token. Roles include each other: an admin may do what a
-member may, a member what a viewer may.
+Pages need a session, API routes a bearer token. Roles include each other: an admin may do what a member may, a member
+what a viewer may.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,9 @@ View = TypeVar("View", bound=Callable[..., object])
 
 
 class Guard(StrEnum):
-    """What a route asks of who calls it."""
+    """The role that a route requires."""
 
-    OPEN = "open"  # anybody; hooks verify signatures themselves
+    OPEN = "open"  # no role; webhooks verify signatures themselves
     VIEWER = "viewer"
     MEMBER = "member"
     ADMIN = "admin"
@@ -33,18 +33,18 @@ class Guard(StrEnum):
 RANK = {Guard.OPEN: 0, Guard.VIEWER: 1, Guard.MEMBER: 2, Guard.ADMIN: 3}
 
 SESSION = "token"
-"""Where the signed cookie keeps the session's token."""
+"""The key of the session's token in the signed cookie."""
 
 API = "/api/"
-"""Below this, bearer tokens count and sessions do not."""
+"""Paths below this accept bearer tokens and no sessions."""
 
 THIRD_PARTY = {"static": Guard.OPEN}
-"""Routes that libraries add, by endpoint."""
+"""Guards of routes that libraries add, by endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who is calling. `person_id` is None for an API token, whose name is in `name`."""
+    """The caller of a request. `person_id` is None for an API token, whose name is in `name`."""
 
     role: Guard
     name: str
@@ -53,33 +53,33 @@ class Who:
     timezone: str = ""  # an IANA name; empty where it is the organisation's
 
 
-Recognise = Callable[[], Who | None]
-"""Gives who is calling, from the request; None where that is not known."""
+Identify = Callable[[], Who | None]
+"""Returns the caller of the current request; None when unknown."""
 
 
 def guarded(guard: Guard) -> Callable[[View], View]:
-    """State a view's guard."""
+    """Declare the guard of a view."""
 
-    def state(view: View) -> View:
-        view.guard = guard  # type: ignore[attr-defined]  # functions carry attributes; the protocol of callables does not say so
+    def declare(view: View) -> View:
+        view.guard = guard  # type: ignore[attr-defined]  # functions have attributes; `Callable` does not declare them
         return view
 
-    return state
+    return declare
 
 
 def guard_of(app: Flask, endpoint: str) -> Guard | None:
-    """Give the guard that a route states; None where it states none."""
-    stated = getattr(app.view_functions.get(endpoint), "guard", None)
-    return cast("Guard | None", stated or THIRD_PARTY.get(endpoint))
+    """Return the guard that a route declares; None when it declares none."""
+    declared = getattr(app.view_functions.get(endpoint), "guard", None)
+    return cast("Guard | None", declared or THIRD_PARTY.get(endpoint))
 
 
 def who() -> Who | None:
-    """Give who is calling, once the guard let them in; None on an open route without a session."""
+    """Return the caller, known once the guard has run; None on an open route without a session."""
     return cast("Who | None", g.get("who"))
 
 
-def install(app: Flask, *, bearer: Recognise | None = None) -> None:
-    """Let no request past its route's guard. `bearer` recognises who calls the API; without it nobody is let in."""
+def install(app: Flask, *, bearer: Identify | None = None) -> None:
+    """Check the guard before every request. `bearer` identifies API callers; without it every API call is refused."""
     app.before_request(partial(_check, bearer or _nobody))
 
 
@@ -87,11 +87,11 @@ def _nobody() -> Who | None:
     return None
 
 
-def _check(bearer: Recognise) -> ResponseReturnValue | None:
+def _check(bearer: Identify) -> ResponseReturnValue | None:
     endpoint = request.endpoint
-    if endpoint is None:  # no such route: Flask answers 404 or 405, on a page in the visitor's own frame
+    if endpoint is None:  # no such route: Flask answers 404 or 405; identify the caller so that the page has their menu
         if not request.path.startswith((API, "/hooks/")):
-            _recognise()
+            _identify()
         return None
     guard = guard_of(current_app, endpoint)
     if guard is None:
@@ -100,7 +100,7 @@ def _check(bearer: Recognise) -> ResponseReturnValue | None:
         _check_api(guard, bearer)
         return None
     if guard is not Guard.OPEN or request.blueprint == "sign_in":
-        _recognise()
+        _identify()
     if guard is Guard.OPEN:
         return None
     caller = who()
@@ -111,7 +111,7 @@ def _check(bearer: Recognise) -> ResponseReturnValue | None:
     return None
 
 
-def _check_api(guard: Guard, bearer: Recognise) -> None:
+def _check_api(guard: Guard, bearer: Identify) -> None:
     if guard is Guard.OPEN:
         return
     caller = bearer()
@@ -122,8 +122,8 @@ def _check_api(guard: Guard, bearer: Recognise) -> None:
     g.who = caller
 
 
-def _recognise() -> None:
-    """Find who is calling by their session; note the change counter in the same breath, before the page is made."""
+def _identify() -> None:
+    """Set the caller from the session, and read the change counter now, before the page is rendered."""
     token = session.get(SESSION)
     if not isinstance(token, str):
         return

@@ -1,4 +1,4 @@
-"""Is the process alive, and can it do its work? For load balancers, containers and people in a hurry."""
+"""Health checks: `/healthz` (liveness) and `/readyz` (readiness), for load balancers and containers."""
 
 from datetime import timedelta
 
@@ -19,21 +19,21 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/healthz")
 @guarded(Guard.OPEN)
 def healthz() -> ResponseReturnValue:
-    """Say that the process answers."""
+    """Answer 200: the process is alive."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 @guarded(Guard.OPEN)
 def readyz() -> ResponseReturnValue:
-    """Say whether deliveries can be stored, and how far behind the work is.
+    """Report whether deliveries can be stored, and the lag of due rows; 503 when not ready.
 
-    Redis being away is told, and is no reason for 503: deliveries are still taken and applied, some seconds later.
+    Without Redis the process is still ready: deliveries are stored, and applied some seconds later.
     """
     database, lag = _database()
     ready = database == "ok"
-    said = {"ready": ready, "database": database, "redis": _redis(), "lag_seconds": lag.total_seconds() if lag else 0.0}
-    return said, 200 if ready else 503
+    body = {"ready": ready, "database": database, "redis": _redis(), "lag_seconds": lag.total_seconds() if lag else 0.0}
+    return body, 200 if ready else 503
 
 
 def _database() -> tuple[str, timedelta | None]:
@@ -50,5 +50,5 @@ def _redis() -> str:
     try:
         house().redis.ping()
     except RedisError as error:
-        return f"away ({type(error).__name__}); the clock does the work"
+        return f"does not answer ({type(error).__name__}); the clock process drains due rows instead"
     return "ok"

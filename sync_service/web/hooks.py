@@ -1,4 +1,4 @@
-"""The door for trackers: `POST /hooks/<connection>`. It verifies, stores and acknowledges; the work comes after."""
+"""The webhook endpoint: `POST /hooks/<connection>`. It verifies, stores and acknowledges; workers apply it later."""
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
@@ -13,32 +13,32 @@ PREFIX = "/hooks/"
 
 blueprint = Blueprint("hooks", __name__)
 
-SAYS = {
+OUTCOMES = {
     Receipt.STORED: "stored",
     Receipt.FORGED: "the signature is missing or wrong",
     Receipt.UNKNOWN: "there is no such connection",
     Receipt.TOO_LARGE: "the body is larger than 25 MB",
-    Receipt.UNABLE: "it can't be stored now; send it again",
+    Receipt.UNABLE: "the delivery can't be stored now; send it again",
 }
 
 
 @blueprint.post(f"{PREFIX}<slug>")
 @guarded(Guard.OPEN)
 def receive(slug: str) -> ResponseReturnValue:
-    """Take one delivery; the statuses are those of `Receipt`."""
-    # Of a body in chunks the library gives the first so many bytes without a word; one more shows that it is too large.
+    """Receive one delivery; the HTTP statuses are those of `Receipt`."""
+    # Werkzeug silently truncates a chunked body at this limit; one byte more shows that the body is too large.
     request.max_content_length = LARGEST + 1
     try:
         body = request.get_data(cache=False, parse_form_data=False)
     except RequestEntityTooLarge:
         known = house().connections.named(slug) is not None
-        return _answer(Receipt.TOO_LARGE if known else Receipt.UNKNOWN)
+        return _respond(Receipt.TOO_LARGE if known else Receipt.UNKNOWN)
     headers = {name.lower(): value for name, value in request.headers.items()}
     receipt = house().receive.take(slug, Post(headers, body))
     if receipt is Receipt.STORED:
         ring("delivery")
-    return _answer(receipt)
+    return _respond(receipt)
 
 
-def _answer(receipt: Receipt) -> ResponseReturnValue:
-    return {"outcome": SAYS[receipt]}, receipt.value
+def _respond(receipt: Receipt) -> ResponseReturnValue:
+    return {"outcome": OUTCOMES[receipt]}, receipt.value

@@ -1,4 +1,4 @@
-"""The house as views reach it: `house()` gives everything joined, `ring()` makes due rows happen sooner."""
+"""What views need of the composition root: `services()` returns it, `wake()` wakes workers for due rows."""
 
 from typing import cast
 
@@ -9,15 +9,15 @@ from sync_service.wiring import House
 
 
 def put_house(app: Flask, house: House, ringer: Ringer) -> None:
-    """Give the application its house."""
+    """Attach the services to the application."""
     app.extensions["okr-sync"] = (house, ringer)
 
 
 def house() -> House:
-    """Give the house of the current application."""
+    """Return the services of the current application."""
     return cast("tuple[House, Ringer]", current_app.extensions["okr-sync"])[0]
 
 
 def ring(*tables: str) -> None:
-    """Ring for tables of due rows; returns at once."""
+    """Wake workers for these tables of due rows; return at once."""
     cast("tuple[House, Ringer]", current_app.extensions["okr-sync"])[1].ring(*tables)

@@ -1,4 +1,4 @@
-"""The page of a key result: its value, why it is what it is, what moved it, and the work behind it."""
+"""The key result page: value, status and its reason, history, linked issues; and the check-in form."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -24,21 +24,21 @@ HISTORY_PAGE = 25
 @blueprint.get("/key-results/<slug>")
 @guarded(Guard.VIEWER)
 def show(slug: str) -> ResponseReturnValue:
-    """Show a key result. `?older=ID` goes on in its history; `?q=`, `?state=`, `?page=` choose among its issues."""
+    """Show a key result. `?older=ID` pages its history; `?q=`, `?state=`, `?page=` filter and page its issues."""
     return _page(slug), 200
 
 
 @blueprint.post("/key-results/<slug>/check-ins")
 @guarded(Guard.MEMBER)
 def check_in(slug: str) -> ResponseReturnValue:
-    """Set the value of a `manual` key result; its owner and admins may."""
+    """Set the value of a `manual` key result. Only its owner and admins may."""
     with reading(house().engine) as tx:
         view, _ = _find(tx, slug)
     caller = who()
     if caller is None or not may_check_in(view, caller):
-        abort(403, "The value of a key result is set by its owner or an admin, and only if its measure is manual.")
+        abort(403, "Only the owner or an admin can check in, and only when the measure is manual.")
     try:
-        said = read_check_in(request.form)
+        entered = read_check_in(request.form)
     except Mistake as mistake:
         return _page(slug, mistake=str(mistake)), 422
     with writing(house().engine) as tx:
@@ -47,12 +47,12 @@ def check_in(slug: str) -> ResponseReturnValue:
             view.id,
             person_id=caller.person_id,
             name=caller.name,
-            value=said.value,
-            note=said.note,
+            value=entered.value,
+            note=entered.note,
             now=house().now(),
         )
     ring("recompute")
-    flash("Checked in. The value moves in a moment.", "success")
+    flash("Checked in. The value changes in a moment.", "success")
     return redirect(url_for("key_results.show", slug=view.slug))
 
 

@@ -1,4 +1,4 @@
-"""How often one visitor may try to come in. Counted in each web process; trackers' webhooks are never limited."""
+"""Rate limit of sign-in requests, per client address and web process. Webhooks are never limited."""
 
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address

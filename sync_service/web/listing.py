@@ -1,4 +1,4 @@
-"""Long lists of linked issues: what a visitor chose to see of them, a page at a time."""
+"""Filter and paginate the linked issues of a key result."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ STATES = ("todo", "doing", "done", "dropped")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to show: words to look for, a state ("" for all, `aside` for those that do not count), a page from 1."""
+    """The filter: search words, a state ("" for all, `aside` for issues that do not count), a page from 1."""
 
     words: str = ""
     state: str = ""
@@ -22,7 +22,7 @@ class Choice:
 
     @classmethod
     def read(cls, arguments: Mapping[str, str]) -> "Choice":
-        """Read the query string; what can't be read counts as not said."""
+        """Return the filter in a query string; invalid values are ignored."""
         state, page = arguments.get("state", ""), arguments.get("page", "1")
         return cls(
             words=" ".join(arguments.get("q", "").split())[:100],
@@ -33,7 +33,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One page of the chosen issues. `first` and `last` are places from 1; `states` counts all issues by state."""
+    """One page of the matching issues.
+
+    `first` and `last` are positions from 1; `chosen` counts matching issues, `total` all; `states` and `aside` count
+    all issues by state, and those that do not count.
+    """
 
     choice: Choice
     issues: Sequence[IssueView]
@@ -47,8 +51,8 @@ class Listing:
 
 
 def list_issues(issues: Sequence[IssueView], choice: Choice) -> Listing:
-    """Choose among the issues and cut a page; a page past the end is the last."""
-    chosen = [one for one in issues if _is_chosen(one, choice)]
+    """Return one page of the issues that match; a page past the end is the last page."""
+    chosen = [one for one in issues if _matches(one, choice)]
     pages = max(-(-len(chosen) // PAGE), 1)
     page = min(choice.page, pages)
     first = (page - 1) * PAGE
@@ -66,7 +70,7 @@ def list_issues(issues: Sequence[IssueView], choice: Choice) -> Listing:
     )
 
 
-def _is_chosen(one: IssueView, choice: Choice) -> bool:
+def _matches(one: IssueView, choice: Choice) -> bool:
     if choice.state == "aside" and one.counts:
         return False
     if choice.state in STATES and one.state != choice.state:

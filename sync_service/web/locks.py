@@ -1,4 +1,4 @@
-"""What every answer carries so that a browser keeps others out: no inline script, no frames, no sniffing."""
+"""Security headers of every response (CSP, nosniff, HSTS…), and refusal of input that no database can store."""
 
 from urllib.parse import urlsplit
 
@@ -13,24 +13,24 @@ CONTENT_SECURITY_POLICY = (
 
 
 def policy_with_form_to(address: str) -> str:
-    """Give the policy of a page that has a form for another site: that may be sent there, and nowhere else."""
-    parts = urlsplit(address)
-    return CONTENT_SECURITY_POLICY.replace("form-action 'self'", f"form-action 'self' {parts.scheme}://{parts.netloc}")
+    """Return the policy of a page with a form that is sent to another site: it allows that site only."""
+    url = urlsplit(address)
+    return CONTENT_SECURITY_POLICY.replace("form-action 'self'", f"form-action 'self' {url.scheme}://{url.netloc}")
 
 
 LARGEST_NUMBER = 2**63 - 1
-"""What a row's id can be in the database."""
+"""The largest row id in the database."""
 
 
 def install(app: Flask) -> None:
-    """Put the headers on every answer, and let nothing in that no database can hold."""
-    app.before_request(_refuse_what_can_not_be_kept)
-    app.after_request(_add)
+    """Add the headers to every response, and refuse NUL characters and numbers that are too large."""
+    app.before_request(_refuse_unstorable_input)
+    app.after_request(_add_headers)
 
 
-def _refuse_what_can_not_be_kept() -> None:
+def _refuse_unstorable_input() -> None:
     if request.endpoint == "hooks.receive" or request.path.startswith(API):
-        return  # a tracker's body is the connector's to read; the API says itself what can't be used
+        return  # the connector parses webhooks; the API reports wrong parameters itself
     texts = [request.path, *request.args.values(), *request.form.values()]
     numbers = [text for text in request.args.values() if text.isdecimal()]
     numbers += [str(value) for value in (request.view_args or {}).values() if isinstance(value, int)]
@@ -38,7 +38,7 @@ def _refuse_what_can_not_be_kept() -> None:
         abort(400)
 
 
-def _add(response: Response) -> Response:
+def _add_headers(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")

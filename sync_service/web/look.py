@@ -1,4 +1,4 @@
-"""What every template can use: formatted words, static files by addresses that change with them, navigation."""
+"""Jinja filters and globals: number and date formats, static file URLs with a content hash, navigation."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ ONE_YEAR = 31_536_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page in the navigation: shown to those whom its guard lets in, and once its route exists."""
+    """A page in the navigation, shown to callers that its guard allows."""
 
     endpoint: str
     word: str
@@ -41,7 +41,7 @@ NAVIGATION = (
 
 
 def install(app: Flask) -> None:
-    """Give the templates their words, and static files their long life."""
+    """Register the filters and globals, and let browsers cache static files for a year."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
@@ -67,11 +67,11 @@ def install(app: Flask) -> None:
         view_names=app.view_functions,
         version=sync_service.__version__,
     )
-    app.after_request(_keep_versioned_files)
+    app.after_request(_cache_versioned_files)
 
 
 def asset(name: str) -> str:
-    """Give the address of a static file; it changes with the file's content."""
+    """Return the URL of a static file; it changes with the file's content."""
     return url_for("static", filename=name, v=_version(name))
 
 
@@ -80,68 +80,68 @@ def _version(name: str) -> str:
     return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
 
 
-def _keep_versioned_files(response: Response) -> Response:
+def _cache_versioned_files(response: Response) -> Response:
     if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
         response.headers["Cache-Control"] = f"public, max-age={ONE_YEAR}, immutable"
     return response
 
 
 def navigation() -> list[Entry]:
-    """Give the pages that the person who is calling may open."""
+    """Return the navigation entries that the caller may open."""
     return [entry for entry in NAVIGATION if entry.endpoint in current_app.view_functions and may(entry.guard)]
 
 
 def may(guard: str) -> bool:
-    """Tell whether who is calling has this role or a mightier one."""
+    """Return whether the caller has this role or a higher one."""
     person = who()
     return person is not None and RANK[person.role] >= RANK[Guard(guard)]
 
 
 def zone() -> ZoneInfo:
-    """Give the time zone of who is calling, else the organisation's."""
+    """Return the caller's time zone, else the organisation's."""
     person = who()
     return ZoneInfo(person.timezone) if person and person.timezone else house().settings.zone
 
 
 def ago(at: datetime) -> str:
-    """Say how far a moment is from now."""
+    """Return how long ago a moment is, in words."""
     return words.ago(at, house().now())
 
 
 def exact(at: datetime) -> str:
-    """Write a moment in full, in the time zone of who is calling."""
+    """Return a moment in full, in the caller's time zone."""
     return words.exact(at, zone())
 
 
 def changes() -> int | None:
-    """Give the change counter as it stood before the page was made; None where nobody is signed in."""
-    found: int | None = g.get("changes")
-    return found
+    """Return the change counter as read before the page was rendered; None when nobody is signed in."""
+    counter: int | None = g.get("changes")
+    return counter
 
 
 def status_word(status: str) -> str:
-    """Say a status in words."""
+    """Return a status in words."""
     return WORDS[Status(status)]
 
 
 def moved_by(causes: Sequence[Cause]) -> str:
-    """Say in half a sentence what moved a value: `SHOP-7 closed as done, and 3 more`."""
+    """Return what moved a value, in a few words: `SHOP-7 closed as done, and 3 more`."""
     if not causes:
         return "settings or the calendar"
     first = causes[0]
-    said = f"{first.issue} {first.what}" if first.issue else first.what
+    text = f"{first.issue} {first.what}" if first.issue else first.what
     if first.actor and not first.issue:
-        said += f" by {first.actor}"
-    return said if len(causes) == 1 else f"{said}, and {len(causes) - 1} more"
+        text += f" by {first.actor}"
+    return text if len(causes) == 1 else f"{text}, and {len(causes) - 1} more"
 
 
 def delivery_url(cause: Cause) -> str | None:
-    """Give the address of the delivery that brought a cause, for those who may open it."""
+    """Return the URL of the delivery that caused a change; None when the caller may not open it."""
     if not cause.delivery or "deliveries.index" not in current_app.view_functions or not may(Guard.ADMIN):
         return None
     return url_for("deliveries.index", q=cause.delivery)
 
 
 def web_address(given: str | None) -> str | None:
-    """Give an address that came from a tracker if it is one of the web, else None: it becomes a link."""
+    """Return an address from a tracker if it is http(s) and so safe as a link, else None."""
     return given if given and given.startswith(("https://", "http://")) else None

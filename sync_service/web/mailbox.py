@@ -1,4 +1,4 @@
-"""The local mailbox: where no SMTP server is configured, mails are read here instead of being sent."""
+"""The local mailbox: without an SMTP server, mails are shown here instead of being sent."""
 
 from flask import Blueprint, abort, make_response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -13,13 +13,13 @@ blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
 PAGE = 50
 
 FRAME_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
-"""A mail is shown with its own styles, and can neither run nor fetch anything."""
+"""The CSP of a mail in its frame: its own styles, no scripts, no requests."""
 
 
 @blueprint.get("")
 @guarded(Guard.ADMIN)
 def index() -> ResponseReturnValue:
-    """List the mails, newest first; `?to=` names a recipient, `?before=` goes on."""
+    """List the mails, newest first. `?to=` filters by recipient; `?before=` pages."""
     server = house().settings.smtp
     if server is not None:
         return render_template("mailbox_sent.html", server=server)
@@ -46,10 +46,10 @@ def show(mail_id: int) -> ResponseReturnValue:
 @blueprint.get("/<int:mail_id>/html")
 @guarded(Guard.ADMIN)
 def html(mail_id: int) -> ResponseReturnValue:
-    """Give a mail's HTML alone, for the frame."""
-    answer = make_response(_open(mail_id).html)
-    answer.headers["Content-Security-Policy"] = FRAME_POLICY
-    return answer
+    """Return a mail's HTML alone, for the frame."""
+    response = make_response(_open(mail_id).html)
+    response.headers["Content-Security-Policy"] = FRAME_POLICY
+    return response
 
 
 def _open(mail_id: int) -> MailOpened:

@@ -1,4 +1,4 @@
-"""The first page: the objectives of a cycle, how far they are, and what moved last."""
+"""The objectives page: the objectives of a cycle with their progress and last changes."""
 
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
@@ -15,7 +15,7 @@ blueprint = Blueprint("objectives", __name__)
 @blueprint.get("/")
 @guarded(Guard.VIEWER)
 def index() -> ResponseReturnValue:
-    """Show the objectives of the current cycle, or of the one that `?cycle=` names."""
+    """Show the objectives of the current cycle, or of `?cycle=`."""
     now, asked = house().now(), request.args.get("cycle")
     with reading(house().engine) as tx:
         cycles = cycle_views(tx)

@@ -1,4 +1,4 @@
-"""The form of a rule: a draft with what can be chosen, and the promise of what it would do if it were saved."""
+"""Render the rule form: the draft, the available choices, and a preview of what saving would change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from sync_service.web.house import house
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """What the preview shows: what the draft would do, or what is still missing."""
+    """The content of the preview: what saving the draft would change, or the errors that prevent a preview."""
 
     preview: Preview | None = None
     key_results: dict[str, KeyResultView] | None = None
@@ -38,7 +38,7 @@ def show_form(
     mistakes: Mistakes | None = None,
     overtaken: bool = False,
 ) -> str:
-    """Show a draft with its preview; for those who may not change it, and for queries, the rule alone."""
+    """Render a draft with its preview; read-only for callers who may not change it, and for rules with a query."""
     caller = who()
     may_change = caller is not None and caller.role is Guard.ADMIN and not (rule and rule.query)
     standing = rule_views.standings(tx, [rule.id]).get(rule.id) if rule else None
@@ -57,7 +57,7 @@ def show_form(
 
 
 def _unjudged(rule: RuleView | None) -> Sequence[str]:
-    """Name the parts of a rule's query that its tracker alone can judge."""
+    """Return the clauses of a rule's query that only its tracker can evaluate."""
     connection = house().connections.named(rule.connection) if rule and rule.query else None
     if rule is None or connection is None:
         return ()
@@ -67,11 +67,11 @@ def _unjudged(rule: RuleView | None) -> Sequence[str]:
     try:
         return connector.unjudged(connection.view, query=rule.query or "")
     except Rejected:
-        return ()  # which its listing says
+        return ()  # the page shows this error of the query's listing
 
 
 def builder(tx: Connection, choices: Choices, drafted: Draft) -> dict[str, object]:
-    """Give what the builder offers."""
+    """Return the template variables of the condition builder."""
     connection_id = id_of(choices.connections, drafted.connection)
     return {
         "fields": FIELDS,
@@ -82,7 +82,7 @@ def builder(tx: Connection, choices: Choices, drafted: Draft) -> dict[str, objec
 
 
 def promise(tx: Connection, choices: Choices, drafted: Draft, slug: str | None) -> Promise:
-    """Preview a draft as if it were enabled. Half a condition, or one that is wrong, says what is missing."""
+    """Preview a draft as if it were enabled. An incomplete or invalid draft gives its errors instead."""
     if not drafted.complete:
         return Promise()
     edit, mistakes = as_edit(replace(drafted, enabled=True), choices, slug=slug)

@@ -1,4 +1,4 @@
-"""Mapping rules: the list, and the form in which an admin sees what a rule would do before it is saved."""
+"""The mapping rule pages: the list, and the form with a preview of what saving would change."""
 
 from dataclasses import dataclass, replace
 
@@ -24,7 +24,7 @@ PAGE = 50
 @blueprint.get("")
 @guarded(Guard.VIEWER)
 def index() -> ResponseReturnValue:
-    """List the rules by slug; `?q=` asks for words in any column, `?page=` goes on."""
+    """List the rules by slug. `?q=` filters by words in any column; `?page=` pages."""
     asked = " ".join(request.args.get("q", "").split())[:100]
     with reading(house().engine) as tx:
         every = rule_views.rule_views(tx)
@@ -55,7 +55,7 @@ def _has(rule: RuleView, words: list[str]) -> bool:
 @blueprint.get("/new")
 @guarded(Guard.ADMIN)
 def new() -> ResponseReturnValue:
-    """Show the form for a new rule, owned by who writes it."""
+    """Show the form for a new rule, owned by the caller."""
     caller = who()
     with reading(house().engine) as tx:
         choices = Choices.read(tx)
@@ -70,8 +70,8 @@ def new() -> ResponseReturnValue:
 @blueprint.post("/new")
 @guarded(Guard.ADMIN)
 def create() -> ResponseReturnValue:
-    """Save a new rule, or do what another button of the form asks."""
-    return _take(None)
+    """Save a new rule, or apply another button of the form."""
+    return _submit(None)
 
 
 @blueprint.get("/<slug>")
@@ -86,8 +86,8 @@ def show(slug: str) -> ResponseReturnValue:
 @blueprint.post("/<slug>")
 @guarded(Guard.ADMIN)
 def change(slug: str) -> ResponseReturnValue:
-    """Save an edit of a rule, or do what another button of the form asks."""
-    return _take(slug)
+    """Save an edit of a rule, or apply another button of the form."""
+    return _submit(slug)
 
 
 @blueprint.post("/<slug>/enabled")
@@ -101,28 +101,28 @@ def enable(slug: str) -> ResponseReturnValue:
         if rule.enabled != wanted:
             _save(tx, replace(_definition(tx, rule), enabled=wanted), "enabled" if wanted else "disabled")
     ring("rule_revision")
-    flash(f"{slug} is {'enabled' if wanted else 'disabled'}. Its links follow in a moment.", "success")
+    flash(f"{slug} is {'enabled' if wanted else 'disabled'}. Its links change in a moment.", "success")
     return redirect(url_for("rules.index", q=request.form.get("q") or None))
 
 
 @blueprint.post("/draft")
 @guarded(Guard.ADMIN)
 def draft() -> ResponseReturnValue:
-    """Give the builder again after one of its buttons or choices, for htmx; nothing is saved."""
+    """Render the builder after one of its buttons or choices, for htmx; nothing is saved."""
     drafted, mistakes = reshape(read_draft(request.form), request.form.get("act", ""))
     with reading(house().engine) as tx:
         choices = Choices.read(tx)
-        answer = make_response(
+        response = make_response(
             render_template("rule_builder.html", draft=drafted, mistakes=mistakes, **builder(tx, choices, drafted))
         )
-    answer.headers["HX-Trigger"] = "rule-changed"
-    return answer
+    response.headers["HX-Trigger"] = "rule-changed"
+    return response
 
 
 @blueprint.post("/preview")
 @guarded(Guard.ADMIN)
 def look() -> ResponseReturnValue:
-    """Tell what the form would do, for htmx; nothing is saved."""
+    """Render the preview of the form, for htmx; nothing is saved."""
     drafted = read_draft(request.form)
     with reading(house().engine) as tx:
         editing = request.form.get("editing") or None
@@ -137,8 +137,8 @@ def _find(tx: Connection, slug: str) -> RuleView:
     return found[0]
 
 
-def _take(slug: str | None) -> ResponseReturnValue:
-    """Take a form that was sent: save it, or show it again as its button asks."""
+def _submit(slug: str | None) -> ResponseReturnValue:
+    """Handle a submitted form: save it, or show it again after another of its buttons."""
     act = request.form.get("act", "save")
     drafted = read_draft(request.form)
     if act != "save":
@@ -146,58 +146,58 @@ def _take(slug: str | None) -> ResponseReturnValue:
         with reading(house().engine) as tx:
             rule = _find(tx, slug) if slug else None
             return show_form(tx, Choices.read(tx), drafted, rule=rule, mistakes=mistakes)
-    refused = _write(drafted, slug)
-    if refused is None:
+    not_saved = _write(drafted, slug)
+    if not_saved is None:
         ring("rule_revision")
         return redirect(url_for("rules.index"))
     with reading(house().engine) as tx:
         rule = _find(tx, slug) if slug else None
-        if rule and refused.overtaken:
+        if rule and not_saved.overtaken:
             drafted = replace(drafted, seen=rule.version)
         form = show_form(
-            tx, Choices.read(tx), drafted, rule=rule, mistakes=refused.mistakes, overtaken=refused.overtaken
+            tx, Choices.read(tx), drafted, rule=rule, mistakes=not_saved.mistakes, overtaken=not_saved.overtaken
         )
-    return form, 409 if refused.overtaken else 422
+    return form, 409 if not_saved.overtaken else 422
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """Why a draft was not saved: its mistakes, or that somebody else was quicker."""
+class NotSaved:
+    """Why a draft was not saved: its errors, or `overtaken` by another person's edit."""
 
     mistakes: Mistakes
     overtaken: bool = False
 
 
-def _write(drafted: Draft, slug: str | None) -> Refused | None:
-    """Save a draft, or tell why not."""
+def _write(drafted: Draft, slug: str | None) -> NotSaved | None:
+    """Save a draft; return why it was not saved, else None."""
     try:
         with writing(house().engine) as tx:
             definition, mistakes = as_definition(drafted, Choices.read(tx), slug=slug)
-            held = rule_views.lock(tx, slug or (definition.slug if definition else ""))
-            if slug and held is None:
+            existing = rule_views.lock(tx, slug or (definition.slug if definition else ""))
+            if slug and existing is None:
                 abort(404, f"There is no rule {slug}.")
-            if slug and held and held.query:
-                abort(409, "A rule with a query can't be changed here.")
-            if slug and held and drafted.seen != held.version:
-                return Refused(mistakes=Mistakes(), overtaken=True)
-            if held and not slug:
-                return Refused(mistakes=_taken(held.slug))
+            if slug and existing and existing.query:
+                abort(409, "A rule with a query can be changed only in the configuration file.")
+            if slug and existing and drafted.seen != existing.version:
+                return NotSaved(mistakes=Mistakes(), overtaken=True)
+            if existing and not slug:
+                return NotSaved(mistakes=_slug_taken(existing.slug))
             if definition is None:
-                return Refused(mistakes=mistakes)
+                return NotSaved(mistakes=mistakes)
             changed = _save(tx, definition, "changed" if slug else "created")
-    except IntegrityError:  # two new rules of one slug at the same moment
-        return Refused(mistakes=_taken(drafted.slug))
-    said = f"{definition.slug} is saved. Its links follow in a moment." if changed else "There was nothing to change."
-    flash(said, "success")
+    except IntegrityError:  # two new rules with the same slug at the same moment
+        return NotSaved(mistakes=_slug_taken(drafted.slug))
+    message = f"{definition.slug} is saved. Its links change in a moment." if changed else "Nothing to change."
+    flash(message, "success")
     return None
 
 
-def _taken(slug: str) -> Mistakes:
-    return Mistakes(fields={"slug": f"there is a rule {slug} already"})
+def _slug_taken(slug: str) -> Mistakes:
+    return Mistakes(fields={"slug": f"a rule named {slug} exists already"})
 
 
 def _definition(tx: Connection, rule: RuleView) -> Definition:
-    """Give a stored rule as it was defined."""
+    """Return the definition of a stored rule."""
     choices = Choices.read(tx)
     connection_id = id_of(choices.connections, rule.connection)
     key_result_id = id_of(choices.key_results, rule.key_result)
@@ -219,8 +219,8 @@ def _save(tx: Connection, definition: Definition, what: str) -> bool:
     name = caller.name if caller else ""
     changed = rules.save(tx, definition, changed_by=name, now=now)
     if changed:
-        said = f": {rule_views.in_words(definition)}" if definition.enabled else ""
+        text = f": {rule_views.in_words(definition)}" if definition.enabled else ""
         audit.note(
-            tx, actor=(caller.email if caller else None) or name, what=f"rule {definition.slug} {what}{said}", at=now
+            tx, actor=(caller.email if caller else None) or name, what=f"rule {definition.slug} {what}{text}", at=now
         )
     return changed

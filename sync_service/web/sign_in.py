@@ -1,7 +1,7 @@
-"""Coming in and going out: a single-use link by mail instead of a password.
+"""Sign-in by a single-use link in a mail (no passwords), and sign-out.
 
-Asking answers the same for everybody, so it does not tell who is known here. Opening a link only shows a button, so
-that a mail scanner which follows links does not use it up.
+The response is the same for known and unknown addresses, so it does not reveal who has an account. Opening a link only
+shows a button, because mail scanners follow links and would use it up.
 """
 
 from urllib.parse import urlsplit
@@ -33,7 +33,7 @@ LONGEST_ADDRESS = 320
 @blueprint.get("/sign-in")
 @guarded(Guard.OPEN)
 def ask() -> ResponseReturnValue:
-    """Ask for an e-mail address."""
+    """Show the form for an e-mail address."""
     back = local_path(request.args.get(NEXT))
     if who():
         return redirect(back)
@@ -45,15 +45,15 @@ def ask() -> ResponseReturnValue:
 @limiter.limit("10 per minute; 60 per hour")
 @limiter.limit("5 per 15 minutes", key_func=lambda: f"address {_address()}")
 def send() -> ResponseReturnValue:
-    """Send a link to those we know, and say the same to everybody."""
+    """Mail a link to a known address; the response is the same for unknown ones."""
     session[NEXT] = local_path(request.form.get(NEXT))
     address = _address()
     if address.count("@") != 1 or len(address) > LONGEST_ADDRESS:
-        return render_template("sign_in.html", back=session[NEXT], mistake="That is not an e-mail address."), 422
+        return render_template("sign_in.html", back=session[NEXT], mistake="This is not an e-mail address."), 422
     with writing(house().engine) as tx:
         person_id = person_id_of(tx, address)
         if person_id is not None:
-            _write(tx, person_id)
+            _write_mail(tx, person_id)
     ring("mail")
     return render_template("sign_in_sent.html", address=address)
 
@@ -61,7 +61,7 @@ def send() -> ResponseReturnValue:
 @blueprint.get("/sign-in/<token>")
 @guarded(Guard.OPEN)
 def link(token: str) -> ResponseReturnValue:
-    """Show the button that signs in; the link stays good."""
+    """Show the button that signs in; the link is not used up yet."""
     return render_template("sign_in_link.html", token=token)
 
 
@@ -69,24 +69,24 @@ def link(token: str) -> ResponseReturnValue:
 @guarded(Guard.OPEN)
 @limiter.limit("20 per minute")
 def use(token: str) -> ResponseReturnValue:
-    """Use the link up and begin a session."""
+    """Use up the link and start a session."""
     now = house().now()
     with writing(house().engine) as tx:
         person_id = use_sign_in_link(tx, token, now)
-        begun = None if person_id is None else start_session(tx, person_id, now)
-    if begun is None:
+        session_token = None if person_id is None else start_session(tx, person_id, now)
+    if session_token is None:
         return render_template("sign_in_over.html"), 410
     back = local_path(session.get(NEXT))
-    session.clear()  # nothing from before counts any more, the CSRF token least
+    session.clear()  # drop everything from before sign-in, also the CSRF token
     session.permanent = True
-    session[SESSION] = begun
+    session[SESSION] = session_token
     return redirect(back)
 
 
 @blueprint.post("/sign-out")
 @guarded(Guard.OPEN)
 def sign_out() -> ResponseReturnValue:
-    """End the session, here and in the database."""
+    """End the session, in the cookie and in the database."""
     token = session.get(SESSION)
     session.clear()
     if isinstance(token, str):
@@ -96,22 +96,22 @@ def sign_out() -> ResponseReturnValue:
 
 
 def local_path(given: object) -> str:
-    """Give the path on this site that was asked for, else `/`: nobody is sent elsewhere from here."""
+    """Return the requested path if it is on this site, else `/`. Prevents open redirects."""
     if not isinstance(given, str) or not given.startswith("/") or given.startswith("//") or len(given) > 2000:
         return "/"
-    # Browsers read a backslash as a slash and drop control characters, which makes //elsewhere of them.
-    if "\\" in given or any(ord(letter) < 32 or ord(letter) == 127 for letter in given):
+    # Browsers read a backslash as a slash and drop control characters: such a path can become //other.site.
+    if "\\" in given or any(ord(char) < 32 or ord(char) == 127 for char in given):
         return "/"
-    parts = urlsplit(given)
-    return given if not parts.scheme and not parts.netloc else "/"
+    url = urlsplit(given)
+    return given if not url.scheme and not url.netloc else "/"
 
 
 def _address() -> str:
     return request.form.get("email", "").strip().lower()
 
 
-def _write(tx: Connection, person_id: int) -> None:
-    """Write the mail with a new link, below the address that the settings name: a request may name any host."""
+def _write_mail(tx: Connection, person_id: int) -> None:
+    """Write the mail with a new link, below the base URL of the settings: a request's Host header can be forged."""
     now = house().now()
     known = tx.execute(sa.select(person.c.email, person.c.name).where(person.c.id == person_id)).one()
     address = house().settings.base_url.rstrip("/") + f"/sign-in/{create_sign_in_link(tx, person_id, now)}"

@@ -1,4 +1,4 @@
-"""How pages say numbers, times and shares, so that the same thing reads the same everywhere."""
+"""Format numbers, amounts, percentages, dates and durations for pages, the same everywhere."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -7,21 +7,21 @@ NARROW_SPACE = "\u202f"
 
 
 def number(value: float) -> str:
-    """Write a number with at most two decimals, thousands apart: `1 234.5`."""
+    """Format a number with at most two decimals and separated thousands: `1 234.5`."""
     rounded = round(value, 2) + 0.0  # no minus before a zero
     digits = f"{rounded:,.2f}".rstrip("0").rstrip(".")
     return digits.replace(",", NARROW_SPACE).replace("-", "\u2212")
 
 
 def amount(value: float | None, unit: str = "") -> str:
-    """Write a value in its unit: `37.5 %`, `12 bugs`, `no data`."""
+    """Format a value in its unit: `37.5 %`, `12 bugs`, `no data`."""
     if value is None:
         return "no data"
     return f"{number(value)}{NARROW_SPACE}{unit}" if unit else number(value)
 
 
 def percent(share: float | None) -> str:
-    """Write a fraction as a whole percentage: `37 %`. It never rounds up to 100 % what is not finished."""
+    """Format a fraction as a whole percentage: `37 %`. Unfinished progress is never rounded up to 100 %."""
     if share is None:
         return "no data"
     whole = round(100 * share)
@@ -31,35 +31,35 @@ def percent(share: float | None) -> str:
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
-    """Write a count with its noun: `1 issue`, `3 issues`."""
+    """Format a count with its noun: `1 issue`, `3 issues`."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """Say how far a moment is from now: `just now`, `5 min ago`, `in 3 h`, `4 days ago`, `12 Oct 2026`."""
+    """Format a moment relative to now: `just now`, `5 min ago`, `in 3 h`, `4 days ago`, `12 Oct 2026`."""
     seconds = (now - at).total_seconds()
     size = abs(seconds)
     if size < MINUTE:
         return "just now" if seconds >= 0 else "in a moment"
     if size < HOUR:
-        said = f"{size // MINUTE:.0f} min"
+        text = f"{size // MINUTE:.0f} min"
     elif size < DAY:
-        said = f"{size // HOUR:.0f} h"
+        text = f"{size // HOUR:.0f} h"
     elif size < 4 * WEEK:
-        said = counted(int(size // DAY), "day")
+        text = counted(int(size // DAY), "day")
     else:
         return f"{at.day} {at:%b %Y}"
-    return f"{said} ago" if seconds >= 0 else f"in {said}"
+    return f"{text} ago" if seconds >= 0 else f"in {text}"
 
 
 def exact(at: datetime, zone: tzinfo = UTC) -> str:
-    """Write a moment in full in a time zone: `Mon 12 Oct 2026, 14:03:22 CEST`."""
-    there = at.astimezone(zone)
-    return f"{there:%a} {there.day} {there:%b %Y, %H:%M:%S %Z}"
+    """Format a moment in full in a time zone: `Mon 12 Oct 2026, 14:03:22 CEST`."""
+    local = at.astimezone(zone)
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M:%S %Z}"
 
 
 def duration(length: timedelta) -> str:
-    """Say how long something takes, in its largest unit: `3 s`, `5 min`, `2 h`, `4 days`."""
+    """Format a duration in its largest unit: `3 s`, `5 min`, `2 h`, `4 days`."""
     seconds = max(length.total_seconds(), 0.0)
     if seconds < MINUTE:
         return f"{seconds:.0f} s"
@@ -69,5 +69,5 @@ def duration(length: timedelta) -> str:
 
 
 def sentence(words: str) -> str:
-    """Make a sentence of words: a capital first, a full stop last."""
+    """Return the words as a sentence: first letter capital, full stop at the end."""
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
