@@ -120,7 +120,7 @@ def test_checking_in_tells_so_and_keeps_telling_it(page: Page, site: Site) -> No
     expect(page.get_by_text("No change yet")).to_be_visible()
     page.get_by_label("Value now").fill("64,5")
     page.get_by_role("button", name="Check in").click()
-    said = page.get_by_text("Checked in. The value moves in a moment.")
+    said = page.get_by_text("Checked in. The value changes in a moment.")
     expect(said).to_be_visible()
     site.house.drains.by_table["recompute"]()
     expect(page.locator(".now-value")).to_have_text("64.5\u202f%")

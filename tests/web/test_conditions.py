@@ -91,7 +91,7 @@ def test_a_single_leaf_is_one_row() -> None:
     [
         ("all: [\n  - {", "line 2, column"),
         ("[" * 60, "line 1: it is nested too deep"),
-        ("a: &x [1]\nb: *x", r"line 2: a condition has no repeated parts \(\*x\)"),
+        ("a: &x [1]\nb: *x", r"line 2: aliases are not allowed \(\*x\)"),
         ("all: [{field: title, is: 2026-99-99}]", "month must be in"),
         ("x\x00y", "special characters are not allowed"),
         ("# " + "x" * 20_001, "longer than 20000 characters"),

@@ -174,9 +174,9 @@ def test_all_buried_deliveries_are_replayed_at_once(ana: Visitor, house: House, 
     """What was settled stays settled."""
     assert ana.submit("/deliveries/replay", on="/deliveries").status_code == 302
     assert due_rows(house) == {"buried-1"}
-    assert "Trying 1 buried delivery again now" in ana.words("/deliveries")
+    assert "Replaying 1 buried delivery now" in ana.words("/deliveries")
     ana.submit("/deliveries/replay", on="/deliveries")
-    assert "Nothing is buried" in ana.words("/deliveries")
+    assert "No delivery is buried" in ana.words("/deliveries")
     assert len(audited(house)) == 1
 
 

@@ -21,7 +21,7 @@ def test_an_address_that_is_not_there_keeps_the_navigation(vera: Visitor) -> Non
     """A mistyped address is no reason to be lost."""
     answer = vera.open("/nothing")
     assert answer.status_code == 404
-    assert "There is nothing here" in answer.text
+    assert "Page not found" in answer.text
     assert "Vera Lind" in answer.text
 
 
@@ -53,7 +53,7 @@ def test_a_mistake_of_ours_says_so_and_tells_nothing_else(
     with caplog.at_level(logging.ERROR):
         answer = vera.open("/")
     assert answer.status_code == 500
-    assert "Something broke on our side" in answer.text
+    assert "Something went wrong on our side" in answer.text
     assert "the secret inside" not in answer.text
     assert "the secret inside" in caplog.text
 

@@ -27,7 +27,7 @@ def test_the_page_says_how_the_value_was_computed_and_why_the_status(vera: Visit
     """Both in sentences."""
     words = vera.words("/key-results/KR-1")
     assert "How it is computed 2 of 5 issues done, 8 of 27 points; 1 dropped left out." in words
-    assert "30 % done on day 41 of 92, where 44 % is expected: 14 percentage points behind the pace." in words
+    assert "30 % done on day 41 of 92, 44 % expected: 14 percentage points behind." in words
     assert "More than 10 of them is at risk, more than 25 is behind." in words
 
 
@@ -159,7 +159,7 @@ def test_the_owner_checks_in_a_value_with_a_note(ben: Visitor, house: House) -> 
     """It is computed at once, and the history names who and why."""
     answer = ben.submit(CHECK_IN, on=PATH, value=" 64,5 ", note="Dashboard of  Monday")
     assert (answer.status_code, answer.location) == (302, PATH)
-    assert "Checked in. The value moves in a moment." in ben.words(PATH)
+    assert "Checked in. The value changes in a moment." in ben.words(PATH)
     house.drains.by_table["recompute"]()
     words = ben.words(PATH)
     assert "no data → to 64.5 % checked in: Dashboard of Monday by Ben Okafor" in words
@@ -219,9 +219,9 @@ def test_checking_in_needs_the_token_of_the_form(ben: Visitor, house: House) -> 
 
 
 def test_a_cycle_that_is_over_takes_no_check_ins(ana: Visitor, house: House, clock: Clock) -> None:
-    """Its numbers stand for good."""
+    """Its numbers are final."""
     with writing(house.engine) as tx:
         tx.execute(sa.update(tables.cycle).values(ends_at=clock.at - timedelta(days=3)))
     words = ana.words(PATH)
-    assert "The cycle is over and its numbers stand for good" in words
+    assert "The cycle is over. Its numbers are final." in words
     assert "check-in-value" not in ana.read(PATH)

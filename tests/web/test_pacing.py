@@ -37,12 +37,12 @@ VIEW = KeyResultView(
 @pytest.mark.parametrize(
     ("view", "said"),
     [
-        (VIEW, "60\u202f% done on day 47 of 92, where 50\u202f% is expected: the pace is kept."),
-        (replace(VIEW, progress=0.49, status=Status.ON_TRACK), "1 percentage point behind the pace."),
-        (replace(VIEW, progress=0.2, status=Status.BEHIND), "30 percentage points behind the pace."),
+        (VIEW, "60\u202f% done on day 47 of 92, 50\u202f% expected: not behind."),
+        (replace(VIEW, progress=0.49, status=Status.ON_TRACK), "1 percentage point behind."),
+        (replace(VIEW, progress=0.2, status=Status.BEHIND), "30 percentage points behind."),
         (replace(VIEW, progress=None, status=Status.NO_DATA), "There is no data yet"),
         (replace(VIEW, progress=1.2, status=Status.COMPLETED), "The target is reached."),
-        (replace(VIEW, status=Status.PARTIAL), "Not all of the watched work has been seen yet"),
+        (replace(VIEW, status=Status.PARTIAL), "Some watched issues are not imported yet"),
         (replace(VIEW, status=Status.CLOSED), "The cycle is over"),
     ],
 )

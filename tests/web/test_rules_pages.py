@@ -132,12 +132,12 @@ def test_the_preview_of_an_edit_tells_what_comes_and_what_goes(ana: Visitor, hou
 @pytest.mark.parametrize(
     ("changed", "place", "said"),
     [
-        ({"row-0-value": "  "}, "row-0-mistake", "allowed is a text that is not empty"),
+        ({"row-0-value": "  "}, "row-0-mistake", "allowed: a text that is not empty"),
         ({"connection": ""}, "connection-mistake", "Choose the connection"),
         ({"key_result": "KR-99"}, "key_result-mistake", "Choose the key result"),
-        ({"owner": "nobody@example.com"}, "owner-mistake", "Nobody has this address"),
-        ({"slug": "a b"}, "slug-mistake", "Allowed are letters, digits"),
-        ({"slug": "new"}, "slug-mistake", "but not new, preview, draft"),
+        ({"owner": "nobody@example.com"}, "owner-mistake", "No person has this address"),
+        ({"slug": "a b"}, "slug-mistake", "Use letters, digits"),
+        ({"slug": "new"}, "slug-mistake", "these are reserved: new, preview, draft"),
         ({"mode": "text", "text": "all: [{field: colour, is: red}]"}, "text-mistake", "found 'colour', allowed is one"),
     ],
 )
@@ -159,7 +159,7 @@ def test_two_rules_cannot_have_one_name(ana: Visitor, house: House, example: Exa
     for slug in ("network", ""):
         answer = ana.submit("/rules/new", on="/rules/new", slug=slug, **NETWORK)
         assert answer.status_code == 422
-        assert "There is a rule network already" in seen_words(answer.text)
+        assert "A rule named network exists already" in seen_words(answer.text)
     kept = stored_rule(house, "network")
     assert kept is not None
     assert kept.key_result_id == example.key_results["KR-1"]
@@ -212,7 +212,7 @@ def test_saving_without_a_change_says_so(ana: Visitor, house: House, example: Ex
     add_rule(house, example, "network-label")
     seen = version(house, "network-label")
     ana.submit("/rules/network-label", on="/rules/network-label", seen=seen, **NETWORK)
-    assert "There was nothing to change" in ana.words("/rules")
+    assert "Nothing to change" in ana.words("/rules")
     assert audited(house) == []
 
 

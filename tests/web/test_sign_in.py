@@ -137,7 +137,7 @@ def test_a_form_without_its_token_is_refused(ben: Visitor) -> None:
     """Another site can't send forms in one's name."""
     answer = ben.client.post("/sign-out")
     assert answer.status_code == 400
-    assert "The form was open for too long, or came from elsewhere" in answer.text
+    assert "The form has expired, or it was sent from another site" in answer.text
     assert ben.open("/").status_code == 200
 
 

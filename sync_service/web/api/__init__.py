@@ -1,1 +1,1 @@
-"""The REST API: read-only, for programs, by bearer token; its OpenAPI document and the page to read it."""
+"""The REST API: read-only, with bearer tokens; and its OpenAPI document with a page that shows it."""

@@ -1,4 +1,4 @@
-"""Who calls the API: the bearer of a token. The guards compare their role with the route's.
+"""Bearer token authentication of API requests. The guards compare the token's role with the route's.
 
 https://www.rfc-editor.org/rfc/rfc6750
 """
@@ -16,7 +16,7 @@ from sync_service.web.house import house
 
 
 def caller() -> Who:
-    """Give who calls, by the token that came with the request; stop with 401 where there is none that is good."""
+    """Return the caller by the request's bearer token; abort with 401 when it is missing or invalid."""
     token = _token()
     if token is None:
         _refuse("")
@@ -28,7 +28,7 @@ def caller() -> Who:
 
 
 def fingerprint_sent() -> str:
-    """Give what requests are counted by: the fingerprint of the token that came, as tokens are kept nowhere."""
+    """Return the rate limit key: the fingerprint of the request's token, because tokens are never stored."""
     return fingerprint(_token() or "")
 
 

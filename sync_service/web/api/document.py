@@ -1,4 +1,4 @@
-"""The API's own description: the OpenAPI 3.1 document, and a page on which people read it and try it out."""
+"""The OpenAPI 3.1 document of the API, and the Swagger UI page to read it and try it out."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -16,11 +16,11 @@ from sync_service.web.guards import Guard, guarded
 blueprint = Blueprint("api_document", __name__, url_prefix="/api/v1")
 
 SWAGGER = Path(str(files("flask_openapi3_swagger"))) / "templates" / "swagger"
-"""Swagger UI as its package brings it; it is served from our own origin."""
+"""The files of Swagger UI in its package; they are served from our own origin."""
 
 DAY = 24 * 60 * 60
 
-SAID = (
+RESPONSE_MODELS = (
     models.Problem,
     models.KeyResultList,
     models.IssueList,
@@ -35,9 +35,9 @@ SAID = (
 
 
 def components() -> dict[str, Any]:
-    """Give the schemas and the security scheme; the library's own form of them would lose the examples."""
+    """Return the schemas and the security scheme. flask-openapi3's own schemas would lose the examples."""
     _, schemas = models_json_schema(
-        [(model, "serialization") for model in SAID], ref_template="#/components/schemas/{model}"
+        [(model, "serialization") for model in RESPONSE_MODELS], ref_template="#/components/schemas/{model}"
     )
     return {"components": {"schemas": schemas["$defs"], "securitySchemes": SECURITY_SCHEMES}}
 
@@ -45,19 +45,19 @@ def components() -> dict[str, Any]:
 @blueprint.get("/openapi.json")
 @guarded(Guard.OPEN)
 def openapi() -> Response:
-    """Give the OpenAPI document."""
+    """Return the OpenAPI document."""
     return answer(cast("OpenAPI", current_app).api_doc)
 
 
 @blueprint.get("/docs")
 @guarded(Guard.OPEN)
 def docs() -> str:
-    """Show the document to people."""
+    """Show the document in Swagger UI."""
     return render_template("api-docs.html")
 
 
 @blueprint.get("/docs/<path:name>")
 @guarded(Guard.OPEN)
 def part(name: str) -> Response:
-    """Give a part of Swagger UI."""
+    """Return a file of Swagger UI."""
     return send_from_directory(SWAGGER, name, max_age=DAY)

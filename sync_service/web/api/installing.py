@@ -1,4 +1,4 @@
-"""Joining the API to the application: its routes, its limit, its errors."""
+"""Set up the API in the application: its blueprints, rate limit and error handlers."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ import sync_service
 from sync_service.web.api import bearer, document, key_results, lists, models, problems, spelling
 
 LIMIT = "600/minute"
-"""For each token and each web process; deliveries are never limited, GitHub would not send them again."""
+"""Per token and web process. Webhooks are never limited: GitHub would not send them again."""
 
 
 def description() -> dict[str, Any]:
-    """Give what the application must be made with for the OpenAPI document and its own errors."""
+    """Return the arguments of `OpenAPI(...)` for the document and for validation errors."""
     return {
         "info": Info(title="OKR Sync", version=sync_service.__version__, description=spelling.DESCRIPTION),
         "openapi_extensions": document.components(),
@@ -25,19 +25,20 @@ def description() -> dict[str, Any]:
 
 
 def install(app: OpenAPI, csrf: CSRFProtect) -> None:
-    """Add the API. The guards must be installed before, so that only good tokens are counted."""
-    app.after_request(_no_need_to_wait)  # runs after the limiter's, being registered before it
+    """Add the API. Install the guards before, so that the limit counts only valid tokens."""
+    # Flask runs these in reverse order: registered before the limiter's, it runs after it.
+    app.after_request(_drop_retry_after)
     limiter = Limiter(bearer.fingerprint_sent, app=app, storage_uri="memory://", headers_enabled=True)
     problems.install(app)
     for blueprint in (key_results.blueprint, lists.blueprint):
-        csrf.exempt(blueprint)  # no browser sends a bearer token by itself
+        csrf.exempt(blueprint)  # browsers do not send bearer tokens by themselves
         limiter.shared_limit(LIMIT, scope="api")(blueprint)
         app.register_api(blueprint)
     app.register_blueprint(document.blueprint)
 
 
-def _no_need_to_wait(response: Response) -> Response:
-    # The limiter says when its window ends with every answer; only a refusal asks to wait.
+def _drop_retry_after(response: Response) -> Response:
+    # Flask-Limiter sends Retry-After with every response; only a 429 should have it.
     if response.status_code < 400:
         response.headers.pop("Retry-After", None)
     return response

@@ -1,4 +1,4 @@
-"""Key results for programs: how they stand, which issues they count, what moved them."""
+"""API routes of key results: values and status, history, linked issues."""
 
 from difflib import get_close_matches
 
@@ -20,22 +20,20 @@ from sync_service.web.guards import Guard, guarded
 from sync_service.web.house import house
 
 blueprint = api_blueprint(
-    "api_key_results", __name__, Tag(name="Key results", description="How they stand, and why they moved.")
+    "api_key_results", __name__, Tag(name="Key results", description="Values, status, history and linked issues.")
 )
 
 
 class KeyResultsQuery(PageQuery):
-    """Which key results are asked for."""
+    """The query parameters of the key result list."""
 
-    cycle: str | None = Field(None, description="the slug of the cycle they belong to; left out: all")
+    cycle: str | None = Field(None, description="the slug of a cycle; without it: key results of all cycles")
 
 
 class KeyResultPath(BaseModel):
-    """Which key result is asked for."""
+    """The path parameter of one key result."""
 
-    slug: str = Field(
-        description="the key result's slug, in any case of letters", json_schema_extra={"example": "KR-1"}
-    )
+    slug: str = Field(description="the key result's slug, upper or lower case", json_schema_extra={"example": "KR-1"})
 
 
 @blueprint.get("/key-results", responses=gives(KeyResultList, list_=True, polled=True))
@@ -44,12 +42,12 @@ def list_key_results(query: KeyResultsQuery) -> Response:
     """List the key results."""
     after = place_after(query, int)
 
-    def give() -> Response:
-        views = key_result_views(tx, house().now(), cycle=query.cycle) if _sayable(query.cycle or "") else []
-        return page(beyond(views, after, place=_made), limit=query.limit, place=_made, form=forms.key_result_form)
+    def build() -> Response:
+        views = key_result_views(tx, house().now(), cycle=query.cycle) if _storable(query.cycle or "") else []
+        return page(beyond(views, after, place=_id_of), limit=query.limit, place=_id_of, form=forms.key_result_form)
 
     with reading(house().engine) as tx:
-        return unless_known(tx, give)
+        return unless_known(tx, build)
 
 
 @blueprint.get("/key-results/<slug>", responses=gives(KeyResult, polled=True, missing=True))
@@ -57,7 +55,7 @@ def list_key_results(query: KeyResultsQuery) -> Response:
 def show_key_result(path: KeyResultPath) -> Response:
     """Show one key result."""
     with reading(house().engine) as tx:
-        return unless_known(tx, lambda: answer(forms.key_result_form(_known(tx, path.slug))))
+        return unless_known(tx, lambda: answer(forms.key_result_form(_find(tx, path.slug))))
 
 
 @blueprint.get("/key-results/<slug>/history", responses=gives(HistoryList, list_=True, polled=True, missing=True))
@@ -66,12 +64,12 @@ def list_history(path: KeyResultPath, query: PageQuery) -> Response:
     """List the changes of a key result's value, newest first, each with its causes."""
     before = id_after(query)
 
-    def give() -> Response:
-        found = history_view(tx, _known(tx, path.slug).id, before=before, limit=query.limit + 1)
-        return page(found, limit=query.limit, place=_entered, form=forms.history_form)
+    def build() -> Response:
+        found = history_view(tx, _find(tx, path.slug).id, before=before, limit=query.limit + 1)
+        return page(found, limit=query.limit, place=_entry_id, form=forms.history_form)
 
     with reading(house().engine) as tx:
-        return unless_known(tx, give)
+        return unless_known(tx, build)
 
 
 @blueprint.get("/key-results/<slug>/issues", responses=gives(IssueList, list_=True, polled=True, missing=True))
@@ -80,39 +78,39 @@ def list_issues(path: KeyResultPath, query: PageQuery) -> Response:
     """List the issues linked to a key result, and whether each counts."""
     after = place_after(query, str, int, str)
 
-    def give() -> Response:
-        found = beyond(issues_view(tx, _known(tx, path.slug).id), after, place=_named)
-        return page(found, limit=query.limit, place=_named, form=forms.issue_form)
+    def build() -> Response:
+        found = beyond(issues_view(tx, _find(tx, path.slug).id), after, place=_by_key)
+        return page(found, limit=query.limit, place=_by_key, form=forms.issue_form)
 
     with reading(house().engine) as tx:
-        return unless_known(tx, give)
+        return unless_known(tx, build)
 
 
-def _known(tx: Connection, slug: str) -> KeyResultView:
-    """Give the key result of that slug, or answer 404 with the slugs that look like it."""
+def _find(tx: Connection, slug: str) -> KeyResultView:
+    """Return the key result with this slug; abort with 404 and similar slugs when there is none."""
     now = house().now()
-    found = key_result_view(tx, slug, now) if _sayable(slug) else None
+    found = key_result_view(tx, slug, now) if _storable(slug) else None
     if found is None:
         slugs = {one.slug.lower(): one.slug for one in key_result_views(tx, now)}
         near = [slugs[one] for one in get_close_matches(slug.lower(), slugs, n=3)]
-        hint = f"Did you mean {' or '.join(near)}?" if near else "GET /api/v1/key-results lists them all."
+        hint = f"Did you mean {' or '.join(near)}?" if near else "GET /api/v1/key-results lists all."
         not_found(f"There is no key result {slug!r}. {hint}")
     return found
 
 
-def _sayable(slug: str) -> bool:
-    # PostgreSQL takes no NUL in a text, not even to say that there is nothing like it.
+def _storable(slug: str) -> bool:
+    # PostgreSQL accepts no NUL in a text, not even in a query that would find nothing.
     return slug.isprintable()
 
 
-def _made(view: KeyResultView) -> Place:
+def _id_of(view: KeyResultView) -> Place:
     return (view.id,)
 
 
-def _entered(view: HistoryView) -> Place:
+def _entry_id(view: HistoryView) -> Place:
     return (view.id,)
 
 
-def _named(view: IssueView) -> Place:
-    # The state is left out of the order: an issue that closes meanwhile must not move to another page.
+def _by_key(view: IssueView) -> Place:
+    # The state is not part of the order: an issue that closes between two requests must not change its page.
     return (view.connection, len(view.key), view.key)

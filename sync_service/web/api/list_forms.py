@@ -1,4 +1,4 @@
-"""The plain lists as JSON; `list_models.py` describes what is written here."""
+"""Serialise the items of the plain lists to JSON; `list_models.py` has their schemas."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sync_service.store.lists import ConnectionView, CycleView, DeliveryView, No
 
 
 def objective_form(view: ObjectiveView) -> Json:
-    """Write an objective."""
+    """Return the JSON of an objective."""
     return {
         "slug": view.slug,
         "title": view.title,
@@ -22,7 +22,7 @@ def objective_form(view: ObjectiveView) -> Json:
 
 
 def cycle_form(view: CycleView) -> Json:
-    """Write a cycle."""
+    """Return the JSON of a cycle."""
     return {
         "slug": view.slug,
         "name": view.name,
@@ -33,7 +33,7 @@ def cycle_form(view: CycleView) -> Json:
 
 
 def rule_form(view: RuleView) -> Json:
-    """Write a mapping rule."""
+    """Return the JSON of a mapping rule."""
     return {
         "slug": view.slug,
         "owner": view.owner,
@@ -46,7 +46,7 @@ def rule_form(view: RuleView) -> Json:
 
 
 def connection_form(view: ConnectionView) -> Json:
-    """Write a connection."""
+    """Return the JSON of a connection."""
     return {
         "slug": view.slug,
         "kind": view.kind,
@@ -66,7 +66,7 @@ def connection_form(view: ConnectionView) -> Json:
 
 
 def delivery_form(view: DeliveryView) -> Json:
-    """Write a delivery."""
+    """Return the JSON of a delivery."""
     return {
         "delivery": view.delivery,
         "connection": view.connection,
@@ -80,13 +80,13 @@ def delivery_form(view: DeliveryView) -> Json:
 
 
 def notice_form(view: NoticeView) -> Json:
-    """Write a notice."""
+    """Return the JSON of a notice."""
     return {
         "at": instant(view.created_at),
         "person": view.person,
         "key_result": view.key_result,
-        "from": _standing(view.change.before),
-        "to": _standing(view.change.after),
+        "from": _state(view.change.before),
+        "to": _state(view.change.after),
         "causes": [cause_form(cause) for cause in view.change.causes],
         "state": view.state,
         "outcome": view.outcome,
@@ -94,5 +94,5 @@ def notice_form(view: NoticeView) -> Json:
     }
 
 
-def _standing(standing: Standing) -> dict[str, Any]:
-    return {"status": standing.status.value, "value": standing.value, "progress": standing.progress}
+def _state(state: Standing) -> dict[str, Any]:
+    return {"status": state.status.value, "value": state.value, "progress": state.progress}

@@ -12,7 +12,7 @@ RowState = Literal["due", "settled", "buried"]
 
 
 class Objective(BaseModel):
-    """An objective with the progress of its key results."""
+    """An objective and the progress of its key results."""
 
     slug: str = Field(examples=["fast-checkout"])
     title: str = Field(examples=["Paying is effortless"])
@@ -20,21 +20,21 @@ class Objective(BaseModel):
     team: str | None = Field(description="the team's slug", examples=["checkout"])
     owner: Email | None
     progress: float | None = Field(
-        description="weighted mean of its key results' progress, each within 0 and 1; null: none has data",
+        description="weighted mean of its key results' progress, each clamped to 0…1; null: none has data",
         examples=[0.4],
     )
-    without_data: int = Field(description="how many key results are left out for having no data", examples=[0])
-    key_results: list[str] = Field(description="their slugs", examples=[["KR-1", "KR-2"]])
+    without_data: int = Field(description="number of key results without data; the mean leaves them out", examples=[0])
+    key_results: list[str] = Field(description="the slugs of its key results", examples=[["KR-1", "KR-2"]])
 
 
 class Cycle(BaseModel):
-    """A stretch of time that objectives belong to."""
+    """A period that objectives belong to."""
 
     slug: str = Field(examples=["2026-q4"])
     name: str = Field(examples=["Q4 2026"])
     starts: date
     ends: date = Field(description="the last day")
-    closed: bool = Field(description="whether its numbers stand for good")
+    closed: bool = Field(description="whether its numbers are final")
 
 
 class Rule(BaseModel):
@@ -47,7 +47,7 @@ class Rule(BaseModel):
     when: dict[str, Any] | None = Field(
         description="the condition, as in the configuration file", examples=[{"field": "labels", "has": "checkout"}]
     )
-    query: str | None = Field(description="or a query in the tracker's own language")
+    query: str | None = Field(description="in place of `when`: a query in the tracker's language")
     enabled: bool
 
 
@@ -55,8 +55,8 @@ class Scope(BaseModel):
     """A repository or project that a connection watches."""
 
     name: str = Field(examples=["acme/checkout"])
-    covered_at: Moment | None = Field(description="since when everything in it is known; null: not yet")
-    gone: str | None = Field(description="why it can't be watched any more")
+    covered_at: Moment | None = Field(description="when its import was complete; null: not yet")
+    gone: str | None = Field(description="why it can't be watched any more; null: it can")
 
 
 class TrackerConnection(BaseModel):
@@ -66,26 +66,26 @@ class TrackerConnection(BaseModel):
     kind: str = Field(examples=["github"])
     site: str = Field(examples=["https://api.github.com"])
     owner: Email | None
-    earlier: str | None = Field(description="what becomes of issues from before: import or ignore")
-    stale: Stale | None = Field(description="null: the tracker does not refuse our credentials")
+    earlier: str | None = Field(description="what happens to issues that existed before: import or ignore")
+    stale: Stale | None = Field(description="set when the tracker refuses the credentials; null: it does not")
     scopes: list[Scope]
 
 
 class Delivery(BaseModel):
-    """One received webhook and what came of it."""
+    """One received webhook and its outcome."""
 
-    delivery: str = Field(description="the tracker's id", examples=["72d3162e-cc78-11e3-81ab-4c9367dc0958"])
+    delivery: str = Field(description="the tracker's delivery id", examples=["72d3162e-cc78-11e3-81ab-4c9367dc0958"])
     connection: str = Field(description="the connection's slug", examples=["acme-github"])
-    name: str = Field(description="empty until it was read", examples=["issues.closed"])
+    name: str = Field(description="the event; empty until the delivery is parsed", examples=["issues.closed"])
     received_at: Moment
     state: RowState
-    outcome: str = Field(description="what came of it, or why it waits or is buried")
+    outcome: str = Field(description="what it changed, or why it was ignored, waits or is buried")
     attempts: int
-    due_at: Moment | None = Field(description="when it is tried next; null: settled or buried")
+    due_at: Moment | None = Field(description="the next attempt; null: settled or buried")
 
 
 class StandingThen(BaseModel):
-    """How a key result stood."""
+    """The state of a key result before or after a change."""
 
     status: Status
     value: float | None
@@ -93,7 +93,7 @@ class StandingThen(BaseModel):
 
 
 class Notice(BaseModel):
-    """Something a person is told about a key result."""
+    """A change of a key result that a person is notified of."""
 
     at: Moment
     person: Email
@@ -103,29 +103,29 @@ class Notice(BaseModel):
     causes: list[Cause]
     state: RowState
     outcome: str
-    due_at: Moment | None = Field(description="when it is told; null: settled or buried")
+    due_at: Moment | None = Field(description="when it is due to be sent; null: settled or buried")
 
 
 class ObjectiveList(BaseModel):
-    """Objectives, in the order they were made."""
+    """Objectives, in the order of their creation."""
 
     items: list[Objective]
 
 
 class CycleList(BaseModel):
-    """Cycles, in the order they were made."""
+    """Cycles, in the order of their creation."""
 
     items: list[Cycle]
 
 
 class RuleList(BaseModel):
-    """Mapping rules, in the order they were made."""
+    """Mapping rules, in the order of their creation."""
 
     items: list[Rule]
 
 
 class ConnectionList(BaseModel):
-    """Connections, in the order they were made."""
+    """Connections, in the order of their creation."""
 
     items: list[TrackerConnection]
 

@@ -1,4 +1,4 @@
-"""What the API says of its answers: the schemas of the OpenAPI document. `store/forms.py` writes what they describe."""
+"""The response schemas of the OpenAPI document. `store/views/as_json.py` builds the JSON that they describe."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -13,7 +13,7 @@ Email = Annotated[str, Field(description="an e-mail address", examples=["ana@exa
 
 
 class WrongParameter(BaseModel):
-    """One parameter that can't be used."""
+    """One invalid parameter."""
 
     parameter: str = Field(examples=["limit"])
     detail: str = Field(examples=["Input should be less than or equal to 500"])
@@ -22,15 +22,15 @@ class WrongParameter(BaseModel):
 class Problem(BaseModel):
     """An error, as in RFC 9457."""
 
-    type: Literal["about:blank"] = Field(description="the status says all there is to say about the kind of problem")
+    type: Literal["about:blank"] = Field(description="always `about:blank`: the status tells the kind of problem")
     title: str = Field(description="the status in words", examples=["Not Found"])
     status: int = Field(description="the HTTP status", examples=[404])
     detail: str = Field(
         description="what happened and what to do",
         examples=["There is no key result 'KR-9'. Did you mean KR-1?"],
     )
-    instance: str = Field(description="the path that was asked for", examples=["/api/v1/key-results/KR-9"])
-    errors: list[WrongParameter] = Field(default=[], description="with 422: every parameter that can't be used")
+    instance: str = Field(description="the requested path", examples=["/api/v1/key-results/KR-9"])
+    errors: list[WrongParameter] = Field(default=[], description="with 422: every invalid parameter")
 
 
 class Stale(BaseModel):
@@ -41,14 +41,14 @@ class Stale(BaseModel):
 
 
 class KeyResult(BaseModel):
-    """How a key result stands."""
+    """A key result with its value and status."""
 
     slug: str = Field(examples=["KR-1"])
     title: str = Field(examples=["Ship the new checkout"])
     owner: Email | None
     objective: str = Field(description="the objective's slug", examples=["fast-checkout"])
     cycle: str = Field(description="the cycle's slug", examples=["2026-q4"])
-    weight: float = Field(description="what it weighs in its objective", examples=[2])
+    weight: float = Field(description="its weight in the objective's progress", examples=[2])
     measure: dict[str, Any] = Field(
         description="how the value follows from the linked issues, as in the configuration file",
         examples=[{"kind": "done-share", "weight": "points", "unestimated": 1}],
@@ -63,7 +63,7 @@ class KeyResult(BaseModel):
     )
     status: Status = Field(examples=["on_track"])
     stale: Stale | None = Field(description="null: the value is up to date")
-    updated_at: Moment | None = Field(description="when the value changed last")
+    updated_at: Moment | None = Field(description="when the value last changed; null: never")
     explanation: str = Field(
         description="how the value was computed",
         examples=["5 of 8 issues done, 10 of 16 points"],
@@ -79,46 +79,46 @@ class Issue(BaseModel):
     url: str = Field(examples=["https://github.com/acme/checkout/issues/12"])
     kind: Kind
     type: str | None = Field(examples=["Bug"])
-    state: State | None = Field(description="null: linked by name and not seen yet")
+    state: State | None = Field(description="null: linked by its key, and not received from the tracker yet")
     resolution: str | None = Field(description="the tracker's word", examples=["completed"])
     priority: str | None = Field(description="null: none, or unknown", examples=["High"])
     components: list[str] = Field(
-        description="empty: none, or unknown, as are versions and sprints", examples=[["App"]]
+        description="empty: none, or unknown; the same for versions and sprints", examples=[["App"]]
     )
-    versions: list[str] = Field(description="the versions it is to be fixed in", examples=[["2.0"]])
+    versions: list[str] = Field(description="the fix versions", examples=[["2.0"]])
     sprints: list[str] = Field(description="open and closed ones", examples=[["Sprint 7"]])
     author: str | None = Field(examples=["anaruiz"])
     assignees: list[str] = Field(examples=[["anaruiz"]])
     points: float | None = Field(examples=[3])
     numbers: dict[str, float | None] = Field(
-        description="the numeric fields that the connection names; what is unknown is left out",
+        description="the connection's numeric fields; unknown values are left out",
         examples=[{"Customers": 12}],
     )
     closed_at: Moment | None
-    weight: float = Field(description="what the link weighs", examples=[1])
+    weight: float = Field(description="the weight of the link", examples=[1])
     origin: Literal["manual", "label", "comment", "rule"] = Field(description="the strongest reason for the link")
     rules: list[str] = Field(description="the rules that link it, by slug", examples=[["checkout-label"]])
     counts: bool = Field(description="whether the issue is part of the value")
     why_not: str | None = Field(
-        description="why it does not count; null where it does", examples=["dropped: not planned"]
+        description="why it does not count; null when it counts", examples=["dropped: not planned"]
     )
     unreachable_since: Moment | None = Field(
-        description="when it was seen last, where it is not shown to us any more: deleted, or hidden; null where it is"
+        description="set when the tracker no longer shows the issue (deleted or hidden): when it was last seen; null: it does"
     )
 
 
 class Cause(BaseModel):
-    """One reason why a value changed."""
+    """One cause of a change of a value."""
 
     what: str = Field(description="what happened, in words", examples=["closed as done"])
     issue: str | None = Field(description="the issue's key", examples=["acme/checkout#12"])
     title: str | None = Field(examples=["Pay with one click"])
     url: str | None = Field(examples=["https://github.com/acme/checkout/issues/12"])
     delivery: str | None = Field(
-        description="the tracker's id of the delivery that told it",
+        description="the tracker's id of the delivery that reported it",
         examples=["72d3162e-cc78-11e3-81ab-4c9367dc0958"],
     )
-    actor: str | None = Field(description="by whose hand", examples=["anaruiz"])
+    actor: str | None = Field(description="who did it", examples=["anaruiz"])
 
 
 class HistoryEntry(BaseModel):
@@ -126,12 +126,12 @@ class HistoryEntry(BaseModel):
 
     at: Moment
     before: float | None = Field(alias="from", description="the value before; null: there was no data", examples=[50])
-    to: float | None = Field(description="the value after; null: there is no data any more", examples=[62.5])
+    to: float | None = Field(description="the value after; null: there is no longer data", examples=[62.5])
     causes: list[Cause]
 
 
 class KeyResultList(BaseModel):
-    """Key results, in the order they were made."""
+    """Key results, in the order of their creation."""
 
     items: list[KeyResult]
 

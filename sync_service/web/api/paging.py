@@ -1,6 +1,7 @@
-"""One page of a list: `{"items": […]}`, and where the next one begins in a `Link` header.
+"""Cursor pagination of lists: `{"items": […]}`, and a `Link` header with the URL of the next page (RFC 8288).
 
-A cursor is the place of the last item given, so what is added or removed meanwhile neither repeats nor hides others.
+A cursor is the sort key of the last item on the page, so rows that are added or removed between two requests neither
+repeat nor hide other items.
 https://www.rfc-editor.org/rfc/rfc8288
 """
 
@@ -25,68 +26,70 @@ Place = tuple[int | str, ...]
 
 
 class PageQuery(BaseModel):
-    """Which part of a list is asked for."""
+    """The pagination parameters of a list."""
 
     limit: int = Field(
-        DEFAULT, ge=1, le=MOST, description=f"how many items at most, 1 to {MOST}", json_schema_extra={"example": 100}
+        DEFAULT, ge=1, le=MOST, description=f"maximum number of items, 1 to {MOST}", json_schema_extra={"example": 100}
     )
     cursor: str | None = Field(
-        None, description="where to go on; taken from the `next` address in the Link header of the page before"
+        None, description="start of the next page; taken from the `next` URL in the Link header of the previous page"
     )
 
 
 def place_after(query: PageQuery, *kinds: type[int | str]) -> Place | None:
-    """Give the place that the cursor names, its parts being of these kinds; None for the first page; else 422."""
+    """Return the sort key in the cursor, its values of these types; None for the first page; abort with 422 if invalid."""
     if query.cursor is None:
         return None
-    place = _opened(query.cursor)
-    fits = len(place) == len(kinds) and all(type(part) is kind for part, kind in zip(place, kinds, strict=True))
-    if not fits or any(isinstance(part, int) and not 0 <= part <= LARGEST_ID for part in place):
-        errors = [{"parameter": "cursor", "detail": "not one that this list gave"}]
-        abort(problem(422, "cursor: not one that this list gave; leave it out to begin anew.", errors=errors))
-    return place
+    key = _decode(query.cursor)
+    valid = len(key) == len(kinds) and all(type(value) is kind for value, kind in zip(key, kinds, strict=True))
+    if not valid or any(isinstance(value, int) and not 0 <= value <= LARGEST_ID for value in key):
+        errors = [{"parameter": "cursor", "detail": "not a cursor of this list"}]
+        abort(
+            problem(422, "cursor: not a cursor of this list; leave it out to start at the first page.", errors=errors)
+        )
+    return key
 
 
 def id_after(query: PageQuery) -> int | None:
-    """Give the row id that the cursor names; None for the first page."""
-    place = place_after(query, int)
-    return None if place is None else int(place[0])
+    """Return the row id in the cursor; None for the first page."""
+    key = place_after(query, int)
+    return None if key is None else int(key[0])
 
 
 def page(
     found: Sequence[T], *, limit: int, place: Callable[[T], Place], form: Callable[[T], Mapping[str, Any]]
 ) -> Response:
-    """Answer with the first `limit` of what was found in order; more than that means there is a next page.
+    """Respond with the first `limit` items of `found`, which is sorted; more items mean that there is a next page.
 
-    Items in the same place stay together, as the cursor can't tell them apart.
+    Items with the same sort key stay on one page, because a cursor can't tell them apart.
     """
     end = min(limit, len(found))
     while 0 < end < len(found) and place(found[end]) == place(found[end - 1]):
         end += 1
     response = answer({"items": [form(one) for one in found[:end]]})
     if end < len(found):
-        following = request.args.to_dict() | {"cursor": _closed(place(found[end - 1]))}
+        following = request.args.to_dict() | {"cursor": _encode(place(found[end - 1]))}
         response.headers["Link"] = f'<{request.base_url}?{urlencode(following)}>; rel="next"'
     return response
 
 
 def beyond(items: Iterable[T], after: Place | None, *, place: Callable[[T], Place]) -> list[T]:
-    """Put items in the order of their places and leave out those up to `after`."""
+    """Sort the items by their sort key `place`, and leave out those up to `after`."""
     return sorted((one for one in items if after is None or place(one) > after), key=place)
 
 
-def answer(said: Mapping[str, Any]) -> Response:
-    """Answer with JSON, its members in the order given."""
-    return Response(json.dumps(said, ensure_ascii=False), mimetype="application/json")
+def answer(body: Mapping[str, Any]) -> Response:
+    """Respond with JSON; its members keep their order."""
+    return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
 
 
-def _closed(place: Place) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+def _encode(key: Place) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
-def _opened(cursor: str) -> Place:
+def _decode(cursor: str) -> Place:
     try:
-        place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         return ()
-    return tuple(place) if isinstance(place, list) else ()
+    return tuple(key) if isinstance(key, list) else ()

@@ -1,4 +1,4 @@
-"""Cheap polling: whoever holds the newest answer already gets 304, for the price of reading one counter.
+"""Conditional requests by ETag: a caller whose copy is current gets 304, which costs one read of the change counter.
 
 https://www.rfc-editor.org/rfc/rfc9110#name-if-none-match
 """
@@ -13,15 +13,18 @@ from sync_service.store import counters
 from sync_service.web.house import house
 
 QUARTER = 900
-"""Seconds. A cycle freezes at a midnight; those of all time zones fall on quarters of an hour."""
+"""Seconds. When a cycle closes, responses change but the counter does not, so the ETag holds the quarter hour too.
+
+A cycle closes at a midnight, and midnights of all time zones fall on quarter hours.
+"""
 
 
-def unless_known(tx: Connection, give: Callable[[], Response]) -> Response:
-    """Answer with what `give` makes of the database, or 304 where the caller's copy is as new."""
-    # The counter is read before everything else: an answer may be newer than its tag, never older.
+def unless_known(tx: Connection, build: Callable[[], Response]) -> Response:
+    """Return the response of `build()`, or 304 when the caller's copy is current."""
+    # Read the counter first: a response may be newer than its ETag, never older.
     changes = counters.value(tx, counters.CHANGES)
     tag = f"{sync_service.__version__}-{changes}-{int(house().now().timestamp()) // QUARTER}"
-    response = Response(status=304) if request.if_none_match.contains_weak(tag) else give()
+    response = Response(status=304) if request.if_none_match.contains_weak(tag) else build()
     response.set_etag(tag, weak=True)
     response.headers["Cache-Control"] = "private, no-cache"
     return response

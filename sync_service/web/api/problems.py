@@ -1,4 +1,4 @@
-"""Errors of the API as problem documents, so that a program never meets a page.
+"""API errors as problem documents (RFC 9457), never as HTML pages.
 
 https://www.rfc-editor.org/rfc/rfc9457
 """
@@ -21,49 +21,49 @@ RETRY_SECONDS = 5
 
 DETAILS: Mapping[int, str] = {
     401: "Send a token: `Authorization: Bearer …`. `okr-sync token create` makes one.",
-    403: "The role of this token does not reach so far.",
-    404: "There is no such address; /api/v1/docs lists them all.",
-    405: "This address does not take the method; the Allow header says which ones it takes.",
-    413: "The body is larger than this address takes.",
-    422: "A parameter can't be used; `errors` names each one.",
-    429: "Too many requests with this token; the Retry-After header says for how many seconds to wait.",
-    500: "This is a mistake of ours; the log of the service says more.",
-    503: "The database does not answer; try again in some seconds.",
+    403: "The role of this token is too low.",
+    404: "There is no such address; /api/v1/docs lists all.",
+    405: "This address does not accept the method; the Allow header names the accepted ones.",
+    413: "The body is too large.",
+    422: "A parameter is not valid; `errors` names each one.",
+    429: "Too many requests with this token; the Retry-After header says how many seconds to wait.",
+    500: "Something went wrong on our side; the log of the service has the error.",
+    503: "The database does not answer; try again in a few seconds.",
 }
 
 log = structlog.get_logger(__name__)
 
 
 def problem(status: int, detail: str = "", **members: Any) -> Response:
-    """Make a problem document; `members` are further ones, like `errors`."""
+    """Return a problem document; `members` are additional ones, like `errors`."""
     response = Response(status=status)
     _write(response, detail, members)
     return response
 
 
 def install(app: Flask) -> None:
-    """Make every other error under the API's addresses a problem document too: wrong address or method, a bug."""
+    """Turn all other errors under `/api/` into problem documents too: wrong address or method, a bug."""
     app.after_request(_as_problem)
 
 
 def cover(blueprint: Blueprint) -> None:
-    """Let a blueprint's requests answer 503 while the database is away."""
+    """Let a blueprint's requests answer 503 while the database does not answer."""
     for error in (OperationalError, InterfaceError, DisconnectionError, NoConnectionFree):
         blueprint.register_error_handler(error, _database_is_away)
 
 
 def refuse_input(error: ValidationError) -> Response:
-    """Answer 422, naming each wrong parameter."""
+    """Respond 422, naming each invalid parameter."""
     errors = [
         {"parameter": ".".join(str(step) for step in one["loc"]), "detail": one["msg"]}
         for one in error.errors(include_url=False, include_context=False, include_input=False)
     ]
-    said = "; ".join(f"{one['parameter']}: {one['detail']}" for one in errors)
-    return problem(422, said, errors=errors)
+    detail = "; ".join(f"{one['parameter']}: {one['detail']}" for one in errors)
+    return problem(422, detail, errors=errors)
 
 
 def not_found(detail: str) -> NoReturn:
-    """Stop with 404 and a hint."""
+    """Abort with 404 and a hint."""
     abort(problem(404, detail))
 
 
@@ -81,13 +81,13 @@ def _as_problem(response: Response) -> Response:
 
 
 def _is_ours(response: Response) -> bool:
-    # The errors of the pages have a short JSON form for machines: it is known by lacking the instance.
+    # `web/request/errors.py` also writes problem documents, without `instance`; those are replaced.
     return response.mimetype == MEDIA_TYPE and "instance" in response.get_json()
 
 
 def _write(response: Response, detail: str, members: Mapping[str, Any]) -> None:
     status = response.status_code
-    said = {
+    body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -95,5 +95,5 @@ def _write(response: Response, detail: str, members: Mapping[str, Any]) -> None:
         "instance": request.path,
         **members,
     }
-    response.set_data(json.dumps(said, ensure_ascii=False))
+    response.set_data(json.dumps(body, ensure_ascii=False))
     response.content_type = MEDIA_TYPE

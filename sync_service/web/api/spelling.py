@@ -1,4 +1,4 @@
-"""How routes are written in the OpenAPI document: their names, the errors they may answer, the headers of a list."""
+"""How routes appear in the OpenAPI document: operation names, error responses, headers of lists."""
 
 from http import HTTPStatus
 from typing import Any
@@ -13,22 +13,22 @@ SECURITY_SCHEMES: dict[str, Any] = {
     SCHEME: {
         "type": "http",
         "scheme": "bearer",
-        "description": "A token that `okr-sync token create` printed. Any role may read.",
+        "description": "A token from `okr-sync token create`. Any role may read.",
     }
 }
 DESCRIPTION = (
-    "How key results stand, which issues they count, and what moved them. Every address needs a token. "
-    "Lists come in pages: the `Link` header of each names the next one. "
+    "Key results: their value and status, which issues they count, and what moved them. Every address needs a token. "
+    "Lists come in pages: the `Link` header of each page has the URL of the next one. "
     "Errors are problem documents (RFC 9457). Times are ISO 8601 in UTC."
 )
-PLACE = "/api/v1/key-results/KR-1/history"
+EXAMPLE_PATH = "/api/v1/key-results/KR-1/history"
 PROBLEMS = (401, 403, 422, 429, 500, 503)
 LINK = {"description": 'The next page, rel="next"; absent on the last one (RFC 8288).', "schema": {"type": "string"}}
-ETAG = {"description": "Send it back in If-None-Match, and 304 means: nothing new.", "schema": {"type": "string"}}
+ETAG = {"description": "Send it in If-None-Match: 304 then means that nothing changed.", "schema": {"type": "string"}}
 
 
 def api_blueprint(name: str, import_name: str, tag: Tag) -> APIBlueprint:
-    """Make a blueprint of addresses that need a token, under one heading of the document."""
+    """Return a blueprint whose routes need a token, under one heading of the document."""
     blueprint = APIBlueprint(
         name,
         import_name,
@@ -36,7 +36,7 @@ def api_blueprint(name: str, import_name: str, tag: Tag) -> APIBlueprint:
         abp_tags=[tag],
         abp_security=[{SCHEME: []}],
         abp_responses={status: _problem(status) for status in PROBLEMS},
-        operation_id_callback=_name_of,
+        operation_id_callback=_operation_id,
     )
     cover(blueprint)
     return blueprint
@@ -45,25 +45,31 @@ def api_blueprint(name: str, import_name: str, tag: Tag) -> APIBlueprint:
 def gives(
     model: type[BaseModel], *, list_: bool = False, polled: bool = False, missing: bool = False
 ) -> dict[str | int | HTTPStatus, Any]:
-    """Describe what a route answers: the model, and 304 where it is polled, and 404 where a row may be missing."""
+    """Return the responses of a route: the model; 304 when it supports ETags (`polled`); 404 when `missing`."""
     headers = ({"Link": LINK} if list_ else {}) | ({"ETag": ETAG} if polled else {})
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    said: dict[str | int | HTTPStatus, Any] = {
+    responses: dict[str | int | HTTPStatus, Any] = {
         200: {"description": model.__doc__, "headers": headers, "content": {"application/json": {"schema": schema}}}
     }
     if polled:
-        said[304] = {"description": "Nothing changed since the answer with the ETag that was sent."}
+        responses[304] = {"description": "Nothing changed since the response with this ETag."}
     if missing:
-        said[404] = _problem(404)
-    return said
+        responses[404] = _problem(404)
+    return responses
 
 
 def _problem(status: int) -> dict[str, Any]:
     phrase = HTTPStatus(status).phrase
-    example = {"type": "about:blank", "title": phrase, "status": status, "detail": DETAILS[status], "instance": PLACE}
+    example = {
+        "type": "about:blank",
+        "title": phrase,
+        "status": status,
+        "detail": DETAILS[status],
+        "instance": EXAMPLE_PATH,
+    }
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
     return {"description": phrase, "content": {MEDIA_TYPE: content}}
 
 
-def _name_of(*, name: str, path: str, method: str) -> str:  # noqa: ARG001 - flask-openapi3's signature
+def _operation_id(*, name: str, path: str, method: str) -> str:  # noqa: ARG001 - flask-openapi3's signature
     return name

@@ -129,7 +129,7 @@ def test_any_other_slug_is_not_found_either(town: Town, token: str) -> None:
         response = town.call(f"/api/v1/key-results/{slug}", token=token)
         assert response.status_code == 404, slug
         assert response.get_json()["detail"].startswith("There is no key result ")
-    assert response.get_json()["detail"].endswith("GET /api/v1/key-results lists them all.")
+    assert response.get_json()["detail"].endswith("GET /api/v1/key-results lists all.")
 
 
 def test_a_cycle_that_no_text_can_name_has_no_key_results(town: Town, token: str) -> None:

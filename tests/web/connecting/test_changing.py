@@ -94,7 +94,7 @@ def test_settings_are_changed_and_emptied(walk: Desk) -> None:
     assert (stored["earlier"], "owner" in stored, "points_field" in stored) == ("import", False, False)
     walk.send("/settings", earlier="import", points_field="http://10.0.0.1/x")
     assert "points_field" not in walk.stored()
-    assert "There was nothing to change." in str(walk.send("/settings", earlier="import") and walk.flashed())
+    assert "Nothing to change." in str(walk.send("/settings", earlier="import") and walk.flashed())
 
 
 def test_writing_is_switched_on_and_off(walk: Desk) -> None:
@@ -349,4 +349,4 @@ def test_a_lost_secret_key_is_said_and_new_secrets_mend_it(walk: Desk, house: Ho
     house.connections.forget()
     assert walk.ana.open("/connections/walk").status_code == 200
     answer = walk.ana.open("/connections/walk/scopes/offered")
-    assert (answer.status_code, "give tokens and webhook secrets anew" in answer.text) == (500, True)
+    assert (answer.status_code, "enter tokens and webhook secrets again" in answer.text) == (500, True)
