@@ -103,7 +103,7 @@ class Issue(BaseModel):
         description="why it does not count; null when it counts", examples=["dropped: not planned"]
     )
     unreachable_since: Moment | None = Field(
-        description="set when the tracker no longer shows the issue (deleted or hidden): when it was last seen; null: it does"
+        description="when the issue was last seen, if the tracker no longer shows it (deleted or hidden); else null"
     )
 
 

@@ -37,7 +37,7 @@ class PageQuery(BaseModel):
 
 
 def place_after(query: PageQuery, *kinds: type[int | str]) -> Place | None:
-    """Return the sort key in the cursor, its values of these types; None for the first page; abort with 422 if invalid."""
+    """Return the sort key in the cursor, its values of these types; None for page one; abort with 422 if invalid."""
     if query.cursor is None:
         return None
     key = _decode(query.cursor)

@@ -1,4 +1,4 @@
-"""The pages about connections, each room with its part of the way from nothing to a webhook that is heard."""
+"""The connection pages: connect a tracker, choose scopes, create webhooks, edit and remove a connection."""
 
 from sync_service.web.connections import apps, consents, edits, hooks, new, pages, scopes
 

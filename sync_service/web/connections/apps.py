@@ -1,6 +1,7 @@
-"""An app registered by one press of a button at the tracker, and one way back, on which we are handed its key.
+"""App registration (GitHub App manifest flow): a form that leads to the tracker, and the redirect back with a code.
 
-The state that comes back is good once, within the hour, and in the session alone in which it was given.
+The code is exchanged for the app's private key and webhook secret. The `state` parameter works once, within one hour,
+and only in the session that started the flow.
 """
 
 import secrets
@@ -33,15 +34,15 @@ blueprint = Blueprint("connections_apps", __name__, url_prefix="/connections")
 @blueprint.post("/new/<kind>/app")
 @guarded(Guard.ADMIN)
 def ask(kind: str) -> ResponseReturnValue:
-    """Show what the new app asks for, and the button that leads to the tracker."""
-    connector = able(kind, MakesApps)  # type: ignore[type-abstract]  # asked of an object
+    """Show the permissions that the new app requests, and the button that leads to the tracker."""
+    connector = able(kind, MakesApps)  # type: ignore[type-abstract]  # used with isinstance only
     drafted = read_draft(kind, connector_of(kind))
     check(drafted)
     state = secrets.token_urlsafe(32)
     try:
         form = connector.app_form(site=drafted.site, wanted=_wanted(drafted), state=state)
     except ValueError as error:
-        drafted.mistakes["organization" if "organisation" in str(error) else "name"] = f"it has to be {error}"
+        drafted.mistakes["organization" if "organisation" in str(error) else "name"] = f"it must be {error}"
     if drafted.mistakes:
         return show(drafted, "app", 422)
     with writing(house().engine) as tx:
@@ -52,11 +53,11 @@ def ask(kind: str) -> ResponseReturnValue:
             session=session[SESSION],
             now=house().now(),
         )
-    answer = make_response(
+    response = make_response(
         render_template("connection_app.html", draft=drafted, form=form, connector=connector_of(kind))
     )
-    answer.headers["Content-Security-Policy"] = policy_with_form_to(form.action)
-    return answer
+    response.headers["Content-Security-Policy"] = policy_with_form_to(form.action)
+    return response
 
 
 def _wanted(drafted: Draft) -> AppWanted:
@@ -74,46 +75,46 @@ def _wanted(drafted: Draft) -> AppWanted:
 @blueprint.get("/<kind>/created")
 @guarded(Guard.ADMIN)
 def created(kind: str) -> ResponseReturnValue:
-    """Take over the app that was registered: what its code stands for is stored, encrypted, before anybody sees it."""
-    connector = able(kind, MakesApps)  # type: ignore[type-abstract]  # asked of an object
+    """Exchange the code of the redirect for the app's credentials, and store them encrypted as a new connection."""
+    connector = able(kind, MakesApps)  # type: ignore[type-abstract]  # used with isinstance only
     state, code = request.args.get("state", ""), request.args.get("code", "")
-    taking = _Taking(connector, editing(), house(), state, session[SESSION])
-    asked = taking.begin(kind) if state and code else None
-    if asked is None:
-        return _failed(kind, "The answer does not belong to anything you began here, or it was used already.", 400)
+    exchange = _AppExchange(connector, editing(), house(), state, session[SESSION])
+    app_request = exchange.begin(kind) if state and code else None
+    if app_request is None:
+        return _failed(kind, "This link does not belong to a registration that you started here, or is used up.", 400)
     try:
-        slug = briefly(lambda: taking.finish(asked, code))
+        slug = briefly(lambda: exchange.finish(app_request, code))
     except NoRoom as error:
-        taking.give_back(asked)
-        return _failed(kind, f"{error}. Reload this page in a moment: nothing is lost for an hour.", 503)
+        exchange.restore_state(app_request)
+        return _failed(kind, f"{error}. Reload this page in a moment: the registration stays valid for an hour.", 503)
     except TooSlow as error:
-        said = f"{error}. Look at Connections first: it may be there in a moment. Reload this page only if it is not."
-        return _failed(kind, said, 503, again=False)
+        detail = f"{error}. Check the Connections page first: the app may appear there. If not, reload this page."
+        return _failed(kind, detail, 503, again=False)
     except Unavailable as error:
-        return _failed(kind, f"{error}. Reload this page in a moment: nothing is lost for an hour.", 503)
+        return _failed(kind, f"{error}. Reload this page in a moment: the registration stays valid for an hour.", 503)
     except ConnectorError as error:
         return _failed(kind, f"{error}.", 422)
     house().connections.forget()
     ring("poll")
-    flash("The app is registered, and its key is stored encrypted. Now install it.", "success")
+    flash("The app is registered and its key is stored encrypted. Now install it.", "success")
     return redirect(url_for("connections_scopes.choose", slug=slug))
 
 
-def _failed(kind: str, said: str, status: int, *, again: bool = True) -> ResponseReturnValue:
-    """Say that there is no app yet, and lead to where one begins again, or else to what there is."""
+def _failed(kind: str, detail: str, status: int, *, again: bool = True) -> ResponseReturnValue:
+    """Show that the app is not connected, with a link to start again, or else to the connections."""
     link = url_for("connections_new.begin", kind=kind, way="app") if again else url_for("connections.index")
-    leads = "Begin again" if again else "Connections"
+    label = "Start again" if again else "Connections"
     return (
         render_template(
-            "connection_failed.html", title="The app is not connected yet", said=said, link=link, leads=leads
+            "connection_failed.html", title="The app is not connected yet", detail=detail, link=link, label=label
         ),
         status,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Taking:
-    """Takes an app over in a thread of its own: once its code is used, it is stored whether or not anybody waits."""
+class _AppExchange:
+    """Exchanges a code for an app, in its own thread: once the code is used, the app is stored even if nobody waits."""
 
     connector: MakesApps
     editing: Editing
@@ -122,30 +123,34 @@ class _Taking:
     session: str = field(repr=False)
 
     def begin(self, kind: str) -> AppRequest | None:
-        """Take what was asked for under the state: once."""
+        """Return the request that belongs to the state, and use the state up; None when it is not valid."""
         with writing(self.house.engine) as tx:
             return app_requests.take(tx, state=self.state, session=self.session, kind=kind, now=self.house.now())
 
-    def give_back(self, asked: AppRequest) -> None:
-        """Let the same answer be tried once more, since its code was not used."""
+    def restore_state(self, app_request: AppRequest) -> None:
+        """Make the state valid again, because the code was not used."""
         with writing(self.house.engine) as tx:
-            app_requests.begin(tx, asked, state=self.state, session=self.session, now=self.house.now())
+            app_requests.begin(tx, app_request, state=self.state, session=self.session, now=self.house.now())
 
-    def finish(self, asked: AppRequest, code: str) -> str:
-        """Turn the code into a connection; give its slug. Raises any `ConnectorError`."""
+    def finish(self, app_request: AppRequest, code: str) -> str:
+        """Exchange the code and create the connection; return its slug. Raise any `ConnectorError`."""
         try:
-            made = self.connector.take_app(site=asked.wanted["site"], code=code)
+            made = self.connector.take_app(site=app_request.wanted["site"], code=code)
         except Unavailable:
-            self.give_back(asked)
+            self.restore_state(app_request)
             raise
         secret_ = made.secret or new_secret()
-        slug = self._store(asked.wanted, made, secret_)
-        if slug != asked.wanted["slug"] or made.secret is None:
-            self._set_hook(asked.wanted["site"], made, slug, secret_)
+        slug = self._store(app_request.wanted, made, secret_)
+        if slug != app_request.wanted["slug"] or made.secret is None:
+            self._set_webhook(app_request.wanted["site"], made, slug, secret_)
         return slug
 
     def _store(self, wanted: Written, made: AppMade, webhook_secret: str) -> str:
-        """Store the connection; where it can't be as it was wished, since that changed meanwhile, with the least."""
+        """Create the connection and return its slug.
+
+        If the requested one is no longer valid, create it with a new slug and minimal settings: the code can't be used
+        again, so the app's key must not be lost.
+        """
         given = {
             "app": {"id": made.app.id, "private_key": secret("KEY")},
             "webhook_secrets": [secret("MADE")],
@@ -155,13 +160,13 @@ class _Taking:
             self.editing.create({**wanted, **given}, secrets_)
         except WrongFiles:
             slug = f"{wanted['slug'][:90]}-{secrets.token_hex(3)}"
-            least = {"slug": slug, "kind": wanted["kind"], "site": wanted["site"], "earlier": "ignore"}
-            self.editing.create({**least, **given}, secrets_)
+            minimal = {"slug": slug, "kind": wanted["kind"], "site": wanted["site"], "earlier": "ignore"}
+            self.editing.create({**minimal, **given}, secrets_)
             return slug
         return str(wanted["slug"])
 
-    def _set_hook(self, site: str, made: AppMade, slug: str, webhook_secret: str) -> None:
-        """Tell the app's webhook where the connection really is; the page offers it again where that fails."""
+    def _set_webhook(self, site: str, made: AppMade, slug: str, webhook_secret: str) -> None:
+        """Set the address and secret of the app's webhook. If that fails, the connection's page offers it again."""
         if not isinstance(self.connector, MakesHooks):
             return
         url = self.house.connections.hook_url(slug)

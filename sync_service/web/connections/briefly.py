@@ -1,7 +1,7 @@
-"""Calls to trackers while somebody waits for a page: a few seconds, and never more than a few at once.
+"""Tracker calls during a page request, with a timeout (8 s) and a concurrency limit (4).
 
-A tracker that is slow must not hold the threads that answer everybody else. A call that takes too long is left to end
-by itself, within the connector's own bounds, and its answer to nobody.
+A slow tracker must not block the threads that serve other requests. A call that takes too long goes on in its own
+thread until the connector's own timeout; its result is dropped.
 """
 
 import threading
@@ -15,44 +15,44 @@ T = TypeVar("T")
 
 
 class NoRoom(Unavailable):
-    """The call was not begun: nothing has happened."""
+    """Too many calls are running; this one was not started."""
 
 
 class TooSlow(Unavailable):
-    """The call is left to end by itself: what it does may still happen."""
+    """The call took too long. It goes on, so its effect may still happen."""
 
 
 SECONDS = 8.0
-"""How long a page waits for a tracker."""
+"""Timeout of a call."""
 
 AT_ONCE = 4
-"""Calls of one process under way, those that nobody waits for any more among them."""
+"""Maximum running calls per process, including those that timed out."""
 
-_ROOM = threading.BoundedSemaphore(AT_ONCE)
+_SLOTS = threading.BoundedSemaphore(AT_ONCE)
 
 
 def briefly(call: Callable[[], T], *, seconds: float = SECONDS) -> T:
-    """Give what a call gives, or raise what it raises.
+    """Return the result of `call()`, or raise its error.
 
-    Raises `NoRoom` where it can't begin within so many seconds, and `TooSlow` where it takes longer.
+    Raise `NoRoom` when it can't start within `seconds`, and `TooSlow` when it takes longer than that.
     """
-    if not _ROOM.acquire(timeout=seconds):
-        raise NoRoom("too many calls to trackers are under way; try again in a moment")
-    answers: SimpleQueue[tuple[T, None] | tuple[None, Exception]] = SimpleQueue()
+    if not _SLOTS.acquire(timeout=seconds):
+        raise NoRoom("too many calls to trackers are running; try again in a moment")
+    results: SimpleQueue[tuple[T, None] | tuple[None, Exception]] = SimpleQueue()
 
     def run() -> None:
         try:
-            answers.put((call(), None))
-        except Exception as error:  # noqa: BLE001 - it is raised again for who waits
-            answers.put((None, error))
+            results.put((call(), None))
+        except Exception as error:  # noqa: BLE001 - raised again in the waiting thread
+            results.put((None, error))
         finally:
-            _ROOM.release()
+            _SLOTS.release()
 
-    threading.Thread(target=run, name="a call for a page", daemon=True).start()
+    threading.Thread(target=run, name="tracker call of a page", daemon=True).start()
     try:
-        found, error = answers.get(timeout=seconds)
+        result, error = results.get(timeout=seconds)
     except Empty:
         raise TooSlow(f"the tracker does not answer within {seconds:g} seconds") from None
     if error is not None:
         raise error
-    return found  # type: ignore[return-value]  # what has no error is an answer
+    return result  # type: ignore[return-value]  # without an error it is a result

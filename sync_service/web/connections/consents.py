@@ -1,6 +1,6 @@
-"""A person's consent at the tracker: one page that leads there, and one way back, with a code that is stored at once.
+"""OAuth 2.0 authorisation: a page that leads to the tracker's consent screen, and the callback that stores the tokens.
 
-The state that comes back is good once, within the hour, and in the session alone in which it was given.
+The `state` parameter works once, within one hour, and only in the session that started the flow.
 """
 
 import secrets
@@ -23,26 +23,26 @@ from sync_service.wiring import House
 
 blueprint = Blueprint("connections_consents", __name__, url_prefix="/connections")
 
-_WAITING = "consent"
-"""What the states of consents are kept as, apart from those of apps."""
+_OAUTH = "consent"
+"""The kind of OAuth states, to keep them apart from those of app registrations."""
 
 
 def back_url(kind: str) -> str:
-    """Give the address that a tracker sends people back to: what the OAuth app has to name as its callback."""
+    """Return the callback URL, which must be registered in the OAuth app."""
     return house().settings.base_url + url_for("connections_consents.consented", kind=kind)
 
 
 @blueprint.post("/<slug>/consent")
 @guarded(Guard.ADMIN)
 def ask(slug: str) -> ResponseReturnValue:
-    """Show what a consent is for, and the way to the tracker."""
+    """Show what a consent allows, and the link to the tracker."""
     one, connection = find(slug), configured(slug)
-    connector = able(one.kind, TakesConsent)  # type: ignore[type-abstract]  # asked of an object
+    connector = able(one.kind, TakesConsent)  # type: ignore[type-abstract]  # used with isinstance only
     if connection.view.client is None:
         abort(409, f"{slug} has no OAuth app to consent to.")
     state, back = secrets.token_urlsafe(32), back_url(one.kind)
     with writing(house().engine) as tx:
-        wanted = AppRequest(_WAITING, {"slug": slug})
+        wanted = AppRequest(_OAUTH, {"slug": slug})
         app_requests.begin(tx, wanted, state=state, session=session[SESSION], now=house().now())
     address = connector.consent_address(connection.view, redirect=back, state=state)
     return render_template(
@@ -58,55 +58,55 @@ def ask(slug: str) -> ResponseReturnValue:
 @blueprint.get("/<kind>/consented")
 @guarded(Guard.ADMIN)
 def consented(kind: str) -> ResponseReturnValue:
-    """Store what somebody just consented to, encrypted, before anybody sees it."""
+    """Handle the callback: exchange the code for tokens and store them encrypted."""
     state, code = request.args.get("state", ""), request.args.get("code", "")
     caller = who()
-    giving = _Giving(house(), state, session[SESSION], (caller.email or caller.name) if caller else "")
-    asked = giving.begin() if state else None
-    if asked is None:
-        return _failed("", "The answer does not belong to anything you began here, or it was used already.", 400)
-    slug = str(asked.wanted["slug"])
+    exchange = _TokenExchange(house(), state, session[SESSION], (caller.email or caller.name) if caller else "")
+    app_request = exchange.begin() if state else None
+    if app_request is None:
+        return _failed("", "This link does not belong to a consent that you started here, or is used up.", 400)
+    slug = str(app_request.wanted["slug"])
     if not code:
-        flash("Nobody consented, so nothing has changed.", "warning")
+        flash("Consent was not given. Nothing has changed.", "warning")
         return redirect(url_for("connections.show", slug=slug))
     connection = configured(slug)
-    connector = able(connection.kind, TakesConsent)  # type: ignore[type-abstract]  # asked of an object
+    connector = able(connection.kind, TakesConsent)  # type: ignore[type-abstract]  # used with isinstance only
     back = back_url(kind)
     try:
-        briefly(lambda: giving.finish(connector, connection, asked, code=code, back=back))
+        briefly(lambda: exchange.finish(connector, connection, app_request, code=code, back=back))
     except NoRoom as error:
-        giving.give_back(asked)
+        exchange.restore_state(app_request)
         return _failed(slug, f"{error}. Reload this page in a moment.", 503)
     except TooSlow as error:
-        said = f"{error}. Look at the connection first: the consent may be there in a moment."
-        return _failed(slug, f"{said} Reload this page only if it is not.", 503)
+        detail = f"{error}. Check the connection first: the consent may appear there."
+        return _failed(slug, f"{detail} If not, reload this page.", 503)
     except Unavailable as error:
         return _failed(slug, f"{error}. Reload this page in a moment.", 503)
     except ConnectorError as error:
         return _failed(slug, f"{error}.", 422)
     house().connections.forget()
     ring("poll", "errand")
-    flash("The consent is stored, encrypted, and renewed by itself.", "success")
+    flash("The consent is stored, encrypted. It is renewed automatically.", "success")
     if find(slug).scopes:
         return redirect(url_for("connections.show", slug=slug))
     return redirect(url_for("connections_scopes.choose", slug=slug))
 
 
-def _failed(slug: str, said: str, status: int) -> ResponseReturnValue:
-    """Say that there is no consent; it is asked for on the connection's page, if it is known which one."""
+def _failed(slug: str, detail: str, status: int) -> ResponseReturnValue:
+    """Show that there is no consent, with a link to the connection's page, or to all if the connection is unknown."""
     page = url_for("connections.show", slug=slug, _anchor="consent") if slug else url_for("connections.index")
-    leads = slug or "Connections"
+    label = slug or "Connections"
     return (
         render_template(
-            "connection_failed.html", title="The consent is not stored yet", said=said, link=page, leads=leads
+            "connection_failed.html", title="The consent is not stored yet", detail=detail, link=page, label=label
         ),
         status,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Giving:
-    """Takes a consent in a thread of its own: once its code is used, it is stored whether or not anybody waits."""
+class _TokenExchange:
+    """Exchanges a code for OAuth tokens, in its own thread: once it is used, they are stored even if nobody waits."""
 
     house: House
     state: str = field(repr=False)
@@ -114,25 +114,25 @@ class _Giving:
     by: str
 
     def begin(self) -> AppRequest | None:
-        """Take what was asked for under the state: once."""
+        """Return the request that belongs to the state, and use the state up; None when it is not valid."""
         now = self.house.now()
         with writing(self.house.engine) as tx:
-            return app_requests.take(tx, state=self.state, session=self.session, kind=_WAITING, now=now)
+            return app_requests.take(tx, state=self.state, session=self.session, kind=_OAUTH, now=now)
 
-    def give_back(self, asked: AppRequest) -> None:
-        """Let the same answer be tried once more, since its code was not used."""
+    def restore_state(self, app_request: AppRequest) -> None:
+        """Make the state valid again, because the code was not used."""
         with writing(self.house.engine) as tx:
-            app_requests.begin(tx, asked, state=self.state, session=self.session, now=self.house.now())
+            app_requests.begin(tx, app_request, state=self.state, session=self.session, now=self.house.now())
 
     def finish(
-        self, connector: TakesConsent, connection: Configured, asked: AppRequest, *, code: str, back: str
+        self, connector: TakesConsent, connection: Configured, app_request: AppRequest, *, code: str, back: str
     ) -> None:
-        """Turn the code into a consent and keep it. Raises any `ConnectorError`."""
+        """Exchange the code for tokens and store them. Raise any `ConnectorError`."""
         try:
-            given = connector.consent(connection.view, code=code, redirect=back)
+            tokens = connector.consent(connection.view, code=code, redirect=back)
         except Unavailable:
-            self.give_back(asked)
+            self.restore_state(app_request)
             raise
         now = self.house.now()
         with writing(self.house.engine) as tx:
-            consents.give(tx, self.house.sealer, connection.id, given, by=self.by, now=now)
+            consents.give(tx, self.house.sealer, connection.id, tokens, by=self.by, now=now)

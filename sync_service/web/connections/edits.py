@@ -1,4 +1,4 @@
-"""Changing a connection: its credentials, webhook secrets and settings, and its removal."""
+"""Edit a connection: credentials, webhook secrets, settings; and remove it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ blueprint = Blueprint("connections_edits", __name__, url_prefix="/connections/<s
 
 
 CREDENTIALS = ("token", "app", "oauth")
-"""The fields of a connection that are credentials, of which it has one."""
+"""The credential fields of a connection; at most one of them is set."""
 
 
 def _back(slug: str) -> ResponseReturnValue:
@@ -31,45 +31,45 @@ def _back(slug: str) -> ResponseReturnValue:
 @blueprint.post("/credentials")
 @guarded(Guard.ADMIN)
 def credentials(slug: str) -> ResponseReturnValue:
-    """Replace the credentials by a token, which is tried at once, or take them away (`act` is `remove`)."""
+    """Replace the credentials by a token, which is tested first, or remove them (`act` is `remove`)."""
     if request.form.get("act") == "remove":
-        return _without_credentials(slug)
+        return _remove_credentials(slug)
     token = request.form.get("token", "").strip()
     if not token:
         flash("Paste the token first.", "warning")
         return _back(slug)
-    now = configured(slug)
-    tried_with = Connection(slug=slug, site=now.view.site, options=now.view.options, token=token)
-    connector = house().connectors.get(now.kind)
-    wrong = introduced(connector, tried_with) if connector else None
+    current = configured(slug)
+    probe = Connection(slug=slug, site=current.view.site, options=current.view.options, token=token)
+    connector = house().connectors.get(current.kind)
+    wrong = introduced(connector, probe) if connector else None
     if wrong:
-        flash(f"The token was not taken: {wrong}.", "error")
+        flash(f"The token was not stored: {wrong}.", "error")
         return _back(slug)
 
     def edit(written: Written) -> Written:
-        return {**_credentialless(written), "token": secret("TOKEN")}
+        return {**_without_credential_fields(written), "token": secret("TOKEN")}
 
-    tried(lambda editing: editing.change(slug, edit, {"TOKEN": token}), "The token is tried and stored, encrypted.")
+    tried(lambda editing: editing.change(slug, edit, {"TOKEN": token}), "The token is stored, encrypted.")
     return _back(slug)
 
 
-def _credentialless(written: Written) -> Written:
+def _without_credential_fields(written: Written) -> Written:
     return {name: value for name, value in written.items() if name not in CREDENTIALS}
 
 
-def _without_credentials(slug: str) -> ResponseReturnValue:
+def _remove_credentials(slug: str) -> ResponseReturnValue:
     def edit(written: Written) -> Written:
-        kept = {name: value for name, value in _credentialless(written).items() if name != "write_back"}
+        kept = {name: value for name, value in _without_credential_fields(written).items() if name != "write_back"}
         return {**kept, "earlier": "ignore"}
 
-    tried(lambda editing: editing.change(slug, edit), "The credentials are removed. Webhooks go on.")
+    tried(lambda editing: editing.change(slug, edit), "The credentials are removed. Webhooks still work.")
     return _back(slug)
 
 
 @blueprint.post("/secrets")
 @guarded(Guard.ADMIN)
 def secrets(slug: str) -> ResponseReturnValue:
-    """Make a new webhook secret in front of the others (`act` is `rotate`), or keep the newest alone (`keep`)."""
+    """Add a new webhook secret before the others (`act` is `rotate`), or remove all but the newest (`keep`)."""
     if request.form.get("act") == "keep":
         return _keep_newest(slug, request.form.get("newest", ""))
     made = new_secret()
@@ -78,8 +78,8 @@ def secrets(slug: str) -> ResponseReturnValue:
         before = ["kept"] if written.get("webhook_secrets") else []
         return {**written, "webhook_secrets": [secret("MADE"), *before]}
 
-    said = "There is a new webhook secret. The older ones are accepted too until you remove them."
-    if tried(lambda editing: editing.change(slug, edit, {"MADE": made}), said):
+    message = "There is a new webhook secret. Older ones are accepted until you remove them."
+    if tried(lambda editing: editing.change(slug, edit, {"MADE": made}), message):
         once.keep(slug, made, show=True)
     return _back(slug)
 
@@ -88,10 +88,11 @@ def _keep_newest(slug: str, newest: str) -> ResponseReturnValue:
     try:
         plan = save(lambda editing: editing.keep_newest_secret(slug, lambda stored: mark_of(stored) == newest))
     except Overtaken as error:
-        flash(f"{str(error).capitalize()}. Look at it again.", "error")
+        flash(f"{str(error).capitalize()}. Check it again.", "error")
     else:
         flash(
-            "Only the newest webhook secret is accepted now." if plan.changes else "There is no older one.", "success"
+            "Only the newest webhook secret is accepted now." if plan.changes else "There is no older secret.",
+            "success",
         )
     return _back(slug)
 
@@ -99,42 +100,43 @@ def _keep_newest(slug: str, newest: str) -> ResponseReturnValue:
 @blueprint.post("/settings")
 @guarded(Guard.ADMIN)
 def settings(slug: str) -> ResponseReturnValue:
-    """Change who answers for the connection, what becomes of what existed earlier, and its other settings.
+    """Change the owner, the import of existing issues, and the other settings.
 
-    Where an address among them changes, its token has to be given anew: a stored one goes where it was given for.
+    If an address among them changes, the token must be entered again: a stored token is sent only to the address for
+    which it was entered.
     """
     one = find(slug)
     wanted, token = _wanted(one), request.form.get("token", "").strip()
     mistakes = _mistakes(one, wanted, token)
 
     def edit(written: Written) -> Written:
-        moved = _moved(written, wanted)
-        if moved and not token and any(name in written for name in CREDENTIALS):
-            raise _LeftBehind(moved)
-        changed = {**(_credentialless(written) if token else written), **wanted}
+        addresses = _changed_addresses(written, wanted)
+        if addresses and not token and any(name in written for name in CREDENTIALS):
+            raise _TokenNeeded(addresses)
+        changed = {**(_without_credential_fields(written) if token else written), **wanted}
         kept = {name: value for name, value in changed.items() if value != "" or name not in wanted}
         return {**kept, "token": secret("TOKEN")} if token else kept
 
     if not mistakes:
         try:
             tried(lambda editing: editing.change(slug, edit, {"TOKEN": token}), "The settings are saved.")
-        except _LeftBehind as error:
-            mistakes = dict.fromkeys(error.names, _ONCE_MORE)
+        except _TokenNeeded as error:
+            mistakes = dict.fromkeys(error.names, _NEW_ADDRESS)
     if mistakes:
         return show_to_admins(one, typed=wanted, mistakes=mistakes), 422
     return _back(slug)
 
 
-class _LeftBehind(Exception):
-    """Stored credentials would be sent to an address that they were not given for, by the settings of these `names`."""
+class _TokenNeeded(Exception):
+    """The settings `names` would send stored credentials to an address for which they were not entered."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(", ".join(names))
         self.names = names
 
 
-_ONCE_MORE = (
-    "what is stored is not sent to another address: paste the token once more with this change, or remove the "
+_NEW_ADDRESS = (
+    "stored credentials are not sent to a new address: paste the token again with this change, or remove the "
     "credentials first"
 )
 
@@ -145,7 +147,7 @@ def _texts(one: ConnectionPage) -> list[str]:
 
 
 def _wanted(one: ConnectionPage) -> dict[str, Any]:
-    """Read the form. What is empty, or not ticked, is to be left out."""
+    """Return the settings in the form. Empty or unticked ones are to be left out of the file."""
     form = request.form
     wanted = {name: form.get(name, "").strip() for name in ("owner", *_texts(one))}
     ticked = {name: name in form or "" for name in switches_of(one)}
@@ -153,9 +155,9 @@ def _wanted(one: ConnectionPage) -> dict[str, Any]:
 
 
 def _mistakes(one: ConnectionPage, wanted: Mapping[str, Any], token: str) -> dict[str, str]:
-    """Give what is wrong with addresses, or with a token that is given anew, which is tried where they lead."""
+    """Return the errors of the addresses, or of a new token, which is tested at these addresses."""
     texts = _texts(one)
-    found = {name: said for name, at in addresses_in(wanted).items() if (said := wrong_address(at))}
+    found = {name: wrong for name, at in addresses_in(wanted).items() if (wrong := wrong_address(at))}
     connector = house().connectors.get(one.kind)
     if found or not token or connector is None:
         return found
@@ -165,8 +167,8 @@ def _mistakes(one: ConnectionPage, wanted: Mapping[str, Any], token: str) -> dic
     return {"token": refused} if refused else {}
 
 
-def _moved(written: Written, wanted: Mapping[str, Any]) -> list[str]:
-    """Give the settings that were or become another address; taken away, calls go to the site instead."""
+def _changed_addresses(written: Written, wanted: Mapping[str, Any]) -> list[str]:
+    """Return the names of settings whose address changes. Without one, calls go to the site, so removal counts too."""
     before = {name: written.get(name, "") for name in wanted}
     addresses = {**addresses_in(before), **addresses_in(wanted)}
     return [name for name in addresses if before[name] != wanted[name]]
@@ -175,7 +177,7 @@ def _moved(written: Written, wanted: Mapping[str, Any]) -> list[str]:
 @blueprint.get("/remove")
 @guarded(Guard.ADMIN)
 def ask_to_remove(slug: str) -> ResponseReturnValue:
-    """Say what a removal takes with it, and ask."""
+    """Show what a removal deletes, and ask for confirmation."""
     one = find(slug)
     with reading(house().engine) as tx:
         weight: Weight = weight_of(tx, one.id)
@@ -185,9 +187,9 @@ def ask_to_remove(slug: str) -> ResponseReturnValue:
 @blueprint.post("/remove")
 @guarded(Guard.ADMIN)
 def remove(slug: str) -> ResponseReturnValue:
-    """Remove a connection, once its name was typed."""
+    """Remove a connection, if its name was typed as confirmation."""
     if request.form.get("name", "").strip() != slug:
-        flash("Nothing was removed: the name that was typed is another one.", "error")
+        flash("Nothing was removed: the name you typed is a different one.", "error")
         return redirect(url_for("connections_edits.ask_to_remove", slug=slug))
     save(lambda editing: editing.remove(slug))
     flash(f"{slug} is removed.", "success")

@@ -1,4 +1,4 @@
-"""Webhooks made by calls, one after the other, each with what came of it; what fails is left to be made by hand."""
+"""Create webhooks by API, one after the other, and show the result of each; failed ones are created by hand."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -17,14 +17,14 @@ from sync_service.web.guards import Guard, guarded
 blueprint = Blueprint("connections_hooks", __name__, url_prefix="/connections/<slug>/webhooks")
 
 
-ALL = "all that is watched"
-"""What stands in for the name of a scope where one webhook serves them all."""
+ALL = "all scopes"
+"""Shown in place of a scope's name when one webhook serves all scopes."""
 
 
 def make(slug: str, scopes: Sequence[str] | None = None) -> ResponseReturnValue:
-    """Show these scopes, or all that are watched; each line asks for its webhook by itself, one at a time.
+    """Show a line for each of these scopes, or of all watched ones; each line requests its own webhook, one at a time.
 
-    Where one webhook serves them all there is one line, without a name.
+    When one webhook serves all scopes, there is one line without a name.
     """
     one = find(slug)
     if makes(one) == "one":
@@ -35,7 +35,7 @@ def make(slug: str, scopes: Sequence[str] | None = None) -> ResponseReturnValue:
 
 
 def makes(one: ConnectionPage) -> Literal["each", "one"] | None:
-    """Tell what kind of webhooks a connection's credentials make by calls, if any."""
+    """Return whether the credentials can create one webhook per scope (`each`), one for all (`one`), or none (None)."""
     connector = whatever_connects(one.kind)
     return connector.hooks_by(one.credentials) if isinstance(connector, MakesHooks) and one.credentials else None
 
@@ -47,20 +47,20 @@ def _watched(one: ConnectionPage) -> list[str]:
 @blueprint.post("")
 @guarded(Guard.ADMIN)
 def make_all(slug: str) -> ResponseReturnValue:
-    """Make the webhooks of everything that is watched."""
+    """Create the webhooks of all watched scopes."""
     return make(slug)
 
 
 @blueprint.post("/one")
 @guarded(Guard.ADMIN)
 def make_one(slug: str) -> ResponseReturnValue:
-    """Make the webhook of one scope, or that of them all, for htmx."""
+    """Create the webhook of one scope, or the one for all scopes, for htmx."""
     name = request.form.get("scope", "")[:300]
     one, connection = find(slug), configured(slug)
     url = hook_url(slug)
-    connector = able(one.kind, MakesHooks)  # type: ignore[type-abstract]  # asked of an object
+    connector = able(one.kind, MakesHooks)  # type: ignore[type-abstract]  # used with isinstance only
     if not connection.secrets:
-        made = [HookMade(where=name or ALL, made=False, says="the connection has no webhook secret: make one first")]
+        made = [HookMade(where=name or ALL, made=False, says="the connection has no webhook secret: create one first")]
     else:
         try:
             made = list(

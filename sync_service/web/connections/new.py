@@ -1,4 +1,4 @@
-"""A new connection: by a token that is tried at once, or by hand, with the exact values to paste."""
+"""Create a connection: by app, by token (tested at once), by OAuth consent, or with a webhook only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,12 +38,12 @@ WAYS: Mapping[str, tuple[type, ...]] = {
     "consent": (Guides, TakesConsent, Offers),
     "hand": (Guides,),
 }
-"""The ways in, each with what a connector must be able to do for it; the easiest first."""
+"""The ways to connect, easiest first, each with the connector protocols that it needs."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """The form as it was typed, without secrets; `mistakes` by field, of the whole under an empty name."""
+    """The submitted form without secrets; `mistakes` has the errors by field, general ones under an empty name."""
 
     kind: str
     slug: str
@@ -58,7 +58,7 @@ class Draft:
     mistakes: dict[str, str] = field(default_factory=dict)
 
     def written(self) -> dict[str, object]:
-        """Write it as it would stand in a file, without credentials and secrets."""
+        """Return the connection as in a configuration file, without credentials and secrets."""
         common: dict[str, object] = {"slug": self.slug, "kind": self.kind, "site": self.site, "earlier": self.earlier}
         if self.owner:
             common["owner"] = self.owner
@@ -68,14 +68,14 @@ class Draft:
 
 
 def ways_of(connector: Connector) -> list[str]:
-    """Give the ways in that a tracker has."""
+    """Return the ways to connect that a connector supports."""
     return [way for way, needed in WAYS.items() if all(isinstance(connector, one) for one in needed)]
 
 
 @blueprint.get("")
 @guarded(Guard.ADMIN)
 def choose() -> ResponseReturnValue:
-    """Show the ways in of each tracker."""
+    """Show the ways to connect each tracker."""
     found = [(kind, connector, ways_of(connector)) for kind, connector in house().connectors.items()]
     return render_template("connection_new.html", trackers=[one for one in found if one[2]])
 
@@ -83,7 +83,7 @@ def choose() -> ResponseReturnValue:
 @blueprint.get("/<kind>/<way>")
 @guarded(Guard.ADMIN)
 def begin(kind: str, way: str) -> ResponseReturnValue:
-    """Show the form of a way in."""
+    """Show the form of one way to connect."""
     connector = _connector(kind, way)
     caller = who()
     with reading(house().engine) as tx:
@@ -107,7 +107,7 @@ def _free_name(kind: str, taken: set[str]) -> str:
 def _connector(kind: str, way: str) -> Connector:
     connector = connector_of(kind)
     if way not in ways_of(connector):
-        connector_of("")  # answers that there is none
+        connector_of("")  # aborts with 404
     return connector
 
 
@@ -138,7 +138,7 @@ def show(drafted: Draft, way: str, status: int = 200) -> ResponseReturnValue:
 
 
 def read_draft(kind: str, connector: Connector) -> Draft:
-    """Read the form that was sent. The site becomes the one that is meant."""
+    """Return the submitted form as a draft. The connector turns the typed site into its API address."""
     form = request.form
     typed = form.get("site", "").strip() or connector.default_site or ""
     return Draft(
@@ -158,7 +158,7 @@ def read_draft(kind: str, connector: Connector) -> Draft:
 
 
 def check(drafted: Draft) -> None:
-    """Note what can be said before anybody is asked: a name that is taken here, and a site that must not be called."""
+    """Validate a draft before any tracker call: invalid fields, a taken slug, a site that must not be called."""
     with reading(house().engine) as tx:
         taken = {one.name.casefold() for one in connection_choices(tx)}
     try:
@@ -168,7 +168,7 @@ def check(drafted: Draft) -> None:
     if drafted.slug.casefold() in taken:
         drafted.mistakes["slug"] = "another connection has this name"
     elif drafted.slug in RESERVED:
-        drafted.mistakes["slug"] = f"{drafted.slug} stands for something else in the addresses of these pages"
+        drafted.mistakes["slug"] = f"{drafted.slug} is reserved"
     for name, address in {"site": drafted.site, **addresses_in(drafted.options)}.items():
         wrong = wrong_address(address)
         if wrong:
@@ -176,36 +176,36 @@ def check(drafted: Draft) -> None:
 
 
 def addresses_in(options: Mapping[str, Any]) -> dict[str, str]:
-    """Give those options that are addresses, which are called just like a site."""
+    """Return the options that are addresses: they are called like a site, and need the same checks."""
     return {name: value for name, value in options.items() if isinstance(value, str) and is_address(value)}
 
 
 def is_address(value: str) -> bool:
-    """Tell an address from other text, however oddly it is written."""
+    """Return whether a text looks like a URL, also in an unusual spelling."""
     return "://" in value or value.strip().lower().startswith(("http:", "https:"))
 
 
 def wrong_address(address: str) -> str | None:
-    """Give what is wrong with an address to call, or None."""
+    """Return why an address must not be called, or None."""
     settings = house().settings
     try:
         briefly(lambda: check_site(address, base_url=settings.base_url, allow_private=settings.allow_private_sites))
     except BadSite as error:
-        words = str(error)
-        return words if SETTING in words or "found" in words else f"it has to be {words}"
+        text = str(error)
+        return text if SETTING in text or "found" in text else f"it must be {text}"
     except ConnectorError as error:
         return str(error)
     return None
 
 
 def note(drafted: Draft, error: WrongFiles) -> None:
-    """Put the mistakes of an edit beside the fields of its form."""
+    """Copy the errors of an edit to the fields of the form."""
     for one in error.mistakes:
         drafted.mistakes.setdefault(field_of(one.field), f"found {one.found}; allowed: {one.allowed}")
 
 
 def store(drafted: Draft, written: Written, secrets: Mapping[str, str]) -> bool:
-    """Save a new connection; note what is wrong with it, and tell whether it is saved."""
+    """Save a new connection; return whether it was saved, else add its errors to the draft."""
     try:
         save(lambda editing: editing.create(written, secrets))
     except WrongFiles as error:
@@ -217,7 +217,7 @@ def store(drafted: Draft, written: Written, secrets: Mapping[str, str]) -> bool:
 @blueprint.post("/<kind>/hand")
 @guarded(Guard.ADMIN)
 def by_hand(kind: str) -> ResponseReturnValue:
-    """Make a connection that has a webhook and nothing else; its page shows what to paste."""
+    """Create a connection with a webhook only; its page shows the values to paste at the tracker."""
     connector = _connector(kind, "hand")
     drafted = read_draft(kind, connector)
     drafted.earlier = "ignore"
@@ -233,7 +233,7 @@ def by_hand(kind: str) -> ResponseReturnValue:
 @blueprint.post("/<kind>/token")
 @guarded(Guard.ADMIN)
 def by_token(kind: str) -> ResponseReturnValue:
-    """Try a token at once, and make a connection of it; what it sees is chosen on the next page."""
+    """Test a token and create a connection with it; the scopes are chosen on the next page."""
     connector = _connector(kind, "token")
     drafted = read_draft(kind, connector)
     token = request.form.get("token", "").strip()
@@ -253,28 +253,28 @@ def by_token(kind: str) -> ResponseReturnValue:
 @blueprint.post("/<kind>/consent")
 @guarded(Guard.ADMIN)
 def by_consent(kind: str) -> ResponseReturnValue:
-    """Make a connection that calls by a person's consent to an OAuth app, which is asked for on the next page."""
+    """Create a connection with an OAuth app; a person consents on the next page."""
     connector = _connector(kind, "consent")
     drafted = read_draft(kind, connector)
-    client, hush = (request.form.get(name, "").strip() for name in ("client_id", "client_secret"))
+    client_id, client_secret = (request.form.get(name, "").strip() for name in ("client_id", "client_secret"))
     check(drafted)
-    for name, given in (("client_id", client), ("client_secret", hush)):
-        if not given:
+    for name, value in (("client_id", client_id), ("client_secret", client_secret)):
+        if not value:
             drafted.mistakes[name] = "paste it from the page of the OAuth app"
-    oauth = {"client_id": client, "client_secret": secret("CLIENT")}
-    if drafted.mistakes or not store(drafted, {**drafted.written(), "oauth": oauth}, {"CLIENT": hush}):
+    oauth = {"client_id": client_id, "client_secret": secret("CLIENT")}
+    if drafted.mistakes or not store(drafted, {**drafted.written(), "oauth": oauth}, {"CLIENT": client_secret}):
         return show(drafted, "consent", 422)
     return redirect(url_for("connections.show", slug=drafted.slug, _anchor="consent"))
 
 
 def probe_of(drafted: Draft, token: str) -> Connection:
-    """Give a connection that is not stored, to try a token with."""
+    """Return an unsaved connection, to test a token with."""
     options = {name: value for name, value in drafted.options.items() if value}
     return Connection(slug=drafted.slug, site=drafted.site, token=token, options=options)
 
 
 def introduced(connector: Connector, connection: Connection) -> str | None:
-    """Try credentials; give what is wrong with them, or None."""
+    """Test credentials; return what is wrong with them, or None."""
     if not isinstance(connector, Offers):
         return None
     try:

@@ -1,6 +1,6 @@
-"""A webhook secret that was made just now, to be shown once: it waits sealed in the visitor's own session.
+"""Show a new webhook secret once: until then it is kept encrypted in the visitor's session.
 
-Nothing shows a stored secret again. Where a webhook can be made by calls, nobody need see one at all.
+No page shows a stored secret. When the webhook is created by API, nobody needs to see the secret.
 """
 
 from flask import session
@@ -12,24 +12,24 @@ _NAME = "made_secret"
 
 
 def keep(slug: str, secret: str, *, show: bool) -> None:
-    """Keep a connection's new secret in place of any other; `show` it when its page is next opened."""
+    """Store a connection's new secret in the session, replacing any other; `show` it when its page is next opened."""
     session[_NAME] = [slug, house().sealer.seal(secret), show]
 
 
 def want(slug: str) -> None:
-    """Show it after all, if it is still kept: a webhook has to be made by hand."""
-    kept = session.get(_NAME)
-    if kept and kept[0] == slug:
-        session[_NAME] = [slug, kept[1], True]
+    """Show the secret after all, if it is still in the session: a webhook must be created by hand."""
+    stored = session.get(_NAME)
+    if stored and stored[0] == slug:
+        session[_NAME] = [slug, stored[1], True]
 
 
 def take(slug: str) -> str | None:
-    """Give the secret that is to be shown for a connection, this once."""
-    kept = session.get(_NAME)
-    if not kept or kept[0] != slug or not kept[2]:
+    """Return the secret to show for a connection and forget it; None when there is none to show."""
+    stored = session.get(_NAME)
+    if not stored or stored[0] != slug or not stored[2]:
         return None
     session.pop(_NAME)
     try:
-        return house().sealer.open(kept[1])
-    except Unopenable:  # the key was changed meanwhile
+        return house().sealer.open(stored[1])
+    except Unopenable:  # the encryption key has changed
         return None

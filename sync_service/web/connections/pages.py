@@ -1,4 +1,4 @@
-"""Connections: how each stands, for everybody; and how to change it, for admins."""
+"""The list of connections, and the page of one: its health for everybody, its settings for admins."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,8 +26,8 @@ blueprint = Blueprint("connections", __name__, url_prefix="/connections")
 _WRITE_BACK = Option(
     "write_back",
     "flag",
-    "needs credentials that may write; without it, nothing is written",
-    label="Let issues say which key results they serve",
+    "needs credentials with write access; if off, nothing is written",
+    label="Write on issues which key results they serve",
 )
 
 
@@ -43,7 +43,7 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/<slug>")
 @guarded(Guard.VIEWER)
 def show(slug: str) -> ResponseReturnValue:
-    """Show one connection; admins may change it there."""
+    """Show one connection; admins can change it there."""
     found = find(slug)
     if not may(Guard.ADMIN):
         return render_template("connection.html", one=found, titles=titles())
@@ -57,7 +57,7 @@ def show_to_admins(
     typed: Mapping[str, Any] | None = None,
     mistakes: Mapping[str, str] | None = None,
 ) -> str:
-    """Show one connection with what may be changed of it; `mistakes` in the settings that were `typed`, by field."""
+    """Render one connection with its settings; `mistakes` are the errors in the `typed` settings, by field."""
     with reading(house().engine) as tx:
         owners = owner_choices(tx)
     return render_template(
@@ -68,17 +68,17 @@ def show_to_admins(
         made=made,
         typed=typed or {},
         mistakes=mistakes or {},
-        **_workings(found),
+        **_setup_variables(found),
     )
 
 
 def titles() -> dict[str, str]:
-    """Give what each kind of tracker is called by people."""
+    """Return the display name of each kind of tracker."""
     return {kind: connector.title for kind, connector in house().connectors.items()}
 
 
-def _workings(found: ConnectionPage) -> dict[str, object]:
-    """Give what the tracker's connector can do for a connection, and what it says about it."""
+def _setup_variables(found: ConnectionPage) -> dict[str, object]:
+    """Return the template variables about setup: the connector's guide, its capabilities and options."""
     connector = whatever_connects(found.kind)
     known = house().connectors.get(found.kind)
     return {
@@ -97,7 +97,7 @@ def _workings(found: ConnectionPage) -> dict[str, object]:
 
 
 def switches_of(found: ConnectionPage) -> dict[str, Option]:
-    """Give what can be switched on where there are credentials, by its name: first of all, that we write."""
+    """Return the on/off options of a connection with credentials, by name; write-back first."""
     connector = house().connectors.get(found.kind)
     if connector is None or not found.credentials:
         return {}
@@ -106,7 +106,7 @@ def switches_of(found: ConnectionPage) -> dict[str, Option]:
 
 
 def _newest(found: ConnectionPage) -> str:
-    """Give the mark of the newest secret, where there is an older one; none where no key opens it any more."""
+    """Return the fingerprint of the newest secret when there are older ones; "" when none can be decrypted."""
     try:
         secrets = configured(found.slug).secrets if found.secrets > 1 else ()
     except Unopenable:
@@ -117,13 +117,13 @@ def _newest(found: ConnectionPage) -> str:
 @blueprint.post("/<slug>/ask")
 @guarded(Guard.ADMIN)
 def ask(slug: str) -> ResponseReturnValue:
-    """Ask every watched scope for its changes now."""
+    """Poll every watched scope now."""
     found = find(slug)
     with writing(house().engine) as tx:
-        asked = polls.hurry(tx, found.id)
+        hurried = polls.hurry(tx, found.id)
     ring("poll")
-    if asked:
-        flash("It is asked now what changed. This page follows.", "success")
+    if hurried:
+        flash("Polling for changes now. This page updates by itself.", "success")
     else:
-        flash("There is nothing to ask: a connection needs credentials and something to watch.", "warning")
+        flash("Nothing to poll: the connection needs credentials and something to watch.", "warning")
     return redirect(url_for("connections.show", slug=slug))

@@ -1,4 +1,4 @@
-"""Choosing what a connection watches, out of what its credentials see or by name; and what it watches no longer."""
+"""Choose the scopes that a connection watches, from the list that its credentials see or by name; stop watching one."""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -15,17 +15,17 @@ from sync_service.web.guards import Guard, guarded
 blueprint = Blueprint("connections_scopes", __name__, url_prefix="/connections/<slug>/scopes")
 
 MOST_OFFERED = 500
-"""Scopes on the page; any other can be typed."""
+"""Maximum scopes in the list; others can be typed."""
 
 
 QUICK_SECONDS, QUICK_TRIES, MOST_TRIES = 3, 20, 120
-"""How a page waits for an installation: often for a minute, then seldom, and half an hour in all."""
+"""How a page waits for an app's installation: every 3 s for a minute, then every 15 s, for half an hour."""
 
 
 @blueprint.get("")
 @guarded(Guard.ADMIN)
 def choose(slug: str) -> ResponseReturnValue:
-    """Show what may be watched; the tracker is asked for it once the page is there."""
+    """Show the form; htmx loads the scopes that the tracker offers once the page is open."""
     one = find(slug)
     connector = whatever_connects(one.kind)
     return render_template(
@@ -41,25 +41,25 @@ def choose(slug: str) -> ResponseReturnValue:
 @blueprint.get("/offered")
 @guarded(Guard.ADMIN)
 def offered(slug: str) -> ResponseReturnValue:
-    """Ask the tracker who we are and what we see, for htmx."""
+    """Fetch our identity and the visible scopes from the tracker, for htmx."""
     tries = request.args.get("tries", 0, type=int)
     one, connection = find(slug), configured(slug).view
     connector = whatever_connects(one.kind)
-    who_we_are: Introduced | None = None
-    seen: Offer | None = None
+    identity: Introduced | None = None
+    visible: Offer | None = None
     wrong = None
     if isinstance(connector, Offers):
         try:
-            who_we_are = briefly(lambda: connector.introduce(connection))
-            seen = briefly(lambda: connector.offer(connection, most=MOST_OFFERED))
+            identity = briefly(lambda: connector.introduce(connection))
+            visible = briefly(lambda: connector.offer(connection, most=MOST_OFFERED))
         except ConnectorError as error:
             wrong = str(error)
     return render_template(
         "connection_offered.html",
         one=one,
         connector=connector,
-        introduced=who_we_are,
-        seen=seen,
+        identity=identity,
+        visible=visible,
         wrong=wrong,
         tries=tries + 1,
         again_seconds=None if tries >= MOST_TRIES else QUICK_SECONDS if tries < QUICK_TRIES and not wrong else 15,
@@ -70,7 +70,7 @@ def offered(slug: str) -> ResponseReturnValue:
 @blueprint.post("")
 @guarded(Guard.ADMIN)
 def watch(slug: str) -> ResponseReturnValue:
-    """Watch what was chosen or typed, and make the webhooks for it where that was wished."""
+    """Watch the chosen and typed scopes, and create their webhooks if requested."""
     named = scopes_in(request.form.get("typed", ""), request.form.getlist("scope"))
     if not named:
         flash("Nothing was chosen.", "warning")
@@ -81,7 +81,7 @@ def watch(slug: str) -> ResponseReturnValue:
         known = {one.casefold() for one in before}
         return {**written, "scopes": [*before, *(one for one in named if one.casefold() not in known)]}
 
-    if not tried(lambda editing: editing.change(slug, edit), "What you chose is watched from now on."):
+    if not tried(lambda editing: editing.change(slug, edit), "Your choice is watched from now on."):
         return redirect(url_for("connections_scopes.choose", slug=slug))
     if request.form.get("hooks"):
         return make(slug, named)
@@ -92,7 +92,7 @@ def watch(slug: str) -> ResponseReturnValue:
 @blueprint.post("/remove")
 @guarded(Guard.ADMIN)
 def leave(slug: str) -> ResponseReturnValue:
-    """Watch a scope no longer."""
+    """Stop watching a scope."""
     name = request.form.get("scope", "")
 
     def edit(written: Written) -> Written:

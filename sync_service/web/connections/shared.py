@@ -1,4 +1,4 @@
-"""What the pages about connections share: finding one, asking its tracker briefly, and saving an edit."""
+"""Helpers of the connection pages: find a connection or connector, and save an edit."""
 
 import hmac
 import secrets
@@ -21,14 +21,14 @@ from sync_service.web.house import house, ring
 T = TypeVar("T")
 
 RESERVED = ("new",)
-"""Names that stand for something else in the addresses of these pages."""
+"""Slugs that our own URLs use."""
 
 MOST_SCOPES = 2000
-"""Scopes that one form may name."""
+"""Maximum scopes in one form."""
 
 
 def find(slug: str) -> ConnectionPage:
-    """Give a connection's page, or answer that there is none."""
+    """Return what the page shows of a connection; abort with 404 when there is none."""
     with reading(house().engine) as tx:
         found = connection_pages(tx, slug=slug)
     if not found:
@@ -37,7 +37,7 @@ def find(slug: str) -> ConnectionPage:
 
 
 def configured(slug: str) -> Configured:
-    """Give a connection with its secrets, as it now stands, or answer that there is none."""
+    """Return a connection with its secrets, read fresh from the database; abort with 404 when there is none."""
     house().connections.forget()
     found = house().connections.named(slug)
     if found is None:
@@ -46,7 +46,7 @@ def configured(slug: str) -> Configured:
 
 
 def connector_of(kind: str) -> Connector:
-    """Give the connector of a kind, or answer that there is none."""
+    """Return the connector of a kind; abort with 404 when there is none."""
     found = house().connectors.get(kind)
     if found is None:
         abort(404, f"There is no connector {kind}.")
@@ -54,12 +54,12 @@ def connector_of(kind: str) -> Connector:
 
 
 def whatever_connects(kind: str) -> object:
-    """Give the connector of a kind, to see what it is able to do; None where its package is no longer there."""
+    """Return the connector of a kind, for capability checks; None when it is not installed."""
     return house().connectors.get(kind)
 
 
 def able(kind: str, ability: type[T]) -> T:
-    """Give the connector of a kind as something that it must be able to do, or answer that it is not."""
+    """Return the connector of a kind if it implements a protocol; else abort with 404."""
     found = connector_of(kind)
     if not isinstance(found, ability):
         abort(404, f"{found.title} can't be connected that way.")
@@ -67,32 +67,32 @@ def able(kind: str, ability: type[T]) -> T:
 
 
 def hook_url(slug: str) -> str:
-    """Give the address that a connection's webhooks go to."""
+    """Return the webhook URL of a connection."""
     return house().connections.hook_url(slug)
 
 
 def new_secret() -> str:
-    """Make a webhook secret."""
+    """Return a new random webhook secret."""
     return secrets.token_urlsafe(32)
 
 
 def mark_of(secret: str) -> str:
-    """Give a mark by which a secret is recognised and not read."""
+    """Return a keyed hash of a secret, to recognise it without showing it."""
     return hmac.digest(house().sealer.derive("marks of secrets").encode(), secret.encode(), "sha256").hex()[:24]
 
 
 def editing() -> Editing:
-    """Give what changes connections, in the name of who is calling."""
+    """Return the editor of connections, acting for the caller."""
     caller = who()
-    joined = house()
+    current = house()
     return Editing(
         Applying(
-            engine=joined.engine,
-            sealer=joined.sealer,
-            connectors=joined.connectors,
+            engine=current.engine,
+            sealer=current.sealer,
+            connectors=current.connectors,
             environment={},
-            zone=joined.settings.zone,
-            now=joined.now,
+            zone=current.settings.zone,
+            now=current.now,
             actor=(caller.email or caller.name) if caller else "",
             occasion="changed on the page Connections",
         )
@@ -100,7 +100,7 @@ def editing() -> Editing:
 
 
 def save(change: Callable[[Editing], Plan]) -> Plan:
-    """Save an edit, say what people should know about it, and let what follows happen soon. Raises `WrongFiles`."""
+    """Save an edit, flash its warnings, and wake workers for the follow-up rows. Raise `WrongFiles`."""
     try:
         plan = change(editing())
     except NoConnection as error:
@@ -114,32 +114,32 @@ def save(change: Callable[[Editing], Plan]) -> Plan:
     return plan
 
 
-def tried(change: Callable[[Editing], Plan], said: str) -> bool:
-    """Save an edit and say that it is done, or what is wrong with it; tell whether it was saved."""
+def tried(change: Callable[[Editing], Plan], message: str) -> bool:
+    """Save an edit; flash the message, or its errors; return whether it was saved."""
     try:
         plan = save(change)
     except WrongFiles as error:
-        for said_of_it in mistaken(error):
-            flash(said_of_it, "error")
+        for text in error_texts(error):
+            flash(text, "error")
         return False
-    flash(said if plan.changes else "There was nothing to change.", "success")
+    flash(message if plan.changes else "Nothing to change.", "success")
     return True
 
 
-def mistaken(error: WrongFiles) -> list[str]:
-    """Say mistakes to who made them on a page, where there is neither file nor line."""
+def error_texts(error: WrongFiles) -> list[str]:
+    """Return the errors of an edit as texts for a page: without file and line."""
     return [
         f"{field_of(one.field).replace('_', ' ')}: found {one.found}; allowed: {one.allowed}" for one in error.mistakes
     ]
 
 
-def field_of(way: str) -> str:
-    """Give the name of the field at a way in the file: `connections[0].scopes[1]` is about `scopes`."""
-    return way.removeprefix("connections[0].").partition("[")[0].partition(".")[0]
+def field_of(path: str) -> str:
+    """Return the field name in a path of the file: `scopes` for `connections[0].scopes[1]`."""
+    return path.removeprefix("connections[0].").partition("[")[0].partition(".")[0]
 
 
 def scopes_in(typed: str, chosen: Sequence[str] = ()) -> list[str]:
-    """Read scopes: those chosen, and those typed on lines or with commas between; each once."""
+    """Return the chosen and typed scopes, without duplicates; typed ones are separated by lines or commas."""
     written = [*chosen, *typed.replace(",", "\n").splitlines()]
     named = dict.fromkeys(" ".join(one.split()) for one in written)
     return [one for one in named if one][:MOST_SCOPES]

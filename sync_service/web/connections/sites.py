@@ -1,7 +1,7 @@
-"""Addresses of trackers as people type them: which of them this service may call.
+"""SSRF check of tracker addresses that people type: which of them this service may call.
 
-Whoever may connect a tracker on a page must not reach through us what only our network may reach. Files that are
-applied are the operator's own word, and may name any site.
+A person who connects a tracker on a page must not reach our private network through this service. Configuration files
+come from the operator and may name any site.
 """
 
 import ipaddress
@@ -17,57 +17,57 @@ SETTING = "OKR_SYNC_ALLOW_PRIVATE_SITES"
 LONGEST = 500
 
 _PLAIN_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+", re.ASCII)
-"""Hosts that every reader of addresses reads alike; a backslash ends one for some and not for others."""
+"""Hosts that all URL parsers read the same; with a backslash, for example, they disagree about where the host ends."""
 
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
-"""Whole IPv4 addresses behind a translator, as networks without IPv4 know them: RFC 6052."""
+"""IPv4 addresses behind a NAT64 translator, for networks without IPv4: RFC 6052."""
 
-_WITHIN = tuple(ipaddress.IPv6Network(one) for one in ("::/96", "2002::/16", "64:ff9b:1::/48", "fec0::/10"))
-"""Addresses that may lead into a network although they are not listed as private: RFC 4291, 3056, 8215 and 3879."""
+_MAYBE_PRIVATE = tuple(ipaddress.IPv6Network(one) for one in ("::/96", "2002::/16", "64:ff9b:1::/48", "fec0::/10"))
+"""Addresses that may lead into a private network but are not listed as private: RFC 4291, 3056, 8215 and 3879."""
 
 
 class BadSite(ValueError):
-    """An address that is not taken; the message says what is allowed, or what to set."""
+    """The address is not accepted; the message says what is allowed, or which setting to change."""
 
 
 def check_site(site: str, *, base_url: str, allow_private: bool) -> None:
-    """Raise `BadSite` for a site that must not be called; asks the network where its host is.
+    """Raise `BadSite` for a site that must not be called; resolves its host by DNS.
 
-    Addresses of this machine are taken where the service itself is reached at one, as while trying it out.
+    Loopback addresses are accepted when the service itself runs at one, as in a trial.
     """
-    scheme, host = _parts(site)
+    scheme, host = _parse(site)
     found = _addresses(host)
     loopback = all(one.is_loopback for one in found)
     if scheme != "https" and not loopback:
         raise BadSite("an address that begins with https://")
     if loopback and not allow_private and not _is_here(base_url):
-        raise BadSite(f"{host} is this machine itself. If a tracker runs here, set {SETTING}=true and start again")
+        raise BadSite(f"{host} is this machine. If a tracker runs here, set {SETTING}=true and restart")
     if not loopback and not allow_private and not all(_is_public(one) for one in found):
         raise BadSite(
-            f"{host} is in a private network. Whoever runs this service may allow that: set {SETTING}=true and "
-            "start again; a configuration file may name it as it is"
+            f"{host} is in a private network. The operator of this service can allow it: set {SETTING}=true and "
+            "restart, or name it in a configuration file"
         )
 
 
-def _parts(site: str) -> tuple[str, str]:
+def _parse(site: str) -> tuple[str, str]:
     try:
-        parts = urlsplit(site)
-        whole = bool(parts.hostname) and parts.port != 0
+        url = urlsplit(site)
+        complete = bool(url.hostname) and url.port != 0
     except ValueError:
-        whole = False
-    if not whole or len(site) > LONGEST or not site.isprintable() or " " in site:
+        complete = False
+    if not complete or len(site) > LONGEST or not site.isprintable() or " " in site:
         raise BadSite("an address that begins with https://")
-    if parts.scheme not in ("https", "http"):
+    if url.scheme not in ("https", "http"):
         raise BadSite("an address that begins with https://")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise BadSite("an address without user, question mark or number sign")
-    if not _PLAIN_HOST.fullmatch(parts.netloc):
-        raise BadSite("an address whose host has only letters from a to z, digits, dots and hyphens (xn-- for others)")
-    return parts.scheme, parts.hostname or ""
+    if "@" in url.netloc or url.query or url.fragment:
+        raise BadSite("an address without user, ? or #")
+    if not _PLAIN_HOST.fullmatch(url.netloc):
+        raise BadSite("an address whose host has only letters a to z, digits, dots and hyphens (others as xn--)")
+    return url.scheme, url.hostname or ""
 
 
 def _is_here(base_url: str) -> bool:
-    """Tell whether the service is reached at this machine alone; not where its own host can't be found from here."""
+    """Return whether the service's own address is loopback only; False when its host can't be resolved."""
     try:
         return all(one.is_loopback for one in _addresses(urlsplit(base_url).hostname or ""))
     except BadSite:
@@ -75,11 +75,11 @@ def _is_here(base_url: str) -> bool:
 
 
 def _addresses(host: str) -> list[Address]:
-    """Give every address of a host; none where it has none. Raises `BadSite` where it can't be found."""
+    """Return all addresses of a host. Raise `BadSite` when it can't be resolved."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise BadSite(f"{host[:100]} can't be found: is it written right?") from None
+        raise BadSite(f"{host[:100]} can't be found: is it spelled correctly?") from None
     return list(_plain(str(one[4][0]) for one in found))
 
 
@@ -93,6 +93,6 @@ def _is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address in _TRANSLATED:
             return _is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if any(address in one for one in _WITHIN):
+        if any(address in one for one in _MAYBE_PRIVATE):
             return False
     return address.is_global and not address.is_multicast
