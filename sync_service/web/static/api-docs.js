@@ -1,9 +1,9 @@
-// Shows the OpenAPI document with Swagger UI. Nothing is fetched from elsewhere: the online validator is off.
-const place = document.getElementById("api-docs");
+// Show the OpenAPI document with Swagger UI. Nothing is fetched from other sites: the online validator is off.
+const root = document.getElementById("api-docs");
 
 SwaggerUIBundle({
-  url: place.dataset.document,
-  domNode: place,
+  url: root.dataset.document,
+  domNode: root,
   deepLinking: true,
   validatorUrl: null,
   supportedSubmitMethods: ["get"],

@@ -1,12 +1,12 @@
-// Draws the course of a value as steps, with the pace expected and the target; again when the page refreshed.
+// Draw the chart of a value: steps, the expected progress and the target. Redraw it when the page refreshes.
 (() => {
   if (!window.uPlot) return;
-  let place = null;
+  let container = null;
 
   const figures = () => JSON.parse(document.getElementById("chart-figures").dataset.figures);
-  const colour = (name) => getComputedStyle(place).getPropertyValue(name).trim();
+  const colour = (name) => getComputedStyle(container).getPropertyValue(name).trim();
 
-  // One row of times; the value holds from point to point, the pace runs straight from start to target.
+  // uPlot's columns: times, the value (constant between points), the expected value (a straight line), the target.
   const columns = (f) => {
     const times = [...new Set([f.starts, ...f.points.map(([at]) => at), f.until, f.ends])].sort((a, b) => a - b);
     const last = f.points[f.points.length - 1];
@@ -22,16 +22,16 @@
     ];
   };
 
-  // Where nobody points, the key shows how things stand now.
+  // Without a pointer, the legend shows the current values.
   const latest = (f) => columns(f)[0].indexOf(f.until);
 
-  const said = (f) => (_, value) => {
+  const formatted = (f) => (_, value) => {
     if (value === null || value === undefined) return "";
     const digits = value.toLocaleString("en", { maximumFractionDigits: 2 });
     return f.unit ? `${digits} ${f.unit}` : digits;
   };
 
-  // As all other times on the page, wherever the browser is; some old names of zones are unknown to browsers.
+  // Use the time zone of the other times on the page, not the browser's. Browsers do not know some old zone names.
   const zoned = (f) => {
     try {
       new Intl.DateTimeFormat("en", { timeZone: f.zone });
@@ -47,7 +47,7 @@
     const font = "12px " + getComputedStyle(document.body).fontFamily;
     const short = (values) => values.map((value) => value.toLocaleString("en", { maximumFractionDigits: 2 }) + (f.unit === "%" ? " %" : ""));
     return {
-      width: Math.max(place.clientWidth, 120),
+      width: Math.max(container.clientWidth, 120),
       height: window.innerWidth < 576 ? 200 : 260,
       padding: [12, 26, 0, 0],
       tzDate: zoned(f),
@@ -77,10 +77,10 @@
           width: 2,
           paths: window.uPlot.paths.stepped({ align: 1 }),
           points: { show: f.points.length < 40, size: 5 },
-          value: said(f),
+          value: formatted(f),
         },
-        { label: "expected", stroke: colour("--okr-chart-pace"), width: 1.5, dash: [4, 5], points: { show: false }, value: said(f) },
-        { label: "target", stroke: colour("--okr-chart-target"), width: 1.5, dash: [10, 5], points: { show: false }, value: said(f) },
+        { label: "expected", stroke: colour("--okr-chart-pace"), width: 1.5, dash: [4, 5], points: { show: false }, value: formatted(f) },
+        { label: "target", stroke: colour("--okr-chart-target"), width: 1.5, dash: [10, 5], points: { show: false }, value: formatted(f) },
       ],
     };
   };
@@ -89,31 +89,31 @@
   let drawn = "";
   const draw = () => {
     const found = document.getElementById("chart");
-    if (!found) return; // no change yet; the first one brings it
+    if (!found) return; // no change yet: the page has no chart
     const f = figures();
-    const wanted = JSON.stringify([f.points, f.start, f.target]);
-    if (found === place && wanted === drawn) return;
-    if (found !== place) watch(found);
-    drawn = wanted;
+    const current = JSON.stringify([f.points, f.start, f.target]);
+    if (found === container && current === drawn) return;
+    if (found !== container) watch(found);
+    drawn = current;
     redraw(f);
   };
   const redraw = (f) => {
     if (plot) plot.destroy();
-    place.replaceChildren();
-    plot = new window.uPlot(options(f), columns(f), place);
+    container.replaceChildren();
+    plot = new window.uPlot(options(f), columns(f), container);
     plot.setLegend({ idx: latest(f) });
   };
 
   const resized = new ResizeObserver(() => {
-    if (plot && place.clientWidth !== plot.width) plot.setSize({ width: Math.max(place.clientWidth, 120), height: plot.height });
+    if (plot && container.clientWidth !== plot.width) plot.setSize({ width: Math.max(container.clientWidth, 120), height: plot.height });
   });
   const watch = (found) => {
     resized.disconnect();
-    place = found;
-    resized.observe(place);
+    container = found;
+    resized.observe(container);
   };
 
   draw();
   document.addEventListener("okr:refreshed", draw);
-  document.addEventListener("okr:theme", () => place && redraw(figures()));
+  document.addEventListener("okr:theme", () => container && redraw(figures()));
 })();

@@ -1,4 +1,4 @@
-// A list of choices that shows only those with all the words that were typed. The list may come later than this.
+// Filter a list of choices by the typed words. The list may be loaded after this script, hence the delegated listener.
 document.addEventListener("input", (event) => {
   const list = event.target.dataset?.narrows && document.querySelector(event.target.dataset.narrows);
   if (!list) return;

@@ -1,14 +1,14 @@
-// Small behaviours that plain HTML lacks.
+// Small behaviours that HTML lacks: navigation scroll, forms that submit on change, copy buttons.
 (() => {
-  // Where not all of the navigation has room, the page that one is on does.
+  // When the navigation is too wide for the screen, scroll to the current page's entry.
   document.querySelector(".top-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
-  // A choice that takes effect at once; without script its form has a button.
+  // Submit a form when its select changes. Without JavaScript the form has a button.
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
   });
 
-  // A value that is put on the clipboard; where the browser keeps that from us, it is selected.
+  // Copy a value to the clipboard. If the browser does not allow it, the value is selected.
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copies]");
     if (!button) return;

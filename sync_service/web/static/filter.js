@@ -1,4 +1,4 @@
-// A list that is filtered while one types says so in its address, which the live refresh and a reload go by.
+// Put the filter of a list into the page's URL, so that the live refresh and a reload keep it.
 document.addEventListener("htmx:after:swap", (event) => {
   const field = event.detail?.ctx?.sourceElement;
   if (!field?.matches?.("[data-filters]")) return;

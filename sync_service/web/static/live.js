@@ -1,12 +1,12 @@
-// Keeps an open page true: asks for the change counter, and when it moved fetches the page and morphs #live into it.
-// Focus, scroll, open <details> and whatever is marked hx-morph-skip stay as the visitor left them.
+// Keep an open page up to date: poll the change counter; when it changes, fetch the page and morph #live into it.
+// Focus, scroll position, open <details> and elements marked hx-morph-skip stay unchanged.
 (() => {
   const VISIBLE = 1000;
   const HIDDEN = 15000;
   const SLOWEST = 30000;
-  const PATIENCE = 2; // failures before the visitor is told
-  const OLDEST = 60000; // "just now" must not stand there for an hour
-  const SHARE = 10; // a server that takes long is asked less: a tenth of the time at most
+  const PATIENCE = 2; // failures before the page shows "Reconnecting…"
+  const OLDEST = 60000; // refresh at least this often, or "just now" would stay for an hour
+  const SHARE = 10; // wait 10 times as long as a poll took: a slow server is polled less
 
   const body = document.body;
   const url = body.dataset.changesUrl;
@@ -15,24 +15,24 @@
   let seen = body.dataset.changes;
   let failures = 0;
   let timer = 0;
-  let asking = false;
+  let polling = false;
   let took = 0;
   let fresh = Date.now();
 
   const hint = (words) => {
-    const place = document.getElementById("live-hint");
-    if (place && place.textContent !== words) place.textContent = words;
+    const element = document.getElementById("live-hint");
+    if (element && element.textContent !== words) element.textContent = words;
     body.classList.toggle("is-away", words !== "");
   };
 
-  const pause = () => {
+  const interval = () => {
     if (failures) return Math.min(VISIBLE * 2 ** failures, SLOWEST);
     return document.hidden ? HIDDEN : Math.max(VISIBLE, SHARE * took);
   };
 
-  const wait = () => {
+  const schedule = () => {
     window.clearTimeout(timer);
-    timer = window.setTimeout(ask, pause());
+    timer = window.setTimeout(poll, interval());
   };
 
   const watched = (root) =>
@@ -42,16 +42,16 @@
     for (const one of document.querySelectorAll("#live [data-watch]")) {
       if (before.get(one) === one.textContent) continue;
       one.classList.remove("just-changed");
-      void one.offsetWidth; // starts the animation again
+      void one.offsetWidth; // restarts the animation
       one.classList.add("just-changed");
     }
   };
 
   const refresh = async () => {
-    const answer = await fetch(window.location.href, { headers: { "X-Live": "1" }, credentials: "same-origin" });
-    if (answer.redirected) return window.location.reload(); // signed out meanwhile
-    if (!answer.ok) throw new Error(`the page answers ${answer.status}`);
-    const text = await answer.text();
+    const response = await fetch(window.location.href, { headers: { "X-Live": "1" }, credentials: "same-origin" });
+    if (response.redirected) return window.location.reload(); // the session has ended
+    if (!response.ok) throw new Error(`the page answers ${response.status}`);
+    const text = await response.text();
     const live = document.getElementById("live");
     const counter = /data-changes="(\d+)"/.exec(text);
     const before = watched(live);
@@ -62,15 +62,15 @@
     document.dispatchEvent(new CustomEvent("okr:refreshed"));
   };
 
-  const ask = async () => {
-    if (asking) return;
-    asking = true;
+  const poll = async () => {
+    if (polling) return;
+    polling = true;
     const began = performance.now();
     try {
-      const answer = await fetch(url, { headers: { "If-None-Match": `"${seen}"` }, cache: "no-store" });
-      if (answer.status === 401) return window.location.reload();
-      if (!answer.ok && answer.status !== 304) throw new Error(`the counter answers ${answer.status}`);
-      const moved = answer.status !== 304 && String((await answer.json()).changes) !== seen;
+      const response = await fetch(url, { headers: { "If-None-Match": `"${seen}"` }, cache: "no-store" });
+      if (response.status === 401) return window.location.reload();
+      if (!response.ok && response.status !== 304) throw new Error(`the counter answers ${response.status}`);
+      const moved = response.status !== 304 && String((await response.json()).changes) !== seen;
       if (moved || Date.now() - fresh > OLDEST) await refresh();
       failures = 0;
       hint("");
@@ -79,15 +79,15 @@
       if (failures >= PATIENCE) hint("Reconnecting…");
     } finally {
       took = performance.now() - began;
-      asking = false;
-      wait();
+      polling = false;
+      schedule();
     }
   };
 
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) wait();
-    else ask();
+    if (document.hidden) schedule();
+    else poll();
   });
-  window.addEventListener("online", ask);
-  wait();
+  window.addEventListener("online", poll);
+  schedule();
 })();

@@ -1,10 +1,10 @@
-// Light, dark, or as the system: set before anything is drawn, so that the wrong theme never flashes.
+// The theme: light, dark, or the system's. It is set before the page is drawn, so that the wrong theme never flashes.
 (() => {
   const KEY = "okr-sync-theme";
   const CHOICES = ["light", "auto", "dark"];
   const system = window.matchMedia("(prefers-color-scheme: dark)");
 
-  const kept = () => {
+  const stored = () => {
     try {
       const choice = window.localStorage.getItem(KEY);
       return CHOICES.includes(choice) ? choice : "auto";
@@ -13,7 +13,7 @@
     }
   };
 
-  let chosen = kept();
+  let chosen = stored();
 
   const apply = () => {
     const dark = chosen === "dark" || (chosen === "auto" && system.matches);
@@ -29,7 +29,7 @@
     try {
       window.localStorage.setItem(KEY, choice);
     } catch {
-      // it holds for this page, then
+      // storage is switched off: the choice applies to this page only
     }
     apply();
   };
@@ -37,7 +37,7 @@
   apply();
   system.addEventListener("change", apply);
   window.addEventListener("storage", () => {
-    chosen = kept();
+    chosen = stored();
     apply();
   });
   document.addEventListener("DOMContentLoaded", () => {
