@@ -98,14 +98,14 @@ def test_a_newcomer_creates_an_app_and_a_key_result_moves(site: Site, page: Page
     """One press of a button there, one way back, an installation that the open page finds by itself."""
     begin(site, page, "Create GitHub App", hub)
     page.get_by_label("Organisation").fill("acme")
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("pull requests: read")).to_be_visible()
     page.get_by_role("button", name="Create GitHub App").click()
     page.wait_for_url(f"{hub.url}/**")
     page.get_by_role("button", name="Create GitHub App").click()
     page.wait_for_url(f"{site.url}/connections/walk/scopes")
     with page.expect_popup() as opened:
-        page.get_by_role("link", name="Install it").click()
+        page.get_by_role("link", name="Install the app").click()
     popup = opened.value
     popup.get_by_label("checkout").check()
     popup.get_by_role("button", name="Install").click()
@@ -117,8 +117,8 @@ def test_a_newcomer_creates_an_app_and_a_key_result_moves(site: Site, page: Page
     page.wait_for_url(f"{site.url}/connections/walk")
     hub.flush()
     site.house.drains.drain_everything()
-    expect(page.locator("#webhook-state")).to_contain_text("heard")
-    expect(page.get_by_text("all is known")).to_be_visible()
+    expect(page.locator("#webhook-state")).to_contain_text("receiving")
+    expect(page.get_by_text("imported", exact=True)).to_be_visible()
     moves(site, page, hub)
 
 
@@ -128,29 +128,29 @@ def test_a_newcomer_pastes_a_token_and_a_key_result_moves(
     """It is tried, what it sees is chosen, and the webhook is made, one for each repository and never a second."""
     begin(site, page, "Paste a token", hub)
     page.get_by_label("Token").fill("github_pat_wrong")
-    page.get_by_role("button", name="Try the token").click()
+    page.get_by_role("button", name="Test the token").click()
     expect(page.locator("#token-mistake")).to_contain_text("does not accept the credentials")
     assert all("422" in one for one in page_mistakes)
     page_mistakes.clear()
     page.get_by_label("Token").fill(hub.token)
-    page.get_by_role("button", name="Try the token").click()
+    page.get_by_role("button", name="Test the token").click()
     page.wait_for_url(f"{site.url}/connections/walk/scopes")
-    expect(page.get_by_text("GitHub knows us as anaruiz")).to_be_visible()
-    page.get_by_label("Find").fill("CHECK")
+    expect(page.get_by_text("Connected to GitHub as anaruiz")).to_be_visible()
+    page.get_by_label("Search").fill("CHECK")
     expect(page.get_by_label("acme/payments")).to_be_hidden()
     page.get_by_label("acme/checkout").check()
-    page.get_by_label("Find").fill("")
+    page.get_by_label("Search").fill("")
     page.get_by_label("acme/payments").check()
     page.get_by_role("button", name="Watch these").click()
-    expect(page.locator("#live").get_by_text("made", exact=True)).to_have_count(2)
+    expect(page.locator("#live").get_by_text("created", exact=True)).to_have_count(2)
     hooks = [(hook.repository and hook.repository.name, hook.url, hook.content_type) for hook in hub.hooks]
     assert sorted(hooks, key=str) == [(name, f"{site.url}/hooks/walk", "json") for name in ("checkout", "payments")]
-    page.get_by_role("link", name="To the connection").click()
+    page.get_by_role("link", name="Go to the connection").click()
     expect(page.locator("#made-secret")).to_have_count(0)
     hub.flush()
     site.house.drains.drain_everything()
-    expect(page.locator("#webhook-state")).to_contain_text("heard")
-    page.get_by_role("button", name="Make the webhooks for me").click()
+    expect(page.locator("#webhook-state")).to_contain_text("receiving")
+    page.get_by_role("button", name="Create the webhooks for me").click()
     expect(page.get_by_text("Its webhook was there")).to_have_count(2)
     assert len(hub.hooks) == 2
     moves(site, page, hub)
@@ -158,20 +158,20 @@ def test_a_newcomer_pastes_a_token_and_a_key_result_moves(
 
 def test_a_newcomer_pastes_by_hand_and_a_key_result_moves(site: Site, page: Page, hub: GitHub) -> None:
     """The open page says that a wrong signature came, and that the right one did."""
-    begin(site, page, "By hand", hub)
+    begin(site, page, "Webhook only", hub)
     page.get_by_label("What to watch").fill("acme/checkout")
     page.get_by_role("button", name="Connect").click()
     page.wait_for_url(f"{site.url}/connections/walk")
     secret, url = page.locator("#made-secret").input_value(), page.locator("#hook-url").input_value()
-    expect(page.locator("#webhook-state")).to_contain_text("Nothing has come yet")
+    expect(page.locator("#webhook-state")).to_contain_text("No delivery yet")
     place = hub.repository("checkout")
     wrong = hub.add_hook(place, url=url, secret="mistyped", content_type="json", events=("issues",))
-    expect(page.locator("#webhook-state")).to_contain_text("A delivery with a wrong signature arrived")
+    expect(page.locator("#webhook-state")).to_contain_text("with a wrong signature")
     hub.remove_hook(wrong)
     hub.add_hook(place, url=url, secret=secret, content_type="json", events=("issues",))
     hub.flush()
     site.house.drains.drain_everything()
-    expect(page.locator("#webhook-state")).to_contain_text("heard")
+    expect(page.locator("#webhook-state")).to_contain_text("receiving")
     expect(page.locator("#made-secret")).to_be_visible()
     moves(site, page, hub)
     page.goto(f"{site.url}/connections/walk")
@@ -183,13 +183,13 @@ def test_a_token_that_may_make_no_webhook_leads_to_the_values_to_paste(site: Sit
     begin(site, page, "Paste a token", hub)
     weak = hub.add_token("anaruiz", permissions={"metadata": "read", "issues": "read", "pull_requests": "read"})
     page.get_by_label("Token").fill(weak.text)
-    page.get_by_role("button", name="Try the token").click()
+    page.get_by_role("button", name="Test the token").click()
     page.get_by_label("acme/checkout").check()
     page.get_by_role("button", name="Watch these").click()
-    expect(page.get_by_text("by hand", exact=True)).to_be_visible()
+    expect(page.get_by_text("create by hand", exact=True)).to_be_visible()
     expect(page.get_by_text("Webhooks: read and write")).to_be_visible()
     assert hub.hooks == []
-    page.get_by_role("link", name="To the connection").click()
+    page.get_by_role("link", name="Go to the connection").click()
     expect(page.locator("#made-secret")).to_be_visible()
     expect(page.locator("#hook-url")).to_have_value(f"{site.url}/hooks/walk")
 
@@ -210,9 +210,9 @@ def paste_token(page: Page, jira: Jira) -> None:
     page.get_by_label("Token").fill(jira.token)
     if not jira.data_center:
         page.get_by_label("E-mail address").fill(jira.email)
-    page.get_by_role("button", name="Try the token").click()
+    page.get_by_role("button", name="Test the token").click()
     expect(page).to_have_url(re.compile("/connections/walk/scopes$"))
-    expect(page.get_by_text("Jira knows us as Okr-Bot")).to_be_visible()
+    expect(page.get_by_text("Connected to Jira as Okr-Bot")).to_be_visible()
 
 
 def test_a_newcomer_connects_jira_by_a_token_and_a_key_result_moves(site: Site, page: Page, jira: Jira) -> None:
@@ -221,21 +221,21 @@ def test_a_newcomer_connects_jira_by_a_token_and_a_key_result_moves(site: Site, 
     paste_token(page, jira)
     page.get_by_label("SHOP").check()
     page.get_by_label("PAY").check()
-    expect(page.get_by_label("Make the webhook for me")).to_be_checked()
+    expect(page.get_by_label("Create the webhook for me")).to_be_checked()
     page.get_by_role("button", name="Watch these").click()
-    expect(page.locator("#live").get_by_text("made", exact=True)).to_have_count(1)
+    expect(page.locator("#live").get_by_text("created", exact=True)).to_have_count(1)
     assert [hook.url for hook in jira.hooks] == [f"{site.url}/hooks/walk"]
-    page.get_by_role("link", name="To the connection").click()
+    page.get_by_role("link", name="Go to the connection").click()
     expect(page.locator("#made-secret")).to_have_count(0)
-    expect(page.locator("#webhook-state")).to_contain_text("silent")
+    expect(page.locator("#webhook-state")).to_contain_text("no delivery yet")
     jira.project("PAY").create_issue("Anything")
     jira.flush()
     site.house.drains.drain_everything()
-    expect(page.locator("#webhook-state")).to_contain_text("heard")
-    expect(page.get_by_text("all is known")).to_have_count(2)
+    expect(page.locator("#webhook-state")).to_contain_text("receiving")
+    expect(page.get_by_text("imported", exact=True)).to_have_count(2)
     before = jira.hooks[0].secret
-    page.get_by_role("button", name="Make a new secret").click()
-    page.get_by_role("button", name="Make the webhook for me").click()
+    page.get_by_role("button", name="Create a new secret").click()
+    page.get_by_role("button", name="Create the webhook for me").click()
     expect(page.get_by_text("Its webhook was there, and is set anew")).to_be_visible()
     assert [hook.secret == before for hook in jira.hooks] == [False]
     moves_by_jira(site, page, jira)
@@ -249,21 +249,21 @@ def test_whoever_is_no_administrator_of_jira_pastes_the_values(site: Site, page:
     page.get_by_label("SHOP").check()
     page.get_by_role("button", name="Watch these").click()
     expect(page.get_by_text("which takes a Jira administrator")).to_be_visible()
-    page.get_by_role("link", name="To the connection").click()
-    expect(page.locator("#webhook-state")).to_contain_text("Jira sends no greeting")
+    page.get_by_role("link", name="Go to the connection").click()
+    expect(page.locator("#webhook-state")).to_contain_text("Jira sends no ping")
     paste_webhook(site, page, jira)
 
 
 def test_a_newcomer_connects_jira_by_hand_and_a_key_result_moves(site: Site, page: Page, jira: Jira) -> None:
     """Nothing that takes a token is asked for, and a wrong signature is told."""
-    begin(site, page, "By hand", jira)
+    begin(site, page, "Webhook only", jira)
     expect(page.get_by_label("API address")).to_have_count(0)
     page.get_by_label("What to watch").fill("SHOP")
     page.get_by_role("button", name="Connect").click()
     page.wait_for_url(f"{site.url}/connections/walk")
     wrong = jira.add_hook(url=page.locator("#hook-url").input_value(), secret="mistyped")
     jira.project("SHOP").create_issue("Anything")
-    expect(page.locator("#webhook-state")).to_contain_text("A delivery with a wrong signature arrived")
+    expect(page.locator("#webhook-state")).to_contain_text("with a wrong signature")
     jira.remove_hook(wrong)
     paste_webhook(site, page, jira)
 
@@ -277,7 +277,7 @@ def paste_webhook(site: Site, page: Page, jira: Jira) -> None:
     jira.project("SHOP").create_issue("Anything else")
     jira.flush()
     site.house.drains.drain_everything()
-    expect(page.locator("#webhook-state")).to_contain_text("heard")
+    expect(page.locator("#webhook-state")).to_contain_text("receiving")
     moves_by_jira(site, page, jira)
 
 

@@ -72,7 +72,7 @@ def test_a_delivery_is_found_by_its_id(site: Site, page: Page, buried: int) -> N
     page.wait_for_url("**q=72d3162e-cc78**", wait_until="load")
     expect(page.locator(f"#delivery-{buried}")).to_be_visible()
     page.goto(f"{site.url}/deliveries?q=72d3162e-cc78&connection=acme-jira")
-    expect(page.get_by_text("No delivery is like that")).to_be_visible()
+    expect(page.get_by_text("No matching delivery")).to_be_visible()
 
 
 def test_a_mail_is_read_and_runs_nothing(site: Site, page: Page, mail_id: int, page_mistakes: list[str]) -> None:

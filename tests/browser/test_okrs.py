@@ -139,7 +139,7 @@ def test_the_theme_follows_the_system_until_one_is_chosen(page: Page, site: Site
     expect(theme).to_have_attribute("data-bs-theme", "light")
     page.reload()
     expect(theme).to_have_attribute("data-bs-theme", "light")
-    page.get_by_role("button", name="Theme of the system").click()
+    page.get_by_role("button", name="System theme").click()
     expect(theme).to_have_attribute("data-bs-theme", "dark")
 
 

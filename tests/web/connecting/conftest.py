@@ -18,7 +18,7 @@ from sync_service.apply.state import read_state
 from sync_service.store import tables
 from sync_service.store.database import reading
 from sync_service.web.connections import apps, consents
-from sync_service.web.connections.briefly import _ROOM, AT_ONCE, briefly
+from sync_service.web.connections.briefly import _SLOTS, AT_ONCE, briefly
 from sync_service.wiring import House
 from tests.web.visiting import Visitor
 
@@ -92,7 +92,7 @@ def no_room(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextMana
     def taken() -> Iterator[None]:
         with ExitStack() as stack:
             for _ in range(AT_ONCE):
-                stack.enter_context(_ROOM)
+                stack.enter_context(_SLOTS)
             yield
 
     return taken

@@ -16,7 +16,7 @@ from flask import Flask
 from connectors.github import GitHub as GitHubConnector
 from sync_service.domain.abilities import AppWanted
 from sync_service.store import app_requests
-from sync_service.web.connections.apps import _Taking
+from sync_service.web.connections.apps import _AppExchange
 from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import Clock
@@ -179,8 +179,8 @@ def test_an_app_that_takes_long_is_stored_although_nobody_waits(
 def test_what_takes_an_app_over_shows_neither_state_nor_session() -> None:
     """Wherever it is printed."""
     nothing: Any = None
-    taking = _Taking(nothing, nothing, nothing, "a-state", "a-session")
-    assert ("a-state" in repr(taking), "a-session" in repr(taking)) == (False, False)
+    exchange = _AppExchange(nothing, nothing, nothing, "a-state", "a-session")
+    assert ("a-state" in repr(exchange), "a-session" in repr(exchange)) == (False, False)
 
 
 def test_a_code_that_is_none_goes_nowhere(desk: Desk) -> None:

@@ -22,7 +22,7 @@ from simulator import Jira, SteppedClock
 from simulator.jira import Atlassian
 from sync_service.store import tables
 from sync_service.store.database import reading, writing
-from sync_service.web.connections.consents import _Giving
+from sync_service.web.connections.consents import _TokenExchange
 from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import NOW, Clock
@@ -225,8 +225,8 @@ def test_a_consent_that_takes_long_is_stored_although_nobody_waits(
 
 def test_what_takes_a_consent_shows_neither_state_nor_session(town: Town) -> None:
     """Wherever it is printed."""
-    giving = _Giving(town.desk.house, "a-state", "a-session", "ana@example.com")
-    assert ("a-state" in repr(giving), "a-session" in repr(giving)) == (False, False)
+    exchange = _TokenExchange(town.desk.house, "a-state", "a-session", "ana@example.com")
+    assert ("a-state" in repr(exchange), "a-session" in repr(exchange)) == (False, False)
 
 
 def test_a_token_may_take_its_place(town: Town) -> None:
