@@ -166,7 +166,7 @@ def test_a_newcomer_pastes_by_hand_and_a_key_result_moves(site: Site, page: Page
     expect(page.locator("#webhook-state")).to_contain_text("No delivery yet")
     place = hub.repository("checkout")
     wrong = hub.add_hook(place, url=url, secret="mistyped", content_type="json", events=("issues",))
-    expect(page.locator("#webhook-state")).to_contain_text("with a wrong signature")
+    expect(page.locator("#webhook-state")).to_contain_text("A delivery arrived with a wrong signature")
     hub.remove_hook(wrong)
     hub.add_hook(place, url=url, secret=secret, content_type="json", events=("issues",))
     hub.flush()
@@ -263,7 +263,7 @@ def test_a_newcomer_connects_jira_by_hand_and_a_key_result_moves(site: Site, pag
     page.wait_for_url(f"{site.url}/connections/walk")
     wrong = jira.add_hook(url=page.locator("#hook-url").input_value(), secret="mistyped")
     jira.project("SHOP").create_issue("Anything")
-    expect(page.locator("#webhook-state")).to_contain_text("with a wrong signature")
+    expect(page.locator("#webhook-state")).to_contain_text("A delivery arrived with a wrong signature")
     jira.remove_hook(wrong)
     paste_webhook(site, page, jira)
 

@@ -106,7 +106,7 @@ def test_where_mails_are_sent_the_mailbox_says_so(sending_house: House) -> None:
     mail_id = write(sending_house, "ana@example.com", "secret")
     ana = Visitor.signed_in(create_app(sending_house), sending_house, example.ana)
     words = ana.words("/mailbox")
-    assert "Mails go out by SMTP" in words
+    assert "Mails are sent by SMTP" in words
     assert "mail.example.com" in words
     assert "secret" not in words
     assert ana.open(f"/mailbox/{mail_id}").status_code == 404

@@ -80,6 +80,6 @@ def test_a_fields_operators_and_values_follow_it(ana: Visitor) -> None:
 def test_half_a_condition_promises_nothing_yet(ana: Visitor) -> None:
     """No error while somebody is still typing."""
     words = seen_words(ana.submit("/rules/preview", on="/rules/new", **(NETWORK | {"row-0-value": ""})).text)
-    assert words.startswith("Say which issues count")
+    assert words.startswith("Choose which issues count")
     wrong = NETWORK | {"mode": "text", "text": "all: [{field: colour, is: red}]"}
     assert "found 'colour'" in seen_words(ana.submit("/rules/preview", on="/rules/new", **wrong).text)

@@ -52,7 +52,7 @@ def test_a_link_works_once(app: Flask, house: House, example: Example) -> None:
     second = Visitor(app.test_client())
     answer = second.submit(path, on=path)
     assert answer.status_code == 410
-    assert "Ask for a new one" in answer.text
+    assert "Get a new link" in answer.text
     assert second.open("/").status_code == 302
 
 

@@ -76,8 +76,8 @@ def test_the_page_before_the_button_says_whether_the_app_writes(desk: Desk) -> N
     form = desk.form(organization="acme", name="OKR Sync")
     reads = desk.ana.submit(APP, on=APP, **form).text
     writes = desk.ana.submit(APP, on=APP, **form, write_back="yes").text
-    assert ("writes nothing" in reads, "writes one comment" in reads) == (True, False)
-    assert ("writes nothing" in writes, "writes one comment on each linked issue" in writes) == (False, True)
+    assert ("only reads" in reads, "writes one comment" in reads) == (True, False)
+    assert ("only reads" in writes, "writes one comment on each linked issue" in writes) == (False, True)
 
 
 def test_no_other_page_may_send_a_form_elsewhere(desk: Desk) -> None:
@@ -96,10 +96,10 @@ def test_an_app_is_taken_over_once_and_stored_encrypted(desk: Desk) -> None:
     assert desk.secrets() == (app.hook.secret,)
     assert "private_key" not in str(desk.audit())
     again = desk.ana.open(back)
-    assert (again.status_code, "used already" in again.text) == (400, True)
+    assert (again.status_code, "is used up" in again.text) == (400, True)
     offered = desk.ana.read("/connections/walk/scopes/offered")
     assert f"{app.url}/installations/new" in offered
-    assert "installed nowhere yet" in offered
+    assert "not installed yet" in offered
     assert 'hx-trigger="load delay:3s"' in offered
     assert 'hx-trigger="load delay:15s"' in desk.ana.read("/connections/walk/scopes/offered?tries=60")
     assert "hx-trigger" not in desk.ana.read("/connections/walk/scopes/offered?tries=120")
@@ -168,7 +168,7 @@ def test_an_app_that_takes_long_is_stored_although_nobody_waits(
     back = press(desk, *ask(desk))
     go = slowed(GitHubConnector, "take_app")
     answer = desk.ana.open(back)
-    assert (answer.status_code, "Look at Connections first" in answer.text) == (503, True)
+    assert (answer.status_code, "Check the Connections page first" in answer.text) == (503, True)
     assert '<a class="btn" href="/connections">Connections</a>' in answer.text
     assert "Begin again" not in answer.text
     go.set()

@@ -52,7 +52,7 @@ def test_a_secret_is_rotated_and_both_are_accepted_until_the_older_is_removed(wa
     mark = page.partition('name="newest" value="')[2].partition('"')[0]
     assert new not in mark
     walk.send("/secrets", act="keep", newest="0" * 24)
-    assert "The webhook secret was changed meanwhile. Look at it again." in walk.flashed()
+    assert "The webhook secret was changed meanwhile. Check it again." in walk.flashed()
     assert walk.secrets() == (new, old)
     walk.send("/secrets", act="keep", newest=mark)
     assert walk.secrets() == (new,)
@@ -141,7 +141,7 @@ def test_a_stored_token_is_not_sent_to_another_address(moving: tuple[Desk, Jira]
     there = f"{jira.url}/"
     answer = desk.send("/settings", **form, api_site=there)
     beside = answer.text.partition('id="option-api_site-mistake"')[2].partition("</div>")[0]
-    assert (answer.status_code, "paste the token once more" in beside) == (422, True)
+    assert (answer.status_code, "paste the token again" in beside) == (422, True)
     assert f'name="api_site" value="{there}"' in answer.text
     assert "data-changes=" not in answer.text
     wrong = desk.send("/settings", **form, api_site=there, token="wrong")
@@ -163,7 +163,7 @@ def test_an_address_changes_freely_once_the_credentials_are_gone(moving: tuple[D
     assert desk.stored()["api_site"] == f"{jira.url}/"
     refused = desk.send("/settings", email=jira.email, api_site="https://10.0.0.1\\x.example.com")
     beside = refused.text.partition('id="option-api_site-mistake"')[2].partition("</div>")[0]
-    assert (refused.status_code, "It has to be an address whose host" in beside) == (422, True)
+    assert (refused.status_code, "It must be an address whose host" in beside) == (422, True)
 
 
 def test_it_is_asked_now(walk: Desk, house: House) -> None:
@@ -175,9 +175,9 @@ def test_it_is_asked_now(walk: Desk, house: House) -> None:
     with reading(house.engine) as tx:
         due = tx.scalars(sa.select(tables.poll.c.due_at)).all()
         assert max(due) <= database_now(tx)
-    assert "asked now" in str(walk.flashed())
+    assert "Polling for changes now" in str(walk.flashed())
     walk.ana.submit("/connections/acme-github/ask", on="/connections/acme-github")
-    assert "nothing to ask" in str(walk.flashed())
+    assert "Nothing to poll" in str(walk.flashed())
 
 
 def test_a_removal_says_what_it_takes_and_wants_the_name(desk: Desk, house: House, example: Example) -> None:
@@ -234,7 +234,7 @@ def test_a_webhook_that_can_not_be_made_is_left_to_be_made_by_hand(walk: Desk, n
     """It says why, and the secret that nobody saw is shown after all."""
     walk.hub.rest.calls.clear()
     answer = walk.send("/webhooks/one", scope=name)
-    assert "by hand" in answer.text
+    assert "create by hand" in answer.text
     assert "<b>" not in answer.text
     assert all("/user" not in call.path for call in walk.hub.rest.calls)
     assert walk.secrets()[0] in walk.ana.read("/connections/walk")
@@ -289,16 +289,16 @@ def test_a_page_says_how_a_connection_stands(walk: Desk, house: House, vera: Vis
             place = f"token/core/writes/501#{number}"
             pauses.begin(tx, id_, place, wait=timedelta(hours=1), reason="the conversation is locked")
     listed, shown = vera.words("/connections"), vera.words("/connections/walk")
-    assert "some calls wait" in listed
+    assert "some calls paused" in listed
     assert "1 can’t be watched" in listed  # noqa: RUF001 - as the page writes it
     for words in (
         "25 of about 100",
         "The repository was deleted.",
         "now called acme/paying",
-        "token/core is not asked",
+        "token/core: no calls before",
         ": asked for patience",
-        "2 other parts",
-        "Not written on 2 issues: the conversation is locked",
+        "2 other kinds of calls",
+        "Notes not written 2 issues: the conversation is locked",
     ):
         assert words in shown
     with writing(house.engine) as tx:
@@ -312,7 +312,7 @@ def test_a_delivery_with_a_wrong_signature_is_counted_and_not_kept(desk: Desk, h
     post = Post({"x-github-event": "ping", "x-hub-signature-256": "sha256=" + "0" * 64}, b'{"secret": "body"}')
     assert house.receive.take("walk", post) is Receipt.FORGED
     assert house.receive.take("walk", post) is Receipt.FORGED
-    assert "A delivery with a wrong signature arrived" in desk.ana.words("/connections/walk")
+    assert "A delivery arrived with a wrong signature" in desk.ana.words("/connections/walk")
     with reading(house.engine) as tx:
         assert tx.scalars(sa.select(tables.delivery.c.body)).all() == []
         assert tx.scalars(sa.select(tables.forgery.c.count.label("times"))).all() == [1]
@@ -338,7 +338,7 @@ def test_an_empty_list_invites_to_connect(ana: Visitor, vera: Visitor, house: Ho
         tx.execute(sa.delete(tables.rule))
         tx.execute(sa.delete(tables.connection))
     assert "Connect the first tracker" in ana.words("/connections")
-    assert "Admins connect trackers." in vera.words("/connections")
+    assert "Only admins can connect a tracker." in vera.words("/connections")
 
 
 def test_a_lost_secret_key_is_said_and_new_secrets_mend_it(walk: Desk, house: House) -> None:

@@ -96,9 +96,9 @@ def test_from_the_form_to_projects_that_can_be_chosen(town: Town) -> None:
     assert town.make().location == "/connections/walk#consent"
     assert town.desk.stored()["oauth"] == {"client_id": "simulated-client", "client_secret": "kept"}
     page = town.desk.ana.words("/connections/walk")
-    assert "nobody has consented yet" in page
-    assert "Nobody has consented yet that OKR Sync calls Jira" in page
-    assert "own webhook is made by itself" in page
+    assert "no consent yet" in page
+    assert "Nobody has allowed OKR Sync yet to call Jira" in page
+    assert "OKR Sync creates the OAuth app’s webhook itself" in page  # noqa: RUF001 - as the page writes it
     assert "503" not in page
     back = town.accept(town.ask())
     assert back.startswith(f"{BACK}?state=")
@@ -107,7 +107,7 @@ def test_from_the_form_to_projects_that_can_be_chosen(town: Town) -> None:
     (given,) = town.consents()
     assert (given.given_by, given.site_id) == ("ana@example.com", "cloud-7")
     page = town.desk.ana.words("/connections/walk")
-    assert "nobody has consented yet" not in page
+    assert "no consent yet" not in page
     assert "Given by ana@example.com" in page
     assert town.atlassian.client_secret not in page
     assert "SHOP" in town.desk.ana.read("/connections/walk/scopes/offered")
@@ -161,7 +161,7 @@ def test_who_does_not_consent_changes_nothing(town: Town) -> None:
     state = parse_qs(urlsplit(town.ask()).query)["state"][0]
     answer = town.desk.ana.open(f"{BACK}?state={state}&error=access_denied")
     assert answer.location == "/connections/walk"
-    assert "Nobody consented, so nothing has changed." in town.desk.flashed("/connections/walk")
+    assert "Consent was not given. Nothing has changed." in town.desk.flashed("/connections/walk")
     assert town.consents() == []
 
 
@@ -217,7 +217,7 @@ def test_a_consent_that_takes_long_is_stored_although_nobody_waits(
     back = town.accept(town.ask())
     go = slowed(Connector, "consent")
     answer = town.desk.ana.open(back)
-    assert (answer.status_code, "Look at the connection first" in answer.text) == (503, True)
+    assert (answer.status_code, "Check the connection first" in answer.text) == (503, True)
     assert town.desk.ana.open(back).status_code == 400
     go.set()
     assert len(until(town.consents, "the consent is stored")) == 1
@@ -256,4 +256,4 @@ def test_a_connection_that_writes_back_asks_for_that_and_says_so(town: Town) -> 
     town.desk.house.connections.forget()
     answer = town.desk.ana.submit("/connections/walk/consent", on="/connections/walk")
     assert "write%3Ajira-work" in answer.text
-    assert "A consent given before that was switched on does not cover it." in answer.text
+    assert "A consent from before this was switched on does not include it." in answer.text

@@ -41,11 +41,11 @@ def counter(desk: Desk) -> Iterator[Counter]:
 
 def test_it_serves_what_was_watched_before_too(counter: Counter) -> None:
     """There is one line on the page, and one webhook at the tracker."""
-    assert "Make the webhook for me" in counter.desk.ana.words("/connections/walk/scopes")
+    assert "Create the webhook for me" in counter.desk.ana.words("/connections/walk/scopes")
     for scope, filtered in (("SHOP", '"SHOP"'), ("PAY", '"PAY", "SHOP"')):
         page = counter.send("/scopes", scope=scope, hooks="on").text
         assert page.count("hx-post") == 1
-        assert "all that is watched" in page
+        assert "all scopes" in page
         assert "made" in counter.make()
         (hook,) = counter.jira.hooks
         assert hook.jql == f"project in ({filtered})"
@@ -68,7 +68,7 @@ def test_whoever_is_no_administrator_gets_the_values_and_the_secret(counter: Cou
     counter.send("/scopes", scope="SHOP", hooks="on")
     said = counter.make()
     assert "which takes a Jira administrator" in said
-    assert said.startswith("SHOP by hand")
+    assert said.startswith("SHOP create by hand")
     assert counter.desk.secrets()[0] in counter.desk.ana.read("/connections/walk")
 
 
