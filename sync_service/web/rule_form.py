@@ -41,13 +41,13 @@ def show_form(
     """Render a draft with its preview; read-only for callers who may not change it, and for rules with a query."""
     caller = who()
     may_change = caller is not None and caller.role is Guard.ADMIN and not (rule and rule.query)
-    standing = rule_views.standings(tx, [rule.id]).get(rule.id) if rule else None
+    state = rule_views.standings(tx, [rule.id]).get(rule.id) if rule else None
     return render_template(
         "rule.html" if may_change else "rule_read.html",
         draft=drafted,
         rule=rule,
-        standing=standing,
-        unjudged=_unjudged(rule),
+        state=state,
+        not_evaluable=_not_evaluable(rule),
         mistakes=mistakes or Mistakes(),
         overtaken=overtaken,
         choices=choices,
@@ -56,7 +56,7 @@ def show_form(
     )
 
 
-def _unjudged(rule: RuleView | None) -> Sequence[str]:
+def _not_evaluable(rule: RuleView | None) -> Sequence[str]:
     """Return the clauses of a rule's query that only its tracker can evaluate."""
     connection = house().connections.named(rule.connection) if rule and rule.query else None
     if rule is None or connection is None:

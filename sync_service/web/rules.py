@@ -32,11 +32,11 @@ def index() -> ResponseReturnValue:
         pages = max(-(-len(chosen) // PAGE), 1)
         page = min(max(request.args.get("page", 1, type=int), 1), pages)
         shown = chosen[(page - 1) * PAGE : page * PAGE]
-        standings = rule_views.standings(tx, [rule.id for rule in shown])
+        rule_states = rule_views.standings(tx, [rule.id for rule in shown])
     return render_template(
         "rules.html",
         rules=shown,
-        standings=standings,
+        rule_states=rule_states,
         total=len(every),
         chosen=len(chosen),
         asked=asked,
@@ -121,7 +121,7 @@ def draft() -> ResponseReturnValue:
 
 @blueprint.post("/preview")
 @guarded(Guard.ADMIN)
-def look() -> ResponseReturnValue:
+def preview() -> ResponseReturnValue:
     """Render the preview of the form, for htmx; nothing is saved."""
     drafted = read_draft(request.form)
     with reading(house().engine) as tx:

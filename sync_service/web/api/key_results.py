@@ -12,7 +12,7 @@ from sync_service.store.database import reading
 from sync_service.store.issue_views import IssueView, issues_view
 from sync_service.store.views import HistoryView, KeyResultView, history_view, key_result_view, key_result_views
 from sync_service.web.api.models import HistoryList, IssueList, KeyResult, KeyResultList
-from sync_service.web.api.paging import PageQuery, Place, answer, beyond, id_after, page, place_after
+from sync_service.web.api.paging import PageQuery, SortKey, answer, beyond, id_after, key_after, page
 from sync_service.web.api.polling import unless_known
 from sync_service.web.api.problems import not_found
 from sync_service.web.api.spelling import api_blueprint, gives
@@ -40,11 +40,13 @@ class KeyResultPath(BaseModel):
 @guarded(Guard.VIEWER)
 def list_key_results(query: KeyResultsQuery) -> Response:
     """List the key results."""
-    after = place_after(query, int)
+    after = key_after(query, int)
 
     def build() -> Response:
         views = key_result_views(tx, house().now(), cycle=query.cycle) if _storable(query.cycle or "") else []
-        return page(beyond(views, after, place=_id_of), limit=query.limit, place=_id_of, form=forms.key_result_form)
+        return page(
+            beyond(views, after, sort_key=_id_of), limit=query.limit, sort_key=_id_of, form=forms.key_result_form
+        )
 
     with reading(house().engine) as tx:
         return unless_known(tx, build)
@@ -66,7 +68,7 @@ def list_history(path: KeyResultPath, query: PageQuery) -> Response:
 
     def build() -> Response:
         found = history_view(tx, _find(tx, path.slug).id, before=before, limit=query.limit + 1)
-        return page(found, limit=query.limit, place=_entry_id, form=forms.history_form)
+        return page(found, limit=query.limit, sort_key=_entry_id, form=forms.history_form)
 
     with reading(house().engine) as tx:
         return unless_known(tx, build)
@@ -76,11 +78,11 @@ def list_history(path: KeyResultPath, query: PageQuery) -> Response:
 @guarded(Guard.VIEWER)
 def list_issues(path: KeyResultPath, query: PageQuery) -> Response:
     """List the issues linked to a key result, and whether each counts."""
-    after = place_after(query, str, int, str)
+    after = key_after(query, str, int, str)
 
     def build() -> Response:
-        found = beyond(issues_view(tx, _find(tx, path.slug).id), after, place=_by_key)
-        return page(found, limit=query.limit, place=_by_key, form=forms.issue_form)
+        found = beyond(issues_view(tx, _find(tx, path.slug).id), after, sort_key=_by_key)
+        return page(found, limit=query.limit, sort_key=_by_key, form=forms.issue_form)
 
     with reading(house().engine) as tx:
         return unless_known(tx, build)
@@ -103,14 +105,14 @@ def _storable(slug: str) -> bool:
     return slug.isprintable()
 
 
-def _id_of(view: KeyResultView) -> Place:
+def _id_of(view: KeyResultView) -> SortKey:
     return (view.id,)
 
 
-def _entry_id(view: HistoryView) -> Place:
+def _entry_id(view: HistoryView) -> SortKey:
     return (view.id,)
 
 
-def _by_key(view: IssueView) -> Place:
+def _by_key(view: IssueView) -> SortKey:
     # The state is not part of the order: an issue that closes between two requests must not change its page.
     return (view.connection, len(view.key), view.key)

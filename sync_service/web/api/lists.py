@@ -16,7 +16,7 @@ from sync_service.web.api.list_models import (
     ObjectiveList,
     RuleList,
 )
-from sync_service.web.api.paging import PageQuery, Place, id_after, page
+from sync_service.web.api.paging import PageQuery, SortKey, id_after, page
 from sync_service.web.api.spelling import api_blueprint, gives
 from sync_service.web.guards import Guard, guarded
 from sync_service.web.house import house
@@ -40,7 +40,7 @@ def list_objectives(query: PageQuery) -> Response:
     """List the objectives."""
     with reading(house().engine) as tx:
         found = lists.objectives(tx, after=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, place=_id_of, form=forms.objective_form)
+    return page(found, limit=query.limit, sort_key=_id_of, form=forms.objective_form)
 
 
 @blueprint.get("/cycles", responses=gives(CycleList, list_=True))
@@ -49,7 +49,7 @@ def list_cycles(query: PageQuery) -> Response:
     """List the cycles."""
     with reading(house().engine) as tx:
         found = lists.cycles(tx, house().now(), after=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, place=_id_of, form=forms.cycle_form)
+    return page(found, limit=query.limit, sort_key=_id_of, form=forms.cycle_form)
 
 
 @blueprint.get("/rules", responses=gives(RuleList, list_=True))
@@ -58,7 +58,7 @@ def list_rules(query: PageQuery) -> Response:
     """List the mapping rules."""
     with reading(house().engine) as tx:
         found = lists.rules(tx, after=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, place=_id_of, form=forms.rule_form)
+    return page(found, limit=query.limit, sort_key=_id_of, form=forms.rule_form)
 
 
 @blueprint.get("/connections", responses=gives(ConnectionList, list_=True))
@@ -67,7 +67,7 @@ def list_connections(query: PageQuery) -> Response:
     """List the connections. Credentials are left out."""
     with reading(house().engine) as tx:
         found = lists.connections(tx, after=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, place=_id_of, form=forms.connection_form)
+    return page(found, limit=query.limit, sort_key=_id_of, form=forms.connection_form)
 
 
 @blueprint.get("/deliveries", responses=gives(DeliveryList, list_=True))
@@ -76,7 +76,7 @@ def list_deliveries(query: PageQuery) -> Response:
     """List the received deliveries, newest first. Bodies are left out."""
     with reading(house().engine) as tx:
         found = lists.deliveries(tx, before=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, place=_id_of, form=forms.delivery_form)
+    return page(found, limit=query.limit, sort_key=_id_of, form=forms.delivery_form)
 
 
 @blueprint.get("/notices", responses=gives(NoticeList, list_=True))
@@ -85,8 +85,8 @@ def list_notices(query: PageQuery) -> Response:
     """List the notices, newest first."""
     with reading(house().engine) as tx:
         found = lists.notices(tx, before=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, place=_id_of, form=forms.notice_form)
+    return page(found, limit=query.limit, sort_key=_id_of, form=forms.notice_form)
 
 
-def _id_of(view: HasId) -> Place:
+def _id_of(view: HasId) -> SortKey:
     return (view.id,)

@@ -22,7 +22,7 @@ MOST = 500
 LARGEST_ID = 2**63 - 1
 
 T = TypeVar("T")
-Place = tuple[int | str, ...]
+SortKey = tuple[int | str, ...]
 
 
 class PageQuery(BaseModel):
@@ -36,7 +36,7 @@ class PageQuery(BaseModel):
     )
 
 
-def place_after(query: PageQuery, *kinds: type[int | str]) -> Place | None:
+def key_after(query: PageQuery, *kinds: type[int | str]) -> SortKey | None:
     """Return the sort key in the cursor, its values of these types; None for page one; abort with 422 if invalid."""
     if query.cursor is None:
         return None
@@ -52,30 +52,30 @@ def place_after(query: PageQuery, *kinds: type[int | str]) -> Place | None:
 
 def id_after(query: PageQuery) -> int | None:
     """Return the row id in the cursor; None for the first page."""
-    key = place_after(query, int)
+    key = key_after(query, int)
     return None if key is None else int(key[0])
 
 
 def page(
-    found: Sequence[T], *, limit: int, place: Callable[[T], Place], form: Callable[[T], Mapping[str, Any]]
+    found: Sequence[T], *, limit: int, sort_key: Callable[[T], SortKey], form: Callable[[T], Mapping[str, Any]]
 ) -> Response:
     """Respond with the first `limit` items of `found`, which is sorted; more items mean that there is a next page.
 
     Items with the same sort key stay on one page, because a cursor can't tell them apart.
     """
     end = min(limit, len(found))
-    while 0 < end < len(found) and place(found[end]) == place(found[end - 1]):
+    while 0 < end < len(found) and sort_key(found[end]) == sort_key(found[end - 1]):
         end += 1
     response = answer({"items": [form(one) for one in found[:end]]})
     if end < len(found):
-        following = request.args.to_dict() | {"cursor": _encode(place(found[end - 1]))}
+        following = request.args.to_dict() | {"cursor": _encode(sort_key(found[end - 1]))}
         response.headers["Link"] = f'<{request.base_url}?{urlencode(following)}>; rel="next"'
     return response
 
 
-def beyond(items: Iterable[T], after: Place | None, *, place: Callable[[T], Place]) -> list[T]:
-    """Sort the items by their sort key `place`, and leave out those up to `after`."""
-    return sorted((one for one in items if after is None or place(one) > after), key=place)
+def beyond(items: Iterable[T], after: SortKey | None, *, sort_key: Callable[[T], SortKey]) -> list[T]:
+    """Sort the items by their sort key `sort_key`, and leave out those up to `after`."""
+    return sorted((one for one in items if after is None or sort_key(one) > after), key=sort_key)
 
 
 def answer(body: Mapping[str, Any]) -> Response:
@@ -83,11 +83,11 @@ def answer(body: Mapping[str, Any]) -> Response:
     return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
 
 
-def _encode(key: Place) -> str:
+def _encode(key: SortKey) -> str:
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> Place:
+def _decode(cursor: str) -> SortKey:
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, RecursionError):

@@ -102,7 +102,7 @@ def created(kind: str) -> ResponseReturnValue:
 
 def _failed(kind: str, detail: str, status: int, *, again: bool = True) -> ResponseReturnValue:
     """Show that the app is not connected, with a link to start again, or else to the connections."""
-    link = url_for("connections_new.begin", kind=kind, way="app") if again else url_for("connections.index")
+    link = url_for("connections_new.begin", kind=kind, method="app") if again else url_for("connections.index")
     label = "Start again" if again else "Connections"
     return (
         render_template(

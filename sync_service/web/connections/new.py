@@ -32,7 +32,7 @@ from sync_service.web.house import house
 
 blueprint = Blueprint("connections_new", __name__, url_prefix="/connections/new")
 
-WAYS: Mapping[str, tuple[type, ...]] = {
+METHODS: Mapping[str, tuple[type, ...]] = {
     "app": (Guides, MakesApps, Offers),
     "token": (Guides, Offers),
     "consent": (Guides, TakesConsent, Offers),
@@ -67,28 +67,28 @@ class Draft:
         return common | {name: value for name, value in self.options.items() if value}
 
 
-def ways_of(connector: Connector) -> list[str]:
+def methods_of(connector: Connector) -> list[str]:
     """Return the ways to connect that a connector supports."""
-    return [way for way, needed in WAYS.items() if all(isinstance(connector, one) for one in needed)]
+    return [method for method, needed in METHODS.items() if all(isinstance(connector, one) for one in needed)]
 
 
 @blueprint.get("")
 @guarded(Guard.ADMIN)
 def choose() -> ResponseReturnValue:
     """Show the ways to connect each tracker."""
-    found = [(kind, connector, ways_of(connector)) for kind, connector in house().connectors.items()]
+    found = [(kind, connector, methods_of(connector)) for kind, connector in house().connectors.items()]
     return render_template("connection_new.html", trackers=[one for one in found if one[2]])
 
 
-@blueprint.get("/<kind>/<way>")
+@blueprint.get("/<kind>/<method>")
 @guarded(Guard.ADMIN)
-def begin(kind: str, way: str) -> ResponseReturnValue:
+def begin(kind: str, method: str) -> ResponseReturnValue:
     """Show the form of one way to connect."""
-    connector = _connector(kind, way)
+    connector = _connector(kind, method)
     caller = who()
     with reading(house().engine) as tx:
         taken = {one.name.casefold() for one in connection_choices(tx)}
-    imports = way != "hand" and isinstance(connector, Lists)
+    imports = method != "hand" and isinstance(connector, Lists)
     drafted = Draft(
         kind=kind,
         slug=_free_name(kind, taken),
@@ -97,21 +97,21 @@ def begin(kind: str, way: str) -> ResponseReturnValue:
         earlier="import" if imports else "ignore",
         name="OKR Sync",
     )
-    return show(drafted, way)
+    return show(drafted, method)
 
 
 def _free_name(kind: str, taken: set[str]) -> str:
     return next(name for name in (kind, *(f"{kind}-{number}" for number in range(2, 10_000))) if name not in taken)
 
 
-def _connector(kind: str, way: str) -> Connector:
+def _connector(kind: str, method: str) -> Connector:
     connector = connector_of(kind)
-    if way not in ways_of(connector):
+    if method not in methods_of(connector):
         connector_of("")  # aborts with 404
     return connector
 
 
-def show(drafted: Draft, way: str, status: int = 200) -> ResponseReturnValue:
+def show(drafted: Draft, method: str, status: int = 200) -> ResponseReturnValue:
     """Show a draft's form."""
     connector = connector_of(drafted.kind)
     with reading(house().engine) as tx:
@@ -120,7 +120,7 @@ def show(drafted: Draft, way: str, status: int = 200) -> ResponseReturnValue:
         render_template(
             "connection_form.html",
             draft=drafted,
-            way=way,
+            method=method,
             connector=connector,
             owners=owners,
             lists=isinstance(connector, Lists),
@@ -128,7 +128,7 @@ def show(drafted: Draft, way: str, status: int = 200) -> ResponseReturnValue:
             texts=[
                 option
                 for option in connector.options
-                if option.form == "text" and not (option.for_token and way != "token")
+                if option.form == "text" and not (option.for_token and method != "token")
             ],
             hooks_at=hook_url(drafted.slug),
             back=house().settings.base_url + url_for("connections_consents.consented", kind=drafted.kind),

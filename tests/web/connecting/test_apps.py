@@ -132,11 +132,11 @@ def test_a_state_is_good_for_an_hour(desk: Desk, clock: Clock) -> None:
 
 @pytest.mark.parametrize(("status", "said"), [(404, "good for an hour, and once"), (422, "refuses the request")])
 def test_a_code_that_github_does_not_take_is_said(desk: Desk, status: int, said: str) -> None:
-    """With what to do: begin again."""
+    """With what to do: start again."""
     back = press(desk, *ask(desk))
     desk.hub.rest.answer_next(status)
     answer = desk.ana.open(back)
-    assert (answer.status_code, said in answer.text, "Begin again" in answer.text) == (422, True, True)
+    assert (answer.status_code, said in answer.text, "Start again" in answer.text) == (422, True, True)
     assert desk.stored() is None
 
 

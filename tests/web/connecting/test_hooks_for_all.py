@@ -46,7 +46,7 @@ def test_it_serves_what_was_watched_before_too(counter: Counter) -> None:
         page = counter.send("/scopes", scope=scope, hooks="on").text
         assert page.count("hx-post") == 1
         assert "all scopes" in page
-        assert "made" in counter.make()
+        assert "created" in counter.make()
         (hook,) = counter.jira.hooks
         assert hook.jql == f"project in ({filtered})"
     assert (hook.url, hook.secret) == ("http://127.0.0.1:8080/hooks/walk", counter.desk.secrets()[0])
