@@ -163,7 +163,7 @@ def test_a_newcomer_pastes_by_hand_and_a_key_result_moves(site: Site, page: Page
     page.get_by_role("button", name="Connect").click()
     page.wait_for_url(f"{site.url}/connections/walk")
     secret, url = page.locator("#made-secret").input_value(), page.locator("#hook-url").input_value()
-    expect(page.locator("#webhook-state")).to_contain_text("No delivery yet")
+    expect(page.locator("#webhook-state")).to_contain_text("no delivery yet")
     place = hub.repository("checkout")
     wrong = hub.add_hook(place, url=url, secret="mistyped", content_type="json", events=("issues",))
     expect(page.locator("#webhook-state")).to_contain_text("A delivery arrived with a wrong signature")
