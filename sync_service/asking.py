@@ -1,8 +1,8 @@
-"""Asking trackers: how rows that need an answer are worked on, and what they do while a tracker can't give one.
+"""One retry, backoff and rate-limit policy for every row that calls a tracker.
 
-One loop and one policy for looks, lists and errands. A tracker that refuses our credentials is asked once an hour
-whether it was mended; one that can't answer is left alone by all until it can, or that part of it whose limit is used
-up.
+Fetches, polls and scheduled tasks share this loop. When a tracker refuses our credentials, one row an hour checks
+whether they work again. When a tracker can't answer, or a rate limit is used up, no worker calls that tracker, or that
+rate-limit bucket, until it can answer.
 """
 
 import math
@@ -27,39 +27,39 @@ from sync_service.store.database import reading, writing
 log = structlog.get_logger(__name__)
 
 MENDED_CHECK = due.LONGEST_WAIT
-"""How long rows of a refused connection wait; once in this time one of them asks whether it was mended."""
+"""How long rows of a refused connection wait; one of them then checks whether the connection works again."""
 
-RENEWAL_WAIT = timedelta(seconds=10)
-"""How long rows of a connection wait whose consent is being renewed."""
+TOKEN_REFRESH_WAIT = timedelta(seconds=10)
+"""How long rows of a connection wait while its OAuth token is refreshed."""
 
-SHORT_PAUSE = timedelta(seconds=30)
-"""How long all leave a tracker alone, at most, that gave one of them no answer and no time: it may be but the one."""
+SHORT_BLOCK = timedelta(seconds=30)
+"""How long all workers stop calling, at most, after a call had no answer and no time: it may be that call alone."""
 
 LEASE = due.LEASE * 3
-"""How long a row that asks is ours: a call may take fifteen seconds, and all of a turn must end within the lease."""
+"""Lease of a row that calls a tracker: a call may take fifteen seconds, and a whole batch must end within it."""
 
 Act = Callable[[Row[Any]], None]
 Together = Callable[[Sequence[Row[Any]]], Sequence[Row[Any]]]
 
 
 def part_of(connector: Connector, connection: Configured, *, about: str) -> str:
-    """Name the part of a connection that a call would use, where its connector tells them apart; else the whole."""
+    """Return the rate-limit bucket of a call; empty where the connector has one bucket for the connection."""
     return connector.part(connection.view, about=about) if isinstance(connector, Parts) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """Lets the rows of one table wait, or be buried, as a tracker's state and answers ask for."""
+    """Postpones or buries the rows of one table, as the tracker's state and answers require."""
 
     engine: Engine
     table: sa.Table
     now: Callable[[], datetime]
 
     def drain(self, act: Act, *, limit: int = 1, seconds: float = math.inf, together: Together | None = None) -> int:
-        """Claim up to `limit` rows and `act` on each; give how many were claimed.
+        """Claim up to `limit` rows and call `act` on each; return how many were claimed.
 
-        Where `together` is given, it may finish many at once, and gives those that are left. After `seconds` the rest
-        are given back, so that others have a turn. A row that fails stops none of its neighbours.
+        `together`, where given, may finish many rows with one call, and returns the rows that are left. Rows that are
+        not reached within `seconds` are released for a later drain. A row that fails does not stop the others.
         """
         rows = due.claim(self.engine, self.table, limit=limit, lease=LEASE)
         ends = time.monotonic() + seconds
@@ -68,11 +68,11 @@ class Asking:
         return len(rows)
 
     def guard(self, row: Row[Any], act: Act) -> None:
-        """Act on a row. One whose lease is lost is its new holder's; one that fails is tried again or buried."""
+        """Act on a row. Leave a row whose lease is lost to its new holder; retry or bury a row that fails."""
         try:
             act(row)
         except due.LeaseLost as error:
-            log.warning("lease lost, left to whoever has it now", error=str(error))
+            log.warning("lease lost; another worker has the row", error=str(error))
         except OperationalError:
             raise
         except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
@@ -80,33 +80,33 @@ class Asking:
 
     def _give_back(self, row: Row[Any]) -> None:
         with writing(self.engine) as tx:
-            due.hand_back(tx, self.table, row, outcome="its turn comes", attempts=row.attempts - 1)
+            due.hand_back(tx, self.table, row, outcome="released for a later drain", attempts=row.attempts - 1)
 
     def must_wait(self, row: Row[Any], connection: Configured, *, part: str, checks: bool = True) -> bool:
-        """Postpone a row whose connection, or the part of it, must not be asked now; tell whether that is so.
+        """Return whether calls in this bucket are blocked now; postpone the row if so.
 
-        A row that `checks` may be the one in an hour that asks whether the connection was mended.
+        Only a row with `checks` may be the one in an hour that checks whether a refused connection works again.
         """
         if connection.refused and not (checks and self._may_ask_again(connection)):
-            self.postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
+            self.postpone(row, MENDED_CHECK, f"waits until the connection works again: {connection.refused}")
             return True
         if self._is_expired(connection):
-            wait = MENDED_CHECK if connection.ended else RENEWAL_WAIT
-            self._let_wait(row, wait, "waits until the consent is renewed")
+            wait = MENDED_CHECK if connection.ended else TOKEN_REFRESH_WAIT
+            self._let_wait(row, wait, "waits until the OAuth token is refreshed")
             return True
         if rest := self.rest_of(connection, part):
             self._let_wait(row, rest, f"waits until the tracker can answer{f' ({part})' if part else ''}")
         return bool(rest)
 
     def _let_wait(self, row: Row[Any], wait: timedelta, outcome: str) -> None:
-        """Give a row back that was not tried, so that it is not counted as an attempt."""
+        """Release a row that was not tried, and do not count the attempt."""
         with writing(self.engine) as tx:
             due.hand_back(tx, self.table, row, wait=wait, outcome=outcome, attempts=row.attempts - 1)
 
     def rest_of(self, connection: Configured, part: str) -> timedelta:
-        """Tell for how long a part of a connection must not be asked; zero where it may."""
+        """Return for how long this bucket must not be called; zero where it may be called."""
         if self._is_expired(connection):
-            return RENEWAL_WAIT
+            return TOKEN_REFRESH_WAIT
         with reading(self.engine) as tx:
             return pauses.rest_of(tx, connection.id, part)
 
@@ -118,20 +118,27 @@ class Asking:
             return connections.may_ask_again(tx, connection.id, after=MENDED_CHECK)
 
     def answered(self, connection: Configured) -> None:
-        """Note that the tracker answers, where it refused us before."""
+        """Record that the tracker answers again, where it refused us before."""
         if connection.refused:
             log.info("the tracker answers again", connection=connection.slug)
             with writing(self.engine) as tx:
                 connections.mend(tx, connection.id)
 
     def failed(self, row: Row[Any], connection: Configured, error: ConnectorError) -> None:
-        """Do with a row and its connection what a tracker's answer asks for; what will never work is buried."""
+        """Handle an error of a tracker call: postpone the row, or bury it where a retry can never work.
+
+        `Refused` also marks the connection as refused.
+        """
         match error:
             case Unavailable():
                 self.postpone(row, self.pause(connection, error, attempts=row.attempts), str(error))
             case Refused():
                 reason = str(error)
-                log.warning("the tracker refuses us, so we ask it little", connection=connection.slug, reason=reason)
+                log.warning(
+                    "the tracker refuses our credentials; one call an hour checks whether they work again",
+                    connection=connection.slug,
+                    reason=reason,
+                )
                 with writing(self.engine) as tx:
                     connections.refuse(tx, connection.id, reason=reason)
                 self.postpone(row, MENDED_CHECK, reason)
@@ -139,29 +146,34 @@ class Asking:
                 bury(self.engine, self.table, row, reason=str(error))
 
     def pause(self, connection: Configured, error: Unavailable, *, attempts: int) -> timedelta:
-        """Let all leave alone what can't answer, for as long as it says; give how long who asked is to wait.
+        """Block the bucket for all workers as long as the tracker says; return how long the caller's row must wait.
 
-        Where nothing is said that is with backoff, and the others leave it alone for a short while only.
+        Where the tracker gives no time, the row waits with backoff, and the other workers wait a short while only.
         """
         asked = error.retry_at - self.now() if error.retry_at else due.wait_after(attempts)
         wait = min(max(asked, due.FIRST_WAIT), due.LONGEST_PATIENCE)
         told = error.retry_at is not None or error.guessed
         pause: dict[str, Any] = {
-            "wait": wait if told else min(wait, SHORT_PAUSE),
+            "wait": wait if told else min(wait, SHORT_BLOCK),
             "guessed": error.guessed,
             "reason": str(error),
         }
         with writing(self.engine) as tx:
             rest = pauses.begin(tx, connection.id, error.part, **pause)
-        log.info("leaves a tracker alone", connection=connection.slug, part=error.part, reason=str(error))
+        log.info(
+            "calls to a tracker are blocked for a while",
+            connection=connection.slug,
+            bucket=error.part,
+            reason=str(error),
+        )
         return rest if told else wait
 
     def settle(self, row: Row[Any], outcome: str) -> None:
-        """Finish a row with nothing more to do."""
+        """Settle a row: there is nothing more to do."""
         with writing(self.engine) as tx:
             due.settle(tx, self.table, [row], [{"outcome": outcome}])
 
     def postpone(self, row: Row[Any], wait: timedelta, outcome: str) -> None:
-        """Give a row back, to be claimed again after the wait."""
+        """Release a row, to be claimed again after the wait."""
         with writing(self.engine) as tx:
             due.postpone(tx, self.table, row, wait=wait, outcome=outcome)

@@ -1,7 +1,7 @@
-"""Telling a connection's owner that it broke: once each time, after the settling time, and not twice in a day.
+"""Send connection alerts: mail the owner once when a connection or scope breaks, at most once a day.
 
-What is broken of one connection when the first of its rows has waited long enough goes into one mail: an app that was
-uninstalled takes all its scopes away at once.
+An alert waits for the settling time. When the first row of a connection has waited long enough, everything that is
+broken of the connection goes into one mail: an app that was uninstalled takes all its scopes away at once.
 """
 
 from collections import defaultdict
@@ -26,15 +26,18 @@ from sync_service.store.tables import breaking
 log = structlog.get_logger(__name__)
 
 BREAKINGS = 500
-"""Rows claimed at a time; the others of the same connections go along."""
+"""Rows claimed at a time. Other rows of the same connections go into the same mail."""
 
-MENDED = "mended before anybody was told"
-NOBODY = "nobody is there to be told: the connection has no owner, and there is no admin"
+MENDED = "works again; no mail was sent"
+NOBODY = "no recipient: the connection has no owner, and there is no admin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellOwners:
-    """Drains breakings: they become mails. `settle` is how long a breaking waits, in case it is mended meanwhile."""
+    """Drains connection alerts: they become mails.
+
+    An alert waits for `settle`, in case the connection works again before.
+    """
 
     engine: Engine
     outbox: Outbox
@@ -42,16 +45,16 @@ class TellOwners:
     now: Callable[[], datetime]
 
     def drain(self) -> int:
-        """Write the mails about a batch of due breakings; give how many were claimed."""
+        """Write the mails of a batch of due alerts; return how many rows were claimed."""
         rows = due.claim(self.engine, breaking, limit=BREAKINGS)
         by_connection: dict[int, list[Row[Any]]] = defaultdict(list)
         for row in rows:
             by_connection[row.connection_id].append(row)
         for connection_id, claimed in by_connection.items():
             try:
-                self._tell_of(connection_id, {row.lease for row in claimed})
+                self._alert(connection_id, {row.lease for row in claimed})
             except due.LeaseLost as error:
-                log.warning("lease lost, left to whoever has it now", error=str(error))
+                log.warning("lease lost; another worker has the row", error=str(error))
             except OperationalError:
                 raise
             except Exception as error:  # noqa: BLE001 - one connection's poison must not keep others' mails; it is logged, tried again and buried
@@ -59,7 +62,7 @@ class TellOwners:
                     try_again(self.engine, breaking, row, error)
         return len(rows)
 
-    def _tell_of(self, connection_id: int, leases: set[str]) -> None:
+    def _alert(self, connection_id: int, leases: set[str]) -> None:
         with reading(self.engine) as tx:
             broken = breakings.read(tx, connection_id)
             now = database_now(tx)
@@ -73,7 +76,13 @@ class TellOwners:
             mended = [row for row in broken.mended if row.lease in leases]
             due.settle(tx, breaking, mended, [{"outcome": MENDED}] * len(mended))
             for row in (row for row in broken.quiet if row.lease in leases):
-                _postpone(tx, row, until=row.told_at + QUIET, now=now, outcome="its owner was told of it lately")
+                _postpone(
+                    tx,
+                    row,
+                    until=row.told_at + QUIET,
+                    now=now,
+                    outcome="its owner got a mail about it in the last 24 hours",
+                )
             if ready and broken.recipients:
                 self._write(tx, broken, ours)
             elif not ready:
@@ -82,15 +91,15 @@ class TellOwners:
             counters.bump(tx, counters.CHANGES)
 
     def _write(self, tx: Transaction, broken: Broken, ours: list[Row[Any]]) -> None:
-        """Write one mail for each recipient, and finish every row that it is about."""
+        """Write one mail for each recipient, and settle every row that it covers."""
         for recipient in broken.recipients:
             content = render.broken(broken, base_url=self.outbox.base_url)
             self.outbox.put(tx, content, kind="broken", recipient=recipient, now=self.now())
-        told = {"outcome": f"told {', '.join(broken.recipients)}"[:500], "told_at": database_now(tx)}
-        due.settle(tx, breaking, ours, [told] * len(ours))
+        columns = {"outcome": f"mailed {', '.join(broken.recipients)}"[:500], "told_at": database_now(tx)}
+        due.settle(tx, breaking, ours, [columns] * len(ours))
         along = [row for row in broken.rows if row not in ours]
-        breakings.settle_along(tx, along, **told)
-        log.info("told of what broke", connection=broken.slug, mails=len(broken.recipients), rows=len(broken.rows))
+        breakings.settle_along(tx, along, **columns)
+        log.info("connection alert mailed", connection=broken.slug, mails=len(broken.recipients), rows=len(broken.rows))
 
 
 def _postpone(tx: Transaction, row: Row[Any], *, until: datetime, now: datetime, outcome: str) -> None:

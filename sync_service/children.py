@@ -1,8 +1,7 @@
-"""Child processes: commands, and forks that go on from where this process stands instead of beginning anew.
+"""Start child processes: a command, or a fork of this process, each in its own process group.
 
-A fork shares the memory of all that was imported before, which is most of what it needs, and starts in a blink.
-Each is in a group of its own, so that a Ctrl-C in the terminal reaches only the parent; where the kernel is Linux it
-is asked to stop when the parent dies.
+A fork shares the memory of all imported modules, which is most of what it needs, and starts at once. Because of its own
+group, Ctrl-C in the terminal reaches only the parent. On Linux the kernel asks the child to stop when the parent dies.
 """
 
 import ctypes
@@ -31,31 +30,31 @@ DEFAULTS: Mapping[signal.Signals, Any] = {
 
 
 class Process(Protocol):
-    """A child process: a command's, or a fork of this one."""
+    """A child process: a started command, or a fork of this process."""
 
     @property
     def pid(self) -> int:
-        """Its number, which is also its group's."""
+        """Its process id, which is also the id of its group."""
 
     def terminate(self) -> None:
         """Send SIGTERM."""
 
     def wait(self) -> int:
-        """Wait for its end and give its exit code."""
+        """Wait until it ends, and return its exit code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forked:
-    """A fork of this process, with as much of `subprocess.Popen` as its keeper needs."""
+    """A fork of this process, with the part of `subprocess.Popen` that the supervisor needs."""
 
     pid: int
 
     def terminate(self) -> None:
-        """Send SIGTERM. Must not be called after `wait`: the number may be another's by then."""
+        """Send SIGTERM. Don't call it after `wait`: the process id may belong to another process by then."""
         os.kill(self.pid, signal.SIGTERM)
 
     def wait(self) -> int:
-        """Wait for the end and give the exit code, negative for a signal. To be called once."""
+        """Wait until it ends, and return the exit code, negative for a signal. Call it once."""
         _, status = os.waitpid(self.pid, 0)
         return os.waitstatus_to_exitcode(status)
 
@@ -71,15 +70,15 @@ def execute(command: Sequence[str], *, environment: Mapping[str, str] | None) ->
 
 
 def share_what_is_there() -> None:
-    """Keep the garbage collector from writing to what exists now, so that children go on sharing it."""
+    """Keep the garbage collector from writing to objects that exist now, so that forks keep sharing their memory."""
     gc.collect()
     gc.freeze()
 
 
 def fork(run: Callable[[], None], *, environment: Mapping[str, str] | None) -> Process:
-    """Run something in a fork, with that environment and none of our open files. Raises `OSError`.
+    """Call `run` in a fork, with this environment and without our open files. Raise `OSError` when the fork fails.
 
-    Only for a process with one thread. The child ends with `run`: with 0, with the code of a `SystemExit`, or with 1.
+    Only for a process with one thread. The child exits after `run`: with 0, with the code of a `SystemExit`, or with 1.
     """
     stop = stop_with(os.getpid())
     sys.stdout.flush()
@@ -87,15 +86,17 @@ def fork(run: Callable[[], None], *, environment: Mapping[str, str] | None) -> P
     pid = os.fork()
     if pid:
         return Forked(pid)
-    os._exit(_live(run, environment, stop))
+    os._exit(_run_child(run, environment, stop))
 
 
-def _live(run: Callable[[], None], environment: Mapping[str, str] | None, first: Callable[[], None]) -> int:
+def _run_child(
+    run: Callable[[], None], environment: Mapping[str, str] | None, ask_for_signal: Callable[[], None]
+) -> int:
     code = 1
     try:
         os.setsid()
-        first()
-        _forget_the_parent()
+        ask_for_signal()
+        _reset_inherited()
         if environment is not None:
             os.environ.clear()
             os.environ.update(environment)
@@ -103,7 +104,7 @@ def _live(run: Callable[[], None], environment: Mapping[str, str] | None, first:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - nothing of the parent's must go on in the child; it is told, and the code says so
+    except BaseException:  # noqa: BLE001 - the child must not run the parent's code; the traceback is printed, the exit code tells
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -111,8 +112,8 @@ def _live(run: Callable[[], None], environment: Mapping[str, str] | None, first:
     return code
 
 
-def _forget_the_parent() -> None:
-    """Let signals do what they do in a new process, and close the files that are the parent's."""
+def _reset_inherited() -> None:
+    """Reset the signals to their defaults, and close the files of the parent."""
     signal.set_wakeup_fd(-1)
     for number, action in DEFAULTS.items():
         signal.signal(number, action)
@@ -120,12 +121,12 @@ def _forget_the_parent() -> None:
 
 
 def stop_with(parent: int) -> Callable[[], None]:
-    """Return what a child does before it becomes the part: ask the kernel for SIGTERM when its parent dies."""
+    """Return what a child calls first: it asks the kernel for SIGTERM when the parent dies."""
 
-    def ask() -> None:  # pragma: no cover  # between fork and exec nothing can measure it
+    def ask() -> None:  # pragma: no cover  # no coverage between fork and exec
         if LIBC is not None:
             LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:  # it died before the kernel knew
+            if os.getppid() != parent:  # the parent died before the call
                 os._exit(1)
 
     return ask

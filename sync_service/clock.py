@@ -1,4 +1,4 @@
-"""The clock: every second it rings for tables with due rows, and drains them itself when Redis does not answer."""
+"""The scheduler: wake the workers for due rows every second; drain the rows here when Redis does not answer."""
 
 import itertools
 import threading
@@ -13,33 +13,33 @@ from sync_service.wiring import House
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
-SET_RIGHT_BEATS = 10
-"""Beats after which we look again whether the database's clock was stepped back."""
+CLOCK_SKEW_BEATS = 10
+"""After so many beats, check again whether the database clock was stepped back."""
 
 
-def run(house: House, stop: threading.Event) -> None:
-    """Beat until `stop` is set. A database that is away is waited for."""
+def run(services: House, stop: threading.Event) -> None:
+    """Beat until `stop` is set. While the database does not answer, keep trying."""
     for number in itertools.count():
         if stop.wait(BEAT_SECONDS):
             return
         try:
-            if number % SET_RIGHT_BEATS == 0:
-                set_right(house)
-            beat(house)
+            if number % CLOCK_SKEW_BEATS == 0:
+                set_right(services)
+            beat(services)
         except SQLAlchemyError as error:
             log.warning("the database does not answer; trying again", error=str(error).splitlines()[0])
 
 
-def beat(house: House) -> None:
-    """Ring for whatever is due; without Redis, do it here."""
-    names = house.drains.due()
-    if not house.doorbell.ring(names):
+def beat(services: House) -> None:
+    """Wake the workers for every table with due rows; drain the tables here when Redis does not answer."""
+    names = services.drains.due()
+    if not services.doorbell.ring(names):
         for name in names:
-            house.drains.drain(name)
+            services.drains.drain(name)
 
 
-def set_right(house: House) -> None:
-    """Bring near what a step of the database's clock has left too far ahead."""
-    count = bring_near(house.engine, settle=timedelta(seconds=house.settings.settle_seconds))
+def set_right(services: House) -> None:
+    """Repair due times that are too far ahead after the database clock was stepped back."""
+    count = bring_near(services.engine, settle=timedelta(seconds=services.settings.settle_seconds))
     if count:
-        log.warning("the database's clock was stepped back; what waited for it is due again", rows=count)
+        log.warning("the database's clock was stepped back; due times are repaired", rows=count)

@@ -1,7 +1,7 @@
-"""Who may ask for links by a comment, which links the newest such comment gives, and what is said to one that may not.
+"""Decide which `/okr` comment links an issue, who may link by a comment, and what the outcome of a comment says.
 
-Whoever may is decided when links are derived, by the people as they are configured then. A comment of anybody else is
-kept all the same: it counts once its author may.
+Whether an author may link is decided whenever links are derived, by the people configured then. A comment of another
+author is stored too: it counts once its author may link.
 """
 
 from collections.abc import Sequence
@@ -13,47 +13,50 @@ from sync_service.domain.issues import CommentSeen
 from sync_service.store.book import Book
 
 
-def why_not(book: Book, connection_id: int, author: str) -> str | None:
-    """Say why an account may make no links; None where it may."""
-    kind = book.trackers[connection_id].kind
-    person = book.people.get((kind, author.casefold()))
+def why_not(ruleset: Book, connection_id: int, author: str) -> str | None:
+    """Return why an account may make no links; None where it may."""
+    kind = ruleset.trackers[connection_id].kind
+    person = ruleset.people.get((kind, author.casefold()))
     if person is None:
         return f"no person has the {kind} account {author}" if author else "nobody is named as its author"
     return None if person.may_link else f"{person.name} is a viewer, and viewers make no links"
 
 
-def counting(book: Book, connection_id: int, asked: Sequence[Row[Any]]) -> Row[Any] | None:
-    """Give the comment that counts, of those on one issue, given newest first: the newest of somebody who may."""
-    for row in asked:
-        if not row.gone and row.wants is not None and why_not(book, connection_id, row.author) is None:
+def counting(ruleset: Book, connection_id: int, rows: Sequence[Row[Any]]) -> Row[Any] | None:
+    """Return the comment that counts: the newest one whose author may link.
+
+    `rows` are the comments on one issue, newest first.
+    """
+    for row in rows:
+        if not row.gone and row.wants is not None and why_not(ruleset, connection_id, row.author) is None:
             return row
     return None
 
 
-def wanted(book: Book, row: Row[Any]) -> list[int]:
-    """Give the ids of the key results that a comment asks for; those that there are not are left out."""
+def wanted(ruleset: Book, row: Row[Any]) -> list[int]:
+    """Return the ids of the key results that a comment asks for, without those that do not exist."""
     slugs = (slug.casefold() for slug in row.wants)
-    return [book.key_results[slug] for slug in slugs if slug in book.key_results]
+    return [ruleset.key_results[slug] for slug in slugs if slug in ruleset.key_results]
 
 
-def in_words(book: Book, connection_id: int, row: Row[Any]) -> str:
-    """Say by which comment a link is: `by a comment of Ana (/okr KR-1)`."""
-    person = book.people.get((book.trackers[connection_id].kind, row.author))
+def in_words(ruleset: Book, connection_id: int, row: Row[Any]) -> str:
+    """Describe the comment that made a link: `by a comment of Ana (/okr KR-1)`."""
+    person = ruleset.people.get((ruleset.trackers[connection_id].kind, row.author))
     command = f" (/okr {' '.join(row.wants) or 'none'})" if row.wants is not None and not row.gone else ""
     return f"by a comment of {person.name if person else row.author}{command}"
 
 
-def outcome(book: Book, connection_id: int, seen: CommentSeen) -> str:
-    """Say what a comment asks for, and what of it comes to nothing, and why."""
+def outcome(ruleset: Book, connection_id: int, seen: CommentSeen) -> str:
+    """Return the outcome of a comment: what it asks for, and why some of it has no effect."""
     if seen.gone:
         return "the comment that asked for links is deleted"
     if seen.wants is None:
-        return "the comment asks for links no more"
+        return "the comment no longer asks for links"
     command = f"/okr {' '.join(seen.wants) or 'none'}"
-    refused = why_not(book, connection_id, seen.author.id if seen.author else "")
+    refused = why_not(ruleset, connection_id, seen.author.id if seen.author else "")
     if refused:
         return f"{command} makes no link, because {refused}"
     if not seen.wants:
         return f"{command}: no comment links it any more"
-    unknown = [slug for slug in seen.wants if slug.casefold() not in book.key_results]
+    unknown = [slug for slug in seen.wants if slug.casefold() not in ruleset.key_results]
     return command + (f", but there is no key result {', '.join(unknown)}" if unknown else "")

@@ -1,6 +1,6 @@
-"""From linked issues to values: compute key results again, with history and notices in the same transaction.
+"""Compute key results from their linked issues; write history entries and notices in the same transaction.
 
-Progress is computed, never incremented: whatever happened, the value follows from the issues as they now stand.
+Progress is computed, never incremented: the value always follows from the current state of the issues.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from sync_service.store.links import Supposed
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What computing did: how many values changed, and whether a notice now waits."""
+    """What a computation changed: how many values, and whether notices wait now."""
 
     values: int
     notices: bool
@@ -29,19 +29,19 @@ class Moved:
 
 def compute_key_results(
     tx: Connection,
-    book: Book,
+    ruleset: Book,
     causes: Mapping[int, Sequence[Cause]],
     *,
     now: datetime,
     settle: timedelta,
 ) -> Moved:
-    """Compute each key result (id → the causes that touched it) once, from what is stored.
+    """Compute each key result once from what is stored. `causes` maps a key result's id to the causes that touched it.
 
     Locks the key results in id order and reads their tallies after that, so that two workers agree.
     """
     if not causes:
         return Moved(0, notices=False)
-    computed = standings(tx, book, key_results.lock(tx, causes), causes, now=now)
+    computed = standings(tx, ruleset, key_results.lock(tx, causes), causes, now=now)
     changed = [
         one
         for one in computed
@@ -49,32 +49,32 @@ def compute_key_results(
     ]
     key_results.save(tx, changed, now=now)
     if changed:
-        write_backs.wake(tx, book.written_to)
-    notices = _tell_owners(tx, computed, now=now, settle=settle)
+        write_backs.wake(tx, ruleset.written_to)
+    notices = _update_notices(tx, computed, now=now, settle=settle)
     return Moved(sum(one.moved for one in changed), notices)
 
 
 def standings(
     tx: Connection,
-    book: Book,
+    ruleset: Book,
     found: Iterable[KeyResult],
     causes: Mapping[int, Sequence[Cause]],
     *,
     now: datetime,
     supposed: Supposed | None = None,
 ) -> list[Computed]:
-    """Compute how key results stand, or would stand with the supposed links; those that stand for good are left out."""
-    open_ones = [one for one in found if not _stands_for_good(one, now)]
+    """Compute states of key results, with `supposed` links where given; leave out those closed for good."""
+    open_ones = [one for one in found if not _is_closed(one, now)]
     ids = [one.id for one in open_ones]
     tallies = links.tallies(tx, ids, supposed=supposed)
-    said = key_results.checked_in(tx, [one.id for one in open_ones if one.measure.kind == "manual"])
-    partial = _partly_seen(tx, book, ids, supposed)
+    check_ins = key_results.checked_in(tx, [one.id for one in open_ones if one.measure.kind == "manual"])
+    partial = _partly_seen(tx, ruleset, ids, supposed)
     computed = []
     for one in open_ones:
         if one.span.frozen(now):
-            computed.append(_closing(one))
+            computed.append(_close(one))
             continue
-        value = compute(one.measure, start=one.start, tallies=tallies.get(one.id, ()), checked_in=said.get(one.id))
+        value = compute(one.measure, start=one.start, tallies=tallies.get(one.id, ()), checked_in=check_ins.get(one.id))
         fraction = progress(value.current, start=one.start, target=one.target)
         state = status(fraction, span=one.span, now=now, partial=one.id in partial)
         explanation = f"{value.explanation} ({partial[one.id]})" if one.id in partial else value.explanation
@@ -89,33 +89,33 @@ def standings(
     return computed
 
 
-def _closing(one: KeyResult) -> Computed:
-    """Close a key result as it stood: work that came after the cycle's grace moves nothing."""
-    standing = replace(one.standing, status=Status.CLOSED)
-    return Computed(key_result=one, standing=standing, explanation=one.explanation, causes=())
+def _close(one: KeyResult) -> Computed:
+    """Close a key result with its last state: work after the cycle's grace period changes nothing."""
+    state = replace(one.standing, status=Status.CLOSED)
+    return Computed(key_result=one, standing=state, explanation=one.explanation, causes=())
 
 
-def _stands_for_good(one: KeyResult, now: datetime) -> bool:
+def _is_closed(one: KeyResult, now: datetime) -> bool:
     return one.span.frozen(now) and one.standing.status == "closed"
 
 
-def _partly_seen(tx: Connection, book: Book, ids: Sequence[int], supposed: Supposed | None) -> dict[int, str]:
-    """Say why key results are only partly seen: a rule of theirs, or a linked issue, reaches an uncovered scope."""
-    uncovered = book.uncovered
-    partial = {one: book.partial[one] for one in ids if one in book.partial}
+def _partly_seen(tx: Connection, ruleset: Book, ids: Sequence[int], supposed: Supposed | None) -> dict[int, str]:
+    """Return why key results are partly seen: one of their rules or linked issues is in a scope not imported yet."""
+    uncovered = ruleset.uncovered
+    partial = {one: ruleset.partial[one] for one in ids if one in ruleset.partial}
     for key_result_id, scope_ids in links.scopes_linked(tx, ids, uncovered, supposed=supposed).items():
         names = ", ".join(sorted(uncovered[scope_id] for scope_id in scope_ids))
         partial.setdefault(key_result_id, f"not imported yet: {names}")
     return partial
 
 
-def _tell_owners(tx: Connection, computed: Sequence[Computed], *, now: datetime, settle: timedelta) -> bool:
-    """Let the owner's waiting notice absorb the change, start one, or drop one that was undone meanwhile."""
+def _update_notices(tx: Connection, computed: Sequence[Computed], *, now: datetime, settle: timedelta) -> bool:
+    """Update the owner's waiting notice with the change, add a new one, or drop one whose change was undone."""
     pending = key_results.pending_notices(tx, [one.key_result.id for one in computed])
     owners = {one.key_result.id: one.key_result.owner_id for one in computed}
     dropped = {
-        theirs.id: "somebody else owns the key result now"
-        for (key_result_id, person_id), theirs in pending.items()
+        notice.id: "another person owns the key result now"
+        for (key_result_id, person_id), notice in pending.items()
         if owners[key_result_id] != person_id
     }
     new: list[NewNotice] = []
@@ -127,7 +127,7 @@ def _tell_owners(tx: Connection, computed: Sequence[Computed], *, now: datetime,
         waiting = pending.get((one.key_result.id, owner_id))
         change = absorb(waiting.change if waiting else None, Change(one.key_result.standing, one.standing, one.causes))
         if waiting and change is None:
-            dropped[waiting.id] = "undone before it was told"
+            dropped[waiting.id] = "undone before the mail was written"
         elif waiting and change:
             changed[waiting.id] = change
         elif change:

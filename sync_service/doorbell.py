@@ -1,7 +1,8 @@
-"""The doorbell: Redis only makes happen sooner what a row says must happen.
+"""Wake workers through Redis: enqueue one deduplicated drain job for a table with due rows.
 
-A ring enqueues one job for a table, unless one is already on its way: a flag with a time to live says so, and the drain
-removes it before its first claim. So a row stored after that is rung for again, and a lost job delays nothing for long.
+The rows in the database are the truth; Redis only starts the work sooner. A job is enqueued for a table unless one is
+already on its way: a flag with a time to live says so, and the drain removes it before its first claim. So a row stored
+after that gets a new wakeup, and a lost job costs a few seconds at most.
 """
 
 import threading
@@ -20,11 +21,14 @@ QUEUE = "okr-sync"
 FLAG_SECONDS = 5
 JOB = "sync_service.jobs.drain"
 AWAY_SECONDS = 5.0
-"""How long nobody tries to ring after Redis did not answer: the clock drains meanwhile."""
+"""How long we do not call Redis after it did not answer: the scheduler drains meanwhile."""
 
 
 class Doorbell:
-    """Rings for tables with due rows. Never raises for Redis being away, and never waits for it twice in a row."""
+    """Wakes workers for tables with due rows.
+
+    Never raises when Redis is away, and never waits for it twice in a row.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -32,7 +36,7 @@ class Doorbell:
         self._away_until = 0.0
 
     def ring(self, names: Iterable[str]) -> bool:
-        """Ring for tables by name; tell whether Redis answered."""
+        """Enqueue a drain for each named table; return whether Redis answered."""
         if time.monotonic() < self._away_until:
             return False
         try:
@@ -41,12 +45,12 @@ class Doorbell:
                     self._queue.enqueue(JOB, name, result_ttl=0, failure_ttl=3600, job_timeout=300)
         except RedisError as error:
             self._away_until = time.monotonic() + AWAY_SECONDS
-            log.warning("Redis does not answer; the clock goes on alone", error=str(error))
+            log.warning("Redis does not answer; the scheduler drains the tables itself", error=str(error))
             return False
         return True
 
     def answered(self, name: str) -> None:
-        """Take the flag away, before the drain's first claim."""
+        """Remove the flag, before the drain's first claim."""
         try:
             self._redis.delete(_flag(name))
         except RedisError as error:
@@ -57,30 +61,30 @@ def _flag(name: str) -> str:
     return f"okr-sync:rung:{name}"
 
 
-REST_SECONDS = 0.05
-"""How long a ringer rests after a ring: a surge of deliveries is one ring twenty times a second, not one for each."""
+SPACING_SECONDS = 0.05
+"""Shortest time between two wakeups: a burst of deliveries makes twenty wakeups a second, not one for each delivery."""
 
 
 class Ringer(threading.Thread):
-    """Rings from a thread of its own, so that no request ever waits for Redis. Many requests make one ring."""
+    """Sends wakeups from its own thread, so that no request waits for Redis. Many requests share one wakeup."""
 
     def __init__(self, doorbell: Doorbell) -> None:
         super().__init__(name="ringer", daemon=True)
         self._doorbell = doorbell
-        self._asked: set[str] = set()
-        self._wanted = threading.Condition()
+        self._requested: set[str] = set()
+        self._condition = threading.Condition()
 
     def ring(self, *names: str) -> None:
-        """Ask for tables to be rung for soon; returns at once."""
-        with self._wanted:
-            self._asked.update(names)
-            self._wanted.notify()
+        """Request a wakeup for tables; return at once."""
+        with self._condition:
+            self._requested.update(names)
+            self._condition.notify()
 
     def run(self) -> None:
-        """Ring whenever asked."""
+        """Send wakeups whenever they are requested."""
         while True:
-            with self._wanted:
-                self._wanted.wait_for(lambda: self._asked)
-                names, self._asked = self._asked, set()
+            with self._condition:
+                self._condition.wait_for(lambda: self._requested)
+                names, self._requested = self._requested, set()
             self._doorbell.ring(sorted(names))
-            time.sleep(REST_SECONDS)
+            time.sleep(SPACING_SECONDS)

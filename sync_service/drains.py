@@ -1,4 +1,4 @@
-"""All drains by the name of their table: what a job, the clock, and `drain everything` in tests run."""
+"""Map each table name to its drain function, for the worker's job, the scheduler, and `drain everything` in tests."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,35 +10,35 @@ from sync_service.store import due
 from sync_service.store.database import reading
 
 TURN_SECONDS = 20.0
-"""How long one job drains one table before it lets others have a turn."""
+"""How long one job drains one table before other tables are drained."""
 
-ASKS = ("consent", "look", "poll", "errand", "candidate", "listing", "write_back")
-"""Tables whose drains wait for answers of trackers."""
+CALLS_TRACKERS = ("consent", "look", "poll", "errand", "candidate", "listing", "write_back")
+"""Tables whose drains call trackers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drains:
-    """Knows how to drain each table of due rows."""
+    """The drain functions of all tables with due rows."""
 
     engine: Engine
     by_table: Mapping[str, Callable[[], int]]
 
     def drain(self, name: str) -> bool:
-        """Drain a table until nothing is due or its turn is over; tell whether anything was.
+        """Drain a table until nothing is due or the time is over; return whether anything was due.
 
-        Whatever asks trackers takes its time: it lets deliveries go first.
+        A drain that calls trackers is slow: it stops early when deliveries are due.
         """
         drain_once = self.by_table[name]
         ends = time.monotonic() + TURN_SECONDS
         worked = False
         while drain_once():
             worked = True
-            if time.monotonic() > ends or (name in ASKS and "delivery" in self.due()):
+            if time.monotonic() > ends or (name in CALLS_TRACKERS and "delivery" in self.due()):
                 break
         return worked
 
     def due(self) -> Sequence[str]:
-        """Name the tables with due rows."""
+        """Return the names of the tables with due rows."""
         with reading(self.engine) as tx:
             return due.tables_with_due_rows(tx)
 

@@ -1,6 +1,6 @@
-"""Running errands: what connectors have to do for a connection every now and then, beside deliveries, looks and lists.
+"""Run the scheduled tasks of connectors: periodic work of a connection beside deliveries, fetches and polls.
 
-What an errand wants remembered is written once it has run. Killed in between, it runs again from what it knew before.
+What a task wants to remember is stored after it has run. If it is killed before, it runs again with the older memory.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,14 +21,14 @@ from sync_service.store.tables import errand
 log = structlog.get_logger(__name__)
 
 CALL_INTERVAL = timedelta(hours=1)
-"""How often we look whether a connection has other errands than before."""
+"""How often we check whether a connection has other tasks than before."""
 
-SOONEST = timedelta(seconds=1)
-"""An errand that wants to go on at once lets others have a turn first."""
+SHORTEST_WAIT = timedelta(seconds=1)
+"""Shortest wait of a task that wants to continue at once, so that other rows run in between."""
 
 
 class Errands:
-    """Drains errands. No network call is made inside a transaction."""
+    """Drains scheduled tasks. Makes no network call inside a transaction."""
 
     def __init__(
         self,
@@ -41,11 +41,11 @@ class Errands:
         self._engine = engine
         self._connectors = connectors
         self._connections = connections
-        self._asking = Asking(engine=engine, table=errand, now=now)
+        self._policy = Asking(engine=engine, table=errand, now=now)
 
     def drain(self) -> int:
-        """Run one errand; give how many were claimed."""
-        return self._asking.drain(self._run)
+        """Run one scheduled task; return how many rows were claimed."""
+        return self._policy.drain(self._run)
 
     def _run(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
@@ -53,40 +53,43 @@ class Errands:
             connection = self._connections.latest(row.connection_id)
         connector = self._connectors[connection.kind]
         if not connection.view.has_credentials or not isinstance(connector, RunsErrands):
-            self._asking.settle(row, "there are no credentials to call with, or a tracker that asks for no errands")
+            self._policy.settle(row, "there are no credentials to call with, or the tracker has no scheduled tasks")
             return
         intervals = connector.errands(connection.view)
         if row.name == errands.CALLER:
-            self._call(row, intervals)
+            self._add_tasks(row, intervals)
         elif row.name not in intervals:
-            self._asking.settle(row, "the connection has no such errand any more")
+            self._policy.settle(row, "the connection no longer has this task")
         elif connection.refused:
-            # An errand may do without what it is refused, so it can't tell that all is well: looks and lists can.
-            self._asking.postpone(row, MENDED_CHECK, f"waits until the connection is mended: {connection.refused}")
-        elif not self._asking.must_wait(row, connection, part=part_of(connector, connection, about="")):
-            self._go(row, connection, connector, intervals[row.name])
+            # A task may work without what is refused to it, so it can't prove that the credentials work. Fetches and
+            # polls can.
+            self._policy.postpone(row, MENDED_CHECK, f"waits until the connection works again: {connection.refused}")
+        elif not self._policy.must_wait(row, connection, part=part_of(connector, connection, about="")):
+            self._call(row, connection, connector, intervals[row.name])
 
-    def _call(self, row: Row[Any], intervals: Mapping[str, timedelta]) -> None:
-        """See to it that each errand has its row."""
+    def _add_tasks(self, row: Row[Any], intervals: Mapping[str, timedelta]) -> None:
+        """Make sure that each task has its row."""
         with writing(self._engine) as tx:
             errands.add(tx, row.connection_id, intervals)
             outcome = ", ".join(sorted(intervals)) or "none"
             due.hand_back(tx, errand, row, wait=CALL_INTERVAL, outcome=outcome, ran_at=database_now(tx))
 
-    def _go(self, row: Row[Any], connection: Configured, connector: RunsErrands, interval: timedelta) -> None:
+    def _call(self, row: Row[Any], connection: Configured, connector: RunsErrands, interval: timedelta) -> None:
         with reading(self._engine) as tx:
             scopes = errands.watched(tx, connection.id)
         try:
-            ran = connector.run(connection.view, name=row.name, scopes=scopes, memory=row.memory)
+            result = connector.run(connection.view, name=row.name, scopes=scopes, memory=row.memory)
         except (Unavailable, Refused) as error:
-            self._asking.failed(row, connection, error)
+            self._policy.failed(row, connection, error)
             return
         except ConnectorError as error:
-            ran = Ran(outcome=f"did not work: {error}", memory=row.memory)
-        self._note(row, ran, interval)
-        log.info("ran an errand", connection=connection.slug, errand=row.name, outcome=ran.outcome)
+            result = Ran(outcome=f"failed: {error}", memory=row.memory)
+        self._save(row, result, interval)
+        log.info("ran a scheduled task", connection=connection.slug, task=row.name, outcome=result.outcome)
 
-    def _note(self, row: Row[Any], ran: Ran, interval: timedelta) -> None:
-        wait = min(max(ran.again if ran.again is not None else interval, SOONEST), due.LONGEST_PATIENCE)
+    def _save(self, row: Row[Any], result: Ran, interval: timedelta) -> None:
+        wait = min(max(result.again if result.again is not None else interval, SHORTEST_WAIT), due.LONGEST_PATIENCE)
         with writing(self._engine) as tx:
-            due.hand_back(tx, errand, row, wait=wait, outcome=ran.outcome, memory=ran.memory, ran_at=database_now(tx))
+            due.hand_back(
+                tx, errand, row, wait=wait, outcome=result.outcome, memory=result.memory, ran_at=database_now(tx)
+            )

@@ -1,7 +1,7 @@
-"""Counting deliveries with a wrong signature, so that a page can say that one came: seldom written, whoever sends them.
+"""Count rejected deliveries, those with a wrong signature, with at most one write a second for each connection.
 
-Anybody may send us such a thing, as often as they like: each process writes once a second at most for a connection.
-What it has counted since then is written with the next one, or lost with the process.
+A page shows that such deliveries arrive. Anybody may send them, as often as they like, so each process writes once a
+second at most. The rest of its count is written with the next rejected delivery, or lost with the process.
 """
 
 import threading
@@ -19,24 +19,24 @@ SPACING_SECONDS = 1.0
 
 
 class Note(Protocol):
-    """Writes how many came."""
+    """Writes the count."""
 
     def __call__(self, connection_id: int, *, count: int, at: datetime) -> None:
-        """Add so many, the last of them at a moment."""
+        """Add `count`; `at` is the time of the last one."""
         ...
 
 
 class Forgeries:
-    """What one process has counted."""
+    """The rejected deliveries that one process has counted and not written yet."""
 
-    def __init__(self, note: Note) -> None:
-        self._note = note
+    def __init__(self, write: Note) -> None:
+        self._write = write
         self._lock = threading.Lock()
         self._counted: Counter[int] = Counter()
         self._written_at: dict[int, float] = {}
 
     def add(self, connection_id: int, *, at: datetime) -> None:
-        """Count one. A database that can't take it now changes nothing about the answer to who sent it."""
+        """Count one. A database error is logged only: the answer to the sender stays the same."""
         with self._lock:
             self._counted[connection_id] += 1
             last = self._written_at.get(connection_id)
@@ -45,6 +45,6 @@ class Forgeries:
             self._written_at[connection_id] = time.monotonic()
             count = self._counted.pop(connection_id)
         try:
-            self._note(connection_id, count=count, at=at)
+            self._write(connection_id, count=count, at=at)
         except SQLAlchemyError as error:
-            log.warning("a forged delivery is not counted", connection_id=connection_id, error=type(error).__name__)
+            log.warning("a rejected delivery is not counted", connection_id=connection_id, error=type(error).__name__)

@@ -1,7 +1,7 @@
-"""Group commit: what arrives while one transaction commits is stored by the next one, together.
+"""Group commit: items that arrive while a transaction commits are stored together in the next transaction.
 
-A durable commit costs a wait for the disk, however much it commits. So one caller at a time (in each lane) stores for
-all that wait, and each returns once what it brought is committed. Where nobody waits, a caller stores its own at once.
+A durable commit waits for the disk once, however much it commits. So one caller at a time (per slot) stores for all who
+wait, and each caller returns when its item is committed. When nobody waits, a caller stores its item at once.
 """
 
 import threading
@@ -14,45 +14,46 @@ T = TypeVar("T")
 
 
 class NotStored(Exception):
-    """A thing was not committed; the cause says why."""
+    """An item was not committed; the cause says why."""
 
 
 class _Caller(Generic[T]):
-    """A caller with its thing. Its gate opens when the thing is stored, or when it has a batch to store."""
+    """A caller with its item. The gate opens when the item is stored, or when the caller must store a batch."""
 
-    __slots__ = ("batch", "error", "gate", "thing")
+    __slots__ = ("batch", "error", "gate", "item")
 
-    def __init__(self, thing: T) -> None:
-        self.thing = thing
+    def __init__(self, item: T) -> None:
+        self.item = item
         self.gate = threading.Lock()
         self.gate.acquire()
         self.batch: list[_Caller[T]] | None = None
-        self.error: BaseException | None = InterruptedError("whoever was to store it was ended")
+        self.error: BaseException | None = InterruptedError("the thread that should store it was ended")
 
 
 class Gathering(Generic[T]):
-    """Stores things of several threads together, at most `most` at a time, in at most so many `lanes` side by side.
+    """Stores items of several threads together in one transaction.
 
-    `store` commits all it is given or raises. Where it raises for several, each is tried alone, so that what is wrong
-    with one is told to its caller only; an `OperationalError` is the database's trouble and is told to all.
+    At most `most` items in a transaction, and at most `lanes` transactions at a time. `store` commits all items or
+    raises. When it raises for several items, each is tried alone, so that an error of one item reaches its caller only.
+    An `OperationalError` is a failure of the database and reaches all callers.
     """
 
     def __init__(self, store: Callable[[Sequence[T]], None], *, most: int, lanes: int) -> None:
         self._store = store
         self._most = most
-        self._free = lanes
+        self._free_slots = lanes
         self._lock = threading.Lock()
-        self._line: list[_Caller[T]] = []  # empty while a lane is free
+        self._waiting: list[_Caller[T]] = []  # empty while a slot is free
 
-    def put(self, thing: T) -> None:
-        """Return once the thing is committed. Raises `NotStored` from whatever kept it from that."""
-        caller = _Caller(thing)
+    def put(self, item: T) -> None:
+        """Return when the item is committed. Raise `NotStored` from the error that prevented it."""
+        caller = _Caller(item)
         with self._lock:
-            if self._free:
-                self._free -= 1
+            if self._free_slots:
+                self._free_slots -= 1
                 caller.batch = [caller]
             else:
-                self._line.append(caller)
+                self._waiting.append(caller)
         if caller.batch is None:
             caller.gate.acquire()
         if caller.batch is not None:
@@ -61,13 +62,13 @@ class Gathering(Generic[T]):
             raise NotStored(str(caller.error)) from caller.error
 
     def _lead(self, batch: Sequence[_Caller[T]]) -> None:
-        """Store a batch, give the lane to whoever waits, and let those go whose things were stored."""
+        """Store a batch, pass the slot to the next waiting caller, and let the callers of this batch go."""
         try:
             self._store_all(batch)
         finally:
             with self._lock:
-                following, self._line = self._line[: self._most], self._line[self._most :]
-                self._free += not following
+                following, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                self._free_slots += not following
             if following:
                 following[0].batch = following
                 following[0].gate.release()
@@ -77,8 +78,8 @@ class Gathering(Generic[T]):
 
     def _store_all(self, batch: Sequence[_Caller[T]]) -> None:
         try:
-            self._store([caller.thing for caller in batch])
-        except Exception as error:  # noqa: BLE001 - it is raised again for each caller whose it is
+            self._store([caller.item for caller in batch])
+        except Exception as error:  # noqa: BLE001 - it is raised again in each caller it concerns
             if len(batch) > 1 and not isinstance(error, OperationalError):
                 for caller in batch:
                     self._store_all([caller])

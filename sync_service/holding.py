@@ -1,7 +1,7 @@
-"""Who holds the data directory, and how the parts of the `okr-sync up` that holds it stand.
+"""The instance lock of a data directory, and the status file of the processes of `okr-sync up`.
 
-A lock says the first; it ends with its process, however that ends. A small file says the second: what a killed `up`
-left there is believed by nobody, since its lock is gone.
+The lock says which process holds the directory; it ends with that process, however it ends. The status file says how
+the processes of `up` run. A file left by a killed `up` is ignored, because its lock is gone.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ from sync_service.supervise import Standing
 
 log = structlog.get_logger(__name__)
 
-LOCK = "up.lock"
-PARTS = "parts.json"
+LOCK_FILE = "up.lock"
+STATUS_FILE = "parts.json"
 
-LOOKING_SECONDS = 0.2
-"""How long a start tries to get the lock: who only looks whether it is held has it for an instant."""
+LOCK_SECONDS = 0.2
+"""How long a start tries to get the lock: a process that only checks the lock holds it for a moment."""
 
 
 class InUse(Exception):
@@ -33,9 +33,10 @@ class InUse(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartView:
-    """How a part stands: with `pid` it runs `since` then, else it `starts_at` then.
+    """The status of a process: with `pid` it runs since `since`; without, it starts at `starts_at`.
 
-    It died `deaths` times in a row, at last with `code`, negative for a signal; `reason` says why it can't be started.
+    It died `deaths` times in a row. `code` is the last exit code, negative for a signal; `reason` says why it can't
+    start.
     """
 
     name: str
@@ -49,13 +50,13 @@ class PartView:
 
 @contextlib.contextmanager
 def only_one(directory: Path) -> Iterator[None]:
-    """Hold the directory for this process; raise `InUse` if another one does. The lock ends with its process.
+    """Hold the directory for this process; raise `InUse` when another process does. The lock ends with this process.
 
-    What an earlier holder said of its parts is forgotten, at the beginning and at the end.
+    The status file of an earlier holder is removed, at the beginning and at the end.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (directory / LOCK).open("a+") as file:
-        if not _locked(file.fileno(), fcntl.LOCK_EX, seconds=LOOKING_SECONDS):
+    with (directory / LOCK_FILE).open("a+") as file:
+        if not _locked(file.fileno(), fcntl.LOCK_EX, seconds=LOCK_SECONDS):
             file.seek(0)
             raise InUse(
                 f"okr-sync up already runs on {directory} (process {file.read().strip() or 'unknown'}); "
@@ -72,9 +73,9 @@ def only_one(directory: Path) -> Iterator[None]:
 
 
 def is_held(directory: Path) -> bool:
-    """Tell whether a process holds the directory."""
+    """Return whether a process holds the directory."""
     try:
-        file = (directory / LOCK).open()
+        file = (directory / LOCK_FILE).open()
     except FileNotFoundError:
         return False
     with file:
@@ -94,41 +95,41 @@ def _locked(descriptor: int, kind: int, *, seconds: float) -> bool:
             return True
 
 
-def tell_parts(directory: Path, standings: Sequence[Standing], *, now: datetime) -> None:
-    """Write how the parts stand, for `parts_told`; on a full disk log that it can't be said, and say nothing."""
-    beside = directory / f"{PARTS}.new"
-    told = [asdict(_view(one, now)) for one in standings]
+def tell_parts(directory: Path, statuses: Sequence[Standing], *, now: datetime) -> None:
+    """Write the status file that `read_process_status` reads; when the disk is full, log it and leave no file."""
+    new_file = directory / f"{STATUS_FILE}.new"
+    views = [asdict(_view(status, now)) for status in statuses]
     try:
-        beside.write_text(json.dumps(told, default=datetime.isoformat), encoding="utf-8")
-        beside.replace(directory / PARTS)
+        new_file.write_text(json.dumps(views, default=datetime.isoformat), encoding="utf-8")
+        new_file.replace(directory / STATUS_FILE)
     except OSError as error:
-        log.warning("can't write how the parts stand; okr-sync status will not know", reason=str(error))
-        with contextlib.suppress(OSError):  # of the same disk, which the log has told of
+        log.warning("can't write the process status; okr-sync status will not show it", reason=str(error))
+        with contextlib.suppress(OSError):  # the same disk error, which is logged already
             _forget(directory)
 
 
-def _view(standing: Standing, now: datetime) -> PartView:
-    runs = standing.pid is not None
+def _view(status: Standing, now: datetime) -> PartView:
+    runs = status.pid is not None
     return PartView(
-        name=standing.name,
-        pid=standing.pid,
-        since=now - timedelta(seconds=standing.runs_for) if runs else None,
-        starts_at=None if runs else now + timedelta(seconds=standing.starts_in),
-        deaths=standing.deaths,
-        code=standing.code,
-        reason=standing.reason,
+        name=status.name,
+        pid=status.pid,
+        since=now - timedelta(seconds=status.runs_for) if runs else None,
+        starts_at=None if runs else now + timedelta(seconds=status.starts_in),
+        deaths=status.deaths,
+        code=status.code,
+        reason=status.reason,
     )
 
 
 def parts_told(directory: Path) -> list[PartView] | None:
-    """Read how the parts stand: None where no `up` holds the directory, nothing where it could not say it."""
+    """Read the status file: None when no `up` holds the directory, an empty list when there is no file."""
     if not is_held(directory):
         return None
     try:
-        told = json.loads((directory / PARTS).read_text(encoding="utf-8"))
+        views = json.loads((directory / STATUS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    return [PartView(**one | {name: _moment(one[name]) for name in ("since", "starts_at")}) for one in told]
+    return [PartView(**one | {name: _moment(one[name]) for name in ("since", "starts_at")}) for one in views]
 
 
 def _moment(written: str | None) -> datetime | None:
@@ -136,5 +137,5 @@ def _moment(written: str | None) -> datetime | None:
 
 
 def _forget(directory: Path) -> None:
-    for name in (PARTS, f"{PARTS}.new"):
+    for name in (STATUS_FILE, f"{STATUS_FILE}.new"):
         (directory / name).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""The one RQ job: drain a table. RQ would call any function by name, so the worker allows only this one.
+"""The RQ worker and its one job: drain a table.
 
-And the worker itself, which Redis knows exactly as long as it lives.
+RQ would call any function by name, so the worker allows only this one. Redis knows a worker only while it lives.
 """
 
 import threading
@@ -21,56 +21,56 @@ log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 5.0
 ALIVE_SECONDS = 20
-"""How long Redis knows a worker after its last heartbeat: three more may be late."""
+"""How long Redis knows a worker after its last heartbeat: three later heartbeats may be missed."""
 
 IDLE_SECONDS = 30
-"""RQ's `worker_ttl`: an idle worker waits for a job 15 s less than that, and notices 10 s later that Redis hangs."""
+"""RQ's `worker_ttl`: an idle worker waits 15 s less for a job, and notices 10 s later that Redis hangs."""
 
-_house: list[House] = []
+_services: list[House] = []
 
 
 class OnlyOurs(Job):
-    """A job that refuses to be anything but a drain, whoever put it into Redis."""
+    """A job that runs only the drain, whoever put it into Redis."""
 
     @property
     def func(self) -> Any:
-        """Give the drain; raise for any other function."""
+        """Return the drain; raise `ValueError` for any other function."""
         if self.func_name != JOB:
             raise ValueError(f"refusing to run {self.func_name!r}: only {JOB} is allowed")
         return drain
 
 
 class KnownWorker(SimpleWorker):
-    """A worker that registers at each of its heartbeats, at work as well as idle.
+    """A worker that registers again at each heartbeat, at work as well as idle.
 
-    RQ's own registers once, is forgotten by a `FLUSHALL`, and is counted for minutes after its death.
+    RQ's own worker registers once, is forgotten after a `FLUSHALL`, and is counted for minutes after its death.
     """
 
-    max_connection_wait_time = 5.0  # RQ's minute would keep it from the first jobs after Redis is back
+    max_connection_wait_time = 5.0  # RQ's default, a minute, would delay the first jobs after Redis is back
 
-    def __init__(self, *words: Any, **options: Any) -> None:
-        super().__init__(*words, **options)
-        self._end = threading.Event()
-        self._heart = threading.Thread(target=self._beat, name="heart", daemon=True)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._stopping = threading.Event()
+        self._heartbeat_thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def register_birth(self) -> None:
-        """Begin to beat."""
+        """Register, and start the heartbeat."""
         super().register_birth()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
-        self._heart.start()
+        self._heartbeat_thread.start()
 
     def register_death(self) -> None:
-        """Beat no more, and be forgotten."""
-        self._end.set()
-        self._heart.join(timeout=1)
+        """Stop the heartbeat, and unregister."""
+        self._stopping.set()
+        self._heartbeat_thread.join(timeout=1)
         super().register_death()  # type: ignore[no-untyped-call]  # as above
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """Be known for some seconds more, however long RQ asks for: the next beat does not wait for the job's end."""
+        """Stay registered for `ALIVE_SECONDS`, whatever RQ asks for: heartbeats go on while a job runs."""
         del timeout
         super().heartbeat(ALIVE_SECONDS, pipeline)
 
     def _beat(self) -> None:
-        while not self._end.wait(BEAT_SECONDS):
+        while not self._stopping.wait(BEAT_SECONDS):
             try:
                 with self.connection.pipeline() as pipeline:
                     worker_registration.register(self, pipeline)
@@ -78,27 +78,27 @@ class KnownWorker(SimpleWorker):
                     self.heartbeat(pipeline=pipeline)
                     pipeline.execute()
             except RedisError as error:
-                log.warning("Redis does not answer; this worker is not counted meanwhile", error=str(error))
+                log.warning("Redis does not answer; this worker is not counted until it does", error=str(error))
 
 
 def count_workers(redis: Redis) -> int:
-    """Count the workers that live, on any machine. Raises `RedisError`."""
+    """Count the live workers, on all machines. Raise `RedisError`."""
     keys = worker_registration.get_keys(Queue(QUEUE, connection=redis))
     return int(redis.exists(*keys)) if keys else 0
 
 
 def drain(name: str) -> None:
-    """Drain one table, then ring for whatever that made due."""
-    house = _house[0]
-    house.doorbell.answered(name)
-    house.drains.drain(name)
-    house.doorbell.ring(house.drains.due())
+    """Drain one table, then wake the workers for the tables that became due."""
+    services = _services[0]
+    services.doorbell.answered(name)
+    services.drains.drain(name)
+    services.doorbell.ring(services.drains.due())
 
 
-def work(house: House) -> None:
-    """Run an RQ worker in this process until it is told to stop."""
-    _house[:] = [house]
+def work(services: House) -> None:
+    """Run an RQ worker in this process until it gets a stop signal."""
+    _services[:] = [services]
     worker = KnownWorker(
-        [QUEUE], connection=house.redis, job_class=OnlyOurs, serializer=JSONSerializer, worker_ttl=IDLE_SECONDS
+        [QUEUE], connection=services.redis, job_class=OnlyOurs, serializer=JSONSerializer, worker_ttl=IDLE_SECONDS
     )
     worker.work(logging_level="WARNING")

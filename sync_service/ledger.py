@@ -1,4 +1,4 @@
-"""The issues of one batch: locked, changed by observations one after the other, written once."""
+"""The issues of one batch: locked, changed by one observation after the other, saved once."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,9 @@ from sync_service.store.issues import Held, Identity
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an observation comes from: the tracker's delivery id (None for a look), who acted, when we were told."""
+    """Where an observation comes from: the tracker's delivery id (None for a fetch), the actor, and when we received
+    it.
+    """
 
     delivery: str | None
     actor: str | None
@@ -37,9 +39,10 @@ class _Change:
 
 @dataclass(slots=True)
 class Ledger:
-    """Holds every issue a batch is about, and what happened to each, in order.
+    """The locked issues of a batch, and what happened to each, in order.
 
-    `looks` are asked for; `followed` are connections whose links by hand went further than the batch reaches.
+    `looks` are the fetches to request. `followed` are connections whose manual links moved beyond the batch, each with
+    the cause.
     """
 
     book: Book
@@ -48,7 +51,7 @@ class Ledger:
     looks: dict[Identity, tuple[Look, str | None]] = field(default_factory=dict)
     _issues: dict[Identity, Issue] = field(default_factory=dict)
     _changes: dict[Identity, list[_Change]] = field(default_factory=dict)
-    _closes_otherwise: set[Identity] = field(default_factory=set)
+    _closes_differ: set[Identity] = field(default_factory=set)
 
     @classmethod
     def lock(cls, tx: Connection, book: Book, wanted: Mapping[Identity, str | None]) -> "Ledger":
@@ -59,65 +62,70 @@ class Ledger:
     def take_snapshot(
         self, connection_id: int, snapshot: Snapshot, source: Source, *, names: Names, looked: bool = False
     ) -> str:
-        """Take a snapshot, whose names `names` has taken; give the outcome in words."""
+        """Merge a snapshot, whose term names are already in `names`; return the outcome."""
         identity = (connection_id, snapshot.identity)
         if identity not in self.held:
             return f"ignored, because {snapshot.scope.name} is not watched"
         before = self._issues.get(identity)
         after = take_snapshot(before, snapshot, looked=looked, told_at=source.told_at)
         if before is not None and before.closes_looked and not after.closes_looked and before.closes != after.closes:
-            self._closes_otherwise.add(identity)
-        said = self._took(identity, before, after, source, names)
+            self._closes_differ.add(identity)
+        outcome_text = self._record_change(identity, before, after, source, names)
         older = before is not None and before.updated_at is not None and snapshot.updated_at < before.updated_at
-        return said or f"{snapshot.key}: nothing new" + (", something newer is known" if older else "")
+        return outcome_text or f"{snapshot.key}: nothing new" + (", something newer is known" if older else "")
 
     def take_parent(
         self, connection_id: int, seen: ParentSeen, source: Source, *, names: Names
     ) -> tuple[str, Look | None]:
-        """Take the word on an issue's parent; give the outcome in words, and a look where another had the same time."""
+        """Merge an issue's parent; return the outcome, and a fetch where another parent had the same time."""
         identity = (connection_id, seen.identity)
         if identity not in self.held:
             return f"ignored, because {seen.scope.name} is not watched", None
         before = self._issues.get(identity)
         after = take_parent(before, seen, told_at=source.told_at)
-        said = self._took(identity, before, after, source, names) or f"{seen.key}: nothing new about its parent"
+        outcome_text = (
+            self._record_change(identity, before, after, source, names) or f"{seen.key}: nothing new about its parent"
+        )
         if before is None or before.parent_at != seen.at or before.parent_key == seen.parent.key:
-            return said, None
+            return outcome_text, None
         doubt = "in doubt: it had another parent at the same time"
-        return said, Look(identity=seen.identity, key=seen.key, reason=doubt)
+        return outcome_text, Look(identity=seen.identity, key=seen.key, reason=doubt)
 
-    def _took(self, identity: Identity, before: Issue | None, after: Issue, source: Source, names: Names) -> str | None:
-        """Note what an issue has become and say it; None where nothing changed but perhaps when we were told."""
+    def _record_change(
+        self, identity: Identity, before: Issue | None, after: Issue, source: Source, names: Names
+    ) -> str | None:
+        """Record the change of an issue and return its outcome; None where nothing changed but perhaps the time."""
         if after is before:
             return None
-        self._note(identity, before, after, source)
+        self._record(identity, before, after, source)
         if before is not None and replace(after, parent_told_at=before.parent_told_at) == before:
             return None
         what = what_happened(before, after, name_of=partial(names.name, identity[0]))
         return f"{after.key}: applied, {what}"
 
     def doubt_about(self, connection_id: int, snapshot: Snapshot, *, listed: bool) -> Look | None:
-        """Ask for a look where another change of the issue has the same time and other content.
+        """Return a fetch where another change of the issue has the same time and other content.
 
-        And where a look showed that a pull request closes other issues than its text says: some are linked by hand.
-        A list may have been made before the issue was deleted, or show one that was wrongly called so.
+        Also where a fetch showed that a pull request closes other issues than its text says: some are linked by hand.
+        And where a poll shows an issue that is gone: the page may be older than the deletion, or the deletion was
+        wrong.
         """
         held = self._issues.get((connection_id, snapshot.identity))
         if held is not None and held.gone is not None and listed:
             return Look(identity=held.identity, key=held.key, reason=f"in doubt: listed, and {held.gone}")
-        if held is not None and (connection_id, snapshot.identity) in self._closes_otherwise:
+        if held is not None and (connection_id, snapshot.identity) in self._closes_differ:
             return Look(identity=held.identity, key=held.key, reason="in doubt: it was seen to close other issues")
         if held is None or not held.in_doubt:
             return None
         return Look(identity=held.identity, key=held.key, reason="in doubt: two changes have the same time")
 
     def take_tombstone(self, tx: Connection, connection_id: int, tombstone: Tombstone, source: Source) -> str:
-        """Take a deletion or transfer; links by hand follow to the issue's new place."""
+        """Apply a deletion or transfer; manual links follow the issue to its new key."""
         identity = (connection_id, tombstone.identity)
         before = self._issues.get(identity)
         after = take_tombstone(before, tombstone)
         if after is not before:
-            self._note(identity, before, after, source)
+            self._record(identity, before, after, source)
             if tombstone.moved_to and tombstone.successor:
                 self._follow(tx, connection_id, tombstone)
                 self._link_successor(connection_id, tombstone, source)
@@ -126,62 +134,66 @@ class Ledger:
     def take_comment(
         self, tx: Connection, connection_id: int, seen: CommentSeen, source: Source
     ) -> tuple[str, Look | None]:
-        """Take what a comment asks for; give the outcome in words, and a look where its issue is not known yet."""
+        """Store what a comment asks for; return the outcome, and a fetch where its issue is not known yet."""
         identity = (connection_id, seen.identity)
         if identity not in self.held:
             why = f"{seen.scope.name} is not watched" if seen.scope else f"{seen.key} is not known"
             return f"ignored, because {why}", None
-        home, _ = self._last_place(tx, connection_id, identity=seen.identity, key=seen.key)
-        before = self._issues.get((connection_id, home))
-        key = before.key if before and home == seen.identity else seen.key
-        if not comments.take(tx, connection_id, seen, identity=home):
+        last_identity, _ = self._last_key(tx, connection_id, identity=seen.identity, key=seen.key)
+        before = self._issues.get((connection_id, last_identity))
+        key = before.key if before and last_identity == seen.identity else seen.key
+        if not comments.take(tx, connection_id, seen, identity=last_identity):
             return f"{key}: nothing new in the comment", None
-        said = f"{key}: {outcome(self.book, connection_id, seen)}"
-        if home != seen.identity:
+        outcome_text = f"{key}: {outcome(self.book, connection_id, seen)}"
+        if last_identity != seen.identity:
             self.followed.append((connection_id, f"a comment on {seen.key} moved with it"))
         elif before is not None:
-            self._note(identity, before, before, source, what="comment deleted" if seen.gone else "commented")
-        unseen = Look(identity=home, key=seen.key, reason="the issue is not known yet")
-        return said, unseen if before is None and home == seen.identity else None
+            self._record(identity, before, before, source, what="comment deleted" if seen.gone else "commented")
+        unseen = Look(identity=last_identity, key=seen.key, reason="the issue is not known yet")
+        return outcome_text, unseen if before is None and last_identity == seen.identity else None
 
     def _follow(self, tx: Connection, connection_id: int, tombstone: Tombstone) -> None:
-        """Let links by hand go where the issue went, and on from there if that was told first."""
+        """Move manual links and comments to where the issue moved, and further if a later move is already known."""
         assert tombstone.successor is not None
         assert tombstone.moved_to is not None
-        home, last = self._last_place(tx, connection_id, identity=tombstone.successor, key=tombstone.moved_to)
+        last_identity, last_key = self._last_key(
+            tx, connection_id, identity=tombstone.successor, key=tombstone.moved_to
+        )
         from_issue_id = self.held[connection_id, tombstone.identity].id
-        comments.follow(tx, connection_id, from_identity=tombstone.identity, to_identity=home)
-        links.follow(tx, connection_id=connection_id, from_issue_id=from_issue_id, from_key=tombstone.key, to_key=last)
-        if last != tombstone.moved_to:
-            self.followed.append((connection_id, f"{tombstone.key} moved to {last}"))
+        comments.follow(tx, connection_id, from_identity=tombstone.identity, to_identity=last_identity)
+        links.follow(
+            tx, connection_id=connection_id, from_issue_id=from_issue_id, from_key=tombstone.key, to_key=last_key
+        )
+        if last_key != tombstone.moved_to:
+            self.followed.append((connection_id, f"{tombstone.key} moved to {last_key}"))
 
-    def _last_place(self, tx: Connection, connection_id: int, *, identity: str, key: str) -> tuple[str, str]:
-        """Follow an issue's transfers as far as they are known, be it from this batch; give its identity and key."""
+    def _last_key(self, tx: Connection, connection_id: int, *, identity: str, key: str) -> tuple[str, str]:
+        """Follow the known transfers of an issue, in this batch too; return its last identity and key."""
         seen: set[str] = set()
         while identity not in seen:
             seen.add(identity)
             one = self._issues.get((connection_id, identity))
-            place = one.place if one else issues.next_place(tx, connection_id, identity)
-            if place is None:
+            moved_to = one.place if one else issues.next_place(tx, connection_id, identity)
+            if moved_to is None:
                 break
-            identity, key = place
+            identity, key = moved_to
         return identity, key
 
     def _link_successor(self, connection_id: int, tombstone: Tombstone, source: Source) -> None:
-        """Where the new issue was seen before the old one's end, the links that follow find it now."""
+        """Link the successor again where it was seen before the transfer: the moved links find it now."""
         successor = self._issues.get((connection_id, tombstone.successor or ""))
         if successor:
             what = f"moved here from {tombstone.key}"
-            self._note((connection_id, successor.identity), successor, successor, source, what=what)
+            self._record((connection_id, successor.identity), successor, successor, source, what=what)
 
-    def _note(
+    def _record(
         self, identity: Identity, before: Issue | None, after: Issue, source: Source, *, what: str | None = None
     ) -> None:
         self._issues[identity] = after
         self._changes.setdefault(identity, []).append(_Change(before, after, source, what))
 
     def touched(self) -> Iterable[tuple[int, Issue]]:
-        """Give every version of every changed issue, with its connection's id."""
+        """Yield every version of every changed issue, with the id of its connection."""
         for (connection_id, _), changes in self._changes.items():
             for change in changes:
                 if change.before:
@@ -190,11 +202,11 @@ class Ledger:
 
     @property
     def changed(self) -> Iterable[Identity]:
-        """Give the issues that are not what they were."""
+        """Return the identities of the changed issues."""
         return self._changes.keys()
 
     def save(self, tx: Connection) -> None:
-        """Write the changed issues."""
+        """Save the changed issues."""
         rows = []
         for identity in sorted(self._changes):
             scope = self._scope_id(identity)
@@ -207,7 +219,7 @@ class Ledger:
         return scope.id if scope else None
 
     def entries(self, names: Names) -> list[Entry]:
-        """Give the changed issues for linking, each with its steps in words."""
+        """Return the changed issues for linking, each with its changes in words."""
         return [self._entry(identity, names) for identity in sorted(self._changes)]
 
     def _entry(self, identity: Identity, names: Names) -> Entry:

@@ -1,4 +1,4 @@
-"""Letters: what deliveries, looks and lists say, and which issues, names and scopes they are about."""
+"""Updates: what a delivery, a fetch or a poll page says, and which issues, terms and scopes it names."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from sync_service.store.issues import Identity, TermKey
 
 
 class Way(Enum):
-    """How we came to know: the tracker told us, we looked at one issue, or we listed many."""
+    """How we got an update: the tracker sent a webhook, we fetched one issue, or we polled a scope."""
 
     TOLD = "told"
     LOOKED = "looked"
@@ -32,9 +32,9 @@ class Way(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """What a delivery, a look or a page of a list says, received at `told_at`.
+    """What a delivery, a fetch or a poll page says, received at `told_at`.
 
-    `quiet`: nothing is computed for it; whoever asked for the list does so at its end.
+    With `quiet` no key result is computed: the poll does that at its end.
     """
 
     connection_id: int
@@ -46,56 +46,58 @@ class Letter:
 
     @property
     def source(self) -> Source:
-        """Name the delivery and the actor, for the history."""
+        """Return the delivery and the actor, for the history."""
         actor = self.reading.actor.name if self.reading.actor else None
         return Source(self.delivery_id, actor, self.told_at)
 
 
 Said = list[list[str]]
-"""What became of each letter's observations, in words."""
+"""The outcomes of each update's observations."""
 
 
-def in_words(told: Sequence[str]) -> str:
-    """Say what became of a letter."""
-    return "; ".join(told) or "ignored, because it says nothing"
+def in_words(outcomes: Sequence[str]) -> str:
+    """Join the outcomes of an update to one text."""
+    return "; ".join(outcomes) or "ignored, because it says nothing"
 
 
-def gone(letters: Sequence[Letter]) -> set[tuple[int, str]]:
-    """Name the issues that letters call deleted or transferred; what a look says of one settles that look."""
+def gone(updates: Sequence[Letter]) -> set[tuple[int, str]]:
+    """Return the issues that updates call deleted or transferred, without those of a fetch: it is settled by its
+    answer.
+    """
     return {
-        (letter.connection_id, one.identity)
-        for letter in letters
-        for one in letter.reading.observations
-        if isinstance(one, Tombstone) and letter.way is not Way.LOOKED
+        (update.connection_id, one.identity)
+        for update in updates
+        for one in update.reading.observations
+        if isinstance(one, Tombstone) and update.way is not Way.LOOKED
     }
 
 
-def scopes(letter: Letter) -> Iterable[ScopeRef]:
-    """Name the scopes a letter is about, by their old names too: one may be known by that alone."""
-    for one in letter.reading.observations:
+def scopes(update: Letter) -> Iterable[ScopeRef]:
+    """Yield the scopes an update names, by their old names too: we may know a scope by its old name only."""
+    for one in update.reading.observations:
         if isinstance(one, Snapshot | ParentSeen | CommentSeen | Look | TermSeen | ScopeSeen) and one.scope:
             yield one.scope
         if isinstance(one, ScopeSeen) and one.was:
             yield ScopeRef(one.scope.id, one.was)
 
 
-def identities(book: Book, letters: Sequence[Letter]) -> dict[Identity, str | None]:
-    """List the issues the letters are about. Those in scopes that are not watched are only taken where known.
+def identities(ruleset: Book, updates: Sequence[Letter]) -> dict[Identity, str | None]:
+    """Return the issues that the updates name. Issues in scopes that are not watched are included only where known.
 
-    One that has just left a watched scope is taken even if it is new to us: letters from before that may still come.
+    An issue that has just left a watched scope is included even if it is new to us: earlier updates may still arrive.
     """
     wanted: dict[Identity, str | None] = {}
-    for letter in letters:
-        connection_id = letter.connection_id
-        for one in letter.reading.observations:
+    for update in updates:
+        connection_id = update.connection_id
+        for one in update.reading.observations:
             match one:
                 case Snapshot():
-                    places = [one.scope, *([one.came_from] if one.came_from else [])]
-                    watched = any(book.scope_of(connection_id, place) for place in places)
+                    scopes_named = [one.scope, *([one.came_from] if one.came_from else [])]
+                    watched = any(ruleset.scope_of(connection_id, scope) for scope in scopes_named)
                     if watched or (connection_id, one.identity) not in wanted:
                         wanted[connection_id, one.identity] = one.key if watched else None
                 case ParentSeen() | CommentSeen():
-                    if one.scope and book.scope_of(connection_id, one.scope):
+                    if one.scope and ruleset.scope_of(connection_id, one.scope):
                         wanted[connection_id, one.identity] = one.key
                     else:
                         wanted.setdefault((connection_id, one.identity), None)
@@ -106,17 +108,17 @@ def identities(book: Book, letters: Sequence[Letter]) -> dict[Identity, str | No
     return wanted
 
 
-def terms(ledger: Ledger, letters: Sequence[Letter]) -> set[TermKey]:
-    """List the labels, milestones and so on whose names the batch needs."""
+def terms(batch: Ledger, updates: Sequence[Letter]) -> set[TermKey]:
+    """Return the labels, milestones and other terms whose names the batch needs."""
     keys = {
         key
-        for (connection_id, _), held in ledger.held.items()
+        for (connection_id, _), held in batch.held.items()
         if held.issue
         for key in keys_of(connection_id, held.issue)
     }
-    for letter in letters:
-        connection_id = letter.connection_id
-        for one in letter.reading.observations:
+    for update in updates:
+        connection_id = update.connection_id
+        for one in update.reading.observations:
             if isinstance(one, Snapshot):
                 keys |= {(connection_id, kind, term.id) for kind, term in terms_of(one)}
             elif isinstance(one, TermSeen):

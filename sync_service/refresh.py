@@ -114,7 +114,7 @@ class Refresh:
                 for one in claimed:
                     self._apply([one])
             elif isinstance(error, due.LeaseLost):
-                log.warning("lease lost, left to whoever has it now", error=str(error))
+                log.warning("lease lost; another worker has the row", error=str(error))
             else:
                 try_again(self._engine, delivery, claimed[0][0], error)
 

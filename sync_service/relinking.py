@@ -78,7 +78,7 @@ class Relinking:
             try:
                 begin_again(partial(self._work, work, row))
             except due.LeaseLost as error:
-                log.warning("lease lost, left to whoever has it now", error=str(error))
+                log.warning("lease lost; another worker has the row", error=str(error))
             except OperationalError:
                 raise
             except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried

@@ -95,7 +95,7 @@ class Composing:
             try:
                 self._write_to(person_id, claimed)
             except due.LeaseLost as error:
-                log.warning("lease lost, left to whoever has it now", error=str(error))
+                log.warning("lease lost; another worker has the row", error=str(error))
             except OperationalError:
                 raise
             except Exception as error:  # noqa: BLE001 - one person's poison must not keep others' mails; it is logged, tried again and buried
