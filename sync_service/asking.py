@@ -64,7 +64,7 @@ class Asking:
         rows = due.claim(self.engine, self.table, limit=limit, lease=LEASE)
         ends = time.monotonic() + seconds
         for row in rows if together is None else together(rows):
-            self.guard(row, act if time.monotonic() <= ends else self._give_back)
+            self.guard(row, act if time.monotonic() <= ends else self._release)
         return len(rows)
 
     def guard(self, row: Row[Any], act: Act) -> None:
@@ -78,7 +78,7 @@ class Asking:
         except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
             try_again(self.engine, self.table, row, error)
 
-    def _give_back(self, row: Row[Any]) -> None:
+    def _release(self, row: Row[Any]) -> None:
         with writing(self.engine) as tx:
             due.hand_back(tx, self.table, row, outcome="released for a later drain", attempts=row.attempts - 1)
 
@@ -87,33 +87,33 @@ class Asking:
 
         Only a row with `checks` may be the one in an hour that checks whether a refused connection works again.
         """
-        if connection.refused and not (checks and self._may_ask_again(connection)):
+        if connection.refused and not (checks and self._may_check_refused(connection)):
             self.postpone(row, MENDED_CHECK, f"waits until the connection works again: {connection.refused}")
             return True
-        if self._is_expired(connection):
+        if self._is_token_expired(connection):
             wait = MENDED_CHECK if connection.ended else TOKEN_REFRESH_WAIT
-            self._let_wait(row, wait, "waits until the OAuth token is refreshed")
+            self._release_untried(row, wait, "waits until the OAuth token is refreshed")
             return True
-        if rest := self.rest_of(connection, part):
-            self._let_wait(row, rest, f"waits until the tracker can answer{f' ({part})' if part else ''}")
-        return bool(rest)
+        if blocked := self.rest_of(connection, part):
+            self._release_untried(row, blocked, f"waits until the tracker can answer{f' ({part})' if part else ''}")
+        return bool(blocked)
 
-    def _let_wait(self, row: Row[Any], wait: timedelta, outcome: str) -> None:
+    def _release_untried(self, row: Row[Any], wait: timedelta, outcome: str) -> None:
         """Release a row that was not tried, and do not count the attempt."""
         with writing(self.engine) as tx:
             due.hand_back(tx, self.table, row, wait=wait, outcome=outcome, attempts=row.attempts - 1)
 
     def rest_of(self, connection: Configured, part: str) -> timedelta:
         """Return for how long this bucket must not be called; zero where it may be called."""
-        if self._is_expired(connection):
+        if self._is_token_expired(connection):
             return TOKEN_REFRESH_WAIT
         with reading(self.engine) as tx:
             return pauses.rest_of(tx, connection.id, part)
 
-    def _is_expired(self, connection: Configured) -> bool:
+    def _is_token_expired(self, connection: Configured) -> bool:
         return connection.token_until is not None and connection.token_until <= self.now()
 
-    def _may_ask_again(self, connection: Configured) -> bool:
+    def _may_check_refused(self, connection: Configured) -> bool:
         with writing(self.engine) as tx:
             return connections.may_ask_again(tx, connection.id, after=MENDED_CHECK)
 
@@ -150,23 +150,23 @@ class Asking:
 
         Where the tracker gives no time, the row waits with backoff, and the other workers wait a short while only.
         """
-        asked = error.retry_at - self.now() if error.retry_at else due.wait_after(attempts)
-        wait = min(max(asked, due.FIRST_WAIT), due.LONGEST_PATIENCE)
-        told = error.retry_at is not None or error.guessed
+        requested = error.retry_at - self.now() if error.retry_at else due.wait_after(attempts)
+        wait = min(max(requested, due.FIRST_WAIT), due.LONGEST_PATIENCE)
+        known = error.retry_at is not None or error.guessed
         pause: dict[str, Any] = {
-            "wait": wait if told else min(wait, SHORT_BLOCK),
+            "wait": wait if known else min(wait, SHORT_BLOCK),
             "guessed": error.guessed,
             "reason": str(error),
         }
         with writing(self.engine) as tx:
-            rest = pauses.begin(tx, connection.id, error.part, **pause)
+            blocked = pauses.begin(tx, connection.id, error.part, **pause)
         log.info(
             "calls to a tracker are blocked for a while",
             connection=connection.slug,
             bucket=error.part,
             reason=str(error),
         )
-        return rest if told else wait
+        return blocked if known else wait
 
     def settle(self, row: Row[Any], outcome: str) -> None:
         """Settle a row: there is nothing more to do."""

@@ -20,9 +20,7 @@ from sync_service.store.issues import Held, Identity
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an observation comes from: the tracker's delivery id (None for a fetch), the actor, and when we received
-    it.
-    """
+    """The source of an observation: the delivery id (None for a fetch), the actor, and when we received it."""
 
     delivery: str | None
     actor: str | None

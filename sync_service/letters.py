@@ -61,8 +61,9 @@ def in_words(outcomes: Sequence[str]) -> str:
 
 
 def gone(updates: Sequence[Letter]) -> set[tuple[int, str]]:
-    """Return the issues that updates call deleted or transferred, without those of a fetch: it is settled by its
-    answer.
+    """Return the issues that updates call deleted or transferred.
+
+    A fetch that says so does not count: it answers its own request.
     """
     return {
         (update.connection_id, one.identity)

@@ -1,4 +1,4 @@
-"""From issues to links: rules, `okr:` labels, comments and links by hand say what an issue counts toward."""
+"""Derive the links of issues from rules, queries, `okr:` labels, comments and manual links."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,12 +20,12 @@ from sync_service.store.book import Book, Scope
 from sync_service.store.links import LinkKey, Links
 
 LABEL = "okr:"
-"""A label that starts so names the key result its issue counts toward."""
+"""A label with this prefix names the key result its issue counts toward."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happened to an issue, and whether a measure could see it."""
+    """One change of an issue, and whether a measure could see it."""
 
     cause: Cause
     counts: bool
@@ -33,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A locked issue whose links are to be derived again, with what happened to it (or why we ask again)."""
+    """A locked issue whose links are to be derived again, with its changes (or the reason to derive them again)."""
 
     row_id: int
     connection_id: int
@@ -43,7 +43,7 @@ class Entry:
 
 
 def subject_of(issue: Issue, scope: Scope, connection_id: int, names: Names) -> Subject:
-    """Show an issue as rules see it."""
+    """Return an issue as rules see it."""
     named = partial(_folded_names, names, connection_id)
     milestone = names.name(connection_id, TermKind.MILESTONE, issue.milestone) if issue.milestone else None
     return Subject(
@@ -76,7 +76,7 @@ def _folded_names(names: Names, connection_id: int, kind: TermKind, ids: Sequenc
 
 
 def wanted_links(
-    book: Book,
+    ruleset: Book,
     entry: Entry,
     names: Names,
     manual: Sequence[Row[Any]],
@@ -84,87 +84,91 @@ def wanted_links(
     asked: Sequence[Row[Any]] = (),
     found_by: Collection[int] = (),
 ) -> Links:
-    """Say which key results an issue counts toward now. What is gone or not watched counts toward none.
+    """Return the links an issue should have now; none where the issue is gone or its scope is not watched.
 
-    `asked` are the comments that ask for links; `found_by` are the revisions whose queries find it.
+    `asked` are the comments that ask for links; `found_by` are the revisions whose queries find the issue.
     """
     issue, scope = entry.issue, entry.scope
     if scope is None or issue.gone is not None or issue.state is None:
         return {}
     subject = subject_of(issue, scope, entry.connection_id, names)
-    wanted: Links = {(rule.key_result_id, "rule", rule.revision_id): 1.0 for rule in matching(book, entry, subject)}
+    wanted: Links = {(rule.key_result_id, "rule", rule.revision_id): 1.0 for rule in matching(ruleset, entry, subject)}
     for revision_id in found_by:
-        if revision_id in book.rules.queries:
-            wanted[book.rules.queries[revision_id].key_result_id, "rule", revision_id] = 1.0
+        if revision_id in ruleset.rules.queries:
+            wanted[ruleset.rules.queries[revision_id].key_result_id, "rule", revision_id] = 1.0
     for label in subject.labels:
         slug = label.removeprefix(LABEL).strip()
-        if label.startswith(LABEL) and slug in book.key_results:
-            wanted[book.key_results[slug], "label", 0] = 1.0
-    comment = counting(book, entry.connection_id, asked)
+        if label.startswith(LABEL) and slug in ruleset.key_results:
+            wanted[ruleset.key_results[slug], "label", 0] = 1.0
+    comment = counting(ruleset, entry.connection_id, asked)
     if comment is not None:
-        wanted |= {(key_result_id, "comment", comment.id): 1.0 for key_result_id in asked_key_results(book, comment)}
+        wanted |= {(key_result_id, "comment", comment.id): 1.0 for key_result_id in asked_key_results(ruleset, comment)}
     for row in manual:
         wanted[row.key_result_id, "manual", row.id] = row.weight
     return wanted
 
 
-def matching(book: Book, entry: Entry, subject: Subject) -> list[CompiledRule]:
-    """Give the rules that hold for the entry's issue."""
-    return book.rules.matching(entry.connection_id, subject)
+def matching(ruleset: Book, entry: Entry, subject: Subject) -> list[CompiledRule]:
+    """Return the rules that match the entry's issue."""
+    return ruleset.rules.matching(entry.connection_id, subject)
 
 
-def known_entries(book: Book, connection_id: int, known: Iterable[tuple[int, Issue]], *, cause: str) -> list[Entry]:
-    """Give a connection's locked issues, by row id, whose links are to be derived again for one cause."""
+def known_entries(ruleset: Book, connection_id: int, known: Iterable[tuple[int, Issue]], *, cause: str) -> list[Entry]:
+    """Return locked issues of a connection, by row id, as entries whose links are derived again for one cause."""
     return [
         Entry(
             row_id=row_id,
             connection_id=connection_id,
             issue=one,
-            scope=book.scope_of(connection_id, one.scope) if one.scope else None,
+            scope=ruleset.scope_of(connection_id, one.scope) if one.scope else None,
             steps=(Step(Cause(what=cause, issue=one.key, title=one.title, url=one.url), counts=False),),
         )
         for row_id, one in known
     ]
 
 
-def relink(tx: Connection, book: Book, entries: Sequence[Entry], names: Names) -> dict[int, list[Cause]]:
-    """Derive the links of locked issues again; give the key results that are touched, each with its causes."""
+def relink(tx: Connection, ruleset: Book, entries: Sequence[Entry], names: Names) -> dict[int, list[Cause]]:
+    """Derive the links of locked issues again; return the touched key results, each with its causes."""
     before = links.read(tx, [entry.row_id for entry in entries])
     manual = _manual_links(tx, entries)
-    found_by = _found_by(tx, book, entries)
+    found_by = _found_by(tx, ruleset, entries)
     asked = _asked_by_comments(tx, entries)
     changes: dict[int, tuple[Links, Links]] = {}
     touched: dict[int, list[Cause]] = defaultdict(list)
-    rules = book.rules.by_revision
+    rules = ruleset.rules.by_revision
     for entry in entries:
         had = before.get(entry.row_id, {})
         comments_here = asked.get(entry.row_id, ())
         by_query = found_by.get(entry.row_id, ())
-        has = wanted_links(book, entry, names, manual.get(entry.row_id, ()), asked=comments_here, found_by=by_query)
-        known = _Known(rules, {row.id: in_words(book, entry.connection_id, row) for row in comments_here})
+        has = wanted_links(ruleset, entry, names, manual.get(entry.row_id, ()), asked=comments_here, found_by=by_query)
+        source_names = _SourceNames(
+            rules, {row.id: in_words(ruleset, entry.connection_id, row) for row in comments_here}
+        )
         if had != has:
             changes[entry.row_id] = (had, has)
         for key_result_id in _key_results(had, rules) | _key_results(has, rules):
-            touched[key_result_id] += _causes(entry, _of(had, key_result_id), _of(has, key_result_id), known)
+            touched[key_result_id] += _causes(
+                entry, _of_key_result(had, key_result_id), _of_key_result(has, key_result_id), source_names
+            )
     links.save(tx, changes)
-    write_backs.ask_after_linking(tx, _to_be_told(book, entries, changes, rules))
+    write_backs.ask_after_linking(tx, _note_requests(ruleset, entries, changes, rules))
     return {key_result_id: causes for key_result_id, causes in touched.items() if causes}
 
 
-def _found_by(tx: Connection, book: Book, entries: Sequence[Entry]) -> Mapping[int, Collection[int]]:
-    queried = book.rules.queried
+def _found_by(tx: Connection, ruleset: Book, entries: Sequence[Entry]) -> Mapping[int, Collection[int]]:
+    queried = ruleset.rules.queried
     asked = [entry.row_id for entry in entries if entry.connection_id in queried]
     return members.of_issues(tx, asked) if asked else {}
 
 
-def _to_be_told(
-    book: Book, entries: Sequence[Entry], changes: Mapping[int, tuple[Links, Links]], rules: "Rules"
+def _note_requests(
+    ruleset: Book, entries: Sequence[Entry], changes: Mapping[int, tuple[Links, Links]], rules: "Rules"
 ) -> list[tuple[int, str, str]]:
-    """Name the issues that count toward other key results than before, where the tracker is to be told."""
+    """Return the issues that count toward other key results than before, where the connection writes notes."""
     return [
         (entry.connection_id, entry.issue.identity, entry.issue.key)
         for entry in entries
-        if book.trackers[entry.connection_id].writes_back
+        if ruleset.trackers[entry.connection_id].writes_back
         and entry.issue.gone is None
         and entry.row_id in changes
         and _key_results(changes[entry.row_id][0], rules) != _key_results(changes[entry.row_id][1], rules)
@@ -175,7 +179,7 @@ def _manual_links(tx: Connection, entries: Sequence[Entry]) -> dict[int, list[Ro
     found: dict[int, list[Row[Any]]] = {}
     for connection_id in sorted({entry.connection_id for entry in entries}):
         mine = [entry for entry in entries if entry.connection_id == connection_id]
-        # A name that was taken anew may stand on two issues: the one that is there is meant.
+        # Two issues may have the same key after it was used again: the one that still exists is meant.
         mine.sort(key=lambda entry: entry.issue.gone is None)
         keys = {entry.issue.key: entry.row_id for entry in mine}
         found |= links.manual(tx, connection_id, [entry.row_id for entry in mine], keys)
@@ -196,8 +200,8 @@ Rules = Mapping[int, CompiledRule]
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What sources of links are called: rules by their revision's id, comments by their row's, in words."""
+class _SourceNames:
+    """Names of the sources of links: rules by revision id, comments as text by row id."""
 
     rules: Rules
     comments: Mapping[int, str]
@@ -211,24 +215,24 @@ def _pending(key: LinkKey, rules: Rules) -> bool:
     return key[1] == "rule" and key[2] in rules and rules[key[2]].pending
 
 
-def _of(linked: Links, key_result_id: int) -> Links:
+def _of_key_result(linked: Links, key_result_id: int) -> Links:
     return {key: weight for key, weight in linked.items() if key[0] == key_result_id}
 
 
-def _causes(entry: Entry, had: Links, has: Links, known: _Known) -> list[Cause]:
-    """Give the steps that could have moved one key result, the last that tells of anything saying what became of it."""
+def _causes(entry: Entry, had: Links, has: Links, source_names: _SourceNames) -> list[Cause]:
+    """Return the changes that could have moved one key result; the last real change also says how the links changed."""
     causes = [step.cause for step in entry.steps if step.counts]
-    change = _link_change(had, has, known)
+    change = _link_change(had, has, source_names)
     if change is None:
         return causes
-    telling = [step.cause for step in entry.steps if step.cause.what != SEEN_AGAIN]
-    last = telling[-1] if telling else entry.steps[-1].cause
+    informative = [step.cause for step in entry.steps if step.cause.what != SEEN_AGAIN]
+    last = informative[-1] if informative else entry.steps[-1].cause
     before = [cause for cause in causes if cause is not last]
     what = last.what if entry.issue.gone is not None else f"{last.what}, {change}"
     return [*before, replace(last, what=what)]
 
 
-def _link_change(had: Links, has: Links, known: _Known) -> str | None:
+def _link_change(had: Links, has: Links, known: _SourceNames) -> str | None:
     rules = known.rules
     gained = [key for key in has if key not in had and not _pending(key, rules)]
     lost = [key for key in had if key not in has and not _pending(key, rules)]
@@ -238,7 +242,7 @@ def _link_change(had: Links, has: Links, known: _Known) -> str | None:
     return ", ".join(phrases) or None
 
 
-def _origin(key: LinkKey, known: _Known) -> str:
+def _origin(key: LinkKey, known: _SourceNames) -> str:
     _, origin, source = key
     if origin == "rule":
         return f"by rule {known.rules[source].slug}" if source in known.rules else "by a rule that was changed"

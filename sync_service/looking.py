@@ -1,7 +1,7 @@
-"""Going to look: an issue that a letter did not tell enough about is fetched, and what we see beats the letter.
+"""Fetch issues whose webhook did not say enough; a fetched snapshot wins over the webhook's.
 
-Where a connector can, many are fetched with one call. Whatever that leaves out, or can't do just now, is looked at one
-by one. A look that only finds out which issue is meant is followed by one at the issue itself.
+Where a connector can, one call fetches many issues. Issues that the call leaves out, or that fail together, are fetched
+one by one. A fetch may only find out which issue is meant: then the issue itself is fetched next.
 """
 
 import time
@@ -30,19 +30,19 @@ from sync_service.store.tables import look
 log = structlog.get_logger(__name__)
 
 BATCH = 10
-"""Looks claimed at a time where each is a call of up to fifteen seconds."""
+"""Rows claimed at a time where each is a call of up to fifteen seconds."""
 
 BATCH_TOGETHER = 100
-"""Looks claimed at a time where a connector looks at many with one call."""
+"""Rows claimed at a time where a connector fetches many issues with one call."""
 
 TURN_SECONDS = 20.0
-"""How long one drain looks before others have a turn: a slow tracker must not stop deliveries."""
+"""How long one drain fetches before other tables are drained: a slow tracker must not stop deliveries."""
 
 Rows = Sequence[Row[Any]]
 
 
 class Looking:
-    """Drains looks. No network call is made inside a transaction."""
+    """Drains fetch requests. Makes no network call inside a transaction."""
 
     def __init__(
         self,
@@ -55,119 +55,125 @@ class Looking:
     ) -> None:
         self._connectors = connectors
         self._connections = connections
-        self._refresh = refresh
+        self._applier = refresh
         self._now = now
-        self._asking = Asking(engine=engine, table=look, now=now)
+        self._policy = Asking(engine=engine, table=look, now=now)
 
     def drain(self) -> int:
-        """Look at some issues; give how many were claimed."""
+        """Fetch some issues; return how many rows were claimed."""
         together = any(isinstance(one, LooksTogether) for one in self._connectors.values())
         limit = BATCH_TOGETHER if together else BATCH
-        return self._asking.drain(self._look, limit=limit, seconds=TURN_SECONDS, together=self._look_together)
+        return self._policy.drain(self._fetch, limit=limit, seconds=TURN_SECONDS, together=self._fetch_together)
 
-    # Many with one call
+    # Many issues with one call
 
-    def _look_together(self, rows: Rows) -> Rows:
-        """Look at many with a call for each part of a connection; give the rows that are left, in their order."""
+    def _fetch_together(self, rows: Rows) -> Rows:
+        """Fetch many issues, one call for each rate-limit bucket; return the rows that are left, in their order."""
         ends = time.monotonic() + TURN_SECONDS
         done: set[int] = set()
         for group in self._groups(rows):
             if time.monotonic() <= ends:
-                done |= self._look_at_group(group)
+                done |= self._fetch_group(group)
         return [row for row in rows if row.id not in done]
 
     def _groups(self, rows: Rows) -> Iterator["_Group"]:
-        """Give the rows that can be looked at together, as many as a call takes, and no fewer than are worth one."""
+        """Yield groups of rows for one call each: at most as many as a call takes, and not fewer than are worth one."""
         found: dict[tuple[int, str], _Group] = {}
         for row in rows:
-            if (place := self._place(row)) is not None:
-                connection, connector, part = place
-                group = found.setdefault((connection.id, part), _Group(connection, connector, []))
+            if (target := self._batch_target(row)) is not None:
+                connection, connector, bucket = target
+                group = found.setdefault((connection.id, bucket), _Group(connection, connector, []))
                 group.rows.append(row)
-        for (_, part), group in found.items():
-            also = group.connector.part_together(group.connection.view, about=group.rows[0].identity)
-            if not any(self._asking.rest_of(group.connection, one) for one in (part, also)):
-                yield from group.parts()
+        for (_, bucket), group in found.items():
+            batch_bucket = group.connector.part_together(group.connection.view, about=group.rows[0].identity)
+            if not any(self._policy.rest_of(group.connection, one) for one in (bucket, batch_bucket)):
+                yield from group.in_calls()
 
-    def _place(self, row: Row[Any]) -> tuple[Configured, LooksTogether, str] | None:
+    def _batch_target(self, row: Row[Any]) -> tuple[Configured, LooksTogether, str] | None:
         try:
             connection = self._connections.of(row.connection_id)
         except KeyError:
-            return None  # removed meanwhile, and its rows with it
+            return None  # the connection was removed, and its rows with it
         connector = self._connectors[connection.kind]
         if connection.refused or not connection.view.has_credentials or not isinstance(connector, LooksTogether):
             return None
         return connection, connector, part_of(connector, connection, about=row.identity)
 
-    def _look_at_group(self, group: "_Group") -> set[int]:
-        """Look at all rows of a group with one call; give the ids of those that are done with."""
+    def _fetch_group(self, group: "_Group") -> set[int]:
+        """Fetch all issues of a group with one call; return the ids of the finished rows."""
         connection, rows = group.connection, group.rows
         try:
             found = group.connector.look_together(connection.view, wanted={row.identity: row.key for row in rows})
         except Unavailable as error:
             if error.part or error.retry_at:
-                self._asking.pause(connection, error, attempts=rows[0].attempts)
+                self._policy.pause(connection, error, attempts=rows[0].attempts)
                 return set()
-            # It may be the one question that is too much: a look at each tells.
-            log.warning("can't look at many at once now, so at each", connection=connection.slug, reason=str(error))
+            # Perhaps only this large query fails: a fetch of each issue will show.
+            log.warning(
+                "can't fetch many issues with one call now; fetching each",
+                connection=connection.slug,
+                reason=str(error),
+            )
             return set()
         except ConnectorError as error:
-            log.warning("can't look at many at once, so at each", connection=connection.slug, reason=str(error))
+            log.warning(
+                "can't fetch many issues with one call; fetching each", connection=connection.slug, reason=str(error)
+            )
             return set()
         except Exception:
-            log.exception("looking at many at once failed, so each is looked at", connection=connection.slug)
+            log.exception("fetching many issues with one call failed; fetching each", connection=connection.slug)
             return set()
         seen = [(row, found[row.identity]) for row in rows if row.identity in found]
-        self._conclude_group(connection, seen)
+        self._apply_group(connection, seen)
         return {row.id for row, _ in seen}
 
-    def _conclude_group(self, connection: Configured, seen: Sequence[tuple[Row[Any], Seen]]) -> None:
-        """Take all snapshots in one transaction, and whatever else was seen one by one; so all, if that fails."""
+    def _apply_group(self, connection: Configured, seen: Sequence[tuple[Row[Any], Seen]]) -> None:
+        """Apply all snapshots in one transaction, other answers one by one; if that fails, apply all one by one."""
         left: Sequence[tuple[Row[Any], Seen]] = [pair for pair in seen if not isinstance(pair[1], Snapshot)]
         try:
-            self._take([(row, one) for row, one in seen if isinstance(one, Snapshot)])
+            self._apply([(row, one) for row, one in seen if isinstance(one, Snapshot)])
         except OperationalError:
             raise
-        except Exception as error:  # noqa: BLE001 - one of them is to blame, and must stop none of the others
-            log.warning("what was seen is taken one by one", reason=str(error).splitlines()[0])
+        except Exception as error:  # noqa: BLE001 - one snapshot fails, and must not stop the others
+            log.warning("fetched issues are applied one by one", reason=str(error).splitlines()[0])
             left = seen
         for row, one in left:
-            self._asking.guard(row, partial(self._conclude, connection=connection, seen=one))
+            self._policy.guard(row, partial(self._apply_answer, connection=connection, seen=one))
 
-    # One by one
+    # One issue with one call
 
-    def _look(self, row: Row[Any]) -> None:
+    def _fetch(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
         connector = self._connectors[connection.kind]
-        if self._asking.must_wait(row, connection, part=part_of(connector, connection, about=row.identity)):
+        if self._policy.must_wait(row, connection, part=part_of(connector, connection, about=row.identity)):
             return
         try:
             seen: Snapshot | ConnectorError = connector.look(connection.view, identity=row.identity, key=row.key)
         except ConnectorError as error:
             seen = error
         else:
-            self._asking.answered(connection)
-        self._conclude(row, connection=connection, seen=seen)
+            self._policy.answered(connection)
+        self._apply_answer(row, connection=connection, seen=seen)
 
-    def _conclude(self, row: Row[Any], *, connection: Configured, seen: Snapshot | ConnectorError) -> None:
-        """Take what a look gave, or do what its error asks for. Hidden is not deleted."""
+    def _apply_answer(self, row: Row[Any], *, connection: Configured, seen: Snapshot | ConnectorError) -> None:
+        """Apply a fetched issue, or handle the error of its fetch. Hidden does not mean deleted."""
         if isinstance(seen, Snapshot):
-            self._take([(row, seen)])
+            self._apply([(row, seen)])
         elif isinstance(seen, Elsewhere):
-            self._take([(row, seen.look)])
+            self._apply([(row, seen.look)])
         elif isinstance(seen, Gone) and seen.proven:
-            whither = {"successor": seen.successor, "moved_to": seen.moved_to}
-            self._take([(row, Tombstone(identity=row.identity, key=row.key, **whither))])
+            moved = {"successor": seen.successor, "moved_to": seen.moved_to}
+            self._apply([(row, Tombstone(identity=row.identity, key=row.key, **moved))])
         elif isinstance(seen, Gone):
-            self._asking.settle(row, f"{UNREACHABLE}, so nothing changes: {seen}")
+            self._policy.settle(row, f"{UNREACHABLE}, so nothing changes: {seen}")
         elif isinstance(seen, ConnectorError):
-            self._asking.failed(row, connection, seen)
+            self._policy.failed(row, connection, seen)
         else:
-            assert_never(seen)  # a connector's bug, to be tried again and told of as every other
+            assert_never(seen)  # a bug of a connector: retried and logged as every other
 
-    def _take(self, seen: Sequence[tuple[Row[Any], Snapshot | Look | Tombstone]]) -> None:
-        """Take what was seen, and settle its rows, in one transaction."""
-        letters = [
+    def _apply(self, seen: Sequence[tuple[Row[Any], Snapshot | Look | Tombstone]]) -> None:
+        """Apply fetched observations, and settle their rows, in one transaction."""
+        updates = [
             Letter(
                 connection_id=row.connection_id,
                 reading=Reading(name="look", observations=(one,)),
@@ -178,23 +184,25 @@ class Looking:
             for row, one in seen
         ]
 
-        def settle(tx: Transaction, said: Said) -> None:
-            due.settle(tx, look, [row for row, _ in seen], [{"outcome": in_words(told)} for told in said])
+        def settle(tx: Transaction, all_outcomes: Said) -> None:
+            due.settle(
+                tx, look, [row for row, _ in seen], [{"outcome": in_words(outcomes)} for outcomes in all_outcomes]
+            )
 
-        if letters:
-            self._refresh.take(letters, settle)
+        if updates:
+            self._applier.take(updates, settle)
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Rows of one part of a connection."""
+    """Rows of one connection and rate-limit bucket."""
 
     connection: Configured
     connector: LooksTogether
     rows: list[Row[Any]]
 
-    def parts(self) -> Iterator["_Group"]:
-        """Give them in as many groups as it takes calls; what is not worth a call is left out."""
+    def in_calls(self) -> Iterator["_Group"]:
+        """Yield the rows in groups of one call each; leave out what is not worth a call."""
         for at in range(0, len(self.rows), self.connector.most_together):
             some = self.rows[at : at + self.connector.most_together]
             if len(some) >= self.connector.least_together:

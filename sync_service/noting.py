@@ -1,4 +1,4 @@
-"""From rows to words: what an issue is to say of the key results it serves. See `domain/writing.py`."""
+"""Write the text of a note: which key results an issue serves, and their values. See `domain/write_back.py`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,12 +12,12 @@ from sync_service.mail.words import NO_DATA, amount, plain
 
 
 def note_of(rows: Sequence[Row[Any]], base_url: str) -> Note:
-    """Say how key results stand, given as `write_backs.served` does; texts are of one line, and still strangers'."""
+    """Return the note for rows of `write_backs.served`. Each text is one line, but still comes from other people."""
     return Note(tuple(_serving(row, base_url) for row in rows))
 
 
 def ids_of(rows: Sequence[Row[Any]]) -> str:
-    """Write which key results they are, whatever their order."""
+    """Return the ids of the key results as one text, in a fixed order."""
     return " ".join(str(key_result_id) for key_result_id in sorted(row.id for row in rows))
 
 
@@ -36,7 +36,7 @@ def _serving(row: Row[Any], base_url: str) -> Serving:
 
 
 def _percent(fraction: float | None) -> str:
-    """Write whole percents; what is short of a hundred is never rounded up to it."""
+    """Return whole percents; less than a hundred is never rounded up to a hundred."""
     if fraction is None:
         return NO_DATA
     whole = round(100 * fraction)

@@ -1,7 +1,8 @@
-"""What an edit of a rule would do, told before it is saved. Nothing is written and nothing is locked.
+"""Preview an edit of a rule: which issues it would match and how key results would change. Saves and locks nothing.
 
-Known issues are asked with the rule as edited, and key results are computed with the links that would follow, by the
-same code that computes them once the edit counts (`computing.py`). So the numbers shown are those that come.
+Known issues are matched with the edited rule, and key results are computed from the links that would follow, by the
+same code that computes them after the edit is saved (`progress/compute.py`). So the preview shows the numbers that
+come.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,12 +29,12 @@ CHUNK = 2000
 """Issues in memory at a time."""
 
 SHOWN = 20
-"""Issues that are named; the others are only counted."""
+"""Issues that are named; the rest is only counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A rule as somebody is writing it. `slug` is None for a new rule; `condition` is valid (`domain/rules.py`)."""
+    """A rule as somebody edits it. `slug` is None for a new rule; `condition` is valid (`domain/rules.py`)."""
 
     slug: str | None
     connection_id: int
@@ -57,7 +58,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """How a key result stands, and how it would once the edit counts. Values are in its own unit."""
+    """The state of a key result now, and after the edit counts. Values are in the key result's unit."""
 
     slug: str
     before: Standing
@@ -67,9 +68,10 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What an edit would do. `known` issues of the connection, `watched` ones of them asked, `matching` of those.
+    """What an edit would do.
 
-    `shown` and `lost` name the first few of the matching ones and of those that the rule would let go.
+    The connection has `known` issues, `watched` of them were matched against the rule, and `matching` of these match.
+    `shown` and `lost` name the first few matching issues and the first few that the rule would no longer link.
     """
 
     known: int
@@ -83,13 +85,13 @@ class Preview:
 
 
 def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
-    """Tell what an edit would do if it were saved now. Raises `RuleError` where the condition can't be used."""
+    """Return what an edit would do if it were saved now. Raise `RuleError` when the condition can't be used."""
     rule = _compiled(edit)
-    book = read_book(tx, counters.value(tx, counters.RULES))
-    before = [one for one in book.rules.rules if edit.slug is not None and one.slug == edit.slug]
+    ruleset = read_book(tx, counters.value(tx, counters.RULES))
+    before = [one for one in ruleset.rules.rules if edit.slug is not None and one.slug == edit.slug]
     had = links.of_revisions(tx, [one.revision_id for one in before if not one.pending])
     watched, matching = 0, dict[int, Seen]()
-    for row_id, issue, scope, names in _known(tx, book, edit.connection_id):
+    for row_id, issue, scope, names in _known(tx, ruleset, edit.connection_id):
         watched += 1
         if rule.predicate(subject_of(issue, scope, edit.connection_id, names)):
             matching[row_id] = _seen(row_id, issue, scope.name, new=row_id not in had)
@@ -102,7 +104,7 @@ def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
         let_go=len(lost),
         shown=_first(matching),
         lost=_lost(tx, lost),
-        effects=_effects(tx, book, rule, before, list(matching), now=now),
+        effects=_effects(tx, ruleset, rule, before, list(matching), now=now),
     )
 
 
@@ -119,8 +121,8 @@ def _compiled(edit: Edit) -> CompiledRule:
     )
 
 
-def _known(tx: Connection, book: Book, connection_id: int) -> Iterator[tuple[int, Issue, Scope, Names]]:
-    """Give each known issue that rules are asked about (see `linking.wanted_links`), with the names it needs."""
+def _known(tx: Connection, ruleset: Book, connection_id: int) -> Iterator[tuple[int, Issue, Scope, Names]]:
+    """Yield each known issue that rules match against (see `link_issues.wanted_links`), with the names it needs."""
     scopes: dict[ScopeRef | None, Scope | None] = {None: None}
     after = 0
     while held := issues.read_chunk(tx, connection_id=connection_id, after=after, limit=CHUNK):
@@ -129,7 +131,7 @@ def _known(tx: Connection, book: Book, connection_id: int) -> Iterator[tuple[int
         names = Names.read(tx, {key for _, one in known for key in keys_of(connection_id, one)})
         for row_id, one in known:
             if one.scope not in scopes and one.scope is not None:
-                scopes[one.scope] = book.scope_of(connection_id, one.scope)
+                scopes[one.scope] = ruleset.scope_of(connection_id, one.scope)
             scope = scopes[one.scope]
             if scope is not None:
                 yield row_id, one, scope, names
@@ -148,12 +150,12 @@ def _seen(row_id: int, issue: Issue, scope: str, *, new: bool) -> Seen:
 
 
 def _first(matching: Mapping[int, Seen]) -> list[Seen]:
-    """Give the first few matching issues: those that are new to the rule, then the latest."""
+    """Return the first few matching issues: those that are new to the rule, then the latest."""
     return sorted(matching.values(), key=lambda one: (not one.new, -one.id))[:SHOWN]
 
 
 def _lost(tx: Connection, row_ids: Iterable[int]) -> list[Seen]:
-    """Give the first few issues that the rule would let go, the latest first."""
+    """Return the first few issues that the rule would no longer link, the latest first."""
     held = issues.read(tx, sorted(row_ids, reverse=True)[:SHOWN])
     return [
         _seen(one.id, one.issue, one.issue.scope.name if one.issue.scope else "", new=False)
@@ -164,7 +166,7 @@ def _lost(tx: Connection, row_ids: Iterable[int]) -> list[Seen]:
 
 def _effects(
     tx: Connection,
-    book: Book,
+    ruleset: Book,
     rule: CompiledRule,
     before: Sequence[CompiledRule],
     matching: Sequence[int],
@@ -173,16 +175,18 @@ def _effects(
 ) -> list[Effect]:
     """Compute the key results of the rule as it is and as it would be."""
     replaced = {one.revision_id for one in before}
-    others = [one for one in book.rules.rules if one.revision_id not in replaced]
+    others = [one for one in ruleset.rules.rules if one.revision_id not in replaced]
     supposed = Supposed(without=replaced, key_result_id=rule.key_result_id, issue_ids=matching)
     touched = key_results.read(tx, {rule.key_result_id, *(one.key_result_id for one in before if not one.pending)})
-    then = with_rules(tx, book, [*others, rule])
-    computed = {one.key_result.id: one for one in standings(tx, then, touched, {}, now=now, supposed=supposed)}
+    edited_ruleset = with_rules(tx, ruleset, [*others, rule])
+    computed = {
+        one.key_result.id: one for one in standings(tx, edited_ruleset, touched, {}, now=now, supposed=supposed)
+    }
     return [_effect(one, computed.get(one.id)) for one in touched]
 
 
 def _effect(one: KeyResult, computed: Computed | None) -> Effect:
-    """Say what becomes of a key result; one of a frozen cycle stays as it is."""
+    """Return the change of a key result; one in a frozen cycle stays as it is."""
     return Effect(
         slug=one.slug,
         before=one.standing,

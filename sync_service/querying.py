@@ -1,9 +1,9 @@
-"""Listing the members of queries in a tracker's own language: every quarter of an hour, at once after an edit.
+"""List the members of each JQL or GitHub search query: every 15 minutes, and at once after an edit of the rule.
 
-A run goes through the listing page by page, each with the run's place in one transaction, so that it goes on where it
-was however it ended. Only when it is through are memberships made what it says, a chunk at a time, and only a complete
-one removes. A pending revision counts from then on. Where there are no credentials but `match` can judge every part of
-the query, the issues we know are judged instead.
+A run reads the listing page by page. Each page and the run's cursor are one transaction, so a run goes on where it was,
+however it ended. After the last page the memberships are changed to match, a chunk at a time; only a complete run
+removes members. A pending revision counts from then on. Without credentials, known issues are evaluated here instead,
+if the connector can evaluate every part of the query.
 """
 
 import time
@@ -33,42 +33,42 @@ INTERVAL = timedelta(minutes=15)
 """How often the members of a query are listed."""
 
 SOON = timedelta(minutes=1)
-"""How soon a run that was not complete is followed by another; one that lacks what the last one lacked waits longer."""
+"""How soon an incomplete run is followed by another; one with the same gap as the last run waits `INTERVAL`."""
 
 TURN_SECONDS = 5.0
-"""How long one run goes on before others have a turn."""
+"""How long one run goes on before other tables are drained."""
 
 CHUNK = 500
-"""Members shown, or memberships changed, in one transaction."""
+"""Members recorded, or memberships changed, in one transaction."""
 
 ASKED = 100
-"""Issues that one call of `Queries.match` is about."""
+"""Issues in one call of `Queries.match`."""
 
 
 class Querying:
-    """Drains listings. No network call is made inside a transaction."""
+    """Drains query listings. Makes no network call inside a transaction."""
 
-    def __init__(self, judging: Judging, refresh: Refresh) -> None:
-        self._engine = judging.engine
-        self._judging = judging
-        self._refresh = refresh
-        self._asking = Asking(engine=judging.engine, table=listing, now=judging.now)
+    def __init__(self, matcher: Judging, applier: Refresh) -> None:
+        self._engine = matcher.engine
+        self._matcher = matcher
+        self._applier = applier
+        self._policy = Asking(engine=matcher.engine, table=listing, now=matcher.now)
 
     def drain(self) -> int:
-        """Go on with one listing for a turn; give how many were claimed."""
-        return self._asking.drain(self._go_on)
+        """Continue one listing for a while; return how many rows were claimed."""
+        return self._policy.drain(self._continue)
 
-    def _go_on(self, row: Row[Any]) -> None:
+    def _continue(self, row: Row[Any]) -> None:
         with reading(self._engine) as tx:
             revision = listings.revision_of(tx, row)
-        connection = self._judging.connections.of(row.connection_id)
-        connector = self._judging.connectors[connection.kind]
+        connection = self._matcher.connections.of(row.connection_id)
+        connector = self._matcher.connectors[connection.kind]
         if revision.state == "retired":
-            self._asking.settle(row, "the rule was changed")
+            self._policy.settle(row, "the rule was changed")
         elif not isinstance(connector, Queries):
-            self._fail(row, revision, f"queries of {connector.title} are not evaluated yet")
+            self._retry_later(row, revision, f"queries of {connector.title} are not evaluated yet")
         elif not connection.view.has_credentials:
-            self._judge_known(row, revision, connection, connector)
+            self._evaluate_known(row, revision, connection, connector)
         else:
             self._list(row, revision, connection, connector)
 
@@ -76,28 +76,28 @@ class Querying:
         with reading(self._engine) as tx:
             scopes = errands.watched(tx, connection.id)
         try:
-            part = connector.query_part(connection.view, query=revision.query, scopes=scopes)
-            if self._asking.must_wait(row, connection, part=part):
+            bucket = connector.query_part(connection.view, query=revision.query, scopes=scopes)
+            if self._policy.must_wait(row, connection, part=bucket):
                 return
             if row.cursor is None:
                 connector.check_query(connection.view, query=revision.query)
             self._run(row, revision, connection, connector)
         except (Rejected, Gone) as error:
-            self._fail(row, revision, str(error))
+            self._retry_later(row, revision, str(error))
         except ConnectorError as error:
-            self._asking.failed(row, connection, error)
+            self._policy.failed(row, connection, error)
 
     def _run(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: Queries) -> None:
-        """Take page after page, then the difference chunk after chunk; at the end of our turn hand the run back."""
-        run: Run | None = self._begun(row)
+        """Read page after page, then apply the difference chunk after chunk; release the row when the time is over."""
+        run: Run | None = self._current_run(row)
         ends = time.monotonic() + TURN_SECONDS
         while run is not None and run.cursor != END:
             with reading(self._engine) as tx:
                 scopes = errands.watched(tx, connection.id)
             page = connector.members(connection.view, query=revision.query, scopes=scopes, cursor=run.cursor)
-            self._asking.answered(connection)
-            self._show(connection, page)
-            run = self._keep(row, run, page)
+            self._policy.answered(connection)
+            self._apply_page(connection, page)
+            run = self._save_page(row, run, page)
             if run is not None and run.cursor != END and time.monotonic() > ends:
                 with writing(self._engine) as tx:
                     due.hand_back(tx, listing, row, outcome=f"{run.seen} members seen so far")
@@ -105,8 +105,8 @@ class Querying:
         if run is not None:
             self._end(row, revision, run)
 
-    def _begun(self, row: Row[Any]) -> Run:
-        """Give the run that is under way, or begin one."""
+    def _current_run(self, row: Row[Any]) -> Run:
+        """Return the run that is under way, or begin one."""
         if row.cursor is not None:
             return Run.of(row)
         with writing(self._engine) as tx:
@@ -114,15 +114,15 @@ class Querying:
             due.keep(tx, listing, row, lease=LEASE, **run.columns())
         return run
 
-    def _show(self, connection: Configured, page: Members) -> None:
-        """Take what a page shows of issues, as from any list; those we do not know otherwise are looked at.
+    def _apply_page(self, connection: Configured, page: Members) -> None:
+        """Apply the issues on a page like those of a poll, and request a fetch of issues we do not know.
 
-        But not while a first import is to bring them: at its end all is listed again.
+        No fetch is requested during a first import: it brings the issues, and at its end all queries are listed again.
         """
         if page.observations:
             reading_ = Reading(name="listing", observations=page.observations)
-            letter = Letter(connection_id=connection.id, reading=reading_, told_at=self._judging.now(), way=Way.LISTED)
-            self._refresh.take([letter], lambda _tx, _said: None)
+            update = Letter(connection_id=connection.id, reading=reading_, told_at=self._matcher.now(), way=Way.LISTED)
+            self._applier.take([update], lambda _tx, _outcomes: None)
         shown = {one.identity for one in page.observations if isinstance(one, Snapshot | Look)}
         unshown = [identity for identity in page.found if identity not in shown]
         with reading(self._engine) as tx:
@@ -137,9 +137,9 @@ class Querying:
         if wanted:
             looks.ask(self._engine, wanted)
 
-    def _keep(self, row: Row[Any], run: Run, page: Members) -> Run | None:
-        """Note what a page shows, with how far the run has come; None where the rule was changed meanwhile."""
-        further = Run(
+    def _save_page(self, row: Row[Any], run: Run, page: Members) -> Run | None:
+        """Save the members on a page with the cursor of the run; return None where the rule was changed meanwhile."""
+        next_run = Run(
             number=run.number,
             cursor=page.cursor or END,
             began_at=run.began_at,
@@ -149,42 +149,44 @@ class Querying:
         )
 
         named = sorted(page.found)
-        *parts, last = [named[start : start + CHUNK] for start in range(0, len(named), CHUNK)] or [[]]
-        # Killed between parts, the page is fetched again: until its last part is kept the run stands before it.
-        kept = all(self._keep_part(row, part, run) for part in parts) and self._keep_part(row, last, further)
-        return further if kept else None
+        *chunks, last = [named[start : start + CHUNK] for start in range(0, len(named), CHUNK)] or [[]]
+        # If the worker is killed between chunks, the page is read again: the cursor moves with the last chunk only.
+        saved = all(self._save_chunk(row, chunk, run) for chunk in chunks) and self._save_chunk(row, last, next_run)
+        return next_run if saved else None
 
-    def _keep_part(self, row: Row[Any], part: Sequence[str], run: Run) -> bool:
-        """Note some of what a page shows, and where the run is; tell whether the rule still stands."""
+    def _save_chunk(self, row: Row[Any], chunk: Sequence[str], run: Run) -> bool:
+        """Save some members of a page, and the run's progress; return whether the rule is still the same."""
 
-        def keep() -> bool:
+        def save() -> bool:
             with writing(self._engine) as tx:
                 counters.hold_rules(tx)
                 if listings.revision_of(tx, row).state == "retired":
                     due.settle(tx, listing, [row], [{"outcome": "the rule was changed"}])
                     return False
-                members.show(tx, row.revision_id, part, run=run.number)
+                members.show(tx, row.revision_id, chunk, run=run.number)
                 due.keep(tx, listing, row, lease=LEASE, **run.columns())
                 return True
 
-        return begin_again(keep)
+        return begin_again(save)
 
     def _end(self, row: Row[Any], revision: Row[Any], run: Run) -> None:
-        """Make memberships what the run says, and let the revision count."""
+        """Change memberships to the result of the run, and make the revision count."""
         while begin_again(lambda: self._apply_some(row, revision, run)):
             pass
         complete, again = run.short is None, run.short in (None, row.lacking)
         outcome = f"{run.seen} members" + (f", {run.outside} outside the watched scopes" if run.outside else "")
         with writing(self._engine) as tx:
             listings.note_lacking(tx, revision, run.short)
-            open_ = complete and members.is_contradicted(tx, revision.id, run=run.number, began_at=run.began_at)
+            is_contradicted = complete and members.is_contradicted(
+                tx, revision.id, run=run.number, began_at=run.began_at
+            )
             if complete:
                 listings.let_count(tx, revision.id)
             due.hand_back(
                 tx,
                 listing,
                 row,
-                wait=members.LAG if open_ else INTERVAL if again else SOON,
+                wait=members.LAG if is_contradicted else INTERVAL if again else SOON,
                 outcome=f"{outcome}; {run.short}" if run.short else outcome,
                 cursor=None,
                 done_at=database_now(tx) if complete else row.done_at,
@@ -192,79 +194,81 @@ class Querying:
         log.info("listed a query", rule=revision.rule_slug, outcome=outcome, lacking=run.short)
 
     def _apply_some(self, row: Row[Any], revision: Row[Any], run: Run) -> bool:
-        """Apply a chunk of the difference; tell whether there may be more."""
+        """Apply a chunk of the difference; return whether there may be more."""
         complete = run.short is None
         with writing(self._engine) as tx:
-            book = self._judging.shelf.current(tx)
-            said = members.differing(
+            ruleset = self._matcher.shelf.current(tx)
+            differing = members.differing(
                 tx, revision.id, run=run.number, began_at=run.began_at, complete=complete, limit=CHUNK
             )
             due.keep(tx, listing, row, lease=LEASE)
-            if not said:
+            if not differing:
                 return complete and members.forget(tx, revision.id, run=run.number, began_at=run.began_at)
-            held = issues.lock(tx, {(row.connection_id, identity): None for identity in said})
-            members.settle(tx, revision.id, list(said), run=run.number, began_at=run.began_at, complete=complete)
+            held = issues.lock(tx, {(row.connection_id, identity): None for identity in differing})
+            members.settle(tx, revision.id, list(differing), run=run.number, began_at=run.began_at, complete=complete)
             cause = f"query of rule {revision.rule_slug} listed"
             known = sorted(held.values(), key=lambda one: one.id)
-            self._judging.follow(tx, book, row.connection_id, known, cause=cause)
+            self._matcher.follow(tx, ruleset, row.connection_id, known, cause=cause)
         return True
 
-    def _judge_known(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: Queries) -> None:
-        """Judge the issues we know where that is enough; else say that the query can't be listed."""
+    def _evaluate_known(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: Queries) -> None:
+        """Evaluate known issues here where that is enough; otherwise record why the query can't be listed."""
         try:
             connector.check_query(connection.view, query=revision.query)
-            unjudged = connector.unjudged(connection.view, query=revision.query)
+            not_evaluable = connector.unjudged(connection.view, query=revision.query)
         except Rejected as error:
-            self._lack(row, revision, str(error))
+            self._settle_unlistable(row, revision, str(error))
             return
-        if unjudged or not connector.judges:
-            why = f", and {', '.join(unjudged)} can't be judged without" if unjudged else ""
-            self._lack(row, revision, f"it can't be listed, since there are no credentials{why}")
+        if not_evaluable or not connector.judges:
+            why = f", and {', '.join(not_evaluable)} can't be evaluated without" if not_evaluable else ""
+            self._settle_unlistable(row, revision, f"it can't be listed, since there are no credentials{why}")
             return
         after = 0
-        while (last := self._judge_some(row, revision, connection, connector, after)) is not None:
+        while (last := self._evaluate_some(row, revision, connection, connector, after)) is not None:
             after = last
         with writing(self._engine) as tx:
             listings.note_lacking(tx, revision, None)
             listings.let_count(tx, revision.id)
-            done = {"outcome": "judged by what is known", "done_at": database_now(tx), "cursor": None}
+            done = {"outcome": "evaluated with the known issues", "done_at": database_now(tx), "cursor": None}
             due.settle(tx, listing, [row], [done])
 
-    def _judge_some(
+    def _evaluate_some(
         self, row: Row[Any], revision: Row[Any], connection: Configured, connector: Queries, after: int
     ) -> int | None:
-        """Judge the next known issues; give the row id of the last, None after the end."""
+        """Evaluate the next known issues; return the row id of the last one, None after the end."""
         with reading(self._engine) as tx:
             held = issues.read_chunk(tx, connection_id=connection.id, after=after, limit=ASKED)
-            known = as_candidates(tx, self._judging.shelf.current(tx), connection.id, held)
+            known = as_candidates(tx, self._matcher.shelf.current(tx), connection.id, held)
         if not held:
             return None
         answers = ask(connector, connection, {revision.id: revision.query}, known)
 
-        def take() -> None:
+        def save() -> None:
             with writing(self._engine) as tx:
-                book = self._judging.shelf.current(tx)
+                ruleset = self._matcher.shelf.current(tx)
                 locked = issues.lock(tx, {(connection.id, one.issue.identity): None for one in known})
-                still = [one for one in locked.values() if one.issue in unchanged]
-                sure = {one.issue.identity for one in still if one.issue}
-                said = {identity: answer for identity, answer in answers[revision.id].items() if identity in sure}
-                note_judged(tx, book, connection.id, {revision.id: said})
+                unchanged_rows = [one for one in locked.values() if one.issue in unchanged]
+                certain = {one.issue.identity for one in unchanged_rows if one.issue}
+                certain_answers = {
+                    identity: answer for identity, answer in answers[revision.id].items() if identity in certain
+                }
+                note_judged(tx, ruleset, connection.id, {revision.id: certain_answers})
                 cause = f"query of rule {revision.rule_slug} asked"
-                self._judging.follow(tx, book, connection.id, still, cause=cause)
+                self._matcher.follow(tx, ruleset, connection.id, unchanged_rows, cause=cause)
                 due.keep(tx, listing, row, lease=LEASE)
 
         unchanged = [one.issue for one in known]
-        begin_again(take)
+        begin_again(save)
         return held[-1].id
 
-    def _lack(self, row: Row[Any], revision: Row[Any], lacking: str) -> None:
-        """Say why a query can't be listed; it is tried again when the connection or the rule changes."""
+    def _settle_unlistable(self, row: Row[Any], revision: Row[Any], lacking: str) -> None:
+        """Record why a query can't be listed; it is tried again when the connection or the rule changes."""
         with writing(self._engine) as tx:
             listings.note_lacking(tx, revision, lacking)
             due.settle(tx, listing, [row], [{"outcome": lacking, "cursor": None}])
 
-    def _fail(self, row: Row[Any], revision: Row[Any], lacking: str) -> None:
-        """Say why a query could not be listed; another run tries it again."""
+    def _retry_later(self, row: Row[Any], revision: Row[Any], lacking: str) -> None:
+        """Record why a query could not be listed; the next run tries again."""
         with writing(self._engine) as tx:
             listings.note_lacking(tx, revision, lacking)
             due.hand_back(tx, listing, row, wait=INTERVAL, outcome=lacking, cursor=None)

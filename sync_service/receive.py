@@ -1,4 +1,4 @@
-"""Receiving: a delivery is verified, stored durably, and only then acknowledged."""
+"""Receive webhooks: verify the HMAC signature, store the delivery in the inbox, and only then acknowledge it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,17 +21,17 @@ from sync_service.store.sealing import Unopenable
 log = structlog.get_logger(__name__)
 
 LARGEST = 25 * 1024 * 1024
-"""Bytes in the largest body we take. https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
+"""Size limit of a body, in bytes. https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap"""
 
-TOGETHER = 100
-"""Deliveries that are stored in one transaction at most."""
+MOST_AT_ONCE = 100
+"""Most deliveries stored in one transaction."""
 
-LANES = 3
-"""Transactions that a process stores deliveries in at the same time, where the database takes more than one writer."""
+WRITERS = 3
+"""Transactions in which a process stores deliveries at the same time, where the database takes several writers."""
 
 
 class Receipt(Enum):
-    """What became of a request, each with the HTTP status that says so."""
+    """The result of a request; the value is its HTTP status."""
 
     STORED = 202
     FORGED = 401
@@ -42,32 +42,32 @@ class Receipt(Enum):
 
 @dataclass(slots=True, kw_only=True)
 class Receive:
-    """Takes webhook requests of all connections."""
+    """Receives webhook requests of all connections."""
 
     engine: Engine
     connectors: Mapping[str, Connector]
     connections: Connections
     now: Callable[[], datetime]
-    _gathering: Gathering[Received] = field(init=False)
-    _forgeries: Forgeries = field(init=False)
+    _group_commit: Gathering[Received] = field(init=False)
+    _rejected: Forgeries = field(init=False)
 
     def __post_init__(self) -> None:
-        lanes = 1 if self.engine.dialect.name == "sqlite" else LANES
-        self._gathering = Gathering(self._store, most=TOGETHER, lanes=lanes)
-        self._forgeries = Forgeries(partial(forgeries.note, self.engine))
+        writers = 1 if self.engine.dialect.name == "sqlite" else WRITERS
+        self._group_commit = Gathering(self._store, most=MOST_AT_ONCE, lanes=writers)
+        self._rejected = Forgeries(partial(forgeries.note, self.engine))
 
     def take(self, slug: str, post: Post) -> Receipt:
-        """Verify and store one request. Nothing that was not signed is stored, and no body is logged."""
+        """Verify and store one request. Nothing without a valid signature is stored, and no body is logged."""
         try:
-            return self._take(slug, post)
+            return self._verify_and_store(slug, post)
         except (SQLAlchemyError, NotStored) as error:
             log.exception("a delivery can't be stored", connection=slug, error=type(error.__cause__ or error).__name__)
             return Receipt.UNABLE
         except Unopenable as error:
-            log.error("a delivery can't be verified", connection=slug, error=str(error))  # noqa: TRY400 - the message says it all
+            log.error("a delivery can't be verified", connection=slug, error=str(error))  # noqa: TRY400 - the message says everything
             return Receipt.UNABLE
 
-    def _take(self, slug: str, post: Post) -> Receipt:
+    def _verify_and_store(self, slug: str, post: Post) -> Receipt:
         connection = self.connections.named(slug)
         if connection is None:
             return Receipt.UNKNOWN
@@ -79,8 +79,8 @@ class Receive:
             log.error("a delivery can't be verified: the connection has no webhook secret", connection=slug)
             return Receipt.UNABLE
         if not connector.verify(post, connection.secrets):
-            log.warning("a delivery is forged or unsigned", connection=slug, size=len(post.body))
-            self._forgeries.add(connection.id, at=self.now())
+            log.warning("a delivery has a wrong or no signature", connection=slug, size=len(post.body))
+            self._rejected.add(connection.id, at=self.now())
             return Receipt.FORGED
         received = Received(
             connection_id=connection.id,
@@ -89,7 +89,7 @@ class Receive:
             headers={name: post.headers[name] for name in connector.kept_headers if name in post.headers},
             body=post.body,
         )
-        self._gathering.put(received)
+        self._group_commit.put(received)
         return Receipt.STORED
 
     def _store(self, received: Sequence[Received]) -> None:

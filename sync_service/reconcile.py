@@ -1,9 +1,9 @@
-"""Asking trackers what changed: the first import of a scope, and every few minutes what webhooks did not bring.
+"""Poll scopes: the first import of a scope, then every few minutes the changes since a cursor.
 
-Not optional: GitHub never sends a delivery twice by itself. A run goes through a scope's changes page by page. Each
-page and the run's place in the list are one transaction, so that a run goes on where it was however it ended. What
-lists do not show (deleted, transferred, hidden) is looked at, once it was not seen for a day or for the time that we
-were away.
+Polling is not optional: GitHub never sends a delivery again by itself. A run reads a scope's changes page by page. Each
+page and the run's cursor are one transaction, so a run goes on where it was, however it ended. Pages don't show issues
+that were deleted, transferred or hidden; so a linked issue that nothing showed us for a day, or while the service was
+away, is fetched.
 """
 
 import time
@@ -31,37 +31,37 @@ from sync_service.store.tables import poll
 log = structlog.get_logger(__name__)
 
 INTERVAL = timedelta(minutes=10)
-"""How often a scope is asked for its changes where webhooks bring them too."""
+"""How often a scope is polled where webhooks arrive too."""
 
-ALONE_INTERVAL = timedelta(minutes=1)
-"""How often where there are no webhooks, because the tracker can't reach us."""
+INTERVAL_WITHOUT_WEBHOOKS = timedelta(minutes=1)
+"""How often a scope is polled without webhooks, because the tracker can't reach us."""
 
 OVERLAP = timedelta(minutes=5)
-"""How far a run goes back behind the newest change of the last one, by the tracker's clock: its lists may lag."""
+"""How far a run starts before the newest change of the last run, by the tracker's clock: its pages may lag."""
 
 UNSEEN = timedelta(days=1)
-"""After this a linked issue that nothing showed us is looked at."""
+"""A linked issue that nothing showed us for this long is fetched."""
 
-MOST_LOOKS = 500
-MOST_LOOKS_TOGETHER = 5000
-"""Looks asked for at the end of one run, each a call or a hundred with one; the next runs ask for the rest."""
+MOST_FETCHES = 500
+MOST_BATCH_FETCHES = 5000
+"""Fetches requested at the end of one run: one call each, or one call for a hundred. Later runs request the rest."""
 
 TURN_SECONDS = 2.0
-"""How long one run goes on before deliveries may have the worker."""
+"""How long one run goes on before deliveries may use the worker."""
 
 END = "end"
-"""The cursor of a run whose last page was taken."""
+"""The cursor of a run whose last page was applied."""
 
 AWAY = 3 * INTERVAL
-"""Past this without a completed run we count as away: deletions may have been missed."""
+"""Without a completed run for this long the service counts as away: it may have missed deletions."""
 
 
-ANEW = 3
-"""After so many answers in a row that can't be used, a run begins anew: its place in the list may be the matter."""
+RESTART_AFTER = 3
+"""After so many unusable answers in a row, a run starts again: its cursor may be the cause."""
 
 
 class Reconciling:
-    """Drains polls. No network call is made inside a transaction."""
+    """Drains polls. Makes no network call inside a transaction."""
 
     def __init__(
         self,
@@ -75,53 +75,53 @@ class Reconciling:
         self._engine = engine
         self._connectors = connectors
         self._connections = connections
-        self._refresh = refresh
+        self._applier = refresh
         self._now = now
-        self._asking = Asking(engine=engine, table=poll, now=now)
+        self._policy = Asking(engine=engine, table=poll, now=now)
 
     def drain(self) -> int:
-        """Go on with one poll for a turn; give how many were claimed."""
-        return self._asking.drain(self._go_on)
+        """Continue one poll for a while; return how many rows were claimed."""
+        return self._policy.drain(self._continue)
 
-    def _go_on(self, row: Row[Any]) -> None:
+    def _continue(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
         if not connection.view.has_credentials:
             connection = self._connections.latest(row.connection_id)
         connector = self._connectors[connection.kind]
         if not connection.view.has_credentials or not isinstance(connector, Lists):
-            self._asking.settle(row, "there are no credentials to ask with, or a tracker that can't be asked yet")
+            self._policy.settle(row, "there are no credentials to call with, or the tracker can't be polled yet")
             return
         with reading(self._engine) as tx:
-            place = polls.place_of(tx, row)
-        part = part_of(connector, connection, about=place.external_id or place.name)
-        if self._asking.must_wait(row, connection, part=part):
+            scope = polls.place_of(tx, row)
+        bucket = part_of(connector, connection, about=scope.external_id or scope.name)
+        if self._policy.must_wait(row, connection, part=bucket):
             return
         try:
-            self._run(row, connection, connector, place)
+            self._run(row, connection, connector, scope)
         except Gone as error:
-            self._note_gone(row, place, str(error))
+            self._note_gone(row, scope, str(error))
         except Rejected as error:
-            self._come_again(row, connection, str(error))
+            self._poll_again(row, connection, str(error))
         except ConnectorError as error:
-            self._asking.failed(row, connection, error)
+            self._policy.failed(row, connection, error)
 
-    def _run(self, row: Row[Any], connection: Configured, connector: Lists, place: Place) -> None:
-        """Take page after page; at the last one end the run, at the end of our turn hand it back."""
-        run = self._begun(row)
+    def _run(self, row: Row[Any], connection: Configured, connector: Lists, scope: Place) -> None:
+        """Apply page after page; end the run after the last page, or release the row when the time is over."""
+        run = self._current_run(row)
         ends = time.monotonic() + TURN_SECONDS
-        asked = Asked(name=place.name, id=place.external_id, since=run.since)
+        request = Asked(name=scope.name, id=scope.external_id, since=run.since)
         while run.cursor != END:
-            page = connector.changes(connection.view, asked=asked, cursor=run.cursor)
-            self._asking.answered(connection)
-            run = self._take(row, run, page, quiet=not place.covered)
+            page = connector.changes(connection.view, asked=request, cursor=run.cursor)
+            self._policy.answered(connection)
+            run = self._apply_page(row, run, page, quiet=not scope.covered)
             if time.monotonic() > ends and run.cursor != END:
                 with writing(self._engine) as tx:
                     due.hand_back(tx, poll, row, outcome=f"{run.seen} issues seen so far")
                 return
-        self._end(row, connection, run, place)
+        self._end(row, connection, run, scope)
 
-    def _begun(self, row: Row[Any]) -> "_Progress":
-        """Give the run that is under way, or begin one."""
+    def _current_run(self, row: Row[Any]) -> "_Progress":
+        """Return the run that is under way, or begin one."""
         if row.cursor is not None:
             found = {one.name: getattr(row, one.name) for one in fields(_Progress)}
             return _Progress(**{**found, "cursor": row.cursor or None})
@@ -130,75 +130,80 @@ class Reconciling:
             due.keep(tx, poll, row, lease=LEASE, **run.columns())
         return run
 
-    def _take(self, row: Row[Any], run: "_Progress", page: Page, *, quiet: bool) -> "_Progress":
-        """Take what a page shows, and note in the same transaction how far the run has come."""
-        letter = self._letter(row, page.observations, quiet=quiet)
+    def _apply_page(self, row: Row[Any], run: "_Progress", page: Page, *, quiet: bool) -> "_Progress":
+        """Apply the observations on a page, and save the run's progress in the same transaction."""
+        update = self._update(row, page.observations, quiet=quiet)
         issues = sum(isinstance(one, Snapshot) for one in page.observations)
         after: list[_Progress] = []
 
-        def finish(tx: Transaction, said: Said) -> None:
-            further = replace(
+        def finish(tx: Transaction, outcomes: Said) -> None:
+            next_run = replace(
                 run,
                 cursor=page.cursor or END,
                 seen=run.seen + issues,
-                changed=run.changed + sum(": applied" in words for words in said[0]),
+                changed=run.changed + sum(": applied" in words for words in outcomes[0]),
                 expected=page.expected or run.expected,
                 newest=max(filter(None, (run.newest, page.newest)), default=None),
             )
-            due.keep(tx, poll, row, lease=LEASE, **further.columns())
-            after[:] = [further]
+            due.keep(tx, poll, row, lease=LEASE, **next_run.columns())
+            after[:] = [next_run]
 
-        self._refresh.take([letter], finish)
+        self._applier.take([update], finish)
         return after[0]
 
-    def _end(self, row: Row[Any], connection: Configured, run: "_Progress", place: Place) -> None:
-        """End a run: cover the scope after its first one, look at what lists do not show, and wait for the next."""
+    def _end(self, row: Row[Any], connection: Configured, run: "_Progress", scope: Place) -> None:
+        """End a run: request fetches of issues not seen for long, and wait for the next run.
+
+        The first run also marks the scope as covered.
+        """
         together = isinstance(self._connectors[connection.kind], LooksTogether)
-        limit = MOST_LOOKS_TOGETHER if together else MOST_LOOKS
+        limit = MOST_BATCH_FETCHES if together else MOST_FETCHES
         away = row.done_at is None or run.began_at - row.done_at > AWAY
         with writing(self._engine) as tx:
-            if not place.covered:
-                polls.cover(tx, row, place, seen=run.seen)
+            if not scope.covered:
+                polls.cover(tx, row, scope, seen=run.seen)
                 listings.want(tx, candidates.asking(tx, connection.id))
             unseen_before = run.began_at if away else run.began_at - UNSEEN
-            looked_at = polls.look_at_unseen(tx, place, connection.id, before=unseen_before, limit=limit)
-            outcome = f"{run.seen} issues seen, {run.changed} of them news; {looked_at} not seen for long, to look at"
+            unseen = polls.look_at_unseen(tx, scope, connection.id, before=unseen_before, limit=limit)
+            outcome = f"{run.seen} issues seen, {run.changed} new or changed; {unseen} not seen for long, to be fetched"
             due.hand_back(
                 tx,
                 poll,
                 row,
-                wait=INTERVAL if connection.secrets else ALONE_INTERVAL,
+                wait=INTERVAL if connection.secrets else INTERVAL_WITHOUT_WEBHOOKS,
                 outcome=outcome,
                 cursor=None,
                 since=run.newest - OVERLAP if run.newest else run.since,
                 done_at=database_now(tx),
             )
-        log.info("reconciled", connection=connection.slug, scope=place.name, outcome=outcome)
+        log.info("polled a scope", connection=connection.slug, scope=scope.name, outcome=outcome)
 
-    def _come_again(self, row: Row[Any], connection: Configured, reason: str) -> None:
-        """Come again after an answer that can't be used, and begin the run anew where that does not help.
+    def _poll_again(self, row: Row[Any], connection: Configured, reason: str) -> None:
+        """Poll again after an unusable answer, and start the run again after `RESTART_AFTER` of them.
 
-        It may be a proxy's page, and nobody would notice a scope that is never asked again.
+        Such an answer may be a proxy's page, and nobody would notice a scope that is never polled again.
         """
-        log.warning("a list can't be used", connection=connection.slug, reason=reason)
-        anew = {"cursor": None} if row.attempts % ANEW == 0 else {}
+        log.warning("a poll page can't be used", connection=connection.slug, reason=reason)
+        restart = {"cursor": None} if row.attempts % RESTART_AFTER == 0 else {}
         with writing(self._engine) as tx:
             wait = max(INTERVAL, due.wait_after(row.attempts))
-            due.hand_back(tx, poll, row, wait=wait, outcome=f"can't be listed: {reason}", attempts=row.attempts, **anew)
+            due.hand_back(
+                tx, poll, row, wait=wait, outcome=f"can't be polled: {reason}", attempts=row.attempts, **restart
+            )
 
-    def _note_gone(self, row: Row[Any], place: Place, reason: str) -> None:
-        """Say on its key results that a scope can't be seen; it is asked again as usual, since it may come back."""
-        if place.external_id is None:
-            self._asking.postpone(row, INTERVAL, reason)
+    def _note_gone(self, row: Row[Any], scope: Place, reason: str) -> None:
+        """Mark the key results of a scope that can't be seen; poll it again as usual, since it may come back."""
+        if scope.external_id is None:
+            self._policy.postpone(row, INTERVAL, reason)
             return
-        seen = ScopeSeen(scope=ScopeRef(place.external_id, place.name), gone=f"can't be seen: {reason}")
+        seen = ScopeSeen(scope=ScopeRef(scope.external_id, scope.name), gone=f"can't be seen: {reason}")
 
         def finish(tx: Transaction, _: Said) -> None:
             due.hand_back(tx, poll, row, wait=INTERVAL, outcome=reason)
 
-        self._refresh.take([self._letter(row, (seen,), quiet=False)], finish)
+        self._applier.take([self._update(row, (seen,), quiet=False)], finish)
 
-    def _letter(self, row: Row[Any], observations: tuple[Observation, ...], *, quiet: bool) -> Letter:
+    def _update(self, row: Row[Any], observations: tuple[Observation, ...], *, quiet: bool) -> Letter:
         return Letter(
             connection_id=row.connection_id,
             reading=Reading(name="list", observations=observations),
@@ -210,7 +215,7 @@ class Reconciling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Progress:
-    """How far a run has come: `cursor` None is its beginning, END all but its end."""
+    """The progress of a run: `cursor` is None at its beginning, END before its end step."""
 
     since: datetime | None
     cursor: str | None
@@ -221,5 +226,5 @@ class _Progress:
     expected: int | None = None
 
     def columns(self) -> dict[str, Any]:
-        """Give the columns of the poll's row; an empty cursor there is a run that has begun."""
+        """Return the columns of the poll's row; there an empty cursor is a run that has begun."""
         return {**asdict(self), "cursor": self.cursor or ""}

@@ -1,7 +1,7 @@
-"""Changes of settings, applied to issues we know already: in chunks, so that no transaction holds the file for long.
+"""Apply configuration changes to known issues, in chunks, so that no transaction holds locks for long.
 
-A rule's revision keeps its links ready while it is *pending*; then one short transaction makes it *active*, retires the
-one before, and has the key results of both computed again. Its predecessor's links are swept away afterwards.
+A *pending* rule revision first links the issues. Then one short transaction makes it *active*, retires the revision
+before, and computes the key results of both again. The links of the retired revision are deleted afterwards.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,12 +45,12 @@ CHUNK = 500
 """Issues in one transaction: a few tens of milliseconds."""
 
 SWEEP = 5000
-"""Links of a retired revision removed in one transaction."""
+"""Links of a retired revision deleted in one transaction."""
 
 
 @dataclass(slots=True)
 class Relinking:
-    """Drains revisions of rules, requests to link again, and key results to compute again."""
+    """Drains rule revisions, relink requests, and key results to compute again."""
 
     engine: Engine
     settle: timedelta
@@ -58,25 +58,26 @@ class Relinking:
     now: Callable[[], datetime]
     shelf: Shelf
     asked: frozenset[str] = frozenset()
-    """Kinds of trackers that must be asked what their queries find: not about all issues, their listings tell."""
+    """Kinds of trackers that evaluate queries themselves: their listings find the members, issues are not matched here.
+    """
 
     def drain_revisions(self) -> int:
-        """Take each due revision one chunk further; give how many rows were claimed."""
+        """Process one chunk of each due revision; return how many rows were claimed."""
         return self._drain(tables.rule_revision, self._revision)
 
     def drain_relinks(self) -> int:
-        """Take each request to link again one chunk further; give how many rows were claimed."""
+        """Process one chunk of each relink request; return how many rows were claimed."""
         return self._drain(tables.relink, self._relink)
 
     def drain_recomputes(self) -> int:
-        """Compute due key results again; give how many rows were claimed."""
+        """Compute due key results again; return how many rows were claimed."""
         return self._drain(tables.recompute, self._recompute)
 
     def _drain(self, table: sa.Table, work: Callable[[Transaction, Row[Any]], None]) -> int:
         rows = due.claim(self.engine, table, limit=20)
         for row in rows:
             try:
-                begin_again(partial(self._work, work, row))
+                begin_again(partial(self._process, work, row))
             except due.LeaseLost as error:
                 log.warning("lease lost; another worker has the row", error=str(error))
             except OperationalError:
@@ -85,34 +86,34 @@ class Relinking:
                 try_again(self.engine, table, row, error)
         return len(rows)
 
-    def _work(self, work: Callable[[Transaction, Row[Any]], None], row: Row[Any]) -> None:
+    def _process(self, process: Callable[[Transaction, Row[Any]], None], row: Row[Any]) -> None:
         with writing(self.engine) as tx:
-            work(tx, row)
+            process(tx, row)
 
     def _revision(self, tx: Transaction, row: Row[Any]) -> None:
         state = tx.scalar(sa.select(tables.rule_revision.c.state).where(tables.rule_revision.c.id == row.id))
         if state == "retired":
             self._sweep(tx, row)
         elif row.query is None and issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
-            # Issues that are new since the last chunk were linked with this revision in view when they came.
+            # Issues that came since the last chunk are already linked by this revision.
             held = self._link_chunk(tx, self.shelf.current(tx), row, f"rule {row.rule_slug} changed")
             due.hand_back(tx, tables.rule_revision, row, cursor=held[-1].id)
         else:
-            self._flip(tx, row)
+            self._activate(tx, row)
 
-    def _flip(self, tx: Transaction, row: Row[Any]) -> None:
-        """Let a filled revision count, instead of the one before."""
-        counters.bump(tx, counters.RULES)  # first: from here on nobody links by the old rules
+    def _activate(self, tx: Transaction, row: Row[Any]) -> None:
+        """Make a fully linked revision active, instead of the one before."""
+        counters.bump(tx, counters.RULES)  # first: from here on no worker links by the old rules
         r = tables.rule_revision
         before = tx.execute(sa.select(r).where(r.c.rule_slug == row.rule_slug, r.c.state == "active")).all()
         swept = {"state": "retired", "due_at": database_now(tx), "lease": None}
         tx.execute(sa.update(r).where(r.c.id.in_([one.id for one in before])).values(swept))
         due.settle(tx, r, [row], [{"state": "active", "outcome": "in force"}])
         cause = Cause(what=f"rule {row.rule_slug} {_became(row, before)}", actor=row.changed_by)
-        # Not from the shelf: this version is not committed yet, and may never be.
-        book = read_book(tx, counters.value(tx, counters.RULES))
-        self._compute(tx, book, {one.key_result_id: [cause] for one in [*before, row]})
-        write_backs.wake(tx, book.written_to)
+        # Not from the cache: this version is not committed yet, and may never be.
+        ruleset = read_book(tx, counters.value(tx, counters.RULES))
+        self._compute(tx, ruleset, {one.key_result_id: [cause] for one in [*before, row]})
+        write_backs.wake(tx, ruleset.written_to)
 
     def _sweep(self, tx: Transaction, row: Row[Any]) -> None:
         mine = sa.and_(tables.link.c.origin == "rule", tables.link.c.source == row.id)
@@ -121,16 +122,16 @@ class Relinking:
             due.hand_back(tx, tables.rule_revision, row)
         else:
             listings.end(tx, row.id)
-            if row.query is not None:  # given up before it was listed, it is why its key result was partly seen
+            if row.query is not None:  # retired before it was listed: its key result was partly seen because of it
                 key_results.recompute(tx, [row.key_result_id])
             due.settle(tx, tables.rule_revision, [row], [{"outcome": "retired"}])
 
     def _relink(self, tx: Transaction, row: Row[Any]) -> None:
         if issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
-            book = self.shelf.current(tx)
-            held = self._link_chunk(tx, book, row, row.cause)
-            # A label that was renamed may be one that a query names.
-            if row.connection_id in book.rules.queried and not self._is_asked(tx, row.connection_id):
+            ruleset = self.shelf.current(tx)
+            held = self._link_chunk(tx, ruleset, row, row.cause)
+            # A query may name a label that was renamed.
+            if row.connection_id in ruleset.rules.queried and not self._is_asked(tx, row.connection_id):
                 candidates.add(tx, [(row.connection_id, one.issue.identity) for one in held if one.issue])
             due.hand_back(tx, tables.relink, row, cursor=held[-1].id)
         else:
@@ -142,19 +143,19 @@ class Relinking:
         kind = sa.select(tables.connection.c.kind).where(tables.connection.c.id == connection_id)
         return tx.scalar(kind) in self.asked
 
-    def _link_chunk(self, tx: Transaction, book: Book, row: Row[Any], cause: str) -> list[Held]:
-        """Link the next issues of a connection again; give them."""
+    def _link_chunk(self, tx: Transaction, ruleset: Book, row: Row[Any], cause: str) -> list[Held]:
+        """Derive the links of a connection's next issues again; return these issues."""
         held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK)
         renaming = renaming_of(tx, row)
         known = [(one, renaming.applied_to(one.issue) if renaming else one.issue) for one in held if one.issue]
-        entries = known_entries(book, row.connection_id, [(kept.id, one) for kept, one in known], cause=cause)
+        entries = known_entries(ruleset, row.connection_id, [(kept.id, one) for kept, one in known], cause=cause)
         names = Names.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
         _save_changed(tx, [kept for kept, _ in known], entries)
-        self._compute(tx, book, relink(tx, book, entries, names))
+        self._compute(tx, ruleset, relink(tx, ruleset, entries, names))
         return held
 
     def _recompute(self, tx: Transaction, row: Row[Any]) -> None:
-        """Compute a key result again, and once more when its next day begins: its pace is judged daily."""
+        """Compute a key result again, and once more when the next day begins: its status changes with the day."""
         causes = [key_results.from_columns(columns) for columns in row.causes] or [
             Cause(what="another day of the cycle passed")
         ]
@@ -162,18 +163,18 @@ class Relinking:
         due.hand_back(tx, tables.recompute, row, wait=self._until_next_day(), causes=[])
 
     def _until_next_day(self) -> timedelta:
-        """Give the time until a few seconds after midnight in the organisation's time zone."""
+        """Return the time until a few seconds after midnight in the organisation's time zone."""
         here = self.now().astimezone(self.timezone)
         midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=5, microsecond=0)
         return midnight.astimezone(UTC) - self.now()
 
-    def _compute(self, tx: Transaction, book: Book, causes: Mapping[int, Sequence[Cause]]) -> None:
-        compute_key_results(tx, book, causes, now=self.now(), settle=self.settle)
+    def _compute(self, tx: Transaction, ruleset: Book, causes: Mapping[int, Sequence[Cause]]) -> None:
+        compute_key_results(tx, ruleset, causes, now=self.now(), settle=self.settle)
         counters.bump(tx, counters.CHANGES)
 
 
 def _became(row: Row[Any], before: Sequence[Row[Any]]) -> str:
-    """Say what a revision did to its rule."""
+    """Return what a revision did to its rule."""
     if row.condition == rules.NOTHING:
         return "disabled" if row.rule_id else "removed"
     if not before:
@@ -182,7 +183,7 @@ def _became(row: Row[Any], before: Sequence[Row[Any]]) -> str:
 
 
 def _save_changed(tx: Transaction, held: Sequence[Held], entries: Sequence[Entry]) -> None:
-    """Write which watched scope each issue is in, where that changed with what is watched, and its new name."""
+    """Save each issue's watched scope, where the watched scopes changed, and its new key."""
     scopes = [entry.scope.id if entry.scope else None for entry in entries]
     changed = [
         (kept.id, scope_id, entry.issue)

@@ -1,7 +1,7 @@
-"""Scopes that were renamed: their issues have keys after the new name, and parents named by such keys.
+"""Scope renames: give issues and their parents new keys after the new name of a repository or project.
 
-Of two renames in a row, two workers may take the second one first. So issues go from any name that a request tells of
-to the one that their scope has by now.
+After two renames in a row, two workers may process the second one first. So a key with any older name gets the current
+name of the scope.
 """
 
 from dataclasses import dataclass, replace
@@ -17,16 +17,16 @@ from sync_service.store import scopes
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """A scope, by its id at the tracker, what it was called, and what it is called now."""
+    """A renamed scope: its id at the tracker, its old name, and its current name."""
 
     scope: str
     was: str
     now: str
 
     def applied_to(self, one: Issue) -> Issue:
-        """Give an issue as it is called after this."""
+        """Return an issue with its key, URL and parent key after the rename."""
         parent_key = self._under(one.parent_key)
-        # The name from before may be as the configuration writes it, and trackers tell no case apart in it.
+        # The old name may be spelled as in the configuration, and trackers ignore case in it.
         if one.scope is None or one.scope.id != self.scope or one.scope.name.lower() != self.was.lower():
             return one if parent_key == one.parent_key else replace(one, parent_key=parent_key)
         key = self._under(one.key) or one.key
@@ -39,9 +39,9 @@ class Renaming:
 
 
 def renaming_of(tx: Transaction, row: Row[Any]) -> Renaming | None:
-    """Give what a request to link again tells of a new name; None where it tells of none."""
-    told = getattr(row, "renamed", None)
-    if not told:
+    """Return the rename in a relink request; None where there is none."""
+    renamed = getattr(row, "renamed", None)
+    if not renamed:
         return None
-    present = scopes.present_name(tx, row.connection_id, told["scope"])
-    return Renaming(told["scope"], told["was"], present or told["now"])
+    present = scopes.present_name(tx, row.connection_id, renamed["scope"])
+    return Renaming(renamed["scope"], renamed["was"], present or renamed["now"])

@@ -1,9 +1,8 @@
-"""From notices to mails, and from mails to people.
+"""Turn notices into mails, and send the mails: outbox, composing, sending.
 
-A due notice becomes a mail in one transaction, together with the others that share a cause with it: one cause never
-makes two mails. A mail is a row of its own with its Message-ID, so that trying again repeats that mail and makes no
-other. Sending claims one mail, hands it over, and settles it at once: a crash in between repeats it once, and never
-loses it.
+A due notice becomes a mail in one transaction, together with the notices that share a cause with it: one cause never
+makes two mails. A mail is a row with its own Message-ID, so that a retry repeats the same mail. Sending claims one
+mail, hands it to the server, and settles it at once: a crash in between repeats the mail once, and never loses it.
 """
 
 import time
@@ -38,16 +37,16 @@ NOTICES = 50
 """Notices claimed at a time."""
 
 TURN_SECONDS = 20.0
-"""How long one drain sends before others have a turn."""
+"""How long one drain sends before other tables are drained."""
 
 MAILS = 50
-"""Mails handed over on one connection."""
+"""Mails sent over one SMTP connection."""
 
 LEASE = due.LONGEST_LEASE
-"""How long one mail may take: eight steps of a conversation at `smtp.SECONDS` each fit in."""
+"""Lease of a mail: eight steps of an SMTP session at `smtp.SECONDS` each fit in."""
 
 GIVE_UP = timedelta(days=5)
-"""How long a mail waits for a server that takes it. https://www.rfc-editor.org/rfc/rfc5321#section-4.5.4.1"""
+"""How long a mail is retried. https://www.rfc-editor.org/rfc/rfc5321#section-4.5.4.1"""
 
 SIGN_IN_VALID = timedelta(minutes=15)
 """How long a sign-in link works, and so how long its mail is worth sending."""
@@ -57,21 +56,21 @@ IN_MAILBOX = "shown in the local mailbox"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbox:
-    """Puts mails where they wait to be sent, as part of somebody's transaction."""
+    """Stores mails to be sent, as part of the caller's transaction."""
 
     sealer: Sealer
     mail_from: str
     base_url: str
 
     def put(self, tx: Connection, content: Content, *, kind: str, recipient: str, now: datetime) -> int:
-        """Keep a mail that is due now; give its row id."""
+        """Store a mail that is due now; return its row id."""
         host = message.host_of(self.mail_from)
         return mails.add_mail(
             tx, self.sealer, kind=kind, recipient=recipient, host=host, content=asdict(content), now=now
         )
 
     def write_sign_in(self, tx: Connection, *, email: str, name: str, link: str, now: datetime) -> int:
-        """Write a person the mail with a sign-in link that works until `now` + `SIGN_IN_VALID`; give its row id."""
+        """Store the mail with a sign-in link that works until `now` + `SIGN_IN_VALID`; return its row id."""
         until = now + SIGN_IN_VALID
         content = render.sign_in(name=name, link=link, base_url=self.base_url, valid=SIGN_IN_VALID, until=until)
         return self.put(tx, content, kind="sign_in", recipient=email, now=now)
@@ -86,7 +85,7 @@ class Composing:
     now: Callable[[], datetime]
 
     def drain(self) -> int:
-        """Write the mails of a batch of due notices; give how many notices were claimed."""
+        """Write the mails of a batch of due notices; return how many notices were claimed."""
         rows = due.claim(self.engine, notice, limit=NOTICES)
         by_person: dict[int, list[Row[Any]]] = defaultdict(list)
         for row in rows:
@@ -104,43 +103,43 @@ class Composing:
         return len(rows)
 
     def _write_to(self, person_id: int, claimed: Sequence[Row[Any]]) -> None:
-        """Write one person's mail, once every key result it could be about is locked."""
+        """Write one person's mail, after locking every key result it may be about."""
         locked: set[int] = set()
         while True:
             with writing(self.engine) as tx:
                 mails.lock_key_results(tx, locked)
-                told = mails.key_results_told(tx, person_id)
-                if told <= locked:
+                key_result_ids = mails.key_results_told(tx, person_id)
+                if key_result_ids <= locked:
                     self._compose(tx, person_id, {row.lease for row in claimed})
                     return
-            # Locks are taken in the order of ids, so for more of them we begin again.
-            locked |= told
+            # Locks are taken in the order of ids, so to lock more of them we start again.
+            locked |= key_result_ids
 
     def _compose(self, tx: Connection, person_id: int, leases: set[str]) -> None:
-        """Turn the claimed notices as they now stand, and those that share a cause with them, into one mail."""
+        """Turn the claimed notices, and those that share a cause with them, into one mail."""
         waiting = mails.lock_notices(tx, person_id)
         ours = [row for row in waiting if row.lease in leases]
         if not ours:
-            return  # each was dropped, or went along with another mail, since we claimed it
+            return  # each was dropped, or is in another mail since we claimed it
         chosen = set(one_mail([Waiting(row.id, row.lease in leases, frozenset(_causes(row))) for row in waiting]))
-        told = [_told(row) for row in waiting if row.id in chosen]
-        content = render.notice(told, base_url=self.outbox.base_url)
+        items = [_notice_item(row) for row in waiting if row.id in chosen]
+        content = render.notice(items, base_url=self.outbox.base_url)
         recipient = mails.email_of(tx, person_id)
         mail_id = self.outbox.put(tx, content, kind="notice", recipient=recipient, now=self.now())
-        along = [row for row in waiting if row.id in chosen and row.lease not in leases]
-        due.settle(tx, notice, ours, [{"outcome": "told by mail", "mail_id": mail_id}] * len(ours))
-        mails.settle_along(tx, along, mail_id=mail_id, outcome="told by mail, along with another")
+        others = [row for row in waiting if row.id in chosen and row.lease not in leases]
+        due.settle(tx, notice, ours, [{"outcome": "mailed", "mail_id": mail_id}] * len(ours))
+        mails.settle_along(tx, others, mail_id=mail_id, outcome="mailed together with another notice")
         counters.bump(tx, counters.CHANGES)
         log.info("mail written", mail=mail_id, notices=len(chosen))
 
 
 def _causes(row: Row[Any]) -> Iterable[str]:
-    """Name what caused a notice: its deliveries, or what happened where none was (a day passed, a rule changed)."""
+    """Yield what caused a notice: its deliveries, or the text of a cause without one (a day passed, a rule changed)."""
     for cause in change_of(row).causes:
         yield cause.delivery or f"{cause.what} {cause.issue or ''}"
 
 
-def _told(row: Row[Any]) -> Told:
+def _notice_item(row: Row[Any]) -> Told:
     percents = row.measure.get("kind") == "done-share"
     return Told(
         slug=row.slug,
@@ -155,7 +154,7 @@ def _told(row: Row[Any]) -> Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """Drains mails: to the SMTP server, or, where there is none, to the local mailbox."""
+    """Drains mails: to the SMTP server, or to the local mailbox where there is no server."""
 
     engine: Engine
     sealer: Sealer
@@ -164,10 +163,10 @@ class Sending:
     now: Callable[[], datetime]
 
     def drain(self) -> int:
-        """Send due mails over one connection; give how many were claimed."""
-        return self._show() if self.server is None else self._send_over(self.server)
+        """Send due mails over one SMTP connection; return how many were claimed."""
+        return self._show_in_mailbox() if self.server is None else self._send_over(self.server)
 
-    def _show(self) -> int:
+    def _show_in_mailbox(self) -> int:
         rows = due.claim(self.engine, mail, limit=MAILS)
         if rows:
             with unless_lost(), writing(self.engine) as tx:
@@ -176,7 +175,7 @@ class Sending:
         return len(rows)
 
     def _send_over(self, server: smtp.Server) -> int:
-        """Claim each mail just before it is sent, so that its lease is all its own."""
+        """Claim each mail just before it is sent, so that its lease covers it alone."""
         ends = time.monotonic() + TURN_SECONDS
         with smtp.Line(server) as line:
             for count in range(MAILS):
@@ -190,7 +189,7 @@ class Sending:
         return MAILS
 
     def _send(self, line: smtp.Line, row: Row[Any]) -> bool:
-        """Send one mail and note what came of it; tell whether the server can be asked to take another."""
+        """Send one mail and record the result; return whether the server can take another one."""
         if row.kind == "sign_in" and self.now() - row.created_at > SIGN_IN_VALID:
             bury(self.engine, mail, row, reason="the sign-in link expired before a mail server took it")
             return True
@@ -230,8 +229,8 @@ class Sending:
     def _wait(self, row: Row[Any], error: smtp.Temporary) -> None:
         now = self.now()
         if now - row.created_at > GIVE_UP:
-            bury(self.engine, mail, row, reason=f"not taken for {GIVE_UP.days} days, at last: {error}")
+            bury(self.engine, mail, row, reason=f"not sent for {GIVE_UP.days} days, last error: {error}")
             return
-        log.warning("a mail must wait", mail=row.id, attempts=row.attempts, reason=str(error))
+        log.warning("a mail will be tried again", mail=row.id, attempts=row.attempts, reason=str(error))
         with unless_lost(), writing(self.engine) as tx:
             due.postpone(tx, mail, row, wait=due.wait_after(row.attempts), outcome=f"will be tried again: {error}")

@@ -1,8 +1,8 @@
-"""Keeps the parts of `okr-sync up` running, and ends all of them when it ends.
+"""The supervisor: keep the processes of `okr-sync up` running, restart with backoff, stop them in order.
 
-It knows nothing of what the parts do: a part is a name and a command, or something to run in a fork of this process.
-A part that dies is started again; Ctrl-C, SIGTERM and SIGHUP stop everything within ten seconds, a second one at once.
-Where the kernel is Linux the parts are asked to stop even when this process is killed outright.
+It knows nothing of what the processes do: each is a name and a command, or a function to run in a fork. A process that
+dies is restarted. Ctrl-C, SIGTERM and SIGHUP stop all of them within ten seconds; a second signal stops them at once.
+On Linux the processes are asked to stop even when the supervisor is killed.
 """
 
 import contextlib
@@ -25,9 +25,9 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One process to keep running: a command, or what to `run` in a fork of this process, where that is given.
+    """A process to keep running: a command, or a function to `run` in a fork of this process.
 
-    A part that `outlives` the others is stopped after they are gone.
+    A process that `outlives` the others is stopped after them.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Part:
     outlives: bool = False
 
     def start(self) -> Process:
-        """Start its process. Raises `OSError`."""
+        """Start the process. Raise `OSError`."""
         if self.run is not None:
             return fork(self.run, environment=self.environment)
         return execute(self.command, environment=self.environment)
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to wait, in seconds: before a restart, doubling; and for parts that were asked to stop."""
+    """How long to wait, in seconds: before a restart, doubling; and for processes that were asked to stop."""
 
     first_restart: float = 0.2
     last_restart: float = 10.0
@@ -56,10 +56,10 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a part stands: it runs for so many seconds as `pid`, or waits for its next start.
+    """The status of a process: it runs for `runs_for` seconds as `pid`, or starts in `starts_in` seconds.
 
-    `deaths` counts those in a row, none of them after a life that `counts_as_alive`. `code` is the last exit code,
-    negative for a signal; `reason` says why the command could not be started at all.
+    `deaths` counts the deaths in a row; a run of `counts_as_alive` seconds resets it. `code` is the last exit code,
+    negative for a signal; `reason` says why the command could not be started.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Standing:
 
 @dataclass(slots=True)
 class Keeper:
-    """Keeps one part: its process if it runs, when to start it if not, and how it fared until now."""
+    """Keeps one process running: the child if it runs, when to start it if not, and its deaths until now."""
 
     part: Part
     patience: Patience
@@ -86,21 +86,21 @@ class Keeper:
     reason: str = ""
 
     def start(self, now: float) -> None:
-        """Start the process in a group of its own, so that a Ctrl-C in the terminal reaches only the supervisor."""
+        """Start the process in its own process group, so that Ctrl-C in the terminal reaches only the supervisor."""
         try:
             self.process = self.part.start()
         except OSError as error:
             self.plan_restart(now)
             self.code, self.reason = None, str(error)
-            log.error("part can't start", part=self.part.name, reason=self.reason, again_in=self.wait)  # noqa: TRY400  # the reason says it all
+            log.error("process can't start", process=self.part.name, reason=self.reason, again_in=self.wait)  # noqa: TRY400  # the reason says everything
             return
         self.started_at = now
-        log.info("part started", part=self.part.name, pid=self.process.pid)
+        log.info("process started", process=self.part.name, pid=self.process.pid)
 
     def look(self, now: float) -> bool:
-        """Notice that the process died and plan its restart; start it when that is due. Tell whether anything changed.
+        """Check the process: plan a restart when it died, start it when due. Return whether anything changed.
 
-        A process that has lived for long makes up for the deaths before it.
+        A long run of the process resets its deaths.
         """
         changed = False
         if self.process is not None:
@@ -112,7 +112,7 @@ class Keeper:
             pid = self.process.pid
             self.code, self.reason = self.bury(), ""
             self.plan_restart(now)
-            log.warning("part died", part=self.part.name, pid=pid, code=self.code, again_in=self.wait)
+            log.warning("process died", process=self.part.name, pid=pid, code=self.code, again_in=self.wait)
             changed = True
         if now >= self.due_at:
             self.start(now)
@@ -120,25 +120,25 @@ class Keeper:
         return changed
 
     def plan_restart(self, now: float) -> None:
-        """Wait twice as long as last time."""
+        """Plan the next start, after twice the last wait."""
         self.deaths += 1
         self.wait = min(self.wait * 2 or self.patience.first_restart, self.patience.last_restart)
         self.due_at = now + self.wait
 
     @property
     def made_up_at(self) -> float:
-        """When the process that runs will have made up for earlier deaths."""
+        """When the current run resets the earlier deaths."""
         return self.started_at + self.patience.counts_as_alive
 
     @property
     def news_at(self) -> float | None:
-        """When there is something to do or to tell, if nothing happens before; None for never."""
+        """When there is something to do or to report, if no signal comes before; None for never."""
         if self.process is None:
             return self.due_at
         return self.made_up_at if self.deaths else None
 
     def standing(self, now: float) -> Standing:
-        """Say how the part stands."""
+        """Return the status of the process."""
         runs = self.process is not None
         return Standing(
             name=self.part.name,
@@ -151,15 +151,15 @@ class Keeper:
         )
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM to the process, if it runs; what it started is its own to stop."""
+        """Send SIGTERM to the process, if it runs; it must stop its own children."""
         if self.process is not None:
             self.process.terminate()
 
     def bury(self) -> int | None:
-        """End whatever is left of the part and its children; return its exit code."""
+        """Kill what is left of the process and its children; return the exit code."""
         if self.process is None:
             return None
-        # The dead leader is not yet waited for, so its number still means this group and no other.
+        # The group leader is dead but not reaped, so the process id still means this group and no other.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         code = self.process.wait()
@@ -174,79 +174,79 @@ def supervise(
     started: Callable[[], None] | None = None,
     changed: Callable[[Sequence[Standing]], None] | None = None,
 ) -> None:
-    """Start the parts in order, call `started`, and keep them running until a stop signal; then stop them all.
+    """Start the processes in order, call `started`, and keep them running until a stop signal; then stop all of them.
 
-    Calls `changed` with how all parts stand, once they were started and whenever that has changed.
-    Must run in the main thread. Takes over the stop signals and SIGCHLD while it runs.
+    Calls `changed` with the status of all processes after the start and after each change. Must run in the main thread.
+    Takes over the stop signals and SIGCHLD while it runs.
     """
     keepers = [Keeper(part, patience or Patience()) for part in parts]
-    tell = changed or (lambda _: None)
-    with waking_signals() as (wakes, stop_asked):
+    report = changed or (lambda _: None)
+    with waking_signals() as (wake_fd, stop_count):
         try:
             for keeper in keepers:
                 keeper.start(time.monotonic())
-            tell(standings(keepers))
+            report(standings(keepers))
             if started is not None:
                 started()
-            while not stop_asked():
-                sleep_until_news(wakes, earliest(keepers))
-                news = [keeper.look(time.monotonic()) for keeper in keepers]
-                if any(news):
-                    tell(standings(keepers))
+            while not stop_count():
+                sleep_until_news(wake_fd, earliest(keepers))
+                changes = [keeper.look(time.monotonic()) for keeper in keepers]
+                if any(changes):
+                    report(standings(keepers))
         finally:
-            stop_all(keepers, patience or Patience(), wakes, stop_asked)
+            stop_all(keepers, patience or Patience(), wake_fd, stop_count)
 
 
 def standings(keepers: Iterable[Keeper]) -> list[Standing]:
-    """Say how the parts stand now."""
+    """Return the status of each process now."""
     now = time.monotonic()
     return [keeper.standing(now) for keeper in keepers]
 
 
-def stop_all(keepers: Sequence[Keeper], patience: Patience, wakes: int, stop_asked: Callable[[], int]) -> None:
-    """Ask the parts to stop, those that outlive the others last; end what has not stopped in its time."""
+def stop_all(keepers: Sequence[Keeper], patience: Patience, wake_fd: int, stop_count: Callable[[], int]) -> None:
+    """Ask the processes to stop, those that outlive the others last; kill those that do not stop in time."""
     for last, seconds in ((False, patience.stopping), (True, patience.stopping_last)):
         wave = [keeper for keeper in keepers if keeper.part.outlives is last and keeper.process is not None]
         for keeper in reversed(wave):
             keeper.ask_to_stop()
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and stop_asked() < 2 and any(map(still_runs, wave)):
-            sleep_until_news(wakes, deadline)
+        while time.monotonic() < deadline and stop_count() < 2 and any(map(still_runs, wave)):
+            sleep_until_news(wake_fd, deadline)
         for keeper in wave:
             if still_runs(keeper):
-                log.warning("part did not stop in time and is ended", part=keeper.part.name)
+                log.warning("process did not stop in time and is killed", process=keeper.part.name)
             keeper.bury()
-    log.info("all parts stopped")
+    log.info("all processes stopped")
 
 
 def still_runs(keeper: Keeper) -> bool:
-    """Tell whether the part's process runs."""
+    """Return whether the process runs."""
     return keeper.process is not None and not has_ended(keeper.process)
 
 
 def has_ended(process: Process) -> bool:
-    """Tell whether the process has ended, without taking its exit code."""
+    """Return whether the process has ended, without reaping it."""
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def earliest(keepers: Iterable[Keeper]) -> float | None:
-    """Return when there is something to do or to tell next, or None while all run well."""
+    """Return when there is something to do or to report next, or None while all processes run well."""
     return min((keeper.news_at for keeper in keepers if keeper.news_at is not None), default=None)
 
 
-def sleep_until_news(wakes: int, until: float | None) -> None:
-    """Sleep until a signal arrives or the clock shows `until`."""
+def sleep_until_news(wake_fd: int, until: float | None) -> None:
+    """Sleep until a signal arrives or `until` is reached."""
     seconds = None if until is None else max(0.0, until - time.monotonic())
-    readable, _, _ = select.select([wakes], [], [], seconds)
+    readable, _, _ = select.select([wake_fd], [], [], seconds)
     if readable:
-        os.read(wakes, 4096)
+        os.read(wake_fd, 4096)
 
 
 @contextlib.contextmanager
 def waking_signals() -> Iterator[tuple[int, Callable[[], int]]]:
     """Count stop signals, and let them and the death of a child wake a sleeper.
 
-    Gives the descriptor to sleep on and a function that tells how many stop signals came.
+    Yields the descriptor to sleep on and a function that returns the number of stop signals.
     """
     count = 0
 
@@ -254,17 +254,17 @@ def waking_signals() -> Iterator[tuple[int, Callable[[], int]]]:
         nonlocal count
         count += 1
 
-    wakes, woken = os.pipe()
-    os.set_blocking(wakes, False)
-    os.set_blocking(woken, False)
+    wake_fd, signal_fd = os.pipe()
+    os.set_blocking(wake_fd, False)
+    os.set_blocking(signal_fd, False)
     before = {number: signal.signal(number, count_stop) for number in STOP_SIGNALS}
     before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-    old_wakeup = signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    old_wakeup = signal.set_wakeup_fd(signal_fd, warn_on_full_buffer=False)
     try:
-        yield wakes, lambda: count
+        yield wake_fd, lambda: count
     finally:
         signal.set_wakeup_fd(old_wakeup)
         for number, action in before.items():
             signal.signal(number, action)
-        os.close(wakes)
-        os.close(woken)
+        os.close(wake_fd)
+        os.close(signal_fd)

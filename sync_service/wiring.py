@@ -1,4 +1,4 @@
-"""The composition root: settings become one frozen house with everything joined. Nothing is joined anywhere else."""
+"""The composition root: build one frozen `Services` from the settings. Nothing is wired anywhere else."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -39,12 +39,12 @@ Now = Callable[[], datetime]
 Drain = Callable[[], int]
 
 REDIS_SECONDS = 2.0
-"""How long we wait for Redis to answer: it only makes things happen sooner."""
+"""How long we wait for Redis: it only starts work sooner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """Everything joined. One for each process."""
+    """All services of one process, wired together."""
 
     settings: Settings
     now: Now
@@ -60,12 +60,12 @@ class House:
 
 
 def utc_now() -> datetime:
-    """Give the time of this machine."""
+    """Return the time of this machine."""
     return datetime.now(UTC)
 
 
 def build(settings: Settings, *, now: Now = utc_now) -> House:
-    """Join everything. Opens no connection yet."""
+    """Wire all services. Opens no connection yet."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = open_database(settings.database_url)
     sealer = Sealer(settings.secret_keys())
@@ -96,7 +96,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> House:
 
 
 def open_redis(settings: Settings) -> Redis:
-    """Give a client for Redis, or for the private server that `okr-sync up` runs; connects when first used."""
+    """Return a client for Redis, or for the private server of `okr-sync up`; it connects when first used."""
     url = settings.redis_url or private_server(Path(settings.data_dir)).url
     return Redis.from_url(url, socket_connect_timeout=REDIS_SECONDS, health_check_interval=30)
 
@@ -111,41 +111,43 @@ def _tracker_drains(
     now: Now,
 ) -> Mapping[str, Drain]:
     settle = timedelta(seconds=settings.settle_seconds)
-    shelf = Shelf()
-    refresh = Refresh(engine=engine, connectors=kinds, connections=known, shelf=shelf, settle=settle, now=now)
-    looking = Looking(engine=engine, connectors=kinds, connections=known, refresh=refresh, now=now)
-    reconciling = Reconciling(engine=engine, connectors=kinds, connections=known, refresh=refresh, now=now)
-    errands = Errands(engine=engine, connectors=kinds, connections=known, now=now)
-    judging = Judging(engine=engine, connectors=kinds, connections=known, shelf=shelf, settle=settle, now=now)
-    querying = Querying(judging, refresh)
-    consenting = Consenting(engine=engine, sealer=sealer, connectors=kinds, connections=known, now=now)
-    asked = frozenset(kind for kind, one in kinds.items() if isinstance(one, Queries) and not one.judges)
-    relinking = Relinking(engine=engine, settle=settle, timezone=settings.zone, now=now, shelf=shelf, asked=asked)
+    rulesets = Shelf()
+    applier = Refresh(engine=engine, connectors=kinds, connections=known, shelf=rulesets, settle=settle, now=now)
+    fetcher = Looking(engine=engine, connectors=kinds, connections=known, refresh=applier, now=now)
+    poller = Reconciling(engine=engine, connectors=kinds, connections=known, refresh=applier, now=now)
+    task_runner = Errands(engine=engine, connectors=kinds, connections=known, now=now)
+    matcher = Judging(engine=engine, connectors=kinds, connections=known, shelf=rulesets, settle=settle, now=now)
+    lister = Querying(matcher, applier)
+    token_refresher = Consenting(engine=engine, sealer=sealer, connectors=kinds, connections=known, now=now)
+    evaluated_by_tracker = frozenset(kind for kind, one in kinds.items() if isinstance(one, Queries) and not one.judges)
+    relinker = Relinking(
+        engine=engine, settle=settle, timezone=settings.zone, now=now, shelf=rulesets, asked=evaluated_by_tracker
+    )
     return {
-        "delivery": refresh.drain,
-        "consent": consenting.drain,
-        "look": looking.drain,
-        "poll": reconciling.drain,
-        "errand": errands.drain,
-        "candidate": judging.drain,
-        "listing": querying.drain,
-        "rule_revision": relinking.drain_revisions,
-        "relink": relinking.drain_relinks,
-        "recompute": relinking.drain_recomputes,
+        "delivery": applier.drain,
+        "consent": token_refresher.drain,
+        "look": fetcher.drain,
+        "poll": poller.drain,
+        "errand": task_runner.drain,
+        "candidate": matcher.drain,
+        "listing": lister.drain,
+        "rule_revision": relinker.drain_revisions,
+        "relink": relinker.drain_relinks,
+        "recompute": relinker.drain_recomputes,
     }
 
 
 def _mail_drains(settings: Settings, engine: Engine, outbox: Outbox, *, now: Now) -> Mapping[str, Drain]:
     server = smtp.Server(**asdict(settings.smtp)) if settings.smtp else None
     settle = timedelta(seconds=settings.settle_seconds)
-    composing = Composing(engine=engine, outbox=outbox, now=now)
-    telling = TellOwners(engine=engine, outbox=outbox, settle=settle, now=now)
-    sending = Sending(engine=engine, sealer=outbox.sealer, mail_from=settings.mail_from, now=now, server=server)
-    return {"notice": composing.drain, "breaking": telling.drain, "mail": sending.drain}
+    composer = Composing(engine=engine, outbox=outbox, now=now)
+    alerter = TellOwners(engine=engine, outbox=outbox, settle=settle, now=now)
+    sender = Sending(engine=engine, sealer=outbox.sealer, mail_from=settings.mail_from, now=now, server=server)
+    return {"notice": composer.drain, "breaking": alerter.drain, "mail": sender.drain}
 
 
 def _write_drains(
     settings: Settings, engine: Engine, kinds: Mapping[str, Connector], known: Connections, *, now: Now
 ) -> Mapping[str, Drain]:
-    writing = WritingBack(engine=engine, connectors=kinds, connections=known, base_url=settings.base_url, now=now)
-    return {"write_back": writing.drain, "write_round": writing.drain_rounds}
+    note_writer = WritingBack(engine=engine, connectors=kinds, connections=known, base_url=settings.base_url, now=now)
+    return {"write_back": note_writer.drain, "write_round": note_writer.drain_rounds}
