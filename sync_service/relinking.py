@@ -58,8 +58,7 @@ class Relinking:
     now: Callable[[], datetime]
     shelf: Shelf
     asked: frozenset[str] = frozenset()
-    """Kinds of trackers that evaluate queries themselves: their listings find the members, issues are not matched here.
-    """
+    """Kinds of trackers that evaluate queries themselves: listings find the members, no issue is matched here."""
 
     def drain_revisions(self) -> int:
         """Process one chunk of each due revision; return how many rows were claimed."""
@@ -131,15 +130,15 @@ class Relinking:
             ruleset = self.shelf.current(tx)
             held = self._link_chunk(tx, ruleset, row, row.cause)
             # A query may name a label that was renamed.
-            if row.connection_id in ruleset.rules.queried and not self._is_asked(tx, row.connection_id):
+            if row.connection_id in ruleset.rules.queried and not self._is_evaluated_by_tracker(tx, row.connection_id):
                 candidates.add(tx, [(row.connection_id, one.issue.identity) for one in held if one.issue])
             due.hand_back(tx, tables.relink, row, cursor=held[-1].id)
         else:
-            if self._is_asked(tx, row.connection_id):
+            if self._is_evaluated_by_tracker(tx, row.connection_id):
                 listings.want(tx, candidates.asking(tx, row.connection_id))
             due.settle(tx, tables.relink, [row], [{"outcome": "done"}])
 
-    def _is_asked(self, tx: Transaction, connection_id: int) -> bool:
+    def _is_evaluated_by_tracker(self, tx: Transaction, connection_id: int) -> bool:
         kind = sa.select(tables.connection.c.kind).where(tables.connection.c.id == connection_id)
         return tx.scalar(kind) in self.asked
 

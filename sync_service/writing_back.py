@@ -97,8 +97,8 @@ class WritingBack:
             issue_bucket = f"{bucket}/{row.identity}"
             if blocked := self._policy.rest_of(connection, issue_bucket):
                 self._policy.postpone(row, blocked, f"waits until the tracker can answer ({issue_bucket})")
-            elif self._has_slot(row, wanted, bucket):
-                self._write(row, wanted, connector, connection, part=bucket)
+            elif self._acquire_slot(row, wanted, bucket):
+                self._write(row, wanted, connector, connection, bucket=bucket)
         except ConnectorError as error:
             if isinstance(error, Unavailable) and error.part == issue_bucket:
                 self._postpone_longer(row, connection, error)
@@ -127,10 +127,8 @@ class WritingBack:
             return "the note is up to date" if row.digest else "the issue serves no key result"
         return wanted
 
-    def _has_slot(self, row: Row[Any], wanted: _WantedNote, bucket: str) -> bool:
-        """Return whether the row may write now: its slot has come and no other writer of the bucket is at work; else
-        postpone.
-        """
+    def _acquire_slot(self, row: Row[Any], wanted: _WantedNote, bucket: str) -> bool:
+        """Acquire the bucket's writer when the row's slot has come; else postpone. Return whether the row may write."""
         write_bucket = turns.LINKS if row.urgent and wanted.serves != row.serves else turns.STANDINGS
         with writing(self._engine) as tx:
             at = row.slot_at

@@ -56,7 +56,7 @@ class Callers:
         until(lambda: store.batches, "the first is being stored")
         for number, thing in enumerate(others, 1):
             self.put(thing)
-            until(lambda number=number: len(self.gathering._line) == number, f"{thing} waits")  # type: ignore[misc]  # mypy can't infer the lambda
+            until(lambda number=number: len(self.gathering._waiting) == number, f"{thing} waits")  # type: ignore[misc]  # mypy can't infer the lambda
         store.gate.set()
         for thread in self.threads:
             thread.join(20)
@@ -88,7 +88,7 @@ def test_lanes_store_side_by_side() -> None:
     callers.put("b")
     until(lambda: len(store.batches) == 2, "both are being stored")
     callers.put("c")
-    until(lambda: len(callers.gathering._line) == 1, "the third waits")
+    until(lambda: len(callers.gathering._waiting) == 1, "the third waits")
     store.gate.set()
     for thread in callers.threads:
         thread.join(20)

@@ -1,1 +1,1 @@
-"""Mail: what we have to tell, in words a person likes to read, and the way out by SMTP."""
+"""Mails: compose their texts, build the MIME messages, and hand them to an SMTP server."""

@@ -1,4 +1,4 @@
-"""From what is to be told to subject, text and HTML, by the templates beside this module."""
+"""Render mails: view models and templates become subject, text and HTML."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ from sync_service.mail.words import plain
 from sync_service.store.breakings import Broken
 
 WIDTH = 72
-"""Columns of the text version, so that it can be quoted within 80."""
+"""Width of the text version, so that a quoted copy fits in 80 columns."""
 
 MOST_SECTIONS = 15
-"""Key results told in full in one mail: mail programs cut what is much longer than a hundred kilobytes."""
+"""Key results shown in full in one mail: mail programs cut messages of much more than a hundred kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +32,27 @@ class Content:
     html: str
 
 
-def notice(told: Sequence[Told], *, base_url: str) -> Content:
-    """Write the mail about key results, at least one."""
-    sections = telling.sections(told, base_url=base_url)
+def notice(items: Sequence[Told], *, base_url: str) -> Content:
+    """Render the mail about key results, at least one."""
+    sections = telling.sections(items, base_url=base_url)
     return _content(
         "notice",
         subject=telling.subject(sections),
         preview=telling.preview(sections),
         sections=sections[:MOST_SECTIONS],
         further=sections[MOST_SECTIONS:],
-        because=telling.because(told),
+        because=telling.because(items),
         base_url=base_url,
     )
 
 
 def broken(found: Broken, *, base_url: str) -> Content:
-    """Write the mail about what broke of a connection."""
+    """Render the connection alert mail."""
     return _content("broken", **breaking.told(found, base_url=base_url))
 
 
 def sign_in(*, name: str, link: str, base_url: str, valid: timedelta, until: datetime) -> Content:
-    """Write the mail with a sign-in link."""
+    """Render the mail with a sign-in link."""
     return _content(
         "sign_in",
         name=plain(name),
@@ -64,15 +64,15 @@ def sign_in(*, name: str, link: str, base_url: str, valid: timedelta, until: dat
     )
 
 
-def _content(folder: str, /, **told: Any) -> Content:
-    subject = plain(_filled(f"{folder}/subject.txt", told))
-    text = _filled(f"{folder}/body.txt", told | {"subject": subject})
-    html = _filled(f"{folder}/body.html", told | {"subject": subject})
+def _content(folder: str, /, **variables: Any) -> Content:
+    subject = plain(_rendered(f"{folder}/subject.txt", variables))
+    text = _rendered(f"{folder}/body.txt", variables | {"subject": subject})
+    html = _rendered(f"{folder}/body.html", variables | {"subject": subject})
     return Content(subject, text.strip() + "\n", _inliner().inline(html))
 
 
-def _filled(template: str, told: Mapping[str, Any]) -> str:
-    return _templates().get_template(template).render(told)
+def _rendered(template: str, variables: Mapping[str, Any]) -> str:
+    return _templates().get_template(template).render(variables)
 
 
 @cache
@@ -90,10 +90,10 @@ def _templates() -> Environment:
 
 @cache
 def _inliner() -> CSSInliner:
-    # What can't be inlined, such as the colours for dark rooms, stays in a style element.
+    # Rules that can't be inlined, such as dark mode colours, stay in a style element.
     return CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 
 
 def wrapped(text: str, indent: int = 0) -> str:
-    """Break a line of text between words; the lines that follow are indented by `indent` columns."""
+    """Wrap a line of text between words; indent the following lines by `indent` columns."""
     return textwrap.fill(text, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)

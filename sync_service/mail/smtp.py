@@ -1,6 +1,6 @@
-"""The way out: hands mails to an SMTP server, and says by error whether trying again can help.
+"""Send mails to an SMTP server; the error says whether a retry can help.
 
-What a reply's first digit means: https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1
+What the first digit of a reply means: https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1
 """
 
 import contextlib
@@ -13,31 +13,32 @@ from types import TracebackType
 from typing import Literal, Self
 
 SECONDS = 30.0
-"""How long each step of the conversation may take."""
+"""Timeout of each step of the SMTP session."""
 
 BUSY = 421
-"""The reply of a server that is about to hang up."""
+"""The reply code of a server that is about to close the connection."""
 
 TOO_LARGE = 552
 
 
 class Temporary(Exception):
-    """The mail was not taken now; it may be later."""
+    """The server did not accept the mail now; it may accept it later."""
 
 
 class Unreachable(Temporary):
-    """The server itself can't be used now, for no mail: away, hung up, or it does not let us in."""
+    """The server can't be used now, for any mail: no answer, a closed connection, or a failed login."""
 
 
 class Permanent(Exception):
-    """The mail will never be taken."""
+    """The server will never accept the mail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Where mail is handed in.
+    """The SMTP server to send through.
 
-    `security`: "tls" from the first byte, "starttls" or no mail at all, or STARTTLS where it is "offered".
+    `security`: "tls" from the first byte; "starttls", or no mail is sent; "offered", STARTTLS only where the server
+    offers it.
     """
 
     host: str
@@ -48,7 +49,7 @@ class Server:
 
 
 class Line:
-    """One connection to the server, opened with the first mail and used as long as it works."""
+    """One SMTP session, opened with the first mail and used as long as it works."""
 
     def __init__(self, server: Server, *, seconds: float = SECONDS) -> None:
         self._server = server
@@ -59,26 +60,26 @@ class Line:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._hang_up()
+        self._close()
 
     def open(self) -> bool:
-        """Connect and sign in, without sending; tell whether what follows is encrypted. Raises `Unreachable`."""
+        """Connect and log in, without sending; return whether the session is encrypted. Raise `Unreachable`."""
         return isinstance(self._connected().sock, ssl.SSLSocket)
 
     def send(self, message: EmailMessage) -> None:
-        """Hand over one mail, from and to whom its headers say. Raises `Temporary`, `Unreachable` or `Permanent`."""
+        """Send one mail, from and to its headers' addresses. Raise `Temporary`, `Unreachable` or `Permanent`."""
         client = self._connected()
         try:
-            with _told_apart():
+            with _translated_errors():
                 client.send_message(message)
         except Unreachable:
-            self._hang_up()
+            self._close()
             raise
 
     def _connected(self) -> smtplib.SMTP:
-        # A server may hang up between two mails; asking costs less than wondering whether a mail went out.
+        # A server may close the session between two mails. A NOOP is cheaper than not knowing whether a mail was sent.
         if self._client is not None and not _answers(self._client):
-            self._hang_up()
+            self._close()
         if self._client is None:
             try:
                 self._client = self._connect()
@@ -105,7 +106,7 @@ class Line:
             raise
         return client
 
-    def _hang_up(self) -> None:
+    def _close(self) -> None:
         if self._client is not None:
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 self._client.quit()
@@ -116,7 +117,7 @@ class Line:
 def _context(server: Server) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if server.security == "offered":
-        # The alternative is no encryption at all. https://www.rfc-editor.org/rfc/rfc7435#section-3
+        # Without this there would be no encryption at all. https://www.rfc-editor.org/rfc/rfc7435#section-3
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
@@ -130,27 +131,27 @@ def _answers(client: smtplib.SMTP) -> bool:
 
 
 @contextlib.contextmanager
-def _told_apart() -> Iterator[None]:
-    """Turn what the SMTP library raises while a mail is handed over into our three errors."""
+def _translated_errors() -> Iterator[None]:
+    """Translate the SMTP library's errors for one mail to our three errors."""
     try:
         yield
     except smtplib.SMTPRecipientsRefused as error:
         code, reply = next(iter(error.recipients.values()))
-        raise _meaning(code, f"{code} {_text(reply)}") from error
+        raise _error_of(code, f"{code} {_text(reply)}") from error
     except smtplib.SMTPSenderRefused as error:
         reason = f"{error.smtp_code} {_text(error.smtp_error)} (to our address, {error.sender})"
         if error.smtp_code in (BUSY, TOO_LARGE):
-            raise _meaning(error.smtp_code, reason) from error
-        raise Temporary(reason) from error  # the operator mends that, and no mail should be lost meanwhile
+            raise _error_of(error.smtp_code, reason) from error
+        raise Temporary(reason) from error  # the operator can fix that, and no mail should be lost meanwhile
     except smtplib.SMTPResponseException as error:
-        raise _meaning(error.smtp_code, f"{error.smtp_code} {_text(error.smtp_error)}") from error
+        raise _error_of(error.smtp_code, f"{error.smtp_code} {_text(error.smtp_error)}") from error
     except smtplib.SMTPNotSupportedError as error:
-        raise Permanent(_reason(error)) from error  # an address outside ASCII, and the server takes none
+        raise Permanent(_reason(error)) from error  # a non-ASCII address, and the server accepts none
     except (smtplib.SMTPException, OSError) as error:
         raise Unreachable(_reason(error)) from error
 
 
-def _meaning(code: int, reason: str) -> Exception:
+def _error_of(code: int, reason: str) -> Exception:
     if code == BUSY:
         return Unreachable(reason)
     return Permanent(reason) if code >= 500 else Temporary(reason)

@@ -1,4 +1,4 @@
-"""What a mail about key results says: the most telling thing first, then what moved from where to where, and why."""
+"""The view model of a key result mail: the most important change first, then what moved, and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from sync_service.domain.pace import WORDS, Status
 from sync_service.mail.words import amount, clipped, listed, plain
 
 MOST_REASONS = 10
-"""Reasons told for one key result; the rest is counted, and stands on its page."""
+"""Reasons shown for one key result; the rest is counted, and shown on the key result's page."""
 
-MOST_HAPPENINGS = 3
-"""Things told that happened to one issue, the last ones."""
+MOST_CHANGES = 3
+"""Changes shown for one issue: the last ones."""
 
 LONGEST_TITLE = 300
 LONGEST_SUBJECT_TITLE = 100
@@ -27,12 +27,12 @@ _TONES: dict[Status, Tone] = {
     Status.AT_RISK: "warn",
     Status.BEHIND: "bad",
 }
-_GRAVITY = (Status.COMPLETED, Status.ON_TRACK, Status.NO_DATA, Status.AT_RISK, Status.BEHIND)
+_SEVERITY = (Status.COMPLETED, Status.ON_TRACK, Status.NO_DATA, Status.AT_RISK, Status.BEHIND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A key result and what to tell of it. `owned`: by the reader, who otherwise owns its objective."""
+    """A key result and its change. `owned`: the reader owns it, otherwise its objective."""
 
     slug: str
     title: str
@@ -45,17 +45,17 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What happened to one issue, or to what else has a say; `url` is None where there is nothing to open."""
+    """What happened to one issue, or another cause; `url` is None where there is nothing to open."""
 
     issue: str | None
     title: str | None
     url: str | None
-    said: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A progress bar in whole percents that add up to 100: what stayed, what was gained or lost, what is missing."""
+    """A progress bar in whole percents with the sum of 100: what stayed, what was gained or lost, what is missing."""
 
     stayed: int
     moved: int
@@ -63,13 +63,13 @@ class Bar:
 
     @property
     def missing(self) -> int:
-        """The part not reached."""
+        """The percents not reached."""
         return 100 - self.stayed - self.moved
 
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A status in words, and how it feels."""
+    """A status in words, and its tone."""
 
     words: str
     tone: Tone
@@ -77,7 +77,7 @@ class Badge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One key result in a mail, ready to be laid out."""
+    """One key result in a mail, as the templates need it."""
 
     slug: str
     title: str
@@ -95,7 +95,7 @@ class Section:
 
 
 def subject(sections: Sequence[Section]) -> str:
-    """Say the most telling thing first."""
+    """Return the subject, with the most important change first."""
     first, *others = sections
     if not others:
         return f"{first.slug} {first.headline}: {clipped(first.title, LONGEST_SUBJECT_TITLE)}"
@@ -103,36 +103,36 @@ def subject(sections: Sequence[Section]) -> str:
     return f"{first.slug} {first.headline}, and {rest}"
 
 
-def sections(told: Sequence[Told], *, base_url: str) -> list[Section]:
-    """Lay out what is told, what needs its reader most first."""
-    return [_section(one, base_url) for one in sorted(told, key=_urgency)]
+def sections(items: Sequence[Told], *, base_url: str) -> list[Section]:
+    """Return the sections of a mail, the most urgent first."""
+    return [_section(one, base_url) for one in sorted(items, key=_urgency)]
 
 
-def because(told: Sequence[Told]) -> str:
-    """Say why the reader gets this mail."""
-    owned = sorted(plain(one.slug) for one in told if one.owned)
-    others = sorted(plain(one.slug) for one in told if not one.owned)
+def because(items: Sequence[Told]) -> str:
+    """Return why the reader gets this mail."""
+    owned = sorted(plain(one.slug) for one in items if one.owned)
+    others = sorted(plain(one.slug) for one in items if not one.owned)
     parts = [listed(owned)] if owned else []
     if others:
         parts.append(f"the objective of {listed(others)}")
     return f"You get this mail because you own {' and '.join(parts)}."
 
 
-def _section(told: Told, base_url: str) -> Section:
-    change, unit = told.change, told.unit
+def _section(item: Told, base_url: str) -> Section:
+    change, unit = item.change, item.unit
     before, after = change.before, change.after
     reasons = _reasons(change.causes, reopened_first=kind_of(change) is NoticeKind.FELL_BACK)
     is_share = unit == "%" and all(_value_is_progress(one) for one in (before, after))
     return Section(
-        slug=plain(told.slug),
-        title=clipped(plain(told.title), LONGEST_TITLE),
-        objective=clipped(plain(told.objective), LONGEST_TITLE),
-        url=f"{base_url}/key-results/{quote(told.slug, safe='')}",
+        slug=plain(item.slug),
+        title=clipped(plain(item.title), LONGEST_TITLE),
+        objective=clipped(plain(item.objective), LONGEST_TITLE),
+        url=f"{base_url}/key-results/{quote(item.slug, safe='')}",
         headline=_headline(change, plain(unit)),
         tone=_tone(change),
         value=(amount(before.value, plain(unit)), amount(after.value, plain(unit))),
         progress=None if is_share else (_progress(before), _progress(after)),
-        target=None if is_share else amount(told.target, plain(unit)),
+        target=None if is_share else amount(item.target, plain(unit)),
         status=(_badge(before.status), _badge(after.status)),
         bar=_bar(before.progress, after.progress),
         reasons=tuple(reasons[:MOST_REASONS]),
@@ -140,14 +140,14 @@ def _section(told: Told, base_url: str) -> Section:
     )
 
 
-def _value_is_progress(standing: Standing) -> bool:
-    if standing.value is None or standing.progress is None:
-        return standing.value is standing.progress
-    return abs(standing.value - 100 * standing.progress) < 0.05
+def _value_is_progress(state: Standing) -> bool:
+    if state.value is None or state.progress is None:
+        return state.value is state.progress
+    return abs(state.value - 100 * state.progress) < 0.05
 
 
-def _progress(standing: Standing) -> str:
-    return amount(None if standing.progress is None else 100 * standing.progress, "%")
+def _progress(state: Standing) -> str:
+    return amount(None if state.progress is None else 100 * state.progress, "%")
 
 
 def _headline(change: Change, unit: str) -> str:
@@ -173,17 +173,17 @@ def _badge(status: Status) -> Badge:
     return Badge(WORDS[status], _TONES.get(status, "calm"))
 
 
-def _urgency(told: Told) -> int:
-    kind = kind_of(told.change)
+def _urgency(item: Told) -> int:
+    kind = kind_of(item.change)
     if kind is NoticeKind.FELL_BACK:
         return 0
     if kind is NoticeKind.COMPLETED:
         return 2
-    return 1 if _gravity(told.change.after.status) > _gravity(told.change.before.status) else 3
+    return 1 if _severity(item.change.after.status) > _severity(item.change.before.status) else 3
 
 
-def _gravity(status: Status) -> int:
-    return _GRAVITY.index(status) if status in _GRAVITY else 0
+def _severity(status: Status) -> int:
+    return _SEVERITY.index(status) if status in _SEVERITY else 0
 
 
 def _bar(before: float | None, after: float | None) -> Bar | None:
@@ -194,37 +194,37 @@ def _bar(before: float | None, after: float | None) -> Bar | None:
 
 
 def _whole_percents(fraction: float) -> int:
-    """Give 0…100, where only nothing is 0 and only everything is 100."""
+    """Return 0…100, where only nothing is 0 and only everything is 100."""
     if not 0 < fraction < 1:
         return 0 if fraction <= 0 else 100
     return min(max(round(100 * fraction), 1), 99)
 
 
 def _reasons(causes: Sequence[Cause], *, reopened_first: bool) -> list[Reason]:
-    """Gather causes by issue, the latest first; after a fall, the reopened issues before all others."""
-    gathered: dict[object, list[Cause]] = {}
+    """Group causes by issue, the latest first; after a fall, reopened issues before all others."""
+    by_issue: dict[object, list[Cause]] = {}
     for cause in causes:
         key = cause.issue or (cause.what, cause.actor)
-        gathered[key] = [*gathered.pop(key, []), cause]
-    latest = list(reversed(gathered.values()))
+        by_issue[key] = [*by_issue.pop(key, []), cause]
+    latest = list(reversed(by_issue.values()))
     if reopened_first:
-        latest.sort(key=lambda happened: not any(cause.reopened for cause in happened))
-    return [_reason(happened) for happened in latest]
+        latest.sort(key=lambda changes: not any(cause.reopened for cause in changes))
+    return [_reason(changes) for changes in latest]
 
 
-def _reason(happened: Sequence[Cause]) -> Reason:
-    last = happened[-1]
-    said = list(dict.fromkeys(_said(cause) for cause in happened))
+def _reason(changes: Sequence[Cause]) -> Reason:
+    last = changes[-1]
+    texts = list(dict.fromkeys(_text(cause) for cause in changes))
     return Reason(
         issue=plain(last.issue) if last.issue else None,
         title=clipped(plain(last.title), LONGEST_TITLE) if last.title else None,
         url=last.url if last.url and urlsplit(last.url).scheme in ("http", "https") else None,
-        said=", then ".join(said[-MOST_HAPPENINGS:]),
+        what=", then ".join(texts[-MOST_CHANGES:]),
     )
 
 
-def _said(cause: Cause) -> str:
-    """Say what happened and by whose hand: "reopened by ana, no longer linked by rule checkout"."""
+def _text(cause: Cause) -> str:
+    """Return what happened and who did it: "reopened by ana, no longer linked by rule checkout"."""
     what = plain(cause.what)
     if not cause.actor or what.startswith(("first seen", "found again", "seen again")):
         return what
@@ -233,9 +233,9 @@ def _said(cause: Cause) -> str:
 
 
 def preview(sections: Sequence[Section]) -> str:
-    """Give the line that mail programs show beside the subject."""
+    """Return the line that mail programs show beside the subject."""
     first = sections[0]
     why = first.reasons[0] if first.reasons else None
-    reason = " ".join(filter(None, [why.issue, why.title and f"“{clipped(why.title, 60)}”", why.said])) if why else ""
+    reason = " ".join(filter(None, [why.issue, why.title and f"“{clipped(why.title, 60)}”", why.what])) if why else ""
     moved = " → ".join(first.value) if first.value[0] != first.value[1] else first.value[1]
     return ": ".join(filter(None, [moved, reason]))

@@ -32,7 +32,7 @@ def test_a_page_from_before_a_change_adds_nothing_that_left(stage: Stage) -> Non
     stage.list_again()
     stage.connector.answers = {"1#1": False}
     stage.connector.pages = [Members(found={"1#1": FIRST}, cursor="next"), Members(found={}, cursor=None)]
-    turned = stage.querying._keep
+    turned = stage.querying._save_page
 
     def keep(row: Row[Any], run: Any, page: Members) -> Any:
         kept = turned(row, run, page)
@@ -42,7 +42,7 @@ def test_a_page_from_before_a_change_adds_nothing_that_left(stage: Stage) -> Non
             stage.ask_once_more()
         return kept
 
-    stage.querying._keep = keep  # type: ignore[method-assign]  # between two pages
+    stage.querying._save_page = keep  # type: ignore[method-assign]  # between two pages
     stage.list_again()
     assert stage.linked() == []
 
