@@ -32,12 +32,12 @@ def test_reconcile_asks_now_and_says_what_was_found(run: Run, configured: None, 
     """First everything, then only what is news."""
     first = run("reconcile", "gh")
     assert first.exit_code == 0
-    assert "gh, acme/checkout: 30 issues seen, 30 of them news" in first.output
+    assert "gh, acme/checkout: 30 issues seen, 30 new or changed" in first.output
     assert '"current": 100.0' in run("explain", "KR-1", "--json").output
     hub.repository("checkout").create_issue("Pay more", labels=["checkout"])
     again = run("reconcile")
     assert again.exit_code == 0
-    assert " 1 of them news" in again.output
+    assert " 1 new or changed" in again.output
 
 
 def test_what_errands_found_is_said_by_reconcile_and_by_status(run: Run, configured: None) -> None:

@@ -142,8 +142,8 @@ class Service:
                 self.said.append(line.rstrip())
                 with contextlib.suppress(ValueError):
                     told = json.loads(line)
-                    if told.get("event") == "part started":
-                        self.pids[told["part"]] = told["pid"]
+                    if told.get("event") == "process started":
+                        self.pids[told["process"]] = told["pid"]
 
 
 def lives(pid: int) -> bool:

@@ -70,7 +70,7 @@ def test_a_poison_delivery_among_many_is_buried_alone(world: World, poison: Read
     (buried,) = world.rows(tables.delivery, tables.delivery.c.settled_at.is_(None))
     assert buried.delivery_id == f"d{POISON}"
     assert buried.buried_at is not None
-    assert buried.outcome.startswith(f"failed {MOST_ATTEMPTS} times, at last with {reason}")
+    assert buried.outcome.startswith(f"failed {MOST_ATTEMPTS} times, last error: {reason}")
     assert len(world.rows(tables.link)) == MANY - 1
 
     world.tracker.readings[POISON] = told(POISON)

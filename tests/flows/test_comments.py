@@ -62,7 +62,7 @@ def test_a_comment_on_an_issue_not_seen_yet_waits_for_it(world: World) -> None:
     """Nothing is lost by the order."""
     delivery = world.tell(comment(1))
     assert linked(world) == set()
-    assert "the issue is not known yet, and there are no credentials to look with" in world.outcome(delivery)
+    assert "the issue is not known yet, and there are no credentials to fetch it with" in world.outcome(delivery)
     world.tell(snapshot(0, state=State.DONE, closed_at=at(0)))
     assert linked(world) == {"KR-1"}
     assert world.reasons()[-1] == "first seen, already done, now linked by a comment of Ana Ruiz (/okr KR-1)"

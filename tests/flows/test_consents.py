@@ -230,7 +230,7 @@ def test_nothing_is_asked_with_a_token_that_has_expired(stage: Stage) -> None:
     (row,) = due.claim(stage.house.engine, tables.poll, limit=1)
     assert asking.must_wait(row, stage.connection, part="")
     (waiting,) = stage.rows(tables.poll)
-    assert waiting.outcome == "waits until the consent is renewed"
+    assert waiting.outcome == "waits until the OAuth token is refreshed"
     stage.renew()
     stage.let_come(tables.poll)
     (row,) = due.claim(stage.house.engine, tables.poll, limit=1)
@@ -288,4 +288,4 @@ def test_a_consent_that_serves_nothing_any_more_is_let_be(stage: Stage, spoil: C
     spoil(stage)
     stage.renew()
     (row,) = stage.rows(tables.consent)
-    assert (row.due_at, row.outcome) == (None, "the connection calls by other credentials now")
+    assert (row.due_at, row.outcome) == (None, "the connection uses other credentials now")

@@ -100,7 +100,7 @@ def test_a_new_owner_is_not_told_what_the_old_one_waited_for(world: World) -> No
         key_results.recompute(tx, [world.standing().id])
     world.drains.by_table["recompute"]()
     (notice,) = world.rows(tables.notice)
-    assert (notice.due_at, notice.outcome) == (None, "somebody else owns the key result now")
+    assert (notice.due_at, notice.outcome) == (None, "another person owns the key result now")
 
 
 @pytest.mark.parametrize("points", [-3.0, 1e308, float("nan"), float("inf")])

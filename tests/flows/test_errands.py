@@ -181,7 +181,7 @@ def test_an_errand_that_does_not_work_says_so_and_comes_again(stage: Stage) -> N
     stage.furnish()
     stage.connector.answers = [Rejected("a teapot")]
     stage.run()
-    assert stage.row().outcome == "did not work: a teapot"
+    assert stage.row().outcome == "failed: a teapot"
     assert stage.waits() == about(timedelta(minutes=10))
     stage.connector.answers = [ZeroDivisionError("ours")]
     stage.hurry()

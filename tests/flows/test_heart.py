@@ -163,7 +163,7 @@ def test_notices_wait_for_the_dust_to_settle(world: World) -> None:
     waiting = world.rows(tables.notice)
     assert [(row.from_status, row.to_status) for row in waiting] == [("behind", "completed")]
     world.tell(issue(1, 2))
-    assert world.rows(tables.notice)[0].outcome == "undone before it was told"
+    assert world.rows(tables.notice)[0].outcome == "undone before the mail was written"
     world.tell(done(1, 3))
     open_ones = world.rows(tables.notice, tables.notice.c.due_at.isnot(None))
     assert [(row.from_status, row.to_status) for row in open_ones] == [("behind", "completed")]

@@ -274,7 +274,7 @@ def test_after_a_day_without_webhooks_every_value_is_right(stage: Stage) -> None
     with reading(stage.house.engine) as tx:
         shown = {one.key for one in issues_view(tx, 1) if one.unreachable_since}
     assert shown == {held[issue.id].key for issue in deleted + hidden}
-    said = re.fullmatch(r"\d+ issues seen, (\d+) of them news; (\d+) not seen for long, to look at", _said(stage))
+    said = re.fullmatch(r"\d+ issues seen, (\d+) new or changed; (\d+) not seen for long, to be fetched", _said(stage))
     assert said is not None
     assert int(said[1]) > 800
     assert int(said[2]) >= 125, "what was deleted, hidden or moved away, and what nobody touched"

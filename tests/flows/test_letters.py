@@ -106,7 +106,7 @@ def test_a_poison_delivery_is_buried_alone(world: World) -> None:
             tx.execute(sa.update(tables.delivery).where(waiting).values(due_at=at(-9e6)))
         world.drain()
     buried = world.rows(tables.delivery, tables.delivery.c.buried_at.isnot(None))
-    assert [row.outcome for row in buried] == [f"failed {MOST_ATTEMPTS} times, at last with ValueError: poison"]
+    assert [row.outcome for row in buried] == [f"failed {MOST_ATTEMPTS} times, last error: ValueError: poison"]
 
 
 def test_a_letter_that_breaks_the_transaction_spoils_no_other(world: World) -> None:

@@ -213,7 +213,7 @@ def test_a_turn_that_is_over_gives_rows_back_without_counting_an_attempt(
             looks.add(tx, {(1, identity): (Look(identity=identity, key=key, reason="x"), None)})
     assert stage.looking.drain() == 3
     assert [(row.attempts, row.outcome, row.lease) for row in stage.rows(tables.look)] == [
-        (0, "its turn comes", None)
+        (0, "released for a later drain", None)
     ] * 3
 
 
@@ -229,4 +229,4 @@ def test_a_refused_connection_is_asked_by_one_look_alone(stage: Stage) -> None:
     while stage.looking.drain():
         pass
     assert stage.hub.rest.calls == []
-    assert all("waits until the connection is mended" in row.outcome for row in stage.rows(tables.look))
+    assert all("waits until the connection works again" in row.outcome for row in stage.rows(tables.look))

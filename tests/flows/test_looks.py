@@ -84,8 +84,8 @@ def test_each_answer_to_a_look_has_its_consequence(
 @pytest.mark.parametrize(
     ("scope", "outcome", "value"),
     [
-        (None, "acme/checkout#1: named, so we will look", 100),
-        (CHECKOUT, "acme/checkout#1: named, so we will look", 100),
+        (None, "acme/checkout#1: named, so it will be fetched", 100),
+        (CHECKOUT, "acme/checkout#1: named, so it will be fetched", 100),
         (ScopeRef("777", "acme/elsewhere"), "acme/checkout#1: ignored, because acme/elsewhere is not watched", 0),
     ],
 )
@@ -122,7 +122,7 @@ def test_a_refused_connection_is_asked_again_once_in_a_while(
     world.tracker.shown["501#1"] = issue(1, 0)
     world.make_due(tables.look)
     world.drain()
-    assert "waits until the connection is mended" in world.rows(tables.look)[0].outcome
+    assert "waits until the connection works again" in world.rows(tables.look)[0].outcome
     with writing(world.engine) as tx:
         tx.execute(sa.update(tables.connection).values(asked_again_at=asked_again_at(tx)))
     world.make_due(tables.look)

@@ -185,7 +185,7 @@ def test_without_credentials_a_query_that_can_be_judged_counts_at_once(stage: St
     stage.drain()
     assert stage.key_result().status != "partial"
     assert [one.state for one in stage.rows(tables.rule_revision)] == ["active"]
-    assert stage.rows(tables.listing)[0].outcome == "judged by what is known"
+    assert stage.rows(tables.listing)[0].outcome == "evaluated with the known issues"
 
 
 def test_without_credentials_a_query_that_cannot_be_judged_says_so(stage: Stage) -> None:
@@ -194,7 +194,7 @@ def test_without_credentials_a_query_that_cannot_be_judged_says_so(stage: Stage)
     stage.furnish(PARTLY, token=False, earlier="ignore")
     stage.drain()
     assert stage.key_result().status == "partial"
-    assert "no credentials, and archived:false can't be judged without" in stage.key_result().explanation
+    assert "no credentials, and archived:false can't be evaluated without" in stage.key_result().explanation
     stage.furnish(PARTLY, earlier="ignore")
     stage.drain()
     assert stage.counted() == ["acme/checkout#1"]

@@ -50,7 +50,7 @@ def test_an_issue_that_is_found_counts_at_once(stage: Stage) -> None:
     stage.judge()
     assert stage.linked() == [FIRST]
     said = ["1 queries asked, 1 find it", "1 queries asked, 0 find it"]
-    assert [row.outcome for row in stage.rows(tables.candidate)] == [f"{one}; they are asked once more" for one in said]
+    assert [row.outcome for row in stage.rows(tables.candidate)] == [f"{one}; asked once more later" for one in said]
     assert 30 < stage.seconds(tables.candidate) <= SURE_AFTER.total_seconds()
     stage.ask_once_more()
     assert [row.outcome for row in stage.rows(tables.candidate)] == said
@@ -176,8 +176,8 @@ def test_without_queries_or_credentials_nobody_is_asked(stage: Stage) -> None:
     stage.change(2)
     stage.judge()
     assert [row.outcome for row in stage.rows(tables.candidate)] == [
-        "there are no credentials to ask with",
-        "no query to ask",
+        "there are no credentials to call with",
+        "no query to match",
     ]
     assert stage.connector.asked == []
 
@@ -215,7 +215,7 @@ def test_a_tracker_whose_queries_are_not_evaluated_says_so(stage: Stage) -> None
     stage.list_again()
     stage.change(1)
     stage.judge()
-    assert stage.rows(tables.candidate)[0].outcome == "no query to ask"
+    assert stage.rows(tables.candidate)[0].outcome == "no query to match"
     assert stage.rows(tables.key_result)[0].status == "partial"
     assert "queries of Silent are not evaluated yet" in stage.rows(tables.key_result)[0].explanation
 
@@ -240,5 +240,5 @@ def test_an_issue_that_breaks_a_query_stops_none_of_its_neighbours(stage: Stage)
     first, second = stage.rows(tables.candidate)
     assert first.due_at is not None
     assert "a bug" in first.outcome
-    assert second.outcome == "1 queries asked, 1 find it; they are asked once more"
+    assert second.outcome == "1 queries asked, 1 find it; asked once more later"
     assert stage.linked() == [SECOND]

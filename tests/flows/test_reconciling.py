@@ -102,7 +102,7 @@ def test_what_webhooks_did_not_bring_is_found(stage: Stage) -> None:
     assert stage.key_result().current == pytest.approx(50)
     told = [cause["what"] for cause in stage.rows(tables.history)[-1].causes]
     assert told == ["closed as completed"] * 5 or all("closed" in one for one in told)
-    assert "5 of them news" in stage.rows(tables.poll)[0].outcome
+    assert "5 new or changed" in stage.rows(tables.poll)[0].outcome
 
 
 def test_what_was_deleted_or_transferred_unheard_is_looked_at(stage: Stage) -> None:

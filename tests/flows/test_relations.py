@@ -69,7 +69,7 @@ def test_a_second_parent_at_the_same_time_is_looked_at_and_the_last_told_stands(
     world.now += timedelta(seconds=5)
     delivery = world.tell(parent_seen(3, "acme/other#4"))
     assert world.outcome(delivery).endswith(
-        "in doubt: it had another parent at the same time, and there are no credentials to look with"
+        "in doubt: it had another parent at the same time, and there are no credentials to fetch it with"
     )
     assert world.rows(tables.issue)[0].parent_key == "acme/other#4"
     again = world.tell(parent_seen(3, "acme/other#4"))

@@ -127,7 +127,7 @@ def test_whoever_meets_a_taken_turn_asks_again_soon_and_keeps_its_time(room: Roo
     with writing(world.engine) as tx:
         assert not turns.take(tx, world.connection_id, "pen/writes", most=timedelta(minutes=3))
     world.drains.drain("write_back")
-    assert (room.wall.writes, room.row().outcome) == (0, "waits for its turn: writes go one by one")
+    assert (room.wall.writes, room.row().outcome) == (0, "waits for another write: writes go one by one")
     with writing(world.engine) as tx:
         assert room.row().due_at - database_now(tx) <= 2 * turns.GAP
         turns.give_back(tx, world.connection_id, "pen/writes")

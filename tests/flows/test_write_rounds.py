@@ -88,7 +88,7 @@ def test_a_round_goes_in_chunks_and_ends_where_the_switch_is_off(room: Room, mon
     room.world.make_due(tables.write_round)
     room.world.drain()
     (round_,) = room.world.rows(tables.write_round)
-    assert (round_.outcome, round_.due_at) == ("writing back is switched off", None)
+    assert (round_.outcome, round_.due_at) == ("write-back is switched off", None)
 
 
 def test_a_moved_key_result_wakes_the_round(room: Room) -> None:

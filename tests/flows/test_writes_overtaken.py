@@ -119,7 +119,7 @@ def test_a_write_that_landed_unheard_is_taken_away_where_the_issue_serves_nothin
     room.world.tell(snapshot(1, labels=[]))
     room.hasten()
     assert room.wall.wall == {}
-    assert room.row().outcome == "it serves no key result any more"
+    assert room.row().outcome == "the issue no longer serves a key result"
     assert room.row().settled_at is not None
 
 

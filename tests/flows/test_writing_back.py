@@ -76,7 +76,7 @@ def test_an_issue_that_was_unlinked_before_anything_was_said_is_never_called_abo
     issue.unlabel("checkout")
     stage.hear_and_write()
     assert stage.comment_calls() == []
-    assert stage.row(issue).outcome == "it serves no key result"
+    assert stage.row(issue).outcome == "the issue serves no key result"
 
 
 def test_what_is_no_longer_served_is_said_by_an_edit(stage: Stage) -> None:
@@ -120,7 +120,7 @@ def test_what_is_switched_off_is_written_no_more(stage: Stage) -> None:
     assert stage.writes() == 1
     assert len(stage.said(first)) == 1
     assert stage.said(second) == []
-    assert stage.row(second).outcome == "writing back is switched off"
+    assert stage.row(second).outcome == "write-back is switched off"
 
 
 def test_hostile_titles_stay_what_they_are(stage: Stage) -> None:

@@ -139,7 +139,7 @@ def test_a_flapping_connection_is_told_of_once_a_day(wire: Wire) -> None:
         wire.pass_(timedelta(hours=2))
         wire.drain()
     assert wire.mails() == [BO]
-    assert wire.rows()[0].outcome == "its owner was told of it lately"
+    assert wire.rows()[0].outcome == "its owner got a mail about it in the last 24 hours"
     assert straying.bring_near(wire.house.engine, settle=SETTLE) == 0
     wire.pass_(timedelta(days=1))
     wire.drain()

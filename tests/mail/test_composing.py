@@ -34,7 +34,7 @@ def test_a_due_notice_becomes_a_mail_that_is_due(house: House) -> None:
     assert mail.due_at is not None
     assert mail.message_id.startswith("<okr-sync.")
     assert mail.message_id.endswith("@example.com>")
-    assert (notice.due_at, notice.mail_id, notice.outcome) == (None, mail.id, "told by mail")
+    assert (notice.due_at, notice.mail_id, notice.outcome) == (None, mail.id, "mailed")
     assert notice.settled_at is not None
     assert changes(house) == before + 1
     (opened,) = house.opened()

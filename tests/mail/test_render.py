@@ -352,6 +352,6 @@ def test_a_connection_that_nothing_reaches_is_told_as_that() -> None:
     )
     content = render.broken(told, base_url=BASE_URL)
     assert content.subject == "acme-github broke: acme/old can no longer be watched"
-    assert "No key result reaches it" in content.text
-    assert "No key result reaches it" in Reader(content.html).text
-    assert "It says" not in content.text
+    assert "No key result depends on it" in content.text
+    assert "No key result depends on it" in Reader(content.html).text
+    assert "Message" not in content.text

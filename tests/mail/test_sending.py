@@ -105,7 +105,7 @@ def test_a_server_that_is_gone_loses_no_mail_for_five_days(house: House, mail: M
     house.make_due(tables.mail)
     house.sending.drain()
     (buried,) = [line for line in house.mailbox() if line.state == "buried"]
-    assert buried.outcome.startswith("not taken for 5 days, at last: 127.0.0.1")
+    assert buried.outcome.startswith("not sent for 5 days, last error: 127.0.0.1")
     house.server = Server(host="127.0.0.1", port=mail.port, security="offered")
     house.make_due(tables.mail)
     house.sending.drain()
