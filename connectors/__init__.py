@@ -1,1 +1,1 @@
-"""Our code for each kind of tracker, and the little they share: calls over HTTP, signed letters, unsure fields."""
+"""Connectors: one package per kind of tracker, and what they share: HTTP client, webhook signatures, JSON fields."""

@@ -1,7 +1,7 @@
-"""Read single fields of JSON that others wrote: what has the wrong shape counts as absent, and no text can hurt a row.
+"""Tolerant readers of single JSON fields from trackers: a value of the wrong type counts as absent.
 
-Text loses what PostgreSQL or a mail header can't hold: control characters (NUL among them) and lone surrogates,
-which JSON can spell as escapes. Times come out as aware UTC datetimes.
+Text is cleaned for storage: control characters (NUL among them) and lone surrogates, which JSON can contain as
+escapes, are removed, because PostgreSQL and mail headers can't hold them. Times are returned as aware UTC datetimes.
 """
 
 import math
@@ -15,35 +15,35 @@ from sync_service.domain.connectors import Rejected
 Json = Mapping[str, Any]
 
 NAME_LENGTH = 255
-"""Characters kept of a name: a label, a type, a person. Both trackers allow at most 255 themselves."""
+"""Characters stored of a name: a label, a type, a person. Both trackers allow at most 255 themselves."""
 
 TITLE_LENGTH = 300
-"""Characters kept of a title. GitHub allows 256, Jira 255."""
+"""Characters stored of a title. GitHub allows 256, Jira 255."""
 
 URL_LENGTH = 2000
 
 MOST_NUMBERS = 10
-"""Numeric fields of a connection that are kept, the first ones it names."""
+"""Most numeric fields that a connection reads: the first ones in its configuration."""
 
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _LARGEST_ID = 2**63
 
 
 def table(value: Any) -> Json:
-    """Give `value` where it is a JSON object, else an empty one."""
+    """Return `value` when it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def rows(value: Any) -> list[Json]:
-    """Give the JSON objects in `value` where it is a list, else nothing."""
+    """Return the JSON objects in `value` when it is a list, else an empty list."""
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def text(value: Any, limit: int = NAME_LENGTH) -> str | None:
-    """Give one clean line of at most `limit` characters; None where `value` is no text or has nothing to show."""
+    """Return one clean line of at most `limit` characters; None when `value` is not text or has nothing to show."""
     if not isinstance(value, str):
         return None
-    # Almost every text is printable as it is; the rest loses only what can't be stored.
+    # Fast path: almost every text is printable and needs no cleaning.
     line = (value if value.isprintable() else _UNSTORABLE.sub(" ", value)).strip()
     if len(line) > limit:
         line = line[: limit - 1] + "…"
@@ -51,12 +51,12 @@ def text(value: Any, limit: int = NAME_LENGTH) -> str | None:
 
 
 def exact(value: Any, limit: int = NAME_LENGTH) -> str | None:
-    """Give `value` where it is printable text of at most `limit` characters: names that must not be altered."""
+    """Return `value` unchanged when it is printable text of at most `limit` characters, else None."""
     return value if isinstance(value, str) and 0 < len(value) <= limit and value.isprintable() else None
 
 
 def identifier(value: Any) -> str | None:
-    """Give a tracker's numeric id as text, whether it came as a number or as digits."""
+    """Return a tracker's numeric id as text, whether it is a JSON number or a string of digits; else None."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if 0 < value < _LARGEST_ID else None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
@@ -65,7 +65,7 @@ def identifier(value: Any) -> str | None:
 
 
 def number(value: Any) -> float | None:
-    """Give a finite number; None for anything else, NaN and infinity included."""
+    """Return a finite number; None for anything else, including NaN and infinity."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -76,7 +76,7 @@ def number(value: Any) -> float | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """Give an ISO 8601 time with an offset, or a whole number of milliseconds since 1970, as UTC."""
+    """Parse an ISO 8601 time with an offset, or a whole number of milliseconds since 1970, as UTC; else None."""
     try:
         if isinstance(value, str):
             found = datetime.fromisoformat(value)
@@ -89,19 +89,19 @@ def moment(value: Any) -> datetime | None:
 
 
 def web_address(value: Any) -> str:
-    """Give an http or https address for people to open; empty where there is none to trust."""
+    """Return an http or https address that people may open; empty for anything else."""
     found = exact(value, URL_LENGTH)
     return found if found and found.startswith(("https://", "http://")) else ""
 
 
 def distinct(value: Any, most: int) -> tuple[str, ...]:
-    """Give the first texts of an option that is a text or a list of them, each once and without the space around."""
+    """Return the first `most` texts of an option that is a text or a list: stripped, without duplicates or blanks."""
     found = [one.strip() for one in ((value,) if isinstance(value, str) else value or ())]
     return tuple(dict.fromkeys(one for one in found if one))[:most]
 
 
 def required(value: str | None, what: str) -> str:
-    """Give `value`, or raise `Rejected` that names `what` is missing."""
+    """Return `value`; raise `Rejected` when it is None. `what` names the field in the message."""
     if value is None:
-        raise Rejected(f"{what} is missing or not what it should be")
+        raise Rejected(f"{what} is missing or invalid")
     return value

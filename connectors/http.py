@@ -1,4 +1,4 @@
-"""Calls to trackers: bounded in time and size, never to another host; an answer is JSON or a `ConnectorError`."""
+"""HTTP client for trackers: timeouts, a size limit, no redirect to another host; errors are `ConnectorError`s."""
 
 import builtins
 import time
@@ -22,20 +22,20 @@ _MOST_REDIRECTS = 3
 _CHUNK = 65_536
 _REDIRECTS: Mapping[str, tuple[int, ...]] = {"GET": (301, 302, 303, 307, 308)}
 _OTHER_REDIRECTS = (307, 308)
-"""The redirects that leave a call what it is."""
+"""The redirects that keep a request's method and body."""
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-_MISTYPED = (
+_INVALID_URL = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
 )
 
 
-class _Bearing(requests.auth.AuthBase):
-    """Puts our headers on a call, and so keeps requests from looking for a password in ~/.netrc."""
+class _HeaderAuth(requests.auth.AuthBase):
+    """Set the header `Authorization`. Without an auth object requests would read a password from ~/.netrc."""
 
     def __init__(self, authorization: str | None) -> None:
         self._authorization = authorization
@@ -47,17 +47,17 @@ class _Bearing(requests.auth.AuthBase):
 
 
 class _Session(requests.Session):
-    """A session that leaves redirects to us: requests would take them apart even where told not to follow."""
+    """A session that leaves redirects to us: requests parses their address even with `allow_redirects=False`."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Find no redirect, whatever `resp` says."""
+        """Return None: no reply counts as a redirect for requests."""
         del resp
         return None
 
 
 def _session_for(url: str) -> requests.Session:
     session = _Session()
-    # No proxy can reach what listens on this machine alone.
+    # A proxy can't reach a server that listens on this machine only.
     session.trust_env = host_of(url) not in _LOOPBACK
     return session
 
@@ -67,7 +67,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A tracker's answer: `url` is the address that gave it, after any redirect on the same host."""
+    """A decoded JSON object. `url` is the address that answered, after any redirect on the same host."""
 
     url: str
     body: Mapping[str, Any]
@@ -75,7 +75,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
-    """How we call. Times are in seconds, `most_bytes` counts what is unpacked, `now` gives aware UTC."""
+    """The client and its limits. Times are in seconds, `most_bytes` counts decompressed bytes, `now` is aware UTC."""
 
     connect_seconds: float = 5
     read_seconds: float = 10
@@ -91,7 +91,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Fetch a JSON object; raises as `send` and `judge` do."""
+        """Fetch a JSON object. Raise the errors of `send` and `raise_for_response`."""
         reply = self.send("GET", url, authorization=authorization, headers=headers, params=params)
         judge(reply, now=self.now())
         return Answer(reply.url, reply.object())
@@ -104,7 +104,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> builtins.list[dict[str, Any]]:
-        """Fetch a JSON list of objects; raises as `send` and `judge` do."""
+        """Fetch a JSON list of objects. Raise the errors of `send` and `raise_for_response`."""
         reply = self.send("GET", url, authorization=authorization, headers=headers, params=params)
         judge(reply, now=self.now())
         return reply.objects()
@@ -119,22 +119,22 @@ class Http:
         params: Mapping[str, str] | None = None,
         json: Any = None,
     ) -> Reply:
-        """Make a call and give the reply, whatever its status; a redirect is followed on the same host.
+        """Send a request and return the reply, whatever its status. Follow redirects on the same host only.
 
-        Raise `Unavailable` where there is no reply, `Refused` for a redirect to another host, `Rejected` for a circle
-        of them, for a reply that is too large, and for an address that is none.
+        Raise `Unavailable` when there is no reply, `Refused` for a redirect to another host, and `Rejected` for a
+        redirect loop, a reply that is too large or an invalid address.
         """
         if authorization and not (authorization.isascii() and authorization.isprintable()):
-            raise Refused("the token holds characters that no token has")
-        asked = {"User-Agent": USER_AGENT, "Accept": "application/json", **(headers or {})}
-        call = requests.Request(method, url, headers=asked, params=dict(params or {}), json=json)
-        call.auth = _Bearing(authorization)
+            raise Refused("the token contains characters that a token can't have")
+        request_headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **(headers or {})}
+        call = requests.Request(method, url, headers=request_headers, params=dict(params or {}), json=json)
+        call.auth = _HeaderAuth(authorization)
         for _ in range(_MOST_REDIRECTS + 1):
             reply = self._call(call)
             if reply.status not in _REDIRECTS.get(method, _OTHER_REDIRECTS):
                 return reply
             call.url, call.params = _next_on_same_host(reply), {}
-        raise Rejected(f"{place_of(url)} redirects in a circle")
+        raise Rejected(f"{place_of(url)} redirects in a loop")
 
     def _call(self, call: requests.Request) -> Reply:
         method, url = str(call.method), str(call.url)
@@ -153,20 +153,20 @@ class Http:
                     stream=True,
                 ) as answer,
             ):
-                body = self._bounded(answer)
+                body = self._read_bounded(answer)
                 return Reply(answer.url, status=answer.status_code, headers=answer.headers, body=body)
-        except _MISTYPED:
+        except _INVALID_URL:
             raise Rejected("the connection's site is not a web address") from None
         except (requests.exceptions.RequestException, HTTPError) as error:
-            # The error's own text holds the whole address; its kind is enough to act on.
+            # The error's own text contains the whole address, which must not be logged; its class is enough.
             raise Unavailable(f"{place_of(url)} does not answer ({type(error).__name__})") from error
 
-    def _bounded(self, answer: requests.Response) -> bytes:
-        """Read a body as it comes: `iter_content` waits for whole chunks, and a trickle fills one in hours."""
+    def _read_bounded(self, answer: requests.Response) -> bytes:
+        """Read a body in small reads: `iter_content` waits for whole chunks, which a slow server fills in hours."""
         body = bytearray()
         deadline = time.monotonic() + self.whole_seconds
-        while piece := answer.raw.read1(_CHUNK, decode_content=True):
-            body += piece
+        while chunk := answer.raw.read1(_CHUNK, decode_content=True):
+            body += chunk
             if len(body) > self.most_bytes:
                 raise Rejected(f"{place_of(answer.url)} answers with more than {self.most_bytes} bytes")
             if time.monotonic() > deadline:
@@ -175,17 +175,17 @@ class Http:
 
 
 def _next_on_same_host(reply: Reply) -> str:
-    location, where = reply.header("Location"), "nowhere"
+    location, shown_host = reply.header("Location"), "nowhere"
     try:
-        target = urljoin(reply.url, location)
-        # The rest of the address may hold a key, or a name that nobody should read in a log.
-        where = (text(host_of(target), 100) or where) if location else where
-        stays = bool(location) and _origin(target) == _origin(reply.url)
+        target_url = urljoin(reply.url, location)
+        # Show the host only: the rest of the address may contain a key, or a name that must not be logged.
+        shown_host = (text(host_of(target_url), 100) or shown_host) if location else shown_host
+        same_host = bool(location) and _origin(target_url) == _origin(reply.url)
     except ValueError:
-        stays = False
-    if not stays:
-        raise Refused(f"{reply.place} redirects to {where}, where credentials must not go")
-    return target
+        same_host = False
+    if not same_host:
+        raise Refused(f"{reply.place} redirects to {shown_host}, a host that must not get our credentials")
+    return target_url
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

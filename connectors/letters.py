@@ -1,4 +1,4 @@
-"""What every webhook has in common: a signature over its raw bytes, an id, a JSON body, a treatment by its name."""
+"""Webhook basics that all connectors share: HMAC signature, delivery id, JSON body, and the rule for each event."""
 
 import hashlib
 import hmac
@@ -12,26 +12,29 @@ from sync_service.domain.connectors import Connection, Rejected
 from sync_service.domain.issues import Observation
 
 ID_LENGTH = 200
-"""Longest delivery id kept, in characters."""
+"""Longest delivery id that we store, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """What we do with one sort of delivery. `says` is for people; without `read` it completes "ignored, because …"."""
+    """How one webhook event is handled. `read` parses it; without `read` it is ignored and `says` is the reason.
+
+    `says` is shown to people.
+    """
 
     says: str
     read: Callable[[Json, Connection], tuple[Observation, ...]] | None = None
 
 
 Treatments = Mapping[str, Treatment]
-"""Treatments by the delivery's name; a name that ends in `*` stands for all that are not listed."""
+"""Event rules by the event's name. A name that ends in `*` is the default for events that are not listed."""
 
 
 def is_signed(body: bytes, *, signature: str | None, secrets: Sequence[str]) -> bool:
-    """Tell whether `signature` is `sha256=` and the hex HMAC of `body` under one of `secrets`.
+    """Verify a webhook signature: `sha256=` and the hex HMAC-SHA256 of `body`, with any one of `secrets`.
 
-    Any other method fails, and so does a blank secret, whose HMAC anybody can compute. Every secret is
-    tried, whichever matches, so that the time taken tells nothing.
+    Return False for any other method, and for a blank secret, because anybody can compute its HMAC. Every secret is
+    tried even after a match, so that the duration reveals nothing.
     https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
     https://developer.atlassian.com/cloud/jira/platform/webhooks/
     """
@@ -39,16 +42,16 @@ def is_signed(body: bytes, *, signature: str | None, secrets: Sequence[str]) -> 
     matched = False
     for secret in secrets:
         key = secret.encode(errors="surrogatepass")
-        made = b"sha256=" + hmac.digest(key, body, "sha256").hex().encode()
-        matched |= hmac.compare_digest(made, claimed) and bool(secret.strip())
+        expected = b"sha256=" + hmac.digest(key, body, "sha256").hex().encode()
+        matched |= hmac.compare_digest(expected, claimed) and bool(secret.strip())
     return matched
 
 
 def letter_id(body: bytes, *, given: str | None) -> str:
-    """Give the tracker's id of a delivery, or the hash of its body where the id is absent or unfit to keep.
+    """Return the delivery id: the tracker's own, or a hash of the body when that is absent or can't be stored.
 
-    Unfit is an id over 200 characters or with anything but visible ASCII. A repeat has the same body,
-    so either way repeats are told.
+    An id can't be stored when it has over 200 characters or anything but visible ASCII. A repeated delivery has the
+    same body, so duplicates are recognised in both cases.
     """
     if given and len(given) <= ID_LENGTH and given.isascii() and given.isprintable() and " " not in given:
         return given
@@ -63,7 +66,7 @@ _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Decode a body that must be one JSON object in UTF-8; raise `Rejected` with the reason where it is not."""
+    """Decode a body that must be one JSON object in UTF-8; otherwise raise `Rejected` with the reason."""
     found = _decoded(body)
     if not isinstance(found, dict):
         raise Rejected(f"the body is a JSON {type(found).__name__}, not an object")
@@ -71,7 +74,7 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def json_objects(body: bytes) -> list[dict[str, Any]]:
-    """Decode a body that must be a JSON list of objects in UTF-8; raise `Rejected` with the reason where it is not."""
+    """Decode a body that must be a JSON list of objects in UTF-8; otherwise raise `Rejected` with the reason."""
     found = _decoded(body)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise Rejected("the body is not a JSON list of objects")

@@ -1,4 +1,4 @@
-"""Which connectors there are: ours by name, and those of other packages by entry point."""
+"""Registry of connectors: the built-in ones by name, plugins of other packages by entry point."""
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -17,13 +17,13 @@ BUILT_IN: Mapping[str, Connector] = {
 
 
 class RegistryError(Exception):
-    """Connectors can't be told apart, or one can't be loaded; the message names the packages."""
+    """Two connectors have the same kind, or one can't be loaded. The message names the packages."""
 
 
 def connectors(found: Iterable[EntryPoint] | None = None) -> dict[str, Connector]:
-    """Give every connector by its kind. `found` stands in for the installed entry points.
+    """Return every connector by its kind. `found` replaces the installed entry points.
 
-    Raise `RegistryError` where two claim one kind, or where one goes by another kind than it is registered under.
+    Raise `RegistryError` when two connectors claim the same kind, or one is registered under another kind than its own.
     """
     known = dict(BUILT_IN)
     origins = dict.fromkeys(known, "OKR Sync itself")

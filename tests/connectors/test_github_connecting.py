@@ -158,7 +158,7 @@ def test_a_limit_is_told_from_a_lack_of_permission_and_stops_the_rest(github: re
     made = GitHub().make_hooks(CONNECTION, scopes=["acme/a", "acme/b", "acme/c"], hook_url=HOOK, secret="s")
     assert [one.made for one in made] == [False] * 3
     assert "Webhooks: read and write" in made[0].says
-    assert "patience" in made[1].says
+    assert "limits the rate" in made[1].says
     assert made[1].says == made[2].says
 
 

@@ -200,7 +200,7 @@ def test_a_missing_permission_is_named(github: responses.RequestsMock) -> None:
         look()
     assert not caught.value.proven
     assert str(caught.value) == (
-        "api.github.com does not permit it with these credentials (403): Resource not accessible by personal access "
+        "api.github.com does not permit this with these credentials (403): Resource not accessible by personal access "
         "token; the permission it takes: issues=read or contents=read and pull_requests=read"
     )
 
@@ -233,5 +233,5 @@ def test_a_moved_repository_is_followed_to_its_id_and_never_elsewhere(github: re
         github.upsert(responses.GET, f"{SITE}/repositories/8001/issues/12/", json=issue())
         assert look().identity == "8001#12"
     github.upsert(responses.GET, ISSUE, status=307, headers={"Location": "https://elsewhere.example/repositories/8001"})
-    with pytest.raises(Refused, match="where credentials must not go"):
+    with pytest.raises(Refused, match="a host that must not get our credentials"):
         look()

@@ -134,4 +134,4 @@ def test_an_unreadable_answer_is_rejected(body: str) -> None:
     """A login page is not an issue."""
     found = error_of(200, body=body)
     assert isinstance(found, Rejected)
-    assert "tracker.example answers with something unreadable" in str(found)
+    assert "tracker.example sends a reply that can't be read" in str(found)

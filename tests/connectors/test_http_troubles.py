@@ -51,7 +51,7 @@ def test_a_redirect_on_the_same_host_is_followed(mock: responses.RequestsMock) -
 def test_a_redirect_to_another_host_is_refused(target: str, mock: responses.RequestsMock) -> None:
     """Scheme, host and port must all be the same; nothing is sent there."""
     mock.get(URL, status=302, headers={"Location": target})
-    with pytest.raises(Refused, match="where credentials must not go"):
+    with pytest.raises(Refused, match="a host that must not get our credentials"):
         get()
     assert len(mock.calls) == 1
 
@@ -61,13 +61,15 @@ def test_of_a_foreign_redirect_the_host_alone_is_named(mock: responses.RequestsM
     mock.get(URL, status=302, headers={"Location": "https://ana:pw@elsewhere.example/SECRET-1?token=hush#part"})
     with pytest.raises(Refused) as caught:
         get()
-    assert str(caught.value) == "tracker.example redirects to elsewhere.example, where credentials must not go"
+    assert (
+        str(caught.value) == "tracker.example redirects to elsewhere.example, a host that must not get our credentials"
+    )
 
 
 def test_a_circle_of_redirects_ends(mock: responses.RequestsMock) -> None:
     """Three redirects are enough for anybody."""
     mock.get(URL, status=301, headers={"Location": URL})
-    with pytest.raises(Rejected, match="in a circle"):
+    with pytest.raises(Rejected, match="in a loop"):
         get()
     assert len(mock.calls) == 4
 
@@ -148,7 +150,7 @@ def test_a_site_that_is_no_web_address_is_rejected(url: str) -> None:
 @pytest.mark.parametrize("authorization", ["Bearer a\nb", "Bearer tök", "Bearer \ud800"])
 def test_a_token_with_stray_characters_is_refused(authorization: str) -> None:
     """A line break pasted along must not become a header."""
-    with pytest.raises(Refused, match="characters that no token has"):
+    with pytest.raises(Refused, match="characters that a token can.t have"):
         Http().get(URL, authorization=authorization)
 
 

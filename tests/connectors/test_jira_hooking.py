@@ -175,7 +175,7 @@ def test_other_refusals_are_said_in_their_own_words(jira: responses.RequestsMock
 def test_a_403_that_is_a_limit_is_no_lack_of_permission(jira: responses.RequestsMock) -> None:
     """It says when to ask again."""
     jira.get(CLOUD + OLDER, status=403, headers={"Retry-After": "9"})
-    assert "asks for patience" in made_at(CLOUD).says
+    assert "limits the rate of calls" in made_at(CLOUD).says
 
 
 def test_what_jira_finds_wrong_is_told_in_its_words(jira: responses.RequestsMock) -> None:

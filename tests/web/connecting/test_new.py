@@ -56,7 +56,7 @@ def test_a_token_that_is_refused_is_neither_stored_nor_shown_again(desk: Desk) -
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(404, "shows nothing there"), (422, "refuses"), (500, "can&#39;t answer")]
+    ("status", "said"), [(404, "finds nothing there"), (422, "refuses"), (500, "can&#39;t answer")]
 )
 def test_a_tracker_that_can_not_answer_is_said_beside_the_token(desk: Desk, status: int, said: str) -> None:
     """Nothing is stored, and the page is no error."""
