@@ -1,4 +1,7 @@
-"""GitHub: github.com, GitHub Enterprise Server and data-residency hosts, by webhooks and, with a token, by looking."""
+"""The GitHub connector: webhooks and, with a token or an app, API calls to fetch, poll, search and write back.
+
+It works with github.com, GitHub Enterprise Server and data residency hosts.
+"""
 
 import re
 import time
@@ -63,9 +66,9 @@ class GitHub:
     title = "GitHub"
     default_site: str | None = "https://api.github.com"
     options: tuple[Option, ...] = (
-        Option("app", "app", "a GitHub App in place of a token, a mapping: {id: 1204001, private_key: file:app.pem}"),
+        Option("app", "app", "a GitHub App instead of a token, a mapping: {id: 1204001, private_key: file:app.pem}"),
         Option("points_field", "text", "Name or id of the numeric field, of issues or of a project, that holds points"),
-        Option("number_fields", "texts", f"Other numeric fields to keep, by name or id, {MOST_NUMBERS} at most"),
+        Option("number_fields", "texts", f"Other numeric fields to read, by name or id, {MOST_NUMBERS} at most"),
     )
     least_together = LEAST
     most_together = MOST
@@ -84,196 +87,196 @@ class GitHub:
     def __init__(self, http: Http | None = None, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self._http = http or Http()
         self._sleep = sleep
-        self._keyring = Keyring(self._http, sleep=sleep)
+        self._credentials = Keyring(self._http, sleep=sleep)
         self._nodes: dict[str, Nodes] = {}
 
     def verify(self, post: Post, secrets: Sequence[str]) -> bool:
-        """Tell whether the raw body, form-encoded or not, was signed; the older SHA-1 header is not believed."""
+        """Verify the HMAC-SHA256 signature of the raw body, form-encoded or not. The old SHA-1 header is ignored."""
         return is_signed(post.body, signature=post.headers.get("x-hub-signature-256"), secrets=secrets)
 
     def delivery_id(self, post: Post) -> str:
-        """Give `X-GitHub-Delivery`, which a redelivery repeats, else the hash of the body."""
+        """Return `X-GitHub-Delivery`, which a redelivery repeats, else the hash of the body."""
         return letter_id(post.body, given=post.headers.get("x-github-delivery"))
 
     def read(self, post: Post, connection: Connection) -> Reading:
-        """Read a verified delivery by the table of events; raise `Rejected` where its body can't be read."""
+        """Parse a verified delivery by the table of event rules. Raise `Rejected` when its body can't be read."""
         event = exact(post.headers.get("x-github-event"), 48)
         if event is None:
             raise Rejected("the header X-GitHub-Event is missing")
         payload = json_object(_json_of(post))
         action = exact(payload.get("action"), 48)
         name = f"{event}.{action}" if action else event
-        treatment = treatment_of(name, event)
-        found = treatment.read(payload, connection) if treatment.read else (Ignored(treatment.says),)
+        rule = treatment_of(name, event)
+        found = rule.read(payload, connection) if rule.read else (Ignored(rule.says),)
         return Reading(name=name, observations=found, actor=account(table(payload.get("sender"))))
 
     def key_of(self, text: str) -> str:
-        """Give `owner/repo#12`, from that or from the issue's web address.
+        """Return the key `owner/repo#12`, from a key or from the issue's web address.
 
-        Letters keep their case. GitHub's names have none, so keys are to be compared without it.
+        The case is kept. GitHub ignores the case of names, so compare keys without it.
         """
         found = _KEY.fullmatch(text.strip())
         if found is None:
-            raise ValueError(f"{text[:100]!r} is no GitHub issue: write owner/repo#12, or its web address")
+            raise ValueError(f"{text[:100]!r} is not a GitHub issue: write owner/repo#12, or its web address")
         return f"{found['name']}#{found['number']}"
 
     def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
-        """Fetch an issue or pull request by its repository's id and its number, or find it by its node."""
+        """Fetch an issue or pull request by repository id and number, or resolve its node id."""
         if is_naming(identity):
             raise Naming(self._calls(connection), self._nodes_of(connection)).find([identity])[identity]
         return look(self._calls(connection), identity=identity, key=key)
 
     def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
-        """Fetch issues and pull requests, of one installation where an app has several, by GraphQL."""
+        """Fetch many issues and pull requests by GraphQL. With an app, all must be of one installation."""
         calls, nodes = self._calls(connection), self._nodes_of(connection)
-        named = [identity for identity in wanted if is_naming(identity)]
-        if named:
-            return Naming(calls, nodes).find(named)
+        node_ids = [identity for identity in wanted if is_naming(identity)]
+        if node_ids:
+            return Naming(calls, nodes).find(node_ids)
         return Together(calls, nodes).look(wanted)
 
     def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
-        """List the issues and pull requests of a repository that changed."""
+        """List the changed issues and pull requests of a repository, one page."""
         return changes(self._calls(connection), asked=asked, cursor=cursor)
 
     def errands(self, connection: Connection) -> Mapping[str, timedelta]:
-        """Name what is to be done every now and then: asking for missed deliveries."""
+        """Return the scheduled tasks with their intervals: redeliver failed deliveries."""
         return {redelivering.NAME: redelivering.INTERVAL} if connection.has_credentials else {}
 
     def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
-        """Ask for missed deliveries; there is no other errand."""
+        """Run the scheduled task that redelivers failed deliveries; there is no other."""
         assert name == redelivering.NAME, name
         known = Memory.of(memory)
         return Redelivering(self._calls(connection), scopes=scopes, sleep=self._sleep, memory=known).run()
 
     def part_together(self, connection: Connection, *, about: str) -> str:
-        """Name the GraphQL of the credential whose limit a look at many would use."""
-        return f"{self._holder(connection, about)}/graphql"
+        """Return the rate limit bucket of `look_together`: GraphQL of one credential."""
+        return f"{self._bucket_owner(connection, about)}/graphql"
 
     def examine(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
-        """Look at credentials, permissions, limits, repositories and webhooks."""
-        site, credentials = self._keyring.site(connection.site), self._keyring.of(connection)
+        """Check credentials, permissions, rate limit, repositories and webhooks for `okr-sync doctor`."""
+        site, credentials = self._credentials.site(connection.site), self._credentials.of(connection)
         examination = Examination(connection=connection, site=site, credentials=credentials, now=self._http.now)
         yield from examination.run(scopes, hooked=hooked)
 
     judges = True
 
     def check_query(self, connection: Connection, *, query: str) -> None:
-        """Raise `Rejected` where a search can't be a rule's query; makes no call."""
+        """Raise `Rejected` when a rule can't have this search. Makes no call."""
         del connection
         check_times(read_query(query))
 
     def unjudged(self, connection: Connection, *, query: str) -> Sequence[str]:
-        """Name the parts of a search that only GitHub can judge."""
+        """Return the terms of a search that only GitHub can evaluate."""
         del connection
         return unjudged(read_query(query))
 
     def query_part(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
-        """Name the limit of searches of the credential that would be asked first."""
-        return f"{self._keyring.of(connection).holder(askers(query, scopes)[0])}/search"
+        """Return the rate limit bucket of the first search call."""
+        return f"{self._credentials.of(connection).holder(askers(query, scopes)[0])}/search"
 
     def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
-        """List what a search finds."""
+        """List the members of a search, one page."""
         return members(self._calls(connection), query=query, scopes=scopes, cursor=cursor)
 
     def match(
         self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]
     ) -> Mapping[str, Mapping[str, bool | None]]:
-        """Judge searches by what is held of issues; makes no call."""
+        """Evaluate searches on issues as they are stored. Makes no call."""
         del connection
         trees = {query: read_query(query) for query in queries}
         return {query: {one.issue.identity: judge(tree, one) for one in candidates} for query, tree in trees.items()}
 
     def part(self, connection: Connection, *, about: str) -> str:
-        """Name the credential whose limit a call would use: an app has one for each installation."""
+        """Return the rate limit bucket of a call about an issue or scope: an app has one for each installation."""
         if not connection.has_credentials:
             return ""
-        return f"{self._holder(connection, about)}/{'graphql' if is_naming(about) else 'core'}"
+        return f"{self._bucket_owner(connection, about)}/{'graphql' if is_naming(about) else 'core'}"
 
-    def _holder(self, connection: Connection, about: str) -> str:
-        place = owner_of(about) if is_naming(about) else about.partition("#")[0]
-        return self._keyring.of(connection).holder(place)
+    def _bucket_owner(self, connection: Connection, about: str) -> str:
+        repository = owner_of(about) if is_naming(about) else about.partition("#")[0]
+        return self._credentials.of(connection).holder(repository)
 
     def _nodes_of(self, connection: Connection) -> Nodes:
         return self._nodes.setdefault(connection.site, Nodes())
 
-    # How it is connected
+    # Setup
 
     credentials_help = CREDENTIALS_HELP
     scope_word = "repository"
     scope_example = "acme/checkout"
 
     def site_of(self, written: str) -> str:
-        """Give the REST address, from that or from the one of GitHub's pages."""
+        """Return the address of the REST API, from that or from the address of GitHub's pages."""
         return site_of(written)
 
     def by_hand(self, *, scopes: Sequence[str]) -> ByHand:
-        """Give what to put into the form for a new webhook, the same for every repository."""
+        """Return what to enter in GitHub's form for a new webhook, the same for every repository."""
         del scopes
         return by_hand()
 
     def introduce(self, connection: Connection) -> Introduced:
-        """Ask whose token it is, or about the app."""
-        site, writes_back = self._keyring.site(connection.site), connection.writes_back
-        return introduce(self._keyring.of(connection), site, self._http, writes_back=writes_back)
+        """Ask GitHub who owns the token, or for the app's own data."""
+        site, writes_back = self._credentials.site(connection.site), connection.writes_back
+        return introduce(self._credentials.of(connection), site, self._http, writes_back=writes_back)
 
     def offer(self, connection: Connection, *, most: int) -> Offer:
-        """List the repositories that the credentials see."""
-        return offer(self._keyring.of(connection), self._keyring.site(connection.site), self._http, most=most)
+        """List the repositories that the credentials can see."""
+        return offer(self._credentials.of(connection), self._credentials.site(connection.site), self._http, most=most)
 
     def hooks_by(self, credentials: str) -> Literal["each", "one"] | None:
-        """Tell that a token makes a webhook in each repository, and that an app has one of its own."""
+        """Return `each` for a token (one webhook in each repository), `one` for an app."""
         return "one" if credentials == "app" else "each"
 
     def make_hooks(
         self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str
     ) -> Sequence[HookMade]:
-        """Make a webhook for each repository, or set the one of the app."""
-        site, credentials = self._keyring.site(connection.site), self._keyring.of(connection)
+        """Create or update a webhook for each repository, or configure the app's webhook."""
+        site, credentials = self._credentials.site(connection.site), self._credentials.of(connection)
         hooking = Hooking(credentials=credentials, site=site, http=self._http, url=hook_url, secret=secret)
         return hooking.make(scopes)
 
     def app_form(self, *, site: str, wanted: AppWanted, state: str) -> AppForm:
-        """Give the form that asks for a new GitHub App."""
+        """Return the form that registers a new GitHub App."""
         return app_form(site=site, wanted=wanted, state=state)
 
     def take_app(self, *, site: str, code: str) -> AppMade:
-        """Take over the app that was registered."""
-        return take_app(self._http, self._keyring.site(site), url=site, code=code)
+        """Exchange the code of a registered app for its credentials."""
+        return take_app(self._http, self._credentials.site(site), url=site, code=code)
 
     def writing_part(self, connection: Connection, *, about: str) -> str:
-        """Name the credential that would write, which writes one thing after the other."""
-        return f"{self._keyring.of(connection).find_holder(about.partition('#')[0])}/{WRITES}"
+        """Return the write bucket: each credential writes one thing at a time."""
+        return f"{self._credentials.of(connection).find_holder(about.partition('#')[0])}/{WRITES}"
 
     def manner(self, connection: Connection) -> str:
-        """There is one way to say it."""
+        """Return an empty text: the note has only one format."""
         del connection
         return ""
 
     def write(
         self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
     ) -> str | None:
-        """Comment on an issue or pull request, or edit our comment there; its id is to be remembered."""
-        place = place_of(self._calls(connection), identity=identity, key=key)
-        return write_note(place, note, memory=memory, afresh=afresh)
+        """Comment on an issue or pull request, or edit our comment. Return the comment's id, to be stored."""
+        target = place_of(self._calls(connection), identity=identity, key=key)
+        return write_note(target, note, memory=memory, afresh=afresh)
 
     def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
-        """Let our comment say that the issue serves nothing any more; an edit, unlike a deletion, can be undone."""
+        """Edit our comment to say that the issue serves no key result. An edit, unlike a deletion, can be undone."""
         return withdraw(place_of(self._calls(connection), identity=identity, key=key), memory=memory)
 
     def _calls(self, connection: Connection) -> Calls:
-        keyring = self._keyring
-        return Calls(connection, keyring.site(connection.site), keyring.of(connection), self._http.now)
+        cache = self._credentials
+        return Calls(connection, cache.site(connection.site), cache.of(connection), self._http.now)
 
 
 def _json_of(post: Post) -> bytes:
-    """Give the JSON of a delivery: GitHub's hooks made by API are form-encoded unless told otherwise.
+    """Return the JSON of a delivery. Webhooks created by API are form-encoded by default.
 
     https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks
     """
     if not post.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         return post.body
-    for written in post.body.split(b"&", 20):
-        name, _, value = written.partition(b"=")
+    for field in post.body.split(b"&", 20):
+        name, _, value = field.partition(b"=")
         if name == b"payload":
             return unquote_to_bytes(value.replace(b"+", b" "))
     raise Rejected("the form body has no field named payload")

@@ -1,7 +1,7 @@
-"""How GitHub's deliveries about repositories, their owners and the installations of an app are read.
+"""Parse deliveries about repositories, their owners and the installations of an app.
 
-They say how scopes are called now, and whether they can be watched. Letters about issues may still arrive after an app
-was uninstalled or suspended, and are taken as ever.
+They say which name a scope has now, and whether it can be watched. Deliveries about issues may still arrive after an
+app was uninstalled or suspended; they are applied as usual.
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#installation
 """
 
@@ -16,11 +16,11 @@ from sync_service.domain.issues import AccountSeen, Ignored, Observation, ScopeS
 Reader = Callable[[Json, Connection], tuple[Observation, ...]]
 
 _ALWAYS = frozenset({"action", "enterprise", "installation", "organization", "repository", "sender"})
-"""What any delivery may have, whatever it is about."""
+"""Keys that every delivery may have."""
 
 
 def read_repository(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    """Read how a repository is called now, and how it was called before it was renamed or transferred."""
+    """Read the name of a repository, and its name before it was renamed or transferred."""
     scope = scope_of(repository_of(payload))
     owner, _, name = scope.name.partition("/")
     changes = table(payload.get("changes"))
@@ -33,12 +33,12 @@ def read_repository(payload: Json, _connection: Connection) -> tuple[Observation
 
 def read_repository_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     """Read that a repository was deleted."""
-    _about_nothing_else(payload, allowed=_ALWAYS)
+    _check_no_other_subject(payload, allowed=_ALWAYS)
     return (ScopeSeen(scope=scope_of(repository_of(payload)), gone="the repository was deleted", for_good=True),)
 
 
 def read_organization_renamed(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    """Read the new name of an organization, whose repositories it names anew."""
+    """Read the new name of an organization; it renames all its repositories."""
     return _renamed(table(payload.get("organization")), payload)
 
 
@@ -48,7 +48,7 @@ def read_target_renamed(payload: Json, _connection: Connection) -> tuple[Observa
 
 
 def _renamed(account: Json, payload: Json) -> tuple[Observation, ...]:
-    # An enterprise has a slug instead, and no repositories.
+    # An enterprise has a slug instead of a login, and no repositories.
     name, was = (exact(found, 100) for found in (account.get("login"), _from(payload, "login")))
     known = AccountSeen(name=name, was=was) if name and was else None
     return (known or Ignored("the delivery does not say the old and the new name of an owner of repositories"),)
@@ -60,22 +60,22 @@ def _from(payload: Json, name: str) -> object:
 
 def read_organization_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     """Read that an organization was deleted, with all its repositories."""
-    _about_nothing_else(payload, allowed=_ALWAYS | {"membership"})
+    _check_no_other_subject(payload, allowed=_ALWAYS | {"membership"})
     name = required(exact(table(payload.get("organization")).get("login"), 100), "the organization's name")
     return (AccountSeen(name=name, gone="the organization was deleted", for_good=True),)
 
 
 def reads_installation(gone: str | None) -> Reader:
-    """Make the reader of letters after which an installation's repositories are gone, for this reason, or back."""
+    """Return the parser of deliveries after which an installation's repositories are gone or, without reason, back."""
 
     def read(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
         installation = table(payload.get("installation"))
-        # A time is told for suspension only: `updated_at` need not move when an app is installed or uninstalled.
+        # Only a suspension has a time: `updated_at` need not change when an app is installed or uninstalled.
         suspended = gone is not None and "suspended_at" in installation
         at = moment(installation.get("suspended_at")) if suspended else None
-        named = rows(payload.get("repositories"))
-        if named and payload.get("repository_selection", installation.get("repository_selection")) != "all":
-            return tuple(ScopeSeen(scope=scope_of(one), gone=gone, returned=gone is None, at=at) for one in named)
+        listed = rows(payload.get("repositories"))
+        if listed and payload.get("repository_selection", installation.get("repository_selection")) != "all":
+            return tuple(ScopeSeen(scope=scope_of(one), gone=gone, returned=gone is None, at=at) for one in listed)
         account = exact(table(installation.get("account")).get("login"), 100)
         if account is None:
             return (Ignored("the delivery does not say whose installation it is"),)
@@ -85,17 +85,17 @@ def reads_installation(gone: str | None) -> Reader:
 
 
 def read_installation_repositories(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    """Read which repositories an app may see now, and which no longer."""
+    """Read which repositories were added to an installation, and which were removed."""
     added, removed = (rows(payload.get(name)) for name in ("repositories_added", "repositories_removed"))
     back = [ScopeSeen(scope=scope_of(one), returned=True) for one in added]
     gone = [ScopeSeen(scope=scope_of(one), gone="the GitHub app may no longer see it") for one in removed]
     return (*back, *gone) or (Ignored("the delivery names no repository"),)
 
 
-def _about_nothing_else(payload: Json, *, allowed: frozenset[str]) -> None:
-    """Raise `Rejected` where the body is about something else.
+def _check_no_other_subject(payload: Json, *, allowed: frozenset[str]) -> None:
+    """Raise `Rejected` when the body is about something else.
 
-    The event's name is not under the signature: a deleted label must not pass for a deleted repository.
+    The signature does not cover the event's name: a deleted label must not count as a deleted repository.
     """
     others = sorted(name for name in payload if name not in allowed)
     if others:

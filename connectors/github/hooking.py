@@ -1,4 +1,4 @@
-"""Webhooks made by calls: of repositories with a token, and that of an app itself.
+"""Create and update webhooks by API: one for each repository with a token, or the app's own webhook.
 
 https://docs.github.com/en/rest/repos/webhooks
 """
@@ -24,13 +24,13 @@ _MOST_PAGES = 3
 
 _HIDDEN = (
     "the credentials may not see or change its webhooks: give the token Webhooks: read and write "
-    "(a classic one: admin:repo_hook), or make the webhook by hand"
+    "(a classic one: admin:repo_hook), or create the webhook yourself"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooking:
-    """Makes webhooks that go to one address. `secret` signs what they send."""
+    """Create webhooks for one address. GitHub signs their deliveries with `secret`."""
 
     credentials: Credentials
     site: Site
@@ -39,22 +39,24 @@ class Hooking:
     secret: str = field(repr=False)
 
     def make(self, scopes: Sequence[str]) -> list[HookMade]:
-        """Make one for each repository, or set the app's own, which brings them all.
+        """Create or update the webhook of each repository, or the app's own webhook, which covers all of them.
 
-        What GitHub can't do now for one is not asked for the others: they say so too.
+        When GitHub is unavailable for one repository, stop calling: the others get the same error.
         """
         if isinstance(self.credentials, AppCredentials):
             self.credentials.set_hook(self._config())
-            return [HookMade(where="the app", made=True, says="its webhook comes here, with the newest secret")]
+            return [
+                HookMade(where="the app", made=True, says="its webhook leads here, with the newest secret")
+            ]
         made: list[HookMade] = []
-        away: Unavailable | None = None
+        unavailable: Unavailable | None = None
         for name in scopes:
             try:
-                if away is not None:
-                    raise away
-                says = self._one(name)
+                if unavailable is not None:
+                    raise unavailable
+                says = self._create_or_update(name)
             except Unavailable as error:
-                away = error
+                unavailable = error
                 made.append(HookMade(where=name, made=False, says=str(error)))
             except ConnectorError as error:
                 made.append(HookMade(where=name, made=False, says=str(error)))
@@ -62,25 +64,25 @@ class Hooking:
                 made.append(HookMade(where=name, made=True, says=says))
         return made
 
-    def _one(self, name: str) -> str:
+    def _create_or_update(self, name: str) -> str:
         path = f"{path_by_name(name)}/hooks"
         found = self._find(path, name)
         if found is None:
             reply = self._with_events("POST", path, {"name": "web"}, name)
             if reply.status != 422 or (found := self._find(path, name)) is None:
-                self._judge(reply)
-                return "a webhook was made"
-        self._judge(self._with_events("PATCH", f"{path}/{found}", {}, name))
-        return "its webhook was there, and is set anew"
+                self._raise_for_reply(reply)
+                return "the webhook was created"
+        self._raise_for_reply(self._with_events("PATCH", f"{path}/{found}", {}, name))
+        return "its webhook existed and was updated"
 
     def _find(self, path: str, name: str) -> str | None:
         """Give the id of the webhook that goes to our address."""
         for page in range(1, _MOST_PAGES + 1):
             reply = self._send("GET", path, name, params={"per_page": str(_PER_PAGE), "page": str(page)})
             if reply.status in (403, 404):
-                self._judge_limit(reply)
+                self._raise_for_rate_limit(reply)
                 raise Rejected(_HIDDEN)
-            self._judge(reply)
+            self._raise_for_reply(reply)
             listed = rows(list(reply.objects()))
             for one in listed:
                 if table(one.get("config")).get("url") == self.url:
@@ -90,10 +92,10 @@ class Hooking:
         return None
 
     def _with_events(self, method: Method, path: str, body: Mapping[str, Any], name: str) -> Reply:
-        """Send the settings of a webhook; once more without the events that an older server does not know."""
+        """Send the settings of a webhook. Retry without the newest events when an older server rejects them."""
         wanted = {**body, "active": True, "config": self._config()}
         reply = self._send(method, path, name, json={**wanted, "events": list(EVENTS)})
-        if reply.status != 422 or "already exists" in _all_words(reply):
+        if reply.status != 422 or "already exists" in _error_texts(reply):
             return reply
         known = [event for event in EVENTS if event not in NEWER]
         return self._send(method, path, name, json={**wanted, "events": known})
@@ -106,15 +108,15 @@ class Hooking:
             name, lambda authorization: self.site.send(method, path, authorization=authorization, **what)
         ).reply
 
-    def _judge(self, reply: Reply) -> None:
+    def _raise_for_reply(self, reply: Reply) -> None:
         if reply.status in (403, 404):
-            self._judge_limit(reply)
+            self._raise_for_rate_limit(reply)
             raise Rejected(_HIDDEN)
-        words = _all_words(reply) if reply.status == 422 else words_of(reply)
+        words = _error_texts(reply) if reply.status == 422 else words_of(reply)
         judge(reply, now=self.http.now(), holder="token", words=words)
 
-    def _judge_limit(self, reply: Reply) -> None:
-        """Raise `Unavailable` where a 403 is a limit, and not a lack of permission."""
+    def _raise_for_rate_limit(self, reply: Reply) -> None:
+        """Raise `Unavailable` when a 403 is a rate limit, not a missing permission."""
         try:
             judge(reply, now=self.http.now(), holder="token")
         except Unavailable:
@@ -123,8 +125,8 @@ class Hooking:
             return
 
 
-def _all_words(reply: Reply) -> str:
-    """Give GitHub's words for a request it can't carry out, with what its list of errors says."""
+def _error_texts(reply: Reply) -> str:
+    """Return GitHub's error text for a request that it rejects, including the list `errors`."""
     try:
         errors = rows(reply.object().get("errors"))
     except Rejected:

@@ -1,4 +1,4 @@
-"""Where an app is installed, and which of its installations sees a repository.
+"""Installations of a GitHub App: where it is installed, and which installation can see a repository.
 
 https://docs.github.com/en/rest/apps/apps#list-installations-for-the-authenticated-app
 https://docs.github.com/en/rest/apps/installations#list-repositories-accessible-to-the-app-installation
@@ -13,10 +13,10 @@ from connectors.fields import Json, identifier, rows, table
 from sync_service.domain.connectors import Gone, Refused, Unavailable
 
 FRESH = timedelta(minutes=1)
-"""For how long what is not in a list is not looked for there again."""
+"""How long a list is trusted: a repository that is not in it is not searched again before."""
 
 SETTLED = timedelta(minutes=10)
-"""After this a repository that its installation shows no longer may be another one's by now."""
+"""After this time a repository that its installation no longer shows may belong to another installation."""
 
 SUSPENDED = "This installation has been suspended"
 
@@ -29,7 +29,7 @@ Page = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The app on one account."""
+    """One installation: the app on one account."""
 
     id: int
     account: str
@@ -38,126 +38,128 @@ class Installation:
 
 @dataclass(slots=True)
 class Installations:
-    """What is known of an app's installations. Each call it makes may raise any `ConnectorError`.
+    """Cache of an app's installations and their repositories. Each call may raise any `ConnectorError`.
 
-    `installed` gives a page of the installations, `seen_by` a page of the repositories that one of them sees.
-    They may need `lock` themselves.
+    `installed` returns a page of the installations, `seen_by` a page of the repositories that one of them can see.
+    Both may take `lock` themselves.
     """
 
     now: Callable[[], datetime]
     installed: Callable[[Page], list[Json]]
     seen_by: Callable[[int, Page], list[Json]]
     lock: threading.RLock
-    _all: tuple[Installation, ...] = ()
-    _all_at: datetime | None = None
-    _listed: dict[int, datetime] = field(default_factory=dict)
-    _waiting: dict[int, Unavailable] = field(default_factory=dict)
-    _known: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    _installations: tuple[Installation, ...] = ()
+    _listed_at: datetime | None = None
+    _repositories_listed_at: dict[int, datetime] = field(default_factory=dict)
+    _rate_limited: dict[int, Unavailable] = field(default_factory=dict)
+    _by_repository: dict[str, tuple[int, datetime]] = field(default_factory=dict)
 
     def known(self, repository: str) -> int | None:
-        """Give the installation that sees a repository, if that is known already."""
-        found = self._known.get(repository.casefold())
+        """Return the installation that can see a repository, if it is in the cache. Makes no call."""
+        found = self._by_repository.get(repository.casefold())
         return found and found[0]
 
     def covering(self, repository: str) -> int:
-        """Give the installation that sees a repository, named by its id or as owner/name.
+        """Return the installation that can see a repository, named by its id or as owner/name.
 
-        Raise `Refused` where no installation works, `Gone`, not proven, where none sees it.
+        Raise `Refused` when no installation works, `Gone`, not proven, when none can see it.
         """
         with self.lock:
             found = self.known(repository) or self._search(repository) or self._on_account_of(repository)
         if found is None:
-            raise self._uncovered(repository)
+            raise self._not_found_error(repository)
         return found
 
     def _on_account_of(self, repository: str) -> int | None:
-        """Give the installation on the owner of a name: it may be a former name, which GitHub leads on from."""
+        """Return the installation on the owner of a name: it may be a former name, which GitHub redirects."""
         owner, slash, _ = repository.casefold().partition("/")
-        working = (one.id for one in self._all if one.account == owner and not one.suspended)
+        working = (one.id for one in self._installations if one.account == owner and not one.suspended)
         return next(working, None) if slash else None
 
     def works(self) -> bool:
-        """Tell whether any installation is not suspended."""
+        """Return whether any installation is not suspended."""
         with self.lock:
             return any(not one.suspended for one in self._read())
 
     def working(self) -> list[int]:
-        """Give the installations that are not suspended."""
+        """Return the installations that are not suspended."""
         with self.lock:
             return [one.id for one in self._read() if not one.suspended]
 
     def settled(self, repository: str) -> bool:
-        """Tell whether it is long ago that an installation was seen to cover a repository."""
-        found = self._known.get(repository.casefold())
+        """Return whether the cached installation of a repository is old: it may have changed meanwhile."""
+        found = self._by_repository.get(repository.casefold())
         return found is not None and self.now() - found[1] > SETTLED
 
     def forget(self, repository: str) -> None:
-        """Look for a repository anew when it is next asked for."""
+        """Remove a repository from the cache, so that the next call searches it again."""
         with self.lock:
-            found = self._known.pop(repository.casefold(), None)
+            found = self._by_repository.pop(repository.casefold(), None)
             if found:
-                self._listed.pop(found[0], None)
+                self._repositories_listed_at.pop(found[0], None)
 
     def forget_all(self) -> None:
-        """Read everything anew: the app is no longer installed as it was."""
+        """Clear the cache: the app's installations have changed."""
         with self.lock:
-            self._all_at = None
-            self._listed.clear()
-            self._known.clear()
+            self._listed_at = None
+            self._repositories_listed_at.clear()
+            self._by_repository.clear()
 
     def _search(self, repository: str) -> int | None:
         owner = repository.partition("/")[0].casefold()
-        waiting: Unavailable | None = None
+        unavailable: Unavailable | None = None
         for one in sorted(self._read(), key=lambda one: one.account != owner):
-            if one.suspended or self._is_fresh(self._listed.get(one.id)):
+            if one.suspended or self._is_fresh(self._repositories_listed_at.get(one.id)):
                 continue
             try:
-                self._list(one)
+                self._list_repositories(one)
             except Unavailable as error:
-                waiting = error
+                unavailable = error
             except Gone:
-                continue  # suspended or uninstalled just now
+                continue  # it was suspended or uninstalled just now
             found = self.known(repository)
             if found is not None:
                 return found
-        if waiting:
-            raise waiting
+        if unavailable:
+            raise unavailable
         return None
 
-    def _list(self, one: Installation) -> None:
-        """Note every repository that an installation sees; not before its limit ends, where it met one."""
-        before = self._waiting.pop(one.id, None)
+    def _list_repositories(self, one: Installation) -> None:
+        """Cache every repository that an installation can see. Raise again while its rate limit lasts."""
+        before = self._rate_limited.pop(one.id, None)
         if before and before.retry_at and before.retry_at > self.now():
-            self._waiting[one.id] = before
+            self._rate_limited[one.id] = before
             raise before
         try:
             for row in _paged(lambda page: self.seen_by(one.id, page)):
                 for name in (identifier(row.get("id")), row.get("full_name")):
                     if isinstance(name, str):
-                        self._known[name.casefold()] = (one.id, self.now())
+                        self._by_repository[name.casefold()] = (one.id, self.now())
         except Unavailable as error:
-            self._waiting[one.id] = error
+            self._rate_limited[one.id] = error
             raise
-        self._listed[one.id] = self.now()
+        self._repositories_listed_at[one.id] = self.now()
 
     def _read(self) -> Iterable[Installation]:
-        if not self._is_fresh(self._all_at):
-            self._all = tuple(_read_installations(_paged(self.installed)))
-            self._all_at = self.now()
-        return self._all
+        if not self._is_fresh(self._listed_at):
+            self._installations = tuple(_read_installations(_paged(self.installed)))
+            self._listed_at = self.now()
+        return self._installations
 
     def _is_fresh(self, at: datetime | None) -> bool:
         return at is not None and self.now() - at <= FRESH
 
-    def _uncovered(self, repository: str) -> Gone | Refused:
-        if not self._all:
-            return Refused("the GitHub App is installed nowhere: install it on the account that has the repositories")
-        if all(one.suspended for one in self._all):
+    def _not_found_error(self, repository: str) -> Gone | Refused:
+        if not self._installations:
+            return Refused(
+                "the GitHub App is not installed: install it on the account that has the repositories"
+            )
+        if all(one.suspended for one in self._installations):
             return Refused(f"GitHub says: {SUSPENDED}")
-        what = f"repository {repository}" if repository.isdigit() else repository
-        suspended = ", ".join(one.account for one in self._all if one.suspended)
-        among = f"; suspended: {suspended}" if suspended else ""
-        return Gone(f"no installation of the GitHub App sees {what}{among}", proven=False)
+        shown = f"repository {repository}" if repository.isdigit() else repository
+        suspended = ", ".join(one.account for one in self._installations if one.suspended)
+        suffix = f"; suspended: {suspended}" if suspended else ""
+        return Gone(f"no installation of the GitHub App can see {shown}{suffix}", proven=False)
 
 
 def _paged(fetch: Callable[[Page], list[Json]]) -> Iterator[Json]:

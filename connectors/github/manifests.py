@@ -1,4 +1,4 @@
-"""A GitHub App registered by one press of a button: the manifest that asks for it, and what GitHub hands over.
+"""GitHub App manifest flow: the form that registers an app, and the exchange of the code for its credentials.
 
 https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
 """
@@ -22,12 +22,12 @@ LONGEST_NAME = 34
 _ACCOUNT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,38})", re.ASCII)
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _LONGEST_KEY = 20_000
-_OF_APPS = ("installation_target",)
-"""What only an app's webhook hears. Its installations and their repositories it is told of unasked."""
+_APP_EVENTS = ("installation_target",)
+"""Events of app webhooks only. GitHub sends those about installations and their repositories without being asked."""
 
 
 def app_form(*, site: str, wanted: AppWanted, state: str) -> AppForm:
-    """Give the form for GitHub's page for a new app; raise `ValueError` with what is allowed."""
+    """Return the form for GitHub's page for a new app. Raise `ValueError` with what is allowed."""
     if wanted.organization and not _ACCOUNT.fullmatch(wanted.organization):
         raise ValueError("the name of an organisation on GitHub, or nothing for your own account")
     if not 0 < len(wanted.name) <= LONGEST_NAME:
@@ -46,7 +46,7 @@ def app_form(*, site: str, wanted: AppWanted, state: str) -> AppForm:
 
 
 def _manifest(site: str, wanted: AppWanted) -> dict[str, Any]:
-    events = [*EVENTS, *_OF_APPS]
+    events = [*EVENTS, *_APP_EVENTS]
     if site.endswith(ENTERPRISE_SERVER):
         events = [event for event in EVENTS if event not in NEWER]
     return {
@@ -63,14 +63,14 @@ def _manifest(site: str, wanted: AppWanted) -> dict[str, Any]:
 
 
 def take_app(http: Http, site: Site, *, url: str, code: str) -> AppMade:
-    """Turn the code into the app; it is good for an hour, and once."""
+    """Exchange the code for the app's credentials. A code is valid for one hour and one use."""
     if not _CODE.fullmatch(code):
-        raise Rejected("GitHub's code for the new app is not one")
+        raise Rejected("the code for the new app is not valid")
     reply = site.send("POST", f"/app-manifests/{code}/conversions", authorization=None)
     if reply.status == 404:
         raise Rejected(
-            f"{reply.place} does not know the code for the new app: it is good for an hour, and once. "
-            "If the app was registered, delete it there, and begin again"
+            f"{reply.place} does not know the code for the new app: it is valid for one hour and one use. "
+            "If the app was registered, delete it there and start again"
         )
     judge(reply, now=http.now(), words=words_of(reply))
     made = reply.object()
@@ -79,7 +79,7 @@ def take_app(http: Http, site: Site, *, url: str, code: str) -> AppMade:
     id_ = number if url.endswith(ENTERPRISE_SERVER) else exact(made.get("client_id"), 100) or number
     pem = made.get("pem")
     if not isinstance(pem, str) or not 0 < len(pem) <= _LONGEST_KEY:
-        raise Rejected(f"{reply.place} hands over no private key for the app")
+        raise Rejected(f"{reply.place} returns no private key for the app")
     return AppMade(
         name=text(made.get("name"), 100) or "the app",
         app=App(id_, pem.strip()),

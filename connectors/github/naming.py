@@ -1,7 +1,7 @@
-"""Issues that deliveries name by node ids, and finding by which identity we hold them.
+"""Resolve GraphQL node ids to issues: some deliveries name an issue by its node id only.
 
-A node can't be taken apart: GraphQL says which issue it is. That leads to a look at the issue itself, one for each
-however many nodes and letters ask for it.
+A node id can't be decoded: GraphQL says which issue it is. The issue is then fetched by its identity, once for
+all deliveries and node ids that name it.
 https://docs.github.com/en/graphql/guides/using-global-node-ids
 """
 
@@ -16,57 +16,57 @@ from connectors.github.nodes import Nodes
 from sync_service.domain.connectors import Elsewhere, Gone, Refused, Rejected
 from sync_service.domain.issues import Look, ScopeRef
 
-_NAMING = "node:"
+_PREFIX = "node:"
 
 
 def naming(login: str, node: str) -> str:
-    """Write the identity of a look at the issue with a node id, of which nothing but its organization is known."""
-    return f"{_NAMING}{login}/{node}"
+    """Return the temporary identity of an issue of which only the organization and the node id are known."""
+    return f"{_PREFIX}{login}/{node}"
 
 
 def is_naming(identity: str) -> bool:
-    """Tell whether an identity only names a node."""
-    return identity.startswith(_NAMING)
+    """Return whether an identity is a temporary one, made from a node id."""
+    return identity.startswith(_PREFIX)
 
 
 def owner_of(identity: str) -> str:
-    """Give the beginning of the names of repositories that the organization has: `acme/`."""
-    return identity.removeprefix(_NAMING).partition("/")[0] + "/"
+    """Return the prefix of the organization's repository names: `acme/`."""
+    return identity.removeprefix(_PREFIX).partition("/")[0] + "/"
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """Finds issues by their nodes."""
+    """Resolve temporary identities to issues."""
 
     calls: Calls
     nodes: Nodes
 
     def find(self, wanted: Collection[str]) -> dict[str, Elsewhere | Gone]:
-        """Say for each where to look instead. Raises any `ConnectorError`."""
+        """Return for each identity which issue it is, or `Gone`. Raise any `ConnectorError`."""
         by_owner: dict[str, list[str]] = defaultdict(list)
         for identity in wanted:
             by_owner[owner_of(identity)].append(identity)
         found: dict[str, Elsewhere | Gone] = {}
         for owner, identities in by_owner.items():
-            question = _Question([identity.partition("/")[2] for identity in identities])
+            question = _NodeQuery([identity.partition("/")[2] for identity in identities])
             answer = self.calls.graph_parts(question, repository=owner)
-            told = answer.data.get("nodes")
-            listed = [*(told if isinstance(told, list) else ()), *[None] * len(identities)]
-            found |= {identity: self._found(table(one)) for identity, one in zip(identities, listed, strict=False)}
+            listed = answer.data.get("nodes")
+            padded = [*(listed if isinstance(listed, list) else ()), *[None] * len(identities)]
+            found |= {identity: self._resolved(table(one)) for identity, one in zip(identities, padded, strict=False)}
         return found
 
-    def _found(self, told: Json) -> Elsewhere | Gone:
-        home = table(told.get("repository"))
+    def _resolved(self, node_json: Json) -> Elsewhere | Gone:
+        home = table(node_json.get("repository"))
         name, node = exact(home.get("nameWithOwner"), 200), exact(home.get("id"), 200)
-        count = identifier(told.get("number"))
+        count = identifier(node_json.get("number"))
         repository = self._number(node, name) if name and node else None
         if not (count and name and repository):
-            return Gone("the node is no issue that these credentials see", proven=False)
-        reason = "a project's item led to it"
-        look = Look(
+            return Gone("the node id is not an issue that these credentials can see", proven=False)
+        reason = "a delivery about a project named it by its node id"
+        fetch = Look(
             identity=f"{repository}#{count}", key=f"{name}#{count}", scope=ScopeRef(repository, name), reason=reason
         )
-        return Elsewhere(look)
+        return Elsewhere(fetch)
 
     def _number(self, node: str, name: str) -> str | None:
         try:
@@ -76,14 +76,14 @@ class Naming:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _NodeQuery:
     nodes: Sequence[str]
 
     def text(self, lacking: Collection[str]) -> str:
-        """Write the query, of words that every server knows."""
+        """Return the query. Every server knows all of its fields."""
         del lacking
         return "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Issue { number repository { id nameWithOwner } } } }"
 
     def variables(self) -> Mapping[str, Any]:
-        """Give what the query's variables stand for."""
+        """Return the values of the query's variables."""
         return {"ids": list(self.nodes)}

@@ -1,4 +1,4 @@
-"""One GitHub: where its calls go, and what every one of them bears.
+"""One GitHub site: base URL, API version and media type headers of every call.
 
 https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api
 """
@@ -16,14 +16,15 @@ API_VERSION = "2026-03-10"
 
 _VERSION = "X-GitHub-Api-Version"
 _MEDIA_TYPE = "application/vnd.github+json"
-_OF_ENTERPRISE_SERVER = "/api/v3"
+_ENTERPRISE_PATH = "/api/v3"
 
 
 class Site:
-    """github.com, a data residency host or an Enterprise Server; `url` is that of its REST API.
+    """github.com, a data residency host or an Enterprise Server. `url` is the base URL of its REST API.
 
-    An Enterprise Server answers 400 to a version of the API that is newer than itself. Once that is known, this object
-    names none: then the server's own applies. `lacks` names what its GraphQL was found not to know.
+    An Enterprise Server answers 400 to an API version that is newer than the server. After the first such answer this
+    object sends no version, so that the server's own applies. `lacks` names the GraphQL features that the site is
+    known not to have.
     """
 
     def __init__(self, http: Http, url: str) -> None:
@@ -34,8 +35,8 @@ class Site:
 
     @property
     def is_enterprise_server(self) -> bool:
-        """Tell whether it is an Enterprise Server, which keeps some things for longer."""
-        return self._url.endswith(_OF_ENTERPRISE_SERVER)
+        """Return whether it is an Enterprise Server, which stores deliveries for longer."""
+        return self._url.endswith(_ENTERPRISE_PATH)
 
     def send(
         self,
@@ -46,7 +47,7 @@ class Site:
         params: Mapping[str, str] | None = None,
         json: Any = None,
     ) -> Reply:
-        """Make a call, `path` with its slash; give the reply, whatever its status."""
+        """Send a request; `path` starts with a slash. Return the reply, whatever its status."""
 
         def sent(*, versioned: bool) -> Reply:
             headers = {"Accept": _MEDIA_TYPE} | ({_VERSION: API_VERSION} if versioned else {})
@@ -57,26 +58,26 @@ class Site:
         reply = sent(versioned=self._knows_version)
         if reply.status != 400 or not self._knows_version:
             return reply
-        without = sent(versioned=False)
-        if without.status == 400:
-            return reply  # so the version was not the matter
+        unversioned = sent(versioned=False)
+        if unversioned.status == 400:
+            return reply  # the version was not the cause
         self._knows_version = False
-        return without
+        return unversioned
 
     def _address(self, path: str) -> str:
-        """Give the whole address; an Enterprise Server has GraphQL beside its REST API.
+        """Return the whole address. On an Enterprise Server GraphQL is not below the REST API's path.
 
         https://docs.github.com/en/enterprise-server@3.19/graphql/guides/forming-calls-with-graphql
         """
         if path == "/graphql":
-            return self._url.removesuffix(_OF_ENTERPRISE_SERVER) + (
-                "/api/graphql" if self._url.endswith(_OF_ENTERPRISE_SERVER) else path
+            return self._url.removesuffix(_ENTERPRISE_PATH) + (
+                "/api/graphql" if self._url.endswith(_ENTERPRISE_PATH) else path
             )
         return self._url + path
 
 
 def words_of(reply: Reply) -> str:
-    """Give GitHub's own words for an error, and the permission it asks for; empty where it says nothing.
+    """Return GitHub's error text and the permission that it requires; empty when it says nothing.
 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
     """
@@ -88,4 +89,4 @@ def words_of(reply: Reply) -> str:
     if reply.status != 403 or not needed:
         return words
     permission = needed.replace("; ", " or ").replace(";", " or ").replace(",", " and ")
-    return "; ".join(filter(None, (words, f"the permission it takes: {permission}")))
+    return "; ".join(filter(None, (words, f"the required permission: {permission}")))

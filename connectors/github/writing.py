@@ -1,4 +1,4 @@
-"""One comment of ours on an issue or pull request: edited in place, and found again by its mark.
+"""Our comment on an issue or pull request: create it, edit it in place, find it by its hidden marker.
 
 https://docs.github.com/en/rest/issues/comments
 """
@@ -15,12 +15,12 @@ from sync_service.domain.writing import Note
 
 _PER_PAGE = 100
 _MOST_PAGES = 5
-"""Pages of comments gone through for one of ours that we do not remember: all must end within a lease."""
+"""Most pages of comments to search for our comment when its id is not known: the search must end within a lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An issue or pull request, to be commented on; `key` is for messages only."""
+    """An issue or pull request to comment on. `key` is used in messages only."""
 
     calls: Calls
     _: KW_ONLY
@@ -30,15 +30,15 @@ class Place:
     mark: str
 
     def comments(self) -> str:
-        """Give the path of the issue's comments."""
+        """Return the path of the issue's comments."""
         return f"/repositories/{self.repository}/issues/{self.number}/comments"
 
     def comment(self, comment_id: str) -> str:
-        """Give the path of one comment."""
+        """Return the path of one comment."""
         return f"/repositories/{self.repository}/issues/comments/{comment_id}"
 
     def edit(self, comment_id: str, body: str) -> bool:
-        """Let a comment of ours say this; tell whether it is still there. Raise `Gone` where the whole issue is not."""
+        """Edit our comment. Return False when it was deleted; raise `Gone` when the whole issue was."""
         try:
             self.calls.write("PATCH", self.comment(comment_id), {"body": body})
         except Gone:
@@ -47,12 +47,12 @@ class Place:
         return True
 
     def make(self, body: str) -> str:
-        """Comment; give the comment's id."""
+        """Create a comment; return its id."""
         made = self.calls.write("POST", self.comments(), {"body": body}).object()
         return required(identifier(made.get("id")), "the comment's id")
 
     def find(self) -> str | None:
-        """Find our comment by its mark. Of several, which a crash may leave, the oldest stays, and others go."""
+        """Find our comment by its marker. When a crash left several, keep the oldest and delete the others."""
         found = [one for one in self._listed() if is_marked(one, self.mark)]
         me = None if not found or self.calls.connection.app else identifier(self.calls.me(self.comments()).get("id"))
         ours = [id_ for one in found if self._is_ours(one, me) and (id_ := identifier(one.get("id")))]
@@ -61,7 +61,7 @@ class Place:
         return ours[0] if ours else None
 
     def _is_ours(self, comment: Json, me: str | None) -> bool:
-        """Tell our comment from one into which somebody copied our mark."""
+        """Return whether we wrote a comment: somebody may have copied our marker into another one."""
         if self.calls.connection.app:
             return is_by_app(comment, self.calls.connection)
         return me is not None and identifier(table(comment.get("user")).get("id")) == me
@@ -82,16 +82,16 @@ class Place:
 
 
 def place_of(calls: Calls, *, identity: str, key: str) -> Place:
-    """Give the place of an issue; raise `Rejected` where the connection was never switched on."""
+    """Return the comment target of an issue. Raise `Rejected` when write-back was never enabled."""
     repository, number = parts_of(identity)
     mark = calls.connection.mark
     if not mark:
-        raise Rejected("the connection has no mark for what we write")
+        raise Rejected("the connection has no marker for its comments: write-back was never enabled")
     return Place(calls, repository=repository, number=number, key=key, mark=mark)
 
 
 def write_note(place: Place, note: Note, *, memory: str | None, afresh: bool) -> str | None:
-    """Make our comment say this, a new one only if `afresh`; give its id, None where somebody took it away."""
+    """Edit our comment, or create one when `force` is set. Return its id; None when somebody deleted it."""
     body = written(note, place.mark)
     known = memory or place.find()
     if known and place.edit(known, body):
@@ -100,19 +100,19 @@ def write_note(place: Place, note: Note, *, memory: str | None, afresh: bool) ->
 
 
 def withdraw(place: Place, *, memory: str | None) -> str | None:
-    """Let our comment, if there is one, say that the issue serves nothing; give its id."""
+    """Edit our comment, if there is one, to say that the issue serves no key result. Return its id."""
     known = memory or place.find()
     return known if known and place.edit(known, withdrawn(place.mark)) else None
 
 
 def is_marked(comment: Json, mark: str) -> bool:
-    """Tell whether a comment ends with our mark."""
+    """Return whether a comment ends with our marker."""
     body = comment.get("body")
     return isinstance(body, str) and body.rstrip().endswith(mark_of(mark))
 
 
 def is_by_app(comment: Json, connection: Connection) -> bool:
-    """Tell whether a comment was made by the connection's app, named by its number or its client id."""
+    """Return whether the connection's app wrote a comment. GitHub names the app by its number or its client id."""
     app = table(comment.get("performed_via_github_app"))
     names = (identifier(app.get("id")), app.get("client_id"))
     return connection.app is not None and connection.app.id in names

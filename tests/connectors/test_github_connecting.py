@@ -131,7 +131,7 @@ def test_a_webhook_that_appeared_meanwhile_is_set_and_not_doubled(github: respon
     github.get(hooks, json=[{"id": 9, "config": {"url": HOOK}}])
     github.patch(f"{hooks}/9", json={})
     (made,) = GitHub().make_hooks(CONNECTION, scopes=["acme/checkout"], hook_url=HOOK, secret="s")
-    assert (made.made, made.says) == (True, "its webhook was there, and is set anew")
+    assert (made.made, made.says) == (True, "its webhook existed and was updated")
     sent = json.loads(github.calls[-1].request.body or "{}")
     assert sent["config"] == {"url": HOOK, "content_type": "json", "secret": "s", "insecure_ssl": "0"}
     assert sent["active"] is True

@@ -61,14 +61,14 @@ def test_a_suspended_installation_does_not_stop_the_others(town: AppTown) -> Non
 
 def test_an_app_that_was_uninstalled_is_refused_and_found_again_once_installed(town: AppTown) -> None:
     """Its new installation is another one."""
-    assert "is installed nowhere" in refusal(town)
+    assert "is not installed" in refusal(town)
     first = town.app.install()
     town.step(61)
     town.look()
     before = town.part()
     first.delete()
     town.step(61)
-    assert "is installed nowhere" in refusal(town)
+    assert "is not installed" in refusal(town)
     town.app.install()
     town.step(61)
     town.look()
@@ -83,7 +83,7 @@ def test_where_one_of_several_was_uninstalled_its_repositories_are_hidden(town: 
     town.look()
     left.delete()
     town.step(61)
-    assert f"no installation of the GitHub App sees repository {town.checkout.id}" in refusal(town, Gone)
+    assert f"no installation of the GitHub App can see repository {town.checkout.id}" in refusal(town, Gone)
     assert town.look(other).key == "umbrella/ledger#1"
 
 
@@ -166,8 +166,8 @@ def test_a_missing_permission_is_named(town: AppTown) -> None:
     town.app.install()
     words = refusal(town, Gone)
     assert "Resource not accessible by integration" in words
-    assert "the permission it takes: issues=read or pull_requests=read" in words
-    with pytest.raises(Gone, match="the permission it takes: issues=read"):
+    assert "the required permission: issues=read or pull_requests=read" in words
+    with pytest.raises(Gone, match="the required permission: issues=read"):
         town.connector.changes(town.connection, asked=Asked(name="acme/checkout", id=None, since=None), cursor=None)
 
 

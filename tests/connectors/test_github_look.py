@@ -201,7 +201,7 @@ def test_a_missing_permission_is_named(github: responses.RequestsMock) -> None:
     assert not caught.value.proven
     assert str(caught.value) == (
         "api.github.com does not permit this with these credentials (403): Resource not accessible by personal access "
-        "token; the permission it takes: issues=read or contents=read and pull_requests=read"
+        "token; the required permission: issues=read or contents=read and pull_requests=read"
     )
 
 

@@ -135,8 +135,8 @@ def test_a_permission_that_one_installation_lacks_hides_its_repositories_alone(s
     assert stage.keys() >= {"umbrella/ledger#1"}
     assert stage.keys().isdisjoint({"acme/checkout#1"})
     asked = [row.outcome or "" for row in stage.rows(tables.poll)]
-    assert sum("the permission it takes: issues=read" in outcome for outcome in asked) == 1
+    assert sum("the required permission: issues=read" in outcome for outcome in asked) == 1
     hidden = stage.look_at("checkout")
-    assert "the permission it takes: issues=read" in hidden.outcome
+    assert "the required permission: issues=read" in hidden.outcome
     assert (hidden.due_at, hidden.buried_at) == (None, None)
     assert [row.refused_reason for row in stage.rows(tables.connection)] == [None, None]
