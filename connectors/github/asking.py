@@ -1,4 +1,4 @@
-"""The shape of a call to GitHub as its credentials see it."""
+"""A call to GitHub as its credentials make it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from connectors.replies import Reply
 
 Ask = Callable[[str], Reply]
-"""Makes one call; it is given the value of the header `Authorization`, and may be made again with another."""
+"""Make one call with a value of the header `Authorization`. It may be called again with another value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A reply that is not judged yet, and whose limits it counts against: `token`, `app`, `installation 7`."""
+    """A reply of any status, with the owner of the rate limit it counts against: `token`, `app`, `installation 7`."""
 
     reply: Reply
     holder: str

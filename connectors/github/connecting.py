@@ -1,4 +1,4 @@
-"""How GitHub is connected: what to tick at a webhook, who we are by our credentials, and what they see.
+"""Set up a GitHub connection: site address, identity of the credentials, visible repositories, manual webhook steps.
 
 https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks
 """
@@ -25,14 +25,14 @@ EVENTS: Mapping[str, str] = {
     "repository": "Repositories",
     "issue_comment": "Issue comments",
 }
-"""The events that a webhook is to have, each with the word beside its box."""
+"""The events that a webhook needs, each with the label of its checkbox at GitHub."""
 
 NEWER = frozenset({"sub_issues"})
-"""Events that an Enterprise Server may not know yet, and refuses then."""
+"""Events that an older Enterprise Server does not know and rejects."""
 
 
 def permissions(*, writes_back: bool) -> Mapping[str, str]:
-    """Name what an app needs, more where it is to write comments.
+    """Return the permissions that an app needs; write-back needs more.
 
     https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
     """
@@ -41,15 +41,15 @@ def permissions(*, writes_back: bool) -> Mapping[str, str]:
 
 
 def lacking(held: Json, *, writes_back: bool) -> list[str]:
-    """Name what of it is not among the permissions held, each with its level: `issues: write`."""
+    """Return the needed permissions that `held` lacks, each with its level: `issues: write`."""
     needed = permissions(writes_back=writes_back).items()
     return [f"{name}: {level}" for name, level in needed if held.get(name) not in (level, "write", "admin")]
 
 
 CREDENTIALS_HELP = (
     "A fine-grained token for the repositories to watch, with the repository permissions Issues: read-only and "
-    "Pull requests: read-only. With Webhooks: read and write, the webhooks are made for you. "
-    "For points that stand in projects: the organization permission Projects: read-only. "
+    "Pull requests: read-only. With Webhooks: read and write, OKR Sync can create the webhooks. "
+    "For points in projects: the organization permission Projects: read-only. "
     "A classic token needs repo, admin:repo_hook for webhooks, and read:project for projects."
 )
 
@@ -61,7 +61,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def site_of(written: str) -> str:
-    """Give the REST address of a GitHub, from that or from the one people know it by.
+    """Return the address of the REST API, from that or from the address of GitHub's pages.
 
     https://docs.github.com/en/enterprise-server@3.19/rest/using-the-rest-api/getting-started-with-the-rest-api
     """
@@ -79,7 +79,7 @@ def site_of(written: str) -> str:
 
 
 def pages_of(site: str) -> str:
-    """Give the address of a GitHub's pages, from that of its REST API."""
+    """Return the address of GitHub's pages, from the address of its REST API."""
     address = site.rstrip("/").removesuffix(ENTERPRISE_SERVER)
     parts = urlsplit(address)
     host = parts.netloc.removeprefix("api.")
@@ -87,9 +87,9 @@ def pages_of(site: str) -> str:
 
 
 def by_hand() -> ByHand:
-    """Give what to put into the form for a new webhook."""
+    """Return what to enter in GitHub's form for a new webhook."""
     return ByHand(
-        where="Settings of the repository, or once for all in the organisation's: Webhooks, Add webhook",
+        where="Settings of the repository, or of the organisation for all its repositories: Webhooks, Add webhook",
         url_field="Payload URL",
         secret_field="Secret",  # noqa: S106 - the name of a field on GitHub's page
         fields=(
@@ -103,32 +103,32 @@ def by_hand() -> ByHand:
 
 
 def introduce(credentials: Credentials, site: Site, http: Http, *, writes_back: bool) -> Introduced:
-    """Ask who we are."""
+    """Ask GitHub who owns the token, or for the app's own data."""
     if isinstance(credentials, AppCredentials):
-        return _app_introduced(credentials, writes_back=writes_back)
-    reply = _sent(credentials, site, "GET", "/user")
+        return _app_identity(credentials, writes_back=writes_back)
+    reply = _send(credentials, site, "GET", "/user")
     judge(reply, now=http.now(), holder="token", words=words_of(reply))
     login = exact(reply.object().get("login"), 100)
     if login is None:
         raise Refused(f"{reply.place} does not say whose token this is")
-    return Introduced(name=login, lacks=_lacking(reply))
+    return Introduced(name=login, lacks=_missing_token_scopes(reply))
 
 
-def _lacking(reply: Reply) -> Sequence[str]:
-    """Tell what a classic token may not do; what a fine-grained one may, GitHub says only where it is tried.
+def _missing_token_scopes(reply: Reply) -> Sequence[str]:
+    """Return what a classic token may not do. For a fine-grained token GitHub only says so when a call fails.
 
     https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
     """
-    told = reply.header("X-OAuth-Scopes")
-    if not told:
+    value = reply.header("X-OAuth-Scopes")
+    if not value:
         return ()
-    held = {one.strip() for one in told.split(",")}
+    held = {one.strip() for one in value.split(",")}
     lacks = [] if "repo" in held else ["read private repositories (repo)"]
     may_hook = held & {"admin:repo_hook", "write:repo_hook", "repo"}
-    return lacks if may_hook else [*lacks, "make webhooks (admin:repo_hook)"]
+    return lacks if may_hook else [*lacks, "create webhooks (admin:repo_hook)"]
 
 
-def _app_introduced(credentials: AppCredentials, *, writes_back: bool) -> Introduced:
+def _app_identity(credentials: AppCredentials, *, writes_back: bool) -> Introduced:
     about = credentials.about()
     granted = about.get("permissions")
     held = granted if isinstance(granted, dict) else {}
@@ -141,31 +141,31 @@ def _app_introduced(credentials: AppCredentials, *, writes_back: bool) -> Introd
 
 
 def offer(credentials: Credentials, site: Site, http: Http, *, most: int) -> Offer:
-    """List the repositories that the credentials see, the latest pushed first.
+    """List the repositories that the credentials can see, the latest pushed first.
 
     https://docs.github.com/en/rest/repos/repos#list-repositories-for-the-authenticated-user
     """
     if isinstance(credentials, AppCredentials):
         found, more = credentials.offered(most=most)
-        return _offered(found, more=more)
+        return _to_offer(found, more=more)
     listed: list[Mapping[str, object]] = []
     for page in range(1, -(-most // _PER_PAGE) + 1):
         params = {"per_page": str(_PER_PAGE), "page": str(page), "sort": "pushed"}
-        reply = _sent(credentials, site, "GET", "/user/repos", params)
+        reply = _send(credentials, site, "GET", "/user/repos", params)
         judge(reply, now=http.now(), holder="token", words=words_of(reply))
-        page_of_them = reply.objects()
-        listed += page_of_them
-        if len(page_of_them) < _PER_PAGE:
-            return _offered(listed, more=False)
-    return _offered(listed, more=True)
+        found_on_page = reply.objects()
+        listed += found_on_page
+        if len(found_on_page) < _PER_PAGE:
+            return _to_offer(listed, more=False)
+    return _to_offer(listed, more=True)
 
 
-def _offered(found: Sequence[Mapping[str, object]], *, more: bool) -> Offer:
+def _to_offer(found: Sequence[Mapping[str, object]], *, more: bool) -> Offer:
     named = ((exact(one.get("full_name"), 300), text(one.get("description"), 120)) for one in rows(list(found)))
     return Offer(scopes=[(name, words or "") for name, words in named if name], more=more)
 
 
-def _sent(
+def _send(
     credentials: Credentials, site: Site, method: Method, path: str, params: Mapping[str, str] | None = None
 ) -> Reply:
     def ask(authorization: str) -> Reply:

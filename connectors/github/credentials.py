@@ -1,4 +1,4 @@
-"""Who we are to GitHub: a token, or an app with its installations; one object for each, for as long as we run."""
+"""Credentials for GitHub: a token, or an app with its installations; and a cache with one object for each."""
 
 import threading
 from collections.abc import Callable
@@ -13,24 +13,24 @@ from sync_service.domain.connectors import App, Connection, Refused
 
 
 class Credentials(Protocol):
-    """What calls are made with."""
+    """Credentials to call with."""
 
     def use(self, repository: str, ask: Ask) -> Held:
-        """Make a call about a repository, named by its id or as owner/name; `ask` is given the authorization."""
+        """Call about a repository, named by its id or as owner/name. `ask` gets the header `Authorization`."""
         ...
 
     def holder(self, repository: str) -> str:
-        """Name whose limits a call about a repository would use, as far as is known; makes no call."""
+        """Return the owner of the rate limit that a call about a repository uses, if known. Makes no call."""
         ...
 
     def find_holder(self, repository: str) -> str:
-        """Name whose limits a call about a repository uses; calls where that is not known. Raises as `use` does."""
+        """Return the owner of the rate limit that a call about a repository uses. May call, and raise as `use` does."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TokenCredentials:
-    """A personal token, or any other text that opens everything it opens by itself."""
+    """A personal access token, or any other token that needs no exchange."""
 
     token: str = field(repr=False)
 
@@ -39,17 +39,17 @@ class TokenCredentials:
         return Held(ask(f"Bearer {self.token}"), self.holder(repository))
 
     def holder(self, repository: str) -> str:
-        """Name the token: its limits are those of its person."""
+        """Return `token`: all repositories share the rate limit of the token's user."""
         del repository
         return "token"
 
     def find_holder(self, repository: str) -> str:
-        """Name the token."""
+        """Return `token`."""
         return self.holder(repository)
 
 
 class Keyring:
-    """The credentials and sites known so far. What an app's tokens are, and a site's ways, is learned but once."""
+    """Cache of credentials and sites, so that app tokens and what a site supports are found out only once."""
 
     def __init__(self, http: Http, *, sleep: Callable[[float], None]) -> None:
         self._http = http
@@ -59,12 +59,12 @@ class Keyring:
         self._apps: dict[tuple[str, App], AppCredentials] = {}
 
     def site(self, url: str) -> Site:
-        """Give the site at an address."""
+        """Return the site at an address."""
         with self._lock:
             return self._sites.setdefault(url, Site(self._http, url))
 
     def of(self, connection: Connection) -> Credentials:
-        """Give a connection's credentials. Raises `Refused` where it has none."""
+        """Return a connection's credentials. Raise `Refused` when it has none."""
         if connection.token:
             return TokenCredentials(connection.token)
         if connection.app is None:

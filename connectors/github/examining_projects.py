@@ -1,6 +1,6 @@
-"""Whether these credentials see projects, where a connection reads numbers: they may stand there.
+"""Doctor check whether these credentials can read projects, which may have the numbers that a connection reads.
 
-What they do not see is no fault: then numbers come from the fields of issues alone.
+If not, report a warning only: numbers then come from the fields of issues alone.
 https://docs.github.com/en/issues/planning-and-tracking-with-projects/automating-your-project/using-the-api-to-manage-projects
 """
 
@@ -13,17 +13,17 @@ from sync_service.domain.examining import Finding
 
 APP_PERMISSION = "organization_projects"
 
-_QUESTION = "query($login: String!) { organization(login: $login) { projectsV2(first: 1) { totalCount } } }"
-_HIDDEN = "its projects can't be read, so points and numbers come from issue fields alone"
+_QUERY = "query($login: String!) { organization(login: $login) { projectsV2(first: 1) { totalCount } } }"
+_HIDDEN = "its projects can't be read: points and numbers come from issue fields only"
 
-_GRANT = "where a project has them, grant the organization permission Projects: read-only"
+_GRANT = "if a project has them, grant the organization permission Projects: read-only"
 
 
 def examine_projects(scopes: Sequence[str], ask: Callable[[Json, str], Reply]) -> Iterator[Finding]:
-    """Look whether a token sees the projects of each owner; `ask` sends a question about a repository."""
+    """Check whether a token can read the projects of each owner. `ask` sends a query about a repository."""
     owners = {name.partition("/")[0].lower(): name for name in reversed(scopes)}
     for owner, name in sorted(owners.items()):
-        answer = ask({"query": _QUESTION, "variables": {"login": owner}}, name).object()
+        answer = ask({"query": _QUERY, "variables": {"login": owner}}, name).object()
         kinds = {error.get("type") for error in rows(answer.get("errors"))}
         if kinds & FORBIDDEN:
             yield Finding(
@@ -34,6 +34,6 @@ def examine_projects(scopes: Sequence[str], ask: Callable[[Json, str], Reply]) -
 
 
 def installation_sees(what: str, permissions: Json) -> Iterator[Finding]:
-    """Say where an installation of an app may not read projects."""
+    """Report when an installation of an app may not read projects."""
     if not permissions.get(APP_PERMISSION):
         yield Finding(what=what, well=None, says=_HIDDEN, mend=f"{_GRANT}, on the app's page, and accept it there")

@@ -45,9 +45,7 @@ class Hooking:
         """
         if isinstance(self.credentials, AppCredentials):
             self.credentials.set_hook(self._config())
-            return [
-                HookMade(where="the app", made=True, says="its webhook leads here, with the newest secret")
-            ]
+            return [HookMade(where="the app", made=True, says="its webhook leads here, with the newest secret")]
         made: list[HookMade] = []
         unavailable: Unavailable | None = None
         for name in scopes:

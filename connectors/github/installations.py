@@ -151,9 +151,7 @@ class Installations:
 
     def _not_found_error(self, repository: str) -> Gone | Refused:
         if not self._installations:
-            return Refused(
-                "the GitHub App is not installed: install it on the account that has the repositories"
-            )
+            return Refused("the GitHub App is not installed: install it on the account that has the repositories")
         if all(one.suspended for one in self._installations):
             return Refused(f"GitHub says: {SUSPENDED}")
         shown = f"repository {repository}" if repository.isdigit() else repository

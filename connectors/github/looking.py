@@ -1,4 +1,4 @@
-"""Fetch one issue or pull request from GitHub by paths that survive renames.
+"""Fetch one issue or pull request by REST, by paths with the repository's id, which survive renames.
 
 https://docs.github.com/en/rest/issues/issues#get-an-issue
 """
@@ -22,16 +22,16 @@ _BY_ID = re.compile(r"/repositories/([0-9]+)/issues/([0-9]+)/?\Z")
 
 
 def look(calls: Calls, *, identity: str, key: str) -> Snapshot:
-    """Fetch one issue; `Gone`, proven, where GitHub shows that it was deleted or transferred."""
+    """Fetch one issue. Raise `Gone`, proven, when GitHub shows that it was deleted or transferred."""
     repository_id, count = parts_of(identity)
-    found = _Looking(calls, repository_id=repository_id, count=count, key=key).seen()
+    found = _Fetch(calls, repository_id=repository_id, count=count, key=key).seen()
     if isinstance(found, Look):
-        raise Rejected(f"GitHub's answer for {key} is not whole: {found.reason}")
+        raise Rejected(f"GitHub's reply for {key} is incomplete: {found.reason}")
     return found
 
 
 def parts_of(identity: str) -> tuple[str, str]:
-    """Give the repository's id and the number within it; raise `Rejected` for what is no identity."""
+    """Split an identity into the repository's id and the issue's number. Raise `Rejected` when it is invalid."""
     parts = _IDENTITY.fullmatch(identity)
     if parts is None:
         raise Rejected(f"{identity[:60]!r} is not the identity of a GitHub issue")
@@ -39,8 +39,8 @@ def parts_of(identity: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True)
-class _Looking:
-    """One look at issue number `count` of a repository; `key` is for messages only."""
+class _Fetch:
+    """One fetch of issue number `count` of a repository. `key` is used in messages only."""
 
     calls: Calls
     _: KW_ONLY
@@ -49,7 +49,7 @@ class _Looking:
     key: str
 
     def seen(self) -> Snapshot | Look:
-        """Fetch the issue, and the pull request where it is one: only that tells whether it was merged."""
+        """Fetch the issue; for a pull request also the pull request, because only that says whether it was merged."""
         answer = self.calls.get(f"/repositories/{self.repository_id}/issues/{self.count}")
         scope = self._scope(answer)
         if answer.body.get("pull_request"):
@@ -60,32 +60,32 @@ class _Looking:
         return issue_seen(answer.body, scope, wanted, shown.get(str(answer.body.get("node_id")), {}))
 
     def _with_closes(self, seen: Snapshot | Look, node: str | None, scope: ScopeRef) -> Snapshot | Look:
-        """Let GitHub say which issues a pull request closes; where it does not, the keywords in its text stand."""
+        """Ask GraphQL which issues a pull request closes. When that fails, use the keywords in its text."""
         if node is None or not isinstance(seen, Snapshot):
             return seen
         try:
-            told = self.calls.graph(CLOSES, {"id": node}, repository=self.repository_id)
+            data = self.calls.graph(CLOSES, {"id": node}, repository=self.repository_id)
         except (Gone, Refused, Rejected):
             return seen
-        closes = referred(table(told.get("node")), scope)
+        closes = referred(table(data.get("node")), scope)
         return seen if closes is None else replace(seen, closes=closes)
 
     def _scope(self, answer: Answer) -> ScopeRef:
-        """Give the repository that holds the issue, or raise `Gone` where that is no longer the one asked for.
+        """Return the issue's repository; raise `Gone` when that is no longer the requested one.
 
-        GitHub answers 301 for a transferred issue, and a client that follows ends in another repository.
+        GitHub redirects a transferred issue (301), so the reply may come from another repository.
         """
         home = name_in(answer.body.get("repository_url"))
         if home is None:
-            raise Rejected(f"GitHub's answer for {self.key} does not name its repository")
-        told = identifier(table(answer.body.get("repository")).get("id")) or self.repository_id
+            raise Rejected(f"GitHub's reply for {self.key} does not name its repository")
+        repository_id = identifier(table(answer.body.get("repository")).get("id")) or self.repository_id
         same_number = identifier(answer.body.get("number")) == self.count
-        if told != self.repository_id or not same_number or not self._stays(answer.url, home[0]):
+        if repository_id != self.repository_id or not same_number or not self._is_same_repository(answer.url, home[0]):
             raise self._moved(answer, home[0])
         return ScopeRef(self.repository_id, home[0])
 
     def _moved(self, answer: Answer, home: str) -> Gone:
-        """Say where the issue is now: by which links follow it, though nobody told of its transfer."""
+        """Return the error with the issue's new identity and key, so that links can follow it without a webhook."""
         by_id, number = _BY_ID.search(answer.url), identifier(answer.body.get("number"))
         known = by_id is not None and by_id[2] == number and by_id[1] != self.repository_id
         return Gone(
@@ -95,10 +95,10 @@ class _Looking:
             moved_to=f"{home}#{number}" if known else None,
         )
 
-    def _stays(self, url: str, home: str) -> bool:
+    def _is_same_repository(self, url: str, home: str) -> bool:
         by_id = _BY_ID.search(url)
         if by_id:
             return by_id[1] == self.repository_id
-        # The redirect went to an address by name, which only the repository's present name can judge.
+        # The redirect led to an address by name: compare it with the repository's present name.
         repository = self.calls.get(f"/repositories/{self.repository_id}").body
         return home.lower() == str(repository.get("full_name")).lower()

@@ -1,4 +1,4 @@
-"""Strangers' texts made safe for a comment on GitHub, and what we say there put together.
+"""Markdown of our comment on GitHub: escape texts of other people, build the table of key results.
 
 https://docs.github.com/en/get-started/writing-on-github
 """
@@ -13,26 +13,27 @@ MOST_LINES = 50
 _LONGEST = 150
 _BREAK = "\u200b"
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_TELLING = re.compile(r"([@#:]|(?<=\bwww)\.|(?<=\bgh)-)", re.IGNORECASE)
+_REFERENCE_CHARS = re.compile(r"([@#:]|(?<=\bwww)\.|(?<=\bgh)-)", re.IGNORECASE)
 
 
 def escaped(text: str) -> str:
-    """Write a text so that it is shown as it is: no markup, no mention, no reference to an issue, no address.
+    """Escape a text so that GitHub shows it as it is: no markup, mention, issue reference or link.
 
-    A mention or reference is broken by a space of no width: GitHub looks for them after markup, escapes or not.
+    A zero-width space breaks mentions and references: GitHub looks for them after it has read the markup and its
+    escapes.
     """
     clipped = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-    broken = _TELLING.sub(rf"\1{_BREAK}", clipped)
+    broken = _REFERENCE_CHARS.sub(rf"\1{_BREAK}", clipped)
     return _PUNCTUATION.sub(r"\\\1", broken)
 
 
 def mark_of(mark: str) -> str:
-    """Write what marks our comments, which nobody sees."""
+    """Return the hidden marker of our comments, an HTML comment."""
     return f"<!-- okr-sync:{mark} -->"
 
 
 def written(note: Note, mark: str) -> str:
-    """Write what an issue serves."""
+    """Return the comment that lists the key results an issue serves."""
     rows = [_row(one) for one in note.serves[:MOST_LINES]]
     left_out = len(note.serves) - len(rows)
     more = [f"\nand {left_out} more."] if left_out > 0 else []
@@ -43,7 +44,7 @@ def written(note: Note, mark: str) -> str:
 
 
 def withdrawn(mark: str) -> str:
-    """Write that an issue serves nothing any more."""
+    """Return the comment of an issue that serves no key result any more."""
     return f"This counts toward no key result any more.\n\n{_FOOT}\n{mark_of(mark)}"
 
 

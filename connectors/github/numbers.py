@@ -1,7 +1,7 @@
-"""Which numbers of an issue are read, its points among them: from issue fields, else from projects.
+"""Numeric fields of an issue, its points among them: from issue fields, else from projects.
 
-An issue's own field of that name wins where the issue has it. What projects hold is told by GraphQL alone, so where
-there are credentials an issue without the field says nothing: its number may stand in a project.
+An issue's own field wins when the issue has it. Only GraphQL shows the fields of projects. So when there are
+credentials, the number of an issue without the field is unknown: a project may have it.
 https://docs.github.com/en/rest/issues/issue-field-values
 """
 
@@ -13,12 +13,12 @@ from sync_service.domain.connectors import Connection
 from sync_service.domain.issues import Number
 
 Shown = Mapping[str, float | None]
-"""What is known beside the issue's own fields: the name as the connection writes it → the number, None for none."""
+"""Numbers from other sources than the issue's own fields: name in the configuration → number, None for no number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The fields that a connection reads. `elsewhere`: a number that the issue does not have may be in a project."""
+    """The fields that a connection reads. `elsewhere`: a number that the issue lacks may be in a project."""
 
     points: str | None = None
     others: tuple[str, ...] = ()
@@ -26,22 +26,22 @@ class Wanted:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Give the names or ids of all fields, each once."""
+        """Return the names or ids of all fields, each once."""
         return tuple(dict.fromkeys([*([self.points] if self.points else []), *self.others]))
 
     def lacking(self, issue: Json) -> tuple[str, ...]:
-        """Name the fields that an issue does not have itself."""
+        """Return the fields that an issue does not have itself."""
         return tuple(name for name in self.names if _row(issue, name) is None)
 
     def named(self, field: object) -> tuple[str, ...]:
-        """Give the names by which a field, told by its name or id, is read: one at most, but for odd settings."""
-        told = (text(field) or "").casefold() if isinstance(field, str) else identifier(field)
-        return tuple(name for name in self.names if told and name.casefold() == told)
+        """Return the configured names of a field, given by name or id. Usually at most one."""
+        wanted = (text(field) or "").casefold() if isinstance(field, str) else identifier(field)
+        return tuple(name for name in self.names if wanted and name.casefold() == wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What an issue says of these fields, in the words of `Snapshot`."""
+    """The values of these fields of an issue, named as in `Snapshot`."""
 
     points: float | None
     points_known: bool
@@ -49,7 +49,7 @@ class Found:
 
 
 def wanted_of(connection: Connection) -> Wanted:
-    """Read the options of a connection."""
+    """Return the fields of a connection's options."""
     points = connection.options.get("points_field")
     return Wanted(
         points=points if isinstance(points, str) and points else None,
@@ -59,8 +59,8 @@ def wanted_of(connection: Connection) -> Wanted:
 
 
 def numbers_of(issue: Json, wanted: Wanted, shown: Shown) -> Found:
-    """Read the points and the other numbers of an issue."""
-    known = {name: value for name in wanted.names for value in _known(issue, name, wanted, shown)}
+    """Return the points and the other numbers of an issue."""
+    known = {name: value for name in wanted.names for value in _value_if_known(issue, name, wanted, shown)}
     return Found(
         points=known.get(wanted.points) if wanted.points else None,
         points_known=not wanted.points or wanted.points in known,
@@ -68,8 +68,8 @@ def numbers_of(issue: Json, wanted: Wanted, shown: Shown) -> Found:
     )
 
 
-def _known(issue: Json, name: str, wanted: Wanted, shown: Shown) -> tuple[float | None, ...]:
-    """Give the number of a field, or that there is none; nothing where that is not known."""
+def _value_if_known(issue: Json, name: str, wanted: Wanted, shown: Shown) -> tuple[float | None, ...]:
+    """Return the number of a field, or None for no number, in a tuple; an empty tuple when it is unknown."""
     row = _row(issue, name)
     if row is not None:
         return (number(row.get("value")),)

@@ -1,7 +1,7 @@
-"""What GraphQL is asked about issues and pull requests, as far as a site knows the words.
+"""GraphQL queries for issues and pull requests, adapted to the server's version.
 
-An Enterprise Server lacks what is new on github.com. It says so in an error that names the word; that is left out from
-then on.
+An Enterprise Server lacks fields that are new on github.com. Its error names the missing field; later queries leave
+that field out.
 https://docs.github.com/en/graphql/reference/objects#issue
 """
 
@@ -22,7 +22,7 @@ NEWS: Mapping[str, frozenset[str]] = {
     "duplicates": frozenset({"enableDuplicate"}),
     PROJECTS: frozenset({"projectItems", "ProjectV2ItemFieldNumberValue"}),
 }
-"""What a site may lack, each with the words that its error names then."""
+"""Features that a site may lack, each with the GraphQL names that its error contains then."""
 
 CLOSES = """
 query($id: ID!) { node(id: $id) { ... on PullRequest {
@@ -47,39 +47,39 @@ _PULL = """
 
 
 class Asks(Protocol):
-    """A question of which a site may not know every word."""
+    """A query with fields that a site may lack."""
 
     def text(self, lacking: Collection[str]) -> str:
-        """Write the query for a site that lacks some words."""
+        """Return the query for a site that lacks these features."""
         ...
 
     def variables(self) -> Mapping[str, Any]:
-        """Give what the query's variables stand for."""
+        """Return the values of the query's variables."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Which issues of which repositories are asked for: node of the repository → their numbers."""
+    """The query for many issues: node id of the repository → issue numbers. `points` adds the numeric fields."""
 
     wanted: Mapping[str, Collection[int]]
     points: bool
 
     def text(self, lacking: Collection[str]) -> str:
-        """Write the query for a site that lacks some words."""
-        work = self._work(lacking)
-        places = [
-            f"r{place}: node(id: $r{place}) {{ ... on Repository {{ id nameWithOwner {_numbered(numbers)} }} }}"
-            for place, numbers in enumerate(self.wanted.values())
+        """Return the query for a site that lacks these features."""
+        fragments = self._fragments(lacking)
+        repositories = [
+            f"r{index}: node(id: $r{index}) {{ ... on Repository {{ id nameWithOwner {_numbered(numbers)} }} }}"
+            for index, numbers in enumerate(self.wanted.values())
         ]
-        declared = ", ".join(f"$r{place}: ID!" for place in range(len(self.wanted)))
-        return f"query({declared}) {{ {' '.join(places)} }} {work}"
+        declared = ", ".join(f"$r{index}: ID!" for index in range(len(self.wanted)))
+        return f"query({declared}) {{ {' '.join(repositories)} }} {fragments}"
 
     def variables(self) -> dict[str, Any]:
-        """Give what the query's variables stand for."""
-        return {f"r{place}": node for place, node in enumerate(self.wanted)}
+        """Return the values of the query's variables."""
+        return {f"r{index}": node for index, node in enumerate(self.wanted)}
 
-    def _work(self, lacking: Collection[str]) -> str:
+    def _fragments(self, lacking: Collection[str]) -> str:
         both = _COMMON + (_ASSIGNEES if "assignees" in lacking else _ASSIGNED)
         issue = [
             "state",
@@ -102,7 +102,7 @@ def _numbered(numbers: Iterable[int]) -> str:
 
 
 def lacks(errors: Iterable[Json]) -> frozenset[str]:
-    """Tell which news the errors say that a site lacks; none where they are about anything else.
+    """Return which features the errors say that a site lacks; none when the errors are about anything else.
 
     https://docs.github.com/en/graphql/guides/forming-calls-with-graphql#working-with-variables
     """

@@ -1,4 +1,4 @@
-"""How GitHub's deliveries about issues, pull requests, labels and milestones are read.
+"""Parse deliveries about issues, pull requests, labels and milestones.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
@@ -11,12 +11,12 @@ from sync_service.domain.issues import Ignored, Look, Observation, Snapshot, Ter
 
 
 def read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Read the issue as it now stands."""
+    """Read the issue's present state."""
     return (issue_seen(table(payload.get("issue")), scope_of(repository_of(payload)), wanted_of(connection)),)
 
 
 def read_field_removed(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Read the issue that has no value in a field any more; where it may have one in a project, that is looked for."""
+    """Read the issue whose field lost its value. Ask for a fetch when a project may have the value."""
     issue, wanted = table(payload.get("issue")), wanted_of(connection)
     scope, removed = scope_of(repository_of(payload)), table(payload.get("issue_field"))
     named = {*wanted.named(removed.get("name")), *wanted.named(removed.get("id"))}
@@ -27,20 +27,20 @@ def read_field_removed(payload: Json, connection: Connection) -> tuple[Observati
 
 
 def read_opened(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Read a new issue; one that came by transfer also buries its old self, whose own letter may come later."""
-    found = read_issue(payload, connection)
+    """Read a new issue. After a transfer also return a tombstone of the old one, whose delivery may come later."""
+    seen = read_issue(payload, connection)
     changes = table(payload.get("changes"))
     old_issue, old_repository = table(changes.get("old_issue")), table(changes.get("old_repository"))
-    # GitHub sends `old_issue: null` where the old repository is not ours to see.
+    # GitHub sends `old_issue: null` when we may not see the old repository.
     if not old_issue or not old_repository:
-        return found
+        return seen
     successor, moved_to = names(table(payload.get("issue")), scope_of(repository_of(payload)))
     identity, key = names(old_issue, scope_of(old_repository))
-    return (*found, Tombstone(identity=identity, key=key, successor=successor, moved_to=moved_to))
+    return (*seen, Tombstone(identity=identity, key=key, successor=successor, moved_to=moved_to))
 
 
 def read_transferred(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Bury an issue that left its repository, and read it at its new place: id and number both change."""
+    """Return a tombstone of an issue that left its repository, and the new issue: id and number both change."""
     identity, key = names(table(payload.get("issue")), scope_of(repository_of(payload)))
     changes = table(payload.get("changes"))
     new_issue, new_repository = table(changes.get("new_issue")), table(changes.get("new_repository"))
@@ -53,8 +53,8 @@ def read_transferred(payload: Json, connection: Connection) -> tuple[Observation
 
 
 def read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    """Bury an issue that was deleted."""
-    # The event's name is not under the signature: a deleted comment must not pass for a deleted issue.
+    """Return a tombstone of a deleted issue."""
+    # The signature does not cover the event's name: a deleted comment must not count as a deleted issue.
     if "comment" in payload:
         raise Rejected("the body is about a comment, not about a deleted issue")
     identity, key = names(table(payload.get("issue")), scope_of(repository_of(payload)))
@@ -62,25 +62,25 @@ def read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, .
 
 
 def read_pull(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    """Read the pull request as it now stands."""
+    """Read the pull request's present state."""
     repository = repository_of(payload)
     return (pull_seen(table(payload.get("pull_request")), scope_of(repository), repository),)
 
 
 def read_label(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     """Read the name of a label."""
-    return (_term_seen(payload, kind=TermKind.LABEL, naming="name"),)
+    return (_term_seen(payload, kind=TermKind.LABEL, name_field="name"),)
 
 
 def read_milestone(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     """Read the name of a milestone."""
-    return (_term_seen(payload, kind=TermKind.MILESTONE, naming="title"),)
+    return (_term_seen(payload, kind=TermKind.MILESTONE, name_field="title"),)
 
 
-def _term_seen(payload: Json, *, kind: TermKind, naming: str) -> TermSeen | Ignored:
-    # Letters about terms carry no usable time, so one that changes no name must not bring back an older one.
-    if payload.get("action") == "edited" and naming not in table(payload.get("changes")):
-        return Ignored(f"the {kind.value} kept its {naming}")
+def _term_seen(payload: Json, *, kind: TermKind, name_field: str) -> TermSeen | Ignored:
+    # Deliveries about terms have no usable time, so one that changes no name must not restore an older name.
+    if payload.get("action") == "edited" and name_field not in table(payload.get("changes")):
+        return Ignored(f"the {kind.value} kept its {name_field}")
     term = table(payload.get(kind.value))
     return TermSeen(
         kind=kind,
@@ -88,10 +88,10 @@ def _term_seen(payload: Json, *, kind: TermKind, naming: str) -> TermSeen | Igno
         id=required(identifier(term.get("id")), f"the {kind.value}'s id"),
         name=None
         if payload.get("action") == "deleted"
-        else required(text(term.get(naming)), f"the {kind.value}'s name"),
+        else required(text(term.get(name_field)), f"the {kind.value}'s name"),
     )
 
 
 def repository_of(payload: Json) -> Json:
-    """Give the repository that a delivery is about."""
+    """Return the repository that a delivery is about."""
     return table(payload.get("repository"))

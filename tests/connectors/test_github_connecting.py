@@ -67,7 +67,7 @@ def test_what_is_no_address_comes_back_as_it_is(typed: str) -> None:
     [
         ("", ()),
         ("repo, gist", ()),
-        ("public_repo", ("read private repositories (repo)", "make webhooks (admin:repo_hook)")),
+        ("public_repo", ("read private repositories (repo)", "create webhooks (admin:repo_hook)")),
         ("public_repo, admin:repo_hook", ("read private repositories (repo)",)),
     ],
 )

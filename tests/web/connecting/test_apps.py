@@ -130,7 +130,7 @@ def test_a_state_is_good_for_an_hour(desk: Desk, clock: Clock) -> None:
     assert desk.ana.open(back).status_code == 400
 
 
-@pytest.mark.parametrize(("status", "said"), [(404, "good for an hour, and once"), (422, "refuses the request")])
+@pytest.mark.parametrize(("status", "said"), [(404, "valid for one hour and one use"), (422, "refuses the request")])
 def test_a_code_that_github_does_not_take_is_said(desk: Desk, status: int, said: str) -> None:
     """With what to do: start again."""
     back = press(desk, *ask(desk))

@@ -215,7 +215,7 @@ def test_webhooks_are_made_once_and_set_anew_after_that(walk: Desk) -> None:
     """With the newest secret, our events and JSON; a third party's webhook is left alone."""
     place = walk.hub.repository("checkout")
     other = walk.hub.add_hook(place, url="http://127.0.0.1:9/else", secret="x", content_type="form", events=("push",))
-    for made, says in ((2, "A webhook was made."), (2, "Its webhook was there, and is set anew.")):
+    for made, says in ((2, "The webhook was created."), (2, "Its webhook existed and was updated.")):
         walk.send("/secrets", act="rotate")
         for name in ("acme/checkout", "acme/payments"):
             assert says in walk.send("/webhooks/one", scope=name).text
@@ -253,7 +253,7 @@ def test_an_older_server_is_asked_for_what_it_knows(walk: Desk, monkeypatch: pyt
     walk.hub.rest.calls.clear()
     seen: list[int] = []
     monkeypatch.setattr(walk.hub.rest, "_finish", _refusing_once(walk.hub, seen))
-    assert "A webhook was made." in walk.send("/webhooks/one", scope="acme/checkout").text
+    assert "The webhook was created." in walk.send("/webhooks/one", scope="acme/checkout").text
     assert seen == [422]
 
 
