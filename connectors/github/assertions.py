@@ -1,4 +1,4 @@
-"""How an app proves to GitHub that it is itself: a short-lived assertion, signed with its private key.
+"""JSON Web Token (JWT) that authenticates a GitHub App: short-lived, signed with the app's private key.
 
 https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
 """
@@ -13,23 +13,23 @@ from connectors.github.site import words_of
 from connectors.replies import Reply
 from sync_service.domain.connectors import App, Refused
 
-_ISSUED_BEFORE = timedelta(seconds=60)
-"""GitHub refuses what was made in the future, and its clock may be behind ours."""
+_BACKDATED = timedelta(seconds=60)
+"""GitHub rejects a JWT issued in the future, and its clock may be behind ours."""
 
-_LIFE = timedelta(minutes=9)
-"""Ten are allowed, which fails where GitHub's clock is behind ours by a second."""
+_LIFETIME = timedelta(minutes=9)
+"""Ten minutes are allowed, but that fails when GitHub's clock is behind ours by a second."""
 
-_OF_THE_CLOCK = ("'iat'", "'exp'")
-"""What GitHub's words for a time that does not fit its clock hold: https://github.com/probot/probot/issues/967."""
+_CLOCK_ERRORS = ("'iat'", "'exp'")
+"""GitHub's error for a wrong time contains one of these: https://github.com/probot/probot/issues/967."""
 
 
 def private_key(app: App) -> RSAPrivateKey:
-    """Read an app's private key. Raises `Refused` with what to do where it can't be read."""
-    # A file of settings has no lines within a value, so some write them as \n.
-    written = app.private_key if "\n" in app.private_key else app.private_key.replace("\\n", "\n")
+    """Load an app's private key. Raise `Refused` with what to do when it can't be read."""
+    # A settings file can't have line breaks in a value, so some people write them as \n.
+    pem = app.private_key if "\n" in app.private_key else app.private_key.replace("\\n", "\n")
     try:
-        key = load_pem_private_key(written.encode(), password=None)
-    except (ValueError, TypeError):  # a password is asked for by a TypeError
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError):  # a key with a password raises TypeError
         key = None
     if not isinstance(key, RSAPrivateKey):
         raise Refused(
@@ -40,14 +40,14 @@ def private_key(app: App) -> RSAPrivateKey:
 
 
 def assertion(app: App, key: RSAPrivateKey, *, at: datetime) -> str:
-    """Make an assertion; `at` is the time by GitHub's clock."""
-    claims = {"iat": int((at - _ISSUED_BEFORE).timestamp()), "exp": int((at + _LIFE).timestamp()), "iss": app.id}
+    """Return a signed JWT. `at` is the time of GitHub's clock."""
+    claims = {"iat": int((at - _BACKDATED).timestamp()), "exp": int((at + _LIFETIME).timestamp()), "iss": app.id}
     return jwt.encode(claims, key, algorithm="RS256")
 
 
 def skew_told(reply: Reply, *, now: datetime) -> timedelta | None:
-    """Give how far GitHub's clock is ahead of ours, where it refused an assertion for its times; else None."""
+    """Return how far GitHub's clock is ahead of ours when it rejected a JWT for its times (clock skew); else None."""
     theirs = reply.date()
-    if reply.status != 401 or theirs is None or not any(word in words_of(reply) for word in _OF_THE_CLOCK):
+    if reply.status != 401 or theirs is None or not any(word in words_of(reply) for word in _CLOCK_ERRORS):
         return None
     return theirs - now

@@ -1,4 +1,4 @@
-"""Authorised calls to GitHub for one connection, and what its answers mean."""
+"""GitHub API client of one connection: authorised REST and GraphQL calls, and errors by their meaning at GitHub."""
 
 import builtins
 import re
@@ -20,13 +20,13 @@ from sync_service.domain.connectors import Connection, Gone, Refused, Rejected, 
 FORBIDDEN = 403
 
 WRITES = "core/writes"
-"""The part of a credential that writes: it waits with all else of the resource `core`, and by itself."""
+"""The write bucket of a credential: blocked together with its resource `core`, or alone."""
 
 MENDED = timedelta(hours=1)
-"""How long writes wait for a permission."""
+"""How long writes are blocked after a permission was missing."""
 
-_ABOUT_WRITES = "content creation"
-_LACKING = "not accessible by"
+_WRITE_LIMIT = "content creation"
+_MISSING_PERMISSION = "not accessible by"
 _SUSPENDED = "suspended"
 _ME = "/user"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}", re.ASCII)
@@ -35,13 +35,13 @@ _REPOSITORY = re.compile(r"/(?:repositories/([0-9]+)|repos/([^/]+/[^/]+))(?:/|\Z
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Authorised calls for one connection. Each raises any `ConnectorError`; paths begin with a slash.
+    """Authorised calls for one connection. Each may raise any `ConnectorError`. Paths start with a slash.
 
-    What these credentials may not see of one repository (403: a permission, single sign-on, a policy of its owner) is
-    `Gone`, not proven, in GitHub's words. `Refused` is about the credentials as a whole.
+    A 403 about one repository (a missing permission, single sign-on, a policy of its owner) raises `Gone`, not proven,
+    with GitHub's error text. `Refused` is about the credentials as a whole.
 
-    Whoever writes takes turns by a part of its own, `writes`, since GitHub wants writes one by one and a second apart
-    for each credential:
+    Writes have their own bucket, `core/writes`, because GitHub wants the writes of a credential one by one and a second
+    apart:
     https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
     """
 
@@ -51,21 +51,21 @@ class Calls:
     now: Callable[[], datetime]
 
     def get(self, path: str) -> Answer:
-        """Fetch an object that belongs to a repository."""
+        """Fetch an object of a repository."""
         reply = self._get(path)
         return Answer(reply.url, reply.object())
 
     def list(self, path: str, params: Mapping[str, str]) -> builtins.list[dict[str, Any]]:
-        """Fetch a page of a list that belongs to a repository."""
+        """Fetch a page of a list of a repository."""
         return self._get(path, params).objects()
 
     def search(self, params: Mapping[str, str], *, repository: str) -> tuple[Mapping[str, Any], str]:
-        """Search for issues as who sees a repository; give the answer, and whose limits it counts against."""
+        """Search for issues with the credential that can see a repository. Return the result and the bucket owner."""
         reply, holder = self._ask("GET", "/search/issues", repository=repository, params=params)
         return reply.object(), holder
 
     def me(self, path: str) -> Mapping[str, Any]:
-        """Tell whose token it is, with which a path about a repository is called.
+        """Return the user of the token that is used for a path about a repository.
 
         https://docs.github.com/en/rest/users/users#get-the-authenticated-user
         """
@@ -73,73 +73,74 @@ class Calls:
         return reply.object()
 
     def write(self, method: Method, path: str, json: Any = None, *, params: Mapping[str, str] | None = None) -> Reply:
-        """Write something that belongs to a repository, or by `GET` read what stands where it is to be written.
+        """Write to a repository. With `GET`, read there before a write.
 
-        What is not permitted is `Rejected` where it is about the one issue (locked, archived); where it is for lack of
-        a permission, all writes wait for an hour, and reading goes on.
+        Raise `Rejected` for a 403 about one issue (locked, archived). A 403 for a missing permission blocks all writes
+        for an hour (`Unavailable`), while reads continue.
         """
         now = self.now()
-        asked = self._use(method, path, repository=_repository_in(path), params=params, json=json)
-        reply, words = asked.reply, words_of(asked.reply)
-        part = f"{asked.holder}/{WRITES}"
+        sent = self._use(method, path, repository=_repository_in(path), params=params, json=json)
+        reply, words = sent.reply, words_of(sent.reply)
+        bucket = f"{sent.holder}/{WRITES}"
         try:
-            judge(reply, now=now, holder=asked.holder, words=words)
+            judge(reply, now=now, holder=sent.holder, words=words)
         except Unavailable as error:
-            if error.part == asked.holder and _ABOUT_WRITES in words.lower():
-                raise Unavailable(str(error), error.retry_at, part=part, guessed=error.guessed) from None
+            if error.part == sent.holder and _WRITE_LIMIT in words.lower():
+                raise Unavailable(str(error), error.retry_at, part=bucket, guessed=error.guessed) from None
             raise
         except Refused:
             if reply.status != FORBIDDEN:
                 raise
-            if _LACKING in words.lower():
-                raise Unavailable(f"not permitted to write comments: {words}", now + MENDED, part=part) from None
-            raise Rejected(f"{reply.place} does not permit it (403): {words}") from None
+            if _MISSING_PERMISSION in words.lower():
+                raise Unavailable(f"not permitted to write comments: {words}", now + MENDED, part=bucket) from None
+            raise Rejected(f"{reply.place} does not permit this (403): {words}") from None
         return reply
 
     def graph(self, query: str, variables: Mapping[str, Any], *, repository: str) -> Mapping[str, Any]:
-        """Ask by GraphQL about a repository, named by its id or as owner/name; give what stands under `data`."""
-        question = {"query": query, "variables": dict(variables)}
-        reply, holder = self._ask("POST", "/graphql", repository=repository, json=question)
+        """Run a GraphQL query about a repository, named by its id or as owner/name. Return its `data`."""
+        body = {"query": query, "variables": dict(variables)}
+        reply, holder = self._ask("POST", "/graphql", repository=repository, json=body)
         return judge_graph(reply, now=self.now(), holder=holder)
 
     def graph_parts(self, question: Asks, *, repository: str) -> InParts:
-        """Ask by GraphQL for what may be there in part. Words that the site lacks are left out, now and later."""
+        """Run a GraphQL query that may succeed partly. Leave out fields that the site lacks, now and in later calls."""
         while True:
-            asked = {"query": question.text(self.site.lacks), "variables": dict(question.variables())}
-            reply, holder = self._ask("POST", "/graphql", repository=repository, json=asked)
+            body = {"query": question.text(self.site.lacks), "variables": dict(question.variables())}
+            reply, holder = self._ask("POST", "/graphql", repository=repository, json=body)
             try:
                 return judge_parts(reply, now=self.now(), holder=holder)
             except Lacking as error:
                 if error.names <= self.site.lacks:
-                    raise Rejected(f"{reply.place} knows too little of GraphQL: {error}") from None
+                    raise Rejected(f"{reply.place} lacks GraphQL fields that we need: {error}") from None
                 self.site.lacks |= error.names
 
     def ask(
         self, method: Method, path: str, *, repository: str, params: Mapping[str, str] | None = None
     ) -> Reply | None:
-        """Ask about what these credentials need not see: None where they may not, or where nothing is there.
+        """Call for something optional: return None when these credentials may not see it, or nothing is there.
 
-        An empty `repository` means the app itself, where there is one. The credentials are used up by 401 alone.
+        An empty `repository` means the app itself, if there is one. Raise `Refused` for 401 only.
         """
         try:
-            held = self._held(method, path, repository=repository, params=params)
+            sent = self._send(method, path, repository=repository, params=params)
         except Gone:
-            return None  # no installation sees the repository
+            return None  # no installation can see the repository
         try:
-            judge(held.reply, now=self.now(), holder=held.holder, words=words_of(held.reply))
+            judge(sent.reply, now=self.now(), holder=sent.holder, words=words_of(sent.reply))
         except Refused:
-            if held.reply.status != FORBIDDEN:
+            if sent.reply.status != FORBIDDEN:
                 raise
             return None
         except Gone:
             return None
-        return held.reply
+        return sent.reply
 
-    def _held(self, method: Method, path: str, *, repository: str, params: Mapping[str, str] | None) -> Held:
+    def _send(self, method: Method, path: str, *, repository: str, params: Mapping[str, str] | None) -> Held:
         if not repository and isinstance(self.credentials, AppCredentials):
             return self.credentials.as_app(method, path, params=params)
         return self.credentials.use(
-            repository, lambda who: self.site.send(method, path, authorization=who, params=params)
+            repository,
+            lambda authorization: self.site.send(method, path, authorization=authorization, params=params),
         )
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
@@ -155,16 +156,16 @@ class Calls:
         params: Mapping[str, str] | None = None,
         json: Any = None,
     ) -> tuple[Reply, str]:
-        """Ask for a repository's sake: a 403 is about that, since the same credentials may see others."""
-        asked = self._use(method, path, repository=repository, params=params, json=json)
-        words = words_of(asked.reply)
+        """Call about a repository. A 403 raises `Gone`: the same credentials may see other repositories."""
+        sent = self._use(method, path, repository=repository, params=params, json=json)
+        words = words_of(sent.reply)
         try:
-            judge(asked.reply, now=self.now(), holder=asked.holder, words=words)
+            judge(sent.reply, now=self.now(), holder=sent.holder, words=words)
         except Refused as error:
-            if asked.reply.status != FORBIDDEN or path == _ME or _SUSPENDED in words.lower():
+            if sent.reply.status != FORBIDDEN or path == _ME or _SUSPENDED in words.lower():
                 raise
             raise Gone(str(error), proven=False) from None
-        return asked.reply, asked.holder
+        return sent.reply, sent.holder
 
     def _use(
         self,
@@ -182,12 +183,12 @@ class Calls:
 
 
 def is_name(name: str) -> bool:
-    """Tell whether this can be the name of a repository, and stand in an address: owner/name."""
+    """Return whether this is a valid repository name, owner/name, and safe in a path."""
     return _NAME.fullmatch(name) is not None and not name.endswith(("/.", "/.."))
 
 
 def path_by_name(name: str) -> str:
-    """Give the path of a repository by its name; raise `Gone`, not proven, for what can be no name of one."""
+    """Return the path of a repository by its name. Raise `Gone`, not proven, for an invalid name."""
     if not is_name(name):
         raise Gone("a repository is written owner/name", proven=False)
     return f"/repos/{name}"

@@ -1,4 +1,4 @@
-"""Which issues a GitHub pull request closes: by the keywords that GitHub itself reads in its text, or by GitHub's word.
+"""Which issues a pull request closes: closing keywords in its text ("fixes #12"), or GraphQL's own list.
 
 https://docs.github.com/en/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue
 """
@@ -12,10 +12,10 @@ from connectors.fields import Json, exact, identifier, rows, table
 from sync_service.domain.issues import Closing, ScopeRef
 
 LONGEST_TEXT = 70_000
-"""Characters of a description that are read; GitHub allows 65,536."""
+"""Characters of a description to read. GitHub allows 65,536."""
 
 MOST_CLOSINGS = 100
-"""Issues that one pull request can close, as we keep it."""
+"""Most issues that we store as closed by one pull request."""
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100}"
 _KEYWORD = re.compile(
@@ -25,7 +25,7 @@ _KEYWORD = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
-# What opens a part of Markdown that is not read: a comment, a fence at the beginning of a line, a run of backticks.
+# Start of Markdown in which keywords don't count: a comment, a fence at the start of a line, a run of backticks.
 _OPENING = re.compile(r"<!--|^[ >]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})[^\n]*|(?P<ticks>`+)", re.MULTILINE)
 _BLANK_LINE = re.compile(r"\n[ \t>]*\n")
 _TICKS = re.compile("`+")
@@ -34,12 +34,12 @@ _LIST_ITEM = re.compile(r" {0,3}(?:[-+*]|[0-9]{1,9}[.)])(?:\s|$)")
 
 
 def closings(text: str, *, scope: ScopeRef, page: str) -> tuple[Closing, ...]:
-    """Give the issues that a description closes, in the order of their keys, each once.
+    """Return the issues that a description closes, sorted by key, without duplicates.
 
-    `scope` is the repository of the pull request, `page` its own web address: an issue's address must be of that site.
+    `scope` is the repository of the pull request, `page` its web address: an issue's address must be of that site.
     """
     found: dict[str, Closing] = {}
-    for match in _KEYWORD.finditer(_prose(_outdented(text[:LONGEST_TEXT]))):
+    for match in _KEYWORD.finditer(_prose(_without_indented_code(text[:LONGEST_TEXT]))):
         if match["site"] and urlsplit(match["site"]).netloc.lower() != urlsplit(page).netloc.lower():
             continue
         name = match["place"] or match["name"] or scope.name
@@ -49,15 +49,15 @@ def closings(text: str, *, scope: ScopeRef, page: str) -> tuple[Closing, ...]:
 
 
 def referred(pull: Json, scope: ScopeRef) -> tuple[Closing, ...] | None:
-    """Give the issues that GitHub itself says a pull request closes, as GraphQL shows it; None where it does not say.
+    """Return the issues that GraphQL says a pull request closes; None when the reply does not say.
 
-    Those linked by hand are among them, which no description names.
+    They include issues linked by hand, which the description does not name.
     """
-    told = pull.get("closingIssuesReferences")
-    if not isinstance(told, dict):
+    references = pull.get("closingIssuesReferences")
+    if not isinstance(references, dict):
         return None
     found: dict[str, Closing] = {}
-    for row in rows(told.get("nodes")):
+    for row in rows(references.get("nodes")):
         name, number = exact(table(row.get("repository")).get("nameWithOwner"), 200), identifier(row.get("number"))
         if name and number:
             one = _closing(name, number, scope)
@@ -71,8 +71,8 @@ def _closing(name: str, count: str, scope: ScopeRef) -> Closing:
     return Closing(f"{name}#{count}")
 
 
-def _outdented(text: str) -> str:
-    """Take out the lines that are code by their indentation: after a blank line, and not within a list.
+def _without_indented_code(text: str) -> str:
+    """Remove indented code blocks: they start after a blank line, and not within a list.
 
     https://spec.commonmark.org/current/#indented-code-blocks
     """
@@ -89,14 +89,14 @@ def _outdented(text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Leave out comments, fenced blocks and inline code. The time this takes grows no faster than the text."""
+    """Remove comments, fenced blocks and inline code. Runs in linear time."""
     ticks: dict[int, list[int]] = defaultdict(list)
     for run in _TICKS.finditer(text):
         ticks[len(run[0])].append(run.start())
     blank_lines = [blank.start() for blank in _BLANK_LINE.finditer(text)]
-    parts, at = [], 0
+    pieces, at = [], 0
     while opening := _OPENING.search(text, at):
-        parts.append(text[at : opening.start()])
+        pieces.append(text[at : opening.start()])
         if opening["fence"]:
             at = _end_of_fence(text, opening)
         elif opening["ticks"]:
@@ -104,8 +104,8 @@ def _prose(text: str) -> str:
         else:
             closed = text.find("-->", opening.end())
             at = len(text) if closed < 0 else closed + len("-->")
-        parts.append(" ` ")  # so that what stands before and after does not become one
-    return "".join([*parts, text[at:]])
+        pieces.append(" ` ")  # so that the text before and after is not joined
+    return "".join([*pieces, text[at:]])
 
 
 def _end_of_fence(text: str, opening: re.Match[str]) -> int:
@@ -116,7 +116,7 @@ def _end_of_fence(text: str, opening: re.Match[str]) -> int:
 
 
 def _end_of_code(opening: re.Match[str], alike: list[int], blank_lines: list[int]) -> int:
-    """Find the run of as many backticks that closes this one in the same paragraph; without one it is plain text."""
+    """Find the run of equally many backticks that closes this one in the same paragraph; else it is plain text."""
     after = bisect_left(alike, opening.end())
     blank = bisect_left(blank_lines, opening.end())
     paragraph_ends = blank_lines[blank] if blank < len(blank_lines) else None

@@ -1,4 +1,4 @@
-"""How comments on GitHub's issues and pull requests are read: for what they ask by a line of `/okr`.
+"""Parse deliveries about comments on issues and pull requests: which links a line `/okr` asks for.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#issue_comment
 """
@@ -13,9 +13,10 @@ from sync_service.domain.issues import CommentSeen, Ignored, Observation
 
 
 def read_comment(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Read what a comment that was made, edited or deleted asks for, or asked for before it was edited.
+    """Read which links a created, edited or deleted comment asks for, now or before the edit.
 
-    Who edits a comment is who asks: others than its author may, and then the words are theirs.
+    The author of an edited comment is the person who edited it: others than its author may edit, and the text is then
+    theirs.
     """
     comment, action = table(payload.get("comment")), payload.get("action")
     if is_by_app(comment, connection) or (connection.mark and is_marked(comment, connection.mark)):

@@ -1,4 +1,4 @@
-"""What GitHub answers by GraphQL: an error may come with the status 200.
+"""GraphQL responses of GitHub: errors and rate limits come with the status 200.
 
 https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
 """
@@ -14,33 +14,36 @@ from connectors.replies import Reply, reset_at
 from sync_service.domain.connectors import Gone, Rejected, Unavailable
 
 _LIMITED = frozenset({"RATE_LIMIT", "RATE_LIMITED"})
-"""What GitHub calls it since 2026, and what it called it before."""
+"""The error type of a rate limit since 2026, and before."""
 
 FORBIDDEN = frozenset({"FORBIDDEN", "INSUFFICIENT_SCOPES"})
 _SECONDARY = "secondary rate limit"
-_LEAST_WAIT = timedelta(minutes=1)
+_MIN_WAIT = timedelta(minutes=1)
 
 
 def judge_graph(reply: Reply, *, now: datetime, holder: str = "") -> Mapping[str, Any]:
-    """Give `data` of a reply with a good status. Raise what its first error means; `holder` is the credential used."""
+    """Return `data` of a reply with status 2xx. Raise the `ConnectorError` of its first error.
+
+    `holder` names the credential that was used.
+    """
     answer = reply.object()
     for error in rows(answer.get("errors")):
         _raise_for(reply, error, now=now, holder=holder)
     if not isinstance(answer.get("data"), dict):
-        raise Rejected(f"{reply.place} answers without data")
+        raise Rejected(f"{reply.place} sends a reply without data")
     return table(answer["data"])
 
 
 @dataclass(frozen=True, slots=True)
 class InParts:
-    """An answer of which some may be missing: `faults` are the paths of what is."""
+    """A partial answer: `faults` are the paths of what is missing."""
 
     data: Mapping[str, Any]
     faults: tuple[tuple[str, ...], ...]
 
 
 class Lacking(Exception):
-    """The site does not know some of the words that it was asked by."""
+    """The site lacks some fields of the query."""
 
     def __init__(self, names: frozenset[str]) -> None:
         super().__init__(", ".join(sorted(names)))
@@ -48,7 +51,11 @@ class Lacking(Exception):
 
 
 def judge_parts(reply: Reply, *, now: datetime, holder: str = "") -> InParts:
-    """Give what a reply has, though parts have errors. Raise `Lacking`, and what a limit or having nothing means."""
+    """Return the data of a reply even when some of it has errors.
+
+    Raise `Lacking` when the site lacks fields of the query, and the `ConnectorError` of a rate limit or of a reply
+    without data.
+    """
     answer = reply.object()
     errors = rows(answer.get("errors"))
     for error in errors:
@@ -63,14 +70,14 @@ def judge_parts(reply: Reply, *, now: datetime, holder: str = "") -> InParts:
 
 
 def _raise_for(reply: Reply, error: Json, *, now: datetime, holder: str) -> NoReturn:
-    kind, words = error.get("type"), text(error.get("message"), 200) or "an error without words"
-    said = f"{reply.place}: {words}"
+    kind, words = error.get("type"), text(error.get("message"), 200) or "an error without a message"
+    message = f"{reply.place}: {words}"
     if kind in _LIMITED:
-        told = reset_at(reply, now)
-        part = f"{holder}/graphql" if holder else ""
-        raise Unavailable(said, told or now + _LEAST_WAIT, part=part, guessed=told is None)
+        resets_at = reset_at(reply, now)
+        bucket = f"{holder}/graphql" if holder else ""
+        raise Unavailable(message, resets_at or now + _MIN_WAIT, part=bucket, guessed=resets_at is None)
     if _SECONDARY in words.lower():
-        raise Unavailable(said, now + _LEAST_WAIT, part=holder, guessed=True)
+        raise Unavailable(message, now + _MIN_WAIT, part=holder, guessed=True)
     if kind == "NOT_FOUND" or kind in FORBIDDEN:
-        raise Gone(said, proven=False)  # as 403 is to other calls: the same credentials may see something else
-    raise Rejected(said)
+        raise Gone(message, proven=False)  # like 403 for other calls: the same credentials may see other repositories
+    raise Rejected(message)

@@ -1,8 +1,8 @@
-"""Which of GitHub's deliveries never reached us: judged by its own list of attempts, and when to ask for one again.
+"""Failed webhook deliveries, found in GitHub's list of attempts, and when to redeliver each one (retry, backoff).
 
-GitHub never sends a delivery again by itself. Attempts of one delivery have the same guid, which a redelivery keeps;
-one of them with the status `OK` is enough. The list's filter `status=failure` is of no use: it leaves out attempts that
-got no answer.
+GitHub never retries a delivery by itself. All attempts of one delivery have the same guid, redeliveries too; one
+attempt with the status `OK` is enough. The filter `status=failure` of the list does not help: it leaves out attempts
+that got no answer.
 https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries
 """
 
@@ -15,20 +15,20 @@ from connectors.fields import Json, exact, identifier, moment
 from connectors.github.events import treatment_of
 
 PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
-"""How long after its last attempt a delivery is asked for again: the first time, the second, and so on."""
+"""Backoff: how long after its last attempt a delivery is requested again, the first time, the second, and so on."""
 
 MOST_KEPT = 5000
-"""Missed deliveries that are remembered at most. The rest is left to lists of what changed."""
+"""Most failed deliveries to store. Polling finds the changes of the others."""
 
 ROOM = 1000
-"""While more are remembered, what an earlier run left of a list waits."""
+"""While more are stored, the part of a list that an earlier run left unread waits."""
 
 _OK = "OK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One row of the list."""
+    """One row of the list: `well` means the status `OK`, `again` that it is a redelivery."""
 
     id: str
     guid: str
@@ -42,10 +42,10 @@ class Attempt:
 
 @dataclass(slots=True)
 class Missed:
-    """A delivery without an attempt that went well: by which hook it came, and its newest attempt. Times are seconds.
+    """A delivery without a successful attempt: the path of its webhook, and its newest attempt. Times are in seconds.
 
-    `tries` counts how often it was asked for again, by us or by anybody; `awaited` says that the attempt we asked for
-    last was not seen yet.
+    `tries` counts its redeliveries, requested by us or by anybody else. `awaited` is set while the redelivery that we
+    requested last is not in the list yet.
     """
 
     hook: str
@@ -57,25 +57,25 @@ class Missed:
 
     @property
     def given_up(self) -> bool:
-        """Tell whether it was asked for often enough."""
+        """Return whether it was requested often enough."""
         return self.tries >= len(PAUSES)
 
     def asked(self, now: datetime) -> None:
-        """Note that it is asked for again."""
+        """Record that we request it again."""
         self.tries += 1
         self.last, self.awaited = max(self.last, int(now.timestamp())), True
 
     def is_due(self, now: datetime) -> bool:
-        """Tell whether it is to be asked for now."""
+        """Return whether to request it now."""
         return not self.given_up and self.last + PAUSES[self.tries].total_seconds() <= now.timestamp()
 
 
 @dataclass(slots=True)
 class Hook:
-    """A webhook that leads to us. What is newer than `since` in its list was not read yet.
+    """A webhook that leads to us, and how far its list of deliveries was read. Times are in seconds.
 
-    Nor was, where there is a `cursor`, what stands from there back to `until`. `repository` says with which credential
-    it is read, `place` where it was found. Times are seconds.
+    Unread are the attempts after `since` and, when there is a `cursor`, those from there back to `until`. `repository`
+    selects the credential to read with, `place` is the path below which the webhook was found.
     """
 
     repository: str
@@ -87,9 +87,9 @@ class Hook:
 
 @dataclass(slots=True)
 class Memory:
-    """What one run wants the next to know: when each place was last looked at for hooks, those found, what they missed.
+    """The state that one run stores for the next: when webhooks were last listed, those found, their failed deliveries.
 
-    `came` counts the missed deliveries that came after all, `dropped` those that were too many to remember.
+    `came` counts the failed deliveries that arrived later, `dropped` those that were too many to store.
     """
 
     places: dict[str, int] = field(default_factory=dict)
@@ -101,62 +101,62 @@ class Memory:
 
     @classmethod
     def of(cls, written: str | None) -> "Memory":
-        """Read what was written; nothing is remembered yet where it is None."""
+        """Decode the stored JSON; an empty state for None."""
         if written is None:
             return cls()
         try:
-            told = json.loads(written)
-            hooks = {path: Hook(**one) for path, one in told.pop("hooks").items()}
-            missed = {guid: Missed(*one) for guid, one in told.pop("missed").items()}
-            return cls(**told, hooks=hooks, missed=missed)
+            stored = json.loads(written)
+            hooks = {path: Hook(**one) for path, one in stored.pop("hooks").items()}
+            missed = {guid: Missed(*one) for guid, one in stored.pop("missed").items()}
+            return cls(**stored, hooks=hooks, missed=missed)
         except (ValueError, KeyError, TypeError):
-            return cls()  # another version wrote it: all there is to know stands in GitHub's lists
+            return cls()  # another version wrote it: read GitHub's lists again
 
     def written(self) -> str:
-        """Write it down."""
+        """Encode the state as JSON."""
         missed = {guid: list(asdict(one).values()) for guid, one in self.missed.items()}
         return json.dumps({**asdict(self), "missed": missed}, separators=(",", ":"))
 
     def take(self, hook: str, found: Iterable[Attempt], came: set[str]) -> None:
-        """Take attempts by one hook; `came` are the guids that this run has seen go well, by any."""
-        told = sorted(found, key=lambda one: one.at)
-        well = {one.guid for one in told if one.well}
+        """Record attempts of one webhook. `came` collects the guids that this run saw succeed, at any webhook."""
+        ordered = sorted(found, key=lambda one: one.at)
+        well = {one.guid for one in ordered if one.well}
         came |= well
         self.came += sum(self.missed.pop(guid, None) is not None for guid in well)
-        for one in told:
+        for one in ordered:
             if one.guid not in came:
-                self._miss(hook, one)
+                self._add_failed(hook, one)
 
-    def _miss(self, hook: str, one: Attempt) -> None:
+    def _add_failed(self, hook: str, one: Attempt) -> None:
         at = int(one.at.timestamp())
         if one.guid not in self.missed and len(self.missed) >= MOST_KEPT:
             self.dropped += 1
             return
-        held = self.missed.setdefault(one.guid, Missed(hook, one.id, first=at, last=at - 1))
-        held.first = min(held.first, at)
-        if at <= held.last:
+        known = self.missed.setdefault(one.guid, Missed(hook, one.id, first=at, last=at - 1))
+        known.first = min(known.first, at)
+        if at <= known.last:
             return
-        if one.again and not held.awaited:
-            held.tries += 1  # asked for by somebody, or by a run that ended before it could note it
-        held.hook, held.id, held.last, held.awaited = hook, one.id, at, False
+        if one.again and not known.awaited:
+            known.tries += 1  # somebody requested it, or a run that was killed before it could store that
+        known.hook, known.id, known.last, known.awaited = hook, one.id, at, False
 
     def forget(self, *, before: datetime) -> None:
-        """Forget what GitHub keeps no longer, and what came by hooks that are no more."""
+        """Delete deliveries that GitHub no longer has, and those of deleted webhooks."""
         oldest = before.timestamp()
         self.missed = {guid: one for guid, one in self.missed.items() if one.first > oldest and one.hook in self.hooks}
 
     def due(self, now: datetime) -> Iterator[Missed]:
-        """Give what is to be asked for now, oldest first: it is the first to be no longer there."""
+        """Return the deliveries to request now, oldest first, because GitHub deletes the oldest first."""
         return iter(sorted((one for one in self.missed.values() if one.is_due(now)), key=lambda one: one.first))
 
 
 def attempts(found: Iterable[Json]) -> list[Attempt]:
-    """Read rows of the list; what can't be read is left out."""
+    """Parse rows of the list; skip invalid ones."""
     return [one for row in found if (one := _attempt(row))]
 
 
 def matters(one: Attempt, *, watched: frozenset[str] | None) -> bool:
-    """Tell whether a delivery is about something that we read, and in a repository that is `watched`; None: any is."""
+    """Return whether we parse such a delivery, and its repository is `watched` (None: all are)."""
     if treatment_of(one.name, one.event).read is None:
         return False
     return watched is None or one.repository is None or one.repository in watched

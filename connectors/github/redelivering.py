@@ -1,9 +1,9 @@
-"""The errand that asks GitHub again for deliveries that never reached us.
+"""Scheduled task: ask GitHub to redeliver the webhook deliveries that failed.
 
-For an app they stand in one list. With a token, each watched repository and its organisation may have a webhook that
-leads to us; credentials that may read none, as those for issues alone, are no fault. A run makes a bounded number of
-calls, and asks for a bounded number of deliveries, one by one and a second apart; what is left goes on a minute later.
-What it asks for may be asked for once more where the run is killed: that is harmless, since we know a delivery's guid.
+An app has one list of deliveries. With a token, each watched repository and its organisation may have a webhook that
+leads to us. Credentials that may not read webhooks, such as those for issues only, are no error. A run makes a bounded
+number of calls and redelivery requests, one by one and a second apart; the next run continues a minute later. When a
+run is killed, a delivery may be requested twice: that is harmless, because its guid identifies the duplicate.
 https://docs.github.com/en/rest/webhooks/repo-deliveries
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 """
@@ -27,28 +27,28 @@ INTERVAL = timedelta(minutes=10)
 
 WINDOW = timedelta(days=3)
 WINDOW_OF_ENTERPRISE_SERVER = timedelta(days=7)
-"""For how long a delivery can be asked for again."""
+"""How long a delivery can be redelivered."""
 
 OVERLAP = timedelta(minutes=5)
-"""How far a list is read back behind the newest attempt that the last run saw: one is listed once it has ended."""
+"""How far to read back behind the newest attempt of the last run: GitHub lists an attempt only after it has ended."""
 
 MOST_PAGES = 20
-"""Pages of lists that one run reads."""
+"""Pages of delivery lists that one run reads."""
 
 MOST_PLACES = 20
-"""Repositories and organisations whose webhooks one run looks at."""
+"""Repositories and organisations whose webhooks one run lists."""
 
 MOST_ASKED = 8
-"""Deliveries that one run asks for: fewer than 500 an hour, GitHub's limit for whatever writes."""
+"""Redelivery requests of one run: fewer than 500 an hour, GitHub's limit for writes."""
 
 APART_SECONDS = 1.0
-"""Between two writes with one credential."""
+"""Seconds between two writes with one credential."""
 
 SOON = timedelta(minutes=1)
-"""When a run goes on that left something to be done."""
+"""When the next run starts after one that did not finish."""
 
 PLACES_FRESH = timedelta(hours=1)
-"""How often we look for webhooks that lead to us."""
+"""How often to search for webhooks that lead to us."""
 
 _APP_HOOK = "/app/hook"
 _PER_PAGE = 100
@@ -56,7 +56,7 @@ _PER_PAGE = 100
 
 @dataclass
 class Redelivering:
-    """One run of the errand. `sleep` takes seconds."""
+    """One run of the scheduled task. `sleep` takes seconds."""
 
     calls: Calls
     _: KW_ONLY
@@ -64,7 +64,7 @@ class Redelivering:
     sleep: Callable[[float], None]
     memory: Memory
     now: datetime = field(init=False)
-    _came: set[str] = field(default_factory=set)
+    _arrived: set[str] = field(default_factory=set)
     _pages: int = 0
     _newest: float = 0.0
 
@@ -72,16 +72,16 @@ class Redelivering:
         self.now = self.calls.now()
 
     def run(self) -> Ran:
-        """Find the webhooks, read their lists, and ask for what was missed."""
+        """Find the webhooks, read their lists of deliveries, and request the failed ones again."""
         left = self._find_hooks()
         self.memory.forget(before=self.now - self._window)
         for path, hook in sorted(self.memory.hooks.items(), key=lambda item: item[1].since):
             self._read(path, hook)
         left |= self._pages >= MOST_PAGES or any(hook.cursor is not None for hook in self.memory.hooks.values())
-        asked = self._ask()
+        count = self._redeliver_due()
         left |= next(self.memory.due(self.now), None) is not None
         nowhere = PLACES_FRESH if not self.memory.hooks else None
-        return Ran(outcome=self._said(asked), memory=self.memory.written(), again=SOON if left else nowhere)
+        return Ran(outcome=self._outcome(count), memory=self.memory.written(), again=SOON if left else nowhere)
 
     @property
     def _window(self) -> timedelta:
@@ -90,21 +90,21 @@ class Redelivering:
     # Webhooks
 
     def _find_hooks(self) -> bool:
-        """Look for webhooks where that was not done for an hour; tell whether some places are left for the next run."""
-        wanted = dict(self._places())
-        self._forget_places(wanted)
+        """List webhooks where the last listing is over an hour old. Return whether some are left for the next run."""
+        wanted = dict(self._hook_paths())
+        self._keep_only(wanted)
         stale = [one for one in wanted if self._is_stale(one)]
-        for place in stale[:MOST_PLACES]:
-            self._look_at(place, wanted[place])
+        for path_prefix in stale[:MOST_PLACES]:
+            self._list_hooks(path_prefix, wanted[path_prefix])
             if _APP_HOOK in self.memory.hooks:
-                self._forget_places({_APP_HOOK: ""})
+                self._keep_only({_APP_HOOK: ""})
                 return False
         return len(stale) > MOST_PLACES
 
-    def _places(self) -> Iterator[tuple[str, str]]:
-        """Give what may have a webhook, each with the repository by whose credential it is asked: an app's comes first.
+    def _hook_paths(self) -> Iterator[tuple[str, str]]:
+        """Yield the paths that may have a webhook, each with the repository whose credential can read it.
 
-        An app whose own webhook leads to us needs no other.
+        The app's own webhook comes first. When it leads to us, no other is needed.
         """
         if isinstance(self.calls.credentials, AppCredentials):
             yield _APP_HOOK, ""
@@ -117,57 +117,57 @@ class Redelivering:
         for one in scopes:
             yield (f"/repositories/{one.id}" if one.id else f"/repos/{one.name}"), one.id or one.name
 
-    def _forget_places(self, wanted: dict[str, str]) -> None:
+    def _keep_only(self, wanted: dict[str, str]) -> None:
         memory = self.memory
-        memory.places = {place: at for place, at in memory.places.items() if place in wanted}
-        memory.hidden = [place for place in memory.hidden if place in wanted]
+        memory.places = {path_prefix: at for path_prefix, at in memory.places.items() if path_prefix in wanted}
+        memory.hidden = [path_prefix for path_prefix in memory.hidden if path_prefix in wanted]
         memory.hooks = {path: hook for path, hook in memory.hooks.items() if hook.place in wanted}
 
-    def _is_stale(self, place: str) -> bool:
-        return self.memory.places.get(place, 0) <= (self.now - PLACES_FRESH).timestamp()
+    def _is_stale(self, path_prefix: str) -> bool:
+        return self.memory.places.get(path_prefix, 0) <= (self.now - PLACES_FRESH).timestamp()
 
-    def _look_at(self, place: str, repository: str) -> None:
-        """Note the webhooks of one place that lead to us."""
+    def _list_hooks(self, path_prefix: str, repository: str) -> None:
+        """Store the webhooks below one path that lead to us."""
         memory = self.memory
-        path = f"{_APP_HOOK}/config" if place == _APP_HOOK else f"{place}/hooks"
+        path = f"{_APP_HOOK}/config" if path_prefix == _APP_HOOK else f"{path_prefix}/hooks"
         reply = self.calls.ask("GET", path, repository=repository, params={"per_page": str(_PER_PAGE)})
-        memory.places[place] = int(self.now.timestamp())
-        memory.hidden = [one for one in memory.hidden if one != place] + ([place] if reply is None else [])
-        found = set(self._leading_here(place, reply)) if reply else set()
-        known = {path for path, hook in memory.hooks.items() if hook.place == place}
+        memory.places[path_prefix] = int(self.now.timestamp())
+        memory.hidden = [one for one in memory.hidden if one != path_prefix] + ([path_prefix] if reply is None else [])
+        found = set(self._leading_here(path_prefix, reply)) if reply else set()
+        known = {path for path, hook in memory.hooks.items() if hook.place == path_prefix}
         for gone in known - found:
             del memory.hooks[gone]
         for new in sorted(found - known):
             since = int((self.now - self._window).timestamp())
-            memory.hooks[new] = Hook(repository=repository, place=place, since=since)
+            memory.hooks[new] = Hook(repository=repository, place=path_prefix, since=since)
 
-    def _leading_here(self, place: str, reply: Reply) -> Iterator[str]:
+    def _leading_here(self, path_prefix: str, reply: Reply) -> Iterator[str]:
         ours = _address(self.calls.connection.hook_url)
-        if place == _APP_HOOK:
+        if path_prefix == _APP_HOOK:
             if _address(reply.object().get("url")) == ours:
                 yield _APP_HOOK
             return
         for row in reply.objects():
             id_ = identifier(row.get("id"))
             if id_ and _address(table(row.get("config")).get("url")) == ours:
-                yield f"{place}/hooks/{id_}"
+                yield f"{path_prefix}/hooks/{id_}"
 
     # Lists
 
     def _read(self, path: str, hook: Hook) -> None:
-        """Read what is new in a webhook's list, and then on in what an earlier run left of it, where there is room."""
+        """Read the new part of a webhook's list, then what an earlier run left unread, if there is room."""
         if self._pages >= MOST_PAGES:
             return
         before, self._newest = hook.since, 0.0
-        left = self._back(path, hook, cursor=None, until=before)
+        left = self._read_back(path, hook, cursor=None, until=before)
         hook.since = max(before, int(self._newest - OVERLAP.total_seconds()))
         if left is not None:
             hook.cursor, hook.until = left, before if hook.cursor is None else hook.until
         if hook.cursor is not None and len(self.memory.missed) < ROOM:
-            hook.cursor = self._back(path, hook, cursor=hook.cursor, until=hook.until)
+            hook.cursor = self._read_back(path, hook, cursor=hook.cursor, until=hook.until)
 
-    def _back(self, path: str, hook: Hook, *, cursor: str | None, until: int) -> str | None:
-        """Read a list from a cursor back to a time, newest first; give the cursor where the pages of a run end."""
+    def _read_back(self, path: str, hook: Hook, *, cursor: str | None, until: int) -> str | None:
+        """Read a list from a cursor back to a time, newest first. Return the cursor when the run has no pages left."""
         while self._pages < MOST_PAGES:
             self._pages += 1
             params = {"per_page": str(_PER_PAGE)} | ({"cursor": cursor} if cursor else {})
@@ -176,63 +176,63 @@ class Redelivering:
             except Rejected:
                 if cursor is None:
                     raise
-                return None  # a cursor that GitHub takes no longer; lists of what changed find what was missed there
+                return None  # the cursor has expired; polling finds the changes that these deliveries had
             found = attempts(reply.objects()) if reply else []
             self._newest = max([self._newest, *(one.at.timestamp() for one in found)])
             new = [one for one in found if one.at.timestamp() > until]
-            self.memory.take(path, [one for one in new if matters(one, watched=self._watched)], self._came)
+            self.memory.take(path, [one for one in new if matters(one, watched=self._watched_ids)], self._arrived)
             cursor = _next_cursor(reply) if reply and len(new) == len(found) else None
             if cursor is None:
                 return None
         return cursor
 
     @property
-    def _watched(self) -> frozenset[str] | None:
+    def _watched_ids(self) -> frozenset[str] | None:
         ids = frozenset(one.id for one in self.scopes)
         return None if "" in ids else ids
 
-    # Asking
+    # Redelivery
 
-    def _ask(self) -> int:
-        """Ask for what is due, one by one; give how many were asked for."""
-        asked = 0
+    def _redeliver_due(self) -> int:
+        """Request the due redeliveries, one by one. Return their number."""
+        count = 0
         for one in list(self.memory.due(self.now))[:MOST_ASKED]:
-            if asked:
+            if count:
                 self.sleep(APART_SECONDS)
-            if not self._ask_for(one):
+            if not self._redeliver(one):
                 one.tries = len(PAUSES)
                 continue
             one.asked(self.now)
-            asked += 1
-        return asked
+            count += 1
+        return count
 
-    def _ask_for(self, one: Missed) -> bool:
-        """Ask for one; tell whether GitHub takes that: it may be there no longer, or not be ours to ask for."""
+    def _redeliver(self, one: Missed) -> bool:
+        """Request one redelivery. Return False when GitHub rejects it: it may be deleted, or not permitted."""
         repository = self.memory.hooks[one.hook].repository
         try:
             return self.calls.ask("POST", f"{one.hook}/deliveries/{one.id}/attempts", repository=repository) is not None
         except Rejected:
             return False
 
-    def _said(self, asked: int) -> str:
+    def _outcome(self, count: int) -> str:
         memory = self.memory
         if not memory.hooks:
             hidden = (
                 f"; these credentials may not read those of {', '.join(memory.hidden[:5])}" if memory.hidden else ""
             )
-            return f"no webhook is seen that leads to {self.calls.connection.hook_url}{hidden}"
+            return f"found no webhook that leads to {self.calls.connection.hook_url}{hidden}"
         more = any(hook.cursor is not None for hook in memory.hooks.values())
         given_up = sum(one.given_up for one in memory.missed.values())
         return (
-            f"{asked} missed deliveries asked for again, {len(memory.missed) - given_up} still missed,"
-            f" {given_up} given up; {memory.came} have come after all"
-            + ("; the list goes on, and is read once these have come" if more else "")
-            + (f"; {memory.dropped} more were missed than can be remembered" if memory.dropped else "")
+            f"{count} failed deliveries requested again, {len(memory.missed) - given_up} still missing,"
+            f" {given_up} given up; {memory.came} have arrived since"
+            + ("; the list is longer, and is read once these have arrived" if more else "")
+            + (f"; {memory.dropped} more failed than can be stored" if memory.dropped else "")
         )
 
 
 def _address(written: object) -> str:
-    """Give an address in one form, so that two can be compared; empty where it is none."""
+    """Normalise an address so that two can be compared; empty when it is invalid."""
     if not isinstance(written, str):
         return ""
     try:
@@ -243,12 +243,12 @@ def _address(written: object) -> str:
 
 
 def _next_cursor(reply: Reply) -> str | None:
-    """Read the cursor of the next page out of the header `Link`.
+    """Return the cursor of the next page from the header `Link`.
 
     https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
     """
-    for part in reply.header("Link").split(","):
-        address, _, relation = part.partition(">")
+    for link in reply.header("Link").split(","):
+        address, _, relation = link.partition(">")
         if 'rel="next"' in relation:
             found = parse_qs(urlsplit(address.strip().removeprefix("<")).query).get("cursor")
             return found[0] if found else None

@@ -1,8 +1,8 @@
-"""Many issues looked at with one call, by GraphQL; what it shows is read as if REST had shown it.
+"""Fetch many issues with one GraphQL call, and convert them to the shape of REST.
 
-A hundred issues cost about five points of GraphQL's own allowance, where REST takes a hundred calls or more. What
-GraphQL can't tell exactly as REST does is left out, and looked at by itself: what it does not find (deleted,
-transferred or hidden), what a bot or somebody who is gone wrote, and what has more labels than a page.
+A hundred issues cost about five points of GraphQL's own rate limit; REST needs a hundred calls or more. Issues that
+GraphQL can't show exactly as REST does are left out, and are fetched one by one: those that it does not find (deleted,
+transferred or hidden), those of bots or deleted users, and those with more labels than a page.
 https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
 """
 
@@ -27,42 +27,42 @@ MOST = 100
 
 _IDENTITY = re.compile(r"([1-9][0-9]{0,18})#([1-9][0-9]{0,9})", re.ASCII)
 _LARGEST = (1 << 31) - 1
-"""GraphQL's numbers have 32 bits."""
+"""GraphQL's `Int` has 32 bits."""
 
 Found = dict[str, dict[str, Json]]
-"""What was found: a repository's number → the identity of an issue → the issue."""
+"""A repository's number → the identity of an issue → the issue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Looks at issues by their identities."""
+    """Fetch issues by their identities."""
 
     calls: Calls
     nodes: Nodes
 
     def look(self, wanted: Mapping[str, str]) -> dict[str, Snapshot]:
-        """Give the snapshots of the issues that can be told exactly. Raises any `ConnectorError`."""
-        places = self._places(wanted)
-        if not places:
+        """Return the snapshots of the issues that GraphQL shows exactly. Raise any `ConnectorError`."""
+        repositories = self._repositories(wanted)
+        if not repositories:
             return {}
         question = Question(
-            wanted={node: numbers for node, (_, numbers) in places.items()},
+            wanted={node: numbers for node, (_, numbers) in repositories.items()},
             points=bool(wanted_of(self.calls.connection).names),
         )
-        repository = next(iter(places.values()))[0]
+        repository = next(iter(repositories.values()))[0]
         answer = self.calls.graph_parts(question, repository=repository)
-        written: list[_Written] = []
-        for place, (node, (number, _)) in enumerate(places.items()):
-            told = table(answer.data.get(f"r{place}"))
-            name = exact(told.get("nameWithOwner"), 200)
-            if told.get("id") == node and name is not None:
-                faulty = {path[1] for path in answer.faults if path[0] == f"r{place}" and len(path) > 1}
-                whole = [work for key, work in _works(told, node) if key not in faulty]
-                written += self._written(ScopeRef(number, name), whole)
-        return {one.identity: one for one in self._snapshots(written, repository) if one.identity in wanted}
+        converted: list[_Converted] = []
+        for index, (node, (number, _)) in enumerate(repositories.items()):
+            found = table(answer.data.get(f"r{index}"))
+            name = exact(found.get("nameWithOwner"), 200)
+            if found.get("id") == node and name is not None:
+                faulty = {path[1] for path in answer.faults if path[0] == f"r{index}" and len(path) > 1}
+                whole = [work for key, work in _works(found, node) if key not in faulty]
+                converted += self._convert(ScopeRef(number, name), whole)
+        return {one.identity: one for one in self._snapshots(converted, repository) if one.identity in wanted}
 
-    def _places(self, wanted: Mapping[str, str]) -> dict[str, tuple[str, list[int]]]:
-        """Give the node of each repository, with its number and the numbers of the issues wanted."""
+    def _repositories(self, wanted: Mapping[str, str]) -> dict[str, tuple[str, list[int]]]:
+        """Return each repository's node id with its number and the numbers of its issues."""
         numbers: dict[str, list[int]] = defaultdict(list)
         for identity in wanted:
             parts = _IDENTITY.fullmatch(identity)
@@ -79,26 +79,26 @@ class Together:
         try:
             return self.nodes.repository(self.calls, repository)
         except (Gone, Refused, Rejected):
-            return None  # each of its issues tells by itself
+            return None  # its issues are fetched one by one, and show the error
 
-    def _written(self, scope: ScopeRef, works: list[Json]) -> Iterator["_Written"]:
-        """Write the issues and pull requests of a repository as REST does."""
-        self._learn(scope.id, works)
+    def _convert(self, scope: ScopeRef, works: list[Json]) -> Iterator["_Converted"]:
+        """Convert the issues and pull requests of a repository to the shape of REST."""
+        self._load_numbers(scope.id, works)
         for work in works:
             shown = self._as_by_rest(work)
             if shown is not None:
-                yield _Written(scope, work, shown)
+                yield _Converted(scope, work, shown)
 
-    def _snapshots(self, written: list["_Written"], repository: str) -> Iterator[Snapshot]:
-        """Read them, with the numbers that projects have of issues."""
-        issues = [one.shown for one in written if not one.is_pull]
+    def _snapshots(self, converted: list["_Converted"], repository: str) -> Iterator[Snapshot]:
+        """Yield the snapshots, with the numbers of projects."""
+        issues = [one.shown for one in converted if not one.is_pull]
         in_projects = shown_in_projects(self.calls, issues, wanted_of(self.calls.connection), repository=repository)
-        for one in written:
+        for one in converted:
             seen = self._snapshot(one, in_projects.get(str(one.shown["node_id"]), {}))
             if seen is not None:
                 yield seen
 
-    def _snapshot(self, one: "_Written", in_projects: Shown) -> Snapshot | None:
+    def _snapshot(self, one: "_Converted", in_projects: Shown) -> Snapshot | None:
         if one.is_pull:
             seen = pull_seen(one.shown, one.scope, {})
             closes = referred(one.work, one.scope)
@@ -106,18 +106,18 @@ class Together:
         seen = issue_seen(one.shown, one.scope, wanted_of(self.calls.connection), in_projects)
         return seen if isinstance(seen, Snapshot) else None
 
-    def _learn(self, repository: str, works: list[Json]) -> None:
-        """Learn the numbers of their labels and milestones."""
+    def _load_numbers(self, repository: str, works: list[Json]) -> None:
+        """Load the numbers of their labels and milestones into the cache."""
         labels = {node for work in works for row in _labels(work) if (node := exact(row.get("id"), 200))}
         milestones = {node for work in works if (node := exact(table(work.get("milestone")).get("id"), 200))}
         try:
             self.nodes.learn(self.calls, repository, kind="labels", nodes=labels)
             self.nodes.learn(self.calls, repository, kind="milestones", nodes=milestones)
         except (Gone, Refused, Rejected):
-            return  # what has a label or a milestone that is not known is left out
+            return  # an issue with an unknown label or milestone is left out
 
     def _as_by_rest(self, work: Json) -> Json | None:
-        """Write an issue as REST does; None where that can't be done exactly."""
+        """Convert an issue to the shape of REST; None when that is not possible exactly."""
         author, milestone = table(work.get("author")), table(work.get("milestone"))
         labels = [{"id": self.nodes.number(row.get("id")), "name": row.get("name")} for row in _labels(work)]
         assigned = rows(table(work.get("assignedActors", work.get("assignees"))).get("nodes"))
@@ -150,8 +150,8 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
-    """An issue or pull request as GraphQL told it, and as REST writes it."""
+class _Converted:
+    """An issue or pull request in the shape of GraphQL (`work`) and in the shape of REST (`shown`)."""
 
     scope: ScopeRef
     work: Json
@@ -162,9 +162,9 @@ class _Written:
         return self.work.get("__typename") == "PullRequest"
 
 
-def _works(told: Json, node: str) -> Iterator[tuple[str, Json]]:
-    """Give what was found of a repository, each by its alias; none that is another one's, or has another number."""
-    for key, one in told.items():
+def _works(found: Json, node: str) -> Iterator[tuple[str, Json]]:
+    """Yield the issues of a repository with their aliases. Skip those of another repository or with another number."""
+    for key, one in found.items():
         work = table(one)
         if key == f"i{work.get('number')}" and table(work.get("repository")).get("id") == node:
             yield key, work
@@ -175,7 +175,7 @@ def _labels(work: Json) -> list[Json]:
 
 
 def _details(work: Json) -> Iterator[tuple[str, object]]:
-    """Write what REST leaves out where there is none: the parent, and the values of fields."""
+    """Yield the keys that REST leaves out when they have no value: the parent, and the values of fields."""
     parent = table(work.get("parent"))
     home, number = exact(table(parent.get("repository")).get("nameWithOwner"), 200), identifier(parent.get("number"))
     if home and number:

@@ -42,7 +42,7 @@ def test_reconcile_asks_now_and_says_what_was_found(run: Run, configured: None, 
 
 def test_what_errands_found_is_said_by_reconcile_and_by_status(run: Run, configured: None) -> None:
     """In words, and as JSON with the time."""
-    said = "no webhook is seen that leads to http://127.0.0.1:8080/hooks/gh"
+    said = "found no webhook that leads to http://127.0.0.1:8080/hooks/gh"
     assert "redeliver" not in run("status").output
     assert f"gh, redeliver: {said}" in run("reconcile", "gh").output
     assert f"    redeliver: {said} (2" in run("status").output

@@ -79,7 +79,7 @@ def test_credentials_that_may_read_no_webhooks_are_no_fault(town: Town) -> None:
             assert town.hub.rest.calls == []
     town.miss()
     town.wait()
-    assert "0 still missed, 1 given up" in town.run().outcome, "it may be read, and not be asked for"
+    assert "0 still missing, 1 given up" in town.run().outcome, "it may be read, and not be asked for"
 
 
 def test_a_cursor_that_github_takes_no_longer_is_dropped(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_a_refused_token_is_a_fault(town: Town) -> None:
 
 def test_webhooks_come_and_go(town: Town) -> None:
     """They are looked for once an hour."""
-    assert town.run().outcome == f"no webhook is seen that leads to {town.receiver.url}"
+    assert town.run().outcome == f"found no webhook that leads to {town.receiver.url}"
     hooked(town, "repository")
     town.miss()
     town.wait()
@@ -136,7 +136,7 @@ def test_an_app_whose_own_webhook_leads_elsewhere_asks_by_those_of_its_repositor
     assert town.titles() == ["Pay 0"]
     app.hook = None
     town.memory = None
-    assert "1 still missed" not in town.run().outcome
+    assert "1 still missing" not in town.run().outcome
     town.connection = town.connected(app=domain.App(str(app.id), app.pem))
     other = ScopeRef("7", "umbrella/ledger")
     assert "no webhook" in town.run(scopes=[other]).outcome

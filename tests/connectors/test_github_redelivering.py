@@ -33,12 +33,12 @@ def test_a_missed_delivery_is_asked_for_once_and_comes(town: Town, kind: str) ->
     town.miss()
     town.wait()
     ran = town.run()
-    assert ran.outcome.startswith("1 missed deliveries asked for again, 1 still missed, 0 given up")
+    assert ran.outcome.startswith("1 failed deliveries requested again, 1 still missing, 0 given up")
     assert town.titles() == ["Pay 0"]
     for _ in range(2):
         town.wait()
         ran = town.run()
-    assert ran.outcome == "0 missed deliveries asked for again, 0 still missed, 0 given up; 1 have come after all"
+    assert ran.outcome == "0 failed deliveries requested again, 0 still missing, 0 given up; 1 have arrived since"
     assert (ran.again, town.asked()) == (USUAL, 1)
 
 
@@ -107,9 +107,9 @@ def test_one_that_fails_again_and_again_is_given_up(town: Town) -> None:
     town.wait(timedelta(hours=12))
     ran = town.run()
     assert town.asked() == len(PAUSES)
-    assert "0 still missed, 1 given up" in ran.outcome
+    assert "0 still missing, 1 given up" in ran.outcome
     town.wait(redelivering.WINDOW_OF_ENTERPRISE_SERVER)
-    assert "0 still missed, 0 given up" in town.run().outcome
+    assert "0 still missing, 0 given up" in town.run().outcome
 
 
 def test_many_are_asked_for_a_few_at_a_time_and_a_second_apart(town: Town) -> None:
@@ -189,7 +189,7 @@ def test_a_delivery_that_can_not_be_sent_again_stops_no_other(town: Town, status
         return url in refused[:1]
 
     refusing(town, status=status, when=is_first)
-    assert town.run().outcome.startswith("2 missed deliveries asked for again, 2 still missed, 1 given up")
+    assert town.run().outcome.startswith("2 failed deliveries requested again, 2 still missing, 1 given up")
     assert town.titles() == ["Pay 1", "Pay 2"]
 
 
@@ -199,7 +199,7 @@ def test_more_than_can_be_remembered_at_all_is_counted(town: Town, monkeypatch: 
     hooked(town, "repository")
     town.miss(3)
     town.wait()
-    assert town.run().outcome.endswith("; 1 more were missed than can be remembered")
+    assert town.run().outcome.endswith("; 1 more failed than can be stored")
 
 
 @pytest.mark.parametrize("memory", ["nonsense", "{}", "[]", '{"hooks": {"/a": {}}, "missed": {}}'])

@@ -88,12 +88,12 @@ def test_what_github_told_in_vain_is_asked_for_and_counts(stage: Stage, kind: st
     assert stage.value() != 100
     stage.clock.step(timedelta(hours=6).total_seconds())
     stage.run_errands()
-    assert stage.outcome().startswith("4 missed deliveries asked for again, 4 still missed, 0 given up")
+    assert stage.outcome().startswith("4 failed deliveries requested again, 4 still missing, 0 given up")
     stage.drain("delivery", "relink", "recompute")
     assert stage.value() == 100, "the only label of that name is on a closed issue"
     assert {row.key for row in stage.rows(tables.issue) if row.gone} == {"acme/checkout#2"}
     stage.run_errands()
-    said = "0 missed deliveries asked for again, 0 still missed, 0 given up; 4 have come after all"
+    said = "0 failed deliveries requested again, 0 still missing, 0 given up; 4 have arrived since"
     assert stage.outcome() == said
 
 
