@@ -123,7 +123,7 @@ def test_an_answer_that_tells_too_little_is_rejected(github: responses.RequestsM
     with pytest.raises(Rejected, match="does not name its repository"):
         look()
     github.replace(responses.GET, ISSUE, json=issue(state="ajar"))
-    with pytest.raises(Rejected, match="is not whole"):
+    with pytest.raises(Rejected, match="is incomplete"):
         look()
 
 
@@ -157,7 +157,7 @@ def test_what_can_be_no_name_of_a_repository_is_never_put_into_an_address(name: 
     assert not caught.value.proven
     connection = replace(CONNECTION, hook_url="https://okr.example/hooks/gh")
     ran = GitHub().run(connection, name="redeliver", scopes=[ScopeRef("", name)], memory=None)
-    assert ran.outcome.startswith("no webhook is seen")
+    assert ran.outcome.startswith("found no webhook")
 
 
 @pytest.mark.parametrize("name", ["acme/.github", "ana_acme/a.b-c_d", "acme/..."])
