@@ -89,10 +89,10 @@ def test_a_cursor_that_github_takes_no_longer_is_dropped(town: Town, monkeypatch
     hooked(town, "repository")
     town.miss(4)
     town.wait()
-    assert "the list goes on" in town.run().outcome
+    assert "the list is longer" in town.run().outcome
     monkeypatch.setattr(redelivering, "MOST_PAGES", 20)
     refusing(town, status=422, when=lambda _url, params: "cursor" in params)
-    assert "the list goes on" not in town.run().outcome
+    assert "the list is longer" not in town.run().outcome
     refusing(town, status=422, when=lambda url, _params: url.endswith("/deliveries"))
     with pytest.raises(Rejected, match="Validation Failed"):
         town.run()
@@ -111,14 +111,14 @@ def test_webhooks_come_and_go(town: Town) -> None:
     hooked(town, "repository")
     town.miss()
     town.wait()
-    assert town.run().outcome.startswith("no webhook")
+    assert town.run().outcome.startswith("found no webhook")
     town.wait(redelivering.PLACES_FRESH)
     town.run()
     assert town.titles() == ["Pay 0"]
     town.miss()
     town.hub.remove_hook(town.hub.hooks[0])
     town.wait(redelivering.PLACES_FRESH)
-    assert town.run().outcome.startswith("no webhook")
+    assert town.run().outcome.startswith("found no webhook")
     assert town.asked() == 1
 
 

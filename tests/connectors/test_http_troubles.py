@@ -150,7 +150,7 @@ def test_a_site_that_is_no_web_address_is_rejected(url: str) -> None:
 @pytest.mark.parametrize("authorization", ["Bearer a\nb", "Bearer tök", "Bearer \ud800"])
 def test_a_token_with_stray_characters_is_refused(authorization: str) -> None:
     """A line break pasted along must not become a header."""
-    with pytest.raises(Refused, match="characters that a token can.t have"):
+    with pytest.raises(Refused, match="contains characters that a token can't have"):
         Http().get(URL, authorization=authorization)
 
 
