@@ -1,4 +1,4 @@
-"""Jira, Cloud and Data Center, by webhooks and, with credentials, by looking."""
+"""Jira connector, for Cloud and Data Center: webhooks, and API calls when the connection has credentials."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,43 +46,41 @@ class Jira:
     title = "Jira"
     default_site: str | None = None
     options: tuple[Option, ...] = (
-        Option(
-            "oauth", "oauth", "Cloud: an OAuth app to consent to, instead of a token: {client_id: …, client_secret: …}"
-        ),
+        Option("oauth", "oauth", "Cloud: an OAuth app instead of a token: {client_id: …, client_secret: …}"),
         Option(
             "email",
             "text",
-            "Address of the account the API token belongs to; leave out for a Data Center token",
+            "E-mail address of the account that owns the API token; leave out for a Data Center token",
             for_token=True,
             label="E-mail address",
         ),
         Option(
             "dropped_resolutions",
             "texts",
-            f"Resolutions of work that was not done, by name or id, in place of: {', '.join(DROPPED_RESOLUTIONS)}",
+            f"Resolutions that mean the work was not done, by name or id, instead of: {', '.join(DROPPED_RESOLUTIONS)}",
         ),
         Option(
             "points_field",
             "text",
-            "Field of an issue's points: customfield_10016 or the like, or a name; found by itself with credentials",
+            "Field with an issue's points, by id (customfield_10016) or name; found automatically with credentials",
         ),
         Option(
             "number_fields",
             "texts",
-            f"Other numeric fields to keep, by id or name, {MOST_NUMBERS} at most",
+            f"Other numeric fields to store, by id or name, {MOST_NUMBERS} at most",
         ),
         Option(
             "api_site",
             "text",
-            "Address for calls if it is not the site's: https://api.atlassian.com/ex/jira/CLOUD-ID for scoped tokens",
+            "API address, if it is not the site's: https://api.atlassian.com/ex/jira/CLOUD-ID for scoped tokens",
             for_token=True,
             label="API address",
         ),
         Option(
             COMMENTS,
             "flag",
-            "With write_back: a comment on each issue besides the links; its watchers are told of that",
-            label="Comment on them, too",
+            "With write_back: also write a comment on each issue; Jira notifies the issue's watchers",
+            label="Comment on issues, too",
         ),
     )
     kept_headers: tuple[str, ...] = (
@@ -103,36 +101,36 @@ class Jira:
         self._catalogues = Catalogues()
 
     def verify(self, post: Post, secrets: Sequence[str]) -> bool:
-        """Tell whether the raw body was signed by `sha256`; Jira may come to use other methods, which fail.
+        """Return whether the webhook signature is valid: `sha256` HMAC of the raw body; other methods fail.
 
-        The webhooks of an OAuth app bear a token instead, signed with the app's client secret.
+        Webhooks of an OAuth app carry a JWT instead, signed with the app's client secret.
         """
         signed = is_signed(post.body, signature=post.headers.get("x-hub-signature"), secrets=secrets)
         return signed or is_borne(post.headers.get("authorization"), secrets)
 
     def delivery_id(self, post: Post) -> str:
-        """Give `X-Atlassian-Webhook-Identifier`, which a retry repeats; Data Center has none, so its body's hash."""
+        """Return `X-Atlassian-Webhook-Identifier`, which a retry repeats. Data Center has none: a body hash."""
         return letter_id(post.body, given=post.headers.get("x-atlassian-webhook-identifier"))
 
     def read(self, post: Post, connection: Connection) -> Reading:
-        """Read a verified delivery by the table of events; raise `Rejected` where its body can't be read.
+        """Read a verified delivery by the table of events. Raise `Rejected` when its body can't be read.
 
-        What looks have shown of the site's fields by now is used.
+        Use the field catalogue as far as earlier fetches filled it.
         """
         payload = json_object(post.body)
         name = _name_of(payload)
         treatment = treatment_of(name)
-        knowing = informed(connection, self._catalogues.known(connection))
-        found = treatment.read(payload, knowing) if treatment.read else (Ignored(treatment.says),)
-        return Reading(name=name, observations=found, actor=account(table(payload.get("user"))))
+        with_fields = informed(connection, self._catalogues.known(connection))
+        observations = treatment.read(payload, with_fields) if treatment.read else (Ignored(treatment.says),)
+        return Reading(name=name, observations=observations, actor=account(table(payload.get("user"))))
 
     def key_of(self, text: str) -> str:
-        """Give `SHOP-12`, in capitals, from that or from the issue's web address."""
-        written = text.strip()
-        address = _WEB_ADDRESS.fullmatch(written)
-        key = (address["key"] if address else written).upper()
+        """Return the key in capitals (`SHOP-12`), read from a key or from the issue's web address."""
+        stripped = text.strip()
+        address = _WEB_ADDRESS.fullmatch(stripped)
+        key = (address["key"] if address else stripped).upper()
         if len(key) > 255 or not KEY.fullmatch(key):
-            raise ValueError(f"{text[:100]!r} is no Jira issue: write SHOP-12, or its web address")
+            raise ValueError(f"{text[:100]!r} is not a Jira issue: write SHOP-12, or its web address")
         return key
 
     def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
@@ -140,7 +138,7 @@ class Jira:
         return look(self._calls(connection), identity=identity, key=key)
 
     def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
-        """Fetch up to `most_together` issues by their ids."""
+        """Fetch up to `most_together` issues by their ids, in one call."""
         return look_together(self._calls(connection), wanted=wanted)
 
     def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
@@ -148,57 +146,57 @@ class Jira:
         return changes(self._calls(connection), asked=asked, cursor=cursor)
 
     def examine(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
-        """Look at credentials, permissions, projects, fields and the webhook."""
+        """Check credentials, permissions, projects, fields and the webhook."""
         yield from Examination(self._calls(connection)).run(scopes, hooked=hooked)
 
     def part(self, connection: Connection, *, about: str) -> str:
-        """Name what looks and lists use: a burst of writing does not stop them."""
+        """Return the rate limit bucket of fetches and polls; a burst of writes does not block it."""
         del connection, about
         return READING
 
     def consent_address(self, connection: Connection, *, redirect: str, state: str) -> str:
-        """Give the address at Atlassian where a person consents that we call."""
+        """Return Atlassian's OAuth authorization URL."""
         return self._oauth.consent_address(connection, redirect=redirect, state=state)
 
     def consent(self, connection: Connection, *, code: str, redirect: str) -> Consent:
-        """Turn the code that came back into a consent for the connection's site."""
+        """Exchange the authorization code for OAuth tokens for the connection's site."""
         return self._oauth.consent(connection, code=code, redirect=redirect)
 
     def renew(self, connection: Connection, *, refresh: str) -> Consent:
-        """Renew a consent; Atlassian takes what it was made with once more for ten minutes."""
+        """Refresh the OAuth tokens. Atlassian accepts the old refresh token once more for ten minutes."""
         return self._oauth.renew(connection, refresh=refresh)
 
     def errands(self, connection: Connection) -> Mapping[str, timedelta]:
-        """Name what is to be done for an OAuth app's connection: its webhooks live for thirty days only."""
+        """Return the scheduled task of an OAuth app: refresh its webhooks, which expire after thirty days."""
         return {webhooks.ERRAND: webhooks.INTERVAL} if connection.client else {}
 
     def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
-        """See to it that webhooks come here."""
+        """Register or refresh the dynamic webhook."""
         del name
         return webhooks.keep(self._calls(connection), scopes=scopes, memory=memory)
 
     def part_together(self, connection: Connection, *, about: str) -> str:
-        """Name what a look at many issues uses: the same as any other."""
+        """Return the rate limit bucket of a fetch of many issues: the same as for one issue."""
         return self.part(connection, about=about)
 
     def writing_part(self, connection: Connection, *, about: str) -> str:
-        """Name what all writes use, which go one by one."""
+        """Return the write bucket, one for all writes: they run one after the other."""
         del connection, about
         return WRITING
 
     def manner(self, connection: Connection) -> str:
-        """Tell links alone from links and a comment."""
+        """Return which notes the connection writes: links only, or links and a comment."""
         return COMMENTS if wants_comments(connection) else ""
 
     def write(
         self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
     ) -> str | None:
-        """Make or change our remote links on an issue, and our comment where one is wanted; both are remembered."""
+        """Write our remote links on an issue, and our comment if the connection wants one; return what to remember."""
         del key
         return write_note(place_of(self._calls(connection), identity=identity), note, memory=memory, afresh=afresh)
 
     def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
-        """Take our remote links away; a comment says that the issue serves nothing."""
+        """Remove our remote links; an existing comment then says that the issue serves nothing."""
         del key
         return withdraw(place_of(self._calls(connection), identity=identity), memory=memory)
 
@@ -207,74 +205,74 @@ class Jira:
     judges = False
 
     def check_query(self, connection: Connection, *, query: str) -> None:
-        """Raise `Rejected` where JQL can't be a rule's query; with credentials, Jira says so in its own words."""
+        """Raise `Rejected` when JQL can't be a rule's query; with credentials, ask Jira and give its error text."""
         restriction(query)
         if connection.has_credentials:
             check(self._calls(connection), query)
 
     def unjudged(self, connection: Connection, *, query: str) -> Sequence[str]:
-        """Name what can't be asked about single issues: on Data Center, all of it."""
+        """Return the parts of a query that can't be evaluated for single issues: on Data Center, all of it."""
         del query
         return () if is_on_cloud(connection) or not connection.has_credentials else ("JQL on Data Center",)
 
     def query_part(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
-        """Name what searches use: the same as looks."""
+        """Return the rate limit bucket of searches: the same as for fetches."""
         del connection, query, scopes
         return READING
 
     def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
-        """List what a query finds."""
+        """List the members of a query, one page."""
         return members(self._calls(connection), query=query, scopes=scopes, cursor=cursor)
 
     def match(
         self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]
     ) -> Mapping[str, Mapping[str, bool | None]]:
-        """Ask Cloud which issues its queries find; Data Center can't be asked."""
+        """Ask Jira Cloud which candidates match which queries; Data Center has no such call."""
         return match(self._calls(connection), queries=queries, ids=[one.issue.identity for one in candidates])
 
     def _calls(self, connection: Connection) -> Calls:
         return Calls(self._http, connection, access(connection, self._hosts), self._catalogues)
 
-    # How it is connected
+    # Onboarding
 
     credentials_help = CREDENTIALS_HELP
     scope_word = "project"
     scope_example = "SHOP"
 
-    def site_of(self, written: str) -> str:
-        """Give the site's address, from any of its pages."""
-        return site_of(written)
+    def site_of(self, stripped: str) -> str:
+        """Return the site's address, read from the address of any of its pages."""
+        return site_of(stripped)
 
     def by_hand(self, *, scopes: Sequence[str]) -> ByHand:
-        """Give what to put into the form for a new webhook."""
+        """Return what to enter into Jira's form for a new webhook."""
         return by_hand(scopes)
 
     def introduce(self, connection: Connection) -> Introduced:
-        """Ask whose token it is."""
+        """Return who owns the token."""
         return introduce(self._http, access(connection, self._hosts))
 
     def offer(self, connection: Connection, *, most: int) -> Offer:
-        """List the projects that the account may browse."""
+        """List the projects that the account may browse, `most` at most."""
         return offer(self._http, access(connection, self._hosts), most=most)
 
     def hooks_by(self, credentials: str) -> Literal["each", "one"] | None:
-        """Tell that a token makes one webhook for all projects; that of an OAuth app is an errand."""
+        """Return "one" for a token: one webhook for all projects. For an OAuth app a scheduled task creates it."""
         return "one" if credentials == "token" else None
 
     def make_hooks(
         self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str
     ) -> Sequence[HookMade]:
-        """Make the one webhook that brings all of these projects. Raise `Rejected` for an OAuth app."""
+        """Create one webhook for all of these projects. Raise `Rejected` for an OAuth app."""
         if connection.client:
-            raise Rejected("an OAuth app has webhooks of its own, which are registered by themselves")
+            raise Rejected("OKR Sync registers the webhooks of an OAuth app by itself")
         return [Hooking(calls=self._calls(connection), url=hook_url, secret=secret).make(scopes)]
 
 
 def _name_of(payload: Json) -> str:
     name = exact(payload.get("webhookEvent"), 60)
     if name is None and table(payload.get("issue")) and table(payload.get("changelog")):
-        # Post functions of old servers leave the name out; only an update brings a changelog of an issue.
+        # Post functions of old servers omit the name; only an update has an issue with a changelog.
         return "jira:issue_updated"
     if name is None:
-        raise Rejected("the body names no webhookEvent")
+        raise Rejected("the body has no webhookEvent")
     return name

@@ -1,7 +1,7 @@
-"""The proof that comes with the dynamic webhooks of an OAuth app: a token that Jira signs with the app's client secret.
+"""Webhook signature of an OAuth app's dynamic webhooks: a bearer JWT, signed with the app's client secret.
 
-It says nothing of the body, and which claims it has is documented nowhere, so it is believed for no longer than it has
-to be. https://developer.atlassian.com/cloud/jira/platform/webhooks/
+The JWT does not cover the body, and its claims are not documented, so it is accepted for as short a time as possible.
+https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """
 
 import time
@@ -11,29 +11,29 @@ from typing import Any
 import jwt
 
 LEEWAY_SECONDS = 120
-"""By how much Jira's clock and ours may differ."""
+"""Allowed difference between Jira's clock and ours."""
 
 LONGEST_SECONDS = 86_400
-"""How old a token without an end may be: Jira tries again for an hour and a half."""
+"""Maximum age of a token without `exp`: Jira retries a delivery for an hour and a half."""
 
 LEAST_SECRET = 32
-"""Bytes of a secret that tokens are tried with. https://www.rfc-editor.org/rfc/rfc7518#section-3.2"""
+"""Shortest secret, in bytes, that may verify a token. https://www.rfc-editor.org/rfc/rfc7518#section-3.2"""
 
 _LONGEST_TOKEN = 8000
 _BEARER = "bearer "
 
 
 def is_borne(authorization: str | None, secrets: Sequence[str]) -> bool:
-    """Tell whether an `Authorization` header bears a token that one of the secrets signed by HS256, and that holds now.
+    """Return whether an `Authorization` header has a JWT that is valid now and signed by HS256 with one of the secrets.
 
-    One with neither an end nor a beginning could be used for ever, and is refused.
+    A token with neither `exp` nor `iat` could be reused for ever, and is refused.
     """
-    claimed = authorization or ""
-    token = claimed[len(_BEARER) :].strip()
-    if claimed[: len(_BEARER)].lower() != _BEARER or not token.isascii() or len(token) > _LONGEST_TOKEN:
+    header = authorization or ""
+    token = header[len(_BEARER) :].strip()
+    if header[: len(_BEARER)].lower() != _BEARER or not token.isascii() or len(token) > _LONGEST_TOKEN:
         return False
-    held = [secret for secret in secrets if len(secret.strip().encode(errors="surrogatepass")) >= LEAST_SECRET]
-    return any(_is_signed(token, secret) for secret in held)
+    usable = [secret for secret in secrets if len(secret.strip().encode(errors="surrogatepass")) >= LEAST_SECRET]
+    return any(_is_signed(token, secret) for secret in usable)
 
 
 def _is_signed(token: str, secret: str) -> bool:
@@ -42,7 +42,7 @@ def _is_signed(token: str, secret: str) -> bool:
             token,
             secret.encode(errors="surrogatepass"),
             algorithms=["HS256"],
-            # Jira may name an audience or an issuer; nobody says which.
+            # Jira may set an audience or an issuer; their values are not documented.
             options={"verify_aud": False, "verify_iss": False},
             leeway=LEEWAY_SECONDS,
         )
@@ -52,5 +52,5 @@ def _is_signed(token: str, secret: str) -> bool:
 
 
 def _is_young(claims: Mapping[str, Any]) -> bool:
-    made = claims.get("iat")
-    return isinstance(made, int | float) and time.time() - made < LONGEST_SECONDS
+    issued_at = claims.get("iat")
+    return isinstance(issued_at, int | float) and time.time() - issued_at < LONGEST_SECONDS

@@ -1,4 +1,4 @@
-"""Authorised calls to Jira for one connection, each judged by Jira's own limits."""
+"""Jira HTTP client of one connection: authorised calls, with errors by Jira's own rate limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from sync_service.domain.connectors import Connection
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls to one Jira. Each but `send` raises any `ConnectorError`; paths begin with a slash."""
+    """Calls to one Jira. Paths begin with a slash. Every method but `send` may raise any `ConnectorError`."""
 
     http: Http
     connection: Connection
@@ -24,31 +24,31 @@ class Calls:
 
     @property
     def is_cloud(self) -> bool:
-        """Tell Cloud from Data Center."""
+        """Return True for Cloud, False for Data Center."""
         return self.by.is_cloud
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
-        """Fetch a JSON object."""
-        return self._judged(self.send("GET", path, params=params)).object()
+        """GET a JSON object."""
+        return self._successful(self.send("GET", path, params=params)).object()
 
     def knowing(self) -> "Calls":
-        """Give the same calls for a connection that knows the fields of its site, which is asked where it must be."""
-        known = self.catalogues.fetch(self.connection, lambda: self._judged(self.send("GET", "/field")).objects())
+        """Return the same client with the site's field catalogue, which is fetched when it is not fresh."""
+        known = self.catalogues.fetch(self.connection, lambda: self._successful(self.send("GET", "/field")).objects())
         return replace(self, connection=informed(self.connection, known))
 
     def post(self, path: str, body: Any) -> Json:
-        """Ask a question that does not fit into an address; the answer is a JSON object."""
-        return self._judged(self.send("POST", path, json=body)).object()
+        """POST a request, such as a search that does not fit into a URL; return the JSON object of the response."""
+        return self._successful(self.send("POST", path, json=body)).object()
 
     def send(self, method: Method, path: str, *, params: Mapping[str, str] | None = None, json: Any = None) -> Reply:
-        """Make a call and give the reply, whatever its status."""
+        """Send a request and return the response, whatever its status."""
         address, authorization = f"{self.by.rest}{path}", self.by.authorization
         return self.http.send(method, address, authorization=authorization, params=params, json=json)
 
     def judge(self, reply: Reply) -> None:
-        """Raise for any reply but a good one."""
+        """Raise a `ConnectorError` for any response but a successful one."""
         judge_call(reply, now=self.http.now(), part=READING)
 
-    def _judged(self, reply: Reply) -> Reply:
+    def _successful(self, reply: Reply) -> Reply:
         self.judge(reply)
         return reply

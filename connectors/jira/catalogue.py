@@ -1,6 +1,6 @@
-"""The fields of a Jira site: found by what they are, since the ids of custom fields differ from site to site.
+"""Field catalogue of a Jira site: finds custom fields by type or name, since their ids differ from site to site.
 
-A site is asked at most once an hour in each process, by whoever calls it anyway; reading uses what is known by then.
+Each process fetches it at most once an hour, when it calls the site anyway; webhooks are parsed with what is cached.
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fields/#api-rest-api-3-field-get
 """
 
@@ -16,11 +16,11 @@ SPRINT = "com.pyxis.greenhopper.jira:gh-sprint"
 EPIC_LINK = "com.pyxis.greenhopper.jira:gh-epic-link"
 PARENT_LINK = "com.atlassian.jpo:jpo-custom-field-parent"
 ESTIMATE = "com.pyxis.greenhopper.jira:jsw-story-points"
-"""The type of the field that team-managed projects estimate in, whatever its name."""
+"""Type of the estimate field of team-managed projects, whatever its name."""
 
 FRESH_SECONDS = 3600.0
 STALE_SECONDS = 86_400.0
-"""After this long, what is known counts as unknown to reading, so that somebody asks again."""
+"""After this long, webhook parsing treats a cached catalogue as unknown, so that it is fetched again."""
 
 _MOST = 5000
 _FIELD_ID = re.compile(r"customfield_[0-9]{1,18}", re.ASCII)
@@ -28,7 +28,7 @@ _FIELD_ID = re.compile(r"customfield_[0-9]{1,18}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A custom field: `custom` is its type's full name, `project` the id of the one project that has it."""
+    """A custom field: `custom` is the full name of its type, `project` the id of the only project that has it."""
 
     id: str
     name: str
@@ -39,17 +39,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The custom fields of a site that its credentials may see. `problem` says why there are none to go by."""
+    """The custom fields of a site that its credentials may see. `problem` says why they are unknown."""
 
     fields: tuple[Field, ...] = ()
     problem: str | None = None
 
     def of_type(self, custom: str, *, project: str | None = None) -> tuple[str, ...]:
-        """Give the ids of the fields of a type that issues of a project may have."""
+        """Return the ids of the fields of a type that issues of a project may have."""
         return tuple(one.id for one in self._within(project) if one.custom == custom)
 
     def numbers_named(self, name: str, *, project: str | None) -> tuple[str, ...]:
-        """Give the ids of the numeric fields of a name that issues of a project may have."""
+        """Return the ids of the numeric fields with a name that issues of a project may have."""
         return tuple(one.id for one in self._within(project) if one.is_number and same_name(one.name, name))
 
     def _within(self, project: str | None) -> Sequence[Field]:
@@ -58,62 +58,63 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Informed(Connection):
-    """A connection together with what is known of its site's fields; None: nothing yet."""
+    """A connection with the field catalogue of its site; None: not fetched yet."""
 
     known: Catalogue | None = None
 
 
 def informed(connection: Connection, known: Catalogue | None) -> Informed:
-    """Give a connection with what is known of its fields."""
+    """Return a connection with its field catalogue."""
     return Informed(**{one.name: getattr(connection, one.name) for one in fields(Connection)}, known=known)
 
 
 def known_to(connection: Connection) -> Catalogue | None:
-    """Give what is known of a connection's fields."""
+    """Return the field catalogue of a connection; None when it is not known."""
     return connection.known if isinstance(connection, Informed) else None
 
 
 def is_field_id(field: str) -> bool:
-    """Tell an id, by which letters name a custom field, from a name."""
+    """Return True for the id of a custom field, as webhooks name it, False for a field's name."""
     return _FIELD_ID.fullmatch(field) is not None
 
 
 def same_name(one: object, other: str) -> bool:
-    """Tell whether two names are alike but for case and the space around them."""
+    """Return whether two names are equal, ignoring case and surrounding space."""
     return isinstance(one, str) and one.strip().casefold() == other.strip().casefold()
 
 
 class Catalogues:
-    """Remembers the fields of each connection's site, in this process alone."""
+    """Cache of the field catalogue of each connection's site, per process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._held: dict[tuple[str, str], tuple[float, Catalogue]] = {}
+        self._cached: dict[tuple[str, str], tuple[float, Catalogue]] = {}
 
     def known(self, connection: Connection) -> Catalogue | None:
-        """Give what is known of a connection's fields; makes no call."""
-        at, held = self._held.get((connection.slug, connection.site), (0.0, None))
-        return held if self._clock() - at < STALE_SECONDS else None
+        """Return the cached catalogue of a connection, None when it is absent or stale. Makes no call."""
+        at, cached = self._cached.get((connection.slug, connection.site), (0.0, None))
+        return cached if self._clock() - at < STALE_SECONDS else None
 
     def fetch(self, connection: Connection, ask: Callable[[], Sequence[Json]]) -> Catalogue:
-        """Give the fields of a connection's site, which `ask` fetches where they were not asked for lately.
+        """Return the catalogue of a connection's site; `ask` fetches it when the cached one is not fresh.
 
-        A site that does not show them is one whose fields are not known. Raises `Unavailable` where nothing is known.
+        When the site does not show its fields, return a catalogue with a `problem`. Raise `Unavailable` when Jira can't
+        answer and nothing is cached.
         """
-        name = (connection.slug, connection.site)
-        at, held = self._held.get(name, (0.0, None))
-        if held is not None and self._clock() - at < FRESH_SECONDS:
-            return held
+        key = (connection.slug, connection.site)
+        at, cached = self._cached.get(key, (0.0, None))
+        if cached is not None and self._clock() - at < FRESH_SECONDS:
+            return cached
         try:
             found = _read(ask())
         except Unavailable:
-            if held is None:
+            if cached is None:
                 raise
-            return held
+            return cached
         except (Gone, Refused, Rejected) as error:
-            # Whoever asks goes on without: if it is the credentials, the next call says so.
+            # The caller goes on without the catalogue: if the credentials are bad, its next call says so.
             found = Catalogue(problem=f"the site does not show its fields: {error}")
-        self._held[name] = (self._clock(), found)
+        self._cached[key] = (self._clock(), found)
         return found
 
 

@@ -1,7 +1,7 @@
-"""How comments on Jira's issues are read: for what they ask by a line of `/okr`.
+"""Parse comment webhooks: which key results a `/okr` line in a Jira comment asks for.
 
-Cloud tells of a comment with a part of its issue. Data Center tells twice: of the comment alone, whose address holds
-the issue's id, and of the issue with the comment; of a deletion the first way only.
+Cloud sends a comment with a part of its issue. Data Center sends two webhooks: one with the comment only, whose `self`
+address contains the issue's id, and one with the issue and the comment; a deletion comes only in the first form.
 https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """
 
@@ -18,7 +18,7 @@ _IN_ADDRESS = re.compile(r"/issue/([0-9]{1,19})/comment/")
 
 
 def read_comment(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    """Read a delivery about a comment alone, or with a part of its issue."""
+    """Read a comment webhook, with or without a part of the issue."""
     comment = table(payload.get("comment"))
     gone = payload.get("webhookEvent") == "comment_deleted"
     identity = _issue_of(payload, comment)
@@ -28,15 +28,15 @@ def read_comment(payload: Json, _connection: Connection) -> tuple[Observation, .
 
 
 def comment_on(payload: Json) -> tuple[CommentSeen, ...]:
-    """Read the comment in a delivery about an issue; nothing where it holds none, or none that asks for links."""
+    """Read the comment in an issue webhook; return nothing when it has none, or when the comment asks for no links."""
     comment, identity = table(payload.get("comment")), identifier(table(payload.get("issue")).get("id"))
     return _read(payload, comment, identity=identity, gone=False) if comment and identity else ()
 
 
 def _read(payload: Json, comment: Json, *, identity: str, gone: bool) -> tuple[CommentSeen, ...]:
-    """Read what a comment asks for; what a changed one asked for before is not told, so each of those is told of.
+    """Read what a comment asks for. Report every edited comment: Jira does not send what it asked for before.
 
-    Who changes a comment is who asks: others than its author may, and then the words are theirs.
+    The last editor is the one who asks: people other than the author may edit a comment.
     """
     wants = asked_in(spoken(comment.get("body")))
     at = moment(comment.get("updated")) or moment(comment.get("created")) or moment(payload.get("timestamp"))

@@ -1,4 +1,4 @@
-"""How Jira is connected: what to type into the form for a webhook, whose a token is, and which projects it sees."""
+"""Jira onboarding: manual webhook steps, the owner of a token, and the projects that it sees."""
 
 import re
 from collections.abc import Sequence
@@ -13,27 +13,27 @@ from sync_service.domain.connectors import Rejected
 
 CREDENTIALS_HELP = (
     "For Jira Cloud: the API token of an account, with the account's e-mail address. For Data Center: a personal "
-    "access token, without an e-mail address. The account needs Browse projects for what is watched. Where it is a "
-    "Jira administrator's, the webhook is made with it too."
+    "access token, without an e-mail address. The account needs Browse Projects in the watched projects. With the "
+    "token of a Jira administrator, OKR Sync also creates the webhook."
 )
 
 EVENTS = ("Issue: created", "Issue: updated", "Issue: deleted",
           "Comment: created", "Comment: updated", "Comment: deleted", "Version: updated", "Version: deleted",
           "Sprint: updated", "Sprint: deleted", "Project: updated", "Project: deleted")  # fmt: skip
-"""The boxes to tick at a webhook. https://developer.atlassian.com/cloud/jira/platform/webhooks/"""
+"""The events to select for a webhook. https://developer.atlassian.com/cloud/jira/platform/webhooks/"""
 
 _PAGES = re.compile(
     r"/(?:jira/(?:software|core|servicedesk|your-work|people|dashboards|filters|projects)"
     r"|browse|projects|secure|login\.jsp)(?:/|\Z)"
 )
-"""What begins the address of a page within a site."""
+"""The start of a page's path within a site."""
 
 _PER_PAGE = 50
 
 
-def site_of(written: str) -> str:
-    """Give the site's address, without what follows it on a page: `/jira/software/…`, `/browse/…`, `/projects/…`."""
-    address = written.strip().rstrip("/")
+def site_of(typed: str) -> str:
+    """Return the site's address, without the path of a page: `/jira/software/…`, `/browse/…`, `/projects/…`."""
+    address = typed.strip().rstrip("/")
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -44,14 +44,14 @@ def site_of(written: str) -> str:
 
 
 def by_hand(scopes: Sequence[str]) -> ByHand:
-    """Give what to put into the form for a new webhook."""
+    """Return what to enter into Jira's form for a new webhook."""
     return ByHand(
         where="As a Jira administrator: System, WebHooks, Create a WebHook",
         url_field="URL",
         secret_field="Secret",  # noqa: S106 - the name of a field on Jira's page
         fields=(
             ("Status", "Enabled"),
-            ("JQL filter", jql_of(scopes) or "none: what is not watched is ignored"),
+            ("JQL filter", jql_of(scopes) or "none: OKR Sync ignores projects that it does not watch"),
             ("Exclude body", "No"),
         ),
         events=EVENTS,
@@ -60,22 +60,22 @@ def by_hand(scopes: Sequence[str]) -> ByHand:
 
 
 def introduce(http: Http, access: Access) -> Introduced:
-    """Ask whose token it is. https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/."""
+    """Return who owns the token. https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/."""
     found = http.get(f"{access.rest}/myself", authorization=access.authorization).body
     name = text(found.get("displayName"), 100) or text(found.get("name"), 100)
     if name is None:
-        raise Rejected("Jira does not say whose token this is")
+        raise Rejected("Jira does not say who owns this token")
     return Introduced(name=name)
 
 
 def offer(http: Http, access: Access, *, most: int) -> Offer:
-    """List the projects that the account may browse: page by page on Cloud, all at once on Data Center.
+    """List the projects that the account may browse, `most` at most: in pages on Cloud, in one response on Data Center.
 
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get
     """
     if not access.is_cloud:
         found = http.list(f"{access.rest}/project", authorization=access.authorization)
-        return _offered(found[:most], more=len(found) > most)
+        return _offer_of(found[:most], more=len(found) > most)
     listed: list[Json] = []
     while len(listed) < most:
         params = {"maxResults": str(_PER_PAGE), "startAt": str(len(listed)), "orderBy": "key"}
@@ -83,10 +83,10 @@ def offer(http: Http, access: Access, *, most: int) -> Offer:
         values = rows(page.get("values"))
         listed += values
         if page.get("isLast", True) or not values:
-            return _offered(listed, more=False)
-    return _offered(listed, more=True)
+            return _offer_of(listed, more=False)
+    return _offer_of(listed, more=True)
 
 
-def _offered(found: Sequence[Json], *, more: bool) -> Offer:
+def _offer_of(found: Sequence[Json], *, more: bool) -> Offer:
     named = ((exact(one.get("key"), 255), text(one.get("name"), 120)) for one in rows(list(found)))
     return Offer(scopes=[(key, name or "") for key, name in named if key], more=more)

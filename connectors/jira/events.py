@@ -1,7 +1,7 @@
-"""What we do with each of Jira's webhook events, as a table, and the readers it names.
+"""Table of Jira's webhook events: each event's parser, or the reason why we ignore it.
 
-The body names its event, never a header; its `issue_event_type_name` is missing on old servers and unsure
-elsewhere, so only the issue and the changelog are believed.
+The body names the event, no header does. Its `issue_event_type_name` is missing on old servers and unreliable
+elsewhere, so only the issue and the changelog are used.
 https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """
 
@@ -22,7 +22,7 @@ def _read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...
         return (seen, *commented)
     fields = table(issue.get("fields"))
     if connection.has_credentials and are_fields_wanted(fields, connection):
-        reason = "a webhook names custom fields by id alone, and which is which is not known here yet"
+        reason = "webhooks name custom fields by id only, and the site's fields are not known here yet"
         return (seen, *commented, Look(identity=seen.identity, key=seen.key, reason=reason))
     return (seen, *commented, *map(Ignored, unclear_fields(fields, connection, changelog)))
 
@@ -33,17 +33,17 @@ def _read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, 
 
 
 _ISSUE = Treatment(
-    "the issue as it now stands, under its new key and project if it was moved; and a comment that came with it",
+    "the issue as it is now, under its new key and project if it was moved; and the comment, if there is one",
     _read_issue,
 )
-_COMMENT = Treatment("the key results that a line of `/okr` in the comment asks for are linked", read_comment)
-_WORKLOG = Treatment("logged time moves no key result")
-_LINK = Treatment("links between issues are not read; the issues tell of their own changes")
-_SPRINT = Treatment("the sprint's name; the issue tells when it enters or leaves one", read_sprint)
-_VERSION = Treatment("the version's name; the issue tells when it enters or leaves one", read_version)
-_GONE = Treatment("what reaches the project is stale until it is back", read_project)
+_COMMENT = Treatment("links the key results that a `/okr` line in the comment asks for", read_comment)
+_WORKLOG = Treatment("logged time changes no key result")
+_LINK = Treatment("links between issues are not used; each issue sends its own webhook when it changes")
+_SPRINT = Treatment("the sprint's name; issue webhooks say when an issue enters or leaves a sprint", read_sprint)
+_VERSION = Treatment("the version's name; issue webhooks say when an issue enters or leaves a version", read_version)
+_GONE = Treatment("values that use this project are stale until it is back", read_project)
 _BACK = Treatment("the project can be watched again", read_project)
-_SETTING = Treatment("properties, attachments, boards, people and settings move no key result")
+_SETTING = Treatment("properties, attachments, boards, people and settings change no key result")
 
 TREATMENTS: Treatments = {
     "jira:issue_created": _ISSUE,
@@ -54,16 +54,16 @@ TREATMENTS: Treatments = {
     **dict.fromkeys(("issuelink_created", "issuelink_deleted"), _LINK),
     "sprint_created": Treatment("no issue is in a new sprint yet"),
     **dict.fromkeys(("sprint_updated", "sprint_started", "sprint_closed"), _SPRINT),
-    "sprint_deleted": Treatment("the sprint is taken from its issues", read_sprint),
+    "sprint_deleted": Treatment("removes the sprint from its issues", read_sprint),
     "jira:version_created": Treatment("no issue is in a new version yet"),
     **dict.fromkeys(("jira:version_updated", "jira:version_released", "jira:version_unreleased"), _VERSION),
     "jira:version_deleted": Treatment(
-        "the version is taken from its issues, or goes by the name of the one it was merged into", read_version
+        "removes the version from its issues, or renames it to the version it was merged into", read_version
     ),
-    "jira:version_moved": Treatment("the order of versions moves no key result"),
-    "project_created": Treatment("a new project is watched once the connection names it"),
-    "project_updated": Treatment("the project as it is now called, and its issues' keys after it", read_project),
-    "project_deleted": Treatment("what reaches the project is stale for good", read_project),
+    "jira:version_moved": Treatment("the order of versions changes no key result"),
+    "project_created": Treatment("a new project is not watched until the connection names it"),
+    "project_updated": Treatment("the project's new key, and the new keys of its issues", read_project),
+    "project_deleted": Treatment("values that use this project stay stale for ever", read_project),
     **dict.fromkeys(("project_soft_deleted", "project_archived"), _GONE),
     **dict.fromkeys(("project_restored_deleted", "project_restored_archived"), _BACK),
     **dict.fromkeys(
@@ -82,11 +82,11 @@ TREATMENTS: Treatments = {
         ),
         _SETTING,
     ),
-    "*": Treatment("OKR Sync has no use for deliveries of this kind"),
+    "*": Treatment("OKR Sync does not use this event"),
 }
-"""Every event we know of and what follows from it; `*` stands for whatever is not listed."""
+"""Every known event and its rule; `*` is for any other event."""
 
 
 def treatment_of(name: str) -> Treatment:
-    """Find the treatment of a delivery by its event."""
+    """Return the rule for an event."""
     return TREATMENTS.get(name) or TREATMENTS["*"]

@@ -1,6 +1,6 @@
-"""Whether a connection to Jira works: credentials, permissions, time zone, fields, resolutions, and the webhook.
+"""Diagnostics of a Jira connection: credentials, permissions, time zone, fields, resolutions and the webhook.
 
-What takes an administrator is told as such where the account is none: it need not be wrong.
+What only an administrator may see is no failure when the account is not an administrator.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from sync_service.domain.connectors import ConnectorError, Gone
 from sync_service.domain.examining import Finding
 
 MOST_SCOPES = 200
-"""Projects looked at in one examination."""
+"""Projects checked in one run."""
 
 MOST_NAMED = 10
 LONGEST_OFFER = 300
@@ -30,41 +30,41 @@ _WRITING: Mapping[str, str] = {
     "ADD_COMMENTS": "Add Comments",
     "EDIT_OWN_COMMENTS": "Edit Own Comments",
 }
-"""What writing takes, by its key: to link first, and what follows to comment."""
+"""Permissions that write-back needs, by key: the first one for links, the others for comments."""
 _SKEW = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """One connection, examined with its credentials."""
+    """Checks of one connection, made with its credentials."""
 
     calls: Calls
     projects: list[str] = field(default_factory=list)
-    """The ids of the projects that are shown to us."""
+    """The ids of the projects that the account can see."""
 
     def run(self, scopes: Sequence[str], *, hooked: bool) -> Iterator[Finding]:
-        """Look at everything; what the credentials are refused for ends it, since nothing else can be asked."""
+        """Run all checks; stop after the first when the credentials are refused, since no other call would work."""
         try:
             reply = self.calls.send("GET", "/myself")
             self.calls.judge(reply)
             me = reply.object()
         except ConnectorError as error:
-            mend = "make a new token at Atlassian, or consent anew, and see that site and e-mail address are right"
-            yield Finding(what="credentials", well=False, says=str(error), mend=mend)
+            fix = "create a new token at Atlassian, or connect again by OAuth; check the site and the e-mail address"
+            yield Finding(what="credentials", well=False, says=str(error), mend=fix)
             return
-        face = "Cloud" if self.calls.is_cloud else "Data Center"
+        product = "Cloud" if self.calls.is_cloud else "Data Center"
         name = text(me.get("displayName"), 100) or "an account without a name"
-        yield Finding(what="credentials", well=True, says=f"accepted: {name}, on {face}")
+        yield Finding(what="credentials", well=True, says=f"accepted: {name}, on {product}")
         theirs = reply.date()
         if theirs is not None and abs(theirs - self.calls.http.now()) > _SKEW:
-            apart = abs(theirs - self.calls.http.now()).total_seconds()
-            mend = "is time kept by NTP on this machine?"
-            yield Finding(what="clock", well=None, says=f"Jira's and ours are {apart:.0f} s apart", mend=mend)
+            seconds = abs(theirs - self.calls.http.now()).total_seconds()
+            fix = "check that NTP sets the clock of this machine"
+            yield Finding(what="clock", well=None, says=f"Jira's clock and ours differ by {seconds:.0f} s", mend=fix)
         yield from _zone(me)
         for key in islice(scopes, MOST_SCOPES):
             yield from self._safely(key, self._project(key))
         if len(scopes) > MOST_SCOPES:
-            yield Finding(what="projects", well=None, says=f"only the first {MOST_SCOPES} were looked at")
+            yield Finding(what="projects", well=None, says=f"only the first {MOST_SCOPES} were checked")
         yield from self._safely("fields", self._numbers())
         yield from self._safely("dropped_resolutions", self._resolutions())
         if hooked:
@@ -77,63 +77,67 @@ class Examination:
             yield Finding(what=what, well=False, says=str(error))
 
     def _project(self, key: str) -> Iterator[Finding]:
-        """See whether a project is shown to us, and whether we may read its issues."""
+        """Check that the account can see a project, read its issues, and write notes on them if write-back is on."""
         try:
             shown = self.calls.get(f"/project/{key}")
-            told = self.calls.get("/mypermissions", {"projectKey": key, "permissions": ",".join([_BROWSE, *_WRITING])})
+            allowed = self.calls.get(
+                "/mypermissions", {"projectKey": key, "permissions": ",".join([_BROWSE, *_WRITING])}
+            )
         except Gone as error:
-            mend = f"let the account browse it, or take {key} out of the connection's scopes"
-            yield Finding(what=key, well=False, says=str(error), mend=mend)
+            fix = f"let the account browse it, or take {key} out of the connection's scopes"
+            yield Finding(what=key, well=False, says=str(error), mend=fix)
             return
         self.projects.extend(filter(None, [identifier(shown.get("id"))]))
-        if not _may(told, _BROWSE):
-            mend = "give the account the permission Browse Projects in this project"
-            yield Finding(what=key, well=False, says="its issues can't be read", mend=mend)
+        if not _may(allowed, _BROWSE):
+            fix = "give the account the permission Browse Projects in this project"
+            yield Finding(what=key, well=False, says="the account can't read its issues", mend=fix)
         elif exact(shown.get("key"), 100) not in (key, None):
-            says = f"is called {exact(shown.get('key'), 100)} now"
-            yield Finding(what=key, well=None, says=says, mend="write its new key, and apply it")
+            says = f"its key is {exact(shown.get('key'), 100)} now"
+            yield Finding(
+                what=key, well=None, says=says, mend="put the new key into the connection's scopes, and apply"
+            )
         elif shown.get("archived") is True:
-            yield Finding(what=key, well=None, says="is archived: nothing will move there")
-        elif lacking := [name for permission, name in self._writes() if not _may(told, permission)]:
-            mend = "give the account these permissions in this project, or take write_back or write_comments out"
-            says = f"its issues can be read, but not written on: {', '.join(lacking)} missing"
-            yield Finding(what=key, well=False, says=says, mend=mend)
+            yield Finding(what=key, well=None, says="is archived: its issues will not change")
+        elif missing := [name for permission, name in self._writes() if not _may(allowed, permission)]:
+            fix = "give the account these permissions in this project, or switch write_back or write_comments off"
+            says = f"the account can read its issues, but lacks permissions for write-back: {', '.join(missing)}"
+            yield Finding(what=key, well=False, says=says, mend=fix)
         else:
             yield Finding(what=key, well=True, says="can be read")
 
     def _writes(self) -> Sequence[tuple[str, str]]:
-        """Give the permissions that writing takes, as it is switched on."""
+        """Return the permissions that write-back needs with the connection's settings."""
         connection = self.calls.connection
         wanted = [*_WRITING.items()] if connection.writes_back else []
         return wanted if wants_comments(connection) else wanted[:1]
 
     def _numbers(self) -> Iterator[Finding]:
-        """Find the fields of points and numbers. https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fields/."""
-        known = Catalogues().fetch(self.calls.connection, lambda: self._list("/field"))
-        if known.problem:
-            yield Finding(what="fields", well=None, says=known.problem)
+        """Check the fields of points and numbers. https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fields/."""
+        catalogue = Catalogues().fetch(self.calls.connection, lambda: self._list("/field"))
+        if catalogue.problem:
+            yield Finding(what="fields", well=None, says=catalogue.problem)
             return
-        knowing = informed(self.calls.connection, known)
-        wanted = points_field(knowing)
-        points = [points_place(knowing, project) for project in self.projects or (None,)]
+        connection = informed(self.calls.connection, catalogue)
+        wanted = points_field(connection)
+        points = [points_place(connection, project) for project in self.projects or (None,)]
         if wanted or any(place.unclear or place.ids for place in points):
-            yield _field("points_field", wanted, known, points)
-        for name in number_fields(knowing):
-            places = [number_place(knowing, name, project) for project in self.projects or (None,)]
-            yield _field(f"number_fields, {name}", name, known, places)
+            yield _field("points_field", wanted, catalogue, points)
+        for name in number_fields(connection):
+            places = [number_place(connection, name, project) for project in self.projects or (None,)]
+            yield _field(f"number_fields, {name}", name, catalogue, places)
 
     def _resolutions(self) -> Iterator[Finding]:
-        """Find those that a connection names and its site does not have."""
+        """Check that the site has every resolution that the connection names."""
         wanted = self.calls.connection.texts("dropped_resolutions")
         if not wanted:
             return
-        known = [name for one in self._list("/resolution") if (name := text(one.get("name"), 100))]
-        have = {_folded(name) for name in known}
-        missing = [name for name in wanted if _folded(name) not in have]
+        existing = [name for one in self._list("/resolution") if (name := text(one.get("name"), 100))]
+        folded = {_folded(name) for name in existing}
+        missing = [name for name in wanted if _folded(name) not in folded]
         if missing:
-            mend = f"the site has: {', '.join(known[: 3 * MOST_NAMED])}"
+            fix = f"the site has: {', '.join(existing[: 3 * MOST_NAMED])}"
             says = f"not at this site: {', '.join(missing[:MOST_NAMED])}"
-            yield Finding(what="dropped_resolutions", well=None, says=says, mend=mend)
+            yield Finding(what="dropped_resolutions", well=None, says=says, mend=fix)
         else:
             yield Finding(what="dropped_resolutions", well=True, says="all are at this site")
 
@@ -143,41 +147,41 @@ class Examination:
         return [*reply.objects()]
 
     def _webhook(self, scopes: Sequence[str]) -> Iterator[Finding]:
-        """Find the webhook among those that administrators register, or those of an OAuth app."""
+        """Check the administrators' webhook, or that of an OAuth app."""
         if self.calls.connection.client:
             reply = self.calls.send("GET", "/webhook")
         else:
             _, reply = listed(self.calls)
         found = read_hooks(reply)
         if found is None:
-            says = "whether one leads here can't be told with these credentials"
-            mend = "an administrator sees it under System, WebHooks; it takes no more than that to work"
-            yield Finding(what="webhook", well=None, says=says, mend=mend)
+            says = "these credentials can't list webhooks"
+            fix = "an administrator can check it under System, WebHooks; the webhook may still work"
+            yield Finding(what="webhook", well=None, says=says, mend=fix)
             return
         url = self.calls.connection.hook_url
         ours = [one for one in found if leads(one.get("url"), to=url)]
         if not ours:
-            mend = f"make it on the connection's page, or in Jira under System, WebHooks, with the URL {url}"
-            yield Finding(what="webhook", well=False, says="none leads here", mend=mend)
+            fix = f"create one on the connection's page, or in Jira under System, WebHooks, with the URL {url}"
+            yield Finding(what="webhook", well=False, says="no webhook sends to OKR Sync", mend=fix)
         for one in ours:
-            yield _judged(one, scopes)
+            yield _check_hook(one, scopes)
 
 
-def _may(told: Json, permission: str) -> bool:
-    return table(table(told.get("permissions")).get(permission)).get("havePermission") is True
+def _may(allowed: Json, permission: str) -> bool:
+    return table(table(allowed.get("permissions")).get(permission)).get("havePermission") is True
 
 
 def _zone(me: Json) -> Iterator[Finding]:
     zone = exact(me.get("timeZone"), 60)
     if zone:
-        says = f"dates in JQL are read in {zone}; those that we ask by are moments, which no zone changes"
+        says = f"Jira reads dates in JQL in {zone}; our own queries use timestamps, which have no time zone"
         yield Finding(what="time zone", well=True, says=says)
 
 
-def _field(what: str, wanted: str | None, known: Catalogue, places: Sequence[Place]) -> Finding:
-    """Judge what a setting leads to: one field for each project, several of one name, or none."""
-    names = {one.id: one.name for one in known.fields}
-    offers = ", ".join(f"{one.name} ({one.id})" for one in known.fields if one.is_number)[:LONGEST_OFFER]
+def _field(what: str, wanted: str | None, catalogue: Catalogue, places: Sequence[Place]) -> Finding:
+    """Check what a setting finds: one field for each project, several with the same name, or none."""
+    names = {one.id: one.name for one in catalogue.fields}
+    offers = ", ".join(f"{one.name} ({one.id})" for one in catalogue.fields if one.is_number)[:LONGEST_OFFER]
     unclear = dict.fromkeys(place.unclear for place in places if place.unclear)
     ids = dict.fromkeys(found for place in places for found in place.ids or ())
     shown = f"numeric fields that the account may see: {offers or 'none'}"
@@ -186,31 +190,31 @@ def _field(what: str, wanted: str | None, known: Catalogue, places: Sequence[Pla
     if not ids or not set(ids) <= set(names):
         return Finding(what=what, well=False, says=f"there is no field {wanted} that the account may see", mend=shown)
     by_name = wanted is not None and not is_field_id(wanted)
-    mend = "named by its id, webhooks tell it without a look" if by_name else None
-    return Finding(what=what, well=True, says=", ".join(f"{names[one]} ({one})" for one in ids), mend=mend)
+    fix = "write the field's id: then webhooks suffice, without a fetch" if by_name else None
+    return Finding(what=what, well=True, says=", ".join(f"{names[one]} ({one})" for one in ids), mend=fix)
 
 
-def _judged(hook: Json, scopes: Sequence[str]) -> Finding:
+def _check_hook(hook: Json, scopes: Sequence[str]) -> Finding:
     if hook.get("enabled") is False or hook.get("active") is False:
-        return Finding(what="webhook", well=False, says="is switched off", mend="switch it on in Jira")
+        return Finding(what="webhook", well=False, says="is disabled", mend="enable it in Jira")
     events = {one for one in hook.get("events") or () if isinstance(one, str)}
     missing = sorted({*EVENTS, *COMMENTS} - events)
     if missing and "*" not in events:
-        mend = "choose these events too, in Jira under System, WebHooks"
+        fix = "select these events too, in Jira under System, WebHooks"
         well = False if set(EVENTS) & set(missing) else None
-        return Finding(what="webhook", well=well, says=f"is not told of {', '.join(missing)}", mend=mend)
+        return Finding(what="webhook", well=well, says=f"does not send {', '.join(missing)}", mend=fix)
     filter_ = table(hook.get("filters")).get(FILTER)
     hidden = left_out(filter_, scopes)
     if hidden:
-        mend = "make it anew on the connection's page, or name them in its filter in Jira"
+        fix = "create it again on the connection's page, or add these projects to its filter in Jira"
         named = ", ".join(hidden[:MOST_NAMED])
         if (projects_in(filter_) or frozenset()) - {one.casefold() for one in scopes}:
-            says = f"its JQL filter does not name {named} by key; what else it names may be those by id or name"
-            return Finding(what="webhook", well=None, says=says, mend=mend)
-        says = f"its JQL filter lets nothing through of {named}"
-        return Finding(what="webhook", well=False, says=says, mend=mend)
+            says = f"its JQL filter does not contain the keys {named}; it may name these projects by id or name"
+            return Finding(what="webhook", well=None, says=says, mend=fix)
+        says = f"its JQL filter blocks {named}"
+        return Finding(what="webhook", well=False, says=says, mend=fix)
     until = text(hook.get("expirationDate"), 40)
-    return Finding(what="webhook", well=True, says="leads here" + (f", until {until}" if until else ""))
+    return Finding(what="webhook", well=True, says="sends to OKR Sync" + (f", until {until}" if until else ""))
 
 
 def _folded(name: object) -> str:

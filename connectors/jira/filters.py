@@ -1,6 +1,6 @@
-"""Filters of webhooks: JQL that names the watched projects and nothing else.
+"""JQL filter of a webhook: `project in (…)` with the watched projects, and nothing else.
 
-Keys stand in quotes, since some of them are words of JQL itself (`DATE`, `FILE`).
+Keys are quoted, since some are reserved words of JQL (`DATE`, `FILE`).
 https://support.atlassian.com/jira-software-cloud/docs/what-is-advanced-search-in-jira-cloud/#Reserved-words
 """
 
@@ -8,39 +8,39 @@ import re
 from collections.abc import Sequence
 
 MOST_NAMED = 200
-"""Projects that a filter names; where more are watched there is none, and the others' issues are ignored here."""
+"""Most projects in a filter; with more there is no filter, and we ignore the issues of other projects."""
 
-_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-_PROJECTS_ALONE = re.compile(
+_KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+_PROJECT_FILTER = re.compile(
     r"""\s*project\s*(?:=\s*(?P<one>"?\w+"?)|in\s*\((?P<many>[\w\s"',]+)\))\s*""", re.IGNORECASE | re.ASCII
 )
 
 
 def can_be_named(key: str) -> bool:
-    """Tell whether this can be the key of a project, and stand in a filter."""
-    return bool(key) and set(key) <= _LETTERS
+    """Return whether this can be the key of a project, and be used in a filter."""
+    return bool(key) and set(key) <= _KEY_CHARACTERS
 
 
 def naming(keys: Sequence[str]) -> str:
-    """Write the filter that lets through what these projects have, one or more of them."""
+    """Return the filter that passes the issues of these projects, one or more."""
     return "project in ({})".format(", ".join(f'"{key}"' for key in keys))
 
 
 def jql_of(keys: Sequence[str]) -> str:
-    """Write the filter for watched projects; empty, which lets everything through, where it can't be written."""
+    """Return the filter for watched projects; when it can't be written return "", which passes everything."""
     writable = 0 < len(keys) <= MOST_NAMED and all(can_be_named(key) for key in keys)
     return naming(keys) if writable else ""
 
 
 def projects_in(jql: object) -> frozenset[str] | None:
-    """Read the keys, in small letters, of a filter that names projects alone; None for any other."""
-    found = _PROJECTS_ALONE.fullmatch(jql) if isinstance(jql, str) else None
+    """Return the keys, in lower case, of a filter that names only projects; None for any other filter."""
+    found = _PROJECT_FILTER.fullmatch(jql) if isinstance(jql, str) else None
     if found is None:
         return None
     return frozenset(one.strip().strip("\"'").casefold() for one in (found["one"] or found["many"]).split(","))
 
 
 def left_out(jql: object, keys: Sequence[str]) -> list[str]:
-    """Give the projects of which a filter lets nothing through; none where it is not one that names projects alone."""
+    """Return the projects whose issues a filter blocks; none when the filter names more than projects."""
     named = projects_in(jql)
     return [] if named is None else [key for key in keys if key.casefold() not in named]

@@ -1,9 +1,9 @@
-"""The webhook that administrators register, made by calls: one for all watched projects, signed, and never doubled.
+"""Create the administrators' webhook by API: one for all watched projects, with a signature, never two.
 
-It belongs to the site and not to an app, and lives until it is removed. Cloud, and Data Center before 10, have it at
-one address, Data Center from 10 on at another, with a body of another form. What is sent bears a signature only where
-it has a secret, which nobody can read again. Which version first took secrets is not documented, and neither is how 10
-writes a JQL filter nor whether it tells that it signs.
+It belongs to the site, not to an app, and stays until somebody removes it. Cloud, and Data Center before 10, have it at
+one path, Data Center 10 and later at another, with another body. Its deliveries are signed only if it has a secret,
+which nobody can read back. Not documented: the first version with secrets, and, for Data Center 10, the form of a JQL
+filter and whether it reports that it signs.
 https://developer.atlassian.com/cloud/jira/platform/webhooks/
 https://developer.atlassian.com/server/jira/platform/webhooks/
 """
@@ -29,18 +29,18 @@ PROJECTS = ("project_updated", "project_deleted", "project_soft_deleted", "proje
             "project_archived", "project_restored_archived")  # fmt: skip
 
 FILTER = "issue-related-events-section"
-"""What a JQL filter is called that is about issues."""
+"""Name of the JQL filter for issue events."""
 
 _FIRST_NEWER = 10
-_NO_CHOICE = (401, 403, 404)
+_NEEDS_ADMINISTRATOR = (401, 403, 404)
 _UNSIGNED = (
-    "Jira does not sign what this webhook sends, and what is not signed is refused here: make it by hand with the "
-    "secret. Where the form has no field for one, this Jira is too old for signed webhooks"
+    "Jira does not sign what this webhook sends, and OKR Sync refuses unsigned deliveries: create it by hand with the "
+    "secret. If the form has no field for a secret, this Jira is too old for signed webhooks"
 )
 
 
 def listed(calls: Calls) -> tuple[str, Reply]:
-    """Ask for the webhooks of administrators; give the address that has them, and its reply, whatever its status."""
+    """List the administrators' webhooks; return the path that has them, and the response, whatever its status."""
     for address in _addresses(calls):
         reply = _send(calls, "GET", address)
         if reply.status != 404:
@@ -49,7 +49,7 @@ def listed(calls: Calls) -> tuple[str, Reply]:
 
 
 def read_hooks(reply: Reply) -> list[Json] | None:
-    """Read a list of webhooks, of any form; None where there is none to be seen."""
+    """Return the webhooks in a response of either form; None when it has no list."""
     if reply.status != 200:
         return None
     try:
@@ -63,66 +63,68 @@ def read_hooks(reply: Reply) -> list[Json] | None:
 
 
 def leads(url: object, *, to: str) -> bool:
-    """Tell whether a webhook's address is ours; what stands behind a question mark changes nothing here."""
-    leading = url.partition("?")[0].strip().rstrip("/") if isinstance(url, str) else ""
-    return bool(leading) and leading == to.rstrip("/")
+    """Return whether a webhook's URL is ours, ignoring the query string."""
+    address = url.partition("?")[0].strip().rstrip("/") if isinstance(url, str) else ""
+    return bool(address) and address == to.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooking:
-    """Makes the webhook that goes to one address. `secret` signs what it sends."""
+    """Creates the webhook for one URL. `secret` signs its deliveries."""
 
     calls: Calls
     url: str
     secret: str = field(repr=False)
 
     def make(self, scopes: Sequence[str]) -> HookMade:
-        """Make it, or set anew the one that is there."""
+        """Create the webhook, or update the existing one."""
         where = ", ".join(scopes[:20]) + (" …" if len(scopes) > 20 else "") or "every project"
         try:
-            says = self._one(jql_of(scopes))
+            says = self._create_or_update(jql_of(scopes))
         except ConnectorError as error:
             return HookMade(where=where, made=False, says=str(error))
         return HookMade(where=where, made=True, says=says)
 
-    def _one(self, jql: str) -> str:
+    def _create_or_update(self, jql: str) -> str:
         address, reply = listed(self.calls)
-        there = self._ours(reply)
-        wanted = _Wanted(address, there[0][0] if there else None)
-        known = self._write(wanted, jql)
+        existing = self._ours(reply)
+        request = _WebhookRequest(address, existing[0][0] if existing else None)
+        answer = self._write(request, jql)
         after = self._ours(_send(self.calls, "GET", address))
-        id_ = wanted.id or _id_of(known) or (after[0][0] if len(after) == 1 else None)
-        if not there and after and id_ and id_ != after[0][0]:
-            # Somebody else made one at the same moment: the older one stays.
-            self._judge(_send(self.calls, "DELETE", f"{address}/{id_}"), WRITING)
-            return "its webhook was there"
-        signs = _signs(known, *(row for other, row in after if other == id_))
+        id_ = request.id or _id_of(answer) or (after[0][0] if len(after) == 1 else None)
+        if not existing and after and id_ and id_ != after[0][0]:
+            # Somebody else created one at the same moment: the older one stays.
+            self._raise_for_reply(_send(self.calls, "DELETE", f"{address}/{id_}"), WRITING)
+            return "its webhook existed"
+        signs = _signs(answer, *(row for other, row in after if other == id_))
         if signs is False or (signs is None and address == OLDER):
-            if not there and id_:
-                self._judge(_send(self.calls, "DELETE", f"{address}/{id_}"), WRITING)
+            if not existing and id_:
+                self._raise_for_reply(_send(self.calls, "DELETE", f"{address}/{id_}"), WRITING)
             raise Rejected(_UNSIGNED)
-        done = "its webhook was there, and is set anew with the newest secret" if there else "a webhook was made"
-        unsure = "Jira does not tell whether it signs: the first delivery shows it" if signs is None else ""
-        several = f"{len(after)} webhooks lead here: remove all but one in Jira" if len(after) > 1 else ""
-        return ". ".join(filter(None, (done, unsure, several)))
+        outcome = (
+            "its webhook existed and was updated with the newest secret" if existing else "the webhook was created"
+        )
+        unsure = "Jira does not say whether it signs: the first delivery shows it" if signs is None else ""
+        several = f"{len(after)} webhooks send to OKR Sync: remove all but one in Jira" if len(after) > 1 else ""
+        return ". ".join(filter(None, (outcome, unsure, several)))
 
     def _ours(self, reply: Reply) -> list[tuple[str, Json]]:
-        """Give the webhooks that lead to our address, each with its id, the oldest first."""
-        self._judge(reply, READING)
+        """Return the webhooks with our URL, each with its id, oldest first."""
+        self._raise_for_reply(reply, READING)
         found = read_hooks(reply)
         if found is None:
-            raise Rejected(f"{reply.place} answers with something that is no list of webhooks")
+            raise Rejected(f"{reply.place} answers with something other than a list of webhooks")
         ours = [(id_, one) for one in found if leads(one.get("url"), to=self.url) and (id_ := _id_of(one))]
         return sorted(ours, key=lambda one: int(one[0]))
 
-    def _write(self, wanted: "_Wanted", jql: str) -> Json:
-        """Make or change a webhook, with fewer events where this Jira does not know all; give what it tells of it."""
+    def _write(self, request: "_WebhookRequest", jql: str) -> Json:
+        """Create or update a webhook, with fewer events if this Jira does not know all; return Jira's answer."""
         for events in ((*EVENTS, *COMMENTS, *PLANS, *PROJECTS), (*EVENTS, *COMMENTS)):
-            body = wanted.body(self._name(), url=self.url, secret=self.secret, events=events, jql=jql)
-            reply = _send(self.calls, wanted.method, wanted.path, json=body)
+            body = request.body(self._name(), url=self.url, secret=self.secret, events=events, jql=jql)
+            reply = _send(self.calls, request.method, request.path, json=body)
             if reply.status != 400:
                 break
-        self._judge(reply, WRITING)
+        self._raise_for_reply(reply, WRITING)
         try:
             return reply.object()
         except Rejected:
@@ -131,24 +133,24 @@ class Hooking:
     def _name(self) -> str:
         return f"OKR Sync ({self.calls.connection.slug})"
 
-    def _judge(self, reply: Reply, part: str) -> None:
-        """Raise for any reply but a good one; what takes an administrator is said in words."""
+    def _raise_for_reply(self, reply: Reply, part: str) -> None:
+        """Raise for any response but a successful one; explain when only an administrator may."""
         try:
             judge_call(reply, now=self.calls.http.now(), part=part)
         except Unavailable:
             raise
         except ConnectorError:
-            if reply.status not in _NO_CHOICE:
+            if reply.status not in _NEEDS_ADMINISTRATOR:
                 raise
             raise Rejected(
-                f"the account may not see or change webhooks ({reply.status}), which takes a Jira administrator: let "
-                "one make it by hand, or paste the token of one"
+                f"the account may not see or change webhooks ({reply.status}); only a Jira administrator may: ask "
+                "one to create it by hand, or paste an administrator's token"
             ) from None
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A webhook to be written at an address: the one of an id, or a new one."""
+class _WebhookRequest:
+    """A webhook to write at a path: an existing one with its id, or a new one."""
 
     address: str
     id: str | None
@@ -162,24 +164,24 @@ class _Wanted:
         return f"{self.address}/{self.id}" if self.id else self.address
 
     def body(self, name: str, *, url: str, secret: str, events: Sequence[str], jql: str) -> dict[str, Any]:
-        """Write it in the form of its address. A filter that 10 misread would let nothing through: it gets none."""
+        """Return the request body for the path. Data Center 10 gets no filter: a misread one would pass nothing."""
         common: dict[str, Any] = {"name": name, "url": url, "events": list(events)}
         if self.address == OLDER:
             return {**common, "enabled": True, "filters": {FILTER: jql}, "excludeBody": False, "secret": secret}
         configuration = {"SECRET": secret, "EXCLUDE_BODY": "false"}
-        known = {"id": int(self.id)} if self.id else {}
-        return {**common, **known, "active": True, "scopeType": "global", "configuration": configuration}
+        answer = {"id": int(self.id)} if self.id else {}
+        return {**common, **answer, "active": True, "scopeType": "global", "configuration": configuration}
 
 
 def _addresses(calls: Calls) -> tuple[str, ...]:
-    """Give where the webhooks are, the likely place first; the other one is asked where there is none."""
+    """Return the paths where the webhooks may be, the likely one first; the other is tried after a 404."""
     if calls.is_cloud:
         return (OLDER,)
     return (OLDER, NEWER) if _major(calls.send("GET", "/serverInfo")) < _FIRST_NEWER else (NEWER, OLDER)
 
 
 def _major(reply: Reply) -> int:
-    """Read the first number of a server's version; that of the newer ones where it does not tell."""
+    """Return the major version of a server; 10 when it does not say."""
     try:
         numbers = reply.object().get("versionNumbers") if reply.status == 200 else None
     except Rejected:
@@ -194,14 +196,14 @@ def _send(calls: Calls, method: Method, path: str, *, json: Any = None) -> Reply
 
 
 def _id_of(row: Json) -> str | None:
-    """Read the id of a webhook, which stands at the end of its own address where it is not told."""
+    """Return the id of a webhook, from the end of its `self` URL when the field is absent."""
     itself = row.get("self")
     return identifier(row.get("id")) or (identifier(itself.rpartition("/")[2]) if isinstance(itself, str) else None)
 
 
-def _signs(*told: Json) -> bool | None:
-    """Tell whether a webhook has a secret, by what Jira tells of it; None where it tells nothing."""
-    for row in told:
+def _signs(*answers: Json) -> bool | None:
+    """Return whether a webhook has a secret, as Jira reports it; None when Jira does not say."""
+    for row in answers:
         if isinstance(row.get("isSigned"), bool):
             return bool(row["isSigned"])
         if table(row.get("configuration")).get("SECRET"):

@@ -1,7 +1,7 @@
-"""Jira's limits: which part of a connection one stops, and for how long.
+"""Jira's rate limits: which bucket of a connection a 429 blocks, and for how long.
 
-Cloud has three kinds: an hour's quota of the app, a burst at one endpoint, and writes to one issue. Its gateway has
-limits of its own and may say nothing about them. Data Center's are set by its administrators.
+Cloud has three kinds: an hourly quota per app, bursts at one endpoint, and writes to one issue. Its gateway has limits
+of its own and may say nothing about them. Data Center's limits are set by its administrators.
 https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
 https://confluence.atlassian.com/adminjiraserver/adjusting-your-code-for-rate-limiting-987143384.html
 """
@@ -14,36 +14,36 @@ from connectors.replies import Reply, judge, reset_at, retry_after
 from sync_service.domain.connectors import Rejected, Unavailable
 
 READING = "reading"
-"""The part of a connection that calls use which change nothing."""
+"""The bucket of calls that change nothing."""
 
 WRITING = "writing"
-"""The part that calls use which change something; `writing/20012` is that of one issue, by its id."""
+"""The bucket of calls that change something; `writing/20012` is the bucket of one issue, by its id."""
 
 _FIRST_WAIT_SECONDS = 2.0
 _JITTER = 1.3
 
 
 def judge_call(reply: Reply, *, now: datetime, part: str) -> None:
-    """Do nothing about a good reply to a call that used `part`; raise for any other, as `replies.judge` does.
+    """Raise for any response but a successful one, as `responses.raise_for_response` does; `part` is the call's bucket.
 
-    A quota stops the whole connection, a burst all reading or all writing, a limit of writes to an issue that alone.
-    Headers that begin with `Beta-` are of limits to come, and stop nothing.
+    A quota blocks the whole connection, a burst limit all reads or all writes, an issue's write limit that issue only.
+    Headers that begin with `Beta-` announce future limits, and block nothing.
     """
     if reply.status != 429:
         judge(reply, now=now, words=words_of(reply))
         return
-    told = retry_after(reply, now) or reset_at(reply, now) or _interval(reply, now)
-    wait = timedelta(seconds=_FIRST_WAIT_SECONDS * random.uniform(1, _JITTER))  # noqa: S311  a pause, not a secret
+    until = retry_after(reply, now) or reset_at(reply, now) or _interval(reply, now)
+    wait = timedelta(seconds=_FIRST_WAIT_SECONDS * random.uniform(1, _JITTER))  # noqa: S311  a wait, not a secret
     reason = reply.header("RateLimit-Reason")
     raise Unavailable(
-        f"{reply.place} asks for patience ({reply.status}{f', {text(reason, 60)}' if reason else ''})",
-        told or now + wait,
-        part=_stopped(reason, part),
-        guessed=told is None,
+        f"{reply.place} limits the rate of calls ({reply.status}{f', {text(reason, 60)}' if reason else ''})",
+        until or now + wait,
+        part=_blocked_bucket(reason, part),
+        guessed=until is None,
     )
 
 
-def _stopped(reason: str, part: str) -> str:
+def _blocked_bucket(reason: str, part: str) -> str:
     match reason.lower():
         case "jira-burst-based":
             return part.partition("/")[0]
@@ -54,18 +54,21 @@ def _stopped(reason: str, part: str) -> str:
 
 
 def _interval(reply: Reply, now: datetime) -> datetime | None:
-    """Read how often Data Center gives new tokens."""
-    told = reply.header("X-RateLimit-Interval-Seconds")
-    return now + timedelta(seconds=int(told[:5])) if told.isascii() and told.isdigit() else None
+    """Return when Data Center adds new tokens."""
+    seconds = reply.header("X-RateLimit-Interval-Seconds")
+    return now + timedelta(seconds=int(seconds[:5])) if seconds.isascii() and seconds.isdigit() else None
 
 
 def words_of(reply: Reply) -> str:
-    """Give Jira's own words for what was wrong, or its gateway's, for people; empty where there are none."""
+    """Return Jira's error text, or its gateway's, for people; "" when there is none."""
     try:
         body = reply.object()
     except Rejected:
         return ""
-    told, of_fields = body.get("errorMessages"), body.get("errors")
-    lines = [*(told if isinstance(told, list) else ()), *(of_fields.values() if isinstance(of_fields, dict) else ())]
+    messages, by_field = body.get("errorMessages"), body.get("errors")
+    lines = [
+        *(messages if isinstance(messages, list) else ()),
+        *(by_field.values() if isinstance(by_field, dict) else ()),
+    ]
     found = [line for line in lines if isinstance(line, str)]
     return text(found[0] if found else body.get("message"), 200) or ""

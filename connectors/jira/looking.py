@@ -12,7 +12,7 @@ from sync_service.domain.issues import Look, Snapshot
 
 
 def look(calls: Calls, *, identity: str, key: str) -> Snapshot:
-    """Fetch one issue. A 404 is never proof of deletion: Jira gives it for hidden issues too."""
+    """Fetch one issue. A 404 never proves a deletion: Jira also answers it for hidden issues."""
     if identifier(identity) is None:
         raise Rejected(f"{identity[:60]!r} is not the id of a Jira issue")
     calls = calls.knowing()
@@ -21,5 +21,5 @@ def look(calls: Calls, *, identity: str, key: str) -> Snapshot:
         raise Gone(f"Jira answers with another issue than {key}", proven=False)
     found = issue_seen(answer, calls.connection, changelog={}, asked=True)
     if isinstance(found, Look):
-        raise Rejected(f"Jira's answer for {key} is not whole")
+        raise Rejected(f"Jira's answer for {key} is incomplete")
     return found

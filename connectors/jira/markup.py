@@ -1,4 +1,4 @@
-"""What our comment on a Jira issue says, in both of Jira's formats: a document on Cloud, wiki markup on Data Center.
+"""Text of our comment on a Jira issue: Atlassian Document Format (ADF) on Cloud, wiki markup on Data Center.
 
 https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
 https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa?section=all
@@ -16,22 +16,22 @@ MOST_LINES = 50
 _LONGEST = 150
 _BREAK = "\u200b"
 _ESCAPABLE = re.compile(r"([]!^~+?%{}()*_|@[-])")
-"""What Data Center's renderer shows as it is behind a backslash."""
+"""Characters that Data Center's renderer shows as they are after a backslash."""
 
-_TELLING = re.compile(r"([:;\\]|(?<=\bwww)\.)", re.IGNORECASE)
+_UNESCAPABLE = re.compile(r"([:;\\]|(?<=\bwww)\.)", re.IGNORECASE)
 
 _NOTHING = "This counts toward no key result any more."
-_LEFT = "The links of this issue say what it counts toward; this comment does so no more."
-_FOOT = ("Kept up to date by ", ": edited in place, at most once an hour while only numbers move.")
+_COMMENT_STOPPED = "The links of this issue say what it counts toward; this comment is no longer updated."
+_FOOT = ("Kept up to date by ", ": edited in place, at most once an hour while only numbers change.")
 
 
 def document(note: Note | None, *, home: str) -> dict[str, Any]:
-    """Write what an issue serves as a document, or without a note that its links alone say so.
+    """Return the key results an issue serves as an ADF document; without a note, a text that refers to its links.
 
-    `home` is our address, with the mark that we know the comment by.
+    `home` is our URL, with the owner marker by which we find the comment again.
     """
     listed = [
-        _node("listItem", _node("paragraph", _text(_name(one), to=one.url), _text(f" {_stands(one)}")))
+        _node("listItem", _node("paragraph", _text(_name(one), to=one.url), _text(f" {_state_text(one)}")))
         for one in _serves(note)
     ]
     items = [_node("bulletList", *listed)] if listed else []
@@ -41,18 +41,18 @@ def document(note: Note | None, *, home: str) -> dict[str, Any]:
 
 
 def wiki(note: Note | None, *, home: str) -> str:
-    """Write the same in wiki markup."""
-    items = [f"* [{escaped(_name(one))}|{_address(one.url)}] {escaped(_stands(one))}" for one in _serves(note)]
-    parts = [_head(note), "\n".join(items), *_more(note), f"{_FOOT[0]}[OKR Sync|{_address(home)}]{_FOOT[1]}"]
-    return "\n\n".join(part for part in parts if part)
+    """Return the same text in wiki markup."""
+    items = [f"* [{escaped(_name(one))}|{_address(one.url)}] {escaped(_state_text(one))}" for one in _serves(note)]
+    blocks = [_head(note), "\n".join(items), *_more(note), f"{_FOOT[0]}[OKR Sync|{_address(home)}]{_FOOT[1]}"]
+    return "\n\n".join(block for block in blocks if block)
 
 
 def escaped(text: str) -> str:
-    """Write a text so that wiki markup shows it as it is: no macro, no mention, no link, no picture, no emoticon.
+    """Escape a text so that wiki markup shows it as it is: no macro, mention, link, picture or emoticon.
 
-    What has no escape is broken by a space of no width.
+    A zero-width space follows what has no escape.
     """
-    return _ESCAPABLE.sub(r"\\\1", _TELLING.sub(rf"\1{_BREAK}", text))
+    return _ESCAPABLE.sub(r"\\\1", _UNESCAPABLE.sub(rf"\1{_BREAK}", text))
 
 
 def _serves(note: Note | None) -> Sequence[Serving]:
@@ -61,7 +61,7 @@ def _serves(note: Note | None) -> Sequence[Serving]:
 
 def _head(note: Note | None) -> str:
     if note is None:
-        return _LEFT
+        return _COMMENT_STOPPED
     if not note.serves:
         return _NOTHING
     return f"This counts toward {'a key result' if len(note.serves) == 1 else f'{len(note.serves)} key results'}:"
@@ -76,7 +76,7 @@ def _name(one: Serving) -> str:
     return _clipped(f"{one.slug} {one.title}")
 
 
-def _stands(one: Serving) -> str:
+def _state_text(one: Serving) -> str:
     return _clipped(f"{one.progress} ({one.value} of {one.target}), {one.status} · {one.objective}")
 
 
@@ -95,5 +95,5 @@ def _text(text: str, *, to: str = "") -> dict[str, Any]:
 
 
 def _address(url: str) -> str:
-    """Write an address so that nothing in it ends the link."""
+    """Escape a URL so that nothing in it ends the link."""
     return url.replace("|", "%7C").replace("]", "%5D").replace("[", "%5B").replace(" ", "%20")

@@ -1,4 +1,4 @@
-"""An issue's points and other numbers: Jira keeps them in custom fields, which letters name by id alone.
+"""Read an issue's points and other numbers from custom fields, which webhooks name by id only.
 
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fields/
 """
@@ -12,16 +12,16 @@ from sync_service.domain.connectors import Connection
 from sync_service.domain.issues import Number
 
 STORY_POINTS = "Story Points"
-"""The name of the field that company-managed projects and Data Center estimate in, unless it was renamed."""
+"""Name of the estimate field of company-managed projects and Data Center, unless it was renamed."""
 
 STORY_POINT_ESTIMATE = "Story point estimate"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a number stands: the ids of the fields that may hold it, of which an issue uses one.
+    """The ids of the fields that may hold a number; each issue uses one of them.
 
-    `ids` None: not known; `unclear` says why no field can be gone by.
+    `ids` None: not known. `unclear` says why no field can be chosen.
     """
 
     ids: tuple[str, ...] | None
@@ -29,86 +29,86 @@ class Place:
 
 
 def points_field(connection: Connection) -> str | None:
-    """Give the field as the connection names it: an id (`customfield_10016`) or a name (`Story Points`)."""
+    """Return the points field as the connection names it: an id (`customfield_10016`) or a name (`Story Points`)."""
     found = connection.options.get("points_field")
     return found.strip() or None if isinstance(found, str) else None
 
 
 def number_fields(connection: Connection) -> tuple[str, ...]:
-    """Give the numeric fields that the connection names, by id or name, each once."""
+    """Return the numeric fields that the connection names, by id or name, without duplicates."""
     return distinct(connection.options.get("number_fields"), MOST_NUMBERS)
 
 
 def points_place(connection: Connection, project: str | None) -> Place:
-    """Find the fields of points: the one that is set, else those of team-managed and of company-managed projects."""
+    """Find the points fields: the configured one, else those of team-managed and of company-managed projects."""
     field, known = points_field(connection), known_to(connection)
     if field is not None:
-        return _place("points_field", field, known, project)
+        return _field_ids_of("points_field", field, known, project)
     if known is None or known.problem:
         return Place(None)
     company = known.numbers_named(STORY_POINTS, project=project)
     if len(company) > 1:
-        return Place(None, _several("points_field", STORY_POINTS, company))
+        return Place(None, _ambiguous("points_field", STORY_POINTS, company))
     return Place((*known.of_type(ESTIMATE, project=project), *company))
 
 
 def number_place(connection: Connection, field: str, project: str | None) -> Place:
     """Find the field of a number that the connection names."""
-    return _place("number_fields", field, known_to(connection), project)
+    return _field_ids_of("number_fields", field, known_to(connection), project)
 
 
-def _place(option: str, field: str, known: Catalogue | None, project: str | None) -> Place:
+def _field_ids_of(option: str, field: str, known: Catalogue | None, project: str | None) -> Place:
     if is_field_id(field):
         return Place((field,))
     if known is None or known.problem:
         return Place(None)
     found = known.numbers_named(field, project=project)
     if len(found) > 1:
-        return Place(None, _several(option, field, found))
+        return Place(None, _ambiguous(option, field, found))
     if not found and not known.numbers_named(field, project=None):
-        return Place(None, f"no numeric field is called {field}, which {option} names")
-    return Place(found)  # none: only issues of another project have it
+        return Place(None, f"{option} names {field}, but no numeric field has this name")
+    return Place(found)  # may be empty: only issues of another project have the field
 
 
-def _several(option: str, name: str, ids: tuple[str, ...]) -> str:
-    return f"several fields are called {name}: write the id of one, {' or '.join(ids[:4])}, into {option}"
+def _ambiguous(option: str, name: str, ids: tuple[str, ...]) -> str:
+    return f"several fields are called {name}: set {option} to the id of one, {' or '.join(ids[:4])}"
 
 
 def points_in(
     fields: Json, connection: Connection, *, changelog: Json, project: str | None
 ) -> tuple[float | None, bool, str | None]:
-    """Read the points; whether they are known; and what is unclear about them, in words."""
-    place, field = points_place(connection, project), points_field(connection)
-    if place.ids is not None:
-        found = sorted({value for one in place.ids if (value := number(fields.get(one))) is not None})
+    """Return the points; whether they are known; and a text on what is unclear."""
+    candidates, field = points_place(connection, project), points_field(connection)
+    if candidates.ids is not None:
+        found = sorted({value for one in candidates.ids if (value := number(fields.get(one))) is not None})
         if len(found) > 1:
-            told = " and ".join(f"{value:g}" for value in found)
-            return None, False, f"two fields hold its points, {told}: write the id of one into points_field"
+            values = " and ".join(f"{value:g}" for value in found)
+            return None, False, f"two fields hold its points, {values}: set points_field to the id of one"
         return (found[0] if found else None), True, None
     names = (field,) if field else (STORY_POINTS, STORY_POINT_ESTIMATE)
-    changed = [] if place.unclear else [name for name in names if _change(changelog, name)]
+    changed = [] if candidates.unclear else [name for name in names if _change(changelog, name)]
     points = _changed_to(fields, changelog, changed[-1]) if changed else None
-    return points, bool(changed), place.unclear
+    return points, bool(changed), candidates.unclear
 
 
 def numbers_in(
     fields: Json, connection: Connection, *, changelog: Json, project: str | None
 ) -> tuple[tuple[Number, ...], tuple[str, ...]]:
-    """Read the numbers that are known, and what is unclear about others, in words."""
+    """Return the known numbers, and texts on what is unclear about others."""
     found, unclear = [], []
     for name in number_fields(connection):
-        place = number_place(connection, name, project)
-        if place.ids:
-            found.append(Number(name, number(fields.get(place.ids[0]))))
-        elif place.unclear:
-            unclear.append(place.unclear)
-        elif place.ids is None and _change(changelog, name):
+        candidates = number_place(connection, name, project)
+        if candidates.ids:
+            found.append(Number(name, number(fields.get(candidates.ids[0]))))
+        elif candidates.unclear:
+            unclear.append(candidates.unclear)
+        elif candidates.ids is None and _change(changelog, name):
             found.append(Number(name, _changed_to(fields, changelog, name)))
     return tuple(found), tuple(unclear)
 
 
 def ids_of_numbers(connection: Connection) -> Iterator[str]:
-    """Give the ids of all fields that may hold points or numbers, as far as they are known."""
+    """Yield the known ids of all fields that may hold points or numbers."""
     known, field = known_to(connection) or Catalogue(), points_field(connection)
     if field is None:
         yield from known.of_type(ESTIMATE)

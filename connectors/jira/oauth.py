@@ -1,4 +1,4 @@
-"""A person's consent that we call Jira Cloud: OAuth 2.0 with three legs, and refresh tokens good for one renewal.
+"""OAuth 2.0 (3LO) for Jira Cloud: authorization URL, code exchange, token refresh; a refresh token works once.
 
 https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/
 """
@@ -16,10 +16,10 @@ from sync_service.domain.abilities import Consent
 from sync_service.domain.connectors import Client, Connection, Refused, Rejected, Unavailable
 
 READING = ("read:jira-work", "read:jira-user", "manage:jira-webhook", "offline_access")
-"""The scopes we ask for; the last one brings refresh tokens."""
+"""OAuth scopes; `offline_access` gives refresh tokens."""
 
 WRITING = "write:jira-work"
-"""Asked for besides where the connection writes back."""
+"""Extra OAuth scope of a connection with write-back."""
 
 _LONGEST_TOKEN = 16_384
 _HOUR = 3600.0
@@ -27,15 +27,15 @@ _HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class OAuth:
-    """Asks for consents and renews them."""
+    """Requests and refreshes OAuth tokens."""
 
     http: Http
     hosts: Hosts
 
     def consent_address(self, connection: Connection, *, redirect: str, state: str) -> str:
-        """Give the address where a person consents. Raises `Refused` where the connection has no client."""
+        """Return the authorization URL. Raise `Refused` when the connection has no client."""
         wanted = (*READING, WRITING) if connection.writes_back else READING
-        asked = {
+        params = {
             "audience": "api.atlassian.com",
             "client_id": _client(connection).id,
             "scope": " ".join(wanted),
@@ -44,37 +44,37 @@ class OAuth:
             "response_type": "code",
             "prompt": "consent",
         }
-        return f"{self.hosts.auth}/authorize?{urlencode(asked)}"
+        return f"{self.hosts.auth}/authorize?{urlencode(params)}"
 
     def consent(self, connection: Connection, *, code: str, redirect: str) -> Consent:
-        """Turn a code into a consent for the connection's site."""
+        """Exchange an authorization code for OAuth tokens for the connection's site."""
         found = self._exchange(connection, {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect})
         return self._at_site(connection, found)
 
     def renew(self, connection: Connection, *, refresh: str) -> Consent:
-        """Renew a consent; what it was made with is used up by that."""
+        """Refresh the OAuth tokens; this uses up the refresh token."""
         renewed = self._exchange(connection, {"grant_type": "refresh_token", "refresh_token": refresh})
-        # The site's id does not change, and nothing may fail between the tracker's answer and keeping it.
-        return replace(renewed, site_id=required(connection.site_id, "the id of the site consented for"))
+        # The site's id does not change, so no second call may fail before the new tokens are stored.
+        return replace(renewed, site_id=required(connection.site_id, "the site's id"))
 
-    def _exchange(self, connection: Connection, asked: Mapping[str, str]) -> Consent:
+    def _exchange(self, connection: Connection, params: Mapping[str, str]) -> Consent:
         client = _client(connection)
-        body = {"client_id": client.id, "client_secret": client.secret, **asked}
+        body = {"client_id": client.id, "client_secret": client.secret, **params}
         now = self.http.now()
         reply = self.http.send("POST", f"{self.hosts.auth}/oauth/token", authorization=None, json=body)
         if reply.status in (400, 401, 403):
             raise _refusal(reply)
         judge(reply, now=self.http.now())
-        given = reply.object()
-        access, refresh = (exact(given.get(name), _LONGEST_TOKEN) for name in ("access_token", "refresh_token"))
+        granted = reply.object()
+        access, refresh = (exact(granted.get(name), _LONGEST_TOKEN) for name in ("access_token", "refresh_token"))
         if access is None or refresh is None:
-            raise Rejected(f"{reply.place} gives no tokens that could be used")
-        seconds = number(given.get("expires_in")) or _HOUR
+            raise Rejected(f"{reply.place} gives no usable tokens")
+        seconds = number(granted.get("expires_in")) or _HOUR
         until = now + timedelta(seconds=min(max(seconds, 0.0), 24 * _HOUR))
         return Consent(access=access, refresh=refresh, expires_at=until, site_id="")
 
     def _at_site(self, connection: Connection, found: Consent) -> Consent:
-        """Name the connection's site, which must be among those that the person consented for."""
+        """Add the id of the connection's site. Raise `Refused` when the tokens are for other sites."""
         address = f"{self.hosts.api}/oauth/token/accessible-resources"
         sites = self.http.list(address, authorization=f"Bearer {found.access}")
         wanted = connection.site.rstrip("/").casefold()
@@ -88,12 +88,12 @@ class OAuth:
 
 def _client(connection: Connection) -> Client:
     if connection.client is None:
-        raise Refused("the connection has no OAuth app to consent to")
+        raise Refused("the connection has no OAuth app")
     return connection.client
 
 
 def _refusal(reply: Reply) -> Refused | Unavailable:
-    """Tell what Atlassian says of a grant from what some proxy on the way says, which must end no consent.
+    """Return `Refused` for an OAuth error, `Unavailable` for any other body: a proxy's answer must not end the grant.
 
     https://www.rfc-editor.org/rfc/rfc6749#section-5.2
     """
@@ -101,7 +101,7 @@ def _refusal(reply: Reply) -> Refused | Unavailable:
         body = reply.object()
     except Rejected:
         body = {}
-    said = [exact(body.get(name), 200) for name in ("error", "error_description")]
-    if said[0] is None:
-        return Unavailable(f"{reply.place} answers {reply.status} without an error of OAuth")
-    return Refused(f"{reply.place} does not take it ({reply.status}): {': '.join(filter(None, said))}")
+    errors = [exact(body.get(name), 200) for name in ("error", "error_description")]
+    if errors[0] is None:
+        return Unavailable(f"{reply.place} answers {reply.status} without an OAuth error")
+    return Refused(f"{reply.place} refuses the grant ({reply.status}): {': '.join(filter(None, errors))}")

@@ -1,4 +1,4 @@
-"""An issue at Jira that is written on: calls about what hangs on it, and what follows where they are not permitted."""
+"""Calls below /issue/<id> for write-back: remote links and comments, with backoff when Jira does not permit them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from connectors.replies import Reply
 from sync_service.domain.connectors import Rejected, Unavailable
 
 MENDED = timedelta(hours=1)
-"""How long writes wait for a permission."""
+"""How long writes wait after Jira did not permit one."""
 
 What = Literal["remotelink", "comment"]
 
 _PERMISSIONS: Mapping[What, str] = {
-    "remotelink": "to link issues there (Link issues)",
-    "comment": "to comment there (Add comments, Edit own comments)",
+    "remotelink": "to link this issue (Link issues)",
+    "comment": "to comment on this issue (Add comments, Edit own comments)",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An issue, by its id; `mark` tells what we wrote from what others did."""
+    """Client for one issue, by its id; `mark` is the owner marker of everything that we write."""
 
     calls: Calls
     identity: str
@@ -33,7 +33,7 @@ class Place:
 
     @property
     def own(self) -> str:
-        """Name the issue's own part of what writes."""
+        """Return the issue's own write bucket."""
         return f"{WRITING}/{self.identity}"
 
     def send(
@@ -46,29 +46,29 @@ class Place:
         body: Any = None,
         forbids: frozenset[int] = frozenset({403}),
     ) -> Reply:
-        """Call; what is not permitted waits for an hour: this issue, or all writing where the credentials may not.
+        """Send a request. Raise `Unavailable` for an hour when Jira does not permit it.
 
-        A status among `forbids` says that it is not permitted. 401 to a write, where reading the same was permitted,
-        is a consent or token that covers reading alone.
+        A status in `forbids` blocks writes to this issue. 401 to a write blocks all writes: reads are permitted,
+        so the token covers reading only.
         """
         calls, reading = self.calls, method == "GET"
         path = f"/issue/{self.identity}/{what}" + (f"/{id_}" if id_ else "")
         reply = calls.send(method, path, params=params, json=body)
         until, words = calls.http.now() + MENDED, words_of(reply) or str(reply.status)
         if reply.status in forbids:
-            unsure = "" if reply.status == 403 else "not taken, or "
-            raise Unavailable(f"{unsure}not permitted {_PERMISSIONS[what]}: {words}", until, part=self.own)
+            hedge = "" if reply.status == 403 else "not accepted, or "
+            raise Unavailable(f"{hedge}not permitted {_PERMISSIONS[what]}: {words}", until, part=self.own)
         if reply.status == 401 and not reading:
-            lacking = "the token or consent does not cover writing (write:jira-work); a consent has to be given again"
-            raise Unavailable(f"{lacking}: {words}", until, part=WRITING)
+            problem = "the token does not cover writing (write:jira-work); with OAuth, connect again"
+            raise Unavailable(f"{problem}: {words}", until, part=WRITING)
         judge_call(reply, now=calls.http.now(), part=READING if reading else self.own)
         return reply
 
 
 def place_of(calls: Calls, *, identity: str) -> Place:
-    """Give the place of an issue; raise `Rejected` where the connection was never switched on."""
+    """Return the client of an issue. Raise `Rejected` when write-back was never switched on for the connection."""
     if identifier(identity) is None:
         raise Rejected(f"{identity[:60]!r} is not the id of a Jira issue")
     if not calls.connection.mark:
-        raise Rejected("the connection has no mark for what we write")
+        raise Rejected("the connection has no owner marker for write-back")
     return Place(calls, identity, calls.connection.mark)

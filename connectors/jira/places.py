@@ -1,4 +1,4 @@
-"""How deliveries about projects, versions and sprints are read: what issues lie in, which has names of its own.
+"""Parse webhooks about projects, versions and sprints: renamed, deleted, archived, restored.
 
 https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """
@@ -19,7 +19,7 @@ _BACK = ("project_restored_deleted", "project_restored_archived")
 
 
 def read_project(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    """Read what became of a project; its key may be left out, its id may not."""
+    """Read a project's change; its id is required, its key is optional."""
     project, name = table(payload.get("project")), str(payload.get("webhookEvent"))
     found = required(identifier(project.get("id")), "the project's id")
     return (
@@ -28,16 +28,16 @@ def read_project(payload: Json, _connection: Connection) -> tuple[Observation, .
             gone=_GONE.get(name),
             for_good=name == "project_deleted",
             returned=name in _BACK,
-            at=_said_at(payload),
+            at=_sent_at(payload),
         ),
     )
 
 
 def read_version(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    """Read the name of a version; one that was deleted may have been merged into another."""
+    """Read the name of a version; a deleted version may have been merged into another."""
     version, into = table(payload.get("version")), payload.get("mergedTo")
     deleted = payload.get("webhookEvent") == "jira:version_deleted"
-    # Told as the version, or by its id alone.
+    # Jira sends the whole version, or its id only.
     merged_into = (identifier(table(into).get("id")) or identifier(into)) if deleted else None
     name = text(table(into).get("name")) if deleted else required(text(version.get("name")), "the version's name")
     return (
@@ -45,7 +45,7 @@ def read_version(payload: Json, _connection: Connection) -> tuple[Observation, .
             kind=TermKind.VERSION,
             id=required(identifier(version.get("id")), "the version's id"),
             name=name,
-            at=_said_at(payload),
+            at=_sent_at(payload),
             merged_into=merged_into,
         ),
     )
@@ -60,10 +60,10 @@ def read_sprint(payload: Json, _connection: Connection) -> tuple[Observation, ..
             kind=TermKind.SPRINT,
             id=required(identifier(sprint.get("id")), "the sprint's id"),
             name=None if deleted else required(text(sprint.get("name")), "the sprint's name"),
-            at=_said_at(payload),
+            at=_sent_at(payload),
         ),
     )
 
 
-def _said_at(payload: Json) -> datetime | None:
+def _sent_at(payload: Json) -> datetime | None:
     return moment(payload.get("timestamp"))

@@ -1,6 +1,6 @@
-"""What an issue is planned into: components, versions to be fixed in, sprints.
+"""Read components, fix versions and sprints of an issue.
 
-Cloud writes a sprint as an object, Data Center as the text of a Java object.
+Cloud sends a sprint as an object, Data Center as the text of a Java object.
 https://developer.atlassian.com/cloud/jira/platform/deprecation-notice-tempo-and-gh-sprint-custom-field-format/
 """
 
@@ -19,12 +19,12 @@ _AFTER_NAME = (",goal=", ",startDate=", ",endDate=", ",completeDate=", ",activat
 
 
 def components_in(fields: Json) -> tuple[Term, ...] | None:
-    """Read the components; None where the letter leaves them out."""
+    """Return the components; None when the webhook omits them."""
     return _terms(fields, "components")
 
 
 def versions_in(fields: Json) -> tuple[Term, ...] | None:
-    """Read the versions that the issue is to be fixed in; None where the letter leaves them out."""
+    """Return the fix versions; None when the webhook omits them."""
     return _terms(fields, "fixVersions")
 
 
@@ -35,7 +35,7 @@ def _terms(fields: Json, name: str) -> tuple[Term, ...] | None:
 
 
 def sprints_in(fields: Json, connection: Connection, changelog: Json) -> tuple[Term, ...] | None:
-    """Read the sprints, open and closed; None where nothing tells which field holds them."""
+    """Return the sprints, open and closed; None when the field that holds them is unknown."""
     known = known_to(connection)
     ids = known.of_type(SPRINT) if known else ()
     if not ids:
@@ -49,7 +49,7 @@ def _listed(value: object) -> list[object]:
 
 
 def _sprint(value: object) -> Term | None:
-    return _spelled(value) if isinstance(value, str) else _term(table(value))
+    return _from_java_text(value) if isinstance(value, str) else _term(table(value))
 
 
 def _term(row: Json) -> Term | None:
@@ -57,30 +57,30 @@ def _term(row: Json) -> Term | None:
     return Term(identifier(row.get("id")) or name, name) if name else None
 
 
-def _spelled(written: str) -> Term | None:
-    """Read `…Sprint@1bf[id=1,rapidViewId=2,state=CLOSED,name=Sprint 1,startDate=…]`; a name may hold commas."""
-    found, begin = _ID.search(written[:_LONGEST]), written.find(",name=", 0, _LONGEST)
+def _from_java_text(java_text: str) -> Term | None:
+    """Parse `…Sprint@1bf[id=1,rapidViewId=2,state=CLOSED,name=Sprint 1,startDate=…]`; a name may contain commas."""
+    found, begin = _ID.search(java_text[:_LONGEST]), java_text.find(",name=", 0, _LONGEST)
     if found is None or begin < 0:
         return None
-    rest = written[begin + len(",name=") : _LONGEST]
+    rest = java_text[begin + len(",name=") : _LONGEST]
     ends = [end for key in _AFTER_NAME if (end := rest.find(key)) >= 0]
     name = text(rest[: min(ends)] if ends else rest.removesuffix("]"))
     return Term(found[1], name) if name else None
 
 
 def _changed_to(changelog: Json) -> tuple[Term, ...] | None:
-    """Read the sprints from the last change of them: ids and names, each with commas between."""
+    """Return the sprints after their last change in the changelog: ids and names, each separated by commas."""
     changes = [item for item in rows(changelog.get("items")) if item.get("field") == "Sprint"]
     if not changes:
         return None
     ids, names = text(changes[-1].get("to"), _LONGEST), text(changes[-1].get("toString"), _LONGEST)
     if not ids and not names:
         return ()
-    told = [part.strip() for part in (ids or "").split(",")]
-    shown = (names or "").split(", ")
-    if not names or (ids and len(told) != len(shown)) or (not ids and len(shown) > 1):
-        return None  # a name holds a comma
-    return _sorted(_term({"id": one, "name": name}) for one, name in zip(told, shown, strict=True))
+    split_ids = [id_.strip() for id_ in (ids or "").split(",")]
+    split_names = (names or "").split(", ")
+    if not names or (ids and len(split_ids) != len(split_names)) or (not ids and len(split_names) > 1):
+        return None  # a name contains a comma
+    return _sorted(_term({"id": id_, "name": name}) for id_, name in zip(split_ids, split_names, strict=True))
 
 
 def _sorted(terms: Iterable[Term | None]) -> tuple[Term, ...]:

@@ -1,7 +1,7 @@
-"""What a Jira letter tells of an issue's place: its parent, told, told of as a change, or unknown; and a move.
+"""Read an issue's parent, which may be unknown, and the project it was moved from.
 
-Epic Link and Parent Link are custom fields whose ids differ by site: their changes name them, and they are found by
-their types once the site's fields are known.
+Epic Link and Parent Link are custom fields whose ids differ by site: a changelog has their names, and the field
+catalogue finds them by type.
 https://developer.atlassian.com/cloud/jira/platform/deprecation-notice-epic-link-parent-link/
 """
 
@@ -17,37 +17,37 @@ _KEY_AT_START = re.compile(r"[A-Z][A-Z0-9_]+-[1-9][0-9]*(?![A-Za-z0-9_-])", re.A
 
 
 def parent_in(fields: Json, connection: Connection, *, changelog: Json, asked: bool) -> Parent | None:
-    """Read the parent; None where the letter leaves it unknown, which is not the same as having none.
+    """Return the parent; None when it is unknown, which is not the same as `Parent(None)`, no parent.
 
-    `asked`: it is no letter but an answer, to a question for every field that could tell a parent.
+    `asked`: the JSON is not from a webhook but from a call that requested every field that can hold a parent.
     """
-    told = table(fields.get("parent"))
-    key = exact(told.get("key"))
+    parent_issue = table(fields.get("parent"))
+    key = exact(parent_issue.get("key"))
     if key:
-        return Parent(key, identifier(told.get("id")))
+        return Parent(key, identifier(parent_issue.get("id")))
     links = link_fields(connection)
     linked = next((parent for one in links if (parent := _linked(fields.get(one)))), None)
     if linked:
         return linked
     changes = [item for item in rows(changelog.get("items")) if _is_parent(item)]
     if changes:
-        return _after(changes[-1])
+        return _new_parent(changes[-1])
     known = known_to(connection)
     if asked:
         return Parent(None) if known and not known.problem else None
-    # Cloud leaves these fields out of letters or says why they can't be used, and leaves out `parent` both for "none"
-    # and for "not shown".
+    # In webhooks, Cloud omits these fields or says why they can't be used, and omits `parent` both for "none" and for
+    # "not shown".
     return Parent(None) if any(one in fields and fields[one] is None for one in links) else None
 
 
 def link_fields(connection: Connection) -> tuple[str, ...]:
-    """Give the ids of the fields Epic Link and Parent Link, as far as they are known."""
+    """Return the known ids of the fields Epic Link and Parent Link."""
     known = known_to(connection)
     return (*known.of_type(EPIC_LINK), *known.of_type(PARENT_LINK)) if known else ()
 
 
 def _linked(value: object) -> Parent | None:
-    """Read the value of an Epic Link or Parent Link: a key, or an object that holds one."""
+    """Read the value of an Epic Link or Parent Link: a key, or an object with a key."""
     within = table(value)
     within = table(within.get("data")) or within
     key = exact(value) or exact(within.get("key"))
@@ -61,7 +61,7 @@ def _is_parent(item: Json) -> bool:
     return isinstance(name, str) and name.strip().casefold() in _PARENT_FIELDS
 
 
-def _after(item: Json) -> Parent | None:
+def _new_parent(item: Json) -> Parent | None:
     shown = item.get("toString")
     if not item.get("to") and not shown:
         return Parent(None)
@@ -70,7 +70,7 @@ def _after(item: Json) -> Parent | None:
 
 
 def came_from(changelog: Json) -> ScopeRef | None:
-    """Read the project that the issue was moved from, where the letter tells of a move."""
+    """Return the project that the issue was moved from; None without a move in the changelog."""
     for item in rows(changelog.get("items")):
         left = identifier(item.get("from"))
         if item.get("field") == "project" and left:
@@ -79,7 +79,7 @@ def came_from(changelog: Json) -> ScopeRef | None:
 
 
 def _former_key(changelog: Json) -> str | None:
-    """Give the key of the project in the issue's former key: the change of project itself tells only its name."""
+    """Return the project's key from the issue's former key: the change of the project itself has only its name."""
     for item in rows(changelog.get("items")):
         key = exact(item.get("fromString"))
         if item.get("field") == "Key" and key and _KEY_AT_START.fullmatch(key):

@@ -1,4 +1,4 @@
-"""Remote links of ours on an issue: one for each key result it serves, known again by the global id that we gave it.
+"""Write-back of remote links: one for each key result that an issue serves, identified by our global id.
 
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-remote-links/
 """
@@ -12,66 +12,66 @@ from sync_service.domain.connectors import Gone
 from sync_service.domain.writing import Note, Serving
 
 MOST_LINKS = 10
-"""Key results linked from one issue: Jira takes 20 writes to an issue in two seconds, from all who write there."""
+"""Most key results linked on one issue: Jira allows 20 writes to an issue in two seconds, from all writers together."""
 
 _LONGEST = 255
-"""Characters of a title. Data Center's own table holds no more."""
+"""Characters of a title. Data Center's database column holds no more."""
 
 
-def put_links(place: Place, note: Note, *, made: Collection[str], afresh: bool) -> Collection[str]:
-    """Let our links be those of the note, the first ten; give the slugs of those that stand there then.
+def put_links(client: Place, note: Note, *, made: Collection[str], afresh: bool) -> Collection[str]:
+    """Make our links equal to the note's first ten; return the slugs of the links that exist afterwards.
 
-    What is there is seen first, so nothing is sent that stands there already, and what we left in dying is found. A
-    link that was `made` and somebody took away is made again only if `afresh`.
+    Read the existing links first: send no unchanged link, and find links that a crash left. A link that was `made`
+    and then removed by somebody is made again only if `afresh`.
     """
-    there = _links(place)
+    existing = _links(client)
     wanted = {one.slug: one for one in note.serves[:MOST_LINKS]}
-    taken = set() if afresh else {slug for slug in wanted if slug in made and slug not in there}
+    removed = set() if afresh else {slug for slug in wanted if slug in made and slug not in existing}
     for slug, one in wanted.items():
-        link = _link(place, one)
-        if slug not in taken and not _says(there.get(slug), link):
-            # It is made or replaced by its global id; what is left out of it would become empty.
-            place.send("POST", "remotelink", body=link)
-    for slug in sorted(set(there) - set(wanted)):
-        _remove(place, slug)
-    return set(wanted) - taken
+        link = _link(client, one)
+        if slug not in removed and not _is_same(existing.get(slug), link):
+            # Jira creates or replaces it by its global id; an omitted field would become empty.
+            client.send("POST", "remotelink", body=link)
+    for slug in sorted(set(existing) - set(wanted)):
+        _remove(client, slug)
+    return set(wanted) - removed
 
 
 def wanted_links(note: Note) -> list[str]:
-    """Give the slugs of the key results that links lead to."""
+    """Return the slugs of the key results to link."""
     return sorted(one.slug for one in note.serves[:MOST_LINKS])
 
 
-def remove_links(place: Place) -> None:
-    """Take all our links away."""
-    for slug in sorted(_links(place)):
-        _remove(place, slug)
+def remove_links(client: Place) -> None:
+    """Remove all our links."""
+    for slug in sorted(_links(client)):
+        _remove(client, slug)
 
 
-def _global_id(place: Place, slug: str) -> str:
-    """Give what names the link to a key result, for this connection alone."""
-    return f"okr-sync/{place.mark}/{slug}"
+def _global_id(client: Place, slug: str) -> str:
+    """Return the global id of the link to a key result; it is unique to this connection."""
+    return f"okr-sync/{client.mark}/{slug}"
 
 
-def _links(place: Place) -> dict[str, Mapping[str, Any]]:
-    """Give our links that are there, by the slug of their key result."""
-    prefix = _global_id(place, "")
-    found = {exact(one.get("globalId")): one for one in place.send("GET", "remotelink").objects()}
+def _links(client: Place) -> dict[str, Mapping[str, Any]]:
+    """Return our existing links, by the slug of their key result."""
+    prefix = _global_id(client, "")
+    found = {exact(one.get("globalId")): one for one in client.send("GET", "remotelink").objects()}
     return {name.removeprefix(prefix): one for name, one in found.items() if name and name.startswith(prefix)}
 
 
-def _remove(place: Place, slug: str) -> None:
-    """Take a link away, if it is still there."""
+def _remove(client: Place, slug: str) -> None:
+    """Remove a link, if it still exists."""
     try:
-        place.send("DELETE", "remotelink", params={"globalId": _global_id(place, slug)})
+        client.send("DELETE", "remotelink", params={"globalId": _global_id(client, slug)})
     except Gone:
         return
 
 
-def _link(place: Place, one: Serving) -> dict[str, Any]:
-    """Write a link whole. Jira strikes out the title of what is `resolved`, and shows titles as they are."""
+def _link(client: Place, one: Serving) -> dict[str, Any]:
+    """Return a link with all fields. Jira strikes out the title if `resolved`, and shows it as plain text."""
     return {
-        "globalId": _global_id(place, one.slug),
+        "globalId": _global_id(client, one.slug),
         "application": {"type": "okr-sync", "name": "OKR Sync"},
         "relationship": "counts toward",
         "object": {
@@ -84,13 +84,13 @@ def _link(place: Place, one: Serving) -> dict[str, Any]:
     }
 
 
-def _says(there: Mapping[str, Any] | None, link: Mapping[str, Any]) -> bool:
-    """Tell whether a link that is there shows the same; Jira may write its empty parts otherwise."""
-    if there is None or there.get("relationship") != link["relationship"]:
+def _is_same(existing: Mapping[str, Any] | None, link: Mapping[str, Any]) -> bool:
+    """Return whether an existing link shows the same; ignore empty fields, which Jira may return differently."""
+    if existing is None or existing.get("relationship") != link["relationship"]:
         return False
-    shown, meant = table(there.get("object")), link["object"]
-    same = all(shown.get(name) == meant[name] for name in ("url", "title", "summary"))
-    return same and table(shown.get("status")).get("resolved") == meant["status"]["resolved"]
+    shown, expected = table(existing.get("object")), link["object"]
+    same = all(shown.get(name) == expected[name] for name in ("url", "title", "summary"))
+    return same and table(shown.get("status")).get("resolved") == expected["status"]["resolved"]
 
 
 def _clipped(text: str) -> str:

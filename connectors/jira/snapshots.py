@@ -1,4 +1,4 @@
-"""Jira's issues as snapshots, from Cloud and Data Center, letters and looks alike.
+"""Convert an issue's JSON to a snapshot: Cloud and Data Center, webhooks and fetches.
 
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get
 """
@@ -31,31 +31,31 @@ DROPPED_RESOLUTIONS = (
     "Won't Do",
     "Won't Fix",
 )
-"""Resolutions that end an issue without its work being done, unless the connection says otherwise."""
+"""Resolutions of issues that were closed without doing the work; a connection may set others."""
 
 KEY = re.compile(r"[A-Z][A-Z0-9_]+-[1-9][0-9]{0,18}", re.ASCII)
 """An issue key. https://support.atlassian.com/jira-cloud-administration/docs/edit-a-projects-details/"""
 
-# The category's key is fixed; its name is translated and can be changed.
+# The key of a status category is fixed; its name is translated and can be changed.
 _STATES: Mapping[object, State] = {"new": State.TODO, "indeterminate": State.DOING, "done": State.DONE}
 
 
 def names(issue: Json) -> tuple[str, str]:
-    """Give identity and key: the id stays through moves between projects, the key does not."""
+    """Return identity and key: a move between projects changes the key, not the id."""
     found = required(identifier(issue.get("id")), "the issue's id")
     return found, required(exact(issue.get("key")), "the issue's key")
 
 
 def account(user: Json) -> Account | None:
-    """Read a user: Cloud tells an `accountId`, Data Center a `name`."""
+    """Read a user: Cloud has an `accountId`, Data Center a `name`."""
     found = exact(user.get("accountId")) or exact(user.get("name")) or exact(user.get("key"))
     return Account(found, text(user.get("displayName")) or found) if found else None
 
 
 def issue_seen(issue: Json, connection: Connection, *, changelog: Json, asked: bool = False) -> Snapshot | Look:
-    """Read an issue; `Look` where the letter does not hold the whole of it, as in a comment's letter on Cloud.
+    """Read an issue; return `FetchNeeded` when the JSON is incomplete, as in Cloud's comment webhooks.
 
-    `connection` knows the site's fields, where it is `Informed`. `asked`: it is no letter but an answer.
+    `connection` has the field catalogue if it is `Informed`. `asked`: the JSON is from a call, not from a webhook.
     """
     identity, key = names(issue)
     fields = table(issue.get("fields"))
@@ -96,13 +96,13 @@ def issue_seen(issue: Json, connection: Connection, *, changelog: Json, asked: b
 
 
 def _state(fields: Json, connection: Connection) -> tuple[State, str | None]:
-    """Judge by the status; a resolution left behind on a reopened issue counts for nothing."""
+    """Return state and resolution, by the status; ignore an old resolution on a reopened issue."""
     category = table(table(fields.get("status")).get("statusCategory")).get("key")
     state = _STATES.get(category, State.TODO) if isinstance(category, str) else State.TODO
     if state is not State.DONE:
         return state, None
-    told = table(fields.get("resolution"))
-    resolution, number = text(told.get("name")), identifier(told.get("id"))
+    found = table(fields.get("resolution"))
+    resolution, number = text(found.get("name")), identifier(found.get("id"))
     dropped = _dropped_resolutions(connection)
     is_dropped = (resolution is not None and _plain(resolution) in dropped) or number in dropped
     return (State.DROPPED if is_dropped else State.DONE), resolution
@@ -115,7 +115,7 @@ def _dropped_resolutions(connection: Connection) -> frozenset[str]:
 
 
 def _plain(name: str) -> str:
-    return name.strip().casefold().replace("’", "'")  # noqa: RUF001  people and Jira write both apostrophes
+    return name.strip().casefold().replace("’", "'")  # noqa: RUF001  people and Jira use both apostrophes
 
 
 def _closed_at(fields: Json, updated_at: datetime) -> datetime:

@@ -1,6 +1,6 @@
-"""The lines of a comment that people read as text, of both of Jira's formats: no code and no quotes.
+"""Extract the plain text lines of a comment, without code and quotes, from wiki markup or a document (ADF).
 
-Webhooks write comments in wiki markup, REST version 3 as documents.
+Webhooks send comments in wiki markup, REST version 3 as documents.
 https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa?section=all
 https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
 """
@@ -14,21 +14,21 @@ _MACRO = re.compile(r"(?<!\\)\{(code|noformat|quote)(?:[:=|][^}\n]{0,200})?\}")
 _ESCAPED = re.compile(r"\\([^\w\s])")
 
 _HOLD_TEXT = frozenset({"doc", "panel", "expand", "nestedExpand", "layoutSection", "layoutColumn"})
-"""Nodes whose paragraphs are plain text. Lists, tables and headings have marks before it in wiki markup too."""
+"""Nodes whose paragraphs are plain text. Not lists, tables, headings: in wiki markup their lines begin with marks."""
 
 _DEEPEST = 10
 
 
 def spoken(body: object) -> Iterator[str]:
-    """Give the lines of a comment's body, text or document; none of anything else."""
+    """Yield the lines of a comment's body, text or document; nothing for any other value."""
     if isinstance(body, str):
-        yield from _of_wiki(body)
+        yield from _wiki_lines(body)
     else:
-        yield from _of_node(table(body), _DEEPEST)
+        yield from _node_lines(table(body), _DEEPEST)
 
 
-def _of_wiki(body: str) -> Iterator[str]:
-    """Leave out blocks; one that is not closed goes to the end."""
+def _wiki_lines(body: str) -> Iterator[str]:
+    """Skip code, noformat and quote blocks; an unclosed block ends with the text."""
     kept, block, begins = [], "", 0
     for found in _MACRO.finditer(body):
         if not block:
@@ -38,17 +38,17 @@ def _of_wiki(body: str) -> Iterator[str]:
             block, begins = "", found.end()
     if not block:
         kept.append(body[begins:])
-    # What is around a block is on lines of its own.
+    # A block also ends the line before it and starts a new one after it.
     for line in "\n".join(kept).replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         yield _ESCAPED.sub(r"\1", line.strip())
 
 
-def _of_node(node: Json, depth: int) -> Iterator[str]:
+def _node_lines(node: Json, depth: int) -> Iterator[str]:
     if node.get("type") == "paragraph":
         yield from "".join(map(_inline, rows(node.get("content")))).split("\n")
     elif node.get("type") in _HOLD_TEXT and depth:
         for one in rows(node.get("content")):
-            yield from _of_node(one, depth - 1)
+            yield from _node_lines(one, depth - 1)
 
 
 def _inline(node: Json) -> str:
@@ -61,6 +61,6 @@ def _inline(node: Json) -> str:
         case "hardBreak":
             return "\n"
         case _:
-            # A mention, an emoji, a card: what it is shown as, which is no command.
+            # A mention, an emoji, a card: its displayed text, which is no command.
             shown = table(node.get("attrs")).get("text")
             return shown if isinstance(shown, str) else " "

@@ -1,4 +1,4 @@
-"""Look at up to a hundred issues with one call: by `bulkfetch` on Cloud, by a search for ids on Data Center.
+"""Fetch up to a hundred issues with one call: `bulkfetch` on Cloud, a search by ids on Data Center.
 
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-bulkfetch-post
 https://docs.atlassian.com/software/jira/docs/api/REST/9.12.0/#api/2/search-searchUsingSearchRequest
@@ -18,10 +18,10 @@ MOST_TOGETHER = 100
 
 
 def look_together(calls: Calls, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
-    """Fetch issues by their ids. Whatever Jira leaves to be asked for again is left out.
+    """Fetch issues by their ids. The result omits issues that must be fetched again.
 
-    `bulkfetch` leaves out the deleted and the hidden alike, so neither is proven. On Data Center a search may not know
-    yet of what was made just now, so that what it does not show is left to a look of its own.
+    `bulkfetch` omits both deleted and hidden issues, so a deletion is never proven. On Data Center the search index
+    may miss a new issue, so an issue that is not found is fetched alone.
     """
     seen: dict[str, Seen] = {
         identity: Rejected(f"{identity[:60]!r} is not the id of a Jira issue")
@@ -46,9 +46,9 @@ def _by_bulk(calls: Calls, asked: list[str], wanted: Mapping[str, str]) -> dict[
 
 def _by_search(calls: Calls, asked: list[str], wanted: Mapping[str, str]) -> dict[str, Seen]:
     fields = list(wanted_fields(calls.connection))
-    # Without validation, ids of issues that are not there make no error.
-    question = {"jql": f"id in ({','.join(asked)})", "fields": fields, "validateQuery": False}
-    answer = calls.post("/search", {**question, "maxResults": MOST_TOGETHER, "startAt": 0})
+    # Without validation, unknown ids cause no error.
+    search = {"jql": f"id in ({','.join(asked)})", "fields": fields, "validateQuery": False}
+    answer = calls.post("/search", {**search, "maxResults": MOST_TOGETHER, "startAt": 0})
     return _shown(calls, rows(answer.get("issues")), wanted)
 
 
@@ -59,7 +59,7 @@ def _shown(calls: Calls, issues: Iterable[Json], wanted: Mapping[str, str]) -> d
         if identity is None or identity not in wanted:
             continue
         seen = issue_seen(issue, calls.connection, changelog={}, asked=True)
-        rejected = Rejected(f"Jira's answer for {wanted[identity]} is not whole")
+        rejected = Rejected(f"Jira's answer for {wanted[identity]} is incomplete")
         found[identity] = seen if isinstance(seen, Snapshot) else rejected
     return found
 

@@ -1,4 +1,4 @@
-"""Which fields of issues are asked for, and what can't be read of a letter for lack of knowing the site's fields."""
+"""The `fields=` parameter of issue calls, and what a webhook leaves unknown without the field catalogue."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,11 @@ _FIELDS = (
 )  # fmt: skip
 
 MOST_NAMED = 60
-"""Custom fields named in an address, which must not get too long: beyond them, all fields are asked for."""
+"""Most custom fields in a URL, which must not get too long; with more, request all fields."""
 
 
 def wanted_fields(connection: Connection) -> tuple[str, ...]:
-    """Name the fields to ask for: those every issue has, and the custom ones that the connection knows of."""
+    """Return the fields to request: the standard ones, and the known custom fields that we use."""
     known = known_to(connection)
     sprints = known.of_type(SPRINT) if known else ()
     custom = dict.fromkeys((*ids_of_numbers(connection), *sprints, *link_fields(connection)))
@@ -27,14 +27,14 @@ def wanted_fields(connection: Connection) -> tuple[str, ...]:
 
 
 def are_fields_wanted(fields: Json, connection: Connection) -> bool:
-    """Tell whether a letter holds custom fields of which nothing is known yet."""
+    """Return whether a webhook has custom fields while the field catalogue is unknown."""
     return known_to(connection) is None and any(
         is_field_id(name) and value is not None for name, value in fields.items()
     )
 
 
 def unclear_fields(fields: Json, connection: Connection, changelog: Json) -> Sequence[str]:
-    """Say which settings lead to no one field of an issue."""
+    """Return why settings don't lead to exactly one field of an issue; empty when they do."""
     project = identifier(table(fields.get("project")).get("id"))
     _, _, points = points_in(fields, connection, changelog=changelog, project=project)
     _, numbers = numbers_in(fields, connection, changelog=changelog, project=project)

@@ -1,7 +1,7 @@
-"""The webhooks of an OAuth app: registered by a call, kept alive, and read back, since Jira forgets them silently.
+"""Dynamic webhooks of an OAuth app: register, refresh before they expire, and read back to check.
 
-They live for thirty days from when they were made or refreshed. Jira ignores ids it does not know in a refresh, so what
-is alive is only what a list shows afterwards. They are signed with the app's client secret.
+They expire thirty days after they were registered or refreshed. A refresh ignores unknown ids without an error, so only
+a list afterwards shows which webhooks exist. They are signed with the app's client secret.
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-webhooks/
 """
 
@@ -24,13 +24,13 @@ ERRAND = "webhooks"
 INTERVAL = timedelta(days=1)
 
 LONG_ENOUGH = timedelta(days=23)
-"""A webhook that lives for less is refreshed: a week after it was made, and daily where that does not work."""
+"""A webhook that expires sooner is refreshed: a week after it was registered, and daily while that fails."""
 
 EVENTS = ("jira:issue_created", "jira:issue_updated", "jira:issue_deleted")
 COMMENTS = ("comment_created", "comment_updated", "comment_deleted")
 PLANS = ("jira:version_released", "jira:version_unreleased", "jira:version_updated", "jira:version_deleted",
          "sprint_created", "sprint_updated", "sprint_started", "sprint_closed", "sprint_deleted")  # fmt: skip
-"""What not every Jira lets an app be told of."""
+"""Events that not every Jira sends to an app."""
 
 _SOON = timedelta(hours=1)
 _MOST_PAGES = 20
@@ -47,54 +47,53 @@ class _Hook:
     until: datetime
 
     def is_for(self, keys: Sequence[str]) -> bool:
-        """Tell whether it lets through what these projects have, and no others."""
+        """Return whether it passes the issues of these projects, and of no others."""
         return projects_in(self.jql) == frozenset(key.casefold() for key in keys)
 
 
-_NOTHING_WATCHED = Ran(outcome="watches no project, so there is no webhook")
+_NOTHING_WATCHED = Ran(outcome="the connection watches no project, so there is no webhook")
 
 
 class _NotPermitted(Exception):
-    """The consent does not let us see or change webhooks."""
+    """The OAuth token may not read or change webhooks."""
 
 
 def keep(calls: Calls, *, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
-    """See to it that one living webhook brings the issues of the scopes here.
+    """Register or refresh one webhook for the scopes.
 
-    Those that we registered for other scopes are removed, once there is one for these. `memory` holds the ids that we
-    registered.
+    Once it exists, remove webhooks that we registered for other scopes. `memory` has the ids that we registered.
     """
     keys = sorted(scope.name for scope in scopes if can_be_named(scope.name))
     before = _remembered(memory)
     try:
         hooks = _listed(calls)
         former = [one.id for one in hooks if one.id in before and not one.is_for(keys)]
-        living, ran = _living(calls, keys, hooks) if keys else ([], _NOTHING_WATCHED)
-        if keys and not living:
+        active, ran = _ensure_active(calls, keys, hooks) if keys else ([], _NOTHING_WATCHED)
+        if keys and not active:
             return replace(ran, memory=memory)
         _remove(calls, former)
-        return replace(ran, memory=_memory(living))
+        return replace(ran, memory=_memory(active))
     except _NotPermitted as error:
-        said = f"the consent does not cover webhooks (manage:jira-webhook), so none is registered: {error}"
-        return Ran(outcome=said, memory=memory)
+        outcome = f"the OAuth token does not cover webhooks (manage:jira-webhook), so none is registered: {error}"
+        return Ran(outcome=outcome, memory=memory)
     except Rejected as error:
-        return Ran(outcome=f"{error}; it will be tried again", memory=memory, again=_SOON)
+        return Ran(outcome=f"{error}; will retry", memory=memory, again=_SOON)
 
 
-def _living(calls: Calls, keys: Sequence[str], hooks: Sequence[_Hook]) -> tuple[list[_Hook], Ran]:
-    """Register one for the projects, or refresh it where it does not live for long; give what Jira shows of it."""
-    mine = [one for one in hooks if one.is_for(keys) and one.events >= set(EVENTS)]
-    made = [] if mine else [_register(calls, naming(keys))]
-    refreshed = _refresh(calls, mine)
-    living = [one for one in _listed(calls) if one.is_for(keys)] if made or refreshed else mine
-    if not living:
-        return [], Ran(outcome="Jira shows no webhook after it was registered; it will be tried again", again=_SOON)
-    until = max(one.until for one in living)
+def _ensure_active(calls: Calls, keys: Sequence[str], hooks: Sequence[_Hook]) -> tuple[list[_Hook], Ran]:
+    """Register a webhook for the projects, or refresh it if it expires soon; return it as Jira lists it."""
+    matching = [one for one in hooks if one.is_for(keys) and one.events >= set(EVENTS)]
+    made = [] if matching else [_register(calls, naming(keys))]
+    refreshed = _refresh(calls, matching)
+    active = [one for one in _listed(calls) if one.is_for(keys)] if made or refreshed else matching
+    if not active:
+        return [], Ran(outcome="Jira lists no webhook after it was registered; will retry", again=_SOON)
+    until = max(one.until for one in active)
     if refreshed and until - calls.http.now() < LONG_ENOUGH:
-        said = f"Jira did not refresh the webhook, which ends {until:%Y-%m-%d}; it will be tried again"
-        return living, Ran(outcome=said, again=_SOON)
-    how = "registered" if made else "refreshed" if refreshed else "alive"
-    return living, Ran(outcome=f"{how} for {', '.join(keys)[:200]} until {until:%Y-%m-%d}")
+        outcome = f"Jira did not refresh the webhook, which expires {until:%Y-%m-%d}; will retry"
+        return active, Ran(outcome=outcome, again=_SOON)
+    done = "registered" if made else "refreshed" if refreshed else "registered earlier"
+    return active, Ran(outcome=f"{done}, for {', '.join(keys)[:200]}, until {until:%Y-%m-%d}")
 
 
 def _remembered(memory: str | None) -> set[int]:
@@ -106,10 +105,10 @@ def _memory(hooks: Iterable[_Hook]) -> str:
 
 
 def _listed(calls: Calls) -> list[_Hook]:
-    """List the webhooks of the app and of whoever consented; Jira shows nobody else's."""
+    """List the webhooks that the app registered with this user's token; Jira lists no others."""
     found: list[_Hook] = []
     for _ in range(_MOST_PAGES):
-        page = _judged(calls, calls.send("GET", "/webhook", params={"startAt": str(len(found))})).object()
+        page = _successful(calls, calls.send("GET", "/webhook", params={"startAt": str(len(found))})).object()
         values = rows(page.get("values"))
         found += [one for row in values if (one := _hook(row))]
         if page.get("isLast", True) or not values:
@@ -126,38 +125,38 @@ def _hook(row: Json) -> _Hook | None:
 
 
 def _register(calls: Calls, jql: str) -> int:
-    """Register a webhook for all that we read, or without what this Jira does not know; give its id."""
-    said = ""
+    """Register a webhook for all events that we read, or without those that this Jira does not know; return its id."""
+    problem = ""
     for events in ((*EVENTS, *COMMENTS, *PLANS), (*EVENTS, *COMMENTS)):
         wanted = {"url": calls.connection.hook_url, "webhooks": [{"events": list(events), "jqlFilter": jql}]}
         reply = calls.send("POST", "/webhook", json=wanted)
         if reply.status == 400:
-            said = words_of(reply) or "400"
+            problem = words_of(reply) or "400"
             continue
-        results = rows(_judged(calls, reply).object().get("webhookRegistrationResult"))
+        results = rows(_successful(calls, reply).object().get("webhookRegistrationResult"))
         made = next((id_ for one in results if (id_ := identifier(one.get("createdWebhookId")))), None)
         if made:
             return int(made)
         errors = [words for one in results for each in one.get("errors") or () if (words := text(each, 200))]
-        said = "; ".join(errors) or "without a reason"
-    raise Rejected(f"Jira does not register the webhook: {said}")
+        problem = "; ".join(errors) or "without a reason"
+    raise Rejected(f"Jira does not register the webhook: {problem}")
 
 
 def _refresh(calls: Calls, hooks: Sequence[_Hook]) -> bool:
-    """Let webhooks live for thirty days more that do not live for long; tell whether any was asked for."""
+    """Extend webhooks that expire soon by thirty days; return whether there were any."""
     ending = [one.id for one in hooks if one.until - calls.http.now() < LONG_ENOUGH]
     if ending:
-        _judged(calls, calls.send("PUT", "/webhook/refresh", json={"webhookIds": ending}))
+        _successful(calls, calls.send("PUT", "/webhook/refresh", json={"webhookIds": ending}))
     return bool(ending)
 
 
 def _remove(calls: Calls, ids: Sequence[int]) -> None:
     if ids:
-        _judged(calls, calls.send("DELETE", "/webhook", json={"webhookIds": list(ids)}))
+        _successful(calls, calls.send("DELETE", "/webhook", json={"webhookIds": list(ids)}))
 
 
-def _judged(calls: Calls, reply: Reply) -> Reply:
-    # Atlassian's gateway answers 401 where the consent lacks a scope; that the token is dead the next poll finds out.
+def _successful(calls: Calls, reply: Reply) -> Reply:
+    # Atlassian's gateway answers 401 when the token lacks a scope; if it is invalid, the next poll finds out.
     if reply.status in (401, 403):
         raise _NotPermitted(words_of(reply) or str(reply.status))
     calls.judge(reply)

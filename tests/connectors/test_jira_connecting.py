@@ -55,7 +55,7 @@ def test_a_token_says_whose_it_is_and_what_it_sees(data_center: bool) -> None:  
 def test_what_is_odd_is_said_or_left_out(jira: responses.RequestsMock) -> None:
     """An account without a name, rows that are no projects, an empty page that promises more."""
     jira.get(f"{SITE}/rest/api/3/myself", json={})
-    with pytest.raises(Rejected, match="does not say whose"):
+    with pytest.raises(Rejected, match="does not say who owns"):
         Jira().introduce(CLOUD)
     jira.get(f"{SITE}/rest/api/3/project/search", json={"isLast": False, "values": [{"key": "A"}, {"name": "x"}, 7]})
     jira.get(f"{SITE}/rest/api/3/project/search", json={"isLast": False, "values": []})

@@ -59,11 +59,11 @@ def test_all_is_well(surgery: Surgery) -> None:
     assert [one for one in found if one.well is not True or one.mend] == []
     said = {one.what: one.says for one in found}
     assert said["credentials"].startswith("accepted: ")
-    assert "no zone changes" in said["time zone"]
+    assert "no time zone" in said["time zone"]
     assert said["SHOP"] == "can be read"
     assert said["points_field"] == "Story Points (customfield_10016)"
     assert said["dropped_resolutions"] == "all are at this site"
-    assert said["webhook"] == "leads here"
+    assert said["webhook"] == "sends to OKR Sync"
 
 
 def test_refused_credentials_end_it(surgery: Surgery) -> None:
@@ -78,17 +78,17 @@ def test_a_project_that_can_t_be_read_is_told(surgery: Surgery) -> None:
     """Hidden altogether, or without the permission."""
     assert [(what, well) for what, well, _ in surgery.wrong("NOPE")] == [("NOPE", False)]
     surgery.jira.denied.add("BROWSE_PROJECTS")
-    assert surgery.wrong("SHOP") == [("SHOP", False, "its issues can't be read")]
+    assert surgery.wrong("SHOP") == [("SHOP", False, "the account can't read its issues")]
 
 
 def test_a_points_field_that_is_not_there_is_told_with_those_that_are(surgery: Surgery) -> None:
     """By id or by name; the name alone leads to a look."""
     (one,) = [one for one in surgery.findings(points_field="Size") if one.what == "points_field"]
-    assert (one.well, one.says) == (False, "no numeric field is called Size, which points_field names")
+    assert (one.well, one.says) == (False, "points_field names Size, but no numeric field has this name")
     assert "Story Points (customfield_10016)" in str(one.mend)
     assert [what for what, _, _ in surgery.wrong(points_field="customfield_9")] == ["points_field"]
     (one,) = [one for one in surgery.findings(points_field="story points") if one.what == "points_field"]
-    assert (one.well, one.mend) == (True, "named by its id, webhooks tell it without a look")
+    assert (one.well, one.mend) == (True, "write the field's id: then webhooks suffice, without a fetch")
     found = surgery.findings("SHOP", number_fields=["Story Points", "Size"])
     assert [(one.what, one.well) for one in found if one.what.startswith("number")] == [
         ("number_fields, Story Points", True),
@@ -108,9 +108,9 @@ def test_a_webhook_that_does_not_lead_here_is_told(surgery: Surgery) -> None:
     hook = surgery.jira.hooks[0]
     for well, missed in ((False, ("comment_deleted", "jira:issue_updated")), (None, ("comment_created",))):
         hook.events = tuple(event for event in (*EVENTS, *COMMENTS) if event not in missed)
-        assert surgery.wrong() == [("webhook", well, f"is not told of {', '.join(missed)}")]
+        assert surgery.wrong() == [("webhook", well, f"does not send {', '.join(missed)}")]
     surgery.jira.hooks[0].url = "https://elsewhere.example.com"
-    assert surgery.wrong() == [("webhook", False, "none leads here")]
+    assert surgery.wrong() == [("webhook", False, "no webhook sends to OKR Sync")]
     surgery.jira.is_admin = False
     assert [(what, well) for what, well, _ in surgery.wrong()] == [("webhook", None)]
     assert surgery.wrong(hooked=False) == []
@@ -120,7 +120,7 @@ def test_a_filter_that_leaves_out_what_is_watched_is_told(surgery: Surgery) -> N
     """Data Center 10 shows none that could be read."""
     surgery.jira.project("PAY", "Payments")
     surgery.jira.hooks[0].projects = ("SHOP",)
-    hidden = ("webhook", False, "its JQL filter lets nothing through of PAY")
+    hidden = ("webhook", False, "its JQL filter blocks PAY")
     assert surgery.wrong("SHOP", "PAY") == ([] if surgery.jira.data_center else [hidden])
     assert surgery.wrong("SHOP") == []
     surgery.jira.version = "9.12.4"
@@ -128,7 +128,7 @@ def test_a_filter_that_leaves_out_what_is_watched_is_told(surgery: Surgery) -> N
     surgery.jira.project("ATTIC")
     surgery.jira.hooks[0].projects = ("SHOP", "ATTIC")
     ((_, well, says),) = surgery.wrong("SHOP", "PAY")
-    assert (well, "does not name PAY by key" in says) == (None, True)
+    assert (well, "does not contain the keys PAY" in says) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_clocks_that_differ_are_told(surgery: Surgery) -> None:
     """Ours may be the wrong one."""
     theirs, surgery.clock = surgery.clock, SteppedClock(START + timedelta(minutes=2))
     assert theirs is not surgery.clock
-    assert surgery.wrong() == [("clock", None, "Jira's and ours are 120 s apart")]
+    assert surgery.wrong() == [("clock", None, "Jira's clock and ours differ by 120 s")]
 
 
 def test_a_tracker_that_breaks_off_is_a_finding(surgery: Surgery) -> None:
@@ -200,7 +200,8 @@ def test_fields_of_one_name_are_told_with_their_ids(answers: responses.RequestsM
     answers.get(f"{SITE}/rest/api/3/field", json=fields)
     found = examined(points_field="Points")["points_field"]
     assert found.well is False
-    assert "several fields are called Points: write the id of one, customfield_1 or customfield_2" in found.says
+    says = "several fields are called Points: set points_field to the id of one, customfield_1 or customfield_2"
+    assert says in found.says
 
 
 def test_fields_that_are_not_shown_can_t_be_told(answers: responses.RequestsMock) -> None:
@@ -210,7 +211,7 @@ def test_fields_that_are_not_shown_can_t_be_told(answers: responses.RequestsMock
 
 
 @pytest.mark.parametrize(
-    ("project", "says"), [({"key": "STORE"}, "is called STORE now"), ({"key": "SHOP", "archived": True}, "archived")]
+    ("project", "says"), [({"key": "STORE"}, "its key is STORE now"), ({"key": "SHOP", "archived": True}, "archived")]
 )
 def test_a_project_that_changed_is_told(answers: responses.RequestsMock, project: dict[str, Any], says: str) -> None:
     """It works, and is worth knowing."""
@@ -227,10 +228,10 @@ def test_a_project_that_changed_is_told(answers: responses.RequestsMock, project
     [
         (200, {"values": [{"url": HOOK, "events": [*EVENTS, *COMMENTS],
                            "expirationDate": "2026-12-20T10:00:00.000+0000"}]}, True, "until 2026-12-20"),
-        (200, {"values": []}, False, "none leads here"),
-        (200, [{"url": HOOK, "enabled": False}], False, "is switched off"),
-        (200, "nonsense", None, "can't be told"),
-        (403, {}, None, "can't be told"),
+        (200, {"values": []}, False, "no webhook sends to OKR Sync"),
+        (200, [{"url": HOOK, "enabled": False}], False, "is disabled"),
+        (200, "nonsense", None, "can't list webhooks"),
+        (403, {}, None, "can't list webhooks"),
     ],
 )  # fmt: skip
 def test_the_webhook_of_an_oauth_app_is_told(
@@ -255,8 +256,8 @@ def test_a_project_whose_issues_can_not_be_written_on_is_told_where_that_is_want
     """To link takes a permission of its own, and to comment others."""
     surgery.jira.denied |= {"LINK_ISSUES", "EDIT_OWN_COMMENTS"}
     assert surgery.wrong("SHOP") == []
-    says = "its issues can be read, but not written on: Link Issues missing"
+    says = "the account can read its issues, but lacks permissions for write-back: Link Issues"
     assert surgery.wrong("SHOP", writes_back=True) == [("SHOP", False, says)]
-    says = "its issues can be read, but not written on: Link Issues, Edit Own Comments missing"
+    says = "the account can read its issues, but lacks permissions for write-back: Link Issues, Edit Own Comments"
     assert surgery.wrong("SHOP", writes_back=True, write_comments=True) == [("SHOP", False, says)]
     assert surgery.wrong("SHOP", write_comments=True) == []

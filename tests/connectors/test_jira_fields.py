@@ -116,7 +116,7 @@ def test_a_letter_asks_for_a_look_while_nothing_is_known_of_the_fields() -> None
     seen, look = read(issue(), known=None)
     assert isinstance(seen, Snapshot)
     assert isinstance(look, Look)
-    assert (look.identity, "by id alone" in look.reason) == ("20012", True)
+    assert (look.identity, "by id only" in look.reason) == ("20012", True)
     assert len(read(issue(), known=None, by=connection())) == 1
     assert len(read(issue(customfield_10016=None), known=None)) == 1
     assert len(read(issue(), known=catalogue_of())) == 1
@@ -143,7 +143,7 @@ def test_two_fields_that_tell_different_points_are_said_to_be_unclear() -> None:
     seen, unclear = read(issue(customfield_10016=5, customfield_10026=8), known=catalogue_of(*FIELDS))
     assert isinstance(seen, Snapshot)
     assert not seen.points_known
-    assert unclear == Ignored("two fields hold its points, 5 and 8: write the id of one into points_field")
+    assert unclear == Ignored("two fields hold its points, 5 and 8: set points_field to the id of one")
     twice = catalogue_of(STORY_POINTS, field(10027, "story points", FLOAT))
     seen, unclear = read(issue(customfield_10026=8), item("Story Points", toString="8"), known=twice)
     assert isinstance(seen, Snapshot)
@@ -157,8 +157,8 @@ def test_a_name_that_no_field_has_is_said_to_be_wrong() -> None:
     seen, points, effort = read(issue(), by=by, known=catalogue_of(*FIELDS))
     assert isinstance(seen, Snapshot)
     assert (seen.points_known, seen.numbers) == (False, ())
-    assert points == Ignored("no numeric field is called Story Pionts, which points_field names")
-    assert effort == Ignored("no numeric field is called Effort, which number_fields names")
+    assert points == Ignored("points_field names Story Pionts, but no numeric field has this name")
+    assert effort == Ignored("number_fields names Effort, but no numeric field has this name")
 
 
 def test_numbers_are_read_by_id_and_by_name() -> None:

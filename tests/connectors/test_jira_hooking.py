@@ -47,14 +47,14 @@ def test_one_webhook_is_made_for_all_projects_and_set_anew_after(bench: Bench) -
     """Never a second one, and always with the newest secret."""
     first = bench.make("SHOP")
     assert (first.where, first.made) == ("SHOP", True)
-    assert first.says.startswith("a webhook was made")
+    assert first.says.startswith("the webhook was created")
     (hook,) = bench.site.hooks
     assert (hook.url, hook.secret, hook.name) == (HOOK, "newest", "OKR Sync (j)")
     assert {"jira:issue_deleted", "jira:version_deleted", "sprint_updated", "project_updated"} <= set(hook.events)
     hook.enabled, hook.events = False, ()
     again = bench.make("SHOP", "PAY", secret="newer still")
     assert again.made
-    assert again.says.startswith("its webhook was there, and is set anew")
+    assert again.says.startswith("its webhook existed and was updated with the newest secret")
     assert bench.site.hooks == [hook]
     assert (hook.secret, hook.enabled, "jira:issue_created" in hook.events) == ("newer still", True, True)
 
@@ -71,7 +71,7 @@ def test_the_filter_names_what_is_watched_where_its_form_is_known(bench: Bench) 
 
 def test_whether_it_signs_is_told_by_the_first_delivery_where_jira_does_not(bench: Bench) -> None:
     """Data Center 10 alone leaves it open."""
-    assert ("does not tell whether it signs" in bench.make("SHOP").says) is (bench.site.version == "10.3.5")
+    assert ("does not say whether it signs" in bench.make("SHOP").says) is (bench.site.version == "10.3.5")
 
 
 def test_whoever_is_no_administrator_is_told_how_to_go_on(bench: Bench) -> None:
@@ -79,7 +79,7 @@ def test_whoever_is_no_administrator_is_told_how_to_go_on(bench: Bench) -> None:
     bench.site.is_admin = False
     made = bench.make("SHOP")
     assert not made.made
-    assert "(403), which takes a Jira administrator: let one make it by hand" in made.says
+    assert "(403); only a Jira administrator may: ask one to create it by hand" in made.says
     assert bench.site.hooks == []
 
 
@@ -101,7 +101,7 @@ def test_several_that_lead_here_are_told(bench: Bench) -> None:
     """The oldest is set anew; the others are for somebody to remove."""
     for _ in range(2):
         bench.site.add_hook(url=HOOK, secret="old")
-    assert "2 webhooks lead here: remove all but one in Jira" in bench.make("SHOP").says
+    assert "2 webhooks send to OKR Sync: remove all but one in Jira" in bench.make("SHOP").says
     assert [hook.secret for hook in bench.site.hooks] == ["newest", "old"]
 
 
@@ -156,12 +156,12 @@ def test_each_way_of_not_being_allowed_is_said_the_same(jira: responses.Requests
         jira.post(CLOUD + OLDER, status=status)
     made = made_at(CLOUD)
     assert not made.made
-    assert f"may not see or change webhooks ({status}), which takes a Jira administrator" in made.says
+    assert f"may not see or change webhooks ({status}); only a Jira administrator may" in made.says
 
 
 @pytest.mark.parametrize(
     ("status", "says"),
-    [(429, "asks for patience"), (500, "can't answer now (500)"), (409, "refuses the request (409)")],
+    [(429, "limits the rate of calls"), (500, "can't answer now (500)"), (409, "refuses the request (409)")],
 )
 def test_other_refusals_are_said_in_their_own_words(jira: responses.RequestsMock, status: int, says: str) -> None:
     """Nothing is called made."""
@@ -212,7 +212,7 @@ def test_what_an_answer_leaves_out_is_read_from_the_list(jira: responses.Request
     jira.get(CLOUD + OLDER, json=[])
     jira.post(CLOUD + OLDER, status=204)
     jira.get(CLOUD + OLDER, json=[{"url": 7}, {"url": HOOK, "self": "x/NaN"}, {"url": HOOK}, row])
-    assert made_at(CLOUD) == HookMade(where="SHOP", made=True, says="a webhook was made")
+    assert made_at(CLOUD) == HookMade(where="SHOP", made=True, says="the webhook was created")
 
 
 def test_of_two_made_at_the_same_moment_the_older_stays(jira: responses.RequestsMock) -> None:
@@ -222,7 +222,7 @@ def test_of_two_made_at_the_same_moment_the_older_stays(jira: responses.Requests
     jira.post(CLOUD + OLDER, json=rows[0], status=201)
     jira.get(CLOUD + OLDER, json=rows)
     jira.delete(f"{CLOUD}{OLDER}/10", status=204)
-    assert made_at(CLOUD).says == "its webhook was there"
+    assert made_at(CLOUD).says == "its webhook existed"
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_data_center_is_asked_at_the_newer_address_unless_it_says_that_it_is_old
     )
     jira.post(SERVER + NEWER, json=row, status=201, match=[wanted])
     jira.get(SERVER + NEWER, json=[row])
-    assert made_at(SERVER).says == "a webhook was made"
+    assert made_at(SERVER).says == "the webhook was created"
 
 
 def test_where_the_likely_address_has_none_the_other_is_asked(jira: responses.RequestsMock) -> None:
@@ -265,5 +265,5 @@ def test_a_token_alone_makes_it() -> None:
         Connection(slug="j", site=CLOUD, token="t", client=Client("c", "s")),
         Connection(slug="j", site=CLOUD),
     ):
-        with pytest.raises(ConnectorError, match=r"of its own|no token"):
+        with pytest.raises(ConnectorError, match=r"by itself|no token"):
             connector.make_hooks(connection, scopes=["SHOP"], hook_url=HOOK, secret="s")

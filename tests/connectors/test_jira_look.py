@@ -130,8 +130,8 @@ def test_of_several_fields_of_one_name_none_is_believed(jira: responses.Requests
     seen, unclear = connector.read(letter("jira:issue_updated", issue=issue(), items=[]), by).observations
     assert isinstance(seen, Snapshot)
     assert unclear == Ignored(
-        "several fields are called Story Points: write the id of one, customfield_10026 or customfield_10099,"
-        " into points_field"
+        "several fields are called Story Points: set points_field to the id of one,"
+        " customfield_10026 or customfield_10099"
     )
 
 
@@ -208,7 +208,7 @@ def test_an_answer_that_tells_too_little_is_rejected(jira: responses.RequestsMoc
     """There is nothing better to look at."""
     show_fields(jira)
     jira.get(SERVER, json=issue(without=("updated",)))
-    with pytest.raises(Rejected, match="is not whole"):
+    with pytest.raises(Rejected, match="is incomplete"):
         look(connection("token"))
 
 

@@ -100,7 +100,7 @@ def test_an_ended_consent_is_refused_in_atlassians_words(status: int) -> None:
 def test_an_answer_that_is_none_of_oauth_ends_no_consent(status: int, body: str) -> None:
     """A proxy on the way may answer in its own form; a person would consent again for nothing."""
     responses.post(TOKEN, status=status, body=body)
-    with pytest.raises(Unavailable, match=f"answers {status} without an error of OAuth"):
+    with pytest.raises(Unavailable, match=f"answers {status} without an OAuth error"):
         jira().renew(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
 
 
@@ -118,7 +118,7 @@ def test_an_answer_without_tokens_is_no_consent() -> None:
     """Neither may be missing: without offline access there is no refresh token."""
     for lack in ("access_token", "refresh_token"):
         responses.post(TOKEN, json={name: value for name, value in GIVEN.items() if name != lack})
-        with pytest.raises(Rejected, match="no tokens that could be used"):
+        with pytest.raises(Rejected, match="no usable tokens"):
             jira().consent(CONNECTION, code="c", redirect=BACK)
 
 

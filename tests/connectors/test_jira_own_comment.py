@@ -123,7 +123,7 @@ def test_data_center_gets_wiki_markup(jira: responses.RequestsMock) -> None:
     assert body.split("\n\n") == [
         "This counts toward a key result:",
         r"* [KR\-1 Ship|https://okr.example/key-results/KR-1] 50 \% \(1 of 2\), on track · Fast",
-        f"Kept up to date by [OKR Sync|{HOME}]: edited in place, at most once an hour while only numbers move.",
+        f"Kept up to date by [OKR Sync|{HOME}]: edited in place, at most once an hour while only numbers change.",
     ]
 
 

@@ -81,12 +81,13 @@ def test_one_webhook_brings_all_watched_projects_here(jira: Registered) -> None:
 
     jira.mock.add_callback(responses.POST, BASE, register)
     ran = run(SHOP, PAY)
-    assert ran == Ran(outcome="registered for PAY, SHOP until 2026-12-25", memory="[1000]")
+    assert ran == Ran(outcome="registered, for PAY, SHOP, until 2026-12-25", memory="[1000]")
     (wanted,) = jira.sent("POST")
     assert wanted["url"] == "https://okr.example/hooks/j"
     assert wanted["webhooks"][0]["jqlFilter"] == 'project in ("PAY", "SHOP")'
     assert {"jira:issue_deleted", "comment_deleted", "sprint_closed"} <= set(wanted["webhooks"][0]["events"])
-    assert run(SHOP, PAY, memory=ran.memory) == Ran(outcome="alive for PAY, SHOP until 2026-12-25", memory="[1000]")
+    again = Ran(outcome="registered earlier, for PAY, SHOP, until 2026-12-25", memory="[1000]")
+    assert run(SHOP, PAY, memory=ran.memory) == again
     assert len(jira.sent("POST")) == 1
 
 
@@ -98,13 +99,13 @@ def test_a_jira_that_does_not_know_newer_events_is_asked_for_the_others(jira: Re
     ran = run(SHOP)
     assert [len(body["webhooks"][0]["events"]) for body in jira.sent("POST")] == [15, 6]
     assert (ran.memory, ran.again) == (None, timedelta(hours=1))
-    assert "shows no webhook" in ran.outcome
+    assert "lists no webhook" in ran.outcome
 
 
 def test_what_jira_says_against_a_webhook_is_told(jira: Registered) -> None:
     """Five for an app, a user and a site is the most."""
     jira.mock.post(BASE, json={"webhookRegistrationResult": [{"errors": ["Limit of 5 reached", 7]}]})
-    said = "Jira does not register the webhook: Limit of 5 reached; it will be tried again"
+    said = "Jira does not register the webhook: Limit of 5 reached; will retry"
     assert run(SHOP) == Ran(outcome=said, again=timedelta(hours=1))
     jira.mock.replace(responses.POST, BASE, json={"webhookRegistrationResult": []})
     assert "without a reason" in run(SHOP).outcome
@@ -140,7 +141,7 @@ def test_a_webhook_is_refreshed_long_before_it_ends_and_read_back(jira: Register
         return 200, {}, json.dumps({"expirationDate": 1})
 
     jira.mock.add_callback(responses.PUT, f"{BASE}/refresh", refresh)
-    assert run(SHOP, memory="[1]").outcome == "refreshed for SHOP until 2026-12-25"
+    assert run(SHOP, memory="[1]").outcome == "refreshed, for SHOP, until 2026-12-25"
     assert jira.sent("PUT") == [{"webhookIds": [1]}]
 
 
@@ -150,7 +151,7 @@ def test_a_refresh_that_changed_nothing_is_tried_again_soon(jira: Registered) ->
     jira.mock.put(f"{BASE}/refresh", json={"expirationDate": 1})
     ran = run(SHOP, memory="[1]")
     assert ran.again == timedelta(hours=1)
-    assert ran.outcome == "Jira did not refresh the webhook, which ends 2026-11-28; it will be tried again"
+    assert ran.outcome == "Jira did not refresh the webhook, which expires 2026-11-28; will retry"
 
 
 def test_a_webhook_for_former_scopes_is_replaced(jira: Registered) -> None:
@@ -168,7 +169,7 @@ def test_a_long_filter_is_known_again(jira: Registered) -> None:
     """Else another webhook would be registered each time."""
     scopes = [ScopeRef(str(number), f"PROJECT{number:04}") for number in range(2000)]
     jira.add(1, naming(sorted(scope.name for scope in scopes)), days=30)
-    assert run(*scopes, memory="[1]").outcome.startswith("alive for PROJECT0000")
+    assert run(*scopes, memory="[1]").outcome.startswith("registered earlier, for PROJECT0000")
     assert jira.sent("POST") == []
 
 
@@ -177,7 +178,7 @@ def test_without_projects_there_is_no_webhook(jira: Registered) -> None:
     jira.add(1, "project in (SHOP)", days=30)
     jira.mock.delete(BASE, status=202)
     assert run(ScopeRef("1", "no key!"), memory="[1]") == Ran(
-        outcome="watches no project, so there is no webhook", memory="[]"
+        outcome="the connection watches no project, so there is no webhook", memory="[]"
     )
     assert jira.sent("DELETE") == [{"webhookIds": [1]}]
 
@@ -220,4 +221,4 @@ def test_what_jira_answers_out_of_form_counts_as_no_webhook(jira: Registered) ->
     """And a list without end is left at some point."""
     jira.hooks = [{"id": "x", "jqlFilter": 7, "events": "all"}, {"id": 9, "events": [3]}]
     jira.mock.post(BASE, json={"webhookRegistrationResult": [{"createdWebhookId": 2}]})
-    assert "shows no webhook" in run(SHOP).outcome
+    assert "lists no webhook" in run(SHOP).outcome

@@ -67,7 +67,7 @@ def town() -> Iterator[Town]:
 
 def test_what_a_registered_webhook_brings_is_believed(town: Town) -> None:
     """By the app's secret alone; a forged token is not."""
-    assert town.run().outcome.startswith("registered for SHOP")
+    assert town.run().outcome.startswith("registered, for SHOP")
     assert town.hears()
     message = town.receiver.received[-1]
     post = Post({name.lower(): value for name, value in message.headers.items()}, message.body)
@@ -95,5 +95,5 @@ def test_a_webhook_that_died_is_made_anew(town: Town) -> None:
     town.run()
     town.clock.step(31 * DAY)
     assert not town.hears()
-    assert town.run().outcome.startswith("registered for SHOP")
+    assert town.run().outcome.startswith("registered, for SHOP")
     assert town.hears()

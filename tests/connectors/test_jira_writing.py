@@ -218,7 +218,7 @@ def test_limits_stop_what_they_are_about(jira: responses.RequestsMock, reason: s
 
 def test_nothing_is_written_without_a_mark_or_to_what_is_no_issue() -> None:
     """A mark is made when writing back is switched on."""
-    with pytest.raises(Rejected, match="no mark"):
+    with pytest.raises(Rejected, match="no owner marker"):
         write(mark=None)
     with pytest.raises(Rejected, match="is not the id"):
         connector().unwrite(connection(), identity="../x", key="SHOP-1", memory=None)

@@ -1,1 +1,1 @@
-"""JQL as queries of rules: how it is bounded, checked by Jira, asked about single issues, and listed."""
+"""JQL queries of rules: validate, bound to scopes, match single issues, search for members."""

@@ -1,4 +1,4 @@
-"""Whether Jira takes a query: asked of it before each listing, so that a rule says what is wrong in Jira's own words.
+"""Validate a rule's JQL: ask Jira whether it parses, before each listing, and report Jira's own error text.
 
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-jql/#api-rest-api-3-jql-parse-post
 """
@@ -12,16 +12,16 @@ from connectors.jira.queries.reading import restriction
 from sync_service.domain.connectors import Rejected
 
 NOT_FOR_US = (401, 403, 404)
-"""Scoped tokens and apps may be allowed to search and not to ask about queries; whether it is more, the search says."""
+"""Scoped tokens and apps may be allowed to search but not to parse; if it is more than that, the search fails too."""
 
-_MOST_SAID = 3
-_LONGEST_WORDS = 200
+_MOST_ERRORS = 3
+_LONGEST_ERROR = 200
 
 
 def check(calls: Calls, query: str) -> None:
-    """Ask Jira whether it takes a query; raise `Rejected` with its words where it does not.
+    """Validate a query. Raise `Rejected` with Jira's error text when it is invalid.
 
-    Cloud takes a query apart for us. Data Center is asked for none of what it finds.
+    Cloud parses the query. Data Center has no such call: run a search with zero results.
     """
     restriction(query)
     if not calls.is_cloud:
@@ -36,15 +36,15 @@ def check(calls: Calls, query: str) -> None:
         raise Rejected(f"Jira refuses the query: {words}")
 
 
-def errors_in(told: Any) -> str:
-    """Give Jira's errors about one query in one line, for people; empty where there are none."""
-    said = [line for one in told if (line := text(one, _LONGEST_WORDS))] if isinstance(told, list) else []
-    return " ".join(said[:_MOST_SAID])
+def errors_in(value: Any) -> str:
+    """Return Jira's errors about one query in one line, for people; "" when there are none."""
+    errors = [line for one in value if (line := text(one, _LONGEST_ERROR))] if isinstance(value, list) else []
+    return " ".join(errors[:_MOST_ERRORS])
 
 
 def _check_by_search(calls: Calls, query: str) -> None:
-    question = {"jql": query, "maxResults": 0, "fields": ["key"], "validateQuery": True}
-    reply = calls.send("POST", "/search", json=question)
+    search = {"jql": query, "maxResults": 0, "fields": ["key"], "validateQuery": True}
+    reply = calls.send("POST", "/search", json=search)
     if reply.status == 400:
         raise Rejected(f"Jira refuses the query: {words_of(reply) or reply.status}")
     calls.judge(reply)

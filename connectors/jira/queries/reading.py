@@ -1,6 +1,6 @@
-"""What of JQL is read by ourselves: where its parts end, so that ours can be added, and whether it restricts anything.
+"""Cut ORDER BY from JQL, and check parentheses, quotes and that it restricts anything, so that we can add conditions.
 
-What its fields and values mean is Jira's business alone.
+Only Jira evaluates fields and values.
 https://support.atlassian.com/jira-software-cloud/docs/what-is-advanced-search-in-jira-cloud/
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from sync_service.domain.connectors import Rejected
 
 LONGEST = 8000
-"""Characters of a query: ours are added, and Jira does not say how many it takes."""
+"""Most characters of a query: we add conditions, and Jira's limit is not documented."""
 
 UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
-"""Jira's own words."""
+"""Jira's own error text."""
 
 _TOKEN = re.compile(
     r"""
@@ -28,15 +28,15 @@ _TOKEN = re.compile(
 
 
 def restriction(query: str) -> str:
-    """Give a query without its ORDER BY, so that parts of ours can be joined to it.
+    """Return a query without its ORDER BY, so that we can add conditions.
 
-    Raise `Rejected` where it is too long, restricts nothing, or has an end of a quotation or parenthesis too few or
-    too many: such a part would take ours into itself.
+    Raise `Rejected` when it is too long, restricts nothing, or has unbalanced quotes or parentheses: these could
+    swallow our conditions.
     """
     if len(query) > LONGEST:
         raise Rejected(f"a query may have {LONGEST} characters, and this has {len(query)}")
     if "\x00" in query:
-        raise Rejected("it has a character that is none (NUL)")
+        raise Rejected("the query contains a NUL character")
     found = query[: _end(query)].strip()
     if not found:
         raise Rejected(UNBOUNDED)
@@ -44,13 +44,13 @@ def restriction(query: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Write a value as JQL takes it, whatever is in it."""
+    """Return a value as a quoted JQL string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def _end(query: str) -> int:
-    """Say where the restriction ends: at an ORDER BY outside of parentheses and quotations, else at the very end."""
+    """Return where the restriction ends: at an ORDER BY outside of parentheses and quotes, else at the query's end."""
     depth = 0
     order: int | None = None
     for kind, text, at in _tokens(query):
@@ -59,7 +59,7 @@ def _end(query: str) -> int:
         order = at if kind == "word" and text.casefold() == "order" else None
         depth += {"open": 1, "close": -1}.get(kind, 0)
         if kind == "quote":
-            raise Rejected(f"the quotation that begins with character {at + 1} does not end")
+            raise Rejected(f"the quote at character {at + 1} is not closed")
         if kind == "escape":
             raise Rejected(f"the backslash at character {at + 1} escapes nothing")
         if depth < 0:
