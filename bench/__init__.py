@@ -1,4 +1,4 @@
-"""Benchmarks: each a ratio to a baseline measured in the same run, so that a figure means the same on any machine.
+"""Benchmarks: most figures are ratios to a baseline of the same run, so that they are comparable between machines.
 
-`make bench` runs them on SQLite and on PostgreSQL with the durability of production, prints a table and writes JSON.
+`make bench` runs them on SQLite and PostgreSQL with the durability of production, prints a table and writes JSON.
 """

@@ -1,6 +1,6 @@
-"""How many deliveries are acknowledged in a second, each stored durably before, against a bare application.
+"""Benchmark of webhook latency and throughput: durable acknowledgements per second, against a minimal application.
 
-The three servers run at the same time and are loaded in turn, so that all see the same machine.
+The three servers run at the same time and get load one after the other, so that machine noise hits all of them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,77 +17,77 @@ from sync_service.store import counters, tables
 from sync_service.store.database import writing
 
 ROUNDS = 5
-LETTERS = 1500
+DELIVERIES = 1500
 BOUND = 0.7
 
 
-def measure(stage: Stage) -> Iterator[Finding]:
-    """Load ours and the two bare applications in turn, and compare the medians of the rounds."""
-    _connect(stage)
+def measure(harness: Stage) -> Iterator[Finding]:
+    """Load our server and the two baselines one after the other; compare the medians of the rounds."""
+    _insert_connection(harness)
     ports = {
-        "bare": stage.serve("bench.bare", "core"),
-        "driver": stage.serve("bench.bare", "raw"),
-        "ours": stage.serve("sync_service.cli", "web", "--port"),
+        "bare": harness.serve("bench.bare", "core"),
+        "driver": harness.serve("bench.bare", "raw"),
+        "ours": harness.serve("sync_service.cli", "web", "--port"),
     }
     templates = Templates()
-    letter = templates.closing(repository=0, number=1, label="r0", second=0)
+    payload = templates.closing(repository=0, number=1, label="r0", second=0)
     loads: dict[str, list[Load]] = {name: [] for name in ports}
-    for turn in range(ROUNDS + 1):
+    for round_ in range(ROUNDS + 1):
         for name, port in ports.items():
-            load = post_all(port, list(islice(templates.copies(letter, prefix=f"{name}-{turn}"), LETTERS)))
-            if turn:  # the first round warms up
+            load = post_all(port, list(islice(templates.copies(payload, prefix=f"{name}-{round_}"), DELIVERIES)))
+            if round_:  # the first round warms up
                 loads[name].append(load)
-    _count(stage)
-    yield from _compare(stage, {name: median(load.rate for load in found) for name, found in loads.items()}, letter)
+    _check_stored(harness)
+    yield from _compare(harness, {name: median(load.rate for load in found) for name, found in loads.items()}, payload)
     for share in (0.5, 0.99):
         waits = {name: median(load.wait(share) for load in found) for name, found in loads.items()}
         yield Finding(
             what=f"acknowledged within, p{share * 100:g}",
-            database=stage.database,
+            database=harness.database,
             figure=waits["ours"],
             unit="ms",
             parts={f"{name} ms": waits[name] for name in ("bare", "driver")},
         )
 
 
-def _compare(stage: Stage, rates: Mapping[str, float], letter: Letter) -> Iterator[Finding]:
+def _compare(harness: Stage, rates: Mapping[str, float], payload: Letter) -> Iterator[Finding]:
     yield Finding(
         what="durable acks/s ÷ bare Flask's by SQLAlchemy",
-        database=stage.database,
+        database=harness.database,
         figure=rates["ours"] / rates["bare"],
         bound=BOUND,
-        parts={"ours/s": rates["ours"], "bare/s": rates["bare"], "bytes": len(letter.body)},
+        parts={"ours/s": rates["ours"], "bare/s": rates["bare"], "bytes": len(payload.body)},
     )
     yield Finding(
         what="durable acks/s ÷ bare Flask's by the driver",
-        database=stage.database,
+        database=harness.database,
         figure=rates["ours"] / rates["driver"],
         parts={"ours/s": rates["ours"], "driver/s": rates["driver"]},
     )
 
 
-def _connect(stage: Stage) -> None:
-    """Configure one connection whose letters are signed with our secret."""
-    house = stage.house()
+def _insert_connection(harness: Stage) -> None:
+    """Insert one connection with the webhook secret of the benchmarks."""
+    services = harness.house()
     columns = {
         "slug": "gh",
         "kind": "github",
         "site": "https://api.github.com",
         "options": {},
-        "sealed_secrets": [house.sealer.seal(SECRET)],
+        "sealed_secrets": [services.sealer.seal(SECRET)],
         "earlier": "ignore",
     }
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         tx.execute(sa.insert(tables.connection).values(columns))
         counters.bump(tx, counters.RULES)
-    house.engine.dispose()
+    services.engine.dispose()
 
 
-def _count(stage: Stage) -> None:
-    """Check that what was acknowledged is stored."""
-    house = stage.house()
-    with writing(house.engine) as tx:
-        kept = tx.scalar(sa.select(sa.func.count()).select_from(tables.delivery))
-    house.engine.dispose()
-    if kept != (ROUNDS + 1) * LETTERS:
-        raise RuntimeError(f"{(ROUNDS + 1) * LETTERS} deliveries were acknowledged, {kept} are stored")
+def _check_stored(harness: Stage) -> None:
+    """Check that every acknowledged delivery is stored."""
+    services = harness.house()
+    with writing(services.engine) as tx:
+        stored = tx.scalar(sa.select(sa.func.count()).select_from(tables.delivery))
+    services.engine.dispose()
+    if stored != (ROUNDS + 1) * DELIVERIES:
+        raise RuntimeError(f"{(ROUNDS + 1) * DELIVERIES} deliveries were acknowledged, {stored} are stored")

@@ -1,4 +1,4 @@
-"""How many deliveries one worker applies in a second, against the jobs that do nothing; and what growth costs."""
+"""Benchmark of one worker: deliveries applied per second, against empty RQ jobs; and the cost of a large database."""
 
 import random
 import time
@@ -29,20 +29,20 @@ SMALL, MEDIUM, LARGE = Size(scopes=1), Size(scopes=10), Size(scopes=100)
 NOTHING = "operator.not_"
 
 
-def measure(stage: Stage) -> Iterator[Finding]:
-    """Let a worker apply deliveries on a database of medium size, and do nothing as often as it can."""
-    house = stage.house()
-    furnish(house, MEDIUM)
-    work = Work(house, MEDIUM)
-    stage.start("sync_service.cli", "worker")
-    work.apply(DELIVERIES // 10)  # starts up, and fills its caches
+def measure(harness: Stage) -> Iterator[Finding]:
+    """Measure how fast a worker applies deliveries on a medium database, and how fast RQ runs empty jobs."""
+    services = harness.house()
+    furnish(services, MEDIUM)
+    work = Work(services, MEDIUM)
+    harness.start("sync_service.cli", "worker")
+    work.apply(DELIVERIES // 10)  # warms up the worker and its caches
     applied = sorted(work.apply(DELIVERIES) for _ in range(3))[1]
-    stage.end_all()
-    jobs = do_nothing(stage, house)
-    house.engine.dispose()
+    harness.end_all()
+    jobs = do_nothing(harness, services)
+    services.engine.dispose()
     yield Finding(
         what="applied/s by one worker ÷ RQ's jobs that do nothing",
-        database=stage.database,
+        database=harness.database,
         figure=applied / jobs,
         bound=TIMES,
         parts={"deliveries/s": applied, "jobs/s": jobs, "issues": MEDIUM.issues},
@@ -50,43 +50,43 @@ def measure(stage: Stage) -> Iterator[Finding]:
 
 
 def grow(small: Stage, large: Stage) -> Iterator[Finding]:
-    """Compare what a delivery costs one worker on a small and on a large database, in turns."""
+    """Compare a worker's cost of a delivery on a small and a large database, measured alternately."""
     works: dict[str, Work] = {}
-    for name, stage, size in (("small", small, SMALL), ("large", large, LARGE)):
-        house = stage.house()
-        furnish(house, size)
-        works[name] = Work(house, size)
-        stage.start("sync_service.cli", "worker")
+    for name, harness, size in (("small", small, SMALL), ("large", large, LARGE)):
+        services = harness.house()
+        furnish(services, size)
+        works[name] = Work(services, size)
+        harness.start("sync_service.cli", "worker")
         works[name].apply(DELIVERIES // 10)
     costs: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(3):
         for name, work in works.items():
             costs[name].append(1000 / work.apply(DELIVERIES))
-    middle = {name: sorted(found)[1] for name, found in costs.items()}
+    medians = {name: sorted(found)[1] for name, found in costs.items()}
     yield Finding(
         what="cost of a delivery on a database 100 times as large",
         database=small.database,
-        figure=middle["large"] / middle["small"],
+        figure=medians["large"] / medians["small"],
         bound=GROWTH,
         at_least=False,
-        parts={f"{name} ms": cost for name, cost in middle.items()},
+        parts={f"{name} ms": cost for name, cost in medians.items()},
     )
     for work in works.values():
         work.house.engine.dispose()
 
 
 class Work:
-    """Deliveries about issues chosen by chance, each later than the one before."""
+    """Generates deliveries about random issues, each later than the one before, and lets the worker apply them."""
 
-    def __init__(self, house: House, size: Size) -> None:
-        self.house = house
+    def __init__(self, services: House, size: Size) -> None:
+        self.house = services
         self._size = size
-        self._chance = random.Random(1)  # noqa: S311 - a seed makes it repeatable
+        self._random = random.Random(1)  # noqa: S311 - a seed makes it repeatable
         self._templates = Templates()
         self._second = count(1)
 
     def apply(self, number: int) -> float:
-        """Store deliveries, ring once, and wait until all are applied; give how many that were in a second."""
+        """Store deliveries, wake the worker once, and wait until all are applied; return deliveries per second."""
         self._store(list(islice(self.letters(), number)))
         began = time.perf_counter()
         self.house.doorbell.ring(["delivery"])
@@ -94,27 +94,27 @@ class Work:
         return number / (time.perf_counter() - began)
 
     def letters(self) -> Iterator[Letter]:
-        """Give letters without end."""
+        """Yield deliveries endlessly."""
         while True:
-            number = self._chance.randrange(ISSUES)
+            number = self._random.randrange(ISSUES)
             yield self._templates.closing(
-                repository=self._chance.randrange(self._size.scopes),
+                repository=self._random.randrange(self._size.scopes),
                 number=number + 1,
                 label=label_of(number),
                 second=next(self._second),
-                done=self._chance.random() < 0.5,
+                done=self._random.random() < 0.5,
             )
 
-    def _store(self, letters: list[Letter]) -> None:
+    def _store(self, payloads: list[Letter]) -> None:
         connection = self.house.connections.named("gh")
         if connection is None:
             raise RuntimeError("there is no connection")
         connector = self.house.connectors["github"]
         rows = []
-        for letter in letters:
-            post = Post({name.lower(): value for name, value in letter.headers.items()}, letter.body)
+        for payload in payloads:
+            post = Post({name.lower(): value for name, value in payload.headers.items()}, payload.body)
             if not connector.verify(post, connection.secrets):
-                raise RuntimeError("a letter is not signed")
+                raise RuntimeError("a delivery is not signed")
             rows.append(
                 Received(
                     connection_id=connection.id,
@@ -135,19 +135,19 @@ class Work:
             return bool(tx.scalar(sa.select(sa.literal(1)).where(tables.delivery.c.due_at.isnot(None)).limit(1)))
 
 
-def do_nothing(stage: Stage, house: House) -> float:
-    """Let one RQ `SimpleWorker` on the same Valkey run jobs that do nothing; give how many a second."""
-    queue = Queue("nothing", connection=house.redis, serializer=JSONSerializer)
-    stage.start(
-        "rq.cli", "worker", "--quiet", "--url", house.settings.redis_url or "",
+def do_nothing(harness: Stage, services: House) -> float:
+    """Run empty jobs by one RQ `SimpleWorker` on the same Valkey; return jobs per second."""
+    queue = Queue("nothing", connection=services.redis, serializer=JSONSerializer)
+    harness.start(
+        "rq.cli", "worker", "--quiet", "--url", services.settings.redis_url or "",
         "--worker-class", "rq.worker.SimpleWorker", "--serializer", "json", "nothing",
     )  # fmt: skip
     rates = []
     for round_ in range(4):
-        for _ in range(JOBS if round_ else 20):  # the first round starts it up
+        for _ in range(JOBS if round_ else 20):  # the first round warms up
             queue.enqueue(NOTHING, 1, result_ttl=0)
         began, waiting = time.perf_counter(), queue.count
         until(lambda: not queue.count, "all jobs are done", seconds=60)
         rates.append(waiting / (time.perf_counter() - began))
-    stage.end_all()
+    harness.end_all()
     return sorted(rates[1:])[1]

@@ -1,7 +1,7 @@
-"""The baseline of acknowledging: the least Flask application that checks a signature and stores a body durably.
+"""Baseline application of the webhook benchmark: minimal Flask that verifies the HMAC and stores the body durably.
 
-It runs under the same server with the same settings as ours. `core` inserts by SQLAlchemy Core, `raw` by the driver
-on one open connection for each thread.
+It runs under the same server with the same settings as ours. `core` inserts by SQLAlchemy Core, `raw` by the driver,
+with one open connection for each thread.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ from config.settings import read_settings
 Store = Callable[[str, bytes], None]
 
 metadata = sa.MetaData()
-letter = sa.Table(
-    "letter",
+delivery = sa.Table(
+    "delivery",
     metadata,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
     sa.Column("delivery_id", sa.String(200), nullable=False, unique=True),
@@ -36,7 +36,7 @@ letter = sa.Table(
 
 
 def core(url: str) -> Store:
-    """Insert by SQLAlchemy Core, in a transaction for each request."""
+    """Return a function that inserts by SQLAlchemy Core, with one transaction for each request."""
     engine = sa.create_engine(url, pool_size=10)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", durable)
@@ -45,31 +45,31 @@ def core(url: str) -> Store:
     def store(delivery_id: str, body: bytes) -> None:
         with engine.begin() as tx:
             tx.execute(
-                sa.insert(letter), {"delivery_id": delivery_id, "received_at": time.time_ns() // 1000, "body": body}
+                sa.insert(delivery), {"delivery_id": delivery_id, "received_at": time.time_ns() // 1000, "body": body}
             )
 
     return store
 
 
 def durable(connection: Any, _: object) -> None:
-    """Give SQLite the durability that ours has."""
+    """Set SQLite to the same durability as ours."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
 
 
 def raw(url: str) -> Store:
-    """Insert by the driver alone."""
-    core(url)  # makes the table
-    place = sa.make_url(url)
+    """Return a function that inserts by the driver, without SQLAlchemy."""
+    core(url)  # creates the table
+    parsed = sa.make_url(url)
     open_ = threading.local()
 
     def store_in_sqlite(delivery_id: str, body: bytes) -> None:
         if not hasattr(open_, "connection"):
-            open_.connection = sqlite3.connect(str(place.database))
+            open_.connection = sqlite3.connect(str(parsed.database))
             durable(open_.connection, None)
         with open_.connection as connection:
             connection.execute(
-                "INSERT INTO letter (delivery_id, received_at, body) VALUES (?, ?, ?)",
+                "INSERT INTO delivery (delivery_id, received_at, body) VALUES (?, ?, ?)",
                 (delivery_id, time.time_ns() // 1000, body),
             )
 
@@ -77,22 +77,22 @@ def raw(url: str) -> Store:
         if not hasattr(open_, "connection"):
             open_.connection = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
         open_.connection.execute(
-            "INSERT INTO letter (delivery_id, received_at, body) VALUES (%s, %s, %s)",
+            "INSERT INTO delivery (delivery_id, received_at, body) VALUES (%s, %s, %s)",
             (delivery_id, time.time_ns() // 1000, body),
         )
 
-    return store_in_sqlite if place.get_backend_name() == "sqlite" else store_in_postgresql
+    return store_in_sqlite if parsed.get_backend_name() == "sqlite" else store_in_postgresql
 
 
 STORES: dict[str, Callable[[str], Store]] = {"core": core, "raw": raw}
 
 
 def create_app(store: Store) -> Flask:
-    """Give the application."""
+    """Return the Flask application."""
     app = Flask(__name__)
 
     @app.post("/hooks/<_slug>")
-    def take(_slug: str) -> ResponseReturnValue:
+    def receive(_slug: str) -> ResponseReturnValue:
         body = request.get_data(cache=False)
         expected = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected, request.headers.get("X-Hub-Signature-256", "")):

@@ -1,4 +1,4 @@
-"""What a benchmark found: a figure and its bound, and what both are made of."""
+"""Report of the benchmarks: figures with their bounds, as a table and as JSON."""
 
 import json
 import os
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 FORGIVEN = 2.0
-"""How far past its bound a figure may be on a busy machine before the run counts as failed."""
+"""How many times worse than its bound a figure may be, on a busy machine, before the run fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One figure: at least its bound where `at_least`, else at most; `parts` are what it was made of, with units.
+    """One figure: at least its bound if `at_least`, else at most; `parts` are the measured values, with units.
 
-    Without a bound it is only told.
+    A figure without a bound is only reported.
     """
 
     what: str
@@ -29,7 +29,7 @@ class Finding:
 
     @property
     def times_past(self) -> float:
-        """Give how many times past its bound the figure is; 1 or less where it keeps it."""
+        """Return how many times worse than its bound the figure is; 1 or less when it keeps the bound."""
         if self.bound is None:
             return 0.0
         if self.at_least:
@@ -38,7 +38,7 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """Say whether it keeps its bound."""
+        """Return "holds", "MISSES" or "FAILS"; "" without a bound."""
         if self.bound is None:
             return ""
         if self.times_past <= 1:
@@ -47,7 +47,7 @@ class Finding:
 
 
 def machine() -> dict[str, Any]:
-    """Tell the size of this machine."""
+    """Return the size and load of this machine."""
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "system": f"{platform.system()} {platform.machine()}",
@@ -59,18 +59,18 @@ def machine() -> dict[str, Any]:
 
 
 def lines(findings: Sequence[Finding]) -> list[str]:
-    """Write the findings as a table."""
-    wide = max([len("what"), *(len(one.what) for one in findings)]) + 2
-    written = [f"{'what':<{wide}}{'on':<12}{'figure':>11}  {'bound':>9}  {'':<7} made of"]
+    """Return the findings as the lines of a table."""
+    width = max([len("what"), *(len(one.what) for one in findings)]) + 2
+    table = [f"{'what':<{width}}{'on':<12}{'figure':>11}  {'bound':>9}  {'':<7} made of"]
     for one in findings:
         bound = "" if one.bound is None else f"{'≥' if one.at_least else '≤'} {one.bound:g} {one.unit}"
         parts = ", ".join(f"{name} {number:,.4g}" for name, number in one.parts.items())
         figure = f"{one.figure:>8,.2f} {one.unit:<2}"
-        written.append(f"{one.what:<{wide}}{one.database:<12}{figure}  {bound:>9}  {one.verdict:<7} {parts}".rstrip())
-    return written
+        table.append(f"{one.what:<{width}}{one.database:<12}{figure}  {bound:>9}  {one.verdict:<7} {parts}".rstrip())
+    return table
 
 
 def save(findings: Sequence[Finding], path: Path) -> None:
-    """Write the findings as JSON, with the machine they were made on."""
-    form = {"machine": machine(), "findings": [asdict(one) | {"verdict": one.verdict} for one in findings]}
-    path.write_text(json.dumps(form, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write the findings and the machine as JSON."""
+    report = {"machine": machine(), "findings": [asdict(one) | {"verdict": one.verdict} for one in findings]}
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

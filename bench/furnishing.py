@@ -1,6 +1,6 @@
-"""A database of a given size: scopes, each with a thousand issues, a hundred rules and twenty key results.
+"""Seed a database for benchmarks: each scope has a thousand issues, a hundred rules and twenty key results.
 
-Rules, their revisions and key results are inserted; issues and links come the way of every delivery.
+Rules, their revisions and key results are inserted; issues and links are made by the same code as for a delivery.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from sync_service.store.database import writing
 from sync_service.wiring import House
 
 ISSUES, RULES, KEY_RESULTS = 1000, 100, 20
-"""In each scope. A rule matches ten issues, a key result has five rules and so fifty links."""
+"""Per scope. A rule matches ten issues; a key result has five rules and so fifty links."""
 
 CHUNK = 500
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,30 +31,30 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many scopes there are, and so how much of everything."""
+    """Size of a database, by its number of scopes."""
 
     scopes: int
 
     @property
     def issues(self) -> int:
-        """Count the issues."""
+        """Return the number of issues."""
         return self.scopes * ISSUES
 
 
-def furnish(house: House, size: Size) -> None:
-    """Fill an empty database."""
-    with writing(house.engine) as tx:
-        _okrs(tx, house, size)
-    shelf = Shelf()
+def furnish(services: House, size: Size) -> None:
+    """Fill an empty database and check the counts."""
+    with writing(services.engine) as tx:
+        _okrs(tx, services, size)
+    cache = Shelf()
     for scope in range(size.scopes):
         for first in range(0, ISSUES, CHUNK):
-            with writing(house.engine) as tx:
-                _issues(tx, shelf, list(_snapshots(scope, range(first, first + CHUNK))))
-    _check(house, size)
+            with writing(services.engine) as tx:
+                _issues(tx, cache, list(_snapshots(scope, range(first, first + CHUNK))))
+    _check(services, size)
 
 
 def label_of(number: int) -> str:
-    """Name the label of an issue, which one rule of its scope looks for."""
+    """Return the label of an issue, which one rule of its scope matches."""
     return f"r{number % RULES}"
 
 
@@ -63,7 +63,7 @@ def _add(tx: Connection, table: sa.Table, **columns: Any) -> int:
     return found
 
 
-def _okrs(tx: Connection, house: House, size: Size) -> None:
+def _okrs(tx: Connection, services: House, size: Size) -> None:
     person = _add(tx, tables.person, email="ana@example.com", name="Ana Ruiz", role="admin", accounts={})
     cycle = _add(
         tx,
@@ -82,7 +82,7 @@ def _okrs(tx: Connection, house: House, size: Size) -> None:
         kind="github",
         site="https://api.github.com",
         options={},
-        sealed_secrets=[house.sealer.seal(SECRET)],
+        sealed_secrets=[services.sealer.seal(SECRET)],
         earlier="ignore",
     )
     for number in range(size.scopes):
@@ -102,27 +102,26 @@ def _scope(tx: Connection, number: int, *, person: int, cycle: int, connection: 
             tx,
             tables.key_result,
             objective_id=objective,
-            slug=f"KR-{number}-{place}",
+            slug=f"KR-{number}-{position}",
             title="Ship it",
             owner_id=person,
             start=0.0,
             target=100.0,
             unit="%",
             weight=1.0,
-            position=place,
+            position=position,
             measure={"kind": "done-share"},
         )
-        for place in range(KEY_RESULTS)
+        for position in range(KEY_RESULTS)
     ]
-    for place in range(RULES):
-        condition = {"all": [{"field": "labels", "has": f"r{place}"}, {"field": "scope", "is": name}]}
-        common = {"connection_id": connection, "key_result_id": key_results[place % KEY_RESULTS]}
-        rule = _add(
-            tx, tables.rule, slug=f"rule-{number}-{place}", owner_id=person, condition=condition, enabled=True, **common
-        )
-        revision = {"rule_id": rule, "rule_slug": f"rule-{number}-{place}", "condition": condition, "state": "active"}
-        told = {"changed_by": "the benchmarks", "created_at": BEGAN, "settled_at": BEGAN}
-        tx.execute(sa.insert(tables.rule_revision).values({**common, **revision, **told}))
+    for position in range(RULES):
+        slug = f"rule-{number}-{position}"
+        condition = {"all": [{"field": "labels", "has": f"r{position}"}, {"field": "scope", "is": name}]}
+        common = {"connection_id": connection, "key_result_id": key_results[position % KEY_RESULTS]}
+        rule = _add(tx, tables.rule, slug=slug, owner_id=person, condition=condition, enabled=True, **common)
+        revision = {"rule_id": rule, "rule_slug": slug, "condition": condition, "state": "active"}
+        audit = {"changed_by": "the benchmarks", "created_at": BEGAN, "settled_at": BEGAN}
+        tx.execute(sa.insert(tables.rule_revision).values({**common, **revision, **audit}))
 
 
 def _snapshots(scope: int, numbers: range) -> Iterator[Snapshot]:
@@ -143,31 +142,31 @@ def _snapshots(scope: int, numbers: range) -> Iterator[Snapshot]:
         )
 
 
-def _issues(tx: Connection, shelf: Shelf, snapshots: list[Snapshot]) -> None:
-    book = shelf.current(tx)
-    (connection,) = book.trackers
-    ledger = Ledger.lock(tx, book, {(connection, one.identity): one.key for one in snapshots})
-    names = Names.read(tx, {(connection, "label", one.labels[0].id) for one in snapshots})
+def _issues(tx: Connection, cache: Shelf, snapshots: list[Snapshot]) -> None:
+    ruleset = cache.current(tx)
+    (connection,) = ruleset.trackers
+    batch = Ledger.lock(tx, ruleset, {(connection, one.identity): one.key for one in snapshots})
+    term_names = Names.read(tx, {(connection, "label", one.labels[0].id) for one in snapshots})
     for one in snapshots:
-        names.take_snapshot(connection, one)
-        ledger.take_snapshot(connection, one, Source(None, None, BEGAN), names=names)
-    ledger.save(tx)
-    touched = relink(tx, book, ledger.entries(names), names)
-    names.save(tx)
-    compute_key_results(tx, book, touched, now=datetime.now(UTC), settle=timedelta(days=1))
+        term_names.take_snapshot(connection, one)
+        batch.take_snapshot(connection, one, Source(None, None, BEGAN), names=term_names)
+    batch.save(tx)
+    touched = relink(tx, ruleset, batch.entries(term_names), term_names)
+    term_names.save(tx)
+    compute_key_results(tx, ruleset, touched, now=datetime.now(UTC), settle=timedelta(days=1))
 
 
-def _check(house: House, size: Size) -> None:
-    """Check that the database is what the benchmark says it is."""
+def _check(services: House, size: Size) -> None:
+    """Check that the database has the expected size."""
     expected = {
         tables.issue: size.issues,
         tables.link: size.issues,
         tables.rule: size.scopes * RULES,
         tables.key_result: size.scopes * KEY_RESULTS,
     }
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         found = {table: tx.scalar(sa.select(sa.func.count()).select_from(table)) for table in expected}
         if tx.dialect.name == "postgresql":
-            tx.execute(sa.text("ANALYZE"))  # as the server does by itself within a minute
+            tx.execute(sa.text("ANALYZE"))  # as autovacuum does within a minute
     if found != expected:
         raise RuntimeError(f"the database holds {found} instead of {expected}")

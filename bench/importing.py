@@ -1,4 +1,4 @@
-"""What a first import of 100,000 issues costs, whose worker is killed half-way: calls, memory of the worker, time."""
+"""Benchmark of a first import of 100,000 issues with the worker killed half-way: calls, worker memory, time."""
 
 import contextlib
 import time
@@ -52,56 +52,56 @@ rules:
 
 
 @dataclass(frozen=True, slots=True)
-class _Town:
-    """A simulated tracker that runs and is full of issues, and how a connection to it is written."""
+class _Tracker:
+    """A running simulated tracker full of issues, and the configuration file of a connection to it."""
 
     tracker: GitHub | Jira
     okrs: str
 
 
 @contextlib.contextmanager
-def _github() -> Iterator[_Town]:
-    with GitHub("acme") as hub:
-        hub.repository("checkout").create_issues(ISSUES)
-        written = OKRS.format(kind="github", site=hub.url, token=hub.token, more="", scope="acme/checkout")
-        yield _Town(hub, written)
+def _github() -> Iterator[_Tracker]:
+    with GitHub("acme") as github:
+        github.repository("checkout").create_issues(ISSUES)
+        okrs = OKRS.format(kind="github", site=github.url, token=github.token, more="", scope="acme/checkout")
+        yield _Tracker(github, okrs)
 
 
 @contextlib.contextmanager
-def _jira() -> Iterator[_Town]:
+def _jira() -> Iterator[_Tracker]:
     with Jira() as jira:
         jira.project("SHOP").create_issues(ISSUES)
         email = f"email: {jira.email}"
-        yield _Town(jira, OKRS.format(kind="jira", site=jira.url, token=jira.token, more=email, scope="SHOP"))
+        yield _Tracker(jira, OKRS.format(kind="jira", site=jira.url, token=jira.token, more=email, scope="SHOP"))
 
 
-def measure_github(stage: Stage) -> Iterator[Finding]:
-    """Let one worker and the clock import a simulated repository."""
-    yield from _measure(stage, "GitHub", _github())
+def measure_github(harness: Stage) -> Iterator[Finding]:
+    """Measure the import of a simulated repository by one worker and the scheduler."""
+    yield from _measure(harness, "GitHub", _github())
 
 
-def measure_jira(stage: Stage) -> Iterator[Finding]:
-    """Let one worker and the clock import a simulated project."""
-    yield from _measure(stage, "Jira", _jira())
+def measure_jira(harness: Stage) -> Iterator[Finding]:
+    """Measure the import of a simulated project by one worker and the scheduler."""
+    yield from _measure(harness, "Jira", _jira())
 
 
-def _measure(stage: Stage, title: str, town: AbstractContextManager[_Town]) -> Iterator[Finding]:
-    house = stage.house()
-    with town as place:
-        _apply(house, place.okrs)
+def _measure(harness: Stage, title: str, simulated: AbstractContextManager[_Tracker]) -> Iterator[Finding]:
+    services = harness.house()
+    with simulated as tracker:
+        _apply(services, tracker.okrs)
         began = time.monotonic()
-        added = [_memory_added(stage, house, issues=ISSUES // 2), _memory_added(stage, house, issues=ISSUES)]
-        until(lambda: _covered(house), "the import is complete", seconds=600)
+        added = [_memory_added(harness, services, issues=ISSUES // 2), _memory_added(harness, services, issues=ISSUES)]
+        until(lambda: _is_complete(services), "the import is complete", seconds=600)
         seconds = time.monotonic() - began
-        calls = len(place.tracker.rest.calls)
-    known = _known(house)
-    house.engine.dispose()
-    if known != ISSUES:
-        raise RuntimeError(f"{known} of {ISSUES} issues were imported")
-    stage.end_all()
+        calls = len(tracker.tracker.rest.calls)
+    stored = _issues_stored(services)
+    services.engine.dispose()
+    if stored != ISSUES:
+        raise RuntimeError(f"{stored} of {ISSUES} issues were imported")
+    harness.end_all()
     yield Finding(
         what=f"memory that an import of 100,000 issues from {title} adds",
-        database=stage.database,
+        database=harness.database,
         figure=max(added),
         unit="MB",
         bound=MEGABYTES,
@@ -110,7 +110,7 @@ def _measure(stage: Stage, title: str, town: AbstractContextManager[_Town]) -> I
     )
     yield Finding(
         what=f"calls for each issue imported from {title}",
-        database=stage.database,
+        database=harness.database,
         figure=calls / ISSUES,
         unit="",
         bound=CALLS,
@@ -119,36 +119,38 @@ def _measure(stage: Stage, title: str, town: AbstractContextManager[_Town]) -> I
     )
 
 
-def _memory_added(stage: Stage, house: House, *, issues: int) -> float:
-    """Let a worker import until so many issues are known, kill it, and give by how many MB it grew."""
-    worker = stage.start("sync_service.cli", "worker")
-    until(lambda: house.redis.keys("rq:worker:*"), "the worker is there", seconds=60)
+def _memory_added(harness: Stage, services: House, *, issues: int) -> float:
+    """Let a worker import until so many issues are stored, kill it, and return by how many MB it grew."""
+    worker = harness.start("sync_service.cli", "worker")
+    until(lambda: services.redis.keys("rq:worker:*"), "the worker has started", seconds=60)
     time.sleep(2)
     before, most = used(worker.pid), 0.0
-    clock = stage.start("sync_service.cli", "clock")
-    while _known(house) < issues:
+    scheduler = harness.start("sync_service.cli", "clock")
+    while _issues_stored(services) < issues:
         time.sleep(0.5)
         most = max(most, used(worker.pid))
     if issues < ISSUES:
-        for process in (clock, worker):
+        for process in (scheduler, worker):
             process.kill()
             process.wait()
-        house.redis.delete(*house.redis.keys("rq:worker*"))
-        with writing(house.engine) as tx:  # its lease ends at once, and not in three minutes: speed is measured
+        services.redis.delete(*services.redis.keys("rq:worker*"))
+        with writing(
+            services.engine
+        ) as tx:  # end its lease now, not in three minutes, which would spoil the measured time
             tx.execute(sa.update(tables.poll).values(due_at=DatabaseNow()))
     return most - before
 
 
-def _known(house: House) -> int:
-    with reading(house.engine) as tx:
+def _issues_stored(services: House) -> int:
+    with reading(services.engine) as tx:
         return tx.scalar(sa.select(sa.func.count()).select_from(tables.issue)) or 0
 
 
-def _apply(house: House, okrs: str) -> None:
+def _apply(services: House, okrs: str) -> None:
     applying = Applying(
-        engine=house.engine,
-        sealer=house.sealer,
-        connectors=house.connectors,
+        engine=services.engine,
+        sealer=services.sealer,
+        connectors=services.connectors,
         environment={},
         zone=ZoneInfo("UTC"),
         now=lambda: datetime.now(UTC),
@@ -157,6 +159,6 @@ def _apply(house: House, okrs: str) -> None:
     applying.apply([("okrs.yaml", okrs.encode())], prune=False)
 
 
-def _covered(house: House) -> bool:
-    with reading(house.engine) as tx:
+def _is_complete(services: House) -> bool:
+    with reading(services.engine) as tx:
         return bool(tx.scalar(sa.select(sa.literal(1)).where(tables.scope.c.covered_at.isnot(None))))

@@ -1,4 +1,4 @@
-"""Signed deliveries of the size that trackers send, as many as wanted."""
+"""Webhook payloads for benchmarks: signed GitHub deliveries of realistic size, in any number."""
 
 import hashlib
 import hmac
@@ -10,16 +10,16 @@ from typing import Any
 
 from simulator import GitHub, SteppedClock
 
-SECRET = "a secret of the benchmarks"  # noqa: S105 - signs nothing but these letters
+SECRET = "a secret of the benchmarks"  # noqa: S105 - signs only these payloads
 SIZE = 12_000
-"""Bytes of a body: GitHub's deliveries about an issue with some text have about as many."""
+"""Bytes of a body: about as many as GitHub's deliveries about an issue with some text."""
 
 ACTS = ("completed", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A delivery about one issue, ready to post."""
+    """A signed delivery about one issue, ready to post."""
 
     id: str
     headers: Mapping[str, str]
@@ -27,20 +27,20 @@ class Letter:
 
 
 class Templates:
-    """The simulated GitHub's own letter about an issue, of which every other one is a copy with other numbers."""
+    """A payload of the simulated GitHub about one issue; all others are copies with other ids and numbers."""
 
     def __init__(self) -> None:
-        hub = GitHub("acme", clock=SteppedClock(datetime(2026, 10, 5, 9, tzinfo=UTC)))
-        hub.add_hook(url="http://127.0.0.1/hooks/gh", secret=SECRET)
-        issue = hub.repository("r0").create_issue("Pay by card", labels=["r0"])
+        github = GitHub("acme", clock=SteppedClock(datetime(2026, 10, 5, 9, tzinfo=UTC)))
+        github.add_hook(url="http://127.0.0.1/hooks/gh", secret=SECRET)
+        issue = github.repository("r0").create_issue("Pay by card", labels=["r0"])
         issue.close(reason="completed")
-        closed = hub.deliveries[-1]
-        hub.stop()
+        closed = github.deliveries[-1]
+        github.stop()
         self._headers = dict(closed.headers(None))
         self._payload: dict[str, Any] = json.loads(closed.parcel.body)
 
     def closing(self, *, repository: int, number: int, label: str, second: int, done: bool = True) -> Letter:
-        """Give the letter that says that an issue was closed, or reopened, at a second after the beginning."""
+        """Return the delivery for an issue that was closed, or reopened, `second` seconds after the start."""
         at = datetime.fromtimestamp(1_790_000_000 + second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         payload = json.loads(json.dumps(self._payload))
         name = f"acme/r{repository}"
@@ -64,11 +64,11 @@ class Templates:
 
     def _signed(self, body: bytes, delivery_id: str) -> Letter:
         signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
-        named = {"X-GitHub-Delivery": delivery_id, "X-Hub-Signature-256": f"sha256={signature}"}
-        return Letter(id=delivery_id, headers={**self._headers, **named}, body=body)
+        ids = {"X-GitHub-Delivery": delivery_id, "X-Hub-Signature-256": f"sha256={signature}"}
+        return Letter(id=delivery_id, headers={**self._headers, **ids}, body=body)
 
     def copies(self, letter: Letter, *, prefix: str) -> Iterator[Letter]:
-        """Give the same letter again and again, each time under another id."""
+        """Yield the same delivery endlessly, each time with another delivery id."""
         number = 0
         while True:
             number += 1

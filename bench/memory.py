@@ -1,6 +1,6 @@
-"""How much memory the whole service takes, and whether that grows while it works.
+"""Benchmark of the memory of the whole service, and of its growth under load.
 
-Summed over all its processes as proportional set size: memory that processes share is counted once.
+The figure is the proportional set size (PSS) of all processes: memory that processes share counts once.
 https://docs.kernel.org/filesystems/proc.html
 """
 
@@ -27,55 +27,55 @@ WARM = 20_000
 STEP = 10_000
 BOUND_MB = 400.0
 GROWTH = 1.05
-"""What the last step may take over the memory after the first 20,000 deliveries: allocators breathe."""
+"""Bound of the memory at the end over the memory after 20,000 deliveries; allocators fluctuate."""
 
-PLACE = Size(scopes=10)
+SIZE = Size(scopes=10)
 
 
-def measure(stage: Stage) -> Iterator[Finding]:
+def measure(harness: Stage) -> Iterator[Finding]:
     """Post 100,000 deliveries about 10,000 issues to `okr-sync up` with one web process and two workers."""
-    house = stage.house()
-    furnish(house, PLACE)
+    services = harness.house()
+    furnish(services, SIZE)
     port = free_port()
-    service = stage.start(
+    service = harness.start(
         "sync_service.cli", "up", "--port", str(port), "--workers", "2", OKR_SYNC_SETTLE_SECONDS="600"
     )
     until(lambda: answers(port), "the service answers", seconds=60)
     settle()
-    taken = {0: used(service.pid)}
-    letters = Work(house, PLACE).letters()
+    memory = {0: used(service.pid)}
+    deliveries = Work(services, SIZE).letters()
     for sent in range(STEP, DELIVERIES + 1, STEP):
-        post_all(port, list(islice(letters, STEP)))
-        until(lambda: not _waits(house), "all are applied", seconds=300)
+        post_all(port, list(islice(deliveries, STEP)))
+        until(lambda: not _has_due_rows(services), "all are applied", seconds=300)
         settle()
-        taken[sent] = used(service.pid)
-    house.engine.dispose()
-    stage.end_all()
+        memory[sent] = used(service.pid)
+    services.engine.dispose()
+    harness.end_all()
     yield Finding(
         what="memory of up, 1 web process and 2 workers",
-        database=stage.database,
-        figure=max(taken.values()),
+        database=harness.database,
+        figure=max(memory.values()),
         unit="MB",
         bound=BOUND_MB,
         at_least=False,
-        parts={f"after {sent:,}": megabytes for sent, megabytes in taken.items() if sent in (0, WARM, DELIVERIES)},
+        parts={f"after {sent:,}": megabytes for sent, megabytes in memory.items() if sent in (0, WARM, DELIVERIES)},
     )
     yield Finding(
         what="memory after 100,000 deliveries ÷ after 20,000",
-        database=stage.database,
-        figure=taken[DELIVERIES] / taken[WARM],
+        database=harness.database,
+        figure=memory[DELIVERIES] / memory[WARM],
         bound=GROWTH,
         at_least=False,
     )
 
 
 def settle() -> None:
-    """Let the parts come to rest."""
+    """Wait until the processes are idle."""
     time.sleep(2)
 
 
 def used(pid: int) -> float:
-    """Sum the proportional set sizes of a process and all below it, in MB."""
+    """Return the proportional set size of a process and its descendants, in MB."""
     total = 0.0
     for one in below(pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -86,7 +86,7 @@ def used(pid: int) -> float:
 
 
 def below(pid: int) -> list[int]:
-    """Give a process and all its descendants."""
+    """Return the ids of a process and its descendants."""
     found = [pid]
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for child in (Path("/proc") / str(pid) / "task" / str(pid) / "children").read_text().split():
@@ -94,6 +94,6 @@ def below(pid: int) -> list[int]:
     return found
 
 
-def _waits(house: House) -> bool:
-    with reading(house.engine) as tx:
+def _has_due_rows(services: House) -> bool:
+    with reading(services.engine) as tx:
         return bool(tx.scalar(sa.select(sa.literal(1)).where(tables.delivery.c.due_at.isnot(None)).limit(1)))

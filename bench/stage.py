@@ -1,4 +1,4 @@
-"""Where a benchmark plays: a database with the durability of production, a Valkey, and parts as processes."""
+"""Harness of the benchmarks: a database with the durability of production, a Valkey, and service processes."""
 
 import contextlib
 import os
@@ -41,14 +41,14 @@ class Stage:
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def house(self) -> House:
-        """Give a house on the database, brought to this version."""
-        house = wiring.build(Settings.model_validate({"_env_file": None, **self.settings}))
-        migrate(house.engine)
-        return house
+        """Return the services on the migrated database."""
+        services = wiring.build(Settings.model_validate({"_env_file": None, **self.settings}))
+        migrate(services.engine)
+        return services
 
     @property
     def settings(self) -> dict[str, str]:
-        """Give the settings of every part."""
+        """Return the settings of every process."""
         return {
             "DATABASE_URL": self.url,
             "REDIS_URL": self.valkey.url,
@@ -57,11 +57,11 @@ class Stage:
             "OKR_SYNC_BASE_URL": "http://127.0.0.1:8080",
         }
 
-    def start(self, module: str, *words: str, **settings: str) -> subprocess.Popen[bytes]:
-        """Start a Python module as a process of its own, quietly; it ends with the stage."""
+    def start(self, module: str, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start a Python module as a process, without output; the harness ends it."""
         others = {name: value for name, value in os.environ.items() if name not in known_names()}
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *words],
+            [sys.executable, "-m", module, *arguments],
             cwd=self.directory,
             env={**others, **self.settings, **settings, "PYTHONPATH": str(REPOSITORY)},
             stdout=subprocess.DEVNULL,
@@ -70,17 +70,17 @@ class Stage:
         self._processes.append(process)
         return process
 
-    def serve(self, module: str, *words: str) -> int:
-        """Start a web server whose last word is its port, and wait until it answers; give the port."""
+    def serve(self, module: str, *arguments: str) -> int:
+        """Start a web server with a free port as its last argument, wait until it answers, and return the port."""
         port = free_port()
-        process = self.start(module, *words, str(port))
+        process = self.start(module, *arguments, str(port))
         until(lambda: answers(port) or process.poll() is not None, f"{module} answers", seconds=60)
         if process.poll() is not None:
             raise RuntimeError(f"{module} ended: {(self.directory / 'log').read_text()[-2000:]}")
         return port
 
     def end_all(self) -> None:
-        """End what was started."""
+        """Terminate all started processes."""
         for process in self._processes:
             process.send_signal(signal.SIGTERM)
         for process in self._processes:
@@ -89,7 +89,7 @@ class Stage:
 
 
 def free_port() -> int:
-    """Choose a port that is free now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -97,7 +97,7 @@ def free_port() -> int:
 
 
 def answers(port: int) -> bool:
-    """Tell whether a web server is healthy."""
+    """Return whether a web server is healthy."""
     with (
         contextlib.suppress(OSError),
         urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer,
@@ -108,24 +108,24 @@ def answers(port: int) -> bool:
 
 @dataclass(slots=True)
 class Theatre:
-    """A directory with a PostgreSQL in it, in which stages are set up one after the other."""
+    """A directory with a PostgreSQL; creates harnesses in it."""
 
     directory: Path
     postgres: str = ""
 
     @contextlib.contextmanager
     def stage(self, database: str) -> Iterator[Stage]:
-        """Set up a stage with an empty database."""
+        """Create a harness with an empty database."""
         directory = self.directory / uuid.uuid4().hex[:8]
         directory.mkdir()
         url = f"sqlite:///{directory / 'okr.db'}" if database == "SQLite" else self._new_database()
         valkey = Valkey(private_server(directory))
         valkey.start()
-        made = Stage(database, directory, url, valkey)
+        harness = Stage(database, directory, url, valkey)
         try:
-            yield made
+            yield harness
         finally:
-            made.end_all()
+            harness.end_all()
             valkey.kill()
             shutil.rmtree(directory, ignore_errors=True)
 
@@ -139,13 +139,13 @@ class Theatre:
 
 @contextlib.contextmanager
 def theatre(directory: Path) -> Iterator[Theatre]:
-    """Start a PostgreSQL that keeps what it has committed, as its defaults say, and end it after the block."""
-    place = directory / "postgres"
-    get_server(place, cleanup_mode=None)
+    """Start a PostgreSQL with its default durability, and stop it after the block."""
+    data_directory = directory / "postgres"
+    get_server(data_directory, cleanup_mode=None)
     try:
-        yield Theatre(directory, f"host={place} user=postgres dbname=postgres")
+        yield Theatre(directory, f"host={data_directory} user=postgres dbname=postgres")
     finally:
-        pid_file = place / "postmaster.pid"
+        pid_file = data_directory / "postmaster.pid"
         os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)
         until(lambda: not pid_file.exists(), "PostgreSQL has stopped")
 

@@ -1,1 +1,1 @@
-"""What `make` needs beyond a line: setup, front-end libraries, version locks. Standard library only."""
+"""Commands for `make`: setup, front-end libraries, lock files. They use the standard library only."""

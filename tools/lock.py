@@ -1,6 +1,6 @@
-"""Writes the lock files from `pyproject.toml` and `package.json`: every version pinned, every file by its hash.
+"""Write the lock files from `pyproject.toml` and `package.json`: each version pinned, each file with its hash.
 
-No lock file names a registry: whoever installs uses the one their machine is set up for.
+No lock file names a registry: an installation uses the registry that its machine is configured for.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ FOR_ALL = ("--python-version", "3.11", "--universal")
 
 
 def main() -> None:
-    """Lock the runtime, then what development adds to it, then the borrowed Node, then the front end."""
+    """Lock the runtime, then the development packages, then the temporary Node, then the front end."""
     with tempfile.TemporaryDirectory(prefix="okr-sync-lock-") as directory:
         run(sys.executable, "-m", "venv", directory)
         run(f"{directory}/bin/pip", "install", "--quiet", "--disable-pip-version-check", "uv")
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def run(*command: str) -> None:
-    """Run a command at the root; stop if it fails."""
+    """Run a command in the root directory; stop when it fails."""
     subprocess.run(command, cwd=ROOT, check=True)
 
 

@@ -1,7 +1,7 @@
-"""Makes a bare machine ready: the virtual environment, the project in it, the front end, a browser for the tests.
+"""Set up a machine: the virtual environment, the project in it, the front end, a browser for the tests.
 
-Runs on the system's Python before anything is installed, so it uses the standard library only.
-Each stage leaves a stamp of what it was made from and is skipped while that has not changed.
+It runs on the system's Python before anything is installed, so it uses the standard library only.
+Each step stores a hash of its inputs and is skipped while that has not changed.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 def main(stage: str) -> None:
-    """Bring the machine to `stage`: "runtime" for demo and up, "dev" for tests and checks too."""
+    """Set up for `stage`: "runtime" for demo and up, "dev" also for tests and checks."""
     make_environment()
     install_lock("runtime", ROOT / "requirements.lock")
     install_project()
@@ -31,7 +31,7 @@ def main(stage: str) -> None:
 
 
 def make_environment() -> None:
-    """Make `.venv` anew if it is missing, or if a lock file or the Python it was made from changed."""
+    """Create `.venv` if it is missing, or if a lock file or the Python version changed."""
     made_from = digest(ROOT / "requirements.lock", ROOT / "requirements-dev.lock", salt=sys.version)
     if stamp("environment", made_from):
         return
@@ -43,7 +43,7 @@ def make_environment() -> None:
 
 
 def install_lock(stage: str, lock: Path) -> None:
-    """Install what `lock` pins, each file checked against its hash."""
+    """Install the packages of `lock`, each file checked against its hash."""
     made_from = digest(lock)
     if stamp(stage, made_from):
         return
@@ -53,7 +53,7 @@ def install_lock(stage: str, lock: Path) -> None:
 
 
 def install_project() -> None:
-    """Put the `okr-sync` command into the environment, running from this directory."""
+    """Install the project as editable, with the `okr-sync` command."""
     made_from = digest(ROOT / "pyproject.toml", salt=str(ROOT))
     if stamp("project", made_from):
         return
@@ -62,7 +62,7 @@ def install_project() -> None:
 
 
 def need_browser() -> None:
-    """See to it that there is a Chromium: the tests walk through the pages in a real browser."""
+    """Install Chromium unless there is one: the tests use a real browser."""
     chosen = os.environ.get("CHROMIUM")
     if chosen or any(shutil.which(name) for name in BROWSERS):
         return
@@ -70,25 +70,25 @@ def need_browser() -> None:
 
 
 def need_browser_driver() -> None:
-    """See to it that Playwright's driver starts: its Node links a library that a bare Debian lacks."""
+    """Install libatomic unless Playwright's driver starts: its Node needs this library, which a bare Debian lacks."""
     driver = [str(VENV / "bin" / "playwright"), "--version"]
     if subprocess.run(driver, check=False, capture_output=True).returncode != 0:
         install_package("libatomic1", why="libatomic, which Playwright's driver needs")
 
 
 def install_package(package: str, *, why: str) -> None:
-    """Install a Debian package when that is allowed; otherwise stop with what to install."""
+    """Install a Debian package as root; otherwise exit and say what to install."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         sys.exit(f"Missing: {why}. On Debian or Ubuntu: sudo apt-get install {package}")
     say(f"Installing the Debian package {package}")
     install = ["apt-get", "install", "--yes", "-qq", "--no-install-recommends", package]
-    # A fresh machine has no package lists, an old one may have stale ones.
+    # A new machine has no package lists, an old one may have stale ones.
     if not apt(install) and not (apt(["apt-get", "update", "-qq"]) and apt(install, show=True)):
         sys.exit(f"The package {package} could not be installed; try: apt-get update && apt-get install {package}")
 
 
 def apt(command: list[str], *, show: bool = False) -> bool:
-    """Run apt without questions, and tell whether it succeeded; `show` what it says if it did not."""
+    """Run apt without questions and return whether it succeeded; `show` its output when it failed."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     if show and done.returncode != 0:
@@ -97,17 +97,17 @@ def apt(command: list[str], *, show: bool = False) -> bool:
 
 
 def pip(*arguments: str) -> None:
-    """Install with the environment's own pip."""
+    """Install with the environment's pip."""
     run(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
 
 
 def run_tool(*command: str) -> None:
-    """Run one of the tools with the environment's Python."""
+    """Run a tool with the environment's Python."""
     run(str(PYTHON), *command)
 
 
 def run(*command: str) -> None:
-    """Run a command here; if it fails, stop with its name, its output having been shown."""
+    """Run a command in the root directory, showing its output; exit with its name when it fails."""
     done = subprocess.run(command, cwd=ROOT, check=False)
     if done.returncode != 0:
         sys.exit(f"Setting up stopped: {' '.join(command)} ended with {done.returncode}")
@@ -120,19 +120,19 @@ def digest(*files: Path, salt: str = "") -> str:
 
 
 def stamp(stage: str, made_from: str) -> bool:
-    """Tell whether `stage` was finished from exactly this."""
+    """Return whether `stage` was finished with exactly these inputs."""
     file = VENV / f"{stage}.stamp"
     return file.exists() and file.read_text() == made_from
 
 
 def put_stamp(stage: str, made_from: str) -> None:
-    """Remember that `stage` is finished."""
+    """Store that `stage` is finished."""
     (VENV / f"{stage}.stamp").write_text(made_from)
 
 
 def say(line: str) -> None:
-    """Tell the person waiting what is going on."""
-    print(line, flush=True)  # noqa: T201  # this is a command; standard output is its face
+    """Print what is going on."""
+    print(line, flush=True)  # noqa: T201  # this is a command
 
 
 if __name__ == "__main__":

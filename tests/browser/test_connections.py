@@ -236,7 +236,7 @@ def test_a_newcomer_connects_jira_by_a_token_and_a_key_result_moves(site: Site, 
     before = jira.hooks[0].secret
     page.get_by_role("button", name="Create a new secret").click()
     page.get_by_role("button", name="Create the webhook for me").click()
-    expect(page.get_by_text("Its webhook was there, and is set anew")).to_be_visible()
+    expect(page.get_by_text("Its webhook existed and was updated")).to_be_visible()
     assert [hook.secret == before for hook in jira.hooks] == [False]
     moves_by_jira(site, page, jira)
 
@@ -248,7 +248,7 @@ def test_whoever_is_no_administrator_of_jira_pastes_the_values(site: Site, page:
     paste_token(page, jira)
     page.get_by_label("SHOP").check()
     page.get_by_role("button", name="Watch these").click()
-    expect(page.get_by_text("which takes a Jira administrator")).to_be_visible()
+    expect(page.get_by_text("only a Jira administrator may")).to_be_visible()
     page.get_by_role("link", name="Go to the connection").click()
     expect(page.locator("#webhook-state")).to_contain_text("Jira sends no ping")
     paste_webhook(site, page, jira)

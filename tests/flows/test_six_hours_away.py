@@ -103,7 +103,9 @@ def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: 
     assert sum(statuses.values()) < 500
     assert {row.title for row in stage.rows(tables.issue) if not row.gone} == {one.title for one in issues}
     (poll,) = stage.rows(tables.poll)
-    found = re.fullmatch(r"(\d+) issues seen, (\d+) new or changed; (\d+) not seen for long, to be fetched", poll.outcome)
+    found = re.fullmatch(
+        r"(\d+) issues seen, (\d+) new or changed; (\d+) not seen for long, to be fetched", poll.outcome
+    )
     assert found
     assert int(found[2]) > ISSUES / 2
     assert int(found[3]) >= done["deleted"] + done["transferred"]
