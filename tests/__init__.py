@@ -1,1 +1,1 @@
-"""Tests against the real parts."""
+"""Tests against real databases, Redis, SMTP and browsers."""

@@ -1,4 +1,4 @@
-"""A real browser for the tests: Chromium, driven by Playwright, with eyes open for what a visitor does not see."""
+"""Browser for tests: Chromium driven by Playwright; collects console errors and requests to other hosts."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ SIZES = {"phone": (390, 844), "wide": (1440, 900)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """How a visitor sees the pages."""
+    """Appearance of the pages: colour theme and window size."""
 
     theme: Literal["light", "dark"] = "light"
     size: Literal["phone", "wide"] = "wide"
@@ -38,7 +38,7 @@ LOOKS = tuple(Look(theme=theme, size=size) for theme in ("light", "dark") for si
 
 
 def program() -> str:
-    """Return the path of Chromium: `CHROMIUM`, or what is on PATH. Tests never go without."""
+    """Return the path of Chromium: `CHROMIUM`, or the one on PATH. Raise `FileNotFoundError` when there is none."""
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PROGRAMS)), None)
     if found is None:
         raise FileNotFoundError("no Chromium: install the package chromium, or set CHROMIUM to one")
@@ -47,7 +47,7 @@ def program() -> str:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run Chromium until the end of the block. Root has no sandbox to give it."""
+    """Run Chromium until the end of the block. The sandbox does not work as root."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program(), args=[*QUIET], chromium_sandbox=os.geteuid() != 0
@@ -58,7 +58,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def visit(browser: Browser, look: Look, mistakes: list[str]) -> Iterator[Page]:
-    """Open a page with cookies of its own. Errors on it, and requests that leave this machine, go to `mistakes`."""
+    """Open a page with its own cookies. Append console errors, and requests to other hosts, to `mistakes`."""
     width, height = SIZES[look.size]
     phone = look.size == "phone"
     context = browser.new_context(
@@ -66,7 +66,7 @@ def visit(browser: Browser, look: Look, mistakes: list[str]) -> Iterator[Page]:
     )
     context.set_default_timeout(10_000)
 
-    def stay_home(route: Route) -> None:
+    def block_other_hosts(route: Route) -> None:
         if urlsplit(route.request.url).hostname in LOOPBACK:
             route.continue_()
         else:
@@ -77,7 +77,7 @@ def visit(browser: Browser, look: Look, mistakes: list[str]) -> Iterator[Page]:
         if message.type in {"error", "warning"}:
             mistakes.append(f"console: {message.text}")
 
-    context.route("**/*", stay_home)
+    context.route("**/*", block_other_hosts)
     page = context.new_page()
     page.on("console", listen)
     page.on("pageerror", lambda error: mistakes.append(f"script: {error}"))

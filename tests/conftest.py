@@ -29,16 +29,16 @@ from tests.servers import (
 from tests.skips import SHARED, SHARED_IS_ABSENT, SkipCount, expected_reasons
 from tests.statements import compiled_once
 
-# A machine that is busy with something else is no reason for a test to fail.
+# No deadline: a test must not fail because the machine is busy.
 settings.register_profile("okr-sync", deadline=None, print_blob=True)
 settings.load_profile("okr-sync")
 
-ROOM = "TESTS_ROOM"  # how workers learn of the directory that the whole run shares
+ROOM = "TESTS_ROOM"  # passes the shared directory of the run to the workers
 OPENED = pytest.StashKey[Room]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In the first process of the run: make the shared room, and count the skips of all workers."""
+    """In the main process: create the shared directory, and count the skips of all workers."""
     if not hasattr(config, "workerinput"):
         config.stash[OPENED] = open_room()
         os.environ[ROOM] = str(config.stash[OPENED].directory)
@@ -46,13 +46,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """In the first process, after all workers: leave the room, which ends the shared server."""
+    """In the main process, after all workers: remove the shared directory, which stops the shared server."""
     if not hasattr(config, "workerinput"):
         config.stash[OPENED].leave()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the same tests on PostgreSQL to the whole run: the fast one tries them on SQLite."""
+    """Mark tests on PostgreSQL as slow: the fast run has the same tests on SQLite."""
     for item in items:
         parameters = getattr(item, "callspec", None)
         if parameters and "postgresql" in parameters.params.values():
@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def parts_of_applications() -> Iterator[None]:
-    """Make once what is the same in all applications."""
+    """Share the set-up of Flask applications."""
     with made_once():
         yield
 
@@ -75,14 +75,14 @@ def statements() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def keys() -> Iterator[None]:
-    """Make keys for simulated apps once."""
+    """Create the keys of simulated apps once."""
     with keys_made_once():
         yield
 
 
 @pytest.fixture(scope="session")
 def shared_folder() -> Path:
-    """Give the folder of real samples beside the repository; skip, with the agreed reason, where it is absent."""
+    """Return the folder of real samples beside the repository; skip with an accepted reason when it is absent."""
     if not SHARED.is_dir():
         pytest.skip(SHARED_IS_ABSENT)
     return SHARED
@@ -90,7 +90,7 @@ def shared_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresDatabases]:
-    """Give PostgreSQL: the one of `TEST_POSTGRES_URL`, else one that all workers of the run share."""
+    """Yield PostgreSQL: the server of `TEST_POSTGRES_URL`, else one that all workers share."""
     given = os.environ.get("TEST_POSTGRES_URL")
     if given:
         databases = PostgresDatabases(given)
@@ -102,13 +102,13 @@ def postgres() -> Iterator[PostgresDatabases]:
 
 @pytest.fixture(scope="session")
 def sqlite() -> SqliteDatabases:
-    """Give a directory of SQLite files."""
+    """Return a directory of SQLite files."""
     return SqliteDatabases(Path(tempfile.mkdtemp(prefix="sqlite-", dir=os.environ[ROOM])))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
-    """Give both kinds of database, one after the other: the same test runs on each."""
+    """Run the test on both kinds of database."""
     name = {"sqlite": "sqlite", "postgresql": "postgres"}[request.param]
     chosen: Databases = request.getfixturevalue(name)
     yield chosen
@@ -117,26 +117,26 @@ def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
 
 @pytest.fixture
 def database_url(databases: Databases) -> str:
-    """Give the SQLAlchemy URL of a new, empty database of either kind."""
+    """Return the SQLAlchemy URL of a new, empty database of either kind."""
     return databases.empty()
 
 
 @pytest.fixture
 def migrated_url(databases: Databases) -> str:
-    """Give the SQLAlchemy URL of a migrated database of either kind, with nothing in it."""
+    """Return the SQLAlchemy URL of a migrated, empty database of either kind."""
     return databases.prepared(prepare)
 
 
 @pytest.fixture(params=[False, True], ids=["cloud", "data center"])
 def data_center(request: pytest.FixtureRequest) -> bool:
-    """Give both faces of Jira, one after the other: whether it is a Data Center."""
+    """Run the test with Jira Cloud and with Jira Data Center."""
     found: bool = request.param
     return found
 
 
 @pytest.fixture(scope="session")
 def session_valkey() -> Iterator[Valkey]:
-    """Give a Valkey that the tests of one worker share."""
+    """Yield a Valkey that the tests of one worker share."""
     with tempfile.TemporaryDirectory(prefix="okr-valkey-") as directory:
         server = Valkey(valkey.private_server(Path(directory)))
         server.start()
@@ -146,7 +146,7 @@ def session_valkey() -> Iterator[Valkey]:
 
 @pytest.fixture
 def redis_url(session_valkey: Valkey) -> str:
-    """Give the URL of an empty Valkey. Not for tests that stop it: those take `own_valkey`."""
+    """Return the URL of an empty Valkey. Tests that stop it use `own_valkey`."""
     with redis.Redis.from_url(session_valkey.url) as client:
         client.flushall()
     return session_valkey.url
@@ -154,7 +154,7 @@ def redis_url(session_valkey: Valkey) -> str:
 
 @pytest.fixture
 def own_valkey() -> Iterator[Valkey]:
-    """Give a running Valkey of this test's own, to kill and start again."""
+    """Yield a running Valkey for one test, which may kill and restart it."""
     with tempfile.TemporaryDirectory(prefix="okr-valkey-") as directory:
         server = Valkey(valkey.private_server(Path(directory)))
         server.start()
@@ -164,27 +164,27 @@ def own_valkey() -> Iterator[Valkey]:
 
 @pytest.fixture
 def mail() -> Iterator[MailServer]:
-    """Give an SMTP server on loopback that keeps what it gets."""
+    """Yield an SMTP server on loopback that stores the received mails."""
     with mail_server() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Give Chromium, one for the tests of one worker."""
+    """Yield Chromium, one for the tests of one worker."""
     with chromium() as running:
         yield running
 
 
 @pytest.fixture
 def page_mistakes() -> list[str]:
-    """Collect what goes wrong unseen on `page`: a test that provokes an error checks it here and clears the list."""
+    """Collect the console and network errors of `page`. A test that provokes one checks and clears the list."""
     return []
 
 
 @pytest.fixture
 def page(request: pytest.FixtureRequest, browser: Browser, page_mistakes: list[str]) -> Iterator[Page]:
-    """Open a page in Chromium, light and wide unless parametrised with a `Look`; unseen mistakes fail the test."""
+    """Open a page in Chromium, light and wide unless parametrised with a `Look`; console errors fail the test."""
     with visit(browser, getattr(request, "param", Look()), page_mistakes) as opened:
         yield opened
     assert page_mistakes == []

@@ -33,7 +33,7 @@ NASTY = "<script>alert('x')</script> & “quotes”"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Row ids of what tests name."""
+    """Row ids that tests need."""
 
     ana: int
     ben: int
@@ -97,7 +97,7 @@ def fill_with_examples(house: House) -> Example:
 
 
 def prepare_examples(database_url: str) -> None:
-    """Migrate an empty database and fill it: examples cost more than most of what is done with them."""
+    """Migrate an empty database and add the examples; it is copied, since the examples take longer than most tests."""
     with TemporaryDirectory() as directory:
         house = build_house(database_url, Path(directory))
         fill_with_examples(house)
@@ -105,7 +105,7 @@ def prepare_examples(database_url: str) -> None:
 
 
 def find_examples(house: House) -> Example:
-    """Give the row ids of the examples in a copy of a database that was filled with them."""
+    """Return the row ids of the examples in a copied database."""
     person, key_result, connection = tables.person.c, tables.key_result.c, tables.connection.c
     with reading(house.engine) as tx:
         people = {row.email.partition("@")[0]: row.id for row in tx.execute(sa.select(person.email, person.id))}
@@ -115,13 +115,13 @@ def find_examples(house: House) -> Example:
 
 
 def sign_in_path(house: House, person_id: int) -> str:
-    """Make a sign-in link for a person and give its path."""
+    """Create a sign-in link for a person and return its path."""
     with writing(house.engine) as tx:
         return f"/sign-in/{create_sign_in_link(tx, person_id, house.now())}"
 
 
 def close_issue(house: House, key: str, *key_result_ids: int) -> None:
-    """Close an issue and compute what counts it, as a delivery would."""
+    """Close an issue and compute its key results, as a delivery does."""
     with writing(house.engine) as tx:
         change = {"state": "done", "closed_at": house.now()}
         tx.execute(sa.update(tables.issue).where(tables.issue.c.key == key).values(change))
@@ -222,7 +222,7 @@ def _work(tx: Connection, ids: dict[str, int], github: tuple[int, int], jira: tu
 
 
 def _past(tx: Connection, ids: dict[str, int]) -> None:
-    """Put a believable past before the computed values."""
+    """Add plausible history entries before the computed values."""
     tx.execute(sa.delete(tables.history).where(tables.history.c.key_result_id == ids["KR-1"]))
     steps = ((3, None, 0.0), (9, 0.0, 15.0), (15, 15.0, 12.5), (24, 12.5, 25.0), (33, 25.0, 31.6), (39, 31.6, 29.63))
     for day, before, after in steps:

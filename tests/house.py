@@ -1,4 +1,4 @@
-"""A house on a database of the test's own, and example OKRs to fill it with."""
+"""Build the services on a database of the test, and add people, cycles, key results, issues and links to it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,27 +19,27 @@ from sync_service.store.migrate import is_current, migrate
 from sync_service.wiring import House, utc_now
 
 NOW = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
-"""A moment within the example cycle: day 41 of 92."""
+"""A time in the example cycle: day 41 of 92."""
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that changes only when the test moves it."""
 
     def __init__(self, at: datetime = NOW) -> None:
         self.at = at
 
     def __call__(self) -> datetime:
-        """Give the time."""
+        """Return the time."""
         return self.at
 
     def pass_(self, time: timedelta) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         self.at += time
 
 
 def build_house(database_url: str, directory: Path, *, clock: Any = None, **settings: Any) -> House:
-    """Join a house on a database, migrated, that looks for Redis where none is unless `REDIS_URL` is given."""
-    written = {
+    """Build the services on a migrated database; without `REDIS_URL`, at an address where no Redis answers."""
+    defaults = {
         "_env_file": None,
         "DATABASE_URL": database_url,
         "REDIS_URL": f"unix://{directory}/no-redis",
@@ -48,8 +48,8 @@ def build_house(database_url: str, directory: Path, *, clock: Any = None, **sett
         "OKR_SYNC_BASE_URL": "http://127.0.0.1:8080",
         "OKR_SYNC_SETTLE_SECONDS": 0,
     }
-    read = Settings.model_validate(written | settings)
-    house = wiring.build(read, now=clock or Clock())
+    parsed = Settings.model_validate(defaults | settings)
+    house = wiring.build(parsed, now=clock or Clock())
     if not is_current(house.engine):
         migrate(house.engine)
     return house
@@ -57,7 +57,7 @@ def build_house(database_url: str, directory: Path, *, clock: Any = None, **sett
 
 @contextmanager
 def open_house(database_url: str, directory: Path, *, clock: Any = utc_now, **settings: Any) -> Iterator[House]:
-    """Join a house that goes by the real clock unless told otherwise; close its connections at the end."""
+    """Build the services, by default with the real clock; close their connections at the end."""
     house = build_house(database_url, directory, clock=clock, **settings)
     try:
         yield house
@@ -67,7 +67,7 @@ def open_house(database_url: str, directory: Path, *, clock: Any = utc_now, **se
 
 
 def add(tx: Connection, table: sa.Table, **columns: Any) -> int:
-    """Insert a row and give its id."""
+    """Insert a row and return its id."""
     found: int = tx.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one()
     return found
 
@@ -95,7 +95,7 @@ def add_cycle(tx: Connection, slug: str, name: str, *, starts: date, ends: date)
 def add_key_result(
     tx: Connection, objective_id: int, slug: str, title: str, *, measure: dict[str, Any], **columns: Any
 ) -> int:
-    """Add a key result from 0 to 100 %, unless told otherwise."""
+    """Add a key result, by default from 0 to 100 %."""
     defaults = {"start": 0.0, "target": 100.0, "unit": "%", "weight": 1.0}
     return add(
         tx, tables.key_result, objective_id=objective_id, slug=slug, title=title, measure=measure, **defaults | columns
@@ -103,7 +103,7 @@ def add_key_result(
 
 
 def add_issue(tx: Connection, connection_id: int, scope_id: int, key: str, title: str, **columns: Any) -> int:
-    """Add a seen issue, open unless told otherwise."""
+    """Add a known issue, by default an open one."""
     defaults = {
         "identity": key,
         "kind": "issue",
@@ -120,7 +120,7 @@ def add_issue(tx: Connection, connection_id: int, scope_id: int, key: str, title
 
 
 def link(tx: Connection, key_result_id: int, issue_id: int, *, weight: float = 1.0, source: int = 0) -> None:
-    """Link an issue to a key result by its label."""
+    """Link an issue to a key result, with the origin `label`."""
     add(
         tx,
         tables.link,
@@ -135,19 +135,19 @@ def link(tx: Connection, key_result_id: int, issue_id: int, *, weight: float = 1
 def add_history(
     tx: Connection, key_result_id: int, at: datetime, *, before: float | None, after: float | None, causes: list[Cause]
 ) -> int:
-    """Add a change of a value with its causes."""
+    """Add a history entry with its causes."""
     columns = {"from": before, "to": after, "causes": [to_columns(cause) for cause in causes]}
     return add(tx, tables.history, key_result_id=key_result_id, at=at, **columns)
 
 
 def recompute(house: House, *key_result_ids: int, because: str = "the example was made") -> None:
-    """Compute key results as a worker would, once: the day after is due by the database's clock, not by the house's."""
+    """Compute key results once, as a worker does: the next day's run is due by the database's clock, not by `now`."""
     with writing(house.engine) as tx:
         key_results.recompute(tx, key_result_ids, causes=[Cause(what=because)])
     house.drains.by_table["recompute"]()
 
 
 def moved(house: House) -> None:
-    """Let open pages know that something changed."""
+    """Increase the change counter, so that open pages reload."""
     with writing(house.engine) as tx:
         counters.bump(tx, counters.CHANGES)

@@ -1,4 +1,4 @@
-"""Keys of simulated GitHub Apps, made once in a process: one costs 50 ms of CPU, and tests want hundreds."""
+"""RSA keys of simulated GitHub Apps, created once per process: one costs 50 ms of CPU, and tests need hundreds."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ from simulator.github import hub
 from simulator.github.app import new_key
 
 APART = 16
-"""Apps in a row whose keys differ; no test has as many."""
+"""Number of different keys; no test has as many apps."""
 
 
 @contextmanager
 def keys_made_once() -> Iterator[None]:
-    """Give simulated apps the same keys over and over, in turn, each read once, until the end of the block."""
+    """Return simulated apps the same few keys in rotation, each parsed once, until the end of the block."""
 
     @cache
-    def key(_place: int) -> RSAPrivateKey:
+    def key(_index: int) -> RSAPrivateKey:
         return new_key()
 
-    places = itertools.cycle(range(APART))
+    indexes = itertools.cycle(range(APART))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hub, "new_key", lambda: key(next(places)))
+        patch.setattr(hub, "new_key", lambda: key(next(indexes)))
         patch.setattr(assertions, "load_pem_private_key", cache(load_pem_private_key))
         yield

@@ -1,4 +1,4 @@
-"""A migrated database for each test, copied from one that was migrated once."""
+"""Migrated databases for tests: migrate one, which is then copied for each test."""
 
 from sqlalchemy.engine import Engine
 
@@ -14,7 +14,7 @@ def prepare(database_url: str) -> None:
 
 
 def put_down(engine: Engine) -> None:
-    """Leave a database so that it can be copied; a SQLite file is copied without its write-ahead log."""
+    """Close a database so that it can be copied: a SQLite file is copied without its write-ahead log."""
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

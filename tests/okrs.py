@@ -1,4 +1,4 @@
-"""Configuration files for tests, written from plain values: as JSON, which is YAML, so nothing has to be quoted."""
+"""Configuration files for tests, from plain values: as JSON, which is valid YAML, so that nothing needs quoting."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,34 +8,34 @@ from simulator import GitHub, Jira
 
 ANA: dict[str, Any] = {"email": "ana@example.com", "name": "Ana Ruiz", "role": "admin"}
 LABELLED: dict[str, Any] = {"field": "labels", "has": "checkout"}
-"""A condition of rules."""
+"""A rule's condition."""
 
 _COMMON = {"owner": ANA["email"], "webhook_secrets": ["hush"], "earlier": "ignore"}
 GITHUB: dict[str, Any] = {"slug": "gh", "kind": "github", "token": "t", "scopes": ["acme/checkout"]} | _COMMON
-"""A connection to a GitHub that nobody calls."""
+"""A connection to a GitHub that is never called."""
 
 
 def github(hub: GitHub, **fields: Any) -> dict[str, Any]:
-    """Give a connection to a simulated GitHub, by its token unless told otherwise."""
+    """Return a connection to a simulated GitHub, by default with its token."""
     return {**GITHUB, "site": hub.api_url, "token": hub.token, **fields}
 
 
 def jira(site: Jira, **fields: Any) -> dict[str, Any]:
-    """Give a connection to a simulated Jira of either face, by its token unless told otherwise."""
+    """Return a connection to a simulated Jira, Cloud or Data Center, by default with its token."""
     email = None if site.data_center else site.email
-    place = {"slug": "jira", "kind": "jira", "site": site.url, "scopes": ["SHOP"]}
-    return {**place, **_COMMON, "email": email, "token": site.token, **fields}
+    common = {"slug": "jira", "kind": "jira", "site": site.url, "scopes": ["SHOP"]}
+    return {**common, **_COMMON, "email": email, "token": site.token, **fields}
 
 
 def okrs(
     *connections: Mapping[str, Any], key_results: Iterable[Mapping[str, Any]] = ({"slug": "KR-1"},), **sections: Any
 ) -> bytes:
-    """Write a file: an objective of Ana's in a cycle that always runs; `sections` come beside, or in place of, others.
+    """Return a file with one objective of Ana's in a cycle that always runs; `sections` add or replace top-level keys.
 
-    Key results are shares of issues done. The issues labelled `checkout` of the first connection count toward KR-1.
+    Key results measure done-share. The issues labelled `checkout` of the first connection count toward KR-1.
     """
     first = connections[0]["slug"]
-    written = {
+    content = {
         "people": [ANA],
         "cycles": [{"slug": "ever", "name": "Ever", "starts": "2020-01-01", "ends": "2199-12-31"}],
         "connections": connections,
@@ -50,4 +50,4 @@ def okrs(
         ],
         "rules": [{"slug": "labelled", "connection": first, "key_result": "KR-1", "when": LABELLED}],
     }
-    return json.dumps(written | sections, ensure_ascii=False).encode()
+    return json.dumps(content | sections, ensure_ascii=False).encode()

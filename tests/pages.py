@@ -1,6 +1,7 @@
-"""What applications of one process can share: each makes it anew, and it costs more than most pages of a test.
+"""Cache the Flask set-up that all applications of a test run share: templates, routes, API schemas.
 
-A process of the service makes one application; a run of tests makes hundreds.
+The service creates one application per process; a test run creates hundreds, and each set-up costs more than most
+pages of a test.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,34 +20,34 @@ from sync_service.web.api import document
 
 
 class Compiled(BytecodeCache):
-    """Templates as they were compiled first, by name and text."""
+    """Cache of compiled templates, by name and text."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], CodeType | None] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Give what is there."""
+        """Return the cached template, if any."""
         bucket.code = self._codes.get((bucket.key, bucket.checksum))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep it."""
+        """Store a compiled template."""
         self._codes[bucket.key, bucket.checksum] = bucket.code
 
 
 def built_once() -> Callable[..., Any]:
-    """Give what writes the addresses of a rule, compiled once for all rules of one form: it is handed its rule.
+    """Return a URL builder factory that compiles once for all rules of the same form.
 
-    In place of werkzeug's own, which compiles two functions for each route of each application.
+    It replaces werkzeug's own, which compiles two functions for each route of each application.
     """
-    compiled = Rule._compile_builder
+    original = Rule._compile_builder
     known: dict[tuple[Any, ...], Any] = {}
 
     def compile_builder(rule: Rule, append_unknown: bool = True) -> Any:  # noqa: FBT001, FBT002 - as werkzeug calls it
         form = (rule.rule, tuple(rule._trace), append_unknown)
         if rule.defaults:
-            return compiled(rule, append_unknown)
+            return original(rule, append_unknown)
         if form not in known:
-            known[form] = compiled(rule, append_unknown)
+            known[form] = original(rule, append_unknown)
         return known[form]
 
     return compile_builder
@@ -54,7 +55,7 @@ def built_once() -> Callable[..., Any]:
 
 @contextmanager
 def made_once() -> Iterator[None]:
-    """Let applications share compiled templates, routes and the schemas of the API, until the end of the block."""
+    """Share compiled templates, routes and API schemas between applications, until the end of the block."""
     schemas = cache(document.components)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rule, "_compile_builder", built_once())

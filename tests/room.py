@@ -1,6 +1,6 @@
-"""The directory that a whole run shares, cleared however the run ends.
+"""Shared directory of a test run, removed however the run ends.
 
-A run that is killed can't clear up. So a small process waits for the run to end, by any means, and clears up then.
+A killed run can't remove it. So a small process waits until the run has ended, in any way, and removes it then.
 """
 
 import contextlib
@@ -16,40 +16,40 @@ from pathlib import Path
 
 from tests.waiting import until
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it, under a name that nobody can guess
+MEMORY = Path("/dev/shm")  # noqa: S108 - we create a directory in it, with a random name
 PLENTY = 4 * 1024**3
-"""Bytes free in a file system in memory from which on databases are kept there."""
+"""Free bytes that a file system in memory needs so that databases are stored there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A directory, and the process that clears it when our end of the pipe closes."""
+    """A directory, and the process that removes it when our end of the pipe closes."""
 
     directory: Path
     watch: subprocess.Popen[bytes]
 
     def leave(self) -> None:
-        """Close the pipe and wait until everything is cleared."""
+        """Close the pipe and wait until everything is removed."""
         self.watch.communicate()
 
 
 def open_room() -> Room:
-    """Make the directory and set the watch."""
+    """Create the directory and start the process that removes it."""
     directory = Path(tempfile.mkdtemp(prefix="okr-tests-", dir=quickest()))
     watch = subprocess.Popen(
         [sys.executable, "-m", "tests.room", str(directory)],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
-        start_new_session=True,  # a Ctrl-C is meant for the run; the watch outlives it
+        start_new_session=True,  # Ctrl-C must not reach it: it has to outlive the run
     )
     return Room(directory, watch)
 
 
 def quickest() -> Path | None:
-    """Give where the run's room is best made: in memory if there is plenty, else None, where temporary files go.
+    """Return the fastest parent directory: in memory if there is enough, else None, the default for temporary files.
 
-    Each test on PostgreSQL makes and removes some 300 files. ext4 without a journal looks past every inode that was
-    removed within the last minute, and is ten times slower at it than memory.
+    Each test on PostgreSQL creates and removes some 300 files. ext4 without a journal skips every inode that was
+    removed within the last minute, and is ten times slower than memory.
     """
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= PLENTY:
         return MEMORY
@@ -57,7 +57,7 @@ def quickest() -> Path | None:
 
 
 def clear(directory: Path) -> None:
-    """End every PostgreSQL that was started in the directory, and remove everything."""
+    """Stop every PostgreSQL that was started in the directory, and remove everything."""
     for pid_file in directory.glob("postgres*/postmaster.pid"):
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)  # a fast shutdown

@@ -1,4 +1,4 @@
-"""The real servers that tests run against: databases, Valkey and SMTP, each private to the run and gone after it."""
+"""Real servers for tests: SQLite and PostgreSQL databases, Valkey and SMTP; each ends with the test run."""
 
 import asyncio
 import contextlib
@@ -28,20 +28,20 @@ from sync_service.children import stop_with
 from tests.waiting import until
 
 Prepare = Callable[[str], None]
-"""Something that fills an empty database, given its URL, and closes its connections: migrations, say."""
+"""A function that fills an empty database, given its URL, and closes its connections; for example migrations."""
 
 
 class Databases(Protocol):
-    """One kind of database server, from which tests take databases of their own."""
+    """A kind of database server that creates databases for tests."""
 
     def empty(self) -> str:
         """Return the SQLAlchemy URL of a new, empty database."""
 
     def prepared(self, prepare: Prepare) -> str:
-        """Return the URL of a new database as `prepare` leaves one; it runs once and is copied from then on."""
+        """Return the URL of a new database filled by `prepare`, which runs once; later calls copy its result."""
 
     def drop(self) -> None:
-        """Drop every database that was handed out since the last call."""
+        """Drop every database that was created since the last call."""
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class SqliteDatabases:
     handed_out: list[Path] = field(default_factory=list)
 
     def empty(self) -> str:
-        """Return the URL of a file that is not there yet."""
+        """Return the URL of a file that does not exist yet."""
         return f"sqlite:///{self._new()}"
 
     def prepared(self, prepare: Prepare) -> str:
@@ -65,7 +65,7 @@ class SqliteDatabases:
         return f"sqlite:///{shutil.copyfile(self.templates[prepare], self._new())}"
 
     def drop(self) -> None:
-        """Remove the files and what SQLite put beside them."""
+        """Remove the files, and the files that SQLite added to them."""
         for file in self.handed_out:
             for beside in file.parent.glob(f"{file.name}*"):
                 beside.unlink()
@@ -79,7 +79,7 @@ class SqliteDatabases:
 
 AS_IT_WILL: LiteralString = ""
 AS_FILES: LiteralString = "STRATEGY FILE_COPY"
-"""Half the work, where the server does not wait for its disk; PostgreSQL 14 does not know the word."""
+"""Twice as fast on a server without fsync; PostgreSQL 14 does not support it."""
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class PostgresDatabases:
         return self._url(self._create(self.templates[prepare]))
 
     def drop(self) -> None:
-        """Drop the databases, cutting connections that a test left open."""
+        """Drop the databases, also when a test left connections open."""
         for name in self.handed_out:
             self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         self.handed_out.clear()
@@ -148,15 +148,15 @@ def text_or_none(value: str | int | None) -> str | None:
 
 
 def postgres_in(room: Path) -> str:
-    """Start PostgreSQL in the run's room, or join the one another worker started; return its URL for psycopg.
+    """Start PostgreSQL in the run's directory, or use the one of another worker; return its URL for psycopg.
 
-    As root it runs under a user `pgserver`, which is made if it is missing: PostgreSQL refuses root.
+    PostgreSQL refuses to run as root: then it runs as the user `pgserver`, which is created if it is missing.
     """
     directory = room / "postgres"
     get_server(directory, cleanup_mode=None)
     url = f"host={directory} user=postgres dbname=postgres"
     with psycopg.connect(url, autocommit=True) as connection:
-        # A test database need not survive a power cut.
+        # A test database need not survive a power failure.
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
             connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
         connection.execute("SELECT pg_reload_conf()")
@@ -165,27 +165,27 @@ def postgres_in(room: Path) -> str:
 
 @dataclass(slots=True)
 class Valkey:
-    """A Valkey that a test may kill and start again; what it was told survives, as in the service."""
+    """A Valkey that a test may kill and restart; its data survives, as in the service."""
 
     server: valkey.PrivateServer
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """The address for redis-py and for `REDIS_URL`."""
+        """The URL for redis-py and for `REDIS_URL`."""
         return self.server.url
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.process = subprocess.Popen(
             self.server.command(),
-            preexec_fn=stop_with(os.getpid()),  # noqa: PLW1509  # it only asks the kernel to end it with us
-            restore_signals=False,  # a write past a limit on files then fails, as on a full disk, and is not its death
+            preexec_fn=stop_with(os.getpid()),  # noqa: PLW1509  # it only makes the kernel end it together with us
+            restore_signals=False,  # a write over the file size limit then fails, as on a full disk, and kills nothing
         )
         until(lambda: valkey.answers(self.server), "Valkey answers")
 
     def kill(self) -> None:
-        """End it outright, as a crash does."""
+        """Kill it with SIGKILL, as a crash does."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -194,10 +194,10 @@ class Valkey:
 
 @dataclass
 class MailServer:
-    """An SMTP server on loopback that keeps what it is given and refuses what it is told to refuse.
+    """An SMTP server on loopback that stores mails and can refuse some.
 
-    `refusals` maps a recipient to an answer, like "451 try later" or "550 no such user"; `trouble` is an answer to
-    every message, or None. Delivered messages stand in `messages`, who they went to in `recipients`.
+    `refusals` maps a recipient to a response, like "451 try later" or "550 no such user"; `trouble` is the response to
+    every message, or None. `messages` has the received messages, `recipients` the recipients of each.
     """
 
     port: int = 0
@@ -208,20 +208,20 @@ class MailServer:
 
     @property
     def url(self) -> str:
-        """The address for `SMTP_URL`."""
+        """The URL for `SMTP_URL`."""
         return f"smtp://127.0.0.1:{self.port}"
 
     async def handle_RCPT(  # noqa: N802  # aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Answer whether mail to this address is taken."""
+        """Accept or refuse a recipient."""
         if address in self.refusals:
             return self.refusals[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # as above
-        """Keep the message."""
+        """Store the message, or refuse it."""
         if self.trouble is not None:
             return self.trouble
         assert isinstance(envelope.content, bytes)
@@ -234,7 +234,7 @@ class MailServer:
 def mail_server() -> Iterator[MailServer]:
     """Run a mail server on a free port until the end of the block.
 
-    Its loop has a thread of its own: the main thread's loop may be a browser's.
+    Its event loop runs in its own thread: the main thread's loop may belong to the browser.
     """
     mail = MailServer()
     stop: Future[Callable[[], object]] = Future()

@@ -1,4 +1,4 @@
-"""A WSGI application on a port of loopback, for a browser to visit."""
+"""Serve a WSGI application on a loopback port, for a browser."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 
 
 class Threaded(ThreadingMixIn, WSGIServer):
-    """Answers each request in a thread, and closes its answer also where the browser went away before its end.
+    """Answers each request in a thread, and closes the response even when the browser disconnects early.
 
-    werkzeug's own server leaves the file of such an answer open. Closing it waits for no thread: a browser opens
-    connections ahead of time, and may send nothing by them.
+    werkzeug's own server leaves the file of such a response open. Stopping waits for no thread: a browser opens
+    connections in advance, and may send nothing on them.
     """
 
     daemon_threads = True
 
 
 class Quiet(WSGIRequestHandler):
-    """Answers without a line for each request."""
+    """Handles requests without logging them."""
 
     def log_message(self, format: str, *words: object) -> None:  # noqa: A002 - the name is the standard library's
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def serving(app: "WSGIApplication") -> Iterator[str]:
-    """Serve an application, and give its address; whoever visits leaves before the end."""
+    """Serve an application until the end of the block, and yield its URL."""
     with make_server("127.0.0.1", 0, app, server_class=Threaded, handler_class=Quiet) as server:
         running = Serving(server, name="site")
         yield f"http://127.0.0.1:{server.server_port}"

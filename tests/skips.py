@@ -1,7 +1,7 @@
-"""Counts the skips of a run and lets none pass that was not expected.
+"""Skip guard: count the skipped tests of a run, and fail the run for an unexpected one.
 
-A skipped test looks like a passed one in the last line, so a machine without PostgreSQL or Chromium would be green
-without having tried anything.
+In the last line a skipped test looks like a passed one, so a machine without PostgreSQL or Chromium would be green
+without having tested anything.
 """
 
 import sys
@@ -15,7 +15,7 @@ NOT_LINUX = "only Linux can do this"
 
 
 def expected_reasons() -> frozenset[str]:
-    """Return the reasons that are good ones on this machine."""
+    """Return the accepted reasons on this machine."""
     reasons = {SHARED_IS_ABSENT: not SHARED.is_dir(), NOT_LINUX: sys.platform != "linux"}
     return frozenset(reason for reason, holds in reasons.items() if holds)
 
@@ -28,31 +28,31 @@ class SkipCount:
         self.seen: list[tuple[str, str]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note a skipped test."""
+        """Count a skipped test."""
         if report.skipped and not hasattr(report, "wasxfail"):
             self.note(report)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note a module that skipped itself."""
+        """Count a module that skipped itself."""
         if report.skipped:
             self.note(report)
 
     def note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
-        """Remember which test was skipped and why."""
+        """Store which test was skipped and why."""
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         self.seen.append((report.nodeid, reason.removeprefix("Skipped: ")))
 
     def unexpected(self) -> list[tuple[str, str]]:
-        """Return the skips that nobody agreed to."""
+        """Return the skips without an accepted reason."""
         return [(test, reason) for test, reason in self.seen if reason not in self.expected]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Fail the run."""
+        """Fail the run if there was an unexpected skip."""
         if self.unexpected() and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the count, and the unexpected ones by name."""
+        """Print the counts, and the unexpected skips by name."""
         unexpected = self.unexpected()
         terminalreporter.write_line(
             f"skips: {len(self.seen) - len(unexpected)} expected, {len(unexpected)} not expected"

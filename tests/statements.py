@@ -1,8 +1,8 @@
-"""Statements that are compiled once in a process, however many databases its tests open.
+"""Cache of compiled SQL statements, shared by all databases of a test process.
 
-A process of the service opens one database, and compiles each statement once; each test opens a database of its own.
-Their engines share a dialect for that, so no test listens to one (`do_connect`, `handle_error`): engines and pools have
-events of their own.
+The service opens one database and compiles each statement once; each test opens a database of its own. The engines
+share a dialect, so no test may listen to dialect events (`do_connect`, `handle_error`); engines and pools have their
+own events.
 """
 
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.util import LRUCache
 
 MOST = 5_000
-"""Statements that are kept; more than the tests have, and a bound where one of them writes its own."""
+"""Most cached statements: more than the tests have, and a bound in case a test generates statements."""
 
 
 @contextmanager
 def compiled_once() -> Iterator[None]:
-    """Let all engines of one kind share a dialect and what it has compiled, until the end of the block."""
+    """Share a dialect and its compiled statements between all engines of one kind, until the end of the block."""
     shared: dict[str, Dialect] = {}
     compiled: LRUCache[Any, Any] = LRUCache(MOST)
 

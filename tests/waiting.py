@@ -1,4 +1,4 @@
-"""Waiting for what happens in another process: looking often, until a deadline, instead of sleeping a guessed time."""
+"""Poll a condition until a deadline, instead of sleeping for a guessed time."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T], what: str, *, seconds: float = 20, every: float = 0.02) -> T:
-    """Look until there is something true, and return it; fail with what was waited for when `seconds` have passed."""
+def until(poll: Callable[[], T], what: str, *, seconds: float = 20, every: float = 0.02) -> T:
+    """Poll until the result is true, and return it. Raise `AssertionError` with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not (seen := look()):
+    while not (seen := poll()):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds} s")
         time.sleep(every)

@@ -1,4 +1,4 @@
-"""A small world for tests of the heart: a real database, and a tracker whose letters are written by the test."""
+"""Test harness with a real database, all drains, and a fake tracker whose deliveries the test writes."""
 
 import json
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ from sync_service.store.sealing import Sealer
 from sync_service.writing_back import WritingBack
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
-SECRET = "a secret between friends"
+SECRET = "a webhook secret"
 ANA = Account("ana", "Ana")
 
 
 @dataclass(slots=True)
 class PaperTracker:
-    """A connector whose deliveries are slips of paper: the body is the number of a reading the test wrote."""
+    """A fake connector: a delivery's body is the index of a parsed delivery that the test wrote."""
 
     kind: str = "paper"
     title: str = "Paper"
@@ -44,30 +44,30 @@ class PaperTracker:
     shown: dict[str, Snapshot | ConnectorError] = field(default_factory=dict)
 
     def verify(self, post: Post, secrets: Sequence[str]) -> bool:
-        """Compare the secret itself."""
+        """Return whether the header holds one of the secrets."""
         return post.headers.get("x-secret") in secrets
 
     def delivery_id(self, post: Post) -> str:
-        """Give the id in the header."""
+        """Return the id in the header."""
         return post.headers["x-id"]
 
     def read(self, post: Post, connection: Connection) -> Reading:
-        """Give the reading of that number."""
+        """Return, or raise, the entry of `readings` with that index."""
         del connection
         try:
             found: Reading | Exception = self.readings[json.loads(post.body)]
         except ValueError:
-            raise Rejected("the slip has no number") from None
+            raise Rejected("the body is not a number") from None
         if not isinstance(found, Reading):
             raise found
         return found
 
     def key_of(self, text: str) -> str:
-        """Take any key."""
+        """Accept any key."""
         return text
 
     def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
-        """Show what the test put there."""
+        """Return, or raise, the test's entry of `shown`; raise `Gone` without one."""
         del connection, key
         found = self.shown.get(identity, Gone("there is no such issue", proven=False))
         if isinstance(found, ConnectorError):
@@ -77,7 +77,7 @@ class PaperTracker:
 
 @dataclass(slots=True)
 class World:
-    """A migrated database with one cycle, one person, one connection and one watched scope, and all drains."""
+    """A database with one cycle, one person, one connection and one watched scope; and all drains."""
 
     engine: Engine
     tracker: PaperTracker = field(default_factory=PaperTracker)
@@ -96,23 +96,23 @@ class World:
 
     def __post_init__(self) -> None:
         with writing(self.engine) as tx:
-            self._furnish(tx)
+            self._seed(tx)
         kinds = {"paper": self.tracker}
         self.connections = Connections(self.engine, self.sealer)
-        shelf = Shelf()
+        cache = Shelf()
         clock = self.clock
-        joined: dict[str, Any] = {
+        common: dict[str, Any] = {
             "engine": self.engine,
             "connectors": kinds,
             "connections": self.connections,
             "now": clock,
         }
-        self.receive = Receive(**joined)
-        self.refresh = Refresh(**joined, shelf=shelf, settle=self.settle)
-        looking = Looking(**joined, refresh=self.refresh)
+        self.receive = Receive(**common)
+        self.refresh = Refresh(**common, shelf=cache, settle=self.settle)
+        looking = Looking(**common, refresh=self.refresh)
         outbox = Outbox(sealer=self.sealer, mail_from="okr@example.com", base_url="https://okr.example.com")
-        relinking = Relinking(self.engine, self.settle, ZoneInfo("UTC"), clock, shelf)
-        writing_back = WritingBack(**joined, base_url="https://okr.example")
+        relinking = Relinking(self.engine, self.settle, ZoneInfo("UTC"), clock, cache)
+        writing_back = WritingBack(**common, base_url="https://okr.example")
         self.drains = Drains(
             self.engine,
             {
@@ -128,10 +128,10 @@ class World:
         )
 
     def clock(self) -> datetime:
-        """Give the world's time."""
+        """Return the harness's time."""
         return self.now
 
-    def _furnish(self, tx: sa.Connection) -> None:
+    def _seed(self, tx: sa.Connection) -> None:
         self.person_id = _insert(tx, tables.person, email="ana@example.com", name="Ana Ruiz", role="admin", accounts={})
         cycle_id = _insert(
             tx,
@@ -159,13 +159,13 @@ class World:
         self.scope_id = self.add_scope(tx, "acme/checkout")
 
     def add_scope(self, tx: sa.Connection, name: str, *, covered: bool = True) -> int:
-        """Watch a scope."""
+        """Add a watched scope."""
         return _insert(
             tx, tables.scope, connection_id=self.connection_id, name=name, covered_at=self.now if covered else None
         )
 
     def key_result(self, slug: str = "KR-1", *, start: float = 0, target: float = 100, **measure: Any) -> int:
-        """Add a key result; by default the share of issues done."""
+        """Add a key result, by default with the measure done-share; drain."""
         with writing(self.engine) as tx:
             columns = {"slug": slug, "title": slug, "start": start, "target": target}
             settings = measure or {"kind": "done-share"}
@@ -177,7 +177,7 @@ class World:
         return found
 
     def rule(self, slug: str, key_result_id: int, condition: dict[str, Any], *, enabled: bool = True) -> None:
-        """Save a rule, and let it take effect."""
+        """Save a rule, and drain so that it takes effect."""
         definition = rules.Definition(
             slug=slug,
             owner_id=self.person_id,
@@ -191,52 +191,52 @@ class World:
         self.drain()
 
     def post(self, *observations: Observation | Exception, delivery_id: str | None = None) -> str:
-        """Send a delivery that says so; give its id. An exception is what reading it raises."""
+        """Receive a delivery with these observations, or with an exception that its parsing raises; return its id."""
         self._sent += 1
         name = delivery_id or f"d{self._sent}"
-        said = observations[0] if isinstance(observations[0], Exception) else None
-        letter = Reading(name="paper.slip", observations=observations, actor=ANA)  # type: ignore[arg-type]  # no exception is among them, or the letter is not used
-        self.tracker.readings.append(said or letter)
+        error = observations[0] if isinstance(observations[0], Exception) else None
+        parsed = Reading(name="paper.slip", observations=observations, actor=ANA)  # type: ignore[arg-type]  # without an exception, or not used
+        self.tracker.readings.append(error or parsed)
         body = str(len(self.tracker.readings) - 1).encode()
         self.receive.take("paper", Post({"x-id": name, "x-secret": SECRET}, body))
         return name
 
     def tell(self, *observations: Observation | Exception) -> str:
-        """Send a delivery and drain everything."""
+        """Receive a delivery and drain everything."""
         name = self.post(*observations)
         self.drain()
         return name
 
     def drain(self) -> None:
-        """Drain until nothing is due."""
+        """Drain all tables until nothing is due."""
         self.drains.drain_everything()
 
     def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> Sequence[Row[Any]]:
-        """Read a table in order of its ids."""
+        """Return the rows of a table, ordered by id."""
         with reading(self.engine) as tx:
             return tx.execute(sa.select(table).where(*where).order_by(table.c.id)).all()
 
     def value(self, slug: str = "KR-1") -> float | None:
-        """Give a key result's current value."""
+        """Return a key result's current value."""
         found: float | None = self.standing(slug).current
         return found
 
     def standing(self, slug: str = "KR-1") -> Row[Any]:
-        """Give a key result's row."""
+        """Return a key result's row."""
         return self.rows(tables.key_result, tables.key_result.c.slug == slug)[0]
 
     def reasons(self, slug: str = "KR-1") -> list[str]:
-        """Give what the causes of a key result's history say, oldest first, one text for each entry."""
+        """Return the causes in a key result's history, oldest first, as one text for each entry."""
         entries = self.rows(tables.history, tables.history.c.key_result_id == self.standing(slug).id)
         return ["; ".join(cause["what"] for cause in entry.causes) for entry in entries]
 
     def outcome(self, delivery_id: str) -> str:
-        """Give the outcome of a delivery."""
+        """Return the outcome of a delivery."""
         found: str = self.rows(tables.delivery, tables.delivery.c.delivery_id == delivery_id)[0].outcome
         return found
 
     def make_due(self, table: sa.Table) -> None:
-        """Let the time pass that rows of a table wait for."""
+        """Make all waiting rows of a table due now."""
         with writing(self.engine) as tx:
             due.replay(tx, table, table.c.due_at.isnot(None))
 
@@ -247,10 +247,10 @@ def _insert(tx: sa.Connection, table: sa.Table, **columns: Any) -> int:
 
 
 def bump_rules(tx: sa.Connection) -> None:
-    """Say that something that decides links has changed."""
+    """Increase the rules version."""
     counters.bump(tx, counters.RULES)
 
 
 def open_world(database_url: str, **fields: Any) -> World:
-    """Furnish a migrated database."""
+    """Return a harness on a migrated database."""
     return World(open_database(database_url), **fields)

@@ -1,4 +1,4 @@
-"""A simulated GitHub, and a connector that comes to it as an app: both by clocks that stand until they are stepped."""
+"""Fixture for GitHub Apps: a simulated GitHub and a connector that calls it as an app, both with stepped clocks."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ PERMISSIONS = {"issues": "read", "pull_requests": "read"}
 
 @dataclass
 class AppTown:
-    """GitHub with an app and a repository that has an issue; `ours` is our clock, and `slept` what we waited."""
+    """A GitHub with an app and a repository with one issue; `ours` is our clock, `slept` the seconds we waited."""
 
     hub: GitHub
     clock: SteppedClock
@@ -35,50 +35,51 @@ class AppTown:
         self.connector = self.start_anew()
 
     def start_anew(self) -> connectors.github.GitHub:
-        """Give a connector that knows nothing yet, as another worker has it."""
+        """Return a new connector with empty caches, as in another worker."""
         return connectors.github.GitHub(Http(now=self.ours), sleep=self.slept.append)
 
     def repository(self, name: str) -> Repository:
-        """Give a repository with an issue."""
+        """Create a repository with an issue."""
         made = self.hub.repository(name)
         made.create_issue("Pay")
         return made
 
     @property
     def connection(self) -> Connection:
-        """Give the connection by the app's number."""
+        """The connection with the app's id and key."""
         return self.connected_as(str(self.app.id), self.app.pem)
 
     def connected_as(self, id_: str, key: str) -> Connection:
-        """Give a connection by any id and key."""
+        """Return a connection with any id and key."""
         return Connection(slug="gh", site=self.hub.api_url, app=domain.App(id_, key))
 
-    def look(self, place: Repository | None = None, *, connection: Connection | None = None) -> Snapshot:
-        """Look at the first issue of a repository."""
-        where = place or self.checkout
-        asked = connection or self.connection
-        return self.connector.look(asked, identity=f"{where.id}#1", key=f"{where.full_name}#1")
+    def look(self, repository: Repository | None = None, *, connection: Connection | None = None) -> Snapshot:
+        """Fetch the first issue of a repository."""
+        chosen = repository or self.checkout
+        return self.connector.look(
+            connection or self.connection, identity=f"{chosen.id}#1", key=f"{chosen.full_name}#1"
+        )
 
-    def part(self, place: Repository | None = None) -> str:
-        """Say whose limits that look would use."""
-        return self.connector.part(self.connection, about=f"{(place or self.checkout).id}#1")
+    def part(self, repository: Repository | None = None) -> str:
+        """Return the rate limit bucket of that fetch."""
+        return self.connector.part(self.connection, about=f"{(repository or self.checkout).id}#1")
 
     def step(self, seconds: float) -> None:
-        """Let time pass for both."""
+        """Move both clocks forward."""
         self.clock.step(seconds)
         self.ours.step(seconds)
 
     def calls(self, ending: str) -> list[int]:
-        """Give the statuses of the calls so far whose path ends so."""
+        """Return the statuses of the calls so far with this end of the path."""
         return [call.status for call in self.hub.rest.calls if call.path.endswith(ending)]
 
     def forget_calls(self) -> None:
-        """Count from here on."""
+        """Forget the calls so far."""
         self.hub.rest.calls.clear()
 
 
 def refusal(town: AppTown, kind: type[ConnectorError] = Refused) -> str:
-    """Look, and give the words of the error."""
+    """Fetch, and return the text of the expected error."""
     with pytest.raises(kind) as caught:
         town.look()
     assert not isinstance(caught.value, Gone) or not caught.value.proven

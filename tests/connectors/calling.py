@@ -1,4 +1,4 @@
-"""A call as connectors make them, to a tracker that is none."""
+"""A connector's GET call, to a tracker that does not exist."""
 
 from datetime import UTC, datetime
 
@@ -9,5 +9,5 @@ URL = "https://tracker.example/issue/1"
 
 
 def get(http: Http | None = None) -> Answer:
-    """Call as a connector does."""
+    """Send a GET request as a connector does."""
     return (http or Http(now=lambda: NOW)).get(URL, authorization="Bearer token", params={"a": "b"})

@@ -1,4 +1,4 @@
-"""What the contract suite needs of each kind of tracker: a new connector adds its letters to `LETTERS`."""
+"""Payloads of each kind of tracker for the contract tests: a new connector adds its own to `LETTERS`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from tests.connectors import github_letters, jira_letters
 
 @dataclass(frozen=True)
 class Letters:
-    """What the suite needs of one kind of tracker: a connection, its signature, and letters of the main sorts."""
+    """A connection of one kind of tracker, its signature function, and payloads of the main events."""
 
     connection: Connection
     sign: Callable[[Post, str], Post]
@@ -65,25 +65,25 @@ def kinds(test: Any) -> Any:
 
 
 def connector_of(kind: str) -> Connector:
-    """Give the connector of that kind as the service would."""
+    """Return the connector of a kind."""
     return CONNECTORS[kind]
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Give every text anywhere in a reading."""
+    """Yield every text anywhere in a parsed delivery."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for name, part in value.items():
+        for name, item in value.items():
             yield from texts_in(name)
-            yield from texts_in(part)
+            yield from texts_in(item)
     elif isinstance(value, list | tuple):
-        for part in value:
-            yield from texts_in(part)
+        for item in value:
+            yield from texts_in(item)
 
 
 def assert_storable(reading: Reading) -> None:
-    """Hold a reading to what a database can keep: no NUL, no lone surrogate, nothing endless."""
+    """Assert that a database can store a parsed delivery: no NUL, no lone surrogate, no text without limit."""
     assert reading.observations
     for text in texts_in(asdict(reading)):
         assert "\x00" not in text
@@ -96,7 +96,7 @@ def assert_storable(reading: Reading) -> None:
 
 
 def read_if_possible(kind: str, post: Post) -> Reading | None:
-    """Read a letter, where the only trouble may be `Rejected`; anything else fails the test."""
+    """Parse a delivery; return None when it raises `Rejected`. Any other error fails the test."""
     try:
         reading = connector_of(kind).read(post, LETTERS[kind].connection)
     except Rejected as error:
@@ -107,7 +107,7 @@ def read_if_possible(kind: str, post: Post) -> Reading | None:
 
 
 def assert_has_words(reason: str) -> None:
-    """Hold a reason to what people can read: some words, not a page, no control characters."""
+    """Assert that people can read a reason: some words, not a page, no NUL."""
     assert 5 < len(reason) < 600
     reason.encode()
     assert "\x00" not in reason

@@ -1,6 +1,6 @@
-"""Deliveries made from GitHub's own descriptions of its webhooks, the same at every run.
+"""Webhook payloads generated from GitHub's OpenAPI schemas, the same in every run.
 
-The descriptions come with npm (`@octokit/openapi-webhooks`): of github.com and of each GitHub Enterprise Server.
+The schemas come from npm (`@octokit/openapi-webhooks`): for github.com and for each GitHub Enterprise Server.
 """
 
 import json
@@ -25,7 +25,7 @@ WRITTEN = {
     "state": "open",
     "body": "Fixes #3",
 }
-"""What stands in fields that belong together."""
+"""Values of fields that must be consistent."""
 
 _TEXTS = {
     "date-time": "2026-10-05T09:30:00Z",
@@ -37,9 +37,9 @@ _TEXTS = {
 
 
 class Fullness(Enum):
-    """How much of what a description allows is there: every field, the required ones, null wherever null may be.
+    """Which fields a payload has: all, only the required ones, or null wherever null is allowed.
 
-    Only an issue is never said to be a pull request, as every field would have it.
+    Even with all fields, an issue has no `pull_request` field, which would make it a pull request.
     """
 
     WHOLE = "whole"
@@ -49,25 +49,25 @@ class Fullness(Enum):
 
 @dataclass(frozen=True)
 class Described:
-    """One delivery as described: `name` as in the table of events (`issues.closed`), and where it is described."""
+    """The schema of one delivery: `name` as in the table of events (`issues.closed`), and its document."""
 
     name: str
     schema: Any
     document: Path
 
     def make(self, fullness: Fullness) -> dict[str, Any]:
-        """Make the body."""
+        """Return a body with these fields."""
         body: dict[str, Any] = _Maker(_load(self.document), fullness).make(self.schema, ())
         return body
 
     def post(self, body: dict[str, Any]) -> Post:
-        """Send a body."""
+        """Return a delivery with this body."""
         headers = {"x-github-event": self.name.partition(".")[0], "content-type": "application/json"}
         return Post(headers, json.dumps(body).encode())
 
 
 def described(document: Path) -> Iterator[Described]:
-    """Give every delivery that a document describes; its older form calls them `x-webhooks`."""
+    """Yield every delivery of a document; older documents call them `x-webhooks`."""
     whole = _load(document)
     for webhook in (whole.get("webhooks") or whole["x-webhooks"]).values():
         event, _, action = webhook["post"]["operationId"].replace("-", "_").partition("/")
@@ -87,10 +87,10 @@ class _Maker:
     fullness: Fullness
 
     def make(self, schema: Any, path: tuple[str, ...], within: tuple[str, ...] = ()) -> Any:
-        """Make what a schema describes: the first value of an enumeration, the first of several forms, one item."""
+        """Return a value for a schema: the first of an enumeration or of several forms, an array with one item."""
         if "$ref" in schema:
             name = schema["$ref"].rpartition("/")[2]
-            # What describes itself ends where it begins again.
+            # Stop at a recursive schema.
             return {} if name in within else self.make(self._named(name), path, (*within, name))
         if self.fullness is Fullness.NULLS and _may_be_null(schema):
             return None
@@ -130,30 +130,30 @@ class _Maker:
 
 
 def _joined(one: Any, other: Any) -> Any:
-    """Join two parts of what all must hold: the second narrows the first down where it says anything of its own."""
+    """Merge two values of `allOf`: the second replaces the first unless it is a default value."""
     if isinstance(one, dict) and isinstance(other, dict):
         return {name: _joined(one.get(name), other.get(name)) for name in {**one, **other}}
     return one if other in (None, {}, [], [None], [{}], "text") else other
 
 
 def _number(path: tuple[str, ...]) -> int:
-    """Give the same number everywhere, but to each issue of a delivery its own: those of one body must differ."""
+    """Return 1, but a different `number` for each issue of a body."""
     return 10 + len("".join(path[:-1])) if path and path[-1] == "number" else 1
 
 
 def _type(schema: Any) -> str:
-    told = schema.get("type", "object" if "properties" in schema else "string")
-    kinds = [kind for kind in (told if isinstance(told, list) else [told]) if kind != "null"]
+    declared = schema.get("type", "object" if "properties" in schema else "string")
+    kinds = [kind for kind in (declared if isinstance(declared, list) else [declared]) if kind != "null"]
     return kinds[0] if kinds else "null"
 
 
 def _may_be_null(schema: Any) -> bool:
-    told = schema.get("type")
+    declared = schema.get("type")
     forms = [*schema.get("oneOf", ()), *schema.get("anyOf", ())]
     return (
         schema.get("nullable") is True
-        or told == "null"
-        or (isinstance(told, list) and "null" in told)
+        or declared == "null"
+        or (isinstance(declared, list) and "null" in declared)
         or any(form.get("type") == "null" for form in forms)
         or None in schema.get("enum", ())
     )

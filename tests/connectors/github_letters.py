@@ -1,4 +1,4 @@
-"""GitHub deliveries of our own making: every field the reader uses, in the shapes GitHub documents."""
+"""GitHub webhook payloads for tests: every field that the parser uses, in the documented shapes."""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ MILESTONE: Json = {"id": 9101, "number": 3, "title": "Autumn", "state": "open"}
 
 
 def issue(repository: Json = CHECKOUT, **changes: Any) -> Json:
-    """Make an open issue; `changes` replace its fields."""
+    """Return an open issue; `changes` replace its fields."""
     number = changes.get("number", 12)
     name = repository["full_name"]
     return {
@@ -48,14 +48,14 @@ def issue(repository: Json = CHECKOUT, **changes: Any) -> Json:
 
 
 def closed(reason: str | None) -> Json:
-    """Make an issue that was closed with `reason`."""
+    """Return an issue that was closed with `reason`."""
     return issue(
         state="closed", state_reason=reason, closed_at="2026-10-06T10:00:00Z", updated_at="2026-10-06T10:00:01Z"
     )
 
 
 def pull(repository: Json = CHECKOUT, **changes: Any) -> Json:
-    """Make an open pull request; `changes` replace its fields."""
+    """Return an open pull request; `changes` replace its fields."""
     number = changes.get("number", 14)
     name = repository["full_name"]
     return {
@@ -82,7 +82,7 @@ def pull(repository: Json = CHECKOUT, **changes: Any) -> Json:
 
 
 def merged() -> Json:
-    """Make a merged pull request."""
+    """Return a merged pull request."""
     return pull(
         state="closed",
         merged=True,
@@ -93,7 +93,7 @@ def merged() -> Json:
 
 
 def letter(event: str, action: str | None = None, **parts: Any) -> Post:
-    """Make a JSON delivery of `event`; `parts` join or replace repository and sender."""
+    """Return a JSON delivery of `event`; `parts` are added to the body or replace repository and sender."""
     body: Json = {"repository": CHECKOUT, "sender": ANA, **parts}
     if action:
         body = {"action": action, **body}
@@ -106,7 +106,7 @@ def letter(event: str, action: str | None = None, **parts: Any) -> Post:
 
 
 def as_form(post: Post) -> Post:
-    """Send the same delivery the way a hook of content type `form` does."""
+    """Return the same delivery in the content type `form`."""
     headers = {**post.headers, "content-type": "application/x-www-form-urlencoded"}
     return Post(headers, urlencode({"payload": post.body.decode()}).encode())
 

@@ -1,4 +1,4 @@
-"""A simulated GitHub whose connection is examined."""
+"""Fixture for doctor: a simulated GitHub, and the findings for its connection."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ class Surgery:
     options: dict[str, str] = field(default_factory=dict)
 
     def findings(self, *scopes: str, hooked: bool = True, **credentials: object) -> list[Finding]:
-        """Examine a connection, by default with a token for everything."""
+        """Run the checks of a connection, by default with a token for everything."""
         given = credentials or {"token": self.hub.token}
         about = {"slug": "here", "site": self.hub.api_url, "hook_url": self.receiver.url, "options": self.options}
         connection = Connection(**about, **given)  # type: ignore[arg-type]  # the credentials are either of the two
@@ -35,7 +35,7 @@ class Surgery:
         return list(connector.examine(connection, scopes=scopes, hooked=hooked))
 
     def wrong(self, *scopes: str, **credentials: object) -> list[tuple[str, bool | None, str]]:
-        """Give what is not well."""
+        """Return the findings that are not well."""
         return [
             (one.what, one.well, one.says)
             for one in self.findings(*scopes, **credentials)  # type: ignore[arg-type]  # as above
@@ -45,7 +45,7 @@ class Surgery:
 
 @contextmanager
 def open_surgery() -> Iterator[Surgery]:
-    """Give a GitHub with a repository and a webhook that leads to us and hears of everything we read."""
+    """Yield a GitHub with a repository and a webhook to us with all events that we read."""
     clock = SteppedClock(START)
     with GitHub("acme", clock=clock, background=False) as hub, Receiver() as receiver:
         checkout = hub.repository("checkout")

@@ -1,4 +1,4 @@
-"""Connections to Jira: to a simulated one of either face, and to sites of which a test says what they answer."""
+"""Jira connections for tests: to a simulated Cloud or Data Center, and to sites with mocked responses."""
 
 from datetime import UTC, datetime
 
@@ -15,11 +15,11 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def by(tracker: simulator.Jira, **options: str) -> Connection:
-    """Give a connection to a simulated Jira."""
+    """Return a connection to a simulated Jira."""
     email = {} if tracker.data_center else {"email": tracker.email}
     return Connection(slug="acme", site=tracker.url, token=tracker.token, options={**email, **options})
 
 
 def keys(found: list[Page]) -> list[str]:
-    """Give the keys of all issues that pages show."""
+    """Return the keys of all issues on the pages."""
     return [one.key for page in found for one in page.observations if isinstance(one, Snapshot)]

@@ -1,4 +1,4 @@
-"""Jira deliveries of our own making, from Cloud and from Data Center: every field the reader uses."""
+"""Jira webhook payloads for tests, from Cloud and Data Center: every field that the parser uses."""
 
 import hashlib
 import hmac
@@ -31,7 +31,7 @@ FLOAT = "com.atlassian.jira.plugin.system.customfieldtypes:float"
 
 
 def field(number: int, name: str, custom: str, *, kind: str = "number", project: str | None = None) -> Json:
-    """Describe a custom field as `GET /rest/api/3/field` does; `project` is the one that alone has it."""
+    """Return a custom field as in `GET /rest/api/3/field`; `project` is the only project that has it."""
     found: Json = {
         "id": f"customfield_{number}", "key": f"customfield_{number}", "name": name, "custom": True,
         "clauseNames": [f"cf[{number}]", name], "schema": {"type": kind, "custom": custom, "customId": number},
@@ -46,16 +46,16 @@ EPIC_LINK = field(10014, "Epic Link", f"{GREENHOPPER}:gh-epic-link", kind="any")
 PARENT_LINK = field(10018, "Parent Link", "com.atlassian.jpo:jpo-custom-field-parent", kind="any")
 SUMMARY: Json = {"id": "summary", "name": "Summary", "custom": False, "schema": {"type": "string"}}
 FIELDS = [SUMMARY, ESTIMATE, STORY_POINTS, SPRINT, EPIC_LINK, PARENT_LINK]
-"""What a site with Jira Software and Plans answers, as far as we read it."""
+"""The fields of a site with Jira Software and Plans, as far as we read them."""
 
 
 def connection(token: str | None = None, **options: Any) -> Connection:
-    """Make a connection with the options given."""
+    """Return a connection with these options."""
     return Connection(slug="acme-jira", site=SITE, token=token, options=options)
 
 
 def issue(*, key: str = "SHOP-12", without: tuple[str, ...] = (), **changes: Any) -> Json:
-    """Make a whole Cloud issue in To Do; `changes` replace its fields, `without` leaves some out."""
+    """Return a complete Cloud issue in To Do; `changes` replace its fields, `without` omits some."""
     fields: Json = {
         "summary": "Refunds arrive within a day",
         "issuetype": {"id": "10002", "name": "Story", "subtask": False, "hierarchyLevel": 0},
@@ -75,12 +75,12 @@ def issue(*, key: str = "SHOP-12", without: tuple[str, ...] = (), **changes: Any
         "customfield_10016": 5.0,
         **changes,
     }
-    kept = {name: value for name, value in fields.items() if name not in without}
-    return {"id": "20012", "self": f"{SITE}/rest/api/2/issue/20012", "key": key, "fields": kept}
+    remaining = {name: value for name, value in fields.items() if name not in without}
+    return {"id": "20012", "self": f"{SITE}/rest/api/2/issue/20012", "key": key, "fields": remaining}
 
 
 def done(resolution: str | None = "Done") -> Json:
-    """Make an issue that was finished with `resolution`."""
+    """Return an issue that was finished with `resolution`."""
     return issue(
         status=DONE,
         resolution={"id": "10000", "name": resolution} if resolution else None,
@@ -91,14 +91,14 @@ def done(resolution: str | None = "Done") -> Json:
 
 
 def item(field: str, *, old: tuple[str | None, str | None] = (None, None), **new: Any) -> Json:
-    """Make one item of a changelog: `old` is (from, fromString); `to`, `toString`, `fieldId` by name."""
+    """Return an item of a changelog: `old` is (from, fromString); `to`, `toString`, `fieldId` by name."""
     return {
         "field": field, "fieldtype": "jira", "from": old[0], "fromString": old[1], "to": None, "toString": None, **new
     }  # fmt: skip
 
 
 def letter(event: str | None, *, items: list[Json] | None = None, **parts: Any) -> Post:
-    """Make a delivery of `event`; `parts` (issue, user, comment…) make up its body."""
+    """Return a delivery of `event`; `parts` (issue, user, comment…) are added to its body."""
     body: Json = {"timestamp": 1_791_200_000_000, "webhookEvent": event, "user": ANA, **parts}
     if event is None:
         del body["webhookEvent"]

@@ -1,4 +1,4 @@
-"""Updates of issues as a webhook of Jira tells them, read with what is known of the site's fields."""
+"""Parse Jira's issue_updated webhooks with a given field catalogue."""
 
 from connectors.jira.catalogue import Catalogue, Catalogues, informed
 from connectors.jira.events import treatment_of
@@ -11,20 +11,20 @@ BY = connection("token")
 
 
 def catalogue_of(*fields: Json) -> Catalogue:
-    """Give what a site that answers so is known to have."""
+    """Return the field catalogue of a site with these fields."""
     return Catalogues().fetch(BY, lambda: list(fields))
 
 
 def read(body: Json, *items: Json, by: Connection = BY, known: Catalogue | None) -> tuple[Observation, ...]:
-    """Read an update of an issue, with what is known of the site's fields."""
+    """Parse an update of an issue, with this field catalogue."""
     post = letter("jira:issue_updated", issue=body, items=list(items))
-    treatment = treatment_of("jira:issue_updated")
-    assert treatment.read
-    return treatment.read(json_object(post.body), informed(by, known))
+    rule = treatment_of("jira:issue_updated")
+    assert rule.read
+    return rule.read(json_object(post.body), informed(by, known))
 
 
 def snapshot(body: Json, *items: Json, by: Connection = BY, known: Catalogue | None = None) -> Snapshot:
-    """Read an update that must be one snapshot, on a site with Jira Software unless it is said otherwise."""
+    """Parse an update into exactly one snapshot, by default on a site with Jira Software."""
     (seen,) = read(body, *items, by=by, known=known or catalogue_of(*FIELDS))
     assert isinstance(seen, Snapshot)
     return seen

@@ -1,4 +1,4 @@
-"""A simulated GitHub that tells a receiver of things in vain, and the errand that asks for them again."""
+"""Fixture for redelivery: a simulated GitHub with failed deliveries, and the scheduled task that handles them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from tests.simulator.receiver import Receiver
 
 @dataclass
 class Town:
-    """GitHub with a watched repository, a receiver of its webhooks, and the errand with what it remembers."""
+    """A GitHub with a watched repository, a receiver of its webhooks, and the scheduled task with its memory."""
 
     hub: GitHub
     clock: SteppedClock
@@ -40,18 +40,18 @@ class Town:
         self.connector = connectors.github.GitHub(Http(now=self.clock), sleep=self.slept.append)
 
     def connected(self, **credentials: Any) -> Connection:
-        """Give a connection to this GitHub, whose webhooks lead to the receiver."""
+        """Return a connection to this GitHub; its webhooks go to the receiver."""
         return Connection(slug="gh", site=self.hub.api_url, hook_url=self.receiver.url, **credentials)
 
     def run(self, *, scopes: list[ScopeRef] | None = None) -> Ran:
-        """Run the errand, and remember what it wants to."""
+        """Run the scheduled task, and store its memory."""
         watched = scopes or [ScopeRef(str(self.place.id), self.place.full_name)]
         ran = self.connector.run(self.connection, name=redelivering.NAME, scopes=watched, memory=self.memory)
         self.memory = ran.memory
         return ran
 
     def miss(self, count: int = 1) -> None:
-        """Let so many changes be told in vain."""
+        """Let so many deliveries fail."""
         self.receiver.answers.extend([503] * count)
         for number in range(count):
             self.clock.step(1)
@@ -59,28 +59,28 @@ class Town:
         self.receiver.forget()
 
     def wait(self, pause: timedelta = PAUSES[0]) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         self.clock.step(pause.total_seconds() + 1)
 
     def asked(self) -> int:
-        """Count the deliveries that were asked for."""
+        """Return how many redeliveries were requested."""
         return sum(call.path.endswith("/attempts") for call in self.hub.rest.calls)
 
     def titles(self) -> list[str]:
-        """Give the titles that the receiver was told since it forgot."""
+        """Return the issue titles in the deliveries since the receiver was reset."""
         return [one.json["issue"]["title"] for one in self.receiver.received]
 
 
 @contextmanager
 def open_town(*, ghes: str) -> Iterator[Town]:
-    """Give a town on github.com, or on an Enterprise Server of this version."""
+    """Yield the fixture on github.com, or on an Enterprise Server of this version."""
     clock = SteppedClock(START)
     with Receiver() as receiver, GitHub("acme", clock=clock, background=False, ghes=ghes) as hub:
         yield Town(hub, clock, receiver)
 
 
 def hooked(town: Town, kind: str) -> None:
-    """Let a webhook of one kind lead to the receiver, and another one elsewhere."""
+    """Create a webhook of one kind to the receiver, and another one to a different address."""
     if kind == "app":
         rights = {"issues": "read", "pull_requests": "read"}
         app = town.hub.create_app(permissions=rights, events=["issues"], hook_url=town.receiver.url)
@@ -94,12 +94,12 @@ def hooked(town: Town, kind: str) -> None:
 
 
 def refusing(town: Town, *, status: int, when: Callable[[str, Mapping[str, str]], bool]) -> None:
-    """Let GitHub refuse some calls, told by their address and parameters."""
+    """Let GitHub refuse the calls for which `when` is true, by URL and parameters."""
 
     class Refusing(Http):
-        def send(self, method: Method, url: str, **asked: Any) -> Reply:
-            if when(url, asked.get("params") or {}):
+        def send(self, method: Method, url: str, **options: Any) -> Reply:
+            if when(url, options.get("params") or {}):
                 return Reply(url, status=status, headers={}, body=b'{"message": "Validation Failed"}')
-            return super().send(method, url, **asked)
+            return super().send(method, url, **options)
 
     town.connector = connectors.github.GitHub(Refusing(now=town.clock), sleep=town.slept.append)

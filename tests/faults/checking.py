@@ -116,7 +116,7 @@ def moved_twice(engine: Engine) -> list[tuple[str, str]]:
 
 
 def stored(engine: Engine) -> dict[str, Any]:
-    """Give every stored delivery by its id."""
+    """Return every stored delivery by its id."""
     d = tables.delivery
     columns = (d.c.delivery_id, d.c.due_at, d.c.settled_at, d.c.buried_at, d.c.attempts, d.c.outcome)
     with reading(engine) as tx:

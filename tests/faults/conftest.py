@@ -60,7 +60,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def own_postgres() -> Iterator[OwnPostgres]:
-    """Give a PostgreSQL of this test's own, to end and start again."""
+    """Return a PostgreSQL of this test's own, to end and start again."""
     server = OwnPostgres(Path(os.environ[ROOM]))
     server.start()
     yield server
@@ -69,7 +69,7 @@ def own_postgres() -> Iterator[OwnPostgres]:
 
 @pytest.fixture
 def new_oracle(tmp_path: Path) -> Iterator[Callable[[], House]]:
-    """Give houses on SQLite that nothing befalls."""
+    """Return houses on SQLite that nothing befalls."""
     made: list[House] = []
 
     def make() -> House:
@@ -89,5 +89,5 @@ def new_oracle(tmp_path: Path) -> Iterator[Callable[[], House]]:
 
 @pytest.fixture
 def oracle(new_oracle: Callable[[], House]) -> House:
-    """Give one such house."""
+    """Return one such house."""
     return new_oracle()

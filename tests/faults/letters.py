@@ -81,7 +81,7 @@ class History:
         self._ready: list[Letter] = []
 
     def close(self) -> None:
-        """Give back the ports."""
+        """Return back the ports."""
         self._hub.stop()
         self._jira.stop()
 

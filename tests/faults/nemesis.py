@@ -141,7 +141,7 @@ class Nemesis:
         self.struck["restart database"] += 1
 
     def acts(self) -> Mapping[Callable[[], None], int]:
-        """Give all that can be done, each with its weight."""
+        """Return all that can be done, each with its weight."""
         common: dict[Callable[[], None], int] = {
             self.kill_any: 60,
             self.flush_redis: 10,

@@ -50,7 +50,7 @@ class Service:
         return f"http://127.0.0.1:{self.port}"
 
     def house(self) -> House:
-        """Give a house of the tests' own on the same database, to look and to change things by."""
+        """Return a house of the tests' own on the same database, to look and to change things by."""
         return wiring.build(Settings.model_validate({"_env_file": None, **self._ours()}))
 
     def start(self) -> None:
@@ -86,7 +86,7 @@ class Service:
             self._reader.join(timeout=30)
 
     def answers(self) -> bool:
-        """Tell whether the web part is there."""
+        """Return whether the web part is there."""
         assert self.process is not None
         assert self.process.poll() is None, "\n".join(self.said[-20:])
         with contextlib.suppress(requests.RequestException):
@@ -94,7 +94,7 @@ class Service:
         return False
 
     def tree(self, *parts: str) -> list[int]:
-        """Give the process ids of parts and of their children, as far as they live; each part's own comes first."""
+        """Return the process ids of parts and of their children, as far as they live; each part's own comes first."""
         found: list[int] = []
         for part in parts:
             leader = self.pids.get(part)
@@ -147,7 +147,7 @@ class Service:
 
 
 def lives(pid: int) -> bool:
-    """Tell whether a process runs, or is stopped, but is not dead and waiting to be buried."""
+    """Return whether a process runs, or is stopped, but is not dead and waiting to be buried."""
     try:
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
@@ -155,7 +155,7 @@ def lives(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """Give the process ids of a process's children."""
+    """Return the process ids of a process's children."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return [int(word) for word in (Path("/proc") / str(pid) / "task" / str(pid) / "children").read_text().split()]
     return []

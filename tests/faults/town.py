@@ -127,7 +127,7 @@ class Town:
             self.chance.choice([issue.start, issue.finish, issue.finish, issue.drop])()
 
     def deliveries(self) -> list[Delivery]:
-        """Give both logs."""
+        """Return both logs."""
         return [*self.hub.deliveries, *self.jira.deliveries]
 
     def redeliver_what_was_not_taken(self) -> int:
@@ -175,7 +175,7 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def receiving(house: House) -> Iterator[str]:
-    """Serve a house's web application on loopback; give its address.
+    """Serve a house's web application on loopback; return its address.
 
     A connection counts as soon as it is there, though a ping came just before.
     """

@@ -43,7 +43,7 @@ class Asker(GitHub):
         super().__init__()
 
     def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
-        """Give or raise what the test wants; at first let happen what is to happen meanwhile."""
+        """Return or raise what the test wants; at first let happen what is to happen meanwhile."""
         del connection, query, scopes, cursor
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile:
@@ -56,7 +56,7 @@ class Asker(GitHub):
     def match(
         self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]
     ) -> Mapping[str, Mapping[str, bool | None]]:
-        """Give what the test wants."""
+        """Return what the test wants."""
         del connection
         for query in queries:
             read_query(query)

@@ -18,21 +18,21 @@ from tests.world import World, open_world
 
 @pytest.fixture
 def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
-    """Give a house on either database."""
+    """Return a house on either database."""
     with open_house(migrated_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def other_house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
-    """Give another house on the same database."""
+    """Return another house on the same database."""
     with open_house(migrated_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
-    """Give a worker that dies, on either database."""
+    """Return a worker that dies, on either database."""
     made = Mortal(migrated_url, tmp_path)
     yield made
     made.close()
@@ -40,20 +40,20 @@ def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
 
 @pytest.fixture
 def clock() -> SteppedClock:
-    """Give the clock of `hub`, where it is the day before yesterday."""
+    """Return the clock of `hub`, where it is the day before yesterday."""
     return clock_of(timedelta(days=2))
 
 
 @pytest.fixture
 def hub(clock: SteppedClock) -> Iterator[GitHub]:
-    """Give a GitHub whose webhooks nobody hears."""
+    """Return a GitHub whose webhooks nobody hears."""
     with GitHub("acme", clock=clock, background=False) as made:
         yield made
 
 
 @pytest.fixture
 def bare_world(migrated_url: str) -> Iterator[World]:
-    """Give a world on either database, without key results."""
+    """Return a world on either database, without key results."""
     made = open_world(migrated_url)
     yield made
     made.engine.dispose()
@@ -61,14 +61,14 @@ def bare_world(migrated_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def world(bare_world: World) -> World:
-    """Give a world with KR-1, the share done of issues labelled `checkout`."""
+    """Return a world with KR-1, the share done of issues labelled `checkout`."""
     bare_world.rule("checkout-label", bare_world.key_result(), LABELLED)
     return bare_world
 
 
 @pytest.fixture
 def room(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
-    """Give a room with a wall, on either database; a process soon knows of changes of its connections there."""
+    """Return a room with a wall, on either database; a process soon knows of changes of its connections there."""
     monkeypatch.setattr("sync_service.store.connections.FRESH_SECONDS", 0.05)
     made = furnish_room(migrated_url)
     yield made

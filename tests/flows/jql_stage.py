@@ -49,7 +49,7 @@ class JqlStage(JiraStage):
         self.drain()
 
     def is_listed_soon(self) -> bool:
-        """Tell whether the first query is listed within a minute."""
+        """Return whether the first query is listed within a minute."""
         return self.wait_of(self.rows(tables.listing)[0]) <= listings.SOONEST
 
     def calls(self, ending: str) -> int:

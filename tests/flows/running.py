@@ -29,7 +29,7 @@ class Running:
         return self.service.address
 
     def hook(self, connection: str) -> str:
-        """Give the address for a tracker's webhook."""
+        """Return the address for a tracker's webhook."""
         return f"{self.address}/hooks/{connection}"
 
     def api(self, path: str) -> Any:
@@ -40,11 +40,11 @@ class Running:
         return answer.json()
 
     def deliveries(self) -> dict[str, Any]:
-        """Give the newest five hundred deliveries by the tracker's id."""
+        """Return the newest five hundred deliveries by the tracker's id."""
         return {one["delivery"]: one for one in self.api("/deliveries?limit=500")["items"]}
 
     def current(self, slug: str) -> float | None:
-        """Give a key result's value."""
+        """Return a key result's value."""
         found: float | None = self.api(f"/key-results/{slug}")["current"]
         return found
 
@@ -63,7 +63,7 @@ class Running:
         return json.loads(self.service.run("explain", slug, "--json"))
 
     def sign_in_link(self) -> str:
-        """Give a link that signs Ana in."""
+        """Return a link that signs Ana in."""
         return self.service.run("sign-in", ANA)
 
 
@@ -101,7 +101,7 @@ def _part(service: Service, *words: str) -> Iterator[None]:
 
 
 def left_in(directory: Path) -> dict[int, str]:
-    """Give the command lines of running processes that work in a directory or below it, by process id."""
+    """Return the command lines of running processes that work in a directory or below it, by process id."""
     found = {}
     for place in Path("/proc").iterdir():
         if place.name.isdigit():

@@ -18,7 +18,7 @@ from tests.faults.mortal import Killed
 
 
 def clock_of(ago: timedelta = timedelta(0)) -> SteppedClock:
-    """Give a tracker's clock, which stands at a whole second."""
+    """Return a tracker's clock, which stands at a whole second."""
     return SteppedClock(datetime.now(UTC).replace(microsecond=0) - ago)
 
 
@@ -76,16 +76,16 @@ class HouseStage:
         return wait
 
     def key_result(self) -> Row[Any]:
-        """Give the row of the first key result."""
+        """Return the row of the first key result."""
         return self.rows(tables.key_result)[0]
 
     def value(self) -> float | None:
-        """Give the value of the first key result."""
+        """Return the value of the first key result."""
         found: float | None = self.key_result().current
         return found
 
     def linked(self) -> list[str]:
-        """Give the keys of linked issues, once for each link."""
+        """Return the keys of linked issues, once for each link."""
         found = sa.select(tables.issue.c.key).join(tables.link, tables.link.c.issue_id == tables.issue.c.id)
         with reading(self.house.engine) as tx:
             return sorted(tx.scalars(found))

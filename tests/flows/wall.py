@@ -77,12 +77,12 @@ class Room:
         until(lambda: connections.of(connection_id).view.mark == mark, "the mark is known")
 
     def rename(self, title: str) -> None:
-        """Give KR-1 another title."""
+        """Return KR-1 another title."""
         with writing(self.world.engine) as tx:
             tx.execute(sa.update(tables.key_result).values(title=title))
 
     def row(self) -> Row[Any]:
-        """Give the first row."""
+        """Return the first row."""
         return self.world.rows(tables.write_back)[0]
 
     def said(self) -> list[str]:

@@ -28,7 +28,7 @@ class Way(Protocol):
         """Open an issue with a label in the first scope."""
 
     def key(self, name: str) -> str:
-        """Give an issue's key."""
+        """Return an issue's key."""
 
     def finish(self, name: str) -> None:
         """Close it as done."""
@@ -58,7 +58,7 @@ class GitHubWay:
         self.issues[name] = self.hub.repository("first").create_issue(name, labels=[label])
 
     def key(self, name: str) -> str:
-        """Give `owner/repository#number`."""
+        """Return `owner/repository#number`."""
         issue = self.issues[name]
         return f"{issue.repository.full_name}#{issue.number}"
 
@@ -108,7 +108,7 @@ class JiraWay:
         self.issues[name] = self.jira.project("ONE").create_issue(name, labels=[label])
 
     def key(self, name: str) -> str:
-        """Give the key."""
+        """Return the key."""
         return self.issues[name].key
 
     def finish(self, name: str) -> None:

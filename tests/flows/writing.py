@@ -88,5 +88,5 @@ class WritingStage(HouseStage):
         self.house = mortal.house
 
     def row_of(self, identity: str) -> Row[Any]:
-        """Give what is remembered of writing on an issue."""
+        """Return what is remembered of writing on an issue."""
         return next(row for row in self.rows(tables.write_back) if row.identity == identity)

@@ -48,15 +48,15 @@ class Stage(WritingStage):
         return issue
 
     def said(self, issue: Issue) -> list[str]:
-        """Give the comments that bear our mark."""
+        """Return the comments that bear our mark."""
         return [one.body for one in self.marked(issue)]
 
     def marked(self, issue: Issue) -> Sequence[Comment]:
-        """Give our comments on an issue."""
+        """Return our comments on an issue."""
         return [one for one in issue.comments if "<!-- okr-sync:" in one.body]
 
     def row(self, issue: Issue) -> Row[Any]:
-        """Give what is remembered of writing on an issue."""
+        """Return what is remembered of writing on an issue."""
         return self.row_of(f"{issue.repository.id}#{issue.number}")
 
     def writes(self) -> int:
@@ -64,7 +64,7 @@ class Stage(WritingStage):
         return len([call for call in self.comment_calls() if call.method != "GET"])
 
     def comment_calls(self) -> list[Call]:
-        """Give the calls about comments."""
+        """Return the calls about comments."""
         return [call for call in self.hub.rest.calls if "comments" in call.path]
 
 

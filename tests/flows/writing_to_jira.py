@@ -43,21 +43,21 @@ class Stage(WritingStage):
         return issue
 
     def titles(self, issue: Issue) -> list[str]:
-        """Give the titles of the links on an issue."""
+        """Return the titles of the links on an issue."""
         return [link.body["object"]["title"] for link in self.jira.remote_links.of(issue)]
 
     def comments(self, issue: Issue) -> list[str]:
-        """Give the comments of ours on an issue, as webhooks tell of them."""
+        """Return the comments of ours on an issue, as webhooks tell of them."""
         return [one.body for one in issue.comments if one.author is self.jira.bot]
 
     def shown(self, issue: Issue) -> dict[str, Any]:
-        """Give what the one link on an issue shows."""
+        """Return what the one link on an issue shows."""
         (link,) = self.jira.remote_links.of(issue)
         found: dict[str, Any] = link.body["object"]
         return found
 
     def row(self, issue: Issue) -> Row[Any]:
-        """Give what is remembered of writing on an issue."""
+        """Return what is remembered of writing on an issue."""
         return self.row_of(issue.id)
 
     def writes(self) -> list[str]:
@@ -65,7 +65,7 @@ class Stage(WritingStage):
         return [call.method for call in self.calls() if call.method != "GET"]
 
     def calls(self, what: str = "remotelink") -> list[Call]:
-        """Give the calls about links, or about comments."""
+        """Return the calls about links, or about comments."""
         return [call for call in self.jira.rest.calls if f"/{what}" in call.path]
 
 
