@@ -1,4 +1,4 @@
-"""The checker: what must hold at the end, against an oracle that took the same letters alone, in order, one by one."""
+"""Oracle check: compare the final state with an oracle that applied the same deliveries one by one, in order."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from tests.faults.letters import OKRS, Letter
 
 
 def furnish(house: House, okrs: bytes = OKRS) -> None:
-    """Apply the OKRs to a house, and let them take effect."""
+    """Apply the OKRs as a configuration file."""
     applying = Applying(
         engine=house.engine,
         sealer=house.sealer,
@@ -33,22 +33,22 @@ def furnish(house: House, okrs: bytes = OKRS) -> None:
     applying.apply([("okrs.yaml", okrs)], prune=False)
 
 
-def take(house: House, letter: Letter) -> Receipt:
-    """Post a letter to a house in this process."""
-    headers = {name.lower(): value for name, value in letter.headers.items()}
-    return house.receive.take(letter.connection, Post(headers, letter.body))
+def take(house: House, delivery: Letter) -> Receipt:
+    """Receive a delivery in this process."""
+    headers = {name.lower(): value for name, value in delivery.headers.items()}
+    return house.receive.take(delivery.connection, Post(headers, delivery.body))
 
 
-def tell_in_order(house: House, letters: Iterable[Letter]) -> None:
-    """Be the oracle: take each letter and drain everything before the next."""
-    for letter in letters:
-        assert take(house, letter) is Receipt.STORED
+def tell_in_order(house: House, deliveries: Iterable[Letter]) -> None:
+    """Act as the oracle: receive each delivery and drain everything before the next."""
+    for delivery in deliveries:
+        assert take(house, delivery) is Receipt.STORED
         house.drains.drain_everything()
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What must not depend on order, repetition or kills."""
+    """The state that must not depend on order, repetition or crashes."""
 
     issues: list[tuple[Any, ...]]
     links: list[tuple[Any, ...]]
@@ -56,12 +56,21 @@ class Ending:
 
 
 def ending(engine: Engine) -> Ending:
-    """Read the issues, the links and the values.
+    """Read the issues, links and values.
 
-    Of an issue that is gone, only where it went can ever matter; of one in a scope that is not watched, nothing.
+    Of an issue that is gone, only its successor matters; of an issue in an unwatched scope, nothing.
     """
     i, k, s, r = tables.issue, tables.key_result, tables.link, tables.rule_revision
-    told = (i.c.connection_id, i.c.identity, i.c.key, i.c.scope_name, i.c.title, i.c.state, i.c.resolution, i.c.labels)
+    columns = (
+        i.c.connection_id,
+        i.c.identity,
+        i.c.key,
+        i.c.scope_name,
+        i.c.title,
+        i.c.state,
+        i.c.resolution,
+        i.c.labels,
+    )
     times = (i.c.points, i.c.points_at, i.c.created_at, i.c.closed_at, i.c.updated_at, i.c.in_doubt)
     gone = (i.c.connection_id, i.c.identity, i.c.gone, i.c.successor)
     linked = (
@@ -74,7 +83,7 @@ def ending(engine: Engine) -> Ending:
         return Ending(
             issues=_sorted(
                 [
-                    *tx.execute(sa.select(*told, *times).where(i.c.gone.is_(None), i.c.scope_id.isnot(None))).all(),
+                    *tx.execute(sa.select(*columns, *times).where(i.c.gone.is_(None), i.c.scope_id.isnot(None))).all(),
                     *tx.execute(sa.select(*gone).where(i.c.gone.isnot(None))).all(),
                 ]
             ),
@@ -88,7 +97,7 @@ def _sorted(rows: Iterable[Iterable[Any]]) -> list[tuple[Any, ...]]:
 
 
 def broken_entries(engine: Engine) -> list[str]:
-    """Name the entries of the history that do not begin where the one before ended, or where a value's do not end."""
+    """Return history entries that do not start at the value of the one before, or do not end at the current value."""
     h, k = tables.history, tables.key_result
     columns = (k.c.slug, k.c.current, h.c.id, h.c["from"].label("before"), h.c.to)
     with reading(engine) as tx:
@@ -103,7 +112,7 @@ def broken_entries(engine: Engine) -> list[str]:
 
 
 def moved_twice(engine: Engine) -> list[tuple[str, str]]:
-    """Name deliveries that stand as a cause in more than one entry of a key result's history."""
+    """Return deliveries that are a cause of more than one history entry of the same key result."""
     h, k = tables.history, tables.key_result
     with reading(engine) as tx:
         rows = tx.execute(sa.select(k.c.slug, h.c.causes).join(k, k.c.id == h.c.key_result_id)).all()
@@ -124,15 +133,15 @@ def stored(engine: Engine) -> dict[str, Any]:
 
 
 def check(engine: Engine, *, oracle: House, sent: Iterable[Letter], acknowledged: Iterable[str]) -> None:
-    """Compare with the oracle, which takes the letters that were stored, in the trackers' order.
+    """Compare with the oracle, which applies the stored deliveries in the trackers' order.
 
-    Whatever was acknowledged must be among them, and all of them must be settled.
+    Every acknowledged delivery must be stored, and all stored ones must be settled.
     """
-    kept = stored(engine)
-    assert set(acknowledged) - set(kept) == set(), "acknowledged and lost"
-    unsettled = {one: row.outcome for one, row in kept.items() if row.settled_at is None or row.buried_at is not None}
+    rows = stored(engine)
+    assert set(acknowledged) - set(rows) == set(), "acknowledged and lost"
+    unsettled = {one: row.outcome for one, row in rows.items() if row.settled_at is None or row.buried_at is not None}
     assert unsettled == {}, "stored and not applied"
-    tell_in_order(oracle, [letter for letter in sent if letter.id in kept])
+    tell_in_order(oracle, [delivery for delivery in sent if delivery.id in rows])
     ours, theirs = ending(engine), ending(oracle.engine)
     assert ours.issues == theirs.issues
     assert ours.links == theirs.links

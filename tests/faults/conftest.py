@@ -1,4 +1,4 @@
-"""A running service on each kind of database, and how hard the tests try."""
+"""Fixtures of the fault tests: a running service on each kind of database, with a nemesis and an oracle."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ SEED = int(os.environ.get("FAULTS_SEED", "1"))
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A service that runs, a house of the tests' own on its database, and who strikes it."""
+    """A running service, services of the test on its database, and the nemesis."""
 
     service: Service
     house: House
@@ -39,20 +39,20 @@ class Stage:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    """Run the service: all embedded, then with a PostgreSQL and a Valkey by URL that the test may strike."""
+    """Run the service: embedded, and with a PostgreSQL and a Valkey by URL that the nemesis may crash."""
     settings: dict[str, str] = {}
-    struck: dict[str, Any] = {}
+    targets: dict[str, Any] = {}
     if request.param == "postgresql":
         server: OwnPostgres = request.getfixturevalue("own_postgres")
         valkey: Valkey = request.getfixturevalue("own_valkey")
         settings = {"DATABASE_URL": server.url, "REDIS_URL": valkey.url}
-        struck = {"valkey": valkey, "restart_database": server.restart}
+        targets = {"valkey": valkey, "restart_database": server.restart}
     service = Service(tmp_path, settings)
     house = service.house()
     migrate(house.engine)
     furnish(house)
     service.start()
-    yield Stage(service, house, Nemesis(service, house.engine, SEED, **struck))
+    yield Stage(service, house, Nemesis(service, house.engine, SEED, **targets))
     service.stop()
     house.engine.dispose()
     house.redis.close()
@@ -60,7 +60,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def own_postgres() -> Iterator[OwnPostgres]:
-    """Return a PostgreSQL of this test's own, to end and start again."""
+    """Yield a PostgreSQL for one test, which may crash and restart it."""
     server = OwnPostgres(Path(os.environ[ROOM]))
     server.start()
     yield server
@@ -69,7 +69,7 @@ def own_postgres() -> Iterator[OwnPostgres]:
 
 @pytest.fixture
 def new_oracle(tmp_path: Path) -> Iterator[Callable[[], House]]:
-    """Return houses on SQLite that nothing befalls."""
+    """Yield a function that creates services on SQLite, without faults."""
     made: list[House] = []
 
     def make() -> House:
@@ -89,5 +89,5 @@ def new_oracle(tmp_path: Path) -> Iterator[Callable[[], House]]:
 
 @pytest.fixture
 def oracle(new_oracle: Callable[[], House]) -> House:
-    """Return one such house."""
+    """Return one oracle."""
     return new_oracle()

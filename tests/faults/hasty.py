@@ -1,4 +1,4 @@
-"""`okr-sync`, with a supervisor that starts dead parts again at once: two hundred kills need not take an hour."""
+"""`okr-sync` with a supervisor that restarts processes at once: two hundred kills must not take an hour."""
 
 from functools import partial
 from unittest.mock import patch

@@ -1,4 +1,4 @@
-"""An endless history of two simulated trackers, the same for the same seed, as signed letters ready to post."""
+"""Workload of the fault tests: an endless, seeded history of two simulated trackers, as signed webhook deliveries."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -49,12 +49,12 @@ rules:
 LABELS = ("checkout", "bug", "okr:KR-2", "chore")
 MOST_ISSUES = 12
 PAUSES = (0, 0, 1, 1, 7, 300)
-"""Seconds between two changes: at times none, so that changes tie."""
+"""Seconds between two changes; 0 gives two changes the same time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One delivery as its tracker sends it: to which connection, under which id, with what."""
+    """One delivery as its tracker sends it to a connection."""
 
     connection: str
     id: str
@@ -63,12 +63,12 @@ class Letter:
 
 
 class History:
-    """People at work on a GitHub and a Jira. Each call of `next` gives the next letter, in the trackers' order."""
+    """Random changes in a GitHub and a Jira. Each call of `next` returns the next delivery, in the trackers' order."""
 
     def __init__(self, seed: int) -> None:
-        self._chance = random.Random(seed)  # noqa: S311 - a seed makes it repeatable
+        self._random = random.Random(seed)  # noqa: S311 - a seed makes it repeatable
         self._clock = SteppedClock(datetime(2026, 10, 5, 9, tzinfo=UTC))
-        # Neither is started: their couriers only collect what they would send.
+        # Neither is started: they only collect the deliveries that they would send.
         self._hub = GitHub("acme", clock=self._clock)
         self._jira = Jira(clock=self._clock)
         self._repositories = [self._hub.repository(name) for name in ("checkout", "billing", "attic")]
@@ -77,19 +77,19 @@ class History:
         self._jira.add_hook(url="http://127.0.0.1/hooks/jira", secret="hush")
         self._hub_issues: list[HubIssue] = []
         self._jira_issues: list[JiraIssue] = []
-        self._taken = {"gh": 0, "jira": 0}
+        self._collected = {"gh": 0, "jira": 0}
         self._ready: list[Letter] = []
 
     def close(self) -> None:
-        """Return back the ports."""
+        """Release the ports."""
         self._hub.stop()
         self._jira.stop()
 
     def next(self) -> Letter:
-        """Let people work until there is a letter, and give it."""
+        """Make changes until there is a delivery, and return it."""
         while not self._ready:
-            self._clock.step(self._chance.choice(PAUSES))
-            if self._chance.random() < 0.6:
+            self._clock.step(self._random.choice(PAUSES))
+            if self._random.random() < 0.6:
                 self._work_on_hub()
             else:
                 self._work_on_jira()
@@ -98,72 +98,72 @@ class History:
         return self._ready.pop(0)
 
     def _collect(self, connection: str, tracker: GitHub | Jira) -> None:
-        for delivery in tracker.deliveries[self._taken[connection] :]:
-            self._taken[connection] += 1
+        for delivery in tracker.deliveries[self._collected[connection] :]:
+            self._collected[connection] += 1
             parcel = delivery.parcel
             self._ready.append(
                 Letter(connection=connection, id=parcel.id, headers=delivery.headers(None), body=parcel.body)
             )
 
     def _work_on_hub(self) -> None:
-        if len(self._hub_issues) < 3 or (len(self._hub_issues) < MOST_ISSUES and self._chance.random() < 0.1):
-            labels = self._chance.sample(LABELS, k=self._chance.randint(0, 2))
-            repository = self._chance.choice(self._repositories)
+        if len(self._hub_issues) < 3 or (len(self._hub_issues) < MOST_ISSUES and self._random.random() < 0.1):
+            labels = self._random.sample(LABELS, k=self._random.randint(0, 2))
+            repository = self._random.choice(self._repositories)
             self._hub_issues.append(repository.create_issue("Pay by card", labels=labels))
             return
-        issue = self._chance.choice(self._hub_issues)
-        self._chance.choices([self._change_hub, self._transfer, self._delete_on_hub], weights=(94, 4, 2))[0](issue)
+        issue = self._random.choice(self._hub_issues)
+        self._random.choices([self._change_hub, self._transfer, self._delete_on_hub], weights=(94, 4, 2))[0](issue)
 
     def _change_hub(self, issue: HubIssue) -> None:
-        name = self._chance.choice(LABELS)
-        if self._chance.random() < 0.4:
+        name = self._random.choice(LABELS)
+        if self._random.random() < 0.4:
             carried = name in {label.name for label in issue.labels}
             (issue.unlabel if carried else issue.label)(name)
         elif issue.state == "closed":
             issue.reopen()
         else:
-            issue.close(reason=self._chance.choice(["completed", "completed", "not_planned", "duplicate"]))
+            issue.close(reason=self._random.choice(["completed", "completed", "not_planned", "duplicate"]))
 
     def _transfer(self, issue: HubIssue) -> None:
-        elsewhere = [one for one in self._repositories if one is not issue.repository]
+        others = [one for one in self._repositories if one is not issue.repository]
         self._hub_issues.remove(issue)
-        target = self._chance.choice(elsewhere)
-        self._hub_issues.append(issue.transfer(target, opened_first=self._chance.random() < 0.5))
+        target = self._random.choice(others)
+        self._hub_issues.append(issue.transfer(target, opened_first=self._random.random() < 0.5))
 
     def _delete_on_hub(self, issue: HubIssue) -> None:
         self._hub_issues.remove(issue)
         issue.delete()
 
     def _work_on_jira(self) -> None:
-        if len(self._jira_issues) < 3 or (len(self._jira_issues) < MOST_ISSUES and self._chance.random() < 0.1):
-            project = self._chance.choice(self._projects)
-            labels = self._chance.sample(LABELS, k=self._chance.randint(0, 2))
+        if len(self._jira_issues) < 3 or (len(self._jira_issues) < MOST_ISSUES and self._random.random() < 0.1):
+            project = self._random.choice(self._projects)
+            labels = self._random.sample(LABELS, k=self._random.randint(0, 2))
             self._jira_issues.append(project.create_issue("Pay by card", points=3, labels=labels))
             return
-        issue = self._chance.choice(self._jira_issues)
+        issue = self._random.choice(self._jira_issues)
         acts: Mapping[Callable[[JiraIssue], Any], int] = {
             self._go_on: 50,
             self._relabel: 20,
-            lambda one: one.set_points(self._chance.choice([None, 1, 2, 5, 8])): 20,
+            lambda one: one.set_points(self._random.choice([None, 1, 2, 5, 8])): 20,
             self._move: 8,
             self._delete_on_jira: 2,
         }
-        self._chance.choices(list(acts), weights=list(acts.values()))[0](issue)
+        self._random.choices(list(acts), weights=list(acts.values()))[0](issue)
 
     def _go_on(self, issue: JiraIssue) -> None:
         if issue.status.name == "Done":
-            issue.reopen(leave_resolution=self._chance.random() < 0.3)
+            issue.reopen(leave_resolution=self._random.random() < 0.3)
         else:
-            self._chance.choice([issue.start, issue.finish, issue.finish, issue.drop])()
+            self._random.choice([issue.start, issue.finish, issue.finish, issue.drop])()
 
     def _move(self, issue: JiraIssue) -> None:
-        # A change in a project that nobody watches must not tie with the move out of it: only one of them is seen.
+        # A change in an unwatched project must not tie with the move out of it: only one of them is delivered.
         self._clock.step(1)
-        issue.move(self._chance.choice([each for each in self._projects if each is not issue.project]))
+        issue.move(self._random.choice([each for each in self._projects if each is not issue.project]))
         self._clock.step(1)
 
     def _relabel(self, issue: JiraIssue) -> None:
-        name = self._chance.choice(LABELS)
+        name = self._random.choice(LABELS)
         (issue.unlabel if name in issue.labels else issue.label)(name)
 
     def _delete_on_jira(self, issue: JiraIssue) -> None:

@@ -1,4 +1,4 @@
-"""A worker that dies after as many statements as a test says, in this process: at every moment that can matter."""
+"""A crashing worker, in this process: it crashes after a given number of SQL statements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from tests.house import build_house
 
 
 class Killed(BaseException):
-    """The end of a worker, in the middle of whatever it did."""
+    """Simulated crash of a worker, in the middle of its work."""
 
 
 @dataclass(slots=True)
 class Mortal:
-    """A worker that can be told after how many statements to die; another one like it then goes on."""
+    """A worker that crashes after a given number of statements; a new one then continues."""
 
     database_url: str
     directory: Path
@@ -28,10 +28,10 @@ class Mortal:
     house: House = field(init=False)
 
     def __post_init__(self) -> None:
-        self._be_born()
+        self._start()
 
     def drain(self, *, dying_after: list[int]) -> None:
-        """Drain everything, dying on the way; leases of the dead end at once."""
+        """Drain everything, with a crash after each of these numbers of statements, which ends the leases at once."""
         for statements in dying_after:
             self.left = statements
             try:
@@ -39,23 +39,23 @@ class Mortal:
             except Killed:
                 self.deaths += 1
                 self.close()
-                self._be_born()
+                self._start()
                 end_leases(self.house.engine)
             finally:
                 self.left = None
         self.house.drains.drain_everything()
 
     def close(self) -> None:
-        """Close the connections, as the kernel does for a dead process."""
+        """Close the connections, as the kernel does after a crash."""
         self.house.engine.dispose()
         self.house.redis.close()
 
-    def _be_born(self) -> None:
+    def _start(self) -> None:
         self.house = build_house(self.database_url, self.directory, clock=utc_now, **self.settings)
-        sa.event.listen(self.house.engine, "before_cursor_execute", self._live_on)
-        sa.event.listen(self.house.engine, "commit", self._live_on)
+        sa.event.listen(self.house.engine, "before_cursor_execute", self._count_statement)
+        sa.event.listen(self.house.engine, "commit", self._count_statement)
 
-    def _live_on(self, *_: object) -> None:
+    def _count_statement(self, *_: object) -> None:
         if self.left is not None:
             self.left -= 1
             if self.left < 0:

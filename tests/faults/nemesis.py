@@ -1,4 +1,4 @@
-"""The nemesis: what befalls a running service, at moments that only the seed knows."""
+"""The nemesis: injects faults into a running service, at random moments that the seed determines."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ PARTS = ("web", "worker 1", "worker 2", "clock")
 
 @dataclass(slots=True)
 class Nemesis:
-    """Strikes a service. `restart_database` is there where the database is a server."""
+    """Injects faults into a service. `restart_database` is set when the database is a server."""
 
     service: Service
     engine: Engine
@@ -43,18 +43,18 @@ class Nemesis:
 
     @property
     def kills(self) -> int:
-        """Count the processes that were killed outright."""
+        """Return the number of processes killed with SIGKILL."""
         return sum(count for name, count in self.struck.items() if name.startswith("kill"))
 
     def kill(self, part: str) -> None:
-        """Kill a part outright, as soon as it runs."""
+        """Kill a process of the service with SIGKILL, as soon as it runs."""
         pid = until(lambda: self._running(part) or 0, f"{part} runs")
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         self.struck[f"kill {part}"] += 1
 
     def kill_any(self) -> None:
-        """Kill a part, one of the web server's children, or Redis."""
+        """Kill a random process of the service, a child of the web server, or Redis."""
         chosen = self.chance.choice([*PARTS, "web child", "redis"])
         if chosen == "web child":
             for child in self.service.tree("web")[1:2]:
@@ -67,7 +67,7 @@ class Nemesis:
             self.kill(chosen)
 
     def kill_redis(self) -> None:
-        """Kill Redis; the private one is started again by the supervisor, another one here after a while."""
+        """Kill Redis; the supervisor restarts a private one, this method another one after a random wait."""
         if self.valkey is None:
             self.kill("redis")
             return
@@ -77,25 +77,25 @@ class Nemesis:
         self.valkey.start()
 
     def kill_supervisor(self) -> None:
-        """Kill `up` itself outright, and start it again at once."""
+        """Kill `up` itself with SIGKILL, and start it again at once."""
         self.service.kill_supervisor()
         self.struck["kill supervisor"] += 1
         self.service.start()
 
     def flush_redis(self) -> None:
-        """Empty Redis, if it answers: all doorbells, flags and registered workers are gone."""
+        """Empty Redis, if it answers: all wakeups, flags and registered workers are gone."""
         with self._redis() as client, contextlib.suppress(redis.RedisError):
             client.flushall()
             self.struck["flush redis"] += 1
 
     def end_leases(self) -> None:
-        """Let every lease end early, whether its holder is dead or at work: two workers then have the same rows."""
+        """End every lease early, also of running workers: then two workers have the same rows."""
         with contextlib.suppress(DBAPIError):
             end_leases(self.engine)
             self.struck["end leases"] += 1
 
     def stall_worker(self) -> None:
-        """Stop a worker past the end of its lease, and let it go on as if nothing had been."""
+        """Stop a worker until its leases have ended, and then let it continue."""
         part = self.chance.choice(["worker 1", "worker 2", "clock"])
         with stalled(self.service, part):
             time.sleep(0.2)
@@ -104,7 +104,7 @@ class Nemesis:
         self.struck["stall"] += 1
 
     def lock_database(self) -> None:
-        """Hold SQLite's write lock from another process, at times longer than a writer waits."""
+        """Hold SQLite's write lock from another connection, sometimes longer than a writer's timeout."""
         path = self.engine.url.database
         assert path is not None
         with contextlib.closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
@@ -114,20 +114,20 @@ class Nemesis:
         self.struck["lock database"] += 1
 
     def fill_disk(self) -> None:
-        """Let no file of the service grow for a while; every write past the first pages fails, as on a full disk."""
+        """Limit the size of the service's files for a while: writes beyond the first page fail, as on a full disk."""
         with full_disk(self.service):
             time.sleep(self.chance.uniform(0.5, 2))
         self.struck["fill disk"] += 1
 
     def fill_redis_disk(self) -> None:
-        """Let Redis write nothing for a while; it refuses all writes then, or dies of it again and again."""
+        """Let Redis write no file for a while: it refuses all writes, or crashes repeatedly."""
         with self.full_redis_disk():
             time.sleep(self.chance.uniform(0.5, 2))
         self.struck["fill redis disk"] += 1
 
     @contextlib.contextmanager
     def full_redis_disk(self) -> Iterator[None]:
-        """Let no file of Redis grow for the length of the block, nor one of the supervisor that starts it again."""
+        """Let Redis, and the supervisor that restarts it, write no file during the block."""
         _limit_files(self._redis_pids(), 0)
         try:
             yield
@@ -141,7 +141,7 @@ class Nemesis:
         self.struck["restart database"] += 1
 
     def acts(self) -> Mapping[Callable[[], None], int]:
-        """Return all that can be done, each with its weight."""
+        """Return all faults with their weights."""
         common: dict[Callable[[], None], int] = {
             self.kill_any: 60,
             self.flush_redis: 10,
@@ -155,7 +155,7 @@ class Nemesis:
         return common | {self.lock_database: 5, self.fill_disk: 5}
 
     def strike(self) -> None:
-        """Do one thing, after a while."""
+        """Wait a random time, and inject one fault."""
         time.sleep(self.chance.uniform(0.05, 0.8))
         acts = self.acts()
         self.chance.choices(list(acts), weights=list(acts.values()))[0]()
@@ -168,7 +168,7 @@ class Nemesis:
         if self.valkey is not None:
             return [self.valkey.process.pid] if self.valkey.process else []
         supervisor = [self.service.process.pid] if self.service.process else []
-        # First the one that starts the other: what it starts inherits the limit.
+        # The supervisor first: a Redis that it starts inherits the limit.
         return [*supervisor, *self.service.tree("redis")]
 
     def _redis(self) -> redis.Redis:
@@ -177,7 +177,7 @@ class Nemesis:
 
 
 def end_leases(engine: Engine) -> None:
-    """Make every claimed row due now, as when the time of its lease has passed."""
+    """Make every claimed row due now, as when its lease has ended."""
     with writing(engine) as tx:
         now = database_now(tx)
         for table in due.TABLES.values():
@@ -187,7 +187,7 @@ def end_leases(engine: Engine) -> None:
 
 @contextlib.contextmanager
 def stalled(service: Service, part: str) -> Iterator[None]:
-    """Stop a part's process for the length of the block."""
+    """Stop a part's processes with SIGSTOP during the block."""
     stopped = service.tree(part)
     _signal(stopped, signal.SIGSTOP)
     try:
@@ -204,7 +204,7 @@ def _signal(pids: Iterable[int], number: signal.Signals) -> None:
 
 @contextlib.contextmanager
 def full_disk(service: Service) -> Iterator[None]:
-    """Let no file of the service grow past its first page for the length of the block."""
+    """Let no file of the service grow beyond its first page during the block."""
     _limit_files(service.tree(*PARTS), 4096)
     try:
         yield

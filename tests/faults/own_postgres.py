@@ -1,4 +1,4 @@
-"""A PostgreSQL of one test's own, which may crash."""
+"""A PostgreSQL for one test, which may crash it."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.waiting import until
 
 @dataclass(slots=True)
 class OwnPostgres:
-    """A server in a directory under the run's room, which is cleared however the run ends."""
+    """A server in the shared directory of the run, which is removed however the run ends."""
 
     room: Path
     directory: Path = field(init=False)
@@ -31,30 +31,30 @@ class OwnPostgres:
         return parts.render_as_string()
 
     def start(self) -> None:
-        """Make it and start it. It need not survive a power cut, but what it has committed must survive its own end."""
+        """Create and start it. Commits must survive a crash of the server, but not a power failure."""
         self.server = get_server(self.directory, cleanup_mode=None)
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("SELECT pg_reload_conf()")
 
     def crash(self) -> None:
-        """End it as it is: an "immediate shutdown" finishes nothing and writes nothing."""
-        self._end(signal.SIGQUIT)
+        """Crash it: an "immediate shutdown" finishes nothing and writes nothing."""
+        self._signal(signal.SIGQUIT)
 
     def start_again(self) -> None:
-        """Start it; it recovers from its log."""
+        """Start it again; it recovers from its write-ahead log."""
         self.server.ensure_postgres_running()
 
     def restart(self) -> None:
-        """Let it crash, and start it again."""
+        """Crash it, and start it again."""
         self.crash()
         self.start_again()
 
     def stop(self) -> None:
-        """End it."""
-        self._end(signal.SIGINT)
+        """Stop it with a fast shutdown."""
+        self._signal(signal.SIGINT)
 
-    def _end(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         pid_file = self.directory / "postmaster.pid"
         os.kill(int(pid_file.read_text().split()[0]), number)
         until(lambda: not pid_file.exists(), "PostgreSQL has stopped")

@@ -1,4 +1,4 @@
-"""Load: letters posted by several senders, some twice, some late, some never again, and a record of every answer."""
+"""Load: several senders post deliveries, some twice, some late, some without retry, and record every response."""
 
 import contextlib
 import random
@@ -13,12 +13,12 @@ from tests.faults.letters import History, Letter
 
 SENDERS = 3
 PATIENCE = 90.0
-"""Seconds that a sender goes on trying to hand over one letter."""
+"""Seconds for which a sender retries one delivery."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a try came to: `status` None where no answer came. `at` is monotonic."""
+    """The response to one attempt: `status` is None without a response. `at` is monotonic time in seconds."""
 
     letter: str
     at: float
@@ -27,7 +27,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Posting:
-    """Senders at work on one history."""
+    """Senders that post the deliveries of one history."""
 
     history: History
     address: str
@@ -54,50 +54,50 @@ class Posting:
         assert self.mistakes == []
 
     def acknowledged(self) -> set[str]:
-        """Name the letters that were answered 202 at least once."""
+        """Return the ids of deliveries that were answered 202 at least once."""
         return {answer.letter for answer in self.answers if answer.status == 202}
 
     def count(self, status: int | None) -> int:
-        """Count the tries that came to this."""
+        """Return the number of attempts with this status."""
         return sum(answer.status == status for answer in self.answers)
 
     def _send_all(self, chance: random.Random) -> None:
         try:
             late: list[Letter] = []
             while not self._end.wait(self.pause * chance.random() * 2):
-                letter = self._take()
+                delivery = self._next()
                 if chance.random() < 0.15:
-                    late.append(letter)
+                    late.append(delivery)
                     continue
-                self._hand_over(letter, chance)
+                self._deliver(delivery, chance)
                 if late and chance.random() < 0.2:
-                    self._hand_over(late.pop(chance.randrange(len(late))), chance)
-            for letter in late:
-                self._hand_over(letter, chance)
+                    self._deliver(late.pop(chance.randrange(len(late))), chance)
+            for delivery in late:
+                self._deliver(delivery, chance)
         except BaseException as error:
             self.mistakes.append(error)
             raise
 
-    def _take(self) -> Letter:
+    def _next(self) -> Letter:
         with self._lock:
             self.sent.append(self.history.next())
             return self.sent[-1]
 
-    def _hand_over(self, letter: Letter, chance: random.Random) -> None:
-        """Try until it is taken; one in ten gives up after the first try, as GitHub does; one in ten comes twice."""
-        manner = chance.random()
+    def _deliver(self, delivery: Letter, chance: random.Random) -> None:
+        """Retry until it is accepted; one in ten is tried only once, as GitHub does; one in ten is sent twice."""
+        behaviour = chance.random()
         deadline = time.monotonic() + PATIENCE
-        while self._post(letter) != 202 and manner > 0.1:
-            assert time.monotonic() < deadline, f"{letter.id} was not taken within {PATIENCE} s"
+        while self._post(delivery) != 202 and behaviour > 0.1:
+            assert time.monotonic() < deadline, f"{delivery.id} was not accepted within {PATIENCE} s"
             time.sleep(0.1)
-        if manner > 0.9:
-            self._post(letter)
+        if behaviour > 0.9:
+            self._post(delivery)
 
-    def _post(self, letter: Letter) -> int | None:
+    def _post(self, delivery: Letter) -> int | None:
         status = None
-        url = f"{self.address}/hooks/{letter.connection}"
+        url = f"{self.address}/hooks/{delivery.connection}"
         with contextlib.suppress(requests.RequestException):
-            status = requests.post(url, data=letter.body, headers=dict(letter.headers), timeout=15).status_code
+            status = requests.post(url, data=delivery.body, headers=dict(delivery.headers), timeout=15).status_code
         with self._lock:
-            self.answers.append(Answer(letter.id, time.monotonic(), status))
+            self.answers.append(Answer(delivery.id, time.monotonic(), status))
         return status

@@ -1,4 +1,4 @@
-"""The whole service as real processes, with what a nemesis needs to know of it."""
+"""Run the whole service as real processes, and track their process ids for the nemesis."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ KEY = "-".join(["a key for tests"] * 3)
 
 
 def free_port() -> int:
-    """Choose a port that is free now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class Service:
-    """`okr-sync up` with two workers on a data directory, under a supervisor in haste."""
+    """`okr-sync up` with two workers, on a data directory; its supervisor restarts processes fast."""
 
     directory: Path
     settings: Mapping[str, str]
@@ -46,15 +46,15 @@ class Service:
 
     @property
     def address(self) -> str:
-        """Where it is reached."""
+        """The service's URL."""
         return f"http://127.0.0.1:{self.port}"
 
     def house(self) -> House:
-        """Return a house of the tests' own on the same database, to look and to change things by."""
-        return wiring.build(Settings.model_validate({"_env_file": None, **self._ours()}))
+        """Return services of the test on the same database, to read and change data."""
+        return wiring.build(Settings.model_validate({"_env_file": None, **self._settings()}))
 
     def start(self) -> None:
-        """Start it, and wait until it takes letters and two workers and the clock have begun."""
+        """Start it, and wait until its web server answers."""
         self.pids.clear()
         self.process = subprocess.Popen(
             self._command("up", "--port", str(self.port), "--workers", "2"),
@@ -64,20 +64,20 @@ class Service:
             stderr=subprocess.PIPE,
             text=True,
         )
-        # Through a pipe: what befalls files must not befall the log.
+        # Through a pipe: faults on files must not affect the log.
         self._reader = threading.Thread(target=self._read, args=(self.process,))
         self._reader.start()
         until(self.answers, "the service answers", seconds=40)
 
     def kill_supervisor(self) -> None:
-        """End `up` outright; the kernel asks the parts to stop, and they may still be at it when this returns."""
+        """Kill `up` with SIGKILL; the kernel then signals its processes, which may still be stopping on return."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
         self.process = None
 
     def stop(self) -> None:
-        """Ask it to stop, and wait until it has."""
+        """Stop it with SIGTERM, and wait until it has ended."""
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(timeout=30)
@@ -86,7 +86,7 @@ class Service:
             self._reader.join(timeout=30)
 
     def answers(self) -> bool:
-        """Return whether the web part is there."""
+        """Return whether the web server answers."""
         assert self.process is not None
         assert self.process.poll() is None, "\n".join(self.said[-20:])
         with contextlib.suppress(requests.RequestException):
@@ -94,7 +94,7 @@ class Service:
         return False
 
     def tree(self, *parts: str) -> list[int]:
-        """Return the process ids of parts and of their children, as far as they live; each part's own comes first."""
+        """Return the ids of the running processes of these parts: each part's own first, then its children."""
         found: list[int] = []
         for part in parts:
             leader = self.pids.get(part)
@@ -103,7 +103,7 @@ class Service:
         return found
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run another command of `okr-sync` with the same settings."""
+        """Run an `okr-sync` command with the same settings."""
         return subprocess.run(
             self._command(*words),
             cwd=self.directory,
@@ -115,7 +115,7 @@ class Service:
         )
 
     def status(self) -> dict[str, Any]:
-        """Ask `okr-sync status`."""
+        """Return the JSON of `okr-sync status`."""
         found: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
         return found
 
@@ -124,9 +124,9 @@ class Service:
 
     def _environment(self) -> dict[str, str]:
         others = {name: value for name, value in os.environ.items() if name not in known_names()}
-        return {**others, **self._ours(), "PYTHONPATH": str(REPOSITORY)}
+        return {**others, **self._settings(), "PYTHONPATH": str(REPOSITORY)}
 
-    def _ours(self) -> dict[str, str]:
+    def _settings(self) -> dict[str, str]:
         fixed = {
             "OKR_SYNC_DATA_DIR": str(self.directory / "var"),
             "OKR_SYNC_SECRET_KEY": KEY,
@@ -141,13 +141,13 @@ class Service:
             for line in lines:
                 self.said.append(line.rstrip())
                 with contextlib.suppress(ValueError):
-                    told = json.loads(line)
-                    if told.get("event") == "process started":
-                        self.pids[told["process"]] = told["pid"]
+                    entry = json.loads(line)
+                    if entry.get("event") == "process started":
+                        self.pids[entry["process"]] = entry["pid"]
 
 
 def lives(pid: int) -> bool:
-    """Return whether a process runs, or is stopped, but is not dead and waiting to be buried."""
+    """Return whether a process exists and is not a zombie; a stopped one counts."""
     try:
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
@@ -155,7 +155,7 @@ def lives(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """Return the process ids of a process's children."""
+    """Return the ids of a process's children."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return [int(word) for word in (Path("/proc") / str(pid) / "task" / str(pid) / "children").read_text().split()]
     return []

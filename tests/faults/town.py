@@ -1,4 +1,4 @@
-"""A GitHub and a Jira with people at work, whose couriers really post to a house, and what must come of it."""
+"""A simulated GitHub and Jira with random changes that really post webhooks, and the expected values."""
 
 import random
 import threading
@@ -25,12 +25,12 @@ from tests.okrs import github, jira, okrs
 
 LABELS = ("checkout", "bug")
 ISSUES = 6
-"""On each tracker."""
+"""Issues in each tracker."""
 
 
 @dataclass(slots=True)
 class Town:
-    """Both trackers with their issues. Enter it to start them; `open_hooks` once there is a house to tell."""
+    """Both trackers with their issues. Enter it to start them; call `open_hooks` when a receiver runs."""
 
     seed: int
     secret: str = "old"
@@ -58,11 +58,11 @@ class Town:
 
     @property
     def trackers(self) -> tuple[GitHub, Jira]:
-        """Both."""
+        """Both trackers."""
         return self.hub, self.jira
 
     def okrs(self, *secrets: str) -> bytes:
-        """Write the configuration file, with these webhook secrets for both connections."""
+        """Return the configuration file, with these webhook secrets for both connections."""
         connections = github(self.hub, webhook_secrets=secrets), jira(self.jira, webhook_secrets=secrets)
         few = {"slug": "KR-2", "start": 20, "target": 0, "measure": {"kind": "open-count"}}
         rules = [
@@ -78,7 +78,7 @@ class Town:
         return okrs(*connections, key_results=[{"slug": "KR-1"}, few], rules=rules)
 
     def open_hooks(self, address: str) -> None:
-        """Tell a service of everything from now on, and open the issues."""
+        """Add webhooks to a service, and open the issues."""
         self.hooks = (
             self.hub.add_hook(url=f"{address}/hooks/gh", secret=self.secret),
             self.jira.add_hook(url=f"{address}/hooks/jira", secret=self.secret),
@@ -89,12 +89,12 @@ class Town:
             self.jira_issues.append(self.jira.project("SHOP").create_issue("Pay by card", labels=labels))
 
     def rotate(self, secret: str) -> None:
-        """Change the secret of both hooks."""
+        """Change the secret of both webhooks."""
         for hook in self.hooks:
             hook.secret = secret
 
     def work(self, *, changes: int = 1) -> None:
-        """Change one issue, so many times within one tick of its tracker's clock."""
+        """Change one random issue, so many times at the same clock time."""
         self.clock.step(self.chance.choice([1, 1, 7]))
         if self.chance.random() < 0.5:
             issue = self.chance.choice(self.hub_issues)
@@ -127,15 +127,15 @@ class Town:
             self.chance.choice([issue.start, issue.finish, issue.finish, issue.drop])()
 
     def deliveries(self) -> list[Delivery]:
-        """Return both logs."""
+        """Return the delivery logs of both."""
         return [*self.hub.deliveries, *self.jira.deliveries]
 
     def redeliver_what_was_not_taken(self) -> int:
-        """Send again whatever no receiver has accepted, as the trackers' logs let people do; give how many."""
+        """Redeliver all deliveries that were not accepted, as people can do by hand; return how many."""
         count = 0
         for tracker in self.trackers:
-            taken = {one.parcel.id for one in tracker.deliveries if one.accepted}
-            missing = {one.parcel.id: one for one in tracker.deliveries if one.parcel.id not in taken}
+            accepted = {one.parcel.id for one in tracker.deliveries if one.accepted}
+            missing = {one.parcel.id: one for one in tracker.deliveries if one.parcel.id not in accepted}
             for delivery in missing.values():
                 tracker.webhooks.redeliver(delivery)
             count += len(missing)
@@ -143,13 +143,13 @@ class Town:
         return count
 
     def numbers(self) -> dict[str, float | None]:
-        """Count what the key results must come to, from the trackers' own state."""
-        stand = [
+        """Return the expected values of the key results, from the trackers' own state."""
+        states = [
             *(({label.name for label in one.labels}, _state_on_hub(one)) for one in self.hub_issues),
             *((set(one.labels), _state_on_jira(one)) for one in self.jira_issues),
         ]
-        ships = [state for labels, state in stand if "checkout" in labels and state != "dropped"]
-        bugs = [state for labels, state in stand if "bug" in labels and state != "dropped"]
+        ships = [state for labels, state in states if "checkout" in labels and state != "dropped"]
+        bugs = [state for labels, state in states if "bug" in labels and state != "dropped"]
         return {
             "KR-1": 100 * ships.count("done") / len(ships) if ships else None,
             "KR-2": float(bugs.count("open")),
@@ -175,9 +175,9 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def receiving(house: House) -> Iterator[str]:
-    """Serve a house's web application on loopback; return its address.
+    """Serve the web application on loopback; yield its URL.
 
-    A connection counts as soon as it is there, though a ping came just before.
+    A connection is known as soon as it is inserted, even if a ping arrived just before.
     """
     server = make_server("127.0.0.1", 0, create_app(house), threaded=True, request_handler=_Quiet)
     running = Serving(server, name="receiver")
@@ -192,7 +192,7 @@ def receiving(house: House) -> Iterator[str]:
 
 @contextmanager
 def at_work(houses: Sequence[House]) -> Iterator[None]:
-    """Drain whatever is due, each house in a thread of its own, until the end of the block."""
+    """Drain due rows, with one thread for each of `houses`, until the end of the block."""
     end, mistakes = threading.Event(), list[BaseException]()
     workers = [threading.Thread(target=_drain, args=(house, end, mistakes)) for house in houses]
     for worker in workers:
@@ -217,7 +217,7 @@ def _drain(house: House, end: threading.Event, mistakes: list[BaseException]) ->
 
 
 def close(houses: Iterable[House]) -> None:
-    """Close their connections."""
+    """Close the connections of the services."""
     for house in houses:
         house.engine.dispose()
         house.redis.close()

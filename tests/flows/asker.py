@@ -1,4 +1,4 @@
-"""A tracker of which a test says what its queries find, and a house that asks it: about each issue, and for all."""
+"""Fake query tracker: the test sets what its queries match; services match single issues and list all members."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ FINDS_FIRST = Members(found={"1#1": FIRST}, cursor=None)
 
 @dataclass
 class Asker(GitHub):
-    """A connector that asks its tracker about each issue; a test says what it answers."""
+    """A connector that matches each issue by a call; the test sets the answers."""
 
     judges = False
     pages: list[Members | Exception] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Asker(GitHub):
         super().__init__()
 
     def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
-        """Return or raise what the test wants; at first let happen what is to happen meanwhile."""
+        """Return or raise the test's next page; first call `meanwhile`."""
         del connection, query, scopes, cursor
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile:
@@ -56,7 +56,7 @@ class Asker(GitHub):
     def match(
         self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]
     ) -> Mapping[str, Mapping[str, bool | None]]:
-        """Return what the test wants."""
+        """Return the test's answers, or raise its error; first call `meanwhile`."""
         del connection
         for query in queries:
             read_query(query)
@@ -71,7 +71,7 @@ class Asker(GitHub):
 
 @dataclass
 class Stage(HouseStage):
-    """A house with queries, and two issues that they may find."""
+    """Services with query rules, and two issues that may match."""
 
     connector: Asker
     judging: Judging = field(init=False)
@@ -81,16 +81,16 @@ class Stage(HouseStage):
         self.judging, self.querying = self.worker()
 
     def worker(self) -> tuple[Judging, Querying]:
-        """Make another worker."""
-        engine, known, shelf = self.house.engine, self.house.connections, Shelf()
+        """Return the objects of another worker."""
+        engine, known, cache = self.house.engine, self.house.connections, Shelf()
         kinds: Mapping[str, Connector] = {"github": self.connector}
         settle = timedelta(0)
-        refresh = Refresh(engine=engine, connectors=kinds, connections=known, shelf=shelf, settle=settle, now=utc_now)
-        judging = Judging(engine=engine, connectors=kinds, connections=known, shelf=shelf, settle=settle, now=utc_now)
+        refresh = Refresh(engine=engine, connectors=kinds, connections=known, shelf=cache, settle=settle, now=utc_now)
+        judging = Judging(engine=engine, connectors=kinds, connections=known, shelf=cache, settle=settle, now=utc_now)
         return judging, Querying(judging, refresh)
 
     def furnish(self, *queries: str, token: str | None = "t") -> None:
-        """Apply the configuration, with a rule for each query, and let two issues be known."""
+        """Apply a configuration with a rule for each query, and insert two issues."""
         rules = [
             {"slug": f"asked-{number}", "connection": "gh", "key_result": "KR-1", "query": query}
             for number, query in enumerate(queries or [QUERY])
@@ -102,11 +102,11 @@ class Stage(HouseStage):
                 tx.execute(sa.update(tables.scope).values(external_id="1"))
                 for number in (1, 2):
                     key = f"acme/checkout#{number}"
-                    place = {"scope_external_id": "1", "scope_name": "acme/checkout", "identity": f"1#{number}"}
-                    add_issue(tx, scope.connection_id, scope.id, key, "Pay", **place)
+                    scope_columns = {"scope_external_id": "1", "scope_name": "acme/checkout", "identity": f"1#{number}"}
+                    add_issue(tx, scope.connection_id, scope.id, key, "Pay", **scope_columns)
 
     def list_again(self) -> None:
-        """Let the time of the listing come, and list."""
+        """Make the listing due now, and list."""
         with writing(self.house.engine) as tx:
             tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
         while self.querying.drain():
@@ -114,21 +114,21 @@ class Stage(HouseStage):
         self.drain("rule_revision", "recompute")
 
     def change(self, *numbers: int) -> None:
-        """Let issues have changed, and be asked about."""
+        """Mark issues as changed, so that the queries are matched again."""
         with writing(self.house.engine) as tx:
             (connection,) = tx.scalars(sa.select(tables.connection.c.id))
             candidates.add(tx, [(connection, f"1#{number}") for number in numbers])
 
     def ask_once_more(self) -> None:
-        """Let a minute have passed since the changes, and ask about them."""
+        """Move the changes a minute into the past, and match again."""
         self.pass_a_minute()
         self.judge()
 
     def judge(self) -> None:
-        """Ask about what is due."""
+        """Match all due candidates."""
         while self.judging.drain():
             pass
 
     def seconds(self, table: sa.Table) -> float:
-        """Tell how many seconds the first row of a table waits."""
+        """Return for how many seconds the first row of a table waits."""
         return self.wait_of(self.rows(table)[0]).total_seconds()

@@ -1,4 +1,4 @@
-"""What most flow tests need: a house, a worker that dies, trackers, and worlds of paper."""
+"""Fixtures of flow tests: services, a crashing worker, simulated trackers, and harnesses with fake trackers."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,21 +18,21 @@ from tests.world import World, open_world
 
 @pytest.fixture
 def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
-    """Return a house on either database."""
+    """Yield services on either database."""
     with open_house(migrated_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def other_house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
-    """Return another house on the same database."""
+    """Yield other services on the same database."""
     with open_house(migrated_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
-    """Return a worker that dies, on either database."""
+    """Yield a crashing worker on either database."""
     made = Mortal(migrated_url, tmp_path)
     yield made
     made.close()
@@ -40,20 +40,20 @@ def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
 
 @pytest.fixture
 def clock() -> SteppedClock:
-    """Return the clock of `hub`, where it is the day before yesterday."""
+    """Return the clock of `hub`, set to the day before yesterday."""
     return clock_of(timedelta(days=2))
 
 
 @pytest.fixture
 def hub(clock: SteppedClock) -> Iterator[GitHub]:
-    """Return a GitHub whose webhooks nobody hears."""
+    """Yield a GitHub without a receiver of its webhooks."""
     with GitHub("acme", clock=clock, background=False) as made:
         yield made
 
 
 @pytest.fixture
 def bare_world(migrated_url: str) -> Iterator[World]:
-    """Return a world on either database, without key results."""
+    """Yield a harness on either database, without key results."""
     made = open_world(migrated_url)
     yield made
     made.engine.dispose()
@@ -61,14 +61,14 @@ def bare_world(migrated_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def world(bare_world: World) -> World:
-    """Return a world with KR-1, the share done of issues labelled `checkout`."""
+    """Return a harness with KR-1, the done-share of issues with the label `checkout`."""
     bare_world.rule("checkout-label", bare_world.key_result(), LABELLED)
     return bare_world
 
 
 @pytest.fixture
 def room(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
-    """Return a room with a wall, on either database; a process soon knows of changes of its connections there."""
+    """Yield a write-back harness on either database; its process caches connections for a short time only."""
     monkeypatch.setattr("sync_service.store.connections.FRESH_SECONDS", 0.05)
     made = furnish_room(migrated_url)
     yield made

@@ -1,4 +1,4 @@
-"""What flow tests of asking Jira share: a simulated Jira whose webhooks nobody hears, and what befalls its issues."""
+"""Harness for polls of Jira: a simulated Jira without a webhook receiver, and random changes of its issues."""
 
 import random
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 @dataclass
 class JiraStage(HouseStage):
-    """A Jira with two projects that are watched and one that is not, whose webhooks nobody hears, and a house."""
+    """A Jira with two watched projects and one that is not watched, and services; webhooks arrive only by `hear`."""
 
     jira: Jira
     clock: SteppedClock
@@ -32,10 +32,10 @@ class JiraStage(HouseStage):
         self.shop, self.pay, self.attic = (self.jira.project(key) for key in ("SHOP", "PAY", "ATTIC"))
 
     def hear(self) -> None:
-        """Receive what webhooks told, each message once."""
+        """Insert the tracker's new deliveries into the inbox, each one once."""
         now = utc_now()
-        told = [one.parcel for one in self.jira.deliveries[self.heard :]]
-        self.heard += len(told)
+        parcels = [one.parcel for one in self.jira.deliveries[self.heard :]]
+        self.heard += len(parcels)
         rows = [
             {
                 "connection_id": self.rows(tables.connection)[0].id,
@@ -45,14 +45,14 @@ class JiraStage(HouseStage):
                 "headers": {name.lower(): value for name, value in parcel.headers.items()},
                 "body": parcel.body,
             }
-            for parcel in told
+            for parcel in parcels
         ]
         with writing(self.house.engine) as tx:
             tx.execute(sa.insert(tables.delivery), rows)
 
 
 def labelled(number: int) -> Sketch:
-    """Sketch an issue that counts."""
+    """Return a sketch of an issue that counts."""
     return Sketch(summary=f"Pay {number}", labels=("checkout",), status="Done" if number % 4 == 0 else "To Do")
 
 
@@ -61,19 +61,19 @@ Standing = tuple[bool, bool]
 
 
 def standing(issue: Issue) -> Standing:
-    """Say how an issue stands now."""
+    """Return whether an issue counts now, and whether it is done."""
     dropped = issue.resolution is not None and issue.resolution.name == "Won't Do"
     return "checkout" in issue.labels and not dropped, issue.status.category.key == "done"
 
 
 def share(standings: list[Standing]) -> float:
-    """Say what the key result's value ought to be."""
+    """Return the expected value of the key result."""
     counted = [done for counts, done in standings if counts]
     return 100 * sum(counted) / len(counted)
 
 
 def change(issue: Issue, chance: random.Random) -> None:
-    """Change an issue somehow."""
+    """Make a random change of an issue."""
     act = chance.random()
     if act < 0.15:
         (issue.unlabel if "checkout" in issue.labels else issue.label)("checkout")

@@ -1,4 +1,4 @@
-"""A simulated Jira, and a house whose rules are JQL."""
+"""Harness for JQL rules: a simulated Jira, and services whose rules are queries."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,16 +17,16 @@ LABELLED = "project = SHOP AND labels = checkout ORDER BY rank"
 
 @dataclass
 class JqlStage(JiraStage):
-    """A Jira whose webhooks are heard when a test says so, and a house whose rules are JQL."""
+    """A Jira whose webhooks arrive when the test calls `tell`, and services with JQL rules."""
 
     def furnish(self, *queries: str) -> None:
-        """Apply the configuration, and let import and listings be done."""
+        """Apply the configuration, and finish the import and the listings."""
         self.begin(*queries)
         self.list_now()
         self.heard = len(self.jira.deliveries)
 
     def begin(self, *queries: str, drained: bool = True) -> None:
-        """Apply the configuration: a rule for each query, of which the first two have key results of their own."""
+        """Apply a configuration with a rule for each query; the first is for KR-1, the others for KR-2."""
         connection = jira(self.jira, scopes=["SHOP", "PAY"], earlier="import")
         rules = [
             {"slug": f"asked-{number}", "connection": "jira", "key_result": f"KR-{min(number, 2)}", "query": query}
@@ -39,12 +39,12 @@ class JqlStage(JiraStage):
             self.drain()
 
     def tell(self) -> None:
-        """Hear of what changed by webhooks, and drain."""
+        """Receive the new webhooks, and drain."""
         self.hear()
         self.drain()
 
     def ask_once_more(self) -> None:
-        """Let a minute have passed since the changes, and drain."""
+        """Move the changes a minute into the past, and drain."""
         self.pass_a_minute()
         self.drain()
 
@@ -53,7 +53,7 @@ class JqlStage(JiraStage):
         return self.wait_of(self.rows(tables.listing)[0]) <= listings.SOONEST
 
     def calls(self, ending: str) -> int:
-        """Count the calls of an address."""
+        """Return the number of calls to a path."""
         return sum(call.path.endswith(ending) for call in self.jira.rest.calls)
 
     def make(self, summary: str = "Pay", *labels: str) -> Issue:
@@ -63,7 +63,7 @@ class JqlStage(JiraStage):
 
 @contextmanager
 def on_stage(house: House, *, data_center: bool) -> Iterator[JqlStage]:
-    """Have a house ask a Jira with either face."""
+    """Yield the harness with Jira Cloud or Data Center."""
     clock = clock_of(20 * DAY)
     with Jira(clock=clock, data_center=data_center) as site:
         yield JqlStage(house, site, clock)

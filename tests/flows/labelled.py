@@ -1,4 +1,4 @@
-"""Snapshots of issues that carry the label `checkout`, which the rule of a world of paper counts."""
+"""Snapshots of issues with the label `checkout`, which the rule of the fixture `world` links."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Issues, labels and key results of which previews of edits are made, and the edits saved."""
+"""Data for tests of rule previews: issues, labels, key results; and functions to preview and save edits."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ MEASURES: tuple[dict[str, Any], ...] = (
 
 
 def drain(engine: Engine) -> None:
-    """Apply whatever changes of settings are due."""
+    """Drain due rule revisions, relink requests and recomputes."""
     work = Relinking(engine=engine, settle=timedelta(), timezone=ZoneInfo("UTC"), now=lambda: NOW, shelf=Shelf())
     drains = {
         "rule_revision": work.drain_revisions,
@@ -46,7 +46,7 @@ def drain(engine: Engine) -> None:
 
 
 def clear(tx: Connection) -> None:
-    """Empty every table but the counters."""
+    """Empty every table except the counters."""
     for table in reversed(tables.metadata.sorted_tables):
         if table.name != "counter":
             tx.execute(sa.delete(table))
@@ -54,7 +54,7 @@ def clear(tx: Connection) -> None:
 
 
 def seed(tx: Connection, *, measures: tuple[dict[str, Any], ...], covered: bool = True) -> None:
-    """Put in a connection with two watched scopes, and two key results of one objective."""
+    """Insert a connection with two watched scopes, and a key result for each measure."""
     clear(tx)
     connection = {"id": 1, "slug": "acme-github", "kind": "github", "site": "", "options": {}, "sealed_secrets": []}
     tx.execute(sa.insert(tables.connection).values(connection))
@@ -73,7 +73,7 @@ def seed(tx: Connection, *, measures: tuple[dict[str, Any], ...], covered: bool 
 
 
 def add_issue(tx: Connection, number: int, **columns: Any) -> None:
-    """Put in a known issue; by default an open one in acme/checkout without labels."""
+    """Insert a known issue; by default an open one in acme/checkout without labels."""
     plain = {
         "id": number,
         "connection_id": 1,
@@ -94,7 +94,7 @@ def add_issue(tx: Connection, number: int, **columns: Any) -> None:
 
 
 def save(engine: Engine, edit: Edit, *, slug: str = "checkout-label") -> None:
-    """Save the edit and let it come into force."""
+    """Save the edit and drain so that it takes effect."""
     wanted = Definition(
         slug=slug,
         owner_id=None,
@@ -115,7 +115,7 @@ def look(engine: Engine, edit: Edit) -> Preview:
 
 
 def stands(engine: Engine, slug: str) -> tuple[Standing, str]:
-    """Read how a key result stands, with its explanation."""
+    """Return a key result's state, with its explanation."""
     k = tables.key_result
     with reading(engine) as tx:
         row = tx.execute(sa.select(k).where(k.c.slug == slug)).one()

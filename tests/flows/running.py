@@ -1,4 +1,4 @@
-"""The whole service on real parts for flow tests: `okr-sync up`, or web, worker and clock one by one."""
+"""Run the whole service for flow tests: `okr-sync up`, or web, worker and clock as separate processes."""
 
 import json
 import subprocess
@@ -18,29 +18,29 @@ ANA = "ana@example.com"
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running service, seen from outside: its commands, its API with an admin's token, its log."""
+    """A running service as a client sees it: commands, and the API with a viewer's token."""
 
     service: Service
     token: str
 
     @property
     def address(self) -> str:
-        """Where it serves."""
+        """The service's URL."""
         return self.service.address
 
     def hook(self, connection: str) -> str:
-        """Return the address for a tracker's webhook."""
+        """Return the webhook URL of a connection."""
         return f"{self.address}/hooks/{connection}"
 
     def api(self, path: str) -> Any:
-        """Ask the API."""
+        """GET a path of the API."""
         headers = {"Authorization": f"Bearer {self.token}"}
         answer = requests.get(f"{self.address}/api/v1{path}", headers=headers, timeout=20)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def deliveries(self) -> dict[str, Any]:
-        """Return the newest five hundred deliveries by the tracker's id."""
+        """Return the newest five hundred deliveries by the tracker's delivery id."""
         return {one["delivery"]: one for one in self.api("/deliveries?limit=500")["items"]}
 
     def current(self, slug: str) -> float | None:
@@ -51,19 +51,19 @@ class Running:
     def comes_to(self, slug: str, value: float, *, seconds: float = 60) -> None:
         """Wait until a key result has this value."""
 
-        def has_come() -> bool:
+        def has_value() -> bool:
             found = self.current(slug)
             return found is not None and abs(found - value) < 1e-5
 
-        # The API answers ten times a second and no more, over a minute.
-        until(has_come, f"{slug} comes to {value:g}", seconds=seconds, every=0.15)
+        # The API allows ten calls a second, averaged over a minute.
+        until(has_value, f"{slug} comes to {value:g}", seconds=seconds, every=0.15)
 
     def explain(self, slug: str) -> Any:
-        """Ask the command line why a key result is where it is."""
+        """Run `okr-sync explain` for a key result."""
         return json.loads(self.service.run("explain", slug, "--json"))
 
     def sign_in_link(self) -> str:
-        """Return a link that signs Ana in."""
+        """Return a sign-in link for Ana."""
         return self.service.run("sign-in", ANA)
 
 
@@ -71,15 +71,15 @@ class Running:
 def running(
     directory: Path, file: str, *, settings: Mapping[str, str] | None = None, parts: bool = False
 ) -> Iterator[Running]:
-    """Start the service with a configuration file applied, and stop it; `parts` come one by one, as a Procfile's."""
+    """Start the service with an applied configuration file, and stop it; `parts` starts its processes one by one."""
     service = Service(directory=directory, port=choose_port(0), settings=settings or {})
     with ExitStack() as ending:
         service.run("migrate")
         service.apply("okrs.yaml", file)
         token = service.run("token", "create", "--name", "tests", "--role", "viewer")
         if parts:
-            for words in (("web", "--port", str(service.port)), ("worker",), ("clock",)):
-                ending.enter_context(_part(service, *words))
+            for arguments in (("web", "--port", str(service.port)), ("worker",), ("clock",)):
+                ending.enter_context(_process(service, *arguments))
         else:
             ending.callback(service.stop)
             service.start(workers=1)
@@ -88,10 +88,10 @@ def running(
 
 
 @contextmanager
-def _part(service: Service, *words: str) -> Iterator[None]:
+def _process(service: Service, *arguments: str) -> Iterator[None]:
     with service.log.open("ab") as log:
         process = subprocess.Popen(
-            command(*words), cwd=service.directory, env=service.environment(), stdout=log, stderr=log
+            command(*arguments), cwd=service.directory, env=service.environment(), stdout=log, stderr=log
         )
     try:
         yield
@@ -101,14 +101,14 @@ def _part(service: Service, *words: str) -> Iterator[None]:
 
 
 def left_in(directory: Path) -> dict[int, str]:
-    """Return the command lines of running processes that work in a directory or below it, by process id."""
+    """Return the command lines of running processes with a working directory in `directory`, by process id."""
     found = {}
-    for place in Path("/proc").iterdir():
-        if place.name.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             try:
-                if (place / "cwd").readlink().is_relative_to(directory):
-                    words = (place / "cmdline").read_bytes().replace(b"\0", b" ")
-                    found[int(place.name)] = words.decode(errors="replace")
-            except OSError:  # it ended meanwhile, or is not ours
+                if (entry / "cwd").readlink().is_relative_to(directory):
+                    words = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+                    found[int(entry.name)] = words.decode(errors="replace")
+            except OSError:  # it ended meanwhile, or belongs to another user
                 continue
     return found

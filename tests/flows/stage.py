@@ -1,4 +1,4 @@
-"""A house in this process, and what flow tests do to it: let times come, drain, and read what came of it."""
+"""Harness of flow tests: services in this process; make rows due, drain, and read the results."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,59 +18,59 @@ from tests.faults.mortal import Killed
 
 
 def clock_of(ago: timedelta = timedelta(0)) -> SteppedClock:
-    """Return a tracker's clock, which stands at a whole second."""
+    """Return a stepped clock for a tracker, at a whole second `ago` before now."""
     return SteppedClock(datetime.now(UTC).replace(microsecond=0) - ago)
 
 
 @dataclass
 class HouseStage:
-    """A house."""
+    """Services in this process."""
 
     house: House
 
     def apply(self, file: bytes) -> None:
-        """Apply a configuration file, which this process knows of at once."""
+        """Apply a configuration file, and clear the connection cache."""
         furnish(self.house, file)
         self.house.connections.forget()
 
     def drain(self, *names: str) -> None:
-        """Drain these tables, one after the other, else all until nothing is due."""
+        """Drain these tables once, in order; without names, drain all until nothing is due."""
         for name in names:
             self.house.drains.drain(name)
         if not names:
             self.house.drains.drain_everything()
 
     def ask_now(self) -> None:
-        """Let the time of the next run come for each scope, and drain."""
+        """Make all polls due now, and drain."""
         with writing(self.house.engine) as tx:
             polls.hurry(tx)
         self.drain()
 
     def list_now(self) -> None:
-        """Let the time of the next listing come for each query, and drain."""
+        """Make all listings due now, and drain."""
         with writing(self.house.engine) as tx:
             tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
         self.drain()
 
     def list_later(self) -> None:
-        """Let the next listing come long after all that was said of single issues."""
+        """Run the listings as if all matches of single issues were an hour old."""
         with writing(self.house.engine) as tx:
             tx.execute(sa.update(tables.member).values(judged_at=database_now(tx) - timedelta(hours=1)))
         self.list_now()
 
     def pass_a_minute(self) -> None:
-        """Let a minute have passed since issues changed, after which an index is asked about them once more."""
+        """Move the changes of issues a minute into the past: then the search index is asked again."""
         with writing(self.house.engine) as tx:
             late = {"due_at": EPOCH, "changed_at": database_now(tx) - SURE_AFTER}
             tx.execute(sa.update(tables.candidate).where(tables.candidate.c.settled_at.is_(None)).values(late))
 
     def rows(self, table: sa.Table) -> list[Row[Any]]:
-        """Read a table."""
+        """Return the rows of a table, ordered by id."""
         with reading(self.house.engine) as tx:
             return list(tx.execute(sa.select(table).order_by(table.c.id)))
 
     def wait_of(self, row: Row[Any]) -> timedelta:
-        """Tell for how long a row waits."""
+        """Return for how long a row waits."""
         with reading(self.house.engine) as tx:
             wait: timedelta = row.due_at - database_now(tx)
         return wait
@@ -85,7 +85,7 @@ class HouseStage:
         return found
 
     def linked(self) -> list[str]:
-        """Return the keys of linked issues, once for each link."""
+        """Return the keys of linked issues, one for each link."""
         found = sa.select(tables.issue.c.key).join(tables.link, tables.link.c.issue_id == tables.issue.c.id)
         with reading(self.house.engine) as tx:
             return sorted(tx.scalars(found))
@@ -93,7 +93,7 @@ class HouseStage:
 
 @dataclass
 class HubStage(HouseStage):
-    """A house, and a simulated GitHub with one repository."""
+    """Services, and a simulated GitHub with one repository."""
 
     hub: GitHub
     clock: SteppedClock
@@ -103,7 +103,7 @@ class HubStage(HouseStage):
         self.repository = self.hub.repository("checkout")
 
     def open_issues(self, count: int, *, apart: float = 0) -> list[Issue]:
-        """Open issues that are labelled `checkout`, so many seconds apart."""
+        """Open issues with the label `checkout`, `apart` seconds after each other."""
         opened = []
         for number in range(count):
             self.clock.step(apart)
@@ -112,7 +112,7 @@ class HubStage(HouseStage):
 
 
 def killed_over_and_over(house: House, table: sa.Table) -> int:
-    """Drain a table, killed before each of its statements once, until all is done; give how often it was killed."""
+    """Drain a table, crashing once before each statement, until nothing is due; return the number of crashes."""
     deaths, left = 0, 0
 
     def die(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""A tracker of paper that can be written on, and a world that writes there."""
+"""Fake tracker for write-back, and a harness that writes notes to it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,26 +17,26 @@ from tests.world import PaperTracker, World, bump_rules, open_world
 
 @dataclass(slots=True)
 class Wall(PaperTracker):
-    """Paper that can be written on; `before` is run, or raised, ahead of each write."""
+    """A fake tracker that stores notes; `before` is called, or raised, before each write."""
 
     wall: dict[str, Note] = field(default_factory=dict)
     before: Callable[[], None] | Exception | None = None
     writes: int = 0
 
     def writing_part(self, connection: Connection, *, about: str) -> str:
-        """Have one pen for all."""
+        """Return one write bucket for all issues."""
         del connection, about
         return "pen/writes"
 
     def manner(self, connection: Connection) -> str:
-        """There is one way to write on a wall."""
+        """Return the only format version."""
         del connection
         return ""
 
     def write(
         self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
     ) -> str | None:
-        """Put the note there."""
+        """Store the note."""
         del connection, key, memory, afresh
         self.writes += 1
         if isinstance(self.before, Exception):
@@ -47,7 +47,7 @@ class Wall(PaperTracker):
         return "there"
 
     def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
-        """Take the note away."""
+        """Remove the note."""
         del connection, key, memory
         self.wall.pop(identity, None)
         return None
@@ -55,13 +55,13 @@ class Wall(PaperTracker):
 
 @dataclass(slots=True)
 class Room:
-    """A world that is written to."""
+    """A harness with a fake write-back tracker."""
 
     world: World
     wall: Wall
 
     def hasten(self) -> None:
-        """Let the time come that rows wait for, and forget pauses; then write."""
+        """Make all waiting rows due and delete rate limits; then write."""
         with writing(self.world.engine) as tx:
             tx.execute(sa.delete(tables.pause))
             w = tables.write_back
@@ -70,28 +70,28 @@ class Room:
         self.world.drains.drain("write_back")
 
     def set_mark(self, mark: str | None) -> None:
-        """Let the connection have another mark, and wait until that is known."""
+        """Change the connection's owner marker, and wait until the cache has it."""
         with writing(self.world.engine) as tx:
             tx.execute(sa.update(tables.connection).values(write_mark=mark))
         connections, connection_id = self.world.connections, self.world.connection_id
         until(lambda: connections.of(connection_id).view.mark == mark, "the mark is known")
 
     def rename(self, title: str) -> None:
-        """Return KR-1 another title."""
+        """Change the title of all key results."""
         with writing(self.world.engine) as tx:
             tx.execute(sa.update(tables.key_result).values(title=title))
 
     def row(self) -> Row[Any]:
-        """Return the first row."""
+        """Return the first write-back row."""
         return self.world.rows(tables.write_back)[0]
 
     def said(self) -> list[str]:
-        """Name the key results that the first issue says it serves."""
+        """Return the key results in the note of the first issue."""
         return [one.slug for one in self.wall.wall["501#1"].serves]
 
 
 def furnish_room(database_url: str) -> Room:
-    """Furnish a world with a wall, and with two key results."""
+    """Return a harness with a fake write-back tracker and two key results."""
     wall = Wall()
     world = open_world(database_url, tracker=wall)
     columns = {"write_back": True, "write_mark": "m", "sealed_token": world.sealer.seal("t")}

@@ -1,4 +1,4 @@
-"""One way for each tracker: the same six things that can befall an issue, done in a simulated GitHub or Jira."""
+"""Scenarios: the same six changes of an issue, made in a simulated GitHub, Jira Cloud or Jira Data Center."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ SECRET = "hush"
 
 
 class Way(Protocol):
-    """A tracker with two scopes that are watched. Issues are told by a name of the test's own choice."""
+    """A tracker with two watched scopes. The test chooses a name for each issue."""
 
     connection: str
     first: str
@@ -31,19 +31,19 @@ class Way(Protocol):
         """Return an issue's key."""
 
     def finish(self, name: str) -> None:
-        """Close it as done."""
+        """Close an issue as done."""
 
     def happen(self, what: str, name: str, label: str) -> None:
-        """Let one of the happenings befall it."""
+        """Make one of the six changes."""
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """The tracker's log of deliveries."""
+        """The tracker's delivery log."""
 
 
 @dataclass(slots=True)
 class GitHubWay:
-    """The way by GitHub."""
+    """The scenarios on GitHub."""
 
     hub: GitHub
     connection: str = "github"
@@ -67,7 +67,7 @@ class GitHubWay:
         self.issues[name].close()
 
     def happen(self, what: str, name: str, label: str) -> None:
-        """Let it happen; labels stay after a transfer only where the target has one of that name."""
+        """Make the change; a transfer keeps labels only if the target repository has a label of that name."""
         issue = self.issues[name]
         match what:
             case "closed":
@@ -87,13 +87,13 @@ class GitHubWay:
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """The log."""
+        """The delivery log."""
         return self.hub.deliveries
 
 
 @dataclass(slots=True)
 class JiraWay:
-    """The way by Jira, Cloud or Data Center."""
+    """The scenarios on Jira, Cloud or Data Center."""
 
     jira: Jira
     connection: str
@@ -112,11 +112,11 @@ class JiraWay:
         return self.issues[name].key
 
     def finish(self, name: str) -> None:
-        """Bring it to Done."""
+        """Move an issue to Done."""
         self.issues[name].finish()
 
     def happen(self, what: str, name: str, label: str) -> None:
-        """Let it happen."""
+        """Make the change."""
         issue = self.issues[name]
         match what:
             case "closed":
@@ -134,13 +134,13 @@ class JiraWay:
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """The log."""
+        """The delivery log."""
         return self.jira.deliveries
 
 
 @dataclass(frozen=True, slots=True)
 class Trackers:
-    """A GitHub, a Jira Cloud and a Jira Data Center, with a clock that a test moves."""
+    """A GitHub, a Jira Cloud and a Jira Data Center, with a clock that the test moves."""
 
     clock: SteppedClock
     hub: GitHub
@@ -150,7 +150,7 @@ class Trackers:
 
 
 def make_trackers() -> Trackers:
-    """Make the trackers; they are started by whoever uses them."""
+    """Create the trackers, without starting them."""
     clock = SteppedClock(datetime.now(UTC) - timedelta(minutes=10))
     hub, cloud = GitHub("acme", clock=clock), Jira(clock=clock)
     data_center = Jira(data_center=True, clock=clock)
@@ -163,12 +163,12 @@ def make_trackers() -> Trackers:
 
 
 def slug_of(way: str, what: str, *, place: str = "first") -> str:
-    """Name the key result, and the label, of one happening on one way."""
+    """Return the slug of a scenario's key result, which is also its label."""
     return f"{way}-{what}" if place == "first" else f"{way}-{what}-{place}"
 
 
 def configuration(trackers: Trackers) -> str:
-    """Write a file with a key result of its own for each happening on each way, so that no test disturbs another."""
+    """Return a configuration file with one key result for each scenario, so that tests do not affect each other."""
     cases = [(way, what, "first") for way in WAYS for what in HAPPENINGS] + [(way, "moved", "second") for way in WAYS]
     connections = (
         github(trackers.hub, slug="github", webhook_secrets=[SECRET], scopes=["acme/first", "acme/second"]),

@@ -1,4 +1,4 @@
-"""A house that writes on the issues of a tracker and hears its webhooks; time passes as a test lets it."""
+"""Harness for write-back: services that write notes on a simulated tracker; the test moves time forward."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,38 +27,38 @@ _TIMES = {
 
 @dataclass
 class WritingStage(HouseStage):
-    """A house, the clock of a tracker that it writes to, and what receives the tracker's webhooks."""
+    """Services, the clock of the tracker that they write to, and the receiver of its webhooks."""
 
     clock: SteppedClock
     receiver: Receiver
 
     def hear(self) -> None:
-        """Hand the house what the tracker has sent so far, and drain."""
+        """Receive all webhooks that the tracker has sent so far, and drain."""
         (connection,) = self.rows(tables.connection)
-        heard, self.receiver.received = self.receiver.received, []
-        for one in heard:
+        deliveries, self.receiver.received = self.receiver.received, []
+        for one in deliveries:
             headers = {name.lower(): value for name, value in one.headers.items()}
             assert self.house.receive.take(connection.slug, Post(headers, one.body)) is Receipt.STORED
         self.drain()
 
     def hear_and_write(self, *, seconds: float = 10) -> None:
-        """Hear what the tracker has sent, and let the time pass in which what follows is written."""
+        """Receive the tracker's webhooks, and move time forward so that the resulting notes are written."""
         self.hear()
         self.write(seconds=seconds)
 
     def pass_(self, seconds: float) -> None:
-        """Let time pass for what waits to write, and for the tracker."""
+        """Move time forward, for the tracker and for waiting write-back rows; drain."""
         self.clock.step(seconds)
         moved = round(seconds * 1_000_000)
         with writing(self.house.engine) as tx:
             for table, columns in _TIMES.items():
                 sets = ", ".join(f"{name} = {name} - {moved}" for name in columns)
-                held = "" if table == "pause" else " WHERE lease IS NULL"
-                tx.execute(sa.text(f"UPDATE {table} SET {sets}{held}"))  # noqa: S608 - names of our own tables
+                unleased = "" if table == "pause" else " WHERE lease IS NULL"
+                tx.execute(sa.text(f"UPDATE {table} SET {sets}{unleased}"))  # noqa: S608 - names of our own tables
         self.drain()
 
     def write(self, *, seconds: float = HOUR) -> None:
-        """Let the time pass in which whatever is due is written."""
+        """Move time forward so that all waiting notes are written."""
         left = seconds
         while (wait := self._next_write()) is not None and wait < left:
             self.pass_(wait + 0.05)
@@ -72,7 +72,7 @@ class WritingStage(HouseStage):
         return max(self.wait_of(min(waiting, key=lambda row: row.due_at)).total_seconds(), 0.0)
 
     def write_with(self, other: House) -> None:
-        """Let two workers write whatever is due, for a minute."""
+        """Let two workers write the due notes, for a minute."""
         for _ in range(12):
             with ThreadPoolExecutor(2) as workers:
                 for working in [workers.submit(house.drains.drain, "write_back") for house in (self.house, other)]:
@@ -80,7 +80,7 @@ class WritingStage(HouseStage):
             self.pass_(5)
 
     def die_writing(self, mortal: Mortal, *, after: int) -> None:
-        """Let a worker write whatever waits, and die after so many statements; another one like it goes on."""
+        """Let a worker write the waiting notes and crash after so many statements; a new one continues."""
         with writing(mortal.house.engine) as tx:
             waiting = tables.write_back.c.due_at.isnot(None)
             tx.execute(sa.update(tables.write_back).where(waiting).values(due_at=database_now(tx)))
@@ -88,5 +88,5 @@ class WritingStage(HouseStage):
         self.house = mortal.house
 
     def row_of(self, identity: str) -> Row[Any]:
-        """Return what is remembered of writing on an issue."""
+        """Return the write-back row of an issue."""
         return next(row for row in self.rows(tables.write_back) if row.identity == identity)

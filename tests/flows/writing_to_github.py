@@ -1,4 +1,4 @@
-"""A simulated GitHub that is written to, and a house that hears its webhooks."""
+"""Harness for write-back to GitHub: a simulated GitHub, and services that receive its webhooks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ PEOPLE = [
 
 @dataclass
 class Stage(WritingStage):
-    """A GitHub and a house; `credentials` are fields of the connection, in place of a token that may do everything."""
+    """A GitHub and services; `credentials` are connection fields that replace the token for everything."""
 
     hub: GitHub
     credentials: Mapping[str, Any] = field(default_factory=dict)
@@ -42,25 +42,25 @@ class Stage(WritingStage):
         self.drain()
 
     def open_issue(self) -> Issue:
-        """Open an issue that is labelled `checkout`, and let what is to be said on it be written."""
+        """Open an issue with the label `checkout`, and let its note be written."""
         issue = self.repository.create_issue("Pay", labels=["checkout"])
         self.hear_and_write()
         return issue
 
     def said(self, issue: Issue) -> list[str]:
-        """Return the comments that bear our mark."""
+        """Return the texts of our comments on an issue."""
         return [one.body for one in self.marked(issue)]
 
     def marked(self, issue: Issue) -> Sequence[Comment]:
-        """Return our comments on an issue."""
+        """Return our comments on an issue, found by the marker."""
         return [one for one in issue.comments if "<!-- okr-sync:" in one.body]
 
     def row(self, issue: Issue) -> Row[Any]:
-        """Return what is remembered of writing on an issue."""
+        """Return the write-back row of an issue."""
         return self.row_of(f"{issue.repository.id}#{issue.number}")
 
     def writes(self) -> int:
-        """Count the writes that GitHub was asked for."""
+        """Return the number of write calls to GitHub."""
         return len([call for call in self.comment_calls() if call.method != "GET"])
 
     def comment_calls(self) -> list[Call]:
@@ -70,7 +70,7 @@ class Stage(WritingStage):
 
 @contextmanager
 def on_stage(house: House) -> Iterator[Stage]:
-    """Have a house write on issues of a GitHub."""
+    """Yield the harness."""
     clock = clock_of()
     with Receiver() as receiver, GitHub("acme", clock=clock, background=False) as hub:
         yield Stage(house, clock, receiver, hub)

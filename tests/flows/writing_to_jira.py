@@ -1,4 +1,4 @@
-"""A simulated Jira that is written to, and a house that hears its webhooks."""
+"""Harness for write-back to Jira: a simulated Jira, and services that receive its webhooks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from tests.simulator.receiver import Receiver
 
 @dataclass
 class Stage(WritingStage):
-    """A Jira of either face and a house."""
+    """A Jira, Cloud or Data Center, and services."""
 
     jira: Jira
     shop: Project = field(init=False)
@@ -37,41 +37,41 @@ class Stage(WritingStage):
         self.drain()
 
     def open_issue(self) -> Issue:
-        """Open an issue that is labelled `checkout`, and let what is to be said on it be written."""
+        """Open an issue with the label `checkout`, and let its note be written."""
         issue = self.shop.create_issue("Pay", labels=["checkout"])
         self.hear_and_write()
         return issue
 
     def titles(self, issue: Issue) -> list[str]:
-        """Return the titles of the links on an issue."""
+        """Return the titles of the remote links on an issue."""
         return [link.body["object"]["title"] for link in self.jira.remote_links.of(issue)]
 
     def comments(self, issue: Issue) -> list[str]:
-        """Return the comments of ours on an issue, as webhooks tell of them."""
+        """Return our comments on an issue, in wiki markup as in webhooks."""
         return [one.body for one in issue.comments if one.author is self.jira.bot]
 
     def shown(self, issue: Issue) -> dict[str, Any]:
-        """Return what the one link on an issue shows."""
+        """Return the object of the only remote link on an issue."""
         (link,) = self.jira.remote_links.of(issue)
         found: dict[str, Any] = link.body["object"]
         return found
 
     def row(self, issue: Issue) -> Row[Any]:
-        """Return what is remembered of writing on an issue."""
+        """Return the write-back row of an issue."""
         return self.row_of(issue.id)
 
     def writes(self) -> list[str]:
-        """Name the writes that Jira was asked for."""
+        """Return the methods of the write calls to Jira."""
         return [call.method for call in self.calls() if call.method != "GET"]
 
     def calls(self, what: str = "remotelink") -> list[Call]:
-        """Return the calls about links, or about comments."""
+        """Return the calls about remote links, or about comments."""
         return [call for call in self.jira.rest.calls if f"/{what}" in call.path]
 
 
 @contextmanager
 def on_stage(house: House, *, data_center: bool = False) -> Iterator[Stage]:
-    """Have a house write on issues of a Jira."""
+    """Yield the harness."""
     clock = clock_of()
     with Receiver() as receiver, Jira(data_center=data_center, clock=clock, background=False) as site:
         yield Stage(house, clock, receiver, site)
