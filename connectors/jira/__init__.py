@@ -239,9 +239,9 @@ class Jira:
     scope_word = "project"
     scope_example = "SHOP"
 
-    def site_of(self, stripped: str) -> str:
+    def site_of(self, written: str) -> str:
         """Return the site's address, read from the address of any of its pages."""
-        return site_of(stripped)
+        return site_of(written)
 
     def by_hand(self, *, scopes: Sequence[str]) -> ByHand:
         """Return what to enter into Jira's form for a new webhook."""

@@ -56,7 +56,7 @@ def access(connection: Connection, hosts: Hosts = ATLASSIAN) -> Access:
     if not connection.token:
         raise Refused("the connection has no token to call Jira with")
     if connection.client and not connection.site_id:
-        raise Refused("the consent names no site to call: consent again on the connection's page")
+        raise Refused("the OAuth token names no site: connect again on the connection's page")
     if connection.client:
         return Access(f"{hosts.api}/ex/jira/{connection.site_id}", 3, f"Bearer {connection.token}")
     api_site = connection.options.get("api_site")

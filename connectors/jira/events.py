@@ -62,7 +62,7 @@ TREATMENTS: Treatments = {
     ),
     "jira:version_moved": Treatment("the order of versions changes no key result"),
     "project_created": Treatment("a new project is not watched until the connection names it"),
-    "project_updated": Treatment("the project's new key, and the new keys of its issues", read_project),
+    "project_updated": Treatment("the project's current key, and the keys of its issues", read_project),
     "project_deleted": Treatment("values that use this project stay stale for ever", read_project),
     **dict.fromkeys(("project_soft_deleted", "project_archived"), _GONE),
     **dict.fromkeys(("project_restored_deleted", "project_restored_archived"), _BACK),

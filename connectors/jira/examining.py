@@ -120,11 +120,11 @@ class Examination:
         connection = informed(self.calls.connection, catalogue)
         wanted = points_field(connection)
         points = [points_place(connection, project) for project in self.projects or (None,)]
-        if wanted or any(place.unclear or place.ids for place in points):
+        if wanted or any(source.unclear or source.ids for source in points):
             yield _field("points_field", wanted, catalogue, points)
         for name in number_fields(connection):
-            places = [number_place(connection, name, project) for project in self.projects or (None,)]
-            yield _field(f"number_fields, {name}", name, catalogue, places)
+            sources = [number_place(connection, name, project) for project in self.projects or (None,)]
+            yield _field(f"number_fields, {name}", name, catalogue, sources)
 
     def _resolutions(self) -> Iterator[Finding]:
         """Check that the site has every resolution that the connection names."""
@@ -178,12 +178,12 @@ def _zone(me: Json) -> Iterator[Finding]:
         yield Finding(what="time zone", well=True, says=says)
 
 
-def _field(what: str, wanted: str | None, catalogue: Catalogue, places: Sequence[Place]) -> Finding:
+def _field(what: str, wanted: str | None, catalogue: Catalogue, sources: Sequence[Place]) -> Finding:
     """Check what a setting finds: one field for each project, several with the same name, or none."""
     names = {one.id: one.name for one in catalogue.fields}
     offers = ", ".join(f"{one.name} ({one.id})" for one in catalogue.fields if one.is_number)[:LONGEST_OFFER]
-    unclear = dict.fromkeys(place.unclear for place in places if place.unclear)
-    ids = dict.fromkeys(found for place in places for found in place.ids or ())
+    unclear = dict.fromkeys(source.unclear for source in sources if source.unclear)
+    ids = dict.fromkeys(found for source in sources for found in source.ids or ())
     shown = f"numeric fields that the account may see: {offers or 'none'}"
     if unclear:
         return Finding(what=what, well=False, says="; ".join(unclear), mend=shown)

@@ -169,8 +169,8 @@ class _WebhookRequest:
         if self.address == OLDER:
             return {**common, "enabled": True, "filters": {FILTER: jql}, "excludeBody": False, "secret": secret}
         configuration = {"SECRET": secret, "EXCLUDE_BODY": "false"}
-        answer = {"id": int(self.id)} if self.id else {}
-        return {**common, **answer, "active": True, "scopeType": "global", "configuration": configuration}
+        id_field = {"id": int(self.id)} if self.id else {}
+        return {**common, **id_field, "active": True, "scopeType": "global", "configuration": configuration}
 
 
 def _addresses(calls: Calls) -> tuple[str, ...]:

@@ -78,17 +78,17 @@ def points_in(
     fields: Json, connection: Connection, *, changelog: Json, project: str | None
 ) -> tuple[float | None, bool, str | None]:
     """Return the points; whether they are known; and a text on what is unclear."""
-    candidates, field = points_place(connection, project), points_field(connection)
-    if candidates.ids is not None:
-        found = sorted({value for one in candidates.ids if (value := number(fields.get(one))) is not None})
+    source, field = points_place(connection, project), points_field(connection)
+    if source.ids is not None:
+        found = sorted({value for one in source.ids if (value := number(fields.get(one))) is not None})
         if len(found) > 1:
             values = " and ".join(f"{value:g}" for value in found)
             return None, False, f"two fields hold its points, {values}: set points_field to the id of one"
         return (found[0] if found else None), True, None
     names = (field,) if field else (STORY_POINTS, STORY_POINT_ESTIMATE)
-    changed = [] if candidates.unclear else [name for name in names if _change(changelog, name)]
+    changed = [] if source.unclear else [name for name in names if _change(changelog, name)]
     points = _changed_to(fields, changelog, changed[-1]) if changed else None
-    return points, bool(changed), candidates.unclear
+    return points, bool(changed), source.unclear
 
 
 def numbers_in(
@@ -97,12 +97,12 @@ def numbers_in(
     """Return the known numbers, and texts on what is unclear about others."""
     found, unclear = [], []
     for name in number_fields(connection):
-        candidates = number_place(connection, name, project)
-        if candidates.ids:
-            found.append(Number(name, number(fields.get(candidates.ids[0]))))
-        elif candidates.unclear:
-            unclear.append(candidates.unclear)
-        elif candidates.ids is None and _change(changelog, name):
+        source = number_place(connection, name, project)
+        if source.ids:
+            found.append(Number(name, number(fields.get(source.ids[0]))))
+        elif source.unclear:
+            unclear.append(source.unclear)
+        elif source.ids is None and _change(changelog, name):
             found.append(Number(name, _changed_to(fields, changelog, name)))
     return tuple(found), tuple(unclear)
 

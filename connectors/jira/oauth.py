@@ -83,7 +83,7 @@ class OAuth:
             if site_id and str(one.get("url")).rstrip("/").casefold() == wanted:
                 return replace(found, site_id=site_id)
         others = ", ".join(sorted(str(one.get("url")) for one in sites)[:5]) or "none"
-        raise Refused(f"the consent is for other sites ({others}), not for {connection.site}")
+        raise Refused(f"the OAuth token is for other sites ({others}), not for {connection.site}")
 
 
 def _client(connection: Connection) -> Client:

@@ -29,17 +29,17 @@ def spoken(body: object) -> Iterator[str]:
 
 def _wiki_lines(body: str) -> Iterator[str]:
     """Skip code, noformat and quote blocks; an unclosed block ends with the text."""
-    kept, block, begins = [], "", 0
+    outside, block, begins = [], "", 0
     for found in _MACRO.finditer(body):
         if not block:
-            kept.append(body[begins : found.start()])
+            outside.append(body[begins : found.start()])
             block = found[1]
         elif found[1] == block:
             block, begins = "", found.end()
     if not block:
-        kept.append(body[begins:])
+        outside.append(body[begins:])
     # A block also ends the line before it and starts a new one after it.
-    for line in "\n".join(kept).replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    for line in "\n".join(outside).replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         yield _ESCAPED.sub(r"\1", line.strip())
 
 
