@@ -14,7 +14,7 @@ from bench.findings import Finding
 from bench.furnishing import ISSUES, Size, furnish, label_of
 from bench.letters import Letter, Templates
 from bench.stage import Stage
-from sync_service.domain.connectors import Post
+from sync_service.domain.trackers.connector import Post
 from sync_service.store import deliveries, tables
 from sync_service.store.database import reading
 from sync_service.store.deliveries import Received

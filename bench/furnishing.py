@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from bench.letters import SECRET
 from sync_service.computing import compute_key_results
-from sync_service.domain.issues import Kind, ScopeRef, Snapshot, State, Term
+from sync_service.domain.trackers.observations import Kind, ScopeRef, Snapshot, State, Term
 from sync_service.ledger import Ledger, Source
 from sync_service.linking import relink
 from sync_service.naming import Names

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sync_service.domain.connectors import Rejected
+from sync_service.domain.trackers.connector import Rejected
 
 Json = Mapping[str, Any]
 

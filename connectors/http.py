@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from connectors.fields import text
 from connectors.replies import Reply, host_of, judge, place_of
-from sync_service.domain.connectors import Refused, Rejected, Unavailable
+from sync_service.domain.trackers.connector import Refused, Rejected, Unavailable
 
 USER_AGENT = "okr-sync"
 """GitHub refuses calls without one. https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api"""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from connectors.fields import Json
-from sync_service.domain.connectors import Connection, Rejected
-from sync_service.domain.issues import Observation
+from sync_service.domain.trackers.connector import Connection, Rejected
+from sync_service.domain.trackers.observations import Observation
 
 ID_LENGTH = 200
 """Longest delivery id that we store, in characters."""

@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from connectors.github import GitHub
 from connectors.jira import Jira
-from sync_service.domain.connectors import Connector
+from sync_service.domain.trackers.connector import Connector
 
 GROUP = "okr_sync.connectors"
 """The entry point group; each name in it is a kind, each value a connector object."""

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from connectors.letters import json_object, json_objects
-from sync_service.domain.connectors import Gone, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected, Unavailable
 
 _MIN_WAIT = timedelta(seconds=60)
 _MAX_WAIT = timedelta(days=7)

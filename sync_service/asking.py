@@ -17,8 +17,8 @@ import structlog
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.domain.abilities import Parts
-from sync_service.domain.connectors import Connector, ConnectorError, Refused, Unavailable
+from sync_service.domain.trackers.capabilities import Parts
+from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused, Unavailable
 from sync_service.failing import bury, try_again
 from sync_service.store import connections, due, pauses
 from sync_service.store.connections import Configured

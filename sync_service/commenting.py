@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-from sync_service.domain.issues import CommentSeen
+from sync_service.domain.trackers.observations import CommentSeen
 from sync_service.store.book import Book
 
 

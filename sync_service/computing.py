@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.measures import compute, progress
-from sync_service.domain.notices import Change, Standing, absorb
-from sync_service.domain.pace import Status, status
+from sync_service.domain.measures.measures import compute, progress
+from sync_service.domain.measures.status import Status, status
+from sync_service.domain.people.notices import Change, Standing, absorb
+from sync_service.domain.trackers.causes import Cause
 from sync_service.store import key_results, links, write_backs
 from sync_service.store.book import Book
 from sync_service.store.key_results import Computed, KeyResult, NewNotice

@@ -14,8 +14,8 @@ import structlog
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.asking import Asking
-from sync_service.domain.abilities import Consent, TakesConsent
-from sync_service.domain.connectors import Connector, ConnectorError, Refused
+from sync_service.domain.trackers.capabilities import Consent, TakesConsent
+from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused
 from sync_service.store import connections, consents, due
 from sync_service.store.connections import Connections
 from sync_service.store.database import writing

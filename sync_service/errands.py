@@ -11,8 +11,8 @@ import structlog
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.asking import MENDED_CHECK, Asking, part_of
-from sync_service.domain.abilities import Ran, RunsErrands
-from sync_service.domain.connectors import Connector, ConnectorError, Refused, Unavailable
+from sync_service.domain.trackers.capabilities import Ran, RunsErrands
+from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused, Unavailable
 from sync_service.store import due, errands
 from sync_service.store.connections import Configured, Connections
 from sync_service.store.database import database_now, reading, writing

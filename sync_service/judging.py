@@ -17,9 +17,9 @@ from sqlalchemy.exc import OperationalError
 
 from sync_service.asking import Asking, part_of
 from sync_service.computing import compute_key_results
-from sync_service.domain.connectors import Connector, ConnectorError
-from sync_service.domain.issues import TermKind
-from sync_service.domain.queries import Candidate, Queries
+from sync_service.domain.trackers.connector import Connector, ConnectorError
+from sync_service.domain.trackers.observations import TermKind
+from sync_service.domain.trackers.queries import Candidate, Queries
 from sync_service.linking import known_entries, relink
 from sync_service.naming import Names, keys_of
 from sync_service.store import candidates, counters, due, issues, listings, members

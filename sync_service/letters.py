@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from sync_service.domain.issues import (
+from sync_service.domain.trackers.observations import (
     CommentSeen,
     Look,
     ParentSeen,

@@ -10,10 +10,10 @@ from sqlalchemy.engine import Connection, Row
 
 from sync_service.commenting import counting, in_words
 from sync_service.commenting import wanted as asked_key_results
-from sync_service.domain.causes import SEEN_AGAIN, Cause
-from sync_service.domain.issues import TermKind
-from sync_service.domain.newest import Issue
-from sync_service.domain.rules import CompiledRule, Subject
+from sync_service.domain.rules.conditions import CompiledRule, Subject
+from sync_service.domain.trackers.causes import SEEN_AGAIN, Cause
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.observations import TermKind
 from sync_service.naming import Names
 from sync_service.store import comments, links, members, write_backs
 from sync_service.store.book import Book, Scope

@@ -17,9 +17,9 @@ from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
 from sync_service.asking import Asking, part_of
-from sync_service.domain.abilities import LooksTogether, Seen
-from sync_service.domain.connectors import Connector, ConnectorError, Elsewhere, Gone, Unavailable
-from sync_service.domain.issues import Look, Reading, Snapshot, Tombstone
+from sync_service.domain.trackers.capabilities import LooksTogether, Seen
+from sync_service.domain.trackers.connector import Connector, ConnectorError, Elsewhere, Gone, Unavailable
+from sync_service.domain.trackers.observations import Look, Reading, Snapshot, Tombstone
 from sync_service.letters import Letter, Said, Way, in_words
 from sync_service.refresh import Refresh
 from sync_service.store import due

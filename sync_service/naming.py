@@ -9,8 +9,8 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.issues import Snapshot, Term, TermKind, TermSeen
-from sync_service.domain.newest import Issue
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.observations import Snapshot, Term, TermKind, TermSeen
 from sync_service.store import issues
 from sync_service.store.issues import TermKey
 

@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 from sqlalchemy.engine import Row
 
-from sync_service.domain.pace import WORDS, Status
-from sync_service.domain.writing import Note, Serving
-from sync_service.mail.words import NO_DATA, amount, plain
+from sync_service.domain.measures.status import WORDS, Status
+from sync_service.domain.text import NO_DATA, amount, plain
+from sync_service.domain.trackers.write_back import Note, Serving
 
 
 def note_of(rows: Sequence[Row[Any]], base_url: str) -> Note:

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from sync_service.computing import standings
-from sync_service.domain.issues import ScopeRef, State
-from sync_service.domain.newest import Issue
-from sync_service.domain.notices import Standing
-from sync_service.domain.rules import CompiledRule, compile_condition, scopes_reached
+from sync_service.domain.people.notices import Standing
+from sync_service.domain.rules.conditions import CompiledRule, compile_condition, scopes_reached
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.observations import ScopeRef, State
 from sync_service.linking import subject_of
 from sync_service.naming import Names, keys_of
 from sync_service.store import counters, issues, key_results, links
@@ -34,7 +34,7 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A rule as somebody edits it. `slug` is None for a new rule; `condition` is valid (`domain/rules.py`)."""
+    """A rule as somebody edits it. `slug` is None for a new rule; `condition` is valid (`domain/rules/conditions.py`)."""
 
     slug: str | None
     connection_id: int

@@ -15,9 +15,9 @@ import structlog
 from sqlalchemy.engine import Row
 
 from sync_service.asking import LEASE, Asking
-from sync_service.domain.connectors import ConnectorError, Gone, Rejected
-from sync_service.domain.issues import Look, Reading, Snapshot
-from sync_service.domain.queries import Members, Queries
+from sync_service.domain.trackers.connector import ConnectorError, Gone, Rejected
+from sync_service.domain.trackers.observations import Look, Reading, Snapshot
+from sync_service.domain.trackers.queries import Members, Queries
 from sync_service.judging import Judging, as_candidates, ask, note_judged
 from sync_service.letters import Letter, Way
 from sync_service.refresh import Refresh

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from sync_service.domain.connectors import Connector, Post
+from sync_service.domain.trackers.connector import Connector, Post
 from sync_service.forging import Forgeries
 from sync_service.gathering import Gathering, NotStored
 from sync_service.store import deliveries, forgeries

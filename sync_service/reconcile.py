@@ -17,9 +17,9 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.asking import LEASE, Asking, part_of
-from sync_service.domain.abilities import Asked, Lists, LooksTogether, Page
-from sync_service.domain.connectors import Connector, ConnectorError, Gone, Rejected
-from sync_service.domain.issues import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
+from sync_service.domain.trackers.capabilities import Asked, Lists, LooksTogether, Page
+from sync_service.domain.trackers.connector import Connector, ConnectorError, Gone, Rejected
+from sync_service.domain.trackers.observations import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
 from sync_service.letters import Letter, Said, Way
 from sync_service.refresh import Refresh
 from sync_service.store import candidates, due, listings, polls

@@ -20,8 +20,8 @@ from sqlalchemy.exc import OperationalError
 
 from sync_service import letters as about
 from sync_service.computing import compute_key_results
-from sync_service.domain.connectors import Connector, Post, Rejected
-from sync_service.domain.issues import (
+from sync_service.domain.trackers.connector import Connector, Post, Rejected
+from sync_service.domain.trackers.observations import (
     AccountSeen,
     CommentSeen,
     Ignored,

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
 from sync_service.computing import compute_key_results
-from sync_service.domain.causes import Cause
+from sync_service.domain.trackers.causes import Cause
 from sync_service.failing import try_again
 from sync_service.linking import Entry, known_entries, relink
 from sync_service.naming import Names, keys_of

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.issues import ScopeRef
-from sync_service.domain.newest import Issue
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store import scopes
 
 

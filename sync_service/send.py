@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.engine import Connection, Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.domain.notices import Waiting, one_mail
+from sync_service.domain.people.notices import Waiting, one_mail
 from sync_service.failing import bury, try_again, unless_lost
 from sync_service.mail import message, render, smtp
 from sync_service.mail.render import Content

@@ -12,8 +12,8 @@ from config.settings import Settings
 from connectors.registry import RegistryError, connectors
 from sync_service.breakings import TellOwners
 from sync_service.consenting import Consenting
-from sync_service.domain.connectors import Connector
-from sync_service.domain.queries import Queries
+from sync_service.domain.trackers.connector import Connector
+from sync_service.domain.trackers.queries import Queries
 from sync_service.doorbell import Doorbell
 from sync_service.drains import Drains
 from sync_service.errands import Errands

@@ -17,8 +17,8 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.asking import LEASE, Asking, part_of
-from sync_service.domain.connectors import Connector, ConnectorError, Unavailable
-from sync_service.domain.writing import Note, WritesBack
+from sync_service.domain.trackers.connector import Connector, ConnectorError, Unavailable
+from sync_service.domain.trackers.write_back import Note, WritesBack
 from sync_service.noting import ids_of, note_of
 from sync_service.store import due, turns, write_backs
 from sync_service.store.connections import Configured, Connections

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.causes import Cause
+from sync_service.domain.trackers.causes import Cause
 from sync_service.store import counters, tables
 from sync_service.store.access import create_sign_in_link
 from sync_service.store.database import reading, writing

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from config.settings import Settings
 from sync_service import wiring
-from sync_service.domain.causes import Cause
+from sync_service.domain.trackers.causes import Cause
 from sync_service.store import counters, key_results, tables
 from sync_service.store.database import writing
 from sync_service.store.key_results import to_columns

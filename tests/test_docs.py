@@ -19,9 +19,9 @@ from connectors.letters import Treatments
 from connectors.registry import connectors
 from sync_service.apply.models import SECTIONS, Form, KeyResult, connection_models
 from sync_service.cli import main
-from sync_service.domain.measures import SETTINGS, parse_measure
-from sync_service.domain.pace import WORDS
-from sync_service.domain.rules import FIELDS, compile_condition
+from sync_service.domain.measures.measures import SETTINGS, parse_measure
+from sync_service.domain.measures.status import WORDS
+from sync_service.domain.rules.conditions import FIELDS, compile_condition
 from sync_service.store.due import TABLES
 from tests.test_imports import ROOT
 

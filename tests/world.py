@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.breakings import TellOwners
-from sync_service.domain.connectors import Connection, ConnectorError, Gone, Option, Post, Rejected
-from sync_service.domain.issues import Account, Observation, Reading, Snapshot
+from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Option, Post, Rejected
+from sync_service.domain.trackers.observations import Account, Observation, Reading, Snapshot
 from sync_service.drains import Drains
 from sync_service.looking import Looking
 from sync_service.receive import Receive

@@ -33,7 +33,7 @@ from connectors.github.together import LEAST, MOST, Together
 from connectors.github.writing import place_of, withdraw, write_note
 from connectors.http import Http
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.abilities import (
+from sync_service.domain.trackers.capabilities import (
     AppForm,
     AppMade,
     AppWanted,
@@ -46,11 +46,11 @@ from sync_service.domain.abilities import (
     Ran,
     Seen,
 )
-from sync_service.domain.connectors import Connection, Option, Post, Rejected
-from sync_service.domain.examining import Finding
-from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
-from sync_service.domain.queries import Candidate, Members
-from sync_service.domain.writing import Note
+from sync_service.domain.trackers.connector import Connection, Option, Post, Rejected
+from sync_service.domain.trackers.diagnostics import Finding
+from sync_service.domain.trackers.observations import Ignored, Reading, ScopeRef, Snapshot
+from sync_service.domain.trackers.queries import Candidate, Members
+from sync_service.domain.trackers.write_back import Note
 
 _KEY = re.compile(
     r"(?:https?://[^/\s]+/)?(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100})"

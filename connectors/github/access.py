@@ -10,8 +10,8 @@ from collections.abc import Callable
 from connectors.fields import Json, exact, moment, required, rows, table
 from connectors.github.reading import repository_of
 from connectors.github.snapshots import scope_of
-from sync_service.domain.connectors import Connection, Rejected
-from sync_service.domain.issues import AccountSeen, Ignored, Observation, ScopeSeen
+from sync_service.domain.trackers.connector import Connection, Rejected
+from sync_service.domain.trackers.observations import AccountSeen, Ignored, Observation, ScopeSeen
 
 Reader = Callable[[Json, Connection], tuple[Observation, ...]]
 

@@ -17,7 +17,7 @@ from connectors.github.installations import SUSPENDED, Installations
 from connectors.github.site import Site, words_of
 from connectors.http import Method
 from connectors.replies import Reply, judge
-from sync_service.domain.connectors import App, Gone, Refused, Rejected
+from sync_service.domain.trackers.connector import App, Gone, Refused, Rejected
 
 SPARE = timedelta(minutes=5)
 """A token is given up so long before it expires."""

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from connectors.github.site import words_of
 from connectors.replies import Reply
-from sync_service.domain.connectors import App, Refused
+from sync_service.domain.trackers.connector import App, Refused
 
 _BACKDATED = timedelta(seconds=60)
 """GitHub rejects a JWT issued in the future, and its clock may be behind ours."""

@@ -15,7 +15,7 @@ from connectors.github.questions import Asks
 from connectors.github.site import Site, words_of
 from connectors.http import Answer, Method
 from connectors.replies import Reply, judge
-from sync_service.domain.connectors import Connection, Gone, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected, Unavailable
 
 FORBIDDEN = 403
 

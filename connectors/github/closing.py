@@ -9,7 +9,7 @@ from collections import defaultdict
 from urllib.parse import urlsplit
 
 from connectors.fields import Json, exact, identifier, rows, table
-from sync_service.domain.issues import Closing, ScopeRef
+from sync_service.domain.trackers.observations import Closing, ScopeRef
 
 LONGEST_TEXT = 70_000
 """Characters of a description to read. GitHub allows 65,536."""

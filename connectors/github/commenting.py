@@ -7,9 +7,9 @@ from connectors.fields import Json, identifier, moment, required, table
 from connectors.github.reading import repository_of
 from connectors.github.snapshots import account, names, scope_of
 from connectors.github.writing import is_by_app, is_marked
-from sync_service.domain.commands import asked_for
-from sync_service.domain.connectors import Connection, Rejected
-from sync_service.domain.issues import CommentSeen, Ignored, Observation
+from sync_service.domain.trackers.comment_commands import asked_for
+from sync_service.domain.trackers.connector import Connection, Rejected
+from sync_service.domain.trackers.observations import CommentSeen, Ignored, Observation
 
 
 def read_comment(payload: Json, connection: Connection) -> tuple[Observation, ...]:

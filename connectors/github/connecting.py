@@ -13,8 +13,8 @@ from connectors.github.credentials import Credentials
 from connectors.github.site import Site, words_of
 from connectors.http import Http, Method
 from connectors.replies import Reply, judge
-from sync_service.domain.abilities import ByHand, Introduced, Offer
-from sync_service.domain.connectors import Refused
+from sync_service.domain.trackers.capabilities import ByHand, Introduced, Offer
+from sync_service.domain.trackers.connector import Refused
 
 EVENTS: Mapping[str, str] = {
     "issues": "Issues",

@@ -9,7 +9,7 @@ from connectors.github.apps import AppCredentials
 from connectors.github.asking import Ask, Held
 from connectors.github.site import Site
 from connectors.http import Http
-from sync_service.domain.connectors import App, Connection, Refused
+from sync_service.domain.trackers.connector import App, Connection, Refused
 
 
 class Credentials(Protocol):

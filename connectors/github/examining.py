@@ -19,8 +19,8 @@ from connectors.github.examining_projects import examine_projects, installation_
 from connectors.github.numbers import wanted_of
 from connectors.github.site import Site, words_of
 from connectors.replies import Reply, judge
-from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Refused
+from sync_service.domain.trackers.diagnostics import Finding
 
 SOON = timedelta(days=14)
 """A token that expires within this time is to be replaced."""

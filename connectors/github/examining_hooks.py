@@ -17,8 +17,8 @@ from connectors.github.credentials import Credentials
 from connectors.github.events import events_read
 from connectors.github.numbers import wanted_of
 from connectors.replies import Reply
-from sync_service.domain.connectors import Connection, Gone
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.connector import Connection, Gone
+from sync_service.domain.trackers.diagnostics import Finding
 
 LAST = 30
 """How many of the last attempts are looked at."""

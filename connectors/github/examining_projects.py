@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from connectors.fields import Json, rows, table
 from connectors.github.graph import FORBIDDEN
 from connectors.replies import Reply
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.diagnostics import Finding
 
 APP_PERMISSION = "organization_projects"
 

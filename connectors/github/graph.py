@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from connectors.fields import Json, rows, table, text
 from connectors.github.questions import lacks
 from connectors.replies import Reply, reset_at
-from sync_service.domain.connectors import Gone, Rejected, Unavailable
+from sync_service.domain.trackers.connector import Gone, Rejected, Unavailable
 
 _LIMITED = frozenset({"RATE_LIMIT", "RATE_LIMITED"})
 """The error type of a rate limit since 2026, and before."""

@@ -15,8 +15,8 @@ from connectors.github.credentials import Credentials
 from connectors.github.site import Site, words_of
 from connectors.http import Http, Method
 from connectors.replies import Reply, judge
-from sync_service.domain.abilities import HookMade
-from sync_service.domain.connectors import ConnectorError, Rejected, Unavailable
+from sync_service.domain.trackers.capabilities import HookMade
+from sync_service.domain.trackers.connector import ConnectorError, Rejected, Unavailable
 
 _PER_PAGE = 100
 _MOST_PAGES = 3

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.fields import Json, identifier, rows, table
-from sync_service.domain.connectors import Gone, Refused, Unavailable
+from sync_service.domain.trackers.connector import Gone, Refused, Unavailable
 
 FRESH = timedelta(minutes=1)
 """How long a list is trusted: a repository that is not in it is not searched again before."""

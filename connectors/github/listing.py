@@ -16,9 +16,9 @@ from connectors.github.calls import Calls, path_by_name
 from connectors.github.numbers import wanted_of
 from connectors.github.projects import shown_in_projects
 from connectors.github.snapshots import issue_seen, scope_of
-from sync_service.domain.abilities import Asked, Page
-from sync_service.domain.connectors import Gone, Rejected
-from sync_service.domain.issues import ScopeRef, ScopeSeen
+from sync_service.domain.trackers.capabilities import Asked, Page
+from sync_service.domain.trackers.connector import Gone, Rejected
+from sync_service.domain.trackers.observations import ScopeRef, ScopeSeen
 
 PER_PAGE = 100
 

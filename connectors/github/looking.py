@@ -14,8 +14,8 @@ from connectors.github.projects import shown_in_projects
 from connectors.github.questions import CLOSES
 from connectors.github.snapshots import issue_seen, name_in, pull_seen
 from connectors.http import Answer
-from sync_service.domain.connectors import Gone, Refused, Rejected
-from sync_service.domain.issues import Look, ScopeRef, Snapshot
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected
+from sync_service.domain.trackers.observations import Look, ScopeRef, Snapshot
 
 _IDENTITY = re.compile(r"([1-9][0-9]{0,18})#([1-9][0-9]{0,18})", re.ASCII)
 _BY_ID = re.compile(r"/repositories/([0-9]+)/issues/([0-9]+)/?\Z")

@@ -13,8 +13,8 @@ from connectors.github.connecting import ENTERPRISE_SERVER, EVENTS, NEWER, pages
 from connectors.github.site import Site, words_of
 from connectors.http import Http
 from connectors.replies import judge
-from sync_service.domain.abilities import AppForm, AppMade, AppWanted
-from sync_service.domain.connectors import App, Rejected
+from sync_service.domain.trackers.capabilities import AppForm, AppMade, AppWanted
+from sync_service.domain.trackers.connector import App, Rejected
 
 LONGEST_NAME = 34
 """Characters in an app's name. https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/registering-a-github-app"""

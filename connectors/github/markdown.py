@@ -5,7 +5,7 @@ https://docs.github.com/en/get-started/writing-on-github
 
 import re
 
-from sync_service.domain.writing import Note, Serving
+from sync_service.domain.trackers.write_back import Note, Serving
 
 MOST_LINES = 50
 """Key results listed on one issue; a comment has at most 65,536 characters."""

@@ -13,8 +13,8 @@ from typing import Any
 from connectors.fields import Json, exact, identifier, table
 from connectors.github.calls import Calls
 from connectors.github.nodes import Nodes
-from sync_service.domain.connectors import Elsewhere, Gone, Refused, Rejected
-from sync_service.domain.issues import Look, ScopeRef
+from sync_service.domain.trackers.connector import Elsewhere, Gone, Refused, Rejected
+from sync_service.domain.trackers.observations import Look, ScopeRef
 
 _PREFIX = "node:"
 

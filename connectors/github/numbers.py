@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.fields import MOST_NUMBERS, Json, distinct, identifier, number, rows, text
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Number
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import Number
 
 Shown = Mapping[str, float | None]
 """Numbers from other sources than the issue's own fields: name in the configuration → number, None for no number."""

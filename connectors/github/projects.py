@@ -17,8 +17,8 @@ from connectors.github.calls import Calls
 from connectors.github.naming import naming
 from connectors.github.numbers import Shown, Wanted, wanted_of
 from connectors.github.questions import PROJECTS
-from sync_service.domain.connectors import Connection, Gone, Refused, Rejected
-from sync_service.domain.issues import Ignored, Look, Observation
+from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected
+from sync_service.domain.trackers.observations import Ignored, Look, Observation
 
 MOST_NODES = 100
 """Of a question by node ids."""

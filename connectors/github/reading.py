@@ -6,8 +6,16 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads
 from connectors.fields import Json, identifier, required, table, text
 from connectors.github.numbers import wanted_of
 from connectors.github.snapshots import issue_seen, names, pull_seen, scope_of
-from sync_service.domain.connectors import Connection, Rejected
-from sync_service.domain.issues import Ignored, Look, Observation, Snapshot, TermKind, TermSeen, Tombstone
+from sync_service.domain.trackers.connector import Connection, Rejected
+from sync_service.domain.trackers.observations import (
+    Ignored,
+    Look,
+    Observation,
+    Snapshot,
+    TermKind,
+    TermSeen,
+    Tombstone,
+)
 
 
 def read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:

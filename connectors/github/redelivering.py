@@ -18,9 +18,9 @@ from connectors.github.apps import AppCredentials
 from connectors.github.calls import Calls, is_name
 from connectors.github.missed import PAUSES, ROOM, Hook, Memory, Missed, attempts, matters
 from connectors.replies import Reply
-from sync_service.domain.abilities import Ran
-from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import ScopeRef
+from sync_service.domain.trackers.capabilities import Ran
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import ScopeRef
 
 NAME = "redeliver"
 INTERVAL = timedelta(minutes=10)

@@ -10,8 +10,16 @@ from connectors.fields import Json, identifier, moment, table
 from connectors.github.numbers import wanted_of
 from connectors.github.reading import repository_of
 from connectors.github.snapshots import issue_seen, name_in, names, scope_of
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Ignored, Look, Observation, Parent, ParentSeen, ScopeRef, Snapshot
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import (
+    Ignored,
+    Look,
+    Observation,
+    Parent,
+    ParentSeen,
+    ScopeRef,
+    Snapshot,
+)
 
 
 def read_sub_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:

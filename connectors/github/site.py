@@ -9,7 +9,7 @@ from typing import Any
 from connectors.fields import text
 from connectors.http import Http, Method
 from connectors.replies import Reply
-from sync_service.domain.connectors import Rejected
+from sync_service.domain.trackers.connector import Rejected
 
 API_VERSION = "2026-03-10"
 """https://docs.github.com/en/rest/about-the-rest-api/api-versions"""

@@ -12,8 +12,18 @@ from connectors.fields import TITLE_LENGTH, Json, exact, identifier, moment, req
 from connectors.fields import web_address as address
 from connectors.github.closing import closings
 from connectors.github.numbers import Shown, Wanted, numbers_of
-from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import Account, Closing, Kind, Look, Parent, ScopeRef, Snapshot, State, Term
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import (
+    Account,
+    Closing,
+    Kind,
+    Look,
+    Parent,
+    ScopeRef,
+    Snapshot,
+    State,
+    Term,
+)
 
 DROPPED_REASONS = frozenset({"not_planned", "duplicate"})
 """Values of `state_reason` that end an issue without its work being done; any other, or none, means done."""

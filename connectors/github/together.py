@@ -19,8 +19,8 @@ from connectors.github.numbers import Shown, wanted_of
 from connectors.github.projects import shown_in_projects
 from connectors.github.questions import Question
 from connectors.github.snapshots import issue_seen, pull_seen
-from sync_service.domain.connectors import Gone, Refused, Rejected
-from sync_service.domain.issues import ScopeRef, Snapshot
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected
+from sync_service.domain.trackers.observations import ScopeRef, Snapshot
 
 LEAST = 3
 MOST = 100

@@ -10,8 +10,8 @@ from connectors.fields import Json, identifier, required, table
 from connectors.github.calls import Calls
 from connectors.github.looking import parts_of
 from connectors.github.markdown import mark_of, withdrawn, written
-from sync_service.domain.connectors import Connection, Gone, Rejected
-from sync_service.domain.writing import Note
+from sync_service.domain.trackers.connector import Connection, Gone, Rejected
+from sync_service.domain.trackers.write_back import Note
 
 _PER_PAGE = 100
 _MOST_PAGES = 5

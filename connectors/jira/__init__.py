@@ -29,12 +29,22 @@ from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together
 from connectors.jira.writing import COMMENTS, wants_comments, withdraw, write_note
 from connectors.letters import is_signed, json_object, letter_id
-from sync_service.domain.abilities import Asked, ByHand, Consent, HookMade, Introduced, Offer, Page, Ran, Seen
-from sync_service.domain.connectors import Connection, Option, Post, Rejected
-from sync_service.domain.examining import Finding
-from sync_service.domain.issues import Ignored, Reading, ScopeRef, Snapshot
-from sync_service.domain.queries import Candidate, Members
-from sync_service.domain.writing import Note
+from sync_service.domain.trackers.capabilities import (
+    Asked,
+    ByHand,
+    Consent,
+    HookMade,
+    Introduced,
+    Offer,
+    Page,
+    Ran,
+    Seen,
+)
+from sync_service.domain.trackers.connector import Connection, Option, Post, Rejected
+from sync_service.domain.trackers.diagnostics import Finding
+from sync_service.domain.trackers.observations import Ignored, Reading, ScopeRef, Snapshot
+from sync_service.domain.trackers.queries import Candidate, Members
+from sync_service.domain.trackers.write_back import Note
 
 _WEB_ADDRESS = re.compile(r"https?://[^/\s]+(?:/[^/\s]+)*/browse/(?P<key>[^/?#\s]+)(?:[/?#]\S*)?")
 

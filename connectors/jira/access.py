@@ -7,7 +7,7 @@ https://confluence.atlassian.com/enterprise/using-personal-access-tokens-1026032
 import base64
 from dataclasses import dataclass, field
 
-from sync_service.domain.connectors import Connection, Refused
+from sync_service.domain.trackers.connector import Connection, Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from connectors.jira.access import Access
 from connectors.jira.catalogue import Catalogues, informed
 from connectors.jira.limits import READING, judge_call
 from connectors.replies import Reply
-from sync_service.domain.connectors import Connection
+from sync_service.domain.trackers.connector import Connection
 
 
 @dataclass(frozen=True, slots=True)

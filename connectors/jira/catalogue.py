@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 from connectors.fields import Json, exact, identifier, table, text
-from sync_service.domain.connectors import Connection, Gone, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected, Unavailable
 
 SPRINT = "com.pyxis.greenhopper.jira:gh-sprint"
 EPIC_LINK = "com.pyxis.greenhopper.jira:gh-epic-link"

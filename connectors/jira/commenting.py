@@ -10,9 +10,9 @@ import re
 from connectors.fields import Json, exact, identifier, moment, required, table
 from connectors.jira.snapshots import account
 from connectors.jira.spoken import spoken
-from sync_service.domain.commands import asked_in
-from sync_service.domain.connectors import Connection, Rejected
-from sync_service.domain.issues import CommentSeen, Ignored, Observation, ScopeRef
+from sync_service.domain.trackers.comment_commands import asked_in
+from sync_service.domain.trackers.connector import Connection, Rejected
+from sync_service.domain.trackers.observations import CommentSeen, Ignored, Observation, ScopeRef
 
 _IN_ADDRESS = re.compile(r"/issue/([0-9]{1,19})/comment/")
 

@@ -8,8 +8,8 @@ from connectors.fields import Json, exact, rows, text
 from connectors.http import Http
 from connectors.jira.access import Access
 from connectors.jira.filters import jql_of
-from sync_service.domain.abilities import ByHand, Introduced, Offer
-from sync_service.domain.connectors import Rejected
+from sync_service.domain.trackers.capabilities import ByHand, Introduced, Offer
+from sync_service.domain.trackers.connector import Rejected
 
 CREDENTIALS_HELP = (
     "For Jira Cloud: the API token of an account, with the account's e-mail address. For Data Center: a personal "

@@ -11,8 +11,8 @@ from connectors.jira.places import read_project, read_sprint, read_version
 from connectors.jira.snapshots import issue_seen, names
 from connectors.jira.wanted import are_fields_wanted, unclear_fields
 from connectors.letters import Treatment, Treatments
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Ignored, Look, Observation, Tombstone
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import Ignored, Look, Observation, Tombstone
 
 
 def _read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:

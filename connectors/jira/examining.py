@@ -16,8 +16,8 @@ from connectors.jira.hooking import FILTER, leads, listed, read_hooks
 from connectors.jira.numbers import Place, number_fields, number_place, points_field, points_place
 from connectors.jira.webhooks import COMMENTS, EVENTS
 from connectors.jira.writing import wants_comments
-from sync_service.domain.connectors import ConnectorError, Gone
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.connector import ConnectorError, Gone
+from sync_service.domain.trackers.diagnostics import Finding
 
 MOST_SCOPES = 200
 """Projects checked in one run."""

@@ -19,8 +19,8 @@ from connectors.jira.filters import jql_of
 from connectors.jira.limits import READING, WRITING, judge_call
 from connectors.jira.webhooks import COMMENTS, EVENTS, PLANS
 from connectors.replies import Reply
-from sync_service.domain.abilities import HookMade
-from sync_service.domain.connectors import ConnectorError, Rejected, Unavailable
+from sync_service.domain.trackers.capabilities import HookMade
+from sync_service.domain.trackers.connector import ConnectorError, Rejected, Unavailable
 
 OLDER = "/rest/webhooks/1.0/webhook"
 NEWER = "/rest/jira-webhook/1.0/webhooks"

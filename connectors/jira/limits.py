@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from connectors.fields import text
 from connectors.replies import Reply, judge, reset_at, retry_after
-from sync_service.domain.connectors import Rejected, Unavailable
+from sync_service.domain.trackers.connector import Rejected, Unavailable
 
 READING = "reading"
 """The bucket of calls that change nothing."""

@@ -20,9 +20,9 @@ from connectors.jira.limits import words_of
 from connectors.jira.snapshots import issue_seen
 from connectors.jira.wanted import wanted_fields
 from connectors.replies import Reply
-from sync_service.domain.abilities import Asked, Page
-from sync_service.domain.connectors import Gone, Refused, Rejected
-from sync_service.domain.issues import ScopeRef, ScopeSeen
+from sync_service.domain.trackers.capabilities import Asked, Page
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected
+from sync_service.domain.trackers.observations import ScopeRef, ScopeSeen
 
 PER_PAGE = 100
 """Cloud's maximum with all fields."""

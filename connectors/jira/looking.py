@@ -7,8 +7,8 @@ from connectors.fields import identifier
 from connectors.jira.calls import Calls
 from connectors.jira.snapshots import issue_seen
 from connectors.jira.wanted import wanted_fields
-from sync_service.domain.connectors import Gone, Rejected
-from sync_service.domain.issues import Look, Snapshot
+from sync_service.domain.trackers.connector import Gone, Rejected
+from sync_service.domain.trackers.observations import Look, Snapshot
 
 
 def look(calls: Calls, *, identity: str, key: str) -> Snapshot:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sync_service.domain.writing import Note, Serving
+from sync_service.domain.trackers.write_back import Note, Serving
 
 MOST_LINES = 50
 """Key results listed on one issue; a comment has at most 32,767 characters."""

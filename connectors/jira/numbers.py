@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from connectors.fields import MOST_NUMBERS, Json, distinct, number, rows, table, text
 from connectors.jira.catalogue import ESTIMATE, Catalogue, is_field_id, known_to, same_name
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Number
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import Number
 
 STORY_POINTS = "Story Points"
 """Name of the estimate field of company-managed projects and Data Center, unless it was renamed."""

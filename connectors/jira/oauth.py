@@ -12,8 +12,8 @@ from connectors.fields import exact, number, required
 from connectors.http import Http
 from connectors.jira.access import Hosts
 from connectors.replies import Reply, judge
-from sync_service.domain.abilities import Consent
-from sync_service.domain.connectors import Client, Connection, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.capabilities import Consent
+from sync_service.domain.trackers.connector import Client, Connection, Refused, Rejected, Unavailable
 
 READING = ("read:jira-work", "read:jira-user", "manage:jira-webhook", "offline_access")
 """OAuth scopes; `offline_access` gives refresh tokens."""

@@ -12,8 +12,8 @@ from connectors.fields import Json, identifier, required, rows, table
 from connectors.jira.markup import document, wiki
 from connectors.jira.place import Place
 from connectors.jira.snapshots import account
-from sync_service.domain.connectors import Gone, Unavailable
-from sync_service.domain.writing import Note
+from sync_service.domain.trackers.connector import Gone, Unavailable
+from sync_service.domain.trackers.write_back import Note
 
 _FORBIDS = frozenset({400, 403})
 """Jira's answers without permission to comment, or to edit an own comment. 403 is not documented, but handled."""

@@ -10,7 +10,7 @@ from connectors.http import Method
 from connectors.jira.calls import Calls
 from connectors.jira.limits import READING, WRITING, judge_call, words_of
 from connectors.replies import Reply
-from sync_service.domain.connectors import Rejected, Unavailable
+from sync_service.domain.trackers.connector import Rejected, Unavailable
 
 MENDED = timedelta(hours=1)
 """How long writes wait after Jira did not permit one."""

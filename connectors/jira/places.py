@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connectors.fields import Json, exact, identifier, moment, required, table, text
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Observation, ScopeRef, ScopeSeen, TermKind, TermSeen
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import Observation, ScopeRef, ScopeSeen, TermKind, TermSeen
 
 _GONE: Mapping[str, str] = {
     "project_deleted": "the project was deleted",

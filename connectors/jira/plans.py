@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from connectors.fields import Json, identifier, rows, table, text
 from connectors.jira.catalogue import SPRINT, known_to
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Term
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import Term
 
 _MOST = 200
 _LONGEST = 10_000

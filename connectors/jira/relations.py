@@ -9,8 +9,8 @@ import re
 
 from connectors.fields import Json, exact, identifier, rows, table
 from connectors.jira.catalogue import EPIC_LINK, PARENT_LINK, known_to
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Parent, ScopeRef
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import Parent, ScopeRef
 
 _PARENT_FIELDS = frozenset({"issueparentassociation", "epic link", "parent link", "parent issue", "parent"})
 _KEY_AT_START = re.compile(r"[A-Z][A-Z0-9_]+-[1-9][0-9]*(?![A-Za-z0-9_-])", re.ASCII)

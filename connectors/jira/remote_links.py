@@ -8,8 +8,8 @@ from typing import Any
 
 from connectors.fields import exact, table
 from connectors.jira.place import Place
-from sync_service.domain.connectors import Gone
-from sync_service.domain.writing import Note, Serving
+from sync_service.domain.trackers.connector import Gone
+from sync_service.domain.trackers.write_back import Note, Serving
 
 MOST_LINKS = 10
 """Most key results linked on one issue: Jira allows 20 writes to an issue in two seconds, from all writers together."""

@@ -12,8 +12,8 @@ from connectors.fields import TITLE_LENGTH, Json, exact, identifier, moment, req
 from connectors.jira.numbers import numbers_in, points_in
 from connectors.jira.plans import components_in, sprints_in, versions_in
 from connectors.jira.relations import came_from, parent_in
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Account, Kind, Look, ScopeRef, Snapshot, State, Term
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import Account, Kind, Look, ScopeRef, Snapshot, State, Term
 
 DROPPED_RESOLUTIONS = (
     "Abandoned",

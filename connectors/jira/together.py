@@ -10,9 +10,9 @@ from connectors.fields import Json, identifier, rows
 from connectors.jira.calls import Calls
 from connectors.jira.snapshots import issue_seen
 from connectors.jira.wanted import wanted_fields
-from sync_service.domain.abilities import Seen
-from sync_service.domain.connectors import Gone, Rejected
-from sync_service.domain.issues import Snapshot
+from sync_service.domain.trackers.capabilities import Seen
+from sync_service.domain.trackers.connector import Gone, Rejected
+from sync_service.domain.trackers.observations import Snapshot
 
 MOST_TOGETHER = 100
 

@@ -6,7 +6,7 @@ from connectors.fields import Json, identifier, table
 from connectors.jira.catalogue import SPRINT, is_field_id, known_to
 from connectors.jira.numbers import ids_of_numbers, numbers_in, points_in
 from connectors.jira.relations import link_fields
-from sync_service.domain.connectors import Connection
+from sync_service.domain.trackers.connector import Connection
 
 _FIELDS = (
     "summary", "status", "project", "issuetype", "resolution", "resolutiondate", "statuscategorychangedate",

@@ -15,9 +15,9 @@ from connectors.jira.calls import Calls
 from connectors.jira.filters import can_be_named, naming, projects_in
 from connectors.jira.limits import words_of
 from connectors.replies import Reply
-from sync_service.domain.abilities import Ran
-from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import ScopeRef
+from sync_service.domain.trackers.capabilities import Ran
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import ScopeRef
 
 ERRAND = "webhooks"
 

@@ -7,8 +7,8 @@ from connectors.fields import table
 from connectors.jira.own_comment import edit_comment, keep_comment
 from connectors.jira.place import Place
 from connectors.jira.remote_links import put_links, remove_links, wanted_links
-from sync_service.domain.connectors import Connection
-from sync_service.domain.writing import Note
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.write_back import Note
 
 COMMENTS = "write_comments"
 """The connection option for a comment on each issue, in addition to the links."""

@@ -19,7 +19,7 @@ from sync_service.apply.models import connection_models
 from sync_service.apply.saving import Saving
 from sync_service.apply.state import ORDER, State, read_state
 from sync_service.apply.wanted import Wanting
-from sync_service.domain.connectors import Connector
+from sync_service.domain.trackers.connector import Connector
 from sync_service.store import counters, write_backs
 from sync_service.store.database import reading, writing
 from sync_service.store.sealing import Sealer

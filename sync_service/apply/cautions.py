@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from sync_service.apply.changes import Change
 from sync_service.apply.models import CREDENTIALS
 from sync_service.apply.state import Fields, State
-from sync_service.domain.abilities import Lists
-from sync_service.domain.connectors import Connection, Connector
-from sync_service.domain.queries import Queries
-from sync_service.domain.rules import scopes_reached
+from sync_service.domain.rules.conditions import scopes_reached
+from sync_service.domain.trackers.capabilities import Lists
+from sync_service.domain.trackers.connector import Connection, Connector
+from sync_service.domain.trackers.queries import Queries
 
 
 def cautions(wanted: State, changes: Iterable[Change], *, connectors: Mapping[str, Connector]) -> Iterator[str]:

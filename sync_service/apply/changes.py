@@ -8,7 +8,7 @@ from typing import Any
 from sync_service.apply.mistakes import shown
 from sync_service.apply.models import SECRET_FIELDS
 from sync_service.apply.state import ORDER, Fields, Key, State
-from sync_service.domain.rules import describe
+from sync_service.domain.rules.conditions import describe
 
 ONE: Mapping[str, str] = {
     "teams": "team",

@@ -10,8 +10,8 @@ from sync_service.apply.document import Part
 from sync_service.apply.given_secrets import NoSecret, all_secrets, one_secret
 from sync_service.apply.mistakes import Mistake
 from sync_service.apply.state import Fields
-from sync_service.domain.connectors import Connector
-from sync_service.domain.writing import WritesBack
+from sync_service.domain.trackers.connector import Connector
+from sync_service.domain.trackers.write_back import WritesBack
 
 Secrets = TypeVar("Secrets")
 

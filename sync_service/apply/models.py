@@ -19,7 +19,7 @@ from pydantic import (
     create_model,
 )
 
-from sync_service.domain.connectors import Connector, Option
+from sync_service.domain.trackers.connector import Connector, Option
 
 _EMAIL = re.compile(r"[^@\s<>,;\"']+@[^@\s<>,;\"']+")
 _DATE = re.compile(r"2[01][0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)

@@ -13,10 +13,10 @@ from sync_service.apply.document import Document, Part
 from sync_service.apply.mistakes import Mistake, meant, shown
 from sync_service.apply.positions import positions
 from sync_service.apply.state import Fields, Key, State
-from sync_service.domain.connectors import Connection, Connector, Rejected
-from sync_service.domain.measures import SETTINGS, MeasureError, parse_measure
-from sync_service.domain.queries import Queries
-from sync_service.domain.rules import RuleError, compile_condition
+from sync_service.domain.measures.measures import SETTINGS, MeasureError, parse_measure
+from sync_service.domain.rules.conditions import RuleError, compile_condition
+from sync_service.domain.trackers.connector import Connection, Connector, Rejected
+from sync_service.domain.trackers.queries import Queries
 
 
 @dataclass(slots=True, kw_only=True)

@@ -20,8 +20,8 @@ from sync_service.cli.examining.sections import Section, look_at
 from sync_service.cli.examining.servers import database_found, redis_found, smtp_found
 from sync_service.cli.examining.work import work_found
 from sync_service.cli.starting import house_of, opened
-from sync_service.domain.examining import Finding
-from sync_service.mail.words import plain
+from sync_service.domain.text import plain
+from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.store.database import reading
 from sync_service.store.examined import slugs
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.pace import WORDS
+from sync_service.domain.measures.status import WORDS
+from sync_service.domain.trackers.causes import Cause
 from sync_service.holding import PartView
 from sync_service.store.forms import instant
 from sync_service.store.issue_views import IssueView

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from sync_service.mail.words import clipped, listed, plain
+from sync_service.domain.text import clipped, listed, plain
 from sync_service.store.breakings import Broken, GoneScope
 
 MOST_LISTED = 10

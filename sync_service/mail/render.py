@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from css_inline import CSSInliner
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from sync_service.domain.text import plain
 from sync_service.mail import breaking, telling
 from sync_service.mail.telling import Told
-from sync_service.mail.words import plain
 from sync_service.store.breakings import Broken
 
 WIDTH = 72

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.notices import Change, NoticeKind, Standing, kind_of
-from sync_service.domain.pace import WORDS, Status
-from sync_service.mail.words import amount, clipped, listed, plain
+from sync_service.domain.measures.status import WORDS, Status
+from sync_service.domain.people.notices import Change, NoticeKind, Standing, kind_of
+from sync_service.domain.text import amount, clipped, listed, plain
+from sync_service.domain.trackers.causes import Cause
 
 MOST_REASONS = 10
 """Reasons shown for one key result; the rest is counted, and shown on the key result's page."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.issues import ScopeRef
-from sync_service.domain.rules import CompiledRule, RuleIndex, compile_condition, scopes_reached
+from sync_service.domain.rules.conditions import CompiledRule, RuleIndex, compile_condition, scopes_reached
+from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store import counters, listings
 from sync_service.store.connections import callable_ones
 from sync_service.store.rules import NOTHING

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.pace import Status
+from sync_service.domain.measures.status import Status
 from sync_service.store import tables as t
 from sync_service.store.database import database_now, upsert
 from sync_service.store.staleness import stale_because_of

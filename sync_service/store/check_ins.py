@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.causes import Cause
+from sync_service.domain.trackers.causes import Cause
 from sync_service.store.key_results import recompute
 from sync_service.store.tables import check_in
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.issues import Closing, Kind
+from sync_service.domain.trackers.observations import Closing, Kind
 from sync_service.store.tables import closing, issue
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.issues import CommentSeen
+from sync_service.domain.trackers.observations import CommentSeen
 from sync_service.store.database import upsert
 from sync_service.store.tables import comment
 

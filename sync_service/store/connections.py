@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.connectors import App, Client, Connection
-from sync_service.domain.issues import ScopeRef
+from sync_service.domain.trackers.connector import App, Client, Connection
+from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store import breakings, counters
 from sync_service.store.database import database_now, reading
 from sync_service.store.sealing import Sealer

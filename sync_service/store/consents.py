@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.abilities import Consent
+from sync_service.domain.trackers.capabilities import Consent
 from sync_service.store import connections, counters, due, errands, listings, pauses, polls
 from sync_service.store.database import database_now, upsert
 from sync_service.store.sealing import Sealer

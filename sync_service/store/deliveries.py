@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.causes import Cause
+from sync_service.domain.trackers.causes import Cause
 from sync_service.store import due, tables
 from sync_service.store.database import DatabaseNow, insert_or_skip, writing, writing_at_once
 from sync_service.store.key_results import from_columns

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.issues import ScopeRef
+from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.database import DatabaseNow, insert_or_skip
 from sync_service.store.tables import connection, errand, scope
 

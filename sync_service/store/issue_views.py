@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.issues import State, TermKind
-from sync_service.domain.measures import Measure, parse_measure
-from sync_service.domain.pace import Span
+from sync_service.domain.measures.measures import Measure, parse_measure
+from sync_service.domain.measures.status import Span
+from sync_service.domain.trackers.observations import State, TermKind
 from sync_service.store import tables
 from sync_service.store.issues import TermKey, read_terms
 from sync_service.store.links import counting_through, counts

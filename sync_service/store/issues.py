@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.issues import Account, Closing, Kind, ScopeRef, State
-from sync_service.domain.newest import LISTED_TERMS, HeldNumber, Issue, place_of
+from sync_service.domain.trackers.issue import LISTED_TERMS, HeldNumber, Issue, place_of
+from sync_service.domain.trackers.observations import Account, Closing, Kind, ScopeRef, State
 from sync_service.store import closings
 from sync_service.store.database import Collision, DatabaseNow, insert_or_skip, upsert
 from sync_service.store.tables import issue, term

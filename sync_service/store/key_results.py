@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.measures import Measure, parse_measure
-from sync_service.domain.notices import Change, Standing
-from sync_service.domain.pace import Span, Status
+from sync_service.domain.measures.measures import Measure, parse_measure
+from sync_service.domain.measures.status import Span, Status
+from sync_service.domain.people.notices import Change, Standing
+from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.database import among, database_now, insert_or_skip
 

@@ -11,8 +11,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.issues import State
-from sync_service.domain.measures import Tally
+from sync_service.domain.measures.measures import Tally
+from sync_service.domain.trackers.observations import State
 from sync_service.store import closings
 from sync_service.store.database import among
 from sync_service.store.tables import cycle, issue, key_result, link, manual_link, objective, rule_revision

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.causes import Cause
+from sync_service.domain.trackers.causes import Cause
 from sync_service.store import counters, key_results, members
 from sync_service.store.database import DatabaseNow, database_now
 from sync_service.store.tables import listing, rule_revision

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.measures import roll_up
-from sync_service.domain.notices import Change
-from sync_service.domain.pace import Span
+from sync_service.domain.measures.measures import roll_up
+from sync_service.domain.measures.status import Span
+from sync_service.domain.people.notices import Change
 from sync_service.store import tables
 from sync_service.store.key_results import change_of
 from sync_service.store.staleness import Stale

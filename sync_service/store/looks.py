@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
 
-from sync_service.domain.issues import Look
+from sync_service.domain.trackers.observations import Look
 from sync_service.store import database
 from sync_service.store.database import database_now, upsert, writing
 from sync_service.store.tables import look

@@ -11,9 +11,9 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.measures import roll_up
-from sync_service.domain.pace import Span
+from sync_service.domain.measures.measures import roll_up
+from sync_service.domain.measures.status import Span
+from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.key_results import from_columns
 from sync_service.store.views import KeyResultView, key_result_views

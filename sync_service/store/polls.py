@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.issues import Look
+from sync_service.domain.trackers.causes import Cause
+from sync_service.domain.trackers.observations import Look
 from sync_service.store import counters, key_results, looks
 from sync_service.store.database import DatabaseNow, insert_or_skip
 from sync_service.store.links import counts

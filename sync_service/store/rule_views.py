@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.issues import TermKind
-from sync_service.domain.rules import describe
+from sync_service.domain.rules.conditions import describe
+from sync_service.domain.trackers.observations import TermKind
 from sync_service.store import counters, listings, tables
 from sync_service.store.listings import Listed
 from sync_service.store.rules import Definition

@@ -15,7 +15,7 @@ from sync_service.store.tables import rule, rule_revision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """A rule as edited. `condition` is valid (see `domain/rules.py`), and empty when there is a `query`."""
+    """A rule as edited. `condition` is valid (see `domain/rules/conditions.py`), and empty when there is a `query`."""
 
     slug: str
     owner_id: int | None

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.issues import AccountSeen, ScopeSeen
+from sync_service.domain.trackers.observations import AccountSeen, ScopeSeen
 from sync_service.store import breakings, relinks
 from sync_service.store.tables import scope
 

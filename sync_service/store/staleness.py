@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.rules import scopes_reached
+from sync_service.domain.rules.conditions import scopes_reached
 from sync_service.store import tables
 from sync_service.store.links import counts
 

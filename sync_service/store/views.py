@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.pace import Span, Status
+from sync_service.domain.measures.status import Span, Status
+from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.key_results import from_columns
 from sync_service.store.staleness import Stale, stale

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sync_service.domain.pace import Span
+from sync_service.domain.measures.status import Span
 from sync_service.store.pages import Point
 from sync_service.store.views import KeyResultView
 from sync_service.web.words import amount, counted

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sync_service.domain.pace import Status
+from sync_service.domain.measures.status import Status
 from sync_service.store.views import KeyResultView
 from sync_service.web.guards import RANK, Guard, Who
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from sync_service.domain.rules import CHOICES, FIELDS, GROUPS, RuleError, compile_condition
+from sync_service.domain.rules.conditions import CHOICES, FIELDS, GROUPS, RuleError, compile_condition
 
 NOTHING = "nothing"
 """The operator of a row for an empty field; in a condition it is `{"field": F, "is": null}`."""

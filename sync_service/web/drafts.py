@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 from werkzeug.datastructures import MultiDict
 
-from sync_service.domain.rules import FIELDS, GROUPS, RuleError, compile_condition
+from sync_service.domain.rules.conditions import FIELDS, GROUPS, RuleError, compile_condition
 from sync_service.previewing import Edit
 from sync_service.store import rule_views
 from sync_service.store.rule_views import Choice, RuleView

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from flask import Flask, Response, current_app, g, request, url_for
 
 import sync_service
-from sync_service.domain.causes import Cause
-from sync_service.domain.pace import WORDS, Status
+from sync_service.domain.measures.status import WORDS, Status
+from sync_service.domain.trackers.causes import Cause
 from sync_service.web import words
 from sync_service.web.guards import RANK, Guard, who
 from sync_service.web.house import house

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from flask import render_template
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.connectors import Rejected
-from sync_service.domain.queries import Queries
-from sync_service.domain.rules import CHOICES, FIELDS
+from sync_service.domain.rules.conditions import CHOICES, FIELDS
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.queries import Queries
 from sync_service.previewing import Preview, preview
 from sync_service.store import rule_views
 from sync_service.store.rule_views import RuleView

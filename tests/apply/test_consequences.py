@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.causes import Cause
+from sync_service.domain.trackers.causes import Cause
 from sync_service.store import key_results
 from sync_service.store import tables as t
 from sync_service.store.database import reading

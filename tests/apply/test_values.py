@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.issues import State
+from sync_service.domain.trackers.observations import State
 from sync_service.relinking import Relinking
 from sync_service.store import due
 from sync_service.store import tables as t

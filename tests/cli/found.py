@@ -6,7 +6,7 @@ from typing import Any
 
 from click.testing import Result
 
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.diagnostics import Finding
 
 
 def form(result: Result) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from simulator import GitHub
 from sync_service.cli.examining import machine, work
 from sync_service.cli.examining.sections import Section, look_at
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.holding import PartView
 from sync_service.store import forgeries
 from sync_service.store import tables as t

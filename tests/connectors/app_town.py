@@ -9,9 +9,9 @@ import connectors.github
 from connectors.http import Http
 from simulator import GitHub, SteppedClock
 from simulator.github import App, Repository
-from sync_service.domain import connectors as domain
-from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused
-from sync_service.domain.issues import Snapshot
+from sync_service.domain.trackers import connector as domain
+from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Refused
+from sync_service.domain.trackers.observations import Snapshot
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 PERMISSIONS = {"issues": "read", "pull_requests": "read"}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from connectors.registry import connectors
-from sync_service.domain.connectors import Connection, Connector, Post, Rejected
-from sync_service.domain.issues import Reading, Snapshot
+from sync_service.domain.trackers.connector import Connection, Connector, Post, Rejected
+from sync_service.domain.trackers.observations import Reading, Snapshot
 from tests.connectors import github_letters, jira_letters
 
 

@@ -11,7 +11,7 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
-from sync_service.domain.connectors import Post
+from sync_service.domain.trackers.connector import Post
 
 GENERATED = Path(__file__).parents[2] / "node_modules/@octokit/openapi-webhooks/generated"
 GITHUB_COM = GENERATED / "api.github.com.json"

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from sync_service.domain.connectors import Connection, Post
+from sync_service.domain.trackers.connector import Connection, Post
 
 Json = dict[str, Any]
 

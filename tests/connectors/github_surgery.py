@@ -8,8 +8,8 @@ import connectors.github
 from connectors.github.events import events_read
 from connectors.http import Http
 from simulator import GitHub, SteppedClock
-from sync_service.domain.connectors import Connection
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.diagnostics import Finding
 from tests.connectors.app_town import START
 from tests.simulator.receiver import Receiver
 

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 import simulator
-from sync_service.domain.abilities import Page
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Snapshot
+from sync_service.domain.trackers.capabilities import Page
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import Snapshot
 
 CLOUD = "https://acme.atlassian.net/rest/api/3"
 SERVER = "https://jira.acme.example/rest/api/2"

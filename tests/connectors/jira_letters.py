@@ -5,7 +5,7 @@ import hmac
 import json
 from typing import Any
 
-from sync_service.domain.connectors import Connection, Post
+from sync_service.domain.trackers.connector import Connection, Post
 
 Json = dict[str, Any]
 

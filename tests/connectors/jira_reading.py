@@ -3,8 +3,8 @@
 from connectors.jira.catalogue import Catalogue, Catalogues, informed
 from connectors.jira.events import treatment_of
 from connectors.letters import json_object
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Observation, Snapshot
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import Observation, Snapshot
 from tests.connectors.jira_letters import FIELDS, Json, connection, letter
 
 BY = connection("token")

@@ -13,10 +13,10 @@ from connectors.http import Http, Method
 from connectors.replies import Reply
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
-from sync_service.domain import connectors as domain
-from sync_service.domain.abilities import Ran
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import ScopeRef
+from sync_service.domain.trackers import connector as domain
+from sync_service.domain.trackers.capabilities import Ran
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import ScopeRef
 from tests.connectors.app_town import START
 from tests.simulator.receiver import Receiver
 

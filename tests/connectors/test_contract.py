@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from sync_service.domain.connectors import Connection, Post, Refused
-from sync_service.domain.issues import Ignored, Snapshot
+from sync_service.domain.trackers.connector import Connection, Post, Refused
+from sync_service.domain.trackers.observations import Ignored, Snapshot
 from tests.connectors.contract_letters import LETTERS, assert_has_words, connector_of, kinds
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connectors.github import GitHub
-from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import AccountSeen, Ignored, Observation, ScopeRef, ScopeSeen
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import AccountSeen, Ignored, Observation, ScopeRef, ScopeSeen
 from tests.connectors.github_letters import CHECKOUT, CONNECTION, LABEL, LEDGER, Json, letter
 
 SCOPE = ScopeRef("8001", "acme/checkout")

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from connectors.github.apps import WAITS
 from connectors.github.assertions import assertion, private_key
 from simulator.github.app import new_key
-from sync_service.domain.connectors import App, Connection, Refused
+from sync_service.domain.trackers.connector import App, Connection, Refused
 from tests.connectors.app_town import START, AppTown, refusal
 
 MINT = "/access_tokens"

@@ -13,7 +13,7 @@ from connectors.github.hooking import Hooking
 from connectors.github.site import Site
 from connectors.http import Http
 from simulator import GitHub as Hub
-from sync_service.domain.connectors import App, Connection, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.connector import App, Connection, Refused, Rejected, Unavailable
 
 API = "https://api.github.com"
 CONNECTION = Connection(slug="gh", site=API, token="github_pat_x")

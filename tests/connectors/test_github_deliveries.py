@@ -7,8 +7,8 @@ import pytest
 
 from connectors.github import GitHub
 from connectors.github.events import TREATMENTS
-from sync_service.domain.connectors import Post, Rejected
-from sync_service.domain.issues import (
+from sync_service.domain.trackers.connector import Post, Rejected
+from sync_service.domain.trackers.observations import (
     Ignored,
     Look,
     Observation,

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.github import GitHub
 from connectors.github.events import TREATMENTS
-from sync_service.domain.issues import (
+from sync_service.domain.trackers.observations import (
     AccountSeen,
     Closing,
     Kind,

@@ -11,8 +11,8 @@ from connectors.github.events import TREATMENTS, events_read
 from connectors.http import Http
 from simulator import GitHub, SteppedClock
 from simulator.github.limits import Rules
-from sync_service.domain.connectors import Connection
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.diagnostics import Finding
 from tests.connectors.app_town import START
 from tests.connectors.github_surgery import EVENTS, Surgery, open_surgery
 from tests.simulator.receiver import Receiver

@@ -5,8 +5,8 @@ import responses
 
 import connectors.github
 from connectors.http import Http
-from sync_service.domain.connectors import Connection
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.diagnostics import Finding
 
 SITE = "https://api.github.com"
 

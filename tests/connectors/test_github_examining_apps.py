@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sync_service.domain import connectors as domain
+from sync_service.domain.trackers import connector as domain
 from tests.connectors.app_town import PERMISSIONS
 from tests.connectors.github_surgery import EVENTS, Surgery, open_surgery
 

@@ -12,7 +12,7 @@ from connectors.github.site import Site
 from connectors.http import Http
 from simulator import GitHub, SteppedClock
 from simulator.github import Rules
-from sync_service.domain.connectors import Connection, ConnectorError, Gone, Rejected, Unavailable
+from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Rejected, Unavailable
 from tests.connectors.app_town import START
 
 ADDRESSES = {

@@ -6,8 +6,8 @@ import pytest
 
 from simulator import GitHub, SteppedClock
 from simulator.github import Installation
-from sync_service.domain.abilities import Asked
-from sync_service.domain.connectors import Gone, Rejected
+from sync_service.domain.trackers.capabilities import Asked
+from sync_service.domain.trackers.connector import Gone, Rejected
 from tests.connectors.app_town import START, AppTown, refusal
 
 LIST = "/installation/repositories"

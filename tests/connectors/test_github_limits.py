@@ -6,7 +6,7 @@ import pytest
 
 from simulator.github import Rules
 from simulator.github.repository import Repository
-from sync_service.domain.connectors import Unavailable
+from sync_service.domain.trackers.connector import Unavailable
 from tests.connectors.app_town import START, AppTown
 
 

@@ -8,9 +8,9 @@ import pytest
 import responses
 
 from connectors.github import GitHub
-from sync_service.domain.abilities import Asked
-from sync_service.domain.connectors import Gone, Refused, Rejected
-from sync_service.domain.issues import Kind, Parent, ScopeRef, Snapshot, State
+from sync_service.domain.trackers.capabilities import Asked
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected
+from sync_service.domain.trackers.observations import Kind, Parent, ScopeRef, Snapshot, State
 from tests.connectors.github_letters import CHECKOUT, CONNECTION, LEDGER, closed, issue, letter, merged, pull
 
 SITE = "https://api.github.com"

@@ -9,9 +9,9 @@ import responses
 
 from connectors.github import GitHub
 from connectors.github.queries import listing
-from sync_service.domain.connectors import Rejected, Unavailable
-from sync_service.domain.issues import ScopeRef, Snapshot
-from sync_service.domain.queries import Members, Queries
+from sync_service.domain.trackers.connector import Rejected, Unavailable
+from sync_service.domain.trackers.observations import ScopeRef, Snapshot
+from sync_service.domain.trackers.queries import Members, Queries
 from tests.connectors.github_letters import CONNECTION, issue
 
 SEARCH = "https://api.github.com/search/issues"

@@ -6,9 +6,9 @@ import pytest
 
 from connectors.github import redelivering
 from connectors.github.missed import attempts
-from sync_service.domain import connectors as domain
-from sync_service.domain.connectors import Refused, Rejected
-from sync_service.domain.issues import ScopeRef
+from sync_service.domain.trackers import connector as domain
+from sync_service.domain.trackers.connector import Refused, Rejected
+from sync_service.domain.trackers.observations import ScopeRef
 from tests.connectors.missed_town import Town, hooked, open_town, refusing
 
 SOON, USUAL = redelivering.SOON, None

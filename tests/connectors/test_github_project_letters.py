@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 import connectors.github
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Ignored, Look, Observation
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import Ignored, Look, Observation
 from tests.connectors.github_letters import CONNECTION, letter
 
 WANTED = replace(CONNECTION, options={"points_field": "Points", "number_fields": ["Effort"]})

@@ -12,10 +12,10 @@ from connectors.http import Http
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
 from simulator.github.issue import Issue
-from sync_service.domain import connectors as domain
-from sync_service.domain.abilities import Asked
-from sync_service.domain.connectors import Connection, Elsewhere, Gone, Rejected, Unavailable
-from sync_service.domain.issues import Number, ScopeRef, Snapshot
+from sync_service.domain.trackers import connector as domain
+from sync_service.domain.trackers.capabilities import Asked
+from sync_service.domain.trackers.connector import Connection, Elsewhere, Gone, Rejected, Unavailable
+from sync_service.domain.trackers.observations import Number, ScopeRef, Snapshot
 from tests.connectors.app_town import START
 from tests.connectors.github_letters import CONNECTION, issue
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.github import GitHub
-from sync_service.domain.connectors import Connection, Rejected
-from sync_service.domain.issues import Account, Kind, ScopeRef, State
-from sync_service.domain.newest import Issue
-from sync_service.domain.queries import Candidate
+from sync_service.domain.trackers.connector import Connection, Rejected
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.observations import Account, Kind, ScopeRef, State
+from sync_service.domain.trackers.queries import Candidate
 
 AT = datetime(2026, 10, 5, 12, tzinfo=UTC)
 NOWHERE = Connection(slug="quiet", site="https://api.github.com")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from connectors.github import GitHub
-from sync_service.domain.connectors import Post, Rejected
-from sync_service.domain.issues import (
+from sync_service.domain.trackers.connector import Post, Rejected
+from sync_service.domain.trackers.observations import (
     Account,
     Kind,
     Look,

@@ -9,8 +9,8 @@ from connectors.github import missed as missing
 from connectors.github import redelivering
 from connectors.github.missed import PAUSES
 from simulator.github import Rules
-from sync_service.domain.connectors import Unavailable
-from sync_service.domain.issues import ScopeRef
+from sync_service.domain.trackers.connector import Unavailable
+from sync_service.domain.trackers.observations import ScopeRef
 from tests.connectors.missed_town import Town, hooked, open_town, refusing
 
 SOON, USUAL = redelivering.SOON, None

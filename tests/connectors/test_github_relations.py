@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from connectors.github import GitHub
-from sync_service.domain.issues import Ignored, Look, Observation, Parent, ParentSeen, ScopeRef, Snapshot
+from sync_service.domain.trackers.observations import (
+    Ignored,
+    Look,
+    Observation,
+    Parent,
+    ParentSeen,
+    ScopeRef,
+    Snapshot,
+)
 from tests.connectors.github_letters import CHECKOUT, CONNECTION, LEDGER, Json, issue, letter
 
 ACTIONS = ("parent_issue_added", "parent_issue_removed", "sub_issue_added", "sub_issue_removed")

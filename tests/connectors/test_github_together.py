@@ -13,10 +13,10 @@ from connectors.replies import Reply
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
 from simulator.github.issue import Issue
-from sync_service.domain import connectors as domain
-from sync_service.domain.abilities import LooksTogether
-from sync_service.domain.connectors import Connection, Refused, Rejected, Unavailable
-from sync_service.domain.issues import Closing, Parent, Snapshot
+from sync_service.domain.trackers import connector as domain
+from sync_service.domain.trackers.capabilities import LooksTogether
+from sync_service.domain.trackers.connector import Connection, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.observations import Closing, Parent, Snapshot
 from tests.connectors.app_town import START
 
 

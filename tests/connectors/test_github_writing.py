@@ -12,8 +12,8 @@ from connectors.github import GitHub
 from connectors.github.markdown import MOST_LINES, escaped, mark_of
 from connectors.github.writing import is_by_app
 from connectors.http import Http
-from sync_service.domain.connectors import App, Connection, Gone, Refused, Rejected, Unavailable
-from sync_service.domain.writing import Note, Serving, WritesBack
+from sync_service.domain.trackers.connector import App, Connection, Gone, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.write_back import Note, Serving, WritesBack
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SITE = "https://api.github.com"

@@ -7,7 +7,7 @@ import responses
 
 from connectors.http import Answer, Http
 from connectors.replies import Reply, judge
-from sync_service.domain.connectors import ConnectorError, Gone, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.connector import ConnectorError, Gone, Refused, Rejected, Unavailable
 from tests.connectors.calling import NOW, URL, get
 
 

@@ -13,7 +13,7 @@ import requests
 import responses
 
 from connectors.http import Answer, Http
-from sync_service.domain.connectors import Refused, Rejected, Unavailable
+from sync_service.domain.trackers.connector import Refused, Rejected, Unavailable
 from tests.connectors.calling import URL, get
 
 ELSEWHERE = "https://elsewhere.example/issue/1"

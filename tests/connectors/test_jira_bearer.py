@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from connectors.jira import Jira
-from sync_service.domain.connectors import Post
+from sync_service.domain.trackers.connector import Post
 from tests.connectors.jira_letters import issue, letter, signed
 
 CLIENT_SECRET = "ATOA-a-client-secret-as-long-as-they-are-in-truth-0123456789"

@@ -7,9 +7,17 @@ import pytest
 
 from connectors.jira import Jira
 from connectors.jira.spoken import spoken
-from sync_service.domain.commands import asked_in
-from sync_service.domain.connectors import Post, Rejected
-from sync_service.domain.issues import Account, CommentSeen, Ignored, Look, Observation, ScopeRef, Snapshot
+from sync_service.domain.trackers.comment_commands import asked_in
+from sync_service.domain.trackers.connector import Post, Rejected
+from sync_service.domain.trackers.observations import (
+    Account,
+    CommentSeen,
+    Ignored,
+    Look,
+    Observation,
+    ScopeRef,
+    Snapshot,
+)
 from tests.connectors.jira_letters import ANA, ANA_ON_SERVER, SITE, Json, connection, issue, letter
 
 MADE, CHANGED = "2026-10-05T11:30:00.250+0200", "2026-10-05T11:31:00.000+0200"

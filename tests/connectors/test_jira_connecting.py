@@ -7,7 +7,7 @@ import responses
 
 from connectors.jira import Jira
 from simulator import Jira as Site
-from sync_service.domain.connectors import Connection, Refused, Rejected
+from sync_service.domain.trackers.connector import Connection, Refused, Rejected
 
 SITE = "https://acme.atlassian.net"
 CLOUD = Connection(slug="j", site=SITE, token="t", options={"email": "a@example.com"})

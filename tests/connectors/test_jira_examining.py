@@ -13,8 +13,8 @@ from connectors.http import Http
 from connectors.jira.filters import left_out
 from connectors.jira.webhooks import COMMENTS, EVENTS
 from simulator import Jira, SteppedClock
-from sync_service.domain.connectors import Client, Connection
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.connector import Client, Connection
+from sync_service.domain.trackers.diagnostics import Finding
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 HOOK = "https://okr.example.com/hooks/here"

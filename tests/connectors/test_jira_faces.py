@@ -9,9 +9,9 @@ import simulator
 from connectors.jira import Jira
 from simulator import SteppedClock
 from simulator.jira import Issue
-from sync_service.domain.connectors import Post
-from sync_service.domain.issues import Look, Observation, Parent, Snapshot
-from sync_service.domain.newest import take_snapshot
+from sync_service.domain.trackers.connector import Post
+from sync_service.domain.trackers.issue import take_snapshot
+from sync_service.domain.trackers.observations import Look, Observation, Parent, Snapshot
 from tests.connectors.jira_calling import by
 
 

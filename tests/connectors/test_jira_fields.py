@@ -8,8 +8,15 @@ import pytest
 from connectors.jira import Jira
 from connectors.jira.catalogue import FRESH_SECONDS, STALE_SECONDS, Catalogues, informed
 from connectors.jira.wanted import MOST_NAMED, wanted_fields
-from sync_service.domain.connectors import Connection, ConnectorError, Gone, Refused, Rejected, Unavailable
-from sync_service.domain.issues import Ignored, Look, Number, Snapshot
+from sync_service.domain.trackers.connector import (
+    Connection,
+    ConnectorError,
+    Gone,
+    Refused,
+    Rejected,
+    Unavailable,
+)
+from sync_service.domain.trackers.observations import Ignored, Look, Number, Snapshot
 from tests.connectors.jira_letters import (
     EPIC_LINK,
     FIELDS,

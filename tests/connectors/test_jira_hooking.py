@@ -9,8 +9,8 @@ import responses
 
 from connectors.jira import Jira
 from simulator import Jira as Site
-from sync_service.domain.abilities import HookMade, MakesHooks
-from sync_service.domain.connectors import Client, Connection, ConnectorError
+from sync_service.domain.trackers.capabilities import HookMade, MakesHooks
+from sync_service.domain.trackers.connector import Client, Connection, ConnectorError
 
 HOOK = "https://okr.example.com/hooks/j"
 CLOUD, SERVER = "https://acme.atlassian.net", "https://jira.acme.example/jira"

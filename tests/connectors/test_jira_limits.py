@@ -9,7 +9,7 @@ from connectors.http import Http
 from connectors.jira import Jira
 from connectors.jira.limits import READING, WRITING, judge_call, words_of
 from connectors.replies import Reply
-from sync_service.domain.connectors import Refused, Unavailable
+from sync_service.domain.trackers.connector import Refused, Unavailable
 from tests.connectors.jira_letters import SITE, connection
 
 NOW = datetime(2026, 11, 23, 10, 0, 30, tzinfo=UTC)

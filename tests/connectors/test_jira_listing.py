@@ -12,9 +12,9 @@ from connectors.jira import Jira
 from simulator import SteppedClock
 from simulator.jira import Atlassian, Project
 from simulator.jira.sketch import Sketch
-from sync_service.domain.abilities import Asked, Lists, LooksTogether, Page, Parts
-from sync_service.domain.connectors import Connection, Gone, Refused, Rejected
-from sync_service.domain.issues import ScopeRef, ScopeSeen, Snapshot
+from sync_service.domain.trackers.capabilities import Asked, Lists, LooksTogether, Page, Parts
+from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected
+from sync_service.domain.trackers.observations import ScopeRef, ScopeSeen, Snapshot
 from tests.connectors.jira_calling import LONG_AGO, by, keys
 from tests.connectors.jira_letters import SITE, connection
 

@@ -8,8 +8,8 @@ import responses
 
 from connectors.http import Http
 from connectors.jira import Jira
-from sync_service.domain.abilities import Asked, Page
-from sync_service.domain.connectors import Gone, Refused, Rejected
+from sync_service.domain.trackers.capabilities import Asked, Page
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 from tests.connectors.jira_calling import LONG_AGO, keys
 from tests.connectors.jira_letters import SITE, connection, issue
 

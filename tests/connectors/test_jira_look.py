@@ -8,8 +8,8 @@ import pytest
 import responses
 
 from connectors.jira import Jira
-from sync_service.domain.connectors import Connection, Gone, Rejected, Unavailable
-from sync_service.domain.issues import Ignored, Number, Parent, Snapshot, Term
+from sync_service.domain.trackers.connector import Connection, Gone, Rejected, Unavailable
+from sync_service.domain.trackers.observations import Ignored, Number, Parent, Snapshot, Term
 from tests.connectors.jira_letters import (
     FIELDS,
     FLOAT,

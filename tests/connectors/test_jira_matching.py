@@ -10,9 +10,9 @@ import simulator
 from connectors.jira import Jira
 from simulator import SteppedClock
 from simulator.jira.sketch import Sketch
-from sync_service.domain.connectors import Refused, Unavailable
-from sync_service.domain.newest import Issue
-from sync_service.domain.queries import Candidate
+from sync_service.domain.trackers.connector import Refused, Unavailable
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.queries import Candidate
 from tests.connectors.jira_calling import BY_CLOUD, BY_SERVER, CLOUD, by
 
 

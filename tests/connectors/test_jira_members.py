@@ -12,9 +12,9 @@ from connectors.jira.queries import listing
 from simulator import SteppedClock
 from simulator.jira import Project
 from simulator.jira.sketch import Sketch
-from sync_service.domain.connectors import Connection, Refused, Rejected
-from sync_service.domain.issues import ScopeRef
-from sync_service.domain.queries import Members
+from sync_service.domain.trackers.connector import Connection, Refused, Rejected
+from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.domain.trackers.queries import Members
 from tests.connectors.jira_calling import BY_CLOUD, BY_SERVER, CLOUD, SERVER, by
 
 SCOPES = [ScopeRef("10100", "SHOP"), ScopeRef("", "PAY")]

@@ -10,7 +10,7 @@ import responses
 
 from connectors.http import Http
 from connectors.jira import Jira
-from sync_service.domain.connectors import Client, Connection, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.connector import Client, Connection, Refused, Rejected, Unavailable
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 TOKEN = "https://auth.atlassian.com/oauth/token"

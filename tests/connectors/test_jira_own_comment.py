@@ -13,9 +13,9 @@ from connectors.http import Http
 from connectors.jira import Jira
 from connectors.jira.markup import MOST_LINES, escaped
 from connectors.jira.spoken import spoken
-from sync_service.domain.commands import asked_in
-from sync_service.domain.connectors import Connection, Rejected, Unavailable
-from sync_service.domain.writing import Note, Serving
+from sync_service.domain.trackers.comment_commands import asked_in
+from sync_service.domain.trackers.connector import Connection, Rejected, Unavailable
+from sync_service.domain.trackers.write_back import Note, Serving
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SITE = "https://acme.atlassian.net"

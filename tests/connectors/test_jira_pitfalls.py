@@ -8,8 +8,8 @@ import pytest
 
 from connectors.jira import Jira
 from connectors.jira.events import TREATMENTS
-from sync_service.domain.issues import Parent, Snapshot, State, Tombstone
-from sync_service.domain.newest import take_snapshot, take_tombstone
+from sync_service.domain.trackers.issue import take_snapshot, take_tombstone
+from sync_service.domain.trackers.observations import Parent, Snapshot, State, Tombstone
 from tests.connectors.jira_letters import (
     ANA_ON_SERVER,
     DONE,

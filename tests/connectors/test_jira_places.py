@@ -7,8 +7,15 @@ import pytest
 
 from connectors.jira import Jira
 from connectors.jira.events import TREATMENTS
-from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import Ignored, Observation, ScopeRef, ScopeSeen, TermKind, TermSeen
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import (
+    Ignored,
+    Observation,
+    ScopeRef,
+    ScopeSeen,
+    TermKind,
+    TermSeen,
+)
 from tests.connectors.jira_letters import SITE, connection, letter
 
 SAID_AT = datetime.fromtimestamp(1_791_200_000, UTC)

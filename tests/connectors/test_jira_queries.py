@@ -11,9 +11,9 @@ import simulator
 from connectors.jira import Jira
 from connectors.jira.queries.reading import LONGEST, quoted, restriction
 from simulator.jira.jql import Compound, Condition, Value, parse
-from sync_service.domain.connectors import Connection, Refused, Rejected, Unavailable
-from sync_service.domain.issues import ScopeRef
-from sync_service.domain.queries import Queries
+from sync_service.domain.trackers.connector import Connection, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.domain.trackers.queries import Queries
 from tests.connectors.jira_calling import BY_CLOUD, BY_SERVER, CLOUD, SERVER, by
 
 QUIET = Connection(slug="acme", site="https://acme.atlassian.net")

@@ -8,8 +8,8 @@ import pytest
 from connectors.jira import Jira
 from connectors.jira.events import TREATMENTS
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS
-from sync_service.domain.connectors import Connection, Post, Rejected
-from sync_service.domain.issues import (
+from sync_service.domain.trackers.connector import Connection, Post, Rejected
+from sync_service.domain.trackers.observations import (
     Account,
     Ignored,
     Kind,

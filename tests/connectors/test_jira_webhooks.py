@@ -11,9 +11,9 @@ import responses
 from connectors.http import Http
 from connectors.jira import Jira
 from connectors.jira.filters import naming
-from sync_service.domain.abilities import Ran
-from sync_service.domain.connectors import Client, Connection, Unavailable
-from sync_service.domain.issues import ScopeRef
+from sync_service.domain.trackers.capabilities import Ran
+from sync_service.domain.trackers.connector import Client, Connection, Unavailable
+from sync_service.domain.trackers.observations import ScopeRef
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 BASE = "https://api.atlassian.com/ex/jira/cloud-7/rest/api/3/webhook"

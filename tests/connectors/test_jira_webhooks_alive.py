@@ -12,9 +12,9 @@ from connectors.jira.access import Hosts
 from connectors.jira.webhooks import ERRAND
 from simulator import SteppedClock
 from simulator.jira import Atlassian, Project
-from sync_service.domain.abilities import Ran
-from sync_service.domain.connectors import Client, Connection, Post
-from sync_service.domain.issues import ScopeRef
+from sync_service.domain.trackers.capabilities import Ran
+from sync_service.domain.trackers.connector import Client, Connection, Post
+from sync_service.domain.trackers.observations import ScopeRef
 from tests.simulator.receiver import Receiver
 from tests.simulator.test_jira_dynamic import SITE_ID, token
 

@@ -12,8 +12,8 @@ import responses
 from connectors.http import Http
 from connectors.jira import Jira
 from connectors.jira.remote_links import MOST_LINKS
-from sync_service.domain.connectors import Connection, Gone, Refused, Rejected, Unavailable
-from sync_service.domain.writing import Note, Serving, WritesBack
+from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.write_back import Note, Serving, WritesBack
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SITE = "https://acme.atlassian.net"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_service.domain.connectors import Post, Rejected
+from sync_service.domain.trackers.connector import Post, Rejected
 from tests.connectors.contract_letters import LETTERS, assert_has_words, connector_of, kinds, read_if_possible
 
 # Written as JSON text, since some of it no Python value can spell.

@@ -13,8 +13,8 @@ from connectors.jira.catalogue import Catalogues, informed
 from connectors.jira.events import treatment_of
 from connectors.letters import json_object
 from connectors.registry import connectors
-from sync_service.domain.connectors import Connection, Post
-from sync_service.domain.issues import (
+from sync_service.domain.trackers.connector import Connection, Post
+from sync_service.domain.trackers.observations import (
     Account,
     AccountSeen,
     CommentSeen,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sync_service.domain.issues import Kind, ScopeRef, Snapshot, State, Term
+from sync_service.domain.trackers.observations import Kind, ScopeRef, Snapshot, State, Term
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 CHECKOUT = ScopeRef("501", "acme/checkout")

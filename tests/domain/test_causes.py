@@ -4,9 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from sync_service.domain.causes import counts_differently, was_reopened, what_happened
-from sync_service.domain.issues import Account, Kind, Number, Parent, Snapshot, State, Term, TermKind
-from sync_service.domain.newest import Issue, take_snapshot, take_tombstone
+from sync_service.domain.trackers.causes import counts_differently, was_reopened, what_happened
+from sync_service.domain.trackers.issue import Issue, take_snapshot, take_tombstone
+from sync_service.domain.trackers.observations import (
+    Account,
+    Kind,
+    Number,
+    Parent,
+    Snapshot,
+    State,
+    Term,
+    TermKind,
+)
 from tests.domain.making import BILLING, at, snapshot
 from tests.domain.test_newest import DELETED, MOVED
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.commands import MOST, asked_for
+from sync_service.domain.trackers.comment_commands import MOST, asked_for
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from sync_service.domain.issues import State
-from sync_service.domain.measures import (
+from sync_service.domain.measures.measures import (
     Measure,
     MeasureError,
     Tally,
@@ -14,6 +13,7 @@ from sync_service.domain.measures import (
     progress,
     roll_up,
 )
+from sync_service.domain.trackers.observations import State
 
 TODO, DOING, DONE, DROPPED = State.TODO, State.DOING, State.DONE, State.DROPPED
 

@@ -5,8 +5,17 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.issues import Closing, Number, Parent, ParentSeen, Snapshot, State, Term, Tombstone
-from sync_service.domain.newest import HeldNumber, Issue, take_parent, take_snapshot, take_tombstone
+from sync_service.domain.trackers.issue import HeldNumber, Issue, take_parent, take_snapshot, take_tombstone
+from sync_service.domain.trackers.observations import (
+    Closing,
+    Number,
+    Parent,
+    ParentSeen,
+    Snapshot,
+    State,
+    Term,
+    Tombstone,
+)
 from tests.domain.making import CHECKOUT, at, snapshot
 
 DELETED = Tombstone(identity="501#1", key="acme/checkout#1")

@@ -2,9 +2,17 @@
 
 import pytest
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.notices import Change, NoticeKind, Standing, Waiting, absorb, kind_of, one_mail
-from sync_service.domain.pace import Status
+from sync_service.domain.measures.status import Status
+from sync_service.domain.people.notices import (
+    Change,
+    NoticeKind,
+    Standing,
+    Waiting,
+    absorb,
+    kind_of,
+    one_mail,
+)
+from sync_service.domain.trackers.causes import Cause
 
 CLOSED = Cause(what="closed as done", issue="a#1", delivery="d1")
 REOPENED = Cause(what="reopened", issue="a#1", delivery="d2", reopened=True)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_service.domain.pace import GRACE, Span, Status, status
+from sync_service.domain.measures.status import GRACE, Span, Status, status
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 SPAN = Span(START, START + timedelta(days=100))

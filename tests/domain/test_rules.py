@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.rules import (
+from sync_service.domain.rules.conditions import (
     CompiledRule,
     RuleError,
     RuleIndex,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from sync_service.apply.applying import Applying
-from sync_service.domain.connectors import Post
+from sync_service.domain.trackers.connector import Post
 from sync_service.receive import Receipt
 from sync_service.store import tables
 from sync_service.store.database import reading

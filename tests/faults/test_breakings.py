@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.issues import AccountSeen
+from sync_service.domain.trackers.observations import AccountSeen
 from sync_service.store import connections, scopes, tables
 from sync_service.store.database import reading, writing
 from sync_service.wiring import utc_now

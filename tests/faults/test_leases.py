@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
-from sync_service.domain.connectors import Connection, Post, Rejected
-from sync_service.domain.issues import Reading, State
+from sync_service.domain.trackers.connector import Connection, Post, Rejected
+from sync_service.domain.trackers.observations import Reading, State
 from sync_service.store import database, due, issues, tables
 from sync_service.store.database import open_database
 from tests.domain.making import at, snapshot

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.issues import Reading, State
+from sync_service.domain.trackers.observations import Reading, State
 from sync_service.failing import MOST_ATTEMPTS
 from sync_service.store import deliveries, tables
 from sync_service.store.database import database_now, writing

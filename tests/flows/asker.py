@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from connectors.github import GitHub
 from connectors.github.queries.reading import read_query
-from sync_service.domain.connectors import Connection, Connector, ConnectorError
-from sync_service.domain.issues import ScopeRef
-from sync_service.domain.queries import Candidate, Members
+from sync_service.domain.trackers.connector import Connection, Connector, ConnectorError
+from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.domain.trackers.queries import Candidate, Members
 from sync_service.judging import Judging
 from sync_service.querying import Querying
 from sync_service.refresh import Refresh

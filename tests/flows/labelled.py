@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sync_service.domain.issues import Snapshot, State, Term
+from sync_service.domain.trackers.observations import Snapshot, State, Term
 from tests.domain.making import at, snapshot
 
 CHECKOUT_LABEL = Term("77", "checkout")

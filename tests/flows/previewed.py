@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from sync_service.domain.notices import Standing
-from sync_service.domain.pace import Status
+from sync_service.domain.measures.status import Status
+from sync_service.domain.people.notices import Standing
 from sync_service.previewing import Edit, Preview, preview
 from sync_service.relinking import Relinking
 from sync_service.store import due, rules, tables

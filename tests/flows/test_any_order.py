@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync_service.domain.issues import (
+from sync_service.domain.trackers.observations import (
     Closing,
     Kind,
     Observation,

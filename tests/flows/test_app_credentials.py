@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 
 from simulator import GitHub
 from simulator.github import Installation, Rules
-from sync_service.domain.issues import Look
+from sync_service.domain.trackers.observations import Look
 from sync_service.store import looks, tables
 from sync_service.store.database import database_now, writing
 from sync_service.wiring import House

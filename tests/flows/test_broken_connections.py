@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from sync_service.domain.connectors import Refused
-from sync_service.domain.issues import Look
+from sync_service.domain.trackers.connector import Refused
+from sync_service.domain.trackers.observations import Look
 from sync_service.store import tables
 from sync_service.store.database import database_now, writing
 from sync_service.store.sealing import Sealer

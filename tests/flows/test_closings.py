@@ -5,7 +5,7 @@ from itertools import permutations
 
 import pytest
 
-from sync_service.domain.issues import Closing, Kind, ScopeRef, Snapshot, State, Tombstone
+from sync_service.domain.trackers.observations import Closing, Kind, ScopeRef, Snapshot, State, Tombstone
 from sync_service.previewing import Edit, preview
 from sync_service.store import tables
 from sync_service.store.database import reading, writing

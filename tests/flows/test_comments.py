@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.issues import Account, CommentSeen, Observation, ScopeRef, State, Tombstone
+from sync_service.domain.trackers.observations import (
+    Account,
+    CommentSeen,
+    Observation,
+    ScopeRef,
+    State,
+    Tombstone,
+)
 from sync_service.store import tables
 from sync_service.store.database import writing
 from tests.domain.making import BILLING, CHECKOUT, at, snapshot

@@ -17,8 +17,8 @@ from simulator import Jira, SteppedClock
 from simulator.jira import Atlassian
 from sync_service.asking import Asking
 from sync_service.consenting import ENDED, Consenting
-from sync_service.domain.abilities import Consent
-from sync_service.domain.connectors import Refused
+from sync_service.domain.trackers.capabilities import Consent
+from sync_service.domain.trackers.connector import Refused
 from sync_service.store import connections, consents, due, tables
 from sync_service.store.database import database_now, reading, writing
 from sync_service.store.sealing import Unopenable

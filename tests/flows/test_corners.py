@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.connectors import ConnectorError, Gone, Unavailable
-from sync_service.domain.issues import Look, ScopeRef, Snapshot, State, Term, Tombstone
+from sync_service.domain.trackers.connector import ConnectorError, Gone, Unavailable
+from sync_service.domain.trackers.observations import Look, ScopeRef, Snapshot, State, Term, Tombstone
 from sync_service.naming import Names
 from sync_service.store import connections, due, key_results, tables
 from sync_service.store.database import Collision, database_now, writing

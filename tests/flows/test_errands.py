@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from connectors.github import GitHub
-from sync_service.domain.abilities import Ran
-from sync_service.domain.connectors import Connection, ConnectorError, Refused, Rejected, Unavailable
-from sync_service.domain.issues import ScopeRef
+from sync_service.domain.trackers.capabilities import Ran
+from sync_service.domain.trackers.connector import Connection, ConnectorError, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.errands import CALL_INTERVAL, Errands
 from sync_service.store import due, errands, tables
 from sync_service.store.database import writing

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.issues import Snapshot, State, TermKind, TermSeen, Tombstone
+from sync_service.domain.trackers.observations import Snapshot, State, TermKind, TermSeen, Tombstone
 from sync_service.store import tables
 from sync_service.store.database import writing
 from tests.domain.making import BILLING, CHECKOUT, snapshot

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import Ignored, ScopeRef, ScopeSeen
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import Ignored, ScopeRef, ScopeSeen
 from sync_service.failing import MOST_ATTEMPTS
 from sync_service.store import due, tables
 from sync_service.store.database import writing

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from connectors.github import GitHub as Connector
 from simulator import GitHub, SteppedClock
 from simulator.github.issue import Issue
-from sync_service.domain.abilities import Seen
-from sync_service.domain.connectors import Connection, Gone, Post, Rejected, Unavailable
-from sync_service.domain.issues import Look
+from sync_service.domain.trackers.capabilities import Seen
+from sync_service.domain.trackers.connector import Connection, Gone, Post, Rejected, Unavailable
+from sync_service.domain.trackers.observations import Look
 from sync_service.looking import Looking
 from sync_service.receive import Receipt
 from sync_service.refresh import Refresh

@@ -6,8 +6,15 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.connectors import ConnectorError, Elsewhere, Gone, Refused, Rejected, Unavailable
-from sync_service.domain.issues import Look, ScopeRef
+from sync_service.domain.trackers.connector import (
+    ConnectorError,
+    Elsewhere,
+    Gone,
+    Refused,
+    Rejected,
+    Unavailable,
+)
+from sync_service.domain.trackers.observations import Look, ScopeRef
 from sync_service.store import connections, tables
 from sync_service.store.database import database_now, writing
 from tests.domain.making import CHECKOUT, at

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.issues import Parent, ScopeRef, ScopeSeen, State
+from sync_service.domain.trackers.observations import Parent, ScopeRef, ScopeSeen, State
 from sync_service.store import tables
 from sync_service.store.database import EPOCH, writing
 from tests.domain.making import at, snapshot

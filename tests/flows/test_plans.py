@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync_service.domain.issues import Number, State, Term, TermKind, TermSeen
+from sync_service.domain.trackers.observations import Number, State, Term, TermKind, TermSeen
 from sync_service.store import tables
 from sync_service.store.database import reading
 from sync_service.store.rule_views import suggestions

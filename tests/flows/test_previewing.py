@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from sync_service.domain.rules import RuleError
+from sync_service.domain.rules.conditions import RuleError
 from sync_service.previewing import SHOWN, Edit
 from sync_service.store import rules, tables
 from sync_service.store.database import open_database, reading, writing

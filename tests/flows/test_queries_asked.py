@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from sync_service.domain.connectors import ConnectorError, Refused, Unavailable
+from sync_service.domain.trackers.connector import ConnectorError, Refused, Unavailable
 from sync_service.judging import SURE_AFTER
 from sync_service.querying import INTERVAL
 from sync_service.store import connections, members, tables

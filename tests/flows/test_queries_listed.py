@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.connectors import Rejected, Unavailable
-from sync_service.domain.queries import Members
+from sync_service.domain.trackers.connector import Rejected, Unavailable
+from sync_service.domain.trackers.queries import Members
 from sync_service.querying import INTERVAL
 from sync_service.store import counters, members, tables
 from sync_service.store.database import EPOCH, database_now, reading, writing

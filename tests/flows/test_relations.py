@@ -5,7 +5,7 @@ from itertools import permutations
 
 import pytest
 
-from sync_service.domain.issues import Parent, ParentSeen, ScopeRef, Snapshot, State
+from sync_service.domain.trackers.observations import Parent, ParentSeen, ScopeRef, Snapshot, State
 from sync_service.store import issues, tables
 from sync_service.store.database import reading
 from tests.domain.making import CHECKOUT, at, snapshot

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service import relinking
-from sync_service.domain.issues import State
+from sync_service.domain.trackers.observations import State
 from sync_service.store import key_results, rules, tables
 from sync_service.store.database import writing
 from tests.domain.making import at, snapshot

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import pytest
 
-from sync_service.domain.issues import AccountSeen, Observation, ScopeRef, ScopeSeen, State
+from sync_service.domain.trackers.observations import AccountSeen, Observation, ScopeRef, ScopeSeen, State
 from sync_service.store import tables
 from sync_service.store.database import reading, writing
 from sync_service.store.staleness import Stale

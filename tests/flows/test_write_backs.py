@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.connectors import Gone, Refused, Unavailable
-from sync_service.domain.issues import Tombstone
+from sync_service.domain.trackers.connector import Gone, Refused, Unavailable
+from sync_service.domain.trackers.observations import Tombstone
 from sync_service.store import pauses, tables, turns, write_backs
 from sync_service.store.database import database_now, writing
 from sync_service.store.write_backs import Ask

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import State
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import State
 from sync_service.store import due, tables, write_backs
 from sync_service.store.database import database_now, writing
 from tests.domain.making import at, snapshot

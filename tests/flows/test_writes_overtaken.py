@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from sync_service.asking import Asking
-from sync_service.domain.connectors import Connection, ConnectorError, Gone, Unavailable
-from sync_service.domain.writing import Note
+from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Unavailable
+from sync_service.domain.trackers.write_back import Note
 from sync_service.store import due, tables, turns, write_backs
 from sync_service.store.database import database_now, writing
 from sync_service.store.write_backs import Ask

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from sync_service.domain.connectors import Connection
-from sync_service.domain.writing import Note
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.write_back import Note
 from sync_service.store import tables
 from sync_service.store.database import database_now, writing
 from tests.waiting import until

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from simulator import SteppedClock
-from sync_service.domain.connectors import Post
+from sync_service.domain.trackers.connector import Post
 from sync_service.receive import Receipt
 from sync_service.store import tables
 from sync_service.store.database import database_now, writing

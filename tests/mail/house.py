@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.notices import Change, Standing
-from sync_service.domain.pace import Status
+from sync_service.domain.measures.status import Status
+from sync_service.domain.people.notices import Change, Standing
+from sync_service.domain.trackers.causes import Cause
 from sync_service.mail import smtp
 from sync_service.send import Composing, Outbox, Sending
 from sync_service.store import key_results, tables

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from sync_service.breakings import MENDED, NOBODY, TellOwners
-from sync_service.domain.issues import AccountSeen, ScopeRef, ScopeSeen
+from sync_service.domain.trackers.observations import AccountSeen, ScopeRef, ScopeSeen
 from sync_service.store import breakings, connections, scopes, straying, tables
 from sync_service.store.database import database_now, writing
 from tests.mail.house import ANA, BO, NOW, House

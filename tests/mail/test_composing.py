@@ -7,8 +7,8 @@ from threading import Barrier
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.notices import Change
+from sync_service.domain.people.notices import Change
+from sync_service.domain.trackers.causes import Cause
 from sync_service.send import Composing, Outbox
 from sync_service.store import counters, key_results, mails, tables
 from sync_service.store.database import reading, writing

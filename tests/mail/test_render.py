@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.notices import Change, Standing
-from sync_service.domain.pace import Status
+from sync_service.domain.measures.status import Status
+from sync_service.domain.people.notices import Change, Standing
+from sync_service.domain.trackers.causes import Cause
 from sync_service.mail import render
 from sync_service.mail.render import Content
 from sync_service.mail.telling import Told

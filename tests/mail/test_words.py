@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync_service.mail.words import amount, clipped, listed, number, plain
+from sync_service.domain.text import amount, clipped, listed, number, plain
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from sync_service.domain.causes import Cause
-from sync_service.domain.issues import State
-from sync_service.domain.pace import Status
+from sync_service.domain.measures.status import Status
+from sync_service.domain.trackers.causes import Cause
+from sync_service.domain.trackers.observations import State
 from sync_service.store import tables as t
 from sync_service.store.database import open_database, writing
 from sync_service.store.forms import explained

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.rules import CHOICES, FIELDS, GROUPS, RuleError, compile_condition
+from sync_service.domain.rules.conditions import CHOICES, FIELDS, GROUPS, RuleError, compile_condition
 from sync_service.web.conditions import (
     MAY_BE_EMPTY,
     NOTHING,

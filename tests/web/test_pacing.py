@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_service.domain.pace import Span, Status
+from sync_service.domain.measures.status import Span, Status
 from sync_service.store.views import KeyResultView
 from sync_service.web.pacing import day_of_cycle, expected, in_words
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sync_service.domain.causes import Cause
+from sync_service.domain.trackers.causes import Cause
 from sync_service.web import words
 from sync_service.web.look import moved_by, web_address
 from tests.house import NOW

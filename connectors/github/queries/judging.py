@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from connectors.github.queries.reading import KINDS, All, Node, Not, Some, Term, terms
-from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import Account, Kind, State
-from sync_service.domain.queries import Candidate
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import Account, Kind, State
+from sync_service.domain.trackers.queries import Candidate
 
 Verdict = bool | None
 Judge = Callable[[Candidate, str], Verdict]

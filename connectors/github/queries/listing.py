@@ -16,9 +16,9 @@ from connectors.github.numbers import Shown, wanted_of
 from connectors.github.projects import shown_in_projects
 from connectors.github.queries.reading import PLACES, Some, Term, read_query, terms
 from connectors.github.snapshots import issue_seen, name_in, names, scope_of
-from sync_service.domain.connectors import Rejected
-from sync_service.domain.issues import Observation, ScopeRef
-from sync_service.domain.queries import Members
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import Observation, ScopeRef
+from sync_service.domain.trackers.queries import Members
 
 PER_PAGE = 100
 LAST_PAGE = 10

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sync_service.domain.connectors import Rejected
+from sync_service.domain.trackers.connector import Rejected
 
 LONGEST = 220
 """GitHub takes 256 characters, of which going on page by page takes some."""

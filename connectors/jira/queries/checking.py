@@ -9,7 +9,7 @@ from connectors.fields import rows, text
 from connectors.jira.calls import Calls
 from connectors.jira.limits import words_of
 from connectors.jira.queries.reading import restriction
-from sync_service.domain.connectors import Rejected
+from sync_service.domain.trackers.connector import Rejected
 
 NOT_FOR_US = (401, 403, 404)
 """Scoped tokens and apps may be allowed to search but not to parse; if it is more than that, the search fails too."""

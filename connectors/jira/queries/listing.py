@@ -20,9 +20,9 @@ from connectors.jira.limits import words_of
 from connectors.jira.listing import as_path
 from connectors.jira.queries.reading import quoted, restriction
 from connectors.replies import Reply
-from sync_service.domain.connectors import Gone, Refused, Rejected
-from sync_service.domain.issues import ScopeRef
-from sync_service.domain.queries import Members
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected
+from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.domain.trackers.queries import Members
 
 PER_PAGE = 5000
 """More than Data Center's maximum, which is not an error there."""

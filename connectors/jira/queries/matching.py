@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from connectors.fields import Json, identifier, rows
 from connectors.jira.calls import Calls
 from connectors.jira.queries.reading import restriction
-from sync_service.domain.connectors import Gone, Refused, Rejected
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 
 MOST_ISSUES = 50
 MOST_QUERIES = 50

@@ -7,7 +7,7 @@ https://support.atlassian.com/jira-software-cloud/docs/what-is-advanced-search-i
 import re
 from collections.abc import Iterator
 
-from sync_service.domain.connectors import Rejected
+from sync_service.domain.trackers.connector import Rejected
 
 LONGEST = 8000
 """Most characters of a query: we add conditions, and Jira's limit is not documented."""

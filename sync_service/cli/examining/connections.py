@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sync_service.domain.examining import Examines, Finding
+from sync_service.domain.trackers.diagnostics import Examines, Finding
 from sync_service.store.database import database_now, reading
 from sync_service.store.examined import ConnectionExamined, ScopeExamined, examined
 from sync_service.wiring import House

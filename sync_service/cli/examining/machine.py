@@ -11,7 +11,7 @@ from config.addresses import LOOPBACK
 from config.secret_key import FILE_NAME
 from config.settings import Settings
 from sync_service.cli.starting import address_of
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.diagnostics import Finding
 
 
 def settings_found(settings: Settings) -> Iterator[Finding]:

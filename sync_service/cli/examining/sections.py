@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.diagnostics import Finding
 
 LONGEST_REASON = 300
 

@@ -17,7 +17,7 @@ from config.addresses import LOOPBACK
 from config.settings import Settings
 from sync_service.cli.examining.machine import open_to_others
 from sync_service.cli.starting import opened
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.holding import is_held
 from sync_service.mail import smtp
 from sync_service.store.database import database_now, reading

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from redis.exceptions import RedisError
 
-from sync_service.domain.examining import Finding
+from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.holding import PartView, parts_told
 from sync_service.jobs import count_workers
 from sync_service.store.database import reading

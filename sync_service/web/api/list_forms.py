@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sync_service.domain.notices import Standing
+from sync_service.domain.people.notices import Standing
 from sync_service.store.forms import Json, cause_form, instant
 from sync_service.store.lists import ConnectionView, CycleView, DeliveryView, NoticeView, ObjectiveView, RuleView
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from sync_service.domain.pace import Status
+from sync_service.domain.measures.status import Status
 from sync_service.web.api.models import Cause, Email, Moment, Stale
 
 RowState = Literal["due", "settled", "buried"]

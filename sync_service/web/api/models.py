@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from sync_service.domain.issues import Kind, State
-from sync_service.domain.pace import Status
+from sync_service.domain.measures.status import Status
+from sync_service.domain.trackers.observations import Kind, State
 
 Moment = Annotated[datetime, Field(description="ISO 8601 in UTC", examples=["2026-10-05T09:30:00.000Z"])]
 Email = Annotated[str, Field(description="an e-mail address", examples=["ana@example.com"])]

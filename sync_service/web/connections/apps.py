@@ -13,8 +13,8 @@ from flask.typing import ResponseReturnValue
 
 from sync_service.apply.editing import Editing, Written, secret
 from sync_service.apply.mistakes import WrongFiles
-from sync_service.domain.abilities import AppMade, AppWanted, MakesApps, MakesHooks
-from sync_service.domain.connectors import Connection, ConnectorError, Unavailable
+from sync_service.domain.trackers.capabilities import AppMade, AppWanted, MakesApps, MakesHooks
+from sync_service.domain.trackers.connector import Connection, ConnectorError, Unavailable
 from sync_service.store import app_requests
 from sync_service.store.app_requests import AppRequest
 from sync_service.store.database import writing

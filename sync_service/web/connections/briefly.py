@@ -9,7 +9,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from sync_service.domain.connectors import Unavailable
+from sync_service.domain.trackers.connector import Unavailable
 
 T = TypeVar("T")
 

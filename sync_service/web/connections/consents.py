@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.domain.abilities import TakesConsent
-from sync_service.domain.connectors import ConnectorError, Unavailable
+from sync_service.domain.trackers.capabilities import TakesConsent
+from sync_service.domain.trackers.connector import ConnectorError, Unavailable
 from sync_service.store import app_requests, consents
 from sync_service.store.app_requests import AppRequest
 from sync_service.store.connections import Configured

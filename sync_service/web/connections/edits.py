@@ -7,7 +7,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from sync_service.apply.editing import Overtaken, Written, secret
-from sync_service.domain.connectors import Connection
+from sync_service.domain.trackers.connector import Connection
 from sync_service.store.connection_pages import ConnectionPage, Weight, weight_of
 from sync_service.store.database import reading
 from sync_service.web.connections import once

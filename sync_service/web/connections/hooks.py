@@ -6,8 +6,8 @@ from typing import Literal
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from sync_service.domain.abilities import HookMade, MakesHooks
-from sync_service.domain.connectors import ConnectorError
+from sync_service.domain.trackers.capabilities import HookMade, MakesHooks
+from sync_service.domain.trackers.connector import ConnectorError
 from sync_service.store.connection_pages import ConnectionPage
 from sync_service.web.connections import once
 from sync_service.web.connections.briefly import briefly

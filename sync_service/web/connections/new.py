@@ -9,9 +9,16 @@ from flask.typing import ResponseReturnValue
 
 from sync_service.apply.editing import Written, secret
 from sync_service.apply.mistakes import WrongFiles
-from sync_service.domain.abilities import Guides, Lists, MakesApps, MakesHooks, Offers, TakesConsent
-from sync_service.domain.connectors import Connection, Connector, ConnectorError
-from sync_service.domain.writing import WritesBack
+from sync_service.domain.trackers.capabilities import (
+    Guides,
+    Lists,
+    MakesApps,
+    MakesHooks,
+    Offers,
+    TakesConsent,
+)
+from sync_service.domain.trackers.connector import Connection, Connector, ConnectorError
+from sync_service.domain.trackers.write_back import WritesBack
 from sync_service.store.database import reading
 from sync_service.store.rule_views import connection_choices, owner_choices
 from sync_service.web.connections import once

@@ -6,9 +6,9 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.domain.abilities import Guides, Lists, Offers
-from sync_service.domain.connectors import Option
-from sync_service.domain.writing import WritesBack
+from sync_service.domain.trackers.capabilities import Guides, Lists, Offers
+from sync_service.domain.trackers.connector import Option
+from sync_service.domain.trackers.write_back import WritesBack
 from sync_service.store import polls
 from sync_service.store.connection_pages import ConnectionPage, connection_pages
 from sync_service.store.database import reading, writing

@@ -4,8 +4,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from sync_service.apply.editing import Written
-from sync_service.domain.abilities import Guides, Introduced, Offer, Offers
-from sync_service.domain.connectors import ConnectorError
+from sync_service.domain.trackers.capabilities import Guides, Introduced, Offer, Offers
+from sync_service.domain.trackers.connector import ConnectorError
 from sync_service.web.connections import once
 from sync_service.web.connections.briefly import briefly
 from sync_service.web.connections.hooks import make, makes

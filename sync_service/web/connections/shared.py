@@ -10,7 +10,7 @@ from flask import abort, flash
 from sync_service.apply.applying import Applying, Plan
 from sync_service.apply.editing import Editing, NoConnection
 from sync_service.apply.mistakes import WrongFiles
-from sync_service.domain.connectors import Connector
+from sync_service.domain.trackers.connector import Connector
 from sync_service.store.connection_pages import ConnectionPage, connection_pages
 from sync_service.store.connections import Configured
 from sync_service.store.database import reading

@@ -14,7 +14,7 @@ import requests
 from flask import Flask
 
 from connectors.github import GitHub as GitHubConnector
-from sync_service.domain.abilities import AppWanted
+from sync_service.domain.trackers.capabilities import AppWanted
 from sync_service.store import app_requests
 from sync_service.web.connections.apps import _AppExchange
 from sync_service.wiring import House

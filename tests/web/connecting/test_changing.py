@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from simulator import GitHub, Jira
 from sync_service.apply.exporting import as_yaml, exported
 from sync_service.apply.state import read_state
-from sync_service.domain.connectors import Post
+from sync_service.domain.trackers.connector import Post
 from sync_service.receive import Receipt
 from sync_service.store import connections, pauses, tables, write_backs
 from sync_service.store.database import database_now, reading, writing

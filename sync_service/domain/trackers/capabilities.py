@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol, runtime_checkable
 
-from sync_service.domain.connectors import App, Connection, Elsewhere, Gone, Rejected
-from sync_service.domain.issues import Observation, ScopeRef, Snapshot
+from sync_service.domain.trackers.connector import App, Connection, Elsewhere, Gone, Rejected
+from sync_service.domain.trackers.observations import Observation, ScopeRef, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

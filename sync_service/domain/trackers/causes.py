@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sync_service.domain.issues import Kind, State, TermKind
-from sync_service.domain.newest import Issue
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.observations import Kind, State, TermKind
 
 NameOf = Callable[[TermKind, str], str | None]
 """Return the name of a label, milestone and so on by its id; None when it was deleted."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sync_service.domain.connectors import Connection
-from sync_service.domain.issues import Observation, ScopeRef
-from sync_service.domain.newest import Issue
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.observations import Observation, ScopeRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sync_service.domain.connectors import Connection
+from sync_service.domain.trackers.connector import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

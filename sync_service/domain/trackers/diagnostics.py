@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sync_service.domain.connectors import Connection
+from sync_service.domain.trackers.connector import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

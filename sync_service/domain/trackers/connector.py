@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from sync_service.domain.issues import Look, Reading, Snapshot
+from sync_service.domain.trackers.observations import Look, Reading, Snapshot
 
 
 class ConnectorError(Exception):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from sync_service.domain.issues import Kind, State
+from sync_service.domain.trackers.observations import Kind, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

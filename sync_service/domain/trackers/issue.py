@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sync_service.domain.issues import (
+from sync_service.domain.trackers.observations import (
     Account,
     Closing,
     Kind,

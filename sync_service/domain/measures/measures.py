@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sync_service.domain.issues import State
+from sync_service.domain.trackers.observations import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""How a value, its progress and its status follow from linked issues, check-ins and settings."""

@@ -1,0 +1,1 @@
+"""What people hear: notices, and which change is worth a mail."""

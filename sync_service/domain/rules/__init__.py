@@ -1,0 +1,1 @@
+"""Conditions of mapping rules, compiled to predicates on issues."""
