@@ -13,8 +13,9 @@ from bench.clients import Load, post_all
 from bench.findings import Finding
 from bench.letters import SECRET, Letter, Templates
 from bench.stage import Stage
-from sync_service.store import counters, tables
-from sync_service.store.database import writing
+from sync_service.store import tables
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import writing
 
 ROUNDS = 5
 DELIVERIES = 1500
@@ -79,7 +80,7 @@ def _insert_connection(harness: Stage) -> None:
     }
     with writing(services.engine) as tx:
         tx.execute(sa.insert(tables.connection).values(columns))
-        counters.bump(tx, counters.RULES)
+        versions.bump(tx, versions.RULES)
     services.engine.dispose()
 
 

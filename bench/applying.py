@@ -15,9 +15,10 @@ from bench.furnishing import ISSUES, Size, furnish, label_of
 from bench.letters import Letter, Templates
 from bench.stage import Stage
 from sync_service.domain.trackers.connector import Post
-from sync_service.store import deliveries, tables
-from sync_service.store.database import reading
-from sync_service.store.deliveries import Received
+from sync_service.store import tables
+from sync_service.store.engine.database import reading
+from sync_service.store.trackers import inbox
+from sync_service.store.trackers.inbox import Received
 from sync_service.wiring import House
 from tests.waiting import until
 
@@ -125,7 +126,7 @@ class Work:
                 )
             )
         for first in range(0, len(rows), 500):
-            deliveries.store(self.house.engine, rows[first : first + 500])
+            inbox.store(self.house.engine, rows[first : first + 500])
 
     def _waiting(self) -> bool:
         with reading(self.house.engine) as tx:

@@ -17,9 +17,10 @@ from sync_service.domain.trackers.observations import Kind, ScopeRef, Snapshot, 
 from sync_service.ledger import Ledger, Source
 from sync_service.linking import relink
 from sync_service.naming import Names
-from sync_service.store import counters, tables
-from sync_service.store.book import Shelf
-from sync_service.store.database import writing
+from sync_service.store import tables
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import writing
+from sync_service.store.okrs.ruleset import Shelf
 from sync_service.wiring import House
 
 ISSUES, RULES, KEY_RESULTS = 1000, 100, 20
@@ -87,7 +88,7 @@ def _okrs(tx: Connection, services: House, size: Size) -> None:
     )
     for number in range(size.scopes):
         _scope(tx, number, person=person, cycle=cycle, connection=connection)
-    counters.bump(tx, counters.RULES)
+    versions.bump(tx, versions.RULES)
 
 
 def _scope(tx: Connection, number: int, *, person: int, cycle: int, connection: int) -> None:

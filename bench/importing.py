@@ -16,7 +16,7 @@ from bench.stage import Stage
 from simulator import GitHub, Jira
 from sync_service.apply.applying import Applying
 from sync_service.store import tables
-from sync_service.store.database import DatabaseNow, reading, writing
+from sync_service.store.engine.database import DatabaseNow, reading, writing
 from sync_service.wiring import House
 from tests.waiting import until
 

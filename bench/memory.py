@@ -18,7 +18,7 @@ from bench.findings import Finding
 from bench.furnishing import Size, furnish
 from bench.stage import Stage, answers, free_port
 from sync_service.store import tables
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
 from sync_service.wiring import House
 from tests.waiting import until
 

@@ -20,7 +20,7 @@ from sqlalchemy import URL
 
 from config.settings import Settings, known_names
 from sync_service import wiring
-from sync_service.store.migrate import migrate
+from sync_service.store.engine.migrate import migrate
 from sync_service.valkey import private_server
 from sync_service.wiring import House
 from tests.servers import Valkey

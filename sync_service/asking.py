@@ -19,10 +19,11 @@ from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.trackers.capabilities import Parts
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused, Unavailable
-from sync_service.failing import bury, try_again
-from sync_service.store import connections, due, pauses
-from sync_service.store.connections import Configured
-from sync_service.store.database import reading, writing
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.queue import due, rate_limits
+from sync_service.store.queue.retry import bury, try_again
+from sync_service.store.trackers import connections
+from sync_service.store.trackers.connections import Configured
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +109,7 @@ class Asking:
         if self._is_token_expired(connection):
             return TOKEN_REFRESH_WAIT
         with reading(self.engine) as tx:
-            return pauses.rest_of(tx, connection.id, part)
+            return rate_limits.rest_of(tx, connection.id, part)
 
     def _is_token_expired(self, connection: Configured) -> bool:
         return connection.token_until is not None and connection.token_until <= self.now()
@@ -159,7 +160,7 @@ class Asking:
             "reason": str(error),
         }
         with writing(self.engine) as tx:
-            blocked = pauses.begin(tx, connection.id, error.part, **pause)
+            blocked = rate_limits.begin(tx, connection.id, error.part, **pause)
         log.info(
             "calls to a tracker are blocked for a while",
             connection=connection.slug,

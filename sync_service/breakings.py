@@ -15,13 +15,15 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.failing import bury, try_again
 from sync_service.mail import render
 from sync_service.send import Outbox
-from sync_service.store import breakings, counters, due
-from sync_service.store.breakings import QUIET, Broken
-from sync_service.store.database import database_now, reading, writing
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.queue import due
+from sync_service.store.queue.retry import bury, try_again
 from sync_service.store.tables import breaking
+from sync_service.store.trackers import connection_alerts
+from sync_service.store.trackers.connection_alerts import QUIET, Broken
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +66,7 @@ class TellOwners:
 
     def _alert(self, connection_id: int, leases: set[str]) -> None:
         with reading(self.engine) as tx:
-            broken = breakings.read(tx, connection_id)
+            broken = connection_alerts.read(tx, connection_id)
             now = database_now(tx)
         ours = [row for row in broken.rows if row.lease in leases]
         ready = any(row.broke_at + self.settle <= now for row in ours)
@@ -72,7 +74,7 @@ class TellOwners:
             for row in ours:
                 bury(self.engine, breaking, row, reason=NOBODY)
         with writing(self.engine) as tx:
-            breakings.lock(tx, connection_id)
+            connection_alerts.lock(tx, connection_id)
             mended = [row for row in broken.mended if row.lease in leases]
             due.settle(tx, breaking, mended, [{"outcome": MENDED}] * len(mended))
             for row in (row for row in broken.quiet if row.lease in leases):
@@ -88,7 +90,7 @@ class TellOwners:
             elif not ready:
                 for row in ours:
                     _postpone(tx, row, until=row.broke_at + self.settle, now=now, outcome="waits the settling time")
-            counters.bump(tx, counters.CHANGES)
+            versions.bump(tx, versions.CHANGES)
 
     def _write(self, tx: Transaction, broken: Broken, ours: list[Row[Any]]) -> None:
         """Write one mail for each recipient, and settle every row that it covers."""
@@ -98,7 +100,7 @@ class TellOwners:
         columns = {"outcome": f"mailed {', '.join(broken.recipients)}"[:500], "told_at": database_now(tx)}
         due.settle(tx, breaking, ours, [columns] * len(ours))
         along = [row for row in broken.rows if row not in ours]
-        breakings.settle_along(tx, along, **columns)
+        connection_alerts.settle_along(tx, along, **columns)
         log.info("connection alert mailed", connection=broken.slug, mails=len(broken.recipients), rows=len(broken.rows))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.observations import CommentSeen
-from sync_service.store.book import Book
+from sync_service.store.okrs.ruleset import Book
 
 
 def why_not(ruleset: Book, connection_id: int, author: str) -> str | None:

@@ -13,10 +13,11 @@ from sync_service.domain.measures.measures import compute, progress
 from sync_service.domain.measures.status import Status, status
 from sync_service.domain.people.notices import Change, Standing, absorb
 from sync_service.domain.trackers.causes import Cause
-from sync_service.store import key_results, links, write_backs
-from sync_service.store.book import Book
-from sync_service.store.key_results import Computed, KeyResult, NewNotice
-from sync_service.store.links import Supposed
+from sync_service.store.jobs import write_backs
+from sync_service.store.okrs import key_results, links
+from sync_service.store.okrs.key_results import Computed, KeyResult, NewNotice
+from sync_service.store.okrs.links import Supposed
+from sync_service.store.okrs.ruleset import Book
 
 
 @dataclass(frozen=True, slots=True)

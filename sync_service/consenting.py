@@ -16,11 +16,13 @@ from sqlalchemy.engine import Engine, Row
 from sync_service.asking import Asking
 from sync_service.domain.trackers.capabilities import Consent, TakesConsent
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused
-from sync_service.store import connections, consents, due
-from sync_service.store.connections import Connections
-from sync_service.store.database import writing
-from sync_service.store.sealing import Sealer, Unopenable
+from sync_service.store.engine.database import writing
+from sync_service.store.engine.encryption import Sealer, Unopenable
+from sync_service.store.jobs import oauth_tokens
+from sync_service.store.queue import due
 from sync_service.store.tables import consent
+from sync_service.store.trackers import connections
+from sync_service.store.trackers.connections import Connections
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +58,7 @@ class Consenting:
             return
         view = replace(connection.view, site_id=row.site_id)  # the row is newer than the cached connection
         try:
-            renewed = connector.renew(view, refresh=consents.refresh_of(self.sealer, row))
+            renewed = connector.renew(view, refresh=oauth_tokens.refresh_of(self.sealer, row))
         except (Refused, Unopenable) as error:
             self._end(row, str(error))
         except ConnectorError as error:
@@ -66,7 +68,7 @@ class Consenting:
 
     def _save(self, row: Row[Any], renewed: Consent) -> None:
         with writing(self.engine) as tx:
-            consents.renew(tx, self.sealer, row, renewed, now=self.now())
+            oauth_tokens.renew(tx, self.sealer, row, renewed, now=self.now())
         log.info("OAuth token refreshed", connection=row.connection_id, until=renewed.expires_at.isoformat())
 
     def _end(self, row: Row[Any], reason: str) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine
 
-from sync_service.store import due
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
+from sync_service.store.queue import due
 
 TURN_SECONDS = 20.0
 """How long one job drains one table before other tables are drained."""

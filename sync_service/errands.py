@@ -13,10 +13,10 @@ from sqlalchemy.engine import Engine, Row
 from sync_service.asking import MENDED_CHECK, Asking, part_of
 from sync_service.domain.trackers.capabilities import Ran, RunsErrands
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused, Unavailable
-from sync_service.store import due, errands
-from sync_service.store.connections import Configured, Connections
-from sync_service.store.database import database_now, reading, writing
+from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.queue import due, scheduled_tasks
 from sync_service.store.tables import errand
+from sync_service.store.trackers.connections import Configured, Connections
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class Errands:
             self._policy.settle(row, "there are no credentials to call with, or the tracker has no scheduled tasks")
             return
         intervals = connector.errands(connection.view)
-        if row.name == errands.CALLER:
+        if row.name == scheduled_tasks.CALLER:
             self._add_tasks(row, intervals)
         elif row.name not in intervals:
             self._policy.settle(row, "the connection no longer has this task")
@@ -70,13 +70,13 @@ class Errands:
     def _add_tasks(self, row: Row[Any], intervals: Mapping[str, timedelta]) -> None:
         """Make sure that each task has its row."""
         with writing(self._engine) as tx:
-            errands.add(tx, row.connection_id, intervals)
+            scheduled_tasks.add(tx, row.connection_id, intervals)
             outcome = ", ".join(sorted(intervals)) or "none"
             due.hand_back(tx, errand, row, wait=CALL_INTERVAL, outcome=outcome, ran_at=database_now(tx))
 
     def _call(self, row: Row[Any], connection: Configured, connector: RunsErrands, interval: timedelta) -> None:
         with reading(self._engine) as tx:
-            scopes = errands.watched(tx, connection.id)
+            scopes = scheduled_tasks.watched(tx, connection.id)
         try:
             result = connector.run(connection.view, name=row.name, scopes=scopes, memory=row.memory)
         except (Unavailable, Refused) as error:

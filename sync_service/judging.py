@@ -22,12 +22,15 @@ from sync_service.domain.trackers.observations import TermKind
 from sync_service.domain.trackers.queries import Candidate, Queries
 from sync_service.linking import known_entries, relink
 from sync_service.naming import Names, keys_of
-from sync_service.store import candidates, counters, due, issues, listings, members
-from sync_service.store.book import Book, Shelf
-from sync_service.store.connections import Configured, Connections
-from sync_service.store.database import begin_again, database_now, reading, writing
-from sync_service.store.issues import Held
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import begin_again, database_now, reading, writing
+from sync_service.store.okrs import query_listings, query_members
+from sync_service.store.okrs.ruleset import Book, Shelf
+from sync_service.store.queue import due, query_candidates
 from sync_service.store.tables import candidate
+from sync_service.store.trackers import issues
+from sync_service.store.trackers.connections import Configured, Connections
+from sync_service.store.trackers.issues import Held
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +91,7 @@ class Judging:
         connection = self.connections.of(rows[0].connection_id)
         connector = self.connectors[connection.kind]
         with reading(self.engine) as tx:
-            queries = candidates.asking(tx, connection.id)
+            queries = query_candidates.asking(tx, connection.id)
         if not queries or not isinstance(connector, Queries):
             for row in rows:
                 self._policy.settle(row, "no query to match")
@@ -163,7 +166,7 @@ class Judging:
         touched = relink(tx, ruleset, entries, names)
         compute_key_results(tx, ruleset, touched, now=self.now(), settle=self.settle)
         if touched:
-            counters.bump(tx, counters.CHANGES)
+            versions.bump(tx, versions.CHANGES)
 
 
 def as_candidates(tx: Transaction, ruleset: Book, connection_id: int, held: Iterable[Held]) -> list[Candidate]:
@@ -199,8 +202,8 @@ def note_judged(tx: Transaction, ruleset: Book, connection_id: int, answers: Ans
         one: {name: answer for name, answer in by_identity.items() if answer is not None}
         for one, by_identity in live.items()
     }
-    members.judge(tx, definite, remember=listings.running(tx, live))
-    listings.want(tx, [one for one, by_identity in live.items() if None in by_identity.values()])
+    query_members.judge(tx, definite, remember=query_listings.running(tx, live))
+    query_listings.want(tx, [one for one, by_identity in live.items() if None in by_identity.values()])
 
 
 def note_asked(tx: Transaction, ruleset: Book, connection_id: int, answers: Answers, *, fresh: Collection[str]) -> None:
@@ -212,22 +215,22 @@ def note_asked(tx: Transaction, ruleset: Book, connection_id: int, answers: Answ
     live = _live(ruleset, connection_id, answers)
     if not live:
         return
-    under_way = listings.running(tx, live)
+    under_way = query_listings.running(tx, live)
     absent = {
         one: {name for name, answer in by_identity.items() if answer is False and name not in fresh}
         for one, by_identity in live.items()
     }
-    known = members.of_revisions(tx, live, set().union(*absent.values()))
+    known = query_members.of_revisions(tx, live, set().union(*absent.values()))
     held = {one: {name for name in names if known.get((one, name))} for one, names in absent.items()}
     definite = {
         one: {name: True for name, answer in by_identity.items() if answer} for one, by_identity in live.items()
     }
     for one in live:
-        members.doubt(tx, one, held[one])
+        query_members.doubt(tx, one, held[one])
         if one in under_way:
             definite[one] |= dict.fromkeys(absent[one] - held[one], False)
-    members.judge(tx, definite, remember=under_way)
-    listings.want(tx, [one for one, by_identity in live.items() if held[one] or None in by_identity.values()])
+    query_members.judge(tx, definite, remember=under_way)
+    query_listings.want(tx, [one for one, by_identity in live.items() if held[one] or None in by_identity.values()])
 
 
 def _live(ruleset: Book, connection_id: int, answers: Answers) -> Answers:

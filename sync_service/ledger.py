@@ -13,9 +13,10 @@ from sync_service.domain.trackers.issue import Issue, take_parent, take_snapshot
 from sync_service.domain.trackers.observations import CommentSeen, Look, ParentSeen, Snapshot, Tombstone
 from sync_service.linking import Entry, Step
 from sync_service.naming import Names
-from sync_service.store import comments, issues, links
-from sync_service.store.book import Book
-from sync_service.store.issues import Held, Identity
+from sync_service.store.okrs import links
+from sync_service.store.okrs.ruleset import Book
+from sync_service.store.trackers import issues, link_comments
+from sync_service.store.trackers.issues import Held, Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class Ledger:
         last_identity, _ = self._last_key(tx, connection_id, identity=seen.identity, key=seen.key)
         before = self._issues.get((connection_id, last_identity))
         key = before.key if before and last_identity == seen.identity else seen.key
-        if not comments.take(tx, connection_id, seen, identity=last_identity):
+        if not link_comments.take(tx, connection_id, seen, identity=last_identity):
             return f"{key}: nothing new in the comment", None
         outcome_text = f"{key}: {outcome(self.book, connection_id, seen)}"
         if last_identity != seen.identity:
@@ -158,7 +159,7 @@ class Ledger:
             tx, connection_id, identity=tombstone.successor, key=tombstone.moved_to
         )
         from_issue_id = self.held[connection_id, tombstone.identity].id
-        comments.follow(tx, connection_id, from_identity=tombstone.identity, to_identity=last_identity)
+        link_comments.follow(tx, connection_id, from_identity=tombstone.identity, to_identity=last_identity)
         links.follow(
             tx, connection_id=connection_id, from_issue_id=from_issue_id, from_key=tombstone.key, to_key=last_key
         )

@@ -18,8 +18,8 @@ from sync_service.domain.trackers.observations import (
 )
 from sync_service.ledger import Ledger, Source
 from sync_service.naming import keys_of, terms_of
-from sync_service.store.book import Book
-from sync_service.store.issues import Identity, TermKey
+from sync_service.store.okrs.ruleset import Book
+from sync_service.store.trackers.issues import Identity, TermKey
 
 
 class Way(Enum):

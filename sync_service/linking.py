@@ -15,9 +15,11 @@ from sync_service.domain.trackers.causes import SEEN_AGAIN, Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import TermKind
 from sync_service.naming import Names
-from sync_service.store import comments, links, members, write_backs
-from sync_service.store.book import Book, Scope
-from sync_service.store.links import LinkKey, Links
+from sync_service.store.jobs import write_backs
+from sync_service.store.okrs import links, query_members
+from sync_service.store.okrs.links import LinkKey, Links
+from sync_service.store.okrs.ruleset import Book, Scope
+from sync_service.store.trackers import link_comments
 
 LABEL = "okr:"
 """A label with this prefix names the key result its issue counts toward."""
@@ -158,7 +160,7 @@ def relink(tx: Connection, ruleset: Book, entries: Sequence[Entry], names: Names
 def _found_by(tx: Connection, ruleset: Book, entries: Sequence[Entry]) -> Mapping[int, Collection[int]]:
     queried = ruleset.rules.queried
     asked = [entry.row_id for entry in entries if entry.connection_id in queried]
-    return members.of_issues(tx, asked) if asked else {}
+    return query_members.of_issues(tx, asked) if asked else {}
 
 
 def _note_requests(
@@ -191,7 +193,7 @@ def _asked_by_comments(tx: Connection, entries: Sequence[Entry]) -> dict[int, li
     found: dict[int, list[Row[Any]]] = {}
     for connection_id in sorted({entry.connection_id for entry in entries}):
         mine = {entry.issue.identity: entry.row_id for entry in entries if entry.connection_id == connection_id}
-        asked = comments.of_issues(tx, connection_id, mine)
+        asked = link_comments.of_issues(tx, connection_id, mine)
         found |= {mine[identity]: rows for identity, rows in asked.items()}
     return found
 

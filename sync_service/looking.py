@@ -22,10 +22,10 @@ from sync_service.domain.trackers.connector import Connector, ConnectorError, El
 from sync_service.domain.trackers.observations import Look, Reading, Snapshot, Tombstone
 from sync_service.letters import Letter, Said, Way, in_words
 from sync_service.refresh import Refresh
-from sync_service.store import due
-from sync_service.store.connections import Configured, Connections
-from sync_service.store.looks import UNREACHABLE
+from sync_service.store.queue import due
+from sync_service.store.queue.fetch_requests import UNREACHABLE
 from sync_service.store.tables import look
+from sync_service.store.trackers.connections import Configured, Connections
 
 log = structlog.get_logger(__name__)
 

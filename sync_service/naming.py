@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Snapshot, Term, TermKind, TermSeen
-from sync_service.store import issues
-from sync_service.store.issues import TermKey
+from sync_service.store.trackers import issues
+from sync_service.store.trackers.issues import TermKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,13 @@ from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef, State
 from sync_service.linking import subject_of
 from sync_service.naming import Names, keys_of
-from sync_service.store import counters, issues, key_results, links
-from sync_service.store.book import Book, Scope, read_book, with_rules
-from sync_service.store.key_results import Computed, KeyResult
-from sync_service.store.links import Supposed
-from sync_service.store.rules import NOTHING
+from sync_service.store.engine import versions
+from sync_service.store.okrs import key_results, links
+from sync_service.store.okrs.key_results import Computed, KeyResult
+from sync_service.store.okrs.links import Supposed
+from sync_service.store.okrs.rules import NOTHING
+from sync_service.store.okrs.ruleset import Book, Scope, read_book, with_rules
+from sync_service.store.trackers import issues
 
 CHUNK = 2000
 """Issues in memory at a time."""
@@ -87,7 +89,7 @@ class Preview:
 def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
     """Return what an edit would do if it were saved now. Raise `RuleError` when the condition can't be used."""
     rule = _compiled(edit)
-    ruleset = read_book(tx, counters.value(tx, counters.RULES))
+    ruleset = read_book(tx, versions.value(tx, versions.RULES))
     before = [one for one in ruleset.rules.rules if edit.slug is not None and one.slug == edit.slug]
     had = links.of_revisions(tx, [one.revision_id for one in before if not one.pending])
     watched, matching = 0, dict[int, Seen]()

@@ -21,11 +21,15 @@ from sync_service.domain.trackers.queries import Members, Queries
 from sync_service.judging import Judging, as_candidates, ask, note_judged
 from sync_service.letters import Letter, Way
 from sync_service.refresh import Refresh
-from sync_service.store import counters, due, errands, issues, listings, looks, members, polls
-from sync_service.store.connections import Configured
-from sync_service.store.database import begin_again, database_now, reading, writing
-from sync_service.store.listings import END, Run
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import begin_again, database_now, reading, writing
+from sync_service.store.jobs import polls
+from sync_service.store.okrs import query_listings, query_members
+from sync_service.store.okrs.query_listings import END, Run
+from sync_service.store.queue import due, fetch_requests, scheduled_tasks
 from sync_service.store.tables import listing
+from sync_service.store.trackers import issues
+from sync_service.store.trackers.connections import Configured
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +64,7 @@ class Querying:
 
     def _continue(self, row: Row[Any]) -> None:
         with reading(self._engine) as tx:
-            revision = listings.revision_of(tx, row)
+            revision = query_listings.revision_of(tx, row)
         connection = self._matcher.connections.of(row.connection_id)
         connector = self._matcher.connectors[connection.kind]
         if revision.state == "retired":
@@ -74,7 +78,7 @@ class Querying:
 
     def _list(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: Queries) -> None:
         with reading(self._engine) as tx:
-            scopes = errands.watched(tx, connection.id)
+            scopes = scheduled_tasks.watched(tx, connection.id)
         try:
             bucket = connector.query_part(connection.view, query=revision.query, scopes=scopes)
             if self._policy.must_wait(row, connection, part=bucket):
@@ -93,7 +97,7 @@ class Querying:
         ends = time.monotonic() + TURN_SECONDS
         while run is not None and run.cursor != END:
             with reading(self._engine) as tx:
-                scopes = errands.watched(tx, connection.id)
+                scopes = scheduled_tasks.watched(tx, connection.id)
             page = connector.members(connection.view, query=revision.query, scopes=scopes, cursor=run.cursor)
             self._policy.answered(connection)
             self._apply_page(connection, page)
@@ -135,7 +139,7 @@ class Querying:
             if identity not in known
         }
         if wanted:
-            looks.ask(self._engine, wanted)
+            fetch_requests.ask(self._engine, wanted)
 
     def _save_page(self, row: Row[Any], run: Run, page: Members) -> Run | None:
         """Save the members on a page with the cursor of the run; return None where the rule was changed meanwhile."""
@@ -159,11 +163,11 @@ class Querying:
 
         def save() -> bool:
             with writing(self._engine) as tx:
-                counters.hold_rules(tx)
-                if listings.revision_of(tx, row).state == "retired":
+                versions.hold_rules(tx)
+                if query_listings.revision_of(tx, row).state == "retired":
                     due.settle(tx, listing, [row], [{"outcome": "the rule was changed"}])
                     return False
-                members.show(tx, row.revision_id, chunk, run=run.number)
+                query_members.show(tx, row.revision_id, chunk, run=run.number)
                 due.keep(tx, listing, row, lease=LEASE, **run.columns())
                 return True
 
@@ -176,17 +180,17 @@ class Querying:
         complete, again = run.short is None, run.short in (None, row.lacking)
         outcome = f"{run.seen} members" + (f", {run.outside} outside the watched scopes" if run.outside else "")
         with writing(self._engine) as tx:
-            listings.note_lacking(tx, revision, run.short)
-            is_contradicted = complete and members.is_contradicted(
+            query_listings.note_lacking(tx, revision, run.short)
+            is_contradicted = complete and query_members.is_contradicted(
                 tx, revision.id, run=run.number, began_at=run.began_at
             )
             if complete:
-                listings.let_count(tx, revision.id)
+                query_listings.let_count(tx, revision.id)
             due.hand_back(
                 tx,
                 listing,
                 row,
-                wait=members.LAG if is_contradicted else INTERVAL if again else SOON,
+                wait=query_members.LAG if is_contradicted else INTERVAL if again else SOON,
                 outcome=f"{outcome}; {run.short}" if run.short else outcome,
                 cursor=None,
                 done_at=database_now(tx) if complete else row.done_at,
@@ -198,14 +202,16 @@ class Querying:
         complete = run.short is None
         with writing(self._engine) as tx:
             ruleset = self._matcher.shelf.current(tx)
-            differing = members.differing(
+            differing = query_members.differing(
                 tx, revision.id, run=run.number, began_at=run.began_at, complete=complete, limit=CHUNK
             )
             due.keep(tx, listing, row, lease=LEASE)
             if not differing:
-                return complete and members.forget(tx, revision.id, run=run.number, began_at=run.began_at)
+                return complete and query_members.forget(tx, revision.id, run=run.number, began_at=run.began_at)
             held = issues.lock(tx, {(row.connection_id, identity): None for identity in differing})
-            members.settle(tx, revision.id, list(differing), run=run.number, began_at=run.began_at, complete=complete)
+            query_members.settle(
+                tx, revision.id, list(differing), run=run.number, began_at=run.began_at, complete=complete
+            )
             cause = f"query of rule {revision.rule_slug} listed"
             known = sorted(held.values(), key=lambda one: one.id)
             self._matcher.follow(tx, ruleset, row.connection_id, known, cause=cause)
@@ -227,8 +233,8 @@ class Querying:
         while (last := self._evaluate_some(row, revision, connection, connector, after)) is not None:
             after = last
         with writing(self._engine) as tx:
-            listings.note_lacking(tx, revision, None)
-            listings.let_count(tx, revision.id)
+            query_listings.note_lacking(tx, revision, None)
+            query_listings.let_count(tx, revision.id)
             done = {"outcome": "evaluated with the known issues", "done_at": database_now(tx), "cursor": None}
             due.settle(tx, listing, [row], [done])
 
@@ -264,11 +270,11 @@ class Querying:
     def _settle_unlistable(self, row: Row[Any], revision: Row[Any], lacking: str) -> None:
         """Record why a query can't be listed; it is tried again when the connection or the rule changes."""
         with writing(self._engine) as tx:
-            listings.note_lacking(tx, revision, lacking)
+            query_listings.note_lacking(tx, revision, lacking)
             due.settle(tx, listing, [row], [{"outcome": lacking, "cursor": None}])
 
     def _retry_later(self, row: Row[Any], revision: Row[Any], lacking: str) -> None:
         """Record why a query could not be listed; the next run tries again."""
         with writing(self._engine) as tx:
-            listings.note_lacking(tx, revision, lacking)
+            query_listings.note_lacking(tx, revision, lacking)
             due.hand_back(tx, listing, row, wait=INTERVAL, outcome=lacking, cursor=None)

@@ -13,10 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sync_service.domain.trackers.connector import Connector, Post
 from sync_service.forging import Forgeries
 from sync_service.gathering import Gathering, NotStored
-from sync_service.store import deliveries, forgeries
-from sync_service.store.connections import Connections
-from sync_service.store.deliveries import Received
-from sync_service.store.sealing import Unopenable
+from sync_service.store.engine.encryption import Unopenable
+from sync_service.store.trackers import inbox, rejected_deliveries
+from sync_service.store.trackers.connections import Connections
+from sync_service.store.trackers.inbox import Received
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Receive:
     def __post_init__(self) -> None:
         writers = 1 if self.engine.dialect.name == "sqlite" else WRITERS
         self._group_commit = Gathering(self._store, most=MOST_AT_ONCE, lanes=writers)
-        self._rejected = Forgeries(partial(forgeries.note, self.engine))
+        self._rejected = Forgeries(partial(rejected_deliveries.note, self.engine))
 
     def take(self, slug: str, post: Post) -> Receipt:
         """Verify and store one request. Nothing without a valid signature is stored, and no body is logged."""
@@ -93,4 +93,4 @@ class Receive:
         return Receipt.STORED
 
     def _store(self, received: Sequence[Received]) -> None:
-        deliveries.store(self.engine, received)
+        inbox.store(self.engine, received)

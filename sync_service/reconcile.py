@@ -22,11 +22,13 @@ from sync_service.domain.trackers.connector import Connector, ConnectorError, Go
 from sync_service.domain.trackers.observations import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
 from sync_service.letters import Letter, Said, Way
 from sync_service.refresh import Refresh
-from sync_service.store import candidates, due, listings, polls
-from sync_service.store.connections import Configured, Connections
-from sync_service.store.database import database_now, reading, writing
-from sync_service.store.polls import Place
+from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.jobs import polls
+from sync_service.store.jobs.polls import Place
+from sync_service.store.okrs import query_listings
+from sync_service.store.queue import due, query_candidates
 from sync_service.store.tables import poll
+from sync_service.store.trackers.connections import Configured, Connections
 
 log = structlog.get_logger(__name__)
 
@@ -162,7 +164,7 @@ class Reconciling:
         with writing(self._engine) as tx:
             if not scope.covered:
                 polls.cover(tx, row, scope, seen=run.seen)
-                listings.want(tx, candidates.asking(tx, connection.id))
+                query_listings.want(tx, query_candidates.asking(tx, connection.id))
             unseen_before = run.began_at if away else run.began_at - UNSEEN
             unseen = polls.look_at_unseen(tx, scope, connection.id, before=unseen_before, limit=limit)
             outcome = f"{run.seen} issues seen, {run.changed} new or changed; {unseen} not seen for long, to be fetched"

@@ -34,16 +34,18 @@ from sync_service.domain.trackers.observations import (
     TermSeen,
     Tombstone,
 )
-from sync_service.failing import bury, try_again
 from sync_service.ledger import Ledger
 from sync_service.letters import Letter, Said, Way, in_words
 from sync_service.linking import relink
 from sync_service.naming import Names
-from sync_service.store import candidates, connections, counters, due, issues, looks, relinks, scopes
-from sync_service.store.book import Shelf
-from sync_service.store.connections import Connections
-from sync_service.store.database import begin_again, writing
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import begin_again, writing
+from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.queue import due, fetch_requests, query_candidates, relink_requests
+from sync_service.store.queue.retry import bury, try_again
 from sync_service.store.tables import delivery
+from sync_service.store.trackers import connections, issues, scope_changes
+from sync_service.store.trackers.connections import Connections
 
 log = structlog.get_logger(__name__)
 
@@ -130,7 +132,7 @@ class Refresh:
         self._bind_scopes(updates)
         with writing(self._engine) as tx:
             finish(tx, self._apply_updates(tx, updates))
-            counters.bump(tx, counters.CHANGES)
+            versions.bump(tx, versions.CHANGES)
 
     def _apply_updates(self, tx: Transaction, updates: Sequence[Letter]) -> Said:
         """Apply updates: issues, then links, then values with their history and notices."""
@@ -147,12 +149,12 @@ class Refresh:
         names.save(tx)
         if not all(update.quiet for update in updates):
             compute_key_results(tx, ruleset, touched, now=self._now(), settle=self._settle)
-        relinks.add(tx, [*batch.followed, *((one.connection_id, str(one)) for one in names.renamed)])
-        looks.add(tx, batch.looks)
+        relink_requests.add(tx, [*batch.followed, *((one.connection_id, str(one)) for one in names.renamed)])
+        fetch_requests.add(tx, batch.looks)
         if not all(update.quiet for update in updates):  # queries are listed after a first import
-            candidates.add(tx, [identity for identity in batch.changed if identity[0] in ruleset.rules.queried])
+            query_candidates.add(tx, [identity for identity in batch.changed if identity[0] in ruleset.rules.queried])
         if gone := about.gone(updates):
-            looks.begin_again(tx, gone)
+            fetch_requests.begin_again(tx, gone)
         return outcomes
 
     def _apply_observation(self, tx: Transaction, batch: Ledger, names: Names, update: Letter, one: Observation) -> str:
@@ -176,9 +178,9 @@ class Refresh:
                 names.take_term(connection_id, one, update.told_at)
                 return _term_outcome(one)
             case ScopeSeen():
-                return scopes.note_scope(tx, connection_id, one, told_at=source.told_at)
+                return scope_changes.note_scope(tx, connection_id, one, told_at=source.told_at)
             case AccountSeen():
-                return scopes.note_account(tx, connection_id, one, told_at=source.told_at)
+                return scope_changes.note_account(tx, connection_id, one, told_at=source.told_at)
             case Ignored():
                 return f"ignored, because {one.reason}"
         return _outcome_with_fetch(batch, update, outcome, doubt)

@@ -19,25 +19,19 @@ from sqlalchemy.exc import OperationalError
 
 from sync_service.computing import compute_key_results
 from sync_service.domain.trackers.causes import Cause
-from sync_service.failing import try_again
 from sync_service.linking import Entry, known_entries, relink
 from sync_service.naming import Names, keys_of
 from sync_service.renaming import renaming_of
-from sync_service.store import (
-    candidates,
-    counters,
-    due,
-    issues,
-    key_results,
-    listings,
-    members,
-    rules,
-    tables,
-    write_backs,
-)
-from sync_service.store.book import Book, Shelf, read_book
-from sync_service.store.database import begin_again, database_now, writing
-from sync_service.store.issues import Held
+from sync_service.store import tables
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import begin_again, database_now, writing
+from sync_service.store.jobs import write_backs
+from sync_service.store.okrs import key_results, query_listings, query_members, rules
+from sync_service.store.okrs.ruleset import Book, Shelf, read_book
+from sync_service.store.queue import due, query_candidates
+from sync_service.store.queue.retry import try_again
+from sync_service.store.trackers import issues
+from sync_service.store.trackers.issues import Held
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +96,7 @@ class Relinking:
 
     def _activate(self, tx: Transaction, row: Row[Any]) -> None:
         """Make a fully linked revision active, instead of the one before."""
-        counters.bump(tx, counters.RULES)  # first: from here on no worker links by the old rules
+        versions.bump(tx, versions.RULES)  # first: from here on no worker links by the old rules
         r = tables.rule_revision
         before = tx.execute(sa.select(r).where(r.c.rule_slug == row.rule_slug, r.c.state == "active")).all()
         swept = {"state": "retired", "due_at": database_now(tx), "lease": None}
@@ -110,17 +104,19 @@ class Relinking:
         due.settle(tx, r, [row], [{"state": "active", "outcome": "in force"}])
         cause = Cause(what=f"rule {row.rule_slug} {_became(row, before)}", actor=row.changed_by)
         # Not from the cache: this version is not committed yet, and may never be.
-        ruleset = read_book(tx, counters.value(tx, counters.RULES))
+        ruleset = read_book(tx, versions.value(tx, versions.RULES))
         self._compute(tx, ruleset, {one.key_result_id: [cause] for one in [*before, row]})
         write_backs.wake(tx, ruleset.written_to)
 
     def _sweep(self, tx: Transaction, row: Row[Any]) -> None:
         mine = sa.and_(tables.link.c.origin == "rule", tables.link.c.source == row.id)
         some = sa.select(tables.link.c.id).where(mine).limit(SWEEP)
-        if tx.execute(sa.delete(tables.link).where(tables.link.c.id.in_(some))).rowcount or members.sweep(tx, row.id):
+        if tx.execute(sa.delete(tables.link).where(tables.link.c.id.in_(some))).rowcount or query_members.sweep(
+            tx, row.id
+        ):
             due.hand_back(tx, tables.rule_revision, row)
         else:
-            listings.end(tx, row.id)
+            query_listings.end(tx, row.id)
             if row.query is not None:  # retired before it was listed: its key result was partly seen because of it
                 key_results.recompute(tx, [row.key_result_id])
             due.settle(tx, tables.rule_revision, [row], [{"outcome": "retired"}])
@@ -131,11 +127,11 @@ class Relinking:
             held = self._link_chunk(tx, ruleset, row, row.cause)
             # A query may name a label that was renamed.
             if row.connection_id in ruleset.rules.queried and not self._is_evaluated_by_tracker(tx, row.connection_id):
-                candidates.add(tx, [(row.connection_id, one.issue.identity) for one in held if one.issue])
+                query_candidates.add(tx, [(row.connection_id, one.issue.identity) for one in held if one.issue])
             due.hand_back(tx, tables.relink, row, cursor=held[-1].id)
         else:
             if self._is_evaluated_by_tracker(tx, row.connection_id):
-                listings.want(tx, candidates.asking(tx, row.connection_id))
+                query_listings.want(tx, query_candidates.asking(tx, row.connection_id))
             due.settle(tx, tables.relink, [row], [{"outcome": "done"}])
 
     def _is_evaluated_by_tracker(self, tx: Transaction, connection_id: int) -> bool:
@@ -169,7 +165,7 @@ class Relinking:
 
     def _compute(self, tx: Transaction, ruleset: Book, causes: Mapping[int, Sequence[Cause]]) -> None:
         compute_key_results(tx, ruleset, causes, now=self.now(), settle=self.settle)
-        counters.bump(tx, counters.CHANGES)
+        versions.bump(tx, versions.CHANGES)
 
 
 def _became(row: Row[Any], before: Sequence[Row[Any]]) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.store import scopes
+from sync_service.store.trackers import scope_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +43,5 @@ def renaming_of(tx: Transaction, row: Row[Any]) -> Renaming | None:
     renamed = getattr(row, "renamed", None)
     if not renamed:
         return None
-    present = scopes.present_name(tx, row.connection_id, renamed["scope"])
+    present = scope_changes.present_name(tx, row.connection_id, renamed["scope"])
     return Renaming(renamed["scope"], renamed["was"], present or renamed["now"])

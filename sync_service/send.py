@@ -18,15 +18,17 @@ from sqlalchemy.engine import Connection, Engine, Row
 from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.people.notices import Waiting, one_mail
-from sync_service.failing import bury, try_again, unless_lost
 from sync_service.mail import message, render, smtp
 from sync_service.mail.render import Content
 from sync_service.mail.telling import Told
-from sync_service.store import counters, due, mails
-from sync_service.store.database import writing
-from sync_service.store.key_results import change_of
-from sync_service.store.mails import MailLine, MailOpened, mailbox, open_mail
-from sync_service.store.sealing import Sealer, Unopenable
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import writing
+from sync_service.store.engine.encryption import Sealer, Unopenable
+from sync_service.store.jobs import mails
+from sync_service.store.jobs.mails import MailLine, MailOpened, mailbox, open_mail
+from sync_service.store.okrs.key_results import change_of
+from sync_service.store.queue import due
+from sync_service.store.queue.retry import bury, try_again, unless_lost
 from sync_service.store.tables import mail, notice
 
 __all__ = ["Composing", "MailLine", "MailOpened", "Outbox", "Sending", "mailbox", "open_mail"]
@@ -129,7 +131,7 @@ class Composing:
         others = [row for row in waiting if row.id in chosen and row.lease not in leases]
         due.settle(tx, notice, ours, [{"outcome": "mailed", "mail_id": mail_id}] * len(ours))
         mails.settle_along(tx, others, mail_id=mail_id, outcome="mailed together with another notice")
-        counters.bump(tx, counters.CHANGES)
+        versions.bump(tx, versions.CHANGES)
         log.info("mail written", mail=mail_id, notices=len(chosen))
 
 
@@ -171,7 +173,7 @@ class Sending:
         if rows:
             with unless_lost(), writing(self.engine) as tx:
                 due.settle(tx, mail, rows, [{"outcome": IN_MAILBOX}] * len(rows))
-                counters.bump(tx, counters.CHANGES)
+                versions.bump(tx, versions.CHANGES)
         return len(rows)
 
     def _send_over(self, server: smtp.Server) -> int:
@@ -220,7 +222,7 @@ class Sending:
         try:
             with writing(self.engine) as tx:
                 due.settle(tx, mail, [row], [{"outcome": "sent"}])
-                counters.bump(tx, counters.CHANGES)
+                versions.bump(tx, versions.CHANGES)
         except due.LeaseLost as error:
             log.warning("a mail took longer than its lease and may be sent twice", error=str(error))
         else:

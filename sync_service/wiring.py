@@ -26,10 +26,10 @@ from sync_service.reconcile import Reconciling
 from sync_service.refresh import Refresh
 from sync_service.relinking import Relinking
 from sync_service.send import Composing, Outbox, Sending
-from sync_service.store.book import Shelf
-from sync_service.store.connections import Connections
-from sync_service.store.database import open_database
-from sync_service.store.sealing import Sealer
+from sync_service.store.engine.database import open_database
+from sync_service.store.engine.encryption import Sealer
+from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.trackers.connections import Connections
 from sync_service.valkey import private_server
 from sync_service.writing_back import WritingBack
 

@@ -20,11 +20,12 @@ from sync_service.asking import LEASE, Asking, part_of
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Unavailable
 from sync_service.domain.trackers.write_back import Note, WritesBack
 from sync_service.noting import ids_of, note_of
-from sync_service.store import due, turns, write_backs
-from sync_service.store.connections import Configured, Connections
-from sync_service.store.database import begin_again, database_now, reading, writing
+from sync_service.store.engine.database import begin_again, database_now, reading, writing
+from sync_service.store.jobs import write_backs
+from sync_service.store.jobs.write_backs import Ask
+from sync_service.store.queue import due, write_slots
 from sync_service.store.tables import write_back, write_round
-from sync_service.store.write_backs import Ask
+from sync_service.store.trackers.connections import Configured, Connections
 
 CHUNK = 500
 """Issues compared in one transaction."""
@@ -110,7 +111,7 @@ class WritingBack:
         wait = self._policy.pause(connection, error, attempts=row.attempts) * 2 ** min(row.attempts - 1, 10)
         later = {"urgent": False, "slot_at": None, "attempts": row.attempts}
         with writing(self._engine) as tx:
-            due.hand_back(tx, write_back, row, wait=min(wait, turns.FARTHEST), outcome=str(error), **later)
+            due.hand_back(tx, write_back, row, wait=min(wait, write_slots.FARTHEST), outcome=str(error), **later)
 
     def _wanted_note(self, row: Row[Any], manner: str) -> _WantedNote | str:
         """Return the note an issue should have now, or the reason why nothing is written."""
@@ -129,19 +130,19 @@ class WritingBack:
 
     def _acquire_slot(self, row: Row[Any], wanted: _WantedNote, bucket: str) -> bool:
         """Acquire the bucket's writer when the row's slot has come; else postpone. Return whether the row may write."""
-        write_bucket = turns.LINKS if row.urgent and wanted.serves != row.serves else turns.STANDINGS
+        write_bucket = write_slots.LINKS if row.urgent and wanted.serves != row.serves else write_slots.STANDINGS
         with writing(self._engine) as tx:
             at = row.slot_at
-            if at is None or not -turns.KEPT <= at - database_now(tx) <= turns.FARTHEST:
-                at = turns.time_for(tx, row.connection_id, bucket, write_bucket)
+            if at is None or not -write_slots.KEPT <= at - database_now(tx) <= write_slots.FARTHEST:
+                at = write_slots.time_for(tx, row.connection_id, bucket, write_bucket)
             now = database_now(tx)
             if at is None:
-                wait, outcome = turns.FARTHEST, "waits until fewer notes are due"
+                wait, outcome = write_slots.FARTHEST, "waits until fewer notes are due"
             elif at > now:
                 wait, outcome = at - now, "waits for its write slot: the tracker limits the number of writes"
             else:
                 # A writer that died holds the bucket for the whole lease; others release it after a moment.
-                wait = min(turns.take(tx, row.connection_id, bucket, most=LEASE), 2 * turns.GAP)
+                wait = min(write_slots.take(tx, row.connection_id, bucket, most=LEASE), 2 * write_slots.GAP)
                 outcome = "waits for another write: writes go one by one"
             if wait:
                 if due.asked_meanwhile(tx, write_back, row):
@@ -167,7 +168,7 @@ class WritingBack:
                 )
         finally:
             with writing(self._engine) as tx:
-                turns.give_back(tx, row.connection_id, bucket)
+                write_slots.give_back(tx, row.connection_id, bucket)
         self._policy.answered(connection)
         with writing(self._engine) as tx:
             self._finish(tx, row, wanted, memory=memory, outcome=outcome)

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.trackers.causes import Cause
-from sync_service.store import counters, tables
-from sync_service.store.access import create_sign_in_link
-from sync_service.store.database import reading, writing
+from sync_service.store import tables
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.people.auth import create_sign_in_link
 from sync_service.wiring import House
 from tests.house import (
     NOW,
@@ -145,7 +146,7 @@ def add_many(house: House, key_result_id: int, connection: int, *, issues: int, 
             causes = [Cause(what="closed as done", issue=f"acme/checkout#{number}")]
             before, after = 100 * number / entries, 100 * (number + 1) / entries
             add_history(tx, key_result_id, at, before=before, after=after, causes=causes)
-        counters.bump(tx, counters.CHANGES)
+        versions.bump(tx, versions.CHANGES)
 
 
 def _connection(
@@ -244,4 +245,4 @@ def _past(tx: Connection, ids: dict[str, int]) -> None:
                 Cause(what="labelled checkout", issue=f"acme/checkout#{n}", actor="benok") for n in range(40, 52)
             ]
         add_history(tx, ids["KR-1"], at, before=before, after=after, causes=causes)
-    counters.bump(tx, counters.CHANGES)
+    versions.bump(tx, versions.CHANGES)

@@ -12,10 +12,12 @@ from sqlalchemy.engine import Connection
 from config.settings import Settings
 from sync_service import wiring
 from sync_service.domain.trackers.causes import Cause
-from sync_service.store import counters, key_results, tables
-from sync_service.store.database import writing
-from sync_service.store.key_results import to_columns
-from sync_service.store.migrate import is_current, migrate
+from sync_service.store import tables
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import writing
+from sync_service.store.engine.migrate import is_current, migrate
+from sync_service.store.okrs import key_results
+from sync_service.store.okrs.key_results import to_columns
 from sync_service.wiring import House, utc_now
 
 NOW = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
@@ -150,4 +152,4 @@ def recompute(house: House, *key_result_ids: int, because: str = "the example wa
 def moved(house: House) -> None:
     """Increase the change counter, so that open pages reload."""
     with writing(house.engine) as tx:
-        counters.bump(tx, counters.CHANGES)
+        versions.bump(tx, versions.CHANGES)

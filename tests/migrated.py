@@ -2,8 +2,8 @@
 
 from sqlalchemy.engine import Engine
 
-from sync_service.store.database import open_database
-from sync_service.store.migrate import migrate
+from sync_service.store.engine.database import open_database
+from sync_service.store.engine.migrate import migrate
 
 
 def prepare(database_url: str) -> None:

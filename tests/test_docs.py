@@ -22,7 +22,7 @@ from sync_service.cli import main
 from sync_service.domain.measures.measures import SETTINGS, parse_measure
 from sync_service.domain.measures.status import WORDS
 from sync_service.domain.rules.conditions import FIELDS, compile_condition
-from sync_service.store.due import TABLES
+from sync_service.store.queue.due import TABLES
 from tests.test_imports import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -19,11 +19,14 @@ from sync_service.receive import Receive
 from sync_service.refresh import Refresh
 from sync_service.relinking import Relinking
 from sync_service.send import Outbox
-from sync_service.store import counters, due, key_results, relinks, rules, tables
-from sync_service.store.book import Shelf
-from sync_service.store.connections import Connections
-from sync_service.store.database import open_database, reading, writing
-from sync_service.store.sealing import Sealer
+from sync_service.store import tables
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import open_database, reading, writing
+from sync_service.store.engine.encryption import Sealer
+from sync_service.store.okrs import key_results, rules
+from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.queue import due, relink_requests
+from sync_service.store.trackers.connections import Connections
 from sync_service.writing_back import WritingBack
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
@@ -171,7 +174,7 @@ class World:
             settings = measure or {"kind": "done-share"}
             found = _insert(tx, tables.key_result, objective_id=self.objective_id, measure=settings, **columns)
             key_results.recompute(tx, [found])
-            relinks.add(tx, [(self.connection_id, f"key result {slug} was added")])
+            relink_requests.add(tx, [(self.connection_id, f"key result {slug} was added")])
             bump_rules(tx)
         self.drain()
         return found
@@ -248,7 +251,7 @@ def _insert(tx: sa.Connection, table: sa.Table, **columns: Any) -> int:
 
 def bump_rules(tx: sa.Connection) -> None:
     """Increase the rules version."""
-    counters.bump(tx, counters.RULES)
+    versions.bump(tx, versions.RULES)
 
 
 def open_world(database_url: str, **fields: Any) -> World:

@@ -20,9 +20,10 @@ from sync_service.apply.saving import Saving
 from sync_service.apply.state import ORDER, State, read_state
 from sync_service.apply.wanted import Wanting
 from sync_service.domain.trackers.connector import Connector
-from sync_service.store import counters, write_backs
-from sync_service.store.database import reading, writing
-from sync_service.store.sealing import Sealer
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.engine.encryption import Sealer
+from sync_service.store.jobs import write_backs
 from sync_service.store.tables import audit
 
 Files = Sequence[tuple[str, bytes]]
@@ -67,7 +68,7 @@ class Applying:
         if not plan.changes:
             return plan
         with writing(self.engine) as tx:
-            counters.bump(tx, counters.RULES)  # first: this row lock stops linking and other applies until the end
+            versions.bump(tx, versions.RULES)  # first: this row lock stops linking and other applies until the end
             plan = self._plan(tx, lambda _stored: files, prune=prune)
             self._carry_out(tx, plan)
         return plan
@@ -78,7 +79,7 @@ class Applying:
         Raise as `apply` does, and what `write` raises.
         """
         with writing(self.engine) as tx:
-            counters.bump(tx, counters.RULES)  # first, as above
+            versions.bump(tx, versions.RULES)  # first, as above
             plan = self._plan(tx, write, prune=False)
             if plan.changes:
                 self._carry_out(tx, plan)
@@ -87,7 +88,7 @@ class Applying:
     def carry_out(self, choose: Callable[[State], Sequence[Change]]) -> Plan:
         """Apply changes that `choose` makes from the present state."""
         with writing(self.engine) as tx:
-            counters.bump(tx, counters.RULES)  # first, as above
+            versions.bump(tx, versions.RULES)  # first, as above
             plan = Plan(tuple(choose(read_state(tx, self.sealer))), ())
             if plan.changes:
                 self._carry_out(tx, plan)
@@ -138,7 +139,7 @@ class Applying:
                 saving.save(change)
         what = "\n".join([self.occasion, *plan.lines()])
         tx.execute(sa.insert(audit).values(at=now, actor=self.actor, what=what))
-        counters.bump(tx, counters.CHANGES)
+        versions.bump(tx, versions.CHANGES)
 
 
 def _after(stored: State, wanted: State, *, prune: bool) -> State:

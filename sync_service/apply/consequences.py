@@ -9,8 +9,10 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.apply.changes import Change
 from sync_service.domain.trackers.causes import Cause
-from sync_service.store import comments, key_results, relinks
 from sync_service.store import tables as t
+from sync_service.store.okrs import key_results
+from sync_service.store.queue import relink_requests
+from sync_service.store.trackers import link_comments
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class Consequences:
     def make_due(self) -> None:
         """Write what was noted as due rows."""
         for connection_id in self._existing(t.connection, self._relinks):
-            relinks.add(self.tx, [(connection_id, "; ".join(dict.fromkeys(self._relinks[connection_id])))])
+            relink_requests.add(self.tx, [(connection_id, "; ".join(dict.fromkeys(self._relinks[connection_id])))])
         for key_result_id in self._existing(t.key_result, self._causes):
             key_results.recompute(self.tx, [key_result_id], causes=self._causes[key_result_id])
 
@@ -61,7 +63,9 @@ class Consequences:
 
     def _people(self, change: Change) -> None:
         """Relink where comments ask for links: a person's permission to link has changed."""
-        self._relink(comments.connections_with_any(self.tx), f"permission to link by comments changed ({change.key})")
+        self._relink(
+            link_comments.connections_with_any(self.tx), f"permission to link by comments changed ({change.key})"
+        )
 
     def _cycle(self, change: Change) -> None:
         if change.differs("starts_at", "ends_at"):

@@ -11,9 +11,12 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.apply.changes import Change
 from sync_service.apply.models import CREDENTIALS, SECRET_FIELDS
 from sync_service.apply.state import Fields, Key
-from sync_service.store import connections, consents, errands, listings, pauses, polls, rules, write_backs
 from sync_service.store import tables as t
-from sync_service.store.sealing import Sealer
+from sync_service.store.engine.encryption import Sealer
+from sync_service.store.jobs import oauth_tokens, polls, write_backs
+from sync_service.store.okrs import query_listings, rules
+from sync_service.store.queue import rate_limits, scheduled_tasks
+from sync_service.store.trackers import connections
 
 _TABLES: Mapping[str, sa.Table] = {
     "teams": t.team,
@@ -139,13 +142,13 @@ class Saving:
             cleared = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
             self.tx.execute(sa.update(t.connection).where(t.connection.c.id == connection_id).values(cleared))
         if change.differs(*CREDENTIALS, "site"):
-            pauses.end_all(self.tx, connection_id)
+            rate_limits.end_all(self.tx, connection_id)
         if change.differs("oauth", "site"):
-            consents.take_back(self.tx, connection_id)  # they belong to another app or another site
+            oauth_tokens.take_back(self.tx, connection_id)  # they belong to another app or another site
         if connections.can_call(self.tx, connection_id):
             polls.ensure(self.tx, connection_id)
-            errands.ensure(self.tx, connection_id)
-        listings.hurry(self.tx, connection_id)
+            scheduled_tasks.ensure(self.tx, connection_id)
+        query_listings.hurry(self.tx, connection_id)
         if fields["write_back"] and not (change.before or {}).get("write_back"):
             write_backs.switch_on(self.tx, connection_id)
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store import tables as t
-from sync_service.store.sealing import Sealer, Unopenable
+from sync_service.store.engine.encryption import Sealer, Unopenable
 
 Key = str | tuple[str, str, str]
 """The key of a link is its key result, its connection, and the issue's key."""

@@ -6,8 +6,8 @@ from sqlalchemy.engine import Connection
 
 from sync_service.apply.mistakes import meant
 from sync_service.cli.starting import address_of, open_house
-from sync_service.store import access
-from sync_service.store.database import writing
+from sync_service.store.engine.database import writing
+from sync_service.store.people import auth
 from sync_service.store.tables import person
 
 
@@ -17,10 +17,10 @@ def sign_in(email: str) -> None:
     """Print a sign-in link. It works once, within 15 minutes. This is how the first admin signs in."""
     house = open_house()
     with writing(house.engine) as tx:
-        person_id = access.person_id_of(tx, email)
+        person_id = auth.person_id_of(tx, email)
         if person_id is None:
             raise click.ClickException(f"nobody has the address {email!r}{_suggestion(tx, email)}")
-        token = access.create_sign_in_link(tx, person_id, house.now())
+        token = auth.create_sign_in_link(tx, person_id, house.now())
     click.echo(f"{address_of(house.settings)}/sign-in/{token}")
 
 
@@ -36,7 +36,7 @@ def token() -> None:
 
 @token.command()
 @click.option("--name", required=True, help="A name that says what it is for; revoke needs it.")
-@click.option("--role", required=True, type=click.Choice(access.ROLES), help="What it may do.")
+@click.option("--role", required=True, type=click.Choice(auth.ROLES), help="What it may do.")
 def create(name: str, role: str) -> None:
     """Create a token and print it once; only its hash is stored."""
     if not name.strip() or len(name) > 100:
@@ -44,8 +44,8 @@ def create(name: str, role: str) -> None:
     house = open_house()
     with writing(house.engine) as tx:
         try:
-            secret = access.create_api_token(tx, name=name, role=role, now=house.now())
-        except access.NameTaken as error:
+            secret = auth.create_api_token(tx, name=name, role=role, now=house.now())
+        except auth.NameTaken as error:
             raise click.ClickException(
                 f"there is a token named {name!r} already; revoke it, or use another name"
             ) from error
@@ -59,8 +59,8 @@ def revoke(name: str) -> None:
     """Revoke a token; it stops working at once."""
     house = open_house()
     with writing(house.engine) as tx:
-        if not access.revoke_api_token(tx, name, house.now()):
-            known = access.api_token_names(tx)
+        if not auth.revoke_api_token(tx, name, house.now()):
+            known = auth.api_token_names(tx)
             alternatives = f"; there are {', '.join(known)}" if known else "; there is none at all"
             raise click.ClickException(f"there is no token named {name!r}{meant(name, known) or alternatives}")
     click.echo(f"revoked {name}")

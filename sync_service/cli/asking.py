@@ -12,13 +12,13 @@ from sync_service.cli import telling
 from sync_service.cli.starting import open_house
 from sync_service.holding import parts_told
 from sync_service.jobs import count_workers
-from sync_service.store import listings
-from sync_service.store.database import reading
-from sync_service.store.forms import explained
-from sync_service.store.issue_views import issues_view
-from sync_service.store.standing import backlogs, connection_views
+from sync_service.store.engine.database import reading
+from sync_service.store.okrs import query_listings
 from sync_service.store.tables import key_result
-from sync_service.store.views import history_view, key_result_view
+from sync_service.store.views.as_json import explained
+from sync_service.store.views.issues import issues_view
+from sync_service.store.views.key_results import history_view, key_result_view
+from sync_service.store.views.service_status import backlogs, connection_views
 from sync_service.wiring import House
 
 
@@ -58,7 +58,7 @@ def explain(slug: str, *, as_json: bool, limit: int) -> None:
         if view is None:
             raise click.ClickException(f"there is no key result {slug!r}{_suggestion(tx, slug)}")
         issues, history = issues_view(tx, view.id), history_view(tx, view.id, limit=limit)
-        queries = listings.toward(tx, view.id)
+        queries = query_listings.toward(tx, view.id)
     if as_json:
         click.echo(json.dumps(explained(view, issues, history), indent=2, ensure_ascii=False))
     else:

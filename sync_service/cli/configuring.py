@@ -13,7 +13,7 @@ from sync_service.apply.schema import schema as make_schema
 from sync_service.apply.state import read_state
 from sync_service.apply.written import LARGEST
 from sync_service.cli.starting import open_house
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
 from sync_service.wiring import House, connectors
 
 

@@ -22,8 +22,8 @@ from sync_service.cli.examining.work import work_found
 from sync_service.cli.starting import house_of, opened
 from sync_service.domain.text import plain
 from sync_service.domain.trackers.diagnostics import Finding
-from sync_service.store.database import reading
-from sync_service.store.examined import slugs
+from sync_service.store.engine.database import reading
+from sync_service.store.views.diagnostics import slugs
 
 SECONDS = 15.0
 """How long one section may take, except those that call trackers."""

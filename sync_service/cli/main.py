@@ -12,7 +12,7 @@ import sync_service
 from config.mistakes import WrongSettings
 from sync_service.apply.mistakes import WrongFiles
 from sync_service.holding import InUse
-from sync_service.store.sealing import Unopenable
+from sync_service.store.engine.encryption import Unopenable
 from sync_service.valkey import NoServer
 from sync_service.wiring import RegistryError
 

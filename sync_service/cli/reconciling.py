@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from sync_service.cli.starting import open_house
-from sync_service.store import errands, polls
-from sync_service.store.database import reading, writing
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.jobs import polls
+from sync_service.store.queue import scheduled_tasks
 from sync_service.store.tables import connection
 from sync_service.wiring import House
 
@@ -58,9 +59,9 @@ def _run_scheduled_tasks(house: House, connection_ids: list[int]) -> list[Row[An
     """Run the scheduled tasks that are due, or wait for the worker that runs them; rate-limited ones are left out."""
     while True:
         with reading(house.engine) as tx:
-            found = errands.read(tx, connection_ids)
+            found = scheduled_tasks.read(tx, connection_ids)
         if not any(one.lease is not None or one.is_due for one in found):
-            return [one for one in found if one.name != errands.CALLER]
+            return [one for one in found if one.name != scheduled_tasks.CALLER]
         if not house.drains.by_table["errand"]():
             time.sleep(PAUSE_SECONDS)
 
@@ -70,7 +71,7 @@ def _begin(house: House, connection_ids: list[int]) -> list[int]:
     with writing(house.engine) as tx:
         for connection_id in connection_ids:
             polls.hurry(tx, connection_id)
-            errands.ensure(tx, connection_id)
+            scheduled_tasks.ensure(tx, connection_id)
         poll_ids = [row.id for row in polls.all_of(tx, connection_ids)]
     if not poll_ids:
         raise click.ClickException("nothing can be polled: a connection needs credentials and at least one scope")

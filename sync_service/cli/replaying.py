@@ -8,8 +8,9 @@ import click
 import sqlalchemy as sa
 
 from sync_service.cli.starting import open_house
-from sync_service.store import counters, due
-from sync_service.store.database import writing
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import writing
+from sync_service.store.queue import due
 from sync_service.store.tables import delivery
 
 _AGO = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])", re.ASCII)
@@ -33,7 +34,7 @@ def replay(*, buried: bool, delivery_id: str | None, since: str | None) -> None:
         chosen = {name: table.c.buried_at.isnot(None) for name, table in due.TABLES.items()}
     with writing(house.engine) as tx:
         counts = {name: due.replay(tx, due.TABLES[name], where) for name, where in chosen.items()}
-        counters.bump(tx, counters.CHANGES)
+        versions.bump(tx, versions.CHANGES)
     if delivery_id is not None and not counts["delivery"]:
         raise click.ClickException(f"there is no delivery {delivery_id!r}")
     by_table = ", ".join(f"{count} of {name}" for name, count in counts.items() if count)

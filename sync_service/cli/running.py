@@ -22,8 +22,8 @@ from sync_service.children import share_what_is_there
 from sync_service.cli.main import main
 from sync_service.cli.starting import ADDRESS, house_of, opened, settings_for
 from sync_service.holding import only_one, tell_parts
-from sync_service.store.database import reading
-from sync_service.store.migrate import migrate as run_migrations
+from sync_service.store.engine.database import reading
+from sync_service.store.engine.migrate import migrate as run_migrations
 from sync_service.store.tables import person
 from sync_service.supervise import Part, Standing, supervise
 from sync_service.valkey import end_leftover, private_server

@@ -11,8 +11,8 @@ from sqlalchemy.engine import Engine
 
 from config.logging import set_up_logging
 from config.settings import Settings, read_settings
-from sync_service.store.database import open_database
-from sync_service.store.migrate import is_current
+from sync_service.store.engine.database import open_database
+from sync_service.store.engine.migrate import is_current
 from sync_service.wiring import House, build
 
 ADDRESS = "address"

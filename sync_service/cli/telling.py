@@ -9,11 +9,11 @@ from typing import Any
 from sync_service.domain.measures.status import WORDS
 from sync_service.domain.trackers.causes import Cause
 from sync_service.holding import PartView
-from sync_service.store.forms import instant
-from sync_service.store.issue_views import IssueView
-from sync_service.store.listings import Listed
-from sync_service.store.standing import Backlog, ConnectionView
-from sync_service.store.views import HistoryView, KeyResultView
+from sync_service.store.okrs.query_listings import Listed
+from sync_service.store.views.as_json import instant
+from sync_service.store.views.issues import IssueView
+from sync_service.store.views.key_results import HistoryView, KeyResultView
+from sync_service.store.views.service_status import Backlog, ConnectionView
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sync_service.domain.text import clipped, listed, plain
-from sync_service.store.breakings import Broken, GoneScope
+from sync_service.store.trackers.connection_alerts import Broken, GoneScope
 
 MOST_LISTED = 10
 """Scopes and key results named in one mail; the rest is only counted."""

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from sync_service.domain.text import plain
 from sync_service.mail import breaking, telling
 from sync_service.mail.telling import Told
-from sync_service.store.breakings import Broken
+from sync_service.store.trackers.connection_alerts import Broken
 
 WIDTH = 72
 """Width of the text version, so that a quoted copy fits in 80 columns."""

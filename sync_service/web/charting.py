@@ -7,8 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sync_service.domain.measures.status import Span
-from sync_service.store.pages import Point
-from sync_service.store.views import KeyResultView
+from sync_service.store.views.key_results import KeyResultView
+from sync_service.store.views.objectives import Point
 from sync_service.web.words import amount, counted
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sync_service.domain.measures.status import Status
-from sync_service.store.views import KeyResultView
+from sync_service.store.views.key_results import KeyResultView
 from sync_service.web.guards import RANK, Guard, Who
 
 LARGEST = 1e12

@@ -6,10 +6,12 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
-from sync_service.store import audit, counters, deliveries
-from sync_service.store.database import reading, writing
-from sync_service.store.deliveries import OUTCOMES, DeliveryOpened
-from sync_service.store.rule_views import connection_choices
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.people import audit
+from sync_service.store.trackers import inbox
+from sync_service.store.trackers.inbox import OUTCOMES, DeliveryOpened
+from sync_service.store.views.rules import connection_choices
 from sync_service.web import words
 from sync_service.web.guards import Guard, guarded, who
 from sync_service.web.house import house, ring
@@ -37,7 +39,7 @@ def index() -> ResponseReturnValue:
     chosen = outcome if outcome in OUTCOMES else None
     with reading(house().engine) as tx:
         connections = connection_choices(tx)
-        found = deliveries.delivery_lines(
+        found = inbox.delivery_lines(
             tx,
             outcome=chosen,
             connection=connection or None,
@@ -45,7 +47,7 @@ def index() -> ResponseReturnValue:
             before=before,
             limit=PAGE + 1,
         )
-        counts = deliveries.counts(tx)
+        counts = inbox.counts(tx)
     return render_template(
         "deliveries.html",
         lines=found[:PAGE],
@@ -65,11 +67,11 @@ def index() -> ResponseReturnValue:
 def show(delivery_id: int) -> ResponseReturnValue:
     """Show one delivery as received, and the key results it moved."""
     with reading(house().engine) as tx:
-        opened = deliveries.open_delivery(tx, delivery_id, most=MAX_BODY_SHOWN)
+        opened = inbox.open_delivery(tx, delivery_id, most=MAX_BODY_SHOWN)
         if opened is None:
             abort(404, f"There is no delivery {delivery_id}.")
         line = opened.line
-        moved = deliveries.movements(tx, line.delivery, since=line.received_at, looked_through=MAX_HISTORY_SEARCHED)
+        moved = inbox.movements(tx, line.delivery, since=line.received_at, looked_through=MAX_HISTORY_SEARCHED)
     return render_template(
         "delivery.html", line=line, opened=opened, moved=moved, body=pretty(opened), most=MAX_BODY_SHOWN
     )
@@ -80,10 +82,10 @@ def show(delivery_id: int) -> ResponseReturnValue:
 def replay(delivery_id: int) -> ResponseReturnValue:
     """Make one delivery due again."""
     with writing(house().engine) as tx:
-        if not deliveries.replay(tx, delivery_id):
+        if not inbox.replay(tx, delivery_id):
             abort(404, f"There is no delivery {delivery_id}.")
         _record_audit(tx, f"delivery {delivery_id} replayed")
-        counters.bump(tx, counters.CHANGES)
+        versions.bump(tx, versions.CHANGES)
     ring("delivery")
     flash("The delivery will be applied again in a moment.", "success")
     return redirect(url_for("deliveries.show", delivery_id=delivery_id))
@@ -94,10 +96,10 @@ def replay(delivery_id: int) -> ResponseReturnValue:
 def replay_buried() -> ResponseReturnValue:
     """Make all buried deliveries due again."""
     with writing(house().engine) as tx:
-        count = deliveries.replay_buried(tx)
+        count = inbox.replay_buried(tx)
         if count:
             _record_audit(tx, f"{count} buried deliveries replayed")
-            counters.bump(tx, counters.CHANGES)
+            versions.bump(tx, versions.CHANGES)
     ring("delivery")
     message = (
         f"Replaying {words.counted(count, 'buried delivery', 'buried deliveries')} now."

@@ -12,9 +12,9 @@ from werkzeug.datastructures import MultiDict
 
 from sync_service.domain.rules.conditions import FIELDS, GROUPS, RuleError, compile_condition
 from sync_service.previewing import Edit
-from sync_service.store import rule_views
-from sync_service.store.rule_views import Choice, RuleView
-from sync_service.store.rules import Definition
+from sync_service.store.okrs.rules import Definition
+from sync_service.store.views import rules
+from sync_service.store.views.rules import Choice, RuleView
 from sync_service.web import conditions
 from sync_service.web.conditions import Row, Unreadable
 
@@ -80,7 +80,7 @@ class Choices:
     @classmethod
     def read(cls, tx: Connection) -> "Choices":
         """Return the choices in the database."""
-        return cls(rule_views.connection_choices(tx), rule_views.key_result_choices(tx), rule_views.owner_choices(tx))
+        return cls(rules.connection_choices(tx), rules.key_result_choices(tx), rules.owner_choices(tx))
 
     def grouped(self) -> list[tuple[str, list[Choice]]]:
         """Return the key results grouped by objective, in the order of the database."""

@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
-from sync_service.store.sealing import Unopenable
+from sync_service.store.engine.encryption import Unopenable
 from sync_service.web.guards import API, who
 
 log = structlog.get_logger(__name__)

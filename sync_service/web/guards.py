@@ -13,9 +13,9 @@ from typing import TypeVar, cast
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.store import counters
-from sync_service.store.access import session_person
-from sync_service.store.database import reading
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import reading
+from sync_service.store.people.auth import session_person
 from sync_service.web.house import house
 
 View = TypeVar("View", bound=Callable[..., object])
@@ -130,7 +130,7 @@ def _identify() -> None:
     with reading(house().engine) as tx:
         person = session_person(tx, token, house().now())
         if person is not None:
-            g.changes = counters.value(tx, counters.CHANGES)
+            g.changes = versions.value(tx, versions.CHANGES)
             g.who = Who(
                 role=Guard(person.role),
                 name=person.name,

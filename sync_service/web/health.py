@@ -7,9 +7,9 @@ from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from sync_service.store.database import reading
-from sync_service.store.due import oldest_lag
-from sync_service.store.migrate import is_current
+from sync_service.store.engine.database import reading
+from sync_service.store.engine.migrate import is_current
+from sync_service.store.queue.due import oldest_lag
 from sync_service.web.guards import Guard, guarded
 from sync_service.web.house import house
 

@@ -4,11 +4,11 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
-from sync_service.store.check_ins import add_check_in
-from sync_service.store.database import reading, writing
-from sync_service.store.issue_views import issues_view
-from sync_service.store.pages import CycleView, course, cycle_views, history_count
-from sync_service.store.views import KeyResultView, history_view, key_result_view
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.okrs.check_ins import add_check_in
+from sync_service.store.views.issues import issues_view
+from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
+from sync_service.store.views.objectives import CycleView, course, cycle_views, history_count
 from sync_service.web import charting, pacing
 from sync_service.web.check_ins import Mistake, may_check_in, read_check_in
 from sync_service.web.guards import Guard, guarded, who

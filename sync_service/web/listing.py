@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sync_service.store.issue_views import IssueView
+from sync_service.store.views.issues import IssueView
 
 PAGE = 100
 """Issues on one page."""

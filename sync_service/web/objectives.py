@@ -3,8 +3,8 @@
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from sync_service.store.database import reading
-from sync_service.store.pages import current_cycle, cycle_views, team_views
+from sync_service.store.engine.database import reading
+from sync_service.store.views.objectives import current_cycle, cycle_views, team_views
 from sync_service.web import pacing
 from sync_service.web.guards import Guard, guarded
 from sync_service.web.house import house

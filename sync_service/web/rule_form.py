@@ -10,9 +10,9 @@ from sync_service.domain.rules.conditions import CHOICES, FIELDS
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.queries import Queries
 from sync_service.previewing import Preview, preview
-from sync_service.store import rule_views
-from sync_service.store.rule_views import RuleView
-from sync_service.store.views import KeyResultView, key_result_view
+from sync_service.store.views import rules
+from sync_service.store.views.key_results import KeyResultView, key_result_view
+from sync_service.store.views.rules import RuleView
 from sync_service.web import conditions
 from sync_service.web.drafts import Choices, Draft, Mistakes, as_edit, id_of
 from sync_service.web.guards import Guard, who
@@ -41,7 +41,7 @@ def show_form(
     """Render a draft with its preview; read-only for callers who may not change it, and for rules with a query."""
     caller = who()
     may_change = caller is not None and caller.role is Guard.ADMIN and not (rule and rule.query)
-    state = rule_views.standings(tx, [rule.id]).get(rule.id) if rule else None
+    state = rules.standings(tx, [rule.id]).get(rule.id) if rule else None
     return render_template(
         "rule.html" if may_change else "rule_read.html",
         draft=drafted,
@@ -77,7 +77,7 @@ def builder(tx: Connection, choices: Choices, drafted: Draft) -> dict[str, objec
         "fields": FIELDS,
         "field_choices": CHOICES,
         "operators": conditions.operators,
-        "suggestions": rule_views.suggestions(tx, connection_id) if connection_id else {},
+        "suggestions": rules.suggestions(tx, connection_id) if connection_id else {},
     }
 
 

@@ -7,10 +7,12 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from sync_service.store import audit, rule_views, rules
-from sync_service.store.database import reading, writing
-from sync_service.store.rule_views import RuleView
-from sync_service.store.rules import Definition
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.okrs import rules
+from sync_service.store.okrs.rules import Definition
+from sync_service.store.people import audit
+from sync_service.store.views import rules as rule_views
+from sync_service.store.views.rules import RuleView
 from sync_service.web.drafts import Choices, Draft, Mistakes, as_definition, draft_of, id_of, read_draft, reshape
 from sync_service.web.guards import Guard, guarded, who
 from sync_service.web.house import house, ring

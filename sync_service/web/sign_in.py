@@ -11,14 +11,14 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
-from sync_service.store.access import (
+from sync_service.store.engine.database import writing
+from sync_service.store.people.auth import (
     create_sign_in_link,
     end_session,
     person_id_of,
     start_session,
     use_sign_in_link,
 )
-from sync_service.store.database import writing
 from sync_service.store.tables import person
 from sync_service.web.guards import SESSION, Guard, guarded, who
 from sync_service.web.house import house, ring

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Engine
 from connectors.registry import connectors
 from sync_service.apply.applying import Applying, Plan
 from sync_service.apply.mistakes import Mistake, WrongFiles
-from sync_service.store.database import open_database, reading
-from sync_service.store.sealing import Sealer
+from sync_service.store.engine.database import open_database, reading
+from sync_service.store.engine.encryption import Sealer
 from tests.apply.files import SECRETS
 from tests.migrated import prepare
 from tests.servers import Databases

@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from sync_service.store import counters
 from sync_service.store import tables as t
-from sync_service.store.database import reading, writing
+from sync_service.store.engine import versions as counters
+from sync_service.store.engine.database import reading, writing
 from tests.apply.conftest import Desk
 
 

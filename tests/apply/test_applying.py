@@ -10,7 +10,7 @@ from sync_service.apply.cautions import cautions
 from sync_service.apply.mistakes import WrongFiles
 from sync_service.apply.state import State
 from sync_service.store import tables as t
-from sync_service.store.database import reading, writing
+from sync_service.store.engine.database import reading, writing
 from sync_service.wiring import connectors
 from tests.apply.conftest import NOW, Desk
 from tests.apply.consequences import lines, recomputed, settle, versions

@@ -13,9 +13,9 @@ from sync_service.apply.exporting import as_yaml, exported
 from sync_service.apply.schema import schema
 from sync_service.apply.state import read_state
 from sync_service.store import tables
-from sync_service.store.book import read_book
-from sync_service.store.connections import Connections
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
+from sync_service.store.okrs.ruleset import read_book
+from sync_service.store.trackers.connections import Connections
 from tests.apply.conftest import Desk
 from tests.apply.files import EXAMPLE, replace
 

@@ -4,9 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.domain.trackers.causes import Cause
-from sync_service.store import key_results
 from sync_service.store import tables as t
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
+from sync_service.store.okrs import key_results
 from tests.apply.conftest import Desk
 from tests.apply.consequences import lines, recomputed, relinked, settle, versions
 from tests.apply.files import EXAMPLE, replace

@@ -12,7 +12,7 @@ from sync_service.apply.exporting import as_yaml, exported
 from sync_service.apply.mistakes import WrongFiles
 from sync_service.apply.state import Fields, read_state
 from sync_service.store import tables as t
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
 from tests.apply.conftest import Desk
 from tests.apply.files import EXAMPLE
 

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from connectors.registry import connectors
 from sync_service.apply.schema import schema
 from sync_service.store import tables
-from sync_service.store.connections import Connections
+from sync_service.store.trackers.connections import Connections
 from tests.apply.conftest import Desk
 from tests.apply.files import EXAMPLE, replace
 from tests.apply.test_apps import export

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 
 from sync_service.domain.trackers.observations import State
 from sync_service.relinking import Relinking
-from sync_service.store import due
 from sync_service.store import tables as t
-from sync_service.store.book import Shelf
-from sync_service.store.database import reading, writing
-from sync_service.store.views import KeyResultView, history_view, key_result_view
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.queue import due
+from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
 from tests.apply.conftest import NOW, Desk
 from tests.apply.files import replace
 

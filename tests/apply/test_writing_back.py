@@ -9,7 +9,7 @@ from connectors.registry import connectors
 from sync_service.apply.exporting import as_yaml, exported
 from sync_service.apply.state import read_state
 from sync_service.store import tables
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
 from tests.apply.conftest import Desk
 from tests.apply.files import EXAMPLE, replace
 

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
 from sync_service.store import tables
-from sync_service.store.database import writing
-from sync_service.store.mails import add_mail
+from sync_service.store.engine.database import writing
+from sync_service.store.jobs.mails import add_mail
 from tests.browser.conftest import Site
 from tests.chromium import LOOKS
 from tests.house import NOW, add, moved

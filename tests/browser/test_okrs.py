@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
-from sync_service.store.database import writing
+from sync_service.store.engine.database import writing
 from sync_service.store.tables import person
 from tests.browser.conftest import Site
 from tests.chromium import LOOKS, Look

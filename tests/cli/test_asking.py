@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from sync_service.holding import only_one, tell_parts
-from sync_service.store import access
 from sync_service.store import tables as t
-from sync_service.store.database import open_database, reading, writing
+from sync_service.store.engine.database import open_database, reading, writing
+from sync_service.store.people import auth
 from sync_service.supervise import Standing
 from tests.cli.conftest import Run
 
@@ -151,18 +151,18 @@ def test_a_sign_in_link_is_printed_and_good_once(run: Run, engine: Engine, monke
     address, _, token = link.rpartition("/")
     assert address == "https://okr.example.com/sign-in"
     with writing(engine) as tx:
-        assert access.use_sign_in_link(tx, token, datetime.now(UTC)) == 1
-        assert access.use_sign_in_link(tx, token, datetime.now(UTC)) is None
+        assert auth.use_sign_in_link(tx, token, datetime.now(UTC)) == 1
+        assert auth.use_sign_in_link(tx, token, datetime.now(UTC)) is None
 
 
 def test_a_token_is_printed_once_and_can_be_revoked(run: Run, engine: Engine) -> None:
     """Alone on standard output, for scripts."""
     token = run("token", "create", "--name", "ci", "--role", "viewer").stdout.strip()
     with reading(engine) as tx:
-        assert access.token_role(tx, token) == "viewer"
+        assert auth.token_role(tx, token) == "viewer"
     assert "already" in run("token", "create", "--name", "ci", "--role", "admin").stderr
     assert "did you mean ci?" in run("token", "revoke", "--name", "cii").stderr
     assert run("token", "revoke", "--name", "ci").stdout == "revoked ci\n"
     with reading(engine) as tx:
-        assert access.token_role(tx, token) is None
+        assert auth.token_role(tx, token) is None
     assert run("token", "create", "--name", " ", "--role", "admin").exit_code == 2

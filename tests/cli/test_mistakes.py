@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 import sync_service
 from sync_service.store import tables as t
-from sync_service.store.database import open_database, writing
+from sync_service.store.engine.database import open_database, writing
 from tests.cli.conftest import Run
 
 

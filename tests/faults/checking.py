@@ -14,7 +14,7 @@ from sync_service.apply.applying import Applying
 from sync_service.domain.trackers.connector import Post
 from sync_service.receive import Receipt
 from sync_service.store import tables
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
 from sync_service.wiring import House, connectors
 from tests.faults.letters import OKRS, Letter
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 
-from sync_service.store.migrate import migrate
+from sync_service.store.engine.migrate import migrate
 from sync_service.wiring import House, utc_now
 from tests.conftest import ROOM
 from tests.faults.checking import furnish

@@ -6,8 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.domain.trackers.observations import AccountSeen
-from sync_service.store import connections, scopes, tables
-from sync_service.store.database import reading, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.trackers import connections, scope_changes
 from sync_service.wiring import utc_now
 from tests.faults.mortal import Mortal
 from tests.migrated import prepare
@@ -35,7 +36,9 @@ def test_however_a_worker_dies_what_broke_is_told_once(databases: Databases, tmp
             tx.execute(sa.update(tables.scope).values(gone=None, gone_at=None))
             connections.mend(tx, 1)
             connections.refuse(tx, 1, reason="401")
-            scopes.note_account(tx, 1, AccountSeen(name="acme", gone="the app was uninstalled"), told_at=utc_now())
+            scope_changes.note_account(
+                tx, 1, AccountSeen(name="acme", gone="the app was uninstalled"), told_at=utc_now()
+            )
         mortal.drain(dying_after=[statements])
         with reading(mortal.house.engine) as tx:
             assert tx.scalar(sa.select(sa.func.count()).select_from(tables.mail)) == 1, statements

@@ -14,8 +14,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from sync_service import clock
 from sync_service.receive import Receipt
-from sync_service.store import due, tables
-from sync_service.store.database import writing
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.queue import due
 from sync_service.wiring import House, utc_now
 from tests.faults.checking import check, furnish, stored, take
 from tests.faults.conftest import LONG, SEED

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from sync_service.store import tables
-from sync_service.store.database import reading, writing
+from sync_service.store.engine.database import reading, writing
 from sync_service.wiring import House
 from tests.faults.checking import broken_entries, check, furnish, take, tell_in_order
 from tests.faults.conftest import LONG

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from sync_service.jobs import count_workers
 from sync_service.store import tables
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
 from sync_service.wiring import House
 from tests.faults.checking import broken_entries, check, stored
 from tests.faults.conftest import LONG, SEED, Stage

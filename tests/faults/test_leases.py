@@ -9,8 +9,11 @@ from sqlalchemy.exc import DBAPIError
 
 from sync_service.domain.trackers.connector import Connection, Post, Rejected
 from sync_service.domain.trackers.observations import Reading, State
-from sync_service.store import database, due, issues, tables
-from sync_service.store.database import open_database
+from sync_service.store import tables
+from sync_service.store.engine import database
+from sync_service.store.engine.database import open_database
+from sync_service.store.queue import due
+from sync_service.store.trackers import issues
 from tests.domain.making import at, snapshot
 from tests.faults.nemesis import end_leases
 from tests.migrated import prepare

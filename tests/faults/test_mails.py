@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from sync_service.store import tables
-from sync_service.store.database import reading, writing
+from sync_service.store.engine.database import reading, writing
 from tests.faults.mortal import Mortal
 from tests.mail.servers import serving
 from tests.migrated import prepare

@@ -6,9 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.domain.trackers.observations import Reading, State
-from sync_service.failing import MOST_ATTEMPTS
-from sync_service.store import deliveries, tables
-from sync_service.store.database import database_now, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, writing
+from sync_service.store.queue.retry import MOST_ATTEMPTS
+from sync_service.store.trackers import inbox
 from tests.domain.making import at, snapshot
 from tests.faults.conftest import LONG
 from tests.world import ANA, World, open_world
@@ -75,7 +76,7 @@ def test_a_poison_delivery_among_many_is_buried_alone(world: World, poison: Read
 
     world.tracker.readings[POISON] = told(POISON)
     with writing(world.engine) as tx:
-        assert deliveries.replay_buried(tx) == 1
+        assert inbox.replay_buried(tx) == 1
     world.drain()
     assert world.outcome(f"d{POISON}").startswith(f"acme/checkout#{POISON}: applied")
     assert len(world.rows(tables.link)) == MANY

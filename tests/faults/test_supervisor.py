@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from sync_service.holding import PartView, parts_told
-from sync_service.store.migrate import migrate
+from sync_service.store.engine.migrate import migrate
 from sync_service.valkey import answers, private_server, visit
 from tests.faults.checking import furnish
 from tests.faults.letters import History

@@ -15,9 +15,10 @@ from sync_service.domain.trackers.queries import Candidate, Members
 from sync_service.judging import Judging
 from sync_service.querying import Querying
 from sync_service.refresh import Refresh
-from sync_service.store import candidates, tables
-from sync_service.store.book import Shelf
-from sync_service.store.database import EPOCH, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import EPOCH, writing
+from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.queue import query_candidates
 from sync_service.wiring import utc_now
 from tests.flows.stage import HouseStage
 from tests.house import add_issue
@@ -117,7 +118,7 @@ class Stage(HouseStage):
         """Mark issues as changed, so that the queries are matched again."""
         with writing(self.house.engine) as tx:
             (connection,) = tx.scalars(sa.select(tables.connection.c.id))
-            candidates.add(tx, [(connection, f"1#{number}") for number in numbers])
+            query_candidates.add(tx, [(connection, f"1#{number}") for number in numbers])
 
     def ask_once_more(self) -> None:
         """Move the changes a minute into the past, and match again."""

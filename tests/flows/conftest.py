@@ -69,7 +69,7 @@ def world(bare_world: World) -> World:
 @pytest.fixture
 def room(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
     """Yield a write-back harness on either database; its process caches connections for a short time only."""
-    monkeypatch.setattr("sync_service.store.connections.FRESH_SECONDS", 0.05)
+    monkeypatch.setattr("sync_service.store.trackers.connections.FRESH_SECONDS", 0.05)
     made = furnish_room(migrated_url)
     yield made
     made.world.engine.dispose()

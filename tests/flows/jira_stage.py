@@ -10,7 +10,7 @@ from simulator import Jira, SteppedClock
 from simulator.jira import Issue, Project
 from simulator.jira.sketch import Sketch
 from sync_service.store import tables
-from sync_service.store.database import writing
+from sync_service.store.engine.database import writing
 from sync_service.wiring import utc_now
 from tests.flows.stage import HouseStage
 

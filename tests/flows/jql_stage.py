@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from simulator import Jira
 from simulator.jira import Issue
-from sync_service.store import listings, tables
+from sync_service.store import tables
+from sync_service.store.okrs import query_listings
 from sync_service.wiring import House
 from tests.flows.jira_stage import DAY, JiraStage
 from tests.flows.stage import clock_of
@@ -50,7 +51,7 @@ class JqlStage(JiraStage):
 
     def is_listed_soon(self) -> bool:
         """Return whether the first query is listed within a minute."""
-        return self.wait_of(self.rows(tables.listing)[0]) <= listings.SOONEST
+        return self.wait_of(self.rows(tables.listing)[0]) <= query_listings.SOONEST
 
     def calls(self, ending: str) -> int:
         """Return the number of calls to a path."""

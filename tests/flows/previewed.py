@@ -11,10 +11,12 @@ from sync_service.domain.measures.status import Status
 from sync_service.domain.people.notices import Standing
 from sync_service.previewing import Edit, Preview, preview
 from sync_service.relinking import Relinking
-from sync_service.store import due, rules, tables
-from sync_service.store.book import Shelf
-from sync_service.store.database import reading, writing
-from sync_service.store.rules import Definition
+from sync_service.store import tables
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.okrs import rules
+from sync_service.store.okrs.rules import Definition
+from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.queue import due
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 STARTS, ENDS = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)

@@ -13,8 +13,9 @@ from sqlalchemy.engine import Row
 from simulator import GitHub
 from simulator.github import Installation, Rules
 from sync_service.domain.trackers.observations import Look
-from sync_service.store import looks, tables
-from sync_service.store.database import database_now, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, writing
+from sync_service.store.queue import fetch_requests
 from sync_service.wiring import House
 from tests.flows.stage import HubStage, clock_of
 from tests.okrs import github, okrs
@@ -51,7 +52,9 @@ class Stage(HubStage):
         identity, key = f"{place.id}#1", f"{place.full_name}#1"
         with writing(self.house.engine) as tx:
             connection_id = tx.scalars(sa.select(tables.connection.c.id).where(tables.connection.c.slug == "gh")).one()
-            looks.add(tx, {(connection_id, identity): (Look(identity=identity, key=key, reason="a test"), None)})
+            fetch_requests.add(
+                tx, {(connection_id, identity): (Look(identity=identity, key=key, reason="a test"), None)}
+            )
         self.drain()
         return next(row for row in self.rows(tables.look) if row.identity == identity)
 

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sync_service.domain.trackers.connector import Refused
 from sync_service.domain.trackers.observations import Look
 from sync_service.store import tables
-from sync_service.store.database import database_now, writing
-from sync_service.store.sealing import Sealer
+from sync_service.store.engine.database import database_now, writing
+from sync_service.store.engine.encryption import Sealer
 from tests.domain.making import snapshot
 from tests.okrs import LABELLED
 from tests.world import World

@@ -8,8 +8,8 @@ import pytest
 from sync_service.domain.trackers.observations import Closing, Kind, ScopeRef, Snapshot, State, Tombstone
 from sync_service.previewing import Edit, preview
 from sync_service.store import tables
-from sync_service.store.database import reading, writing
-from sync_service.store.issue_views import issues_view
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.views.issues import issues_view
 from tests.domain.making import BILLING, at, snapshot
 from tests.world import World
 

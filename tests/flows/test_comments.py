@@ -15,7 +15,7 @@ from sync_service.domain.trackers.observations import (
     Tombstone,
 )
 from sync_service.store import tables
-from sync_service.store.database import writing
+from sync_service.store.engine.database import writing
 from tests.domain.making import BILLING, CHECKOUT, at, snapshot
 from tests.world import World, bump_rules
 

@@ -19,10 +19,13 @@ from sync_service.asking import Asking
 from sync_service.consenting import ENDED, Consenting
 from sync_service.domain.trackers.capabilities import Consent
 from sync_service.domain.trackers.connector import Refused
-from sync_service.store import connections, consents, due, tables
-from sync_service.store.database import database_now, reading, writing
-from sync_service.store.sealing import Unopenable
-from sync_service.store.staleness import stale
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.engine.encryption import Unopenable
+from sync_service.store.jobs import oauth_tokens
+from sync_service.store.okrs.staleness import stale
+from sync_service.store.queue import due
+from sync_service.store.trackers import connections
 from tests.flows.stage import HouseStage
 from tests.house import NOW, open_house
 from tests.okrs import jira, okrs
@@ -86,7 +89,7 @@ class Stage(HouseStage):
         """Keep a consent as the page does."""
         given = self.consent()
         with writing(self.house.engine) as tx:
-            consents.give(tx, self.house.sealer, self.connection.id, given, by="ana@example.com", now=self.clock())
+            oauth_tokens.give(tx, self.house.sealer, self.connection.id, given, by="ana@example.com", now=self.clock())
 
     def let_come(self, table: sa.Table) -> None:
         """Let the time of rows come, or the lease of a dead worker end."""
@@ -133,7 +136,7 @@ def test_secrets_of_a_consent_are_sealed(stage: Stage) -> None:
     """Neither token stands in the database as it is."""
     given = stage.consent()
     with writing(stage.house.engine) as tx:
-        consents.give(tx, stage.house.sealer, stage.connection.id, given, by="ana@example.com", now=stage.clock())
+        oauth_tokens.give(tx, stage.house.sealer, stage.connection.id, given, by="ana@example.com", now=stage.clock())
     (row,) = stage.rows(tables.consent)
     assert given.access not in str(row)
     assert given.refresh not in str(row)
@@ -184,7 +187,7 @@ def test_a_worker_killed_before_it_kept_the_answer_leaves_a_consent_that_can_be_
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(consents, "renew", die)
+        patch.setattr(oauth_tokens, "renew", die)
         stage.let_come(tables.consent)
         with pytest.raises(Killed):
             stage.consenting.drain()
@@ -203,7 +206,7 @@ def test_only_one_worker_renews_at_a_time(stage: Stage) -> None:
         tx.execute(sa.update(tables.consent).values(lease="another's"))
     given = stage.consent()
     with pytest.raises(due.LeaseLost), writing(stage.house.engine) as tx:
-        consents.renew(tx, stage.house.sealer, row, given, now=stage.clock())
+        oauth_tokens.renew(tx, stage.house.sealer, row, given, now=stage.clock())
 
 
 def test_an_ended_consent_is_refused_and_says_what_to_do(stage: Stage) -> None:
@@ -265,7 +268,7 @@ def test_a_consent_that_no_key_opens_any_more_is_ended_too(stage: Stage, monkeyp
 
     stage.give()
     stage.let_come(tables.consent)
-    monkeypatch.setattr(consents, "refresh_of", lost)
+    monkeypatch.setattr(oauth_tokens, "refresh_of", lost)
     stage.consenting.drain()
     assert stage.connection.refused.startswith(ENDED)
 

@@ -9,8 +9,11 @@ import sqlalchemy as sa
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Unavailable
 from sync_service.domain.trackers.observations import Look, ScopeRef, Snapshot, State, Term, Tombstone
 from sync_service.naming import Names
-from sync_service.store import connections, due, key_results, tables
-from sync_service.store.database import Collision, database_now, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import Collision, database_now, writing
+from sync_service.store.okrs import key_results
+from sync_service.store.queue import due
+from sync_service.store.trackers import connections
 from tests.domain.making import BILLING, CHECKOUT, at, snapshot
 from tests.world import World, bump_rules
 

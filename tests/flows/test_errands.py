@@ -14,8 +14,9 @@ from sync_service.domain.trackers.capabilities import Ran
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Refused, Rejected, Unavailable
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.errands import CALL_INTERVAL, Errands
-from sync_service.store import due, errands, tables
-from sync_service.store.database import writing
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.queue import due, scheduled_tasks
 from sync_service.wiring import House, utc_now
 from tests.flows.stage import HouseStage
 from tests.okrs import GITHUB, okrs
@@ -77,7 +78,7 @@ class Stage(HouseStage):
         """Let the time of every errand come, and the connections be read anew."""
         self.house.connections.forget()
         with writing(self.house.engine) as tx:
-            errands.hurry(tx)
+            scheduled_tasks.hurry(tx)
 
     def row(self, name: str = "sweep") -> Row[Any]:
         """Give the row of one errand."""
@@ -109,7 +110,7 @@ def test_each_errand_of_a_connection_is_run_and_comes_again(stage: Stage) -> Non
     assert (row.outcome, row.memory, row.settled_at, row.attempts) == ("swept", "broom", None, 0)
     assert row.ran_at is not None
     assert stage.waits() == about(timedelta(minutes=10))
-    assert stage.waits(errands.CALLER) == about(CALL_INTERVAL)
+    assert stage.waits(scheduled_tasks.CALLER) == about(CALL_INTERVAL)
     stage.hurry()
     stage.run()
     assert stage.connector.ran[1:] == [("sweep", scopes, "broom")]

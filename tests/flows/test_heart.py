@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from sync_service.domain.trackers.observations import Snapshot, State, TermKind, TermSeen, Tombstone
 from sync_service.store import tables
-from sync_service.store.database import writing
+from sync_service.store.engine.database import writing
 from tests.domain.making import BILLING, CHECKOUT, snapshot
 from tests.flows.labelled import done, issue
 from tests.okrs import LABELLED

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from simulator import Jira
 from simulator.jira.sketch import Sketch
-from sync_service.store import pauses, tables
-from sync_service.store.database import reading, writing
-from sync_service.store.issue_views import issues_view
+from sync_service.store import tables
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.queue import rate_limits
+from sync_service.store.views.issues import issues_view
 from sync_service.wiring import House, utc_now
 from tests.flows.jira_stage import DAY, JiraStage, change, labelled, share, standing
 from tests.flows.stage import clock_of
@@ -190,9 +191,9 @@ def test_a_burst_of_one_connection_slows_no_other_and_no_writing(stage: Stage) -
     (pause,) = stage.rows(tables.pause)
     assert pause.part == ("" if stage.jira.data_center else "reading")
     with reading(stage.house.engine) as tx:
-        assert pauses.rest_of(tx, pause.connection_id + 1, "reading") == pauses.NONE
-        assert bool(pauses.rest_of(tx, pause.connection_id, "writing/1")) is stage.jira.data_center
-        assert pauses.rest_of(tx, pause.connection_id, "reading") > pauses.NONE
+        assert rate_limits.rest_of(tx, pause.connection_id + 1, "reading") == rate_limits.NONE
+        assert bool(rate_limits.rest_of(tx, pause.connection_id, "writing/1")) is stage.jira.data_center
+        assert rate_limits.rest_of(tx, pause.connection_id, "reading") > rate_limits.NONE
 
 
 def test_a_bulk_change_of_a_thousand_issues_computes_each_key_result_a_few_times(stage: Stage) -> None:

@@ -7,8 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from simulator.jira.sketch import Sketch
-from sync_service.store import listings, members, staleness, tables
-from sync_service.store.database import EPOCH, database_now, reading, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import EPOCH, database_now, reading, writing
+from sync_service.store.okrs import query_listings, query_members, staleness
 from sync_service.wiring import House
 from tests.flows.jira_stage import DAY
 from tests.flows.jql_stage import LABELLED, JqlStage, on_stage
@@ -70,7 +71,7 @@ def test_on_data_center_a_change_hurries_the_listing(stage: JqlStage) -> None:
         stage.tell()
     assert stage.linked() == []
     assert stage.is_listed_soon()
-    assert stage.rows(tables.listing)[0].due_at >= began + listings.SOONEST
+    assert stage.rows(tables.listing)[0].due_at >= began + query_listings.SOONEST
     stage.list_now()
     assert stage.linked() == ["SHOP-1"]
     issue.unlabel("checkout")
@@ -121,7 +122,7 @@ def test_a_listing_does_not_remove_what_was_just_found(cloud: JqlStage) -> None:
     cloud.jira.hide(issue)
     cloud.list_now()
     assert cloud.linked() == ["SHOP-1"]
-    assert cloud.wait_of(cloud.rows(tables.listing)[0]) <= members.LAG
+    assert cloud.wait_of(cloud.rows(tables.listing)[0]) <= query_members.LAG
     cloud.list_later()
     assert cloud.linked() == []
 

@@ -6,8 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from simulator.jira.sketch import Sketch
-from sync_service.store import candidates, relinks, tables
-from sync_service.store.database import writing
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.queue import query_candidates, relink_requests
 from sync_service.wiring import House
 from tests.flows.jql_stage import JqlStage, on_stage
 
@@ -38,7 +39,7 @@ def test_what_is_linked_again_is_listed_and_not_asked_about(cloud: JqlStage) -> 
     before = cloud.calls("/jql/match")
     with writing(cloud.house.engine) as tx:
         (connection,) = tx.scalars(sa.select(tables.connection.c.id))
-        relinks.add(tx, [(connection, "a component was renamed")])
+        relink_requests.add(tx, [(connection, "a component was renamed")])
     cloud.drain()
     assert cloud.calls("/jql/match") == before
     assert cloud.is_listed_soon()
@@ -51,7 +52,7 @@ def test_ten_queries_and_five_hundred_changes_cost_a_handful_of_calls(cloud: Jql
     cloud.ask_once_more()
     before = cloud.calls("/jql/match")
     with writing(cloud.house.engine) as tx:
-        candidates.add(tx, [(row.connection_id, row.identity) for row in cloud.rows(tables.issue)])
+        query_candidates.add(tx, [(row.connection_id, row.identity) for row in cloud.rows(tables.issue)])
     cloud.drain()
     assert cloud.calls("/jql/match") == before + 10
     assert len(cloud.rows(tables.link)) == 500

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import Ignored, ScopeRef, ScopeSeen
-from sync_service.failing import MOST_ATTEMPTS
-from sync_service.store import due, tables
-from sync_service.store.database import writing
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.queue import due
+from sync_service.store.queue.retry import MOST_ATTEMPTS
 from tests.domain.making import at
 from tests.flows.labelled import done, issue
 from tests.world import World, bump_rules

@@ -17,9 +17,10 @@ from sync_service.domain.trackers.observations import Look
 from sync_service.looking import Looking
 from sync_service.receive import Receipt
 from sync_service.refresh import Refresh
-from sync_service.store import looks, tables
-from sync_service.store.book import Shelf
-from sync_service.store.database import writing
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.queue import fetch_requests
 from sync_service.wiring import House, utc_now
 from tests.flows.stage import HubStage
 from tests.okrs import github, okrs
@@ -71,7 +72,7 @@ class Stage(HubStage):
             for one in works
         }
         with writing(self.house.engine) as tx:
-            looks.add(tx, wanted)
+            fetch_requests.add(tx, wanted)
         self.hub.rest.calls.clear()
         while self.looking.drain():
             pass
@@ -189,7 +190,7 @@ def test_one_whose_lease_is_lost_stops_none_of_the_others(stage: Stage) -> None:
         stage.connector.decide = None
         with writing(stage.house.engine) as tx:
             again = Look(identity=f"{stage.repository.id}#2", key="acme/checkout#2", reason="anew")
-            looks.add(tx, {(1, again.identity): (again, None)})
+            fetch_requests.add(tx, {(1, again.identity): (again, None)})
         return found
 
     stage.connector.decide = decide
@@ -210,7 +211,7 @@ def test_a_turn_that_is_over_gives_rows_back_without_counting_an_attempt(
     with writing(stage.house.engine) as tx:
         for one in issues:
             identity, key = f"{stage.repository.id}#{one.number}", f"acme/checkout#{one.number}"
-            looks.add(tx, {(1, identity): (Look(identity=identity, key=key, reason="x"), None)})
+            fetch_requests.add(tx, {(1, identity): (Look(identity=identity, key=key, reason="x"), None)})
     assert stage.looking.drain() == 3
     assert [(row.attempts, row.outcome, row.lease) for row in stage.rows(tables.look)] == [
         (0, "released for a later drain", None)

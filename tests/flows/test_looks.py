@@ -15,8 +15,9 @@ from sync_service.domain.trackers.connector import (
     Unavailable,
 )
 from sync_service.domain.trackers.observations import Look, ScopeRef
-from sync_service.store import connections, tables
-from sync_service.store.database import database_now, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, writing
+from sync_service.store.trackers import connections
 from tests.domain.making import CHECKOUT, at
 from tests.flows.labelled import done, issue
 from tests.world import World

@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub
-from sync_service.store import errands, tables
-from sync_service.store.database import writing
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.queue import scheduled_tasks
 from sync_service.wiring import utc_now
 from tests.faults.town import receiving
 from tests.flows.stage import HubStage, clock_of
@@ -45,7 +46,7 @@ class Stage(HubStage):
     def run_errands(self) -> None:
         """Let the time of every errand come, and take what that brings."""
         with writing(self.house.engine) as tx:
-            errands.hurry(tx)
+            scheduled_tasks.hurry(tx)
         self.drain("errand", "errand", "delivery", "relink", "recompute")
 
     def outcome(self) -> str:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from sync_service.domain.trackers.observations import Parent, ScopeRef, ScopeSeen, State
 from sync_service.store import tables
-from sync_service.store.database import EPOCH, writing
+from sync_service.store.engine.database import EPOCH, writing
 from tests.domain.making import at, snapshot
 from tests.world import World, bump_rules
 

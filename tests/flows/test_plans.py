@@ -4,8 +4,8 @@ import pytest
 
 from sync_service.domain.trackers.observations import Number, State, Term, TermKind, TermSeen
 from sync_service.store import tables
-from sync_service.store.database import reading
-from sync_service.store.rule_views import suggestions
+from sync_service.store.engine.database import reading
+from sync_service.store.views.rules import suggestions
 from tests.domain.making import at, snapshot
 from tests.world import World
 

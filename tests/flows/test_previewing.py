@@ -13,9 +13,10 @@ from sqlalchemy.engine import Engine
 
 from sync_service.domain.rules.conditions import RuleError
 from sync_service.previewing import SHOWN, Edit
-from sync_service.store import rules, tables
-from sync_service.store.database import open_database, reading, writing
-from sync_service.store.rules import Definition
+from sync_service.store import tables
+from sync_service.store.engine.database import open_database, reading, writing
+from sync_service.store.okrs import rules
+from sync_service.store.okrs.rules import Definition
 from tests.flows.previewed import LABELS, MEASURES, NOW, STARTS, add_issue, drain, look, save, seed, stands
 
 

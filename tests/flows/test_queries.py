@@ -7,8 +7,10 @@ import sqlalchemy as sa
 
 from simulator import GitHub, SteppedClock
 from simulator.github.limits import Rules
-from sync_service.store import listings, polls, staleness, tables
-from sync_service.store.database import EPOCH, reading, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import EPOCH, reading, writing
+from sync_service.store.jobs import polls
+from sync_service.store.okrs import query_listings, staleness
 from sync_service.wiring import House
 from tests.flows.stage import HubStage, killed_over_and_over
 from tests.okrs import github, okrs
@@ -104,7 +106,7 @@ def test_what_cannot_be_judged_is_listed_soon(stage: Stage) -> None:
     stage.ask_now()
     assert stage.counted() == []
     (row,) = stage.rows(tables.listing)
-    assert stage.wait_of(row) <= listings.SOONEST
+    assert stage.wait_of(row) <= query_listings.SOONEST
     stage.list_later()
     assert stage.counted() == ["acme/checkout#1"]
 

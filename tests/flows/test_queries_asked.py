@@ -9,8 +9,10 @@ from sqlalchemy.engine import Engine
 from sync_service.domain.trackers.connector import ConnectorError, Refused, Unavailable
 from sync_service.judging import SURE_AFTER
 from sync_service.querying import INTERVAL
-from sync_service.store import connections, members, tables
-from sync_service.store.database import EPOCH, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import EPOCH, writing
+from sync_service.store.okrs import query_members
+from sync_service.store.trackers import connections
 from sync_service.wiring import House
 from tests.flows.asker import FINDS_FIRST, FIRST, QUERY, SECOND, Asker, Stage
 
@@ -97,7 +99,7 @@ def test_an_issue_that_an_old_index_found_goes_with_the_listing_a_minute_later(s
     stage.judge()
     stage.list_again()
     assert stage.linked() == [FIRST], "the index behind the listing may be the one that is late"
-    assert stage.seconds(tables.listing) == pytest.approx(members.LAG.total_seconds(), abs=10)
+    assert stage.seconds(tables.listing) == pytest.approx(query_members.LAG.total_seconds(), abs=10)
     stage.connector.answers = {"1#1": False}
     stage.ask_once_more()
     assert stage.seconds(tables.listing) <= 60

@@ -11,8 +11,10 @@ from sqlalchemy.engine import Row
 from sync_service.domain.trackers.connector import Rejected, Unavailable
 from sync_service.domain.trackers.queries import Members
 from sync_service.querying import INTERVAL
-from sync_service.store import counters, members, tables
-from sync_service.store.database import EPOCH, database_now, reading, writing
+from sync_service.store import tables
+from sync_service.store.engine import versions as counters
+from sync_service.store.engine.database import EPOCH, database_now, reading, writing
+from sync_service.store.okrs import query_members
 from sync_service.wiring import House
 from tests.flows.asker import FINDS_FIRST, FIRST, SECOND, Asker, Stage
 from tests.house import NOW, add_issue
@@ -100,8 +102,8 @@ def test_a_long_page_is_kept_a_part_at_a_time(stage: Stage, monkeypatch: pytest.
         shown.append(list(identities))
         noted(tx, revision_id, identities, run=run)
 
-    noted = members.show
-    monkeypatch.setattr(members, "show", show)
+    noted = query_members.show
+    monkeypatch.setattr(query_members, "show", show)
     stage.connector.pages = [page]
     stage.querying.drain()
     assert [row.identity for row in stage.rows(tables.member)] == ["1#1", "1#2"]

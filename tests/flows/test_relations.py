@@ -6,8 +6,9 @@ from itertools import permutations
 import pytest
 
 from sync_service.domain.trackers.observations import Parent, ParentSeen, ScopeRef, Snapshot, State
-from sync_service.store import issues, tables
-from sync_service.store.database import reading
+from sync_service.store import tables
+from sync_service.store.engine.database import reading
+from sync_service.store.trackers import issues
 from tests.domain.making import CHECKOUT, at, snapshot
 from tests.world import World
 

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from sync_service import relinking
 from sync_service.domain.trackers.observations import State
-from sync_service.store import key_results, rules, tables
-from sync_service.store.database import writing
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.okrs import key_results, rules
 from tests.domain.making import at, snapshot
 from tests.world import World, bump_rules
 

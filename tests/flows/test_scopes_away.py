@@ -7,9 +7,9 @@ import pytest
 
 from sync_service.domain.trackers.observations import AccountSeen, Observation, ScopeRef, ScopeSeen, State
 from sync_service.store import tables
-from sync_service.store.database import reading, writing
-from sync_service.store.staleness import Stale
-from sync_service.store.views import key_result_view
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.okrs.staleness import Stale
+from sync_service.store.views.key_results import key_result_view
 from tests.domain.making import CHECKOUT, at, snapshot
 from tests.world import NOW, World
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from simulator import GitHub, SteppedClock
 from simulator.github.issue import Issue
-from sync_service.store import errands, tables
-from sync_service.store.database import writing
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.queue import scheduled_tasks
 from sync_service.wiring import House, utc_now
 from tests.faults.town import receiving
 from tests.flows.stage import HubStage
@@ -93,7 +94,7 @@ def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: 
     stage.hub.limits.switch_on()
     stage.hub.rest.calls.clear()
     with writing(stage.house.engine) as tx:
-        errands.hurry(tx)
+        scheduled_tasks.hurry(tx)
     stage.ask_now()
     assert stage.key_result().current == pytest.approx(expected(issues))
     gone = Counter(str(row.gone).split()[0] for row in stage.rows(tables.issue) if row.gone)
@@ -115,7 +116,7 @@ def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: 
     assert int(missed[1]) > 1900
     assert said.endswith("; the list is longer, and is read once these have arrived")
     with writing(stage.house.engine) as tx:
-        errands.hurry(tx)
+        scheduled_tasks.hurry(tx)
     stage.drain()
     said = next(str(row.outcome) for row in stage.rows(tables.errand) if row.name == "redeliver")
     assert "; 8 have arrived since" in said

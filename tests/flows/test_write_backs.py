@@ -7,9 +7,11 @@ import sqlalchemy as sa
 
 from sync_service.domain.trackers.connector import Gone, Refused, Unavailable
 from sync_service.domain.trackers.observations import Tombstone
-from sync_service.store import pauses, tables, turns, write_backs
-from sync_service.store.database import database_now, writing
-from sync_service.store.write_backs import Ask
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, writing
+from sync_service.store.jobs import write_backs
+from sync_service.store.jobs.write_backs import Ask
+from sync_service.store.queue import rate_limits, write_slots
 from tests.domain.making import snapshot
 from tests.flows.wall import Room
 from tests.waiting import until
@@ -62,7 +64,9 @@ def test_each_error_has_its_way(room: Room, error: Exception, *, buried: bool, r
     assert (room.row().buried_at is not None, room.row().due_at is not None) == (buried, not buried)
     assert (room.world.rows(tables.connection)[0].refused_at is not None) == refused
     with writing(room.world.engine) as tx:
-        assert turns.take(tx, room.world.connection_id, "pen/writes", most=timedelta(minutes=5)) < timedelta(seconds=10)
+        assert write_slots.take(tx, room.world.connection_id, "pen/writes", most=timedelta(minutes=5)) < timedelta(
+            seconds=10
+        )
 
 
 def test_a_refused_connection_is_mended_by_the_one_write_that_may_ask(room: Room) -> None:
@@ -84,7 +88,7 @@ def test_an_issue_that_can_not_be_written_on_for_a_while_is_left_alone(room: Roo
     world, part = room.world, "pen/writes/501#1"
     world.tell(snapshot(0, labels=["okr:KR-1"]))
     with writing(world.engine) as tx:
-        pauses.begin(tx, world.connection_id, part, wait=timedelta(hours=1))
+        rate_limits.begin(tx, world.connection_id, part, wait=timedelta(hours=1))
     world.make_due(tables.write_back)
     world.drains.drain("write_back")
     assert (room.wall.writes, room.row().outcome) == (0, f"waits until the tracker can answer ({part})")
@@ -113,7 +117,7 @@ def test_without_credentials_nothing_is_written(room: Room) -> None:
 def test_whoever_would_wait_too_long_asks_again_later(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """No time is kept days ahead."""
     room.world.tell(snapshot(0, labels=["okr:KR-1"]))
-    monkeypatch.setattr(turns, "time_for", lambda *_arguments: None)
+    monkeypatch.setattr(write_slots, "time_for", lambda *_arguments: None)
     room.hasten()
     assert "fewer issues" in room.row().outcome
     assert room.wall.writes == 0
@@ -125,15 +129,15 @@ def test_whoever_meets_a_taken_turn_asks_again_soon_and_keeps_its_time(room: Roo
     world.tell(snapshot(0, labels=["okr:KR-1"]))
     world.make_due(tables.write_back)
     with writing(world.engine) as tx:
-        assert not turns.take(tx, world.connection_id, "pen/writes", most=timedelta(minutes=3))
+        assert not write_slots.take(tx, world.connection_id, "pen/writes", most=timedelta(minutes=3))
     world.drains.drain("write_back")
     assert (room.wall.writes, room.row().outcome) == (0, "waits for another write: writes go one by one")
     with writing(world.engine) as tx:
-        assert room.row().due_at - database_now(tx) <= 2 * turns.GAP
-        turns.give_back(tx, world.connection_id, "pen/writes")
+        assert room.row().due_at - database_now(tx) <= 2 * write_slots.GAP
+        write_slots.give_back(tx, world.connection_id, "pen/writes")
     kept = room.row().slot_at
     assert kept is not None
-    assert room.row().due_at - kept < turns.KEPT
+    assert room.row().due_at - kept < write_slots.KEPT
 
 
 def test_a_process_that_knows_not_yet_of_the_switch_waits(room: Room) -> None:

@@ -7,8 +7,10 @@ import sqlalchemy as sa
 
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import State
-from sync_service.store import due, tables, write_backs
-from sync_service.store.database import database_now, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, writing
+from sync_service.store.jobs import write_backs
+from sync_service.store.queue import due
 from tests.domain.making import at, snapshot
 from tests.flows.wall import Room
 from tests.world import bump_rules

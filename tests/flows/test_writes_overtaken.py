@@ -9,9 +9,11 @@ from sqlalchemy.engine import Row
 from sync_service.asking import Asking
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Unavailable
 from sync_service.domain.trackers.write_back import Note
-from sync_service.store import due, tables, turns, write_backs
-from sync_service.store.database import database_now, writing
-from sync_service.store.write_backs import Ask
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, writing
+from sync_service.store.jobs import write_backs
+from sync_service.store.jobs.write_backs import Ask
+from sync_service.store.queue import due, write_slots
 from tests.domain.making import snapshot
 from tests.flows.wall import Room, Wall
 
@@ -58,7 +60,7 @@ def test_what_is_asked_for_while_a_row_is_given_a_time_is_not_put_off_to_it(
         write_backs.ask(tx, [Ask(room.world.connection_id, "501#1", "acme/checkout#1")], urgent=False)
         tx.execute(sa.delete(tables.pause))
         for _ in range(500):
-            turns.time_for(tx, room.world.connection_id, "pen/writes", turns.STANDINGS)
+            write_slots.time_for(tx, room.world.connection_id, "pen/writes", write_slots.STANDINGS)
         tx.execute(sa.update(tables.write_back).values(due_at=database_now(tx)))
     writing_part = Wall.writing_part
 

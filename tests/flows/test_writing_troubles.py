@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from simulator.github import Rules
 from sync_service.store import tables
-from sync_service.store.database import writing
+from sync_service.store.engine.database import writing
 from sync_service.wiring import House
 from tests.faults.mortal import Mortal
 from tests.flows.writing import HOUR

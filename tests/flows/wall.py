@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.write_back import Note
 from sync_service.store import tables
-from sync_service.store.database import database_now, writing
+from sync_service.store.engine.database import database_now, writing
 from tests.waiting import until
 from tests.world import PaperTracker, World, bump_rules, open_world
 

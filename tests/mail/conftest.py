@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sync_service.store.database import open_database
+from sync_service.store.engine.database import open_database
 from tests.mail.house import House
 
 

@@ -12,11 +12,12 @@ from sync_service.domain.people.notices import Change, Standing
 from sync_service.domain.trackers.causes import Cause
 from sync_service.mail import smtp
 from sync_service.send import Composing, Outbox, Sending
-from sync_service.store import key_results, tables
-from sync_service.store.database import database_now, reading, writing
-from sync_service.store.key_results import NewNotice
-from sync_service.store.mails import MailLine, MailOpened, mailbox, open_mail
-from sync_service.store.sealing import Sealer
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.engine.encryption import Sealer
+from sync_service.store.jobs.mails import MailLine, MailOpened, mailbox, open_mail
+from sync_service.store.okrs import key_results
+from sync_service.store.okrs.key_results import NewNotice
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 BASE_URL = "https://okr.example.com"

@@ -12,8 +12,10 @@ from sqlalchemy.engine import Row
 
 from sync_service.breakings import MENDED, NOBODY, TellOwners
 from sync_service.domain.trackers.observations import AccountSeen, ScopeRef, ScopeSeen
-from sync_service.store import breakings, connections, scopes, straying, tables
-from sync_service.store.database import database_now, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, writing
+from sync_service.store.queue import clock_skew
+from sync_service.store.trackers import connection_alerts, connections, scope_changes
 from tests.mail.house import ANA, BO, NOW, House
 
 WORDS = "api.github.com does not accept the credentials (401): Bad credentials"
@@ -51,7 +53,7 @@ class Wire:
     def tell(self, seen: AccountSeen) -> None:
         """Let a delivery say what became of an account."""
         with writing(self.house.engine) as tx:
-            scopes.note_account(tx, 1, seen, told_at=NOW)
+            scope_changes.note_account(tx, 1, seen, told_at=NOW)
 
     def drain(self, settle: timedelta = SETTLE) -> int:
         """Tell what is due."""
@@ -140,7 +142,7 @@ def test_a_flapping_connection_is_told_of_once_a_day(wire: Wire) -> None:
         wire.drain()
     assert wire.mails() == [BO]
     assert wire.rows()[0].outcome == "its owner got a mail about it in the last 24 hours"
-    assert straying.bring_near(wire.house.engine, settle=SETTLE) == 0
+    assert clock_skew.bring_near(wire.house.engine, settle=SETTLE) == 0
     wire.pass_(timedelta(days=1))
     wire.drain()
     assert wire.mails() == [BO, BO]
@@ -197,7 +199,9 @@ def test_a_scope_that_is_back_is_not_told_of(wire: Wire) -> None:
     wire.drain()
     assert wire.mails() == []
     with writing(wire.house.engine) as tx:
-        scopes.note_scope(tx, 1, ScopeSeen(scope=ScopeRef("1", "acme/r1"), gone="deleted", for_good=True), told_at=NOW)
+        scope_changes.note_scope(
+            tx, 1, ScopeSeen(scope=ScopeRef("1", "acme/r1"), gone="deleted", for_good=True), told_at=NOW
+        )
     wire.pass_(SETTLE)
     wire.drain()
     assert wire.mails() == [BO]
@@ -265,7 +269,7 @@ def test_what_breaks_anew_while_it_is_told_is_left_to_the_next(wire: Wire, monke
     """Its lease is lost, so nothing of it is sent."""
     wire.refuse()
     wire.pass_(SETTLE)
-    lock = breakings.lock
+    lock = connection_alerts.lock
 
     def lock_too_late(tx: Any, connection_id: int) -> None:
         lock(tx, connection_id)

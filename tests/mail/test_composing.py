@@ -10,9 +10,12 @@ import sqlalchemy as sa
 from sync_service.domain.people.notices import Change
 from sync_service.domain.trackers.causes import Cause
 from sync_service.send import Composing, Outbox
-from sync_service.store import counters, key_results, mails, tables
-from sync_service.store.database import reading, writing
-from sync_service.store.key_results import NewNotice
+from sync_service.store import tables
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.jobs import mails
+from sync_service.store.okrs import key_results
+from sync_service.store.okrs.key_results import NewNotice
 from tests.mail.house import ANA, AT_RISK, BO, COMPLETED, NOW, ON_TRACK, House, closed
 
 LATER = timedelta(minutes=10)
@@ -21,7 +24,7 @@ LATER = timedelta(minutes=10)
 def changes(house: House) -> int:
     """Read the count of visible changes."""
     with reading(house.engine) as tx:
-        return counters.value(tx, counters.CHANGES)
+        return versions.value(tx, versions.CHANGES)
 
 
 def test_a_due_notice_becomes_a_mail_that_is_due(house: House) -> None:

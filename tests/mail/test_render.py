@@ -13,7 +13,7 @@ from sync_service.domain.trackers.causes import Cause
 from sync_service.mail import render
 from sync_service.mail.render import Content
 from sync_service.mail.telling import Told
-from sync_service.store.breakings import Broken, GoneScope, StaleKeyResult
+from sync_service.store.trackers.connection_alerts import Broken, GoneScope, StaleKeyResult
 from tests.mail.house import AT_RISK, BASE_URL, COMPLETED, NOW, ON_TRACK, closed
 
 REOPENED = Cause(

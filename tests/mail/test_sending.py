@@ -13,10 +13,11 @@ from sync_service.mail import message
 from sync_service.mail.render import Content
 from sync_service.mail.smtp import Server
 from sync_service.send import GIVE_UP, IN_MAILBOX, SIGN_IN_VALID
-from sync_service.store import due, tables
-from sync_service.store.database import database_now, reading, writing
-from sync_service.store.mails import UNOPENABLE, mailbox, open_mail
-from sync_service.store.sealing import Sealer
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.engine.encryption import Sealer
+from sync_service.store.jobs.mails import UNOPENABLE, mailbox, open_mail
+from sync_service.store.queue import due
 from tests.mail.house import ANA, BASE_URL, BO, NOW, House
 from tests.servers import MailServer
 

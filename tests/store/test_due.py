@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
-from sync_service.store import due, tables
-from sync_service.store.database import database_now, open_database, reading, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, open_database, reading, writing
+from sync_service.store.queue import due
 
 MAIL = tables.mail
 HOUR = timedelta(hours=1)

@@ -5,8 +5,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from sync_service.store.database import open_database, reading, writing
-from sync_service.store.migrate import _config, is_current, migrate
+from sync_service.store.engine.database import open_database, reading, writing
+from sync_service.store.engine.migrate import _config, is_current, migrate
 from sync_service.store.tables import metadata
 
 

@@ -7,8 +7,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from sync_service.store import pauses, tables
-from sync_service.store.database import database_now, open_database, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, open_database, writing
+from sync_service.store.queue import rate_limits
 
 MINUTE = timedelta(minutes=1)
 PART = "installation 7/core"
@@ -28,13 +29,13 @@ def engine(migrated_url: str) -> Iterator[Engine]:
 def begin(engine: Engine, part: str = PART, *, wait: timedelta = MINUTE, guessed: bool = False) -> timedelta:
     """Begin a pause of connection 1."""
     with writing(engine) as tx:
-        return pauses.begin(tx, 1, part, wait=wait, guessed=guessed)
+        return rate_limits.begin(tx, 1, part, wait=wait, guessed=guessed)
 
 
 def rest(engine: Engine, part: str = PART, *, connection_id: int = 1) -> timedelta:
     """Give the rest of a pause."""
     with writing(engine) as tx:
-        return pauses.rest_of(tx, connection_id, part)
+        return rate_limits.rest_of(tx, connection_id, part)
 
 
 def end(engine: Engine, *, ago: timedelta) -> None:
@@ -106,7 +107,7 @@ def test_new_credentials_end_all_pauses_of_their_connection(engine: Engine) -> N
     """Limits were those of the old ones."""
     begin(engine)
     with writing(engine) as tx:
-        pauses.begin(tx, 2, PART, wait=MINUTE)
-        pauses.end_all(tx, 1)
+        rate_limits.begin(tx, 2, PART, wait=MINUTE)
+        rate_limits.end_all(tx, 1)
     assert rest(engine) == timedelta(0)
     assert rest(engine, connection_id=2) > timedelta(0)

@@ -7,9 +7,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from sync_service.store import due, tables
-from sync_service.store.database import database_now, open_database, reading, writing
-from sync_service.store.straying import bring_near
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, open_database, reading, writing
+from sync_service.store.queue import due
+from sync_service.store.queue.clock_skew import bring_near
 
 SETTLE = timedelta(minutes=10)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -7,9 +7,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from sync_service.store import pauses, tables, turns
-from sync_service.store.database import database_now, open_database, writing
-from sync_service.store.turns import FARTHEST, LINKS, STANDINGS, Lane
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, open_database, writing
+from sync_service.store.queue import rate_limits, write_slots
+from sync_service.store.queue.write_slots import FARTHEST, LINKS, STANDINGS, Lane
 
 PART = "installation 7/core/writes"
 HOUR = timedelta(hours=1)
@@ -29,7 +30,7 @@ def engine(migrated_url: str) -> Iterator[Engine]:
 def times(engine: Engine, lane: Lane, count: int) -> list[datetime | None]:
     """Ask for times one after the other."""
     with writing(engine) as tx:
-        return [turns.time_for(tx, 1, PART, lane) for _ in range(count)]
+        return [write_slots.time_for(tx, 1, PART, lane) for _ in range(count)]
 
 
 def most_within(found: list[datetime], span: timedelta) -> int:
@@ -52,7 +53,7 @@ def test_a_change_of_links_waits_not_behind_standings(engine: Engine) -> None:
     """However many they are."""
     times(engine, STANDINGS, 1000)
     with writing(engine) as tx:
-        at = turns.time_for(tx, 1, PART, LINKS)
+        at = write_slots.time_for(tx, 1, PART, LINKS)
         assert at is not None
         assert at <= database_now(tx)
 
@@ -61,10 +62,10 @@ def test_turns_and_times_are_no_pauses(engine: Engine) -> None:
     """No tracker asked for them, so nobody is told that one did."""
     times(engine, LINKS, 200)
     with writing(engine) as tx:
-        assert turns.take(tx, 1, PART, most=HOUR) == timedelta(0)
-        assert pauses.under_way(tx, [1]) == {}
-        pauses.begin(tx, 1, PART, wait=HOUR)
-        (found,) = pauses.under_way(tx, [1])[1]
+        assert write_slots.take(tx, 1, PART, most=HOUR) == timedelta(0)
+        assert rate_limits.under_way(tx, [1]) == {}
+        rate_limits.begin(tx, 1, PART, wait=HOUR)
+        (found,) = rate_limits.under_way(tx, [1])[1]
         assert found.part == PART
         assert timedelta(0) < found.until - database_now(tx) <= HOUR
 
@@ -84,21 +85,21 @@ def test_the_turn_is_ones_until_it_is_given_back_or_its_time_is_over(engine: Eng
     """Then there is a second's gap; another part has a turn of its own."""
     most = timedelta(minutes=5)
     with writing(engine) as tx:
-        assert turns.take(tx, 1, PART, most=most) == timedelta(0)
+        assert write_slots.take(tx, 1, PART, most=most) == timedelta(0)
     with writing(engine) as tx:
-        assert timedelta(minutes=4) < turns.take(tx, 1, PART, most=most) <= most
-        assert turns.take(tx, 1, "token/core/writes", most=most) == timedelta(0)
-        turns.give_back(tx, 1, PART)
-        assert timedelta(0) < turns.take(tx, 1, PART, most=most) <= turns.GAP
+        assert timedelta(minutes=4) < write_slots.take(tx, 1, PART, most=most) <= most
+        assert write_slots.take(tx, 1, "token/core/writes", most=most) == timedelta(0)
+        write_slots.give_back(tx, 1, PART)
+        assert timedelta(0) < write_slots.take(tx, 1, PART, most=most) <= write_slots.GAP
         tx.execute(sa.update(tables.pause).values(until=database_now(tx)))
-        assert turns.take(tx, 1, PART, most=most) == timedelta(0)
+        assert write_slots.take(tx, 1, PART, most=most) == timedelta(0)
 
 
 def test_a_turn_at_a_connection_that_was_removed_meanwhile_is_given_back_to_nobody(engine: Engine) -> None:
     """There is nothing to write down, and nothing to fail at."""
     with writing(engine) as tx:
-        turns.take(tx, 1, PART, most=HOUR)
+        write_slots.take(tx, 1, PART, most=HOUR)
         tx.execute(sa.delete(tables.connection))
     with writing(engine) as tx:
-        turns.give_back(tx, 1, PART)
+        write_slots.give_back(tx, 1, PART)
         assert tx.execute(sa.select(tables.pause)).all() == []

@@ -12,13 +12,13 @@ from sync_service.domain.measures.status import Status
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.observations import State
 from sync_service.store import tables as t
-from sync_service.store.database import open_database, writing
-from sync_service.store.forms import explained
-from sync_service.store.issue_views import IssueView, issues_view
-from sync_service.store.migrate import migrate
-from sync_service.store.staleness import Stale
-from sync_service.store.standing import backlogs, connection_views
-from sync_service.store.views import history_view, key_result_view, key_result_views
+from sync_service.store.engine.database import open_database, writing
+from sync_service.store.engine.migrate import migrate
+from sync_service.store.okrs.staleness import Stale
+from sync_service.store.views.as_json import explained
+from sync_service.store.views.issues import IssueView, issues_view
+from sync_service.store.views.key_results import history_view, key_result_view, key_result_views
+from sync_service.store.views.service_status import backlogs, connection_views
 from tests.servers import Databases
 
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)

@@ -5,8 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from sync_service.store import tables
-from sync_service.store.database import reading, writing
-from sync_service.store.rules import Definition, save
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.okrs.rules import Definition, save
 from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import NOW, add, add_issue

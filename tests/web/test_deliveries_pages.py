@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from sync_service.store import tables
-from sync_service.store.database import reading, writing
+from sync_service.store.engine.database import reading, writing
 from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import NOW, add

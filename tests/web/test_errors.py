@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from config.settings import Settings
 from sync_service import wiring
 from sync_service.store import tables
-from sync_service.store.database import writing
+from sync_service.store.engine.database import writing
 from sync_service.web import create_app
 from sync_service.wiring import House
 from tests.web.visiting import Visitor

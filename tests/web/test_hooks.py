@@ -14,8 +14,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from sync_service.receive import LARGEST
-from sync_service.store import counters, tables
-from sync_service.store.database import reading, writing
+from sync_service.store import tables
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import reading, writing
 from sync_service.web import create_app
 from sync_service.wiring import House
 from tests.house import add, build_house
@@ -34,7 +35,7 @@ def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
             add(
                 tx, tables.connection, slug=slug, kind=kind, site="https://x.example", options={}, sealed_secrets=sealed
             )
-        counters.bump(tx, counters.RULES)
+        versions.bump(tx, versions.RULES)
     yield built
     built.engine.dispose()
 

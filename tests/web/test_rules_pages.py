@@ -7,9 +7,10 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from sync_service.store import rule_views, tables
-from sync_service.store.database import reading, writing
-from sync_service.store.rules import Definition, save
+from sync_service.store import tables
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.okrs.rules import Definition, save
+from sync_service.store.views import rules
 from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import NOW
@@ -36,7 +37,7 @@ def labelled(house: House, example: Example) -> None:
 def version(house: House, slug: str) -> str:
     """Give the version of a rule that an edit begins from."""
     with reading(house.engine) as tx:
-        return rule_views.rule_views(tx, slug=slug)[0].version
+        return rules.rule_views(tx, slug=slug)[0].version
 
 
 def test_without_rules_the_page_explains_them_and_offers_the_first(ana: Visitor, vera: Visitor) -> None:

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from sync_service.store import tables
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
 from sync_service.web.sign_in import local_path
 from sync_service.wiring import House
 from tests.examples import Example, sign_in_path

@@ -20,8 +20,8 @@ from sync_service.cli.starting import opened
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.holding import is_held
 from sync_service.mail import smtp
-from sync_service.store.database import database_now, reading
-from sync_service.store.migrate import is_current
+from sync_service.store.engine.database import database_now, reading
+from sync_service.store.engine.migrate import is_current
 from sync_service.valkey import OLDEST, NoServer
 from sync_service.wiring import open_redis, utc_now
 

@@ -7,8 +7,8 @@ from redis.exceptions import RedisError
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.holding import PartView, parts_told
 from sync_service.jobs import count_workers
-from sync_service.store.database import reading
-from sync_service.store.standing import Backlog, backlogs
+from sync_service.store.engine.database import reading
+from sync_service.store.views.service_status import Backlog, backlogs
 from sync_service.wiring import House
 
 LATE_SECONDS, FAR_TOO_LATE_SECONDS = 60, 300

@@ -1,9 +1,11 @@
 """All tables. Migrations create them; a test checks that both agree."""
 
-from sync_service.store.tables.access import api_token, audit, session, sign_in_link
 from sync_service.store.tables.columns import metadata
-from sync_service.store.tables.connecting import app_request, forgery
-from sync_service.store.tables.mapping import (
+from sync_service.store.tables.notifications import breaking, mail, notice
+from sync_service.store.tables.oauth import app_request, forgery
+from sync_service.store.tables.okrs import check_in, cycle, history, key_result, objective, person, recompute, team
+from sync_service.store.tables.people import api_token, audit, session, sign_in_link
+from sync_service.store.tables.rules import (
     candidate,
     counter,
     link,
@@ -14,8 +16,6 @@ from sync_service.store.tables.mapping import (
     rule,
     rule_revision,
 )
-from sync_service.store.tables.okrs import check_in, cycle, history, key_result, objective, person, recompute, team
-from sync_service.store.tables.telling import breaking, mail, notice
 from sync_service.store.tables.trackers import (
     closing,
     connection,
@@ -29,7 +29,7 @@ from sync_service.store.tables.trackers import (
     scope,
     term,
 )
-from sync_service.store.tables.writing import comment, write_back, write_round
+from sync_service.store.tables.write_back import comment, write_back, write_round
 
 __all__ = [
     "api_token",

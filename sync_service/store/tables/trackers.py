@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from sync_service.store.database import Instant
+from sync_service.store.engine.database import Instant
 from sync_service.store.tables.columns import due_columns, metadata, refers, row_id
 
 connection = sa.Table(

@@ -7,9 +7,9 @@ from typing import NoReturn
 
 from flask import abort, request
 
-from sync_service.store.access import token_role
-from sync_service.store.database import reading
-from sync_service.store.sealing import fingerprint
+from sync_service.store.engine.database import reading
+from sync_service.store.engine.encryption import fingerprint
+from sync_service.store.people.auth import token_role
 from sync_service.web.api.problems import problem
 from sync_service.web.guards import Guard, Who
 from sync_service.web.house import house

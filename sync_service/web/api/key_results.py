@@ -7,10 +7,16 @@ from flask_openapi3 import Tag
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
-from sync_service.store import forms
-from sync_service.store.database import reading
-from sync_service.store.issue_views import IssueView, issues_view
-from sync_service.store.views import HistoryView, KeyResultView, history_view, key_result_view, key_result_views
+from sync_service.store.engine.database import reading
+from sync_service.store.views import as_json
+from sync_service.store.views.issues import IssueView, issues_view
+from sync_service.store.views.key_results import (
+    HistoryView,
+    KeyResultView,
+    history_view,
+    key_result_view,
+    key_result_views,
+)
 from sync_service.web.api.models import HistoryList, IssueList, KeyResult, KeyResultList
 from sync_service.web.api.paging import PageQuery, SortKey, answer, beyond, id_after, key_after, page
 from sync_service.web.api.polling import unless_known
@@ -45,7 +51,7 @@ def list_key_results(query: KeyResultsQuery) -> Response:
     def build() -> Response:
         views = key_result_views(tx, house().now(), cycle=query.cycle) if _storable(query.cycle or "") else []
         return page(
-            beyond(views, after, sort_key=_id_of), limit=query.limit, sort_key=_id_of, form=forms.key_result_form
+            beyond(views, after, sort_key=_id_of), limit=query.limit, sort_key=_id_of, form=as_json.key_result_form
         )
 
     with reading(house().engine) as tx:
@@ -57,7 +63,7 @@ def list_key_results(query: KeyResultsQuery) -> Response:
 def show_key_result(path: KeyResultPath) -> Response:
     """Show one key result."""
     with reading(house().engine) as tx:
-        return unless_known(tx, lambda: answer(forms.key_result_form(_find(tx, path.slug))))
+        return unless_known(tx, lambda: answer(as_json.key_result_form(_find(tx, path.slug))))
 
 
 @blueprint.get("/key-results/<slug>/history", responses=gives(HistoryList, list_=True, polled=True, missing=True))
@@ -68,7 +74,7 @@ def list_history(path: KeyResultPath, query: PageQuery) -> Response:
 
     def build() -> Response:
         found = history_view(tx, _find(tx, path.slug).id, before=before, limit=query.limit + 1)
-        return page(found, limit=query.limit, sort_key=_entry_id, form=forms.history_form)
+        return page(found, limit=query.limit, sort_key=_entry_id, form=as_json.history_form)
 
     with reading(house().engine) as tx:
         return unless_known(tx, build)
@@ -82,7 +88,7 @@ def list_issues(path: KeyResultPath, query: PageQuery) -> Response:
 
     def build() -> Response:
         found = beyond(issues_view(tx, _find(tx, path.slug).id), after, sort_key=_by_key)
-        return page(found, limit=query.limit, sort_key=_by_key, form=forms.issue_form)
+        return page(found, limit=query.limit, sort_key=_by_key, form=as_json.issue_form)
 
     with reading(house().engine) as tx:
         return unless_known(tx, build)

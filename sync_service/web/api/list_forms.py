@@ -3,8 +3,15 @@
 from typing import Any
 
 from sync_service.domain.people.notices import Standing
-from sync_service.store.forms import Json, cause_form, instant
-from sync_service.store.lists import ConnectionView, CycleView, DeliveryView, NoticeView, ObjectiveView, RuleView
+from sync_service.store.views.as_json import Json, cause_form, instant
+from sync_service.store.views.lists import (
+    ConnectionView,
+    CycleView,
+    DeliveryView,
+    NoticeView,
+    ObjectiveView,
+    RuleView,
+)
 
 
 def objective_form(view: ObjectiveView) -> Json:

@@ -5,8 +5,8 @@ from typing import Protocol
 from flask import Response
 from flask_openapi3 import Tag
 
-from sync_service.store import lists
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
+from sync_service.store.views import lists
 from sync_service.web.api import list_forms as forms
 from sync_service.web.api.list_models import (
     ConnectionList,

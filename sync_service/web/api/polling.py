@@ -9,7 +9,7 @@ from flask import Response, request
 from sqlalchemy.engine import Connection
 
 import sync_service
-from sync_service.store import counters
+from sync_service.store.engine import versions
 from sync_service.web.house import house
 
 QUARTER = 900
@@ -22,7 +22,7 @@ A cycle closes at a midnight, and midnights of all time zones fall on quarter ho
 def unless_known(tx: Connection, build: Callable[[], Response]) -> Response:
     """Return the response of `build()`, or 304 when the caller's copy is current."""
     # Read the counter first: a response may be newer than its ETag, never older.
-    changes = counters.value(tx, counters.CHANGES)
+    changes = versions.value(tx, versions.CHANGES)
     tag = f"{sync_service.__version__}-{changes}-{int(house().now().timestamp()) // QUARTER}"
     response = Response(status=304) if request.if_none_match.contains_weak(tag) else build()
     response.set_etag(tag, weak=True)

@@ -15,9 +15,9 @@ from sync_service.apply.editing import Editing, Written, secret
 from sync_service.apply.mistakes import WrongFiles
 from sync_service.domain.trackers.capabilities import AppMade, AppWanted, MakesApps, MakesHooks
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Unavailable
-from sync_service.store import app_requests
-from sync_service.store.app_requests import AppRequest
-from sync_service.store.database import writing
+from sync_service.store.engine.database import writing
+from sync_service.store.people import oauth_states
+from sync_service.store.people.oauth_states import AppRequest
 from sync_service.web.connections.briefly import NoRoom, TooSlow, briefly
 from sync_service.web.connections.new import Draft, check, read_draft, show
 from sync_service.web.connections.shared import able, connector_of, editing, hook_url, new_secret
@@ -46,7 +46,7 @@ def ask(kind: str) -> ResponseReturnValue:
     if drafted.mistakes:
         return show(drafted, "app", 422)
     with writing(house().engine) as tx:
-        app_requests.begin(
+        oauth_states.begin(
             tx,
             AppRequest(kind, drafted.written()),
             state=state,
@@ -125,12 +125,12 @@ class _AppExchange:
     def begin(self, kind: str) -> AppRequest | None:
         """Return the request that belongs to the state, and use the state up; None when it is not valid."""
         with writing(self.house.engine) as tx:
-            return app_requests.take(tx, state=self.state, session=self.session, kind=kind, now=self.house.now())
+            return oauth_states.take(tx, state=self.state, session=self.session, kind=kind, now=self.house.now())
 
     def restore_state(self, app_request: AppRequest) -> None:
         """Make the state valid again, because the code was not used."""
         with writing(self.house.engine) as tx:
-            app_requests.begin(tx, app_request, state=self.state, session=self.session, now=self.house.now())
+            oauth_states.begin(tx, app_request, state=self.state, session=self.session, now=self.house.now())
 
     def finish(self, app_request: AppRequest, code: str) -> str:
         """Exchange the code and create the connection; return its slug. Raise any `ConnectorError`."""

@@ -11,10 +11,11 @@ from flask.typing import ResponseReturnValue
 
 from sync_service.domain.trackers.capabilities import TakesConsent
 from sync_service.domain.trackers.connector import ConnectorError, Unavailable
-from sync_service.store import app_requests, consents
-from sync_service.store.app_requests import AppRequest
-from sync_service.store.connections import Configured
-from sync_service.store.database import writing
+from sync_service.store.engine.database import writing
+from sync_service.store.jobs import oauth_tokens
+from sync_service.store.people import oauth_states
+from sync_service.store.people.oauth_states import AppRequest
+from sync_service.store.trackers.connections import Configured
 from sync_service.web.connections.briefly import NoRoom, TooSlow, briefly
 from sync_service.web.connections.shared import able, configured, connector_of, find
 from sync_service.web.guards import SESSION, Guard, guarded, who
@@ -43,7 +44,7 @@ def ask(slug: str) -> ResponseReturnValue:
     state, back = secrets.token_urlsafe(32), back_url(one.kind)
     with writing(house().engine) as tx:
         wanted = AppRequest(_OAUTH, {"slug": slug})
-        app_requests.begin(tx, wanted, state=state, session=session[SESSION], now=house().now())
+        oauth_states.begin(tx, wanted, state=state, session=session[SESSION], now=house().now())
     address = connector.consent_address(connection.view, redirect=back, state=state)
     return render_template(
         "connection_consent.html",
@@ -117,12 +118,12 @@ class _TokenExchange:
         """Return the request that belongs to the state, and use the state up; None when it is not valid."""
         now = self.house.now()
         with writing(self.house.engine) as tx:
-            return app_requests.take(tx, state=self.state, session=self.session, kind=_OAUTH, now=now)
+            return oauth_states.take(tx, state=self.state, session=self.session, kind=_OAUTH, now=now)
 
     def restore_state(self, app_request: AppRequest) -> None:
         """Make the state valid again, because the code was not used."""
         with writing(self.house.engine) as tx:
-            app_requests.begin(tx, app_request, state=self.state, session=self.session, now=self.house.now())
+            oauth_states.begin(tx, app_request, state=self.state, session=self.session, now=self.house.now())
 
     def finish(
         self, connector: TakesConsent, connection: Configured, app_request: AppRequest, *, code: str, back: str
@@ -135,4 +136,4 @@ class _TokenExchange:
             raise
         now = self.house.now()
         with writing(self.house.engine) as tx:
-            consents.give(tx, self.house.sealer, connection.id, tokens, by=self.by, now=now)
+            oauth_tokens.give(tx, self.house.sealer, connection.id, tokens, by=self.by, now=now)

@@ -8,8 +8,8 @@ from flask.typing import ResponseReturnValue
 
 from sync_service.apply.editing import Overtaken, Written, secret
 from sync_service.domain.trackers.connector import Connection
-from sync_service.store.connection_pages import ConnectionPage, Weight, weight_of
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
+from sync_service.store.views.connections import ConnectionPage, Weight, weight_of
 from sync_service.web.connections import once
 from sync_service.web.connections.new import addresses_in, introduced, wrong_address
 from sync_service.web.connections.pages import show_to_admins, switches_of

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from sync_service.domain.trackers.capabilities import HookMade, MakesHooks
 from sync_service.domain.trackers.connector import ConnectorError
-from sync_service.store.connection_pages import ConnectionPage
+from sync_service.store.views.connections import ConnectionPage
 from sync_service.web.connections import once
 from sync_service.web.connections.briefly import briefly
 from sync_service.web.connections.shared import able, configured, find, hook_url, whatever_connects

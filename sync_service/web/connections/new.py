@@ -19,8 +19,8 @@ from sync_service.domain.trackers.capabilities import (
 )
 from sync_service.domain.trackers.connector import Connection, Connector, ConnectorError
 from sync_service.domain.trackers.write_back import WritesBack
-from sync_service.store.database import reading
-from sync_service.store.rule_views import connection_choices, owner_choices
+from sync_service.store.engine.database import reading
+from sync_service.store.views.rules import connection_choices, owner_choices
 from sync_service.web.connections import once
 from sync_service.web.connections.briefly import briefly
 from sync_service.web.connections.shared import (

@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from sync_service.domain.trackers.capabilities import Guides, Lists, Offers
 from sync_service.domain.trackers.connector import Option
 from sync_service.domain.trackers.write_back import WritesBack
-from sync_service.store import polls
-from sync_service.store.connection_pages import ConnectionPage, connection_pages
-from sync_service.store.database import reading, writing
-from sync_service.store.rule_views import owner_choices
-from sync_service.store.sealing import Unopenable
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.engine.encryption import Unopenable
+from sync_service.store.jobs import polls
+from sync_service.store.views.connections import ConnectionPage, connection_pages
+from sync_service.store.views.rules import owner_choices
 from sync_service.web.connections import once
 from sync_service.web.connections.hooks import makes
 from sync_service.web.connections.shared import configured, find, hook_url, mark_of, whatever_connects

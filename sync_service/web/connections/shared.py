@@ -11,9 +11,9 @@ from sync_service.apply.applying import Applying, Plan
 from sync_service.apply.editing import Editing, NoConnection
 from sync_service.apply.mistakes import WrongFiles
 from sync_service.domain.trackers.connector import Connector
-from sync_service.store.connection_pages import ConnectionPage, connection_pages
-from sync_service.store.connections import Configured
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
+from sync_service.store.trackers.connections import Configured
+from sync_service.store.views.connections import ConnectionPage, connection_pages
 from sync_service.web import words
 from sync_service.web.guards import who
 from sync_service.web.house import house, ring

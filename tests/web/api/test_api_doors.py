@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from flask import Blueprint, Flask
 from werkzeug.test import TestResponse
 
-from sync_service.store import access
-from sync_service.store.database import writing
+from sync_service.store.engine.database import writing
+from sync_service.store.people import auth
 from sync_service.web import create_app
 from sync_service.web.api import installing
 from sync_service.web.guards import Guard, guarded
@@ -32,7 +32,7 @@ def problem(response: TestResponse) -> dict[str, object]:
 
 def test_every_role_may_read(town: Town) -> None:
     """Admin, member and viewer."""
-    for role in access.ROLES:
+    for role in auth.ROLES:
         assert town.call(KEY_RESULT, token=town.token(role)).status_code == 200
 
 
@@ -56,8 +56,8 @@ def test_what_is_no_token_opens_nothing(town: Town) -> None:
 def test_a_token_that_is_unknown_or_revoked_opens_nothing(town: Town) -> None:
     """And the answer says that it is the token."""
     with writing(town.house.engine) as tx:
-        revoked = access.create_api_token(tx, name="old", role="admin", now=NOW)
-        access.revoke_api_token(tx, "old", NOW)
+        revoked = auth.create_api_token(tx, name="old", role="admin", now=NOW)
+        auth.revoke_api_token(tx, "old", NOW)
     for token in (revoked, "guessed"):
         response = town.call(KEY_RESULT, token=token)
         assert response.status_code == 401
@@ -69,7 +69,7 @@ def test_a_session_is_no_token(town: Town) -> None:
     """So that no other site can make a browser call the API."""
     client = town.app.test_client()
     with writing(town.house.engine) as tx:
-        token = access.start_session(tx, town.ids["ana"], NOW)
+        token = auth.start_session(tx, town.ids["ana"], NOW)
     with client.session_transaction() as session:
         session["session"] = token
     assert client.get(KEY_RESULT).status_code == 401

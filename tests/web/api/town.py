@@ -11,8 +11,9 @@ from flask import Flask
 from sqlalchemy.engine import Connection
 from werkzeug.test import TestResponse
 
-from sync_service.store import access, tables
-from sync_service.store.database import writing
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.people import auth
 from sync_service.wiring import House
 from tests.web.api.document import check_against_document
 
@@ -126,7 +127,7 @@ class Town:
     def token(self, role: str) -> str:
         """Make a token."""
         with writing(self.house.engine) as tx:
-            return access.create_api_token(tx, name=f"token {next(self.numbers)}", role=role, now=NOW)
+            return auth.create_api_token(tx, name=f"token {next(self.numbers)}", role=role, now=NOW)
 
     def call(
         self, path: str, *, token: str | None, method: str = "GET", headers: Mapping[str, str] | None = None

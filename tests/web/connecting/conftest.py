@@ -16,7 +16,7 @@ from simulator import GitHub
 from sync_service.apply.exporting import exported
 from sync_service.apply.state import read_state
 from sync_service.store import tables
-from sync_service.store.database import reading
+from sync_service.store.engine.database import reading
 from sync_service.web.connections import apps, consents
 from sync_service.web.connections.briefly import _SLOTS, AT_ONCE, briefly
 from sync_service.wiring import House

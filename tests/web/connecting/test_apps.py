@@ -15,7 +15,7 @@ from flask import Flask
 
 from connectors.github import GitHub as GitHubConnector
 from sync_service.domain.trackers.capabilities import AppWanted
-from sync_service.store import app_requests
+from sync_service.store.people import oauth_states
 from sync_service.web.connections.apps import _AppExchange
 from sync_service.wiring import House
 from tests.examples import Example
@@ -126,7 +126,7 @@ def test_an_answer_that_nobody_began_is_refused(desk: Desk, app: Flask, house: H
 def test_a_state_is_good_for_an_hour(desk: Desk, clock: Clock) -> None:
     """As GitHub's code is."""
     back = press(desk, *ask(desk))
-    clock.pass_(app_requests.LIFE + app_requests.LIFE / 60)
+    clock.pass_(oauth_states.LIFE + oauth_states.LIFE / 60)
     assert desk.ana.open(back).status_code == 400
 
 

@@ -12,8 +12,11 @@ from sync_service.apply.exporting import as_yaml, exported
 from sync_service.apply.state import read_state
 from sync_service.domain.trackers.connector import Post
 from sync_service.receive import Receipt
-from sync_service.store import connections, pauses, tables, write_backs
-from sync_service.store.database import database_now, reading, writing
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.jobs import write_backs
+from sync_service.store.queue import rate_limits
+from sync_service.store.trackers import connections
 from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import add
@@ -283,11 +286,11 @@ def test_a_page_says_how_a_connection_stands(walk: Desk, house: House, vera: Vis
         gone = {"gone": "the repository was deleted", "gone_at": house.now(), "called": "acme/paying"}
         tx.execute(sa.update(tables.scope).where(tables.scope.c.id == scopes["acme/payments"]).values(gone))
         for minutes, part in enumerate(("token/search", "token/graphql", "app", "token/core", "token"), start=1):
-            pauses.begin(tx, id_, part, wait=timedelta(minutes=minutes), reason="asked for patience")
+            rate_limits.begin(tx, id_, part, wait=timedelta(minutes=minutes), reason="asked for patience")
         for number in (7, 8):
             write_backs.ask(tx, [write_backs.Ask(id_, f"501#{number}", "acme/checkout#7")], urgent=False)
             place = f"token/core/writes/501#{number}"
-            pauses.begin(tx, id_, place, wait=timedelta(hours=1), reason="the conversation is locked")
+            rate_limits.begin(tx, id_, place, wait=timedelta(hours=1), reason="the conversation is locked")
     listed, shown = vera.words("/connections"), vera.words("/connections/walk")
     assert "some calls paused" in listed
     assert "1 can’t be watched" in listed  # noqa: RUF001 - as the page writes it

@@ -21,7 +21,7 @@ from connectors.jira.access import Hosts
 from simulator import Jira, SteppedClock
 from simulator.jira import Atlassian
 from sync_service.store import tables
-from sync_service.store.database import reading, writing
+from sync_service.store.engine.database import reading, writing
 from sync_service.web.connections.consents import _TokenExchange
 from sync_service.wiring import House
 from tests.examples import Example

@@ -1,0 +1,1 @@
+"""The database engine: transactions, migrations, encryption at rest, and the version counters."""

@@ -1,0 +1,1 @@
+"""State of recurring work: polls, OAuth tokens, write-backs and mails."""

@@ -1,0 +1,1 @@
+"""Key results, links, rules, queries, check-ins and staleness."""

@@ -1,0 +1,102 @@
+"""Mapping rules: save and remove them; each edit is a rule revision that counts once its links are created."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import database_now
+from sync_service.store.okrs import query_listings
+from sync_service.store.tables import rule, rule_revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """A rule as edited. `condition` is valid (see `domain/rules/conditions.py`), and empty when there is a `query`."""
+
+    slug: str
+    owner_id: int | None
+    connection_id: int
+    key_result_id: int
+    condition: Mapping[str, Any]
+    query: str | None = None
+    enabled: bool = True
+
+
+_DECIDES = ("connection_id", "key_result_id", "condition")
+
+
+def save(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime) -> bool:
+    """Create a rule, or change the one with that slug; return whether anything changed.
+
+    No value changes at once: this adds a due revision, whose links `relink_jobs.py` creates.
+    """
+    versions.take_rules(tx)
+    found = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug).with_for_update()).one_or_none()
+    columns = {name: getattr(wanted, name) for name in (*_DECIDES, "slug", "owner_id", "query", "enabled")}
+    if found is None:
+        rule_id = tx.execute(sa.insert(rule).values(columns).returning(rule.c.id)).scalar_one()
+    else:
+        rule_id = found.id
+        if all(getattr(found, name) == value for name, value in columns.items()):
+            return False
+        tx.execute(sa.update(rule).where(rule.c.id == rule_id).values(columns))
+    versions.bump(tx, versions.RULES)
+    versions.bump(tx, versions.CHANGES)
+    decides = found is None or any(getattr(found, name) != columns[name] for name in (*_DECIDES, "enabled", "query"))
+    if decides:
+        _revise(tx, rule_id, wanted, changed_by=changed_by, now=now)
+    return True
+
+
+def _revise(tx: Transaction, rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> None:
+    """Add a revision and retire an unfinished one. A disabled rule's revision matches nothing."""
+    unfinished = sa.and_(rule_revision.c.rule_id == rule_id, rule_revision.c.state == "pending")
+    retired = {"state": "retired", "due_at": database_now(tx), "lease": None}
+    tx.execute(sa.update(rule_revision).where(unfinished).values(retired))
+    asks = wanted.enabled and wanted.query is not None
+    columns: dict[str, Any] = {
+        "rule_id": rule_id,
+        "rule_slug": wanted.slug,
+        "connection_id": wanted.connection_id,
+        "key_result_id": wanted.key_result_id,
+        "condition": dict(wanted.condition) if wanted.enabled else NOTHING,
+        "query": wanted.query if asks else None,
+        "state": "pending",
+        "changed_by": changed_by,
+        "created_at": now,
+        "due_at": None if asks else database_now(tx),  # the listing of its query makes it due
+    }
+    revision_id = tx.execute(sa.insert(rule_revision).values(columns).returning(rule_revision.c.id)).scalar_one()
+    if asks:
+        query_listings.begin(tx, revision_id, wanted.connection_id)
+
+
+NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}
+"""The condition of a disabled rule: it matches no issue."""
+
+
+def remove(tx: Transaction, slug: str, *, changed_by: str, now: datetime) -> bool:
+    """Remove a rule; its links end as if it were disabled. Return whether it existed."""
+    versions.take_rules(tx)
+    found = tx.execute(sa.select(rule).where(rule.c.slug == slug).with_for_update()).one_or_none()
+    if found is None:
+        return False
+    disabled = Definition(
+        slug=slug,
+        owner_id=found.owner_id,
+        connection_id=found.connection_id,
+        key_result_id=found.key_result_id,
+        condition=found.condition,
+        query=found.query,
+        enabled=False,
+    )
+    _revise(tx, found.id, disabled, changed_by=changed_by, now=now)
+    tx.execute(sa.delete(rule).where(rule.c.id == found.id))
+    versions.bump(tx, versions.RULES)
+    versions.bump(tx, versions.CHANGES)
+    return True

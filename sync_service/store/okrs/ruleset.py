@@ -1,0 +1,192 @@
+"""The ruleset: everything that decides links and coverage, read once per rules version and cached."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.domain.rules.conditions import CompiledRule, RuleIndex, compile_condition, scopes_reached
+from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.store.engine import versions
+from sync_service.store.okrs import query_listings
+from sync_service.store.okrs.rules import NOTHING
+from sync_service.store.tables import connection, key_result, person, rule_revision, scope
+from sync_service.store.trackers.connections import callable_ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A watched scope. `name` is the configured name; `external_id` is the tracker's id, once known.
+
+    `called` is its present name at the tracker, if that differs.
+    """
+
+    id: int
+    connection_id: int
+    name: str
+    external_id: str | None
+    covered: bool
+    called: str | None = None
+
+
+class Scopes:
+    """The watched scopes, indexed by id and name."""
+
+    def __init__(self, scopes: Iterable[Scope]) -> None:
+        self._all = tuple(scopes)
+        self._by_id = {(one.connection_id, one.external_id): one for one in self._all if one.external_id is not None}
+        self._by_name = {(one.connection_id, one.name.casefold()): one for one in self._all if one.external_id is None}
+
+    def __iter__(self) -> Iterator[Scope]:
+        return iter(self._all)
+
+    def find(self, connection_id: int, ref: ScopeRef) -> Scope | None:
+        """Return a scope by its stable id, else by name among those whose id is unknown."""
+        known = self._by_id.get((connection_id, ref.id))
+        return known or self._by_name.get((connection_id, ref.name.casefold()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracker:
+    """A connection as the core needs it: without credentials; `can_fetch` says whether there are any."""
+
+    id: int
+    slug: str
+    kind: str
+    can_look: bool
+    writes_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person with a tracker account, and whether they may create links."""
+
+    name: str
+    may_link: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """One immutable version of connections, scopes, rules, key result slugs and people's accounts."""
+
+    version: int
+    trackers: Mapping[int, Tracker]
+    scopes: "Scopes"
+    rules: RuleIndex
+    key_results: Mapping[str, int]
+    partial: Mapping[int, str]
+    people: Mapping[tuple[str, str], Person]
+
+    def scope_of(self, connection_id: int, ref: ScopeRef) -> Scope | None:
+        """Return the watched scope of a snapshot: by its stable id, else by name while no id is known."""
+        return self.scopes.find(connection_id, ref)
+
+    @property
+    def written_to(self) -> list[int]:
+        """Return the ids of the connections with write-back."""
+        return [tracker.id for tracker in self.trackers.values() if tracker.writes_back]
+
+    @property
+    def uncovered(self) -> Mapping[int, str]:
+        """Return the ids and names of the scopes that are not covered."""
+        return {scope.id: scope.name for scope in self.scopes if not scope.covered}
+
+
+class Shelf:
+    """Caches the newest ruleset; loads it again only when the rules' version has changed."""
+
+    def __init__(self) -> None:
+        self._book: Book | None = None
+
+    @property
+    def version(self) -> int | None:
+        """Return the version of the cached ruleset."""
+        return self._book.version if self._book else None
+
+    def current(self, tx: Transaction) -> Book:
+        """Return the current ruleset and lock the rules against changes until `tx` ends."""
+        version = versions.hold_rules(tx)
+        if self._book is None or self._book.version != version:
+            self._book = read_book(tx, version)
+        return self._book
+
+
+def read_book(tx: Transaction, version: int) -> Book:
+    """Load the ruleset from the database."""
+    columns = (connection.c.id, connection.c.slug, connection.c.kind, connection.c.write_back.label("writes_back"))
+    named = sa.select(*columns, callable_ones().label("can_look"))
+    trackers = {row.id: Tracker(**row._mapping) for row in tx.execute(named)}  # noqa: SLF001 - SQLAlchemy's public way
+    scopes = Scopes(
+        Scope(
+            id=row.id,
+            connection_id=row.connection_id,
+            name=row.name,
+            external_id=row.external_id,
+            covered=row.covered_at is not None,
+            called=row.called,
+        )
+        for row in tx.execute(sa.select(scope).order_by(scope.c.id))
+    )
+    rules = RuleIndex(_compiled(tx))
+    key_results = {row.slug.casefold(): row.id for row in tx.execute(sa.select(key_result.c.id, key_result.c.slug))}
+    partial = {**_partly_seen(rules.rules, scopes), **query_listings.partly_seen(tx)}
+    return Book(
+        version=version,
+        trackers=trackers,
+        scopes=scopes,
+        rules=rules,
+        key_results=key_results,
+        partial=partial,
+        people=_people(tx),
+    )
+
+
+def with_rules(tx: Transaction, book: Book, rules: Iterable[CompiledRule]) -> Book:
+    """Return a copy of the ruleset with these rules instead (for previews)."""
+    index = RuleIndex(rules)
+    unlisted = query_listings.partly_seen(tx, without=book.rules.by_revision.keys() - index.by_revision.keys())
+    return replace(book, rules=index, partial={**_partly_seen(index.rules, book.scopes), **unlisted})
+
+
+def _people(tx: Transaction) -> dict[tuple[str, str], Person]:
+    """Return people by (tracker kind, account in lower case); of two with one account, the one who may link wins."""
+    found: dict[tuple[str, str], Person] = {}
+    ordered = sa.select(person.c.name, person.c.role, person.c.accounts).order_by(person.c.role.desc(), person.c.id)
+    for row in tx.execute(ordered):
+        one = Person(row.name, may_link=row.role in ("admin", "member"))
+        found |= {(kind, account.casefold()): one for kind, account in row.accounts.items()}
+    return found
+
+
+def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
+    revisions = sa.select(rule_revision).where(rule_revision.c.state.in_(("pending", "active")))
+    for row in tx.execute(revisions.order_by(rule_revision.c.id)):
+        if row.condition == NOTHING:
+            continue  # a disabled rule reaches no scope
+        yield CompiledRule(
+            revision_id=row.id,
+            slug=row.rule_slug,
+            connection_id=row.connection_id,
+            key_result_id=row.key_result_id,
+            predicate=compile_condition(NOTHING if row.query else row.condition),
+            scopes=scopes_reached(row.condition),
+            pending=row.state == "pending",
+            query=row.query,
+        )
+
+
+def _partly_seen(rules: Iterable[CompiledRule], scopes: Iterable[Scope]) -> dict[int, str]:
+    """Return why key results are partial: the names of the scopes that their rules reach and that are not covered."""
+    uncovered: dict[int, list[str]] = defaultdict(list)
+    waiting = [scope for scope in scopes if not scope.covered]
+    for one in rules:
+        for known in waiting:
+            reaches = one.scopes is None or known.name.casefold() in one.scopes
+            if known.connection_id == one.connection_id and reaches and not one.pending:
+                uncovered[one.key_result_id].append(known.name)
+    return {
+        key_result_id: "not imported yet: " + ", ".join(sorted(set(names)))
+        for key_result_id, names in uncovered.items()
+    }

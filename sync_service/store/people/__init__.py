@@ -1,0 +1,1 @@
+"""Sign-in links, sessions, API tokens, the audit log and OAuth states."""

@@ -1,0 +1,84 @@
+"""Clock skew: repair due times after the database's clock was stepped back, so that no row waits until it catches up.
+
+The longest wait of each table is known. A row that would wait longer got its due time while the clock was ahead: the
+machine's clock for SQLite, else the database server's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.queue import due, write_slots
+from sync_service.store.trackers.connection_alerts import QUIET
+
+SLACK = timedelta(seconds=5)
+"""Tolerance: transactions may commit in another order than they read the clock."""
+
+DAY = timedelta(hours=26)
+"""The longest day of any time zone, plus an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The longest wait of a table's rows for the first attempt, and for later ones."""
+
+    first: timedelta = timedelta(0)
+    later: timedelta = due.LONGEST_WAIT
+
+
+def _waits(settle: timedelta) -> Mapping[str, Waits]:
+    others = {
+        "consent": Waits(first=DAY, later=DAY),
+        "look": Waits(later=due.LONGEST_PATIENCE),
+        "poll": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_PATIENCE),
+        "errand": Waits(first=due.LONGEST_PATIENCE, later=due.LONGEST_PATIENCE),
+        "candidate": Waits(first=due.LEASE, later=due.LONGEST_PATIENCE),
+        "listing": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_PATIENCE),
+        "recompute": Waits(first=DAY, later=DAY),
+        "write_back": Waits(first=write_slots.FARTHEST, later=due.LONGEST_PATIENCE),
+        "write_round": Waits(first=due.LONGEST_WAIT),
+        "notice": Waits(first=settle, later=settle + due.LONGEST_WAIT),
+        "breaking": Waits(later=max(settle, QUIET) + due.LONGEST_WAIT),
+    }
+    return dict.fromkeys(due.TABLES, Waits()) | others
+
+
+def bring_near(engine: Engine, *, settle: timedelta) -> int:
+    """Make rows due that would wait too long; return how many. `settle` is the settling time of notices.
+
+    A row under a lease keeps it, for at most the longest lease.
+    """
+    waits = _waits(settle)
+    with reading(engine) as tx:
+        now = database_now(tx)
+        affected = [name for name in waits if tx.scalar(_any_too_late(due.TABLES[name], waits[name], now))]
+    if not affected:
+        return 0
+    count = 0
+    with writing(engine) as tx:
+        now = database_now(tx)
+        for name in affected:
+            table = due.TABLES[name]
+            leased = sa.update(table).where(_lease_too_long(table, now)).values(due_at=now + due.LONGEST_LEASE)
+            waiting = sa.update(table).where(_waits_too_long(table, waits[name], now)).values(due_at=now)
+            count += tx.execute(leased).rowcount + tx.execute(waiting).rowcount
+    return count
+
+
+def _any_too_late(table: sa.Table, waits: Waits, now: datetime) -> sa.Select[int]:
+    found = sa.or_(_lease_too_long(table, now), _waits_too_long(table, waits, now))
+    return sa.select(sa.literal(1)).where(table.c.due_at > now + SLACK, found).limit(1)
+
+
+def _lease_too_long(table: sa.Table, now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.lease.isnot(None), table.c.due_at > now + due.LONGEST_LEASE + SLACK)
+
+
+def _waits_too_long(table: sa.Table, waits: Waits, now: datetime) -> sa.ColumnElement[bool]:
+    first, later = now + waits.first + SLACK, now + waits.later + SLACK
+    too_long = sa.or_(sa.and_(table.c.attempts == 0, table.c.due_at > first), table.c.due_at > later)
+    return sa.and_(table.c.lease.is_(None), too_long)

@@ -1,0 +1,33 @@
+"""Relink requests: compute the links of many known issues again, in chunks."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.store.engine.database import database_now
+from sync_service.store.tables import relink
+
+
+def rename(tx: Transaction, connection_id: int, *, scope: str, was: str, now: str) -> None:
+    """Request new keys for the issues of a renamed scope (`scope` is its id in the tracker), and relink them.
+
+    https://docs.github.com/en/repositories/creating-and-managing-repositories/renaming-a-repository
+    https://support.atlassian.com/jira-cloud-administration/docs/edit-a-projects-details/
+    """
+    row: dict[str, Any] = {
+        "connection_id": connection_id,
+        "cause": f"{was} is now called {now}",
+        "renamed": {"scope": scope, "was": was, "now": now},
+        "due_at": database_now(tx),
+    }
+    tx.execute(sa.insert(relink).values(row))
+
+
+def add(tx: Transaction, wanted: Iterable[tuple[int, str]]) -> None:
+    """Request to relink all issues of connections: (connection id, cause in words)."""
+    now = database_now(tx)
+    rows = [{"connection_id": connection_id, "cause": cause, "due_at": now} for connection_id, cause in wanted]
+    if rows:
+        tx.execute(sa.insert(relink), rows)

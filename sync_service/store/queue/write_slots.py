@@ -1,0 +1,90 @@
+"""Write slots: throttle write-back, because trackers want writes one at a time and not too many per hour.
+
+In each bucket that writes, one worker at a time is the writer; write buckets (urgent, background) reserve slots that
+spread the writes of all workers over the coming hours. Both are rows of the rate limit table with their own names.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
+
+from sync_service.store.engine.database import database_now, insert_or_skip
+from sync_service.store.queue import rate_limits
+from sync_service.store.tables import pause
+
+GAP = timedelta(seconds=1)
+"""The pause between two writes:
+https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api."""
+
+FARTHEST = timedelta(hours=6)
+"""How far ahead a slot can be reserved; for a longer wait, try again later."""
+
+KEPT = timedelta(seconds=30)
+"""How long a slot stays valid after its time: slots missed during a rate limit must not be used all at once."""
+
+_STEP = timedelta(seconds=1.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A write rate: `burst` writes without delay, one by one, then one per `interval`."""
+
+    name: str
+    burst: int
+    interval: timedelta
+
+
+LINKS = Lane("urgent", 60, timedelta(seconds=24))
+STANDINGS = Lane("background", 0, timedelta(seconds=15))
+"""Together 450 writes in any hour and 54 in any minute; GitHub allows 500 and 80. Urgent writes (an issue's key results
+changed) never wait behind a thousand background writes (only their values changed).
+https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"""
+
+
+def time_for(tx: Transaction, connection_id: int, part: str, lane: Lane) -> datetime | None:
+    """Reserve the next write slot and return its time; None when that would be too far ahead."""
+    row = _lock(tx, connection_id, f"{part}/{lane.name}")
+    now = database_now(tx)
+    reserved: timedelta = row.until - now
+    # A time further ahead than any slot was reserved before the clock was stepped back.
+    if not timedelta(0) < reserved <= lane.interval * (lane.burst + 1) + FARTHEST:
+        reserved = timedelta(0)
+    before = reserved / lane.interval
+    wait: timedelta = min(before, lane.burst) * _STEP + max(before - lane.burst, 0.0) * lane.interval
+    if wait > FARTHEST:
+        return None
+    _set_until(tx, row.id, now + reserved + lane.interval)
+    return now + wait
+
+
+def take(tx: Transaction, connection_id: int, part: str, *, most: timedelta) -> timedelta:
+    """Become the writer for at most `most` and return zero; else return how long another worker still is."""
+    writer = f"{part}/writer"
+    row = _lock(tx, connection_id, writer)
+    remaining = min(rate_limits.rest_of(tx, connection_id, writer), most)
+    if not remaining:
+        _set_until(tx, row.id, database_now(tx) + most)
+    return remaining
+
+
+def give_back(tx: Transaction, connection_id: int, part: str) -> None:
+    """Let other workers write, after the gap. Do nothing when the connection was removed meanwhile."""
+    mine = sa.and_(pause.c.connection_id == connection_id, pause.c.part == f"{part}/writer")
+    tx.execute(sa.update(pause).where(mine).values(until=database_now(tx) + GAP))
+
+
+def _lock(tx: Transaction, connection_id: int, part: str) -> Row[Any]:
+    row = {"connection_id": connection_id, "part": part, "until": database_now(tx), "seconds": 0}
+    insert_or_skip(tx, pause, [row], unique=("connection_id", "part"))
+    mine: sa.Select[Any] = sa.select(pause.c.id, pause.c.until).where(
+        pause.c.connection_id == connection_id, pause.c.part == part
+    )
+    return tx.execute(mine.with_for_update()).one()
+
+
+def _set_until(tx: Transaction, row_id: int, until: datetime) -> None:
+    tx.execute(sa.update(pause).where(pause.c.id == row_id).values(until=until))

@@ -1,0 +1,48 @@
+"""Tables for sign-in links, sessions, API tokens and the audit log."""
+
+import sqlalchemy as sa
+
+from sync_service.store.engine.database import Instant
+from sync_service.store.tables.columns import metadata, refers, row_id
+
+sign_in_link = sa.Table(
+    "sign_in_link",
+    metadata,
+    row_id(),
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
+    refers("person_id", "person"),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("used_at", Instant),
+)
+
+
+session = sa.Table(
+    "session",
+    metadata,
+    row_id(),
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
+    refers("person_id", "person"),
+    sa.Column("expires_at", Instant, nullable=False),
+)
+
+
+api_token = sa.Table(
+    "api_token",
+    metadata,
+    row_id(),
+    sa.Column("name", sa.String(100), nullable=False, unique=True),
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("role", sa.String(10), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("revoked_at", Instant),
+)
+
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    row_id(),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+)

@@ -1,0 +1,141 @@
+"""Tables for mapping rules, their revisions, links, query members, and the two version counters."""
+
+import sqlalchemy as sa
+
+from sync_service.store.engine.database import Instant
+from sync_service.store.tables.columns import Id, due_columns, metadata, refers, row_id
+
+# `rules` is the version of everything that decides links; `changes` increases with every visible change.
+counter = sa.Table(
+    "counter",
+    metadata,
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+
+rule = sa.Table(
+    "rule",
+    metadata,
+    row_id(),
+    sa.Column("slug", sa.String(100), nullable=False, unique=True),
+    refers("owner_id", "person", nullable=True, on_delete="SET NULL"),
+    refers("connection_id", "connection"),
+    refers("key_result_id", "key_result"),
+    sa.Column("condition", sa.JSON, nullable=False),  # as in the configuration file's `when`; {} for a query
+    sa.Column("query", sa.Text),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+)
+
+
+# One edit of a rule. While `pending`, its links are created in chunks; then one short transaction makes it `active`.
+rule_revision = sa.Table(
+    "rule_revision",
+    metadata,
+    row_id(),
+    refers("rule_id", "rule", nullable=True, on_delete="SET NULL"),
+    sa.Column("rule_slug", sa.String(100), nullable=False),
+    refers("connection_id", "connection"),
+    refers("key_result_id", "key_result"),
+    sa.Column("condition", sa.JSON, nullable=False),
+    sa.Column("query", sa.Text),  # instead of a condition, which then is {}
+    sa.Column("state", sa.String(10), nullable=False),  # pending, active, retired
+    sa.Column("cursor", Id, nullable=False, server_default="0"),  # the last issue id evaluated
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    *due_columns("rule_revision"),
+    sa.Index("ix_rule_revision_rule_id_state", "rule_id", "state"),
+)
+
+
+# A link that a person created by the issue's key; it takes effect once the issue is known.
+manual_link = sa.Table(
+    "manual_link",
+    metadata,
+    row_id(),
+    refers("key_result_id", "key_result"),
+    refers("connection_id", "connection"),
+    sa.Column("key", sa.String(300), nullable=False),
+    sa.Column("weight", sa.Float, nullable=False),
+    refers("issue_id", "issue", nullable=True, on_delete="SET NULL"),
+    sa.UniqueConstraint("key_result_id", "connection_id", "key"),
+    sa.Index("ix_manual_link_issue_id", "issue_id"),
+    sa.Index("ix_manual_link_connection_id_key", "connection_id", "key"),
+)
+
+
+# An issue counts toward a key result, and why. `source` is the rule_revision's or manual_link's id, 0 for a label.
+link = sa.Table(
+    "link",
+    metadata,
+    row_id(),
+    refers("key_result_id", "key_result"),
+    refers("issue_id", "issue"),
+    sa.Column("origin", sa.String(10), nullable=False),  # rule, manual, label, comment
+    sa.Column("source", Id, nullable=False),
+    sa.Column("weight", sa.Float, nullable=False),
+    sa.UniqueConstraint("key_result_id", "issue_id", "origin", "source"),
+    sa.Index("ix_link_issue_id", "issue_id"),
+    sa.Index("ix_link_origin_source", "origin", "source"),
+)
+
+
+# A request to compute the links of many known issues again, in chunks (a label was renamed, a key result added).
+relink = sa.Table(
+    "relink",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("cursor", Id, nullable=False, server_default="0"),
+    sa.Column("renamed", sa.JSON),  # a scope whose issues have new keys: {"scope": its id, "was": …, "now": …}
+    *due_columns("relink"),
+)
+
+
+# Whether an issue is a member of a revision's query: the members, and those that recently ceased to be.
+member = sa.Table(
+    "member",
+    metadata,
+    row_id(),
+    refers("revision_id", "rule_revision"),
+    sa.Column("identity", sa.String(200), nullable=False),  # the issue may still be unknown
+    sa.Column("holds", sa.Boolean, nullable=False),  # false: seen by an unfinished listing, or no member now
+    sa.Column("judged_at", Instant),  # when the single issue was last matched, by the database's clock
+    sa.Column("run", Id, nullable=False, server_default="0"),  # the last run of the listing that contained it
+    sa.UniqueConstraint("revision_id", "identity"),
+    sa.Index("ix_member_identity", "identity"),
+)
+
+
+# The recurring listing of all members of a revision's query, page by page.
+listing = sa.Table(
+    "listing",
+    metadata,
+    row_id(),
+    refers("revision_id", "rule_revision"),
+    refers("connection_id", "connection"),
+    sa.Column("run", Id, nullable=False, server_default="0"),
+    sa.Column("cursor", sa.Text),  # next page of the run; null between two runs
+    sa.Column("began_at", Instant),  # of the current run, else of the last one
+    sa.Column("done_at", Instant),  # when the last complete run ended
+    sa.Column("seen", sa.Integer, nullable=False, server_default="0"),  # members in the current run, else in the last
+    sa.Column("outside", sa.Integer, nullable=False, server_default="0"),  # those in scopes that are not watched
+    sa.Column("short", sa.Text),  # why the current run will not be complete
+    sa.Column("lacking", sa.Text),  # why the last run was not complete
+    *due_columns("listing"),
+    sa.UniqueConstraint("revision_id"),
+)
+
+
+# A changed issue that must be matched against the queries of its connection's rules.
+candidate = sa.Table(
+    "candidate",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("identity", sa.String(200), nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    *due_columns("candidate"),
+    sa.UniqueConstraint("connection_id", "identity"),
+)

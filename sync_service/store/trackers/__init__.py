@@ -1,0 +1,1 @@
+"""Connections, scopes, the inbox, issues, and what belongs to issues."""

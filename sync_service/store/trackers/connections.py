@@ -1,0 +1,180 @@
+"""Configured connections: read them with their secrets decrypted (cached), bind scopes to ids, note refusals."""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Engine, Row
+
+from sync_service.domain.trackers.connector import App, Client, Connection
+from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import database_now, reading
+from sync_service.store.engine.encryption import Sealer
+from sync_service.store.tables import connection, consent, scope
+from sync_service.store.trackers import connection_alerts
+
+FRESH_SECONDS = 1.0
+"""How long a process uses its cached connections: after this it knows a rotated secret."""
+
+UNKNOWN_SECONDS = 0.2
+"""How long an unknown slug is cached as unknown: anybody may call the webhook address with any slug."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """A connection with its secrets decrypted: never log it.
+
+    `token_until` is when the OAuth access token expires; `ended`: the token is not refreshed any more.
+    """
+
+    id: int
+    slug: str
+    kind: str
+    view: Connection = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    refused: str | None
+    token_until: datetime | None = None
+    ended: bool = False
+
+
+class Connections:
+    """Cached reader of the connections: reads at most once a second per process; an unknown one is read sooner."""
+
+    def __init__(self, engine: Engine, sealer: Sealer, *, base_url: str = "") -> None:
+        self._engine = engine
+        self._base_url = base_url.rstrip("/")
+        self._sealer = sealer
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._by_id: Mapping[int, Configured] = {}
+        self._by_slug: Mapping[str, Configured] = {}
+
+    def of(self, connection_id: int) -> Configured:
+        """Return a connection by its row id. Raise `KeyError` when it was removed."""
+        self._refresh(fresh=FRESH_SECONDS if connection_id in self._by_id else 0)
+        return self._by_id[connection_id]
+
+    def latest(self, connection_id: int) -> Configured:
+        """Return a connection past the cache: use it before you report that the connection lacks something."""
+        self.forget()
+        return self.of(connection_id)
+
+    def named(self, slug: str) -> Configured | None:
+        """Return a connection by its slug; None when there is none."""
+        self._refresh(fresh=FRESH_SECONDS if slug in self._by_slug else UNKNOWN_SECONDS)
+        return self._by_slug.get(slug)
+
+    def hook_url(self, slug: str) -> str:
+        """Return the address for a connection's webhooks; the connection need not exist yet."""
+        return f"{self._base_url}/hooks/{slug}"
+
+    def forget(self) -> None:
+        """Clear the cache, because this process has just changed a connection."""
+        with self._lock:
+            self._read_at = float("-inf")
+
+    def _refresh(self, *, fresh: float) -> None:
+        with self._lock:
+            if time.monotonic() - self._read_at < fresh:
+                return
+            with reading(self._engine) as tx:
+                consents = {row.connection_id: row for row in tx.execute(sa.select(consent))}
+                found = [self._configured(row, consents.get(row.id)) for row in tx.execute(sa.select(connection))]
+            self._by_id = {one.id: one for one in found}
+            self._by_slug = {one.slug: one for one in found}
+            self._read_at = time.monotonic()
+
+    def _configured(self, row: Row[Any], tokens: Row[Any] | None) -> Configured:
+        sealed_token = tokens.sealed_access if tokens and row.client_id else row.sealed_token
+        return Configured(
+            id=row.id,
+            slug=row.slug,
+            kind=row.kind,
+            view=Connection(
+                slug=row.slug,
+                site=row.site,
+                options=row.options,
+                hook_url=self.hook_url(row.slug),
+                token=self._sealer.open(sealed_token) if sealed_token else None,
+                app=App(row.app_id, self._sealer.open(row.sealed_app_key)) if row.sealed_app_key else None,
+                client=Client(row.client_id, self._sealer.open(row.sealed_client_secret)) if row.client_id else None,
+                site_id=tokens.site_id if tokens else None,
+                mark=row.write_mark,
+                writes_back=row.write_back,
+            ),
+            secrets=self._secrets(row),
+            refused=row.refused_reason,
+            token_until=tokens.expires_at if tokens else None,
+            ended=tokens is not None and tokens.due_at is None,
+        )
+
+    def _secrets(self, row: Row[Any]) -> tuple[str, ...]:
+        """Return the secrets that may sign deliveries; an OAuth app's deliveries are signed with its client secret."""
+        sealed = [*row.sealed_secrets, *([row.sealed_client_secret] if row.client_id else [])]
+        return tuple(self._sealer.open(one) for one in sealed)
+
+
+def bind_scopes(tx: Transaction, seen: Iterable[tuple[int, ScopeRef]]) -> None:
+    """Store the tracker's id of each watched scope so far known only by name; match by its present name."""
+    wanted = {(connection_id, ref.name.lower()): ref.id for connection_id, ref in sorted(seen, key=_by_id)}
+    name = sa.func.coalesce(scope.c.called, scope.c.name).label("name")
+    unknown = sa.select(scope.c.id, scope.c.connection_id, name).where(scope.c.external_id.is_(None))
+    rows = [(row.id, wanted.get((row.connection_id, row.name.lower()))) for row in tx.execute(unknown)]
+    bound = [(scope_id, external_id) for scope_id, external_id in rows if external_id is not None]
+    if not bound:
+        return
+    versions.bump(tx, versions.RULES)  # before any scope is locked: transactions that change rules lock in this order
+    for scope_id, external_id in sorted(bound):
+        still = sa.and_(scope.c.id == scope_id, scope.c.external_id.is_(None))
+        tx.execute(sa.update(scope).where(still).values(external_id=external_id))
+
+
+def _by_id(one: tuple[int, ScopeRef]) -> tuple[int, str]:
+    return (one[0], one[1].id)
+
+
+def refuse(tx: Transaction, connection_id: int, *, reason: str) -> None:
+    """Mark a connection as refused by the tracker and alert its owner: no more calls until somebody fixes it."""
+    now = database_now(tx)
+    first = sa.and_(connection.c.id == connection_id, connection.c.refused_at.is_(None))
+    refused = {"refused_at": now, "refused_reason": reason, "asked_again_at": now}
+    if tx.execute(sa.update(connection).where(first).values(refused)).rowcount:
+        connection_alerts.note_refused(tx, connection_id)
+    versions.bump(tx, versions.CHANGES)
+
+
+def may_ask_again(tx: Transaction, connection_id: int, *, after: timedelta) -> bool:
+    """Return whether one call may test a refused connection, once per `after`: no tracker says when it is fixed."""
+    now = database_now(tx)
+    asked = connection.c.asked_again_at
+    before_a_step_back = asked > now + timedelta(minutes=1)
+    due_for_a_test = sa.and_(connection.c.id == connection_id, sa.or_(asked <= now - after, before_a_step_back))
+    return tx.execute(sa.update(connection).where(due_for_a_test).values(asked_again_at=now)).rowcount == 1
+
+
+def mend(tx: Transaction, connection_id: int) -> None:
+    """Clear the refusal of a connection: the tracker accepts us again."""
+    mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
+    tx.execute(sa.update(connection).where(connection.c.id == connection_id).values(mended))
+    versions.bump(tx, versions.CHANGES)
+
+
+def callable_ones() -> sa.ColumnElement[bool]:
+    """Return the SQL condition that a connection has credentials; an OAuth app has them once it has tokens."""
+    consented = sa.exists().where(consent.c.connection_id == connection.c.id)
+    return sa.or_(
+        connection.c.sealed_token.isnot(None),
+        connection.c.sealed_app_key.isnot(None),
+        sa.and_(connection.c.client_id.isnot(None), consented),
+    )
+
+
+def can_call(tx: Transaction, connection_id: int) -> bool:
+    """Return whether a connection has credentials for calls."""
+    return tx.scalar(sa.select(callable_ones()).where(connection.c.id == connection_id)) or False

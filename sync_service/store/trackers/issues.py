@@ -1,0 +1,243 @@
+"""Issues and term names (labels, milestones, ...): lock, read and save them in batches."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
+
+from sync_service.domain.trackers.issue import LISTED_TERMS, HeldNumber, Issue, place_of
+from sync_service.domain.trackers.observations import Account, Closing, Kind, ScopeRef, State
+from sync_service.store.engine.database import Collision, DatabaseNow, insert_or_skip, upsert
+from sync_service.store.tables import issue, term
+from sync_service.store.trackers import closing_links
+
+Identity = tuple[int, str]
+"""(connection id, the connector's stable identity of an issue)."""
+
+_PLAIN = (
+    "key",
+    "type",
+    "title",
+    "url",
+    "resolution",
+    "milestone",
+    "parent_key",
+    "parent_identity",
+    "parent_at",
+    "parent_told_at",
+    "closes_at",
+    "closes_looked",
+    "priority",
+    "points",
+    "points_at",
+    "components_at",
+    "versions_at",
+    "sprints_at",
+    "created_at",
+    "closed_at",
+    "updated_at",
+    "digest",
+    "looked",
+    "in_doubt",
+    "gone",
+    "successor",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An issue row: its id, the id of its watched scope, and the stored issue (None: never seen)."""
+
+    id: int
+    scope_id: int | None
+    issue: Issue | None
+
+
+def lock(tx: Transaction, wanted: Mapping[Identity, str | None]) -> dict[Identity, Held]:
+    """Lock the issues of these identities in one fixed order; insert a missing one when `wanted` gives its key.
+
+    Inserts come first. An insert waits for another worker that inserts the same row, so that both lock the same row.
+    """
+    ordered = sorted(wanted)
+    known = _existing(tx, ordered)
+    rows: list[dict[str, Any]] = [
+        {
+            "connection_id": c,
+            "identity": i,
+            "key": key,
+            "folded_key": key.lower(),
+            "labels": [],
+            "assignees": [],
+        }
+        for c, i in ordered
+        if (c, i) not in known and (key := wanted[c, i]) is not None
+    ]
+    insert_or_skip(tx, issue, rows, unique=("connection_id", "identity"))
+    return _select(tx, ordered)
+
+
+def _existing(tx: Transaction, identities: Sequence[Identity]) -> set[Identity]:
+    found: set[Identity] = set()
+    for connection_id, names in _by_connection(identities).items():
+        rows = sa.select(issue.c.identity).where(issue.c.connection_id == connection_id, issue.c.identity.in_(names))
+        found |= {(connection_id, identity) for identity in tx.scalars(rows)}
+    return found
+
+
+def _by_connection(identities: Sequence[Identity]) -> dict[int, list[str]]:
+    grouped: dict[int, list[str]] = defaultdict(list)
+    for connection_id, identity in identities:
+        grouped[connection_id].append(identity)
+    return grouped
+
+
+def _select(tx: Transaction, identities: Sequence[Identity]) -> dict[Identity, Held]:
+    """Lock rows in id order, as `relink_jobs` does: any other order could deadlock with it."""
+    wanted = [
+        sa.and_(issue.c.connection_id == connection_id, issue.c.identity.in_(names))
+        for connection_id, names in _by_connection(identities).items()
+    ]
+    rows = sa.select(issue).where(sa.or_(sa.false(), *wanted)).order_by(issue.c.id).with_for_update()
+    found = tx.execute(rows).all()
+    return {(row.connection_id, row.identity): held for row, held in zip(found, _from_rows(tx, found), strict=True)}
+
+
+def any_after(tx: Transaction, *, connection_id: int, after: int) -> bool:
+    """Return whether a connection has issues with a higher row id."""
+    more = sa.select(issue.c.id).where(issue.c.connection_id == connection_id, issue.c.id > after).limit(1)
+    return tx.scalar(more) is not None
+
+
+def lock_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int) -> list[Held]:
+    """Lock and return the next issues of a connection by row id."""
+    found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
+    return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit).with_for_update()).all())
+
+
+def read_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int) -> list[Held]:
+    """Return the next issues of a connection by row id, without a lock: read only."""
+    found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
+    return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit)).all())
+
+
+def read(tx: Transaction, row_ids: Sequence[int]) -> list[Held]:
+    """Return issues by row id, the highest id first, without a lock."""
+    found = sa.select(issue).where(issue.c.id.in_(row_ids)).order_by(issue.c.id.desc())
+    return _from_rows(tx, tx.execute(found).all())
+
+
+def read_named(tx: Transaction, connection_id: int, identities: Sequence[str]) -> list[Held]:
+    """Return the issues with these identities that are known, without a lock."""
+    found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.identity.in_(identities))
+    return _from_rows(tx, tx.execute(found.order_by(issue.c.id)).all())
+
+
+def count(tx: Transaction, *, connection_id: int) -> int:
+    """Count the issues of a connection, except those that are gone or known only as children."""
+    there = sa.and_(issue.c.gone.is_(None), issue.c.state.isnot(None))
+    return tx.scalars(sa.select(sa.func.count()).where(issue.c.connection_id == connection_id, there)).one()
+
+
+def _from_rows(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Held]:
+    closes = closing_links.read(tx, [row.id for row in rows if row.closes_at is not None])
+    return [_from_row(row, closes.get(row.id, ())) for row in rows]
+
+
+def _from_row(row: Row[Any], closes: tuple[Closing, ...]) -> Held:
+    if row.updated_at is None and row.gone is None and row.parent_at is None:
+        return Held(row.id, None, None)
+    scope = ScopeRef(row.scope_external_id, row.scope_name) if row.scope_external_id else None
+    return Held(
+        row.id,
+        row.scope_id,
+        Issue(
+            identity=row.identity,
+            scope=scope,
+            kind=Kind(row.kind or Kind.ISSUE),
+            state=State(row.state) if row.state else None,
+            labels=tuple(row.labels),
+            assignees=tuple(Account(*account) for account in row.assignees),
+            author=Account(*row.author) if row.author else None,
+            closes=closes,
+            numbers=tuple(HeldNumber(name, value, datetime.fromisoformat(at)) for name, value, at in row.numbers or ()),
+            components=tuple(row.components or ()),
+            versions=tuple(row.versions or ()),
+            sprints=tuple(row.sprints or ()),
+            **{name: getattr(row, name) for name in _PLAIN},
+        ),
+    )
+
+
+def save(tx: Transaction, changed: Sequence[tuple[int, int | None, Issue]]) -> None:
+    """Save issues, given as (row id, id of the watched scope, issue)."""
+    if not changed:
+        return
+    parameters = [_columns(row_id, scope_id, one) for row_id, scope_id, one in changed]
+    values: dict[str, sa.BindParameter[Any]] = {name: sa.bindparam(name) for name in parameters[0] if name != "row_id"}
+    statement = sa.update(issue).where(issue.c.id == sa.bindparam("row_id"))
+    tx.execute(statement.values({**values, "seen_at": DatabaseNow()}), parameters)
+    closing_links.save(tx, {row_id: one.closes for row_id, _, one in changed if one.closes_at is not None})
+
+
+def note_seen(tx: Transaction, row_ids: Sequence[int]) -> None:
+    """Note that the tracker has just reported these issues."""
+    if row_ids:
+        tx.execute(sa.update(issue).where(issue.c.id.in_(row_ids)).values(seen_at=DatabaseNow()))
+
+
+def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
+    columns: dict[str, Any] = {name: getattr(one, name) for name in _PLAIN}
+    columns |= {name: list(getattr(one, name)) for name in LISTED_TERMS}
+    return columns | {
+        "numbers": [[number.name, number.value, number.at.isoformat()] for number in one.numbers],
+        "row_id": row_id,
+        "folded_key": one.key.lower(),
+        "scope_id": scope_id,
+        "scope_external_id": one.scope.id if one.scope else None,
+        "scope_name": one.scope.name if one.scope else None,
+        "kind": one.kind,
+        "state": one.state,
+        "labels": list(one.labels),
+        "assignees": [[account.id, account.name] for account in one.assignees],
+        "author": [one.author.id, one.author.name] if one.author else None,
+    }
+
+
+def next_place(tx: Transaction, connection_id: int, identity: str) -> tuple[str, str] | None:
+    """Return the identity and key of an issue after its transfer; None when no transfer is known."""
+    mine = sa.and_(issue.c.connection_id == connection_id, issue.c.identity == identity)
+    found = tx.execute(sa.select(issue.c.gone, issue.c.successor).where(mine)).one_or_none()
+    return place_of(found.gone, found.successor) if found else None
+
+
+TermKey = tuple[int, str, str]
+"""(connection id, kind of term, the term's id in the tracker)."""
+
+
+def read_terms(tx: Transaction, keys: Iterable[TermKey]) -> dict[TermKey, Row[Any]]:
+    """Return the stored rows of labels, milestones and other terms."""
+    grouped: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for connection_id, kind, external_id in keys:
+        grouped[connection_id, kind].add(external_id)
+    known: dict[TermKey, Row[Any]] = {}
+    for (connection_id, kind), external_ids in sorted(grouped.items()):
+        found = sa.select(term).where(
+            term.c.connection_id == connection_id, term.c.kind == kind, term.c.external_id.in_(sorted(external_ids))
+        )
+        known |= {(connection_id, kind, row.external_id): row for row in tx.execute(found)}
+    return known
+
+
+def save_terms(tx: Transaction, rows: Iterable[dict[str, Any]]) -> None:
+    """Save names of terms in one fixed order. Raise `Collision` when another worker stored a newer name."""
+    ordered = sorted(rows, key=lambda row: (row["connection_id"], row["kind"], row["external_id"]))
+    upsert(tx, term, ordered, unique=("connection_id", "kind", "external_id"), newer="at")
+    known = read_terms(tx, [(row["connection_id"], row["kind"], row["external_id"]) for row in ordered])
+    for row in ordered:
+        if known[row["connection_id"], row["kind"], row["external_id"]].name != row["name"]:
+            raise Collision(f"another worker has a newer name for {row['kind']} {row['external_id']}")

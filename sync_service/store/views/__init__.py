@@ -1,0 +1,1 @@
+"""Read-only views for pages, API and command line."""

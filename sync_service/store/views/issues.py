@@ -1,0 +1,194 @@
+"""Views of the issues linked to a key result: for each, whether it counts and why not."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
+
+from sync_service.domain.measures.measures import Measure, parse_measure
+from sync_service.domain.measures.status import Span
+from sync_service.domain.trackers.observations import State, TermKind
+from sync_service.store import tables
+from sync_service.store.okrs.links import counting_through, counts
+from sync_service.store.queue.fetch_requests import UNREACHABLE
+from sync_service.store.trackers.issues import TermKey, read_terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueView:
+    """One linked issue. `origin` is that of its strongest link: manual, label, comment or rule; `rules` are the slugs.
+
+    `state` is None for a manual link whose issue is not known yet. `why_not` says why it does not count.
+    `unreachable_since` is when it was last seen, if a later fetch found nothing: deleted without a delivery, or hidden.
+    """
+
+    connection: str
+    key: str
+    weight: float
+    origin: str
+    counts: bool
+    why_not: str | None
+    title: str = ""
+    url: str = ""
+    kind: str = "issue"
+    type: str | None = None
+    state: State | None = None
+    resolution: str | None = None
+    priority: str | None = None
+    components: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    sprints: tuple[str, ...] = ()
+    author: str | None = None
+    assignees: tuple[str, ...] = ()
+    points: float | None = None
+    numbers: Mapping[str, float | None] = field(default_factory=dict)
+    closed_at: datetime | None = None
+    rules: tuple[str, ...] = ()
+    unreachable_since: datetime | None = None
+
+
+def issues_view(tx: Transaction, key_result_id: int) -> list[IssueView]:
+    """Return the issues linked to a key result, open ones first, by connection and key; then links without an issue."""
+    k, o, c = tables.key_result, tables.objective, tables.cycle
+    settings = tx.execute(
+        sa.select(k.c.measure, c.c.starts_at, c.c.ends_at)
+        .join(o, o.c.id == k.c.objective_id)
+        .join(c, c.c.id == o.c.cycle_id)
+        .where(k.c.id == key_result_id)
+    ).one()
+    measure, span = parse_measure(settings.measure), Span(settings.starts_at, settings.ends_at)
+    grouped: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in tx.execute(_linked(key_result_id)):
+        grouped[row.id].append(row)
+    through = counting_through(tx, key_result_id)
+    names = _term_names(tx, [rows[0] for rows in grouped.values()])
+    seen = [
+        _issue(rows, names, _why_not(rows[0], measure, span, through.get(issue_id)))
+        for issue_id, rows in grouped.items()
+    ]
+    return sorted(seen, key=_sort_key) + _waiting(tx, key_result_id)
+
+
+def _linked(key_result_id: int) -> sa.Select[Any]:
+    i, n, v = tables.issue, tables.link, tables.rule_revision.alias()
+    return (
+        sa.select(
+            i,
+            n.c.origin,
+            n.c.weight,
+            v.c.rule_slug,
+            tables.connection.c.slug.label("connection"),
+            _unreachable().label("unreachable"),
+        )
+        .join(i, i.c.id == n.c.issue_id)
+        .join(tables.connection, tables.connection.c.id == i.c.connection_id)
+        .outerjoin(v, sa.and_(v.c.id == n.c.source, n.c.origin == "rule"))
+        .where(n.c.key_result_id == key_result_id, counts)
+        .order_by(n.c.id)
+    )
+
+
+def _unreachable() -> sa.Exists:
+    """Return the SQL condition that the last fetch of an issue found nothing, and that it was not seen since."""
+    i, f = tables.issue, tables.look
+    same = sa.and_(f.c.connection_id == i.c.connection_id, f.c.identity == i.c.identity)
+    later = sa.or_(f.c.settled_at.is_(None), i.c.seen_at.is_(None), f.c.settled_at > i.c.seen_at)
+    return sa.exists().where(same, f.c.outcome.startswith(UNREACHABLE), later, i.c.gone.is_(None))
+
+
+_TERMS = {"components": TermKind.COMPONENT, "versions": TermKind.VERSION, "sprints": TermKind.SPRINT}
+
+
+def _term_names(tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[TermKey, str | None]:
+    """Return the names of components, versions and sprints of issues."""
+    keys = {
+        (row.connection_id, kind.value, one) for row in rows for name, kind in _TERMS.items()
+        for one in getattr(row, name) or ()
+    }  # fmt: skip
+    return {key: found.name for key, found in read_terms(tx, keys).items()}
+
+
+def _named(row: Row[Any], name: str, names: Mapping[TermKey, str | None]) -> tuple[str, ...]:
+    keys = [(row.connection_id, _TERMS[name].value, one) for one in getattr(row, name) or ()]
+    return tuple(sorted(shown for key in keys if (shown := names.get(key, key[2]))))
+
+
+_STRENGTH = ("manual", "label", "comment", "rule")
+_ORDER = (State.DOING, State.TODO, State.DONE, State.DROPPED)
+
+
+def _sort_key(one: IssueView) -> tuple[int, str, int, str]:
+    return (_ORDER.index(one.state) if one.state else len(_ORDER), one.connection, len(one.key), one.key)
+
+
+def _issue(rows: Sequence[Row[Any]], names: Mapping[TermKey, str | None], why_not: str | None) -> IssueView:
+    row = rows[0]
+    return IssueView(
+        connection=row.connection,
+        key=row.key,
+        title=row.title or "",
+        url=row.url or "",
+        kind=row.kind or "issue",
+        type=row.type,
+        state=State(row.state) if row.state else None,
+        resolution=row.resolution,
+        priority=row.priority,
+        components=_named(row, "components", names),
+        versions=_named(row, "versions", names),
+        sprints=_named(row, "sprints", names),
+        author=row.author[1] if row.author else None,
+        assignees=tuple(name for _, name in row.assignees),
+        points=row.points,
+        numbers={name: value for name, value, _ in row.numbers or ()},
+        closed_at=row.closed_at,
+        # A manual link's weight wins, as in `links.weigh`.
+        weight=float(max((one.origin == "manual", one.weight) for one in rows)[1]),
+        origin=min((one.origin for one in rows), key=_STRENGTH.index),
+        rules=tuple(sorted({one.rule_slug for one in rows if one.rule_slug})),
+        counts=why_not is None,
+        why_not=why_not,
+        unreachable_since=(row.seen_at or row.updated_at) if row.unreachable else None,
+    )
+
+
+def _why_not(row: Row[Any], measure: Measure, span: Span, through: Sequence[str] | None) -> str | None:
+    if measure.kind == "manual":
+        return "the value is set by check-ins"
+    if row.gone:
+        return str(row.gone)
+    if through:
+        return f"counts through {' and '.join(through)}, which it closes"
+    if row.state == State.DROPPED:
+        reason = (row.resolution or "").replace("_", " ")
+        return f"dropped: {reason}" if reason else "dropped"
+    outside = row.closed_at is None or not span.starts_at <= row.closed_at < span.ends_at
+    if measure.kind == "done-count" and measure.within == "cycle" and row.state == State.DONE and outside:
+        return "closed outside the cycle"
+    return None
+
+
+def _waiting(tx: Transaction, key_result_id: int) -> list[IssueView]:
+    """Return the manual links whose issue is not known yet."""
+    m = tables.manual_link
+    statement = (
+        sa.select(m.c.key, m.c.weight, tables.connection.c.slug)
+        .join(tables.connection, tables.connection.c.id == m.c.connection_id)
+        .where(m.c.key_result_id == key_result_id, m.c.issue_id.is_(None))
+        .order_by(tables.connection.c.slug, m.c.key)
+    )
+    return [
+        IssueView(
+            connection=row.slug,
+            key=row.key,
+            weight=row.weight,
+            origin="manual",
+            counts=False,
+            why_not="not seen yet",
+        )
+        for row in tx.execute(statement)
+    ]

@@ -1,0 +1,137 @@
+"""Views of key results and their history. The command line, the pages and the API all read them here, so they agree."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
+
+from sync_service.domain.measures.status import Span, Status
+from sync_service.domain.trackers.causes import Cause
+from sync_service.store import tables
+from sync_service.store.okrs.key_results import from_columns
+from sync_service.store.okrs.staleness import Stale, stale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyResultView:
+    """A key result with its state. `owner` is an e-mail address; it defaults to the objective's owner.
+
+    `current`, `start` and `target` are in `unit`; `progress` is an unclamped fraction; `current` and `progress` are
+    None when there is no data. `explanation` says how the value was computed; `updated_at` is when it last changed.
+    """
+
+    id: int
+    slug: str
+    title: str
+    owner: str | None
+    owner_name: str | None
+    objective: str
+    objective_title: str
+    cycle: str
+    weight: float
+    measure: Mapping[str, Any]
+    start: float
+    target: float
+    unit: str
+    current: float | None
+    progress: float | None
+    status: Status
+    stale: Stale | None
+    updated_at: datetime | None
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryView:
+    """One change of the value, with its causes. Pass `id` as `before` to get older ones."""
+
+    id: int
+    at: datetime
+    before: float | None
+    after: float | None
+    causes: tuple[Cause, ...]
+
+
+def key_result_view(tx: Transaction, slug: str, now: datetime) -> KeyResultView | None:
+    """Return a key result by its slug, in any letter case; None when there is none."""
+    k = tables.key_result
+    found = _key_results(tx, sa.func.lower(k.c.slug) == slug.lower(), now)
+    return found[0] if found else None
+
+
+def key_result_views(tx: Transaction, now: datetime, *, cycle: str | None = None) -> list[KeyResultView]:
+    """Return the key results of a cycle (by its slug), or all, in the configured order."""
+    return _key_results(tx, sa.true() if cycle is None else tables.cycle.c.slug == cycle, now)
+
+
+def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) -> list[KeyResultView]:
+    k, o, c, p = tables.key_result, tables.objective, tables.cycle, tables.person
+    statement = (
+        sa.select(
+            k,
+            o.c.slug.label("objective"),
+            o.c.title.label("objective_title"),
+            c.c.slug.label("cycle"),
+            c.c.starts_at,
+            c.c.ends_at,
+            p.c.email,
+            p.c.name,
+        )
+        .join(o, o.c.id == k.c.objective_id)
+        .join(c, c.c.id == o.c.cycle_id)
+        .outerjoin(p, p.c.id == sa.func.coalesce(k.c.owner_id, o.c.owner_id))
+        .where(where)
+        .order_by(o.c.position, o.c.id, k.c.position, k.c.id)
+    )
+    rows = tx.execute(statement).all()
+    found = stale(tx, [row.id for row in rows])
+    return [_key_result(row, found.get(row.id), now) for row in rows]
+
+
+def _key_result(row: Row[Any], out_of_date: Stale | None, now: datetime) -> KeyResultView:
+    frozen = Span(row.starts_at, row.ends_at).frozen(now)
+    return KeyResultView(
+        id=row.id,
+        slug=row.slug,
+        title=row.title,
+        owner=row.email,
+        owner_name=row.name,
+        objective=row.objective,
+        objective_title=row.objective_title,
+        cycle=row.cycle,
+        weight=row.weight,
+        measure=row.measure,
+        start=row.start,
+        target=row.target,
+        unit=row.unit,
+        current=row.current,
+        progress=row.progress,
+        status=Status.CLOSED if frozen else Status(row.status),
+        stale=None if frozen else out_of_date,
+        updated_at=row.updated_at,
+        explanation=row.explanation,
+    )
+
+
+def history_view(
+    tx: Transaction, key_result_id: int, *, before: int | None = None, limit: int = 50
+) -> list[HistoryView]:
+    """Return changes of a key result's value, newest first: those with an id below `before`, if given."""
+    h = tables.history
+    older = sa.true() if before is None else h.c.id < before
+    columns = sa.select(h.c.id, h.c.at, h.c["from"].label("before"), h.c.to.label("after"), h.c.causes)
+    found = columns.where(h.c.key_result_id == key_result_id, older).order_by(h.c.id.desc()).limit(limit)
+    return [
+        HistoryView(
+            id=row.id,
+            at=row.at,
+            before=row.before,
+            after=row.after,
+            causes=tuple(from_columns(columns) for columns in row.causes),
+        )
+        for row in tx.execute(found)
+    ]
