@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bench.letters import SECRET
-from sync_service.computing import compute_key_results
 from sync_service.domain.trackers.observations import Kind, ScopeRef, Snapshot, State, Term
 from sync_service.ledger import Ledger, Source
-from sync_service.linking import relink
-from sync_service.naming import Names
+from sync_service.progress.compute import compute_key_results
+from sync_service.progress.link_issues import relink
+from sync_service.progress.term_names import Names
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing

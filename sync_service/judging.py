@@ -16,12 +16,12 @@ from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
 from sync_service.asking import Asking, part_of
-from sync_service.computing import compute_key_results
 from sync_service.domain.trackers.connector import Connector, ConnectorError
 from sync_service.domain.trackers.observations import TermKind
 from sync_service.domain.trackers.queries import Candidate, Queries
-from sync_service.linking import known_entries, relink
-from sync_service.naming import Names, keys_of
+from sync_service.progress.compute import compute_key_results
+from sync_service.progress.link_issues import known_entries, relink
+from sync_service.progress.term_names import Names, keys_of
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import begin_again, database_now, reading, writing
 from sync_service.store.okrs import query_listings, query_members

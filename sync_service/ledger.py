@@ -7,12 +7,12 @@ from functools import partial
 
 from sqlalchemy.engine import Connection
 
-from sync_service.commenting import outcome
 from sync_service.domain.trackers.causes import Cause, counts_differently, was_reopened, what_happened
 from sync_service.domain.trackers.issue import Issue, take_parent, take_snapshot, take_tombstone
 from sync_service.domain.trackers.observations import CommentSeen, Look, ParentSeen, Snapshot, Tombstone
-from sync_service.linking import Entry, Step
-from sync_service.naming import Names
+from sync_service.progress.comment_links import outcome
+from sync_service.progress.link_issues import Entry, Step
+from sync_service.progress.term_names import Names
 from sync_service.store.okrs import links
 from sync_service.store.okrs.ruleset import Book
 from sync_service.store.trackers import issues, link_comments

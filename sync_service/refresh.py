@@ -19,7 +19,6 @@ from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
 from sync_service import letters as about
-from sync_service.computing import compute_key_results
 from sync_service.domain.trackers.connector import Connector, Post, Rejected
 from sync_service.domain.trackers.observations import (
     AccountSeen,
@@ -36,8 +35,9 @@ from sync_service.domain.trackers.observations import (
 )
 from sync_service.ledger import Ledger
 from sync_service.letters import Letter, Said, Way, in_words
-from sync_service.linking import relink
-from sync_service.naming import Names
+from sync_service.progress.compute import compute_key_results
+from sync_service.progress.link_issues import relink
+from sync_service.progress.term_names import Names
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import begin_again, writing
 from sync_service.store.okrs.ruleset import Shelf

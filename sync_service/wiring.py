@@ -20,11 +20,11 @@ from sync_service.errands import Errands
 from sync_service.judging import Judging
 from sync_service.looking import Looking
 from sync_service.mail import smtp
+from sync_service.progress.relink_jobs import Relinking
 from sync_service.querying import Querying
 from sync_service.receive import Receive
 from sync_service.reconcile import Reconciling
 from sync_service.refresh import Refresh
-from sync_service.relinking import Relinking
 from sync_service.send import Composing, Outbox, Sending
 from sync_service.store.engine.database import open_database
 from sync_service.store.engine.encryption import Sealer

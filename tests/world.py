@@ -15,9 +15,9 @@ from sync_service.domain.trackers.connector import Connection, ConnectorError, G
 from sync_service.domain.trackers.observations import Account, Observation, Reading, Snapshot
 from sync_service.drains import Drains
 from sync_service.looking import Looking
+from sync_service.progress.relink_jobs import Relinking
 from sync_service.receive import Receive
 from sync_service.refresh import Refresh
-from sync_service.relinking import Relinking
 from sync_service.send import Outbox
 from sync_service.store import tables
 from sync_service.store.engine import versions

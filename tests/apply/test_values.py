@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.domain.trackers.observations import State
-from sync_service.relinking import Relinking
+from sync_service.progress.relink_jobs import Relinking
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.ruleset import Shelf

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Unavailable
 from sync_service.domain.trackers.observations import Look, ScopeRef, Snapshot, State, Term, Tombstone
-from sync_service.naming import Names
+from sync_service.progress.term_names import Names
 from sync_service.store import tables
 from sync_service.store.engine.database import Collision, database_now, writing
 from sync_service.store.okrs import key_results

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from sync_service import relinking
 from sync_service.domain.trackers.observations import State
+from sync_service.progress import relink_jobs
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.okrs import key_results, rules
@@ -19,8 +19,8 @@ BUGS, STORIES = {"field": "type", "is": "Bug"}, {"field": "type", "is": "Story"}
 @pytest.fixture
 def world(bare_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Give a world with KR-1 and twelve issues, every second one a bug, every third one done; chunks are small."""
-    monkeypatch.setattr(relinking, "CHUNK", 5)
-    monkeypatch.setattr(relinking, "SWEEP", 2)
+    monkeypatch.setattr(relink_jobs, "CHUNK", 5)
+    monkeypatch.setattr(relink_jobs, "SWEEP", 2)
     bare_world.key_result()
     bare_world.tell(
         *[

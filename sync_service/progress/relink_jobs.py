@@ -17,11 +17,11 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.computing import compute_key_results
 from sync_service.domain.trackers.causes import Cause
-from sync_service.linking import Entry, known_entries, relink
-from sync_service.naming import Names, keys_of
-from sync_service.renaming import renaming_of
+from sync_service.progress.compute import compute_key_results
+from sync_service.progress.link_issues import Entry, known_entries, relink
+from sync_service.progress.scope_rename import renaming_of
+from sync_service.progress.term_names import Names, keys_of
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import begin_again, database_now, writing

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, Row
 
-from sync_service.commenting import counting, in_words
-from sync_service.commenting import wanted as asked_key_results
 from sync_service.domain.rules.conditions import CompiledRule, Subject
 from sync_service.domain.trackers.causes import SEEN_AGAIN, Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import TermKind
-from sync_service.naming import Names
+from sync_service.progress.comment_links import counting, in_words
+from sync_service.progress.comment_links import wanted as asked_key_results
+from sync_service.progress.term_names import Names
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import links, query_members
 from sync_service.store.okrs.links import LinkKey, Links

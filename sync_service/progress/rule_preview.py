@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from sync_service.computing import standings
 from sync_service.domain.people.notices import Standing
 from sync_service.domain.rules.conditions import CompiledRule, compile_condition, scopes_reached
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef, State
-from sync_service.linking import subject_of
-from sync_service.naming import Names, keys_of
+from sync_service.progress.compute import standings
+from sync_service.progress.link_issues import subject_of
+from sync_service.progress.term_names import Names, keys_of
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results, links
 from sync_service.store.okrs.key_results import Computed, KeyResult
