@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from bench.letters import SECRET
 from sync_service.domain.trackers.observations import Kind, ScopeRef, Snapshot, State, Term
-from sync_service.ledger import Ledger, Source
+from sync_service.ingest.issue_batch import Ledger, Source
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import relink
 from sync_service.progress.term_names import Names

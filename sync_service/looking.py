@@ -20,8 +20,8 @@ from sync_service.asking import Asking, part_of
 from sync_service.domain.trackers.capabilities import LooksTogether, Seen
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Elsewhere, Gone, Unavailable
 from sync_service.domain.trackers.observations import Look, Reading, Snapshot, Tombstone
-from sync_service.letters import Letter, Said, Way, in_words
-from sync_service.refresh import Refresh
+from sync_service.ingest.apply_updates import Refresh
+from sync_service.ingest.updates import Letter, Said, Way, in_words
 from sync_service.store.queue import due
 from sync_service.store.queue.fetch_requests import UNREACHABLE
 from sync_service.store.tables import look

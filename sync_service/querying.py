@@ -18,9 +18,9 @@ from sync_service.asking import LEASE, Asking
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Rejected
 from sync_service.domain.trackers.observations import Look, Reading, Snapshot
 from sync_service.domain.trackers.queries import Members, Queries
+from sync_service.ingest.apply_updates import Refresh
+from sync_service.ingest.updates import Letter, Way
 from sync_service.judging import Judging, as_candidates, ask, note_judged
-from sync_service.letters import Letter, Way
-from sync_service.refresh import Refresh
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import begin_again, database_now, reading, writing
 from sync_service.store.jobs import polls

@@ -20,8 +20,8 @@ from sync_service.asking import LEASE, Asking, part_of
 from sync_service.domain.trackers.capabilities import Asked, Lists, LooksTogether, Page
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Gone, Rejected
 from sync_service.domain.trackers.observations import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
-from sync_service.letters import Letter, Said, Way
-from sync_service.refresh import Refresh
+from sync_service.ingest.apply_updates import Refresh
+from sync_service.ingest.updates import Letter, Said, Way
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.jobs import polls
 from sync_service.store.jobs.polls import Place

@@ -17,14 +17,14 @@ from sync_service.domain.trackers.queries import Queries
 from sync_service.doorbell import Doorbell
 from sync_service.drains import Drains
 from sync_service.errands import Errands
+from sync_service.ingest.apply_updates import Refresh
+from sync_service.ingest.receive import Receive
 from sync_service.judging import Judging
 from sync_service.looking import Looking
 from sync_service.mail import smtp
 from sync_service.progress.relink_jobs import Relinking
 from sync_service.querying import Querying
-from sync_service.receive import Receive
 from sync_service.reconcile import Reconciling
-from sync_service.refresh import Refresh
 from sync_service.send import Composing, Outbox, Sending
 from sync_service.store.engine.database import open_database
 from sync_service.store.engine.encryption import Sealer

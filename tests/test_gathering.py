@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from sync_service.gathering import Gathering, NotStored
+from sync_service.ingest.group_commit import Gathering, NotStored
 from tests.waiting import until
 
 

@@ -14,10 +14,10 @@ from sync_service.breakings import TellOwners
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Option, Post, Rejected
 from sync_service.domain.trackers.observations import Account, Observation, Reading, Snapshot
 from sync_service.drains import Drains
+from sync_service.ingest.apply_updates import Refresh
+from sync_service.ingest.receive import Receive
 from sync_service.looking import Looking
 from sync_service.progress.relink_jobs import Relinking
-from sync_service.receive import Receive
-from sync_service.refresh import Refresh
 from sync_service.send import Outbox
 from sync_service.store import tables
 from sync_service.store.engine import versions

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from sync_service.domain.trackers.connector import Post
-from sync_service.receive import LARGEST, Receipt
+from sync_service.ingest.receive import LARGEST, Receipt
 from sync_service.web.guards import Guard, guarded
 from sync_service.web.house import house, ring
 

@@ -40,10 +40,12 @@ def only_line(stream: io.StringIO) -> dict[str, Any]:
 def test_a_json_line_holds_what_happened_to_which_row_and_when() -> None:
     """A collector can find the lines of one delivery."""
     stream = logged("json")
-    structlog.get_logger("sync_service.refresh").info("delivery settled", delivery=7, connection="acme-github")
+    structlog.get_logger("sync_service.ingest.apply_updates").info(
+        "delivery settled", delivery=7, connection="acme-github"
+    )
     line = only_line(stream)
     assert (line["event"], line["delivery"], line["level"]) == ("delivery settled", 7, "info")
-    assert line["logger"] == "sync_service.refresh"
+    assert line["logger"] == "sync_service.ingest.apply_updates"
     assert line["timestamp"].endswith("Z")
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from sync_service.apply.applying import Applying
 from sync_service.domain.trackers.connector import Post
-from sync_service.receive import Receipt
+from sync_service.ingest.receive import Receipt
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.wiring import House, connectors

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from sync_service import clock
-from sync_service.receive import Receipt
+from sync_service.ingest.receive import Receipt
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import due

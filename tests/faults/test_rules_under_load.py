@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_service.receive import Receipt
+from sync_service.ingest.receive import Receipt
 from sync_service.wiring import House, utc_now
 from tests.faults.checking import check, furnish, take
 from tests.faults.conftest import LONG, SEED

@@ -12,9 +12,9 @@ from connectors.github.queries.reading import read_query
 from sync_service.domain.trackers.connector import Connection, Connector, ConnectorError
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.domain.trackers.queries import Candidate, Members
+from sync_service.ingest.apply_updates import Refresh
 from sync_service.judging import Judging
 from sync_service.querying import Querying
-from sync_service.refresh import Refresh
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, writing
 from sync_service.store.okrs.ruleset import Shelf

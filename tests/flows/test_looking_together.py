@@ -14,9 +14,9 @@ from simulator.github.issue import Issue
 from sync_service.domain.trackers.capabilities import Seen
 from sync_service.domain.trackers.connector import Connection, Gone, Post, Rejected, Unavailable
 from sync_service.domain.trackers.observations import Look
+from sync_service.ingest.apply_updates import Refresh
+from sync_service.ingest.receive import Receipt
 from sync_service.looking import Looking
-from sync_service.receive import Receipt
-from sync_service.refresh import Refresh
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.okrs.ruleset import Shelf

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from sync_service.receive import LARGEST
+from sync_service.ingest.receive import LARGEST
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sync_service.domain.trackers.connector import Refused, Unavailable
-from sync_service.forging import Forgeries
+from sync_service.ingest.rejected_counter import Forgeries
 from sync_service.web.connections.briefly import AT_ONCE, briefly
 from sync_service.web.connections.new import addresses_in
 from sync_service.web.connections.sites import BadSite, check_site

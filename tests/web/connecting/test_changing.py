@@ -11,7 +11,7 @@ from simulator import GitHub, Jira
 from sync_service.apply.exporting import as_yaml, exported
 from sync_service.apply.state import read_state
 from sync_service.domain.trackers.connector import Post
-from sync_service.receive import Receipt
+from sync_service.ingest.receive import Receipt
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.jobs import write_backs

@@ -16,7 +16,7 @@ from sync_service.domain.trackers.observations import (
     TermSeen,
     Tombstone,
 )
-from sync_service.ledger import Ledger, Source
+from sync_service.ingest.issue_batch import Ledger, Source
 from sync_service.progress.term_names import keys_of, terms_of
 from sync_service.store.okrs.ruleset import Book
 from sync_service.store.trackers.issues import Identity, TermKey

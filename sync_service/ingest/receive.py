@@ -11,8 +11,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from sync_service.domain.trackers.connector import Connector, Post
-from sync_service.forging import Forgeries
-from sync_service.gathering import Gathering, NotStored
+from sync_service.ingest.group_commit import Gathering, NotStored
+from sync_service.ingest.rejected_counter import Forgeries
 from sync_service.store.engine.encryption import Unopenable
 from sync_service.store.trackers import inbox, rejected_deliveries
 from sync_service.store.trackers.connections import Connections

@@ -18,7 +18,6 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service import letters as about
 from sync_service.domain.trackers.connector import Connector, Post, Rejected
 from sync_service.domain.trackers.observations import (
     AccountSeen,
@@ -33,8 +32,9 @@ from sync_service.domain.trackers.observations import (
     TermSeen,
     Tombstone,
 )
-from sync_service.ledger import Ledger
-from sync_service.letters import Letter, Said, Way, in_words
+from sync_service.ingest import updates as about
+from sync_service.ingest.issue_batch import Ledger
+from sync_service.ingest.updates import Letter, Said, Way, in_words
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import relink
 from sync_service.progress.term_names import Names
