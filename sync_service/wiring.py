@@ -11,25 +11,25 @@ from sqlalchemy.engine import Engine
 from config.settings import Settings
 from connectors.registry import RegistryError, connectors
 from sync_service.breakings import TellOwners
-from sync_service.consenting import Consenting
 from sync_service.domain.trackers.connector import Connector
 from sync_service.domain.trackers.queries import Queries
 from sync_service.doorbell import Doorbell
 from sync_service.drains import Drains
-from sync_service.errands import Errands
 from sync_service.ingest.apply_updates import Refresh
 from sync_service.ingest.receive import Receive
-from sync_service.judging import Judging
-from sync_service.looking import Looking
 from sync_service.mail import smtp
 from sync_service.progress.relink_jobs import Relinking
-from sync_service.querying import Querying
-from sync_service.reconcile import Reconciling
 from sync_service.send import Composing, Outbox, Sending
 from sync_service.store.engine.database import open_database
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.okrs.ruleset import Shelf
 from sync_service.store.trackers.connections import Connections
+from sync_service.tracker_sync.fetch_issues import Looking
+from sync_service.tracker_sync.list_query_members import Querying
+from sync_service.tracker_sync.match_queries import Judging
+from sync_service.tracker_sync.poll_scopes import Reconciling
+from sync_service.tracker_sync.refresh_tokens import Consenting
+from sync_service.tracker_sync.scheduled_tasks import Errands
 from sync_service.valkey import private_server
 from sync_service.writing_back import WritingBack
 

@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.asking import LEASE, Asking, part_of
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Unavailable
 from sync_service.domain.trackers.write_back import Note, WritesBack
 from sync_service.noting import ids_of, note_of
@@ -26,6 +25,7 @@ from sync_service.store.jobs.write_backs import Ask
 from sync_service.store.queue import due, write_slots
 from sync_service.store.tables import write_back, write_round
 from sync_service.store.trackers.connections import Configured, Connections
+from sync_service.tracker_sync.call_policy import LEASE, Asking, part_of
 
 CHUNK = 500
 """Issues compared in one transaction."""

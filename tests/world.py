@@ -16,7 +16,6 @@ from sync_service.domain.trackers.observations import Account, Observation, Read
 from sync_service.drains import Drains
 from sync_service.ingest.apply_updates import Refresh
 from sync_service.ingest.receive import Receive
-from sync_service.looking import Looking
 from sync_service.progress.relink_jobs import Relinking
 from sync_service.send import Outbox
 from sync_service.store import tables
@@ -27,6 +26,7 @@ from sync_service.store.okrs import key_results, rules
 from sync_service.store.okrs.ruleset import Shelf
 from sync_service.store.queue import due, relink_requests
 from sync_service.store.trackers.connections import Connections
+from sync_service.tracker_sync.fetch_issues import Looking
 from sync_service.writing_back import WritingBack
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)

@@ -15,8 +15,6 @@ from connectors.jira import Jira as Connector
 from connectors.jira.access import Hosts
 from simulator import Jira, SteppedClock
 from simulator.jira import Atlassian
-from sync_service.asking import Asking
-from sync_service.consenting import ENDED, Consenting
 from sync_service.domain.trackers.capabilities import Consent
 from sync_service.domain.trackers.connector import Refused
 from sync_service.store import tables
@@ -26,6 +24,8 @@ from sync_service.store.jobs import oauth_tokens
 from sync_service.store.okrs.staleness import stale
 from sync_service.store.queue import due
 from sync_service.store.trackers import connections
+from sync_service.tracker_sync.call_policy import Asking
+from sync_service.tracker_sync.refresh_tokens import ENDED, Consenting
 from tests.flows.stage import HouseStage
 from tests.house import NOW, open_house
 from tests.okrs import jira, okrs

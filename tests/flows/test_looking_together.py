@@ -16,11 +16,11 @@ from sync_service.domain.trackers.connector import Connection, Gone, Post, Rejec
 from sync_service.domain.trackers.observations import Look
 from sync_service.ingest.apply_updates import Refresh
 from sync_service.ingest.receive import Receipt
-from sync_service.looking import Looking
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.okrs.ruleset import Shelf
 from sync_service.store.queue import fetch_requests
+from sync_service.tracker_sync.fetch_issues import Looking
 from sync_service.wiring import House, utc_now
 from tests.flows.stage import HubStage
 from tests.okrs import github, okrs
@@ -206,7 +206,7 @@ def test_a_turn_that_is_over_gives_rows_back_without_counting_an_attempt(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Others have theirs."""
-    monkeypatch.setattr("sync_service.looking.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.fetch_issues.TURN_SECONDS", -1.0)
     issues = stage.open_issues(3)
     with writing(stage.house.engine) as tx:
         for one in issues:

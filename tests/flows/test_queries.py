@@ -216,7 +216,7 @@ def test_known_issues_are_judged_when_the_token_is_taken_away(stage: Stage) -> N
 
 def test_an_edit_while_a_listing_runs_takes_its_place(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the old query finds never counts, and leaves nothing behind."""
-    monkeypatch.setattr("sync_service.querying.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.list_query_members.TURN_SECONDS", -1.0)
     stage.open_issues(150, apart=1)
     stage.repository.create_issue("Another", labels=["other"])
     stage.furnish(earlier="ignore")
@@ -268,7 +268,7 @@ def test_what_lies_outside_the_watched_scopes_is_counted_and_said(stage: Stage) 
 
 def test_a_listing_does_not_undo_what_was_judged_after_it_began(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first pages may be older than the change."""
-    monkeypatch.setattr("sync_service.querying.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.list_query_members.TURN_SECONDS", -1.0)
     issues = stage.open_issues(150, apart=1)
     stage.furnish()
     stage.drain()

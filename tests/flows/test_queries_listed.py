@@ -10,11 +10,11 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.connector import Rejected, Unavailable
 from sync_service.domain.trackers.queries import Members
-from sync_service.querying import INTERVAL
 from sync_service.store import tables
 from sync_service.store.engine import versions as counters
 from sync_service.store.engine.database import EPOCH, database_now, reading, writing
 from sync_service.store.okrs import query_members
+from sync_service.tracker_sync.list_query_members import INTERVAL
 from sync_service.wiring import House
 from tests.flows.asker import FINDS_FIRST, FIRST, SECOND, Asker, Stage
 from tests.house import NOW, add_issue
@@ -89,7 +89,7 @@ def test_a_query_that_is_never_listed_whole_is_not_listed_every_minute(stage: St
 
 def test_a_long_page_is_kept_a_part_at_a_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who dies between two parts has the page fetched again, and each of its members is counted once."""
-    monkeypatch.setattr("sync_service.querying.CHUNK", 2)
+    monkeypatch.setattr("sync_service.tracker_sync.list_query_members.CHUNK", 2)
     stage.furnish()
     page = Members(found={f"1#{number}": f"acme/checkout#{number}" for number in range(1, 6)}, cursor=None)
     shown: list[list[str]] = []

@@ -57,7 +57,7 @@ def test_nothing_is_mailed_and_nothing_judged_while_an_import_runs(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two pages the key result is partly seen."""
-    monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     for issue in stage.open_issues(250):
         issue.close()
     stage.furnish(earlier="import")
@@ -75,7 +75,7 @@ def test_nothing_is_mailed_and_nothing_judged_while_an_import_runs(
 
 def test_an_import_goes_on_where_it_was_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pages before the kill are not asked for again."""
-    monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     stage.open_issues(250)
     stage.furnish(earlier="import")
     stage.house.drains.by_table["poll"]()
@@ -170,7 +170,7 @@ def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(stage: Sta
 
 def test_changes_between_two_pages_are_not_missed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """What changes while the list is read moves to its end; nothing slips over the border of a page."""
-    monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     issues = stage.open_issues(300, apart=1)
     stage.furnish(earlier="import")
     for number in range(6):
@@ -187,7 +187,7 @@ def test_changes_between_two_pages_are_not_missed(stage: Stage, monkeypatch: pyt
 
 def test_an_import_that_is_called_off_asks_only_for_what_comes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """With `earlier: ignore` after all, the pages not seen yet are not asked for."""
-    monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     stage.open_issues(250)
     stage.furnish(earlier="import")
     stage.house.drains.by_table["poll"]()
@@ -218,7 +218,7 @@ def test_what_can_not_be_reached_is_looked_at_once_a_day(stage: Stage) -> None:
 
 def test_deliveries_go_before_an_import(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that lists lets go of it once a delivery is there."""
-    monkeypatch.setattr("sync_service.reconcile.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     stage.open_issues(350)
     stage.furnish(earlier="import")
     with writing(stage.house.engine) as tx:

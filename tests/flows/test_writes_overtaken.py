@@ -6,7 +6,6 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from sync_service.asking import Asking
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Unavailable
 from sync_service.domain.trackers.write_back import Note
 from sync_service.store import tables
@@ -14,6 +13,7 @@ from sync_service.store.engine.database import database_now, writing
 from sync_service.store.jobs import write_backs
 from sync_service.store.jobs.write_backs import Ask
 from sync_service.store.queue import due, write_slots
+from sync_service.tracker_sync.call_policy import Asking
 from tests.domain.making import snapshot
 from tests.flows.wall import Room, Wall
 

@@ -16,7 +16,6 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.asking import Asking, part_of
 from sync_service.domain.trackers.capabilities import LooksTogether, Seen
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Elsewhere, Gone, Unavailable
 from sync_service.domain.trackers.observations import Look, Reading, Snapshot, Tombstone
@@ -26,6 +25,7 @@ from sync_service.store.queue import due
 from sync_service.store.queue.fetch_requests import UNREACHABLE
 from sync_service.store.tables import look
 from sync_service.store.trackers.connections import Configured, Connections
+from sync_service.tracker_sync.call_policy import Asking, part_of
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.asking import Asking
 from sync_service.domain.trackers.capabilities import Consent, TakesConsent
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused
 from sync_service.store.engine.database import writing
@@ -23,6 +22,7 @@ from sync_service.store.queue import due
 from sync_service.store.tables import consent
 from sync_service.store.trackers import connections
 from sync_service.store.trackers.connections import Connections
+from sync_service.tracker_sync.call_policy import Asking
 
 log = structlog.get_logger(__name__)
 

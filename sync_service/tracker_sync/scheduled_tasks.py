@@ -10,13 +10,13 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.asking import MENDED_CHECK, Asking, part_of
 from sync_service.domain.trackers.capabilities import Ran, RunsErrands
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused, Unavailable
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.queue import due, scheduled_tasks
 from sync_service.store.tables import errand
 from sync_service.store.trackers.connections import Configured, Connections
+from sync_service.tracker_sync.call_policy import MENDED_CHECK, Asking, part_of
 
 log = structlog.get_logger(__name__)
 

@@ -14,13 +14,11 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Row
 
-from sync_service.asking import LEASE, Asking
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Rejected
 from sync_service.domain.trackers.observations import Look, Reading, Snapshot
 from sync_service.domain.trackers.queries import Members, Queries
 from sync_service.ingest.apply_updates import Refresh
 from sync_service.ingest.updates import Letter, Way
-from sync_service.judging import Judging, as_candidates, ask, note_judged
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import begin_again, database_now, reading, writing
 from sync_service.store.jobs import polls
@@ -30,6 +28,8 @@ from sync_service.store.queue import due, fetch_requests, scheduled_tasks
 from sync_service.store.tables import listing
 from sync_service.store.trackers import issues
 from sync_service.store.trackers.connections import Configured
+from sync_service.tracker_sync.call_policy import LEASE, Asking
+from sync_service.tracker_sync.match_queries import Judging, as_candidates, ask, note_judged
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,6 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.asking import Asking, part_of
 from sync_service.domain.trackers.connector import Connector, ConnectorError
 from sync_service.domain.trackers.observations import TermKind
 from sync_service.domain.trackers.queries import Candidate, Queries
@@ -31,6 +30,7 @@ from sync_service.store.tables import candidate
 from sync_service.store.trackers import issues
 from sync_service.store.trackers.connections import Configured, Connections
 from sync_service.store.trackers.issues import Held
+from sync_service.tracker_sync.call_policy import Asking, part_of
 
 log = structlog.get_logger(__name__)
 

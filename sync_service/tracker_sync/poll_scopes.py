@@ -16,7 +16,6 @@ import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.asking import LEASE, Asking, part_of
 from sync_service.domain.trackers.capabilities import Asked, Lists, LooksTogether, Page
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Gone, Rejected
 from sync_service.domain.trackers.observations import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
@@ -29,6 +28,7 @@ from sync_service.store.okrs import query_listings
 from sync_service.store.queue import due, query_candidates
 from sync_service.store.tables import poll
 from sync_service.store.trackers.connections import Configured, Connections
+from sync_service.tracker_sync.call_policy import LEASE, Asking, part_of
 
 log = structlog.get_logger(__name__)
 
