@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.breakings import TellOwners
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Option, Post, Rejected
 from sync_service.domain.trackers.observations import Account, Observation, Reading, Snapshot
 from sync_service.drains import Drains
 from sync_service.ingest.apply_updates import Refresh
 from sync_service.ingest.receive import Receive
+from sync_service.notify.connection_alerts import TellOwners
+from sync_service.notify.outbox import Outbox
 from sync_service.progress.relink_jobs import Relinking
-from sync_service.send import Outbox
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import open_database, reading, writing
@@ -27,7 +27,7 @@ from sync_service.store.okrs.ruleset import Shelf
 from sync_service.store.queue import due, relink_requests
 from sync_service.store.trackers.connections import Connections
 from sync_service.tracker_sync.fetch_issues import Looking
-from sync_service.writing_back import WritingBack
+from sync_service.write_back.write_notes import WritingBack
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 SECRET = "a webhook secret"

@@ -3,7 +3,7 @@
 from flask import Blueprint, abort, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from sync_service.send import MailOpened, mailbox, open_mail
+from sync_service.notify.outbox import MailOpened, mailbox, open_mail
 from sync_service.store.engine.database import reading
 from sync_service.web.guards import Guard, guarded
 from sync_service.web.house import house

@@ -9,7 +9,7 @@ import pytest
 
 from sync_service.cli.examining import servers
 from sync_service.holding import only_one
-from sync_service.mail import smtp
+from sync_service.notify import smtp
 from sync_service.valkey import NoServer
 from tests.cli.conftest import Run
 from tests.cli.found import findings, form

@@ -76,7 +76,7 @@ def test_an_issue_that_was_put_aside_is_tried_again_after_a_day(room: Room) -> N
 
 def test_a_round_goes_in_chunks_and_ends_where_the_switch_is_off(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many issues there are."""
-    monkeypatch.setattr("sync_service.writing_back.CHUNK", 2)
+    monkeypatch.setattr("sync_service.write_back.write_notes.CHUNK", 2)
     numbers = range(1, 6)
     places = [{"identity": f"501#{number}", "key": f"acme/checkout#{number}"} for number in numbers]
     room.world.tell(*(snapshot(0, labels=["okr:KR-1"], **place) for place in places))
@@ -110,7 +110,7 @@ def test_a_round_that_is_woken_while_it_is_under_way_is_followed_by_another_soon
     room: Room, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """It may be past what has changed. The one after that waits an hour again."""
-    monkeypatch.setattr("sync_service.writing_back.CHUNK", 1)
+    monkeypatch.setattr("sync_service.write_back.write_notes.CHUNK", 1)
     world = room.world
     world.tell(snapshot(0, labels=["okr:KR-1"]))
     with writing(world.engine) as tx:

@@ -10,8 +10,8 @@ from sqlalchemy.engine import Engine, Row
 from sync_service.domain.measures.status import Status
 from sync_service.domain.people.notices import Change, Standing
 from sync_service.domain.trackers.causes import Cause
-from sync_service.mail import smtp
-from sync_service.send import Composing, Outbox, Sending
+from sync_service.notify import smtp
+from sync_service.notify.outbox import Composing, Outbox, Sending
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.engine.encryption import Sealer

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from sync_service.breakings import MENDED, NOBODY, TellOwners
 from sync_service.domain.trackers.observations import AccountSeen, ScopeRef, ScopeSeen
+from sync_service.notify.connection_alerts import MENDED, NOBODY, TellOwners
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.queue import clock_skew
@@ -241,7 +241,7 @@ def test_a_worker_that_dies_in_between_leaves_all_or_nothing(wire: Wire, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sync_service.breakings.breakings.settle_along", die)
+        patch.setattr("sync_service.notify.connection_alerts.breakings.settle_along", die)
         with pytest.raises(KeyboardInterrupt):
             wire.drain()
     assert wire.mails() == []
@@ -255,7 +255,7 @@ def test_what_fails_is_tried_again(wire: Wire, monkeypatch: pytest.MonkeyPatch) 
     wire.refuse()
     wire.pass_(SETTLE)
     with monkeypatch.context() as patch:
-        patch.setattr("sync_service.mail.breaking.MOST_LISTED", "ten")
+        patch.setattr("sync_service.notify.alert_text.MOST_LISTED", "ten")
         wire.drain()
     (row,) = wire.rows()
     assert row.outcome.startswith("TypeError")
@@ -276,7 +276,7 @@ def test_what_breaks_anew_while_it_is_told_is_left_to_the_next(wire: Wire, monke
         tx.execute(sa.update(tables.breaking).values(lease=None))
 
     with monkeypatch.context() as patch:
-        patch.setattr("sync_service.breakings.breakings.lock", lock_too_late)
+        patch.setattr("sync_service.notify.connection_alerts.breakings.lock", lock_too_late)
         wire.drain()
     assert wire.mails() == []
     wire.house.make_due(tables.breaking)
@@ -290,7 +290,7 @@ def test_two_workers_write_one_mail(house: House, monkeypatch: pytest.MonkeyPatc
     wire.furnish(20)
     wire.tell(UNINSTALLED)
     wire.pass_(SETTLE)
-    monkeypatch.setattr("sync_service.breakings.BREAKINGS", 7)
+    monkeypatch.setattr("sync_service.notify.connection_alerts.BREAKINGS", 7)
     start = Barrier(2)
 
     def work() -> None:

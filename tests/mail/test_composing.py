@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sync_service.domain.people.notices import Change
 from sync_service.domain.trackers.causes import Cause
-from sync_service.send import Composing, Outbox
+from sync_service.notify.outbox import Composing, Outbox
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
@@ -151,7 +151,7 @@ def test_two_composers_at_once_make_one_mail(house: House, monkeypatch: pytest.M
     """Each has claimed one of two notices that share a cause."""
     house.tell(1, ON_TRACK, COMPLETED, closed(1))
     house.tell(2, ON_TRACK, AT_RISK, closed(1))
-    monkeypatch.setattr("sync_service.send.NOTICES", 1)
+    monkeypatch.setattr("sync_service.notify.outbox.NOTICES", 1)
     both_claimed = Barrier(2)
     after_claim(monkeypatch, lambda: both_claimed.wait(timeout=10))
     with ThreadPoolExecutor(2) as two:

@@ -6,8 +6,8 @@ from email.policy import default
 
 import pytest
 
-from sync_service.mail import message
-from sync_service.mail.render import Content
+from sync_service.notify import mime
+from sync_service.notify.render import Content
 from tests.mail.house import NOW
 
 
@@ -15,8 +15,8 @@ def sent(
     *, subject: str = "KR-1 completed", sender: str = "OKR Sync <okr@example.com>", recipient: str = "ana@example.com"
 ) -> EmailMessage:
     """Build a mail and read it back as a mail program does."""
-    host = message.host_of(sender)
-    built = message.build(
+    host = mime.host_of(sender)
+    built = mime.build(
         Content(subject, "Grüße\n" + "x" * 2000 + "\n", "<p>Grüße 👩\u200d💻</p>\n"),
         sender=sender,
         recipient=recipient,
@@ -91,5 +91,5 @@ def test_hosts_of_other_letters_are_written_the_way_mail_needs() -> None:
 )
 def test_what_is_no_address_is_said_to_be_none(recipient: str) -> None:
     """No mail is tried."""
-    with pytest.raises(message.Unaddressable, match="is not an e-mail address"):
+    with pytest.raises(mime.Unaddressable, match="is not an e-mail address"):
         sent(recipient=recipient)

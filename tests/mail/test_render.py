@@ -10,9 +10,9 @@ import pytest
 from sync_service.domain.measures.status import Status
 from sync_service.domain.people.notices import Change, Standing
 from sync_service.domain.trackers.causes import Cause
-from sync_service.mail import render
-from sync_service.mail.render import Content
-from sync_service.mail.telling import Told
+from sync_service.notify import render
+from sync_service.notify.notice_text import Told
+from sync_service.notify.render import Content
 from sync_service.store.trackers.connection_alerts import Broken, GoneScope, StaleKeyResult
 from tests.mail.house import AT_RISK, BASE_URL, COMPLETED, NOW, ON_TRACK, closed
 

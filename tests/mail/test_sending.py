@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sync_service.mail import message
-from sync_service.mail.render import Content
-from sync_service.mail.smtp import Server
-from sync_service.send import GIVE_UP, IN_MAILBOX, SIGN_IN_VALID
+from sync_service.notify import mime
+from sync_service.notify.outbox import GIVE_UP, IN_MAILBOX, SIGN_IN_VALID
+from sync_service.notify.render import Content
+from sync_service.notify.smtp import Server
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.engine.encryption import Sealer
@@ -175,14 +175,14 @@ def test_a_fault_of_our_own_is_tried_again(sending: House, mail: MailServer, mon
     """And does not stop the neighbours."""
     sending.write_mail()
     sending.write_mail(BO)
-    real = message.build
+    real = mime.build
 
     def fail_for_ana(content: Content, *, recipient: str, **headers: Any) -> EmailMessage:
         if recipient == ANA:
             raise RuntimeError("out of ink")
         return real(content, recipient=recipient, **headers)
 
-    monkeypatch.setattr(message, "build", fail_for_ana)
+    monkeypatch.setattr(mime, "build", fail_for_ana)
     assert sending.sending.drain() == 2
     assert sorted(line.outcome for line in sending.mailbox()) == ["RuntimeError: out of ink", "sent"]
     assert mail.recipients == [[BO]]

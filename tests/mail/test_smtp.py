@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from sync_service.mail.smtp import Line, Permanent, Server, Temporary, Unreachable
+from sync_service.notify.smtp import Line, Permanent, Server, Temporary, Unreachable
 from tests.mail.servers import certificate, serving
 from tests.servers import MailServer
 

@@ -19,7 +19,7 @@ from sync_service.cli.examining.machine import open_to_others
 from sync_service.cli.starting import opened
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.holding import is_held
-from sync_service.mail import smtp
+from sync_service.notify import smtp
 from sync_service.store.engine.database import database_now, reading
 from sync_service.store.engine.migrate import is_current
 from sync_service.valkey import OLDEST, NoServer

@@ -12,8 +12,8 @@ from css_inline import CSSInliner
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from sync_service.domain.text import plain
-from sync_service.mail import breaking, telling
-from sync_service.mail.telling import Told
+from sync_service.notify import alert_text, notice_text
+from sync_service.notify.notice_text import Told
 from sync_service.store.trackers.connection_alerts import Broken
 
 WIDTH = 72
@@ -34,21 +34,21 @@ class Content:
 
 def notice(items: Sequence[Told], *, base_url: str) -> Content:
     """Render the mail about key results, at least one."""
-    sections = telling.sections(items, base_url=base_url)
+    sections = notice_text.sections(items, base_url=base_url)
     return _content(
         "notice",
-        subject=telling.subject(sections),
-        preview=telling.preview(sections),
+        subject=notice_text.subject(sections),
+        preview=notice_text.preview(sections),
         sections=sections[:MOST_SECTIONS],
         further=sections[MOST_SECTIONS:],
-        because=telling.because(items),
+        because=notice_text.because(items),
         base_url=base_url,
     )
 
 
 def broken(found: Broken, *, base_url: str) -> Content:
     """Render the connection alert mail."""
-    return _content("broken", **breaking.told(found, base_url=base_url))
+    return _content("broken", **alert_text.told(found, base_url=base_url))
 
 
 def sign_in(*, name: str, link: str, base_url: str, valid: timedelta, until: datetime) -> Content:
@@ -78,7 +78,7 @@ def _rendered(template: str, variables: Mapping[str, Any]) -> str:
 @cache
 def _templates() -> Environment:
     templates = Environment(
-        loader=PackageLoader("sync_service", "mail/templates"),
+        loader=PackageLoader("sync_service", "notify/templates"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,

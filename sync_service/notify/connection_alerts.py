@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.mail import render
-from sync_service.send import Outbox
+from sync_service.notify import render
+from sync_service.notify.outbox import Outbox
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.queue import due

@@ -18,7 +18,6 @@ from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Unavailable
 from sync_service.domain.trackers.write_back import Note, WritesBack
-from sync_service.noting import ids_of, note_of
 from sync_service.store.engine.database import begin_again, database_now, reading, writing
 from sync_service.store.jobs import write_backs
 from sync_service.store.jobs.write_backs import Ask
@@ -26,6 +25,7 @@ from sync_service.store.queue import due, write_slots
 from sync_service.store.tables import write_back, write_round
 from sync_service.store.trackers.connections import Configured, Connections
 from sync_service.tracker_sync.call_policy import LEASE, Asking, part_of
+from sync_service.write_back.note_text import ids_of, note_of
 
 CHUNK = 500
 """Issues compared in one transaction."""

@@ -18,9 +18,9 @@ from sqlalchemy.engine import Connection, Engine, Row
 from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.people.notices import Waiting, one_mail
-from sync_service.mail import message, render, smtp
-from sync_service.mail.render import Content
-from sync_service.mail.telling import Told
+from sync_service.notify import mime, render, smtp
+from sync_service.notify.notice_text import Told
+from sync_service.notify.render import Content
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.engine.encryption import Sealer, Unopenable
@@ -66,7 +66,7 @@ class Outbox:
 
     def put(self, tx: Connection, content: Content, *, kind: str, recipient: str, now: datetime) -> int:
         """Store a mail that is due now; return its row id."""
-        host = message.host_of(self.mail_from)
+        host = mime.host_of(self.mail_from)
         return mails.add_mail(
             tx, self.sealer, kind=kind, recipient=recipient, host=host, content=asdict(content), now=now
         )
@@ -200,7 +200,7 @@ class Sending:
         except smtp.Temporary as error:
             self._wait(row, error)
             return not isinstance(error, smtp.Unreachable)
-        except (smtp.Permanent, message.Unaddressable, Unopenable) as error:
+        except (smtp.Permanent, mime.Unaddressable, Unopenable) as error:
             bury(self.engine, mail, row, reason=f"can't be sent: {error}")
         except Exception as error:  # noqa: BLE001 - a poison mail must not stop its neighbours; it is logged, tried again and buried
             try_again(self.engine, mail, row, error)
@@ -210,7 +210,7 @@ class Sending:
 
     def _message(self, row: Row[Any]) -> EmailMessage:
         content = Content(**mails.content_of(self.sealer, row))
-        return message.build(
+        return mime.build(
             content,
             sender=self.mail_from,
             recipient=row.recipient,

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
-from sync_service.mail.render import Content
+from sync_service.notify.render import Content
 
 
 class Unaddressable(ValueError):

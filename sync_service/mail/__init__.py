@@ -1,1 +1,0 @@
-"""Mails: compose their texts, build the MIME messages, and hand them to an SMTP server."""

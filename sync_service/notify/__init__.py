@@ -1,0 +1,1 @@
+"""Turn notices into mails and send them by SMTP; alert the owners of broken connections."""
