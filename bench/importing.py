@@ -14,7 +14,7 @@ from bench.findings import Finding
 from bench.memory import used
 from bench.stage import Stage
 from simulator import GitHub, Jira
-from sync_service.apply.applying import Applying
+from sync_service.config_file.plan.apply import Applying
 from sync_service.store import tables
 from sync_service.store.engine.database import DatabaseNow, reading, writing
 from sync_service.wiring import House

@@ -17,8 +17,8 @@ from connectors.jira.events import TREATMENTS as JIRA
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS
 from connectors.letters import Treatments
 from connectors.registry import connectors
-from sync_service.apply.models import SECTIONS, Form, KeyResult, connection_models
 from sync_service.cli import main
+from sync_service.config_file.read.models import SECTIONS, Form, KeyResult, connection_models
 from sync_service.domain.measures.measures import SETTINGS, parse_measure
 from sync_service.domain.measures.status import WORDS
 from sync_service.domain.rules.conditions import FIELDS, compile_condition

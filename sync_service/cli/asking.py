@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from redis.exceptions import RedisError
 from sqlalchemy.engine import Connection
 
-from sync_service.apply.mistakes import meant
 from sync_service.cli import telling
 from sync_service.cli.starting import open_house
+from sync_service.config_file.read.errors import meant
 from sync_service.holding import parts_told
 from sync_service.jobs import count_workers
 from sync_service.store.engine.database import reading

@@ -7,12 +7,12 @@ from typing import BinaryIO
 import click
 
 from config.settings import read_environment
-from sync_service.apply.applying import Applying
-from sync_service.apply.exporting import as_json, as_yaml, exported
-from sync_service.apply.schema import schema as make_schema
-from sync_service.apply.state import read_state
-from sync_service.apply.written import LARGEST
 from sync_service.cli.starting import open_house
+from sync_service.config_file.plan.apply import Applying
+from sync_service.config_file.plan.export import as_json, as_yaml, exported
+from sync_service.config_file.read.json_schema import schema as make_schema
+from sync_service.config_file.read.state import read_state
+from sync_service.config_file.read.yaml_lines import LARGEST
 from sync_service.store.engine.database import reading
 from sync_service.wiring import House, connectors
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 import sync_service
 from config.mistakes import WrongSettings
-from sync_service.apply.mistakes import WrongFiles
+from sync_service.config_file.read.errors import WrongFiles
 from sync_service.holding import InUse
 from sync_service.store.engine.encryption import Unopenable
 from sync_service.valkey import NoServer

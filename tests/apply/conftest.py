@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from connectors.registry import connectors
-from sync_service.apply.applying import Applying, Plan
-from sync_service.apply.mistakes import Mistake, WrongFiles
+from sync_service.config_file.plan.apply import Applying, Plan
+from sync_service.config_file.read.errors import Mistake, WrongFiles
 from sync_service.store.engine.database import open_database, reading
 from sync_service.store.engine.encryption import Sealer
 from tests.apply.files import SECRETS

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sync_service.apply.cautions import cautions
-from sync_service.apply.mistakes import WrongFiles
-from sync_service.apply.state import State
+from sync_service.config_file.plan.warnings import cautions
+from sync_service.config_file.read.errors import WrongFiles
+from sync_service.config_file.read.state import State
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading, writing
 from sync_service.wiring import connectors
@@ -307,7 +307,7 @@ def test_nothing_is_applied_where_the_last_step_fails(desk: Desk, monkeypatch: p
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr("sync_service.apply.consequences.key_results.recompute", fail)
+    monkeypatch.setattr("sync_service.config_file.plan.follow_ups.key_results.recompute", fail)
     with pytest.raises(RuntimeError):
         desk.apply(EXAMPLE)
     assert desk.rows(sa.select(t.team.c.slug)) == []

@@ -9,9 +9,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from connectors.registry import connectors
-from sync_service.apply.exporting import as_yaml, exported
-from sync_service.apply.schema import schema
-from sync_service.apply.state import read_state
+from sync_service.config_file.plan.export import as_yaml, exported
+from sync_service.config_file.read.json_schema import schema
+from sync_service.config_file.read.state import read_state
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.store.okrs.ruleset import read_book

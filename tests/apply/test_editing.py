@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sync_service.apply.applying import Plan
-from sync_service.apply.editing import Editing, NoConnection, Overtaken, Written, secret
-from sync_service.apply.exporting import as_yaml, exported
-from sync_service.apply.mistakes import WrongFiles
-from sync_service.apply.state import Fields, read_state
+from sync_service.config_file.plan.apply import Plan
+from sync_service.config_file.plan.edit_connection import Editing, NoConnection, Overtaken, Written, secret
+from sync_service.config_file.plan.export import as_yaml, exported
+from sync_service.config_file.read.errors import WrongFiles
+from sync_service.config_file.read.state import Fields, read_state
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading
 from tests.apply.conftest import Desk

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from sync_service.apply.exporting import Exported, as_json, as_yaml, exported
-from sync_service.apply.state import read_state
+from sync_service.config_file.plan.export import Exported, as_json, as_yaml, exported
+from sync_service.config_file.read.state import read_state
 from sync_service.store.engine.database import reading
 from tests.apply.conftest import Desk
 from tests.apply.files import EXAMPLE, RICH

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from sync_service.apply.mistakes import WrongFiles, meant, shown, spelled
+from sync_service.config_file.read.errors import WrongFiles, meant, shown, spelled
 from sync_service.store import tables
 from tests.apply.conftest import Desk
 from tests.apply.files import EXAMPLE, replace

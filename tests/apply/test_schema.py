@@ -7,7 +7,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from connectors.registry import connectors
-from sync_service.apply.schema import schema
+from sync_service.config_file.read.json_schema import schema
 from tests.apply.files import EXAMPLE, RICH, replace
 
 

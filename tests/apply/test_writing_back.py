@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from connectors.jira import Jira
 from connectors.registry import connectors
-from sync_service.apply.exporting import as_yaml, exported
-from sync_service.apply.state import read_state
+from sync_service.config_file.plan.export import as_yaml, exported
+from sync_service.config_file.read.state import read_state
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from tests.apply.conftest import Desk

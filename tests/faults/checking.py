@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from sync_service.apply.applying import Applying
+from sync_service.config_file.plan.apply import Applying
 from sync_service.domain.trackers.connector import Post
 from sync_service.ingest.receive import Receipt
 from sync_service.store import tables

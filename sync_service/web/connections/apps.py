@@ -11,8 +11,8 @@ import structlog
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.apply.editing import Editing, Written, secret
-from sync_service.apply.mistakes import WrongFiles
+from sync_service.config_file.plan.edit_connection import Editing, Written, secret
+from sync_service.config_file.read.errors import WrongFiles
 from sync_service.domain.trackers.capabilities import AppMade, AppWanted, MakesApps, MakesHooks
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Unavailable
 from sync_service.store.engine.database import writing

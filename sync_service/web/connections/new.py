@@ -7,8 +7,8 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.apply.editing import Written, secret
-from sync_service.apply.mistakes import WrongFiles
+from sync_service.config_file.plan.edit_connection import Written, secret
+from sync_service.config_file.read.errors import WrongFiles
 from sync_service.domain.trackers.capabilities import (
     Guides,
     Lists,

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from flask import abort, flash
 
-from sync_service.apply.applying import Applying, Plan
-from sync_service.apply.editing import Editing, NoConnection
-from sync_service.apply.mistakes import WrongFiles
+from sync_service.config_file.plan.apply import Applying, Plan
+from sync_service.config_file.plan.edit_connection import Editing, NoConnection
+from sync_service.config_file.read.errors import WrongFiles
 from sync_service.domain.trackers.connector import Connector
 from sync_service.store.engine.database import reading
 from sync_service.store.trackers.connections import Configured

@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub
-from sync_service.apply.exporting import exported
-from sync_service.apply.state import read_state
+from sync_service.config_file.plan.export import exported
+from sync_service.config_file.read.state import read_state
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.web.connections import apps, consents

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub, Jira
-from sync_service.apply.exporting import as_yaml, exported
-from sync_service.apply.state import read_state
+from sync_service.config_file.plan.export import as_yaml, exported
+from sync_service.config_file.read.state import read_state
 from sync_service.domain.trackers.connector import Post
 from sync_service.ingest.receive import Receipt
 from sync_service.store import tables

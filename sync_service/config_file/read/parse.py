@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sync_service.apply.mistakes import Mistake, Path, meant, shown
-from sync_service.apply.models import (
+from sync_service.config_file.read.errors import Mistake, Path, meant, shown
+from sync_service.config_file.read.models import (
     SECRET_FIELDS,
     SECTIONS,
     WITHIN,
@@ -18,7 +18,7 @@ from sync_service.apply.models import (
     Objective,
     ObjectiveAlone,
 )
-from sync_service.apply.written import Written, read_yaml
+from sync_service.config_file.read.yaml_lines import Written, read_yaml
 
 
 @dataclass(frozen=True, slots=True)

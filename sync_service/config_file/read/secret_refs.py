@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sync_service.apply.models import Connection
+from sync_service.config_file.read.models import Connection
 
 KEPT = "kept"
 """Stands for the stored secret; exports write it."""

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from yaml.composer import ComposerError
 
-from sync_service.apply.mistakes import Mistake, Path, spelled
+from sync_service.config_file.read.errors import Mistake, Path, spelled
 
 LARGEST = 1024 * 1024
 """The most bytes of one file."""

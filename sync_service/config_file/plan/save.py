@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.apply.changes import Change
-from sync_service.apply.models import CREDENTIALS, SECRET_FIELDS
-from sync_service.apply.state import Fields, Key
+from sync_service.config_file.plan.diff import Change
+from sync_service.config_file.read.models import CREDENTIALS, SECRET_FIELDS
+from sync_service.config_file.read.state import Fields, Key
 from sync_service.store import tables as t
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import oauth_tokens, polls, write_backs

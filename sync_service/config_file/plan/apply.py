@@ -9,16 +9,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
 
-from sync_service.apply.cautions import cautions
-from sync_service.apply.changes import Change, counted, differences
-from sync_service.apply.checks import dangling, doubled, known_names
-from sync_service.apply.consequences import Consequences
-from sync_service.apply.document import read_document
-from sync_service.apply.mistakes import WrongFiles
-from sync_service.apply.models import connection_models
-from sync_service.apply.saving import Saving
-from sync_service.apply.state import ORDER, State, read_state
-from sync_service.apply.wanted import Wanting
+from sync_service.config_file.plan.desired_state import Wanting
+from sync_service.config_file.plan.diff import Change, counted, differences
+from sync_service.config_file.plan.follow_ups import Consequences
+from sync_service.config_file.plan.save import Saving
+from sync_service.config_file.plan.warnings import cautions
+from sync_service.config_file.read.cross_checks import dangling, doubled, known_names
+from sync_service.config_file.read.errors import WrongFiles
+from sync_service.config_file.read.models import connection_models
+from sync_service.config_file.read.parse import read_document
+from sync_service.config_file.read.state import ORDER, State, read_state
 from sync_service.domain.trackers.connector import Connector
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from sync_service.apply.changes import Change
-from sync_service.apply.models import CREDENTIALS
-from sync_service.apply.state import Fields, State
+from sync_service.config_file.plan.diff import Change
+from sync_service.config_file.read.models import CREDENTIALS
+from sync_service.config_file.read.state import Fields, State
 from sync_service.domain.rules.conditions import scopes_reached
 from sync_service.domain.trackers.capabilities import Lists
 from sync_service.domain.trackers.connector import Connection, Connector

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.apply.changes import Change
+from sync_service.config_file.plan.diff import Change
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables as t
 from sync_service.store.okrs import key_results

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sync_service.apply import models
-from sync_service.apply.document import Part
-from sync_service.apply.given_secrets import NoSecret, all_secrets, one_secret
-from sync_service.apply.mistakes import Mistake
-from sync_service.apply.state import Fields
+from sync_service.config_file.read import models
+from sync_service.config_file.read.errors import Mistake
+from sync_service.config_file.read.parse import Part
+from sync_service.config_file.read.secret_refs import NoSecret, all_secrets, one_secret
+from sync_service.config_file.read.state import Fields
 from sync_service.domain.trackers.connector import Connector
 from sync_service.domain.trackers.write_back import WritesBack
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sync_service.apply.mistakes import shown
-from sync_service.apply.models import SECRET_FIELDS
-from sync_service.apply.state import ORDER, Fields, Key, State
+from sync_service.config_file.read.errors import shown
+from sync_service.config_file.read.models import SECRET_FIELDS
+from sync_service.config_file.read.state import ORDER, Fields, Key, State
 from sync_service.domain.rules.conditions import describe
 
 ONE: Mapping[str, str] = {

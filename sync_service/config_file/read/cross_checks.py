@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from sync_service.apply.document import Document, Part
-from sync_service.apply.mistakes import Mistake, meant, shown, spelled
-from sync_service.apply.state import State
+from sync_service.config_file.read.errors import Mistake, meant, shown, spelled
+from sync_service.config_file.read.parse import Document, Part
+from sync_service.config_file.read.state import State
 
 REFERENCES: Mapping[str, Mapping[str, str]] = {
     "people": {"team": "teams"},

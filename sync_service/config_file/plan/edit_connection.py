@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sync_service.apply.applying import Applying, Files, Plan
-from sync_service.apply.changes import Change
-from sync_service.apply.exporting import exported
-from sync_service.apply.mistakes import Mistake, WrongFiles
-from sync_service.apply.state import State
+from sync_service.config_file.plan.apply import Applying, Files, Plan
+from sync_service.config_file.plan.diff import Change
+from sync_service.config_file.plan.export import exported
+from sync_service.config_file.read.errors import Mistake, WrongFiles
+from sync_service.config_file.read.state import State
 
 Written = Mapping[str, Any]
 """A connection as in a file."""

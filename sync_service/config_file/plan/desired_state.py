@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from sync_service.apply import models
-from sync_service.apply.credentials import Given
-from sync_service.apply.document import Document, Part
-from sync_service.apply.mistakes import Mistake, meant, shown
-from sync_service.apply.positions import positions
-from sync_service.apply.state import Fields, Key, State
+from sync_service.config_file.plan.positions import positions
+from sync_service.config_file.read import models
+from sync_service.config_file.read.credentials import Given
+from sync_service.config_file.read.errors import Mistake, meant, shown
+from sync_service.config_file.read.parse import Document, Part
+from sync_service.config_file.read.state import Fields, Key, State
 from sync_service.domain.measures.measures import SETTINGS, MeasureError, parse_measure
 from sync_service.domain.rules.conditions import RuleError, compile_condition
 from sync_service.domain.trackers.connector import Connection, Connector, Rejected

@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
-from sync_service.apply.given_secrets import KEPT
-from sync_service.apply.models import SECTIONS
-from sync_service.apply.state import Fields, Key, State
+from sync_service.config_file.read.models import SECTIONS
+from sync_service.config_file.read.secret_refs import KEPT
+from sync_service.config_file.read.state import Fields, Key, State
 
 Exported = dict[str, list[dict[str, Any]]]
 

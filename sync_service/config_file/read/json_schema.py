@@ -5,7 +5,7 @@ from typing import Any, Union
 
 from pydantic import Field, create_model
 
-from sync_service.apply.models import CREDENTIALS, SECTIONS, Form, connection_models
+from sync_service.config_file.read.models import CREDENTIALS, SECTIONS, Form, connection_models
 from sync_service.domain.measures.measures import SETTINGS
 from sync_service.domain.rules.conditions import CHOICES, FIELDS, GROUPS
 from sync_service.domain.trackers.connector import Connector
