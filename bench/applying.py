@@ -15,11 +15,11 @@ from bench.furnishing import ISSUES, Size, furnish, label_of
 from bench.letters import Letter, Templates
 from bench.stage import Stage
 from sync_service.domain.trackers.connector import Post
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.store.trackers import inbox
 from sync_service.store.trackers.inbox import Received
-from sync_service.wiring import House
 from tests.waiting import until
 
 DELIVERIES = 4000

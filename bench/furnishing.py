@@ -17,11 +17,11 @@ from sync_service.ingest.issue_batch import Ledger, Source
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import relink
 from sync_service.progress.term_names import Names
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.okrs.ruleset import Shelf
-from sync_service.wiring import House
 
 ISSUES, RULES, KEY_RESULTS = 1000, 100, 20
 """Per scope. A rule matches ten issues; a key result has five rules and so fifty links."""

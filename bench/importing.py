@@ -15,9 +15,9 @@ from bench.memory import used
 from bench.stage import Stage
 from simulator import GitHub, Jira
 from sync_service.config_file.plan.apply import Applying
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import DatabaseNow, reading, writing
-from sync_service.wiring import House
 from tests.waiting import until
 
 ISSUES = 100_000

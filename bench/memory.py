@@ -17,9 +17,9 @@ from bench.clients import post_all
 from bench.findings import Finding
 from bench.furnishing import Size, furnish
 from bench.stage import Stage, answers, free_port
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
-from sync_service.wiring import House
 from tests.waiting import until
 
 DELIVERIES = 100_000

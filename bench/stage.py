@@ -19,10 +19,10 @@ from psycopg import sql
 from sqlalchemy import URL
 
 from config.settings import Settings, known_names
-from sync_service import wiring
+from sync_service.runtime import wiring
+from sync_service.runtime.redis_server import private_server
+from sync_service.runtime.wiring import House
 from sync_service.store.engine.migrate import migrate
-from sync_service.valkey import private_server
-from sync_service.wiring import House
 from tests.servers import Valkey
 from tests.waiting import until
 

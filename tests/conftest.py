@@ -10,7 +10,7 @@ import redis
 from hypothesis import settings
 from playwright.sync_api import Browser, Page
 
-from sync_service import valkey
+from sync_service.runtime import redis_server
 from tests.chromium import Look, chromium, visit
 from tests.keys import keys_made_once
 from tests.migrated import prepare
@@ -138,7 +138,7 @@ def data_center(request: pytest.FixtureRequest) -> bool:
 def session_valkey() -> Iterator[Valkey]:
     """Yield a Valkey that the tests of one worker share."""
     with tempfile.TemporaryDirectory(prefix="okr-valkey-") as directory:
-        server = Valkey(valkey.private_server(Path(directory)))
+        server = Valkey(redis_server.private_server(Path(directory)))
         server.start()
         yield server
         server.kill()
@@ -156,7 +156,7 @@ def redis_url(session_valkey: Valkey) -> str:
 def own_valkey() -> Iterator[Valkey]:
     """Yield a running Valkey for one test, which may kill and restart it."""
     with tempfile.TemporaryDirectory(prefix="okr-valkey-") as directory:
-        server = Valkey(valkey.private_server(Path(directory)))
+        server = Valkey(redis_server.private_server(Path(directory)))
         server.start()
         yield server
         server.kill()

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.trackers.causes import Cause
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.people.auth import create_sign_in_link
-from sync_service.wiring import House
 from tests.house import (
     NOW,
     add,

@@ -10,15 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.settings import Settings
-from sync_service import wiring
 from sync_service.domain.trackers.causes import Cause
+from sync_service.runtime import wiring
+from sync_service.runtime.wiring import House, utc_now
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.engine.migrate import is_current, migrate
 from sync_service.store.okrs import key_results
 from sync_service.store.okrs.key_results import to_columns
-from sync_service.wiring import House, utc_now
 
 NOW = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
 """A time in the example cycle: day 41 of 92."""

@@ -23,8 +23,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL
 
-from sync_service import valkey
-from sync_service.children import stop_with
+from sync_service.runtime import redis_server
+from sync_service.runtime.child_process import stop_with
 from tests.waiting import until
 
 Prepare = Callable[[str], None]
@@ -167,7 +167,7 @@ def postgres_in(room: Path) -> str:
 class Valkey:
     """A Valkey that a test may kill and restart; its data survives, as in the service."""
 
-    server: valkey.PrivateServer
+    server: redis_server.PrivateServer
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -182,7 +182,7 @@ class Valkey:
             preexec_fn=stop_with(os.getpid()),  # noqa: PLW1509  # it only makes the kernel end it together with us
             restore_signals=False,  # a write over the file size limit then fails, as on a full disk, and kills nothing
         )
-        until(lambda: valkey.answers(self.server), "Valkey answers")
+        until(lambda: redis_server.answers(self.server), "Valkey answers")
 
     def kill(self) -> None:
         """Kill it with SIGKILL, as a crash does."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from sync_service.holding import InUse, PartView, is_held, only_one, parts_told, tell_parts
-from sync_service.supervise import Standing
+from sync_service.runtime.instance_lock import InUse, PartView, is_held, only_one, parts_told, tell_parts
+from sync_service.runtime.supervisor import Standing
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RUNS = Standing(name="web", pid=7, runs_for=90.0, starts_in=0.0, deaths=0, code=None, reason="")

@@ -14,8 +14,8 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from sync_service.doorbell import QUEUE, Doorbell
-from sync_service.jobs import OnlyOurs, count_workers
+from sync_service.runtime.wakeup import QUEUE, Doorbell
+from sync_service.runtime.worker import OnlyOurs, count_workers
 from tests.servers import Valkey
 from tests.waiting import until
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sync_service.supervise import Keeper, Part, Patience, Standing, has_ended
+from sync_service.runtime.supervisor import Keeper, Part, Patience, Standing, has_ended
 from tests.skips import NOT_LINUX
 from tests.waiting import until
 

@@ -12,12 +12,12 @@ from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Option, Post, Rejected
 from sync_service.domain.trackers.observations import Account, Observation, Reading, Snapshot
-from sync_service.drains import Drains
 from sync_service.ingest.apply_updates import Refresh
 from sync_service.ingest.receive import Receive
 from sync_service.notify.connection_alerts import TellOwners
 from sync_service.notify.outbox import Outbox
 from sync_service.progress.relink_jobs import Relinking
+from sync_service.runtime.drains import Drains
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import open_database, reading, writing

@@ -10,8 +10,9 @@ from sqlalchemy.engine import Connection
 from sync_service.cli import telling
 from sync_service.cli.starting import open_house
 from sync_service.config_file.read.errors import meant
-from sync_service.holding import parts_told
-from sync_service.jobs import count_workers
+from sync_service.runtime.instance_lock import parts_told
+from sync_service.runtime.wiring import House
+from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
 from sync_service.store.okrs import query_listings
 from sync_service.store.tables import key_result
@@ -19,7 +20,6 @@ from sync_service.store.views.as_json import explained
 from sync_service.store.views.issues import issues_view
 from sync_service.store.views.key_results import history_view, key_result_view
 from sync_service.store.views.service_status import backlogs, connection_views
-from sync_service.wiring import House
 
 
 @click.command(short_help="Print the status of the service.")

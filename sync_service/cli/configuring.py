@@ -13,8 +13,8 @@ from sync_service.config_file.plan.export import as_json, as_yaml, exported
 from sync_service.config_file.read.json_schema import schema as make_schema
 from sync_service.config_file.read.state import read_state
 from sync_service.config_file.read.yaml_lines import LARGEST
+from sync_service.runtime.wiring import House, connectors
 from sync_service.store.engine.database import reading
-from sync_service.wiring import House, connectors
 
 
 @click.command(short_help="Make the database match YAML files.")

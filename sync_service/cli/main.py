@@ -11,10 +11,10 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 import sync_service
 from config.mistakes import WrongSettings
 from sync_service.config_file.read.errors import WrongFiles
-from sync_service.holding import InUse
+from sync_service.runtime.instance_lock import InUse
+from sync_service.runtime.redis_server import NoServer
+from sync_service.runtime.wiring import RegistryError
 from sync_service.store.engine.encryption import Unopenable
-from sync_service.valkey import NoServer
-from sync_service.wiring import RegistryError
 
 WHERE = {
     "up": "running",

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from sync_service.cli.starting import open_house
+from sync_service.runtime.wiring import House
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.jobs import polls
 from sync_service.store.queue import scheduled_tasks
 from sync_service.store.tables import connection
-from sync_service.wiring import House
 
 STEPS = 1000
 """Steps of the progress bar for each scope."""

@@ -16,18 +16,18 @@ import sqlalchemy as sa
 from setproctitle import setproctitle
 
 from config.settings import Settings
-from sync_service import clock as the_clock
-from sync_service import jobs
-from sync_service.children import share_what_is_there
 from sync_service.cli.main import main
 from sync_service.cli.starting import ADDRESS, house_of, opened, settings_for
-from sync_service.holding import only_one, tell_parts
+from sync_service.runtime import scheduler as the_clock
+from sync_service.runtime import worker as jobs
+from sync_service.runtime.child_process import share_what_is_there
+from sync_service.runtime.instance_lock import only_one, tell_parts
+from sync_service.runtime.redis_server import end_leftover, private_server
+from sync_service.runtime.supervisor import Part, Standing, supervise
+from sync_service.runtime.wiring import utc_now
 from sync_service.store.engine.database import reading
 from sync_service.store.engine.migrate import migrate as run_migrations
 from sync_service.store.tables import person
-from sync_service.supervise import Part, Standing, supervise
-from sync_service.valkey import end_leftover, private_server
-from sync_service.wiring import utc_now
 
 FORKS = sys.platform == "linux"
 """Whether the processes are forks of `up`. On macOS, system libraries do not support that."""

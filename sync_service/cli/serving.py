@@ -4,8 +4,8 @@ import click
 
 from config.gunicorn import WebServer, gunicorn_options
 from sync_service.cli.starting import require_database, settings_for
+from sync_service.runtime.wiring import build
 from sync_service.web import create_app
-from sync_service.wiring import build
 
 PORT = click.IntRange(0, 65535)
 

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Engine
 
 from config.logging import set_up_logging
 from config.settings import Settings, read_settings
+from sync_service.runtime.wiring import House, build
 from sync_service.store.engine.database import open_database
 from sync_service.store.engine.migrate import is_current
-from sync_service.wiring import House, build
 
 ADDRESS = "address"
 """The file in the data directory where a running `okr-sync up` writes its address."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sync_service.domain.measures.status import WORDS
 from sync_service.domain.trackers.causes import Cause
-from sync_service.holding import PartView
+from sync_service.runtime.instance_lock import PartView
 from sync_service.store.okrs.query_listings import Listed
 from sync_service.store.views.as_json import instant
 from sync_service.store.views.issues import IssueView

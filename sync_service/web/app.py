@@ -13,7 +13,8 @@ from flask_openapi3 import OpenAPI
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from sync_service.doorbell import Ringer
+from sync_service.runtime.wakeup import Ringer
+from sync_service.runtime.wiring import House
 from sync_service.web import (
     changes,
     connections,
@@ -33,7 +34,6 @@ from sync_service.web import (
 )
 from sync_service.web.api import bearer, installing
 from sync_service.web.house import put_house
-from sync_service.wiring import House
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -4,8 +4,8 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from sync_service.doorbell import Ringer
-from sync_service.wiring import House
+from sync_service.runtime.wakeup import Ringer
+from sync_service.runtime.wiring import House
 
 
 def put_house(app: Flask, house: House, ringer: Ringer) -> None:

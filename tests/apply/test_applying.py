@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sync_service.config_file.plan.warnings import cautions
 from sync_service.config_file.read.errors import WrongFiles
 from sync_service.config_file.read.state import State
+from sync_service.runtime.wiring import connectors
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading, writing
-from sync_service.wiring import connectors
 from tests.apply.conftest import NOW, Desk
 from tests.apply.consequences import lines, recomputed, settle, versions
 from tests.apply.files import EXAMPLE, RICH, replace

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from sync_service.runtime.wiring import House
 from sync_service.web import create_app
-from sync_service.wiring import House
 from tests.examples import Example, find_examples, prepare_examples, sign_in_path
 from tests.house import build_house
 from tests.servers import SqliteDatabases

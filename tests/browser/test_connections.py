@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from simulator import GitHub, Jira
+from sync_service.runtime.wiring import utc_now
 from sync_service.web import create_app
-from sync_service.wiring import utc_now
 from tests.browser.conftest import Site
 from tests.chromium import LOOKS
 from tests.examples import fill_with_examples

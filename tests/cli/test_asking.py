@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from sync_service.holding import only_one, tell_parts
+from sync_service.runtime.instance_lock import only_one, tell_parts
+from sync_service.runtime.supervisor import Standing
 from sync_service.store import tables as t
 from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.people import auth
-from sync_service.supervise import Standing
 from tests.cli.conftest import Run
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -15,7 +15,7 @@ from simulator import GitHub
 from sync_service.cli.examining import machine, work
 from sync_service.cli.examining.sections import Section, look_at
 from sync_service.domain.trackers.diagnostics import Finding
-from sync_service.holding import PartView
+from sync_service.runtime.instance_lock import PartView
 from sync_service.store import tables as t
 from sync_service.store.engine.database import database_now, open_database, writing
 from sync_service.store.trackers import rejected_deliveries

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sync_service.cli.examining import servers
-from sync_service.holding import only_one
 from sync_service.notify import smtp
-from sync_service.valkey import NoServer
+from sync_service.runtime.instance_lock import only_one
+from sync_service.runtime.redis_server import NoServer
 from tests.cli.conftest import Run
 from tests.cli.found import findings, form
 from tests.mail.servers import serving
@@ -52,7 +52,7 @@ def test_the_private_redis_is_missed_while_an_up_runs(
     """It should run then; and a machine may have none at all."""
     with only_one(directory / "var"):
         assert form(run("doctor", "--json"))["Redis"]["Redis"]["well"] is False
-        monkeypatch.setattr("sync_service.valkey.find_program", _no_program)
+        monkeypatch.setattr("sync_service.runtime.redis_server.find_program", _no_program)
         assert "no Redis" in form(run("doctor", "--json"))["Redis"]["Redis"]["says"]
 
 

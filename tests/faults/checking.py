@@ -13,9 +13,9 @@ from sqlalchemy.engine import Engine
 from sync_service.config_file.plan.apply import Applying
 from sync_service.domain.trackers.connector import Post
 from sync_service.ingest.receive import Receipt
+from sync_service.runtime.wiring import House, connectors
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
-from sync_service.wiring import House, connectors
 from tests.faults.letters import OKRS, Letter
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 
+from sync_service.runtime.wiring import House, utc_now
 from sync_service.store.engine.migrate import migrate
-from sync_service.wiring import House, utc_now
 from tests.conftest import ROOM
 from tests.faults.checking import furnish
 from tests.faults.nemesis import Nemesis

@@ -4,7 +4,7 @@ from functools import partial
 from unittest.mock import patch
 
 from sync_service.cli import main, running
-from sync_service.supervise import Patience, supervise
+from sync_service.runtime.supervisor import Patience, supervise
 
 HASTE = Patience(first_restart=0.05, last_restart=0.3)
 

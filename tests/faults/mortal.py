@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sync_service.wiring import House, utc_now
+from sync_service.runtime.wiring import House, utc_now
 from tests.faults.nemesis import end_leases
 from tests.house import build_house
 

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
+from sync_service.runtime.redis_server import private_server
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.queue import due
-from sync_service.valkey import private_server
 from tests.faults.service import Service, lives
 from tests.servers import Valkey
 from tests.waiting import until

@@ -16,8 +16,8 @@ from typing import Any
 import requests
 
 from config.settings import Settings, known_names
-from sync_service import wiring
-from sync_service.wiring import House
+from sync_service.runtime import wiring
+from sync_service.runtime.wiring import House
 from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]

@@ -6,10 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.domain.trackers.observations import AccountSeen
+from sync_service.runtime.wiring import utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.trackers import connections, scope_changes
-from sync_service.wiring import utc_now
 from tests.faults.mortal import Mortal
 from tests.migrated import prepare
 from tests.servers import Databases

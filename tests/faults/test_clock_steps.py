@@ -12,12 +12,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from sync_service import clock
 from sync_service.ingest.receive import Receipt
+from sync_service.runtime import scheduler
+from sync_service.runtime.wiring import House, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import due
-from sync_service.wiring import House, utc_now
 from tests.faults.checking import check, furnish, stored, take
 from tests.faults.conftest import LONG, SEED
 from tests.faults.letters import History, Letter
@@ -86,7 +86,7 @@ class SteppedHouse:
     def step(self, seconds: timedelta) -> None:
         """Step the clock, and let the clock part notice."""
         self.ahead += seconds
-        clock.set_right(self.house)
+        scheduler.set_right(self.house)
 
     def waiting(self) -> int:
         """Count the deliveries that wait."""

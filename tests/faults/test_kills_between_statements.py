@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
-from sync_service.wiring import House
 from tests.faults.checking import broken_entries, check, furnish, take, tell_in_order
 from tests.faults.conftest import LONG
 from tests.faults.letters import History, Letter

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from redis import Redis
 from redis.exceptions import RedisError
 
-from sync_service.jobs import count_workers
+from sync_service.runtime.wiring import House
+from sync_service.runtime.worker import count_workers
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
-from sync_service.wiring import House
 from tests.faults.checking import broken_entries, check, stored
 from tests.faults.conftest import LONG, SEED, Stage
 from tests.faults.letters import History, Letter

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sync_service.ingest.receive import Receipt
-from sync_service.wiring import House, utc_now
+from sync_service.runtime.wiring import House, utc_now
 from tests.faults.checking import check, furnish, take
 from tests.faults.conftest import LONG, SEED
 from tests.faults.letters import OKRS, History

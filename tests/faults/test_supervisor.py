@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from sync_service.holding import PartView, parts_told
+from sync_service.runtime.instance_lock import PartView, parts_told
+from sync_service.runtime.redis_server import answers, private_server, visit
 from sync_service.store.engine.migrate import migrate
-from sync_service.valkey import answers, private_server, visit
 from tests.faults.checking import furnish
 from tests.faults.letters import History
 from tests.faults.service import Service, lives

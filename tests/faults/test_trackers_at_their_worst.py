@@ -17,11 +17,11 @@ from simulator.courier import Courier
 from simulator.delivery import Mishap
 from simulator.rest import Rest
 from simulator.tracker import Tracker
+from sync_service.runtime.wiring import House, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.queue import due
 from sync_service.store.trackers.connections import FRESH_SECONDS
-from sync_service.wiring import House, utc_now
 from tests.faults.checking import broken_entries, furnish
 from tests.faults.conftest import LONG, SEED
 from tests.faults.town import Town, at_work, close, receiving

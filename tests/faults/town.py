@@ -18,9 +18,9 @@ from simulator.github.issue import Issue as HubIssue
 from simulator.jira.hooks import Hook as JiraHook
 from simulator.jira.issue import Issue as JiraIssue
 from simulator.serving import Serving
+from sync_service.runtime.wiring import House
 from sync_service.store.trackers import connections
 from sync_service.web import create_app
-from sync_service.wiring import House
 from tests.okrs import github, jira, okrs
 
 LABELS = ("checkout", "bug")

@@ -13,13 +13,13 @@ from sync_service.domain.trackers.connector import Connection, Connector, Connec
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.domain.trackers.queries import Candidate, Members
 from sync_service.ingest.apply_updates import Refresh
+from sync_service.runtime.wiring import utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, writing
 from sync_service.store.okrs.ruleset import Shelf
 from sync_service.store.queue import query_candidates
 from sync_service.tracker_sync.list_query_members import Querying
 from sync_service.tracker_sync.match_queries import Judging
-from sync_service.wiring import utc_now
 from tests.flows.stage import HouseStage
 from tests.house import add_issue
 from tests.okrs import GITHUB, okrs

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator import GitHub, SteppedClock
-from sync_service.wiring import House
+from sync_service.runtime.wiring import House
 from tests.faults.mortal import Mortal
 from tests.flows.stage import clock_of
 from tests.flows.wall import Room, furnish_room

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from simulator import Jira, SteppedClock
 from simulator.jira import Issue, Project
 from simulator.jira.sketch import Sketch
+from sync_service.runtime.wiring import utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from sync_service.wiring import utc_now
 from tests.flows.stage import HouseStage
 
 DAY = timedelta(days=1)

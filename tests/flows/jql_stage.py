@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from simulator import Jira
 from simulator.jira import Issue
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.okrs import query_listings
-from sync_service.wiring import House
 from tests.flows.jira_stage import DAY, JiraStage
 from tests.flows.stage import clock_of
 from tests.okrs import jira, okrs

@@ -9,11 +9,11 @@ from sqlalchemy.engine import Row
 
 from simulator import GitHub, SteppedClock
 from simulator.github import Issue, Repository
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, database_now, reading, writing
 from sync_service.store.jobs import polls
 from sync_service.tracker_sync.match_queries import SURE_AFTER
-from sync_service.wiring import House
 from tests.faults.checking import furnish
 from tests.faults.mortal import Killed
 

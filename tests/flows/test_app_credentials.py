@@ -13,10 +13,10 @@ from sqlalchemy.engine import Row
 from simulator import GitHub
 from simulator.github import Installation, Rules
 from sync_service.domain.trackers.observations import Look
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.queue import fetch_requests
-from sync_service.wiring import House
 from tests.flows.stage import HubStage, clock_of
 from tests.okrs import github, okrs
 

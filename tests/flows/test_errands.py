@@ -13,11 +13,11 @@ from connectors.github import GitHub
 from sync_service.domain.trackers.capabilities import Ran
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Refused, Rejected, Unavailable
 from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.runtime.wiring import House, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import due, scheduled_tasks
 from sync_service.tracker_sync.scheduled_tasks import CALL_INTERVAL, Errands
-from sync_service.wiring import House, utc_now
 from tests.flows.stage import HouseStage
 from tests.okrs import GITHUB, okrs
 

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from simulator import Jira
 from simulator.jira.sketch import Sketch
+from sync_service.runtime.wiring import House, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.queue import rate_limits
 from sync_service.store.views.issues import issues_view
-from sync_service.wiring import House, utc_now
 from tests.flows.jira_stage import DAY, JiraStage, change, labelled, share, standing
 from tests.flows.stage import clock_of
 from tests.house import open_house

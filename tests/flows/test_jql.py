@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from simulator.jira.sketch import Sketch
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, database_now, reading, writing
 from sync_service.store.okrs import query_listings, query_members, staleness
-from sync_service.wiring import House
 from tests.flows.jira_stage import DAY
 from tests.flows.jql_stage import LABELLED, JqlStage, on_stage
 from tests.flows.stage import killed_over_and_over

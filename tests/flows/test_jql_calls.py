@@ -6,10 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from simulator.jira.sketch import Sketch
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import query_candidates, relink_requests
-from sync_service.wiring import House
 from tests.flows.jql_stage import JqlStage, on_stage
 
 pytestmark = pytest.mark.slow

@@ -16,12 +16,12 @@ from sync_service.domain.trackers.connector import Connection, Gone, Post, Rejec
 from sync_service.domain.trackers.observations import Look
 from sync_service.ingest.apply_updates import Refresh
 from sync_service.ingest.receive import Receipt
+from sync_service.runtime.wiring import House, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.okrs.ruleset import Shelf
 from sync_service.store.queue import fetch_requests
 from sync_service.tracker_sync.fetch_issues import Looking
-from sync_service.wiring import House, utc_now
 from tests.flows.stage import HubStage
 from tests.okrs import github, okrs
 

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub
+from sync_service.runtime.wiring import utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import scheduled_tasks
-from sync_service.wiring import utc_now
 from tests.faults.town import receiving
 from tests.flows.stage import HubStage, clock_of
 from tests.house import open_house

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from simulator import GitHub
 from simulator.github.projects import ProjectItem
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from sync_service.wiring import House
 from tests.faults.town import receiving
 from tests.flows.stage import HubStage, clock_of
 from tests.okrs import github, okrs

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from simulator import GitHub, SteppedClock
 from simulator.github.limits import Rules
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, reading, writing
 from sync_service.store.jobs import polls
 from sync_service.store.okrs import query_listings, staleness
-from sync_service.wiring import House
 from tests.flows.stage import HubStage, killed_over_and_over
 from tests.okrs import github, okrs
 

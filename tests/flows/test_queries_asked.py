@@ -7,13 +7,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from sync_service.domain.trackers.connector import ConnectorError, Refused, Unavailable
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, writing
 from sync_service.store.okrs import query_members
 from sync_service.store.trackers import connections
 from sync_service.tracker_sync.list_query_members import INTERVAL
 from sync_service.tracker_sync.match_queries import SURE_AFTER
-from sync_service.wiring import House
 from tests.flows.asker import FINDS_FIRST, FIRST, QUERY, SECOND, Asker, Stage
 
 pytestmark = pytest.mark.slow

@@ -10,12 +10,12 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.connector import Rejected, Unavailable
 from sync_service.domain.trackers.queries import Members
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine import versions as counters
 from sync_service.store.engine.database import EPOCH, database_now, reading, writing
 from sync_service.store.okrs import query_members
 from sync_service.tracker_sync.list_query_members import INTERVAL
-from sync_service.wiring import House
 from tests.flows.asker import FINDS_FIRST, FIRST, SECOND, Asker, Stage
 from tests.house import NOW, add_issue
 

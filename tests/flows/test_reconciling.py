@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub, SteppedClock
+from sync_service.runtime.wiring import House, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from sync_service.wiring import House, utc_now
 from tests.flows.stage import HubStage
 from tests.okrs import github, okrs
 

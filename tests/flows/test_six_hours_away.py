@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from simulator import GitHub, SteppedClock
 from simulator.github.issue import Issue
+from sync_service.runtime.wiring import House, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import scheduled_tasks
-from sync_service.wiring import House, utc_now
 from tests.faults.town import receiving
 from tests.flows.stage import HubStage
 from tests.okrs import github, okrs

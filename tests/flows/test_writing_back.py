@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from sync_service.wiring import House
 from tests.flows.writing import HOUR
 from tests.flows.writing_to_github import Stage, on_stage
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
-from sync_service.wiring import House
 from tests.faults.mortal import Mortal
 from tests.flows.writing import HOUR
 from tests.flows.writing_to_jira import Stage, on_stage

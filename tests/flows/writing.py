@@ -10,9 +10,9 @@ from sqlalchemy.engine import Row
 from simulator import SteppedClock
 from sync_service.domain.trackers.connector import Post
 from sync_service.ingest.receive import Receipt
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
-from sync_service.wiring import House
 from tests.faults.mortal import Mortal
 from tests.flows.stage import HouseStage
 from tests.simulator.receiver import Receiver

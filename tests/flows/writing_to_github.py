@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 from simulator import GitHub
 from simulator.github import Comment, Issue, Repository
 from simulator.rest import Call
-from sync_service.wiring import House
+from sync_service.runtime.wiring import House
 from tests.flows.stage import clock_of
 from tests.flows.writing import WritingStage
 from tests.okrs import ANA, github, okrs

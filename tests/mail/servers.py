@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sync_service.wiring import utc_now
+from sync_service.runtime.wiring import utc_now
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from sync_service.runtime.wiring import House
 from sync_service.web import create_app
-from sync_service.wiring import House
 from tests.examples import Example, find_examples, prepare_examples
 from tests.house import Clock, build_house
 from tests.migrated import prepare

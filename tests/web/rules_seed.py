@@ -4,10 +4,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.rules import Definition, save
-from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import NOW, add, add_issue
 

@@ -1,6 +1,6 @@
 """The counter that open pages ask for."""
 
-from sync_service.wiring import House
+from sync_service.runtime.wiring import House
 from tests.house import moved
 from tests.web.visiting import Visitor
 

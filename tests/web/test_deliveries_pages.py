@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
-from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import NOW, add
 from tests.web.rules_seed import SCRIPT, audited

@@ -9,11 +9,11 @@ from flask import Flask
 from sqlalchemy.exc import IntegrityError
 
 from config.settings import Settings
-from sync_service import wiring
+from sync_service.runtime import wiring
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.web import create_app
-from sync_service.wiring import House
 from tests.web.visiting import Visitor
 
 

@@ -6,10 +6,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from sync_service.doorbell import Ringer
+from sync_service.runtime.wakeup import Ringer
+from sync_service.runtime.wiring import House
 from sync_service.web.app import for_trackers
 from sync_service.web.guards import Guard, guard_of
-from sync_service.wiring import House
 from tests.web.visiting import Visitor
 
 

@@ -14,11 +14,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from sync_service.ingest.receive import LARGEST
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
 from sync_service.web import create_app
-from sync_service.wiring import House
 from tests.house import add, build_house
 
 SECRETS = ("It's a secret", "the one before")

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
-from sync_service.wiring import House
 from tests.examples import Example, add_many
 from tests.house import Clock, add_history
 from tests.web.visiting import Visitor

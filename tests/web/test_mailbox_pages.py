@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from sync_service.runtime.wiring import House
 from sync_service.store.engine.database import writing
 from sync_service.store.jobs.mails import add_mail
 from sync_service.web import create_app
-from sync_service.wiring import House
 from tests.examples import Example, fill_with_examples
 from tests.house import NOW, build_house
 from tests.web.rules_seed import SCRIPT

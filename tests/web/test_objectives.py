@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import pytest
 from flask import Flask
 
+from sync_service.runtime.wiring import House
 from sync_service.store.engine.database import writing
-from sync_service.wiring import House
 from tests.examples import NASTY, Example
 from tests.house import Clock, add_cycle, add_person
 from tests.web.visiting import Visitor

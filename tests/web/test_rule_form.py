@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sync_service.wiring import House
+from sync_service.runtime.wiring import House
 from tests.examples import Example
 from tests.web.rules_seed import NETWORK, add_labelled_issues, stored_rule
 from tests.web.visiting import Visitor, seen_words

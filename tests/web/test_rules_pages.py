@@ -7,11 +7,11 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.rules import Definition, save
 from sync_service.store.views import rules
-from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import NOW
 from tests.web.rules_seed import (

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from sync_service.wiring import House
+from sync_service.runtime.wiring import House
 from tests.examples import sign_in_path
 
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')

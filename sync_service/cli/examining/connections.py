@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sync_service.domain.trackers.diagnostics import Examines, Finding
+from sync_service.runtime.wiring import House
 from sync_service.store.engine.database import database_now, reading
 from sync_service.store.views.diagnostics import ConnectionExamined, ScopeExamined, examined
-from sync_service.wiring import House
 
 _NO_SECRET = "give the connection webhook_secrets, the same as the tracker's webhook has, and apply it"  # noqa: S105 - says what to do
 

@@ -18,12 +18,12 @@ from config.settings import Settings
 from sync_service.cli.examining.machine import open_to_others
 from sync_service.cli.starting import opened
 from sync_service.domain.trackers.diagnostics import Finding
-from sync_service.holding import is_held
 from sync_service.notify import smtp
+from sync_service.runtime.instance_lock import is_held
+from sync_service.runtime.redis_server import OLDEST, NoServer
+from sync_service.runtime.wiring import open_redis, utc_now
 from sync_service.store.engine.database import database_now, reading
 from sync_service.store.engine.migrate import is_current
-from sync_service.valkey import OLDEST, NoServer
-from sync_service.wiring import open_redis, utc_now
 
 OLDEST_POSTGRESQL = 14
 SCARCE_BYTES, FEW_BYTES = 100 * 2**20, 2**30

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from redis.exceptions import RedisError
 
 from sync_service.domain.trackers.diagnostics import Finding
-from sync_service.holding import PartView, parts_told
-from sync_service.jobs import count_workers
+from sync_service.runtime.instance_lock import PartView, parts_told
+from sync_service.runtime.wiring import House
+from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
 from sync_service.store.views.service_status import Backlog, backlogs
-from sync_service.wiring import House
 
 LATE_SECONDS, FAR_TOO_LATE_SECONDS = 60, 300
 _LATE = "check that a worker and the clock run; okr-sync status and their logs say more"

@@ -15,6 +15,7 @@ from sync_service.config_file.plan.edit_connection import Editing, Written, secr
 from sync_service.config_file.read.errors import WrongFiles
 from sync_service.domain.trackers.capabilities import AppMade, AppWanted, MakesApps, MakesHooks
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Unavailable
+from sync_service.runtime.wiring import House
 from sync_service.store.engine.database import writing
 from sync_service.store.people import oauth_states
 from sync_service.store.people.oauth_states import AppRequest
@@ -24,7 +25,6 @@ from sync_service.web.connections.shared import able, connector_of, editing, hoo
 from sync_service.web.guards import SESSION, Guard, guarded
 from sync_service.web.house import house, ring
 from sync_service.web.locks import policy_with_form_to
-from sync_service.wiring import House
 
 log = structlog.get_logger(__name__)
 

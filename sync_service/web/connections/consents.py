@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from sync_service.domain.trackers.capabilities import TakesConsent
 from sync_service.domain.trackers.connector import ConnectorError, Unavailable
+from sync_service.runtime.wiring import House
 from sync_service.store.engine.database import writing
 from sync_service.store.jobs import oauth_tokens
 from sync_service.store.people import oauth_states
@@ -20,7 +21,6 @@ from sync_service.web.connections.briefly import NoRoom, TooSlow, briefly
 from sync_service.web.connections.shared import able, configured, connector_of, find
 from sync_service.web.guards import SESSION, Guard, guarded, who
 from sync_service.web.house import house, ring
-from sync_service.wiring import House
 
 blueprint = Blueprint("connections_consents", __name__, url_prefix="/connections")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
-from sync_service import wiring
+from sync_service.runtime import wiring
 from sync_service.web import create_app
 from tests.web.api.town import Clock, Town, settle
 

@@ -11,10 +11,10 @@ from flask import Flask
 from sqlalchemy.engine import Connection
 from werkzeug.test import TestResponse
 
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.people import auth
-from sync_service.wiring import House
 from tests.web.api.document import check_against_document
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from simulator import GitHub
 from sync_service.config_file.plan.export import exported
 from sync_service.config_file.read.state import read_state
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.web.connections import apps, consents
 from sync_service.web.connections.briefly import _SLOTS, AT_ONCE, briefly
-from sync_service.wiring import House
 from tests.web.visiting import Visitor
 
 FLASH = re.compile(r'role="(?:alert|status)">\s*<div class="alert-icon">.*?</div>\s*<div>(.*?)</div>', re.DOTALL)

@@ -12,12 +12,12 @@ from sync_service.config_file.plan.export import as_yaml, exported
 from sync_service.config_file.read.state import read_state
 from sync_service.domain.trackers.connector import Post
 from sync_service.ingest.receive import Receipt
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.jobs import write_backs
 from sync_service.store.queue import rate_limits
 from sync_service.store.trackers import connections
-from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import add
 from tests.web.connecting.conftest import Desk

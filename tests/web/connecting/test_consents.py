@@ -20,10 +20,10 @@ from connectors.jira import Jira as Connector
 from connectors.jira.access import Hosts
 from simulator import Jira, SteppedClock
 from simulator.jira import Atlassian
+from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.web.connections.consents import _TokenExchange
-from sync_service.wiring import House
 from tests.examples import Example
 from tests.house import NOW, Clock
 from tests.waiting import until

@@ -5,7 +5,7 @@ from html import unescape
 import pytest
 
 from simulator import GitHub, Jira
-from sync_service.wiring import House
+from sync_service.runtime.wiring import House
 from tests.examples import NASTY
 from tests.web.connecting.conftest import Desk
 from tests.web.visiting import Visitor, seen_words

@@ -12,14 +12,15 @@ from config.settings import Settings
 from connectors.registry import RegistryError, connectors
 from sync_service.domain.trackers.connector import Connector
 from sync_service.domain.trackers.queries import Queries
-from sync_service.doorbell import Doorbell
-from sync_service.drains import Drains
 from sync_service.ingest.apply_updates import Refresh
 from sync_service.ingest.receive import Receive
 from sync_service.notify import smtp
 from sync_service.notify.connection_alerts import TellOwners
 from sync_service.notify.outbox import Composing, Outbox, Sending
 from sync_service.progress.relink_jobs import Relinking
+from sync_service.runtime.drains import Drains
+from sync_service.runtime.redis_server import private_server
+from sync_service.runtime.wakeup import Doorbell
 from sync_service.store.engine.database import open_database
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.okrs.ruleset import Shelf
@@ -30,7 +31,6 @@ from sync_service.tracker_sync.match_queries import Judging
 from sync_service.tracker_sync.poll_scopes import Reconciling
 from sync_service.tracker_sync.refresh_tokens import Consenting
 from sync_service.tracker_sync.scheduled_tasks import Errands
-from sync_service.valkey import private_server
 from sync_service.write_back.write_notes import WritingBack
 
 __all__ = ["House", "RegistryError", "build", "connectors", "open_redis", "utc_now"]

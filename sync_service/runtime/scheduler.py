@@ -7,8 +7,8 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from sync_service.runtime.wiring import House
 from sync_service.store.queue.clock_skew import bring_near
-from sync_service.wiring import House
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 QUEUE = "okr-sync"
 FLAG_SECONDS = 5
-JOB = "sync_service.jobs.drain"
+JOB = "sync_service.runtime.worker.drain"
 AWAY_SECONDS = 5.0
 """How long we do not call Redis after it did not answer: the scheduler drains meanwhile."""
 

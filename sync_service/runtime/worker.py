@@ -14,8 +14,8 @@ from rq import Queue, SimpleWorker, worker_registration
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from sync_service.doorbell import JOB, QUEUE
-from sync_service.wiring import House
+from sync_service.runtime.wakeup import JOB, QUEUE
+from sync_service.runtime.wiring import House
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from sync_service.supervise import Standing
+from sync_service.runtime.supervisor import Standing
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from types import FrameType
 
 import structlog
 
-from sync_service.children import Process, execute, fork
+from sync_service.runtime.child_process import Process, execute, fork
 
 log = structlog.get_logger(__name__)
 
