@@ -16,7 +16,7 @@ from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.routing import Rule
 
-from sync_service.web.api import document
+from sync_service.web.api import openapi
 
 
 class Compiled(BytecodeCache):
@@ -56,9 +56,9 @@ def built_once() -> Callable[..., Any]:
 @contextmanager
 def made_once() -> Iterator[None]:
     """Share compiled templates, routes and API schemas between applications, until the end of the block."""
-    schemas = cache(document.components)
+    schemas = cache(openapi.components)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rule, "_compile_builder", built_once())
         patch.setitem(Flask.jinja_options, "bytecode_cache", Compiled())
-        patch.setattr(document, "components", lambda: deepcopy(schemas()))
+        patch.setattr(openapi, "components", lambda: deepcopy(schemas()))
         yield

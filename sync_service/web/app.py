@@ -15,25 +15,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from sync_service.runtime.wakeup import Ringer
 from sync_service.runtime.wiring import House
-from sync_service.web import (
-    changes,
-    connections,
+from sync_service.web import connections, health
+from sync_service.web import webhooks as hooks
+from sync_service.web.api import bearer_auth, setup
+from sync_service.web.pages import (
+    change_counter,
     deliveries,
-    errors,
-    guards,
-    health,
-    hooks,
     key_results,
-    limits,
-    locks,
-    look,
     mailbox,
     objectives,
-    rules,
-    sign_in,
+    template_globals,
 )
-from sync_service.web.api import bearer, installing
-from sync_service.web.house import put_house
+from sync_service.web.request import errors, guards, rate_limits, security_headers, sign_in
+from sync_service.web.request.context import put_house
+from sync_service.web.rules import views
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -43,12 +38,12 @@ SESSION_LIFE = timedelta(days=30)
 PAGES = (
     objectives.blueprint,
     key_results.blueprint,
-    rules.blueprint,
+    views.blueprint,
     *connections.BLUEPRINTS,
     deliveries.blueprint,
     mailbox.blueprint,
     sign_in.blueprint,
-    changes.blueprint,
+    change_counter.blueprint,
 )
 
 LARGEST_FORM = 1024 * 1024
@@ -85,7 +80,7 @@ def for_trackers(house: House, ringer: Ringer) -> Flask:
     app = Flask(__name__, static_folder=None)
     put_house(app, house, ringer)
     guards.install(app)
-    locks.install(app)
+    security_headers.install(app)
     errors.install(app)
     app.register_blueprint(hooks.blueprint)
     return app
@@ -93,7 +88,7 @@ def for_trackers(house: House, ringer: Ringer) -> Flask:
 
 def for_people(house: House, ringer: Ringer) -> Flask:
     """Return the application with pages, API and health."""
-    app = OpenAPI(__name__, doc_ui=False, **installing.description())
+    app = OpenAPI(__name__, doc_ui=False, **setup.description())
     app.config.update(
         SECRET_KEY=house.sealer.derive("cookies"),
         SESSION_COOKIE_NAME="okr_sync",
@@ -106,13 +101,13 @@ def for_people(house: House, ringer: Ringer) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,
     )
     put_house(app, house, ringer)
-    guards.install(app, bearer=bearer.caller)
-    locks.install(app)
-    look.install(app)
+    guards.install(app, bearer=bearer_auth.caller)
+    security_headers.install(app)
+    template_globals.install(app)
     errors.install(app)
-    limits.limiter.init_app(app)
+    rate_limits.limiter.init_app(app)
     csrf = CSRFProtect(app)
-    installing.install(app, csrf)
+    setup.install(app, csrf)
     for blueprint in (health.blueprint, *PAGES):
         app.register_blueprint(blueprint)
     return app

@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sync_service.store.engine.database import reading
 from sync_service.store.engine.migrate import is_current
 from sync_service.store.queue.due import oldest_lag
-from sync_service.web.guards import Guard, guarded
-from sync_service.web.house import house
+from sync_service.web.request.context import house
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("health", __name__)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_service.domain.rules.conditions import CHOICES, FIELDS, GROUPS, RuleError, compile_condition
-from sync_service.web.conditions import (
+from sync_service.web.rules.condition_builder import (
     MAY_BE_EMPTY,
     NOTHING,
     Row,

@@ -88,5 +88,5 @@ def test_a_query_that_is_our_mistake_is_no_outage(vera: Visitor, monkeypatch: py
     def wrong(*_: object, **__: object) -> None:
         raise IntegrityError("INSERT", {}, ValueError("twice"))
 
-    monkeypatch.setattr("sync_service.web.objectives.cycle_views", wrong)
+    monkeypatch.setattr("sync_service.web.pages.objectives.cycle_views", wrong)
     assert vera.open("/").status_code == 500

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sync_service.runtime.wakeup import Ringer
 from sync_service.runtime.wiring import House
 from sync_service.web.app import for_trackers
-from sync_service.web.guards import Guard, guard_of
+from sync_service.web.request.guards import Guard, guard_of
 from tests.web.visiting import Visitor
 
 

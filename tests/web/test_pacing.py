@@ -7,7 +7,7 @@ import pytest
 
 from sync_service.domain.measures.status import Span, Status
 from sync_service.store.views.key_results import KeyResultView
-from sync_service.web.pacing import day_of_cycle, expected, in_words
+from sync_service.web.pages.pace_text import day_of_cycle, expected, in_words
 
 SPAN = Span(datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 HALF = SPAN.starts_at + timedelta(days=46)

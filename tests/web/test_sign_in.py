@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
-from sync_service.web.sign_in import local_path
+from sync_service.web.request.sign_in import local_path
 from tests.examples import Example, sign_in_path
 from tests.house import Clock
 from tests.web.visiting import Visitor, seen_words

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sync_service.domain.trackers.causes import Cause
-from sync_service.web import words
-from sync_service.web.look import moved_by, web_address
+from sync_service.web.pages import formats
+from sync_service.web.pages.template_globals import moved_by, web_address
 from tests.house import NOW
 
 
@@ -25,14 +25,14 @@ from tests.house import NOW
 )
 def test_a_number_has_two_decimals_at_most(value: float, said: str) -> None:
     """And its thousands apart."""
-    assert words.number(value) == said
+    assert formats.number(value) == said
 
 
 def test_an_amount_has_its_unit_or_none() -> None:
     """No data is said in words."""
-    assert words.amount(37.5, "%") == "37.5\u202f%"
-    assert words.amount(8.0) == "8"
-    assert words.amount(None, "%") == "no data"
+    assert formats.amount(37.5, "%") == "37.5\u202f%"
+    assert formats.amount(8.0) == "8"
+    assert formats.amount(None, "%") == "no data"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_an_amount_has_its_unit_or_none() -> None:
 )
 def test_a_share_is_a_whole_percentage_that_never_claims_to_be_finished(share: float, said: str) -> None:
     """99.9 % is not 100 %."""
-    assert words.percent(share) == f"{said}\u202f%"
+    assert formats.percent(share) == f"{said}\u202f%"
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_a_share_is_a_whole_percentage_that_never_claims_to_be_finished(share: f
 )
 def test_a_time_is_told_from_now(before: timedelta, said: str) -> None:
     """Old ones by their date."""
-    assert words.ago(NOW - before, NOW) == said
+    assert formats.ago(NOW - before, NOW) == said
 
 
 def test_an_exact_time_is_told_where_the_reader_is() -> None:
     """With the zone's name."""
     at = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
-    assert words.exact(at, ZoneInfo("Europe/Madrid")) == "Tue 10 Nov 2026, 10:30:00 CET"
+    assert formats.exact(at, ZoneInfo("Europe/Madrid")) == "Tue 10 Nov 2026, 10:30:00 CET"
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def test_an_exact_time_is_told_where_the_reader_is() -> None:
 )
 def test_a_duration_is_told_in_its_largest_unit(length: timedelta, said: str) -> None:
     """One is enough."""
-    assert words.duration(length) == said
+    assert formats.duration(length) == said
 
 
 def test_a_sentence_begins_and_ends_as_one() -> None:
     """What ends well stays."""
-    assert words.sentence("no issue is linked") == "No issue is linked."
-    assert words.sentence("Done!") == "Done!"
+    assert formats.sentence("no issue is linked") == "No issue is linked."
+    assert formats.sentence("Done!") == "Done!"
 
 
 @pytest.mark.parametrize(

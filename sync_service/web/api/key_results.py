@@ -17,13 +17,13 @@ from sync_service.store.views.key_results import (
     key_result_view,
     key_result_views,
 )
+from sync_service.web.api.etag import unless_known
 from sync_service.web.api.models import HistoryList, IssueList, KeyResult, KeyResultList
-from sync_service.web.api.paging import PageQuery, SortKey, answer, beyond, id_after, key_after, page
-from sync_service.web.api.polling import unless_known
+from sync_service.web.api.openapi_docs import api_blueprint, gives
+from sync_service.web.api.pagination import PageQuery, SortKey, answer, beyond, id_after, key_after, page
 from sync_service.web.api.problems import not_found
-from sync_service.web.api.spelling import api_blueprint, gives
-from sync_service.web.guards import Guard, guarded
-from sync_service.web.house import house
+from sync_service.web.request.context import house
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = api_blueprint(
     "api_key_results", __name__, Tag(name="Key results", description="Values, status, history and linked issues.")

@@ -16,10 +16,10 @@ from sync_service.web.api.list_models import (
     ObjectiveList,
     RuleList,
 )
-from sync_service.web.api.paging import PageQuery, SortKey, id_after, page
-from sync_service.web.api.spelling import api_blueprint, gives
-from sync_service.web.guards import Guard, guarded
-from sync_service.web.house import house
+from sync_service.web.api.openapi_docs import api_blueprint, gives
+from sync_service.web.api.pagination import PageQuery, SortKey, id_after, page
+from sync_service.web.request.context import house
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = api_blueprint(
     "api_lists", __name__, Tag(name="Lists", description="Configuration, received deliveries and notices.")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from sync_service.web.guards import API
+from sync_service.web.request.guards import API
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5

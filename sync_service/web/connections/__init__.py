@@ -1,13 +1,13 @@
 """The connection pages: connect a tracker, choose scopes, create webhooks, edit and remove a connection."""
 
-from sync_service.web.connections import apps, consents, edits, hooks, new, pages, scopes
+from sync_service.web.connections import app_registration, create_webhooks, edit, new, oauth, scopes, views
 
 BLUEPRINTS = (
-    pages.blueprint,
+    views.blueprint,
     new.blueprint,
-    apps.blueprint,
-    consents.blueprint,
+    app_registration.blueprint,
+    oauth.blueprint,
     scopes.blueprint,
-    hooks.blueprint,
-    edits.blueprint,
+    create_webhooks.blueprint,
+    edit.blueprint,
 )

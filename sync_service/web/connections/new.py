@@ -21,8 +21,8 @@ from sync_service.domain.trackers.connector import Connection, Connector, Connec
 from sync_service.domain.trackers.write_back import WritesBack
 from sync_service.store.engine.database import reading
 from sync_service.store.views.rules import connection_choices, owner_choices
-from sync_service.web.connections import once
-from sync_service.web.connections.briefly import briefly
+from sync_service.web.connections import reveal_once
+from sync_service.web.connections.bounded_calls import briefly
 from sync_service.web.connections.shared import (
     RESERVED,
     connector_of,
@@ -33,9 +33,9 @@ from sync_service.web.connections.shared import (
     save,
     scopes_in,
 )
-from sync_service.web.connections.sites import SETTING, BadSite, check_site
-from sync_service.web.guards import Guard, guarded, who
-from sync_service.web.house import house
+from sync_service.web.connections.site_check import SETTING, BadSite, check_site
+from sync_service.web.request.context import house
+from sync_service.web.request.guards import Guard, guarded, who
 
 blueprint = Blueprint("connections_new", __name__, url_prefix="/connections/new")
 
@@ -233,7 +233,7 @@ def by_hand(kind: str) -> ResponseReturnValue:
     written = {**drafted.written(), "scopes": scopes_in(drafted.scopes), "webhook_secrets": [secret("MADE")]}
     if drafted.mistakes or not store(drafted, written, {"MADE": made}):
         return show(drafted, "hand", 422)
-    once.keep(drafted.slug, made, show=True)
+    reveal_once.keep(drafted.slug, made, show=True)
     return redirect(url_for("connections.show", slug=drafted.slug))
 
 
@@ -253,7 +253,7 @@ def by_token(kind: str) -> ResponseReturnValue:
     written = {**drafted.written(), "token": secret("TOKEN"), "webhook_secrets": [secret("MADE")]}
     if drafted.mistakes or not store(drafted, written, {"MADE": made, "TOKEN": token}):
         return show(drafted, "token", 422)
-    once.keep(drafted.slug, made, show=not isinstance(connector, MakesHooks))
+    reveal_once.keep(drafted.slug, made, show=not isinstance(connector, MakesHooks))
     return redirect(url_for("connections_scopes.choose", slug=drafted.slug))
 
 

@@ -6,11 +6,11 @@ from flask.typing import ResponseReturnValue
 from sync_service.config_file.plan.edit_connection import Written
 from sync_service.domain.trackers.capabilities import Guides, Introduced, Offer, Offers
 from sync_service.domain.trackers.connector import ConnectorError
-from sync_service.web.connections import once
-from sync_service.web.connections.briefly import briefly
-from sync_service.web.connections.hooks import make, makes
+from sync_service.web.connections import reveal_once
+from sync_service.web.connections.bounded_calls import briefly
+from sync_service.web.connections.create_webhooks import make, makes
 from sync_service.web.connections.shared import configured, find, scopes_in, tried, whatever_connects
-from sync_service.web.guards import Guard, guarded
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("connections_scopes", __name__, url_prefix="/connections/<slug>/scopes")
 
@@ -85,7 +85,7 @@ def watch(slug: str) -> ResponseReturnValue:
         return redirect(url_for("connections_scopes.choose", slug=slug))
     if request.form.get("hooks"):
         return make(slug, named)
-    once.want(slug)
+    reveal_once.want(slug)
     return redirect(url_for("connections.show", slug=slug))
 
 

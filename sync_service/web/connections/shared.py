@@ -14,9 +14,9 @@ from sync_service.domain.trackers.connector import Connector
 from sync_service.store.engine.database import reading
 from sync_service.store.trackers.connections import Configured
 from sync_service.store.views.connections import ConnectionPage, connection_pages
-from sync_service.web import words
-from sync_service.web.guards import who
-from sync_service.web.house import house, ring
+from sync_service.web.pages import formats
+from sync_service.web.request.context import house, ring
+from sync_service.web.request.guards import who
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ def save(change: Callable[[Editing], Plan]) -> Plan:
     edited = tuple(f"connection {one.key}{after}" for one in plan.changes for after in (" ", ":"))
     for warning in plan.warnings:
         if warning.startswith(edited):
-            flash(words.sentence(warning), "warning")
+            flash(formats.sentence(warning), "warning")
     ring("relink", "recompute", "rule_revision", "poll")
     return plan
 

@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 from sync_service.store.engine.database import writing
 from sync_service.store.people import auth
 from sync_service.web import create_app
-from sync_service.web.api import installing
-from sync_service.web.guards import Guard, guarded
+from sync_service.web.api import setup
+from sync_service.web.request.guards import Guard, guarded
 from tests.web.api.town import NOW, Town
 
 KEY_RESULT = "/api/v1/key-results/KR-1"
@@ -166,7 +166,7 @@ def test_too_many_requests_with_one_token_wait_and_others_go_on(
     town: Town, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit is for all addresses of the API together; hooks have none."""
-    monkeypatch.setattr(installing, "LIMIT", "2/minute")
+    monkeypatch.setattr(setup, "LIMIT", "2/minute")
     town.app = create_app(town.house)
     statuses = [town.call(path, token=token).status_code for path in (KEY_RESULT, "/api/v1/cycles", KEY_RESULT)]
     assert statuses == [200, 200, 429]

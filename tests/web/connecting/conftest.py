@@ -18,8 +18,8 @@ from sync_service.config_file.read.state import read_state
 from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
-from sync_service.web.connections import apps, consents
-from sync_service.web.connections.briefly import _SLOTS, AT_ONCE, briefly
+from sync_service.web.connections import app_registration, oauth
+from sync_service.web.connections.bounded_calls import _SLOTS, AT_ONCE, briefly
 from tests.web.visiting import Visitor
 
 FLASH = re.compile(r'role="(?:alert|status)">\s*<div class="alert-icon">.*?</div>\s*<div>(.*?)</div>', re.DOTALL)
@@ -121,7 +121,7 @@ def slowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type, str], th
 
 
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (apps, consents):
+    for module in (app_registration, oauth):
         monkeypatch.setattr(module, "briefly", partial(briefly, seconds=0.05))
 
 

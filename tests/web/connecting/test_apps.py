@@ -17,7 +17,7 @@ from connectors.github import GitHub as GitHubConnector
 from sync_service.domain.trackers.capabilities import AppWanted
 from sync_service.runtime.wiring import House
 from sync_service.store.people import oauth_states
-from sync_service.web.connections.apps import _AppExchange
+from sync_service.web.connections.app_registration import _AppExchange
 from tests.examples import Example
 from tests.house import Clock
 from tests.waiting import until

@@ -10,9 +10,9 @@ import pytest
 
 from sync_service.domain.trackers.connector import Refused, Unavailable
 from sync_service.ingest.rejected_counter import Forgeries
-from sync_service.web.connections.briefly import AT_ONCE, briefly
+from sync_service.web.connections.bounded_calls import AT_ONCE, briefly
 from sync_service.web.connections.new import addresses_in
-from sync_service.web.connections.sites import BadSite, check_site
+from sync_service.web.connections.site_check import BadSite, check_site
 from tests.waiting import until
 
 HERE = "http://127.0.0.1:8080"

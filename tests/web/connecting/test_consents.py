@@ -23,7 +23,7 @@ from simulator.jira import Atlassian
 from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
-from sync_service.web.connections.consents import _TokenExchange
+from sync_service.web.connections.oauth import _TokenExchange
 from tests.examples import Example
 from tests.house import NOW, Clock
 from tests.waiting import until

@@ -5,9 +5,9 @@ from flask.typing import ResponseReturnValue
 
 from sync_service.store.engine.database import reading
 from sync_service.store.views.objectives import current_cycle, cycle_views, team_views
-from sync_service.web import pacing
-from sync_service.web.guards import Guard, guarded
-from sync_service.web.house import house
+from sync_service.web.pages import pace_text
+from sync_service.web.request.context import house
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("objectives", __name__)
 
@@ -28,7 +28,7 @@ def index() -> ResponseReturnValue:
         cycles=cycles,
         cycle=chosen,
         teams=teams,
-        expected=pacing.expected(chosen.span, now) if chosen else None,
-        day=pacing.day_of_cycle(chosen.span, now) if chosen else None,
+        expected=pace_text.expected(chosen.span, now) if chosen else None,
+        day=pace_text.day_of_cycle(chosen.span, now) if chosen else None,
         now=now,
     )

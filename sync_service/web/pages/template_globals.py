@@ -13,11 +13,11 @@ from flask import Flask, Response, current_app, g, request, url_for
 import sync_service
 from sync_service.domain.measures.status import WORDS, Status
 from sync_service.domain.trackers.causes import Cause
-from sync_service.web import words
-from sync_service.web.guards import RANK, Guard, who
-from sync_service.web.house import house
+from sync_service.web.pages import formats
+from sync_service.web.request.context import house
+from sync_service.web.request.guards import RANK, Guard, who
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 ONE_YEAR = 31_536_000
 
 
@@ -45,15 +45,15 @@ def install(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        number=words.number,
-        amount=words.amount,
-        percent=words.percent,
-        counted=words.counted,
+        number=formats.number,
+        amount=formats.amount,
+        percent=formats.percent,
+        counted=formats.counted,
         ago=ago,
         exact=exact,
-        duration=words.duration,
+        duration=formats.duration,
         web_address=web_address,
-        sentence=words.sentence,
+        sentence=formats.sentence,
     )
     app.jinja_env.globals.update(
         asset=asset,
@@ -105,12 +105,12 @@ def zone() -> ZoneInfo:
 
 def ago(at: datetime) -> str:
     """Return how long ago a moment is, in words."""
-    return words.ago(at, house().now())
+    return formats.ago(at, house().now())
 
 
 def exact(at: datetime) -> str:
     """Return a moment in full, in the caller's time zone."""
-    return words.exact(at, zone())
+    return formats.exact(at, zone())
 
 
 def changes() -> int | None:

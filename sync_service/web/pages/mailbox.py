@@ -5,8 +5,8 @@ from flask.typing import ResponseReturnValue
 
 from sync_service.notify.outbox import MailOpened, mailbox, open_mail
 from sync_service.store.engine.database import reading
-from sync_service.web.guards import Guard, guarded
-from sync_service.web.house import house
+from sync_service.web.request.context import house
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
 

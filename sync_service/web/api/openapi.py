@@ -9,9 +9,9 @@ from flask_openapi3 import OpenAPI
 from pydantic.json_schema import models_json_schema
 
 from sync_service.web.api import list_models, models
-from sync_service.web.api.paging import answer
-from sync_service.web.api.spelling import SECURITY_SCHEMES
-from sync_service.web.guards import Guard, guarded
+from sync_service.web.api.openapi_docs import SECURITY_SCHEMES
+from sync_service.web.api.pagination import answer
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("api_document", __name__, url_prefix="/api/v1")
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 import sync_service
 from sync_service.store.engine import versions
-from sync_service.web.house import house
+from sync_service.web.request.context import house
 
 QUARTER = 900
 """Seconds. When a cycle closes, responses change but the counter does not, so the ETag holds the quarter hour too.

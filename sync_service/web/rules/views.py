@@ -13,10 +13,19 @@ from sync_service.store.okrs.rules import Definition
 from sync_service.store.people import audit
 from sync_service.store.views import rules as rule_views
 from sync_service.store.views.rules import RuleView
-from sync_service.web.drafts import Choices, Draft, Mistakes, as_definition, draft_of, id_of, read_draft, reshape
-from sync_service.web.guards import Guard, guarded, who
-from sync_service.web.house import house, ring
-from sync_service.web.rule_form import builder, promise, show_form
+from sync_service.web.request.context import house, ring
+from sync_service.web.request.guards import Guard, guarded, who
+from sync_service.web.rules.draft import (
+    Choices,
+    Draft,
+    Mistakes,
+    as_definition,
+    draft_of,
+    id_of,
+    read_draft,
+    reshape,
+)
+from sync_service.web.rules.form import builder, promise, show_form
 
 blueprint = Blueprint("rules", __name__, url_prefix="/rules")
 

@@ -9,12 +9,12 @@ from sync_service.store.okrs.check_ins import add_check_in
 from sync_service.store.views.issues import issues_view
 from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
 from sync_service.store.views.objectives import CycleView, course, cycle_views, history_count
-from sync_service.web import charting, pacing
-from sync_service.web.check_ins import Mistake, may_check_in, read_check_in
-from sync_service.web.guards import Guard, guarded, who
-from sync_service.web.house import house, ring
-from sync_service.web.listing import Choice, list_issues
-from sync_service.web.look import zone
+from sync_service.web.pages import chart, pace_text
+from sync_service.web.pages.check_in_form import Mistake, may_check_in, read_check_in
+from sync_service.web.pages.issue_list import Choice, list_issues
+from sync_service.web.pages.template_globals import zone
+from sync_service.web.request.context import house, ring
+from sync_service.web.request.guards import Guard, guarded, who
 
 blueprint = Blueprint("key_results", __name__)
 
@@ -76,9 +76,9 @@ def _page(slug: str, *, mistake: str | None = None) -> str:
         "key_result.html",
         view=view,
         cycle=cycle,
-        expected=pacing.expected(cycle.span, now),
-        pace=pacing.in_words(view, cycle.span, now),
-        chart=charting.chart(view, cycle.span, points, now, zone()) if points else None,
+        expected=pace_text.expected(cycle.span, now),
+        pace=pace_text.in_words(view, cycle.span, now),
+        chart=chart.chart(view, cycle.span, points, now, zone()) if points else None,
         history=history[:HISTORY_PAGE],
         older=history[HISTORY_PAGE - 1].id if len(history) > HISTORY_PAGE else None,
         continued=older is not None,

@@ -8,7 +8,7 @@ from flask_openapi3 import Info, OpenAPI
 from flask_wtf.csrf import CSRFProtect
 
 import sync_service
-from sync_service.web.api import bearer, document, key_results, lists, models, problems, spelling
+from sync_service.web.api import bearer_auth, key_results, lists, models, openapi, openapi_docs, problems
 
 LIMIT = "600/minute"
 """Per token and web process. Webhooks are never limited: GitHub would not send them again."""
@@ -17,8 +17,8 @@ LIMIT = "600/minute"
 def description() -> dict[str, Any]:
     """Return the arguments of `OpenAPI(...)` for the document and for validation errors."""
     return {
-        "info": Info(title="OKR Sync", version=sync_service.__version__, description=spelling.DESCRIPTION),
-        "openapi_extensions": document.components(),
+        "info": Info(title="OKR Sync", version=sync_service.__version__, description=openapi_docs.DESCRIPTION),
+        "openapi_extensions": openapi.components(),
         "validation_error_model": models.Problem,
         "validation_error_callback": problems.refuse_input,
     }
@@ -28,13 +28,13 @@ def install(app: OpenAPI, csrf: CSRFProtect) -> None:
     """Add the API. Install the guards before, so that the limit counts only valid tokens."""
     # Flask runs these in reverse order: registered before the limiter's, it runs after it.
     app.after_request(_drop_retry_after)
-    limiter = Limiter(bearer.fingerprint_sent, app=app, storage_uri="memory://", headers_enabled=True)
+    limiter = Limiter(bearer_auth.fingerprint_sent, app=app, storage_uri="memory://", headers_enabled=True)
     problems.install(app)
     for blueprint in (key_results.blueprint, lists.blueprint):
         csrf.exempt(blueprint)  # browsers do not send bearer tokens by themselves
         limiter.shared_limit(LIMIT, scope="api")(blueprint)
         app.register_api(blueprint)
-    app.register_blueprint(document.blueprint)
+    app.register_blueprint(openapi.blueprint)
 
 
 def _drop_retry_after(response: Response) -> Response:

@@ -13,10 +13,10 @@ from sync_service.progress.rule_preview import Preview, preview
 from sync_service.store.views import rules
 from sync_service.store.views.key_results import KeyResultView, key_result_view
 from sync_service.store.views.rules import RuleView
-from sync_service.web import conditions
-from sync_service.web.drafts import Choices, Draft, Mistakes, as_edit, id_of
-from sync_service.web.guards import Guard, who
-from sync_service.web.house import house
+from sync_service.web.request.context import house
+from sync_service.web.request.guards import Guard, who
+from sync_service.web.rules import condition_builder
+from sync_service.web.rules.draft import Choices, Draft, Mistakes, as_edit, id_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def builder(tx: Connection, choices: Choices, drafted: Draft) -> dict[str, objec
     return {
         "fields": FIELDS,
         "field_choices": CHOICES,
-        "operators": conditions.operators,
+        "operators": condition_builder.operators,
         "suggestions": rules.suggestions(tx, connection_id) if connection_id else {},
     }
 
@@ -93,5 +93,5 @@ def promise(tx: Connection, choices: Choices, drafted: Draft, slug: str | None) 
     return Promise(
         preview=seen,
         key_results={name: view for name, view in views.items() if view is not None},
-        slug=conditions.slug_for(edit.condition, drafted.connection),
+        slug=condition_builder.slug_for(edit.condition, drafted.connection),
     )

@@ -12,9 +12,9 @@ from sync_service.store.people import audit
 from sync_service.store.trackers import inbox
 from sync_service.store.trackers.inbox import OUTCOMES, DeliveryOpened
 from sync_service.store.views.rules import connection_choices
-from sync_service.web import words
-from sync_service.web.guards import Guard, guarded, who
-from sync_service.web.house import house, ring
+from sync_service.web.pages import formats
+from sync_service.web.request.context import house, ring
+from sync_service.web.request.guards import Guard, guarded, who
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/deliveries")
 
@@ -102,7 +102,7 @@ def replay_buried() -> ResponseReturnValue:
             versions.bump(tx, versions.CHANGES)
     ring("delivery")
     message = (
-        f"Replaying {words.counted(count, 'buried delivery', 'buried deliveries')} now."
+        f"Replaying {formats.counted(count, 'buried delivery', 'buried deliveries')} now."
         if count
         else "No delivery is buried."
     )

@@ -10,12 +10,12 @@ from sync_service.config_file.plan.edit_connection import Overtaken, Written, se
 from sync_service.domain.trackers.connector import Connection
 from sync_service.store.engine.database import reading
 from sync_service.store.views.connections import ConnectionPage, Weight, weight_of
-from sync_service.web.connections import once
+from sync_service.web.connections import reveal_once
 from sync_service.web.connections.new import addresses_in, introduced, wrong_address
-from sync_service.web.connections.pages import show_to_admins, switches_of
 from sync_service.web.connections.shared import configured, find, mark_of, new_secret, save, tried
-from sync_service.web.guards import Guard, guarded
-from sync_service.web.house import house
+from sync_service.web.connections.views import show_to_admins, switches_of
+from sync_service.web.request.context import house
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("connections_edits", __name__, url_prefix="/connections/<slug>")
 
@@ -80,7 +80,7 @@ def secrets(slug: str) -> ResponseReturnValue:
 
     message = "There is a new webhook secret. Older ones are accepted until you remove them."
     if tried(lambda editing: editing.change(slug, edit, {"MADE": made}), message):
-        once.keep(slug, made, show=True)
+        reveal_once.keep(slug, made, show=True)
     return _back(slug)
 
 

@@ -6,8 +6,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from sync_service.domain.trackers.connector import Post
 from sync_service.ingest.receive import LARGEST, Receipt
-from sync_service.web.guards import Guard, guarded
-from sync_service.web.house import house, ring
+from sync_service.web.request.context import house, ring
+from sync_service.web.request.guards import Guard, guarded
 
 PREFIX = "/hooks/"
 

@@ -20,9 +20,9 @@ from sync_service.store.people.auth import (
     use_sign_in_link,
 )
 from sync_service.store.tables import person
-from sync_service.web.guards import SESSION, Guard, guarded, who
-from sync_service.web.house import house, ring
-from sync_service.web.limits import limiter
+from sync_service.web.request.context import house, ring
+from sync_service.web.request.guards import SESSION, Guard, guarded, who
+from sync_service.web.request.rate_limits import limiter
 
 blueprint = Blueprint("sign_in", __name__)
 

@@ -3,8 +3,8 @@
 from flask import Blueprint, make_response, request
 from flask.typing import ResponseReturnValue
 
-from sync_service.web.guards import Guard, guarded
-from sync_service.web.look import changes
+from sync_service.web.pages.template_globals import changes
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("changes", __name__)
 

@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading
 from sync_service.store.people.auth import session_person
-from sync_service.web.house import house
+from sync_service.web.request.context import house
 
 View = TypeVar("View", bound=Callable[..., object])
 

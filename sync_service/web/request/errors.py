@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
 from sync_service.store.engine.encryption import Unopenable
-from sync_service.web.guards import API, who
+from sync_service.web.request.guards import API, who
 
 log = structlog.get_logger(__name__)
 

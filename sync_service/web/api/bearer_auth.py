@@ -11,8 +11,8 @@ from sync_service.store.engine.database import reading
 from sync_service.store.engine.encryption import fingerprint
 from sync_service.store.people.auth import token_role
 from sync_service.web.api.problems import problem
-from sync_service.web.guards import Guard, Who
-from sync_service.web.house import house
+from sync_service.web.request.context import house
+from sync_service.web.request.guards import Guard, Who
 
 
 def caller() -> Who:

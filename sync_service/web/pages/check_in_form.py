@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sync_service.domain.measures.status import Status
 from sync_service.store.views.key_results import KeyResultView
-from sync_service.web.guards import RANK, Guard, Who
+from sync_service.web.request.guards import RANK, Guard, Who
 
 LARGEST = 1e12
 LONGEST_NOTE = 500

@@ -9,10 +9,10 @@ from flask.typing import ResponseReturnValue
 from sync_service.domain.trackers.capabilities import HookMade, MakesHooks
 from sync_service.domain.trackers.connector import ConnectorError
 from sync_service.store.views.connections import ConnectionPage
-from sync_service.web.connections import once
-from sync_service.web.connections.briefly import briefly
+from sync_service.web.connections import reveal_once
+from sync_service.web.connections.bounded_calls import briefly
 from sync_service.web.connections.shared import able, configured, find, hook_url, whatever_connects
-from sync_service.web.guards import Guard, guarded
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("connections_hooks", __name__, url_prefix="/connections/<slug>/webhooks")
 
@@ -76,5 +76,5 @@ def make_one(slug: str) -> ResponseReturnValue:
         except ConnectorError as error:
             made = [HookMade(where=name or ALL, made=False, says=str(error))]
     if not all(line.made for line in made):
-        once.want(slug)
+        reveal_once.want(slug)
     return render_template("connection_hook_made.html", made=made)

@@ -19,12 +19,12 @@ from sync_service.runtime.wiring import House
 from sync_service.store.engine.database import writing
 from sync_service.store.people import oauth_states
 from sync_service.store.people.oauth_states import AppRequest
-from sync_service.web.connections.briefly import NoRoom, TooSlow, briefly
+from sync_service.web.connections.bounded_calls import NoRoom, TooSlow, briefly
 from sync_service.web.connections.new import Draft, check, read_draft, show
 from sync_service.web.connections.shared import able, connector_of, editing, hook_url, new_secret
-from sync_service.web.guards import SESSION, Guard, guarded
-from sync_service.web.house import house, ring
-from sync_service.web.locks import policy_with_form_to
+from sync_service.web.request.context import house, ring
+from sync_service.web.request.guards import SESSION, Guard, guarded
+from sync_service.web.request.security_headers import policy_with_form_to
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ No page shows a stored secret. When the webhook is created by API, nobody needs 
 from flask import session
 
 from sync_service.store.engine.encryption import Unopenable
-from sync_service.web.house import house
+from sync_service.web.request.context import house
 
 _NAME = "made_secret"
 

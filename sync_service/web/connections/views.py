@@ -14,12 +14,12 @@ from sync_service.store.engine.encryption import Unopenable
 from sync_service.store.jobs import polls
 from sync_service.store.views.connections import ConnectionPage, connection_pages
 from sync_service.store.views.rules import owner_choices
-from sync_service.web.connections import once
-from sync_service.web.connections.hooks import makes
+from sync_service.web.connections import reveal_once
+from sync_service.web.connections.create_webhooks import makes
 from sync_service.web.connections.shared import configured, find, hook_url, mark_of, whatever_connects
-from sync_service.web.guards import Guard, guarded
-from sync_service.web.house import house, ring
-from sync_service.web.look import may
+from sync_service.web.pages.template_globals import may
+from sync_service.web.request.context import house, ring
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("connections", __name__, url_prefix="/connections")
 
@@ -47,7 +47,7 @@ def show(slug: str) -> ResponseReturnValue:
     found = find(slug)
     if not may(Guard.ADMIN):
         return render_template("connection.html", one=found, titles=titles())
-    return show_to_admins(found, made=None if "X-Live" in request.headers else once.take(slug))
+    return show_to_admins(found, made=None if "X-Live" in request.headers else reveal_once.take(slug))
 
 
 def show_to_admins(

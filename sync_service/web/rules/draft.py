@@ -15,8 +15,8 @@ from sync_service.progress.rule_preview import Edit
 from sync_service.store.okrs.rules import Definition
 from sync_service.store.views import rules
 from sync_service.store.views.rules import Choice, RuleView
-from sync_service.web import conditions
-from sync_service.web.conditions import Row, Unreadable
+from sync_service.web.rules import condition_builder
+from sync_service.web.rules.condition_builder import Row, Unreadable
 
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 RESERVED = ("new", "preview", "draft")
@@ -52,8 +52,8 @@ class Draft:
     def condition(self) -> dict[str, Any]:
         """Return the condition. Raise `RuleError` or `Unreadable` when it is not valid."""
         if self.mode == "text":
-            return conditions.read_text(self.text)
-        condition = conditions.condition_of(self.group, self.rows)
+            return condition_builder.read_text(self.text)
+        condition = condition_builder.condition_of(self.group, self.rows)
         compile_condition(condition)
         return condition
 
@@ -104,7 +104,7 @@ def read_draft(form: "MultiDict[str, str]") -> Draft:
         enabled=form.get("enabled", "on") == "on",
         mode="text" if form.get("mode") == "text" else "rows",
         group=group if group in GROUPS else "all",
-        rows=tuple(conditions.fitted(_read_row(form, number)) for number in numbers),
+        rows=tuple(condition_builder.fitted(_read_row(form, number)) for number in numbers),
         text=form.get("text", "").replace("\r\n", "\n"),
         seen=form.get("seen", ""),
     )
@@ -120,7 +120,7 @@ def _read_row(form: "MultiDict[str, str]", number: int) -> Row:
 
 def draft_of(rule: RuleView) -> Draft:
     """Return a stored rule as a draft: as rows where rows can show it, else as text."""
-    shown = conditions.rows_of(rule.condition) if rule.condition else None
+    shown = condition_builder.rows_of(rule.condition) if rule.condition else None
     group, rows = shown or ("all", (Row(number=0),))
     return Draft(
         slug=rule.slug,
@@ -131,7 +131,7 @@ def draft_of(rule: RuleView) -> Draft:
         mode="rows" if shown else "text",
         group=group,
         rows=rows,
-        text=conditions.text_of(rule.condition),
+        text=condition_builder.text_of(rule.condition),
         seen=rule.version,
     )
 
@@ -146,7 +146,7 @@ def reshape(draft: Draft, act: str) -> tuple[Draft, Mistakes]:
         return replace(draft, rows=left or (Row(number=0),)), Mistakes()
     if act == "to-text" and draft.mode == "rows":
         complete = [row for row in draft.rows if row.complete]
-        text = conditions.text_of(conditions.condition_of(draft.group, complete)) if complete else ""
+        text = condition_builder.text_of(condition_builder.condition_of(draft.group, complete)) if complete else ""
         return replace(draft, mode="text", text=text), Mistakes()
     if act == "to-rows" and draft.mode == "text":
         return _to_rows(draft)
@@ -160,7 +160,7 @@ def _to_rows(draft: Draft) -> tuple[Draft, Mistakes]:
     condition = _condition(draft, mistakes)
     if condition is None:
         return draft, mistakes
-    shown = conditions.rows_of(condition)
+    shown = condition_builder.rows_of(condition)
     if shown is None:
         mistakes.fields["text"] = "rows can't show this condition: it has groups inside groups, or values with a comma"
         return draft, mistakes
@@ -174,7 +174,7 @@ def _condition(draft: Draft, mistakes: Mistakes) -> dict[str, Any] | None:
     except Unreadable as error:
         mistakes.fields["text"] = str(error)
     except RuleError as error:
-        number = conditions.place_of(error, draft.group, draft.rows) if draft.mode == "rows" else None
+        number = condition_builder.place_of(error, draft.group, draft.rows) if draft.mode == "rows" else None
         if number is not None:
             found = repr(error.found) if error.found else "nothing"
             mistakes.rows[number] = f"found {found}; allowed: {error.allowed}"
@@ -211,7 +211,7 @@ def as_definition(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[
     owner_id = id_of(choices.owners, draft.owner)
     if draft.owner and owner_id is None:
         mistakes.fields["owner"] = "no person has this address"
-    wanted = slug or draft.slug or (conditions.slug_for(edit.condition, draft.connection) if edit else "")
+    wanted = slug or draft.slug or (condition_builder.slug_for(edit.condition, draft.connection) if edit else "")
     if slug is None and wanted and (not SLUG.fullmatch(wanted) or wanted in RESERVED):
         mistakes.fields["slug"] = (
             f"use letters, digits, '.', '_' and '-', at most 100; these are reserved: {', '.join(RESERVED)}"

@@ -17,10 +17,10 @@ from sync_service.store.jobs import oauth_tokens
 from sync_service.store.people import oauth_states
 from sync_service.store.people.oauth_states import AppRequest
 from sync_service.store.trackers.connections import Configured
-from sync_service.web.connections.briefly import NoRoom, TooSlow, briefly
+from sync_service.web.connections.bounded_calls import NoRoom, TooSlow, briefly
 from sync_service.web.connections.shared import able, configured, connector_of, find
-from sync_service.web.guards import SESSION, Guard, guarded, who
-from sync_service.web.house import house, ring
+from sync_service.web.request.context import house, ring
+from sync_service.web.request.guards import SESSION, Guard, guarded, who
 
 blueprint = Blueprint("connections_consents", __name__, url_prefix="/connections")
 

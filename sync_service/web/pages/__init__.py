@@ -1,0 +1,1 @@
+"""The pages of objectives, key results, deliveries and the mailbox, and what templates share."""

@@ -1,0 +1,1 @@
+"""The pages where admins write mapping rules."""
