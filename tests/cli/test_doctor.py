@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from redis.exceptions import RedisError
 
 from simulator import GitHub
-from sync_service.cli.examining import machine, work
-from sync_service.cli.examining.sections import Section, look_at
+from sync_service.cli.doctor import machine, work
+from sync_service.cli.doctor.sections import Section, look_at
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.runtime.instance_lock import PartView
 from sync_service.store import tables as t
@@ -159,7 +159,7 @@ def test_a_key_that_opens_nothing_is_told(run: Run, monkeypatch: pytest.MonkeyPa
 
 def test_without_letters_for_marks_ascii_is_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal may know nothing else."""
-    monkeypatch.setattr("sync_service.cli.doctor._can_write", lambda _: False)
+    monkeypatch.setattr("sync_service.cli.doctor.command._can_write", lambda _: False)
     said = run("doctor").stdout
     assert "  x database: " in said
     assert "✗" not in said

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync_service.cli.examining import servers
+from sync_service.cli.doctor import servers
 from sync_service.notify import smtp
 from sync_service.runtime.instance_lock import only_one
 from sync_service.runtime.redis_server import NoServer
@@ -20,7 +20,7 @@ from tests.servers import MailServer
 def test_a_database_of_another_version_or_that_is_away_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What needs it is not looked at; the password is not told."""
     run("migrate")
-    monkeypatch.setattr("sync_service.cli.examining.servers.is_current", lambda _: False)
+    monkeypatch.setattr("sync_service.cli.doctor.servers.is_current", lambda _: False)
     found = form(run("doctor", "--json"))
     assert found["database"]["database"]["says"] == "has another version's schema"
     assert "work" not in found
@@ -103,7 +103,7 @@ def test_a_server_that_hangs_keeps_nobody_waiting(run: Run, monkeypatch: pytest.
     """It is a finding, and the other sections are told."""
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{silent.getsockname()[1]}")
-        monkeypatch.setattr("sync_service.cli.doctor.SECONDS", 2.0)
+        monkeypatch.setattr("sync_service.cli.doctor.command.SECONDS", 2.0)
         found = form(run("doctor", "--json"))
     assert "took longer than 2 s" in found["mail"]["check"]["says"]
     assert "database" in found["database"]

@@ -4,7 +4,7 @@ import click
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from sync_service.cli.starting import address_of, open_house
+from sync_service.cli.startup import address_of, open_house
 from sync_service.config_file.read.errors import meant
 from sync_service.store.engine.database import writing
 from sync_service.store.people import auth

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import click
 
 from config.settings import read_environment
-from sync_service.cli.starting import open_house
+from sync_service.cli.startup import open_house
 from sync_service.config_file.plan.apply import Applying
 from sync_service.config_file.plan.export import as_json, as_yaml, exported
 from sync_service.config_file.read.json_schema import schema as make_schema

@@ -17,7 +17,7 @@ from setproctitle import setproctitle
 
 from config.settings import Settings
 from sync_service.cli.main import main
-from sync_service.cli.starting import ADDRESS, house_of, opened, settings_for
+from sync_service.cli.startup import ADDRESS, house_of, opened, settings_for
 from sync_service.runtime import scheduler as the_clock
 from sync_service.runtime import worker as jobs
 from sync_service.runtime.child_process import share_what_is_there
@@ -98,7 +98,7 @@ def _run_as(called: str, *words: str) -> None:
 
 def _import_for_all_processes() -> None:
     """Import now what all processes need, so that the forks share the memory."""
-    importlib.import_module("sync_service.cli.serving")
+    importlib.import_module("sync_service.cli.serve_command")
     share_what_is_there()
 
 

@@ -7,7 +7,7 @@ import click
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from sync_service.cli.starting import open_house
+from sync_service.cli.startup import open_house
 from sync_service.runtime.wiring import House
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.jobs import polls

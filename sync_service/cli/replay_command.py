@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import click
 import sqlalchemy as sa
 
-from sync_service.cli.starting import open_house
+from sync_service.cli.startup import open_house
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import due

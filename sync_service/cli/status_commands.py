@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from redis.exceptions import RedisError
 from sqlalchemy.engine import Connection
 
-from sync_service.cli import telling
-from sync_service.cli.starting import open_house
+from sync_service.cli import output
+from sync_service.cli.startup import open_house
 from sync_service.config_file.read.errors import meant
 from sync_service.runtime.instance_lock import parts_told
 from sync_service.runtime.wiring import House
@@ -29,11 +29,11 @@ def status(*, as_json: bool) -> None:
     house = open_house()
     with reading(house.engine) as tx:
         connections, waiting = connection_views(tx), backlogs(tx)
-    found = telling.Found(connections, waiting, _count_workers(house), parts_told(house.settings.data_dir))
+    found = output.Found(connections, waiting, _count_workers(house), parts_told(house.settings.data_dir))
     if as_json:
-        click.echo(json.dumps(telling.status_form(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(output.status_form(found), indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join(telling.status_lines(found)))
+        click.echo("\n".join(output.status_lines(found)))
 
 
 def _count_workers(house: House) -> int | None:
@@ -62,7 +62,7 @@ def explain(slug: str, *, as_json: bool, limit: int) -> None:
     if as_json:
         click.echo(json.dumps(explained(view, issues, history), indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join(telling.explain_lines(view, issues, history, queries)))
+        click.echo("\n".join(output.explain_lines(view, issues, history, queries)))
 
 
 def _suggestion(tx: Connection, slug: str) -> str:

@@ -13,12 +13,12 @@ import click
 from config.logging import set_up_logging
 from config.mistakes import WrongSettings
 from config.settings import Settings, read_settings
-from sync_service.cli.examining.connections import connection_found
-from sync_service.cli.examining.machine import key_is_lost, settings_found
-from sync_service.cli.examining.sections import Section, look_at
-from sync_service.cli.examining.servers import database_found, redis_found, smtp_found
-from sync_service.cli.examining.work import work_found
-from sync_service.cli.starting import house_of, opened
+from sync_service.cli.doctor.connections import connection_found
+from sync_service.cli.doctor.machine import key_is_lost, settings_found
+from sync_service.cli.doctor.sections import Section, look_at
+from sync_service.cli.doctor.servers import database_found, redis_found, smtp_found
+from sync_service.cli.doctor.work import work_found
+from sync_service.cli.startup import house_of, opened
 from sync_service.config_file.read.errors import meant
 from sync_service.domain.text import plain
 from sync_service.domain.trackers.diagnostics import Finding

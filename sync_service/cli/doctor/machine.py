@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from config.addresses import LOOPBACK
 from config.secret_key import FILE_NAME
 from config.settings import Settings
-from sync_service.cli.starting import address_of
+from sync_service.cli.startup import address_of
 from sync_service.domain.trackers.diagnostics import Finding
 
 

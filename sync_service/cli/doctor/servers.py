@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.addresses import LOOPBACK
 from config.settings import Settings
-from sync_service.cli.examining.machine import open_to_others
-from sync_service.cli.starting import opened
+from sync_service.cli.doctor.machine import open_to_others
+from sync_service.cli.startup import opened
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.notify import smtp
 from sync_service.runtime.instance_lock import is_held
