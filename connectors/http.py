@@ -11,8 +11,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from connectors.fields import text
-from connectors.replies import Reply, host_of, judge, place_of
+from connectors.json_fields import text
+from connectors.responses import Reply, host_of, judge, place_of
 from sync_service.domain.trackers.connector import Refused, Rejected, Unavailable
 
 USER_AGENT = "okr-sync"

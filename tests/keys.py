@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from connectors.github import assertions
+from connectors.github.api import app_jwt
 from simulator.github import hub
 from simulator.github.app import new_key
 
@@ -28,5 +28,5 @@ def keys_made_once() -> Iterator[None]:
     indexes = itertools.cycle(range(APART))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hub, "new_key", lambda: key(next(indexes)))
-        patch.setattr(assertions, "load_pem_private_key", cache(load_pem_private_key))
+        patch.setattr(app_jwt, "load_pem_private_key", cache(load_pem_private_key))
         yield

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from config.settings import known_names
-from connectors.github.connecting import EVENTS as GITHUB_EVENTS
-from connectors.github.events import TREATMENTS as GITHUB
+from connectors.github.setup.onboarding import EVENTS as GITHUB_EVENTS
+from connectors.github.webhook.events import TREATMENTS as GITHUB
 from connectors.jira.connecting import EVENTS as JIRA_EVENTS
 from connectors.jira.events import TREATMENTS as JIRA
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS
-from connectors.letters import Treatments
 from connectors.registry import connectors
+from connectors.webhook import Treatments
 from sync_service.cli import main
 from sync_service.config_file.read.models import SECTIONS, Form, KeyResult, connection_models
 from sync_service.domain.measures.measures import SETTINGS, parse_measure

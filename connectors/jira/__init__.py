@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal
 
-from connectors.fields import MOST_NUMBERS, Json, exact, table
 from connectors.http import Http
 from connectors.jira import webhooks
 from connectors.jira.access import ATLASSIAN, Hosts, access, is_on_cloud
@@ -28,7 +27,8 @@ from connectors.jira.queries.reading import restriction
 from connectors.jira.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.together import MOST_TOGETHER, look_together
 from connectors.jira.writing import COMMENTS, wants_comments, withdraw, write_note
-from connectors.letters import is_signed, json_object, letter_id
+from connectors.json_fields import MOST_NUMBERS, Json, exact, table
+from connectors.webhook import is_signed, json_object, letter_id
 from sync_service.domain.trackers.capabilities import (
     Asked,
     ByHand,

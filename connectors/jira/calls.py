@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connectors.fields import Json
 from connectors.http import Http, Method
 from connectors.jira.access import Access
 from connectors.jira.catalogue import Catalogues, informed
 from connectors.jira.limits import READING, judge_call
-from connectors.replies import Reply
+from connectors.json_fields import Json
+from connectors.responses import Reply
 from sync_service.domain.trackers.connector import Connection
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
-from connectors.fields import Json, exact, identifier, table, text
+from connectors.json_fields import Json, exact, identifier, table, text
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected, Unavailable
 
 SPRINT = "com.pyxis.greenhopper.jira:gh-sprint"

@@ -7,9 +7,9 @@ https://developer.atlassian.com/cloud/jira/platform/webhooks/
 
 import re
 
-from connectors.fields import Json, exact, identifier, moment, required, table
 from connectors.jira.snapshots import account
 from connectors.jira.spoken import spoken
+from connectors.json_fields import Json, exact, identifier, moment, required, table
 from sync_service.domain.trackers.comment_commands import asked_in
 from sync_service.domain.trackers.connector import Connection, Rejected
 from sync_service.domain.trackers.observations import CommentSeen, Ignored, Observation, ScopeRef

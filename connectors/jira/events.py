@@ -5,12 +5,12 @@ elsewhere, so only the issue and the changelog are used.
 https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """
 
-from connectors.fields import Json, table
 from connectors.jira.commenting import comment_on, read_comment
 from connectors.jira.places import read_project, read_sprint, read_version
 from connectors.jira.snapshots import issue_seen, names
 from connectors.jira.wanted import are_fields_wanted, unclear_fields
-from connectors.letters import Treatment, Treatments
+from connectors.json_fields import Json, table
+from connectors.webhook import Treatment, Treatments
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Ignored, Look, Observation, Tombstone
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 
-from connectors.fields import Json, exact, identifier, table, text
 from connectors.jira.calls import Calls
 from connectors.jira.catalogue import Catalogue, Catalogues, informed, is_field_id
 from connectors.jira.filters import left_out, projects_in
@@ -16,6 +15,7 @@ from connectors.jira.hooking import FILTER, leads, listed, read_hooks
 from connectors.jira.numbers import Place, number_fields, number_place, points_field, points_place
 from connectors.jira.webhooks import COMMENTS, EVENTS
 from connectors.jira.writing import wants_comments
+from connectors.json_fields import Json, exact, identifier, table, text
 from sync_service.domain.trackers.connector import ConnectorError, Gone
 from sync_service.domain.trackers.diagnostics import Finding
 

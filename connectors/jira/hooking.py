@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.fields import Json, identifier, rows, table
 from connectors.http import Method
 from connectors.jira.calls import Calls
 from connectors.jira.filters import jql_of
 from connectors.jira.limits import READING, WRITING, judge_call
 from connectors.jira.webhooks import COMMENTS, EVENTS, PLANS
-from connectors.replies import Reply
+from connectors.json_fields import Json, identifier, rows, table
+from connectors.responses import Reply
 from sync_service.domain.trackers.capabilities import HookMade
 from sync_service.domain.trackers.connector import ConnectorError, Rejected, Unavailable
 

@@ -9,8 +9,8 @@ https://confluence.atlassian.com/adminjiraserver/adjusting-your-code-for-rate-li
 import random
 from datetime import datetime, timedelta
 
-from connectors.fields import text
-from connectors.replies import Reply, judge, reset_at, retry_after
+from connectors.json_fields import text
+from connectors.responses import Reply, judge, reset_at, retry_after
 from sync_service.domain.trackers.connector import Rejected, Unavailable
 
 READING = "reading"

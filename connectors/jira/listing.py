@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from connectors.fields import Json, exact, identifier, moment, rows, table
 from connectors.jira.calls import Calls
 from connectors.jira.limits import words_of
 from connectors.jira.snapshots import issue_seen
 from connectors.jira.wanted import wanted_fields
-from connectors.replies import Reply
+from connectors.json_fields import Json, exact, identifier, moment, rows, table
+from connectors.responses import Reply
 from sync_service.domain.trackers.capabilities import Asked, Page
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 from sync_service.domain.trackers.observations import ScopeRef, ScopeSeen

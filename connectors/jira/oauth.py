@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from connectors.fields import exact, number, required
 from connectors.http import Http
 from connectors.jira.access import Hosts
-from connectors.replies import Reply, judge
+from connectors.json_fields import exact, number, required
+from connectors.responses import Reply, judge
 from sync_service.domain.trackers.capabilities import Consent
 from sync_service.domain.trackers.connector import Client, Connection, Refused, Rejected, Unavailable
 

@@ -8,10 +8,10 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comm
 import json
 from collections.abc import Iterator
 
-from connectors.fields import Json, identifier, required, rows, table
 from connectors.jira.markup import document, wiki
 from connectors.jira.place import Place
 from connectors.jira.snapshots import account
+from connectors.json_fields import Json, identifier, required, rows, table
 from sync_service.domain.trackers.connector import Gone, Unavailable
 from sync_service.domain.trackers.write_back import Note
 

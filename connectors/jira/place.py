@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from connectors.fields import identifier
 from connectors.http import Method
 from connectors.jira.calls import Calls
 from connectors.jira.limits import READING, WRITING, judge_call, words_of
-from connectors.replies import Reply
+from connectors.json_fields import identifier
+from connectors.responses import Reply
 from sync_service.domain.trackers.connector import Rejected, Unavailable
 
 MENDED = timedelta(hours=1)

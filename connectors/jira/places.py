@@ -6,7 +6,7 @@ https://developer.atlassian.com/cloud/jira/platform/webhooks/
 from collections.abc import Mapping
 from datetime import datetime
 
-from connectors.fields import Json, exact, identifier, moment, required, table, text
+from connectors.json_fields import Json, exact, identifier, moment, required, table, text
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Observation, ScopeRef, ScopeSeen, TermKind, TermSeen
 

@@ -7,8 +7,8 @@ https://developer.atlassian.com/cloud/jira/platform/deprecation-notice-tempo-and
 import re
 from collections.abc import Iterable
 
-from connectors.fields import Json, identifier, rows, table, text
 from connectors.jira.catalogue import SPRINT, known_to
+from connectors.json_fields import Json, identifier, rows, table, text
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Term
 

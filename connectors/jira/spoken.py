@@ -8,7 +8,7 @@ https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
 import re
 from collections.abc import Iterator
 
-from connectors.fields import Json, rows, table
+from connectors.json_fields import Json, rows, table
 
 _MACRO = re.compile(r"(?<!\\)\{(code|noformat|quote)(?:[:=|][^}\n]{0,200})?\}")
 _ESCAPED = re.compile(r"\\([^\w\s])")

@@ -6,10 +6,10 @@ https://docs.atlassian.com/software/jira/docs/api/REST/9.12.0/#api/2/search-sear
 
 from collections.abc import Iterable, Mapping
 
-from connectors.fields import Json, identifier, rows
 from connectors.jira.calls import Calls
 from connectors.jira.snapshots import issue_seen
 from connectors.jira.wanted import wanted_fields
+from connectors.json_fields import Json, identifier, rows
 from sync_service.domain.trackers.capabilities import Seen
 from sync_service.domain.trackers.connector import Gone, Rejected
 from sync_service.domain.trackers.observations import Snapshot

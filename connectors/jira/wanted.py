@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from connectors.fields import Json, identifier, table
 from connectors.jira.catalogue import SPRINT, is_field_id, known_to
 from connectors.jira.numbers import ids_of_numbers, numbers_in, points_in
 from connectors.jira.relations import link_fields
+from connectors.json_fields import Json, identifier, table
 from sync_service.domain.trackers.connector import Connection
 
 _FIELDS = (

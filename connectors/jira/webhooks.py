@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from connectors.fields import Json, exact, identifier, moment, rows, text
 from connectors.jira.calls import Calls
 from connectors.jira.filters import can_be_named, naming, projects_in
 from connectors.jira.limits import words_of
-from connectors.replies import Reply
+from connectors.json_fields import Json, exact, identifier, moment, rows, text
+from connectors.responses import Reply
 from sync_service.domain.trackers.capabilities import Ran
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import ScopeRef

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import connectors.github
-from connectors.github.events import events_read
+from connectors.github.webhook.events import events_read
 from connectors.http import Http
 from simulator import GitHub, SteppedClock
 from sync_service.domain.trackers.connector import Connection

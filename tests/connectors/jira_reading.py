@@ -2,7 +2,7 @@
 
 from connectors.jira.catalogue import Catalogue, Catalogues, informed
 from connectors.jira.events import treatment_of
-from connectors.letters import json_object
+from connectors.webhook import json_object
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Observation, Snapshot
 from tests.connectors.jira_letters import FIELDS, Json, connection, letter

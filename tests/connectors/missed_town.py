@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import connectors.github
-from connectors.github import redelivering
-from connectors.github.missed import PAUSES
+from connectors.github.redelivery import redeliver
+from connectors.github.redelivery.failed_deliveries import PAUSES
 from connectors.http import Http, Method
-from connectors.replies import Reply
+from connectors.responses import Reply
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
 from sync_service.domain.trackers import connector as domain
@@ -46,7 +46,7 @@ class Town:
     def run(self, *, scopes: list[ScopeRef] | None = None) -> Ran:
         """Run the scheduled task, and store its memory."""
         watched = scopes or [ScopeRef(str(self.place.id), self.place.full_name)]
-        ran = self.connector.run(self.connection, name=redelivering.NAME, scopes=watched, memory=self.memory)
+        ran = self.connector.run(self.connection, name=redeliver.NAME, scopes=watched, memory=self.memory)
         self.memory = ran.memory
         return ran
 

@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from connectors.github.apps import WAITS
-from connectors.github.assertions import assertion, private_key
+from connectors.github.api.app_auth import WAITS
+from connectors.github.api.app_jwt import assertion, private_key
 from simulator.github.app import new_key
 from sync_service.domain.trackers.connector import App, Connection, Refused
 from tests.connectors.app_town import START, AppTown, refusal

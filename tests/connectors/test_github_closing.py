@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.github import GitHub
-from connectors.github.closing import MOST_CLOSINGS, closings
+from connectors.github.model.closing_keywords import MOST_CLOSINGS, closings
 from sync_service.domain.trackers.observations import Closing, ScopeRef, Snapshot
 from tests.connectors.github_letters import CHECKOUT, CONNECTION, issue, letter, pull
 

@@ -7,10 +7,10 @@ import pytest
 import responses
 
 from connectors.github import GitHub
-from connectors.github.connecting import pages_of
-from connectors.github.credentials import TokenCredentials
-from connectors.github.hooking import Hooking
-from connectors.github.site import Site
+from connectors.github.api.credentials import TokenCredentials
+from connectors.github.api.site import Site
+from connectors.github.setup.create_webhooks import Hooking
+from connectors.github.setup.onboarding import pages_of
 from connectors.http import Http
 from simulator import GitHub as Hub
 from sync_service.domain.trackers.connector import App, Connection, Refused, Rejected, Unavailable

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.github import GitHub
-from connectors.github.events import TREATMENTS
+from connectors.github.webhook.events import TREATMENTS
 from sync_service.domain.trackers.connector import Post, Rejected
 from sync_service.domain.trackers.observations import (
     Ignored,

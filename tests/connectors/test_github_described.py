@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.github import GitHub
-from connectors.github.events import TREATMENTS
+from connectors.github.webhook.events import TREATMENTS
 from sync_service.domain.trackers.observations import (
     AccountSeen,
     Closing,

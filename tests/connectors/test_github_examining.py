@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 import connectors.github
-from connectors.github.connecting import EVENTS as MADE_WITH
-from connectors.github.events import TREATMENTS, events_read
+from connectors.github.setup.onboarding import EVENTS as MADE_WITH
+from connectors.github.webhook.events import TREATMENTS, events_read
 from connectors.http import Http
 from simulator import GitHub, SteppedClock
 from simulator.github.limits import Rules
@@ -167,7 +167,7 @@ def test_the_events_that_matter_are_those_that_are_read() -> None:
 
 def test_of_many_repositories_only_the_first_are_looked_at(surgery: Surgery, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said."""
-    monkeypatch.setattr("connectors.github.examining.MOST_SCOPES", 0)
+    monkeypatch.setattr("connectors.github.doctor.connection.MOST_SCOPES", 0)
     assert surgery.wrong("acme/checkout") == [("repositories", None, "only the first 0 were looked at")]
 
 

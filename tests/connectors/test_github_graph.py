@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import responses
 
-from connectors.github.calls import Calls
-from connectors.github.credentials import TokenCredentials
-from connectors.github.site import Site
+from connectors.github.api.client import Calls
+from connectors.github.api.credentials import TokenCredentials
+from connectors.github.api.site import Site
 from connectors.http import Http
 from simulator import GitHub, SteppedClock
 from simulator.github import Rules

@@ -8,7 +8,7 @@ import pytest
 import responses
 
 from connectors.github import GitHub
-from connectors.github.queries import listing
+from connectors.github.query import search as listing
 from sync_service.domain.trackers.connector import Rejected, Unavailable
 from sync_service.domain.trackers.observations import ScopeRef, Snapshot
 from sync_service.domain.trackers.queries import Members, Queries

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.github import redelivering
-from connectors.github.missed import attempts
+from connectors.github.redelivery import redeliver
+from connectors.github.redelivery.failed_deliveries import attempts
 from sync_service.domain.trackers import connector as domain
 from sync_service.domain.trackers.connector import Refused, Rejected
 from sync_service.domain.trackers.observations import ScopeRef
 from tests.connectors.missed_town import Town, hooked, open_town, refusing
 
-SOON, USUAL = redelivering.SOON, None
+SOON, USUAL = redeliver.SOON, None
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_a_list_is_read_page_by_page_while_it_grows(town: Town, monkeypatch: pyt
     waits = []
     for number in range(20):
         waits.append(town.run().again)
-        town.wait(redelivering.INTERVAL)
+        town.wait(redeliver.INTERVAL)
         if number < 3:
             town.receiver.answers.append(503)
             town.place.issues[1].edit(title=f"Later {number}")
@@ -45,21 +45,21 @@ def test_a_list_is_read_page_by_page_while_it_grows(town: Town, monkeypatch: pyt
 
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a run read few rows, and ask for still fewer."""
-    monkeypatch.setattr(redelivering, "_PER_PAGE", 2)
-    monkeypatch.setattr(redelivering, "MOST_PAGES", 4)
-    monkeypatch.setattr(redelivering, "MOST_ASKED", 2)
+    monkeypatch.setattr(redeliver, "_PER_PAGE", 2)
+    monkeypatch.setattr(redeliver, "MOST_PAGES", 4)
+    monkeypatch.setattr(redeliver, "MOST_ASKED", 2)
 
 
 def test_more_than_there_is_room_for_waits_in_the_list(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """And is not lost."""
     small_pages(monkeypatch)
-    monkeypatch.setattr(redelivering, "ROOM", 3)
+    monkeypatch.setattr(redeliver, "ROOM", 3)
     hooked(town, "repository")
     town.miss(16)
     town.wait()
     for _ in range(20):
         town.run()
-        town.wait(redelivering.INTERVAL)
+        town.wait(redeliver.INTERVAL)
     assert len(set(town.titles())) == 16
 
 
@@ -73,7 +73,7 @@ def test_credentials_that_may_read_no_webhooks_are_no_fault(town: Town) -> None:
         ran = town.run()
         if "repository_hooks" not in rights:
             assert f"may not read those of /orgs/acme, /repositories/{town.place.id}" in ran.outcome
-            assert ran.again == redelivering.PLACES_FRESH
+            assert ran.again == redeliver.PLACES_FRESH
             town.hub.rest.calls.clear()
             town.run()
             assert town.hub.rest.calls == []
@@ -84,13 +84,13 @@ def test_credentials_that_may_read_no_webhooks_are_no_fault(town: Town) -> None:
 
 def test_a_cursor_that_github_takes_no_longer_is_dropped(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be refused in each run; a list that GitHub refuses from its beginning is a fault."""
-    monkeypatch.setattr(redelivering, "_PER_PAGE", 1)
-    monkeypatch.setattr(redelivering, "MOST_PAGES", 2)
+    monkeypatch.setattr(redeliver, "_PER_PAGE", 1)
+    monkeypatch.setattr(redeliver, "MOST_PAGES", 2)
     hooked(town, "repository")
     town.miss(4)
     town.wait()
     assert "the list is longer" in town.run().outcome
-    monkeypatch.setattr(redelivering, "MOST_PAGES", 20)
+    monkeypatch.setattr(redeliver, "MOST_PAGES", 20)
     refusing(town, status=422, when=lambda _url, params: "cursor" in params)
     assert "the list is longer" not in town.run().outcome
     refusing(town, status=422, when=lambda url, _params: url.endswith("/deliveries"))
@@ -112,12 +112,12 @@ def test_webhooks_come_and_go(town: Town) -> None:
     town.miss()
     town.wait()
     assert town.run().outcome.startswith("found no webhook")
-    town.wait(redelivering.PLACES_FRESH)
+    town.wait(redeliver.PLACES_FRESH)
     town.run()
     assert town.titles() == ["Pay 0"]
     town.miss()
     town.hub.remove_hook(town.hub.hooks[0])
-    town.wait(redelivering.PLACES_FRESH)
+    town.wait(redeliver.PLACES_FRESH)
     assert town.run().outcome.startswith("found no webhook")
     assert town.asked() == 1
 
@@ -144,7 +144,7 @@ def test_an_app_whose_own_webhook_leads_elsewhere_asks_by_those_of_its_repositor
 
 def test_many_places_are_looked_at_a_few_at_a_time(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run makes a bounded number of calls."""
-    monkeypatch.setattr(redelivering, "MOST_PLACES", 2)
+    monkeypatch.setattr(redeliver, "MOST_PLACES", 2)
     places = [town.hub.repository(f"place-{number}") for number in range(5)]
     town.hub.add_hook(places[-1], url=town.receiver.url)
     scopes = [ScopeRef(str(one.id), one.full_name) for one in places]
@@ -155,7 +155,5 @@ def test_many_places_are_looked_at_a_few_at_a_time(town: Town, monkeypatch: pyte
 def test_rows_that_say_nothing_and_addresses_that_are_none_are_passed_over() -> None:
     """Whatever stands in a list."""
     assert attempts([{}, {"id": 1}, {"id": 1, "guid": "g", "delivered_at": "x", "event": "issues"}]) == []
-    assert redelivering._address(None) == redelivering._address("http://[::1") == ""
-    assert redelivering._address("HTTPS://Okr.example/hooks/gh/") == redelivering._address(
-        "https://okr.example/hooks/gh"
-    )
+    assert redeliver._address(None) == redeliver._address("http://[::1") == ""
+    assert redeliver._address("HTTPS://Okr.example/hooks/gh/") == redeliver._address("https://okr.example/hooks/gh")

@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.github import missed as missing
-from connectors.github import redelivering
-from connectors.github.missed import PAUSES
+from connectors.github.redelivery import failed_deliveries as missing
+from connectors.github.redelivery import redeliver
+from connectors.github.redelivery.failed_deliveries import PAUSES
 from simulator.github import Rules
 from sync_service.domain.trackers.connector import Unavailable
 from sync_service.domain.trackers.observations import ScopeRef
 from tests.connectors.missed_town import Town, hooked, open_town, refusing
 
-SOON, USUAL = redelivering.SOON, None
+SOON, USUAL = redeliver.SOON, None
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_one_that_fails_again_and_again_is_given_up(town: Town) -> None:
     ran = town.run()
     assert town.asked() == len(PAUSES)
     assert "0 still missing, 1 given up" in ran.outcome
-    town.wait(redelivering.WINDOW_OF_ENTERPRISE_SERVER)
+    town.wait(redeliver.WINDOW_OF_ENTERPRISE_SERVER)
     assert "0 still missing, 0 given up" in town.run().outcome
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import connectors.github
-from connectors.github import nodes
+from connectors.github.api import node_ids
 from connectors.http import Http, Method
-from connectors.replies import Reply
+from connectors.responses import Reply
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
 from simulator.github.issue import Issue
@@ -199,9 +199,9 @@ def test_what_graphql_can_not_tell_exactly_is_left_out(town: Town) -> None:
 
 def test_labels_that_are_too_many_to_learn_leave_their_issues_out(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """And what is known is bounded."""
-    monkeypatch.setattr(nodes, "_PER_PAGE", 2)
-    monkeypatch.setattr(nodes, "MOST_PAGES", 2)
-    monkeypatch.setattr(nodes, "MOST_KNOWN", 2)
+    monkeypatch.setattr(node_ids, "_PER_PAGE", 2)
+    monkeypatch.setattr(node_ids, "MOST_PAGES", 2)
+    monkeypatch.setattr(node_ids, "MOST_KNOWN", 2)
     for number in range(6):
         town.here.create_issue(f"Pay {number}", labels=[f"label {number}"])
     found = town.together()

@@ -9,8 +9,8 @@ import pytest
 import responses
 
 from connectors.github import GitHub
-from connectors.github.markdown import MOST_LINES, escaped, mark_of
-from connectors.github.writing import is_by_app
+from connectors.github.write_back.comment import is_by_app
+from connectors.github.write_back.markdown import MOST_LINES, escaped, mark_of
 from connectors.http import Http
 from sync_service.domain.trackers.connector import App, Connection, Gone, Refused, Rejected, Unavailable
 from sync_service.domain.trackers.write_back import Note, Serving, WritesBack

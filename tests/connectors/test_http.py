@@ -6,7 +6,7 @@ import pytest
 import responses
 
 from connectors.http import Answer, Http
-from connectors.replies import Reply, judge
+from connectors.responses import Reply, judge
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Refused, Rejected, Unavailable
 from tests.connectors.calling import NOW, URL, get
 

@@ -11,8 +11,8 @@ import pytest
 
 from connectors.jira.catalogue import Catalogues, informed
 from connectors.jira.events import treatment_of
-from connectors.letters import json_object
 from connectors.registry import connectors
+from connectors.webhook import json_object
 from sync_service.domain.trackers.connector import Connection, Post
 from sync_service.domain.trackers.observations import (
     Account,

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.github import GitHub
-from connectors.github.queries.reading import read_query
+from connectors.github.query.parse import read_query
 from sync_service.domain.trackers.connector import Connection, Connector, ConnectorError
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.domain.trackers.queries import Candidate, Members

@@ -57,7 +57,7 @@ class Stage(HubStage):
 @pytest.fixture
 def stage(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Set the stage on either database."""
-    monkeypatch.setattr("connectors.github.redelivering.APART_SECONDS", 0)
+    monkeypatch.setattr("connectors.github.redelivery.redeliver.APART_SECONDS", 0)
     clock = clock_of(timedelta(hours=7))
     with (
         open_house(migrated_url, tmp_path / "door") as door,

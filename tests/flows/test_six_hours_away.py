@@ -29,7 +29,7 @@ ISSUES = 600
 @pytest.fixture
 def stage(house: House, hub: GitHub, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStage]:
     """Set the stage, with an address of the house that a webhook may lead to."""
-    monkeypatch.setattr("connectors.github.redelivering.APART_SECONDS", 0)
+    monkeypatch.setattr("connectors.github.redelivery.redeliver.APART_SECONDS", 0)
     with receiving(house) as address:
         house.connections._base_url = address
         yield HubStage(house, hub, clock)

@@ -5,10 +5,10 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-jql/#api-r
 
 from typing import Any
 
-from connectors.fields import rows, text
 from connectors.jira.calls import Calls
 from connectors.jira.limits import words_of
 from connectors.jira.queries.reading import restriction
+from connectors.json_fields import rows, text
 from sync_service.domain.trackers.connector import Rejected
 
 NOT_FOR_US = (401, 403, 404)

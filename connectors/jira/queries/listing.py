@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.fields import Json, exact, identifier, moment, rows, table
 from connectors.jira.calls import Calls
 from connectors.jira.limits import words_of
 from connectors.jira.listing import as_path
 from connectors.jira.queries.reading import quoted, restriction
-from connectors.replies import Reply
+from connectors.json_fields import Json, exact, identifier, moment, rows, table
+from connectors.responses import Reply
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.domain.trackers.queries import Members

@@ -6,9 +6,9 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-jql/#api-r
 
 from collections.abc import Mapping, Sequence
 
-from connectors.fields import Json, identifier, rows
 from connectors.jira.calls import Calls
 from connectors.jira.queries.reading import restriction
+from connectors.json_fields import Json, identifier, rows
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 
 MOST_ISSUES = 50

@@ -1,0 +1,1 @@
+"""Authorised calls to GitHub: client, credentials, and its errors by meaning."""

@@ -1,0 +1,110 @@
+"""GraphQL queries for issues and pull requests, adapted to the server's version.
+
+An Enterprise Server lacks fields that are new on github.com. Its error names the missing field; later queries leave
+that field out.
+https://docs.github.com/en/graphql/reference/objects#issue
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from connectors.json_fields import Json, table
+
+PROJECTS = "projects"
+
+NEWS: Mapping[str, frozenset[str]] = {
+    "parent": frozenset({"parent"}),
+    "type": frozenset({"issueType"}),
+    "fields": frozenset({"issueFieldValues", "IssueFieldNumberValue", "IssueFieldNumber"}),
+    "field ids": frozenset({"fullDatabaseId"}),
+    "assignees": frozenset({"assignedActors"}),
+    "duplicates": frozenset({"enableDuplicate"}),
+    PROJECTS: frozenset({"projectItems", "ProjectV2ItemFieldNumberValue"}),
+}
+"""Features that a site may lack, each with the GraphQL names that its error contains then."""
+
+CLOSES = """
+query($id: ID!) { node(id: $id) { ... on PullRequest {
+  closingIssuesReferences(first: 100) { nodes { number repository { nameWithOwner } } } } } }
+"""
+
+_COMMON = """
+  id number title url createdAt updatedAt closedAt
+  repository { id }
+  author { __typename login }
+  milestone { id title }
+  labels(first: 100) { nodes { id name } pageInfo { hasNextPage } }
+"""
+_ASSIGNEES = "assignees(first: 20) { nodes { __typename login } }"
+_ASSIGNED = "assignedActors(first: 20) { nodes { __typename ... on User { login } } }"
+_FIELDS = """issueFieldValues(first: 100) { nodes { ... on IssueFieldNumberValue {
+  value field { ... on IssueFieldNumber { name %s } } } } }"""
+_PULL = """
+  pullState: state mergedAt
+  closingIssuesReferences(first: 100) { nodes { number repository { nameWithOwner } } }
+"""
+
+
+class Asks(Protocol):
+    """A query with fields that a site may lack."""
+
+    def text(self, lacking: Collection[str]) -> str:
+        """Return the query for a site that lacks these features."""
+        ...
+
+    def variables(self) -> Mapping[str, Any]:
+        """Return the values of the query's variables."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """The query for many issues: node id of the repository → issue numbers. `points` adds the numeric fields."""
+
+    wanted: Mapping[str, Collection[int]]
+    points: bool
+
+    def text(self, lacking: Collection[str]) -> str:
+        """Return the query for a site that lacks these features."""
+        fragments = self._fragments(lacking)
+        repositories = [
+            f"r{index}: node(id: $r{index}) {{ ... on Repository {{ id nameWithOwner {_numbered(numbers)} }} }}"
+            for index, numbers in enumerate(self.wanted.values())
+        ]
+        declared = ", ".join(f"$r{index}: ID!" for index in range(len(self.wanted)))
+        return f"query({declared}) {{ {' '.join(repositories)} }} {fragments}"
+
+    def variables(self) -> dict[str, Any]:
+        """Return the values of the query's variables."""
+        return {f"r{index}": node for index, node in enumerate(self.wanted)}
+
+    def _fragments(self, lacking: Collection[str]) -> str:
+        both = _COMMON + (_ASSIGNEES if "assignees" in lacking else _ASSIGNED)
+        issue = [
+            "state",
+            "stateReason" if "duplicates" in lacking else "stateReason(enableDuplicate: true)",
+            "" if "type" in lacking else "issueType { name }",
+            "" if "parent" in lacking else "parent { number repository { nameWithOwner } }",
+            _FIELDS % ("" if "field ids" in lacking else "fullDatabaseId")
+            if self.points and "fields" not in lacking
+            else "",
+        ]
+        return (
+            f"fragment OfIssue on Issue {{ {both} {' '.join(issue)} }}"
+            f" fragment OfPull on PullRequest {{ {both} {_PULL} }}"
+        )
+
+
+def _numbered(numbers: Iterable[int]) -> str:
+    what = "__typename ...OfIssue ...OfPull"
+    return " ".join(f"i{number}: issueOrPullRequest(number: {number}) {{ {what} }}" for number in numbers)
+
+
+def lacks(errors: Iterable[Json]) -> frozenset[str]:
+    """Return which features the errors say that a site lacks; none when the errors are about anything else.
+
+    https://docs.github.com/en/graphql/guides/forming-calls-with-graphql#working-with-variables
+    """
+    named = {str(value) for error in errors for value in table(error.get("extensions")).values()}
+    return frozenset(name for name, words in NEWS.items() if words & named)

@@ -1,0 +1,282 @@
+"""The GitHub connector: webhooks and, with a token or an app, API calls to fetch, poll, search and write back.
+
+It works with github.com, GitHub Enterprise Server and data residency hosts.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Literal
+from urllib.parse import unquote_to_bytes
+
+from connectors.github.api.client import WRITES, Calls
+from connectors.github.api.credentials import Keyring
+from connectors.github.api.node_ids import Nodes
+from connectors.github.doctor.connection import Examination
+from connectors.github.issues.fetch import look
+from connectors.github.issues.fetch_many import LEAST, MOST, Together
+from connectors.github.issues.list_changes import changes
+from connectors.github.issues.resolve_node import Naming, is_naming, owner_of
+from connectors.github.model.snapshots import account
+from connectors.github.query.evaluate import check_times, judge, unjudged
+from connectors.github.query.parse import read_query
+from connectors.github.query.search import askers, members
+from connectors.github.redelivery import redeliver
+from connectors.github.redelivery.failed_deliveries import Memory
+from connectors.github.redelivery.redeliver import Redelivering
+from connectors.github.setup.app_manifest import app_form, take_app
+from connectors.github.setup.create_webhooks import Hooking
+from connectors.github.setup.onboarding import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
+from connectors.github.webhook.events import treatment_of
+from connectors.github.write_back.comment import place_of, withdraw, write_note
+from connectors.http import Http
+from connectors.json_fields import MOST_NUMBERS, exact, table
+from connectors.webhook import is_signed, json_object, letter_id
+from sync_service.domain.trackers.capabilities import (
+    AppForm,
+    AppMade,
+    AppWanted,
+    Asked,
+    ByHand,
+    HookMade,
+    Introduced,
+    Offer,
+    Page,
+    Ran,
+    Seen,
+)
+from sync_service.domain.trackers.connector import Connection, Option, Post, Rejected
+from sync_service.domain.trackers.diagnostics import Finding
+from sync_service.domain.trackers.observations import Ignored, Reading, ScopeRef, Snapshot
+from sync_service.domain.trackers.queries import Candidate, Members
+from sync_service.domain.trackers.write_back import Note
+
+_KEY = re.compile(
+    r"(?:https?://[^/\s]+/)?(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100})"
+    r"(?:#|/(?:issues|pull)/)(?P<number>[1-9][0-9]{0,18})(?:[/?#]\S*)?",
+    re.ASCII,
+)
+
+
+class GitHub:
+    """The connector of kind `github`."""
+
+    kind = "github"
+    title = "GitHub"
+    default_site: str | None = "https://api.github.com"
+    options: tuple[Option, ...] = (
+        Option("app", "app", "a GitHub App instead of a token, a mapping: {id: 1204001, private_key: file:app.pem}"),
+        Option("points_field", "text", "Name or id of the numeric field, of issues or of a project, that holds points"),
+        Option("number_fields", "texts", f"Other numeric fields to read, by name or id, {MOST_NUMBERS} at most"),
+    )
+    least_together = LEAST
+    most_together = MOST
+    kept_headers: tuple[str, ...] = (
+        "content-type",
+        "user-agent",
+        "x-github-event",
+        "x-github-delivery",
+        "x-github-hook-id",
+        "x-github-hook-installation-target-id",
+        "x-github-hook-installation-target-type",
+        "x-github-enterprise-host",
+        "x-github-enterprise-version",
+    )
+
+    def __init__(self, http: Http | None = None, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._http = http or Http()
+        self._sleep = sleep
+        self._credentials = Keyring(self._http, sleep=sleep)
+        self._nodes: dict[str, Nodes] = {}
+
+    def verify(self, post: Post, secrets: Sequence[str]) -> bool:
+        """Verify the HMAC-SHA256 signature of the raw body, form-encoded or not. The old SHA-1 header is ignored."""
+        return is_signed(post.body, signature=post.headers.get("x-hub-signature-256"), secrets=secrets)
+
+    def delivery_id(self, post: Post) -> str:
+        """Return `X-GitHub-Delivery`, which a redelivery repeats, else the hash of the body."""
+        return letter_id(post.body, given=post.headers.get("x-github-delivery"))
+
+    def read(self, post: Post, connection: Connection) -> Reading:
+        """Parse a verified delivery by the table of event rules. Raise `Rejected` when its body can't be read."""
+        event = exact(post.headers.get("x-github-event"), 48)
+        if event is None:
+            raise Rejected("the header X-GitHub-Event is missing")
+        payload = json_object(_json_of(post))
+        action = exact(payload.get("action"), 48)
+        name = f"{event}.{action}" if action else event
+        rule = treatment_of(name, event)
+        found = rule.read(payload, connection) if rule.read else (Ignored(rule.says),)
+        return Reading(name=name, observations=found, actor=account(table(payload.get("sender"))))
+
+    def key_of(self, text: str) -> str:
+        """Return the key `owner/repo#12`, from a key or from the issue's web address.
+
+        The case is kept. GitHub ignores the case of names, so compare keys without it.
+        """
+        found = _KEY.fullmatch(text.strip())
+        if found is None:
+            raise ValueError(f"{text[:100]!r} is not a GitHub issue: write owner/repo#12, or its web address")
+        return f"{found['name']}#{found['number']}"
+
+    def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
+        """Fetch an issue or pull request by repository id and number, or resolve its node id."""
+        if is_naming(identity):
+            raise Naming(self._calls(connection), self._nodes_of(connection)).find([identity])[identity]
+        return look(self._calls(connection), identity=identity, key=key)
+
+    def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
+        """Fetch many issues and pull requests by GraphQL. With an app, all must be of one installation."""
+        calls, nodes = self._calls(connection), self._nodes_of(connection)
+        node_ids = [identity for identity in wanted if is_naming(identity)]
+        if node_ids:
+            return Naming(calls, nodes).find(node_ids)
+        return Together(calls, nodes).look(wanted)
+
+    def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
+        """List the changed issues and pull requests of a repository, one page."""
+        return changes(self._calls(connection), asked=asked, cursor=cursor)
+
+    def errands(self, connection: Connection) -> Mapping[str, timedelta]:
+        """Return the scheduled tasks with their intervals: redeliver failed deliveries."""
+        return {redeliver.NAME: redeliver.INTERVAL} if connection.has_credentials else {}
+
+    def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
+        """Run the scheduled task that redelivers failed deliveries; there is no other."""
+        assert name == redeliver.NAME, name
+        known = Memory.of(memory)
+        return Redelivering(self._calls(connection), scopes=scopes, sleep=self._sleep, memory=known).run()
+
+    def part_together(self, connection: Connection, *, about: str) -> str:
+        """Return the rate limit bucket of `look_together`: GraphQL of one credential."""
+        return f"{self._bucket_owner(connection, about)}/graphql"
+
+    def examine(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
+        """Check credentials, permissions, rate limit, repositories and webhooks for `okr-sync doctor`."""
+        site, credentials = self._credentials.site(connection.site), self._credentials.of(connection)
+        examination = Examination(connection=connection, site=site, credentials=credentials, now=self._http.now)
+        yield from examination.run(scopes, hooked=hooked)
+
+    judges = True
+
+    def check_query(self, connection: Connection, *, query: str) -> None:
+        """Raise `Rejected` when a rule can't have this search. Makes no call."""
+        del connection
+        check_times(read_query(query))
+
+    def unjudged(self, connection: Connection, *, query: str) -> Sequence[str]:
+        """Return the terms of a search that only GitHub can evaluate."""
+        del connection
+        return unjudged(read_query(query))
+
+    def query_part(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
+        """Return the rate limit bucket of the first search call."""
+        return f"{self._credentials.of(connection).holder(askers(query, scopes)[0])}/search"
+
+    def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
+        """List the members of a search, one page."""
+        return members(self._calls(connection), query=query, scopes=scopes, cursor=cursor)
+
+    def match(
+        self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]
+    ) -> Mapping[str, Mapping[str, bool | None]]:
+        """Evaluate searches on issues as they are stored. Makes no call."""
+        del connection
+        trees = {query: read_query(query) for query in queries}
+        return {query: {one.issue.identity: judge(tree, one) for one in candidates} for query, tree in trees.items()}
+
+    def part(self, connection: Connection, *, about: str) -> str:
+        """Return the rate limit bucket of a call about an issue or scope: an app has one for each installation."""
+        if not connection.has_credentials:
+            return ""
+        return f"{self._bucket_owner(connection, about)}/{'graphql' if is_naming(about) else 'core'}"
+
+    def _bucket_owner(self, connection: Connection, about: str) -> str:
+        repository = owner_of(about) if is_naming(about) else about.partition("#")[0]
+        return self._credentials.of(connection).holder(repository)
+
+    def _nodes_of(self, connection: Connection) -> Nodes:
+        return self._nodes.setdefault(connection.site, Nodes())
+
+    # Setup
+
+    credentials_help = CREDENTIALS_HELP
+    scope_word = "repository"
+    scope_example = "acme/checkout"
+
+    def site_of(self, written: str) -> str:
+        """Return the address of the REST API, from that or from the address of GitHub's pages."""
+        return site_of(written)
+
+    def by_hand(self, *, scopes: Sequence[str]) -> ByHand:
+        """Return what to enter in GitHub's form for a new webhook, the same for every repository."""
+        del scopes
+        return by_hand()
+
+    def introduce(self, connection: Connection) -> Introduced:
+        """Ask GitHub who owns the token, or for the app's own data."""
+        site, writes_back = self._credentials.site(connection.site), connection.writes_back
+        return introduce(self._credentials.of(connection), site, self._http, writes_back=writes_back)
+
+    def offer(self, connection: Connection, *, most: int) -> Offer:
+        """List the repositories that the credentials can see."""
+        return offer(self._credentials.of(connection), self._credentials.site(connection.site), self._http, most=most)
+
+    def hooks_by(self, credentials: str) -> Literal["each", "one"] | None:
+        """Return `each` for a token (one webhook in each repository), `one` for an app."""
+        return "one" if credentials == "app" else "each"
+
+    def make_hooks(
+        self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str
+    ) -> Sequence[HookMade]:
+        """Create or update a webhook for each repository, or configure the app's webhook."""
+        site, credentials = self._credentials.site(connection.site), self._credentials.of(connection)
+        hooking = Hooking(credentials=credentials, site=site, http=self._http, url=hook_url, secret=secret)
+        return hooking.make(scopes)
+
+    def app_form(self, *, site: str, wanted: AppWanted, state: str) -> AppForm:
+        """Return the form that registers a new GitHub App."""
+        return app_form(site=site, wanted=wanted, state=state)
+
+    def take_app(self, *, site: str, code: str) -> AppMade:
+        """Exchange the code of a registered app for its credentials."""
+        return take_app(self._http, self._credentials.site(site), url=site, code=code)
+
+    def writing_part(self, connection: Connection, *, about: str) -> str:
+        """Return the write bucket: each credential writes one thing at a time."""
+        return f"{self._credentials.of(connection).find_holder(about.partition('#')[0])}/{WRITES}"
+
+    def manner(self, connection: Connection) -> str:
+        """Return an empty text: the note has only one format."""
+        del connection
+        return ""
+
+    def write(
+        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
+    ) -> str | None:
+        """Comment on an issue or pull request, or edit our comment. Return the comment's id, to be stored."""
+        target = place_of(self._calls(connection), identity=identity, key=key)
+        return write_note(target, note, memory=memory, afresh=afresh)
+
+    def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
+        """Edit our comment to say that the issue serves no key result. An edit, unlike a deletion, can be undone."""
+        return withdraw(place_of(self._calls(connection), identity=identity, key=key), memory=memory)
+
+    def _calls(self, connection: Connection) -> Calls:
+        cache = self._credentials
+        return Calls(connection, cache.site(connection.site), cache.of(connection), self._http.now)
+
+
+def _json_of(post: Post) -> bytes:
+    """Return the JSON of a delivery. Webhooks created by API are form-encoded by default.
+
+    https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks
+    """
+    if not post.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+        return post.body
+    for field in post.body.split(b"&", 20):
+        name, _, value = field.partition(b"=")
+        if name == b"payload":
+            return unquote_to_bytes(value.replace(b"+", b" "))
+    raise Rejected("the form body has no field named payload")

@@ -1,0 +1,1 @@
+"""Checks of a GitHub connection for `okr-sync doctor`."""

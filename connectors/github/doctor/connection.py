@@ -1,0 +1,246 @@
+"""Whether a connection to GitHub works: credentials, permissions, clocks, limits, and each repository.
+
+What a check can't ask for, because these credentials may not, is told as such: it need not be wrong.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from urllib.parse import quote
+
+from connectors.github.api.app_auth import AppCredentials
+from connectors.github.api.credentials import Credentials
+from connectors.github.api.site import Site, words_of
+from connectors.github.doctor.projects import examine_projects, installation_sees
+from connectors.github.doctor.webhooks import HookExamination, missing_events
+from connectors.github.model.number_fields import wanted_of
+from connectors.github.setup.onboarding import lacking as lacking_of
+from connectors.github.webhook.events import events_read
+from connectors.json_fields import Json, exact, moment, number, table, text
+from connectors.responses import Reply, judge
+from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Refused
+from sync_service.domain.trackers.diagnostics import Finding
+
+SOON = timedelta(days=14)
+"""A token that expires within this time is to be replaced."""
+
+MOST_SCOPES = 200
+"""Repositories looked at in one examination: each takes some calls."""
+
+_SKEW = timedelta(seconds=30)
+_SCARCE = 0.1
+_EXPIRATION = "github-authentication-token-expiration"
+_RENEW = "make a new token at GitHub, and apply the connection with it"
+_INSTALL = "install the app on the account that has the repositories, from its page at GitHub"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """One connection, examined with its credentials."""
+
+    connection: Connection
+    site: Site
+    credentials: Credentials
+    now: Callable[[], datetime]
+
+    def run(self, scopes: Sequence[str], *, hooked: bool) -> Iterator[Finding]:
+        """Look at everything; what the credentials are refused for ends it, since nothing else can be asked."""
+        app = self.credentials if isinstance(self.credentials, AppCredentials) else None
+        reply = yield from self._who(app)
+        if reply is None:
+            return
+        if app:
+            yield from self._safely("installations", self._installations(app))
+        yield from self._safely("limit", self._limit(scopes))
+        if not app and wanted_of(self.connection).names:
+            yield from self._safely("projects", examine_projects(scopes[:MOST_SCOPES], self._ask_graph))
+        for name in islice(scopes, MOST_SCOPES):
+            yield from self._safely(name, self._scope(name))
+        if len(scopes) > MOST_SCOPES:
+            yield Finding(what="repositories", well=None, says=f"only the first {MOST_SCOPES} were looked at")
+        if hooked:
+            hooks = HookExamination(
+                connection=self.connection, credentials=self.credentials, ask=self._ask, lacking=_is_older(reply)
+            )
+            yield from self._safely("webhook", hooks.run(scopes[:MOST_SCOPES]))
+
+    def _safely(self, what: str, found: Iterator[Finding]) -> Iterator[Finding]:
+        try:
+            yield from found
+        except ConnectorError as error:
+            yield Finding(what=what, well=False, says=str(error))
+
+    def _ask(self, path: str, *, about: str, params: Mapping[str, str] | None = None) -> Reply:
+        """Ask with whichever credentials see a repository; an empty one means the app itself, or the token."""
+        if not about and isinstance(self.credentials, AppCredentials):
+            return self.credentials.as_app("GET", path, params=params).reply
+        return self.credentials.use(
+            about, lambda who: self.site.send("GET", path, authorization=who, params=params)
+        ).reply
+
+    def _ask_graph(self, question: Json, about: str) -> Reply:
+        reply = self.credentials.use(
+            about, lambda who: self.site.send("POST", "/graphql", authorization=who, json=question)
+        ).reply
+        judge(reply, now=self.now(), words=words_of(reply))
+        return reply
+
+    def _who(self, app: AppCredentials | None) -> Generator[Finding, None, Reply | None]:
+        """Find whose the credentials are; the generator's value is the reply, None where they are refused."""
+        try:
+            reply = self._ask("/app" if app else "/user", about="")
+            if app or reply.status != 403:  # an installation's token is nobody's, and may do its work all the same
+                judge(reply, now=self.now(), words=words_of(reply))
+        except ConnectorError as error:
+            mend = "give the app's id and the whole .pem file that GitHub made for it" if app else _RENEW
+            yield Finding(what="credentials", well=False, says=str(error), mend=mend)
+            return None
+        body = reply.object() if reply.status == 200 else {}
+        yield Finding(what="credentials", well=True, says=f"accepted: {_name(body, app=app is not None)}")
+        yield from self._expiry(reply)
+        yield from self._clock(reply)
+        yield from _version(reply)
+        if app:
+            yield from _app_wants(body, writes_back=self.connection.writes_back, lacking=_is_older(reply))
+        return reply
+
+    def _expiry(self, reply: Reply) -> Iterator[Finding]:
+        """Read when the token ends. https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation."""
+        ends = _expiration(reply)
+        if ends is None:
+            return
+        left = ends - self.now()
+        says = f"the token expires on {ends:%Y-%m-%d}, in {max(left.days, 0)} days"
+        soon = left < SOON
+        yield Finding(what="expiry", well=None if soon else True, says=says, mend=_RENEW if soon else None)
+
+    def _clock(self, reply: Reply) -> Iterator[Finding]:
+        theirs = reply.date()
+        if theirs is None:
+            return
+        skew = theirs - self.now()
+        if abs(skew) <= _SKEW:
+            yield Finding(what="clock", well=True, says="ours and GitHub's agree")
+            return
+        says = f"GitHub's is {abs(skew).total_seconds():.0f} s {'ahead of' if skew > timedelta(0) else 'behind'} ours"
+        yield Finding(what="clock", well=None, says=says, mend="is time kept by NTP on this machine?")
+
+    def _installations(self, app: AppCredentials) -> Iterator[Finding]:
+        reply = app.as_app("GET", "/app/installations", params={"per_page": "100"}).reply
+        judge(reply, now=self.now(), words=words_of(reply))
+        found = reply.objects()
+        if not found:
+            yield Finding(what="installations", well=False, says="the app is installed nowhere", mend=_INSTALL)
+        for one in found:
+            yield (finding := _installation(one, writes_back=self.connection.writes_back))
+            if finding.well and wanted_of(self.connection).names:
+                yield from installation_sees(finding.what, table(one.get("permissions")))
+
+    def _limit(self, scopes: Sequence[str]) -> Iterator[Finding]:
+        """Read what is left; asking costs nothing. https://docs.github.com/en/rest/rate-limit/rate-limit."""
+        if isinstance(self.credentials, AppCredentials) and not scopes:
+            return
+        try:
+            reply = self._ask("/rate_limit", about=scopes[0] if scopes else "")
+            if reply.status == 404:
+                yield Finding(what="limit", well=True, says="this server limits nothing")
+                return
+            judge(reply, now=self.now(), words=words_of(reply))
+        except Gone:
+            return  # what is found of the repository says so
+        core = table(table(reply.object().get("resources")).get("core"))
+        most, left = number(core.get("limit")), number(core.get("remaining"))
+        if most and left is not None:
+            says = f"{left:.0f} of {most:.0f} calls an hour are left"
+            scarce = left < most * _SCARCE
+            mend = "who else uses these credentials? An app of its own has a limit of its own" if scarce else None
+            yield Finding(what="limit", well=None if scarce else True, says=says, mend=mend)
+
+    def _scope(self, name: str) -> Iterator[Finding]:
+        path = "/repos/" + quote(name, safe="/")
+        try:
+            reply = self._ask(path, about=name)
+            judge(reply, now=self.now(), words=words_of(reply))
+        except (Gone, Refused) as error:  # the credentials as a whole were accepted: it is this repository
+            mend = "let the token or app see it, or take it out of the connection's scopes"
+            yield Finding(what=name, well=False, says=str(error), mend=mend)
+            return
+        yield _repository(name, reply.object())
+        if not isinstance(self.credentials, AppCredentials):  # an app's permissions are told by its installation
+            for what, permission in (("issues", "issues"), ("pulls/1", "pull_requests")):
+                yield from self._may_read(name, f"{path}/{what}", permission)
+
+    def _may_read(self, name: str, path: str, permission: str) -> Iterator[Finding]:
+        """Tell a missing permission, whether there is anything to read or not."""
+        reply = self._ask(path, about=name, params={"per_page": "1"})
+        try:
+            judge(reply, now=self.now(), words=words_of(reply))
+        except Gone:
+            return
+        except Refused:
+            pass
+        else:
+            return
+        says = f"the permission {permission}: read is missing ({reply.status}: {words_of(reply)})"
+        mend = f"grant it {permission}: read for this repository, at GitHub's page of the token"
+        yield Finding(what=name, well=False, says=says, mend=mend)
+
+
+def _expiration(reply: Reply) -> datetime | None:
+    """Read `2026-12-01 10:00:00 UTC`, or the same with an offset."""
+    day, _, rest = reply.header(_EXPIRATION).partition(" ")
+    hour, _, zone = rest.partition(" ")
+    return moment(f"{day}T{hour}{'+00:00' if zone == 'UTC' else zone}")
+
+
+def _name(body: Json, *, app: bool) -> str:
+    name = exact(body.get("slug" if app else "login"), 100) or "its owner is not told"
+    return f"app {name}" if app else name
+
+
+def _version(reply: Reply) -> Iterator[Finding]:
+    version = text(reply.header("X-GitHub-Enterprise-Version"), 30)
+    if version:
+        older = "; it tells nothing of sub-issues, types and issue fields" if _is_older(reply) else ""
+        yield Finding(what="version", well=None if older else True, says=f"GitHub Enterprise Server {version}{older}")
+
+
+def _is_older(reply: Reply) -> bool:
+    """Tell whether it is an Enterprise Server of 3.19 or before, whose description knows no sub-issues."""
+    major, _, rest = reply.header("X-GitHub-Enterprise-Version").partition(".")
+    minor = rest.partition(".")[0]
+    return major.isdecimal() and minor.isdecimal() and (int(major), int(minor)) <= (3, 19)
+
+
+def _app_wants(body: Json, *, writes_back: bool, lacking: bool) -> Iterator[Finding]:
+    """Compare what the app asks its installations for with what is needed."""
+    missing = ", ".join(lacking_of(table(body.get("permissions")), writes_back=writes_back))
+    if missing:
+        mend = "add them on the app's page at GitHub, Permissions & events; each installation has to accept them"
+        yield Finding(what="permissions", well=False, says=f"the app does not ask for {missing}", mend=mend)
+    yield from missing_events(body.get("events"), needed=events_read(), lacking=lacking)
+
+
+def _installation(one: Json, *, writes_back: bool) -> Finding:
+    name = exact(table(one.get("account")).get("login"), 100) or "an account"
+    what = f"installation on {name}"
+    if one.get("suspended_at"):
+        mend = "let it work again on the account's page at GitHub, Settings, Applications"
+        return Finding(what=what, well=False, says=f"suspended since {text(one.get('suspended_at'), 30)}", mend=mend)
+    missing = ", ".join(lacking_of(table(one.get("permissions")), writes_back=writes_back))
+    if missing:
+        mend = "accept the app's permissions on the account's page at GitHub, Settings, Applications"
+        return Finding(what=what, well=False, says=f"has not granted {missing}", mend=mend)
+    return Finding(what=what, well=True, says="has granted what is needed")
+
+
+def _repository(name: str, body: Json) -> Finding:
+    called = exact(body.get("full_name"), 300) or name
+    if called.lower() != name.lower():
+        return Finding(what=name, well=None, says=f"is called {called} now", mend="it is followed; write its new name")
+    if body.get("archived") is True:
+        return Finding(what=name, well=None, says="is archived: nothing will move there")
+    if body.get("has_issues") is False:
+        return Finding(what=name, well=None, says="can be seen; its issues are switched off, pull requests count")
+    return Finding(what=name, well=True, says="can be seen")

@@ -1,0 +1,198 @@
+"""Whether GitHub's webhooks lead to us, and what became of what they last delivered.
+
+A repository is told of by a webhook of its own or of its organisation; an app has one for all its installations.
+https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/viewing-webhook-deliveries
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import quote
+
+from connectors.github.api.app_auth import AppCredentials
+from connectors.github.api.credentials import Credentials
+from connectors.github.model.number_fields import wanted_of
+from connectors.github.setup.onboarding import NEWER
+from connectors.github.webhook.events import events_read
+from connectors.json_fields import Json, exact, identifier, table, text
+from connectors.responses import Reply
+from sync_service.domain.trackers.connector import Connection, Gone
+from sync_service.domain.trackers.diagnostics import Finding
+
+LAST = 30
+"""How many of the last attempts are looked at."""
+
+_FOR_APPS = frozenset({"installation", "installation_repositories", "installation_target"})
+_OF_PROJECTS = frozenset({"projects_v2_item"})
+_FOR_OWNERS = frozenset({"organization"}) | _OF_PROJECTS
+_NEEDED_MOST = frozenset({"issues", "pull_request"})
+_BY_STATUS = {
+    401: "the secrets of GitHub and of this connection differ: apply the one that GitHub has, or set it there anew",
+    404: "there is no connection of the name at the end of the webhook's address: correct it at GitHub",
+    503: "the service could not store, or the connection has no webhook secret: see what else is found here",
+}
+_UNREACHABLE = "can GitHub reach OKR_SYNC_BASE_URL, through proxy and firewall? Its page Recent Deliveries says more"
+
+
+class Ask(Protocol):
+    """Makes a call with whichever credentials see a repository, whatever the reply's status."""
+
+    def __call__(self, path: str, *, about: str, params: Mapping[str, str] | None = None) -> Reply:
+        """Ask; an empty `about` means the app itself, or the token."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class HookExamination:
+    """The webhooks of one connection. `lacking` says that the server knows fewer events than github.com.
+
+    `looked_at` are those told of already: several scopes may share one.
+    """
+
+    connection: Connection
+    credentials: Credentials
+    ask: Ask
+    lacking: bool
+    looked_at: set[str] = field(default_factory=set)
+    lists: dict[str, list[Json] | None] = field(default_factory=dict)
+
+    def run(self, scopes: Sequence[str]) -> Iterator[Finding]:
+        """Look at the app's webhook, or at those of each repository or its owner."""
+        if isinstance(self.credentials, AppCredentials):
+            yield from self._of_app()
+            return
+        for name in scopes:
+            yield from self._of_repository(name)
+
+    def _of_app(self) -> Iterator[Finding]:
+        reply = self.ask("/app/hook/config", about="")
+        config = reply.object() if reply.status == 200 else {}
+        url = text(config.get("url"), 300)
+        if not self._is_ours(config):
+            leads = f"leads to {url}" if url else "is not set"
+            mend = f"on the app's page at GitHub, make the webhook active with the URL {self.connection.hook_url}"
+            yield Finding(what="webhook of the app", well=False, says=f"{leads}, not here", mend=mend)
+            return
+        yield _settings("webhook of the app", config)
+        yield from self._deliveries("webhook of the app", "/app/hook", about="")
+
+    def _of_repository(self, name: str) -> Iterator[Finding]:
+        owner = name.partition("/")[0]
+        places = {
+            f"webhook of {name}": f"/repos/{quote(name, safe='/')}/hooks",
+            f"webhook of {owner}": f"/orgs/{quote(owner, safe='')}/hooks",
+        }
+        hidden = False
+        for what, path in places.items():
+            found = self._listed(path, about=name)
+            hidden = hidden or found is None
+            for hook in found or ():
+                if self._is_ours(table(hook.get("config"))):
+                    yield from self._hook(what, f"{path}/{identifier(hook.get('id'))}", hook, about=name)
+                    return
+        what = f"webhook of {name}"
+        if hidden:
+            says = "whether one leads here can't be told with this token"
+            mend = "to have it told, grant it Webhooks: read on the repository (and the organisation); it works without"
+            yield Finding(what=what, well=None, says=says, mend=mend)
+        else:
+            mend = f"add one at GitHub with the URL {self.connection.hook_url}, or have changes found by asking alone"
+            yield Finding(what=what, well=False, says="none leads here", mend=mend)
+
+    def _listed(self, path: str, *, about: str) -> list[Json] | None:
+        """List hooks; None where these credentials may not."""
+        if path not in self.lists:
+            try:
+                reply = self.ask(path, about=about, params={"per_page": "100"})
+            except Gone:
+                return None
+            self.lists[path] = [*reply.objects()] if reply.status == 200 else None
+        return self.lists[path]
+
+    def _is_ours(self, config: Json) -> bool:
+        url = config.get("url")
+        return isinstance(url, str) and url.strip().rstrip("/") == self.connection.hook_url.rstrip("/")
+
+    def _hook(self, what: str, path: str, hook: Json, *, about: str) -> Iterator[Finding]:
+        if path in self.looked_at:
+            return
+        self.looked_at.add(path)
+        if hook.get("active") is not True:
+            yield Finding(what=what, well=False, says="is not active", mend="switch it on at GitHub")
+            return
+        yield _settings(what, table(hook.get("config")))
+        of_owner = path.startswith("/orgs/")
+        idle = frozenset() if wanted_of(self.connection).names else _OF_PROJECTS
+        needed = events_read() - _FOR_APPS - (idle if of_owner else _FOR_OWNERS)
+        yield from missing_events(hook.get("events"), needed=needed, what=what, lacking=self.lacking)
+        yield from self._deliveries(what, path, about=about, hook=hook)
+
+    def _deliveries(self, what: str, path: str, *, about: str, hook: Json | None = None) -> Iterator[Finding]:
+        """Judge the last attempts by delivery: one that went well in the end is well."""
+        reply = self.ask(f"{path}/deliveries", about=about, params={"per_page": str(LAST)})
+        if reply.status != 200:
+            yield from _last_response(what, table((hook or {}).get("last_response")))
+            return
+        found = [row for row in reply.objects() if row.get("guid")]
+        if not found:
+            yield Finding(what=what, well=None, says="has delivered nothing in the last days")
+            return
+        came = {row["guid"] for row in found if row.get("status") == "OK"}
+        newest: dict[object, Json] = {}
+        for row in found:  # newest first
+            newest.setdefault(row["guid"], row)
+        failed = [row for guid, row in newest.items() if guid not in came]
+        if not failed:
+            yield Finding(what=what, well=True, says=f"the last {len(newest)} deliveries arrived")
+            return
+        counts = Counter(_outcome(row) for row in failed)
+        said = ", ".join(f"{count} with {outcome}" for outcome, count in counts.most_common())
+        says = f"{len(failed)} of the last {len(newest)} deliveries did not arrive: {said}"
+        still = found[0]["guid"] not in came
+        yield Finding(what=what, well=False if still else None, says=says, mend=_mend(failed))
+
+
+def missing_events(
+    told: object, *, needed: Collection[str], what: str = "events", lacking: bool = False
+) -> Iterator[Finding]:
+    """Compare the events that a webhook sends with those that are read; `lacking` says that a server knows less."""
+    heard = {event for event in told if isinstance(event, str)} if isinstance(told, list) else set()
+    if "*" in heard:
+        return
+    wanted = set(needed) - _FOR_APPS - (NEWER if lacking else frozenset())
+    wanted -= _FOR_OWNERS if what == "events" else frozenset()
+    missing = sorted(wanted - heard)
+    if missing:
+        well = False if _NEEDED_MOST & set(missing) else None
+        says = f"is not told of {', '.join(missing)}"
+        yield Finding(what=what, well=well, says=says, mend="choose these events too, at GitHub's page of the webhook")
+
+
+def _settings(what: str, config: Json) -> Finding:
+    if str(config.get("insecure_ssl", "0")) == "1":
+        mend = "switch SSL verification on at GitHub"
+        return Finding(what=what, well=None, says="leads here, and does not check our certificate", mend=mend)
+    form = exact(config.get("content_type"), 20) or "form"
+    return Finding(what=what, well=True, says=f"leads here, as {form}")
+
+
+def _last_response(what: str, last: Json) -> Iterator[Finding]:
+    code, status = last.get("code"), text(last.get("status"), 100)
+    if isinstance(code, int) and status:
+        well = 200 <= code < 300
+        says = f"the last delivery was answered {code}"
+        yield Finding(what=what, well=well, says=says, mend=None if well else _BY_STATUS.get(code, _UNREACHABLE))
+    else:
+        yield Finding(what=what, well=None, says="what became of its deliveries can't be told with these credentials")
+
+
+def _outcome(row: Json) -> str:
+    code = row.get("status_code")
+    return str(code) if isinstance(code, int) and code else (text(row.get("status"), 60) or "no answer")
+
+
+def _mend(failed: Sequence[Json]) -> str:
+    codes = [row.get("status_code") for row in failed]
+    mends = [_BY_STATUS[code] for code in dict.fromkeys(codes) if isinstance(code, int) and code in _BY_STATUS]
+    return "; ".join(mends) or _UNREACHABLE

@@ -1,0 +1,194 @@
+"""Fetch many issues with one GraphQL call, and convert them to the shape of REST.
+
+A hundred issues cost about five points of GraphQL's own rate limit; REST needs a hundred calls or more. Issues that
+GraphQL can't show exactly as REST does are left out, and are fetched one by one: those that it does not find (deleted,
+transferred or hidden), those of bots or deleted users, and those with more labels than a page.
+https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from connectors.github.api.client import Calls
+from connectors.github.api.graphql_queries import Question
+from connectors.github.api.node_ids import Nodes
+from connectors.github.issues.project_fields import shown_in_projects
+from connectors.github.model.closing_keywords import referred
+from connectors.github.model.number_fields import Shown, wanted_of
+from connectors.github.model.snapshots import issue_seen, pull_seen
+from connectors.json_fields import Json, exact, identifier, rows, table
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected
+from sync_service.domain.trackers.observations import ScopeRef, Snapshot
+
+LEAST = 3
+MOST = 100
+
+_IDENTITY = re.compile(r"([1-9][0-9]{0,18})#([1-9][0-9]{0,9})", re.ASCII)
+_LARGEST = (1 << 31) - 1
+"""GraphQL's `Int` has 32 bits."""
+
+Found = dict[str, dict[str, Json]]
+"""A repository's number → the identity of an issue → the issue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Fetch issues by their identities."""
+
+    calls: Calls
+    nodes: Nodes
+
+    def look(self, wanted: Mapping[str, str]) -> dict[str, Snapshot]:
+        """Return the snapshots of the issues that GraphQL shows exactly. Raise any `ConnectorError`."""
+        repositories = self._repositories(wanted)
+        if not repositories:
+            return {}
+        question = Question(
+            wanted={node: numbers for node, (_, numbers) in repositories.items()},
+            points=bool(wanted_of(self.calls.connection).names),
+        )
+        repository = next(iter(repositories.values()))[0]
+        answer = self.calls.graph_parts(question, repository=repository)
+        converted: list[_Converted] = []
+        for index, (node, (number, _)) in enumerate(repositories.items()):
+            found = table(answer.data.get(f"r{index}"))
+            name = exact(found.get("nameWithOwner"), 200)
+            if found.get("id") == node and name is not None:
+                faulty = {path[1] for path in answer.faults if path[0] == f"r{index}" and len(path) > 1}
+                whole = [work for key, work in _works(found, node) if key not in faulty]
+                converted += self._convert(ScopeRef(number, name), whole)
+        return {one.identity: one for one in self._snapshots(converted, repository) if one.identity in wanted}
+
+    def _repositories(self, wanted: Mapping[str, str]) -> dict[str, tuple[str, list[int]]]:
+        """Return each repository's node id with its number and the numbers of its issues."""
+        numbers: dict[str, list[int]] = defaultdict(list)
+        for identity in wanted:
+            parts = _IDENTITY.fullmatch(identity)
+            if parts and int(parts[2]) <= _LARGEST:
+                numbers[parts[1]].append(int(parts[2]))
+        found = {}
+        for repository, some in numbers.items():
+            node = self._node(repository)
+            if node is not None:
+                found[node] = (repository, some)
+        return found
+
+    def _node(self, repository: str) -> str | None:
+        try:
+            return self.nodes.repository(self.calls, repository)
+        except (Gone, Refused, Rejected):
+            return None  # its issues are fetched one by one, and show the error
+
+    def _convert(self, scope: ScopeRef, works: list[Json]) -> Iterator["_Converted"]:
+        """Convert the issues and pull requests of a repository to the shape of REST."""
+        self._load_numbers(scope.id, works)
+        for work in works:
+            shown = self._as_by_rest(work)
+            if shown is not None:
+                yield _Converted(scope, work, shown)
+
+    def _snapshots(self, converted: list["_Converted"], repository: str) -> Iterator[Snapshot]:
+        """Yield the snapshots, with the numbers of projects."""
+        issues = [one.shown for one in converted if not one.is_pull]
+        in_projects = shown_in_projects(self.calls, issues, wanted_of(self.calls.connection), repository=repository)
+        for one in converted:
+            seen = self._snapshot(one, in_projects.get(str(one.shown["node_id"]), {}))
+            if seen is not None:
+                yield seen
+
+    def _snapshot(self, one: "_Converted", in_projects: Shown) -> Snapshot | None:
+        if one.is_pull:
+            seen = pull_seen(one.shown, one.scope, {})
+            closes = referred(one.work, one.scope)
+            return replace(seen, closes=closes) if isinstance(seen, Snapshot) and closes is not None else None
+        seen = issue_seen(one.shown, one.scope, wanted_of(self.calls.connection), in_projects)
+        return seen if isinstance(seen, Snapshot) else None
+
+    def _load_numbers(self, repository: str, works: list[Json]) -> None:
+        """Load the numbers of their labels and milestones into the cache."""
+        labels = {node for work in works for row in _labels(work) if (node := exact(row.get("id"), 200))}
+        milestones = {node for work in works if (node := exact(table(work.get("milestone")).get("id"), 200))}
+        try:
+            self.nodes.learn(self.calls, repository, kind="labels", nodes=labels)
+            self.nodes.learn(self.calls, repository, kind="milestones", nodes=milestones)
+        except (Gone, Refused, Rejected):
+            return  # an issue with an unknown label or milestone is left out
+
+    def _as_by_rest(self, work: Json) -> Json | None:
+        """Convert an issue to the shape of REST; None when that is not possible exactly."""
+        author, milestone = table(work.get("author")), table(work.get("milestone"))
+        labels = [{"id": self.nodes.number(row.get("id")), "name": row.get("name")} for row in _labels(work)]
+        assigned = rows(table(work.get("assignedActors", work.get("assignees"))).get("nodes"))
+        people = [author, *assigned]
+        more = table(table(work.get("labels")).get("pageInfo")).get("hasNextPage") is not False
+        numbered = {"id": self.nodes.number(milestone.get("id")), "title": milestone.get("title")}
+        unknown = any(one["id"] is None for one in (*labels, *([numbered] if milestone else [])))
+        if more or unknown or any(one.get("__typename") != "User" for one in people):
+            return None
+        state = str(work.get("state", work.get("pullState"))).lower()
+        reason = work.get("stateReason")
+        return {
+            "node_id": work.get("id"),
+            "number": work.get("number"),
+            "title": work.get("title"),
+            "html_url": work.get("url"),
+            "state": "closed" if state == "merged" else state,
+            "state_reason": reason.lower() if isinstance(reason, str) else None,
+            "merged_at": work.get("mergedAt"),
+            "labels": labels,
+            "milestone": numbered if milestone else None,
+            "type": work.get("issueType"),
+            "user": author,
+            "assignees": assigned,
+            "created_at": work.get("createdAt"),
+            "updated_at": work.get("updatedAt"),
+            "closed_at": work.get("closedAt"),
+            **dict(_details(work)),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Converted:
+    """An issue or pull request in the shape of GraphQL (`work`) and in the shape of REST (`shown`)."""
+
+    scope: ScopeRef
+    work: Json
+    shown: Json
+
+    @property
+    def is_pull(self) -> bool:
+        return self.work.get("__typename") == "PullRequest"
+
+
+def _works(found: Json, node: str) -> Iterator[tuple[str, Json]]:
+    """Yield the issues of a repository with their aliases. Skip those of another repository or with another number."""
+    for key, one in found.items():
+        work = table(one)
+        if key == f"i{work.get('number')}" and table(work.get("repository")).get("id") == node:
+            yield key, work
+
+
+def _labels(work: Json) -> list[Json]:
+    return rows(table(work.get("labels")).get("nodes"))
+
+
+def _details(work: Json) -> Iterator[tuple[str, object]]:
+    """Yield the keys that REST leaves out when they have no value: the parent, and the values of fields."""
+    parent = table(work.get("parent"))
+    home, number = exact(table(parent.get("repository")).get("nameWithOwner"), 200), identifier(parent.get("number"))
+    if home and number:
+        yield "parent_issue_url", f"/repos/{home}/issues/{number}"
+    if "issueFieldValues" in work:
+        yield (
+            "issue_field_values",
+            [
+                {
+                    "issue_field_name": table(row.get("field")).get("name"),
+                    "issue_field_id": table(row.get("field")).get("fullDatabaseId"),
+                    "value": row.get("value"),
+                }
+                for row in rows(table(work["issueFieldValues"]).get("nodes"))
+            ],
+        )

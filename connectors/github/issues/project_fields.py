@@ -1,0 +1,130 @@
+"""Numbers that issues have in projects: which deliveries may change them, and how they are asked for.
+
+Deliveries about a project's items name the issue by its node id alone, and only webhooks of an organization bring
+them. GraphQL tells the numbers, of a hundred issues for about a point. An issue may be in several projects that have
+the field: an item that is not archived goes before one that is, and the project of the highest number before others.
+https://docs.github.com/en/webhooks/webhook-events-and-payloads#projects_v2_item
+https://docs.github.com/en/graphql/reference/objects#projectv2item
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.github.api.client import Calls
+from connectors.github.api.graphql_queries import PROJECTS
+from connectors.github.issues.resolve_node import naming
+from connectors.github.model.number_fields import Shown, Wanted, wanted_of
+from connectors.json_fields import Json, exact, number, rows, table
+from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected
+from sync_service.domain.trackers.observations import Ignored, Look, Observation
+
+MOST_NODES = 100
+"""Of a question by node ids."""
+
+MOST_PROJECTS = 20
+"""Of one issue. Which number is in force is not known of an issue that is in more."""
+
+_NODE = re.compile(r"[A-Za-z0-9_=+/-]{1,100}", re.ASCII)
+_LOGIN = re.compile(r"[A-Za-z0-9_-]{1,60}", re.ASCII)
+
+
+def read_project_item(payload: Json, connection: Connection) -> tuple[Observation, ...]:
+    """Ask for a look at the issue where a number that is read may have changed."""
+    if reason := _irrelevant(payload, wanted_of(connection)):
+        return (Ignored(reason),)
+    node = exact(table(payload.get("projects_v2_item")).get("content_node_id"), 100)
+    login = exact(table(payload.get("organization")).get("login"), 60)
+    if node is None or login is None or not _NODE.fullmatch(node) or not _LOGIN.fullmatch(login):
+        return (Ignored("the delivery does not say which issue it is about"),)
+    if not connection.has_credentials:
+        return (Ignored("it names its issue by a node id only: finding that takes a token or an app"),)
+    reason = "a number in a project may have changed"
+    return (Look(identity=naming(login, node), key=f"{login}, {node}", reason=reason),)
+
+
+def _irrelevant(payload: Json, wanted: Wanted) -> str | None:
+    if not wanted.names:
+        return "no numbers are read: the connection sets neither points_field nor number_fields"
+    if table(payload.get("projects_v2_item")).get("content_type") != "Issue":
+        return "only an issue's numbers are read, and this is a draft or a pull request"
+    if payload.get("action") != "edited":
+        return None
+    change = table(table(payload.get("changes")).get("field_value"))
+    if change.get("field_type") != "number":
+        return "no number changed"
+    name = change.get("field_name")
+    return None if name is None or wanted.named(name) else "a number changed that is not read"
+
+
+def shown_in_projects(calls: Calls, issues: Sequence[Json], wanted: Wanted, *, repository: str) -> Mapping[str, Shown]:
+    """Give what projects show of issues, as REST writes them: node → numbers. What is left out is not known.
+
+    Asked is of those alone that lack one of the fields. Raise `Unavailable`; credentials that may not see projects, and
+    servers that know none, leave all out.
+    """
+    nodes = [node for one in issues if wanted.lacking(one) and (node := exact(one.get("node_id"), 100))]
+    shown: dict[str, Shown] = {}
+    if not wanted.elsewhere:
+        return shown
+    for at in range(0, len(nodes), MOST_NODES):
+        if PROJECTS in calls.site.lacks:
+            break
+        question = _Question(nodes=nodes[at : at + MOST_NODES], names=wanted.names)
+        try:
+            answer = calls.graph_parts(question, repository=repository)
+        except (Gone, Refused, Rejected):
+            break
+        faulty = {path[1] for path in answer.faults if path[:1] == ("nodes",) and len(path) > 1}
+        told = answer.data.get("nodes")
+        for place, one in enumerate(told if isinstance(told, list) else ()):
+            values = _values(table(one), wanted.names)
+            node = exact(table(one).get("id"), 100)
+            if values is not None and node is not None and str(place) not in faulty:
+                shown[node] = values
+    return shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    nodes: Sequence[str]
+    names: Sequence[str]
+
+    def text(self, lacking: Collection[str]) -> str:
+        """Write the query; a server that lacks projects can't be asked it in any other words."""
+        del lacking
+        declared = "".join(f", $n{place}: String!" for place in range(len(self.names)))
+        values = " ".join(
+            f"n{place}: fieldValueByName(name: $n{place}) {{ ... on ProjectV2ItemFieldNumberValue {{ number }} }}"
+            for place in range(len(self.names))
+        )
+        items = (
+            f"projectItems(first: {MOST_PROJECTS}) {{"
+            f" nodes {{ isArchived project {{ number }} {values} }} pageInfo {{ hasNextPage }} }}"
+        )
+        return f"query($ids: [ID!]!{declared}) {{ nodes(ids: $ids) {{ ... on Issue {{ id {items} }} }} }}"
+
+    def variables(self) -> dict[str, Any]:
+        """Give what the query's variables stand for."""
+        return {"ids": list(self.nodes), **{f"n{place}": name for place, name in enumerate(self.names)}}
+
+
+def _values(told: Json, names: Sequence[str]) -> Shown | None:
+    """Give the number of each field that is in force; None where not all items are shown."""
+    items = table(told.get("projectItems"))
+    listed = items.get("nodes")
+    found = rows(listed)
+    hidden = not isinstance(listed, list) or len(found) < len(listed)
+    if hidden or table(items.get("pageInfo")).get("hasNextPage") is not False:
+        return None
+    ranked = sorted(found, key=_rank, reverse=True)
+    values = {}
+    for place, name in enumerate(names):
+        written = (number(table(item.get(f"n{place}")).get("number")) for item in ranked)
+        values[name] = next((value for value in written if value is not None), None)
+    return values
+
+
+def _rank(item: Json) -> tuple[bool, float]:
+    return item.get("isArchived") is not True, number(table(item.get("project")).get("number")) or 0

@@ -1,0 +1,1 @@
+"""GitHub's JSON read into snapshots of issues."""

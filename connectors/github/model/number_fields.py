@@ -1,0 +1,87 @@
+"""Numeric fields of an issue, its points among them: from issue fields, else from projects.
+
+An issue's own field wins when the issue has it. Only GraphQL shows the fields of projects. So when there are
+credentials, the number of an issue without the field is unknown: a project may have it.
+https://docs.github.com/en/rest/issues/issue-field-values
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.json_fields import MOST_NUMBERS, Json, distinct, identifier, number, rows, text
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import Number
+
+Shown = Mapping[str, float | None]
+"""Numbers from other sources than the issue's own fields: name in the configuration → number, None for no number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The fields that a connection reads. `elsewhere`: a number that the issue lacks may be in a project."""
+
+    points: str | None = None
+    others: tuple[str, ...] = ()
+    elsewhere: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names or ids of all fields, each once."""
+        return tuple(dict.fromkeys([*([self.points] if self.points else []), *self.others]))
+
+    def lacking(self, issue: Json) -> tuple[str, ...]:
+        """Return the fields that an issue does not have itself."""
+        return tuple(name for name in self.names if _row(issue, name) is None)
+
+    def named(self, field: object) -> tuple[str, ...]:
+        """Return the configured names of a field, given by name or id. Usually at most one."""
+        wanted = (text(field) or "").casefold() if isinstance(field, str) else identifier(field)
+        return tuple(name for name in self.names if wanted and name.casefold() == wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The values of these fields of an issue, named as in `Snapshot`."""
+
+    points: float | None
+    points_known: bool
+    numbers: tuple[Number, ...]
+
+
+def wanted_of(connection: Connection) -> Wanted:
+    """Return the fields of a connection's options."""
+    points = connection.options.get("points_field")
+    return Wanted(
+        points=points if isinstance(points, str) and points else None,
+        others=distinct(connection.options.get("number_fields"), MOST_NUMBERS),
+        elsewhere=connection.has_credentials,
+    )
+
+
+def numbers_of(issue: Json, wanted: Wanted, shown: Shown) -> Found:
+    """Return the points and the other numbers of an issue."""
+    known = {name: value for name in wanted.names for value in _value_if_known(issue, name, wanted, shown)}
+    return Found(
+        points=known.get(wanted.points) if wanted.points else None,
+        points_known=not wanted.points or wanted.points in known,
+        numbers=tuple(Number(name, known[name]) for name in wanted.others if name in known),
+    )
+
+
+def _value_if_known(issue: Json, name: str, wanted: Wanted, shown: Shown) -> tuple[float | None, ...]:
+    """Return the number of a field, or None for no number, in a tuple; an empty tuple when it is unknown."""
+    row = _row(issue, name)
+    if row is not None:
+        return (number(row.get("value")),)
+    if name in shown:
+        return (shown[name],)
+    return (None,) if "issue_field_values" in issue and not wanted.elsewhere else ()
+
+
+def _row(issue: Json, name: str) -> Json | None:
+    wanted = name.casefold()
+    for row in rows(issue.get("issue_field_values")):
+        called = text(row.get("issue_field_name")) or ""
+        if wanted in (called.casefold(), identifier(row.get("issue_field_id"))):
+            return row
+    return None

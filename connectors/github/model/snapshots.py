@@ -1,0 +1,214 @@
+"""GitHub's issues and pull requests as snapshots.
+
+The shapes are those of https://docs.github.com/en/rest/issues/issues#get-an-issue and
+https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request, which the webhooks share.
+"""
+
+import re
+from datetime import datetime
+from types import MappingProxyType
+
+from connectors.github.model.closing_keywords import closings
+from connectors.github.model.number_fields import Shown, Wanted, numbers_of
+from connectors.json_fields import TITLE_LENGTH, Json, exact, identifier, moment, required, rows, table, text
+from connectors.json_fields import web_address as address
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import (
+    Account,
+    Closing,
+    Kind,
+    Look,
+    Parent,
+    ScopeRef,
+    Snapshot,
+    State,
+    Term,
+)
+
+DROPPED_REASONS = frozenset({"not_planned", "duplicate"})
+"""Values of `state_reason` that end an issue without its work being done; any other, or none, means done."""
+
+_BY_NAME = re.compile(r"/repos/([^/]+/[^/]+?)(?:/issues/([0-9]+))?/?\Z")
+
+
+def scope_of(repository: Json) -> ScopeRef:
+    """Read the repository, or raise `Rejected` where it is not told which one."""
+    found = required(identifier(repository.get("id")), "the repository's id")
+    return ScopeRef(found, required(exact(repository.get("full_name"), 200), "the repository's full name"))
+
+
+def name_in(url: object) -> tuple[str, str | None] | None:
+    """Take `owner/repo`, and the issue number where there is one, from an API address by name."""
+    found = _BY_NAME.search(url) if isinstance(url, str) and len(url) < 500 and url.isprintable() else None
+    return (found[1], found[2]) if found else None
+
+
+def names(issue: Json, scope: ScopeRef) -> tuple[str, str]:
+    """Give identity and key of an issue or pull request in `scope`."""
+    count = required(identifier(issue.get("number")), "the issue's number")
+    return f"{scope.id}#{count}", f"{scope.name}#{count}"
+
+
+def account(user: Json) -> Account | None:
+    """Read a GitHub user; the login serves as id, since it is what people write."""
+    login = exact(user.get("login"))
+    return Account(login, login) if login else None
+
+
+def issue_seen(issue: Json, scope: ScopeRef, wanted: Wanted, shown: Shown = MappingProxyType({})) -> Snapshot | Look:
+    """Read an issue in `scope`; `Look` where the letter does not hold the whole of it.
+
+    `shown` are numbers that are known beside what the issue's own fields tell.
+    """
+    identity, key = names(issue, scope)
+    lack = _lack(issue)
+    home = name_in(issue.get("repository_url"))
+    if issue.get("pull_request"):
+        return _pull_as_issue(issue, scope)
+    if home and home[0].lower() != scope.name.lower():
+        lack = f"the delivery places the issue in {home[0]} and in {scope.name}"
+    updated_at = moment(issue.get("updated_at"))
+    if lack or updated_at is None:
+        return Look(identity=identity, key=key, reason=lack or "the delivery does not say when the issue changed")
+    state, resolution = _issue_state(issue)
+    found = numbers_of(issue, wanted, shown)
+    return Snapshot(
+        identity=identity,
+        scope=scope,
+        key=key,
+        kind=Kind.ISSUE,
+        title=text(issue.get("title"), TITLE_LENGTH) or key,
+        url=address(issue.get("html_url")),
+        state=state,
+        updated_at=updated_at,
+        type=text(table(issue.get("type")).get("name")),
+        resolution=resolution,
+        labels=_labels(issue),
+        milestone=_milestone(issue),
+        parent=_parent(issue, scope),
+        assignees=_assignees(issue),
+        author=account(table(issue.get("user"))),
+        points=found.points,
+        points_known=found.points_known,
+        numbers=found.numbers,
+        created_at=moment(issue.get("created_at")),
+        closed_at=_closed_at(issue, updated_at),
+    )
+
+
+def _pull_as_issue(issue: Json, scope: ScopeRef) -> Snapshot | Look:
+    """Read a pull request that came in an issue's clothes: `issues.milestoned` does that.
+
+    Such a shape may not tell whether a closed one was merged.
+    """
+    merge = table(issue.get("pull_request"))
+    if issue.get("state") == "closed" and "merged_at" not in merge:
+        identity, key = names(issue, scope)
+        return Look(identity=identity, key=key, reason="the delivery does not say whether it was merged")
+    return pull_seen({**issue, "merged_at": merge.get("merged_at")}, scope, {})
+
+
+def pull_seen(pull: Json, scope: ScopeRef, repository: Json) -> Snapshot | Look:
+    """Read a pull request whose base is in `scope`; raise `Rejected` where its base is another repository.
+
+    `repository` is what else was told of that one: it may name the default branch.
+    """
+    identity, key = names(pull, scope)
+    base = identifier(table(table(pull.get("base")).get("repo")).get("id"))
+    if base is not None and base != scope.id:
+        raise Rejected(f"the pull request belongs to repository {base}, the delivery to {scope.id}")
+    lack = _lack(pull)
+    updated_at = moment(pull.get("updated_at"))
+    if lack or updated_at is None:
+        return Look(identity=identity, key=key, reason=lack or "the delivery does not say when it changed")
+    state, resolution = _pull_state(pull)
+    return Snapshot(
+        identity=identity,
+        scope=scope,
+        key=key,
+        kind=Kind.PULL_REQUEST,
+        title=text(pull.get("title"), TITLE_LENGTH) or key,
+        url=address(pull.get("html_url")),
+        state=state,
+        updated_at=updated_at,
+        resolution=resolution,
+        labels=_labels(pull),
+        milestone=_milestone(pull),
+        closes=_closes(pull, scope, repository),
+        assignees=_assignees(pull),
+        author=account(table(pull.get("user"))),
+        created_at=moment(pull.get("created_at")),
+        closed_at=moment(pull.get("merged_at")) or _closed_at(pull, updated_at),
+    )
+
+
+def _closes(pull: Json, scope: ScopeRef, repository: Json) -> tuple[Closing, ...] | None:
+    """Read what a pull request closes: nothing unless it is to go into the default branch, which must be told."""
+    base = table(pull.get("base"))
+    into, default = base.get("ref"), table(base.get("repo")).get("default_branch") or repository.get("default_branch")
+    if "body" not in pull or not isinstance(into, str) or not isinstance(default, str):
+        return None
+    body = pull["body"] if into == default else None
+    return closings(body, scope=scope, page=address(pull.get("html_url"))) if isinstance(body, str) else ()
+
+
+def _lack(issue: Json) -> str | None:
+    """Say what of a whole issue is missing, as the reason to look."""
+    if issue.get("state") not in ("open", "closed"):
+        return "the delivery does not say whether it is open or closed"
+    return None if isinstance(issue.get("labels"), list) else "the delivery leaves out the labels"
+
+
+def _issue_state(issue: Json) -> tuple[State, str | None]:
+    if issue.get("state") == "open":
+        return State.TODO, None
+    reason = text(issue.get("state_reason"))
+    return (State.DROPPED if reason in DROPPED_REASONS else State.DONE), reason
+
+
+def _pull_state(pull: Json) -> tuple[State, str | None]:
+    if pull.get("state") == "open":
+        return State.DOING, None
+    if pull.get("merged") is True or moment(pull.get("merged_at")):
+        return State.DONE, "merged"
+    return State.DROPPED, "closed without merging"
+
+
+def _closed_at(issue: Json, updated_at: datetime) -> datetime | None:
+    if issue.get("state") == "open":
+        return None
+    return moment(issue.get("closed_at")) or updated_at
+
+
+def _labels(issue: Json) -> tuple[Term, ...]:
+    # GitHub promises no order; ours is fixed, so that equal content is seen to be equal.
+    found = {label_id: name for row in rows(issue.get("labels")) for label_id, name in _term(row, "name")}
+    return tuple(Term(label_id, found[label_id]) for label_id in sorted(found))
+
+
+def _milestone(issue: Json) -> Term | None:
+    return next((Term(*pair) for pair in _term(table(issue.get("milestone")), "title")), None)
+
+
+def _term(row: Json, naming: str) -> tuple[tuple[str, str], ...]:
+    found, name = identifier(row.get("id")), text(row.get(naming))
+    return ((found, name),) if found and name else ()
+
+
+def _assignees(issue: Json) -> tuple[Account, ...]:
+    found = {person.id: person for row in rows(issue.get("assignees")) if (person := account(row))}
+    return tuple(found[login] for login in sorted(found))
+
+
+def _parent(issue: Json, scope: ScopeRef) -> Parent | None:
+    """Read the parent: unknown where the key is absent, none where it is null."""
+    if "parent_issue_url" not in issue:
+        return None
+    url = issue["parent_issue_url"]
+    if url is None:
+        return Parent(None)
+    home = name_in(url)
+    if not home or not home[1]:
+        return None
+    same = home[0].lower() == scope.name.lower()
+    return Parent(f"{home[0]}#{home[1]}", f"{scope.id}#{home[1]}" if same else None)

@@ -1,0 +1,246 @@
+"""A search judged against one issue by what we hold of it: yes, no, or that only GitHub can tell.
+
+Text is compared without regard to case, as GitHub does.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from connectors.github.query.parse import KINDS, All, Node, Not, Some, Term, terms
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import Account, Kind, State
+from sync_service.domain.trackers.queries import Candidate
+
+Verdict = bool | None
+Judge = Callable[[Candidate, str], Verdict]
+"""Judges one value of a term, in small letters."""
+
+_DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
+_WORD = re.compile(r"\w+")
+
+
+def judge(node: Node, candidate: Candidate) -> Verdict:
+    """Tell whether a search finds an issue; None where that can't be told."""
+    return _judge(node, candidate, in_title=_looks_in_title(node))
+
+
+def unjudged(node: Node) -> list[str]:
+    """Name the terms of a search that are not judged in every case."""
+    return sorted({str(term) for term in terms(node) if any(not _is_judged(term, value) for value in term.values)})
+
+
+def check_times(node: Node) -> None:
+    """Raise `Rejected` where a time in a search can't be read."""
+    for term in terms(node):
+        for value in term.values if term.qualifier in _TIMES else ():
+            if "@" not in value:
+                _bounds(value)
+
+
+def _judge(node: Node, candidate: Candidate, *, in_title: bool) -> Verdict:
+    match node:
+        case Term():
+            return _any([_of_value(node, value, candidate, in_title=in_title) for value in node.values])
+        case Not():
+            found = _judge(node.term, candidate, in_title=in_title)
+            return None if found is None else not found
+        case All():
+            return _all([_judge(part, candidate, in_title=in_title) for part in node.parts])
+        case Some():
+            return _any([_judge(part, candidate, in_title=in_title) for part in node.parts])
+
+
+def _all(found: Collection[Verdict]) -> Verdict:
+    return False if False in found else None if None in found else True
+
+
+def _any(found: Collection[Verdict]) -> Verdict:
+    return True if True in found else None if None in found else False
+
+
+def _looks_in_title(node: Node) -> bool:
+    places = {value for term in terms(node) if term.qualifier == "in" for value in term.values}
+    return not places or "title" in places
+
+
+def _is_judged(term: Term, value: str) -> bool:
+    if not term.qualifier:
+        return False
+    if term.qualifier == "is":
+        return value in _TRAITS
+    if term.qualifier == "no":
+        return value in _PARTS
+    if term.qualifier in (*_TIMES, "org", "user") and "@" in value:
+        return False
+    wild = term.qualifier in ("label", "milestone", "assignee", "author") and not _is_plain(value)
+    return term.qualifier in (*_JUDGES, "in") and not wild
+
+
+def _of_value(term: Term, value: str, candidate: Candidate, *, in_title: bool) -> Verdict:
+    if not term.qualifier:
+        return _word(candidate, value, in_title=in_title)
+    if term.qualifier == "in":
+        return True  # it says where words are looked for
+    if not _is_judged(term, value):
+        return None
+    return _JUDGES[term.qualifier](candidate, value)
+
+
+def _word(candidate: Candidate, value: str, *, in_title: bool) -> Verdict:
+    """Find words in the title; GitHub also finds other forms of them, and looks elsewhere unless told."""
+    said, wanted = (" ".join(_WORD.findall(text.casefold())) for text in (candidate.issue.title, value))
+    return True if in_title and wanted and f" {wanted} " in f" {said} " else None
+
+
+def _is_plain(value: str) -> bool:
+    return not value.startswith("@") and not set(value) & set("*/")
+
+
+def _repo(candidate: Candidate, value: str) -> Verdict:
+    return any(place.casefold() == value for place in candidate.places)
+
+
+def _owner(candidate: Candidate, value: str) -> Verdict:
+    return any(place.casefold().partition("/")[0] == value for place in candidate.places)
+
+
+def _closed(candidate: Candidate) -> bool:
+    return candidate.issue.state in (State.DONE, State.DROPPED)
+
+
+def _is_pull(candidate: Candidate) -> bool:
+    return candidate.issue.kind is Kind.PULL_REQUEST
+
+
+def _merged(candidate: Candidate) -> bool:
+    return _is_pull(candidate) and candidate.issue.state is State.DONE
+
+
+_TRAITS: Mapping[str, Callable[[Candidate], bool]] = {
+    "issue": lambda candidate: not _is_pull(candidate),
+    "pr": _is_pull,
+    "pull-request": _is_pull,
+    "open": lambda candidate: not _closed(candidate),
+    "closed": _closed,
+    "merged": _merged,
+}
+
+_PARTS: Mapping[str, Callable[[Candidate], Verdict]] = {
+    "label": lambda candidate: not candidate.issue.labels,
+    "milestone": lambda candidate: candidate.issue.milestone is None,
+    "assignee": lambda candidate: not candidate.issue.assignees,
+    "type": lambda candidate: candidate.issue.type is None,
+    "parent-issue": lambda candidate: None if candidate.issue.parent_at is None else not candidate.issue.parent_key,
+}
+
+
+def _trait(candidate: Candidate, value: str) -> Verdict:
+    return _TRAITS[value](candidate)
+
+
+def _type(candidate: Candidate, value: str) -> Verdict:
+    return _trait(candidate, value) if value in KINDS else (candidate.issue.type or "").casefold() == value
+
+
+def _reason(candidate: Candidate, value: str) -> Verdict:
+    if not _closed(candidate) or _is_pull(candidate):
+        return None if value == "reopened" else False
+    said = candidate.issue.resolution
+    return None if said is None else said.casefold() == value.replace(" ", "_")
+
+
+def _label(candidate: Candidate, value: str) -> Verdict:
+    return any(label.casefold() == value for label in candidate.labels)
+
+
+def _milestone(candidate: Candidate, value: str) -> Verdict:
+    return (candidate.milestone or "").casefold() == value
+
+
+def _person(value: str, people: Sequence[Account]) -> Verdict:
+    return any(person.id.casefold() == value for person in people)
+
+
+def _assignee(candidate: Candidate, value: str) -> Verdict:
+    return _person(value, candidate.issue.assignees)
+
+
+def _author(candidate: Candidate, value: str) -> Verdict:
+    return None if candidate.issue.author is None else _person(value, [candidate.issue.author])
+
+
+def _lacks(candidate: Candidate, value: str) -> Verdict:
+    return _PARTS[value](candidate)
+
+
+def _parent(candidate: Candidate, value: str) -> Verdict:
+    issue = candidate.issue
+    return None if issue.parent_at is None else (issue.parent_key or "").casefold() == value
+
+
+def _time(read: Callable[[Candidate], datetime | None]) -> Judge:
+    def within(candidate: Candidate, value: str) -> Verdict:
+        at = read(candidate)
+        return False if at is None else _all([bound(at) for bound in _bounds(value)])
+
+    return within
+
+
+Bound = Callable[[datetime], Verdict]
+
+
+def _bounds(value: str) -> list[Bound]:
+    """Read `2026-10-01`, `>=…`, `<…`, `…..…`, `*..…`. Raise `Rejected` for anything else."""
+    low, between, high = value.partition("..")
+    if between:
+        return [_bound(">=", low), _bound("<=", high, through=True)]
+    sign = next(sign for sign in (">=", "<=", ">", "<", "") if value.startswith(sign))
+    return [_bound(sign, value.removeprefix(sign))]
+
+
+def _bound(sign: str, written: str, *, through: bool = False) -> Bound:
+    """Compare with a day or a second. Whether a whole day counts that a bound names is GitHub's business."""
+    if written == "*":
+        return lambda _at: True
+    try:
+        begins = datetime.fromisoformat(written.upper())
+    except ValueError:
+        raise Rejected(f"{written!r} is no date: write 2026-10-01 or 2026-10-01T09:30:00Z") from None
+    begins = begins if begins.tzinfo else begins.replace(tzinfo=UTC)
+    ends = begins + (_SECOND if "t" in written else _DAY)
+
+    def compare(at: datetime) -> Verdict:
+        inside = begins <= at < ends
+        if inside and sign in (">", "<=") and not through and ends - begins == _DAY:
+            return None
+        after = at >= ends or (inside and sign == ">=")
+        before = at < begins or (inside and sign == "<=")
+        return {">=": after, ">": after, "<=": before, "<": before, "": inside}[sign]
+
+    return compare
+
+
+_TIMES: Mapping[str, Judge] = {
+    "created": _time(lambda candidate: candidate.issue.created_at),
+    "updated": _time(lambda candidate: candidate.issue.updated_at),
+    "closed": _time(lambda candidate: candidate.issue.closed_at if _closed(candidate) else None),
+    "merged": _time(lambda candidate: candidate.issue.closed_at if _merged(candidate) else None),
+}
+
+_JUDGES: Mapping[str, Judge] = {
+    "repo": _repo,
+    "org": _owner,
+    "user": _owner,
+    "is": _trait,
+    "state": _trait,
+    "type": _type,
+    "reason": _reason,
+    "label": _label,
+    "milestone": _milestone,
+    "assignee": _assignee,
+    "author": _author,
+    "no": _lacks,
+    "parent-issue": _parent,
+    **_TIMES,
+}

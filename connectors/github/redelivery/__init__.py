@@ -1,0 +1,1 @@
+"""Find failed webhook deliveries and ask GitHub to redeliver them."""

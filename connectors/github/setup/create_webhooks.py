@@ -1,0 +1,132 @@
+"""Create and update webhooks by API: one for each repository with a token, or the app's own webhook.
+
+https://docs.github.com/en/rest/repos/webhooks
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.github.api.app_auth import AppCredentials
+from connectors.github.api.client import path_by_name
+from connectors.github.api.credentials import Credentials
+from connectors.github.api.site import Site, words_of
+from connectors.github.setup.onboarding import EVENTS, NEWER
+from connectors.http import Http, Method
+from connectors.json_fields import identifier, rows, table, text
+from connectors.responses import Reply, judge
+from sync_service.domain.trackers.capabilities import HookMade
+from sync_service.domain.trackers.connector import ConnectorError, Rejected, Unavailable
+
+_PER_PAGE = 100
+_MOST_PAGES = 3
+"""GitHub allows 20 webhooks for an event, an Enterprise Server 250."""
+
+_HIDDEN = (
+    "the credentials may not see or change its webhooks: give the token Webhooks: read and write "
+    "(a classic one: admin:repo_hook), or create the webhook yourself"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooking:
+    """Create webhooks for one address. GitHub signs their deliveries with `secret`."""
+
+    credentials: Credentials
+    site: Site
+    http: Http
+    url: str
+    secret: str = field(repr=False)
+
+    def make(self, scopes: Sequence[str]) -> list[HookMade]:
+        """Create or update the webhook of each repository, or the app's own webhook, which covers all of them.
+
+        When GitHub is unavailable for one repository, stop calling: the others get the same error.
+        """
+        if isinstance(self.credentials, AppCredentials):
+            self.credentials.set_hook(self._config())
+            return [HookMade(where="the app", made=True, says="its webhook leads here, with the newest secret")]
+        made: list[HookMade] = []
+        unavailable: Unavailable | None = None
+        for name in scopes:
+            try:
+                if unavailable is not None:
+                    raise unavailable
+                says = self._create_or_update(name)
+            except Unavailable as error:
+                unavailable = error
+                made.append(HookMade(where=name, made=False, says=str(error)))
+            except ConnectorError as error:
+                made.append(HookMade(where=name, made=False, says=str(error)))
+            else:
+                made.append(HookMade(where=name, made=True, says=says))
+        return made
+
+    def _create_or_update(self, name: str) -> str:
+        path = f"{path_by_name(name)}/hooks"
+        found = self._find(path, name)
+        if found is None:
+            reply = self._with_events("POST", path, {"name": "web"}, name)
+            if reply.status != 422 or (found := self._find(path, name)) is None:
+                self._raise_for_reply(reply)
+                return "the webhook was created"
+        self._raise_for_reply(self._with_events("PATCH", f"{path}/{found}", {}, name))
+        return "its webhook existed and was updated"
+
+    def _find(self, path: str, name: str) -> str | None:
+        """Give the id of the webhook that goes to our address."""
+        for page in range(1, _MOST_PAGES + 1):
+            reply = self._send("GET", path, name, params={"per_page": str(_PER_PAGE), "page": str(page)})
+            if reply.status in (403, 404):
+                self._raise_for_rate_limit(reply)
+                raise Rejected(_HIDDEN)
+            self._raise_for_reply(reply)
+            listed = rows(list(reply.objects()))
+            for one in listed:
+                if table(one.get("config")).get("url") == self.url:
+                    return identifier(one.get("id"))
+            if len(listed) < _PER_PAGE:
+                break
+        return None
+
+    def _with_events(self, method: Method, path: str, body: Mapping[str, Any], name: str) -> Reply:
+        """Send the settings of a webhook. Retry without the newest events when an older server rejects them."""
+        wanted = {**body, "active": True, "config": self._config()}
+        reply = self._send(method, path, name, json={**wanted, "events": list(EVENTS)})
+        if reply.status != 422 or "already exists" in _error_texts(reply):
+            return reply
+        known = [event for event in EVENTS if event not in NEWER]
+        return self._send(method, path, name, json={**wanted, "events": known})
+
+    def _config(self) -> dict[str, str]:
+        return {"url": self.url, "content_type": "json", "secret": self.secret, "insecure_ssl": "0"}
+
+    def _send(self, method: Method, path: str, name: str, **what: Any) -> Reply:
+        return self.credentials.use(
+            name, lambda authorization: self.site.send(method, path, authorization=authorization, **what)
+        ).reply
+
+    def _raise_for_reply(self, reply: Reply) -> None:
+        if reply.status in (403, 404):
+            self._raise_for_rate_limit(reply)
+            raise Rejected(_HIDDEN)
+        words = _error_texts(reply) if reply.status == 422 else words_of(reply)
+        judge(reply, now=self.http.now(), holder="token", words=words)
+
+    def _raise_for_rate_limit(self, reply: Reply) -> None:
+        """Raise `Unavailable` when a 403 is a rate limit, not a missing permission."""
+        try:
+            judge(reply, now=self.http.now(), holder="token")
+        except Unavailable:
+            raise
+        except ConnectorError:
+            return
+
+
+def _error_texts(reply: Reply) -> str:
+    """Return GitHub's error text for a request that it rejects, including the list `errors`."""
+    try:
+        errors = rows(reply.object().get("errors"))
+    except Rejected:
+        errors = []
+    return "; ".join(filter(None, (words_of(reply), *(text(one.get("message"), 200) for one in errors))))

@@ -1,0 +1,174 @@
+"""Set up a GitHub connection: site address, identity of the credentials, visible repositories, manual webhook steps.
+
+https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from connectors.github.api.app_auth import AppCredentials
+from connectors.github.api.credentials import Credentials
+from connectors.github.api.site import Site, words_of
+from connectors.http import Http, Method
+from connectors.json_fields import Json, exact, rows, text
+from connectors.responses import Reply, judge
+from sync_service.domain.trackers.capabilities import ByHand, Introduced, Offer
+from sync_service.domain.trackers.connector import Refused
+
+EVENTS: Mapping[str, str] = {
+    "issues": "Issues",
+    "sub_issues": "Sub-issues",
+    "pull_request": "Pull requests",
+    "label": "Labels",
+    "milestone": "Milestones",
+    "repository": "Repositories",
+    "issue_comment": "Issue comments",
+}
+"""The events that a webhook needs, each with the label of its checkbox at GitHub."""
+
+NEWER = frozenset({"sub_issues"})
+"""Events that an older Enterprise Server does not know and rejects."""
+
+
+def permissions(*, writes_back: bool) -> Mapping[str, str]:
+    """Return the permissions that an app needs; write-back needs more.
+
+    https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
+    """
+    level = "write" if writes_back else "read"
+    return {"issues": level, "pull_requests": level, "metadata": "read"}
+
+
+def lacking(held: Json, *, writes_back: bool) -> list[str]:
+    """Return the needed permissions that `held` lacks, each with its level: `issues: write`."""
+    needed = permissions(writes_back=writes_back).items()
+    return [f"{name}: {level}" for name, level in needed if held.get(name) not in (level, "write", "admin")]
+
+
+CREDENTIALS_HELP = (
+    "A fine-grained token for the repositories to watch, with the repository permissions Issues: read-only and "
+    "Pull requests: read-only. With Webhooks: read and write, OKR Sync can create the webhooks. "
+    "For points in projects: the organization permission Projects: read-only. "
+    "A classic token needs repo, admin:repo_hook for webhooks, and read:project for projects."
+)
+
+ENTERPRISE_SERVER = "/api/v3"
+
+_PER_PAGE = 100
+_API_HOST = re.compile(r"(?:github\.com|[a-z0-9-]+\.ghe\.com)", re.IGNORECASE)
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def site_of(written: str) -> str:
+    """Return the address of the REST API, from that or from the address of GitHub's pages.
+
+    https://docs.github.com/en/enterprise-server@3.19/rest/using-the-rest-api/getting-started-with-the-rest-api
+    """
+    address = written.strip().rstrip("/")
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+    except ValueError:
+        return address
+    if parts.path or not host or host in _LOOPBACK or host.startswith("api."):
+        return address
+    if _API_HOST.fullmatch(host):
+        return f"{parts.scheme}://api.{parts.netloc}"
+    return address + ENTERPRISE_SERVER
+
+
+def pages_of(site: str) -> str:
+    """Return the address of GitHub's pages, from the address of its REST API."""
+    address = site.rstrip("/").removesuffix(ENTERPRISE_SERVER)
+    parts = urlsplit(address)
+    host = parts.netloc.removeprefix("api.")
+    return f"{parts.scheme}://{host}" if _API_HOST.fullmatch(host) else address
+
+
+def by_hand() -> ByHand:
+    """Return what to enter in GitHub's form for a new webhook."""
+    return ByHand(
+        where="Settings of the repository, or of the organisation for all its repositories: Webhooks, Add webhook",
+        url_field="Payload URL",
+        secret_field="Secret",  # noqa: S106 - the name of a field on GitHub's page
+        fields=(
+            ("Content type", "application/json"),
+            ("SSL verification", "Enable SSL verification"),
+            ("Which events", "Let me select individual events"),
+        ),
+        events=tuple(EVENTS.values()),
+        greets=True,
+    )
+
+
+def introduce(credentials: Credentials, site: Site, http: Http, *, writes_back: bool) -> Introduced:
+    """Ask GitHub who owns the token, or for the app's own data."""
+    if isinstance(credentials, AppCredentials):
+        return _app_identity(credentials, writes_back=writes_back)
+    reply = _send(credentials, site, "GET", "/user")
+    judge(reply, now=http.now(), holder="token", words=words_of(reply))
+    login = exact(reply.object().get("login"), 100)
+    if login is None:
+        raise Refused(f"{reply.place} does not say whose token this is")
+    return Introduced(name=login, lacks=_missing_token_scopes(reply))
+
+
+def _missing_token_scopes(reply: Reply) -> Sequence[str]:
+    """Return what a classic token may not do. For a fine-grained token GitHub only says so when a call fails.
+
+    https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
+    """
+    value = reply.header("X-OAuth-Scopes")
+    if not value:
+        return ()
+    held = {one.strip() for one in value.split(",")}
+    lacks = [] if "repo" in held else ["read private repositories (repo)"]
+    may_hook = held & {"admin:repo_hook", "write:repo_hook", "repo"}
+    return lacks if may_hook else [*lacks, "create webhooks (admin:repo_hook)"]
+
+
+def _app_identity(credentials: AppCredentials, *, writes_back: bool) -> Introduced:
+    about = credentials.about()
+    granted = about.get("permissions")
+    held = granted if isinstance(granted, dict) else {}
+    page = exact(about.get("html_url"), 500)
+    return Introduced(
+        name=text(about.get("name"), 100) or "the app",
+        lacks=[one for one in lacking(held, writes_back=writes_back) if not one.startswith("metadata")],
+        install_url=f"{page}/installations/new" if page and page.startswith(("https://", "http://")) else None,
+    )
+
+
+def offer(credentials: Credentials, site: Site, http: Http, *, most: int) -> Offer:
+    """List the repositories that the credentials can see, the latest pushed first.
+
+    https://docs.github.com/en/rest/repos/repos#list-repositories-for-the-authenticated-user
+    """
+    if isinstance(credentials, AppCredentials):
+        found, more = credentials.offered(most=most)
+        return _to_offer(found, more=more)
+    listed: list[Mapping[str, object]] = []
+    for page in range(1, -(-most // _PER_PAGE) + 1):
+        params = {"per_page": str(_PER_PAGE), "page": str(page), "sort": "pushed"}
+        reply = _send(credentials, site, "GET", "/user/repos", params)
+        judge(reply, now=http.now(), holder="token", words=words_of(reply))
+        found_on_page = reply.objects()
+        listed += found_on_page
+        if len(found_on_page) < _PER_PAGE:
+            return _to_offer(listed, more=False)
+    return _to_offer(listed, more=True)
+
+
+def _to_offer(found: Sequence[Mapping[str, object]], *, more: bool) -> Offer:
+    named = ((exact(one.get("full_name"), 300), text(one.get("description"), 120)) for one in rows(list(found)))
+    return Offer(scopes=[(name, words or "") for name, words in named if name], more=more)
+
+
+def _send(
+    credentials: Credentials, site: Site, method: Method, path: str, params: Mapping[str, str] | None = None
+) -> Reply:
+    def ask(authorization: str) -> Reply:
+        return site.send(method, path, authorization=authorization, params=params)
+
+    return credentials.use("", ask).reply

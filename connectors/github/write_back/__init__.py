@@ -1,0 +1,1 @@
+"""Notes on GitHub's issues."""

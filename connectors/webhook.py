@@ -1,0 +1,92 @@
+"""Webhook basics that all connectors share: HMAC signature, delivery id, JSON body, and the rule for each event."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from connectors.json_fields import Json
+from sync_service.domain.trackers.connector import Connection, Rejected
+from sync_service.domain.trackers.observations import Observation
+
+ID_LENGTH = 200
+"""Longest delivery id that we store, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """How one webhook event is handled. `read` parses it; without `read` it is ignored and `says` is the reason.
+
+    `says` is shown to people.
+    """
+
+    says: str
+    read: Callable[[Json, Connection], tuple[Observation, ...]] | None = None
+
+
+Treatments = Mapping[str, Treatment]
+"""Event rules by the event's name. A name that ends in `*` is the default for events that are not listed."""
+
+
+def is_signed(body: bytes, *, signature: str | None, secrets: Sequence[str]) -> bool:
+    """Verify a webhook signature: `sha256=` and the hex HMAC-SHA256 of `body`, with any one of `secrets`.
+
+    Return False for any other method, and for a blank secret, because anybody can compute its HMAC. Every secret is
+    tried even after a match, so that the duration reveals nothing.
+    https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+    https://developer.atlassian.com/cloud/jira/platform/webhooks/
+    """
+    claimed = (signature or "").encode(errors="replace")
+    matched = False
+    for secret in secrets:
+        key = secret.encode(errors="surrogatepass")
+        expected = b"sha256=" + hmac.digest(key, body, "sha256").hex().encode()
+        matched |= hmac.compare_digest(expected, claimed) and bool(secret.strip())
+    return matched
+
+
+def letter_id(body: bytes, *, given: str | None) -> str:
+    """Return the delivery id: the tracker's own, or a hash of the body when that is absent or can't be stored.
+
+    An id can't be stored when it has over 200 characters or anything but visible ASCII. A repeated delivery has the
+    same body, so duplicates are recognised in both cases.
+    """
+    if given and len(given) <= ID_LENGTH and given.isascii() and given.isprintable() and " " not in given:
+        return given
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Decode a body that must be one JSON object in UTF-8; otherwise raise `Rejected` with the reason."""
+    found = _decoded(body)
+    if not isinstance(found, dict):
+        raise Rejected(f"the body is a JSON {type(found).__name__}, not an object")
+    return found
+
+
+def json_objects(body: bytes) -> list[dict[str, Any]]:
+    """Decode a body that must be a JSON list of objects in UTF-8; otherwise raise `Rejected` with the reason."""
+    found = _decoded(body)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Rejected("the body is not a JSON list of objects")
+    return found
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return _decoder.decode(body.decode())
+    except RecursionError:
+        raise Rejected("the body is nested too deeply to be read") from None
+    except UnicodeDecodeError:
+        raise Rejected("the body is not UTF-8") from None
+    except ValueError as error:
+        raise Rejected(f"the body is not JSON: {str(error)[:200]}") from None
