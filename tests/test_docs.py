@@ -12,9 +12,9 @@ import yaml
 from config.settings import known_names
 from connectors.github.setup.onboarding import EVENTS as GITHUB_EVENTS
 from connectors.github.webhook.events import TREATMENTS as GITHUB
-from connectors.jira.connecting import EVENTS as JIRA_EVENTS
-from connectors.jira.events import TREATMENTS as JIRA
-from connectors.jira.snapshots import DROPPED_RESOLUTIONS
+from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS
+from connectors.jira.setup.onboarding import EVENTS as JIRA_EVENTS
+from connectors.jira.webhook.events import TREATMENTS as JIRA
 from connectors.registry import connectors
 from connectors.webhook import Treatments
 from sync_service.cli import main

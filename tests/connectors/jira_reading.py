@@ -1,7 +1,7 @@
 """Parse Jira's issue_updated webhooks with a given field catalogue."""
 
-from connectors.jira.catalogue import Catalogue, Catalogues, informed
-from connectors.jira.events import treatment_of
+from connectors.jira.api.field_catalogue import Catalogue, Catalogues, informed
+from connectors.jira.webhook.events import treatment_of
 from connectors.webhook import json_object
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Observation, Snapshot

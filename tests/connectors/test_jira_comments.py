@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.jira import Jira
-from connectors.jira.spoken import spoken
+from connectors.jira.webhook.comment_text import spoken
 from sync_service.domain.trackers.comment_commands import asked_in
 from sync_service.domain.trackers.connector import Post, Rejected
 from sync_service.domain.trackers.observations import (

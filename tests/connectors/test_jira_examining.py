@@ -10,8 +10,8 @@ import responses
 
 import connectors.jira
 from connectors.http import Http
-from connectors.jira.filters import left_out
-from connectors.jira.webhooks import COMMENTS, EVENTS
+from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS
+from connectors.jira.setup.webhook_filter import left_out
 from simulator import Jira, SteppedClock
 from sync_service.domain.trackers.connector import Client, Connection
 from sync_service.domain.trackers.diagnostics import Finding
@@ -248,7 +248,7 @@ def test_of_many_projects_only_the_first_are_looked_at(
     answers: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is said."""
-    monkeypatch.setattr("connectors.jira.examining.MOST_SCOPES", 0)
+    monkeypatch.setattr("connectors.jira.doctor.connection.MOST_SCOPES", 0)
     assert examined("SHOP")["projects"].well is None
 
 

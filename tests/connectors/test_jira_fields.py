@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connectors.jira import Jira
-from connectors.jira.catalogue import FRESH_SECONDS, STALE_SECONDS, Catalogues, informed
-from connectors.jira.wanted import MOST_NAMED, wanted_fields
+from connectors.jira.api.field_catalogue import FRESH_SECONDS, STALE_SECONDS, Catalogues, informed
+from connectors.jira.model.requested_fields import MOST_NAMED, wanted_fields
 from sync_service.domain.trackers.connector import (
     Connection,
     ConnectorError,

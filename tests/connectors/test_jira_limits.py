@@ -7,7 +7,7 @@ import responses
 
 from connectors.http import Http
 from connectors.jira import Jira
-from connectors.jira.limits import READING, WRITING, judge_call, words_of
+from connectors.jira.api.rate_limits import READING, WRITING, judge_call, words_of
 from connectors.responses import Reply
 from sync_service.domain.trackers.connector import Refused, Unavailable
 from tests.connectors.jira_letters import SITE, connection

@@ -8,7 +8,7 @@ import responses
 
 import simulator
 from connectors.jira import Jira
-from connectors.jira.queries import listing
+from connectors.jira.query import search
 from simulator import SteppedClock
 from simulator.jira import Project
 from simulator.jira.sketch import Sketch
@@ -92,7 +92,7 @@ def test_where_the_last_of_a_page_was_deleted_the_tracker_says_how_to_go_on(
     shop = tracker.project("SHOP")
     shop.create_issues(5)
     tracker.page_limit = 3
-    monkeypatch.setattr(listing, "_created", lambda *_: None)
+    monkeypatch.setattr(search, "_created", lambda *_: None)
     assert keys(list(listed(by(tracker), "project = SHOP", scopes_of(shop)))) == [f"SHOP-{n}" for n in range(1, 6)]
 
 

@@ -11,8 +11,8 @@ from responses.matchers import query_param_matcher
 
 from connectors.http import Http
 from connectors.jira import Jira
-from connectors.jira.markup import MOST_LINES, escaped
-from connectors.jira.spoken import spoken
+from connectors.jira.webhook.comment_text import spoken
+from connectors.jira.write_back.markup import MOST_LINES, escaped
 from sync_service.domain.trackers.comment_commands import asked_in
 from sync_service.domain.trackers.connector import Connection, Rejected, Unavailable
 from sync_service.domain.trackers.write_back import Note, Serving

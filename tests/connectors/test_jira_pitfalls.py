@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.jira import Jira
-from connectors.jira.events import TREATMENTS
+from connectors.jira.webhook.events import TREATMENTS
 from sync_service.domain.trackers.issue import take_snapshot, take_tombstone
 from sync_service.domain.trackers.observations import Parent, Snapshot, State, Tombstone
 from tests.connectors.jira_letters import (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.jira import Jira
-from connectors.jira.events import TREATMENTS
+from connectors.jira.webhook.events import TREATMENTS
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import (
     Ignored,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.jira.catalogue import Catalogue
+from connectors.jira.api.field_catalogue import Catalogue
 from sync_service.domain.trackers.observations import Parent, Reading, Snapshot, Term
 from tests.connectors.contract_letters import assert_storable
 from tests.connectors.jira_letters import FIELDS, SUMMARY, Json, connection, issue, item

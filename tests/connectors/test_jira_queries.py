@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import simulator
 from connectors.jira import Jira
-from connectors.jira.queries.reading import LONGEST, quoted, restriction
+from connectors.jira.query.order_by import LONGEST, quoted, restriction
 from simulator.jira.jql import Compound, Condition, Value, parse
 from sync_service.domain.trackers.connector import Connection, Refused, Rejected, Unavailable
 from sync_service.domain.trackers.observations import ScopeRef

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connectors.jira import Jira
-from connectors.jira.events import TREATMENTS
-from connectors.jira.snapshots import DROPPED_RESOLUTIONS
+from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS
+from connectors.jira.webhook.events import TREATMENTS
 from sync_service.domain.trackers.connector import Connection, Post, Rejected
 from sync_service.domain.trackers.observations import (
     Account,

@@ -10,7 +10,7 @@ import responses
 
 from connectors.http import Http
 from connectors.jira import Jira
-from connectors.jira.filters import naming
+from connectors.jira.setup.webhook_filter import naming
 from sync_service.domain.trackers.capabilities import Ran
 from sync_service.domain.trackers.connector import Client, Connection, Unavailable
 from sync_service.domain.trackers.observations import ScopeRef

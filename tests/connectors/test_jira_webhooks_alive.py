@@ -8,8 +8,8 @@ import pytest
 import simulator
 from connectors.http import Http
 from connectors.jira import Jira
-from connectors.jira.access import Hosts
-from connectors.jira.webhooks import ERRAND
+from connectors.jira.api.auth import Hosts
+from connectors.jira.setup.dynamic_webhooks import ERRAND
 from simulator import SteppedClock
 from simulator.jira import Atlassian, Project
 from sync_service.domain.trackers.capabilities import Ran

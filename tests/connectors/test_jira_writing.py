@@ -11,7 +11,7 @@ import responses
 
 from connectors.http import Http
 from connectors.jira import Jira
-from connectors.jira.remote_links import MOST_LINKS
+from connectors.jira.write_back.remote_links import MOST_LINKS
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected, Unavailable
 from sync_service.domain.trackers.write_back import Note, Serving, WritesBack
 

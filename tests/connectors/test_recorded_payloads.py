@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from connectors.jira.catalogue import Catalogues, informed
-from connectors.jira.events import treatment_of
+from connectors.jira.api.field_catalogue import Catalogues, informed
+from connectors.jira.webhook.events import treatment_of
 from connectors.registry import connectors
 from connectors.webhook import json_object
 from sync_service.domain.trackers.connector import Connection, Post

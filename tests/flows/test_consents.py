@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from connectors.http import Http
 from connectors.jira import Jira as Connector
-from connectors.jira.access import Hosts
+from connectors.jira.api.auth import Hosts
 from simulator import Jira, SteppedClock
 from simulator.jira import Atlassian
 from sync_service.domain.trackers.capabilities import Consent

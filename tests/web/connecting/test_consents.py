@@ -17,7 +17,7 @@ from flask import Flask
 
 from connectors.http import Http
 from connectors.jira import Jira as Connector
-from connectors.jira.access import Hosts
+from connectors.jira.api.auth import Hosts
 from simulator import Jira, SteppedClock
 from simulator.jira import Atlassian
 from sync_service.runtime.wiring import House

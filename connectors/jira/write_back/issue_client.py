@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from connectors.http import Method
-from connectors.jira.calls import Calls
-from connectors.jira.limits import READING, WRITING, judge_call, words_of
+from connectors.jira.api.client import Calls
+from connectors.jira.api.rate_limits import READING, WRITING, judge_call, words_of
 from connectors.json_fields import identifier
 from connectors.responses import Reply
 from sync_service.domain.trackers.connector import Rejected, Unavailable

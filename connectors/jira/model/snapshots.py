@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import quote
 
-from connectors.jira.numbers import numbers_in, points_in
-from connectors.jira.plans import components_in, sprints_in, versions_in
-from connectors.jira.relations import came_from, parent_in
+from connectors.jira.model.number_fields import numbers_in, points_in
+from connectors.jira.model.parent import came_from, parent_in
+from connectors.jira.model.sprints_and_versions import components_in, sprints_in, versions_in
 from connectors.json_fields import TITLE_LENGTH, Json, exact, identifier, moment, required, table, text
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Account, Kind, Look, ScopeRef, Snapshot, State, Term

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 
-from connectors.jira.calls import Calls
-from connectors.jira.catalogue import Catalogue, Catalogues, informed, is_field_id
-from connectors.jira.filters import left_out, projects_in
-from connectors.jira.hooking import FILTER, leads, listed, read_hooks
-from connectors.jira.numbers import Place, number_fields, number_place, points_field, points_place
-from connectors.jira.webhooks import COMMENTS, EVENTS
-from connectors.jira.writing import wants_comments
+from connectors.jira.api.client import Calls
+from connectors.jira.api.field_catalogue import Catalogue, Catalogues, informed, is_field_id
+from connectors.jira.model.number_fields import Place, number_fields, number_place, points_field, points_place
+from connectors.jira.setup.admin_webhook import FILTER, leads, listed, read_hooks
+from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS
+from connectors.jira.setup.webhook_filter import left_out, projects_in
+from connectors.jira.write_back.write import wants_comments
 from connectors.json_fields import Json, exact, identifier, table, text
 from sync_service.domain.trackers.connector import ConnectorError, Gone
 from sync_service.domain.trackers.diagnostics import Finding

@@ -7,7 +7,7 @@ https://developer.atlassian.com/cloud/jira/platform/deprecation-notice-epic-link
 
 import re
 
-from connectors.jira.catalogue import EPIC_LINK, PARENT_LINK, known_to
+from connectors.jira.api.field_catalogue import EPIC_LINK, PARENT_LINK, known_to
 from connectors.json_fields import Json, exact, identifier, rows, table
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Parent, ScopeRef

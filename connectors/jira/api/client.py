@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.http import Http, Method
-from connectors.jira.access import Access
-from connectors.jira.catalogue import Catalogues, informed
-from connectors.jira.limits import READING, judge_call
+from connectors.jira.api.auth import Access
+from connectors.jira.api.field_catalogue import Catalogues, informed
+from connectors.jira.api.rate_limits import READING, judge_call
 from connectors.json_fields import Json
 from connectors.responses import Reply
 from sync_service.domain.trackers.connector import Connection

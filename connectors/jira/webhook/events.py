@@ -5,10 +5,10 @@ elsewhere, so only the issue and the changelog are used.
 https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """
 
-from connectors.jira.commenting import comment_on, read_comment
-from connectors.jira.places import read_project, read_sprint, read_version
-from connectors.jira.snapshots import issue_seen, names
-from connectors.jira.wanted import are_fields_wanted, unclear_fields
+from connectors.jira.model.requested_fields import are_fields_wanted, unclear_fields
+from connectors.jira.model.snapshots import issue_seen, names
+from connectors.jira.webhook.parse_comments import comment_on, read_comment
+from connectors.jira.webhook.parse_projects import read_project, read_sprint, read_version
 from connectors.json_fields import Json, table
 from connectors.webhook import Treatment, Treatments
 from sync_service.domain.trackers.connector import Connection

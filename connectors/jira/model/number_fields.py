@@ -6,7 +6,7 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fiel
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from connectors.jira.catalogue import ESTIMATE, Catalogue, is_field_id, known_to, same_name
+from connectors.jira.api.field_catalogue import ESTIMATE, Catalogue, is_field_id, known_to, same_name
 from connectors.json_fields import MOST_NUMBERS, Json, distinct, number, rows, table, text
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Number

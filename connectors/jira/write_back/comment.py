@@ -8,9 +8,9 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comm
 import json
 from collections.abc import Iterator
 
-from connectors.jira.markup import document, wiki
-from connectors.jira.place import Place
-from connectors.jira.snapshots import account
+from connectors.jira.model.snapshots import account
+from connectors.jira.write_back.issue_client import Place
+from connectors.jira.write_back.markup import document, wiki
 from connectors.json_fields import Json, identifier, required, rows, table
 from sync_service.domain.trackers.connector import Gone, Unavailable
 from sync_service.domain.trackers.write_back import Note

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.jira.calls import Calls
-from connectors.jira.limits import words_of
-from connectors.jira.listing import as_path
-from connectors.jira.queries.reading import quoted, restriction
+from connectors.jira.api.client import Calls
+from connectors.jira.api.rate_limits import words_of
+from connectors.jira.issues.list_changes import as_path
+from connectors.jira.query.order_by import quoted, restriction
 from connectors.json_fields import Json, exact, identifier, moment, rows, table
 from connectors.responses import Reply
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected

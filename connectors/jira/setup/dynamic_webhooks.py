@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from connectors.jira.calls import Calls
-from connectors.jira.filters import can_be_named, naming, projects_in
-from connectors.jira.limits import words_of
+from connectors.jira.api.client import Calls
+from connectors.jira.api.rate_limits import words_of
+from connectors.jira.setup.webhook_filter import can_be_named, naming, projects_in
 from connectors.json_fields import Json, exact, identifier, moment, rows, text
 from connectors.responses import Reply
 from sync_service.domain.trackers.capabilities import Ran

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from connectors.jira.catalogue import SPRINT, is_field_id, known_to
-from connectors.jira.numbers import ids_of_numbers, numbers_in, points_in
-from connectors.jira.relations import link_fields
+from connectors.jira.api.field_catalogue import SPRINT, is_field_id, known_to
+from connectors.jira.model.number_fields import ids_of_numbers, numbers_in, points_in
+from connectors.jira.model.parent import link_fields
 from connectors.json_fields import Json, identifier, table
 from sync_service.domain.trackers.connector import Connection
 

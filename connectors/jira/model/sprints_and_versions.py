@@ -7,7 +7,7 @@ https://developer.atlassian.com/cloud/jira/platform/deprecation-notice-tempo-and
 import re
 from collections.abc import Iterable
 
-from connectors.jira.catalogue import SPRINT, known_to
+from connectors.jira.api.field_catalogue import SPRINT, known_to
 from connectors.json_fields import Json, identifier, rows, table, text
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Term

@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass
 
-from connectors.jira.own_comment import edit_comment, keep_comment
-from connectors.jira.place import Place
-from connectors.jira.remote_links import put_links, remove_links, wanted_links
+from connectors.jira.write_back.comment import edit_comment, keep_comment
+from connectors.jira.write_back.issue_client import Place
+from connectors.jira.write_back.remote_links import put_links, remove_links, wanted_links
 from connectors.json_fields import table
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.write_back import Note

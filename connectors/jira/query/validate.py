@@ -5,9 +5,9 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-jql/#api-r
 
 from typing import Any
 
-from connectors.jira.calls import Calls
-from connectors.jira.limits import words_of
-from connectors.jira.queries.reading import restriction
+from connectors.jira.api.client import Calls
+from connectors.jira.api.rate_limits import words_of
+from connectors.jira.query.order_by import restriction
 from connectors.json_fields import rows, text
 from sync_service.domain.trackers.connector import Rejected
 

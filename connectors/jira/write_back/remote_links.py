@@ -6,7 +6,7 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-remo
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from connectors.jira.place import Place
+from connectors.jira.write_back.issue_client import Place
 from connectors.json_fields import exact, table
 from sync_service.domain.trackers.connector import Gone
 from sync_service.domain.trackers.write_back import Note, Serving

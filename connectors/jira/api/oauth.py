@@ -9,7 +9,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 from connectors.http import Http
-from connectors.jira.access import Hosts
+from connectors.jira.api.auth import Hosts
 from connectors.json_fields import exact, number, required
 from connectors.responses import Reply, judge
 from sync_service.domain.trackers.capabilities import Consent

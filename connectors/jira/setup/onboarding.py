@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from connectors.http import Http
-from connectors.jira.access import Access
-from connectors.jira.filters import jql_of
+from connectors.jira.api.auth import Access
+from connectors.jira.setup.webhook_filter import jql_of
 from connectors.json_fields import Json, exact, rows, text
 from sync_service.domain.trackers.capabilities import ByHand, Introduced, Offer
 from sync_service.domain.trackers.connector import Rejected

@@ -3,9 +3,9 @@
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get
 """
 
-from connectors.jira.calls import Calls
-from connectors.jira.snapshots import issue_seen
-from connectors.jira.wanted import wanted_fields
+from connectors.jira.api.client import Calls
+from connectors.jira.model.requested_fields import wanted_fields
+from connectors.jira.model.snapshots import issue_seen
 from connectors.json_fields import identifier
 from sync_service.domain.trackers.connector import Gone, Rejected
 from sync_service.domain.trackers.observations import Look, Snapshot

@@ -6,8 +6,8 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-jql/#api-r
 
 from collections.abc import Mapping, Sequence
 
-from connectors.jira.calls import Calls
-from connectors.jira.queries.reading import restriction
+from connectors.jira.api.client import Calls
+from connectors.jira.query.order_by import restriction
 from connectors.json_fields import Json, identifier, rows
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 

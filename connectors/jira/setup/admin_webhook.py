@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.http import Method
-from connectors.jira.calls import Calls
-from connectors.jira.filters import jql_of
-from connectors.jira.limits import READING, WRITING, judge_call
-from connectors.jira.webhooks import COMMENTS, EVENTS, PLANS
+from connectors.jira.api.client import Calls
+from connectors.jira.api.rate_limits import READING, WRITING, judge_call
+from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS, PLANS
+from connectors.jira.setup.webhook_filter import jql_of
 from connectors.json_fields import Json, identifier, rows, table
 from connectors.responses import Reply
 from sync_service.domain.trackers.capabilities import HookMade

@@ -7,8 +7,8 @@ https://developer.atlassian.com/cloud/jira/platform/webhooks/
 
 import re
 
-from connectors.jira.snapshots import account
-from connectors.jira.spoken import spoken
+from connectors.jira.model.snapshots import account
+from connectors.jira.webhook.comment_text import spoken
 from connectors.json_fields import Json, exact, identifier, moment, required, table
 from sync_service.domain.trackers.comment_commands import asked_in
 from sync_service.domain.trackers.connector import Connection, Rejected

@@ -6,9 +6,9 @@ https://docs.atlassian.com/software/jira/docs/api/REST/9.12.0/#api/2/search-sear
 
 from collections.abc import Iterable, Mapping
 
-from connectors.jira.calls import Calls
-from connectors.jira.snapshots import issue_seen
-from connectors.jira.wanted import wanted_fields
+from connectors.jira.api.client import Calls
+from connectors.jira.model.requested_fields import wanted_fields
+from connectors.jira.model.snapshots import issue_seen
 from connectors.json_fields import Json, identifier, rows
 from sync_service.domain.trackers.capabilities import Seen
 from sync_service.domain.trackers.connector import Gone, Rejected

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from connectors.jira.calls import Calls
-from connectors.jira.limits import words_of
-from connectors.jira.snapshots import issue_seen
-from connectors.jira.wanted import wanted_fields
+from connectors.jira.api.client import Calls
+from connectors.jira.api.rate_limits import words_of
+from connectors.jira.model.requested_fields import wanted_fields
+from connectors.jira.model.snapshots import issue_seen
 from connectors.json_fields import Json, exact, identifier, moment, rows, table
 from connectors.responses import Reply
 from sync_service.domain.trackers.capabilities import Asked, Page

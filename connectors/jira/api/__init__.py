@@ -1,0 +1,1 @@
+"""Authorised calls to Jira: client, credentials, and its errors by meaning."""

@@ -1,0 +1,1 @@
+"""Checks of a Jira connection for `okr-sync doctor`."""

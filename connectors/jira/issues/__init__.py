@@ -1,0 +1,1 @@
+"""Fetch single issues, fetch many at once, and list changed issues."""

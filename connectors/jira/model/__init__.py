@@ -1,0 +1,1 @@
+"""Jira's JSON read into snapshots of issues."""

@@ -1,1 +1,0 @@
-"""JQL queries of rules: validate, bound to scopes, match single issues, search for members."""

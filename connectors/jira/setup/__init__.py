@@ -1,0 +1,1 @@
+"""Onboarding: identity, visible scopes, webhooks."""

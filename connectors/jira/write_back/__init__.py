@@ -1,0 +1,1 @@
+"""Notes on Jira's issues."""
