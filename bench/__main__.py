@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from bench import acks, applying, importing, memory
-from bench.findings import FORGIVEN, Finding, lines, machine, save
-from bench.stage import DATABASES, Stage, Theatre, theatre
+from bench import apply_updates, importing, memory, webhook_latency
+from bench.harness import DATABASES, Stage, Theatre, theatre
+from bench.report import FORGIVEN, Finding, lines, machine, save
 
 Benchmark = Callable[[Theatre, str], Iterator[Finding]]
 
@@ -27,12 +27,12 @@ def on_one_stage(measure: Callable[[Stage], Iterator[Finding]]) -> Benchmark:
 def growth(factory: Theatre, database: str) -> Iterator[Finding]:
     """Run the growth benchmark with a small and a large database."""
     with factory.stage(database) as small, factory.stage(database) as large:
-        yield from applying.grow(small, large)
+        yield from apply_updates.grow(small, large)
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {
-    "acks": on_one_stage(acks.measure),
-    "applied": on_one_stage(applying.measure),
+    "acks": on_one_stage(webhook_latency.measure),
+    "applied": on_one_stage(apply_updates.measure),
     "growth": growth,
     "memory": on_one_stage(memory.measure),
     "import": on_one_stage(importing.measure_github),

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from bench.findings import Finding
+from bench.harness import Stage
 from bench.memory import used
-from bench.stage import Stage
+from bench.report import Finding
 from simulator import GitHub, Jira
 from sync_service.config_file.plan.apply import Applying
 from sync_service.runtime.wiring import House

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bench.applying import Work
-from bench.clients import post_all
-from bench.findings import Finding
-from bench.furnishing import Size, furnish
-from bench.stage import Stage, answers, free_port
+from bench.apply_updates import Work
+from bench.harness import Stage, answers, free_port
+from bench.load import post_all
+from bench.report import Finding
+from bench.seed import Size, furnish
 from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading

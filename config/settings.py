@@ -16,8 +16,8 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config import addresses
-from config.mistakes import WrongSettings, unknown_names, wrong_values
+from config import urls
+from config.errors import WrongSettings, unknown_names, wrong_values
 from config.secret_key import SHORTEST, kept_secret_key
 
 PREFIX = "OKR_SYNC_"
@@ -38,13 +38,13 @@ class Settings(BaseSettings):
         env_file_encoding="utf-8",
     )
 
-    given_database_url: Annotated[str, AfterValidator(addresses.database_url)] | None = Field(
+    given_database_url: Annotated[str, AfterValidator(urls.database_url)] | None = Field(
         default=None,
         validation_alias="DATABASE_URL",
         repr=False,
         description="postgresql://USER:PASSWORD@HOST:PORT/NAME, or nothing for a SQLite file in the data directory",
     )
-    redis_url: Annotated[str, AfterValidator(addresses.redis_url)] | None = Field(
+    redis_url: Annotated[str, AfterValidator(urls.redis_url)] | None = Field(
         default=None,
         validation_alias="REDIS_URL",
         repr=False,
@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         validation_alias="OKR_SYNC_DATA_DIR",
         description="a directory for the SQLite file, the secret key and the private Redis, used by nothing else",
     )
-    given_base_url: Annotated[str, AfterValidator(addresses.base_url)] | None = Field(
+    given_base_url: Annotated[str, AfterValidator(urls.base_url)] | None = Field(
         default=None,
         validation_alias="OKR_SYNC_BASE_URL",
         description="the http or https address at which people and trackers reach the service",
@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     @classmethod
     def _smtp_url_is_valid(cls, written: SecretStr | None) -> SecretStr | None:
         if written is not None:
-            addresses.smtp_server(written.get_secret_value())
+            urls.smtp_server(written.get_secret_value())
         return written
 
     @field_validator("given_secret_key")
@@ -158,9 +158,9 @@ class Settings(BaseSettings):
         return self.given_database_url or f"sqlite:///{self.data_dir / 'okr-sync.db'}"
 
     @property
-    def smtp(self) -> addresses.SmtpServer | None:
+    def smtp(self) -> urls.SmtpServer | None:
         """The SMTP server; None for the local mailbox."""
-        return None if self.smtp_url is None else addresses.smtp_server(self.smtp_url.get_secret_value())
+        return None if self.smtp_url is None else urls.smtp_server(self.smtp_url.get_secret_value())
 
     @property
     def host(self) -> str:

@@ -9,7 +9,7 @@ import click
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 import sync_service
-from config.mistakes import WrongSettings
+from config.errors import WrongSettings
 from sync_service.config_file.read.errors import WrongFiles
 from sync_service.runtime.instance_lock import InUse
 from sync_service.runtime.redis_server import NoServer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.addresses import SmtpServer, base_url, redis_url, smtp_server
+from config.urls import SmtpServer, base_url, redis_url, smtp_server
 
 
 @pytest.mark.parametrize(

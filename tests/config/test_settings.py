@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from config.mistakes import WrongSettings
+from config.errors import WrongSettings
 from config.secret_key import kept_secret_key
 from config.settings import known_names, read_environment, read_settings
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from config.errors import WrongSettings
 from config.logging import set_up_logging
-from config.mistakes import WrongSettings
 from config.settings import Settings, read_settings
 from sync_service.cli.doctor.connections import connection_found
 from sync_service.cli.doctor.machine import key_is_lost, settings_found

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from config.addresses import LOOPBACK
 from config.secret_key import FILE_NAME
 from config.settings import Settings
+from config.urls import LOOPBACK
 from sync_service.cli.startup import address_of
 from sync_service.domain.trackers.diagnostics import Finding
 

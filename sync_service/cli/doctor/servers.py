@@ -13,8 +13,8 @@ from sqlalchemy import make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from config.addresses import LOOPBACK
 from config.settings import Settings
+from config.urls import LOOPBACK
 from sync_service.cli.doctor.machine import open_to_others
 from sync_service.cli.startup import opened
 from sync_service.domain.trackers.diagnostics import Finding

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
 
-from bench.letters import SECRET
+from bench.payloads import SECRET
 from config.gunicorn import WebServer, gunicorn_options
 from config.settings import read_settings
 
@@ -108,7 +108,7 @@ def create_app(store: Store) -> Flask:
 
 
 def main() -> None:
-    """Serve: `python -m bench.bare core|raw PORT`, with the settings of `okr-sync web`."""
+    """Serve: `python -m bench.baseline_app core|raw PORT`, with the settings of `okr-sync web`."""
     settings = read_settings()
     options = gunicorn_options(settings, host="127.0.0.1", port=int(sys.argv[2]))
     WebServer(lambda: create_app(STORES[sys.argv[1]](settings.database_url)), options).run()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from bench.letters import Letter
+from bench.payloads import Letter
 
 CONNECTIONS = 16
 TIMEOUT_SECONDS = 30.0

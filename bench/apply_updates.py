@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from bench.findings import Finding
-from bench.furnishing import ISSUES, Size, furnish, label_of
-from bench.letters import Letter, Templates
-from bench.stage import Stage
+from bench.harness import Stage
+from bench.payloads import Letter, Templates
+from bench.report import Finding
+from bench.seed import ISSUES, Size, furnish, label_of
 from sync_service.domain.trackers.connector import Post
 from sync_service.runtime.wiring import House
 from sync_service.store import tables

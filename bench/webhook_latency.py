@@ -9,10 +9,10 @@ from statistics import median
 
 import sqlalchemy as sa
 
-from bench.clients import Load, post_all
-from bench.findings import Finding
-from bench.letters import SECRET, Letter, Templates
-from bench.stage import Stage
+from bench.harness import Stage
+from bench.load import Load, post_all
+from bench.payloads import SECRET, Letter, Templates
+from bench.report import Finding
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
@@ -26,8 +26,8 @@ def measure(harness: Stage) -> Iterator[Finding]:
     """Load our server and the two baselines one after the other; compare the medians of the rounds."""
     _insert_connection(harness)
     ports = {
-        "bare": harness.serve("bench.bare", "core"),
-        "driver": harness.serve("bench.bare", "raw"),
+        "bare": harness.serve("bench.baseline_app", "core"),
+        "driver": harness.serve("bench.baseline_app", "raw"),
         "ours": harness.serve("sync_service.cli", "web", "--port"),
     }
     templates = Templates()

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bench.letters import SECRET
+from bench.payloads import SECRET
 from sync_service.domain.trackers.observations import Kind, ScopeRef, Snapshot, State, Term
 from sync_service.ingest.issue_batch import Ledger, Source
 from sync_service.progress.compute import compute_key_results
