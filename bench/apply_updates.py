@@ -20,7 +20,7 @@ from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.store.trackers import inbox
 from sync_service.store.trackers.inbox import Received
-from tests.waiting import until
+from tests.support.wait_until import until
 
 DELIVERIES = 4000
 JOBS = 1000

@@ -23,8 +23,8 @@ from sync_service.runtime import wiring
 from sync_service.runtime.redis_server import private_server
 from sync_service.runtime.wiring import House
 from sync_service.store.engine.migrate import migrate
-from tests.servers import Valkey
-from tests.waiting import until
+from tests.support.servers import Valkey
+from tests.support.wait_until import until
 
 KEY = "-".join(["a key for benchmarks"] * 3)
 REPOSITORY = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from sync_service.config_file.plan.apply import Applying
 from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import DatabaseNow, reading, writing
-from tests.waiting import until
+from tests.support.wait_until import until
 
 ISSUES = 100_000
 CALLS = 0.02

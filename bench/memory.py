@@ -20,7 +20,7 @@ from bench.seed import Size, furnish
 from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
-from tests.waiting import until
+from tests.support.wait_until import until
 
 DELIVERIES = 100_000
 WARM = 20_000

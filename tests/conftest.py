@@ -11,12 +11,12 @@ from hypothesis import settings
 from playwright.sync_api import Browser, Page
 
 from sync_service.runtime import redis_server
-from tests.chromium import Look, chromium, visit
-from tests.keys import keys_made_once
-from tests.migrated import prepare
-from tests.pages import made_once
-from tests.room import Room, open_room
-from tests.servers import (
+from tests.support.app_cache import made_once
+from tests.support.browser import Look, chromium, visit
+from tests.support.migrated_database import prepare
+from tests.support.rsa_keys import keys_made_once
+from tests.support.run_directory import Room, open_room
+from tests.support.servers import (
     AS_FILES,
     Databases,
     MailServer,
@@ -26,8 +26,8 @@ from tests.servers import (
     mail_server,
     postgres_in,
 )
-from tests.skips import SHARED, SHARED_IS_ABSENT, SkipCount, expected_reasons
-from tests.statements import compiled_once
+from tests.support.skip_guard import SHARED, SHARED_IS_ABSENT, SkipCount, expected_reasons
+from tests.support.statement_cache import compiled_once
 
 # No deadline: a test must not fail because the machine is busy.
 settings.register_profile("okr-sync", deadline=None, print_blob=True)

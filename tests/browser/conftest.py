@@ -9,10 +9,10 @@ from playwright.sync_api import Page, expect
 
 from sync_service.runtime.wiring import House
 from sync_service.web import create_app
-from tests.examples import Example, find_examples, prepare_examples, sign_in_path
-from tests.house import build_house
-from tests.servers import SqliteDatabases
-from tests.serving import serving
+from tests.support.example_okrs import Example, find_examples, prepare_examples, sign_in_path
+from tests.support.servers import SqliteDatabases
+from tests.support.services import build_house
+from tests.support.wsgi_server import serving
 
 expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no mistake
 

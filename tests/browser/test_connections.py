@@ -13,12 +13,12 @@ from simulator import GitHub, Jira
 from sync_service.runtime.wiring import utc_now
 from sync_service.web import create_app
 from tests.browser.conftest import Site
-from tests.chromium import LOOKS
-from tests.examples import fill_with_examples
-from tests.house import build_house
-from tests.migrated import prepare
-from tests.servers import SqliteDatabases
-from tests.serving import serving
+from tests.support.browser import LOOKS
+from tests.support.example_okrs import fill_with_examples
+from tests.support.migrated_database import prepare
+from tests.support.servers import SqliteDatabases
+from tests.support.services import build_house
+from tests.support.wsgi_server import serving
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

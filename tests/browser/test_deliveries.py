@@ -10,8 +10,8 @@ from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.jobs.mails import add_mail
 from tests.browser.conftest import Site
-from tests.chromium import LOOKS
-from tests.house import NOW, add, moved
+from tests.support.browser import LOOKS
+from tests.support.services import NOW, add, moved
 from tests.web.rules_seed import SCRIPT
 
 pytestmark = pytest.mark.slow

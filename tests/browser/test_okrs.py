@@ -11,9 +11,9 @@ from playwright.sync_api import Page, expect
 from sync_service.store.engine.database import writing
 from sync_service.store.tables import person
 from tests.browser.conftest import Site
-from tests.chromium import LOOKS, Look
-from tests.examples import add_many, close_issue
-from tests.house import moved
+from tests.support.browser import LOOKS, Look
+from tests.support.example_okrs import add_many, close_issue
+from tests.support.services import moved
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Site
-from tests.chromium import LOOKS
-from tests.house import moved
+from tests.support.browser import LOOKS
+from tests.support.services import moved
 from tests.web.rules_seed import add_labelled_issues, add_rule, apply_rules, current
 
 pytestmark = pytest.mark.slow

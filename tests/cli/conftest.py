@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from config.settings import known_names
 from sync_service.cli import main
-from tests.apply.files import EXAMPLE, SECRETS
-from tests.servers import PostgresDatabases
+from tests.config_file.files import EXAMPLE, SECRETS
+from tests.support.servers import PostgresDatabases
 
 Run = Callable[..., Result]
 

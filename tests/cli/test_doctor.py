@@ -21,8 +21,8 @@ from sync_service.store.engine.database import database_now, open_database, writ
 from sync_service.store.trackers import rejected_deliveries
 from sync_service.store.views.service_status import Backlog
 from tests.cli.conftest import Run
-from tests.cli.found import form
-from tests.okrs import github, okrs
+from tests.cli.found_findings import form
+from tests.support.config_file import github, okrs
 
 
 @pytest.fixture

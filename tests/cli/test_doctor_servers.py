@@ -12,9 +12,9 @@ from sync_service.notify import smtp
 from sync_service.runtime.instance_lock import only_one
 from sync_service.runtime.redis_server import NoServer
 from tests.cli.conftest import Run
-from tests.cli.found import findings, form
-from tests.mail.servers import serving
-from tests.servers import MailServer
+from tests.cli.found_findings import findings, form
+from tests.notify.servers import serving
+from tests.support.servers import MailServer
 
 
 def test_a_database_of_another_version_or_that_is_away_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

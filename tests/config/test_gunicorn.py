@@ -14,7 +14,7 @@ from gunicorn.config import Config
 
 from config.gunicorn import RoutedLogger, gunicorn_options
 from config.settings import read_settings
-from tests.waiting import until
+from tests.support.wait_until import until
 
 SERVE_GREETING = """
 import sys

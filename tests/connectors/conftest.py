@@ -6,7 +6,7 @@ import pytest
 import responses
 
 from simulator import GitHub, Jira, SteppedClock
-from tests.connectors.app_town import START, AppTown
+from tests.connectors.github.app_fixture import START, AppTown
 
 
 @pytest.fixture

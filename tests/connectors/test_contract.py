@@ -6,7 +6,7 @@ import pytest
 
 from sync_service.domain.trackers.connector import Connection, Post, Refused
 from sync_service.domain.trackers.observations import Ignored, Snapshot
-from tests.connectors.contract_letters import LETTERS, assert_has_words, connector_of, kinds
+from tests.connectors.contract_payloads import LETTERS, assert_has_words, connector_of, kinds
 
 
 @kinds

@@ -8,7 +8,7 @@ import responses
 from connectors.http import Answer, Http
 from connectors.responses import Reply, judge
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Refused, Rejected, Unavailable
-from tests.connectors.calling import NOW, URL, get
+from tests.connectors.fake_http import NOW, URL, get
 
 
 def error_of(status: int, headers: dict[str, str] | None = None, body: str = "{}") -> ConnectorError:

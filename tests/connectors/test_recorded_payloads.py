@@ -32,8 +32,8 @@ from sync_service.domain.trackers.observations import (
     TermSeen,
     Tombstone,
 )
-from tests.connectors.jira_letters import FLOAT, GREENHOPPER, field
-from tests.skips import SHARED, SHARED_IS_ABSENT
+from tests.connectors.jira.payloads import FLOAT, GREENHOPPER, field
+from tests.support.skip_guard import SHARED, SHARED_IS_ABSENT
 
 FOLDER = SHARED / "payloads"
 

@@ -16,8 +16,8 @@ from sync_service.domain.trackers.observations import (
     Term,
     TermKind,
 )
-from tests.domain.making import BILLING, at, snapshot
-from tests.domain.test_newest import DELETED, MOVED
+from tests.domain.factories import BILLING, at, snapshot
+from tests.domain.test_issue import DELETED, MOVED
 
 OPEN = snapshot(0, labels=["checkout"])
 DONE = snapshot(1, labels=["checkout"], state=State.DONE, resolution="completed", closed_at=at(1))

@@ -12,12 +12,12 @@ from sqlalchemy.engine import Engine
 from sync_service.runtime.wiring import House, utc_now
 from sync_service.store.engine.migrate import migrate
 from tests.conftest import ROOM
-from tests.faults.checking import furnish
 from tests.faults.nemesis import Nemesis
+from tests.faults.oracle_check import furnish
 from tests.faults.own_postgres import OwnPostgres
 from tests.faults.service import Service
-from tests.house import build_house
-from tests.servers import Valkey
+from tests.support.servers import Valkey
+from tests.support.services import build_house
 
 LONG = os.environ.get("FAULTS") == "long"
 SEED = int(os.environ.get("FAULTS_SEED", "1"))

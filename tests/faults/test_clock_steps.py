@@ -18,13 +18,13 @@ from sync_service.runtime.wiring import House, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import due
-from tests.faults.checking import check, furnish, stored, take
 from tests.faults.conftest import LONG, SEED
-from tests.faults.letters import History, Letter
+from tests.faults.oracle_check import check, furnish, stored, take
 from tests.faults.test_rules_under_load import work
-from tests.house import build_house
-from tests.migrated import prepare
-from tests.servers import Databases, SqliteDatabases
+from tests.faults.workload import History, Letter
+from tests.support.migrated_database import prepare
+from tests.support.servers import Databases, SqliteDatabases
+from tests.support.services import build_house
 
 pytestmark = pytest.mark.slow
 

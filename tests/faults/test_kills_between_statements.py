@@ -14,12 +14,12 @@ from sqlalchemy.engine import Engine
 from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
-from tests.faults.checking import broken_entries, check, furnish, take, tell_in_order
 from tests.faults.conftest import LONG
-from tests.faults.letters import History, Letter
-from tests.faults.mortal import Mortal
-from tests.migrated import prepare
-from tests.servers import Databases
+from tests.faults.crashing_worker import Mortal
+from tests.faults.oracle_check import broken_entries, check, furnish, take, tell_in_order
+from tests.faults.workload import History, Letter
+from tests.support.migrated_database import prepare
+from tests.support.servers import Databases
 
 pytestmark = pytest.mark.slow
 

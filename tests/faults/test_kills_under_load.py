@@ -15,13 +15,13 @@ from sync_service.runtime.wiring import House
 from sync_service.runtime.worker import count_workers
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
-from tests.faults.checking import broken_entries, check, stored
 from tests.faults.conftest import LONG, SEED, Stage
-from tests.faults.letters import History, Letter
+from tests.faults.load import Posting
 from tests.faults.nemesis import end_leases
+from tests.faults.oracle_check import broken_entries, check, stored
 from tests.faults.own_postgres import OwnPostgres
-from tests.faults.posting import Posting
-from tests.waiting import until
+from tests.faults.workload import History, Letter
+from tests.support.wait_until import until
 
 pytestmark = pytest.mark.slow
 

@@ -14,11 +14,11 @@ from sync_service.store.engine import database
 from sync_service.store.engine.database import open_database
 from sync_service.store.queue import due
 from sync_service.store.trackers import issues
-from tests.domain.making import at, snapshot
+from tests.domain.factories import at, snapshot
 from tests.faults.nemesis import end_leases
-from tests.migrated import prepare
-from tests.servers import PostgresDatabases
-from tests.world import PaperTracker, World, open_world
+from tests.support.fake_tracker import PaperTracker, World, open_world
+from tests.support.migrated_database import prepare
+from tests.support.servers import PostgresDatabases
 
 
 @dataclass(slots=True)

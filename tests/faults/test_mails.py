@@ -10,10 +10,10 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
-from tests.faults.mortal import Mortal
-from tests.mail.servers import serving
-from tests.migrated import prepare
-from tests.servers import Databases, MailServer
+from tests.faults.crashing_worker import Mortal
+from tests.notify.servers import serving
+from tests.support.migrated_database import prepare
+from tests.support.servers import Databases, MailServer
 
 pytestmark = pytest.mark.slow
 

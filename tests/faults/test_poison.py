@@ -10,9 +10,9 @@ from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.queue.retry import MOST_ATTEMPTS
 from sync_service.store.trackers import inbox
-from tests.domain.making import at, snapshot
+from tests.domain.factories import at, snapshot
 from tests.faults.conftest import LONG
-from tests.world import ANA, World, open_world
+from tests.support.fake_tracker import ANA, World, open_world
 
 pytestmark = pytest.mark.slow
 

@@ -7,13 +7,13 @@ import pytest
 
 from sync_service.ingest.receive import Receipt
 from sync_service.runtime.wiring import House, utc_now
-from tests.faults.checking import check, furnish, take
 from tests.faults.conftest import LONG, SEED
-from tests.faults.letters import OKRS, History
 from tests.faults.nemesis import end_leases
-from tests.house import build_house
-from tests.migrated import prepare
-from tests.servers import Databases
+from tests.faults.oracle_check import check, furnish, take
+from tests.faults.workload import OKRS, History
+from tests.support.migrated_database import prepare
+from tests.support.servers import Databases
+from tests.support.services import build_house
 
 pytestmark = pytest.mark.slow
 

@@ -10,11 +10,11 @@ import requests
 from sync_service.runtime.instance_lock import PartView, parts_told
 from sync_service.runtime.redis_server import answers, private_server, visit
 from sync_service.store.engine.migrate import migrate
-from tests.faults.checking import furnish
-from tests.faults.letters import History
+from tests.faults.oracle_check import furnish
 from tests.faults.service import Service, lives
-from tests.servers import Valkey
-from tests.waiting import until
+from tests.faults.workload import History
+from tests.support.servers import Valkey
+from tests.support.wait_until import until
 
 pytestmark = pytest.mark.slow
 

@@ -8,12 +8,12 @@ import pytest
 
 from simulator import GitHub, SteppedClock
 from sync_service.runtime.wiring import House
-from tests.faults.mortal import Mortal
-from tests.flows.stage import clock_of
-from tests.flows.wall import Room, furnish_room
-from tests.house import open_house
-from tests.okrs import LABELLED
-from tests.world import World, open_world
+from tests.faults.crashing_worker import Mortal
+from tests.flows.fake_write_back_tracker import Room, furnish_room
+from tests.flows.harness import clock_of
+from tests.support.config_file import LABELLED
+from tests.support.fake_tracker import World, open_world
+from tests.support.services import open_house
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ from sync_service.domain.trackers.observations import (
 )
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from tests.domain.making import CHECKOUT, at, snapshot
-from tests.migrated import prepare
-from tests.servers import Databases
-from tests.world import World, open_world
+from tests.domain.factories import CHECKOUT, at, snapshot
+from tests.support.fake_tracker import World, open_world
+from tests.support.migrated_database import prepare
+from tests.support.servers import Databases
 
 ISSUES = 4
 

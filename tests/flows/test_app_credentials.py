@@ -17,8 +17,8 @@ from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.queue import fetch_requests
-from tests.flows.stage import HubStage, clock_of
-from tests.okrs import github, okrs
+from tests.flows.harness import HubStage, clock_of
+from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,9 @@ from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, database_now, reading, writing
 from sync_service.store.okrs import query_listings, query_members, staleness
-from tests.flows.jira_stage import DAY
-from tests.flows.jql_stage import LABELLED, JqlStage, on_stage
-from tests.flows.stage import killed_over_and_over
+from tests.flows.harness import killed_over_and_over
+from tests.flows.jira_harness import DAY
+from tests.flows.jql_harness import LABELLED, JqlStage, on_stage
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import query_candidates, relink_requests
-from tests.flows.jql_stage import JqlStage, on_stage
+from tests.flows.jql_harness import JqlStage, on_stage
 
 pytestmark = pytest.mark.slow
 

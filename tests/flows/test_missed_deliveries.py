@@ -13,10 +13,10 @@ from sync_service.runtime.wiring import utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import scheduled_tasks
-from tests.faults.town import receiving
-from tests.flows.stage import HubStage, clock_of
-from tests.house import open_house
-from tests.okrs import github, okrs
+from tests.faults.tracker_pair import receiving
+from tests.flows.harness import HubStage, clock_of
+from tests.support.config_file import github, okrs
+from tests.support.services import open_house
 
 pytestmark = pytest.mark.slow
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.flows.running import left_in, running
-from tests.flows.ways import SECRET, Trackers, configuration, make_trackers, slug_of
-from tests.servers import Valkey
-from tests.skips import NOT_LINUX
-from tests.waiting import until
+from tests.flows.scenarios import SECRET, Trackers, configuration, make_trackers, slug_of
+from tests.flows.service import left_in, running
+from tests.support.servers import Valkey
+from tests.support.skip_guard import NOT_LINUX
+from tests.support.wait_until import until
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, reading, writing
 from sync_service.store.jobs import polls
 from sync_service.store.okrs import query_listings, staleness
-from tests.flows.stage import HubStage, killed_over_and_over
-from tests.okrs import github, okrs
+from tests.flows.harness import HubStage, killed_over_and_over
+from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
 

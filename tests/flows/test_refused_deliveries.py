@@ -12,9 +12,9 @@ from http.client import HTTPConnection
 import pytest
 
 from simulator import GitHub
-from tests.flows.running import Running, running
-from tests.flows.ways import SECRET, configuration, make_trackers
-from tests.waiting import until
+from tests.flows.scenarios import SECRET, configuration, make_trackers
+from tests.flows.service import Running, running
+from tests.support.wait_until import until
 
 pytestmark = pytest.mark.slow
 

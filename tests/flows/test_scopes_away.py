@@ -10,8 +10,8 @@ from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.staleness import Stale
 from sync_service.store.views.key_results import key_result_view
-from tests.domain.making import CHECKOUT, at, snapshot
-from tests.world import NOW, World
+from tests.domain.factories import CHECKOUT, at, snapshot
+from tests.support.fake_tracker import NOW, World
 
 DELETED = ScopeSeen(scope=CHECKOUT, gone="the repository was deleted", for_good=True)
 SUSPENDED = AccountSeen(name="Acme", gone="the GitHub app was suspended", at=at(0))

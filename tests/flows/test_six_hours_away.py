@@ -15,9 +15,9 @@ from sync_service.runtime.wiring import House, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import scheduled_tasks
-from tests.faults.town import receiving
-from tests.flows.stage import HubStage
-from tests.okrs import github, okrs
+from tests.faults.tracker_pair import receiving
+from tests.flows.harness import HubStage
+from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.running import left_in
-from tests.skips import NOT_LINUX
-from tests.waiting import until
+from tests.flows.service import left_in
+from tests.support.skip_guard import NOT_LINUX
+from tests.support.wait_until import until
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,9 +12,9 @@ from simulator.github.issue import Issue
 from sync_service.runtime.wiring import House, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from tests.faults.town import receiving
-from tests.flows.stage import HubStage, clock_of
-from tests.okrs import github, okrs
+from tests.faults.tracker_pair import receiving
+from tests.flows.harness import HubStage, clock_of
+from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ from sync_service.store.engine.database import database_now, writing
 from sync_service.store.jobs import write_backs
 from sync_service.store.jobs.write_backs import Ask
 from sync_service.store.queue import rate_limits, write_slots
-from tests.domain.making import snapshot
-from tests.flows.wall import Room
-from tests.waiting import until
+from tests.domain.factories import snapshot
+from tests.flows.fake_write_back_tracker import Room
+from tests.support.wait_until import until
 
 
 def test_an_issue_says_what_it_serves_in_the_order_of_the_pages(room: Room) -> None:

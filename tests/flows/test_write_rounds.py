@@ -11,9 +11,9 @@ from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.jobs import write_backs
 from sync_service.store.queue import due
-from tests.domain.making import at, snapshot
-from tests.flows.wall import Room
-from tests.world import bump_rules
+from tests.domain.factories import at, snapshot
+from tests.flows.fake_write_back_tracker import Room
+from tests.support.fake_tracker import bump_rules
 
 OTHER = {"identity": "501#2", "key": "acme/checkout#2"}
 

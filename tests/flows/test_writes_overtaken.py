@@ -14,8 +14,8 @@ from sync_service.store.jobs import write_backs
 from sync_service.store.jobs.write_backs import Ask
 from sync_service.store.queue import due, write_slots
 from sync_service.tracker_sync.call_policy import Asking
-from tests.domain.making import snapshot
-from tests.flows.wall import Room, Wall
+from tests.domain.factories import snapshot
+from tests.flows.fake_write_back_tracker import Room, Wall
 
 
 def test_what_is_asked_for_during_a_write_is_written_after_it(room: Room) -> None:

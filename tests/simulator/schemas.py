@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from tests.skips import SHARED, SHARED_IS_ABSENT
+from tests.support.skip_guard import SHARED, SHARED_IS_ABSENT
 
 ROOT = Path(__file__).parents[2]
 GITHUB_WEBHOOKS = ROOT / "node_modules/@octokit/openapi-webhooks/generated/api.github.com.json"

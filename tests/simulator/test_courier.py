@@ -12,7 +12,7 @@ from simulator.github import Repository
 from simulator.github.hooks import signatures
 from tests.simulator.conftest import SECRET
 from tests.simulator.receiver import Received, Receiver
-from tests.waiting import until
+from tests.support.wait_until import until
 
 
 def titles(receiver: Receiver) -> list[str]:

@@ -19,7 +19,7 @@ from sync_service.store.views.as_json import explained
 from sync_service.store.views.issues import IssueView, issues_view
 from sync_service.store.views.key_results import history_view, key_result_view, key_result_views
 from sync_service.store.views.service_status import backlogs, connection_views
-from tests.servers import Databases
+from tests.support.servers import Databases
 
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 STARTS, ENDS = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)

@@ -9,11 +9,11 @@ from flask.testing import FlaskClient
 
 from sync_service.runtime.wiring import House
 from sync_service.web import create_app
-from tests.examples import Example, find_examples, prepare_examples
-from tests.house import Clock, build_house
-from tests.migrated import prepare
-from tests.servers import Databases
-from tests.web.visiting import Visitor
+from tests.support.example_okrs import Example, find_examples, prepare_examples
+from tests.support.migrated_database import prepare
+from tests.support.servers import Databases
+from tests.support.services import Clock, build_house
+from tests.web.session_client import Visitor
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.rules import Definition, save
-from tests.examples import Example
-from tests.house import NOW, add, add_issue
+from tests.support.example_okrs import Example
+from tests.support.services import NOW, add, add_issue
 
 SCRIPT = "<script>alert('title')</script>"
 NASTY_LABEL = "\"><img src=x onerror=alert('label')>"

@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
-from tests.examples import Example
-from tests.house import NOW, add
+from tests.support.example_okrs import Example
+from tests.support.services import NOW, add
 from tests.web.rules_seed import SCRIPT, audited
-from tests.web.visiting import Visitor
+from tests.web.session_client import Visitor
 
 BODY = json.dumps({"action": "closed", "issue": {"number": 12, "title": SCRIPT}}).encode()
 

@@ -14,7 +14,7 @@ from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.web import create_app
-from tests.web.visiting import Visitor
+from tests.web.session_client import Visitor
 
 
 def test_an_address_that_is_not_there_keeps_the_navigation(vera: Visitor) -> None:

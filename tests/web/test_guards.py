@@ -10,7 +10,7 @@ from sync_service.runtime.wakeup import Ringer
 from sync_service.runtime.wiring import House
 from sync_service.web.app import for_trackers
 from sync_service.web.request.guards import Guard, guard_of
-from tests.web.visiting import Visitor
+from tests.web.session_client import Visitor
 
 
 def test_every_route_states_its_guard(app: Flask, house: House) -> None:

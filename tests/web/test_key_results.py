@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
-from tests.examples import Example, add_many
-from tests.house import Clock, add_history
-from tests.web.visiting import Visitor
+from tests.support.example_okrs import Example, add_many
+from tests.support.services import Clock, add_history
+from tests.web.session_client import Visitor
 
 PATH = "/key-results/KR-3"
 CHECK_IN = f"{PATH}/check-ins"

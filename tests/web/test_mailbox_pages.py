@@ -10,10 +10,10 @@ from sync_service.runtime.wiring import House
 from sync_service.store.engine.database import writing
 from sync_service.store.jobs.mails import add_mail
 from sync_service.web import create_app
-from tests.examples import Example, fill_with_examples
-from tests.house import NOW, build_house
+from tests.support.example_okrs import Example, fill_with_examples
+from tests.support.services import NOW, build_house
 from tests.web.rules_seed import SCRIPT
-from tests.web.visiting import Visitor
+from tests.web.session_client import Visitor
 
 HTML = f"<!doctype html><p style='color: red'>KR-1 is done</p>{SCRIPT}"
 

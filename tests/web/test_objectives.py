@@ -7,9 +7,9 @@ from flask import Flask
 
 from sync_service.runtime.wiring import House
 from sync_service.store.engine.database import writing
-from tests.examples import NASTY, Example
-from tests.house import Clock, add_cycle, add_person
-from tests.web.visiting import Visitor
+from tests.support.example_okrs import NASTY, Example
+from tests.support.services import Clock, add_cycle, add_person
+from tests.web.session_client import Visitor
 
 
 def test_the_objectives_of_the_current_cycle_are_grouped_by_team(vera: Visitor) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web.visiting import Visitor
+from tests.web.session_client import Visitor
 
 ADDRESSES = [
     "/key-results/a%00b",

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from sync_service.runtime.wiring import House
-from tests.examples import Example
+from tests.support.example_okrs import Example
 from tests.web.rules_seed import NETWORK, add_labelled_issues, stored_rule
-from tests.web.visiting import Visitor, seen_words
+from tests.web.session_client import Visitor, seen_words
 
 NESTED = (
     "any:\n- field: labels\n  has: network\n- all:\n  - field: type\n    is: Bug\n  - field: milestone\n    is: null\n"

@@ -12,8 +12,8 @@ from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.rules import Definition, save
 from sync_service.store.views import rules
-from tests.examples import Example
-from tests.house import NOW
+from tests.support.example_okrs import Example
+from tests.support.services import NOW
 from tests.web.rules_seed import (
     NASTY_LABEL,
     NETWORK,
@@ -25,7 +25,7 @@ from tests.web.rules_seed import (
     current,
     stored_rule,
 )
-from tests.web.visiting import Visitor, seen_words
+from tests.web.session_client import Visitor, seen_words
 
 
 @pytest.fixture(autouse=True)

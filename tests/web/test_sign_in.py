@@ -11,9 +11,9 @@ from sync_service.runtime.wiring import House
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.web.request.sign_in import local_path
-from tests.examples import Example, sign_in_path
-from tests.house import Clock
-from tests.web.visiting import Visitor, seen_words
+from tests.support.example_okrs import Example, sign_in_path
+from tests.support.services import Clock
+from tests.web.session_client import Visitor, seen_words
 
 
 def mails_to(house: House) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from config.settings import Settings
 from sync_service.runtime import wiring
 from sync_service.web import create_app
-from tests.web.api.town import Clock, Town, settle
+from tests.web.api.fixture import Clock, Town, settle
 
 
 @pytest.fixture

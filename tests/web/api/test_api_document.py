@@ -8,9 +8,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from playwright.sync_api import Page
 
-from tests.serving import serving
+from tests.support.wsgi_server import serving
 from tests.web.api.document import operation_of
-from tests.web.api.town import Town
+from tests.web.api.fixture import Town
 
 
 @pytest.fixture

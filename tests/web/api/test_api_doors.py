@@ -13,7 +13,7 @@ from sync_service.store.people import auth
 from sync_service.web import create_app
 from sync_service.web.api import setup
 from sync_service.web.request.guards import Guard, guarded
-from tests.web.api.town import NOW, Town
+from tests.web.api.fixture import NOW, Town
 
 KEY_RESULT = "/api/v1/key-results/KR-1"
 

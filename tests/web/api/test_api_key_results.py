@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from sync_service.store import tables
-from tests.web.api.town import CAUSE, ENDS, NOW, Town
+from tests.web.api.fixture import CAUSE, ENDS, NOW, Town
 
 
 def test_a_key_result_has_the_form_of_the_contract(town: Town, token: str) -> None:

@@ -1,7 +1,7 @@
 """The plain lists: what was configured and what came in, without a secret."""
 
 from sync_service.store import tables
-from tests.web.api.town import CAUSE, NOW, SECRET, Town
+from tests.web.api.fixture import CAUSE, NOW, SECRET, Town
 
 
 def items(town: Town, token: str, name: str) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ import requests.utils
 from werkzeug.test import TestResponse
 
 from sync_service.store import tables
-from tests.web.api.town import Town
+from tests.web.api.fixture import Town
 
 ORIGIN = "http://localhost"
 

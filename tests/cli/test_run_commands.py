@@ -1,0 +1,136 @@
+"""`okr-sync up`, as a newcomer runs it: one command, and a signed webhook moves a key result."""
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.cli.conftest import Run
+from tests.support.wait_until import until
+
+FILE = """\
+people:
+  - {email: ana@example.com, name: Ana Ruiz, role: admin}
+cycles:
+  - {slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}
+connections:
+  - {slug: gh, kind: github, owner: ana@example.com, webhook_secrets: [hush], scopes: [acme/checkout], earlier: ignore}
+objectives:
+  - slug: fast
+    title: Fast
+    cycle: ever
+    key_results:
+      - {slug: KR-1, title: Ship it, measure: {kind: done-share}}
+rules:
+  - {slug: all, connection: gh, key_result: KR-1, when: {field: kind, is: issue}}
+"""
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@contextmanager
+def service(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run `up` on a free port; give its process and address."""
+    command = [sys.executable, "-m", "sync_service.cli", "up", "--port", "0"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    with (directory / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    try:
+        assert process.stdout is not None
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        assert found, (directory / "log").read_text()
+        yield process, found[0]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+def answers(address: str) -> bool:
+    """Tell whether the web part is there."""
+    try:
+        return requests.get(f"{address}/healthz", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def post(address: str, *, state: str) -> int:
+    """Send a signed webhook as GitHub does; give the status."""
+    issue = {
+        "id": 1001,
+        "number": 1,
+        "title": "Pay by card",
+        "html_url": "https://github.com/acme/checkout/issues/1",
+        "state": state,
+        "state_reason": "completed" if state == "closed" else None,
+        "labels": [],
+        "assignees": [],
+        "user": {"login": "ana", "id": 3},
+        "milestone": None,
+        "created_at": "2026-10-01T00:00:00Z",
+        "updated_at": "2026-10-03T00:00:00Z" if state == "closed" else "2026-10-02T00:00:00Z",
+        "closed_at": "2026-10-03T00:00:00Z" if state == "closed" else None,
+    }
+    repository = {"id": 77, "full_name": "acme/checkout", "name": "checkout", "owner": {"login": "acme", "id": 1}}
+    action = "closed" if state == "closed" else "opened"
+    payload = {"action": action, "issue": issue, "repository": repository, "sender": {"login": "ana", "id": 3}}
+    body = json.dumps(payload).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": "issues",
+        "X-GitHub-Delivery": f"delivery-{state}",
+        "X-Hub-Signature-256": "sha256=" + hmac.digest(b"hush", body, hashlib.sha256).hex(),
+    }
+    return requests.post(f"{address}/hooks/gh", data=body, headers=headers, timeout=10).status_code
+
+
+@pytest.mark.slow
+def test_up_starts_everything_moves_a_key_result_and_stops_clean(run: Run, directory: Path) -> None:
+    """From an empty directory: start, apply, two webhooks, explain, and nothing is left after SIGTERM."""
+    (directory / "okrs.yaml").write_text(FILE)
+    with service(directory) as (process, address):
+        until(lambda: answers(address), "the web part answers")
+        assert run("apply", "okrs.yaml").exit_code == 0
+        until(lambda: nothing_is_due(run), "what applying made due is done", seconds=60)
+        assert post(address, state="open") == 202
+        until(lambda: current(run) == 0, "the open issue counts")
+        assert post(address, state="closed") == 202
+        until(lambda: current(run) == 100, "the closed issue counts")
+        found = json.loads(run("status", "--json").stdout)
+        assert found["workers"] == 1
+        assert [(part["name"], part["deaths"]) for part in found["parts"]] == [
+            ("redis", 0),
+            ("web", 0),
+            ("worker 1", 0),
+            ("clock", 0),
+        ]
+        assert f"web         running as process {found['parts'][1]['pid']} since" in run("status").stdout
+        said = run("explain", "KR-1").stdout
+        assert "done     acme/checkout#1  Pay by card" in said
+        assert "closed as done, by ana (delivery delivery-closed)" in said
+        second = run("up", "--port", "0")
+        assert (second.exit_code, f"process {process.pid}" in second.stderr) == (1, True)
+    assert process.returncode == 0, (directory / "log").read_text()
+    assert not answers(address)
+    assert json.loads(run("status", "--json").stdout)["redis"] == "away"
+
+
+def nothing_is_due(run: Run) -> bool:
+    """Tell whether no table has a row that is due now."""
+    return not any(rows["due"] for rows in json.loads(run("status", "--json").stdout)["rows"])
+
+
+def current(run: Run) -> object:
+    """Ask for the value."""
+    return json.loads(run("explain", "KR-1", "--json").stdout)["current"]

@@ -1,0 +1,91 @@
+"""A migrated database, and files applied to it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from connectors.registry import connectors
+from sync_service.config_file.plan.apply import Applying, Plan
+from sync_service.config_file.read.errors import Mistake, WrongFiles
+from sync_service.store.engine.database import open_database, reading
+from sync_service.store.engine.encryption import Sealer
+from tests.config_file.files import SECRETS
+from tests.support.migrated_database import prepare
+from tests.support.servers import Databases
+
+NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(migrated_url: str) -> Iterator[Engine]:
+    """Give a migrated database of either kind."""
+    opened = open_database(migrated_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def sealer() -> Sealer:
+    """Give the sealer that the tests' secrets are sealed with."""
+    return Sealer(("a key of the tests, long enough to be one",))
+
+
+class Desk:
+    """Applies files to a database as a person would, and looks at what became of it."""
+
+    def __init__(self, engine: Engine, sealer: Sealer, environment: Mapping[str, str]) -> None:
+        self.engine = engine
+        self.sealer = sealer
+        self.applying = Applying(
+            engine=engine,
+            sealer=sealer,
+            connectors=connectors(),
+            environment=environment,
+            zone=ZoneInfo("Europe/Madrid"),
+            now=lambda: NOW,
+            actor="the tests",
+        )
+
+    def apply(self, *texts: str, prune: bool = False) -> Plan:
+        """Apply files by the names one.yaml, two.yaml and so on."""
+        return self.applying.apply(self._files(texts), prune=prune)
+
+    def plan(self, *texts: str, prune: bool = False) -> Plan:
+        """Plan only."""
+        return self.applying.plan(self._files(texts), prune=prune)
+
+    def mistakes(self, *texts: str, prune: bool = False) -> tuple[Mistake, ...]:
+        """Apply files that must be refused; give their mistakes."""
+        with pytest.raises(WrongFiles) as caught:
+            self.apply(*texts, prune=prune)
+        return caught.value.mistakes
+
+    def rows(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
+        """Ask the database."""
+        with reading(self.engine) as tx:
+            return [tuple(row) for row in tx.execute(statement)]
+
+    @staticmethod
+    def _files(texts: tuple[str, ...]) -> list[tuple[str, bytes]]:
+        names = ("one.yaml", "two.yaml", "three.yaml")
+        return [(name, text.encode()) for name, text in zip(names, texts, strict=False)]
+
+
+@pytest.fixture
+def desk(engine: Engine, sealer: Sealer) -> Desk:
+    """Give a desk on either kind of database."""
+    return Desk(engine, sealer, SECRETS)
+
+
+@pytest.fixture
+def small_desk(sqlite: Databases, sealer: Sealer) -> Iterator[Callable[[], Desk]]:
+    """Give a desk on SQLite alone, for what does not depend on the database."""
+    opened = open_database(sqlite.prepared(prepare))
+    yield lambda: Desk(opened, sealer, SECRETS)
+    opened.dispose()
+    sqlite.drop()

@@ -1,0 +1,236 @@
+"""Every mistake in a file is told with its place, what was found and what is allowed, and nothing is applied."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from sync_service.config_file.read.errors import WrongFiles, meant, shown, spelled
+from sync_service.store import tables
+from tests.config_file.conftest import Desk
+from tests.config_file.files import EXAMPLE, replace
+
+MakeDesk = Callable[[], Desk]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("role: admin", "rol: admin", "4: people[0].rol: found the unknown field 'rol'; allowed: *did you mean role?"),
+        ("role: admin", "role: boss", "4: people[0].role: found 'boss'; allowed: admin, member or viewer"),
+        ("ana@example.com, name", "ana, name", "4: people[0].email: found 'ana'; allowed: an e-mail address*"),
+        ("Europe/Madrid", "Madrid", "4: people[0].timezone: found 'Madrid'; allowed: a time zone by its IANA name*"),
+        ("github: anaruiz", "gitlab: anaruiz", "5: people[0].accounts.gitlab: found the unknown kind*github, jira*"),
+        ("slug: checkout,", "slug: check out,", "2: teams[0].slug: found 'check out'; allowed: a short name*"),
+        ("name: Checkout", "nam: Checkout", "2: teams[0].name: found nothing; allowed: text of one line*"),
+        ("name: Checkout", "name: [Checkout]", "2: teams[0].name: found ['Checkout']; allowed: text of one line*"),
+        ("team: checkout, role", "team: chekout, role", "4: people[0].team: found 'chekout'*did you mean checkout?"),
+        ("ends: 2026-12-31", "ends: 2026-09-30", "7: cycles[0].ends: found 2026-09-30; allowed: the first day*"),
+        ("ends: 2026-12-31", "ends: 2026-13-31", "7: cycles[0].ends: found '2026-13-31'; allowed: the last day*"),
+        ("ends: 2026-12-31", "ends: 20261231", "7: cycles[0].ends: found 20261231; allowed: the last day*"),
+        ("kind: github", "kind: gitub", "10: connections[0].kind: found 'gitub'*github, jira; did you mean github?"),
+        ("site: https://api.github.com", "site: api.github.com", "11: connections[0].site: found 'api.github.com'*"),
+        (
+            "    site: https://acme.atlassian.net\n",
+            "",
+            "17: connections[1].site: found nothing; allowed: Jira's address*",
+        ),
+        ("env:GITHUB_TOKEN", "env:NOPE", "14: connections[0].token: found env:NOPE, which is not set or empty*"),
+        ("env:GITHUB_TOKEN", "file:nope", "14: connections[0].token: found file:*nope (No such file or directory)*"),
+        ("env:GITHUB_TOKEN", "kept", "14: connections[0].token: found kept; allowed: kept only if*"),
+        ("[env:JIRA_WEBHOOK_SECRET]", "[kept]", "20: connections[1].webhook_secrets: found kept; allowed: kept only*"),
+        (
+            "    token: env:GITHUB_TOKEN\n",
+            "",
+            "15: connections[0].earlier: found import without a token or an app; allowed: ignore*",
+        ),
+        (
+            "[acme/checkout]\n",
+            "[acme/checkout, ACME/checkout]\n",
+            "15: connections[0].scopes[1]: found 'ACME/checkout' a*",
+        ),
+        ("email: okr-bot", "emial: okr-bot", "22: connections[1].emial: found the unknown field*did you mean email?"),
+        ("cycle: 2026-q4", "cycle: 2026-q3", "31: objectives[0].cycle: found '2026-q3'*did you mean 2026-q4?"),
+        (
+            "target: 5",
+            "target: 40",
+            "43: objectives[0].key_results[1].target: found 40*other than the start, which is 40",
+        ),
+        ("        target: 5\n", "", "40: objectives[0].key_results[1].target: found nothing; allowed: a number*"),
+        (
+            "target: 5",
+            "target: '5'",
+            "43: objectives[0].key_results[1].target: found '5'; allowed: the value to reach*",
+        ),
+        ("weight: 2", "weight: 0", "38: objectives[0].key_results[0].weight: found 0; allowed: a number above 0*"),
+        (
+            "weight: 2",
+            "weight: true",
+            "38: objectives[0].key_results[0].weight: found true; allowed: a number above 0*",
+        ),
+        (
+            "done-share",
+            "dun-share",
+            "39: objectives[0].key_results[0].measure.kind: found 'dun-share'; allowed: one of*",
+        ),
+        ("weight: points", "weight: kilos", "39: objectives[0].key_results[0].measure.weight: found 'kilos'*count or*"),
+        ("slug: KR-2", "slug: kr-1", "40: objectives[0].key_results[1].slug: found 'kr-1' a second time (first at*"),
+        ("labels, has", "label, has", "50: rules[0].when.all[0].field: found 'label'; allowed: one of scope,*"),
+        ("labels, has", "labels, is", "50: rules[0].when.all[0]: found ['is']; allowed: one operator for labels:*"),
+        (
+            "field: labels",
+            "field: [labels]",
+            "50: rules[0].when.all[0].field: found ['labels']; allowed: one of scope,*",
+        ),
+        (
+            "    query: project",
+            "    when: {field: kind, is: issue}\n    query: project",
+            "51: rules[1]: found both when*",
+        ),
+        ("slug: payment-bugs", "slug: payment-bugs\n    enabled: maybe", "52: rules[1].enabled: found 'maybe'*"),
+        ("acme-github:acme", "acme-gitub:acme", "57: links[0].issue: found*did you mean acme-github?"),
+        ("checkout#12", "checkout", "57: links[0].issue: found*allowed: a key that GitHub knows*"),
+        ("links:", "link:", "56: link: found the unknown field 'link'; allowed: teams,*did you mean links?"),
+        ("role: admin", "name: Ana", "4: people[0].name: found 'name' a second time; allowed: each key once"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_what_is_allowed(
+    small_desk: MakeDesk, old: str, new: str, told: str
+) -> None:
+    """One line for the one thing that is wrong (`*` stands for any text), and nothing in the database."""
+    desk = small_desk()
+    lines = [str(mistake) for mistake in desk.mistakes(replace(EXAMPLE, (old, new)))]
+    assert any(_fits(line.removeprefix("one.yaml:"), told) for line in lines), "\n".join(lines)
+    assert desk.rows(sa.select(sa.func.count()).select_from(tables.team)) == [(0,)]
+
+
+def _fits(line: str, pattern: str) -> bool:
+    first, *rest = pattern.split("*")
+    if not line.startswith(first):
+        return False
+    for piece in rest:
+        if piece not in line:
+            return False
+        line = line[line.index(piece) + len(piece) :]
+    return True
+
+
+def test_all_mistakes_of_all_files_come_at_once_and_in_order(small_desk: MakeDesk) -> None:
+    """A person mends a file once, not line by line."""
+    first = replace(EXAMPLE, ("role: admin", "role: boss"), ("cycle: 2026-q4", "cycle: never"))
+    second = "teams:\n  - {slug: checkout, name: Again}\nrules: {}\n"
+    places = [(one.file, one.line, one.field) for one in small_desk().mistakes(first, second)]
+    assert places == [
+        ("one.yaml", 4, "people[0].role"),
+        ("one.yaml", 31, "objectives[0].cycle"),
+        ("two.yaml", 2, "teams[0].slug"),
+        ("two.yaml", 3, "rules"),
+    ]
+
+
+def test_a_mistake_in_one_part_does_not_make_others_of_what_refers_to_it(small_desk: MakeDesk) -> None:
+    """A key result with a wrong measure is still a key result to its rules."""
+    wrong = replace(EXAMPLE, ("done-share", "nothing"), ("role: admin", "role: boss"))
+    assert len(small_desk().mistakes(wrong)) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "1: found an empty file; allowed: at least one of teams,"),
+        (b"- teams\n", "1: found ['teams']; allowed: a mapping with"),
+        (b"teams: nobody", "1: teams: found 'nobody'; allowed: a list"),
+        (b"teams:\n  - nobody", "2: teams[0]: found 'nobody'; allowed: a mapping"),
+        (b"teams: [\n b", "2: found invalid YAML ("),
+        (b"teams: []\n---\nteams: []\n", "2: found invalid YAML ("),
+        (b"teams: []\n\nx: 'a\x07'", "3: found the character #x0007; allowed: characters that can be printed"),
+        (b"teams: []\nx: \xff", "2: found bytes that are not UTF-8; allowed: text in UTF-8"),
+        (b"teams: " + b"[" * 5000, "1: found invalid YAML (values nested more than 40 deep)"),
+        (b"teams: &a [*a]", "1: found too many values, or aliases within aliases"),
+        (
+            b"teams:\n  - !!python/object/apply:os.system [ls]",
+            "2: teams[0]: found the tag tag:yaml.org,2002:python/object/apply:os.system",
+        ),
+        (b"teams:\n  - !!timestamp 2026-10-01", "2: teams[0]: found the tag tag:yaml.org,2002:timestamp"),
+        (b"teams:\n  - !!int x", "2: teams[0]: found the tag tag:yaml.org,2002:int"),
+        (b"teams:\n  - {[1]: 2}", "2: teams[0]: found a key that is not text"),
+        (b"#" * (1024 * 1024 + 1), "1: found 1048577 bytes; allowed: 1048576 bytes at most"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused_in_words(small_desk: MakeDesk, content: bytes, told: str) -> None:
+    """Whatever stands in it, there is a line and a reason, and nothing is run."""
+    with pytest.raises(WrongFiles) as caught:
+        small_desk().applying.apply([("odd.yaml", content)], prune=False)
+    lines = [str(mistake) for mistake in caught.value.mistakes]
+    assert any(line.startswith(f"odd.yaml:{told}") for line in lines), lines
+
+
+def test_aliases_that_multiply_are_stopped(small_desk: MakeDesk) -> None:
+    """A few hundred bytes must not become a billion values."""
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+    )
+    assert any("too many values" in mistake.found for mistake in small_desk().mistakes(bomb))
+
+
+def test_a_secret_is_never_shown(small_desk: MakeDesk) -> None:
+    """Not even a wrong one."""
+    text = replace(EXAMPLE, ("env:GITHUB_TOKEN", "[my-very-secret]"), ("[env:JIRA_WEBHOOK_SECRET]", "my-very-secret"))
+    mistakes = small_desk().mistakes(text)
+    assert {mistake.field for mistake in mistakes} >= {"connections[0].token", "connections[1].webhook_secrets"}
+    assert "my-very-secret" not in "\n".join(map(str, mistakes))
+
+
+def test_a_secret_may_stand_in_a_file_beside(small_desk: MakeDesk, tmp_path: Path) -> None:
+    """The path starts from the file that names it; the secret's last line break is not part of it."""
+    (tmp_path / "token").write_text("from-a-file\n")
+    desk = small_desk()
+    text = replace(EXAMPLE, ("env:GITHUB_TOKEN", "file:token"))
+    desk.applying.apply([(str(tmp_path / "okrs.yaml"), text.encode())], prune=False)
+    sealed = desk.rows(sa.select(tables.connection.c.sealed_token).where(tables.connection.c.slug == "acme-github"))
+    assert desk.sealer.open(str(sealed[0][0])) == "from-a-file"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"x" * 70000])
+def test_a_secret_file_must_hold_a_secret(small_desk: MakeDesk, tmp_path: Path, content: bytes) -> None:
+    """Empty, not text, or too large: refused."""
+    (tmp_path / "token").write_bytes(content)
+    text = replace(EXAMPLE, ("env:GITHUB_TOKEN", f"file:{tmp_path / 'token'}"))
+    assert [mistake.field for mistake in small_desk().mistakes(text)] == ["connections[0].token"]
+
+
+def test_names_in_the_database_may_be_referred_to_unless_they_are_to_go(small_desk: MakeDesk) -> None:
+    """A file of rules alone is enough where the rest is stored; with --prune the rest would be removed."""
+    desk = small_desk()
+    desk.apply(EXAMPLE)
+    rule = "rules:\n  - {slug: new, connection: acme-github, key_result: KR-1, when: {field: kind, is: issue}}\n"
+    assert [str(change) for change in desk.apply(rule).changes] == ["+ rule new"]
+    assert {mistake.field for mistake in desk.mistakes(rule, prune=True)} == {
+        "rules[0].connection",
+        "rules[0].key_result",
+    }
+
+
+def test_a_stored_name_in_other_letters_is_no_new_name(small_desk: MakeDesk) -> None:
+    """`okr:kr-1` on an issue means KR-1, so there can't be both."""
+    desk = small_desk()
+    desk.apply(EXAMPLE)
+    mistakes = desk.mistakes("teams:\n  - {slug: Checkout, name: Another}\n")
+    assert [mistake.allowed for mistake in mistakes] == ["checkout as it is stored, or another"]
+
+
+def test_a_connection_keeps_its_kind(small_desk: MakeDesk) -> None:
+    """Its issues are known by the tracker's own identities."""
+    desk = small_desk()
+    desk.apply(EXAMPLE)
+    other = "connections:\n  - {slug: acme-jira, kind: github, earlier: ignore}\n"
+    assert [mistake.field for mistake in desk.mistakes(other)] == ["connections[0].kind"]
+
+
+def test_found_values_and_ways_are_shown_for_people() -> None:
+    """As they would write them, and never at length."""
+    assert spelled(("connections", 0, "scopes", 2)) == "connections[0].scopes[2]"
+    assert [shown(one) for one in (None, True, {"a": 1}, [1, 2])] == ["nothing", "true", "a mapping", "a list of 2"]
+    assert len(shown("x" * 1000)) < 100
+    assert meant("zzz", ["apple"]) == ""

@@ -1,0 +1,151 @@
+"""A GitHub App as a connection's credentials: what may be written, what is stored, and what is shown of it."""
+
+from collections.abc import Callable
+from fnmatch import fnmatch
+
+import pytest
+import sqlalchemy as sa
+import yaml
+from jsonschema import Draft202012Validator
+
+from connectors.registry import connectors
+from sync_service.config_file.plan.export import as_yaml, exported
+from sync_service.config_file.read.json_schema import schema
+from sync_service.config_file.read.state import read_state
+from sync_service.store import tables
+from sync_service.store.engine.database import reading
+from sync_service.store.okrs.ruleset import read_book
+from sync_service.store.trackers.connections import Connections
+from tests.config_file.conftest import Desk
+from tests.config_file.files import EXAMPLE, replace
+
+MakeDesk = Callable[[], Desk]
+
+IS_GITHUB = tables.connection.c.slug == "acme-github"
+TOKEN = "    token: env:GITHUB_TOKEN\n"
+
+
+def with_app(written: str) -> str:
+    """Give the example with an app in place of GitHub's token."""
+    return replace(EXAMPLE, (TOKEN, f"    app: {written}\n"))
+
+
+APPED = with_app('{id: 1204001, private_key: "the private key"}')
+
+
+def export(desk: Desk) -> str:
+    """Give the configuration as a file."""
+    with reading(desk.engine) as tx:
+        return as_yaml(exported(read_state(tx, desk.sealer)))
+
+
+def connection(text: str) -> dict[str, object]:
+    """Give GitHub's connection of a file."""
+    found: dict[str, object] = yaml.safe_load(text)["connections"][0]
+    return found
+
+
+def test_an_app_is_stored_sealed_and_is_credentials(desk: Desk) -> None:
+    """Its connection can look, and calls with it; no token is left."""
+    desk.apply(EXAMPLE)
+    lines = desk.apply(APPED).lines()
+    assert lines[0] == "~ connection acme-github: token removed, app set"
+    row = desk.rows(sa.select(tables.connection.c.id, tables.connection.c.sealed_app_key).where(IS_GITHUB))[0]
+    assert "the private key" not in str(row[1])
+    view = Connections(desk.engine, desk.sealer).of(row[0]).view
+    assert (view.token, view.has_credentials) == (None, True)
+    assert view.app is not None
+    assert (view.app.id, view.app.private_key) == ("1204001", "the private key")
+    assert "the private key" not in repr(view)
+    assert "the private key" not in repr(view.app)
+    with reading(desk.engine) as tx:
+        assert read_book(tx, 1).trackers[row[0]].can_look
+    assert desk.apply(APPED).lines() == ["nothing to change"]
+
+
+def test_the_scopes_of_an_app_are_asked_for_their_changes(small_desk: MakeDesk) -> None:
+    """An app is as good as a token for that."""
+    desk = small_desk()
+    desk.apply(APPED)
+    asked = sa.select(tables.scope.c.name).join(tables.poll, tables.poll.c.scope_id == tables.scope.c.id)
+    assert ("acme/checkout",) in desk.rows(asked)
+
+
+def test_an_export_keeps_the_key_and_shows_the_id(desk: Desk) -> None:
+    """As people write it: a number as a number. Applied again it changes nothing."""
+    for id_ in ("1204001", "Iv23liAbc", "007"):
+        desk.apply(replace(APPED, ("1204001", f'"{id_}"')))
+        written = export(desk)
+        assert connection(written)["app"] == {
+            "id": int(id_) if id_ == "1204001" else id_,
+            "private_key": "kept",
+        }
+        assert desk.apply(written, prune=True).lines() == ["nothing to change"]
+    assert "private key" not in written
+
+
+def test_a_new_key_or_app_mends_a_refused_connection(small_desk: MakeDesk) -> None:
+    """As a new token does."""
+    desk = small_desk()
+    desk.apply(APPED)
+    refused = sa.select(tables.connection.c.refused_reason).where(IS_GITHUB)
+    with desk.engine.begin() as tx:
+        tx.execute(sa.update(tables.connection).values(refused_reason="no"))
+    desk.apply(APPED)
+    assert desk.rows(refused) == [("no",)]
+    desk.apply(replace(APPED, ("the private key", "another key")))
+    assert desk.rows(refused) == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            replace(EXAMPLE, (TOKEN, TOKEN + "    app: {id: 7, private_key: k}\n")),
+            "15: connections[0].app: found both token and app; allowed: one of token and app, or neither",
+        ),
+        (with_app("{id: 7}"), "14: connections[0].app.private_key: found nothing; allowed: the app's private key*"),
+        (with_app("{private_key: k}"), "14: connections[0].app.id: found nothing; allowed: the app's client id*"),
+        (
+            with_app("{id: 7, private_key: k, key: k}"),
+            "14: connections[0].app.key: found the unknown field 'key'; allowed: id, private_key*",
+        ),
+        (with_app("{id: [7], private_key: k}"), "14: connections[0].app.id: found a value that does not fit*client*"),
+        (with_app("{id: true, private_key: k}"), "14: connections[0].app.id: found a value that does not fit*client*"),
+        (with_app("{id: a b, private_key: k}"), "14: connections[0].app.id: found a value that does not fit*client*"),
+        (with_app("the whole secret"), "14: connections[0].app: found a value that does not fit; allowed: a GitHub*"),
+        (with_app("{id: 7, private_key: [k]}"), "14: connections[0].app.private_key: found a value that does not fit*"),
+        (
+            with_app("{id: 7, private_key: env:NOPE}"),
+            "14: connections[0].app.private_key: found env:NOPE, which is not set or empty; allowed: NOPE set*",
+        ),
+        (
+            with_app("{id: 7, private_key: kept}"),
+            "14: connections[0].app.private_key: found kept; allowed: kept only if a private key is already stored",
+        ),
+        (
+            replace(EXAMPLE, ("    token: env:JIRA_API_TOKEN\n", "    app: {id: 7, private_key: k}\n")),
+            "23: connections[1].app: found the unknown field 'app'; allowed: *",
+        ),
+    ],
+)
+def test_a_mistake_says_where_what_and_what_is_allowed(small_desk: MakeDesk, text: str, told: str) -> None:
+    """And nothing secret."""
+    mistakes = [str(one) for one in small_desk().mistakes(text)]
+    assert any(fnmatch(one, f"one.yaml:{told.replace('[', '[[]')}") for one in mistakes), mistakes
+    assert "the whole secret" not in "\n".join(mistakes)
+
+
+def test_the_schema_knows_apps() -> None:
+    """Of GitHub alone, and never beside a token."""
+    validator = Draft202012Validator(schema(connectors().values()))
+
+    def fits(**changes: object) -> bool:
+        made = {"slug": "a", "kind": "github", "earlier": "ignore", **changes}
+        return validator.is_valid({"connections": [made]})
+
+    assert fits(app={"id": 7, "private_key": "k"})
+    assert fits(app={"id": "Iv23li", "private_key": "kept"})
+    assert not fits(app={"id": 7, "private_key": "k"}, token="t")
+    assert not fits(app={"id": 7})
+    assert not fits(app={"id": 7, "private_key": "k"}, kind="jira", site="https://acme.atlassian.net")

@@ -1,0 +1,58 @@
+"""The JSON Schema knows what `apply` knows."""
+
+from functools import cache
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from connectors.registry import connectors
+from sync_service.config_file.read.json_schema import schema
+from tests.config_file.files import EXAMPLE, RICH, replace
+
+
+@cache
+def validator() -> Draft202012Validator:
+    """Give a validator of the schema, which must itself be one."""
+    made = schema(connectors().values())
+    Draft202012Validator.check_schema(made)
+    return Draft202012Validator(made)
+
+
+@pytest.mark.parametrize("text", [EXAMPLE, RICH])
+def test_files_that_apply_fit_the_schema(text: str) -> None:
+    """Days are texts to it."""
+    document = yaml.safe_load(text)
+    for cycle in document["cycles"]:
+        cycle |= {name: str(cycle[name]) for name in ("starts", "ends")}
+    assert list(validator().iter_errors(document)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("role: admin", "rol: admin"),
+        ("kind: github", "kind: gitub"),
+        ("labels, has", "labels, is"),
+        ("done-share", "dun-share"),
+        ("weight: 2", "weight: 0"),
+        ("    earlier: import\nobjectives", "objectives"),
+        ("email: okr-bot@example.com", "emial: x"),
+        ("    query: project = SHOP AND issuetype = Bug AND component = payments\n", ""),
+    ],
+)
+def test_mistakes_do_not_fit_the_schema(old: str, new: str) -> None:
+    """An editor can underline them while they are typed."""
+    text = replace(
+        EXAMPLE, ('    dropped_resolutions: ["Won\'t Do", Duplicate, Declined]\n    points_field: Story Points\n', "")
+    )
+    text = replace(text, ("starts: 2026-10-01, ends: 2026-12-31", "starts: '2026-10-01', ends: '2026-12-31'"))
+    assert list(validator().iter_errors(yaml.safe_load(text))) == []
+    assert list(validator().iter_errors(yaml.safe_load(replace(text, (old, new))))) != []
+
+
+def test_every_field_is_described() -> None:
+    """An editor shows what is allowed."""
+    for name, definition in schema(connectors().values())["$defs"].items():
+        for field, described in definition.get("properties", {}).items():
+            assert described.get("description") or name in ("Condition", "Measure"), f"{name}.{field}"

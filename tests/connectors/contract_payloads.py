@@ -1,0 +1,114 @@
+"""Payloads of each kind of tracker for the contract tests: a new connector adds its own to `LETTERS`."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pytest
+
+from connectors.registry import connectors
+from sync_service.domain.trackers.connector import Connection, Connector, Post, Rejected
+from sync_service.domain.trackers.observations import Reading, Snapshot
+from tests.connectors.github import payloads
+from tests.connectors.jira import payloads as jira_letters
+
+
+@dataclass(frozen=True)
+class Letters:
+    """A connection of one kind of tracker, its signature function, and payloads of the main events."""
+
+    connection: Connection
+    sign: Callable[[Post, str], Post]
+    issues: tuple[Post, ...]
+    ignored: Post
+    id_header: str
+    key: str
+
+
+LETTERS = {
+    "github": Letters(
+        connection=payloads.CONNECTION,
+        sign=payloads.signed,
+        issues=(
+            payloads.letter("issues", "edited", issue=payloads.issue()),
+            payloads.letter("pull_request", "closed", pull_request=payloads.merged()),
+            payloads.as_form(payloads.letter("issues", "closed", issue=payloads.closed("completed"))),
+        ),
+        ignored=payloads.letter("ping", zen="Keep it simple."),
+        id_header="x-github-delivery",
+        key="acme/checkout#12",
+    ),
+    "jira": Letters(
+        connection=jira_letters.connection("token", email="ana@example.com", points_field="Story Points"),
+        sign=jira_letters.signed,
+        issues=(
+            jira_letters.letter("jira:issue_created", issue=jira_letters.issue()),
+            jira_letters.letter(
+                "jira:issue_updated",
+                issue=jira_letters.done(),
+                items=[jira_letters.item("Epic Link", to="20001", toString="SHOP-1")],
+            ),
+        ),
+        ignored=jira_letters.letter("comment_created", comment={"id": "1"}),
+        id_header="x-atlassian-webhook-identifier",
+        key="SHOP-12",
+    ),
+}
+
+CONNECTORS = connectors()
+
+KINDS = sorted(CONNECTORS)
+
+
+def kinds(test: Any) -> Any:
+    """Run a test once for each connector."""
+    return pytest.mark.parametrize("kind", KINDS)(test)
+
+
+def connector_of(kind: str) -> Connector:
+    """Return the connector of a kind."""
+    return CONNECTORS[kind]
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield every text anywhere in a parsed delivery."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from texts_in(name)
+            yield from texts_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts_in(item)
+
+
+def assert_storable(reading: Reading) -> None:
+    """Assert that a database can store a parsed delivery: no NUL, no lone surrogate, no text without limit."""
+    assert reading.observations
+    for text in texts_in(asdict(reading)):
+        assert "\x00" not in text
+        assert len(text) <= 2000
+        text.encode()
+    for seen in reading.observations:
+        if isinstance(seen, Snapshot):
+            assert seen.updated_at.tzinfo is not None
+            assert len(seen.title) <= 300
+
+
+def read_if_possible(kind: str, post: Post) -> Reading | None:
+    """Parse a delivery; return None when it raises `Rejected`. Any other error fails the test."""
+    try:
+        reading = connector_of(kind).read(post, LETTERS[kind].connection)
+    except Rejected as error:
+        assert_has_words(str(error))
+        return None
+    assert_storable(reading)
+    return reading
+
+
+def assert_has_words(reason: str) -> None:
+    """Assert that people can read a reason: some words, not a page, no NUL."""
+    assert 5 < len(reason) < 600
+    reason.encode()
+    assert "\x00" not in reason

@@ -1,0 +1,54 @@
+"""Fixture for doctor: a simulated GitHub, and the findings for its connection."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import connectors.github
+from connectors.github.webhook.events import events_read
+from connectors.http import Http
+from simulator import GitHub, SteppedClock
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.diagnostics import Finding
+from tests.connectors.github.app_fixture import START
+from tests.simulator.receiver import Receiver
+
+OTHERS = {"installation", "installation_repositories", "installation_target", "organization", "projects_v2_item"}
+EVENTS = sorted(events_read() - OTHERS)
+
+
+@dataclass
+class Surgery:
+    """A GitHub, a receiver of its webhooks, and the connector."""
+
+    hub: GitHub
+    clock: SteppedClock
+    receiver: Receiver
+    options: dict[str, str] = field(default_factory=dict)
+
+    def findings(self, *scopes: str, hooked: bool = True, **credentials: object) -> list[Finding]:
+        """Run the checks of a connection, by default with a token for everything."""
+        given = credentials or {"token": self.hub.token}
+        about = {"slug": "here", "site": self.hub.api_url, "hook_url": self.receiver.url, "options": self.options}
+        connection = Connection(**about, **given)  # type: ignore[arg-type]  # the credentials are either of the two
+        connector = connectors.github.GitHub(Http(now=self.clock), sleep=lambda _: None)
+        return list(connector.examine(connection, scopes=scopes, hooked=hooked))
+
+    def wrong(self, *scopes: str, **credentials: object) -> list[tuple[str, bool | None, str]]:
+        """Return the findings that are not well."""
+        return [
+            (one.what, one.well, one.says)
+            for one in self.findings(*scopes, **credentials)  # type: ignore[arg-type]  # as above
+            if one.well is not True
+        ]
+
+
+@contextmanager
+def open_surgery() -> Iterator[Surgery]:
+    """Yield a GitHub with a repository and a webhook to us with all events that we read."""
+    clock = SteppedClock(START)
+    with GitHub("acme", clock=clock, background=False) as hub, Receiver() as receiver:
+        checkout = hub.repository("checkout")
+        hub.add_hook(checkout, url=receiver.url, secret="s", events=EVENTS)
+        checkout.create_issue("Pay")
+        yield Surgery(hub, clock, receiver)

@@ -1,0 +1,105 @@
+"""Fixture for redelivery: a simulated GitHub with failed deliveries, and the scheduled task that handles them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import connectors.github
+from connectors.github.redelivery import redeliver
+from connectors.github.redelivery.failed_deliveries import PAUSES
+from connectors.http import Http, Method
+from connectors.responses import Reply
+from simulator import GitHub, SteppedClock
+from simulator.github import Repository
+from sync_service.domain.trackers import connector as domain
+from sync_service.domain.trackers.capabilities import Ran
+from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.observations import ScopeRef
+from tests.connectors.github.app_fixture import START
+from tests.simulator.receiver import Receiver
+
+
+@dataclass
+class Town:
+    """A GitHub with a watched repository, a receiver of its webhooks, and the scheduled task with its memory."""
+
+    hub: GitHub
+    clock: SteppedClock
+    receiver: Receiver
+    slept: list[float] = field(default_factory=list)
+    memory: str | None = None
+    connection: Connection = field(init=False)
+    place: Repository = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.place = self.hub.repository("checkout")
+        self.place.create_issue("Pay")
+        self.connection = self.connected(token=self.hub.token)
+        self.connector = connectors.github.GitHub(Http(now=self.clock), sleep=self.slept.append)
+
+    def connected(self, **credentials: Any) -> Connection:
+        """Return a connection to this GitHub; its webhooks go to the receiver."""
+        return Connection(slug="gh", site=self.hub.api_url, hook_url=self.receiver.url, **credentials)
+
+    def run(self, *, scopes: list[ScopeRef] | None = None) -> Ran:
+        """Run the scheduled task, and store its memory."""
+        watched = scopes or [ScopeRef(str(self.place.id), self.place.full_name)]
+        ran = self.connector.run(self.connection, name=redeliver.NAME, scopes=watched, memory=self.memory)
+        self.memory = ran.memory
+        return ran
+
+    def miss(self, count: int = 1) -> None:
+        """Let so many deliveries fail."""
+        self.receiver.answers.extend([503] * count)
+        for number in range(count):
+            self.clock.step(1)
+            self.place.issues[1].edit(title=f"Pay {number}")
+        self.receiver.forget()
+
+    def wait(self, pause: timedelta = PAUSES[0]) -> None:
+        """Move the clock forward."""
+        self.clock.step(pause.total_seconds() + 1)
+
+    def asked(self) -> int:
+        """Return how many redeliveries were requested."""
+        return sum(call.path.endswith("/attempts") for call in self.hub.rest.calls)
+
+    def titles(self) -> list[str]:
+        """Return the issue titles in the deliveries since the receiver was reset."""
+        return [one.json["issue"]["title"] for one in self.receiver.received]
+
+
+@contextmanager
+def open_town(*, ghes: str) -> Iterator[Town]:
+    """Yield the fixture on github.com, or on an Enterprise Server of this version."""
+    clock = SteppedClock(START)
+    with Receiver() as receiver, GitHub("acme", clock=clock, background=False, ghes=ghes) as hub:
+        yield Town(hub, clock, receiver)
+
+
+def hooked(town: Town, kind: str) -> None:
+    """Create a webhook of one kind to the receiver, and another one to a different address."""
+    if kind == "app":
+        rights = {"issues": "read", "pull_requests": "read"}
+        app = town.hub.create_app(permissions=rights, events=["issues"], hook_url=town.receiver.url)
+        app.install([town.place])
+        town.connection = town.connected(app=domain.App(str(app.id), app.pem))
+    else:
+        town.hub.add_hook(town.place if kind == "repository" else None, url=f"{town.receiver.url.upper()}/")
+        town.hub.hooks[-1].url = town.receiver.url
+    town.hub.add_hook(town.place, url="http://127.0.0.1:9/hooks/here", events=["issues"])
+    town.receiver.forget()
+
+
+def refusing(town: Town, *, status: int, when: Callable[[str, Mapping[str, str]], bool]) -> None:
+    """Let GitHub refuse the calls for which `when` is true, by URL and parameters."""
+
+    class Refusing(Http):
+        def send(self, method: Method, url: str, **options: Any) -> Reply:
+            if when(url, options.get("params") or {}):
+                return Reply(url, status=status, headers={}, body=b'{"message": "Validation Failed"}')
+            return super().send(method, url, **options)
+
+    town.connector = connectors.github.GitHub(Refusing(now=town.clock), sleep=town.slept.append)

@@ -1,0 +1,112 @@
+"""How GitHub's deliveries tell that repositories are called otherwise, are gone, or can be watched again."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connectors.github import GitHub
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import AccountSeen, Ignored, Observation, ScopeRef, ScopeSeen
+from tests.connectors.github.payloads import CHECKOUT, CONNECTION, LABEL, LEDGER, Json, letter
+
+SCOPE = ScopeRef("8001", "acme/checkout")
+ACME: Json = {"login": "acme", "id": 77, "type": "Organization"}
+INSTALLATION: Json = {"id": 5, "account": ACME, "repository_selection": "selected", "suspended_at": None}
+
+
+def read(event: str, action: str, **parts: Any) -> tuple[Observation, ...]:
+    """Read a delivery's observations."""
+    return GitHub().read(letter(event, action, **parts), CONNECTION).observations
+
+
+@pytest.mark.parametrize(
+    ("action", "changes", "was"),
+    [
+        ("renamed", {"repository": {"name": {"from": "shop"}}}, "acme/shop"),
+        ("transferred", {"owner": {"from": {"organization": {"login": "Emca"}}}}, "Emca/checkout"),
+        ("transferred", {"owner": {"from": {"user": {"login": "ana"}}}}, "ana/checkout"),
+        ("transferred", {"owner": {"from": {"user": None, "organization": None}}}, None),
+        ("renamed", {"repository": {"name": {"from": "Checkout"}}}, None),
+        ("renamed", {}, None),
+    ],
+)
+def test_a_repository_tells_its_old_name_with_the_new_one(action: str, changes: Json, was: str | None) -> None:
+    """One that was configured by name and never seen can be found by the old one alone."""
+    assert read("repository", action, changes=changes) == (ScopeSeen(scope=SCOPE, was=was),)
+
+
+def test_a_deleted_repository_is_gone_for_good() -> None:
+    """And nothing else that was deleted can pass for it: the event's name is not signed, the body is."""
+    assert read("repository", "deleted") == (ScopeSeen(scope=SCOPE, gone="the repository was deleted", for_good=True),)
+    with pytest.raises(Rejected, match="about 'label'"):
+        read("repository", "deleted", label=LABEL)
+    with pytest.raises(Rejected, match="about 'team'"):
+        read("organization", "deleted", organization=ACME, team={"id": 1})
+
+
+def test_a_renamed_owner_tells_both_names() -> None:
+    """For organizations and for whatever an app is installed on."""
+    changes = {"login": {"from": "emca"}}
+    assert read("organization", "renamed", organization=ACME, changes=changes) == (
+        AccountSeen(name="acme", was="emca"),
+    )
+    assert read("installation_target", "renamed", account=ACME, changes=changes) == (
+        AccountSeen(name="acme", was="emca"),
+    )
+    unknown = (Ignored("the delivery does not say the old and the new name of an owner of repositories"),)
+    assert read("organization", "renamed", organization=ACME, changes={}) == unknown
+    assert read("installation_target", "renamed", account={"slug": "acme"}, changes=changes) == unknown
+
+
+def test_a_deleted_organization_takes_its_repositories_along() -> None:
+    """Whichever they were."""
+    assert read("organization", "deleted", organization=ACME, membership={"role": "admin"}) == (
+        AccountSeen(name="acme", gone="the organization was deleted", for_good=True),
+    )
+
+
+UNINSTALLED, SUSPENDED = "the GitHub app was uninstalled", "the GitHub app was suspended"
+
+
+@pytest.mark.parametrize(
+    ("action", "gone"), [("created", None), ("unsuspend", None), ("deleted", UNINSTALLED), ("suspend", SUSPENDED)]
+)
+def test_an_installation_speaks_for_the_repositories_it_lists_or_for_all_of_its_account(
+    action: str, gone: str | None
+) -> None:
+    """Where all are selected, or none is named, those of the account are meant."""
+    back = gone is None
+    named = read("installation", action, installation=INSTALLATION, repositories=[CHECKOUT, LEDGER])
+    assert named == (
+        ScopeSeen(scope=SCOPE, gone=gone, returned=back),
+        ScopeSeen(scope=ScopeRef("8002", "acme/ledger"), gone=gone, returned=back),
+    )
+    account = (AccountSeen(name="acme", gone=gone, returned=back),)
+    for installation, repositories in (
+        ({**INSTALLATION, "repository_selection": "all"}, [CHECKOUT]),
+        (INSTALLATION, []),
+        (INSTALLATION, None),
+    ):
+        assert read("installation", action, installation=installation, repositories=repositories) == account
+    nobody = read("installation", action, installation={**INSTALLATION, "account": None})
+    assert nobody == (Ignored("the delivery does not say whose installation it is"),)
+
+
+def test_a_suspension_says_since_when() -> None:
+    """So that it does not undo the word that ended it, should it come later."""
+    (seen,) = read("installation", "suspend", installation={**INSTALLATION, "suspended_at": "2026-10-08T07:00:00Z"})
+    assert seen == AccountSeen(name="acme", gone=SUSPENDED, at=datetime(2026, 10, 8, 7, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("action", ["added", "removed"])
+def test_an_app_is_given_repositories_and_loses_others(action: str) -> None:
+    """Both lists are read, whatever the action: a change of the selection may do both at once."""
+    parts = {"repositories_added": [LEDGER], "repositories_removed": [CHECKOUT]}
+    assert read("installation_repositories", action, installation=INSTALLATION, **parts) == (
+        ScopeSeen(scope=ScopeRef("8002", "acme/ledger"), returned=True),
+        ScopeSeen(scope=SCOPE, gone="the GitHub app may no longer see it"),
+    )
+    assert read("installation_repositories", action, installation=INSTALLATION) == (
+        Ignored("the delivery names no repository"),
+    )

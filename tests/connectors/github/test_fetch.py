@@ -1,0 +1,237 @@
+"""Looking at GitHub: one issue by its repository's id, whatever became of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import responses
+
+from connectors.github import GitHub
+from sync_service.domain.trackers.capabilities import Asked
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected
+from sync_service.domain.trackers.observations import Kind, Parent, ScopeRef, Snapshot, State
+from tests.connectors.github.payloads import CHECKOUT, CONNECTION, LEDGER, closed, issue, letter, merged, pull
+
+SITE = "https://api.github.com"
+ISSUE = f"{SITE}/repositories/8001/issues/12"
+PULL = f"{SITE}/repositories/8001/pulls/12"
+
+
+@pytest.fixture
+def github() -> Iterator[responses.RequestsMock]:
+    """Stand in for GitHub; every answer prepared must be asked for."""
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+def look(identity: str = "8001#12") -> Snapshot:
+    """Look at the one issue of these tests."""
+    return GitHub().look(CONNECTION, identity=identity, key="acme/checkout#12")
+
+
+def test_a_look_says_the_same_as_a_letter(github: responses.RequestsMock) -> None:
+    """Same issue, same snapshot, so that neither seems to change the other."""
+    github.get(ISSUE, json=closed("not_planned"))
+    (seen,) = GitHub().read(letter("issues", "closed", issue=closed("not_planned")), CONNECTION).observations
+    assert look() == seen
+
+
+def test_a_look_sends_what_github_asks_for(github: responses.RequestsMock) -> None:
+    """Token, media type, version and name."""
+    github.get(ISSUE, json=issue(parent_issue_url=None))
+    assert look().parent == Parent(None)
+    sent = github.calls[0].request.headers
+    assert sent["Authorization"] == "Bearer ghp_secret"
+    assert sent["Accept"] == "application/vnd.github+json"
+    assert sent["X-GitHub-Api-Version"] == "2026-03-10"
+    assert sent["User-Agent"] == "okr-sync"
+
+
+def test_a_renamed_repository_shows_its_new_name(github: responses.RequestsMock) -> None:
+    """The path goes by id, the name comes from the answer."""
+    github.get(ISSUE, json=issue({**CHECKOUT, "full_name": "acme/pay"}))
+    assert (look().scope, look().key) == (ScopeRef("8001", "acme/pay"), "acme/pay#12")
+
+
+@pytest.mark.parametrize(
+    ("body", "state"),
+    [(merged(), State.DONE), (pull(state="closed"), State.DROPPED), (pull(), State.DOING)],
+)
+def test_a_pull_request_is_fetched_as_one(github: responses.RequestsMock, body: dict[str, Any], state: State) -> None:
+    """Only the pull request tells whether it was merged."""
+    github.get(ISSUE, json=issue(pull_request={"url": PULL}))
+    github.get(PULL, json={**body, "number": 12})
+    seen = look()
+    assert (seen.kind, seen.state, seen.identity) == (Kind.PULL_REQUEST, state, "8001#12")
+
+
+@pytest.mark.parametrize(
+    ("location", "successor"),
+    [
+        (f"{SITE}/repositories/8002/issues/5", "8002#5"),
+        (f"{SITE}/repositories/8001/issues/5", None),
+        (f"{SITE}/repos/acme/ledger/issues/5", None),
+    ],
+)
+def test_a_transferred_issue_is_gone_for_sure(
+    github: responses.RequestsMock, location: str, successor: str | None
+) -> None:
+    """Following the redirect must not take another repository's issue for ours; where it went is told if it is sure."""
+    github.get(ISSUE, status=301, headers={"Location": location})
+    github.get(location, json=issue(LEDGER, number=5))
+    with pytest.raises(Gone, match=r"acme/checkout#12 was transferred to acme/ledger") as caught:
+        look()
+    assert caught.value.proven
+    assert (caught.value.successor, caught.value.moved_to) == (successor, successor and "acme/ledger#5")
+
+
+def test_a_redirect_to_the_repository_s_own_name_is_no_transfer(github: responses.RequestsMock) -> None:
+    """An address by name is judged by the repository's present name."""
+    location = f"{SITE}/repos/acme/pay/issues/12"
+    named = {**CHECKOUT, "full_name": "acme/pay"}
+    github.get(ISSUE, status=301, headers={"Location": location})
+    github.get(location, json=issue(named))
+    github.get(f"{SITE}/repositories/8001", json=named)
+    assert look().key == "acme/pay#12"
+
+
+def test_an_issue_of_equal_number_elsewhere_is_gone_for_sure(github: responses.RequestsMock) -> None:
+    """The number alone proves nothing, whether the new address goes by id or by name."""
+    by_id, by_name = f"{SITE}/repositories/8002/issues/12", f"{SITE}/repos/acme/ledger/issues/12"
+    github.get(f"{SITE}/repositories/8001", json=CHECKOUT)
+    for location in (by_id, by_name):
+        github.upsert(responses.GET, ISSUE, status=301, headers={"Location": location})
+        github.get(location, json=issue(LEDGER))
+        with pytest.raises(Gone) as caught:
+            look()
+        assert caught.value.proven
+
+
+@pytest.mark.parametrize(("status", "proven"), [(404, False), (410, True)])
+def test_a_missing_issue_is_gone(github: responses.RequestsMock, status: int, proven: bool) -> None:  # noqa: FBT001  a table's column
+    """Deleted is proven, hidden is not."""
+    github.get(ISSUE, status=status, json={})
+    with pytest.raises(Gone) as caught:
+        look()
+    assert caught.value.proven is proven
+
+
+def test_an_answer_that_tells_too_little_is_rejected(github: responses.RequestsMock) -> None:
+    """There is nothing better to look at."""
+    github.get(ISSUE, json={"number": 12})
+    with pytest.raises(Rejected, match="does not name its repository"):
+        look()
+    github.replace(responses.GET, ISSUE, json=issue(state="ajar"))
+    with pytest.raises(Rejected, match="is incomplete"):
+        look()
+
+
+@pytest.mark.parametrize("identity", ["", "12", "8001#0", "8001#12/../..", "٣#1"])
+def test_a_strange_identity_is_never_put_into_an_address(identity: str) -> None:
+    """No call goes out for it."""
+    with pytest.raises(Rejected, match="not the identity"):
+        look(identity)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "acme",
+        "",
+        "acme/",
+        "/checkout",
+        "acme/..",
+        "acme/x/../..",
+        "acme/x?y",
+        "acme/x#1",
+        "acme/x y",
+        "a/b/c",
+        "../user",
+    ],
+)
+def test_what_can_be_no_name_of_a_repository_is_never_put_into_an_address(name: str) -> None:
+    """As a scope that somebody mistyped: it can't be seen, and no call goes out for it."""
+    with pytest.raises(Gone, match="is written owner/name") as caught:
+        GitHub().changes(CONNECTION, asked=Asked(name=name, id=None, since=None), cursor=None)
+    assert not caught.value.proven
+    connection = replace(CONNECTION, hook_url="https://okr.example/hooks/gh")
+    ran = GitHub().run(connection, name="redeliver", scopes=[ScopeRef("", name)], memory=None)
+    assert ran.outcome.startswith("found no webhook")
+
+
+@pytest.mark.parametrize("name", ["acme/.github", "ana_acme/a.b-c_d", "acme/..."])
+def test_strange_names_of_repositories_are_names(github: responses.RequestsMock, name: str) -> None:
+    """As GitHub allows them."""
+    github.get(f"{SITE}/repos/{name}", status=404, json={})
+    with pytest.raises(Gone, match="404"):
+        GitHub().changes(CONNECTION, asked=Asked(name=name, id=None, since=None), cursor=None)
+
+
+def test_a_version_that_the_site_does_not_know_is_left_out_from_then_on(github: responses.RequestsMock) -> None:
+    """An older Enterprise Server's own is the one without a name."""
+    versioned = [responses.matchers.header_matcher({"X-GitHub-Api-Version": "2026-03-10"})]
+    github.get(ISSUE, status=400, json={"message": "unknown version"}, match=versioned)
+    github.get(ISSUE, json=issue())
+    connector = GitHub()
+    for _ in range(2):
+        assert connector.look(CONNECTION, identity="8001#12", key="acme/checkout#12").key == "acme/checkout#12"
+    assert ["X-GitHub-Api-Version" in call.request.headers for call in github.calls] == [True, False, False]
+
+
+def test_a_400_that_the_version_does_not_explain_is_rejected(github: responses.RequestsMock) -> None:
+    """With GitHub's words, and the version is named again."""
+    github.get(ISSUE, status=400, json={"message": "Problems parsing JSON"})
+    connector = GitHub()
+    for _ in range(2):
+        with pytest.raises(Rejected, match=r"\(400\): Problems parsing JSON"):
+            connector.look(CONNECTION, identity="8001#12", key="acme/checkout#12")
+    assert ["X-GitHub-Api-Version" in call.request.headers for call in github.calls] == [True, False] * 2
+
+
+def test_a_missing_permission_is_named(github: responses.RequestsMock) -> None:
+    """All of a group are needed, and any of the groups. It is about the one repository, so the issue is only hidden."""
+    told = {
+        "X-Accepted-GitHub-Permissions": "issues=read; contents=read,pull_requests=read",
+        "X-RateLimit-Remaining": "7",
+    }
+    github.get(ISSUE, status=403, json={"message": "Resource not accessible by personal access token"}, headers=told)
+    with pytest.raises(Gone) as caught:
+        look()
+    assert not caught.value.proven
+    assert str(caught.value) == (
+        "api.github.com does not permit this with these credentials (403): Resource not accessible by personal access "
+        "token; the required permission: issues=read or contents=read and pull_requests=read"
+    )
+
+
+def test_a_pull_request_that_may_not_be_read_is_hidden_and_refuses_no_other(github: responses.RequestsMock) -> None:
+    """A token may be given issues alone, though a list shows pull requests among them."""
+    github.get(ISSUE, json=issue(pull_request={"url": "x"}))
+    github.get(PULL, status=403, json={"message": "Resource not accessible"})
+    with pytest.raises(Gone, match=r"\(403\): Resource not accessible") as caught:
+        look()
+    assert not caught.value.proven
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "Bad credentials"), (403, "Sorry. Your account was suspended. Please contact support.")]
+)
+def test_what_is_about_the_credentials_as_a_whole_refuses_them(
+    github: responses.RequestsMock, status: int, words: str
+) -> None:
+    """No other repository could be seen either."""
+    github.get(ISSUE, status=status, json={"message": words})
+    with pytest.raises(Refused, match=words):
+        look()
+
+
+def test_a_moved_repository_is_followed_to_its_id_and_never_elsewhere(github: responses.RequestsMock) -> None:
+    """By 301 or 307 on the same host; the token goes nowhere else."""
+    for status in (301, 307):
+        github.upsert(responses.GET, ISSUE, status=status, headers={"Location": f"{SITE}/repositories/8001/issues/12/"})
+        github.upsert(responses.GET, f"{SITE}/repositories/8001/issues/12/", json=issue())
+        assert look().identity == "8001#12"
+    github.upsert(responses.GET, ISSUE, status=307, headers={"Location": "https://elsewhere.example/repositories/8001"})
+    with pytest.raises(Refused, match="a host that must not get our credentials"):
+        look()

@@ -1,0 +1,233 @@
+"""One delivery of each sort that GitHub describes, whole, bare and with every null: read to exactly what it says."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.github import GitHub
+from connectors.github.webhook.events import TREATMENTS
+from sync_service.domain.trackers.observations import (
+    AccountSeen,
+    Closing,
+    Kind,
+    Observation,
+    Parent,
+    ParentSeen,
+    ScopeRef,
+    ScopeSeen,
+    Snapshot,
+    State,
+    TermSeen,
+    Tombstone,
+)
+from tests.connectors.github.octokit_schemas import GENERATED, GITHUB_COM, Described, Fullness, described
+from tests.connectors.github.payloads import CONNECTION
+from tests.support.skip_guard import SHARED, SHARED_IS_ABSENT
+
+SHARED_DESCRIPTION = SHARED / "openapi/github-rest-2026.json"
+ENTERPRISE_SERVERS = [f"ghes-3.{minor}.json" for minor in range(14, 20)]
+
+NEW = {
+    "issues.field_added": "issues.typed",
+    "issues.field_removed": "issues.untyped",
+    "issue_comment.pinned": "issue_comment.edited",
+    "issue_comment.unpinned": "issue_comment.edited",
+    "issue_relates_to.relates_to_added": "issue_dependencies.blocking_added",
+    "issue_relates_to.relates_to_removed": "issue_dependencies.blocking_removed",
+    "pull_request.stacked": "pull_request.edited",
+}
+"""What is newer than the package, each with the delivery it looks like."""
+
+CHANGED = (
+    "assigned closed demilestoned edited field_added field_removed labeled locked milestoned pinned reopened typed"
+    " unassigned unlabeled unlocked unpinned untyped"
+)
+PULLS = (
+    "assigned auto_merge_disabled auto_merge_enabled closed converted_to_draft demilestoned dequeued edited enqueued"
+    " labeled locked milestoned opened ready_for_review reopened review_request_removed review_requested stacked"
+    " synchronize unassigned unlabeled unlocked"
+)
+SUB_ISSUES = "parent_issue_added parent_issue_removed sub_issue_added sub_issue_removed"
+RELATED = "Snapshot Snapshot ParentSeen"
+
+# The sorts in the order of Fullness (whole, bare, nulls), with the events and actions of which they come.
+READ = {
+    ("Snapshot", "Look", "Snapshot"): ("issues", CHANGED),
+    ("Snapshot Tombstone", "Look", "Snapshot"): ("issues", "opened"),
+    ("Tombstone Snapshot", "Tombstone Look", "Tombstone Snapshot"): ("issues", "transferred"),
+    ("Tombstone", "Tombstone", "Tombstone"): ("issues", "deleted"),
+    ("Snapshot", "Snapshot", "Snapshot"): ("pull_request", PULLS),
+    (RELATED, RELATED, RELATED): ("sub_issues", SUB_ISSUES),
+    ("TermSeen", "TermSeen", "TermSeen"): ("label milestone", "created deleted"),
+    ("TermSeen", "Ignored", "TermSeen"): ("label milestone", "edited"),
+    ("ScopeSeen", "ScopeSeen", "ScopeSeen"): ("repository", "deleted renamed transferred"),
+    ("AccountSeen", "AccountSeen", "AccountSeen"): ("organization", "deleted"),
+    ("AccountSeen", "Ignored", "AccountSeen"): ("organization installation_target", "renamed"),
+    ("AccountSeen", "AccountSeen", "Ignored"): ("installation", "created deleted suspend unsuspend"),
+    ("ScopeSeen ScopeSeen", "Ignored", "ScopeSeen ScopeSeen"): ("installation_repositories", "added removed"),
+}
+"""The sorts of observations that come of a delivery in each fullness; of what is not listed comes `Ignored`."""
+
+EXPECTED = {
+    f"{event}.{action}": dict(zip(Fullness, sorts, strict=True))
+    for sorts, (events, actions) in READ.items()
+    for event in events.split()
+    for action in actions.split()
+}
+
+LESS_REQUIRED = {
+    "sub_issues.parent_issue_added": "Snapshot Look",
+    "sub_issues.parent_issue_removed": "Snapshot ParentSeen",
+    "sub_issues.sub_issue_added": "Snapshot Ignored",
+    "sub_issues.sub_issue_removed": "Snapshot Ignored",
+}
+"""What comes of bare deliveries by the newer description, in which the issue of the other side may be absent."""
+
+
+def read(one: Described, body: dict[str, Any]) -> tuple[Observation, ...]:
+    """Read a delivery. Nothing that GitHub describes is rejected."""
+    return GitHub().read(one.post(body), CONNECTION).observations
+
+
+def sorts(observations: tuple[Observation, ...]) -> str:
+    """Name the sorts of observations, in their order."""
+    return " ".join(type(seen).__name__ for seen in observations)
+
+
+def check(document: Path, bare: dict[str, str] | None = None) -> list[str]:
+    """Read every delivery of a document in every fullness; give their names."""
+    names = []
+    for one in described(document):
+        names.append(one.name)
+        for fullness in Fullness:
+            body = one.make(fullness)
+            observations = read(one, body)
+            expected = EXPECTED.get(one.name, {}).get(fullness, "Ignored")
+            if bare and fullness is Fullness.BARE:
+                expected = bare.get(one.name, expected)
+            assert sorts(observations) == expected, (one.name, fullness)
+            for seen in observations:
+                assert_true(seen, body)
+    return names
+
+
+FIXES = (Closing("acme/checkout#3", "1#3"),)
+SAID_AT = datetime(2026, 10, 5, 9, 30, tzinfo=UTC)
+
+
+def assert_true(seen: Observation, body: dict[str, Any]) -> None:
+    """Hold an observation against the delivery's own fields."""
+    match seen:
+        case Snapshot():
+            part = part_of(body, seen)
+            assert seen.scope == ScopeRef("1", "acme/checkout")
+            assert seen.kind is (Kind.PULL_REQUEST if "base" in part else Kind.ISSUE)
+            assert seen.state is state_of(part)
+            assert (seen.updated_at, seen.title) == (SAID_AT, part["title"] or seen.key)
+            assert [label.id for label in seen.labels] == ["1"] * any(one for one in part["labels"] if one != "text")
+            assert (seen.milestone is None) == (not part.get("milestone"))
+            assert [account.id for account in seen.assignees] == ["anaruiz"] * any(part.get("assignees") or ())
+            assert seen.closes == (None if "base" not in part else FIXES if part["body"] else ())
+        case ParentSeen():
+            assert seen.identity == f"1#{body['sub_issue']['number']}"
+            parent = body["parent_issue"]["number"] if body["action"].endswith("added") else None
+            assert seen.parent == (Parent(f"acme/checkout#{parent}", f"1#{parent}") if parent else Parent(None))
+            assert seen.at == SAID_AT
+        case Tombstone():
+            assert seen.identity in {f"1#{part['number']}" for part in parts_of(body)}
+        case TermSeen():
+            assert (seen.id, seen.scope) == ("1", ScopeRef("1", "acme/checkout"))
+            assert seen.name == (None if body["action"] == "deleted" else "text")
+        case ScopeSeen():
+            assert seen.scope == ScopeRef("1", "acme/checkout")
+        case AccountSeen():
+            assert seen.name == "anaruiz"
+
+
+def parts_of(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give the issues and pull requests in a delivery."""
+    changes = body.get("changes") or {}
+    for holder, names in (
+        (body, ("issue", "pull_request", "sub_issue", "parent_issue")),
+        (changes, ("new_issue", "old_issue")),
+    ):
+        yield from (holder[name] for name in names if isinstance(holder.get(name), dict))
+
+
+def part_of(body: dict[str, Any], seen: Snapshot) -> dict[str, Any]:
+    """Find what a snapshot was read from."""
+    (found,) = [part for part in parts_of(body) if f"1#{part['number']}" == seen.identity]
+    return found
+
+
+def state_of(part: dict[str, Any]) -> State:
+    """Say where an issue or pull request stands, by the fields that GitHub documents."""
+    if "base" in part:
+        if part["state"] == "open":
+            return State.DOING
+        return State.DONE if part["merged"] or part["merged_at"] else State.DROPPED
+    if part["state"] == "open":
+        return State.TODO
+    return State.DROPPED if part.get("state_reason") in ("not_planned", "duplicate") else State.DONE
+
+
+@pytest.mark.slow
+def test_every_delivery_of_github_com_is_read_to_what_it_says() -> None:
+    """And all of the table above are tried, but for the few that are newer."""
+    names = check(GITHUB_COM)
+    assert len(names) > 250
+    assert set(EXPECTED) - set(names) == set(NEW) & set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_what_is_newer_than_the_package_is_read_like_what_it_resembles(name: str) -> None:
+    """The action says which it is."""
+    (like,) = [one for one in described(GITHUB_COM) if one.name == NEW[name]]
+    new = replace(like, name=name)
+    for fullness in Fullness:
+        body = {**like.make(fullness), "action": name.partition(".")[2]}
+        observations = read(new, body)
+        assert sorts(observations) == EXPECTED.get(name, {}).get(fullness, "Ignored")
+        for seen in observations:
+            assert_true(seen, body)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*ENTERPRISE_SERVERS, "ghec.json"])
+def test_every_delivery_of_an_enterprise_server_is_read_alike(name: str) -> None:
+    """What an older one does not know is absent there, not null, and nobody misses it."""
+    names = check(GENERATED / name)
+    assert "issues.closed" in names
+
+
+def test_an_enterprise_server_does_not_know_every_delivery() -> None:
+    """So that the test above tells something; which ones, is as the package has it."""
+    older = {one.name for one in described(GENERATED / ENTERPRISE_SERVERS[0])}
+    newer = {one.name for one in described(GITHUB_COM)}
+    missing = {name for name in EXPECTED if name in newer - older}
+    sub_issues = {f"sub_issues.{action}" for action in SUB_ISSUES.split()}
+    assert missing == {"issues.typed", "issues.untyped", "pull_request.dequeued", "pull_request.enqueued"} | sub_issues
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SHARED.is_dir(), reason=SHARED_IS_ABSENT)
+def test_every_delivery_of_the_shared_description_is_read_to_what_it_says() -> None:
+    """A later mirror, with what the package does not have yet, and less that is required."""
+    names = check(SHARED_DESCRIPTION, LESS_REQUIRED)
+    assert len(names) == 75
+    assert set(names) & set(NEW) == {name for name in NEW if name.startswith("issues.") or "pinned" in name}
+    assert [name for name in names if name not in TREATMENTS] == []
+
+
+def test_every_delivery_that_github_describes_is_in_the_table() -> None:
+    """Those that could be about linked work each by their own name, the others at least by their event's."""
+    own = {name.partition(".")[0] for name in TREATMENTS if not name.endswith("*")}
+    names = {one.name for one in described(GITHUB_COM)} | set(NEW)
+    assert sorted(name for name in names if name.partition(".")[0] in own and name not in TREATMENTS) == []
+    assert sorted(name for name in names if not {name, f"{name.partition('.')[0]}.*"} & set(TREATMENTS)) == []
+    about_work = {name.partition(".")[0] for name in EXPECTED} | {"ping", "meta", "issue_comment", "projects_v2_item"}
+    assert about_work <= own

@@ -1,0 +1,116 @@
+"""What is made of strange answers to a list of what changed in a Jira project, or to a look at many issues."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+import responses
+
+from connectors.http import Http
+from connectors.jira import Jira
+from sync_service.domain.trackers.capabilities import Asked, Page
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected
+from tests.connectors.jira.fake_http import LONG_AGO, keys
+from tests.connectors.jira.payloads import SITE, connection, issue
+
+CLOUD = f"{SITE}/rest/api/3"
+SERVER = f"{SITE}/rest/api/2"
+ON_CLOUD = {"email": "ana@example.com"}
+
+
+def change(found: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    """Make a page of a list."""
+    return {"issues": found, **more}
+
+
+def list_cloud(cursor: str | None = None, *, id_: str | None = "10000", since: datetime | None = LONG_AGO) -> Page:
+    """List the one project of these tests."""
+    asked = Asked(name="SHOP", id=id_, since=since)
+    return Jira(Http()).changes(connection("token", **ON_CLOUD), asked=asked, cursor=cursor)
+
+
+def test_a_count_that_is_not_told_is_done_without(mock: responses.RequestsMock) -> None:
+    """An import needs it for its bar alone."""
+    mock.get(f"{CLOUD}/field", json=[])
+    mock.get(f"{CLOUD}/project/SHOP", json={"id": "10000", "key": "SHOP"})
+    mock.get(f"{CLOUD}/search/jql", json=change([issue()], isLast=True))
+    mock.post(f"{CLOUD}/search/approximate-count", status=503)
+    page = list_cloud(id_=None, since=None)
+    assert (page.expected, page.cursor, keys([page])) == (None, None, ["SHOP-12"])
+
+
+def test_a_query_that_is_refused_says_why(mock: responses.RequestsMock) -> None:
+    """Where the project is still there."""
+    mock.get(f"{CLOUD}/field", json=[])
+    mock.get(f"{CLOUD}/project/10000", json={"id": "10000", "key": "SHOP"})
+    mock.get(f"{CLOUD}/search/jql", status=400, json={"errorMessages": ["Field 'updated' does not exist."]})
+    with pytest.raises(Rejected, match="SHOP: Field 'updated' does not exist"):
+        list_cloud()
+
+
+def test_cloud_asked_as_data_center_says_what_is_missing(mock: responses.RequestsMock) -> None:
+    """Its old search is gone, which must not look like a project that is."""
+    mock.get(f"{SERVER}/field", json=[])
+    mock.get(f"{SERVER}/project/10000", json={"id": "10000", "key": "SHOP"})
+    mock.get(f"{SERVER}/search", status=410, json={"errorMessages": ["The requested API has been removed."]})
+    with pytest.raises(Refused, match="e-mail address"):
+        Jira().changes(connection("token"), asked=Asked(name="SHOP", id="10000", since=LONG_AGO), cursor=None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [({"id": "10001", "key": "SHOP"}, Gone), ({"key": "SHOP"}, Rejected), ({"id": "10000"}, Rejected)],
+)
+def test_another_project_is_not_taken_for_ours(
+    mock: responses.RequestsMock, answer: dict[str, str], error: type[Exception]
+) -> None:
+    """Nor an answer that names none."""
+    mock.get(f"{CLOUD}/project/10000", json=answer)
+    with pytest.raises(error):
+        list_cloud()
+
+
+@pytest.mark.parametrize(("away", "why"), [("archived", "was archived"), ("deleted", "was moved to the trash")])
+def test_a_project_that_is_put_away_is_not_listed(mock: responses.RequestsMock, away: str, why: str) -> None:
+    """Jira still tells of it, and a list would call back what the webhook has just called gone."""
+    mock.get(f"{CLOUD}/project/10000", json={"id": "10000", "key": "SHOP", away: True})
+    with pytest.raises(Gone, match=why) as caught:
+        list_cloud()
+    assert not caught.value.proven
+
+
+@pytest.mark.parametrize("name", ["SHOP/../x", "", "Ümlaut", "A B"])
+def test_a_strange_name_is_never_put_into_an_address(name: str) -> None:
+    """No call goes out for it."""
+    with pytest.raises(Rejected, match="not the key"):
+        Jira().changes(connection("token", **ON_CLOUD), asked=Asked(name=name, id=None, since=LONG_AGO), cursor=None)
+
+
+def test_a_page_that_holds_only_parts_of_issues_asks_for_looks(mock: responses.RequestsMock) -> None:
+    """Nothing is made up of what is missing, and the list still ends."""
+    mock.get(f"{CLOUD}/field", json=[])
+    mock.get(f"{CLOUD}/project/10000", json={"id": "10000", "key": "SHOP"})
+    part = {"id": "20012", "key": "SHOP-12", "fields": {"summary": "Pay"}}
+    mock.get(f"{CLOUD}/search/jql", json=change([part], isLast=True, nextPageToken=None))
+    page = list_cloud()
+    assert type(page.observations[1]).__name__ == "Look"
+    assert (page.cursor, page.newest) == (None, None)
+
+
+def test_a_half_answer_on_data_center_ends_the_list(mock: responses.RequestsMock) -> None:
+    """Without a total there is no telling what follows."""
+    mock.get(f"{SERVER}/field", json=[])
+    mock.get(f"{SERVER}/project/10000", json={"id": "10000", "key": "SHOP"})
+    mock.get(f"{SERVER}/search", json=change([]))
+    asked = Asked(name="SHOP", id="10000", since=LONG_AGO)
+    assert Jira().changes(connection("token"), asked=asked, cursor=None).cursor is None
+
+
+def test_a_part_of_an_issue_among_many_is_rejected(mock: responses.RequestsMock) -> None:
+    """There is nothing better to look at; what was not asked for is left aside."""
+    mock.get(f"{CLOUD}/field", json=[])
+    part = {"id": "20012", "key": "SHOP-12", "fields": {}}
+    mock.post(f"{CLOUD}/issue/bulkfetch", json={"issues": [part, {"id": "7"}, {}], "issueErrors": []})
+    seen = Jira().look_together(connection("token", **ON_CLOUD), wanted={"20012": "SHOP-12"})
+    assert isinstance(seen["20012"], Rejected)
+    assert set(seen) == {"20012"}

@@ -1,0 +1,298 @@
+"""How Jira's deliveries are read, rule by rule."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connectors.jira import Jira
+from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS
+from connectors.jira.webhook.events import TREATMENTS
+from sync_service.domain.trackers.connector import Connection, Post, Rejected
+from sync_service.domain.trackers.observations import (
+    Account,
+    Ignored,
+    Kind,
+    Look,
+    Observation,
+    Parent,
+    ScopeRef,
+    Snapshot,
+    State,
+    Term,
+    Tombstone,
+)
+from tests.connectors.jira.payloads import (
+    ANA_ON_SERVER,
+    DONE,
+    IN_PROGRESS,
+    PAY,
+    SITE,
+    TO_DO,
+    connection,
+    done,
+    issue,
+    item,
+    letter,
+)
+
+WON_T_DO = "Won’t do"  # noqa: RUF001  the apostrophe Jira's own default has in some languages
+
+
+def read(post: Post, by: Connection | None = None) -> tuple[Observation, ...]:
+    """Read a delivery's observations."""
+    return Jira().read(post, by or connection()).observations
+
+
+def snapshot(body: dict[str, Any], *items: dict[str, Any], by: Connection | None = None) -> Snapshot:
+    """Read an update that must be one snapshot."""
+    (seen,) = read(letter("jira:issue_updated", issue=body, items=list(items)), by)
+    assert isinstance(seen, Snapshot)
+    return seen
+
+
+def test_the_published_signature_is_accepted() -> None:
+    """Atlassian's own example: https://developer.atlassian.com/cloud/jira/platform/webhooks/."""
+    signature = "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
+    assert Jira().verify(Post({"x-hub-signature": signature}, b"Hello World!"), ["It's a Secret to Everybody"])
+
+
+def test_an_issue_is_read_whole() -> None:
+    """Every field of an issue ends where it belongs, in UTC; its address comes from the connection's site."""
+    reading = Jira().read(letter("jira:issue_created", issue=issue()), connection(points_field="customfield_10016"))
+    ana = Account("5b10a2844c20165700ede21g", "Ana Ruiz")
+    assert (reading.name, reading.actor) == ("jira:issue_created", ana)
+    assert reading.observations == (
+        Snapshot(
+            identity="20012",
+            scope=ScopeRef("10000", "SHOP"),
+            key="SHOP-12",
+            kind=Kind.ISSUE,
+            title="Refunds arrive within a day",
+            url=f"{SITE}/browse/SHOP-12",
+            state=State.TODO,
+            updated_at=datetime(2026, 10, 5, 9, 30, 0, 250_000, tzinfo=UTC),
+            type="Story",
+            labels=(Term("checkout", "checkout"), Term("payments", "payments")),
+            assignees=(ana,),
+            author=ana,
+            priority="High",
+            points=5.0,
+            created_at=datetime(2026, 10, 1, 8, tzinfo=UTC),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (TO_DO, State.TODO),
+        (IN_PROGRESS, State.DOING),
+        (DONE, State.DONE),
+        ({"name": "Odd", "statusCategory": {"key": "undefined"}}, State.TODO),
+        ({"name": "Odd", "statusCategory": {"key": ["done"]}}, State.TODO),
+        ({"name": "Done"}, State.TODO),
+    ],
+)
+def test_the_state_follows_the_key_of_the_status_category(status: dict[str, Any], state: State) -> None:
+    """Names of statuses and categories are translated; the key is not."""
+    assert snapshot(issue(status=status)).state is state
+
+
+@pytest.mark.parametrize("resolution", [*DROPPED_RESOLUTIONS, "won't do", "DUPLICATE", WON_T_DO])
+def test_some_resolutions_mean_dropped(resolution: str) -> None:
+    """Case and apostrophe do not matter."""
+    seen = snapshot(done(resolution))
+    assert (seen.state, seen.resolution) == (State.DROPPED, resolution)
+    assert seen.closed_at == datetime(2026, 10, 6, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("resolution", ["Done", "Fixed", "Shipped", None])
+def test_other_resolutions_and_none_mean_done(resolution: str | None) -> None:
+    """A done status without a resolution is done."""
+    seen = snapshot(done(resolution))
+    assert (seen.state, seen.resolution) == (State.DONE, resolution)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "state"),
+    [(["Parked"], State.DONE), ([], State.DONE), (["parked", "WON'T DO"], State.DROPPED), ("Won't Do", State.DROPPED)],
+)
+def test_the_connection_chooses_what_dropped_means(chosen: object, state: State) -> None:
+    """The option stands in place of our list, not beside it."""
+    assert snapshot(done("Won't Do"), by=connection(dropped_resolutions=chosen)).state is state
+
+
+@pytest.mark.parametrize(("chosen", "state"), [("10000", State.DROPPED), ("10001", State.DONE)])
+def test_a_dropped_resolution_may_be_chosen_by_its_id(chosen: str, state: State) -> None:
+    """Names are translated and changed; the id stays."""
+    assert snapshot(done("Erledigt"), by=connection(dropped_resolutions=[chosen])).state is state
+
+
+def test_a_resolution_left_on_a_reopened_issue_does_not_make_it_done() -> None:
+    """The status alone says whether work is over."""
+    left = issue(status=IN_PROGRESS, resolution={"name": "Done"}, resolutiondate="2026-10-06T12:00:00.000+0200")
+    seen = snapshot(left)
+    assert (seen.state, seen.resolution, seen.closed_at) == (State.DOING, None, None)
+
+
+def test_the_closing_time_is_the_best_one_told() -> None:
+    """First the resolution's, then the status category's, then the last change."""
+    assert snapshot(done()).closed_at == datetime(2026, 10, 6, 10, tzinfo=UTC)
+    assert snapshot(done(None)).closed_at == datetime(2026, 10, 6, 10, 0, 1, tzinfo=UTC)
+    bare = issue(status=DONE, statuscategorychangedate=None)
+    assert snapshot(bare).closed_at == datetime(2026, 10, 5, 9, 30, 0, 250_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "second"),
+    [
+        ("2026-10-05T11:30:07.000+0200", 7),
+        ("2026-10-05T11:30:08+02:00", 8),
+        ("2026-10-05T09:30:09Z", 9),
+        (1_791_192_610_000, 10),
+    ],
+)
+def test_times_are_read_in_each_form(written: object, second: int) -> None:
+    """Offsets with and without a colon, and milliseconds since 1970."""
+    seen = snapshot(issue(updated=written)).updated_at
+    assert seen.replace(minute=30, hour=9) == datetime(2026, 10, 5, 9, 30, second, tzinfo=UTC)
+
+
+def test_a_server_s_accounts_are_known_by_name() -> None:
+    """Data Center has no accountId."""
+    seen = snapshot(issue(assignee=ANA_ON_SERVER, creator=None, reporter={"key": "JIRAUSER1"}))
+    assert seen.assignees == (Account("aruiz", "Ana Ruiz"),)
+    assert seen.author == Account("JIRAUSER1", "JIRAUSER1")
+    assert snapshot(issue(assignee=None)).assignees == ()
+
+
+def test_a_moved_issue_keeps_its_identity_under_a_new_key() -> None:
+    """A move between projects is an update whose id stays."""
+    items = [
+        item("project", old=("10000", "Shop"), to="10001", toString="Payments"),
+        item("Key", old=(None, "SHOP-12"), toString="PAY-3"),
+    ]
+    seen = snapshot(issue(key="PAY-3", project=PAY), *items)
+    assert (seen.identity, seen.key, seen.scope) == ("20012", "PAY-3", ScopeRef("10001", "PAY"))
+    assert seen.url == f"{SITE}/browse/PAY-3"
+    assert seen.came_from == ScopeRef("10000", "SHOP")
+
+
+def test_a_move_is_read_though_its_letter_does_not_tell_the_former_key() -> None:
+    """The project's id is enough, once it is known; a letter without a move came from nowhere."""
+    moved = snapshot(issue(project=PAY), item("project", old=("10000", "Shop"), to="10001", toString="Payments"))
+    assert moved.came_from == ScopeRef("10000", "")
+    assert snapshot(issue(), item("labels", old=("", "checkout"))).came_from is None
+
+
+def test_a_deleted_issue_leaves_a_tombstone() -> None:
+    """Its letter still holds all fields; it is gone all the same."""
+    assert read(letter("jira:issue_deleted", issue=issue())) == (Tombstone(identity="20012", key="SHOP-12"),)
+
+
+@pytest.mark.parametrize("missing", ["updated", "status", "project"])
+def test_a_part_of_an_issue_is_not_a_snapshot(missing: str) -> None:
+    """What is left out is unknown, not none: go and look."""
+    (seen,) = read(letter("jira:issue_updated", issue=issue(without=(missing,)), items=[]))
+    assert seen == Look(identity="20012", key="SHOP-12", reason="the delivery holds only a part of the issue")
+
+
+def test_a_letter_of_an_old_server_needs_no_type_name_and_no_event_name() -> None:
+    """An issue with a changelog can only be an update."""
+    reading = Jira().read(letter(None, issue=issue(), items=[item("summary", toString="x")]), connection())
+    assert reading.name == "jira:issue_updated"
+    assert isinstance(reading.observations[0], Snapshot)
+
+
+def test_a_letter_that_names_no_event_is_rejected() -> None:
+    """Without a changelog it could be a deletion as well."""
+    with pytest.raises(Rejected, match="webhookEvent"):
+        read(letter(None, issue=issue()))
+
+
+@pytest.mark.parametrize(
+    ("told", "parent"),
+    [
+        ({"id": "20001", "key": "SHOP-1", "fields": {}}, Parent("SHOP-1", "20001")),
+        ({"key": "SHOP-1"}, Parent("SHOP-1")),
+        (None, None),
+        ({"id": "20001"}, None),
+    ],
+)
+def test_a_parent_told_is_taken_and_none_told_is_unknown(told: object, parent: Parent | None) -> None:
+    """Cloud leaves the field out both for "none" and for "not shown"."""
+    assert snapshot(issue(parent=told)).parent == parent
+    assert snapshot(issue()).parent is None
+
+
+@pytest.mark.parametrize("field", ["IssueParentAssociation", "Epic Link", "Parent Link", "Parent Issue", "Parent"])
+@pytest.mark.parametrize(
+    ("new", "parent"),
+    [
+        ({"to": "20001", "toString": "SHOP-1"}, Parent("SHOP-1", "20001")),
+        ({"to": None, "toString": None}, Parent(None)),
+        ({"to": "", "toString": ""}, Parent(None)),
+        ({"to": "20001", "toString": "SHOP-1 - Faster refunds"}, Parent("SHOP-1", "20001")),
+        ({"to": "20001", "toString": "Faster refunds"}, None),
+    ],
+)
+def test_a_change_of_parent_is_believed(field: str, new: dict[str, Any], parent: Parent | None) -> None:
+    """Only the changelog says that a parent was taken away."""
+    assert snapshot(issue(), item(field, old=("20000", "SHOP-9"), **new)).parent == parent
+
+
+def test_the_last_change_of_parent_counts() -> None:
+    """A changelog may hold two, as when an epic link becomes a parent."""
+    changes = (item("Epic Link", to=None), item("IssueParentAssociation", to="20001", toString="SHOP-1"))
+    assert snapshot(issue(), *changes).parent == Parent("SHOP-1", "20001")
+
+
+def test_a_parent_in_the_fields_outweighs_the_changelog() -> None:
+    """The issue as it stands is surer than a step towards it."""
+    told = issue(parent={"id": "20002", "key": "SHOP-2"})
+    assert snapshot(told, item("Epic Link", to=None)).parent == Parent("SHOP-2", "20002")
+
+
+def test_an_epic_link_field_is_never_guessed_by_its_usual_id() -> None:
+    """`customfield_10014` is another field on another site."""
+    assert snapshot(issue(customfield_10014="SHOP-1")).parent is None
+
+
+@pytest.mark.parametrize(("value", "points"), [(8, 8.0), (0.5, 0.5), (0, 0.0), (None, None), ("8", None), (True, None)])
+def test_points_come_from_the_field_whose_id_is_set(value: object, points: float | None) -> None:
+    """Only numbers count, and zero is a number."""
+    assert snapshot(issue(customfield_10016=value), by=connection(points_field="customfield_10016")).points == points
+    assert snapshot(issue(customfield_10016=value)).points is None
+
+
+def test_a_field_set_by_name_is_read_only_from_a_change_that_names_it() -> None:
+    """Letters name custom fields by id, except in their changelog; on a server there without the id."""
+    by = connection(points_field="Story Points")
+    assert snapshot(issue(), by=by).points is None
+    cloud = item("Story Points", fieldId="customfield_10016", toString="5")
+    assert snapshot(issue(), cloud, by=by).points == 5.0
+    assert snapshot(issue(), item("story points", toString="2.5"), by=by).points == 2.5
+    assert snapshot(issue(), item("Story Points", toString=None), by=by).points is None
+    assert snapshot(issue(), item("Story Points", toString="many"), by=by).points is None
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, treatment in TREATMENTS.items() if treatment.read is None and name != "*")
+)
+def test_what_the_table_ignores_is_ignored_for_its_reason(name: str) -> None:
+    """The table's words are the reason."""
+    assert read(letter(name, issue=issue())) == (Ignored(TREATMENTS[name].says),)
+
+
+def test_an_unheard_of_event_is_ignored() -> None:
+    """Jira may send whatever it likes."""
+    assert read(letter("asteroid_sighted")) == (Ignored(TREATMENTS["*"].says),)
+
+
+@pytest.mark.parametrize(
+    "written", ["SHOP-12", "shop-12", f"{SITE}/browse/SHOP-12", "https://acme.example/jira/browse/shop-12?focus=1"]
+)
+def test_keys_are_taken_as_people_write_them(written: str) -> None:
+    """Any case, or a web address."""
+    assert Jira().key_of(written) == "SHOP-12"

@@ -1,0 +1,201 @@
+"""Calls to trackers that are silent, lead elsewhere, break off or never end; and addresses and proxies."""
+
+import gzip
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from secrets import token_bytes
+from threading import Event, Thread
+
+import pytest
+import requests
+import responses
+
+from connectors.http import Answer, Http
+from sync_service.domain.trackers.connector import Refused, Rejected, Unavailable
+from tests.connectors.fake_http import URL, get
+
+ELSEWHERE = "https://elsewhere.example/issue/1"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        requests.exceptions.ConnectTimeout("…"),
+        requests.exceptions.ReadTimeout("…"),
+        requests.exceptions.ConnectionError("…"),
+        requests.exceptions.ChunkedEncodingError("…"),
+    ],
+)
+def test_a_silent_tracker_is_unavailable(trouble: Exception, mock: responses.RequestsMock) -> None:
+    """Timeouts and broken connections pass; our own backoff decides when."""
+    mock.get(URL, body=trouble)
+    with pytest.raises(Unavailable, match=r"tracker\.example does not answer") as caught:
+        get()
+    assert caught.value.retry_at is None
+
+
+def test_a_redirect_on_the_same_host_is_followed(mock: responses.RequestsMock) -> None:
+    """The answer tells where it came from."""
+    mock.get(URL, status=301, headers={"Location": "/issue/2"})
+    mock.get("https://tracker.example/issue/2", json={"id": 2})
+    assert get() == Answer("https://tracker.example/issue/2", {"id": 2})
+
+
+@pytest.mark.parametrize(
+    "target",
+    [ELSEWHERE, "http://tracker.example/issue/1", "https://tracker.example:8443/issue/1", "//elsewhere.example/", "",
+     "https://tracker.example@elsewhere.example/", "https://tracker.example:x/", "https://["],
+)  # fmt: skip
+def test_a_redirect_to_another_host_is_refused(target: str, mock: responses.RequestsMock) -> None:
+    """Scheme, host and port must all be the same; nothing is sent there."""
+    mock.get(URL, status=302, headers={"Location": target})
+    with pytest.raises(Refused, match="a host that must not get our credentials"):
+        get()
+    assert len(mock.calls) == 1
+
+
+def test_of_a_foreign_redirect_the_host_alone_is_named(mock: responses.RequestsMock) -> None:
+    """Its path and query may hold keys, or names of issues."""
+    mock.get(URL, status=302, headers={"Location": "https://ana:pw@elsewhere.example/SECRET-1?token=hush#part"})
+    with pytest.raises(Refused) as caught:
+        get()
+    assert (
+        str(caught.value) == "tracker.example redirects to elsewhere.example, a host that must not get our credentials"
+    )
+
+
+def test_a_circle_of_redirects_ends(mock: responses.RequestsMock) -> None:
+    """Three redirects are enough for anybody."""
+    mock.get(URL, status=301, headers={"Location": URL})
+    with pytest.raises(Rejected, match="in a loop"):
+        get()
+    assert len(mock.calls) == 4
+
+
+def test_an_answer_is_bounded_in_size(mock: responses.RequestsMock) -> None:
+    """More than the limit is not even kept."""
+    mock.get(URL, body=b"x" * 2000)
+    with pytest.raises(Rejected, match="more than 1000 bytes"):
+        get(Http(most_bytes=1000))
+
+
+def test_an_answer_is_bounded_in_time(mock: responses.RequestsMock) -> None:
+    """A trickle that never stalls ends all the same."""
+    mock.get(URL, body=b"x" * 2000)
+    with pytest.raises(Unavailable, match="too slow"):
+        get(Http(whole_seconds=-1))
+
+
+class _Trickle(BaseHTTPRequestHandler):
+    """Answers a byte at a time, for ten seconds: by a length told before, in chunks, or packed."""
+
+    nothing = Event()
+    went_on = Event()
+
+    def do_GET(self) -> None:
+        self.protocol_version = "HTTP/1.1"
+        self.send_response(200)
+        body, chunked = b"x" * 1000, self.path == "/chunked"
+        if self.path == "/gzip":
+            body = gzip.compress(token_bytes(1000))
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header(*(("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(body)))))
+        self.end_headers()
+        with suppress(OSError):  # cut off, as it should be
+            for number in range(len(body)):
+                one = body[number : number + 1]
+                self.wfile.write(b"1\r\n" + one + b"\r\n" if chunked else one)
+                self.nothing.wait(0.01)
+                if number > len(body) // 2:
+                    self.went_on.set()
+
+    log_message: Callable[..., None] = staticmethod(lambda *_: None)
+
+
+@pytest.mark.parametrize("form", ["length", "chunked", "gzip"])
+def test_a_trickle_is_cut_off_while_it_goes_on(form: str) -> None:
+    """Each byte comes long before the time for a read is over."""
+    _Trickle.went_on.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Trickle) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            with pytest.raises(Unavailable, match="too slow"):
+                Http(whole_seconds=0.2).get(f"http://127.0.0.1:{server.server_port}/{form}", authorization=None)
+            assert not _Trickle.went_on.is_set()
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}])
+def test_an_answer_that_breaks_off_is_unavailable(encoding: dict[str, str], mock: responses.RequestsMock) -> None:
+    """By less than was told, or by what can't be unpacked."""
+    mock.get(
+        URL, body=b'{"id": 1}', headers={"Content-Length": "2000", **encoding}, auto_calculate_content_length=False
+    )
+    with pytest.raises(Unavailable, match="does not answer"):
+        get()
+
+
+@pytest.mark.parametrize("url", ["nothing", "ftp://tracker.example/", "https:///", "https://[/"])
+def test_a_site_that_is_no_web_address_is_rejected(url: str) -> None:
+    """A mistyped site says so."""
+    with pytest.raises(Rejected, match="not a web address"):
+        Http().get(url, authorization=None)
+
+
+@pytest.mark.parametrize("authorization", ["Bearer a\nb", "Bearer tök", "Bearer \ud800"])
+def test_a_token_with_stray_characters_is_refused(authorization: str) -> None:
+    """A line break pasted along must not become a header."""
+    with pytest.raises(Refused, match="contains characters that a token can't have"):
+        Http().get(URL, authorization=authorization)
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str | None]]]:
+    """Serve an empty object on loopback and keep the Authorization headers that came."""
+    seen: list[str | None] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers["Authorization"])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        log_message: Callable[..., None] = staticmethod(lambda *_: None)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", seen
+        server.shutdown()
+        thread.join()
+
+
+def test_this_machine_is_reached_without_a_proxy(
+    listener: tuple[str, list[str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy set for the outside world knows nothing of a tracker on loopback."""
+    url, seen = listener
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert Http().get(url, authorization="Bearer ours").body == {}
+    assert seen == ["Bearer ours"]
+
+
+@pytest.mark.parametrize("ours", [None, "Bearer ours"])
+def test_passwords_in_netrc_are_left_alone(
+    ours: str | None, mock: responses.RequestsMock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The requests library would send them of its own accord, and in place of ours."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login ana password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    mock.get(URL, json={})
+    Http().get(URL, authorization=ours)
+    assert mock.calls[0].request.headers.get("Authorization") == ours

@@ -1,0 +1,114 @@
+"""No letter, however mangled, makes a connector raise anything but `Rejected` or give what a database can't keep."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync_service.domain.trackers.connector import Post, Rejected
+from tests.connectors.contract_payloads import (
+    LETTERS,
+    assert_has_words,
+    connector_of,
+    kinds,
+    read_if_possible,
+)
+
+# Written as JSON text, since some of it no Python value can spell.
+ODD_VALUES = (
+    "null", "true", "-1", "0", "1e999", "9" * 400, '""', '"\\u0000"', '"\\ud800 lone"', '"' + "x" * 5000 + '"',
+    '"2026-02-30T00:00:00Z"', '"0001-01-01T00:00:00+14:00"', '"\u202e\u0085"', "[]", "{}", "[[null]]",
+    '[{"id": {}}]', '{"id": []}',
+)  # fmt: skip
+
+NO_OBJECTS = (
+    b"", b"{", b"[]", b"null", b"7", b'"text"', b"\xff\xfe", b"\xef\xbb\xbf{}", b'{"a": NaN}', b"payload=%7B", b"\x00",
+    b'{"a": "\x00"}', b'{"a": 1' + b"0" * 5000 + b"}", b"[" * 200_000, b'{"a":' * 200_000,
+)  # fmt: skip
+
+
+@kinds
+@pytest.mark.parametrize("body", NO_OBJECTS)
+def test_a_body_that_is_no_json_object_is_rejected_with_a_reason(kind: str, body: bytes) -> None:
+    """Truncated, deep, binary or merely odd: `Rejected`, never another error."""
+    for content_type in ("application/json", "application/x-www-form-urlencoded"):
+        headers = {**LETTERS[kind].issues[0].headers, "content-type": content_type}
+        with pytest.raises(Rejected) as caught:
+            connector_of(kind).read(Post(headers, body), LETTERS[kind].connection)
+        assert_has_words(str(caught.value))
+
+
+@kinds
+@given(body=st.binary(max_size=200))
+def test_reading_any_bytes_raises_nothing_but_rejected(kind: str, body: bytes) -> None:
+    """Bytes of any sort leave the reader standing."""
+    read_if_possible(kind, Post(LETTERS[kind].issues[0].headers, body))
+
+
+def paths_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Give the path to every part of a JSON value."""
+    yield path
+    for name, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from paths_in(part, (*path, name))
+
+
+def mangled(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """Give a copy with the part at `path` replaced, or left out where `new` is None."""
+    if not path:
+        return new
+    name, rest = path[0], path[1:]
+    copied = value.copy()
+    if rest or new is not None:
+        copied[name] = mangled(value[name], rest, new)
+    else:
+        del copied[name]
+    return copied
+
+
+@kinds
+def test_no_single_odd_value_anywhere_does_harm(kind: str) -> None:
+    """Every part of every main letter is in turn left out and replaced by every odd value."""
+    count = 0
+    for post in LETTERS[kind].issues:
+        if "urlencoded" in post.headers["content-type"]:
+            continue
+        whole = json.loads(post.body)
+        for path in paths_in(whole):
+            if not path:
+                continue
+            read_if_possible(kind, Post(post.headers, json.dumps(mangled(whole, path, None)).encode()))
+            holed = json.dumps(mangled(whole, path, "@odd@"))
+            for odd in ODD_VALUES:
+                read_if_possible(kind, Post(post.headers, holed.replace('"@odd@"', odd).encode()))
+                count += 1
+    assert count > 1000
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()), max_size=20)
+    | st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@kinds
+@given(choice=st.data())
+@settings(max_examples=300)
+def test_reading_mangled_letters_raises_nothing_but_rejected(kind: str, choice: st.DataObject) -> None:
+    """Several parts at once are replaced by whatever Hypothesis thinks of."""
+    post = choice.draw(st.sampled_from([one for one in LETTERS[kind].issues if one.body.startswith(b"{")]))
+    payload: Any = json.loads(post.body)
+    for _ in range(choice.draw(st.integers(1, 4))):
+        path = choice.draw(st.sampled_from([path for path in paths_in(payload) if path] or [("action",)]))
+        if isinstance(payload, dict) and payload:
+            payload = mangled(payload, path, choice.draw(JSON_VALUES))
+    read_if_possible(kind, Post(post.headers, json.dumps(payload).encode()))

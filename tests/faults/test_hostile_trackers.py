@@ -1,0 +1,215 @@
+"""Everything that can befall deliveries, at random and at once, and secrets rotated under way: all ends right."""
+
+import hashlib
+import hmac
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+from simulator.courier import Courier
+from simulator.delivery import Mishap
+from simulator.rest import Rest
+from simulator.tracker import Tracker
+from sync_service.runtime.wiring import House, utc_now
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.queue import due
+from sync_service.store.trackers.connections import FRESH_SECONDS
+from tests.faults.conftest import LONG, SEED
+from tests.faults.oracle_check import broken_entries, furnish
+from tests.faults.tracker_pair import Town, at_work, close, receiving
+from tests.support.migrated_database import prepare
+from tests.support.servers import Databases
+from tests.support.services import build_house
+from tests.support.wait_until import until
+
+pytestmark = pytest.mark.slow
+
+CHANGES = 400 if LONG else 60
+MISHAPS: tuple[Callable[[Courier], None], ...] = (
+    lambda courier: courier.delay_next(0.2),
+    lambda courier: courier.delay_next(0.4, count=3),
+    Courier.lose_next,
+    Courier.duplicate_next,
+    Courier.truncate_next,
+    Courier.forge_next,
+    Courier.unsign_next,
+)
+BREAKDOWNS: tuple[Callable[[Rest], None], ...] = (
+    lambda rest: rest.answer_next(429, retry_after=1),
+    lambda rest: rest.answer_next(429),
+    lambda rest: rest.answer_next(500),
+    lambda rest: rest.answer_next(503, times=2),
+)
+SLOWNESS: tuple[Callable[[Rest], None], ...] = (lambda rest: rest.slow_down(0.1), lambda rest: rest.slow_down(0))
+REFUSED = (Mishap.FORGED, Mishap.UNSIGNED, Mishap.TRUNCATED)
+
+
+@pytest.fixture
+def houses(databases: Databases, tmp_path: Path) -> Iterator[list[House]]:
+    """Give one house to receive and two to work, on one database."""
+    url = databases.prepared(prepare)
+    made = [build_house(url, tmp_path, clock=utc_now) for _ in range(3)]
+    yield made
+    close(made)
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + (10 if LONG else 1)))
+def test_all_faults_of_both_trackers_at_once_end_in_the_right_numbers(houses: list[House], seed: int) -> None:
+    """Delayed, lost, doubled, out of order, forged, unsigned, cut short; REST refuses, breaks and is slow."""
+    desk, *workers = houses
+    with ExitStack() as ending:
+        town = ending.enter_context(Town(seed))
+        furnish(desk, town.okrs("old"))
+        town.open_hooks(ending.enter_context(receiving(desk)))
+        ending.enter_context(at_work(workers))
+        for tracker in town.trackers:
+            for spoil in MISHAPS:
+                spoil(tracker.webhooks)
+            for breaks in BREAKDOWNS:
+                breaks(tracker.rest)
+        for _ in range(CHANGES):
+            befall_webhooks(town)
+            befall_rest(town)
+            town.work(changes=town.chance.choice([1, 1, 2]))
+        for tracker in town.trackers:
+            tracker.webhooks.release(seed=seed)
+            tracker.webhooks.retry_now()
+            tracker.flush(timeout=60)
+            tracker.rest.slow_down(0)
+        for delivery in town.deliveries():
+            statuses = {attempt.status for attempt in delivery.attempts}
+            assert statuses <= ({401} if delivery.mishap in REFUSED else {202}), delivery.mishap
+        befell = {delivery.mishap for delivery in town.deliveries()}
+        assert town.redeliver_what_was_not_taken() > 0
+        until(lambda: is_quiet(desk), "all is applied and looked at", seconds=60)
+        for tracker in town.trackers:
+            assert {call.status for call in tracker.rest.calls} == {200, 429, 500, 503}
+    assert befell == set(Mishap)
+    assert values(desk) == pytest.approx(town.numbers())
+    assert broken_entries(desk.engine) == []
+
+
+def befall_webhooks(town: Town) -> None:
+    """Let something befall the next deliveries of one tracker, at times."""
+    chance, courier = town.chance, town.chance.choice(town.trackers).webhooks
+    if courier.held and chance.random() < 0.3:
+        courier.release(seed=chance.randrange(100))
+    if chance.random() < 0.5:
+        chance.choice([*MISHAPS, Courier.hold])(courier)
+
+
+def befall_rest(town: Town) -> None:
+    """Let REST calls go wrong, at times."""
+    chance, rest = town.chance, town.chance.choice(town.trackers).rest
+    if chance.random() < 0.2:
+        chance.choice([*BREAKDOWNS, *SLOWNESS])(rest)
+
+
+def is_quiet(house: House) -> bool:
+    """Tell whether nothing waits to be applied or looked at; lets the time pass that looks wait for."""
+    waiting = 0
+    with writing(house.engine) as tx:
+        tx.execute(sa.delete(tables.pause))
+        for table in (tables.delivery, tables.look):
+            waits = sa.and_(table.c.due_at.isnot(None), table.c.lease.is_(None))
+            tx.execute(sa.update(table).where(waits).values(due_at=database_now(tx)))
+            waiting += tx.scalar(sa.select(sa.func.count()).where(table.c.due_at.isnot(None))) or 0
+        return waiting == 0 and not due.tables_with_due_rows(tx)
+
+
+def values(house: House) -> dict[str, float | None]:
+    """Give the values of the key results."""
+    k = tables.key_result
+    with reading(house.engine) as tx:
+        return {row.slug: row.current for row in tx.execute(sa.select(k.c.slug, k.c.current))}
+
+
+def test_a_secret_rotated_while_deliveries_flow_refuses_none_and_lets_none_in_by_the_old_one(
+    houses: list[House],
+) -> None:
+    """Both secrets are good while the trackers change theirs and old letters are under way; then the old one is not."""
+    desk, *workers = houses
+    with ExitStack() as ending:
+        town = ending.enter_context(Town(SEED))
+        furnish(desk, town.okrs("old"))
+        address = ending.enter_context(receiving(desk))
+        town.open_hooks(address)
+        ending.enter_context(at_work(workers))
+        with people_at_work(town):
+            until(lambda: len(town.deliveries()) > 20, "deliveries flow")
+            assert answers(address, "new") == {401}
+            furnish(desk, town.okrs("new", "kept"))
+            until(lambda: answers(address, "new") == {202}, "the new secret is good")
+            for tracker in town.trackers:
+                tracker.webhooks.delay_next(2 * FRESH_SECONDS, count=5)
+            until(lambda: all(map(delayed_five, town.trackers)), "five of each have left with the old secret")
+            town.rotate("new")
+            count = len(town.deliveries())
+            until(lambda: len(town.deliveries()) > count + 20, "deliveries flow on")
+        until(lambda: all(one.attempts for one in town.deliveries()), "all have arrived")
+        assert answers(address, "old") == {202}
+        furnish(desk, town.okrs("new"))
+        until(lambda: answers(address, "old") == {401}, "the old secret is good no more")
+        town.work()
+        for tracker in town.trackers:
+            tracker.flush()
+        assert {one.status for one in town.deliveries()} == {202}
+
+        town.rotate("old")
+        before = len(town.deliveries())
+        for _ in range(8):
+            town.work()
+        for tracker in town.trackers:
+            tracker.flush()
+        refused = len(town.deliveries()) - before
+        assert refused > 0
+        assert Counter(one.status for one in town.deliveries()) == {202: before, 401: refused}
+        town.rotate("new")
+        assert town.redeliver_what_was_not_taken() == refused
+        until(lambda: is_quiet(desk), "all is applied", seconds=60)
+    assert values(desk) == pytest.approx(town.numbers())
+
+
+@contextmanager
+def people_at_work(town: Town) -> Iterator[None]:
+    """Let people change issues all the time, until the end of the block."""
+    end = threading.Event()
+
+    def work() -> None:
+        while not end.wait(0.02):
+            town.work()
+
+    thread = threading.Thread(target=work, name="people at work")
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+def delayed_five(tracker: Tracker) -> bool:
+    """Tell whether five deliveries were delayed on their way."""
+    return sum(one.mishap is Mishap.DELAYED for one in tracker.deliveries) == 5
+
+
+def answers(address: str, secret: str) -> set[int]:
+    """Give what both connections answer to a message that tells of no issue, signed with a secret."""
+    body = b'{"webhookEvent": "nothing"}'
+    signed = "sha256=" + hmac.digest(secret.encode(), body, hashlib.sha256).hex()
+    own = {
+        "gh": {"X-GitHub-Event": "ping", "X-GitHub-Delivery": str(uuid.uuid4()), "X-Hub-Signature-256": signed},
+        "jira": {"X-Atlassian-Webhook-Identifier": str(uuid.uuid4()), "X-Hub-Signature": signed},
+    }
+    return {
+        requests.post(f"{address}/hooks/{slug}", data=body, headers=headers, timeout=10).status_code
+        for slug, headers in own.items()
+    }

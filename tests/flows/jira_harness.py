@@ -1,0 +1,87 @@
+"""Harness for polls of Jira: a simulated Jira without a webhook receiver, and random changes of its issues."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from simulator import Jira, SteppedClock
+from simulator.jira import Issue, Project
+from simulator.jira.sketch import Sketch
+from sync_service.runtime.wiring import utc_now
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from tests.flows.harness import HouseStage
+
+DAY = timedelta(days=1)
+
+
+@dataclass
+class JiraStage(HouseStage):
+    """A Jira with two watched projects and one that is not watched, and services; webhooks arrive only by `hear`."""
+
+    jira: Jira
+    clock: SteppedClock
+    shop: Project = field(init=False)
+    pay: Project = field(init=False)
+    attic: Project = field(init=False)
+    heard: int = 0
+
+    def __post_init__(self) -> None:
+        self.shop, self.pay, self.attic = (self.jira.project(key) for key in ("SHOP", "PAY", "ATTIC"))
+
+    def hear(self) -> None:
+        """Insert the tracker's new deliveries into the inbox, each one once."""
+        now = utc_now()
+        parcels = [one.parcel for one in self.jira.deliveries[self.heard :]]
+        self.heard += len(parcels)
+        rows = [
+            {
+                "connection_id": self.rows(tables.connection)[0].id,
+                "delivery_id": parcel.id,
+                "received_at": now,
+                "due_at": now - timedelta(seconds=1),
+                "headers": {name.lower(): value for name, value in parcel.headers.items()},
+                "body": parcel.body,
+            }
+            for parcel in parcels
+        ]
+        with writing(self.house.engine) as tx:
+            tx.execute(sa.insert(tables.delivery), rows)
+
+
+def labelled(number: int) -> Sketch:
+    """Return a sketch of an issue that counts."""
+    return Sketch(summary=f"Pay {number}", labels=("checkout",), status="Done" if number % 4 == 0 else "To Do")
+
+
+Standing = tuple[bool, bool]
+"""Whether an issue counts, and whether it is done."""
+
+
+def standing(issue: Issue) -> Standing:
+    """Return whether an issue counts now, and whether it is done."""
+    dropped = issue.resolution is not None and issue.resolution.name == "Won't Do"
+    return "checkout" in issue.labels and not dropped, issue.status.category.key == "done"
+
+
+def share(standings: list[Standing]) -> float:
+    """Return the expected value of the key result."""
+    counted = [done for counts, done in standings if counts]
+    return 100 * sum(counted) / len(counted)
+
+
+def change(issue: Issue, chance: random.Random) -> None:
+    """Make a random change of an issue."""
+    act = chance.random()
+    if act < 0.15:
+        (issue.unlabel if "checkout" in issue.labels else issue.label)("checkout")
+    elif act < 0.3:
+        issue.edit(summary=f"Pay {chance.random()}")
+    elif issue.status.category.key == "done":
+        issue.reopen()
+    elif act < 0.4:
+        issue.drop()
+    else:
+        issue.finish()

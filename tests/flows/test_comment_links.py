@@ -1,0 +1,243 @@
+"""Comments ask for links: of whom, in which order, and what is said where nothing comes of it."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync_service.domain.trackers.observations import (
+    Account,
+    CommentSeen,
+    Observation,
+    ScopeRef,
+    State,
+    Tombstone,
+)
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from tests.domain.factories import BILLING, CHECKOUT, at, snapshot
+from tests.support.fake_tracker import World, bump_rules
+
+KEY = "acme/checkout#1"
+
+
+@pytest.fixture
+def world(bare_world: World) -> World:
+    """Give a world with two key results, in which Ana is an admin, Bo a member and Vic a viewer."""
+    with writing(bare_world.engine) as tx:
+        tx.execute(sa.update(tables.person).values(accounts={"paper": "Ana"}))
+        others = [("bo", "Bo Lind", "member", {"paper": "bo"}), ("vic", "Vic Ewer", "viewer", {"paper": "vic"})]
+        for mail, name, role, accounts in others:
+            columns = {"email": f"{mail}@example.com", "name": name, "role": role, "accounts": accounts}
+            tx.execute(sa.insert(tables.person).values(columns))
+        bump_rules(tx)
+    bare_world.key_result("KR-1")
+    bare_world.key_result("KR-2")
+    return bare_world
+
+
+def comment(seconds: float, wants: tuple[str, ...] | None = ("KR-1",), /, **fields: Any) -> CommentSeen:
+    """Give a comment of Ana's on acme/checkout#1 so many seconds after noon."""
+    plain: dict[str, Any] = {
+        "identity": "501#1",
+        "key": KEY,
+        "scope": CHECKOUT,
+        "id": "7",
+        "author": Account("ana", "ana"),
+    }
+    return CommentSeen(**(plain | fields), at=at(seconds), wants=wants)
+
+
+def linked(world: World) -> set[str]:
+    """Name the key results that are linked by comments."""
+    slugs = {row.id: row.slug for row in world.rows(tables.key_result)}
+    return {slugs[row.key_result_id] for row in world.rows(tables.link, tables.link.c.origin == "comment")}
+
+
+def test_a_comment_links_its_issue_and_the_history_says_whose(world: World) -> None:
+    """With the command as it was written."""
+    world.tell(snapshot(0, state=State.DONE, closed_at=at(0)))
+    delivery = world.tell(comment(1, ("kr-1", "KR-9")))
+    assert linked(world) == {"KR-1"}
+    assert world.value() == 100
+    assert world.reasons()[-1] == "commented, now linked by a comment of Ana Ruiz (/okr kr-1 KR-9)"
+    assert world.outcome(delivery) == f"{KEY}: /okr kr-1 KR-9, but there is no key result KR-9"
+
+
+def test_a_comment_on_an_issue_not_seen_yet_waits_for_it(world: World) -> None:
+    """Nothing is lost by the order."""
+    delivery = world.tell(comment(1))
+    assert linked(world) == set()
+    assert "the issue is not known yet, and there are no credentials to fetch it with" in world.outcome(delivery)
+    world.tell(snapshot(0, state=State.DONE, closed_at=at(0)))
+    assert linked(world) == {"KR-1"}
+    assert world.reasons()[-1] == "first seen, already done, now linked by a comment of Ana Ruiz (/okr KR-1)"
+
+
+def test_the_newest_comment_stands_and_an_older_one_again_when_it_is_deleted(world: World) -> None:
+    """By the tracker's time."""
+    world.tell(snapshot(0))
+    world.tell(comment(5, ("KR-2",), id="8", author=Account("bo", "bo")))
+    world.tell(comment(1, ("KR-1",)))
+    assert linked(world) == {"KR-2"}
+    world.tell(comment(6, ("KR-2",), id="8", gone=True))
+    assert linked(world) == {"KR-1"}
+
+
+def test_none_takes_the_links_by_comments_away_and_no_others(world: World) -> None:
+    """The outcome says so."""
+    world.tell(snapshot(0, labels=["okr:KR-2"]))
+    world.tell(comment(1))
+    delivery = world.tell(comment(2, (), id="8"))
+    assert world.outcome(delivery) == f"{KEY}: /okr none: no comment links it any more"
+    assert {row.origin for row in world.rows(tables.link)} == {"label"}
+    assert world.reasons()[-1] == "commented, no longer linked by a comment of Ana Ruiz (/okr KR-1)"
+
+
+@pytest.mark.parametrize(
+    ("author", "why"),
+    [
+        (Account("mallory", "mallory"), "no person has the paper account mallory"),
+        (Account("vic", "vic"), "Vic Ewer is a viewer, and viewers make no links"),
+        (None, "nobody is named as its author"),
+    ],
+)
+def test_whoever_may_not_makes_no_link_and_is_told_why(world: World, author: Account | None, why: str) -> None:
+    """A link that somebody else made stays."""
+    world.tell(snapshot(0))
+    world.tell(comment(1, ("KR-2",)))
+    delivery = world.tell(comment(2, id="8", author=author))
+    assert world.outcome(delivery) == f"{KEY}: /okr KR-1 makes no link, because {why}"
+    assert linked(world) == {"KR-2"}
+
+
+MADE, EDITED, TIE, ENDED = (
+    comment(1, ("KR-1",)),
+    comment(2, ("KR-2",), edited=True),
+    comment(1, (), edited=True),
+    comment(2, ("KR-2",), gone=True),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((MADE, EDITED), {"KR-2"}),
+        ((MADE, comment(2, None, edited=True)), set()),
+        ((MADE, EDITED, ENDED), set()),
+        ((MADE, TIE), set()),
+        ((MADE, TIE, EDITED), {"KR-2"}),
+    ],
+)
+def test_any_order_and_any_repeat_end_alike(world: World, words: tuple[CommentSeen, ...], expected: set[str]) -> None:
+    """Also before the issue itself is known."""
+    told: list[Observation] = [snapshot(0), *words]
+    for number, order in enumerate(permutations(told)):
+        with writing(world.engine) as tx:
+            for table in (tables.link, tables.comment, tables.issue):
+                tx.execute(sa.delete(table))
+        for one in order:
+            world.tell(one)
+            world.tell(one)
+        assert linked(world) == expected, number
+
+
+def test_what_is_not_watched_is_not_kept(world: World) -> None:
+    """Nor is anything said of it but that."""
+    delivery = world.tell(comment(1, identity="502#1", scope=BILLING))
+    assert world.outcome(delivery) == "ignored, because acme/billing is not watched"
+    assert world.rows(tables.comment) == []
+
+
+def test_comments_go_where_their_issue_goes_in_either_order(world: World) -> None:
+    """A comment told late is taken to where the issue is by then."""
+    with writing(world.engine) as tx:
+        world.add_scope(tx, "acme/billing")
+        bump_rules(tx)
+    there = snapshot(3, identity="502#4", scope=BILLING, key="acme/billing#4")
+    moved = Tombstone(identity="501#1", key=KEY, successor="502#4", moved_to="acme/billing#4")
+    world.tell(snapshot(0))
+    world.tell(comment(1))
+    world.tell(moved)
+    world.tell(there)
+    assert linked(world) == {"KR-1"}
+    world.tell(comment(2, ("KR-2",), id="8"))
+    assert linked(world) == {"KR-2"}
+    (row,) = world.rows(tables.link)
+    assert world.rows(tables.issue, tables.issue.c.id == row.issue_id)[0].identity == "502#4"
+
+
+SHIPPING = ScopeRef("503", "acme/shipping")
+THROUGH = (
+    Tombstone(identity="502#4", key="acme/billing#4", successor="503#7", moved_to="acme/shipping#7"),
+    Tombstone(identity="501#1", key=KEY, successor="502#4", moved_to="acme/billing#4"),
+)
+"""The second transfer of an issue, told before its first."""
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_comments_and_links_follow_two_transfers_that_are_told_in_the_wrong_order(
+    world: World, *, together: bool
+) -> None:
+    """In one batch, where nothing of it is written down yet, or in two; a comment told after them goes there too."""
+    with writing(world.engine) as tx:
+        for name in ("acme/billing", "acme/shipping"):
+            world.add_scope(tx, name)
+        bump_rules(tx)
+    world.tell(snapshot(0), snapshot(3, identity="503#7", scope=SHIPPING, key="acme/shipping#7"))
+    world.tell(comment(1))
+    by_hand = {
+        "connection_id": world.connection_id,
+        "key": KEY,
+        "key_result_id": world.standing("KR-2").id,
+        "weight": 1,
+    }
+    with writing(world.engine) as tx:
+        tx.execute(sa.insert(tables.manual_link).values(by_hand))
+        bump_rules(tx)
+    late = comment(2, ("KR-1", "KR-2"), id="8")
+    if together:
+        world.tell(*THROUGH, late)
+    else:
+        for one in (*THROUGH, late):
+            world.tell(one)
+    (there,) = world.rows(tables.issue, tables.issue.c.identity == "503#7")
+    found = {(row.origin, row.issue_id) for row in world.rows(tables.link)}
+    assert found == {("comment", there.id), ("manual", there.id)}
+    assert {row.identity for row in world.rows(tables.comment)} == {"503#7"}
+    assert linked(world) == {"KR-1", "KR-2"}
+
+
+def test_a_comment_that_names_no_scope_is_taken_where_its_issue_is_known(world: World) -> None:
+    """As Jira's server tells of them: anywhere else nothing is asked or kept."""
+    early = world.tell(comment(1, scope=None))
+    assert world.outcome(early) == f"ignored, because {KEY} is not known"
+    assert world.rows(tables.comment) == []
+    world.tell(snapshot(0))
+    delivery = world.tell(comment(1, scope=None, key="issue 1"))
+    assert linked(world) == {"KR-1"}
+    assert world.outcome(delivery) == f"{KEY}: /okr KR-1"
+    world.tell(comment(2, None, scope=None, gone=True))
+    assert linked(world) == set()
+
+
+def test_a_changed_comment_that_never_asked_is_no_news_and_outdoes_an_older_word(world: World) -> None:
+    """Jira does not tell what a comment said before."""
+    world.tell(snapshot(0))
+    first = world.tell(comment(2, None, edited=True))
+    assert world.outcome(first) == f"{KEY}: nothing new in the comment"
+    world.tell(comment(1))
+    assert linked(world) == set()
+    world.tell(comment(3, edited=True))
+    assert linked(world) == {"KR-1"}
+
+
+def test_a_link_is_said_to_come_from_the_comment_though_its_issue_is_told_of_with_it(world: World) -> None:
+    """Jira's server tells of a comment, and then of its issue, in which nothing changed."""
+    world.tell(snapshot(0, state=State.DONE, closed_at=at(0)))
+    world.post(comment(1, scope=None))
+    world.post(snapshot(1, state=State.DONE, closed_at=at(0)))
+    world.drains.drain("delivery")
+    assert world.reasons()[-1] == "commented, now linked by a comment of Ana Ruiz (/okr KR-1)"

@@ -1,0 +1,158 @@
+"""The whole way, on real parts: what happens in a tracker moves the right key result by the right amount, and says why.
+
+Each happening is looked at where people look: in the API, in its history, in `okr-sync explain`, and on the page.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from simulator.demo.visiting import Visitor
+from tests.flows.scenarios import (
+    HAPPENINGS,
+    SECRET,
+    WAYS,
+    Trackers,
+    Way,
+    configuration,
+    make_trackers,
+    slug_of,
+)
+from tests.flows.service import Running, running
+from tests.support.servers import PostgresDatabases, Valkey
+from tests.support.wait_until import until
+from tests.web.session_client import seen_words
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A running service, the trackers that tell it, and somebody at a browser."""
+
+    running: Running
+    trackers: Trackers
+    visitor: Visitor
+
+
+@pytest.fixture(scope="module", params=["embedded", "parts"])
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Give `okr-sync up` on its embedded default, then the single parts on PostgreSQL and a Valkey of its own."""
+    trackers = make_trackers()
+    with ExitStack() as ending:
+        for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
+            ending.callback(tracker.stop)
+        settings = _own_servers(request, ending) if request.param == "parts" else {}
+        directory = tmp_path_factory.mktemp("town")
+        file = configuration(trackers)
+        run = ending.enter_context(running(directory, file, settings=settings, parts=bool(settings)))
+        for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
+            tracker.start()
+        trackers.hub.add_hook(url=run.hook("github"), secret=SECRET)
+        trackers.cloud.add_hook(url=run.hook("jira-cloud"), secret=SECRET)
+        trackers.data_center.add_hook(url=run.hook("jira-data-center"), secret=SECRET)
+        yield Town(run, trackers, Visitor(run.address, run.sign_in_link()))
+
+
+def _own_servers(request: pytest.FixtureRequest, ending: ExitStack) -> dict[str, str]:
+    databases: PostgresDatabases = request.getfixturevalue("postgres")
+    ending.callback(databases.drop)
+    server: Valkey = request.getfixturevalue("session_valkey")
+    return {"DATABASE_URL": databases.empty(), "REDIS_URL": server.url, "OKR_SYNC_SECRET_KEY": "k" * 40}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a happening must do to four issues of which one is done: the value after it, and why."""
+
+    value: float
+    what: str
+
+
+def expected_of(what: str, way: Way, slug: str, *, now: str) -> Expected:
+    """Say what must come of a happening, by arithmetic and the tracker's own words; `now` is the issue's key."""
+    unlinked = f"no longer linked by rule rule-{slug}"
+    on_github = way.connection == "github"
+    moved = f"moved to {now}" if on_github else f"moved from {way.first} to {way.second}, {unlinked}"
+    return {
+        "closed": Expected(50, "closed as done"),
+        "cancelled": Expected(100 / 3, way.dropped),
+        "reopened": Expected(0, "reopened"),
+        "unlabelled": Expected(100 / 3, f"unlabelled {slug}, {unlinked}"),
+        "moved": Expected(100 / 3, moved),
+        "deleted": Expected(100 / 3, "deleted"),
+    }[what]
+
+
+@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("what", HAPPENINGS)
+def test_what_happens_in_a_tracker_moves_its_key_result_and_says_why(town: Town, name: str, what: str) -> None:
+    """Four issues, one of them done; then one thing happens, and value and reason are right wherever one looks."""
+    way, slug = town.trackers.ways[name], slug_of(name, what)
+    issues = [f"{what}-{letter}" for letter in "abcd"]
+    for issue in issues:
+        way.create(issue, slug)
+    town.trackers.clock.step()
+    way.finish(issues[0])
+    town.running.comes_to(slug, 25)
+
+    town.trackers.clock.step()
+    subject = issues[0] if what == "reopened" else issues[1]
+    former = way.key(subject)
+    way.happen(what, subject, slug)
+    # GitHub ends an issue under its old key; Jira keeps the issue and gives it a new one.
+    key = way.key(subject) if name != "github" else former
+    expected = expected_of(what, way, slug, now=way.key(subject))
+
+    town.running.comes_to(slug, expected.value)
+    cause = {"issue": key, "what": expected.what, "actor": way.actor}
+    entry = town.running.api(f"/key-results/{slug}/history")["items"][0]
+    check_entry(entry, before=25, after=expected.value, cause=cause)
+    delivery = entry["causes"][0]["delivery"]
+    assert delivery in town.running.deliveries()
+    if name != "jira-data-center":  # which sends no id
+        assert delivery in {one.parcel.id for one in way.deliveries}
+    explained = town.running.explain(slug)
+    assert explained["current"] == pytest.approx(expected.value)
+    check_entry(explained["history"][0], before=25, after=expected.value, cause=cause)
+    check_page(town.visitor, slug, cause=cause, value=expected.value)
+    if what == "moved":
+        check_arrival(town, way, slug_of(name, what, place="second"), subject)
+
+
+def check_entry(entry: dict[str, Any], *, before: float | None, after: float, cause: dict[str, str]) -> None:
+    """Check a history entry: from, to, and one cause alone."""
+    assert entry["from"] == (None if before is None else pytest.approx(before))
+    assert entry["to"] == pytest.approx(after)
+    assert [{name: one[name] for name in cause} for one in entry["causes"]] == [cause]
+
+
+def check_page(visitor: Visitor, slug: str, *, cause: dict[str, str], value: float) -> None:
+    """Check the newest line of the page's history as a reader sees it."""
+    words = seen_words(visitor.read(f"/key-results/{slug}"))
+    line = words.partition("What moved it")[2].partition("delivery")[0]
+    for said in (f"{round(value, 1):g}", cause["issue"], cause["what"], f"by {cause['actor']}"):
+        assert said in line
+
+
+def check_arrival(town: Town, way: Way, slug: str, name: str) -> None:
+    """Check that a moved issue counts where it went."""
+    town.running.comes_to(slug, 0)
+    came = "opened" if way.connection == "github" else f"moved from {way.first} to {way.second}"
+    cause = {"issue": way.key(name), "what": f"{came}, now linked by rule rule-{slug}", "actor": way.actor}
+    entry = town.running.api(f"/key-results/{slug}/history")["items"][0]
+    check_entry(entry, before=None, after=0, cause=cause)
+
+
+def test_a_delivery_that_comes_twice_counts_once(town: Town) -> None:
+    """Both copies are acknowledged; one is kept."""
+    town.trackers.hub.webhooks.duplicate_next()
+    town.trackers.hub.repository("first").create_issue("Twice")
+    town.trackers.hub.flush()
+    twin, other = [one for one in town.trackers.hub.deliveries if one.mishap == "duplicate"][-2:]
+    assert (twin.status, other.status) == (202, 202)
+    until(lambda: town.running.deliveries()[twin.parcel.id]["state"] == "settled", "the delivery is applied")
+    assert [one for one in town.running.deliveries() if one == twin.parcel.id] == [twin.parcel.id]

@@ -1,0 +1,282 @@
+"""Asking a simulated Jira what changed: the first import, a day without webhooks, and what lists can't show."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from simulator import Jira
+from simulator.jira.sketch import Sketch
+from sync_service.runtime.wiring import House, utc_now
+from sync_service.store import tables
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.queue import rate_limits
+from sync_service.store.views.issues import issues_view
+from tests.flows.harness import clock_of
+from tests.flows.jira_harness import DAY, JiraStage, change, labelled, share, standing
+from tests.support.config_file import ANA, LABELLED, jira, okrs
+from tests.support.services import open_house
+
+pytestmark = pytest.mark.slow
+
+BO = {"email": "bo@example.com", "name": "Bo Lind"}
+OWNERS = {"KR-1": ANA["email"], "KR-2": ANA["email"], "KR-3": BO["email"]}
+
+
+@dataclass
+class Stage(JiraStage):
+    """A house whose key results count the same issues, and belong to two people."""
+
+    def furnish(self) -> None:
+        """Apply the configuration."""
+        connection = jira(self.jira, scopes=["SHOP", "PAY"], earlier="import")
+        key_results = [{"slug": slug, "owner": owner} for slug, owner in OWNERS.items()]
+        rules = [{"slug": slug, "connection": "jira", "key_result": slug, "when": LABELLED} for slug in OWNERS]
+        self.apply(okrs(connection, key_results=key_results, rules=rules, people=[ANA, BO]))
+        self.drain("rule_revision", "recompute")
+
+    def be_away(self) -> None:
+        """Let all that we know be a day old."""
+        with writing(self.house.engine) as tx:
+            tx.execute(sa.update(tables.poll).values(done_at=utc_now() - DAY))
+            tx.execute(sa.update(tables.issue).values(seen_at=utc_now() - DAY))
+
+
+@pytest.fixture
+def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
+    """Give a house on either database, whose notices wait for a quarter of an hour."""
+    with open_house(migrated_url, tmp_path, OKR_SYNC_SETTLE_SECONDS=900) as made:
+        yield made
+
+
+@pytest.fixture
+def stage(house: House, *, data_center: bool) -> Iterator[Stage]:
+    """Set the stage, with either face."""
+    clock = clock_of(3 * DAY)
+    with Jira(clock=clock, data_center=data_center) as site:
+        yield Stage(house, site, clock)
+
+
+def _said(stage: Stage) -> str:
+    """Give what the last run over the first project says."""
+    return str(stage.rows(tables.poll)[0].outcome)
+
+
+def test_a_first_import_counts_what_was_there_and_says_so_once(stage: Stage) -> None:
+    """Its history has one entry for the whole import, and nobody gets a mail."""
+    stage.shop.create_issues(250, labelled)
+    stage.pay.create_issue("Refund", labels=["checkout"])
+    stage.clock.step(DAY.total_seconds())
+    stage.furnish()
+    stage.drain()
+    assert stage.value() == pytest.approx(100 * 62 / 251)
+    assert stage.rows(tables.notice) == []
+    assert len(stage.rows(tables.issue)) == 251
+    outcomes = [row.outcome for row in stage.rows(tables.poll)]
+    assert outcomes[0].startswith("250 issues seen")
+    assert [row.expected for row in stage.rows(tables.poll)] == [250, 1]
+
+
+def test_what_webhooks_did_not_bring_is_found_within_the_next_run(stage: Stage) -> None:
+    """Also what the search learns of late: the next run looks back."""
+    made = [stage.shop.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(10)]
+    stage.clock.step(600)
+    stage.furnish()
+    stage.drain()
+    stage.jira.index.lag = timedelta(seconds=45)
+    stage.clock.step(600)
+    for issue in made[:5]:
+        issue.finish()
+    stage.ask_now()
+    assert stage.value() == 0, "the search does not know yet"
+    stage.clock.step(60)
+    stage.ask_now()
+    assert stage.value() == pytest.approx(50)
+
+
+def test_a_search_that_lags_contradicts_no_fresh_webhook(stage: Stage) -> None:
+    """It shows an older state, or none: neither undoes what the webhook told, nor calls the issue gone."""
+    made = stage.shop.create_issue("Pay", labels=["checkout"])
+    stage.clock.step(600)
+    stage.furnish()
+    stage.drain()
+    stage.jira.index.lag = timedelta(minutes=30)
+    stage.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
+    stage.jira.webhooks.lose_next(10)
+    made.finish()
+    stage.shop.create_issue("New", labels=["checkout"]).finish()
+    stage.hear()
+    stage.drain()
+    assert stage.value() == 100
+    for late in (True, False):
+        stage.jira.index.shows_old_fields = late
+        stage.be_away()
+        stage.ask_now()
+        assert stage.value() == 100
+    assert [row.gone for row in stage.rows(tables.issue)] == [None, None]
+
+
+def test_a_deletion_that_a_webhook_tells_is_one(stage: Stage) -> None:
+    """Also where the list, which lags, still shows the issue."""
+    made = [stage.shop.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(2)]
+    made[0].finish()
+    stage.clock.step(600)
+    stage.furnish()
+    stage.drain()
+    assert stage.value() == pytest.approx(50)
+    stage.jira.index.lag = timedelta(minutes=30)
+    stage.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
+    stage.jira.webhooks.lose_next(10)
+    made[1].delete()
+    stage.hear()
+    stage.drain()
+    stage.be_away()
+    stage.ask_now()
+    assert stage.value() == 100
+    assert [row.gone for row in stage.rows(tables.issue)] == [None, "deleted"]
+
+
+def test_a_project_that_is_hidden_makes_its_key_results_stale_until_it_returns(stage: Stage) -> None:
+    """Unreadable is not zero; and under another key it is the same project, as are its issues."""
+    stage.shop.create_issue("Pay", labels=["checkout"]).finish()
+    stage.clock.step(600)
+    stage.furnish()
+    stage.drain()
+    stage.shop.visible = False
+    stage.ask_now()
+    assert "can't be seen" in stage.rows(tables.scope)[0].gone
+    assert stage.value() == 100
+    stage.shop.visible = True
+    stage.shop.rename("STORE")
+    stage.ask_now()
+    scope = stage.rows(tables.scope)[0]
+    assert (scope.gone, scope.called) == (None, "STORE")
+    assert [row.key for row in stage.rows(tables.issue)] == ["STORE-1"]
+    assert stage.value() == 100
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(stage: Stage, told: bool) -> None:  # noqa: FBT001
+    """For as long as it says, or for two seconds where it says nothing."""
+    stage.shop.create_issues(150, labelled)
+    stage.clock.step(DAY.total_seconds())
+    stage.furnish()
+    stage.jira.limits.block(30, reason="jira-quota-global-based", told=told)
+    stage.drain()
+    (pause,) = stage.rows(tables.pause)
+    assert pause.part == ""
+    assert (pause.seconds > 20) is told
+    assert {call.status for call in stage.jira.rest.calls} == {429}
+    assert stage.rows(tables.issue) == []
+    stage.clock.step(31)
+    with writing(stage.house.engine) as tx:
+        tx.execute(sa.delete(tables.pause))
+    stage.ask_now()
+    assert len(stage.rows(tables.issue)) == 150
+
+
+def test_a_burst_of_one_connection_slows_no_other_and_no_writing(stage: Stage) -> None:
+    """The pause is of the connection's reading alone."""
+    stage.shop.create_issues(5, labelled)
+    stage.clock.step(DAY.total_seconds())
+    stage.furnish()
+    stage.jira.limits.block(30, reason="jira-burst-based")
+    stage.drain()
+    (pause,) = stage.rows(tables.pause)
+    assert pause.part == ("" if stage.jira.data_center else "reading")
+    with reading(stage.house.engine) as tx:
+        assert rate_limits.rest_of(tx, pause.connection_id + 1, "reading") == rate_limits.NONE
+        assert bool(rate_limits.rest_of(tx, pause.connection_id, "writing/1")) is stage.jira.data_center
+        assert rate_limits.rest_of(tx, pause.connection_id, "reading") > rate_limits.NONE
+
+
+def test_a_bulk_change_of_a_thousand_issues_computes_each_key_result_a_few_times(stage: Stage) -> None:
+    """And each owner gets one mail at most."""
+    stage.shop.create_issues(1000, lambda number: Sketch(summary=f"Pay {number}", labels=("checkout",)))
+    stage.clock.step(DAY.total_seconds())
+    stage.furnish()
+    stage.drain()
+    stage.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
+    stage.jira.webhooks.lose_next(1000)
+    with stage.jira.in_bulk():
+        for issue in list(stage.jira.issues.values()):
+            issue.finish()
+    stage.hear()
+    before = Counter(row.key_result_id for row in stage.rows(tables.history))
+    stage.drain()
+    assert stage.value() == 100
+    computed = Counter(row.key_result_id for row in stage.rows(tables.history)) - before
+    assert len(computed) == 3
+    assert max(computed.values()) <= 5
+    with writing(stage.house.engine) as tx:
+        tx.execute(sa.update(tables.notice).values(due_at=utc_now() - timedelta(seconds=1)))
+    stage.house.drains.drain("notice")
+    assert sorted(row.recipient for row in stage.rows(tables.mail)) == ["ana@example.com", "bo@example.com"]
+
+
+def test_an_import_goes_on_where_it_was_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages before the kill are not asked for again."""
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
+    stage.shop.create_issues(450, labelled)
+    stage.clock.step(DAY.total_seconds())
+    stage.furnish()
+    for _ in range(4):
+        stage.house.drains.by_table["poll"]()
+    before = len(stage.jira.rest.calls)
+    with writing(stage.house.engine) as tx:  # a worker claims the rows and dies
+        tx.execute(sa.update(tables.poll).values(lease="dead", attempts=tables.poll.c.attempts + 1))
+        tx.execute(sa.update(tables.poll).values(due_at=utc_now() - timedelta(seconds=1)))
+    stage.drain()
+    assert sum(row.seen for row in stage.rows(tables.poll)) == 450
+    assert len(stage.jira.rest.calls) - before <= 6
+    assert len(stage.rows(tables.issue)) == 450
+
+
+def test_after_a_day_without_webhooks_every_value_is_right(stage: Stage) -> None:
+    """Five thousand changes, fifty deleted, fifty moved, fifty hidden: nothing that is hidden is counted as deleted."""
+    chance = random.Random(5)  # noqa: S311 - a seed makes it repeatable
+    stage.shop.create_issues(1000, labelled)
+    stage.clock.step(DAY.total_seconds())
+    stage.furnish()
+    stage.drain()
+    stage.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
+    stage.jira.webhooks.lose_next(100_000)
+    issues = list(stage.jira.issues.values())
+    chance.shuffle(issues)
+    deleted, hidden, to_pay, away = issues[:50], issues[50:100], issues[100:125], issues[125:150]
+    last_known = [standing(issue) for issue in deleted + hidden]
+    stage.jira.hide(*hidden)
+    for issue in deleted:
+        stage.clock.step(5)
+        issue.delete()
+    for number, issue in enumerate(to_pay + away):
+        stage.clock.step(5)
+        issue.move(stage.pay if number < 25 else stage.attic)
+    for _ in range(5000):
+        stage.clock.step(15)
+        change(chance.choice(issues[50:]), chance)
+    stage.clock.step(600)
+    stage.be_away()
+    stage.ask_now()
+
+    seen = [standing(issue) for issue in to_pay + issues[150:]]
+    assert stage.value() == pytest.approx(share(seen + last_known))
+    held = {row.identity: row for row in stage.rows(tables.issue)}
+    assert [row.key for row in held.values() if row.gone] == [], "without a webhook nothing proves a deletion"
+    assert {held[issue.id].key for issue in to_pay + away} == {issue.key for issue in to_pay + away}
+    outcomes = Counter(row.outcome.partition(",")[0] for row in stage.rows(tables.look) if row.outcome)
+    assert outcomes["unreachable"] == 100
+    with reading(stage.house.engine) as tx:
+        shown = {one.key for one in issues_view(tx, 1) if one.unreachable_since}
+    assert shown == {held[issue.id].key for issue in deleted + hidden}
+    said = re.fullmatch(r"\d+ issues seen, (\d+) new or changed; (\d+) not seen for long, to be fetched", _said(stage))
+    assert said is not None
+    assert int(said[1]) > 800
+    assert int(said[2]) >= 125, "what was deleted, hidden or moved away, and what nobody touched"
+    assert {call.status for call in stage.jira.rest.calls} <= {200, 404}

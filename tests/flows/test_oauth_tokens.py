@@ -1,0 +1,294 @@
+"""A consent from beginning to end: given, used through the gateway, renewed in time, lost on the way, and ended."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+from connectors.http import Http
+from connectors.jira import Jira as Connector
+from connectors.jira.api.auth import Hosts
+from simulator import Jira, SteppedClock
+from simulator.jira import Atlassian
+from sync_service.domain.trackers.capabilities import Consent
+from sync_service.domain.trackers.connector import Refused
+from sync_service.store import tables
+from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.engine.encryption import Unopenable
+from sync_service.store.jobs import oauth_tokens
+from sync_service.store.okrs.staleness import stale
+from sync_service.store.queue import due
+from sync_service.store.trackers import connections
+from sync_service.tracker_sync.call_policy import Asking
+from sync_service.tracker_sync.refresh_tokens import ENDED, Consenting
+from tests.flows.harness import HouseStage
+from tests.support.config_file import jira, okrs
+from tests.support.services import NOW, open_house
+
+pytestmark = pytest.mark.slow
+
+BACK = "http://127.0.0.1:8080/connections/consented"
+
+
+@dataclass
+class Stage(HouseStage):
+    """A house with one connection to a simulated Jira, which is to be called by consent."""
+
+    site: Jira
+    atlassian: Atlassian
+    clock: SteppedClock
+    connector: Connector = field(init=False)
+    consenting: Consenting = field(init=False)
+
+    def __post_init__(self) -> None:
+        hosts = Hosts(auth=self.atlassian.url, api=self.atlassian.url)
+        self.connector = Connector(Http(now=self.clock), hosts=hosts)
+        self.furnish()
+        self.consenting = Consenting(
+            engine=self.house.engine,
+            sealer=self.house.sealer,
+            connectors={"jira": self.connector},
+            connections=self.house.connections,
+            now=self.clock,
+        )
+
+    def furnish(self, client: str = "simulated-client", *, secret: str = "hush") -> None:
+        """Apply the configuration."""
+        app = {"client_id": client, "client_secret": "simulated-client-secret"}
+        by_consent = {"token": None, "email": None, "oauth": app, "webhook_secrets": [secret]}
+        self.apply(okrs(jira(self.site, earlier="import", **by_consent)))
+
+    @property
+    def connection(self) -> Any:
+        """Give the connection as it now stands."""
+        self.house.connections.forget()
+        found = self.house.connections.named("jira")
+        assert found is not None
+        return found
+
+    def consent(self) -> Consent:
+        """Consent as a person does: go there, accept, and come back with a code."""
+        view = self.connection.view
+        asked = requests.get(self.connector.consent_address(view, redirect=BACK, state="s"), timeout=10)
+        assert "Accept" in asked.text
+        answer = requests.post(
+            f"{self.atlassian.url}/authorize",
+            data={"redirect_uri": BACK, "state": "s"},
+            allow_redirects=False,
+            timeout=10,
+        )
+        code = answer.headers["Location"].partition("code=")[2]
+        return self.connector.consent(view, code=code, redirect=BACK)
+
+    def give(self) -> None:
+        """Keep a consent as the page does."""
+        given = self.consent()
+        with writing(self.house.engine) as tx:
+            oauth_tokens.give(tx, self.house.sealer, self.connection.id, given, by="ana@example.com", now=self.clock())
+
+    def let_come(self, table: sa.Table) -> None:
+        """Let the time of rows come, or the lease of a dead worker end."""
+        with writing(self.house.engine) as tx:
+            tx.execute(sa.update(table).values(due_at=database_now(tx)))
+
+    def renew(self) -> None:
+        """Let the time of the renewal come, and renew."""
+        self.let_come(tables.consent)
+        self.consenting.drain()
+
+    def look(self) -> str:
+        """Look at an issue by the consent."""
+        issue = self.site.project("SHOP").create_issue("Pay by card")
+        return self.connector.look(self.connection.view, identity=issue.id, key=issue.key).title
+
+
+@pytest.fixture
+def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """Set the stage on either database; nobody has consented yet."""
+    clock = SteppedClock(NOW)
+    with (
+        Jira(clock=clock, background=False) as site,
+        Atlassian({"cloud-7": site}, clock=clock) as atlassian,
+        open_house(migrated_url, tmp_path, clock=clock) as house,
+    ):
+        yield Stage(house, site, atlassian, clock)
+
+
+def test_a_connection_calls_by_consent_once_a_person_gave_it(stage: Stage) -> None:
+    """Before, there is nothing to call with; after, calls go through the gateway and the scopes are asked."""
+    assert not stage.connection.view.has_credentials
+    assert stage.rows(tables.poll) == []
+    stage.give()
+    assert stage.connection.view.has_credentials
+    assert [row.due_at is not None for row in stage.rows(tables.poll)] == [True]
+    assert [row.name for row in stage.rows(tables.errand)] == [""]
+    assert stage.look() == "Pay by card"
+    assert all(call.path.startswith("/ex/jira/cloud-7/") for call in stage.atlassian.rest.calls[-1:])
+    assert "r:jira" not in repr(stage.connection)
+
+
+def test_secrets_of_a_consent_are_sealed(stage: Stage) -> None:
+    """Neither token stands in the database as it is."""
+    given = stage.consent()
+    with writing(stage.house.engine) as tx:
+        oauth_tokens.give(tx, stage.house.sealer, stage.connection.id, given, by="ana@example.com", now=stage.clock())
+    (row,) = stage.rows(tables.consent)
+    assert given.access not in str(row)
+    assert given.refresh not in str(row)
+    assert (row.given_by, row.site_id) == ("ana@example.com", "cloud-7")
+
+
+def test_a_consent_is_renewed_before_its_token_expires(stage: Stage) -> None:
+    """It waits until a quarter of an hour before, and what comes of it waits again."""
+    stage.give()
+    assert stage.consenting.drain() == 0
+    (before,) = stage.rows(tables.consent)
+    with reading(stage.house.engine) as tx:
+        assert (before.due_at - database_now(tx)) == pytest.approx(timedelta(minutes=45), abs=timedelta(minutes=1))
+    stage.clock.step(46 * 60)
+    stage.let_come(tables.consent)
+    assert stage.consenting.drain() == 1
+    (after,) = stage.rows(tables.consent)
+    assert (after.outcome, after.lease) == ("refreshed", None)
+    assert after.expires_at == before.expires_at + timedelta(minutes=46)
+    stage.clock.step(59 * 60)
+    assert stage.look() == "Pay by card"
+    assert stage.atlassian.renewals == 1
+
+
+def test_an_answer_lost_on_the_way_does_not_end_the_consent(stage: Stage) -> None:
+    """What was sent is used up, and is taken once more."""
+    stage.give()
+    stage.atlassian.lose_answer = True
+    stage.renew()
+    (row,) = stage.rows(tables.consent)
+    assert "can't answer now (502)" in row.outcome
+    stage.clock.step(60)
+    stage.renew()
+    assert stage.look() == "Pay by card"
+    assert stage.atlassian.renewals == 2
+
+
+def test_a_worker_killed_before_it_kept_the_answer_leaves_a_consent_that_can_be_renewed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease ends, and another worker renews from what was used."""
+    stage.give()
+
+    class Killed(BaseException):
+        """The process is gone."""
+
+    def die(*_words: object, **_more: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(oauth_tokens, "renew", die)
+        stage.let_come(tables.consent)
+        with pytest.raises(Killed):
+            stage.consenting.drain()
+    stage.clock.step(180)
+    stage.renew()
+    assert stage.look() == "Pay by card"
+
+
+def test_only_one_worker_renews_at_a_time(stage: Stage) -> None:
+    """While one holds the lease there is nothing to claim; who lost it keeps nothing."""
+    stage.give()
+    stage.let_come(tables.consent)
+    (row,) = due.claim(stage.house.engine, tables.consent, limit=1)
+    assert stage.consenting.drain() == 0
+    with writing(stage.house.engine) as tx:
+        tx.execute(sa.update(tables.consent).values(lease="another's"))
+    given = stage.consent()
+    with pytest.raises(due.LeaseLost), writing(stage.house.engine) as tx:
+        oauth_tokens.renew(tx, stage.house.sealer, row, given, now=stage.clock())
+
+
+def test_an_ended_consent_is_refused_and_says_what_to_do(stage: Stage) -> None:
+    """Key results show as stale with that reason, and a new consent mends it."""
+    stage.give()
+    stage.atlassian.withdraw()
+    stage.renew()
+    assert stage.connection.refused.startswith(ENDED)
+    assert [row.due_at for row in stage.rows(tables.consent)] == [None]
+    with reading(stage.house.engine) as tx:
+        (why,) = stale(tx, [row.id for row in stage.rows(tables.key_result)]).values()
+    assert ENDED in why.reason
+    stage.give()
+    assert stage.connection.refused is None
+    assert [row.due_at is not None for row in stage.rows(tables.consent)] == [True]
+    assert stage.look() == "Pay by card"
+
+
+def test_nothing_is_asked_with_a_token_that_has_expired(stage: Stage) -> None:
+    """Rows wait for the renewal instead of having the connection refused."""
+    stage.give()
+    stage.clock.step(61 * 60)
+    asking = Asking(engine=stage.house.engine, table=tables.poll, now=stage.clock)
+    (row,) = due.claim(stage.house.engine, tables.poll, limit=1)
+    assert asking.must_wait(row, stage.connection, part="")
+    (waiting,) = stage.rows(tables.poll)
+    assert waiting.outcome == "waits until the OAuth token is refreshed"
+    stage.renew()
+    stage.let_come(tables.poll)
+    (row,) = due.claim(stage.house.engine, tables.poll, limit=1)
+    assert not asking.must_wait(row, stage.connection, part="")
+
+
+def test_an_ended_consent_is_not_mended_by_a_change_of_other_settings(stage: Stage) -> None:
+    """And its rows wait for an hour at a time, uncounted, in place of every few seconds."""
+    stage.give()
+    stage.atlassian.withdraw()
+    stage.renew()
+    stage.furnish(secret="shush")
+    assert stage.connection.refused.startswith(ENDED)
+    with writing(stage.house.engine) as tx:
+        connections.mend(tx, stage.connection.id)
+    stage.clock.step(3600)
+    asking = Asking(engine=stage.house.engine, table=tables.poll, now=stage.clock)
+    stage.let_come(tables.poll)
+    (row,) = due.claim(stage.house.engine, tables.poll, limit=1)
+    assert asking.must_wait(row, stage.connection, part="")
+    (waiting,) = stage.rows(tables.poll)
+    assert waiting.attempts == row.attempts - 1
+    with reading(stage.house.engine) as tx:
+        assert waiting.due_at - database_now(tx) > timedelta(minutes=50)
+
+
+def test_a_consent_that_no_key_opens_any_more_is_ended_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secret key was lost: whoever looks at the connection sees it."""
+
+    def lost(*_words: object) -> str:
+        raise Unopenable("lost")
+
+    stage.give()
+    stage.let_come(tables.consent)
+    monkeypatch.setattr(oauth_tokens, "refresh_of", lost)
+    stage.consenting.drain()
+    assert stage.connection.refused.startswith(ENDED)
+
+
+def test_another_oauth_app_needs_another_consent(stage: Stage) -> None:
+    """The one before was given to somebody else; the same file again keeps it."""
+    stage.give()
+    stage.furnish()
+    assert len(stage.rows(tables.consent)) == 1
+    stage.furnish(client="another-client")
+    assert stage.rows(tables.consent) == []
+    with pytest.raises(Refused, match="nobody has consented yet"):
+        stage.look()
+
+
+@pytest.mark.parametrize("spoil", [lambda stage: stage.consenting.connectors.update(jira=object())])
+def test_a_consent_that_serves_nothing_any_more_is_let_be(stage: Stage, spoil: Callable[[Stage], None]) -> None:
+    """The connector may have come to lack the ability."""
+    stage.give()
+    spoil(stage)
+    stage.renew()
+    (row,) = stage.rows(tables.consent)
+    assert (row.due_at, row.outcome) == (None, "the connection uses other credentials now")

@@ -1,0 +1,208 @@
+"""Errands: which there are, when they run, what they remember, and what a tracker's troubles do to them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Row
+
+from connectors.github import GitHub
+from sync_service.domain.trackers.capabilities import Ran
+from sync_service.domain.trackers.connector import Connection, ConnectorError, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.runtime.wiring import House, utc_now
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.queue import due, scheduled_tasks
+from sync_service.tracker_sync.scheduled_tasks import CALL_INTERVAL, Errands
+from tests.flows.harness import HouseStage
+from tests.support.config_file import GITHUB, okrs
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Errant(GitHub):
+    """A connector whose errands a test names, and whose runs it sees."""
+
+    intervals: dict[str, timedelta] = field(default_factory=lambda: {"sweep": timedelta(minutes=10)})
+    answers: list[Ran | Exception] = field(default_factory=list)
+    ran: list[tuple[str, list[ScopeRef], str | None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def errands(self, connection: Connection) -> Mapping[str, timedelta]:
+        """Name those that the test wants."""
+        assert connection.hook_url == "http://127.0.0.1:8080/hooks/gh"
+        return self.intervals
+
+    def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
+        """Note the run, and give or raise what the test wants."""
+        del connection
+        self.ran.append((name, list(scopes), memory))
+        answer = self.answers.pop(0) if self.answers else Ran(outcome="swept", memory="broom")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass
+class Stage(HouseStage):
+    """A house whose only connection has errands."""
+
+    connector: Errant
+    errands: Errands = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.errands = Errands(
+            engine=self.house.engine,
+            connectors={"github": self.connector},
+            connections=self.house.connections,
+            now=utc_now,
+        )
+
+    def furnish(self, token: str | None = "t") -> None:
+        """Apply the configuration."""
+        self.apply(okrs({**GITHUB, "token": token, "scopes": ["acme/checkout", "acme/attic"]}))
+
+    def run(self) -> None:
+        """Run what is due."""
+        while self.errands.drain():
+            pass
+
+    def hurry(self) -> None:
+        """Let the time of every errand come, and the connections be read anew."""
+        self.house.connections.forget()
+        with writing(self.house.engine) as tx:
+            scheduled_tasks.hurry(tx)
+
+    def row(self, name: str = "sweep") -> Row[Any]:
+        """Give the row of one errand."""
+        return next(row for row in self.rows(tables.errand) if row.name == name)
+
+    def waits(self, name: str = "sweep") -> float:
+        """Tell for how many seconds an errand waits."""
+        return self.wait_of(self.row(name)).total_seconds()
+
+
+@pytest.fixture
+def stage(house: House) -> Stage:
+    """Set the stage."""
+    return Stage(house, Errant())
+
+
+def about(wait: timedelta) -> Any:
+    """Allow for the seconds that a test takes."""
+    return pytest.approx(wait.total_seconds(), abs=30)
+
+
+def test_each_errand_of_a_connection_is_run_and_comes_again(stage: Stage) -> None:
+    """With the watched scopes, and with what it wanted to be remembered."""
+    stage.furnish()
+    stage.run()
+    scopes = [ScopeRef("", "acme/attic"), ScopeRef("", "acme/checkout")]
+    assert stage.connector.ran == [("sweep", scopes, None)]
+    row = stage.row()
+    assert (row.outcome, row.memory, row.settled_at, row.attempts) == ("swept", "broom", None, 0)
+    assert row.ran_at is not None
+    assert stage.waits() == about(timedelta(minutes=10))
+    assert stage.waits(scheduled_tasks.CALLER) == about(CALL_INTERVAL)
+    stage.hurry()
+    stage.run()
+    assert stage.connector.ran[1:] == [("sweep", scopes, "broom")]
+
+
+def test_an_errand_may_say_when_it_wants_to_go_on(stage: Stage) -> None:
+    """At once means after others had a turn, and nothing waits for more than a week."""
+    stage.furnish()
+    stage.connector.answers = [Ran(outcome="half", again=timedelta(0)), Ran(outcome="rare", again=timedelta(days=90))]
+    stage.run()
+    assert stage.row().outcome == "half"
+    assert 0 < stage.waits() <= 1
+    stage.hurry()
+    stage.run()
+    assert stage.waits() == about(due.LONGEST_PATIENCE)
+
+
+def test_errands_that_come_and_go_with_a_version_are_noticed(stage: Stage) -> None:
+    """Without anybody's applying anything: a new one begins, and one that is no more settles."""
+    stage.furnish()
+    stage.run()
+    stage.connector.intervals = {"dust": timedelta(hours=1)}
+    stage.hurry()
+    stage.run()
+    assert stage.row().settled_at is not None
+    assert (stage.row("dust").outcome, stage.row("dust").settled_at) == ("swept", None)
+    stage.connector.intervals = {"sweep": timedelta(hours=1)}
+    stage.hurry()
+    stage.run()
+    assert stage.row().settled_at is None
+    assert [name for name, _, _ in stage.connector.ran] == ["sweep", "dust", "sweep"]
+
+
+def test_without_credentials_errands_settle_and_with_them_they_begin_again(stage: Stage) -> None:
+    """As lists do."""
+    stage.furnish(None)
+    stage.run()
+    assert stage.rows(tables.errand) == []
+    stage.furnish()
+    stage.run()
+    stage.furnish(None)
+    with writing(stage.house.engine) as tx:
+        tx.execute(sa.update(tables.connection).values(sealed_token=None))
+    stage.hurry()
+    stage.run()
+    assert [row.due_at for row in stage.rows(tables.errand)] == [None, None]
+    assert "no credentials" in stage.row().outcome
+
+
+@pytest.mark.parametrize("error", [Unavailable("away"), Refused("no longer")])
+def test_a_tracker_that_can_not_answer_or_refuses_keeps_what_is_remembered(stage: Stage, error: ConnectorError) -> None:
+    """The errand waits as everything does that asks."""
+    stage.furnish()
+    stage.run()
+    stage.connector.answers = [error]
+    stage.hurry()
+    stage.run()
+    assert (stage.row().memory, stage.row().outcome) == ("broom", str(error))
+    assert stage.row().due_at is not None
+    assert len(stage.connector.ran) == 2
+    stage.hurry()
+    stage.run()
+    assert len(stage.connector.ran) == 2, "it waits until the tracker may be asked"
+    assert "waits until" in stage.row().outcome
+
+
+def test_an_errand_that_does_not_work_says_so_and_comes_again(stage: Stage) -> None:
+    """It is never buried for what a tracker answers, only for a mistake of ours."""
+    stage.furnish()
+    stage.connector.answers = [Rejected("a teapot")]
+    stage.run()
+    assert stage.row().outcome == "failed: a teapot"
+    assert stage.waits() == about(timedelta(minutes=10))
+    stage.connector.answers = [ZeroDivisionError("ours")]
+    stage.hurry()
+    stage.run()
+    assert "ZeroDivisionError: ours" in stage.row().outcome
+    assert stage.row().attempts == 1
+
+
+def test_a_run_whose_lease_is_lost_is_not_noted(stage: Stage) -> None:
+    """Whoever has it now notes his own."""
+    stage.furnish()
+    stage.run()
+    stage.hurry()
+    whole = stage.connector.run
+
+    def slow(connection: Connection, **words: Any) -> Ran:
+        with writing(stage.house.engine) as tx:
+            tx.execute(sa.update(tables.errand).values(lease="another's"))
+        return whole(connection, **words)
+
+    stage.connector.run = slow  # type: ignore[method-assign]  # this run alone takes so long
+    assert stage.errands.drain() + stage.errands.drain() == 2
+    assert {row.lease for row in stage.rows(tables.errand)} >= {"another's"}

@@ -1,0 +1,131 @@
+"""What becomes of letters that are late, repeated, ignored, poisonous or unreadable, or about unwatched scopes."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.observations import Ignored, ScopeRef, ScopeSeen
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.queue import due
+from sync_service.store.queue.retry import MOST_ATTEMPTS
+from tests.domain.factories import at
+from tests.flows.issue_factory import done, issue
+from tests.support.fake_tracker import World, bump_rules
+
+
+def test_late_and_repeated_letters_change_nothing(world: World) -> None:
+    """The history does not grow either."""
+    world.tell(issue(1, 0))
+    world.tell(done(1, 9))
+    history = world.reasons()
+    late = world.tell(issue(1, 3))
+    again = world.tell(done(1, 9))
+    assert world.outcome(late) == "acme/checkout#1: nothing new, something newer is known"
+    assert world.outcome(again) == "acme/checkout#1: nothing new"
+    assert world.reasons() == history
+
+
+def test_a_repeated_delivery_id_is_stored_once(world: World) -> None:
+    """The tracker sends it again when it did not hear our answer."""
+    world.post(issue(1, 0), delivery_id="same")
+    world.post(done(1, 5), delivery_id="same")
+    world.drain()
+    assert len(world.rows(tables.delivery)) == 1
+    assert world.value() == 0
+
+
+def test_scopes_that_are_not_watched_are_left_alone(world: World) -> None:
+    """And said so."""
+    delivery = world.tell(issue(1, 0, identity="9#1", scope=ScopeRef("9", "other/place")))
+    assert world.outcome(delivery) == "ignored, because other/place is not watched"
+    assert world.rows(tables.issue) == []
+
+
+def test_a_scope_is_known_by_its_id_once_it_was_seen(world: World) -> None:
+    """A renamed repository goes on counting; a new one that took its name does not."""
+    world.tell(issue(1, 0))
+    world.tell(ScopeSeen(scope=ScopeRef("501", "acme/pay")))
+    world.tell(done(1, 5, scope=ScopeRef("501", "acme/pay"), key="acme/pay#1"))
+    assert world.value() == 100
+    world.tell(issue(7, 9, identity="900#7", scope=ScopeRef("900", "acme/checkout")))
+    assert world.value() == 100
+
+
+def test_a_scope_that_is_watched_later_is_known_by_its_id_too(world: World) -> None:
+    """Though its repository was heard of before."""
+    elsewhere = ScopeRef("600", "acme/elsewhere")
+    world.tell(done(1, 0, identity="600#1", scope=elsewhere))
+    with writing(world.engine) as tx:
+        world.add_scope(tx, "acme/elsewhere")
+        bump_rules(tx)
+    world.tell(issue(2, 0, identity="600#2", scope=elsewhere))
+    world.tell(issue(3, 0, identity="600#3", scope=elsewhere))
+    assert [row.external_id for row in world.rows(tables.scope)] == [None, "600"]
+    assert world.value() == 0
+
+
+def test_one_lost_lease_does_not_hold_up_the_batch(world: World) -> None:
+    """The others are applied one by one."""
+    for number in range(3):
+        world.post(issue(number, 0))
+    claim = due.claim
+
+    def claim_and_lose_one(*args: Any, **named: Any) -> Any:
+        rows = claim(*args, **named)
+        if rows:
+            with writing(world.engine) as tx:
+                first = tables.delivery.c.id == rows[0].id
+                tx.execute(sa.update(tables.delivery).where(first).values(lease="somebody else"))
+        return rows
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(due, "claim", claim_and_lose_one)
+        world.refresh.drain()
+    settled = world.rows(tables.delivery, tables.delivery.c.settled_at.isnot(None))
+    assert [row.delivery_id for row in settled] == ["d2", "d3"]
+
+
+def test_ignored_deliveries_are_settled_with_their_reason(world: World) -> None:
+    """Never an error."""
+    delivery = world.tell(Ignored("stars do not move issues"))
+    assert world.outcome(delivery) == "ignored, because stars do not move issues"
+
+
+def test_a_poison_delivery_is_buried_alone(world: World) -> None:
+    """Its neighbours in the batch are applied."""
+    world.post(issue(1, 0))
+    world.post(ValueError("poison"))
+    world.post(done(1, 5))
+    world.drain()
+    assert world.value() == 100
+    for _ in range(MOST_ATTEMPTS):
+        with writing(world.engine) as tx:
+            waiting = tables.delivery.c.due_at.isnot(None)
+            tx.execute(sa.update(tables.delivery).where(waiting).values(due_at=at(-9e6)))
+        world.drain()
+    buried = world.rows(tables.delivery, tables.delivery.c.buried_at.isnot(None))
+    assert [row.outcome for row in buried] == [f"failed {MOST_ATTEMPTS} times, last error: ValueError: poison"]
+
+
+def test_a_letter_that_breaks_the_transaction_spoils_no_other(world: World) -> None:
+    """Rows are tried one by one when a batch fails."""
+    world.post(issue(1, 0))
+    world.post(issue(2, 0, key="k" * 400, title=None))
+    world.post(done(3, 1))
+    world.drain()
+    sound = {row.identity for row in world.rows(tables.issue, tables.issue.c.scope_id.isnot(None))}
+    assert {"501#1", "501#3"} <= sound
+    assert world.value() == 50
+
+
+def test_an_unreadable_delivery_is_buried_at_once_and_revived_by_its_repeat(world: World) -> None:
+    """Once the reader is mended, a redelivery is due again."""
+    delivery = world.post(Rejected("not JSON"))
+    world.drain()
+    assert world.outcome(delivery) == "can't be read: not JSON"
+    world.post(issue(1, 0), delivery_id=delivery)
+    world.drain()
+    assert world.outcome(delivery) == "acme/checkout#1: applied, opened"

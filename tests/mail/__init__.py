@@ -1,1 +1,0 @@
-"""Mail: what it says, and that it arrives once."""

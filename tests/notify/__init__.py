@@ -1,0 +1,1 @@
+"""Tests of notices, mails and connection alerts."""

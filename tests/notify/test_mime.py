@@ -1,0 +1,95 @@
+"""What goes over the wire."""
+
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+
+import pytest
+
+from sync_service.notify import mime
+from sync_service.notify.render import Content
+from tests.notify.services import NOW
+
+
+def sent(
+    *, subject: str = "KR-1 completed", sender: str = "OKR Sync <okr@example.com>", recipient: str = "ana@example.com"
+) -> EmailMessage:
+    """Build a mail and read it back as a mail program does."""
+    host = mime.host_of(sender)
+    built = mime.build(
+        Content(subject, "Grüße\n" + "x" * 2000 + "\n", "<p>Grüße 👩\u200d💻</p>\n"),
+        sender=sender,
+        recipient=recipient,
+        message_id=f"<okr-sync.0123456789abcdef01234567@{host}>",
+        created_at=NOW,
+    )
+    raw = built.as_bytes()
+    assert max(map(len, raw.split(b"\r\n"))) < 998, "https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1"
+    assert raw.isascii()
+    return message_from_bytes(raw, policy=default)
+
+
+def test_the_headers_say_who_when_and_that_a_machine_wrote() -> None:
+    """Nothing answers it automatically."""
+    mail = sent()
+    assert mail["From"] == "OKR Sync <okr@example.com>"
+    assert mail["To"] == "ana@example.com"
+    assert mail["Date"] == "Tue, 24 Nov 2026 12:00:00 +0000"
+    assert mail["Message-ID"] == "<okr-sync.0123456789abcdef01234567@example.com>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["X-Auto-Response-Suppress"] == "All"
+    assert mail.get_content_type() == "multipart/alternative"
+
+
+def test_both_versions_arrive_as_they_were_written() -> None:
+    """The text first, the HTML last: programs show the last that they can."""
+    text, html = sent().iter_parts()
+    assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
+    assert text.get_content().splitlines() == ["Grüße", "x" * 2000]
+    assert html.get_content().splitlines() == ["<p>Grüße 👩\u200d💻</p>"]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "KR-1 fell back to 62 %: Ship the new checkout " + "and more " * 12,
+        "KR-1 completed: " + "שלום עולם " * 10,
+        "KR-1 completed: " + "決済を簡単に" * 16,
+        "KR-1 completed: Zahlen, bitte “schnell” 👩\u200d💻 " + "ü" * 60,
+        "KR-1 completed: <a@example.com>, b; (c) : d",
+    ],
+)
+def test_subjects_survive_in_all_scripts_and_lengths(subject: str) -> None:
+    """Folded and encoded on the way, the same on arrival."""
+    assert sent(subject=subject.strip())["Subject"] == subject.strip()
+
+
+def test_what_looks_encoded_is_not_decoded() -> None:
+    """Else a title could smuggle in a line break, and with it a header."""
+    mail = sent(subject="KR-1 completed: =?utf-8?q?a=0D=0ABcc:_all=40example.com?=")
+    assert mail["Subject"] == "KR-1 completed: = ?utf-8?q?a=0D=0ABcc:_all=40example.com?="
+    assert mail["Bcc"] is None
+
+
+def test_a_line_break_can_not_become_a_header() -> None:
+    """Should one ever get so far, nothing is sent."""
+    with pytest.raises(ValueError, match="linefeed"):
+        sent(subject="one\nBcc: all@example.com")
+
+
+def test_hosts_of_other_letters_are_written_the_way_mail_needs() -> None:
+    """The Message-ID is ASCII, and long hosts leave it in one piece."""
+    mail = sent(sender="OKR <okr@bücher.example>", recipient="ana@bücher.example")
+    assert mail["To"] == "ana@xn--bcher-kva.example"
+    assert mail["Message-ID"] == "<okr-sync.0123456789abcdef01234567@xn--bcher-kva.example>"
+    long = "a-rather-long-name." * 5 + "example.com"
+    assert sent(sender=f"okr@{long}")["Message-ID"] == f"<okr-sync.0123456789abcdef01234567@{long}>"
+
+
+@pytest.mark.parametrize(
+    "recipient", ["", "ana", "@example.com", "ana@", "ana@example.com\nBcc: b@example.com", "a b@example.com", "a@b..c"]
+)
+def test_what_is_no_address_is_said_to_be_none(recipient: str) -> None:
+    """No mail is tried."""
+    with pytest.raises(mime.Unaddressable, match="is not an e-mail address"):
+        sent(recipient=recipient)

@@ -1,0 +1,357 @@
+"""What mails say, in both versions."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from sync_service.domain.measures.status import Status
+from sync_service.domain.people.notices import Change, Standing
+from sync_service.domain.trackers.causes import Cause
+from sync_service.notify import render
+from sync_service.notify.notice_text import Told
+from sync_service.notify.render import Content
+from sync_service.store.trackers.connection_alerts import Broken, GoneScope, StaleKeyResult
+from tests.notify.services import AT_RISK, BASE_URL, COMPLETED, NOW, ON_TRACK, closed
+
+REOPENED = Cause(
+    what="reopened, no longer linked by rule checkout",
+    issue="acme/checkout#12",
+    title="Pay by card",
+    url="https://github.com/acme/checkout/issues/12",
+    delivery="d",
+    actor="ana",
+    reopened=True,
+)
+FELL_BACK = Change(COMPLETED, Standing(Status.AT_RISK, 62.0, 0.62), (REOPENED,))
+KR_1 = Told(
+    slug="KR-1",
+    title="Ship the new checkout",
+    objective="Paying is effortless",
+    unit="%",
+    target=100.0,
+    owned=True,
+    change=FELL_BACK,
+)
+KR_2 = replace(KR_1, slug="KR-2", title="Bugs", unit="bugs", target=5.0, change=Change(ON_TRACK, AT_RISK, (closed(4),)))
+KR_3 = replace(KR_1, slug="KR-3", title="Refunds", change=Change(ON_TRACK, COMPLETED, (closed(5),)))
+
+
+class Reader(HTMLParser):
+    """Reads a page as a person does: visible words, links, and the names of elements."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.links: list[str] = []
+        self.elements: list[str] = []
+        self._hidden = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element, and its link."""
+        self.elements.append(tag)
+        self._hidden = tag in ("style", "title")
+        self.links += [value for name, value in attrs if name == "href" and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave an element."""
+        self._hidden = self._hidden and tag not in ("style", "title")
+
+    def handle_data(self, data: str) -> None:
+        """Note words that are shown."""
+        if not self._hidden:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """All visible words on one line."""
+        return " ".join(" ".join(self.words).split())
+
+
+def notice(*told: Told) -> Content:
+    """Write a mail."""
+    return render.notice(told, base_url=BASE_URL)
+
+
+def telling(before: Standing, after: Standing, *causes: Cause) -> Told:
+    """Tell another change of KR-1."""
+    return replace(KR_1, change=Change(before, after, causes))
+
+
+@pytest.mark.parametrize(
+    ("told", "subject"),
+    [
+        (KR_1, "KR-1 fell back to 62 %: Ship the new checkout"),
+        (KR_2, "KR-2 is now at risk: Bugs"),
+        (KR_3, "KR-3 completed: Refunds"),
+        (telling(AT_RISK, ON_TRACK), "KR-1 is back on track: Ship the new checkout"),
+        (telling(AT_RISK, Standing(Status.NO_DATA, None, None)), "KR-1 has no data any more: Ship the new checkout"),
+        (telling(ON_TRACK, replace(ON_TRACK, value=60.0)), "KR-1 moved to 60 %: Ship the new checkout"),
+    ],
+)
+def test_the_subject_says_the_most_telling_thing_first(told: Told, subject: str) -> None:
+    """Each kind of change has its words."""
+    assert notice(told).subject == subject
+
+
+def test_several_key_results_share_a_subject_with_the_most_urgent_first() -> None:
+    """A fall comes before a worse status, and that before what went well."""
+    assert notice(KR_3, KR_2, KR_1).subject == "KR-1 fell back to 62 %, and 2 more moved"
+    assert notice(KR_3, KR_2).subject == "KR-2 is now at risk, and KR-3 moved"
+    better = replace(KR_1, change=Change(AT_RISK, ON_TRACK, ()))
+    assert notice(better, KR_3).subject == "KR-3 completed, and KR-1 moved"
+
+
+@pytest.mark.parametrize("version", ["text", "html"])
+def test_both_versions_tell_the_whole_story(version: str) -> None:
+    """From where to where, why, for whom, and where to see more."""
+    content = notice(KR_1, replace(KR_2, owned=False))
+    text = " ".join(content.text.split()) if version == "text" else Reader(content.html).text
+    for words in (
+        "100 % → 62 %",
+        "completed → at risk",
+        "Paying is effortless",
+        "Ship the new checkout",
+        "Pay by card",
+        "acme/checkout#12",
+        "reopened by ana, no longer linked by rule checkout",
+        "50 bugs → 30 bugs",
+        "target 5 bugs",
+        "50 % → 30 %",
+        "closed as done by ana",
+        "You get this mail because you own KR-1 and the objective of KR-2.",
+    ):
+        assert words in text, words
+
+
+def test_both_versions_link_the_issues_and_the_pages() -> None:
+    """Each key result has its page, each issue its place in the tracker."""
+    content = notice(KR_1)
+    wanted = {f"{BASE_URL}/key-results/KR-1", f"{BASE_URL}/", "https://github.com/acme/checkout/issues/12"}
+    assert set(Reader(content.html).links) == wanted
+    assert set(re.findall(r"https?://\S+", content.text)) == wanted
+
+
+def test_a_slug_is_quoted_in_its_address() -> None:
+    """Whatever a slug is made of, its link leads to its page."""
+    assert f"{BASE_URL}/key-results/KR%201%2F%3F" in notice(replace(KR_1, slug="KR 1/?")).text
+
+
+def test_ten_reasons_are_told_and_the_rest_is_counted() -> None:
+    """The latest ten: the others stand on the page."""
+    content = notice(telling(ON_TRACK, COMPLETED, *(closed(number) for number in range(100, 147))))
+    for text in (content.text, Reader(content.html).text):
+        assert "and 37 more" in text
+        assert len(set(re.findall(r"checkout#(\d+)", text))) == 10
+        assert "acme/checkout#146" in text
+
+
+def test_what_happened_to_one_issue_is_told_in_order_and_once() -> None:
+    """Closed, then reopened: one reason, and repeats of the same thing are not repeated."""
+    first = closed(12)
+    content = notice(telling(COMPLETED, AT_RISK, first, first, REOPENED))
+    assert "closed as done by ana, then reopened by ana, no longer" in " ".join(content.text.split())
+    assert content.text.count("closed as done") == 1
+
+
+def test_after_a_fall_the_reopened_issues_come_first() -> None:
+    """They are why it fell."""
+    text = notice(telling(COMPLETED, AT_RISK, REOPENED, closed(98), closed(99))).text
+    assert text.index("checkout#12") < text.index("checkout#99") < text.index("checkout#98")
+
+
+def test_causes_without_an_issue_are_told_too() -> None:
+    """A rule that changed by somebody's hand, a day that passed, an issue that was only noticed."""
+    changed = Cause(what="rule checkout changed", actor="ana@example.com")
+    passed = Cause(what="another day of the cycle passed")
+    seen = Cause(what="first seen, already done", issue="SHOP-1", actor="bo")
+    content = notice(telling(ON_TRACK, AT_RISK, changed, passed, seen))
+    for text in (content.text, Reader(content.html).text):
+        assert "rule checkout changed by ana@example.com" in text
+        assert "another day of the cycle passed" in text
+        assert "SHOP-1" in text
+        assert "first seen, already done" in text
+        assert "by bo" not in text
+
+
+def test_no_data_is_said_in_words() -> None:
+    """Nothing linked is not 0 %."""
+    content = notice(telling(AT_RISK, Standing(Status.NO_DATA, None, None)))
+    for text in (content.text, Reader(content.html).text):
+        assert "30 % → no data" in text
+        assert "at risk → no data" in text
+
+
+def test_what_stayed_is_said_to_have_stayed() -> None:
+    """A status may change by the calendar alone."""
+    content = notice(telling(ON_TRACK, replace(ON_TRACK, status=Status.AT_RISK)))
+    fell = notice(telling(ON_TRACK, Standing(Status.ON_TRACK, 45.0, 0.45), REOPENED))
+    for text, other in (
+        (content.text, fell.text),
+        (Reader(content.html).text, Reader(fell.html).text),
+    ):
+        assert "still 50 %" in text
+        assert "still on track" in other
+
+
+def test_markup_in_titles_is_shown_and_not_obeyed() -> None:
+    """Also in names of issues, people and objectives."""
+    evil = '<script>alert(1)</script><img src=x onerror="x">'
+    cause = replace(REOPENED, what=evil, title=evil, actor=evil, issue=evil)
+    content = notice(
+        replace(KR_1, title=evil, objective=evil, slug="<b>", unit=evil, change=replace(FELL_BACK, causes=(cause,)))
+    )
+    reader = Reader(content.html)
+    assert "script" not in reader.elements
+    assert "img" not in reader.elements
+    assert reader.text.count("<script>alert(1)</script>") >= 5
+    assert "<script>alert(1)</script>" in content.text
+
+
+def test_only_web_addresses_become_links() -> None:
+    """A tracker's answer can't put a script behind a link."""
+    content = notice(telling(ON_TRACK, COMPLETED, replace(REOPENED, url="javascript:alert(1)")))
+    assert "javascript:" not in content.html + content.text
+
+
+def test_line_breaks_in_titles_and_names_break_no_line() -> None:
+    """The subject stays one line, whatever people type."""
+    torn = replace(KR_1, slug="KR-1\nX", title="Ship\r\nBcc: everybody@example.com")
+    assert notice(torn).subject == "KR-1 X fell back to 62 %: Ship Bcc: everybody@example.com"
+
+
+def test_very_long_titles_are_clipped() -> None:
+    """The subject stays readable, and the mail small."""
+    content = notice(replace(KR_1, title="x" * 5000))
+    assert len(content.subject) < 150
+    assert "x" * 299 + "…" in content.html
+    assert "x" * 300 not in content.html
+
+
+def test_other_scripts_stay_as_they_are() -> None:
+    """Right-to-left text is set apart, so that it does not turn what stands beside it."""
+    content = notice(replace(KR_1, title="שלום 👩\u200d💻"))
+    assert "<bdi>שלום 👩\u200d💻</bdi>" in content.html
+    assert content.subject.endswith(": שלום 👩\u200d💻")
+
+
+def test_the_text_version_is_wrapped_but_links_are_whole() -> None:
+    """Nothing is wider than 72 columns, except addresses."""
+    long = telling(ON_TRACK, COMPLETED, replace(REOPENED, title="word " * 40))
+    lines = notice(replace(long, title="many words " * 20)).text.splitlines()
+    assert max(len(line) for line in lines if "://" not in line) <= 72
+
+
+def test_the_html_version_loads_nothing_and_says_its_language() -> None:
+    """No images, no outside style sheets, colours for dark rooms, styles on the elements themselves."""
+    html = notice(KR_1).html
+    assert re.search(r'<html[^>]* lang="en"', html)
+    assert "@media (prefers-color-scheme: dark)" in html
+    assert 'name="color-scheme" content="light dark"' in html
+    assert re.search(r'<h2[^>]* style="[^"]*font-size', html)
+    assert not re.search(r"<(img|link|script|iframe)|url\(|@import", html)
+
+
+def test_the_preview_beside_the_subject_adds_to_it() -> None:
+    """Mail programs show the first words of a mail: they are the move and its first reason."""
+    words = Reader(notice(KR_1).html).text
+    assert words.startswith("100 % → 62 %: acme/checkout#12 “Pay by card” reopened by ana")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "widths"),
+    [
+        (0.0, 0.001, {"gained": 1, "missing": 99}),
+        (0.5, 0.999, {"stayed": 50, "gained": 49, "missing": 1}),
+        (1.0, 0.62, {"stayed": 62, "lost": 38}),
+        (0.25, 1.4, {"stayed": 25, "gained": 75}),
+        (-0.2, -0.1, {"missing": 100}),
+    ],
+)
+def test_the_bar_is_full_only_when_everything_is_done(before: float, after: float, widths: dict[str, int]) -> None:
+    """Its parts add up to a hundred, empty parts are left out, and a little is seen."""
+    html = notice(telling(Standing(Status.BEHIND, 1.0, before), Standing(Status.AT_RISK, 2.0, after))).html
+    found = dict(re.findall(r'<td class="(stayed|gained|lost|missing)[^>]*width="(\d+)%"', html))
+    assert {kind: int(width) for kind, width in found.items()} == widths
+
+
+def test_a_mail_about_very_many_key_results_stays_small() -> None:
+    """The most urgent are told in full, the others named with their links."""
+    many = [replace(KR_3, slug=f"KR-{number}", title=f"Title {number}") for number in range(1, 31)]
+    content = notice(*many)
+    assert len(content.html.encode()) < 100_000
+    for text in (content.text, content.html):
+        assert all(f"{BASE_URL}/key-results/KR-{number}" in text for number in range(1, 31))
+        assert "Also moved" in text
+
+
+def test_the_sign_in_mail_says_how_the_link_works_and_what_to_do_unasked() -> None:
+    """Its subject is plain, its link whole, in both versions."""
+    link = f"{BASE_URL}/sign-in/" + "a1_-" * 30
+    content = render.sign_in(
+        name="Ana <b>Ruiz", link=link, base_url=BASE_URL, valid=timedelta(minutes=15), until=NOW + timedelta(minutes=15)
+    )
+    assert content.subject == "Your sign-in link for OKR Sync"
+    assert link in content.text.splitlines()
+    reader = Reader(content.html)
+    assert reader.links.count(link) == 2
+    assert "b" not in reader.elements
+    for text in (" ".join(content.text.split()), reader.text):
+        for words in ("Ana <b>Ruiz", "works once", "15 minutes: until 12:15 UTC", "You did not ask for it?"):
+            assert words in text, words
+
+
+HOSTILE = "<script>x</script>\u202eb\nSubject: y"
+MOMENT = NOW - timedelta(hours=1)
+
+
+def test_a_broken_connection_is_told_with_strangers_texts_made_safe() -> None:
+    """What a tracker says, and what people call their key results, is text and nothing else."""
+    told = Broken(
+        slug="acme-github",
+        kind="github",
+        site="https://api.github.com",
+        owned=False,
+        recipients=("ana@example.com",),
+        refused=(MOMENT, HOSTILE),
+        gone=tuple(GoneScope(f"acme/{n}", MOMENT, f"{HOSTILE} {n}") for n in range(12)),
+        stale=tuple(StaleKeyResult(f"KR-{n}", HOSTILE) for n in range(12)),
+        rows=(),
+        quiet=(),
+        mended=(),
+    )
+    content = render.broken(told, base_url=BASE_URL)
+    page = Reader(content.html)
+    assert "\n" not in content.subject
+    assert "script" not in page.elements
+    assert "\u202e" not in content.text
+    assert content.text.count("- and 2 more") == 2
+    assert page.text.count("and 2 more") == 2
+    assert f"{BASE_URL}/connections/acme-github" in page.links
+    assert "because you are an admin" in " ".join(content.text.split())
+    assert all(len(line) <= 80 or "://" in line for line in content.text.splitlines())
+
+
+def test_a_connection_that_nothing_reaches_is_told_as_that() -> None:
+    """Its owner still wants to know."""
+    told = Broken(
+        slug="acme-github",
+        kind="github",
+        site="https://api.github.com",
+        owned=True,
+        recipients=("ana@example.com",),
+        refused=None,
+        gone=(GoneScope("acme/old", MOMENT, "the repository was deleted"),),
+        stale=(),
+        rows=(),
+        quiet=(),
+        mended=(),
+    )
+    content = render.broken(told, base_url=BASE_URL)
+    assert content.subject == "acme-github broke: acme/old can no longer be watched"
+    assert "No key result depends on it" in content.text
+    assert "No key result depends on it" in Reader(content.html).text
+    assert "Message" not in content.text

@@ -1,0 +1,193 @@
+"""The conversation with an SMTP server, and what its answers mean for a mail."""
+
+import asyncio
+import socket
+import ssl
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from sync_service.notify.smtp import Line, Permanent, Server, Temporary, Unreachable
+from tests.notify.servers import certificate, serving
+from tests.support.servers import MailServer
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> ssl.SSLContext:
+    """Give a server's certificate, kept as `cert.pem`."""
+    return certificate(tmp_path)
+
+
+def letter(to: str = "ana@example.com") -> EmailMessage:
+    """Return a small mail."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "okr@example.com", to, "KR-1"
+    message.set_content("It moved.")
+    return message
+
+
+def at(port: int) -> Server:
+    """Give the address of a server on loopback."""
+    return Server(host="127.0.0.1", port=port, security="offered")
+
+
+def test_one_connection_carries_many_mails(mail: MailServer) -> None:
+    """It is opened with the first."""
+    with Line(at(mail.port)) as line:
+        for name in ("ana", "bo", "cy"):
+            line.send(letter(f"{name}@example.com"))
+    assert mail.recipients == [["ana@example.com"], ["bo@example.com"], ["cy@example.com"]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ("451 try later", Temporary),
+        ("452 mailbox full", Temporary),
+        ("421 going down", Unreachable),
+        ("550 no such user", Permanent),
+        ("553 not a mailbox", Permanent),
+    ],
+)
+def test_the_answer_about_a_recipient_says_whether_to_try_again(
+    mail: MailServer, answer: str, error: type[Exception]
+) -> None:
+    """4xx may be mended by time, 5xx not; and the next mail goes out all the same."""
+    mail.refusals["ana@example.com"] = answer
+    with Line(at(mail.port)) as line:
+        with pytest.raises((Temporary, Permanent), match=answer) as raised:
+            line.send(letter())
+        assert raised.type is error
+        line.send(letter("bo@example.com"))
+    assert mail.recipients == [["bo@example.com"]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"), [("452 disk full", Temporary), ("554 looks like spam", Permanent), ("421 bye", Unreachable)]
+)
+def test_the_answer_about_the_content_says_whether_to_try_again(
+    mail: MailServer, answer: str, error: type[Exception]
+) -> None:
+    """The same after the mail was handed over."""
+    mail.trouble = answer
+    with Line(at(mail.port)) as line, pytest.raises((Temporary, Permanent), match=answer) as raised:
+        line.send(letter())
+    assert raised.type is error
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [("550 not your address", Temporary), ("552 too much", Permanent), ("421 bye", Unreachable), ("450 no", Temporary)],
+)
+def test_a_refusal_of_our_own_address_loses_no_mail(answer: str, error: type[Exception]) -> None:
+    """The operator mends that; only a mail that is too large stays so."""
+
+    class Picky:
+        async def handle_MAIL(  # noqa: N802  # aiosmtpd's name
+            self, _server: SMTP, _session: Session, _envelope: Envelope, _address: str, _options: list[str]
+        ) -> str:
+            return answer
+
+    with serving(Picky()) as port, Line(at(port)) as line:
+        with pytest.raises((Temporary, Permanent), match=r"okr@example\.com") as raised:
+            line.send(letter())
+        assert raised.type is error
+
+
+def test_nobody_there_is_a_reason_to_wait() -> None:
+    """Connection refused."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with Line(at(port)) as line, pytest.raises(Unreachable, match="refused"):
+        line.send(letter())
+
+
+def test_a_silent_server_is_not_waited_for_forever() -> None:
+    """It takes the connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = at(silent.getsockname()[1])
+        with Line(server, seconds=0.05) as line, pytest.raises(Unreachable, match="timed out"):
+            line.send(letter())
+
+
+def test_a_server_that_hung_up_between_mails_is_called_again() -> None:
+    """The mail goes out once."""
+    first, second = MailServer(), MailServer()
+    with serving(first) as port:
+        line = Line(at(port))
+        line.send(letter())
+    with serving(second, port=port), line:
+        line.send(letter())
+    assert (len(first.messages), len(second.messages)) == (1, 1)
+
+
+def test_a_server_that_hangs_up_half_way_is_a_reason_to_wait() -> None:
+    """Whether it took the mail can't be known; it is tried again."""
+
+    class Rude:
+        async def handle_DATA(self, server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802  # as above
+            assert isinstance(server.transport, asyncio.WriteTransport)
+            server.transport.abort()
+            return "250 said to nobody"
+
+    with serving(Rude()) as port, Line(at(port)) as line, pytest.raises(Unreachable, match="can't be used"):
+        line.send(letter())
+
+
+def test_an_address_outside_ascii_needs_a_server_that_takes_it(mail: MailServer) -> None:
+    """Else it will never be taken."""
+    message = letter()
+    del message["To"]
+    message["To"] = "jörg@example.com"
+    with Line(at(mail.port)) as line, pytest.raises(Permanent, match="SMTPUTF8"):
+        line.send(message)
+
+
+def let_in_okr(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: object) -> AuthResult:
+    """Know one user."""
+    known = isinstance(given, LoginPassword) and (given.login, given.password) == (b"okr", b"right")
+    return AuthResult(success=known, handled=False)
+
+
+def test_we_sign_in_and_a_wrong_password_keeps_the_mail(
+    tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password is the operator's to mend. It goes over TLS, to a server with a certificate that we trust."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    kept = MailServer()
+    with serving(kept, tls_context=tls, authenticator=let_in_okr, auth_required=True) as port:
+        right = Server(host="localhost", port=port, security="starttls", user="okr", password="right")
+        with Line(right) as line:
+            line.send(letter())
+        wrong = Server(host="localhost", port=port, security="starttls", user="okr", password="wrong")
+        with Line(wrong) as line, pytest.raises(Unreachable, match="535"):
+            line.send(letter())
+    assert len(kept.messages) == 1
+    assert "right" not in repr(right)
+
+
+def test_tls_from_the_first_byte(tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `smtps://` promises; a certificate of a stranger is refused."""
+    kept = MailServer()
+    with serving(kept, tls=tls) as port:
+        server = Server(host="localhost", port=port, security="tls")
+        with Line(server) as line, pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
+            line.send(letter())
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        with Line(server) as line:
+            line.send(letter())
+    assert len(kept.messages) == 1
+
+
+def test_starttls_is_taken_where_offered_and_insisted_on_where_asked_for(tls: ssl.SSLContext, mail: MailServer) -> None:
+    """Any encryption beats none where none was asked for; where it was, nothing goes in the clear."""
+    kept = MailServer()
+    with serving(kept, tls_context=tls, require_starttls=True) as port, Line(at(port)) as line:
+        line.send(letter())
+    assert len(kept.messages) == 1
+    insisting = Server(host="127.0.0.1", port=mail.port, security="starttls")
+    with Line(insisting) as line, pytest.raises(Unreachable, match="STARTTLS"):
+        line.send(letter())
+    assert mail.messages == []

@@ -1,0 +1,1 @@
+"""Tests of the running service: processes, scheduler, worker, instance lock, private Redis."""

@@ -1,0 +1,109 @@
+"""Forks of this process: their own environment, signals and files; their end is told as any child's."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+PREAMBLE = """
+import os, signal, sys, time
+from pathlib import Path
+from sync_service.children import fork
+room = Path(sys.argv[1])
+"""
+
+
+def run(room: Path, program: str) -> str:
+    """Run a program that forks, in a process of its own that has but one thread; give what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", PREAMBLE + textwrap.dedent(program), str(room)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [
+        ("lambda: None", 0),
+        ("lambda: sys.exit(3)", 3),
+        ("lambda: sys.exit(None)", 0),
+        ("lambda: sys.exit('no')", 1),
+        ("lambda: 1 / 0", 1),
+        ("lambda: os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+    ],
+)
+def test_a_forks_end_is_its_exit_code(tmp_path: Path, ends: str, code: int) -> None:
+    """However it ends."""
+    assert run(tmp_path, f"print(fork({ends}, environment=None).wait())") == f"{code}\n"
+
+
+def test_a_fork_has_its_own_environment_group_and_files(tmp_path: Path) -> None:
+    """What the parent holds open is closed in the fork: a lock held there ends with the parent."""
+    program = """
+        held = (room / "lock").open("w")
+        def look():
+            try:
+                os.fstat(held.fileno())
+                is_open = True
+            except OSError:
+                is_open = False
+            (room / "seen").write_text(f"{dict(os.environ)} {os.getpgid(0) == os.getpid()} {is_open}")
+        fork(look, environment={"ONLY": "this"}).wait()
+    """
+    run(tmp_path, program)
+    assert (tmp_path / "seen").read_text() == "{'ONLY': 'this'} True False"
+
+
+def test_signals_do_in_a_fork_what_they_do_in_a_new_process(tmp_path: Path) -> None:
+    """The parent's own way with SIGTERM is not the fork's."""
+    program = """
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        child = fork(lambda: time.sleep(60), environment=None)
+        time.sleep(0.3)
+        child.terminate()
+        print(child.wait())
+    """
+    assert run(tmp_path, program) == f"{-signal.SIGTERM}\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="not Linux")
+def test_a_fork_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    """The kernel asks it to stop."""
+    program = """
+        def live():
+            (room / "pid").write_text(str(os.getpid()))
+            time.sleep(60)
+        fork(live, environment=None)
+        while not (room / "pid").exists() or not (room / "pid").read_text():
+            time.sleep(0.01)
+        if os.fork() == 0:
+            os.kill(os.getppid(), signal.SIGKILL)
+            os._exit(0)
+        time.sleep(60)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", PREAMBLE + textwrap.dedent(program), str(tmp_path)],
+        check=False,
+        timeout=30,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == -signal.SIGKILL
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(500):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        signal.sigtimedwait([], 0.02)
+    raise AssertionError("the fork lives on")

@@ -1,0 +1,61 @@
+"""Skip guard: count the skipped tests of a run, and fail the run for an unexpected one.
+
+In the last line a skipped test looks like a passed one, so a machine without PostgreSQL or Chromium would be green
+without having tested anything.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[3] / "shared"
+SHARED_IS_ABSENT = "the sibling folder shared is absent"
+NOT_LINUX = "only Linux can do this"
+
+
+def expected_reasons() -> frozenset[str]:
+    """Return the accepted reasons on this machine."""
+    reasons = {SHARED_IS_ABSENT: not SHARED.is_dir(), NOT_LINUX: sys.platform != "linux"}
+    return frozenset(reason for reason, holds in reasons.items() if holds)
+
+
+class SkipCount:
+    """A pytest plugin: counts skips by reason, prints the count, and fails the run for an unexpected one."""
+
+    def __init__(self, expected: frozenset[str]) -> None:
+        self.expected = expected
+        self.seen: list[tuple[str, str]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count a skipped test."""
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.note(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Count a module that skipped itself."""
+        if report.skipped:
+            self.note(report)
+
+    def note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        """Store which test was skipped and why."""
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        self.seen.append((report.nodeid, reason.removeprefix("Skipped: ")))
+
+    def unexpected(self) -> list[tuple[str, str]]:
+        """Return the skips without an accepted reason."""
+        return [(test, reason) for test, reason in self.seen if reason not in self.expected]
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail the run if there was an unexpected skip."""
+        if self.unexpected() and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the counts, and the unexpected skips by name."""
+        unexpected = self.unexpected()
+        terminalreporter.write_line(
+            f"skips: {len(self.seen) - len(unexpected)} expected, {len(unexpected)} not expected"
+        )
+        for test, reason in unexpected:
+            terminalreporter.write_line(f"  not expected: {test}: {reason}", red=True)

@@ -1,0 +1,1 @@
+"""Tests of the pages where admins connect trackers."""
