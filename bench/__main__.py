@@ -8,35 +8,35 @@ from pathlib import Path
 import click
 
 from bench import apply_updates, importing, memory, webhook_latency
-from bench.harness import DATABASES, Stage, Theatre, theatre
+from bench.harness import DATABASES, Harness, HarnessFactory, harness_factory
 from bench.report import FORGIVEN, Finding, lines, machine, save
 
-Benchmark = Callable[[Theatre, str], Iterator[Finding]]
+Benchmark = Callable[[HarnessFactory, str], Iterator[Finding]]
 
 
-def on_one_stage(measure: Callable[[Stage], Iterator[Finding]]) -> Benchmark:
+def in_one_harness(measure: Callable[[Harness], Iterator[Finding]]) -> Benchmark:
     """Return a benchmark that runs `measure` in a harness of its own."""
 
-    def run(factory: Theatre, database: str) -> Iterator[Finding]:
-        with factory.stage(database) as harness:
+    def run(factory: HarnessFactory, database: str) -> Iterator[Finding]:
+        with factory.harness(database) as harness:
             yield from measure(harness)
 
     return run
 
 
-def growth(factory: Theatre, database: str) -> Iterator[Finding]:
+def growth(factory: HarnessFactory, database: str) -> Iterator[Finding]:
     """Run the growth benchmark with a small and a large database."""
-    with factory.stage(database) as small, factory.stage(database) as large:
+    with factory.harness(database) as small, factory.harness(database) as large:
         yield from apply_updates.grow(small, large)
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {
-    "acks": on_one_stage(webhook_latency.measure),
-    "applied": on_one_stage(apply_updates.measure),
+    "acks": in_one_harness(webhook_latency.measure),
+    "applied": in_one_harness(apply_updates.measure),
     "growth": growth,
-    "memory": on_one_stage(memory.measure),
-    "import": on_one_stage(importing.measure_github),
-    "import-jira": on_one_stage(importing.measure_jira),
+    "memory": in_one_harness(memory.measure),
+    "import": in_one_harness(importing.measure_github),
+    "import-jira": in_one_harness(importing.measure_jira),
 }
 
 
@@ -53,7 +53,7 @@ def bench(only: tuple[str, ...], on: tuple[str, ...], path: Path) -> None:
     # In the working directory, not in /tmp, which may be in memory: the benchmarks measure durable writes.
     with (
         tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as directory,
-        theatre(Path(directory)) as factory,
+        harness_factory(Path(directory)) as factory,
     ):
         for name in only or BENCHMARKS:
             for database in on or DATABASES:

@@ -10,16 +10,16 @@ import sqlalchemy as sa
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from bench.harness import Stage
-from bench.payloads import Letter, Templates
+from bench.harness import Harness
+from bench.payloads import Payload, Templates
 from bench.report import Finding
-from bench.seed import ISSUES, Size, furnish, label_of
-from sync_service.domain.trackers.connector import Post
-from sync_service.runtime.wiring import House
+from bench.seed import ISSUES, Size, label_of, seed
+from sync_service.domain.trackers.connector import WebhookRequest
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.store.trackers import inbox
-from sync_service.store.trackers.inbox import Received
+from sync_service.store.trackers.inbox import ReceivedDelivery
 from tests.support.wait_until import until
 
 DELIVERIES = 4000
@@ -30,10 +30,10 @@ SMALL, MEDIUM, LARGE = Size(scopes=1), Size(scopes=10), Size(scopes=100)
 NOTHING = "operator.not_"
 
 
-def measure(harness: Stage) -> Iterator[Finding]:
+def measure(harness: Harness) -> Iterator[Finding]:
     """Measure how fast a worker applies deliveries on a medium database, and how fast RQ runs empty jobs."""
-    services = harness.house()
-    furnish(services, MEDIUM)
+    services = harness.services()
+    seed(services, MEDIUM)
     work = Work(services, MEDIUM)
     harness.start("sync_service.cli", "worker")
     work.apply(DELIVERIES // 10)  # warms up the worker and its caches
@@ -50,12 +50,12 @@ def measure(harness: Stage) -> Iterator[Finding]:
     )
 
 
-def grow(small: Stage, large: Stage) -> Iterator[Finding]:
+def grow(small: Harness, large: Harness) -> Iterator[Finding]:
     """Compare a worker's cost of a delivery on a small and a large database, measured alternately."""
     works: dict[str, Work] = {}
     for name, harness, size in (("small", small, SMALL), ("large", large, LARGE)):
-        services = harness.house()
-        furnish(services, size)
+        services = harness.services()
+        seed(services, size)
         works[name] = Work(services, size)
         harness.start("sync_service.cli", "worker")
         works[name].apply(DELIVERIES // 10)
@@ -73,14 +73,14 @@ def grow(small: Stage, large: Stage) -> Iterator[Finding]:
         parts={f"{name} ms": cost for name, cost in medians.items()},
     )
     for work in works.values():
-        work.house.engine.dispose()
+        work.services.engine.dispose()
 
 
 class Work:
     """Generates deliveries about random issues, each later than the one before, and lets the worker apply them."""
 
-    def __init__(self, services: House, size: Size) -> None:
-        self.house = services
+    def __init__(self, services: Services, size: Size) -> None:
+        self.services = services
         self._size = size
         self._random = random.Random(1)  # noqa: S311 - a seed makes it repeatable
         self._templates = Templates()
@@ -88,13 +88,13 @@ class Work:
 
     def apply(self, number: int) -> float:
         """Store deliveries, wake the worker once, and wait until all are applied; return deliveries per second."""
-        self._store(list(islice(self.letters(), number)))
+        self._store(list(islice(self.payloads(), number)))
         began = time.perf_counter()
-        self.house.doorbell.ring(["delivery"])
+        self.services.doorbell.wake(["delivery"])
         until(lambda: not self._waiting(), "all are applied", seconds=300)
         return number / (time.perf_counter() - began)
 
-    def letters(self) -> Iterator[Letter]:
+    def payloads(self) -> Iterator[Payload]:
         """Yield deliveries endlessly."""
         while True:
             number = self._random.randrange(ISSUES)
@@ -106,37 +106,37 @@ class Work:
                 done=self._random.random() < 0.5,
             )
 
-    def _store(self, payloads: list[Letter]) -> None:
-        connection = self.house.connections.named("gh")
+    def _store(self, payloads: list[Payload]) -> None:
+        connection = self.services.connections.named("gh")
         if connection is None:
             raise RuntimeError("there is no connection")
-        connector = self.house.connectors["github"]
+        connector = self.services.connectors["github"]
         rows = []
         for payload in payloads:
-            post = Post({name.lower(): value for name, value in payload.headers.items()}, payload.body)
+            post = WebhookRequest({name.lower(): value for name, value in payload.headers.items()}, payload.body)
             if not connector.verify(post, connection.secrets):
                 raise RuntimeError("a delivery is not signed")
             rows.append(
-                Received(
+                ReceivedDelivery(
                     connection_id=connection.id,
                     delivery_id=connector.delivery_id(post),
                     received_at=datetime.now(UTC),
-                    headers={name: post.headers[name] for name in connector.kept_headers if name in post.headers},
+                    headers={name: post.headers[name] for name in connector.stored_headers if name in post.headers},
                     body=post.body,
                 )
             )
         for first in range(0, len(rows), 500):
-            inbox.store(self.house.engine, rows[first : first + 500])
+            inbox.store(self.services.engine, rows[first : first + 500])
 
     def _waiting(self) -> bool:
-        with reading(self.house.engine) as tx:
+        with reading(self.services.engine) as tx:
             buried = tx.scalar(sa.select(tables.delivery.c.outcome).where(tables.delivery.c.buried_at.isnot(None)))
             if buried is not None:
                 raise RuntimeError(f"a delivery was buried: {buried}")
             return bool(tx.scalar(sa.select(sa.literal(1)).where(tables.delivery.c.due_at.isnot(None)).limit(1)))
 
 
-def do_nothing(harness: Stage, services: House) -> float:
+def do_nothing(harness: Harness, services: Services) -> float:
     """Run empty jobs by one RQ `SimpleWorker` on the same Valkey; return jobs per second."""
     queue = Queue("nothing", connection=services.redis, serializer=JSONSerializer)
     harness.start(

@@ -21,7 +21,7 @@ from sqlalchemy import URL
 from config.settings import Settings, known_names
 from sync_service.runtime import wiring
 from sync_service.runtime.redis_server import private_server
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store.engine.migrate import migrate
 from tests.support.servers import Valkey
 from tests.support.wait_until import until
@@ -31,7 +31,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 @dataclass(slots=True)
-class Stage:
+class Harness:
     """One database and one Valkey; `database` is `SQLite` or `PostgreSQL`."""
 
     database: str
@@ -40,7 +40,7 @@ class Stage:
     valkey: Valkey
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def house(self) -> House:
+    def services(self) -> Services:
         """Return the services on the migrated database."""
         services = wiring.build(Settings.model_validate({"_env_file": None, **self.settings}))
         migrate(services.engine)
@@ -107,21 +107,21 @@ def answers(port: int) -> bool:
 
 
 @dataclass(slots=True)
-class Theatre:
+class HarnessFactory:
     """A directory with a PostgreSQL; creates harnesses in it."""
 
     directory: Path
     postgres: str = ""
 
     @contextlib.contextmanager
-    def stage(self, database: str) -> Iterator[Stage]:
+    def harness(self, database: str) -> Iterator[Harness]:
         """Create a harness with an empty database."""
         directory = self.directory / uuid.uuid4().hex[:8]
         directory.mkdir()
         url = f"sqlite:///{directory / 'okr.db'}" if database == "SQLite" else self._new_database()
         valkey = Valkey(private_server(directory))
         valkey.start()
-        harness = Stage(database, directory, url, valkey)
+        harness = Harness(database, directory, url, valkey)
         try:
             yield harness
         finally:
@@ -138,12 +138,12 @@ class Theatre:
 
 
 @contextlib.contextmanager
-def theatre(directory: Path) -> Iterator[Theatre]:
+def harness_factory(directory: Path) -> Iterator[HarnessFactory]:
     """Start a PostgreSQL with its default durability, and stop it after the block."""
     data_directory = directory / "postgres"
     get_server(data_directory, cleanup_mode=None)
     try:
-        yield Theatre(directory, f"host={data_directory} user=postgres dbname=postgres")
+        yield HarnessFactory(directory, f"host={data_directory} user=postgres dbname=postgres")
     finally:
         pid_file = data_directory / "postmaster.pid"
         os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from bench.harness import Stage
+from bench.harness import Harness
 from bench.memory import used
 from bench.report import Finding
 from simulator import GitHub, Jira
-from sync_service.config_file.plan.apply import Applying
-from sync_service.runtime.wiring import House
+from sync_service.config_file.plan.apply import ConfigApplier
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import DatabaseNow, reading, writing
 from tests.support.wait_until import until
@@ -75,18 +75,18 @@ def _jira() -> Iterator[_Tracker]:
         yield _Tracker(jira, OKRS.format(kind="jira", site=jira.url, token=jira.token, more=email, scope="SHOP"))
 
 
-def measure_github(harness: Stage) -> Iterator[Finding]:
+def measure_github(harness: Harness) -> Iterator[Finding]:
     """Measure the import of a simulated repository by one worker and the scheduler."""
     yield from _measure(harness, "GitHub", _github())
 
 
-def measure_jira(harness: Stage) -> Iterator[Finding]:
+def measure_jira(harness: Harness) -> Iterator[Finding]:
     """Measure the import of a simulated project by one worker and the scheduler."""
     yield from _measure(harness, "Jira", _jira())
 
 
-def _measure(harness: Stage, title: str, simulated: AbstractContextManager[_Tracker]) -> Iterator[Finding]:
-    services = harness.house()
+def _measure(harness: Harness, title: str, simulated: AbstractContextManager[_Tracker]) -> Iterator[Finding]:
+    services = harness.services()
     with simulated as tracker:
         _apply(services, tracker.okrs)
         began = time.monotonic()
@@ -119,7 +119,7 @@ def _measure(harness: Stage, title: str, simulated: AbstractContextManager[_Trac
     )
 
 
-def _memory_added(harness: Stage, services: House, *, issues: int) -> float:
+def _memory_added(harness: Harness, services: Services, *, issues: int) -> float:
     """Let a worker import until so many issues are stored, kill it, and return by how many MB it grew."""
     worker = harness.start("sync_service.cli", "worker")
     until(lambda: services.redis.keys("rq:worker:*"), "the worker has started", seconds=60)
@@ -141,13 +141,13 @@ def _memory_added(harness: Stage, services: House, *, issues: int) -> float:
     return most - before
 
 
-def _issues_stored(services: House) -> int:
+def _issues_stored(services: Services) -> int:
     with reading(services.engine) as tx:
         return tx.scalar(sa.select(sa.func.count()).select_from(tables.issue)) or 0
 
 
-def _apply(services: House, okrs: str) -> None:
-    applying = Applying(
+def _apply(services: Services, okrs: str) -> None:
+    applying = ConfigApplier(
         engine=services.engine,
         sealer=services.sealer,
         connectors=services.connectors,
@@ -159,6 +159,6 @@ def _apply(services: House, okrs: str) -> None:
     applying.apply([("okrs.yaml", okrs.encode())], prune=False)
 
 
-def _is_complete(services: House) -> bool:
+def _is_complete(services: Services) -> bool:
     with reading(services.engine) as tx:
         return bool(tx.scalar(sa.select(sa.literal(1)).where(tables.scope.c.covered_at.isnot(None))))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from bench.payloads import Letter
+from bench.payloads import Payload
 
 CONNECTIONS = 16
 TIMEOUT_SECONDS = 30.0
@@ -30,7 +30,7 @@ class Load:
         return sorted(self.waits)[min(int(share * len(self.waits)), len(self.waits) - 1)] * 1000
 
 
-def post_all(port: int, payloads: Iterable[Letter], *, connections: int = CONNECTIONS) -> Load:
+def post_all(port: int, payloads: Iterable[Payload], *, connections: int = CONNECTIONS) -> Load:
     """Post deliveries as fast as they are acknowledged. Raise `RuntimeError` when one is not answered with 202."""
     load, queue = Load(), _RequestQueue(iter([_request_of(payload) for payload in payloads]))
     began = time.perf_counter()
@@ -58,7 +58,7 @@ class _RequestQueue:
             return next(self.requests, None)
 
 
-def _request_of(payload: Letter) -> bytes:
+def _request_of(payload: Payload) -> bytes:
     """Return the whole HTTP request as bytes, so that posting costs the client little."""
     headers = {**payload.headers, "Host": "127.0.0.1", "Content-Length": str(len(payload.body))}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

@@ -13,11 +13,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bench.apply_updates import Work
-from bench.harness import Stage, answers, free_port
+from bench.harness import Harness, answers, free_port
 from bench.load import post_all
 from bench.report import Finding
-from bench.seed import Size, furnish
-from sync_service.runtime.wiring import House
+from bench.seed import Size, seed
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from tests.support.wait_until import until
@@ -32,10 +32,10 @@ GROWTH = 1.05
 SIZE = Size(scopes=10)
 
 
-def measure(harness: Stage) -> Iterator[Finding]:
+def measure(harness: Harness) -> Iterator[Finding]:
     """Post 100,000 deliveries about 10,000 issues to `okr-sync up` with one web process and two workers."""
-    services = harness.house()
-    furnish(services, SIZE)
+    services = harness.services()
+    seed(services, SIZE)
     port = free_port()
     service = harness.start(
         "sync_service.cli", "up", "--port", str(port), "--workers", "2", OKR_SYNC_SETTLE_SECONDS="600"
@@ -43,7 +43,7 @@ def measure(harness: Stage) -> Iterator[Finding]:
     until(lambda: answers(port), "the service answers", seconds=60)
     settle()
     memory = {0: used(service.pid)}
-    deliveries = Work(services, SIZE).letters()
+    deliveries = Work(services, SIZE).payloads()
     for sent in range(STEP, DELIVERIES + 1, STEP):
         post_all(port, list(islice(deliveries, STEP)))
         until(lambda: not _has_due_rows(services), "all are applied", seconds=300)
@@ -94,6 +94,6 @@ def below(pid: int) -> list[int]:
     return found
 
 
-def _has_due_rows(services: House) -> bool:
+def _has_due_rows(services: Services) -> bool:
     with reading(services.engine) as tx:
         return bool(tx.scalar(sa.select(sa.literal(1)).where(tables.delivery.c.due_at.isnot(None)).limit(1)))

@@ -18,7 +18,7 @@ ACTS = ("completed", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class Payload:
     """A signed delivery about one issue, ready to post."""
 
     id: str
@@ -39,7 +39,7 @@ class Templates:
         self._headers = dict(closed.headers(None))
         self._payload: dict[str, Any] = json.loads(closed.parcel.body)
 
-    def closing(self, *, repository: int, number: int, label: str, second: int, done: bool = True) -> Letter:
+    def closing(self, *, repository: int, number: int, label: str, second: int, done: bool = True) -> Payload:
         """Return the delivery for an issue that was closed, or reopened, `second` seconds after the start."""
         at = datetime.fromtimestamp(1_790_000_000 + second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         payload = json.loads(json.dumps(self._payload))
@@ -62,15 +62,17 @@ class Templates:
         issue["body"] = "x" * max(SIZE - len(json.dumps(payload)), 0)
         return self._signed(json.dumps(payload).encode(), f"{repository}-{number}-{second}")
 
-    def _signed(self, body: bytes, delivery_id: str) -> Letter:
+    def _signed(self, body: bytes, delivery_id: str) -> Payload:
         signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
         ids = {"X-GitHub-Delivery": delivery_id, "X-Hub-Signature-256": f"sha256={signature}"}
-        return Letter(id=delivery_id, headers={**self._headers, **ids}, body=body)
+        return Payload(id=delivery_id, headers={**self._headers, **ids}, body=body)
 
-    def copies(self, letter: Letter, *, prefix: str) -> Iterator[Letter]:
+    def copies(self, payload: Payload, *, prefix: str) -> Iterator[Payload]:
         """Yield the same delivery endlessly, each time with another delivery id."""
         number = 0
         while True:
             number += 1
             delivery_id = f"{prefix}-{number}"
-            yield Letter(id=delivery_id, headers={**letter.headers, "X-GitHub-Delivery": delivery_id}, body=letter.body)
+            yield Payload(
+                id=delivery_id, headers={**payload.headers, "X-GitHub-Delivery": delivery_id}, body=payload.body
+            )

@@ -13,15 +13,15 @@ from sqlalchemy.engine import Connection
 
 from bench.payloads import SECRET
 from sync_service.domain.trackers.observations import Kind, ScopeRef, Snapshot, State, Term
-from sync_service.ingest.issue_batch import Ledger, Source
+from sync_service.ingest.issue_batch import IssueBatch, Source
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import relink
-from sync_service.progress.term_names import Names
-from sync_service.runtime.wiring import House
+from sync_service.progress.term_names import TermNames
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
-from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.okrs.ruleset import RulesetCache
 
 ISSUES, RULES, KEY_RESULTS = 1000, 100, 20
 """Per scope. A rule matches ten issues; a key result has five rules and so fifty links."""
@@ -42,11 +42,11 @@ class Size:
         return self.scopes * ISSUES
 
 
-def furnish(services: House, size: Size) -> None:
+def seed(services: Services, size: Size) -> None:
     """Fill an empty database and check the counts."""
     with writing(services.engine) as tx:
         _okrs(tx, services, size)
-    cache = Shelf()
+    cache = RulesetCache()
     for scope in range(size.scopes):
         for first in range(0, ISSUES, CHUNK):
             with writing(services.engine) as tx:
@@ -64,7 +64,7 @@ def _add(tx: Connection, table: sa.Table, **columns: Any) -> int:
     return found
 
 
-def _okrs(tx: Connection, services: House, size: Size) -> None:
+def _okrs(tx: Connection, services: Services, size: Size) -> None:
     person = _add(tx, tables.person, email="ana@example.com", name="Ana Ruiz", role="admin", accounts={})
     cycle = _add(
         tx,
@@ -83,7 +83,7 @@ def _okrs(tx: Connection, services: House, size: Size) -> None:
         kind="github",
         site="https://api.github.com",
         options={},
-        sealed_secrets=[services.sealer.seal(SECRET)],
+        sealed_secrets=[services.sealer.encrypt(SECRET)],
         earlier="ignore",
     )
     for number in range(size.scopes):
@@ -143,21 +143,21 @@ def _snapshots(scope: int, numbers: range) -> Iterator[Snapshot]:
         )
 
 
-def _issues(tx: Connection, cache: Shelf, snapshots: list[Snapshot]) -> None:
+def _issues(tx: Connection, cache: RulesetCache, snapshots: list[Snapshot]) -> None:
     ruleset = cache.current(tx)
     (connection,) = ruleset.trackers
-    batch = Ledger.lock(tx, ruleset, {(connection, one.identity): one.key for one in snapshots})
-    term_names = Names.read(tx, {(connection, "label", one.labels[0].id) for one in snapshots})
+    batch = IssueBatch.lock(tx, ruleset, {(connection, one.identity): one.key for one in snapshots})
+    term_names = TermNames.read(tx, {(connection, "label", one.labels[0].id) for one in snapshots})
     for one in snapshots:
-        term_names.take_snapshot(connection, one)
-        batch.take_snapshot(connection, one, Source(None, None, BEGAN), names=term_names)
+        term_names.add_snapshot(connection, one)
+        batch.merge_snapshot(connection, one, Source(None, None, BEGAN), names=term_names)
     batch.save(tx)
     touched = relink(tx, ruleset, batch.entries(term_names), term_names)
     term_names.save(tx)
     compute_key_results(tx, ruleset, touched, now=datetime.now(UTC), settle=timedelta(days=1))
 
 
-def _check(services: House, size: Size) -> None:
+def _check(services: Services, size: Size) -> None:
     """Check that the database has the expected size."""
     expected = {
         tables.issue: size.issues,

@@ -9,9 +9,9 @@ from statistics import median
 
 import sqlalchemy as sa
 
-from bench.harness import Stage
+from bench.harness import Harness
 from bench.load import Load, post_all
-from bench.payloads import SECRET, Letter, Templates
+from bench.payloads import SECRET, Payload, Templates
 from bench.report import Finding
 from sync_service.store import tables
 from sync_service.store.engine import versions
@@ -22,7 +22,7 @@ DELIVERIES = 1500
 BOUND = 0.7
 
 
-def measure(harness: Stage) -> Iterator[Finding]:
+def measure(harness: Harness) -> Iterator[Finding]:
     """Load our server and the two baselines one after the other; compare the medians of the rounds."""
     _insert_connection(harness)
     ports = {
@@ -51,7 +51,7 @@ def measure(harness: Stage) -> Iterator[Finding]:
         )
 
 
-def _compare(harness: Stage, rates: Mapping[str, float], payload: Letter) -> Iterator[Finding]:
+def _compare(harness: Harness, rates: Mapping[str, float], payload: Payload) -> Iterator[Finding]:
     yield Finding(
         what="durable acks/s ÷ bare Flask's by SQLAlchemy",
         database=harness.database,
@@ -67,15 +67,15 @@ def _compare(harness: Stage, rates: Mapping[str, float], payload: Letter) -> Ite
     )
 
 
-def _insert_connection(harness: Stage) -> None:
+def _insert_connection(harness: Harness) -> None:
     """Insert one connection with the webhook secret of the benchmarks."""
-    services = harness.house()
+    services = harness.services()
     columns = {
         "slug": "gh",
         "kind": "github",
         "site": "https://api.github.com",
         "options": {},
-        "sealed_secrets": [services.sealer.seal(SECRET)],
+        "sealed_secrets": [services.sealer.encrypt(SECRET)],
         "earlier": "ignore",
     }
     with writing(services.engine) as tx:
@@ -84,9 +84,9 @@ def _insert_connection(harness: Stage) -> None:
     services.engine.dispose()
 
 
-def _check_stored(harness: Stage) -> None:
+def _check_stored(harness: Harness) -> None:
     """Check that every acknowledged delivery is stored."""
-    services = harness.house()
+    services = harness.services()
     with writing(services.engine) as tx:
         stored = tx.scalar(sa.select(sa.func.count()).select_from(tables.delivery))
     services.engine.dispose()

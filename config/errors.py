@@ -8,12 +8,12 @@ from pydantic import ValidationError
 SECRET_NAMES = frozenset({"DATABASE_URL", "REDIS_URL", "SMTP_URL", "OKR_SYNC_SECRET_KEY"})
 
 
-class WrongSettings(ValueError):
+class InvalidSettings(ValueError):
     """The service cannot start with these settings. `errors` has one line for each."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))
-        self.mistakes = tuple(mistakes)
+        self.errors = tuple(mistakes)
 
 
 def unknown_names(environment: Iterable[str], *, known: frozenset[str], prefix: str) -> list[str]:

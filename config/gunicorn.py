@@ -14,7 +14,7 @@ from gunicorn.glogging import Logger
 
 from config.settings import Settings
 
-GRACE = 6  # seconds for running requests; the supervisor allows eight before it kills the process
+GRACE_SECONDS = 6  # seconds for running requests; the supervisor allows eight before it kills the process
 SWITCH_SECONDS = 0.001
 """How long a busy thread may run while others wait for the interpreter, instead of Python's 5 ms.
 
@@ -66,7 +66,7 @@ def gunicorn_options(settings: Settings, *, host: str, port: int) -> dict[str, A
         "workers": settings.web_workers,
         "threads": settings.web_threads,
         "timeout": 60,
-        "graceful_timeout": GRACE,
+        "graceful_timeout": GRACE_SECONDS,
         "keepalive": 5,
         # Trust X-Forwarded-Proto from any address behind a proxy (all requests come through it), else from none.
         "forwarded_allow_ips": "*" if settings.proxy_hops else "",

@@ -35,7 +35,7 @@ NEVER_LOGGED = frozenset(
     }
 )
 PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s/@'\"]*:[^\s/@'\"]*@")
-QUIET = ("alembic", "rq.worker", "rq.queue", "urllib3")  # they log every job and every call; we log the results
+NOISY_LOGGERS = ("alembic", "rq.worker", "rq.queue", "urllib3")  # they log every job and every call; we log the results
 
 
 def set_up_logging(
@@ -77,7 +77,7 @@ def set_up_logging(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in QUIET:
+    for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 

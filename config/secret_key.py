@@ -6,11 +6,11 @@ import secrets
 import tempfile
 from pathlib import Path
 
-SHORTEST = 32  # characters
+MIN_LENGTH = 32  # characters
 FILE_NAME = "secret-key"
 
 
-def kept_secret_key(directory: Path) -> str:
+def read_or_create(directory: Path) -> str:
     """Return the key in `directory`; create it first if there is none.
 
     Processes that start together get the same key. Only the owner can read the file. Raise `OSError` when the directory
@@ -18,17 +18,17 @@ def kept_secret_key(directory: Path) -> str:
     """
     file = directory / FILE_NAME
     if not file.exists():
-        make(file)
+        create(file)
     return file.read_text(encoding="ascii").strip()
 
 
-def make(file: Path) -> None:
+def create(file: Path) -> None:
     """Write a new key to a temporary file, then link it to its name; if the name exists by then, keep that file."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f"{FILE_NAME}-")  # mkstemp creates it with mode 600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(secrets.token_urlsafe(SHORTEST) + "\n")
+            stream.write(secrets.token_urlsafe(MIN_LENGTH) + "\n")
             stream.flush()
             os.fsync(descriptor)
         with contextlib.suppress(FileExistsError):

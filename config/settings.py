@@ -17,8 +17,8 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config import urls
-from config.errors import WrongSettings, unknown_names, wrong_values
-from config.secret_key import SHORTEST, kept_secret_key
+from config.errors import InvalidSettings, unknown_names, wrong_values
+from config.secret_key import MIN_LENGTH, read_or_create
 
 PREFIX = "OKR_SYNC_"
 ENV_FILE = Path(".env")
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     given_secret_key: SecretStr | None = Field(
         default=None,
         validation_alias="OKR_SYNC_SECRET_KEY",
-        description=f"{SHORTEST} characters or more; to change it, several separated by commas, the newest first",
+        description=f"{MIN_LENGTH} characters or more; to change it, several separated by commas, the newest first",
     )
     given_mail_from: str | None = Field(
         default=None,
@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     @field_validator("given_secret_key")
     @classmethod
     def _secret_keys_are_long(cls, written: SecretStr | None) -> SecretStr | None:
-        if written is not None and any(len(key) < SHORTEST for key in split_keys(written)):
+        if written is not None and any(len(key) < MIN_LENGTH for key in split_keys(written)):
             raise ValueError("it is too short")
         return written
 
@@ -189,7 +189,7 @@ class Settings(BaseSettings):
         """
         if self.given_secret_key is not None:
             return split_keys(self.given_secret_key)
-        return (kept_secret_key(self.data_dir),)
+        return (read_or_create(self.data_dir),)
 
 
 def read_settings() -> Settings:
@@ -199,14 +199,14 @@ def read_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        raise WrongSettings([*mistakes, *wrong_values(error, allowed=allowed_values())]) from None
+        raise InvalidSettings([*mistakes, *wrong_values(error, allowed=allowed_values())]) from None
     if not settings.embedded and settings.given_secret_key is None:
         mistakes.append(
             "OKR_SYNC_SECRET_KEY is missing; it must be set with DATABASE_URL, the same for every process. "
             "Create one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
     if mistakes:
-        raise WrongSettings(mistakes)
+        raise InvalidSettings(mistakes)
     return settings
 
 

@@ -12,7 +12,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from connectors.json_fields import text
-from connectors.responses import Reply, host_of, judge, place_of
+from connectors.responses import Response, host_of_url, raise_for_response, shown_host
 from sync_service.domain.trackers.connector import Refused, Rejected, Unavailable
 
 USER_AGENT = "okr-sync"
@@ -58,7 +58,7 @@ class _Session(requests.Session):
 def _session_for(url: str) -> requests.Session:
     session = _Session()
     # A proxy can't reach a server that listens on this machine only.
-    session.trust_env = host_of(url) not in _LOOPBACK
+    session.trust_env = host_of_url(url) not in _LOOPBACK
     return session
 
 
@@ -66,7 +66,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class JsonResponse:
     """A decoded JSON object. `url` is the address that answered, after any redirect on the same host."""
 
     url: str
@@ -74,13 +74,13 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Http:
+class HttpClient:
     """The client and its limits. Times are in seconds, `most_bytes` counts decompressed bytes, `now` is aware UTC."""
 
     connect_seconds: float = 5
     read_seconds: float = 10
-    whole_seconds: float = 15
-    most_bytes: int = 10_000_000
+    total_seconds: float = 15
+    max_bytes: int = 10_000_000
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     def get(
@@ -90,11 +90,11 @@ class Http:
         authorization: str | None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> JsonResponse:
         """Fetch a JSON object. Raise the errors of `send` and `raise_for_response`."""
         reply = self.send("GET", url, authorization=authorization, headers=headers, params=params)
-        judge(reply, now=self.now())
-        return Answer(reply.url, reply.object())
+        raise_for_response(reply, now=self.now())
+        return JsonResponse(reply.url, reply.object())
 
     def list(
         self,
@@ -106,7 +106,7 @@ class Http:
     ) -> builtins.list[dict[str, Any]]:
         """Fetch a JSON list of objects. Raise the errors of `send` and `raise_for_response`."""
         reply = self.send("GET", url, authorization=authorization, headers=headers, params=params)
-        judge(reply, now=self.now())
+        raise_for_response(reply, now=self.now())
         return reply.objects()
 
     def send(
@@ -118,7 +118,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         json: Any = None,
-    ) -> Reply:
+    ) -> Response:
         """Send a request and return the reply, whatever its status. Follow redirects on the same host only.
 
         Raise `Unavailable` when there is no reply, `Refused` for a redirect to another host, and `Rejected` for a
@@ -134,9 +134,9 @@ class Http:
             if reply.status not in _REDIRECTS.get(method, _OTHER_REDIRECTS):
                 return reply
             call.url, call.params = _next_on_same_host(reply), {}
-        raise Rejected(f"{place_of(url)} redirects in a loop")
+        raise Rejected(f"{shown_host(url)} redirects in a loop")
 
-    def _call(self, call: requests.Request) -> Reply:
+    def _call(self, call: requests.Request) -> Response:
         method, url = str(call.method), str(call.url)
         try:
             with (
@@ -154,37 +154,37 @@ class Http:
                 ) as answer,
             ):
                 body = self._read_bounded(answer)
-                return Reply(answer.url, status=answer.status_code, headers=answer.headers, body=body)
+                return Response(answer.url, status=answer.status_code, headers=answer.headers, body=body)
         except _INVALID_URL:
             raise Rejected("the connection's site is not a web address") from None
         except (requests.exceptions.RequestException, HTTPError) as error:
             # The error's own text contains the whole address, which must not be logged; its class is enough.
-            raise Unavailable(f"{place_of(url)} does not answer ({type(error).__name__})") from error
+            raise Unavailable(f"{shown_host(url)} does not answer ({type(error).__name__})") from error
 
     def _read_bounded(self, answer: requests.Response) -> bytes:
         """Read a body in small reads: `iter_content` waits for whole chunks, which a slow server fills in hours."""
         body = bytearray()
-        deadline = time.monotonic() + self.whole_seconds
+        deadline = time.monotonic() + self.total_seconds
         while chunk := answer.raw.read1(_CHUNK, decode_content=True):
             body += chunk
-            if len(body) > self.most_bytes:
-                raise Rejected(f"{place_of(answer.url)} answers with more than {self.most_bytes} bytes")
+            if len(body) > self.max_bytes:
+                raise Rejected(f"{shown_host(answer.url)} answers with more than {self.max_bytes} bytes")
             if time.monotonic() > deadline:
-                raise Unavailable(f"{place_of(answer.url)} is too slow")
+                raise Unavailable(f"{shown_host(answer.url)} is too slow")
         return bytes(body)
 
 
-def _next_on_same_host(reply: Reply) -> str:
+def _next_on_same_host(reply: Response) -> str:
     location, shown_host = reply.header("Location"), "nowhere"
     try:
         target_url = urljoin(reply.url, location)
         # Show the host only: the rest of the address may contain a key, or a name that must not be logged.
-        shown_host = (text(host_of(target_url), 100) or shown_host) if location else shown_host
+        shown_host = (text(host_of_url(target_url), 100) or shown_host) if location else shown_host
         same_host = bool(location) and _origin(target_url) == _origin(reply.url)
     except ValueError:
         same_host = False
     if not same_host:
-        raise Refused(f"{reply.place} redirects to {shown_host}, a host that must not get our credentials")
+        raise Refused(f"{reply.shown_host} redirects to {shown_host}, a host that must not get our credentials")
     return target_url
 
 

@@ -22,19 +22,19 @@ TITLE_LENGTH = 300
 
 URL_LENGTH = 2000
 
-MOST_NUMBERS = 10
+MAX_NUMBER_FIELDS = 10
 """Most numeric fields that a connection reads: the first ones in its configuration."""
 
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _LARGEST_ID = 2**63
 
 
-def table(value: Any) -> Json:
+def json_object(value: Any) -> Json:
     """Return `value` when it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-def rows(value: Any) -> list[Json]:
+def json_objects(value: Any) -> list[Json]:
     """Return the JSON objects in `value` when it is a list, else an empty list."""
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
@@ -50,7 +50,7 @@ def text(value: Any, limit: int = NAME_LENGTH) -> str | None:
     return line or None
 
 
-def exact(value: Any, limit: int = NAME_LENGTH) -> str | None:
+def exact_text(value: Any, limit: int = NAME_LENGTH) -> str | None:
     """Return `value` unchanged when it is printable text of at most `limit` characters, else None."""
     return value if isinstance(value, str) and 0 < len(value) <= limit and value.isprintable() else None
 
@@ -75,7 +75,7 @@ def number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def moment(value: Any) -> datetime | None:
+def timestamp(value: Any) -> datetime | None:
     """Parse an ISO 8601 time with an offset, or a whole number of milliseconds since 1970, as UTC; else None."""
     try:
         if isinstance(value, str):
@@ -90,11 +90,11 @@ def moment(value: Any) -> datetime | None:
 
 def web_address(value: Any) -> str:
     """Return an http or https address that people may open; empty for anything else."""
-    found = exact(value, URL_LENGTH)
+    found = exact_text(value, URL_LENGTH)
     return found if found and found.startswith(("https://", "http://")) else ""
 
 
-def distinct(value: Any, most: int) -> tuple[str, ...]:
+def option_texts(value: Any, most: int) -> tuple[str, ...]:
     """Return the first `most` texts of an option that is a text or a list: stripped, without duplicates or blanks."""
     found = [one.strip() for one in ((value,) if isinstance(value, str) else value or ())]
     return tuple(dict.fromkeys(one for one in found if one))[:most]

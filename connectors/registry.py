@@ -20,7 +20,7 @@ class RegistryError(Exception):
     """Two connectors have the same kind, or one can't be loaded. The message names the packages."""
 
 
-def connectors(found: Iterable[EntryPoint] | None = None) -> dict[str, Connector]:
+def load_connectors(found: Iterable[EntryPoint] | None = None) -> dict[str, Connector]:
     """Return every connector by its kind. `found` replaces the installed entry points.
 
     Raise `RegistryError` when two connectors claim the same kind, or one is registered under another kind than its own.

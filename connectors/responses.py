@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from connectors.webhook import json_object, json_objects
+from connectors.webhook import decode_object, decode_objects
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected, Unavailable
 
 _MIN_WAIT = timedelta(seconds=60)
@@ -15,7 +15,7 @@ _MAX_WAIT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """One HTTP response of any status. `url` is the address that answered; names of `headers` ignore case."""
 
     url: str
@@ -25,9 +25,9 @@ class Reply:
     body: bytes = field(repr=False)
 
     @property
-    def place(self) -> str:
+    def shown_host(self) -> str:
         """Return the host, or `the tracker`."""
-        return place_of(self.url)
+        return shown_host(self.url)
 
     def header(self, name: str) -> str:
         """Return a header, stripped; empty when it is absent."""
@@ -36,19 +36,19 @@ class Reply:
     def object(self) -> dict[str, Any]:
         """Decode a JSON object; raise `Rejected` for anything else."""
         try:
-            return json_object(self.body)
+            return decode_object(self.body)
         except Rejected as error:
             raise self._unreadable(error) from None
 
     def objects(self) -> list[dict[str, Any]]:
         """Decode a JSON list of objects; raise `Rejected` for anything else."""
         try:
-            return json_objects(self.body)
+            return decode_objects(self.body)
         except Rejected as error:
             raise self._unreadable(error) from None
 
     def _unreadable(self, error: Rejected) -> Rejected:
-        return Rejected(f"{self.place} sends a reply that can't be read: {error}")
+        return Rejected(f"{self.shown_host} sends a reply that can't be read: {error}")
 
     def date(self) -> datetime | None:
         """Return the tracker's own time from the header `Date`; None when it is absent or invalid."""
@@ -59,24 +59,24 @@ class Reply:
         return found.astimezone(UTC) if found.tzinfo else None
 
 
-def judge(reply: Reply, *, now: datetime, holder: str = "", words: str = "") -> None:
+def raise_for_response(reply: Response, *, now: datetime, bucket_owner: str = "", words: str = "") -> None:
     """Return for status 2xx; raise a `ConnectorError` for any other.
 
     Raise `Unavailable` for 5xx, 408 and rate limits (429, some 403), `Refused` for 401 and other 403, `Gone` for 404
-    (not proven) and 410 (proven), `Rejected` for anything else. `holder` names the credential that was used, because
+    (not proven) and 410 (proven), `Rejected` for anything else. `bucket_owner` names the credential that was used, because
     rate limits count per credential; `words` is the tracker's own error text, for people.
     """
-    status, host = reply.status, reply.place
+    status, host = reply.status, reply.shown_host
     if 200 <= status < 300:
         return
     if status == 429 or (status == 403 and _is_rate_limit(reply)):
-        _raise_rate_limit(reply, now=now, holder=holder)
+        _raise_rate_limit(reply, now=now, bucket_owner=bucket_owner)
     if status >= 500 or status == 408:
         raise Unavailable(f"{host} can't answer now ({status})", retry_after(reply, now))
     _raise_for(status, host, f": {words}" if words else "")
 
 
-def _is_rate_limit(reply: Reply) -> bool:
+def _is_rate_limit(reply: Response) -> bool:
     """Return whether a 403 is GitHub's rate limit, not a missing permission.
 
     The secondary rate limit may say so in its error text only.
@@ -84,11 +84,11 @@ def _is_rate_limit(reply: Reply) -> bool:
     return "Retry-After" in reply.headers or _is_used_up(reply) or b"rate limit" in reply.body[:2000].lower()
 
 
-def _is_used_up(reply: Reply) -> bool:
+def _is_used_up(reply: Response) -> bool:
     return reply.header("X-RateLimit-Remaining") == "0"
 
 
-def _raise_rate_limit(reply: Reply, *, now: datetime, holder: str) -> NoReturn:
+def _raise_rate_limit(reply: Response, *, now: datetime, bucket_owner: str) -> NoReturn:
     """Raise `Unavailable` until the rate limit ends: `Retry-After`, else the reset time, else one minute from now.
 
     A wait that we guess grows with each retry (backoff). A used up limit blocks one resource of the credential
@@ -99,14 +99,14 @@ def _raise_rate_limit(reply: Reply, *, now: datetime, holder: str) -> NoReturn:
     resource = reply.header("X-RateLimit-Resource")
     ends = retry_after(reply, now) or reset_at(reply, now)
     raise Unavailable(
-        f"{reply.place} limits the rate of calls ({reply.status})",
+        f"{reply.shown_host} limits the rate of calls ({reply.status})",
         ends or now + _MIN_WAIT,
-        part=f"{holder}/{resource}" if holder and resource and _is_used_up(reply) else holder,
+        bucket=f"{bucket_owner}/{resource}" if bucket_owner and resource and _is_used_up(reply) else bucket_owner,
         guessed=ends is None,
     )
 
 
-def retry_after(reply: Reply, now: datetime) -> datetime | None:
+def retry_after(reply: Response, now: datetime) -> datetime | None:
     """Read `Retry-After`: seconds, or a time by the tracker's clock. None when it is absent or invalid."""
     value = reply.header("Retry-After")
     if value.isascii() and value.isdigit():
@@ -118,7 +118,7 @@ def retry_after(reply: Reply, now: datetime) -> datetime | None:
     return _to_our_clock(reply, found, now) if found.tzinfo else None
 
 
-def reset_at(reply: Reply, now: datetime) -> datetime | None:
+def reset_at(reply: Response, now: datetime) -> datetime | None:
     """Read `X-RateLimit-Reset` of a used up rate limit: seconds since 1970 from GitHub, ISO 8601 from Jira."""
     value = reply.header("X-RateLimit-Reset")
     if not value or reply.header("X-RateLimit-Remaining") not in ("", "0"):
@@ -130,7 +130,7 @@ def reset_at(reply: Reply, now: datetime) -> datetime | None:
     return _to_our_clock(reply, found, now) if found.tzinfo else None
 
 
-def _to_our_clock(reply: Reply, found: datetime, now: datetime) -> datetime:
+def _to_our_clock(reply: Response, found: datetime, now: datetime) -> datetime:
     """Convert a time of the tracker's clock to our clock, when the reply has a header `Date`."""
     theirs = reply.date()
     return _clamp(found if theirs is None else now + (found - theirs), now)
@@ -152,12 +152,12 @@ def _raise_for(status: int, host: str, words: str) -> NoReturn:
     raise Rejected(f"{host} refuses the request ({status}){words}")
 
 
-def place_of(url: str) -> str:
+def shown_host(url: str) -> str:
     """Return the host only: an address can contain names of issues, which must not be logged."""
-    return host_of(url) or "the tracker"
+    return host_of_url(url) or "the tracker"
 
 
-def host_of(url: str) -> str | None:
+def host_of_url(url: str) -> str | None:
     """Return the host of an address; None when it has none."""
     try:
         return urlsplit(url).hostname

@@ -11,26 +11,26 @@ from connectors.json_fields import Json
 from sync_service.domain.trackers.connector import Connection, Rejected
 from sync_service.domain.trackers.observations import Observation
 
-ID_LENGTH = 200
+MAX_ID_LENGTH = 200
 """Longest delivery id that we store, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
-class Treatment:
+class EventRule:
     """How one webhook event is handled. `read` parses it; without `read` it is ignored and `says` is the reason.
 
     `says` is shown to people.
     """
 
-    says: str
-    read: Callable[[Json, Connection], tuple[Observation, ...]] | None = None
+    description: str
+    parse: Callable[[Json, Connection], tuple[Observation, ...]] | None = None
 
 
-Treatments = Mapping[str, Treatment]
+EventRules = Mapping[str, EventRule]
 """Event rules by the event's name. A name that ends in `*` is the default for events that are not listed."""
 
 
-def is_signed(body: bytes, *, signature: str | None, secrets: Sequence[str]) -> bool:
+def verify_hmac(body: bytes, *, signature: str | None, secrets: Sequence[str]) -> bool:
     """Verify a webhook signature: `sha256=` and the hex HMAC-SHA256 of `body`, with any one of `secrets`.
 
     Return False for any other method, and for a blank secret, because anybody can compute its HMAC. Every secret is
@@ -47,13 +47,13 @@ def is_signed(body: bytes, *, signature: str | None, secrets: Sequence[str]) -> 
     return matched
 
 
-def letter_id(body: bytes, *, given: str | None) -> str:
+def delivery_id(body: bytes, *, given: str | None) -> str:
     """Return the delivery id: the tracker's own, or a hash of the body when that is absent or can't be stored.
 
     An id can't be stored when it has over 200 characters or anything but visible ASCII. A repeated delivery has the
     same body, so duplicates are recognised in both cases.
     """
-    if given and len(given) <= ID_LENGTH and given.isascii() and given.isprintable() and " " not in given:
+    if given and len(given) <= MAX_ID_LENGTH and given.isascii() and given.isprintable() and " " not in given:
         return given
     return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
@@ -65,7 +65,7 @@ def _refuse_constant(name: str) -> NoReturn:
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def json_object(body: bytes) -> dict[str, Any]:
+def decode_object(body: bytes) -> dict[str, Any]:
     """Decode a body that must be one JSON object in UTF-8; otherwise raise `Rejected` with the reason."""
     found = _decoded(body)
     if not isinstance(found, dict):
@@ -73,7 +73,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     return found
 
 
-def json_objects(body: bytes) -> list[dict[str, Any]]:
+def decode_objects(body: bytes) -> list[dict[str, Any]]:
     """Decode a body that must be a JSON list of objects in UTF-8; otherwise raise `Rejected` with the reason."""
     found = _decoded(body)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):

@@ -11,11 +11,11 @@ from hypothesis import settings
 from playwright.sync_api import Browser, Page
 
 from sync_service.runtime import redis_server
-from tests.support.app_cache import made_once
+from tests.support.app_cache import cached_app_setup
 from tests.support.browser import Look, chromium, visit
 from tests.support.migrated_database import prepare
-from tests.support.rsa_keys import keys_made_once
-from tests.support.run_directory import Room, open_room
+from tests.support.rsa_keys import shared_rsa_keys
+from tests.support.run_directory import RunDirectory, open_run_directory
 from tests.support.servers import (
     AS_FILES,
     Databases,
@@ -27,20 +27,20 @@ from tests.support.servers import (
     postgres_in,
 )
 from tests.support.skip_guard import SHARED, SHARED_IS_ABSENT, SkipCount, expected_reasons
-from tests.support.statement_cache import compiled_once
+from tests.support.statement_cache import shared_statement_cache
 
 # No deadline: a test must not fail because the machine is busy.
 settings.register_profile("okr-sync", deadline=None, print_blob=True)
 settings.load_profile("okr-sync")
 
 ROOM = "TESTS_ROOM"  # passes the shared directory of the run to the workers
-OPENED = pytest.StashKey[Room]()
+OPENED = pytest.StashKey[RunDirectory]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """In the main process: create the shared directory, and count the skips of all workers."""
     if not hasattr(config, "workerinput"):
-        config.stash[OPENED] = open_room()
+        config.stash[OPENED] = open_run_directory()
         os.environ[ROOM] = str(config.stash[OPENED].directory)
         config.pluginmanager.register(SkipCount(expected_reasons()))
 
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """In the main process, after all workers: remove the shared directory, which stops the shared server."""
     if not hasattr(config, "workerinput"):
-        config.stash[OPENED].leave()
+        config.stash[OPENED].remove()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,21 +62,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def parts_of_applications() -> Iterator[None]:
     """Share the set-up of Flask applications."""
-    with made_once():
+    with cached_app_setup():
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
 def statements() -> Iterator[None]:
     """Compile each statement once."""
-    with compiled_once():
+    with shared_statement_cache():
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
 def keys() -> Iterator[None]:
     """Create the keys of simulated apps once."""
-    with keys_made_once():
+    with shared_rsa_keys():
         yield
 
 

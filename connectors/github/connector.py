@@ -10,46 +10,46 @@ from datetime import timedelta
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-from connectors.github.api.client import WRITES, Calls
-from connectors.github.api.credentials import Keyring
-from connectors.github.api.node_ids import Nodes
-from connectors.github.doctor.connection import Examination
-from connectors.github.issues.fetch import look
-from connectors.github.issues.fetch_many import LEAST, MOST, Together
+from connectors.github.api.client import WRITE_BUCKET, GitHubClient
+from connectors.github.api.credentials import CredentialsCache
+from connectors.github.api.node_ids import NodeIdCache
+from connectors.github.doctor.connection import ConnectionChecks
+from connectors.github.issues.fetch import fetch_issue
+from connectors.github.issues.fetch_many import LEAST, MOST, BatchFetcher
 from connectors.github.issues.list_changes import changes
-from connectors.github.issues.resolve_node import Naming, is_naming, owner_of
+from connectors.github.issues.resolve_node import NodeResolver, is_node_identity, owner_prefix
 from connectors.github.model.snapshots import account
-from connectors.github.query.evaluate import check_times, judge, unjudged
+from connectors.github.query.evaluate import check_times, evaluate, not_evaluable
 from connectors.github.query.parse import read_query
-from connectors.github.query.search import askers, members
+from connectors.github.query.search import members, reachable_repositories
 from connectors.github.redelivery import redeliver
-from connectors.github.redelivery.failed_deliveries import Memory
-from connectors.github.redelivery.redeliver import Redelivering
+from connectors.github.redelivery.failed_deliveries import RedeliveryState
+from connectors.github.redelivery.redeliver import Redelivery
 from connectors.github.setup.app_manifest import app_form, take_app
-from connectors.github.setup.create_webhooks import Hooking
+from connectors.github.setup.create_webhooks import WebhookCreator
 from connectors.github.setup.onboarding import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
-from connectors.github.webhook.events import treatment_of
-from connectors.github.write_back.comment import place_of, withdraw, write_note
-from connectors.http import Http
-from connectors.json_fields import MOST_NUMBERS, exact, table
-from connectors.webhook import is_signed, json_object, letter_id
+from connectors.github.webhook.events import event_rule_for
+from connectors.github.write_back.comment import comment_target, remove_note, write_note
+from connectors.http import HttpClient
+from connectors.json_fields import MAX_NUMBER_FIELDS, exact_text, json_object
+from connectors.webhook import decode_object, delivery_id, verify_hmac
 from sync_service.domain.trackers.capabilities import (
     AppForm,
-    AppMade,
-    AppWanted,
-    Asked,
-    ByHand,
-    HookMade,
-    Introduced,
-    Offer,
+    AppRegistration,
+    AvailableScopes,
+    ChangesRequest,
+    FetchResult,
+    Identity,
+    ManualWebhook,
     Page,
-    Ran,
-    Seen,
+    RegisteredApp,
+    TaskResult,
+    WebhookResult,
 )
-from sync_service.domain.trackers.connector import Connection, Option, Post, Rejected
+from sync_service.domain.trackers.connector import Connection, Option, Rejected, WebhookRequest
 from sync_service.domain.trackers.diagnostics import Finding
-from sync_service.domain.trackers.observations import Ignored, Reading, ScopeRef, Snapshot
-from sync_service.domain.trackers.queries import Candidate, Members
+from sync_service.domain.trackers.observations import Ignored, ParsedDelivery, ScopeRef, Snapshot
+from sync_service.domain.trackers.queries import Candidate, MemberPage
 from sync_service.domain.trackers.write_back import Note
 
 _KEY = re.compile(
@@ -68,11 +68,11 @@ class GitHub:
     options: tuple[Option, ...] = (
         Option("app", "app", "a GitHub App instead of a token, a mapping: {id: 1204001, private_key: file:app.pem}"),
         Option("points_field", "text", "Name or id of the numeric field, of issues or of a project, that holds points"),
-        Option("number_fields", "texts", f"Other numeric fields to read, by name or id, {MOST_NUMBERS} at most"),
+        Option("number_fields", "texts", f"Other numeric fields to read, by name or id, {MAX_NUMBER_FIELDS} at most"),
     )
-    least_together = LEAST
-    most_together = MOST
-    kept_headers: tuple[str, ...] = (
+    min_batch = LEAST
+    max_batch = MOST
+    stored_headers: tuple[str, ...] = (
         "content-type",
         "user-agent",
         "x-github-event",
@@ -84,33 +84,33 @@ class GitHub:
         "x-github-enterprise-version",
     )
 
-    def __init__(self, http: Http | None = None, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._http = http or Http()
+    def __init__(self, http: HttpClient | None = None, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._http = http or HttpClient()
         self._sleep = sleep
-        self._credentials = Keyring(self._http, sleep=sleep)
-        self._nodes: dict[str, Nodes] = {}
+        self._credentials = CredentialsCache(self._http, sleep=sleep)
+        self._nodes: dict[str, NodeIdCache] = {}
 
-    def verify(self, post: Post, secrets: Sequence[str]) -> bool:
+    def verify(self, post: WebhookRequest, secrets: Sequence[str]) -> bool:
         """Verify the HMAC-SHA256 signature of the raw body, form-encoded or not. The old SHA-1 header is ignored."""
-        return is_signed(post.body, signature=post.headers.get("x-hub-signature-256"), secrets=secrets)
+        return verify_hmac(post.body, signature=post.headers.get("x-hub-signature-256"), secrets=secrets)
 
-    def delivery_id(self, post: Post) -> str:
+    def delivery_id(self, post: WebhookRequest) -> str:
         """Return `X-GitHub-Delivery`, which a redelivery repeats, else the hash of the body."""
-        return letter_id(post.body, given=post.headers.get("x-github-delivery"))
+        return delivery_id(post.body, given=post.headers.get("x-github-delivery"))
 
-    def read(self, post: Post, connection: Connection) -> Reading:
+    def parse_delivery(self, post: WebhookRequest, connection: Connection) -> ParsedDelivery:
         """Parse a verified delivery by the table of event rules. Raise `Rejected` when its body can't be read."""
-        event = exact(post.headers.get("x-github-event"), 48)
+        event = exact_text(post.headers.get("x-github-event"), 48)
         if event is None:
             raise Rejected("the header X-GitHub-Event is missing")
-        payload = json_object(_json_of(post))
-        action = exact(payload.get("action"), 48)
+        payload = decode_object(_json_of(post))
+        action = exact_text(payload.get("action"), 48)
         name = f"{event}.{action}" if action else event
-        rule = treatment_of(name, event)
-        found = rule.read(payload, connection) if rule.read else (Ignored(rule.says),)
-        return Reading(name=name, observations=found, actor=account(table(payload.get("sender"))))
+        rule = event_rule_for(name, event)
+        found = rule.parse(payload, connection) if rule.parse else (Ignored(rule.description),)
+        return ParsedDelivery(name=name, observations=found, actor=account(json_object(payload.get("sender"))))
 
-    def key_of(self, text: str) -> str:
+    def normalize_key(self, text: str) -> str:
         """Return the key `owner/repo#12`, from a key or from the issue's web address.
 
         The case is kept. GitHub ignores the case of names, so compare keys without it.
@@ -120,61 +120,65 @@ class GitHub:
             raise ValueError(f"{text[:100]!r} is not a GitHub issue: write owner/repo#12, or its web address")
         return f"{found['name']}#{found['number']}"
 
-    def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
+    def fetch_issue(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
         """Fetch an issue or pull request by repository id and number, or resolve its node id."""
-        if is_naming(identity):
-            raise Naming(self._calls(connection), self._nodes_of(connection)).find([identity])[identity]
-        return look(self._calls(connection), identity=identity, key=key)
+        if is_node_identity(identity):
+            raise NodeResolver(self._calls(connection), self._nodes_of(connection)).resolve([identity])[identity]
+        return fetch_issue(self._calls(connection), identity=identity, key=key)
 
-    def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
+    def fetch_issues(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, FetchResult]:
         """Fetch many issues and pull requests by GraphQL. With an app, all must be of one installation."""
         calls, nodes = self._calls(connection), self._nodes_of(connection)
-        node_ids = [identity for identity in wanted if is_naming(identity)]
+        node_ids = [identity for identity in wanted if is_node_identity(identity)]
         if node_ids:
-            return Naming(calls, nodes).find(node_ids)
-        return Together(calls, nodes).look(wanted)
+            return NodeResolver(calls, nodes).resolve(node_ids)
+        return BatchFetcher(calls, nodes).fetch_issue(wanted)
 
-    def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
+    def list_changes(self, connection: Connection, *, asked: ChangesRequest, cursor: str | None) -> Page:
         """List the changed issues and pull requests of a repository, one page."""
         return changes(self._calls(connection), asked=asked, cursor=cursor)
 
-    def errands(self, connection: Connection) -> Mapping[str, timedelta]:
+    def scheduled_tasks(self, connection: Connection) -> Mapping[str, timedelta]:
         """Return the scheduled tasks with their intervals: redeliver failed deliveries."""
-        return {redeliver.NAME: redeliver.INTERVAL} if connection.has_credentials else {}
+        return {redeliver.TASK_NAME: redeliver.INTERVAL} if connection.has_credentials else {}
 
-    def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
+    def run_task(
+        self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None
+    ) -> TaskResult:
         """Run the scheduled task that redelivers failed deliveries; there is no other."""
-        assert name == redeliver.NAME, name
-        known = Memory.of(memory)
-        return Redelivering(self._calls(connection), scopes=scopes, sleep=self._sleep, memory=known).run()
+        assert name == redeliver.TASK_NAME, name
+        known = RedeliveryState.of(memory)
+        return Redelivery(self._calls(connection), scopes=scopes, sleep=self._sleep, memory=known).run()
 
-    def part_together(self, connection: Connection, *, about: str) -> str:
+    def bucket_for_batch(self, connection: Connection, *, about: str) -> str:
         """Return the rate limit bucket of `look_together`: GraphQL of one credential."""
         return f"{self._bucket_owner(connection, about)}/graphql"
 
-    def examine(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
+    def check_connection(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
         """Check credentials, permissions, rate limit, repositories and webhooks for `okr-sync doctor`."""
         site, credentials = self._credentials.site(connection.site), self._credentials.of(connection)
-        examination = Examination(connection=connection, site=site, credentials=credentials, now=self._http.now)
+        examination = ConnectionChecks(connection=connection, site=site, credentials=credentials, now=self._http.now)
         yield from examination.run(scopes, hooked=hooked)
 
-    judges = True
+    evaluates_locally = True
 
     def check_query(self, connection: Connection, *, query: str) -> None:
         """Raise `Rejected` when a rule can't have this search. Makes no call."""
         del connection
         check_times(read_query(query))
 
-    def unjudged(self, connection: Connection, *, query: str) -> Sequence[str]:
+    def not_evaluable(self, connection: Connection, *, query: str) -> Sequence[str]:
         """Return the terms of a search that only GitHub can evaluate."""
         del connection
-        return unjudged(read_query(query))
+        return not_evaluable(read_query(query))
 
-    def query_part(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
+    def query_bucket(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
         """Return the rate limit bucket of the first search call."""
-        return f"{self._credentials.of(connection).holder(askers(query, scopes)[0])}/search"
+        return f"{self._credentials.of(connection).bucket_owner(reachable_repositories(query, scopes)[0])}/search"
 
-    def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
+    def list_members(
+        self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None
+    ) -> MemberPage:
         """List the members of a search, one page."""
         return members(self._calls(connection), query=query, scopes=scopes, cursor=cursor)
 
@@ -184,20 +188,20 @@ class GitHub:
         """Evaluate searches on issues as they are stored. Makes no call."""
         del connection
         trees = {query: read_query(query) for query in queries}
-        return {query: {one.issue.identity: judge(tree, one) for one in candidates} for query, tree in trees.items()}
+        return {query: {one.issue.identity: evaluate(tree, one) for one in candidates} for query, tree in trees.items()}
 
-    def part(self, connection: Connection, *, about: str) -> str:
+    def bucket_for(self, connection: Connection, *, about: str) -> str:
         """Return the rate limit bucket of a call about an issue or scope: an app has one for each installation."""
         if not connection.has_credentials:
             return ""
-        return f"{self._bucket_owner(connection, about)}/{'graphql' if is_naming(about) else 'core'}"
+        return f"{self._bucket_owner(connection, about)}/{'graphql' if is_node_identity(about) else 'core'}"
 
     def _bucket_owner(self, connection: Connection, about: str) -> str:
-        repository = owner_of(about) if is_naming(about) else about.partition("#")[0]
-        return self._credentials.of(connection).holder(repository)
+        repository = owner_prefix(about) if is_node_identity(about) else about.partition("#")[0]
+        return self._credentials.of(connection).bucket_owner(repository)
 
-    def _nodes_of(self, connection: Connection) -> Nodes:
-        return self._nodes.setdefault(connection.site, Nodes())
+    def _nodes_of(self, connection: Connection) -> NodeIdCache:
+        return self._nodes.setdefault(connection.site, NodeIdCache())
 
     # Setup
 
@@ -205,49 +209,49 @@ class GitHub:
     scope_word = "repository"
     scope_example = "acme/checkout"
 
-    def site_of(self, written: str) -> str:
+    def normalize_site(self, written: str) -> str:
         """Return the address of the REST API, from that or from the address of GitHub's pages."""
         return site_of(written)
 
-    def by_hand(self, *, scopes: Sequence[str]) -> ByHand:
+    def manual_webhook(self, *, scopes: Sequence[str]) -> ManualWebhook:
         """Return what to enter in GitHub's form for a new webhook, the same for every repository."""
         del scopes
         return by_hand()
 
-    def introduce(self, connection: Connection) -> Introduced:
+    def identify(self, connection: Connection) -> Identity:
         """Ask GitHub who owns the token, or for the app's own data."""
         site, writes_back = self._credentials.site(connection.site), connection.writes_back
         return introduce(self._credentials.of(connection), site, self._http, writes_back=writes_back)
 
-    def offer(self, connection: Connection, *, most: int) -> Offer:
+    def list_scopes(self, connection: Connection, *, most: int) -> AvailableScopes:
         """List the repositories that the credentials can see."""
         return offer(self._credentials.of(connection), self._credentials.site(connection.site), self._http, most=most)
 
-    def hooks_by(self, credentials: str) -> Literal["each", "one"] | None:
+    def webhook_mode(self, credentials: str) -> Literal["each", "one"] | None:
         """Return `each` for a token (one webhook in each repository), `one` for an app."""
         return "one" if credentials == "app" else "each"
 
-    def make_hooks(
+    def create_webhooks(
         self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str
-    ) -> Sequence[HookMade]:
+    ) -> Sequence[WebhookResult]:
         """Create or update a webhook for each repository, or configure the app's webhook."""
         site, credentials = self._credentials.site(connection.site), self._credentials.of(connection)
-        hooking = Hooking(credentials=credentials, site=site, http=self._http, url=hook_url, secret=secret)
-        return hooking.make(scopes)
+        hooking = WebhookCreator(credentials=credentials, site=site, http=self._http, url=hook_url, secret=secret)
+        return hooking.create(scopes)
 
-    def app_form(self, *, site: str, wanted: AppWanted, state: str) -> AppForm:
+    def app_form(self, *, site: str, wanted: AppRegistration, state: str) -> AppForm:
         """Return the form that registers a new GitHub App."""
         return app_form(site=site, wanted=wanted, state=state)
 
-    def take_app(self, *, site: str, code: str) -> AppMade:
+    def exchange_app_code(self, *, site: str, code: str) -> RegisteredApp:
         """Exchange the code of a registered app for its credentials."""
         return take_app(self._http, self._credentials.site(site), url=site, code=code)
 
-    def writing_part(self, connection: Connection, *, about: str) -> str:
+    def write_bucket(self, connection: Connection, *, about: str) -> str:
         """Return the write bucket: each credential writes one thing at a time."""
-        return f"{self._credentials.of(connection).find_holder(about.partition('#')[0])}/{WRITES}"
+        return f"{self._credentials.of(connection).find_holder(about.partition('#')[0])}/{WRITE_BUCKET}"
 
-    def manner(self, connection: Connection) -> str:
+    def format_version(self, connection: Connection) -> str:
         """Return an empty text: the note has only one format."""
         del connection
         return ""
@@ -256,19 +260,19 @@ class GitHub:
         self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
     ) -> str | None:
         """Comment on an issue or pull request, or edit our comment. Return the comment's id, to be stored."""
-        target = place_of(self._calls(connection), identity=identity, key=key)
+        target = comment_target(self._calls(connection), identity=identity, key=key)
         return write_note(target, note, memory=memory, afresh=afresh)
 
-    def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
+    def remove_note(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
         """Edit our comment to say that the issue serves no key result. An edit, unlike a deletion, can be undone."""
-        return withdraw(place_of(self._calls(connection), identity=identity, key=key), memory=memory)
+        return remove_note(comment_target(self._calls(connection), identity=identity, key=key), memory=memory)
 
-    def _calls(self, connection: Connection) -> Calls:
+    def _calls(self, connection: Connection) -> GitHubClient:
         cache = self._credentials
-        return Calls(connection, cache.site(connection.site), cache.of(connection), self._http.now)
+        return GitHubClient(connection, cache.site(connection.site), cache.of(connection), self._http.now)
 
 
-def _json_of(post: Post) -> bytes:
+def _json_of(post: WebhookRequest) -> bytes:
     """Return the JSON of a delivery. Webhooks created by API are form-encoded by default.
 
     https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal
 
-from connectors.http import Http
-from connectors.jira.api.auth import ATLASSIAN, Hosts, access, is_on_cloud
-from connectors.jira.api.client import Calls
-from connectors.jira.api.field_catalogue import Catalogues, informed
+from connectors.http import HttpClient
+from connectors.jira.api.auth import ATLASSIAN, Hosts, auth_of, is_on_cloud
+from connectors.jira.api.client import JiraClient
+from connectors.jira.api.field_catalogue import FieldCatalogueCache, add_field_catalogue
 from connectors.jira.api.oauth import OAuth
-from connectors.jira.api.rate_limits import READING, WRITING
-from connectors.jira.doctor.connection import Examination
-from connectors.jira.issues.fetch import look
-from connectors.jira.issues.fetch_many import MOST_TOGETHER, look_together
+from connectors.jira.api.rate_limits import READ_BUCKET, WRITE_BUCKET
+from connectors.jira.doctor.connection import ConnectionChecks
+from connectors.jira.issues.fetch import fetch_issue
+from connectors.jira.issues.fetch_many import MOST_TOGETHER, fetch_issues
 from connectors.jira.issues.list_changes import changes
 from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.query.match import match
@@ -21,29 +21,29 @@ from connectors.jira.query.order_by import restriction
 from connectors.jira.query.search import members
 from connectors.jira.query.validate import check
 from connectors.jira.setup import dynamic_webhooks
-from connectors.jira.setup.admin_webhook import Hooking
+from connectors.jira.setup.admin_webhook import WebhookCreator
 from connectors.jira.setup.onboarding import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
-from connectors.jira.webhook.events import treatment_of
-from connectors.jira.webhook.jwt_signature import is_borne
-from connectors.jira.write_back.issue_client import place_of
-from connectors.jira.write_back.write import COMMENTS, wants_comments, withdraw, write_note
-from connectors.json_fields import MOST_NUMBERS, Json, exact, table
-from connectors.webhook import is_signed, json_object, letter_id
+from connectors.jira.webhook.events import event_rule_for
+from connectors.jira.webhook.jwt_signature import verify_jwt
+from connectors.jira.write_back.issue_client import issue_client
+from connectors.jira.write_back.write import WRITE_COMMENTS, remove_note, wants_comments, write_note
+from connectors.json_fields import MAX_NUMBER_FIELDS, Json, exact_text, json_object
+from connectors.webhook import decode_object, delivery_id, verify_hmac
 from sync_service.domain.trackers.capabilities import (
-    Asked,
-    ByHand,
-    Consent,
-    HookMade,
-    Introduced,
-    Offer,
+    AvailableScopes,
+    ChangesRequest,
+    FetchResult,
+    Identity,
+    ManualWebhook,
+    OAuthTokens,
     Page,
-    Ran,
-    Seen,
+    TaskResult,
+    WebhookResult,
 )
-from sync_service.domain.trackers.connector import Connection, Option, Post, Rejected
+from sync_service.domain.trackers.connector import Connection, Option, Rejected, WebhookRequest
 from sync_service.domain.trackers.diagnostics import Finding
-from sync_service.domain.trackers.observations import Ignored, Reading, ScopeRef, Snapshot
-from sync_service.domain.trackers.queries import Candidate, Members
+from sync_service.domain.trackers.observations import Ignored, ParsedDelivery, ScopeRef, Snapshot
+from sync_service.domain.trackers.queries import Candidate, MemberPage
 from sync_service.domain.trackers.write_back import Note
 
 _WEB_ADDRESS = re.compile(r"https?://[^/\s]+(?:/[^/\s]+)*/browse/(?P<key>[^/?#\s]+)(?:[/?#]\S*)?")
@@ -77,7 +77,7 @@ class Jira:
         Option(
             "number_fields",
             "texts",
-            f"Other numeric fields to store, by id or name, {MOST_NUMBERS} at most",
+            f"Other numeric fields to store, by id or name, {MAX_NUMBER_FIELDS} at most",
         ),
         Option(
             "api_site",
@@ -87,13 +87,13 @@ class Jira:
             label="API address",
         ),
         Option(
-            COMMENTS,
+            WRITE_COMMENTS,
             "flag",
             "With write_back: also write a comment on each issue; Jira notifies the issue's watchers",
             label="Comment on issues, too",
         ),
     )
-    kept_headers: tuple[str, ...] = (
+    stored_headers: tuple[str, ...] = (
         "content-type",
         "user-agent",
         "x-atlassian-webhook-identifier",
@@ -101,40 +101,40 @@ class Jira:
         "x-atlassian-webhook-flow",
     )
 
-    most_together = MOST_TOGETHER
-    least_together = 2
+    max_batch = MOST_TOGETHER
+    min_batch = 2
 
-    def __init__(self, http: Http | None = None, *, hosts: Hosts = ATLASSIAN) -> None:
-        self._http = http or Http()
+    def __init__(self, http: HttpClient | None = None, *, hosts: Hosts = ATLASSIAN) -> None:
+        self._http = http or HttpClient()
         self._hosts = hosts
         self._oauth = OAuth(self._http, hosts)
-        self._catalogues = Catalogues()
+        self._catalogues = FieldCatalogueCache()
 
-    def verify(self, post: Post, secrets: Sequence[str]) -> bool:
+    def verify(self, post: WebhookRequest, secrets: Sequence[str]) -> bool:
         """Return whether the webhook signature is valid: `sha256` HMAC of the raw body; other methods fail.
 
         Webhooks of an OAuth app carry a JWT instead, signed with the app's client secret.
         """
-        signed = is_signed(post.body, signature=post.headers.get("x-hub-signature"), secrets=secrets)
-        return signed or is_borne(post.headers.get("authorization"), secrets)
+        signed = verify_hmac(post.body, signature=post.headers.get("x-hub-signature"), secrets=secrets)
+        return signed or verify_jwt(post.headers.get("authorization"), secrets)
 
-    def delivery_id(self, post: Post) -> str:
+    def delivery_id(self, post: WebhookRequest) -> str:
         """Return `X-Atlassian-Webhook-Identifier`, which a retry repeats. Data Center has none: a body hash."""
-        return letter_id(post.body, given=post.headers.get("x-atlassian-webhook-identifier"))
+        return delivery_id(post.body, given=post.headers.get("x-atlassian-webhook-identifier"))
 
-    def read(self, post: Post, connection: Connection) -> Reading:
+    def parse_delivery(self, post: WebhookRequest, connection: Connection) -> ParsedDelivery:
         """Read a verified delivery by the table of events. Raise `Rejected` when its body can't be read.
 
         Use the field catalogue as far as earlier fetches filled it.
         """
-        payload = json_object(post.body)
+        payload = decode_object(post.body)
         name = _name_of(payload)
-        treatment = treatment_of(name)
-        with_fields = informed(connection, self._catalogues.known(connection))
-        observations = treatment.read(payload, with_fields) if treatment.read else (Ignored(treatment.says),)
-        return Reading(name=name, observations=observations, actor=account(table(payload.get("user"))))
+        treatment = event_rule_for(name)
+        with_fields = add_field_catalogue(connection, self._catalogues.known(connection))
+        observations = treatment.parse(payload, with_fields) if treatment.parse else (Ignored(treatment.description),)
+        return ParsedDelivery(name=name, observations=observations, actor=account(json_object(payload.get("user"))))
 
-    def key_of(self, text: str) -> str:
+    def normalize_key(self, text: str) -> str:
         """Return the key in capitals (`SHOP-12`), read from a key or from the issue's web address."""
         stripped = text.strip()
         address = _WEB_ADDRESS.fullmatch(stripped)
@@ -143,76 +143,78 @@ class Jira:
             raise ValueError(f"{text[:100]!r} is not a Jira issue: write SHOP-12, or its web address")
         return key
 
-    def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
+    def fetch_issue(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
         """Fetch an issue by its id, which survives moves."""
-        return look(self._calls(connection), identity=identity, key=key)
+        return fetch_issue(self._calls(connection), identity=identity, key=key)
 
-    def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
+    def fetch_issues(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, FetchResult]:
         """Fetch up to `most_together` issues by their ids, in one call."""
-        return look_together(self._calls(connection), wanted=wanted)
+        return fetch_issues(self._calls(connection), wanted=wanted)
 
-    def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
+    def list_changes(self, connection: Connection, *, asked: ChangesRequest, cursor: str | None) -> Page:
         """List the issues of a project that changed."""
         return changes(self._calls(connection), asked=asked, cursor=cursor)
 
-    def examine(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
+    def check_connection(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
         """Check credentials, permissions, projects, fields and the webhook."""
-        yield from Examination(self._calls(connection)).run(scopes, hooked=hooked)
+        yield from ConnectionChecks(self._calls(connection)).run(scopes, hooked=hooked)
 
-    def part(self, connection: Connection, *, about: str) -> str:
+    def bucket_for(self, connection: Connection, *, about: str) -> str:
         """Return the rate limit bucket of fetches and polls; a burst of writes does not block it."""
         del connection, about
-        return READING
+        return READ_BUCKET
 
-    def consent_address(self, connection: Connection, *, redirect: str, state: str) -> str:
+    def authorization_url(self, connection: Connection, *, redirect: str, state: str) -> str:
         """Return Atlassian's OAuth authorization URL."""
         return self._oauth.consent_address(connection, redirect=redirect, state=state)
 
-    def consent(self, connection: Connection, *, code: str, redirect: str) -> Consent:
+    def exchange_code(self, connection: Connection, *, code: str, redirect: str) -> OAuthTokens:
         """Exchange the authorization code for OAuth tokens for the connection's site."""
         return self._oauth.consent(connection, code=code, redirect=redirect)
 
-    def renew(self, connection: Connection, *, refresh: str) -> Consent:
+    def refresh_tokens(self, connection: Connection, *, refresh: str) -> OAuthTokens:
         """Refresh the OAuth tokens. Atlassian accepts the old refresh token once more for ten minutes."""
         return self._oauth.renew(connection, refresh=refresh)
 
-    def errands(self, connection: Connection) -> Mapping[str, timedelta]:
+    def scheduled_tasks(self, connection: Connection) -> Mapping[str, timedelta]:
         """Return the scheduled task of an OAuth app: refresh its webhooks, which expire after thirty days."""
-        return {dynamic_webhooks.ERRAND: dynamic_webhooks.INTERVAL} if connection.client else {}
+        return {dynamic_webhooks.TASK_NAME: dynamic_webhooks.INTERVAL} if connection.client else {}
 
-    def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
+    def run_task(
+        self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None
+    ) -> TaskResult:
         """Register or refresh the dynamic webhook."""
         del name
-        return dynamic_webhooks.keep(self._calls(connection), scopes=scopes, memory=memory)
+        return dynamic_webhooks.ensure_webhook(self._calls(connection), scopes=scopes, memory=memory)
 
-    def part_together(self, connection: Connection, *, about: str) -> str:
+    def bucket_for_batch(self, connection: Connection, *, about: str) -> str:
         """Return the rate limit bucket of a fetch of many issues: the same as for one issue."""
-        return self.part(connection, about=about)
+        return self.bucket_for(connection, about=about)
 
-    def writing_part(self, connection: Connection, *, about: str) -> str:
+    def write_bucket(self, connection: Connection, *, about: str) -> str:
         """Return the write bucket, one for all writes: they run one after the other."""
         del connection, about
-        return WRITING
+        return WRITE_BUCKET
 
-    def manner(self, connection: Connection) -> str:
+    def format_version(self, connection: Connection) -> str:
         """Return which notes the connection writes: links only, or links and a comment."""
-        return COMMENTS if wants_comments(connection) else ""
+        return WRITE_COMMENTS if wants_comments(connection) else ""
 
     def write(
         self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
     ) -> str | None:
         """Write our remote links on an issue, and our comment if the connection wants one; return what to remember."""
         del key
-        return write_note(place_of(self._calls(connection), identity=identity), note, memory=memory, afresh=afresh)
+        return write_note(issue_client(self._calls(connection), identity=identity), note, memory=memory, afresh=afresh)
 
-    def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
+    def remove_note(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
         """Remove our remote links; an existing comment then says that the issue serves nothing."""
         del key
-        return withdraw(place_of(self._calls(connection), identity=identity), memory=memory)
+        return remove_note(issue_client(self._calls(connection), identity=identity), memory=memory)
 
     # Queries in JQL
 
-    judges = False
+    evaluates_locally = False
 
     def check_query(self, connection: Connection, *, query: str) -> None:
         """Raise `Rejected` when JQL can't be a rule's query; with credentials, ask Jira and give its error text."""
@@ -220,17 +222,19 @@ class Jira:
         if connection.has_credentials:
             check(self._calls(connection), query)
 
-    def unjudged(self, connection: Connection, *, query: str) -> Sequence[str]:
+    def not_evaluable(self, connection: Connection, *, query: str) -> Sequence[str]:
         """Return the parts of a query that can't be evaluated for single issues: on Data Center, all of it."""
         del query
         return () if is_on_cloud(connection) or not connection.has_credentials else ("JQL on Data Center",)
 
-    def query_part(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
+    def query_bucket(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
         """Return the rate limit bucket of searches: the same as for fetches."""
         del connection, query, scopes
-        return READING
+        return READ_BUCKET
 
-    def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
+    def list_members(
+        self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None
+    ) -> MemberPage:
         """List the members of a query, one page."""
         return members(self._calls(connection), query=query, scopes=scopes, cursor=cursor)
 
@@ -240,8 +244,8 @@ class Jira:
         """Ask Jira Cloud which candidates match which queries; Data Center has no such call."""
         return match(self._calls(connection), queries=queries, ids=[one.issue.identity for one in candidates])
 
-    def _calls(self, connection: Connection) -> Calls:
-        return Calls(self._http, connection, access(connection, self._hosts), self._catalogues)
+    def _calls(self, connection: Connection) -> JiraClient:
+        return JiraClient(self._http, connection, auth_of(connection, self._hosts), self._catalogues)
 
     # Onboarding
 
@@ -249,38 +253,38 @@ class Jira:
     scope_word = "project"
     scope_example = "SHOP"
 
-    def site_of(self, written: str) -> str:
+    def normalize_site(self, written: str) -> str:
         """Return the site's address, read from the address of any of its pages."""
         return site_of(written)
 
-    def by_hand(self, *, scopes: Sequence[str]) -> ByHand:
+    def manual_webhook(self, *, scopes: Sequence[str]) -> ManualWebhook:
         """Return what to enter into Jira's form for a new webhook."""
         return by_hand(scopes)
 
-    def introduce(self, connection: Connection) -> Introduced:
+    def identify(self, connection: Connection) -> Identity:
         """Return who owns the token."""
-        return introduce(self._http, access(connection, self._hosts))
+        return introduce(self._http, auth_of(connection, self._hosts))
 
-    def offer(self, connection: Connection, *, most: int) -> Offer:
+    def list_scopes(self, connection: Connection, *, most: int) -> AvailableScopes:
         """List the projects that the account may browse, `most` at most."""
-        return offer(self._http, access(connection, self._hosts), most=most)
+        return offer(self._http, auth_of(connection, self._hosts), most=most)
 
-    def hooks_by(self, credentials: str) -> Literal["each", "one"] | None:
+    def webhook_mode(self, credentials: str) -> Literal["each", "one"] | None:
         """Return "one" for a token: one webhook for all projects. For an OAuth app a scheduled task creates it."""
         return "one" if credentials == "token" else None
 
-    def make_hooks(
+    def create_webhooks(
         self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str
-    ) -> Sequence[HookMade]:
+    ) -> Sequence[WebhookResult]:
         """Create one webhook for all of these projects. Raise `Rejected` for an OAuth app."""
         if connection.client:
             raise Rejected("OKR Sync registers the webhooks of an OAuth app by itself")
-        return [Hooking(calls=self._calls(connection), url=hook_url, secret=secret).make(scopes)]
+        return [WebhookCreator(calls=self._calls(connection), url=hook_url, secret=secret).create(scopes)]
 
 
 def _name_of(payload: Json) -> str:
-    name = exact(payload.get("webhookEvent"), 60)
-    if name is None and table(payload.get("issue")) and table(payload.get("changelog")):
+    name = exact_text(payload.get("webhookEvent"), 60)
+    if name is None and json_object(payload.get("issue")) and json_object(payload.get("changelog")):
         # Post functions of old servers omit the name; only an update has an issue with a changelog.
         return "jira:issue_updated"
     if name is None:

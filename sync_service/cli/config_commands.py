@@ -7,13 +7,13 @@ from typing import BinaryIO
 import click
 
 from config.settings import read_environment
-from sync_service.cli.startup import open_house
-from sync_service.config_file.plan.apply import Applying
-from sync_service.config_file.plan.export import as_json, as_yaml, exported
+from sync_service.cli.startup import open_services
+from sync_service.config_file.plan.apply import ConfigApplier
+from sync_service.config_file.plan.export import as_json, as_yaml, export_state
 from sync_service.config_file.read.json_schema import schema as make_schema
 from sync_service.config_file.read.state import read_state
-from sync_service.config_file.read.yaml_lines import LARGEST
-from sync_service.runtime.wiring import House, connectors
+from sync_service.config_file.read.yaml_lines import MAX_FILE_BYTES
+from sync_service.runtime.wiring import Services, load_connectors
 from sync_service.store.engine.database import reading
 
 
@@ -31,9 +31,9 @@ def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool) -> None:
 
     Output: + is created, ~ is changed, - is removed.
     """
-    house = open_house()
-    contents = [(file.name, file.read(LARGEST + 1)) for file in files]
-    applying = _applying(house)
+    services = open_services()
+    contents = [(file.name, file.read(MAX_FILE_BYTES + 1)) for file in files]
+    applying = _applying(services)
     plan = applying.plan(contents, prune=prune) if dry_run else applying.apply(contents, prune=prune)
     for line in plan.lines():
         click.echo(line)
@@ -43,14 +43,14 @@ def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool) -> None:
         click.echo(f"warning: {warning}", err=True)
 
 
-def _applying(house: House) -> Applying:
-    return Applying(
-        engine=house.engine,
-        sealer=house.sealer,
-        connectors=house.connectors,
+def _applying(services: Services) -> ConfigApplier:
+    return ConfigApplier(
+        engine=services.engine,
+        sealer=services.sealer,
+        connectors=services.connectors,
         environment=read_environment(),
-        zone=house.settings.zone,
-        now=house.now,
+        zone=services.settings.zone,
+        now=services.now,
         actor=f"{_account()}, by okr-sync apply",
     )
 
@@ -66,16 +66,16 @@ def _account() -> str:
 @click.option("--format", "form", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
 def export(form: str) -> None:
     """Print the configuration in the form that apply reads; applying it changes nothing. Secrets read "kept"."""
-    house = open_house()
-    with reading(house.engine) as tx:
-        document = exported(read_state(tx, house.sealer))
+    services = open_services()
+    with reading(services.engine) as tx:
+        document = export_state(read_state(tx, services.sealer))
     click.echo(as_yaml(document) if form == "yaml" else as_json(document), nl=False)
 
 
 @click.command(short_help="Print the JSON Schema of the file.")
 def schema() -> None:
     """Print the JSON Schema of the configuration file, for editors and generators."""
-    click.echo(json.dumps(make_schema(connectors().values()), indent=2))
+    click.echo(json.dumps(make_schema(load_connectors().values()), indent=2))
 
 
 COMMANDS = (apply, export, schema)

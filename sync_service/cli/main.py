@@ -9,14 +9,14 @@ import click
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 import sync_service
-from config.errors import WrongSettings
-from sync_service.config_file.read.errors import WrongFiles
+from config.errors import InvalidSettings
+from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.runtime.instance_lock import InUse
 from sync_service.runtime.redis_server import NoServer
 from sync_service.runtime.wiring import RegistryError
-from sync_service.store.engine.encryption import Unopenable
+from sync_service.store.engine.encryption import DecryptionError
 
-WHERE = {
+COMMAND_MODULES = {
     "up": "running",
     "worker": "running",
     "clock": "running",
@@ -42,14 +42,14 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""
         del ctx
-        return sorted(WHERE)
+        return sorted(COMMAND_MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command."""
         del ctx
-        if cmd_name not in WHERE:
+        if cmd_name not in COMMAND_MODULES:
             return None
-        module = importlib.import_module(f"sync_service.cli.{WHERE[cmd_name]}")
+        module = importlib.import_module(f"sync_service.cli.{COMMAND_MODULES[cmd_name]}")
         commands: tuple[click.Command, ...] = module.COMMANDS
         return next(command for command in commands if command.name == cmd_name)
 
@@ -57,17 +57,17 @@ class Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except WrongFiles as error:
-            count = len(error.mistakes)
+        except InvalidFiles as error:
+            count = len(error.errors)
             raise click.ClickException(f"nothing was applied: {_count(count, 'error')}:\n{error}") from error
-        except WrongSettings as error:
+        except InvalidSettings as error:
             raise click.ClickException(f"the settings are wrong:\n{error}") from error
         except BrokenPipeError:
             raise  # click handles a closed pager
         except (OperationalError, InterfaceError) as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise click.ClickException(f"the database does not answer: {reason}") from error
-        except (RegistryError, Unopenable, InUse, NoServer, OSError) as error:
+        except (RegistryError, DecryptionError, InUse, NoServer, OSError) as error:
             raise click.ClickException(str(error)) from error
 
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sync_service.domain.measures.status import WORDS
+from sync_service.domain.measures.status import STATUS_TEXT
 from sync_service.domain.trackers.causes import Cause
-from sync_service.runtime.instance_lock import PartView
+from sync_service.runtime.instance_lock import ProcessView
 from sync_service.store.okrs.query_listings import Listed
 from sync_service.store.views.as_json import instant
 from sync_service.store.views.issues import IssueView
@@ -17,16 +17,16 @@ from sync_service.store.views.service_status import Backlog, ConnectionView
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StatusReport:
     """The status of the service. `workers` None: Redis does not answer. `parts` None: no `okr-sync up` runs here."""
 
     connections: Sequence[ConnectionView]
     waiting: Sequence[Backlog]
     workers: int | None
-    parts: Sequence[PartView] | None
+    parts: Sequence[ProcessView] | None
 
 
-def status_form(found: Found) -> dict[str, Any]:
+def status_json(found: StatusReport) -> dict[str, Any]:
     """Return the status as JSON."""
     return {
         "connections": [
@@ -50,7 +50,7 @@ def status_form(found: Found) -> dict[str, Any]:
     }
 
 
-def _process_form(process: PartView) -> dict[str, Any]:
+def _process_form(process: ProcessView) -> dict[str, Any]:
     moments = {"since": process.since, "starts_at": process.starts_at}
     return (
         asdict(process)
@@ -63,7 +63,7 @@ def _instant_or_none(at: datetime | None) -> str | None:
     return instant(at) if at else None
 
 
-def status_lines(found: Found) -> Iterator[str]:
+def status_lines(found: StatusReport) -> Iterator[str]:
     """Yield the status as lines of text."""
     yield "Connections" if found.connections else "No connection is configured yet: okr-sync apply FILE"
     for one in found.connections:
@@ -85,7 +85,7 @@ def status_lines(found: Found) -> Iterator[str]:
         yield from (_process_line(process) for process in found.parts)
 
 
-def _process_line(process: PartView) -> str:
+def _process_line(process: ProcessView) -> str:
     if process.pid is None:
         how = f"not running, restarts at {instant(process.starts_at)}" if process.starts_at else "not running"
     else:
@@ -93,7 +93,7 @@ def _process_line(process: PartView) -> str:
     return f"  {process.name:<12}{how}{_deaths(process)}"
 
 
-def _deaths(process: PartView) -> str:
+def _deaths(process: ProcessView) -> str:
     if not process.deaths:
         return ""
     times = "once," if process.deaths == 1 else f"{process.deaths} times in a row, most recently"
@@ -144,7 +144,7 @@ def explain_lines(
     yield f"  owner      {owner}"
     yield f"  value      {_amount(view.current, view.unit)}, from {view.start:g} to {view.target:g}"
     progress = "" if view.progress is None else f", {view.progress:.0%} of the way"
-    yield f"  status     {WORDS[view.status]}{progress}"
+    yield f"  status     {STATUS_TEXT[view.status]}{progress}"
     yield f"  because    {view.explanation or 'it is not computed yet'}"
     if view.stale:
         yield f"  stale      since {instant(view.stale.since)}: {view.stale.reason}"
@@ -169,7 +169,9 @@ def _amount(value: float | None, unit: str) -> str:
 def _listed(query: Listed) -> str:
     when = f"listed {instant(query.done_at)}" if query.done_at else "not listed yet"
     outside = f", {query.outside} outside the watched scopes" if query.outside else ""
-    return f"{when}, {query.members} members{outside}" + (f"; {query.lacking}" if query.lacking else "")
+    return f"{when}, {query.members} members{outside}" + (
+        f"; {query.incomplete_reason}" if query.incomplete_reason else ""
+    )
 
 
 def _issue_line(issue: IssueView) -> str:

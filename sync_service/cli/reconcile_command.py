@@ -7,20 +7,20 @@ import click
 import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
-from sync_service.cli.startup import open_house
-from sync_service.runtime.wiring import House
+from sync_service.cli.startup import open_services
+from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.jobs import polls
 from sync_service.store.queue import scheduled_tasks
 from sync_service.store.tables import connection
 
-STEPS = 1000
+BAR_STEPS = 1000
 """Steps of the progress bar for each scope."""
 
 PAUSE_SECONDS = 0.2
 """How often to check the progress of a worker."""
 
-FOLLOWS = ("look", "rule_revision", "relink", "recompute")
+FOLLOW_UP_TABLES = ("fetch_request", "rule_revision", "relink_request", "recompute")
 """Tables to drain here before the result is printed, whether a service runs or not."""
 
 
@@ -31,44 +31,44 @@ def reconcile(slug: str | None) -> None:
 
     Safe at any moment, also while the service runs. When you interrupt it, the service continues.
     """
-    house = open_house()
-    connection_ids = _connections(house, slug)
-    poll_ids = _begin(house, connection_ids)
-    with click.progressbar(length=STEPS * len(poll_ids), label="Reconciling") as bar:
-        while any(_is_active(one) for one in _read(house, poll_ids)):
-            if not house.drains.by_table["poll"]():
+    services = open_services()
+    connection_ids = _connections(services, slug)
+    poll_ids = _begin(services, connection_ids)
+    with click.progressbar(length=BAR_STEPS * len(poll_ids), label="Reconciling") as bar:
+        while any(_is_active(one) for one in _read(services, poll_ids)):
+            if not services.drains.by_table["poll"]():
                 time.sleep(PAUSE_SECONDS)  # a worker does it, or the tracker has a rate limit
-            bar.update(sum(map(_steps_done, _read(house, poll_ids))) - bar.pos)
-    for name in FOLLOWS:
-        house.drains.drain(name)
-    for one in [*_read(house, poll_ids), *_run_scheduled_tasks(house, connection_ids)]:
+            bar.update(sum(map(_steps_done, _read(services, poll_ids))) - bar.pos)
+    for name in FOLLOW_UP_TABLES:
+        services.drains.drain(name)
+    for one in [*_read(services, poll_ids), *_run_scheduled_tasks(services, connection_ids)]:
         click.echo(f"{one.slug}, {one.name}: {one.outcome}")
 
 
-def _connections(house: House, slug: str | None) -> list[int]:
+def _connections(services: Services, slug: str | None) -> list[int]:
     """Return the ids of the connections to poll."""
     known = sa.select(connection.c.id)
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         ids = list(tx.scalars(known if slug is None else known.where(connection.c.slug == slug)))
     if slug is not None and not ids:
         raise click.ClickException(f"there is no connection {slug!r}")
     return ids
 
 
-def _run_scheduled_tasks(house: House, connection_ids: list[int]) -> list[Row[Any]]:
+def _run_scheduled_tasks(services: Services, connection_ids: list[int]) -> list[Row[Any]]:
     """Run the scheduled tasks that are due, or wait for the worker that runs them; rate-limited ones are left out."""
     while True:
-        with reading(house.engine) as tx:
+        with reading(services.engine) as tx:
             found = scheduled_tasks.read(tx, connection_ids)
         if not any(one.lease is not None or one.is_due for one in found):
             return [one for one in found if one.name != scheduled_tasks.CALLER]
-        if not house.drains.by_table["errand"]():
+        if not services.drains.by_table["scheduled_task"]():
             time.sleep(PAUSE_SECONDS)
 
 
-def _begin(house: House, connection_ids: list[int]) -> list[int]:
+def _begin(services: Services, connection_ids: list[int]) -> list[int]:
     """Make polls and scheduled tasks due; return the ids of the polls."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         for connection_id in connection_ids:
             polls.hurry(tx, connection_id)
             scheduled_tasks.ensure(tx, connection_id)
@@ -78,8 +78,8 @@ def _begin(house: House, connection_ids: list[int]) -> list[int]:
     return poll_ids
 
 
-def _read(house: House, ids: list[int]) -> list[Row[Any]]:
-    with reading(house.engine) as tx:
+def _read(services: Services, ids: list[int]) -> list[Row[Any]]:
+    with reading(services.engine) as tx:
         return polls.read(tx, ids)
 
 
@@ -91,8 +91,8 @@ def _is_active(one: Row[Any]) -> bool:
 def _steps_done(one: Row[Any]) -> int:
     """Return the progress of a poll in steps of the bar; an import knows roughly how many issues there are."""
     if not _is_active(one):
-        return STEPS
-    return min(STEPS * one.seen // one.expected, STEPS - 1) if one.expected and one.cursor else 0
+        return BAR_STEPS
+    return min(BAR_STEPS * one.seen // one.expected, BAR_STEPS - 1) if one.expected and one.cursor else 0
 
 
 COMMANDS = (reconcile,)

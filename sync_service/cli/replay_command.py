@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import click
 import sqlalchemy as sa
 
-from sync_service.cli.startup import open_house
+from sync_service.cli.startup import open_services
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import due
@@ -28,11 +28,11 @@ def replay(*, buried: bool, delivery_id: str | None, since: str | None) -> None:
     """
     if sum((buried, delivery_id is not None, since is not None)) != 1:
         raise click.UsageError("give exactly one of --buried, --delivery and --since")
-    house = open_house()
-    chosen = {} if buried else {"delivery": _deliveries(delivery_id, since, house.now(), house.settings.zone)}
+    services = open_services()
+    chosen = {} if buried else {"delivery": _deliveries(delivery_id, since, services.now(), services.settings.zone)}
     if buried:
         chosen = {name: table.c.buried_at.isnot(None) for name, table in due.TABLES.items()}
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         counts = {name: due.replay(tx, due.TABLES[name], where) for name, where in chosen.items()}
         versions.bump(tx, versions.CHANGES)
     if delivery_id is not None and not counts["delivery"]:

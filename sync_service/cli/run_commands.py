@@ -17,13 +17,13 @@ from setproctitle import setproctitle
 
 from config.settings import Settings
 from sync_service.cli.main import main
-from sync_service.cli.startup import ADDRESS, house_of, opened, settings_for
+from sync_service.cli.startup import ADDRESS, open_engine, services_for, settings_for
 from sync_service.runtime import scheduler as the_clock
 from sync_service.runtime import worker as jobs
 from sync_service.runtime.child_process import share_what_is_there
-from sync_service.runtime.instance_lock import only_one, tell_parts
+from sync_service.runtime.instance_lock import hold_instance_lock, write_process_status
 from sync_service.runtime.redis_server import end_leftover, private_server
-from sync_service.runtime.supervisor import Part, Standing, supervise
+from sync_service.runtime.supervisor import ProcessSpec, ProcessStatus, supervise
 from sync_service.runtime.wiring import utc_now
 from sync_service.store.engine.database import reading
 from sync_service.store.engine.migrate import migrate as run_migrations
@@ -47,7 +47,7 @@ def up(port: int | None, workers: int) -> None:
     Migrates the database first. Restarts a process that dies. Ctrl-C stops all of them.
     """
     settings = settings_for()
-    with only_one(settings.data_dir):
+    with hold_instance_lock(settings.data_dir):
         address_file = settings.data_dir / ADDRESS
         # After a SIGKILL the address file is still there, and the old web process may still finish its requests.
         port = _free_port(settings.host, settings.port if port is None else port, patient=address_file.exists())
@@ -65,8 +65,8 @@ def up(port: int | None, workers: int) -> None:
         if FORKS:
             _import_for_all_processes()
 
-        def write_status(statuses: Sequence[Standing]) -> None:
-            tell_parts(settings.data_dir, statuses, now=utc_now())
+        def write_status(statuses: Sequence[ProcessStatus]) -> None:
+            write_process_status(settings.data_dir, statuses, now=utc_now())
 
         try:
             supervise(processes, started=lambda: _greet(address, people=people), changed=write_status)
@@ -74,20 +74,20 @@ def up(port: int | None, workers: int) -> None:
             address_file.unlink(missing_ok=True)
 
 
-def _redis(settings: Settings) -> list[Part]:
+def _redis(settings: Settings) -> list[ProcessSpec]:
     if settings.redis_url is not None:
         return []
     server = private_server(settings.data_dir)
     end_leftover(server)
-    return [Part(name="redis", command=server.command(), outlives=True)]
+    return [ProcessSpec(name="redis", command=server.command(), outlives=True)]
 
 
-def _process(name: str, environment: Mapping[str, str], *options: str, number: int | None = None) -> Part:
+def _process(name: str, environment: Mapping[str, str], *options: str, number: int | None = None) -> ProcessSpec:
     called = f"{name} {number}" if number else name
     if FORKS:
-        return Part(name=called, run=partial(_run_as, called, name, *options), environment=environment)
+        return ProcessSpec(name=called, run=partial(_run_as, called, name, *options), environment=environment)
     command = [sys.executable, "-m", "sync_service.cli", name, *options]
-    return Part(name=called, command=command, environment=environment)
+    return ProcessSpec(name=called, command=command, environment=environment)
 
 
 def _run_as(called: str, *words: str) -> None:
@@ -105,7 +105,7 @@ def _import_for_all_processes() -> None:
 def _prepare_database(settings: Settings) -> int:
     """Migrate the database and create the secret key; return the number of people."""
     settings.secret_keys()
-    with opened(settings) as engine:
+    with open_engine(settings) as engine:
         run_migrations(engine)
         with reading(engine) as tx:
             return int(tx.execute(sa.select(sa.func.count()).select_from(person)).scalar_one())
@@ -138,13 +138,13 @@ def _greet(address: str, *, people: int) -> None:
 @click.command(short_help="Do the work of due rows.")
 def worker() -> None:
     """Do the work of due rows, when woken by Redis. Run as many as you like, on as many machines as you like."""
-    jobs.work(house_of(settings_for()))
+    jobs.work(services_for(settings_for()))
 
 
 @click.command(short_help="Wake the workers for due rows.")
 def clock() -> None:
     """Wake the workers for due rows, and do the work here while Redis does not answer. One is enough."""
-    house = house_of(settings_for())
+    services = services_for(settings_for())
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -152,7 +152,7 @@ def clock() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    the_clock.run(house, stop)
+    the_clock.run(services, stop)
 
 
 @click.command(short_help="Migrate the database to this version.")
@@ -160,7 +160,7 @@ def migrate() -> None:
     """Migrate the database to this version. Safe to repeat, and to run in several processes at once."""
     settings = settings_for(quiet=True)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with opened(settings) as engine:
+    with open_engine(settings) as engine:
         run_migrations(engine)
     click.echo("the database is up to date")
 

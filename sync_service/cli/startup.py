@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from config.logging import set_up_logging
 from config.settings import Settings, read_settings
-from sync_service.runtime.wiring import House, build
+from sync_service.runtime.wiring import Services, build
 from sync_service.store.engine.database import open_database
 from sync_service.store.engine.migrate import is_current
 
@@ -26,24 +26,24 @@ def settings_for(*, quiet: bool = False) -> Settings:
     return settings
 
 
-def open_house() -> House:
+def open_services() -> Services:
     """Return the services for a command that reads or changes something."""
     settings = settings_for(quiet=True)
-    return house_of(settings)
+    return services_for(settings)
 
 
-def house_of(settings: Settings) -> House:
+def services_for(settings: Settings) -> Services:
     """Build the services on an existing database; close their connections when the command ends."""
     require_database(settings)
-    house = build(settings)
+    services = build(settings)
     command = click.get_current_context()
-    command.call_on_close(house.engine.dispose)
-    command.call_on_close(house.redis.close)
-    return house
+    command.call_on_close(services.engine.dispose)
+    command.call_on_close(services.redis.close)
+    return services
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Engine]:
+def open_engine(settings: Settings) -> Iterator[Engine]:
     """Open the database alone. Leave no connection open, so that a process may fork."""
     engine = open_database(settings.database_url)
     try:
@@ -58,12 +58,12 @@ def require_database(settings: Settings) -> None:
     # Opening a missing SQLite file would create it.
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         raise click.ClickException(f"there is no database at {url.database} yet; run okr-sync up or okr-sync migrate")
-    with opened(settings) as engine:
+    with open_engine(settings) as engine:
         if not is_current(engine):
             raise click.ClickException("the database has another version's schema; run okr-sync migrate")
 
 
-def address_of(settings: Settings) -> str:
+def base_url_for(settings: Settings) -> str:
     """Return the base URL for links: the configured one, else that of a running `okr-sync up`, else the default."""
     address_file = settings.data_dir / ADDRESS
     if settings.given_base_url is None and address_file.is_file():

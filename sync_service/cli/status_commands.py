@@ -8,10 +8,10 @@ from redis.exceptions import RedisError
 from sqlalchemy.engine import Connection
 
 from sync_service.cli import output
-from sync_service.cli.startup import open_house
-from sync_service.config_file.read.errors import meant
-from sync_service.runtime.instance_lock import parts_told
-from sync_service.runtime.wiring import House
+from sync_service.cli.startup import open_services
+from sync_service.config_file.read.errors import did_you_mean
+from sync_service.runtime.instance_lock import read_process_status
+from sync_service.runtime.wiring import Services
 from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
 from sync_service.store.okrs import query_listings
@@ -26,20 +26,22 @@ from sync_service.store.views.service_status import backlogs, connection_views
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(*, as_json: bool) -> None:
     """Print connections and scopes, due, late and buried rows, workers, and the processes of `okr-sync up`."""
-    house = open_house()
-    with reading(house.engine) as tx:
+    services = open_services()
+    with reading(services.engine) as tx:
         connections, waiting = connection_views(tx), backlogs(tx)
-    found = output.Found(connections, waiting, _count_workers(house), parts_told(house.settings.data_dir))
+    found = output.StatusReport(
+        connections, waiting, _count_workers(services), read_process_status(services.settings.data_dir)
+    )
     if as_json:
-        click.echo(json.dumps(output.status_form(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(output.status_json(found), indent=2, ensure_ascii=False))
     else:
         click.echo("\n".join(output.status_lines(found)))
 
 
-def _count_workers(house: House) -> int | None:
+def _count_workers(services: Services) -> int | None:
     """Return the number of workers; None when Redis does not answer."""
     try:
-        return count_workers(house.redis)
+        return count_workers(services.redis)
     except RedisError:
         return None
 
@@ -52,9 +54,9 @@ def _count_workers(house: House) -> int | None:
 )
 def explain(slug: str, *, as_json: bool, limit: int) -> None:
     """Explain a key result: its value, how it was computed, its issues, and what changed it."""
-    house = open_house()
-    with reading(house.engine) as tx:
-        view = key_result_view(tx, slug, house.now())
+    services = open_services()
+    with reading(services.engine) as tx:
+        view = key_result_view(tx, slug, services.now())
         if view is None:
             raise click.ClickException(f"there is no key result {slug!r}{_suggestion(tx, slug)}")
         issues, history = issues_view(tx, view.id), history_view(tx, view.id, limit=limit)
@@ -67,7 +69,7 @@ def explain(slug: str, *, as_json: bool, limit: int) -> None:
 
 def _suggestion(tx: Connection, slug: str) -> str:
     known = list(tx.scalars(sa.select(key_result.c.slug).order_by(key_result.c.slug)))
-    return meant(slug, known) or (f"; there are {', '.join(known[:10])}" if known else "; there is none at all")
+    return did_you_mean(slug, known) or (f"; there are {', '.join(known[:10])}" if known else "; there is none at all")
 
 
 COMMANDS = (status, explain)

@@ -18,12 +18,12 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.domain.trackers.connector import Connector, Post, Rejected
+from sync_service.domain.trackers.connector import Connector, Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import (
     AccountSeen,
     CommentSeen,
+    FetchNeeded,
     Ignored,
-    Look,
     Observation,
     ParentSeen,
     ScopeRef,
@@ -33,14 +33,14 @@ from sync_service.domain.trackers.observations import (
     Tombstone,
 )
 from sync_service.ingest import updates as about
-from sync_service.ingest.issue_batch import Ledger
-from sync_service.ingest.updates import Letter, Said, Way, in_words
+from sync_service.ingest.issue_batch import IssueBatch
+from sync_service.ingest.updates import Outcomes, Update, UpdateSource, outcome_text
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import relink
-from sync_service.progress.term_names import Names
+from sync_service.progress.term_names import TermNames
 from sync_service.store.engine import versions
-from sync_service.store.engine.database import begin_again, writing
-from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.engine.database import retry_on_conflict, writing
+from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.queue import due, fetch_requests, query_candidates, relink_requests
 from sync_service.store.queue.retry import bury, try_again
 from sync_service.store.tables import delivery
@@ -56,7 +56,7 @@ BATCH_BYTES = 20_000_000
 """Bytes of bodies in one batch, whatever their number: one body may have 25 MB."""
 
 
-class Refresh:
+class UpdateApplier:
     """Applies updates. Safe to run at any moment, any number of times, by any number of workers."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Refresh:
         engine: Engine,
         connectors: Mapping[str, Connector],
         connections: Connections,
-        shelf: Shelf,
+        ruleset_cache: RulesetCache,
         settle: timedelta,
         now: Callable[[], datetime],
     ) -> None:
@@ -74,7 +74,7 @@ class Refresh:
         self._connections = connections
         self._settle = settle
         self._now = now
-        self._rulesets = shelf
+        self._rulesets = ruleset_cache
         self._bound: set[tuple[int, ScopeRef]] = set()
         self._bound_at: int | None = None
 
@@ -84,15 +84,17 @@ class Refresh:
         self._apply_claimed([(row, update) for row in rows if (update := self._parse(row))])
         return len(rows)
 
-    def _parse(self, row: Row[Any]) -> Letter | None:
+    def _parse(self, row: Row[Any]) -> Update | None:
         """Parse a delivery with its connector. Bury one that can't be read; retry after a bug of ours."""
         try:
             connection = self._connections.of(row.connection_id)
-            delivered = self._connectors[connection.kind].read(Post(row.headers, row.body), connection.view)
-            return Letter(
+            delivered = self._connectors[connection.kind].parse_delivery(
+                WebhookRequest(row.headers, row.body), connection.view
+            )
+            return Update(
                 connection_id=row.connection_id,
-                reading=delivered,
-                told_at=row.received_at,
+                parsed=delivered,
+                received_at=row.received_at,
                 delivery_id=row.delivery_id,
             )
         except Rejected as error:
@@ -103,12 +105,12 @@ class Refresh:
             try_again(self._engine, delivery, row, error)
         return None
 
-    def _apply_claimed(self, claimed: Sequence[tuple[Row[Any], Letter]]) -> None:
+    def _apply_claimed(self, claimed: Sequence[tuple[Row[Any], Update]]) -> None:
         """Apply deliveries together; if that fails, one by one, so that only the failing one is buried."""
         if not claimed:
             return
         try:
-            self.take([update for _, update in claimed], partial(_settle, claimed))
+            self.apply([update for _, update in claimed], partial(_settle, claimed))
         except OperationalError:
             raise  # the database failed, not the deliveries: their lease ends and they are due again
         except Exception as error:  # noqa: BLE001 - as above
@@ -120,72 +122,76 @@ class Refresh:
             else:
                 try_again(self._engine, delivery, claimed[0][0], error)
 
-    def take(self, updates: Sequence[Letter], finish: Callable[[Transaction, Said], None]) -> None:
+    def apply(self, updates: Sequence[Update], finish: Callable[[Transaction, Outcomes], None]) -> None:
         """Apply updates and finish their rows in one transaction.
 
         The transaction is started again when it collides with another worker's. `finish` gets the outcomes of all
         observations.
         """
-        begin_again(lambda: self._apply_once(updates, finish))
+        retry_on_conflict(lambda: self._apply_once(updates, finish))
 
-    def _apply_once(self, updates: Sequence[Letter], finish: Callable[[Transaction, Said], None]) -> None:
+    def _apply_once(self, updates: Sequence[Update], finish: Callable[[Transaction, Outcomes], None]) -> None:
         self._bind_scopes(updates)
         with writing(self._engine) as tx:
             finish(tx, self._apply_updates(tx, updates))
             versions.bump(tx, versions.CHANGES)
 
-    def _apply_updates(self, tx: Transaction, updates: Sequence[Letter]) -> Said:
+    def _apply_updates(self, tx: Transaction, updates: Sequence[Update]) -> Outcomes:
         """Apply updates: issues, then links, then values with their history and notices."""
         ruleset = self._rulesets.current(tx)
-        batch = Ledger.lock(tx, ruleset, about.identities(ruleset, updates))
-        names = Names.read(tx, about.terms(batch, updates))
+        batch = IssueBatch.lock(tx, ruleset, about.identities(ruleset, updates))
+        names = TermNames.read(tx, about.terms(batch, updates))
         outcomes = [
-            [self._apply_observation(tx, batch, names, update, one) for one in update.reading.observations]
+            [self._apply_observation(tx, batch, names, update, one) for one in update.parsed.observations]
             for update in updates
         ]
         batch.save(tx)
         issues.note_seen(tx, _shown(batch, updates))
         touched = relink(tx, ruleset, batch.entries(names), names)
         names.save(tx)
-        if not all(update.quiet for update in updates):
+        if not all(update.defer_compute for update in updates):
             compute_key_results(tx, ruleset, touched, now=self._now(), settle=self._settle)
         relink_requests.add(tx, [*batch.followed, *((one.connection_id, str(one)) for one in names.renamed)])
-        fetch_requests.add(tx, batch.looks)
-        if not all(update.quiet for update in updates):  # queries are listed after a first import
-            query_candidates.add(tx, [identity for identity in batch.changed if identity[0] in ruleset.rules.queried])
+        fetch_requests.add(tx, batch.fetch_requests)
+        if not all(update.defer_compute for update in updates):  # queries are listed after a first import
+            query_candidates.add(
+                tx, [identity for identity in batch.changed if identity[0] in ruleset.rules.connections_with_queries]
+            )
         if gone := about.gone(updates):
-            fetch_requests.begin_again(tx, gone)
+            fetch_requests.restart_deleted(tx, gone)
         return outcomes
 
-    def _apply_observation(self, tx: Transaction, batch: Ledger, names: Names, update: Letter, one: Observation) -> str:
+    def _apply_observation(
+        self, tx: Transaction, batch: IssueBatch, names: TermNames, update: Update, one: Observation
+    ) -> str:
         """Apply one observation; return its outcome."""
         connection_id, source = update.connection_id, update.source
         match one:
             case Snapshot():
-                names.take_snapshot(connection_id, one)
-                fetched = update.way is Way.LOOKED
-                outcome = batch.take_snapshot(connection_id, one, source, names=names, looked=fetched)
-                doubt = batch.doubt_about(connection_id, one, listed=update.way is Way.LISTED)
+                names.add_snapshot(connection_id, one)
+                fetched = update.via is UpdateSource.FETCH
+                outcome = batch.merge_snapshot(connection_id, one, source, names=names, fetched=fetched)
+                doubt = batch.doubt_about(connection_id, one, listed=update.via is UpdateSource.POLL)
             case ParentSeen():
-                outcome, doubt = batch.take_parent(connection_id, one, source, names=names)
+                outcome, doubt = batch.merge_parent(connection_id, one, source, names=names)
             case Tombstone():
-                return batch.take_tombstone(tx, connection_id, one, source)
+                return batch.merge_tombstone(tx, connection_id, one, source)
             case CommentSeen():
-                outcome, doubt = batch.take_comment(tx, connection_id, one, source)
-            case Look():
+                outcome, doubt = batch.save_comment(tx, connection_id, one, source)
+            case FetchNeeded():
                 return f"{one.key}: {_request_fetch(batch, update, one)}"
             case TermSeen():
-                names.take_term(connection_id, one, update.told_at)
+                names.add_term(connection_id, one, update.received_at)
                 return _term_outcome(one)
             case ScopeSeen():
-                return scope_changes.note_scope(tx, connection_id, one, told_at=source.told_at)
+                return scope_changes.note_scope(tx, connection_id, one, received_at=source.received_at)
             case AccountSeen():
-                return scope_changes.note_account(tx, connection_id, one, told_at=source.told_at)
+                return scope_changes.note_account(tx, connection_id, one, received_at=source.received_at)
             case Ignored():
                 return f"ignored, because {one.reason}"
         return _outcome_with_fetch(batch, update, outcome, doubt)
 
-    def _bind_scopes(self, updates: Sequence[Letter]) -> None:
+    def _bind_scopes(self, updates: Sequence[Update]) -> None:
         """Store the tracker's stable ids of scopes configured by name, before the batch: once per rules version."""
         if self._rulesets.version != self._bound_at:
             self._bound, self._bound_at = set(), self._rulesets.version
@@ -202,34 +208,38 @@ def _term_outcome(one: TermSeen) -> str:
     return f"{one.kind} {one.name} noted" if one.name else f"{one.kind} {one.id} deleted"
 
 
-def _settle(claimed: Sequence[tuple[Row[Any], Letter]], tx: Transaction, all_outcomes: Said) -> None:
+def _settle(claimed: Sequence[tuple[Row[Any], Update]], tx: Transaction, all_outcomes: Outcomes) -> None:
     outcomes = [
-        {"name": update.reading.name[:100], "outcome": in_words(observed)}
+        {"name": update.parsed.name[:100], "outcome": outcome_text(observed)}
         for (_, update), observed in zip(claimed, all_outcomes, strict=True)
     ]
     due.settle(tx, delivery, [row for row, _ in claimed], outcomes)
 
 
-def _shown(batch: Ledger, updates: Sequence[Letter]) -> list[int]:
+def _shown(batch: IssueBatch, updates: Sequence[Update]) -> list[int]:
     """Return the row ids of the issues in fetches and polls, changed or not."""
     return [
         held.id
         for update in updates
-        for one in update.reading.observations
-        if update.way is not Way.TOLD and isinstance(one, Snapshot)
-        if (held := batch.held.get((update.connection_id, one.identity)))
+        for one in update.parsed.observations
+        if update.via is not UpdateSource.WEBHOOK and isinstance(one, Snapshot)
+        if (held := batch.rows.get((update.connection_id, one.identity)))
     ]
 
 
-def _outcome_with_fetch(batch: Ledger, update: Letter, outcome: str, fetch: Look | None) -> str:
-    return f"{outcome}; {_request_fetch(batch, update, fetch)}" if fetch and update.way is not Way.LOOKED else outcome
+def _outcome_with_fetch(batch: IssueBatch, update: Update, outcome: str, fetch: FetchNeeded | None) -> str:
+    return (
+        f"{outcome}; {_request_fetch(batch, update, fetch)}"
+        if fetch and update.via is not UpdateSource.FETCH
+        else outcome
+    )
 
 
-def _request_fetch(batch: Ledger, update: Letter, one: Look) -> str:
+def _request_fetch(batch: IssueBatch, update: Update, one: FetchNeeded) -> str:
     connection_id = update.connection_id
-    if one.scope and not batch.book.scope_of(connection_id, one.scope):
+    if one.scope and not batch.ruleset.scope_of(connection_id, one.scope):
         return f"ignored, because {one.scope.name} is not watched"
-    if not batch.book.trackers[connection_id].can_look:
+    if not batch.ruleset.trackers[connection_id].can_fetch:
         return f"{one.reason}, and there are no credentials to fetch it with"
-    batch.looks[connection_id, one.identity] = (one, update.delivery_id)
+    batch.fetch_requests[connection_id, one.identity] = (one, update.delivery_id)
     return f"{one.reason}, so it will be fetched"

@@ -30,7 +30,7 @@ class _Caller(Generic[T]):
         self.error: BaseException | None = InterruptedError("the thread that should store it was ended")
 
 
-class Gathering(Generic[T]):
+class GroupCommit(Generic[T]):
     """Stores items of several threads together in one transaction.
 
     At most `most` items in a transaction, and at most `lanes` transactions at a time. `store` commits all items or

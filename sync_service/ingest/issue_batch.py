@@ -7,16 +7,16 @@ from functools import partial
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.trackers.causes import Cause, counts_differently, was_reopened, what_happened
-from sync_service.domain.trackers.issue import Issue, take_parent, take_snapshot, take_tombstone
-from sync_service.domain.trackers.observations import CommentSeen, Look, ParentSeen, Snapshot, Tombstone
+from sync_service.domain.trackers.causes import Cause, counts_differently, describe_change, was_reopened
+from sync_service.domain.trackers.issue import Issue, merge_parent, merge_snapshot, merge_tombstone
+from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, ParentSeen, Snapshot, Tombstone
 from sync_service.progress.comment_links import outcome
-from sync_service.progress.link_issues import Entry, Step
-from sync_service.progress.term_names import Names
+from sync_service.progress.link_issues import IssueChange, LinkInput
+from sync_service.progress.term_names import TermNames
 from sync_service.store.okrs import links
-from sync_service.store.okrs.ruleset import Book
+from sync_service.store.okrs.ruleset import Ruleset
 from sync_service.store.trackers import issues, link_comments
-from sync_service.store.trackers.issues import Held, Identity
+from sync_service.store.trackers.issues import Identity, IssueRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Source:
 
     delivery: str | None
     actor: str | None
-    told_at: datetime
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,72 +37,72 @@ class _Change:
 
 
 @dataclass(slots=True)
-class Ledger:
+class IssueBatch:
     """The locked issues of a batch, and what happened to each, in order.
 
     `looks` are the fetches to request. `followed` are connections whose manual links moved beyond the batch, each with
     the cause.
     """
 
-    book: Book
-    held: Mapping[Identity, Held]
+    ruleset: Ruleset
+    rows: Mapping[Identity, IssueRow]
     followed: list[tuple[int, str]] = field(default_factory=list)
-    looks: dict[Identity, tuple[Look, str | None]] = field(default_factory=dict)
+    fetch_requests: dict[Identity, tuple[FetchNeeded, str | None]] = field(default_factory=dict)
     _issues: dict[Identity, Issue] = field(default_factory=dict)
     _changes: dict[Identity, list[_Change]] = field(default_factory=dict)
     _closes_differ: set[Identity] = field(default_factory=set)
 
     @classmethod
-    def lock(cls, tx: Connection, book: Book, wanted: Mapping[Identity, str | None]) -> "Ledger":
+    def lock(cls, tx: Connection, ruleset: Ruleset, wanted: Mapping[Identity, str | None]) -> "IssueBatch":
         """Lock the issues; see `issues.lock` for `wanted`."""
         held = issues.lock(tx, wanted)
-        return cls(book, held, _issues={identity: one.issue for identity, one in held.items() if one.issue})
+        return cls(ruleset, held, _issues={identity: one.issue for identity, one in held.items() if one.issue})
 
-    def take_snapshot(
-        self, connection_id: int, snapshot: Snapshot, source: Source, *, names: Names, looked: bool = False
+    def merge_snapshot(
+        self, connection_id: int, snapshot: Snapshot, source: Source, *, names: TermNames, fetched: bool = False
     ) -> str:
         """Merge a snapshot, whose term names are already in `names`; return the outcome."""
         identity = (connection_id, snapshot.identity)
-        if identity not in self.held:
+        if identity not in self.rows:
             return f"ignored, because {snapshot.scope.name} is not watched"
         before = self._issues.get(identity)
-        after = take_snapshot(before, snapshot, looked=looked, told_at=source.told_at)
-        if before is not None and before.closes_looked and not after.closes_looked and before.closes != after.closes:
+        after = merge_snapshot(before, snapshot, fetched=fetched, received_at=source.received_at)
+        if before is not None and before.closes_fetched and not after.closes_fetched and before.closes != after.closes:
             self._closes_differ.add(identity)
         outcome_text = self._record_change(identity, before, after, source, names)
         older = before is not None and before.updated_at is not None and snapshot.updated_at < before.updated_at
         return outcome_text or f"{snapshot.key}: nothing new" + (", something newer is known" if older else "")
 
-    def take_parent(
-        self, connection_id: int, seen: ParentSeen, source: Source, *, names: Names
-    ) -> tuple[str, Look | None]:
+    def merge_parent(
+        self, connection_id: int, seen: ParentSeen, source: Source, *, names: TermNames
+    ) -> tuple[str, FetchNeeded | None]:
         """Merge an issue's parent; return the outcome, and a fetch where another parent had the same time."""
         identity = (connection_id, seen.identity)
-        if identity not in self.held:
+        if identity not in self.rows:
             return f"ignored, because {seen.scope.name} is not watched", None
         before = self._issues.get(identity)
-        after = take_parent(before, seen, told_at=source.told_at)
+        after = merge_parent(before, seen, received_at=source.received_at)
         outcome_text = (
             self._record_change(identity, before, after, source, names) or f"{seen.key}: nothing new about its parent"
         )
         if before is None or before.parent_at != seen.at or before.parent_key == seen.parent.key:
             return outcome_text, None
         doubt = "in doubt: it had another parent at the same time"
-        return outcome_text, Look(identity=seen.identity, key=seen.key, reason=doubt)
+        return outcome_text, FetchNeeded(identity=seen.identity, key=seen.key, reason=doubt)
 
     def _record_change(
-        self, identity: Identity, before: Issue | None, after: Issue, source: Source, names: Names
+        self, identity: Identity, before: Issue | None, after: Issue, source: Source, names: TermNames
     ) -> str | None:
         """Record the change of an issue and return its outcome; None where nothing changed but perhaps the time."""
         if after is before:
             return None
         self._record(identity, before, after, source)
-        if before is not None and replace(after, parent_told_at=before.parent_told_at) == before:
+        if before is not None and replace(after, parent_received_at=before.parent_received_at) == before:
             return None
-        what = what_happened(before, after, name_of=partial(names.name, identity[0]))
+        what = describe_change(before, after, name_of=partial(names.name, identity[0]))
         return f"{after.key}: applied, {what}"
 
-    def doubt_about(self, connection_id: int, snapshot: Snapshot, *, listed: bool) -> Look | None:
+    def doubt_about(self, connection_id: int, snapshot: Snapshot, *, listed: bool) -> FetchNeeded | None:
         """Return a fetch where another change of the issue has the same time and other content.
 
         Also where a fetch showed that a pull request closes other issues than its text says: some are linked by hand.
@@ -110,45 +110,47 @@ class Ledger:
         wrong.
         """
         held = self._issues.get((connection_id, snapshot.identity))
-        if held is not None and held.gone is not None and listed:
-            return Look(identity=held.identity, key=held.key, reason=f"in doubt: listed, and {held.gone}")
+        if held is not None and held.gone_reason is not None and listed:
+            return FetchNeeded(identity=held.identity, key=held.key, reason=f"in doubt: listed, and {held.gone_reason}")
         if held is not None and (connection_id, snapshot.identity) in self._closes_differ:
-            return Look(identity=held.identity, key=held.key, reason="in doubt: it was seen to close other issues")
+            return FetchNeeded(
+                identity=held.identity, key=held.key, reason="in doubt: it was seen to close other issues"
+            )
         if held is None or not held.in_doubt:
             return None
-        return Look(identity=held.identity, key=held.key, reason="in doubt: two changes have the same time")
+        return FetchNeeded(identity=held.identity, key=held.key, reason="in doubt: two changes have the same time")
 
-    def take_tombstone(self, tx: Connection, connection_id: int, tombstone: Tombstone, source: Source) -> str:
+    def merge_tombstone(self, tx: Connection, connection_id: int, tombstone: Tombstone, source: Source) -> str:
         """Apply a deletion or transfer; manual links follow the issue to its new key."""
         identity = (connection_id, tombstone.identity)
         before = self._issues.get(identity)
-        after = take_tombstone(before, tombstone)
+        after = merge_tombstone(before, tombstone)
         if after is not before:
             self._record(identity, before, after, source)
             if tombstone.moved_to and tombstone.successor:
                 self._follow(tx, connection_id, tombstone)
                 self._link_successor(connection_id, tombstone, source)
-        return f"{tombstone.key}: {after.gone}"
+        return f"{tombstone.key}: {after.gone_reason}"
 
-    def take_comment(
+    def save_comment(
         self, tx: Connection, connection_id: int, seen: CommentSeen, source: Source
-    ) -> tuple[str, Look | None]:
+    ) -> tuple[str, FetchNeeded | None]:
         """Store what a comment asks for; return the outcome, and a fetch where its issue is not known yet."""
         identity = (connection_id, seen.identity)
-        if identity not in self.held:
+        if identity not in self.rows:
             why = f"{seen.scope.name} is not watched" if seen.scope else f"{seen.key} is not known"
             return f"ignored, because {why}", None
         last_identity, _ = self._last_key(tx, connection_id, identity=seen.identity, key=seen.key)
         before = self._issues.get((connection_id, last_identity))
         key = before.key if before and last_identity == seen.identity else seen.key
-        if not link_comments.take(tx, connection_id, seen, identity=last_identity):
+        if not link_comments.save(tx, connection_id, seen, identity=last_identity):
             return f"{key}: nothing new in the comment", None
-        outcome_text = f"{key}: {outcome(self.book, connection_id, seen)}"
+        outcome_text = f"{key}: {outcome(self.ruleset, connection_id, seen)}"
         if last_identity != seen.identity:
             self.followed.append((connection_id, f"a comment on {seen.key} moved with it"))
         elif before is not None:
             self._record(identity, before, before, source, what="comment deleted" if seen.gone else "commented")
-        unseen = Look(identity=last_identity, key=seen.key, reason="the issue is not known yet")
+        unseen = FetchNeeded(identity=last_identity, key=seen.key, reason="the issue is not known yet")
         return outcome_text, unseen if before is None and last_identity == seen.identity else None
 
     def _follow(self, tx: Connection, connection_id: int, tombstone: Tombstone) -> None:
@@ -158,7 +160,7 @@ class Ledger:
         last_identity, last_key = self._last_key(
             tx, connection_id, identity=tombstone.successor, key=tombstone.moved_to
         )
-        from_issue_id = self.held[connection_id, tombstone.identity].id
+        from_issue_id = self.rows[connection_id, tombstone.identity].id
         link_comments.follow(tx, connection_id, from_identity=tombstone.identity, to_identity=last_identity)
         links.follow(
             tx, connection_id=connection_id, from_issue_id=from_issue_id, from_key=tombstone.key, to_key=last_key
@@ -172,7 +174,7 @@ class Ledger:
         while identity not in seen:
             seen.add(identity)
             one = self._issues.get((connection_id, identity))
-            moved_to = one.place if one else issues.next_place(tx, connection_id, identity)
+            moved_to = one.moved_to if one else issues.transferred_to(tx, connection_id, identity)
             if moved_to is None:
                 break
             identity, key = moved_to
@@ -209,33 +211,33 @@ class Ledger:
         rows = []
         for identity in sorted(self._changes):
             scope = self._scope_id(identity)
-            rows.append((self.held[identity].id, scope, self._issues[identity]))
+            rows.append((self.rows[identity].id, scope, self._issues[identity]))
         issues.save(tx, rows)
 
     def _scope_id(self, identity: Identity) -> int | None:
         one = self._issues[identity]
-        scope = self.book.scope_of(identity[0], one.scope) if one.scope else None
+        scope = self.ruleset.scope_of(identity[0], one.scope) if one.scope else None
         return scope.id if scope else None
 
-    def entries(self, names: Names) -> list[Entry]:
+    def entries(self, names: TermNames) -> list[LinkInput]:
         """Return the changed issues for linking, each with its changes in words."""
         return [self._entry(identity, names) for identity in sorted(self._changes)]
 
-    def _entry(self, identity: Identity, names: Names) -> Entry:
+    def _entry(self, identity: Identity, names: TermNames) -> LinkInput:
         connection_id, one = identity[0], self._issues[identity]
-        return Entry(
-            row_id=self.held[identity].id,
+        return LinkInput(
+            row_id=self.rows[identity].id,
             connection_id=connection_id,
             issue=one,
-            scope=self.book.scope_of(connection_id, one.scope) if one.scope else None,
-            steps=tuple(_step(change, connection_id, names) for change in self._changes[identity]),
+            scope=self.ruleset.scope_of(connection_id, one.scope) if one.scope else None,
+            changes=tuple(_step(change, connection_id, names) for change in self._changes[identity]),
         )
 
 
-def _step(change: _Change, connection_id: int, names: Names) -> Step:
+def _step(change: _Change, connection_id: int, names: TermNames) -> IssueChange:
     before, after, source = change.before, change.after, change.source
     cause = Cause(
-        what=change.what or what_happened(before, after, name_of=partial(names.name, connection_id)),
+        what=change.what or describe_change(before, after, name_of=partial(names.name, connection_id)),
         issue=after.key,
         title=after.title or None,
         url=after.url or None,
@@ -243,4 +245,4 @@ def _step(change: _Change, connection_id: int, names: Names) -> Step:
         actor=source.actor,
         reopened=was_reopened(before, after),
     )
-    return Step(cause, counts_differently(before, after))
+    return IssueChange(cause, counts_differently(before, after))

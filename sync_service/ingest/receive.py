@@ -10,13 +10,13 @@ import structlog
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from sync_service.domain.trackers.connector import Connector, Post
-from sync_service.ingest.group_commit import Gathering, NotStored
-from sync_service.ingest.rejected_counter import Forgeries
-from sync_service.store.engine.encryption import Unopenable
+from sync_service.domain.trackers.connector import Connector, WebhookRequest
+from sync_service.ingest.group_commit import GroupCommit, NotStored
+from sync_service.ingest.rejected_counter import RejectedCounter
+from sync_service.store.engine.encryption import DecryptionError
 from sync_service.store.trackers import inbox, rejected_deliveries
 from sync_service.store.trackers.connections import Connections
-from sync_service.store.trackers.inbox import Received
+from sync_service.store.trackers.inbox import ReceivedDelivery
 
 log = structlog.get_logger(__name__)
 
@@ -41,33 +41,33 @@ class Receipt(Enum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Receive:
+class WebhookReceiver:
     """Receives webhook requests of all connections."""
 
     engine: Engine
     connectors: Mapping[str, Connector]
     connections: Connections
     now: Callable[[], datetime]
-    _group_commit: Gathering[Received] = field(init=False)
-    _rejected: Forgeries = field(init=False)
+    _group_commit: GroupCommit[ReceivedDelivery] = field(init=False)
+    _rejected: RejectedCounter = field(init=False)
 
     def __post_init__(self) -> None:
         writers = 1 if self.engine.dialect.name == "sqlite" else WRITERS
-        self._group_commit = Gathering(self._store, most=MOST_AT_ONCE, lanes=writers)
-        self._rejected = Forgeries(partial(rejected_deliveries.note, self.engine))
+        self._group_commit = GroupCommit(self._store, most=MOST_AT_ONCE, lanes=writers)
+        self._rejected = RejectedCounter(partial(rejected_deliveries.note, self.engine))
 
-    def take(self, slug: str, post: Post) -> Receipt:
+    def receive(self, slug: str, post: WebhookRequest) -> Receipt:
         """Verify and store one request. Nothing without a valid signature is stored, and no body is logged."""
         try:
             return self._verify_and_store(slug, post)
         except (SQLAlchemyError, NotStored) as error:
             log.exception("a delivery can't be stored", connection=slug, error=type(error.__cause__ or error).__name__)
             return Receipt.UNABLE
-        except Unopenable as error:
+        except DecryptionError as error:
             log.error("a delivery can't be verified", connection=slug, error=str(error))  # noqa: TRY400 - the message says everything
             return Receipt.UNABLE
 
-    def _verify_and_store(self, slug: str, post: Post) -> Receipt:
+    def _verify_and_store(self, slug: str, post: WebhookRequest) -> Receipt:
         connection = self.connections.named(slug)
         if connection is None:
             return Receipt.UNKNOWN
@@ -82,15 +82,15 @@ class Receive:
             log.warning("a delivery has a wrong or no signature", connection=slug, size=len(post.body))
             self._rejected.add(connection.id, at=self.now())
             return Receipt.FORGED
-        received = Received(
+        received = ReceivedDelivery(
             connection_id=connection.id,
             delivery_id=connector.delivery_id(post),
             received_at=self.now(),
-            headers={name: post.headers[name] for name in connector.kept_headers if name in post.headers},
+            headers={name: post.headers[name] for name in connector.stored_headers if name in post.headers},
             body=post.body,
         )
         self._group_commit.put(received)
         return Receipt.STORED
 
-    def _store(self, received: Sequence[Received]) -> None:
+    def _store(self, received: Sequence[ReceivedDelivery]) -> None:
         inbox.store(self.engine, received)

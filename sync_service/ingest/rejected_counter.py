@@ -26,7 +26,7 @@ class Note(Protocol):
         ...
 
 
-class Forgeries:
+class RejectedCounter:
     """The rejected deliveries that one process has counted and not written yet."""
 
     def __init__(self, write: Note) -> None:

@@ -7,60 +7,60 @@ from enum import Enum
 
 from sync_service.domain.trackers.observations import (
     CommentSeen,
-    Look,
+    FetchNeeded,
     ParentSeen,
-    Reading,
+    ParsedDelivery,
     ScopeRef,
     ScopeSeen,
     Snapshot,
     TermSeen,
     Tombstone,
 )
-from sync_service.ingest.issue_batch import Ledger, Source
+from sync_service.ingest.issue_batch import IssueBatch, Source
 from sync_service.progress.term_names import keys_of, terms_of
-from sync_service.store.okrs.ruleset import Book
+from sync_service.store.okrs.ruleset import Ruleset
 from sync_service.store.trackers.issues import Identity, TermKey
 
 
-class Way(Enum):
+class UpdateSource(Enum):
     """How we got an update: the tracker sent a webhook, we fetched one issue, or we polled a scope."""
 
-    TOLD = "told"
-    LOOKED = "looked"
-    LISTED = "listed"
+    WEBHOOK = "told"
+    FETCH = "fetched"
+    POLL = "listed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class Update:
     """What a delivery, a fetch or a poll page says, received at `told_at`.
 
     With `quiet` no key result is computed: the poll does that at its end.
     """
 
     connection_id: int
-    reading: Reading
-    told_at: datetime
+    parsed: ParsedDelivery
+    received_at: datetime
     delivery_id: str | None = None
-    way: Way = Way.TOLD
-    quiet: bool = False
+    via: UpdateSource = UpdateSource.WEBHOOK
+    defer_compute: bool = False
 
     @property
     def source(self) -> Source:
         """Return the delivery and the actor, for the history."""
-        actor = self.reading.actor.name if self.reading.actor else None
-        return Source(self.delivery_id, actor, self.told_at)
+        actor = self.parsed.actor.name if self.parsed.actor else None
+        return Source(self.delivery_id, actor, self.received_at)
 
 
-Said = list[list[str]]
+Outcomes = list[list[str]]
 """The outcomes of each update's observations."""
 
 
-def in_words(outcomes: Sequence[str]) -> str:
+def outcome_text(outcomes: Sequence[str]) -> str:
     """Join the outcomes of an update to one text."""
     return "; ".join(outcomes) or "ignored, because it says nothing"
 
 
-def gone(updates: Sequence[Letter]) -> set[tuple[int, str]]:
+def gone(updates: Sequence[Update]) -> set[tuple[int, str]]:
     """Return the issues that updates call deleted or transferred.
 
     A fetch that says so does not count: it answers its own request.
@@ -68,21 +68,21 @@ def gone(updates: Sequence[Letter]) -> set[tuple[int, str]]:
     return {
         (update.connection_id, one.identity)
         for update in updates
-        for one in update.reading.observations
-        if isinstance(one, Tombstone) and update.way is not Way.LOOKED
+        for one in update.parsed.observations
+        if isinstance(one, Tombstone) and update.via is not UpdateSource.FETCH
     }
 
 
-def scopes(update: Letter) -> Iterable[ScopeRef]:
+def scopes(update: Update) -> Iterable[ScopeRef]:
     """Yield the scopes an update names, by their old names too: we may know a scope by its old name only."""
-    for one in update.reading.observations:
-        if isinstance(one, Snapshot | ParentSeen | CommentSeen | Look | TermSeen | ScopeSeen) and one.scope:
+    for one in update.parsed.observations:
+        if isinstance(one, Snapshot | ParentSeen | CommentSeen | FetchNeeded | TermSeen | ScopeSeen) and one.scope:
             yield one.scope
         if isinstance(one, ScopeSeen) and one.was:
             yield ScopeRef(one.scope.id, one.was)
 
 
-def identities(ruleset: Book, updates: Sequence[Letter]) -> dict[Identity, str | None]:
+def identities(ruleset: Ruleset, updates: Sequence[Update]) -> dict[Identity, str | None]:
     """Return the issues that the updates name. Issues in scopes that are not watched are included only where known.
 
     An issue that has just left a watched scope is included even if it is new to us: earlier updates may still arrive.
@@ -90,7 +90,7 @@ def identities(ruleset: Book, updates: Sequence[Letter]) -> dict[Identity, str |
     wanted: dict[Identity, str | None] = {}
     for update in updates:
         connection_id = update.connection_id
-        for one in update.reading.observations:
+        for one in update.parsed.observations:
             match one:
                 case Snapshot():
                     scopes_named = [one.scope, *([one.came_from] if one.came_from else [])]
@@ -109,17 +109,17 @@ def identities(ruleset: Book, updates: Sequence[Letter]) -> dict[Identity, str |
     return wanted
 
 
-def terms(batch: Ledger, updates: Sequence[Letter]) -> set[TermKey]:
+def terms(batch: IssueBatch, updates: Sequence[Update]) -> set[TermKey]:
     """Return the labels, milestones and other terms whose names the batch needs."""
     keys = {
         key
-        for (connection_id, _), held in batch.held.items()
+        for (connection_id, _), held in batch.rows.items()
         if held.issue
         for key in keys_of(connection_id, held.issue)
     }
     for update in updates:
         connection_id = update.connection_id
-        for one in update.reading.observations:
+        for one in update.parsed.observations:
             if isinstance(one, Snapshot):
                 keys |= {(connection_id, kind, term.id) for kind, term in terms_of(one)}
             elif isinstance(one, TermSeen):

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sync_service.domain.text import clipped, listed, plain
-from sync_service.store.trackers.connection_alerts import Broken, GoneScope
+from sync_service.store.trackers.connection_alerts import ConnectionAlert, GoneScope
 
 MOST_LISTED = 10
 """Scopes and key results named in one mail; the rest is only counted."""
@@ -25,7 +25,7 @@ class Line:
     url: str | None = None
 
 
-def told(broken: Broken, *, base_url: str) -> dict[str, Any]:
+def told(broken: ConnectionAlert, *, base_url: str) -> dict[str, Any]:
     """Return the variables of the `broken` templates."""
     slug = plain(broken.slug)
     headline = _headline(broken)
@@ -69,7 +69,7 @@ def _joined(names: list[str]) -> str:
     return listed([*names[:MOST_LISTED], f"{rest} more"] if rest > 0 else names)
 
 
-def _headline(broken: Broken) -> str:
+def _headline(broken: ConnectionAlert) -> str:
     parts = ["the tracker refuses our credentials"] if broken.refused else []
     if len(broken.gone) == 1:
         parts.append(f"{clipped(plain(broken.gone[0].name), LONGEST_SUBJECT_NAME)} can no longer be watched")
@@ -78,14 +78,14 @@ def _headline(broken: Broken) -> str:
     return ", and ".join(parts)
 
 
-def _preview(broken: Broken) -> str:
+def _preview(broken: ConnectionAlert) -> str:
     count = len(broken.stale)
     stale = "no key result depends on it" if not count else f"{count} key result{'s are' if count > 1 else ' is'} stale"
     message = broken.refused[1] if broken.refused else broken.gone[0].reason
     return f"{stale[0].upper()}{stale[1:]}. {clipped(plain(message), LONGEST_TITLE)}"
 
 
-def _fixes(broken: Broken) -> Sequence[str]:
+def _fixes(broken: ConnectionAlert) -> Sequence[str]:
     """Return the ways to fix it in general; `okr-sync doctor` finds the exact one."""
     fixes = []
     if broken.refused:
@@ -101,7 +101,7 @@ def _fixes(broken: Broken) -> Sequence[str]:
     return fixes
 
 
-def _because(broken: Broken, slug: str) -> str:
+def _because(broken: ConnectionAlert, slug: str) -> str:
     if broken.owned:
         return f"You get this mail because you own the connection {slug}."
     return f"You get this mail because you are an admin, and nobody owns the connection {slug}."

@@ -21,9 +21,9 @@ from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.queue import due
 from sync_service.store.queue.retry import bury, try_again
-from sync_service.store.tables import breaking
+from sync_service.store.tables import connection_alert
 from sync_service.store.trackers import connection_alerts
-from sync_service.store.trackers.connection_alerts import QUIET, Broken
+from sync_service.store.trackers.connection_alerts import QUIET, ConnectionAlert
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ NOBODY = "no recipient: the connection has no owner, and there is no admin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TellOwners:
+class ConnectionAlerter:
     """Drains connection alerts: they become mails.
 
     An alert waits for `settle`, in case the connection works again before.
@@ -48,7 +48,7 @@ class TellOwners:
 
     def drain(self) -> int:
         """Write the mails of a batch of due alerts; return how many rows were claimed."""
-        rows = due.claim(self.engine, breaking, limit=BREAKINGS)
+        rows = due.claim(self.engine, connection_alert, limit=BREAKINGS)
         by_connection: dict[int, list[Row[Any]]] = defaultdict(list)
         for row in rows:
             by_connection[row.connection_id].append(row)
@@ -61,7 +61,7 @@ class TellOwners:
                 raise
             except Exception as error:  # noqa: BLE001 - one connection's poison must not keep others' mails; it is logged, tried again and buried
                 for row in claimed:
-                    try_again(self.engine, breaking, row, error)
+                    try_again(self.engine, connection_alert, row, error)
         return len(rows)
 
     def _alert(self, connection_id: int, leases: set[str]) -> None:
@@ -72,16 +72,16 @@ class TellOwners:
         ready = any(row.broke_at + self.settle <= now for row in ours)
         if ready and not broken.recipients:
             for row in ours:
-                bury(self.engine, breaking, row, reason=NOBODY)
+                bury(self.engine, connection_alert, row, reason=NOBODY)
         with writing(self.engine) as tx:
             connection_alerts.lock(tx, connection_id)
             mended = [row for row in broken.mended if row.lease in leases]
-            due.settle(tx, breaking, mended, [{"outcome": MENDED}] * len(mended))
-            for row in (row for row in broken.quiet if row.lease in leases):
+            due.settle(tx, connection_alert, mended, [{"outcome": MENDED}] * len(mended))
+            for row in (row for row in broken.recently_alerted if row.lease in leases):
                 _postpone(
                     tx,
                     row,
-                    until=row.told_at + QUIET,
+                    until=row.alerted_at + QUIET,
                     now=now,
                     outcome="its owner got a mail about it in the last 24 hours",
                 )
@@ -92,17 +92,17 @@ class TellOwners:
                     _postpone(tx, row, until=row.broke_at + self.settle, now=now, outcome="waits the settling time")
             versions.bump(tx, versions.CHANGES)
 
-    def _write(self, tx: Transaction, broken: Broken, ours: list[Row[Any]]) -> None:
+    def _write(self, tx: Transaction, broken: ConnectionAlert, ours: list[Row[Any]]) -> None:
         """Write one mail for each recipient, and settle every row that it covers."""
         for recipient in broken.recipients:
             content = render.broken(broken, base_url=self.outbox.base_url)
             self.outbox.put(tx, content, kind="broken", recipient=recipient, now=self.now())
-        columns = {"outcome": f"mailed {', '.join(broken.recipients)}"[:500], "told_at": database_now(tx)}
-        due.settle(tx, breaking, ours, [columns] * len(ours))
+        columns = {"outcome": f"mailed {', '.join(broken.recipients)}"[:500], "alerted_at": database_now(tx)}
+        due.settle(tx, connection_alert, ours, [columns] * len(ours))
         along = [row for row in broken.rows if row not in ours]
         connection_alerts.settle_along(tx, along, **columns)
         log.info("connection alert mailed", connection=broken.slug, mails=len(broken.recipients), rows=len(broken.rows))
 
 
 def _postpone(tx: Transaction, row: Row[Any], *, until: datetime, now: datetime, outcome: str) -> None:
-    due.postpone(tx, breaking, row, wait=max(until - now, timedelta(0)), outcome=outcome)
+    due.postpone(tx, connection_alert, row, wait=max(until - now, timedelta(0)), outcome=outcome)

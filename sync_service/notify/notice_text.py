@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from sync_service.domain.measures.status import WORDS, Status
-from sync_service.domain.people.notices import Change, NoticeKind, Standing, kind_of
+from sync_service.domain.measures.status import STATUS_TEXT, Status
+from sync_service.domain.people.notices import Change, KeyResultState, NoticeKind, kind_of
 from sync_service.domain.text import amount, clipped, listed, plain
 from sync_service.domain.trackers.causes import Cause
 
@@ -31,7 +31,7 @@ _SEVERITY = (Status.COMPLETED, Status.ON_TRACK, Status.NO_DATA, Status.AT_RISK, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class NoticeItem:
     """A key result and its change. `owned`: the reader owns it, otherwise its objective."""
 
     slug: str
@@ -103,12 +103,12 @@ def subject(sections: Sequence[Section]) -> str:
     return f"{first.slug} {first.headline}, and {rest}"
 
 
-def sections(items: Sequence[Told], *, base_url: str) -> list[Section]:
+def sections(items: Sequence[NoticeItem], *, base_url: str) -> list[Section]:
     """Return the sections of a mail, the most urgent first."""
     return [_section(one, base_url) for one in sorted(items, key=_urgency)]
 
 
-def because(items: Sequence[Told]) -> str:
+def because(items: Sequence[NoticeItem]) -> str:
     """Return why the reader gets this mail."""
     owned = sorted(plain(one.slug) for one in items if one.owned)
     others = sorted(plain(one.slug) for one in items if not one.owned)
@@ -118,7 +118,7 @@ def because(items: Sequence[Told]) -> str:
     return f"You get this mail because you own {' and '.join(parts)}."
 
 
-def _section(item: Told, base_url: str) -> Section:
+def _section(item: NoticeItem, base_url: str) -> Section:
     change, unit = item.change, item.unit
     before, after = change.before, change.after
     reasons = _reasons(change.causes, reopened_first=kind_of(change) is NoticeKind.FELL_BACK)
@@ -140,13 +140,13 @@ def _section(item: Told, base_url: str) -> Section:
     )
 
 
-def _value_is_progress(state: Standing) -> bool:
+def _value_is_progress(state: KeyResultState) -> bool:
     if state.value is None or state.progress is None:
         return state.value is state.progress
     return abs(state.value - 100 * state.progress) < 0.05
 
 
-def _progress(state: Standing) -> str:
+def _progress(state: KeyResultState) -> str:
     return amount(None if state.progress is None else 100 * state.progress, "%")
 
 
@@ -160,7 +160,7 @@ def _headline(change: Change, unit: str) -> str:
         return f"moved to {amount(after.value, unit)}"
     if after.status is Status.NO_DATA:
         return "has no data any more"
-    return "is back on track" if after.status is Status.ON_TRACK else f"is now {WORDS[after.status]}"
+    return "is back on track" if after.status is Status.ON_TRACK else f"is now {STATUS_TEXT[after.status]}"
 
 
 def _tone(change: Change) -> Tone:
@@ -170,10 +170,10 @@ def _tone(change: Change) -> Tone:
 
 
 def _badge(status: Status) -> Badge:
-    return Badge(WORDS[status], _TONES.get(status, "calm"))
+    return Badge(STATUS_TEXT[status], _TONES.get(status, "calm"))
 
 
-def _urgency(item: Told) -> int:
+def _urgency(item: NoticeItem) -> int:
     kind = kind_of(item.change)
     if kind is NoticeKind.FELL_BACK:
         return 0

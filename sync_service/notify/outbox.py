@@ -17,13 +17,13 @@ import structlog
 from sqlalchemy.engine import Connection, Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.domain.people.notices import Waiting, one_mail
+from sync_service.domain.people.notices import WaitingNotice, choose_for_mail
 from sync_service.notify import mime, render, smtp
-from sync_service.notify.notice_text import Told
+from sync_service.notify.notice_text import NoticeItem
 from sync_service.notify.render import Content
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
-from sync_service.store.engine.encryption import Sealer, Unopenable
+from sync_service.store.engine.encryption import DecryptionError, Sealer
 from sync_service.store.jobs import mails
 from sync_service.store.jobs.mails import MailLine, MailOpened, mailbox, open_mail
 from sync_service.store.okrs.key_results import change_of
@@ -31,7 +31,7 @@ from sync_service.store.queue import due
 from sync_service.store.queue.retry import bury, try_again, unless_lost
 from sync_service.store.tables import mail, notice
 
-__all__ = ["Composing", "MailLine", "MailOpened", "Outbox", "Sending", "mailbox", "open_mail"]
+__all__ = ["NoticeComposer", "MailLine", "MailOpened", "Outbox", "MailSender", "mailbox", "open_mail"]
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Composing:
+class NoticeComposer:
     """Drains notices: they become mails."""
 
     engine: Engine
@@ -123,7 +123,9 @@ class Composing:
         ours = [row for row in waiting if row.lease in leases]
         if not ours:
             return  # each was dropped, or is in another mail since we claimed it
-        chosen = set(one_mail([Waiting(row.id, row.lease in leases, frozenset(_causes(row))) for row in waiting]))
+        chosen = set(
+            choose_for_mail([WaitingNotice(row.id, row.lease in leases, frozenset(_causes(row))) for row in waiting])
+        )
         items = [_notice_item(row) for row in waiting if row.id in chosen]
         content = render.notice(items, base_url=self.outbox.base_url)
         recipient = mails.email_of(tx, person_id)
@@ -141,9 +143,9 @@ def _causes(row: Row[Any]) -> Iterable[str]:
         yield cause.delivery or f"{cause.what} {cause.issue or ''}"
 
 
-def _notice_item(row: Row[Any]) -> Told:
+def _notice_item(row: Row[Any]) -> NoticeItem:
     percents = row.measure.get("kind") == "done-share"
-    return Told(
+    return NoticeItem(
         slug=row.slug,
         title=row.title,
         objective=row.objective,
@@ -155,7 +157,7 @@ def _notice_item(row: Row[Any]) -> Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sending:
+class MailSender:
     """Drains mails: to the SMTP server, or to the local mailbox where there is no server."""
 
     engine: Engine
@@ -200,7 +202,7 @@ class Sending:
         except smtp.Temporary as error:
             self._wait(row, error)
             return not isinstance(error, smtp.Unreachable)
-        except (smtp.Permanent, mime.Unaddressable, Unopenable) as error:
+        except (smtp.Permanent, mime.Unaddressable, DecryptionError) as error:
             bury(self.engine, mail, row, reason=f"can't be sent: {error}")
         except Exception as error:  # noqa: BLE001 - a poison mail must not stop its neighbours; it is logged, tried again and buried
             try_again(self.engine, mail, row, error)

@@ -13,8 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from sync_service.domain.text import plain
 from sync_service.notify import alert_text, notice_text
-from sync_service.notify.notice_text import Told
-from sync_service.store.trackers.connection_alerts import Broken
+from sync_service.notify.notice_text import NoticeItem
+from sync_service.store.trackers.connection_alerts import ConnectionAlert
 
 WIDTH = 72
 """Width of the text version, so that a quoted copy fits in 80 columns."""
@@ -32,7 +32,7 @@ class Content:
     html: str
 
 
-def notice(items: Sequence[Told], *, base_url: str) -> Content:
+def notice(items: Sequence[NoticeItem], *, base_url: str) -> Content:
     """Render the mail about key results, at least one."""
     sections = notice_text.sections(items, base_url=base_url)
     return _content(
@@ -46,7 +46,7 @@ def notice(items: Sequence[Told], *, base_url: str) -> Content:
     )
 
 
-def broken(found: Broken, *, base_url: str) -> Content:
+def broken(found: ConnectionAlert, *, base_url: str) -> Content:
     """Render the connection alert mail."""
     return _content("broken", **alert_text.told(found, base_url=base_url))
 

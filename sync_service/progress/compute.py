@@ -11,13 +11,13 @@ from sqlalchemy.engine import Connection
 
 from sync_service.domain.measures.measures import compute, progress
 from sync_service.domain.measures.status import Status, status
-from sync_service.domain.people.notices import Change, Standing, absorb
+from sync_service.domain.people.notices import Change, KeyResultState, absorb
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import key_results, links
 from sync_service.store.okrs.key_results import Computed, KeyResult, NewNotice
-from sync_service.store.okrs.links import Supposed
-from sync_service.store.okrs.ruleset import Book
+from sync_service.store.okrs.links import PreviewLinks
+from sync_service.store.okrs.ruleset import Ruleset
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Moved:
 
 def compute_key_results(
     tx: Connection,
-    ruleset: Book,
+    ruleset: Ruleset,
     causes: Mapping[int, Sequence[Cause]],
     *,
     now: datetime,
@@ -50,19 +50,19 @@ def compute_key_results(
     ]
     key_results.save(tx, changed, now=now)
     if changed:
-        write_backs.wake(tx, ruleset.written_to)
+        write_backs.wake(tx, ruleset.write_back_connections)
     notices = _update_notices(tx, computed, now=now, settle=settle)
     return Moved(sum(one.moved for one in changed), notices)
 
 
 def standings(
     tx: Connection,
-    ruleset: Book,
+    ruleset: Ruleset,
     found: Iterable[KeyResult],
     causes: Mapping[int, Sequence[Cause]],
     *,
     now: datetime,
-    supposed: Supposed | None = None,
+    supposed: PreviewLinks | None = None,
 ) -> list[Computed]:
     """Compute states of key results, with `supposed` links where given; leave out those closed for good."""
     open_ones = [one for one in found if not _is_closed(one, now)]
@@ -82,7 +82,7 @@ def standings(
         computed.append(
             Computed(
                 key_result=one,
-                standing=Standing(state, value.current, fraction),
+                standing=KeyResultState(state, value.current, fraction),
                 explanation=explanation,
                 causes=tuple(causes.get(one.id, ())),
             )
@@ -100,7 +100,7 @@ def _is_closed(one: KeyResult, now: datetime) -> bool:
     return one.span.frozen(now) and one.standing.status == "closed"
 
 
-def _partly_seen(tx: Connection, ruleset: Book, ids: Sequence[int], supposed: Supposed | None) -> dict[int, str]:
+def _partly_seen(tx: Connection, ruleset: Ruleset, ids: Sequence[int], supposed: PreviewLinks | None) -> dict[int, str]:
     """Return why key results are partly seen: one of their rules or linked issues is in a scope not imported yet."""
     uncovered = ruleset.uncovered
     partial = {one: ruleset.partial[one] for one in ids if one in ruleset.partial}

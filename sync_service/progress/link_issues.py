@@ -9,16 +9,16 @@ from typing import Any
 from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.rules.conditions import CompiledRule, Subject
-from sync_service.domain.trackers.causes import SEEN_AGAIN, Cause
+from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import TermKind
 from sync_service.progress.comment_links import counting, in_words
 from sync_service.progress.comment_links import wanted as asked_key_results
-from sync_service.progress.term_names import Names
+from sync_service.progress.term_names import TermNames
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import links, query_members
 from sync_service.store.okrs.links import LinkKey, Links
-from sync_service.store.okrs.ruleset import Book, Scope
+from sync_service.store.okrs.ruleset import Ruleset, Scope
 from sync_service.store.trackers import link_comments
 
 LABEL = "okr:"
@@ -26,7 +26,7 @@ LABEL = "okr:"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class IssueChange:
     """One change of an issue, and whether a measure could see it."""
 
     cause: Cause
@@ -34,17 +34,17 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class LinkInput:
     """A locked issue whose links are to be derived again, with its changes (or the reason to derive them again)."""
 
     row_id: int
     connection_id: int
     issue: Issue
     scope: Scope | None
-    steps: tuple[Step, ...]
+    changes: tuple[IssueChange, ...]
 
 
-def subject_of(issue: Issue, scope: Scope, connection_id: int, names: Names) -> Subject:
+def subject_of(issue: Issue, scope: Scope, connection_id: int, names: TermNames) -> Subject:
     """Return an issue as rules see it."""
     named = partial(_folded_names, names, connection_id)
     milestone = names.name(connection_id, TermKind.MILESTONE, issue.milestone) if issue.milestone else None
@@ -70,7 +70,7 @@ def subject_of(issue: Issue, scope: Scope, connection_id: int, names: Names) -> 
 _NONE: frozenset[str] = frozenset()
 
 
-def _folded_names(names: Names, connection_id: int, kind: TermKind, ids: Sequence[str]) -> frozenset[str]:
+def _folded_names(names: TermNames, connection_id: int, kind: TermKind, ids: Sequence[str]) -> frozenset[str]:
     if not ids:
         return _NONE
     found = (names.name(connection_id, kind, term_id) for term_id in ids)
@@ -78,12 +78,12 @@ def _folded_names(names: Names, connection_id: int, kind: TermKind, ids: Sequenc
 
 
 def wanted_links(
-    ruleset: Book,
-    entry: Entry,
-    names: Names,
+    ruleset: Ruleset,
+    entry: LinkInput,
+    names: TermNames,
     manual: Sequence[Row[Any]],
     *,
-    asked: Sequence[Row[Any]] = (),
+    requested: Sequence[Row[Any]] = (),
     found_by: Collection[int] = (),
 ) -> Links:
     """Return the links an issue should have now; none where the issue is gone or its scope is not watched.
@@ -91,7 +91,7 @@ def wanted_links(
     `asked` are the comments that ask for links; `found_by` are the revisions whose queries find the issue.
     """
     issue, scope = entry.issue, entry.scope
-    if scope is None or issue.gone is not None or issue.state is None:
+    if scope is None or issue.gone_reason is not None or issue.state is None:
         return {}
     subject = subject_of(issue, scope, entry.connection_id, names)
     wanted: Links = {(rule.key_result_id, "rule", rule.revision_id): 1.0 for rule in matching(ruleset, entry, subject)}
@@ -102,7 +102,7 @@ def wanted_links(
         slug = label.removeprefix(LABEL).strip()
         if label.startswith(LABEL) and slug in ruleset.key_results:
             wanted[ruleset.key_results[slug], "label", 0] = 1.0
-    comment = counting(ruleset, entry.connection_id, asked)
+    comment = counting(ruleset, entry.connection_id, requested)
     if comment is not None:
         wanted |= {(key_result_id, "comment", comment.id): 1.0 for key_result_id in asked_key_results(ruleset, comment)}
     for row in manual:
@@ -110,39 +110,43 @@ def wanted_links(
     return wanted
 
 
-def matching(ruleset: Book, entry: Entry, subject: Subject) -> list[CompiledRule]:
+def matching(ruleset: Ruleset, entry: LinkInput, subject: Subject) -> list[CompiledRule]:
     """Return the rules that match the entry's issue."""
     return ruleset.rules.matching(entry.connection_id, subject)
 
 
-def known_entries(ruleset: Book, connection_id: int, known: Iterable[tuple[int, Issue]], *, cause: str) -> list[Entry]:
+def known_entries(
+    ruleset: Ruleset, connection_id: int, known: Iterable[tuple[int, Issue]], *, cause: str
+) -> list[LinkInput]:
     """Return locked issues of a connection, by row id, as entries whose links are derived again for one cause."""
     return [
-        Entry(
+        LinkInput(
             row_id=row_id,
             connection_id=connection_id,
             issue=one,
             scope=ruleset.scope_of(connection_id, one.scope) if one.scope else None,
-            steps=(Step(Cause(what=cause, issue=one.key, title=one.title, url=one.url), counts=False),),
+            changes=(IssueChange(Cause(what=cause, issue=one.key, title=one.title, url=one.url), counts=False),),
         )
         for row_id, one in known
     ]
 
 
-def relink(tx: Connection, ruleset: Book, entries: Sequence[Entry], names: Names) -> dict[int, list[Cause]]:
+def relink(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names: TermNames) -> dict[int, list[Cause]]:
     """Derive the links of locked issues again; return the touched key results, each with its causes."""
     before = links.read(tx, [entry.row_id for entry in entries])
     manual = _manual_links(tx, entries)
     found_by = _found_by(tx, ruleset, entries)
-    asked = _asked_by_comments(tx, entries)
+    requested = _asked_by_comments(tx, entries)
     changes: dict[int, tuple[Links, Links]] = {}
     touched: dict[int, list[Cause]] = defaultdict(list)
     rules = ruleset.rules.by_revision
     for entry in entries:
         had = before.get(entry.row_id, {})
-        comments_here = asked.get(entry.row_id, ())
+        comments_here = requested.get(entry.row_id, ())
         by_query = found_by.get(entry.row_id, ())
-        has = wanted_links(ruleset, entry, names, manual.get(entry.row_id, ()), asked=comments_here, found_by=by_query)
+        has = wanted_links(
+            ruleset, entry, names, manual.get(entry.row_id, ()), requested=comments_here, found_by=by_query
+        )
         source_names = _SourceNames(
             rules, {row.id: in_words(ruleset, entry.connection_id, row) for row in comments_here}
         )
@@ -157,44 +161,44 @@ def relink(tx: Connection, ruleset: Book, entries: Sequence[Entry], names: Names
     return {key_result_id: causes for key_result_id, causes in touched.items() if causes}
 
 
-def _found_by(tx: Connection, ruleset: Book, entries: Sequence[Entry]) -> Mapping[int, Collection[int]]:
-    queried = ruleset.rules.queried
-    asked = [entry.row_id for entry in entries if entry.connection_id in queried]
-    return query_members.of_issues(tx, asked) if asked else {}
+def _found_by(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput]) -> Mapping[int, Collection[int]]:
+    queried = ruleset.rules.connections_with_queries
+    requested = [entry.row_id for entry in entries if entry.connection_id in queried]
+    return query_members.of_issues(tx, requested) if requested else {}
 
 
 def _note_requests(
-    ruleset: Book, entries: Sequence[Entry], changes: Mapping[int, tuple[Links, Links]], rules: "Rules"
+    ruleset: Ruleset, entries: Sequence[LinkInput], changes: Mapping[int, tuple[Links, Links]], rules: "Rules"
 ) -> list[tuple[int, str, str]]:
     """Return the issues that count toward other key results than before, where the connection writes notes."""
     return [
         (entry.connection_id, entry.issue.identity, entry.issue.key)
         for entry in entries
         if ruleset.trackers[entry.connection_id].writes_back
-        and entry.issue.gone is None
+        and entry.issue.gone_reason is None
         and entry.row_id in changes
         and _key_results(changes[entry.row_id][0], rules) != _key_results(changes[entry.row_id][1], rules)
     ]
 
 
-def _manual_links(tx: Connection, entries: Sequence[Entry]) -> dict[int, list[Row[Any]]]:
+def _manual_links(tx: Connection, entries: Sequence[LinkInput]) -> dict[int, list[Row[Any]]]:
     found: dict[int, list[Row[Any]]] = {}
     for connection_id in sorted({entry.connection_id for entry in entries}):
         mine = [entry for entry in entries if entry.connection_id == connection_id]
         # Two issues may have the same key after it was used again: the one that still exists is meant.
-        mine.sort(key=lambda entry: entry.issue.gone is None)
+        mine.sort(key=lambda entry: entry.issue.gone_reason is None)
         keys = {entry.issue.key: entry.row_id for entry in mine}
         found |= links.manual(tx, connection_id, [entry.row_id for entry in mine], keys)
-    links.settle_manual(tx, found)
+    links.bind_manual(tx, found)
     return found
 
 
-def _asked_by_comments(tx: Connection, entries: Sequence[Entry]) -> dict[int, list[Row[Any]]]:
+def _asked_by_comments(tx: Connection, entries: Sequence[LinkInput]) -> dict[int, list[Row[Any]]]:
     found: dict[int, list[Row[Any]]] = {}
     for connection_id in sorted({entry.connection_id for entry in entries}):
         mine = {entry.issue.identity: entry.row_id for entry in entries if entry.connection_id == connection_id}
-        asked = link_comments.of_issues(tx, connection_id, mine)
-        found |= {mine[identity]: rows for identity, rows in asked.items()}
+        requested = link_comments.of_issues(tx, connection_id, mine)
+        found |= {mine[identity]: rows for identity, rows in requested.items()}
     return found
 
 
@@ -221,16 +225,16 @@ def _of_key_result(linked: Links, key_result_id: int) -> Links:
     return {key: weight for key, weight in linked.items() if key[0] == key_result_id}
 
 
-def _causes(entry: Entry, had: Links, has: Links, source_names: _SourceNames) -> list[Cause]:
+def _causes(entry: LinkInput, had: Links, has: Links, source_names: _SourceNames) -> list[Cause]:
     """Return the changes that could have moved one key result; the last real change also says how the links changed."""
-    causes = [step.cause for step in entry.steps if step.counts]
+    causes = [step.cause for step in entry.changes if step.counts]
     change = _link_change(had, has, source_names)
     if change is None:
         return causes
-    informative = [step.cause for step in entry.steps if step.cause.what != SEEN_AGAIN]
-    last = informative[-1] if informative else entry.steps[-1].cause
+    informative = [step.cause for step in entry.changes if step.cause.what != UNSPECIFIED_CHANGE]
+    last = informative[-1] if informative else entry.changes[-1].cause
     before = [cause for cause in causes if cause is not last]
-    what = last.what if entry.issue.gone is not None else f"{last.what}, {change}"
+    what = last.what if entry.issue.gone_reason is not None else f"{last.what}, {change}"
     return [*before, replace(last, what=what)]
 
 

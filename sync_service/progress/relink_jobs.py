@@ -19,19 +19,19 @@ from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.trackers.causes import Cause
 from sync_service.progress.compute import compute_key_results
-from sync_service.progress.link_issues import Entry, known_entries, relink
+from sync_service.progress.link_issues import LinkInput, known_entries, relink
 from sync_service.progress.scope_rename import renaming_of
-from sync_service.progress.term_names import Names, keys_of
+from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store import tables
 from sync_service.store.engine import versions
-from sync_service.store.engine.database import begin_again, database_now, writing
+from sync_service.store.engine.database import database_now, retry_on_conflict, writing
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import key_results, query_listings, query_members, rules
-from sync_service.store.okrs.ruleset import Book, Shelf, read_book
+from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
 from sync_service.store.queue import due, query_candidates
 from sync_service.store.queue.retry import try_again
 from sync_service.store.trackers import issues
-from sync_service.store.trackers.issues import Held
+from sync_service.store.trackers.issues import IssueRow
 
 log = structlog.get_logger(__name__)
 
@@ -43,15 +43,15 @@ SWEEP = 5000
 
 
 @dataclass(slots=True)
-class Relinking:
+class Relinker:
     """Drains rule revisions, relink requests, and key results to compute again."""
 
     engine: Engine
     settle: timedelta
     timezone: ZoneInfo
     now: Callable[[], datetime]
-    shelf: Shelf
-    asked: frozenset[str] = frozenset()
+    ruleset_cache: RulesetCache
+    listed_kinds: frozenset[str] = frozenset()
     """Kinds of trackers that evaluate queries themselves: listings find the members, no issue is matched here."""
 
     def drain_revisions(self) -> int:
@@ -60,7 +60,7 @@ class Relinking:
 
     def drain_relinks(self) -> int:
         """Process one chunk of each relink request; return how many rows were claimed."""
-        return self._drain(tables.relink, self._relink)
+        return self._drain(tables.relink_request, self._relink)
 
     def drain_recomputes(self) -> int:
         """Compute due key results again; return how many rows were claimed."""
@@ -70,7 +70,7 @@ class Relinking:
         rows = due.claim(self.engine, table, limit=20)
         for row in rows:
             try:
-                begin_again(partial(self._process, work, row))
+                retry_on_conflict(partial(self._process, work, row))
             except due.LeaseLost as error:
                 log.warning("lease lost; another worker has the row", error=str(error))
             except OperationalError:
@@ -89,8 +89,8 @@ class Relinking:
             self._sweep(tx, row)
         elif row.query is None and issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
             # Issues that came since the last chunk are already linked by this revision.
-            held = self._link_chunk(tx, self.shelf.current(tx), row, f"rule {row.rule_slug} changed")
-            due.hand_back(tx, tables.rule_revision, row, cursor=held[-1].id)
+            held = self._link_chunk(tx, self.ruleset_cache.current(tx), row, f"rule {row.rule_slug} changed")
+            due.release(tx, tables.rule_revision, row, cursor=held[-1].id)
         else:
             self._activate(tx, row)
 
@@ -104,9 +104,9 @@ class Relinking:
         due.settle(tx, r, [row], [{"state": "active", "outcome": "in force"}])
         cause = Cause(what=f"rule {row.rule_slug} {_became(row, before)}", actor=row.changed_by)
         # Not from the cache: this version is not committed yet, and may never be.
-        ruleset = read_book(tx, versions.value(tx, versions.RULES))
+        ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
         self._compute(tx, ruleset, {one.key_result_id: [cause] for one in [*before, row]})
-        write_backs.wake(tx, ruleset.written_to)
+        write_backs.wake(tx, ruleset.write_back_connections)
 
     def _sweep(self, tx: Transaction, row: Row[Any]) -> None:
         mine = sa.and_(tables.link.c.origin == "rule", tables.link.c.source == row.id)
@@ -114,7 +114,7 @@ class Relinking:
         if tx.execute(sa.delete(tables.link).where(tables.link.c.id.in_(some))).rowcount or query_members.sweep(
             tx, row.id
         ):
-            due.hand_back(tx, tables.rule_revision, row)
+            due.release(tx, tables.rule_revision, row)
         else:
             query_listings.end(tx, row.id)
             if row.query is not None:  # retired before it was listed: its key result was partly seen because of it
@@ -123,28 +123,30 @@ class Relinking:
 
     def _relink(self, tx: Transaction, row: Row[Any]) -> None:
         if issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
-            ruleset = self.shelf.current(tx)
+            ruleset = self.ruleset_cache.current(tx)
             held = self._link_chunk(tx, ruleset, row, row.cause)
             # A query may name a label that was renamed.
-            if row.connection_id in ruleset.rules.queried and not self._is_evaluated_by_tracker(tx, row.connection_id):
+            if row.connection_id in ruleset.rules.connections_with_queries and not self._is_evaluated_by_tracker(
+                tx, row.connection_id
+            ):
                 query_candidates.add(tx, [(row.connection_id, one.issue.identity) for one in held if one.issue])
-            due.hand_back(tx, tables.relink, row, cursor=held[-1].id)
+            due.release(tx, tables.relink_request, row, cursor=held[-1].id)
         else:
             if self._is_evaluated_by_tracker(tx, row.connection_id):
-                query_listings.want(tx, query_candidates.asking(tx, row.connection_id))
-            due.settle(tx, tables.relink, [row], [{"outcome": "done"}])
+                query_listings.request_soon(tx, query_candidates.asking(tx, row.connection_id))
+            due.settle(tx, tables.relink_request, [row], [{"outcome": "done"}])
 
     def _is_evaluated_by_tracker(self, tx: Transaction, connection_id: int) -> bool:
         kind = sa.select(tables.connection.c.kind).where(tables.connection.c.id == connection_id)
-        return tx.scalar(kind) in self.asked
+        return tx.scalar(kind) in self.listed_kinds
 
-    def _link_chunk(self, tx: Transaction, ruleset: Book, row: Row[Any], cause: str) -> list[Held]:
+    def _link_chunk(self, tx: Transaction, ruleset: Ruleset, row: Row[Any], cause: str) -> list[IssueRow]:
         """Derive the links of a connection's next issues again; return these issues."""
         held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK)
         renaming = renaming_of(tx, row)
         known = [(one, renaming.applied_to(one.issue) if renaming else one.issue) for one in held if one.issue]
         entries = known_entries(ruleset, row.connection_id, [(kept.id, one) for kept, one in known], cause=cause)
-        names = Names.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
+        names = TermNames.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
         _save_changed(tx, [kept for kept, _ in known], entries)
         self._compute(tx, ruleset, relink(tx, ruleset, entries, names))
         return held
@@ -154,8 +156,8 @@ class Relinking:
         causes = [key_results.from_columns(columns) for columns in row.causes] or [
             Cause(what="another day of the cycle passed")
         ]
-        self._compute(tx, self.shelf.current(tx), {row.key_result_id: causes})
-        due.hand_back(tx, tables.recompute, row, wait=self._until_next_day(), causes=[])
+        self._compute(tx, self.ruleset_cache.current(tx), {row.key_result_id: causes})
+        due.release(tx, tables.recompute, row, wait=self._until_next_day(), causes=[])
 
     def _until_next_day(self) -> timedelta:
         """Return the time until a few seconds after midnight in the organisation's time zone."""
@@ -163,21 +165,21 @@ class Relinking:
         midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=5, microsecond=0)
         return midnight.astimezone(UTC) - self.now()
 
-    def _compute(self, tx: Transaction, ruleset: Book, causes: Mapping[int, Sequence[Cause]]) -> None:
+    def _compute(self, tx: Transaction, ruleset: Ruleset, causes: Mapping[int, Sequence[Cause]]) -> None:
         compute_key_results(tx, ruleset, causes, now=self.now(), settle=self.settle)
         versions.bump(tx, versions.CHANGES)
 
 
 def _became(row: Row[Any], before: Sequence[Row[Any]]) -> str:
     """Return what a revision did to its rule."""
-    if row.condition == rules.NOTHING:
+    if row.condition == rules.MATCHES_NOTHING:
         return "disabled" if row.rule_id else "removed"
     if not before:
         return "added"
-    return "enabled" if before[-1].condition == rules.NOTHING else "changed"
+    return "enabled" if before[-1].condition == rules.MATCHES_NOTHING else "changed"
 
 
-def _save_changed(tx: Transaction, held: Sequence[Held], entries: Sequence[Entry]) -> None:
+def _save_changed(tx: Transaction, held: Sequence[IssueRow], entries: Sequence[LinkInput]) -> None:
     """Save each issue's watched scope, where the watched scopes changed, and its new key."""
     scopes = [entry.scope.id if entry.scope else None for entry in entries]
     changed = [

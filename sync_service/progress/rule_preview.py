@@ -12,19 +12,19 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.people.notices import Standing
-from sync_service.domain.rules.conditions import CompiledRule, compile_condition, scopes_reached
+from sync_service.domain.people.notices import KeyResultState
+from sync_service.domain.rules.conditions import CompiledRule, compile_condition, possible_scopes
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef, State
 from sync_service.progress.compute import standings
 from sync_service.progress.link_issues import subject_of
-from sync_service.progress.term_names import Names, keys_of
+from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results, links
 from sync_service.store.okrs.key_results import Computed, KeyResult
-from sync_service.store.okrs.links import Supposed
-from sync_service.store.okrs.rules import NOTHING
-from sync_service.store.okrs.ruleset import Book, Scope, read_book, with_rules
+from sync_service.store.okrs.links import PreviewLinks
+from sync_service.store.okrs.rules import MATCHES_NOTHING
+from sync_service.store.okrs.ruleset import Ruleset, Scope, load_ruleset, with_rules
 from sync_service.store.trackers import issues
 
 CHUNK = 2000
@@ -63,8 +63,8 @@ class Effect:
     """The state of a key result now, and after the edit counts. Values are in the key result's unit."""
 
     slug: str
-    before: Standing
-    after: Standing
+    before: KeyResultState
+    after: KeyResultState
     explanation: str
 
 
@@ -89,7 +89,7 @@ class Preview:
 def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
     """Return what an edit would do if it were saved now. Raise `RuleError` when the condition can't be used."""
     rule = _compiled(edit)
-    ruleset = read_book(tx, versions.value(tx, versions.RULES))
+    ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
     before = [one for one in ruleset.rules.rules if edit.slug is not None and one.slug == edit.slug]
     had = links.of_revisions(tx, [one.revision_id for one in before if not one.pending])
     watched, matching = 0, dict[int, Seen]()
@@ -117,20 +117,20 @@ def _compiled(edit: Edit) -> CompiledRule:
         slug=edit.slug or "",
         connection_id=edit.connection_id,
         key_result_id=edit.key_result_id,
-        predicate=predicate if edit.enabled else compile_condition(NOTHING),
-        scopes=scopes_reached(edit.condition) if edit.enabled else frozenset(),
+        predicate=predicate if edit.enabled else compile_condition(MATCHES_NOTHING),
+        scopes=possible_scopes(edit.condition) if edit.enabled else frozenset(),
         pending=False,
     )
 
 
-def _known(tx: Connection, ruleset: Book, connection_id: int) -> Iterator[tuple[int, Issue, Scope, Names]]:
+def _known(tx: Connection, ruleset: Ruleset, connection_id: int) -> Iterator[tuple[int, Issue, Scope, TermNames]]:
     """Yield each known issue that rules match against (see `link_issues.wanted_links`), with the names it needs."""
     scopes: dict[ScopeRef | None, Scope | None] = {None: None}
     after = 0
     while held := issues.read_chunk(tx, connection_id=connection_id, after=after, limit=CHUNK):
         after = held[-1].id
-        known = [(one.id, one.issue) for one in held if one.issue and one.issue.gone is None and one.issue.state]
-        names = Names.read(tx, {key for _, one in known for key in keys_of(connection_id, one)})
+        known = [(one.id, one.issue) for one in held if one.issue and one.issue.gone_reason is None and one.issue.state]
+        names = TermNames.read(tx, {key for _, one in known for key in keys_of(connection_id, one)})
         for row_id, one in known:
             if one.scope not in scopes and one.scope is not None:
                 scopes[one.scope] = ruleset.scope_of(connection_id, one.scope)
@@ -168,7 +168,7 @@ def _lost(tx: Connection, row_ids: Iterable[int]) -> list[Seen]:
 
 def _effects(
     tx: Connection,
-    ruleset: Book,
+    ruleset: Ruleset,
     rule: CompiledRule,
     before: Sequence[CompiledRule],
     matching: Sequence[int],
@@ -178,7 +178,7 @@ def _effects(
     """Compute the key results of the rule as it is and as it would be."""
     replaced = {one.revision_id for one in before}
     others = [one for one in ruleset.rules.rules if one.revision_id not in replaced]
-    supposed = Supposed(without=replaced, key_result_id=rule.key_result_id, issue_ids=matching)
+    supposed = PreviewLinks(without=replaced, key_result_id=rule.key_result_id, issue_ids=matching)
     touched = key_results.read(tx, {rule.key_result_id, *(one.key_result_id for one in before if not one.pending)})
     edited_ruleset = with_rules(tx, ruleset, [*others, rule])
     computed = {

@@ -36,7 +36,7 @@ class _Name:
 
 
 @dataclass(slots=True)
-class Names:
+class TermNames:
     """The term names a batch needs: read once, merged (the newest name of each term wins), saved once."""
 
     renamed: list[Renamed] = field(default_factory=list)
@@ -44,17 +44,17 @@ class Names:
     _changed: set[TermKey] = field(default_factory=set)
 
     @classmethod
-    def read(cls, tx: Connection, keys: Iterable[TermKey]) -> "Names":
+    def read(cls, tx: Connection, keys: Iterable[TermKey]) -> "TermNames":
         """Read the known names of these terms."""
         rows = issues.read_terms(tx, keys)
         return cls(_known={key: _Name(row.name, row.at) for key, row in rows.items()})
 
-    def take_snapshot(self, connection_id: int, snapshot: Snapshot) -> None:
+    def add_snapshot(self, connection_id: int, snapshot: Snapshot) -> None:
         """Merge the names in a snapshot."""
         for kind, term in terms_of(snapshot):
             self._merge((connection_id, kind, term.id), term.name, snapshot.updated_at)
 
-    def take_term(self, connection_id: int, seen: TermSeen, at: datetime) -> None:
+    def add_term(self, connection_id: int, seen: TermSeen, at: datetime) -> None:
         """Merge a rename or deletion, received at `at`: used where the tracker gives no time."""
         name = seen.name
         if name is None and seen.merged_into is not None:

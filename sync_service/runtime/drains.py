@@ -12,7 +12,15 @@ from sync_service.store.queue import due
 TURN_SECONDS = 20.0
 """How long one job drains one table before other tables are drained."""
 
-CALLS_TRACKERS = ("consent", "look", "poll", "errand", "candidate", "listing", "write_back")
+CALLS_TRACKERS = (
+    "oauth_token",
+    "fetch_request",
+    "poll",
+    "scheduled_task",
+    "query_candidate",
+    "query_listing",
+    "write_back",
+)
 """Tables whose drains call trackers."""
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from sync_service.runtime.supervisor import Standing
+from sync_service.runtime.supervisor import ProcessStatus
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class InUse(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartView:
+class ProcessView:
     """The status of a process: with `pid` it runs since `since`; without, it starts at `starts_at`.
 
     It died `deaths` times in a row. `code` is the last exit code, negative for a signal; `reason` says why it can't
@@ -49,7 +49,7 @@ class PartView:
 
 
 @contextlib.contextmanager
-def only_one(directory: Path) -> Iterator[None]:
+def hold_instance_lock(directory: Path) -> Iterator[None]:
     """Hold the directory for this process; raise `InUse` when another process does. The lock ends with this process.
 
     The status file of an earlier holder is removed, at the beginning and at the end.
@@ -95,7 +95,7 @@ def _locked(descriptor: int, kind: int, *, seconds: float) -> bool:
             return True
 
 
-def tell_parts(directory: Path, statuses: Sequence[Standing], *, now: datetime) -> None:
+def write_process_status(directory: Path, statuses: Sequence[ProcessStatus], *, now: datetime) -> None:
     """Write the status file that `read_process_status` reads; when the disk is full, log it and leave no file."""
     new_file = directory / f"{STATUS_FILE}.new"
     views = [asdict(_view(status, now)) for status in statuses]
@@ -108,9 +108,9 @@ def tell_parts(directory: Path, statuses: Sequence[Standing], *, now: datetime) 
             _forget(directory)
 
 
-def _view(status: Standing, now: datetime) -> PartView:
+def _view(status: ProcessStatus, now: datetime) -> ProcessView:
     runs = status.pid is not None
-    return PartView(
+    return ProcessView(
         name=status.name,
         pid=status.pid,
         since=now - timedelta(seconds=status.runs_for) if runs else None,
@@ -121,7 +121,7 @@ def _view(status: Standing, now: datetime) -> PartView:
     )
 
 
-def parts_told(directory: Path) -> list[PartView] | None:
+def read_process_status(directory: Path) -> list[ProcessView] | None:
     """Read the status file: None when no `up` holds the directory, an empty list when there is no file."""
     if not is_held(directory):
         return None
@@ -129,7 +129,7 @@ def parts_told(directory: Path) -> list[PartView] | None:
         views = json.loads((directory / STATUS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    return [PartView(**one | {name: _moment(one[name]) for name in ("since", "starts_at")}) for one in views]
+    return [ProcessView(**one | {name: _moment(one[name]) for name in ("since", "starts_at")}) for one in views]
 
 
 def _moment(written: str | None) -> datetime | None:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from sync_service.runtime.wiring import House
-from sync_service.store.queue.clock_skew import bring_near
+from sync_service.runtime.wiring import Services
+from sync_service.store.queue.clock_skew import repair_due_times
 
 log = structlog.get_logger(__name__)
 
@@ -17,7 +17,7 @@ CLOCK_SKEW_BEATS = 10
 """After so many beats, check again whether the database clock was stepped back."""
 
 
-def run(services: House, stop: threading.Event) -> None:
+def run(services: Services, stop: threading.Event) -> None:
     """Beat until `stop` is set. While the database does not answer, keep trying."""
     for number in itertools.count():
         if stop.wait(BEAT_SECONDS):
@@ -30,16 +30,16 @@ def run(services: House, stop: threading.Event) -> None:
             log.warning("the database does not answer; trying again", error=str(error).splitlines()[0])
 
 
-def beat(services: House) -> None:
+def beat(services: Services) -> None:
     """Wake the workers for every table with due rows; drain the tables here when Redis does not answer."""
     names = services.drains.due()
-    if not services.doorbell.ring(names):
+    if not services.doorbell.wake(names):
         for name in names:
             services.drains.drain(name)
 
 
-def set_right(services: House) -> None:
+def set_right(services: Services) -> None:
     """Repair due times that are too far ahead after the database clock was stepped back."""
-    count = bring_near(services.engine, settle=timedelta(seconds=services.settings.settle_seconds))
+    count = repair_due_times(services.engine, settle=timedelta(seconds=services.settings.settle_seconds))
     if count:
         log.warning("the database's clock was stepped back; due times are repaired", rows=count)

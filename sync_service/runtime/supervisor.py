@@ -24,7 +24,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ProcessSpec:
     """A process to keep running: a command, or a function to `run` in a fork of this process.
 
     A process that `outlives` the others is stopped after them.
@@ -44,7 +44,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RestartPolicy:
     """How long to wait, in seconds: before a restart, doubling; and for processes that were asked to stop."""
 
     first_restart: float = 0.2
@@ -55,7 +55,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ProcessStatus:
     """The status of a process: it runs for `runs_for` seconds as `pid`, or starts in `starts_in` seconds.
 
     `deaths` counts the deaths in a row; a run of `counts_as_alive` seconds resets it. `code` is the last exit code,
@@ -72,11 +72,11 @@ class Standing:
 
 
 @dataclass(slots=True)
-class Keeper:
+class ManagedProcess:
     """Keeps one process running: the child if it runs, when to start it if not, and its deaths until now."""
 
-    part: Part
-    patience: Patience
+    spec: ProcessSpec
+    patience: RestartPolicy
     process: Process | None = None
     started_at: float = 0.0
     due_at: float = 0.0
@@ -88,31 +88,31 @@ class Keeper:
     def start(self, now: float) -> None:
         """Start the process in its own process group, so that Ctrl-C in the terminal reaches only the supervisor."""
         try:
-            self.process = self.part.start()
+            self.process = self.spec.start()
         except OSError as error:
             self.plan_restart(now)
             self.code, self.reason = None, str(error)
-            log.error("process can't start", process=self.part.name, reason=self.reason, again_in=self.wait)  # noqa: TRY400  # the reason says everything
+            log.error("process can't start", process=self.spec.name, reason=self.reason, again_in=self.wait)  # noqa: TRY400  # the reason says everything
             return
         self.started_at = now
-        log.info("process started", process=self.part.name, pid=self.process.pid)
+        log.info("process started", process=self.spec.name, pid=self.process.pid)
 
-    def look(self, now: float) -> bool:
+    def check(self, now: float) -> bool:
         """Check the process: plan a restart when it died, start it when due. Return whether anything changed.
 
         A long run of the process resets its deaths.
         """
         changed = False
         if self.process is not None:
-            if now >= self.made_up_at:
+            if now >= self.healthy_at:
                 changed = self.deaths > 0
                 self.deaths, self.wait = 0, 0.0
             if not has_ended(self.process):
                 return changed
             pid = self.process.pid
-            self.code, self.reason = self.bury(), ""
+            self.code, self.reason = self.reap(), ""
             self.plan_restart(now)
-            log.warning("process died", process=self.part.name, pid=pid, code=self.code, again_in=self.wait)
+            log.warning("process died", process=self.spec.name, pid=pid, code=self.code, again_in=self.wait)
             changed = True
         if now >= self.due_at:
             self.start(now)
@@ -126,22 +126,22 @@ class Keeper:
         self.due_at = now + self.wait
 
     @property
-    def made_up_at(self) -> float:
+    def healthy_at(self) -> float:
         """When the current run resets the earlier deaths."""
         return self.started_at + self.patience.counts_as_alive
 
     @property
-    def news_at(self) -> float | None:
+    def next_event_at(self) -> float | None:
         """When there is something to do or to report, if no signal comes before; None for never."""
         if self.process is None:
             return self.due_at
-        return self.made_up_at if self.deaths else None
+        return self.healthy_at if self.deaths else None
 
-    def standing(self, now: float) -> Standing:
+    def standing(self, now: float) -> ProcessStatus:
         """Return the status of the process."""
         runs = self.process is not None
-        return Standing(
-            name=self.part.name,
+        return ProcessStatus(
+            name=self.spec.name,
             pid=self.process.pid if self.process else None,
             runs_for=now - self.started_at if runs else 0.0,
             starts_in=0.0 if runs else max(0.0, self.due_at - now),
@@ -155,7 +155,7 @@ class Keeper:
         if self.process is not None:
             self.process.terminate()
 
-    def bury(self) -> int | None:
+    def reap(self) -> int | None:
         """Kill what is left of the process and its children; return the exit code."""
         if self.process is None:
             return None
@@ -168,45 +168,47 @@ class Keeper:
 
 
 def supervise(
-    parts: Sequence[Part],
+    parts: Sequence[ProcessSpec],
     *,
-    patience: Patience | None = None,
+    patience: RestartPolicy | None = None,
     started: Callable[[], None] | None = None,
-    changed: Callable[[Sequence[Standing]], None] | None = None,
+    changed: Callable[[Sequence[ProcessStatus]], None] | None = None,
 ) -> None:
     """Start the processes in order, call `started`, and keep them running until a stop signal; then stop all of them.
 
     Calls `changed` with the status of all processes after the start and after each change. Must run in the main thread.
     Takes over the stop signals and SIGCHLD while it runs.
     """
-    keepers = [Keeper(part, patience or Patience()) for part in parts]
+    keepers = [ManagedProcess(part, patience or RestartPolicy()) for part in parts]
     report = changed or (lambda _: None)
     with waking_signals() as (wake_fd, stop_count):
         try:
             for keeper in keepers:
                 keeper.start(time.monotonic())
-            report(standings(keepers))
+            report(process_statuses(keepers))
             if started is not None:
                 started()
             while not stop_count():
                 sleep_until_news(wake_fd, earliest(keepers))
-                changes = [keeper.look(time.monotonic()) for keeper in keepers]
+                changes = [keeper.check(time.monotonic()) for keeper in keepers]
                 if any(changes):
-                    report(standings(keepers))
+                    report(process_statuses(keepers))
         finally:
-            stop_all(keepers, patience or Patience(), wake_fd, stop_count)
+            stop_all(keepers, patience or RestartPolicy(), wake_fd, stop_count)
 
 
-def standings(keepers: Iterable[Keeper]) -> list[Standing]:
+def process_statuses(keepers: Iterable[ManagedProcess]) -> list[ProcessStatus]:
     """Return the status of each process now."""
     now = time.monotonic()
     return [keeper.standing(now) for keeper in keepers]
 
 
-def stop_all(keepers: Sequence[Keeper], patience: Patience, wake_fd: int, stop_count: Callable[[], int]) -> None:
+def stop_all(
+    keepers: Sequence[ManagedProcess], patience: RestartPolicy, wake_fd: int, stop_count: Callable[[], int]
+) -> None:
     """Ask the processes to stop, those that outlive the others last; kill those that do not stop in time."""
     for last, seconds in ((False, patience.stopping), (True, patience.stopping_last)):
-        wave = [keeper for keeper in keepers if keeper.part.outlives is last and keeper.process is not None]
+        wave = [keeper for keeper in keepers if keeper.spec.outlives is last and keeper.process is not None]
         for keeper in reversed(wave):
             keeper.ask_to_stop()
         deadline = time.monotonic() + seconds
@@ -214,12 +216,12 @@ def stop_all(keepers: Sequence[Keeper], patience: Patience, wake_fd: int, stop_c
             sleep_until_news(wake_fd, deadline)
         for keeper in wave:
             if still_runs(keeper):
-                log.warning("process did not stop in time and is killed", process=keeper.part.name)
-            keeper.bury()
+                log.warning("process did not stop in time and is killed", process=keeper.spec.name)
+            keeper.reap()
     log.info("all processes stopped")
 
 
-def still_runs(keeper: Keeper) -> bool:
+def still_runs(keeper: ManagedProcess) -> bool:
     """Return whether the process runs."""
     return keeper.process is not None and not has_ended(keeper.process)
 
@@ -229,9 +231,9 @@ def has_ended(process: Process) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def earliest(keepers: Iterable[Keeper]) -> float | None:
+def earliest(keepers: Iterable[ManagedProcess]) -> float | None:
     """Return when there is something to do or to report next, or None while all processes run well."""
-    return min((keeper.news_at for keeper in keepers if keeper.news_at is not None), default=None)
+    return min((keeper.next_event_at for keeper in keepers if keeper.next_event_at is not None), default=None)
 
 
 def sleep_until_news(wake_fd: int, until: float | None) -> None:

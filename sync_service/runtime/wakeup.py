@@ -24,7 +24,7 @@ AWAY_SECONDS = 5.0
 """How long we do not call Redis after it did not answer: the scheduler drains meanwhile."""
 
 
-class Doorbell:
+class Wakeup:
     """Wakes workers for tables with due rows.
 
     Never raises when Redis is away, and never waits for it twice in a row.
@@ -35,7 +35,7 @@ class Doorbell:
         self._queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
         self._away_until = 0.0
 
-    def ring(self, names: Iterable[str]) -> bool:
+    def wake(self, names: Iterable[str]) -> bool:
         """Enqueue a drain for each named table; return whether Redis answered."""
         if time.monotonic() < self._away_until:
             return False
@@ -65,10 +65,10 @@ SPACING_SECONDS = 0.05
 """Shortest time between two wakeups: a burst of deliveries makes twenty wakeups a second, not one for each delivery."""
 
 
-class Ringer(threading.Thread):
+class WakeupThread(threading.Thread):
     """Sends wakeups from its own thread, so that no request waits for Redis. Many requests share one wakeup."""
 
-    def __init__(self, doorbell: Doorbell) -> None:
+    def __init__(self, doorbell: Wakeup) -> None:
         super().__init__(name="ringer", daemon=True)
         self._doorbell = doorbell
         self._requested: set[str] = set()
@@ -86,5 +86,5 @@ class Ringer(threading.Thread):
             with self._condition:
                 self._condition.wait_for(lambda: self._requested)
                 names, self._requested = self._requested, set()
-            self._doorbell.ring(sorted(names))
+            self._doorbell.wake(sorted(names))
             time.sleep(SPACING_SECONDS)

@@ -9,31 +9,31 @@ from redis import Redis
 from sqlalchemy.engine import Engine
 
 from config.settings import Settings
-from connectors.registry import RegistryError, connectors
+from connectors.registry import RegistryError, load_connectors
 from sync_service.domain.trackers.connector import Connector
-from sync_service.domain.trackers.queries import Queries
-from sync_service.ingest.apply_updates import Refresh
-from sync_service.ingest.receive import Receive
+from sync_service.domain.trackers.queries import EvaluatesQueries
+from sync_service.ingest.apply_updates import UpdateApplier
+from sync_service.ingest.receive import WebhookReceiver
 from sync_service.notify import smtp
-from sync_service.notify.connection_alerts import TellOwners
-from sync_service.notify.outbox import Composing, Outbox, Sending
-from sync_service.progress.relink_jobs import Relinking
+from sync_service.notify.connection_alerts import ConnectionAlerter
+from sync_service.notify.outbox import MailSender, NoticeComposer, Outbox
+from sync_service.progress.relink_jobs import Relinker
 from sync_service.runtime.drains import Drains
 from sync_service.runtime.redis_server import private_server
-from sync_service.runtime.wakeup import Doorbell
+from sync_service.runtime.wakeup import Wakeup
 from sync_service.store.engine.database import open_database
 from sync_service.store.engine.encryption import Sealer
-from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.trackers.connections import Connections
-from sync_service.tracker_sync.fetch_issues import Looking
-from sync_service.tracker_sync.list_query_members import Querying
-from sync_service.tracker_sync.match_queries import Judging
-from sync_service.tracker_sync.poll_scopes import Reconciling
-from sync_service.tracker_sync.refresh_tokens import Consenting
-from sync_service.tracker_sync.scheduled_tasks import Errands
-from sync_service.write_back.write_notes import WritingBack
+from sync_service.tracker_sync.fetch_issues import IssueFetcher
+from sync_service.tracker_sync.list_query_members import QueryLister
+from sync_service.tracker_sync.match_queries import QueryMatcher
+from sync_service.tracker_sync.poll_scopes import ScopePoller
+from sync_service.tracker_sync.refresh_tokens import TokenRefresher
+from sync_service.tracker_sync.scheduled_tasks import TaskRunner
+from sync_service.write_back.write_notes import NoteWriter
 
-__all__ = ["House", "RegistryError", "build", "connectors", "open_redis", "utc_now"]
+__all__ = ["Services", "RegistryError", "build", "load_connectors", "open_redis", "utc_now"]
 
 Now = Callable[[], datetime]
 Drain = Callable[[], int]
@@ -43,7 +43,7 @@ REDIS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class Services:
     """All services of one process, wired together."""
 
     settings: Settings
@@ -53,8 +53,8 @@ class House:
     sealer: Sealer
     connectors: Mapping[str, Connector]
     connections: Connections
-    doorbell: Doorbell
-    receive: Receive
+    doorbell: Wakeup
+    receive: WebhookReceiver
     outbox: Outbox
     drains: Drains
 
@@ -64,16 +64,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build(settings: Settings, *, now: Now = utc_now) -> House:
+def build(settings: Settings, *, now: Now = utc_now) -> Services:
     """Wire all services. Opens no connection yet."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = open_database(settings.database_url)
     sealer = Sealer(settings.secret_keys())
-    kinds = connectors()
+    kinds = load_connectors()
     known = Connections(engine, sealer, base_url=settings.base_url)
     redis = open_redis(settings)
     outbox = Outbox(sealer=sealer, mail_from=settings.mail_from, base_url=settings.base_url)
-    return House(
+    return Services(
         settings=settings,
         now=now,
         engine=engine,
@@ -81,8 +81,8 @@ def build(settings: Settings, *, now: Now = utc_now) -> House:
         sealer=sealer,
         connectors=kinds,
         connections=known,
-        doorbell=Doorbell(redis),
-        receive=Receive(engine=engine, connectors=kinds, connections=known, now=now),
+        doorbell=Wakeup(redis),
+        receive=WebhookReceiver(engine=engine, connectors=kinds, connections=known, now=now),
         outbox=outbox,
         drains=Drains(
             engine,
@@ -111,28 +111,39 @@ def _tracker_drains(
     now: Now,
 ) -> Mapping[str, Drain]:
     settle = timedelta(seconds=settings.settle_seconds)
-    rulesets = Shelf()
-    applier = Refresh(engine=engine, connectors=kinds, connections=known, shelf=rulesets, settle=settle, now=now)
-    fetcher = Looking(engine=engine, connectors=kinds, connections=known, refresh=applier, now=now)
-    poller = Reconciling(engine=engine, connectors=kinds, connections=known, refresh=applier, now=now)
-    task_runner = Errands(engine=engine, connectors=kinds, connections=known, now=now)
-    matcher = Judging(engine=engine, connectors=kinds, connections=known, shelf=rulesets, settle=settle, now=now)
-    lister = Querying(matcher, applier)
-    token_refresher = Consenting(engine=engine, sealer=sealer, connectors=kinds, connections=known, now=now)
-    evaluated_by_tracker = frozenset(kind for kind, one in kinds.items() if isinstance(one, Queries) and not one.judges)
-    relinker = Relinking(
-        engine=engine, settle=settle, timezone=settings.zone, now=now, shelf=rulesets, asked=evaluated_by_tracker
+    rulesets = RulesetCache()
+    applier = UpdateApplier(
+        engine=engine, connectors=kinds, connections=known, ruleset_cache=rulesets, settle=settle, now=now
+    )
+    fetcher = IssueFetcher(engine=engine, connectors=kinds, connections=known, refresh=applier, now=now)
+    poller = ScopePoller(engine=engine, connectors=kinds, connections=known, refresh=applier, now=now)
+    task_runner = TaskRunner(engine=engine, connectors=kinds, connections=known, now=now)
+    matcher = QueryMatcher(
+        engine=engine, connectors=kinds, connections=known, ruleset_cache=rulesets, settle=settle, now=now
+    )
+    lister = QueryLister(matcher, applier)
+    token_refresher = TokenRefresher(engine=engine, sealer=sealer, connectors=kinds, connections=known, now=now)
+    evaluated_by_tracker = frozenset(
+        kind for kind, one in kinds.items() if isinstance(one, EvaluatesQueries) and not one.evaluates_locally
+    )
+    relinker = Relinker(
+        engine=engine,
+        settle=settle,
+        timezone=settings.zone,
+        now=now,
+        ruleset_cache=rulesets,
+        listed_kinds=evaluated_by_tracker,
     )
     return {
         "delivery": applier.drain,
-        "consent": token_refresher.drain,
-        "look": fetcher.drain,
+        "oauth_token": token_refresher.drain,
+        "fetch_request": fetcher.drain,
         "poll": poller.drain,
-        "errand": task_runner.drain,
-        "candidate": matcher.drain,
-        "listing": lister.drain,
+        "scheduled_task": task_runner.drain,
+        "query_candidate": matcher.drain,
+        "query_listing": lister.drain,
         "rule_revision": relinker.drain_revisions,
-        "relink": relinker.drain_relinks,
+        "relink_request": relinker.drain_relinks,
         "recompute": relinker.drain_recomputes,
     }
 
@@ -140,14 +151,14 @@ def _tracker_drains(
 def _mail_drains(settings: Settings, engine: Engine, outbox: Outbox, *, now: Now) -> Mapping[str, Drain]:
     server = smtp.Server(**asdict(settings.smtp)) if settings.smtp else None
     settle = timedelta(seconds=settings.settle_seconds)
-    composer = Composing(engine=engine, outbox=outbox, now=now)
-    alerter = TellOwners(engine=engine, outbox=outbox, settle=settle, now=now)
-    sender = Sending(engine=engine, sealer=outbox.sealer, mail_from=settings.mail_from, now=now, server=server)
-    return {"notice": composer.drain, "breaking": alerter.drain, "mail": sender.drain}
+    composer = NoticeComposer(engine=engine, outbox=outbox, now=now)
+    alerter = ConnectionAlerter(engine=engine, outbox=outbox, settle=settle, now=now)
+    sender = MailSender(engine=engine, sealer=outbox.sealer, mail_from=settings.mail_from, now=now, server=server)
+    return {"notice": composer.drain, "connection_alert": alerter.drain, "mail": sender.drain}
 
 
 def _write_drains(
     settings: Settings, engine: Engine, kinds: Mapping[str, Connector], known: Connections, *, now: Now
 ) -> Mapping[str, Drain]:
-    note_writer = WritingBack(engine=engine, connectors=kinds, connections=known, base_url=settings.base_url, now=now)
-    return {"write_back": note_writer.drain, "write_round": note_writer.drain_rounds}
+    note_writer = NoteWriter(engine=engine, connectors=kinds, connections=known, base_url=settings.base_url, now=now)
+    return {"write_back": note_writer.drain, "write_back_round": note_writer.drain_rounds}

@@ -15,7 +15,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from sync_service.runtime.wakeup import JOB, QUEUE
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 
 log = structlog.get_logger(__name__)
 
@@ -26,10 +26,10 @@ ALIVE_SECONDS = 20
 IDLE_SECONDS = 30
 """RQ's `worker_ttl`: an idle worker waits 15 s less for a job, and notices 10 s later that Redis hangs."""
 
-_services: list[House] = []
+_services: list[Services] = []
 
 
-class OnlyOurs(Job):
+class DrainJobsOnly(Job):
     """A job that runs only the drain, whoever put it into Redis."""
 
     @property
@@ -92,13 +92,13 @@ def drain(name: str) -> None:
     services = _services[0]
     services.doorbell.answered(name)
     services.drains.drain(name)
-    services.doorbell.ring(services.drains.due())
+    services.doorbell.wake(services.drains.due())
 
 
-def work(services: House) -> None:
+def work(services: Services) -> None:
     """Run an RQ worker in this process until it gets a stop signal."""
     _services[:] = [services]
     worker = KnownWorker(
-        [QUEUE], connection=services.redis, job_class=OnlyOurs, serializer=JSONSerializer, worker_ttl=IDLE_SECONDS
+        [QUEUE], connection=services.redis, job_class=DrainJobsOnly, serializer=JSONSerializer, worker_ttl=IDLE_SECONDS
     )
     worker.work(logging_level="WARNING")

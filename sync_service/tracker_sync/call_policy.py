@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.domain.trackers.capabilities import Parts
+from sync_service.domain.trackers.capabilities import HasBuckets
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused, Unavailable
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.queue import due, rate_limits
@@ -27,7 +27,7 @@ from sync_service.store.trackers.connections import Configured
 
 log = structlog.get_logger(__name__)
 
-MENDED_CHECK = due.LONGEST_WAIT
+REFUSED_RETRY = due.LONGEST_WAIT
 """How long rows of a refused connection wait; one of them then checks whether the connection works again."""
 
 TOKEN_REFRESH_WAIT = timedelta(seconds=10)
@@ -40,23 +40,23 @@ LEASE = due.LEASE * 3
 """Lease of a row that calls a tracker: a call may take fifteen seconds, and a whole batch must end within it."""
 
 Act = Callable[[Row[Any]], None]
-Together = Callable[[Sequence[Row[Any]]], Sequence[Row[Any]]]
+BatchAct = Callable[[Sequence[Row[Any]]], Sequence[Row[Any]]]
 
 
-def part_of(connector: Connector, connection: Configured, *, about: str) -> str:
+def bucket_for(connector: Connector, connection: Configured, *, about: str) -> str:
     """Return the rate-limit bucket of a call; empty where the connector has one bucket for the connection."""
-    return connector.part(connection.view, about=about) if isinstance(connector, Parts) else ""
+    return connector.bucket_for(connection.view, about=about) if isinstance(connector, HasBuckets) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class CallPolicy:
     """Postpones or buries the rows of one table, as the tracker's state and answers require."""
 
     engine: Engine
     table: sa.Table
     now: Callable[[], datetime]
 
-    def drain(self, act: Act, *, limit: int = 1, seconds: float = math.inf, together: Together | None = None) -> int:
+    def drain(self, act: Act, *, limit: int = 1, seconds: float = math.inf, together: BatchAct | None = None) -> int:
         """Claim up to `limit` rows and call `act` on each; return how many were claimed.
 
         `together`, where given, may finish many rows with one call, and returns the rows that are left. Rows that are
@@ -81,58 +81,58 @@ class Asking:
 
     def _release(self, row: Row[Any]) -> None:
         with writing(self.engine) as tx:
-            due.hand_back(tx, self.table, row, outcome="released for a later drain", attempts=row.attempts - 1)
+            due.release(tx, self.table, row, outcome="released for a later drain", attempts=row.attempts - 1)
 
-    def must_wait(self, row: Row[Any], connection: Configured, *, part: str, checks: bool = True) -> bool:
+    def is_blocked(self, row: Row[Any], connection: Configured, *, bucket: str, checks: bool = True) -> bool:
         """Return whether calls in this bucket are blocked now; postpone the row if so.
 
         Only a row with `checks` may be the one in an hour that checks whether a refused connection works again.
         """
         if connection.refused and not (checks and self._may_check_refused(connection)):
-            self.postpone(row, MENDED_CHECK, f"waits until the connection works again: {connection.refused}")
+            self.postpone(row, REFUSED_RETRY, f"waits until the connection works again: {connection.refused}")
             return True
         if self._is_token_expired(connection):
-            wait = MENDED_CHECK if connection.ended else TOKEN_REFRESH_WAIT
+            wait = REFUSED_RETRY if connection.refresh_stopped else TOKEN_REFRESH_WAIT
             self._release_untried(row, wait, "waits until the OAuth token is refreshed")
             return True
-        if blocked := self.rest_of(connection, part):
-            self._release_untried(row, blocked, f"waits until the tracker can answer{f' ({part})' if part else ''}")
+        if blocked := self.blocked_for(connection, bucket):
+            self._release_untried(row, blocked, f"waits until the tracker can answer{f' ({bucket})' if bucket else ''}")
         return bool(blocked)
 
     def _release_untried(self, row: Row[Any], wait: timedelta, outcome: str) -> None:
         """Release a row that was not tried, and do not count the attempt."""
         with writing(self.engine) as tx:
-            due.hand_back(tx, self.table, row, wait=wait, outcome=outcome, attempts=row.attempts - 1)
+            due.release(tx, self.table, row, wait=wait, outcome=outcome, attempts=row.attempts - 1)
 
-    def rest_of(self, connection: Configured, part: str) -> timedelta:
+    def blocked_for(self, connection: Configured, bucket: str) -> timedelta:
         """Return for how long this bucket must not be called; zero where it may be called."""
         if self._is_token_expired(connection):
             return TOKEN_REFRESH_WAIT
         with reading(self.engine) as tx:
-            return rate_limits.rest_of(tx, connection.id, part)
+            return rate_limits.blocked_for(tx, connection.id, bucket)
 
     def _is_token_expired(self, connection: Configured) -> bool:
         return connection.token_until is not None and connection.token_until <= self.now()
 
     def _may_check_refused(self, connection: Configured) -> bool:
         with writing(self.engine) as tx:
-            return connections.may_ask_again(tx, connection.id, after=MENDED_CHECK)
+            return connections.may_retry(tx, connection.id, after=REFUSED_RETRY)
 
-    def answered(self, connection: Configured) -> None:
+    def note_recovered(self, connection: Configured) -> None:
         """Record that the tracker answers again, where it refused us before."""
         if connection.refused:
             log.info("the tracker answers again", connection=connection.slug)
             with writing(self.engine) as tx:
-                connections.mend(tx, connection.id)
+                connections.clear_refusal(tx, connection.id)
 
-    def failed(self, row: Row[Any], connection: Configured, error: ConnectorError) -> None:
+    def handle_error(self, row: Row[Any], connection: Configured, error: ConnectorError) -> None:
         """Handle an error of a tracker call: postpone the row, or bury it where a retry can never work.
 
         `Refused` also marks the connection as refused.
         """
         match error:
             case Unavailable():
-                self.postpone(row, self.pause(connection, error, attempts=row.attempts), str(error))
+                self.postpone(row, self.block(connection, error, attempts=row.attempts), str(error))
             case Refused():
                 reason = str(error)
                 log.warning(
@@ -142,11 +142,11 @@ class Asking:
                 )
                 with writing(self.engine) as tx:
                     connections.refuse(tx, connection.id, reason=reason)
-                self.postpone(row, MENDED_CHECK, reason)
+                self.postpone(row, REFUSED_RETRY, reason)
             case _:
                 bury(self.engine, self.table, row, reason=str(error))
 
-    def pause(self, connection: Configured, error: Unavailable, *, attempts: int) -> timedelta:
+    def block(self, connection: Configured, error: Unavailable, *, attempts: int) -> timedelta:
         """Block the bucket for all workers as long as the tracker says; return how long the caller's row must wait.
 
         Where the tracker gives no time, the row waits with backoff, and the other workers wait a short while only.
@@ -160,11 +160,11 @@ class Asking:
             "reason": str(error),
         }
         with writing(self.engine) as tx:
-            blocked = rate_limits.begin(tx, connection.id, error.part, **pause)
+            blocked = rate_limits.block(tx, connection.id, error.bucket, **pause)
         log.info(
             "calls to a tracker are blocked for a while",
             connection=connection.slug,
-            bucket=error.part,
+            bucket=error.bucket,
             reason=str(error),
         )
         return blocked if known else wait

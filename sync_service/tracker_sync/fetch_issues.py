@@ -16,16 +16,16 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
-from sync_service.domain.trackers.capabilities import LooksTogether, Seen
-from sync_service.domain.trackers.connector import Connector, ConnectorError, Elsewhere, Gone, Unavailable
-from sync_service.domain.trackers.observations import Look, Reading, Snapshot, Tombstone
-from sync_service.ingest.apply_updates import Refresh
-from sync_service.ingest.updates import Letter, Said, Way, in_words
+from sync_service.domain.trackers.capabilities import BatchFetch, FetchResult
+from sync_service.domain.trackers.connector import Connector, ConnectorError, Gone, ResolvedTo, Unavailable
+from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot, Tombstone
+from sync_service.ingest.apply_updates import UpdateApplier
+from sync_service.ingest.updates import Outcomes, Update, UpdateSource, outcome_text
 from sync_service.store.queue import due
 from sync_service.store.queue.fetch_requests import UNREACHABLE
-from sync_service.store.tables import look
+from sync_service.store.tables import fetch_request
 from sync_service.store.trackers.connections import Configured, Connections
-from sync_service.tracker_sync.call_policy import Asking, part_of
+from sync_service.tracker_sync.call_policy import CallPolicy, bucket_for
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ TURN_SECONDS = 20.0
 Rows = Sequence[Row[Any]]
 
 
-class Looking:
+class IssueFetcher:
     """Drains fetch requests. Makes no network call inside a transaction."""
 
     def __init__(
@@ -50,18 +50,18 @@ class Looking:
         engine: Engine,
         connectors: Mapping[str, Connector],
         connections: Connections,
-        refresh: Refresh,
+        refresh: UpdateApplier,
         now: Callable[[], datetime],
     ) -> None:
         self._connectors = connectors
         self._connections = connections
         self._applier = refresh
         self._now = now
-        self._policy = Asking(engine=engine, table=look, now=now)
+        self._policy = CallPolicy(engine=engine, table=fetch_request, now=now)
 
     def drain(self) -> int:
         """Fetch some issues; return how many rows were claimed."""
-        together = any(isinstance(one, LooksTogether) for one in self._connectors.values())
+        together = any(isinstance(one, BatchFetch) for one in self._connectors.values())
         limit = BATCH_TOGETHER if together else BATCH
         return self._policy.drain(self._fetch, limit=limit, seconds=TURN_SECONDS, together=self._fetch_together)
 
@@ -85,28 +85,28 @@ class Looking:
                 group = found.setdefault((connection.id, bucket), _Group(connection, connector, []))
                 group.rows.append(row)
         for (_, bucket), group in found.items():
-            batch_bucket = group.connector.part_together(group.connection.view, about=group.rows[0].identity)
-            if not any(self._policy.rest_of(group.connection, one) for one in (bucket, batch_bucket)):
+            batch_bucket = group.connector.bucket_for_batch(group.connection.view, about=group.rows[0].identity)
+            if not any(self._policy.blocked_for(group.connection, one) for one in (bucket, batch_bucket)):
                 yield from group.in_calls()
 
-    def _batch_target(self, row: Row[Any]) -> tuple[Configured, LooksTogether, str] | None:
+    def _batch_target(self, row: Row[Any]) -> tuple[Configured, BatchFetch, str] | None:
         try:
             connection = self._connections.of(row.connection_id)
         except KeyError:
             return None  # the connection was removed, and its rows with it
         connector = self._connectors[connection.kind]
-        if connection.refused or not connection.view.has_credentials or not isinstance(connector, LooksTogether):
+        if connection.refused or not connection.view.has_credentials or not isinstance(connector, BatchFetch):
             return None
-        return connection, connector, part_of(connector, connection, about=row.identity)
+        return connection, connector, bucket_for(connector, connection, about=row.identity)
 
     def _fetch_group(self, group: "_Group") -> set[int]:
         """Fetch all issues of a group with one call; return the ids of the finished rows."""
         connection, rows = group.connection, group.rows
         try:
-            found = group.connector.look_together(connection.view, wanted={row.identity: row.key for row in rows})
+            found = group.connector.fetch_issues(connection.view, wanted={row.identity: row.key for row in rows})
         except Unavailable as error:
-            if error.part or error.retry_at:
-                self._policy.pause(connection, error, attempts=rows[0].attempts)
+            if error.bucket or error.retry_at:
+                self._policy.block(connection, error, attempts=rows[0].attempts)
                 return set()
             # Perhaps only this large query fails: a fetch of each issue will show.
             log.warning(
@@ -127,9 +127,9 @@ class Looking:
         self._apply_group(connection, seen)
         return {row.id for row, _ in seen}
 
-    def _apply_group(self, connection: Configured, seen: Sequence[tuple[Row[Any], Seen]]) -> None:
+    def _apply_group(self, connection: Configured, seen: Sequence[tuple[Row[Any], FetchResult]]) -> None:
         """Apply all snapshots in one transaction, other answers one by one; if that fails, apply all one by one."""
-        left: Sequence[tuple[Row[Any], Seen]] = [pair for pair in seen if not isinstance(pair[1], Snapshot)]
+        left: Sequence[tuple[Row[Any], FetchResult]] = [pair for pair in seen if not isinstance(pair[1], Snapshot)]
         try:
             self._apply([(row, one) for row, one in seen if isinstance(one, Snapshot)])
         except OperationalError:
@@ -145,21 +145,21 @@ class Looking:
     def _fetch(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
         connector = self._connectors[connection.kind]
-        if self._policy.must_wait(row, connection, part=part_of(connector, connection, about=row.identity)):
+        if self._policy.is_blocked(row, connection, bucket=bucket_for(connector, connection, about=row.identity)):
             return
         try:
-            seen: Snapshot | ConnectorError = connector.look(connection.view, identity=row.identity, key=row.key)
+            seen: Snapshot | ConnectorError = connector.fetch_issue(connection.view, identity=row.identity, key=row.key)
         except ConnectorError as error:
             seen = error
         else:
-            self._policy.answered(connection)
+            self._policy.note_recovered(connection)
         self._apply_answer(row, connection=connection, seen=seen)
 
     def _apply_answer(self, row: Row[Any], *, connection: Configured, seen: Snapshot | ConnectorError) -> None:
         """Apply a fetched issue, or handle the error of its fetch. Hidden does not mean deleted."""
         if isinstance(seen, Snapshot):
             self._apply([(row, seen)])
-        elif isinstance(seen, Elsewhere):
+        elif isinstance(seen, ResolvedTo):
             self._apply([(row, seen.look)])
         elif isinstance(seen, Gone) and seen.proven:
             moved = {"successor": seen.successor, "moved_to": seen.moved_to}
@@ -167,30 +167,33 @@ class Looking:
         elif isinstance(seen, Gone):
             self._policy.settle(row, f"{UNREACHABLE}, so nothing changes: {seen}")
         elif isinstance(seen, ConnectorError):
-            self._policy.failed(row, connection, seen)
+            self._policy.handle_error(row, connection, seen)
         else:
             assert_never(seen)  # a bug of a connector: retried and logged as every other
 
-    def _apply(self, seen: Sequence[tuple[Row[Any], Snapshot | Look | Tombstone]]) -> None:
+    def _apply(self, seen: Sequence[tuple[Row[Any], Snapshot | FetchNeeded | Tombstone]]) -> None:
         """Apply fetched observations, and settle their rows, in one transaction."""
         updates = [
-            Letter(
+            Update(
                 connection_id=row.connection_id,
-                reading=Reading(name="look", observations=(one,)),
-                told_at=self._now(),
+                parsed=ParsedDelivery(name="look", observations=(one,)),
+                received_at=self._now(),
                 delivery_id=row.delivery_id,
-                way=Way.LOOKED,
+                via=UpdateSource.FETCH,
             )
             for row, one in seen
         ]
 
-        def settle(tx: Transaction, all_outcomes: Said) -> None:
+        def settle(tx: Transaction, all_outcomes: Outcomes) -> None:
             due.settle(
-                tx, look, [row for row, _ in seen], [{"outcome": in_words(outcomes)} for outcomes in all_outcomes]
+                tx,
+                fetch_request,
+                [row for row, _ in seen],
+                [{"outcome": outcome_text(outcomes)} for outcomes in all_outcomes],
             )
 
         if updates:
-            self._applier.take(updates, settle)
+            self._applier.apply(updates, settle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +201,12 @@ class _Group:
     """Rows of one connection and rate-limit bucket."""
 
     connection: Configured
-    connector: LooksTogether
+    connector: BatchFetch
     rows: list[Row[Any]]
 
     def in_calls(self) -> Iterator["_Group"]:
         """Yield the rows in groups of one call each; leave out what is not worth a call."""
-        for at in range(0, len(self.rows), self.connector.most_together):
-            some = self.rows[at : at + self.connector.most_together]
-            if len(some) >= self.connector.least_together:
+        for at in range(0, len(self.rows), self.connector.max_batch):
+            some = self.rows[at : at + self.connector.max_batch]
+            if len(some) >= self.connector.min_batch:
                 yield replace(self, rows=some)

@@ -15,21 +15,21 @@ import structlog
 from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Rejected
-from sync_service.domain.trackers.observations import Look, Reading, Snapshot
-from sync_service.domain.trackers.queries import Members, Queries
-from sync_service.ingest.apply_updates import Refresh
-from sync_service.ingest.updates import Letter, Way
+from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot
+from sync_service.domain.trackers.queries import EvaluatesQueries, MemberPage
+from sync_service.ingest.apply_updates import UpdateApplier
+from sync_service.ingest.updates import Update, UpdateSource
 from sync_service.store.engine import versions
-from sync_service.store.engine.database import begin_again, database_now, reading, writing
+from sync_service.store.engine.database import database_now, reading, retry_on_conflict, writing
 from sync_service.store.jobs import polls
 from sync_service.store.okrs import query_listings, query_members
 from sync_service.store.okrs.query_listings import END, Run
 from sync_service.store.queue import due, fetch_requests, scheduled_tasks
-from sync_service.store.tables import listing
+from sync_service.store.tables import query_listing
 from sync_service.store.trackers import issues
 from sync_service.store.trackers.connections import Configured
-from sync_service.tracker_sync.call_policy import LEASE, Asking
-from sync_service.tracker_sync.match_queries import Judging, as_candidates, ask, note_judged
+from sync_service.tracker_sync.call_policy import LEASE, CallPolicy
+from sync_service.tracker_sync.match_queries import QueryMatcher, as_candidates, ask, note_judged
 
 log = structlog.get_logger(__name__)
 
@@ -49,14 +49,14 @@ ASKED = 100
 """Issues in one call of `Queries.match`."""
 
 
-class Querying:
+class QueryLister:
     """Drains query listings. Makes no network call inside a transaction."""
 
-    def __init__(self, matcher: Judging, applier: Refresh) -> None:
+    def __init__(self, matcher: QueryMatcher, applier: UpdateApplier) -> None:
         self._engine = matcher.engine
         self._matcher = matcher
         self._applier = applier
-        self._policy = Asking(engine=matcher.engine, table=listing, now=matcher.now)
+        self._policy = CallPolicy(engine=matcher.engine, table=query_listing, now=matcher.now)
 
     def drain(self) -> int:
         """Continue one listing for a while; return how many rows were claimed."""
@@ -69,19 +69,19 @@ class Querying:
         connector = self._matcher.connectors[connection.kind]
         if revision.state == "retired":
             self._policy.settle(row, "the rule was changed")
-        elif not isinstance(connector, Queries):
+        elif not isinstance(connector, EvaluatesQueries):
             self._retry_later(row, revision, f"queries of {connector.title} are not evaluated yet")
         elif not connection.view.has_credentials:
             self._evaluate_known(row, revision, connection, connector)
         else:
             self._list(row, revision, connection, connector)
 
-    def _list(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: Queries) -> None:
+    def _list(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: EvaluatesQueries) -> None:
         with reading(self._engine) as tx:
-            scopes = scheduled_tasks.watched(tx, connection.id)
+            scopes = scheduled_tasks.watched_scopes(tx, connection.id)
         try:
-            bucket = connector.query_part(connection.view, query=revision.query, scopes=scopes)
-            if self._policy.must_wait(row, connection, part=bucket):
+            bucket = connector.query_bucket(connection.view, query=revision.query, scopes=scopes)
+            if self._policy.is_blocked(row, connection, bucket=bucket):
                 return
             if row.cursor is None:
                 connector.check_query(connection.view, query=revision.query)
@@ -89,22 +89,22 @@ class Querying:
         except (Rejected, Gone) as error:
             self._retry_later(row, revision, str(error))
         except ConnectorError as error:
-            self._policy.failed(row, connection, error)
+            self._policy.handle_error(row, connection, error)
 
-    def _run(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: Queries) -> None:
+    def _run(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: EvaluatesQueries) -> None:
         """Read page after page, then apply the difference chunk after chunk; release the row when the time is over."""
         run: Run | None = self._current_run(row)
         ends = time.monotonic() + TURN_SECONDS
         while run is not None and run.cursor != END:
             with reading(self._engine) as tx:
-                scopes = scheduled_tasks.watched(tx, connection.id)
-            page = connector.members(connection.view, query=revision.query, scopes=scopes, cursor=run.cursor)
-            self._policy.answered(connection)
+                scopes = scheduled_tasks.watched_scopes(tx, connection.id)
+            page = connector.list_members(connection.view, query=revision.query, scopes=scopes, cursor=run.cursor)
+            self._policy.note_recovered(connection)
             self._apply_page(connection, page)
             run = self._save_page(row, run, page)
             if run is not None and run.cursor != END and time.monotonic() > ends:
                 with writing(self._engine) as tx:
-                    due.hand_back(tx, listing, row, outcome=f"{run.seen} members seen so far")
+                    due.release(tx, query_listing, row, outcome=f"{run.seen} members seen so far")
                 return
         if run is not None:
             self._end(row, revision, run)
@@ -115,33 +115,35 @@ class Querying:
             return Run.of(row)
         with writing(self._engine) as tx:
             run = Run(number=row.run + 1, cursor=None, began_at=database_now(tx))
-            due.keep(tx, listing, row, lease=LEASE, **run.columns())
+            due.checkpoint(tx, query_listing, row, lease=LEASE, **run.columns())
         return run
 
-    def _apply_page(self, connection: Configured, page: Members) -> None:
+    def _apply_page(self, connection: Configured, page: MemberPage) -> None:
         """Apply the issues on a page like those of a poll, and request a fetch of issues we do not know.
 
         No fetch is requested during a first import: it brings the issues, and at its end all queries are listed again.
         """
         if page.observations:
-            reading_ = Reading(name="listing", observations=page.observations)
-            update = Letter(connection_id=connection.id, reading=reading_, told_at=self._matcher.now(), way=Way.LISTED)
-            self._applier.take([update], lambda _tx, _outcomes: None)
-        shown = {one.identity for one in page.observations if isinstance(one, Snapshot | Look)}
+            reading_ = ParsedDelivery(name="listing", observations=page.observations)
+            update = Update(
+                connection_id=connection.id, parsed=reading_, received_at=self._matcher.now(), via=UpdateSource.POLL
+            )
+            self._applier.apply([update], lambda _tx, _outcomes: None)
+        shown = {one.identity for one in page.observations if isinstance(one, Snapshot | FetchNeeded)}
         unshown = [identity for identity in page.found if identity not in shown]
         with reading(self._engine) as tx:
             if polls.is_importing(tx, connection.id):
                 return
             known = {one.issue.identity for one in issues.read_named(tx, connection.id, unshown) if one.issue}
         wanted = {
-            (connection.id, identity): (Look(identity=identity, key=page.found[identity], reason="listed"), None)
+            (connection.id, identity): (FetchNeeded(identity=identity, key=page.found[identity], reason="listed"), None)
             for identity in unshown
             if identity not in known
         }
         if wanted:
-            fetch_requests.ask(self._engine, wanted)
+            fetch_requests.request_and_commit(self._engine, wanted)
 
-    def _save_page(self, row: Row[Any], run: Run, page: Members) -> Run | None:
+    def _save_page(self, row: Row[Any], run: Run, page: MemberPage) -> Run | None:
         """Save the members on a page with the cursor of the run; return None where the rule was changed meanwhile."""
         next_run = Run(
             number=run.number,
@@ -149,7 +151,7 @@ class Querying:
             began_at=run.began_at,
             seen=run.seen + len(page.found),
             outside=run.outside + page.outside,
-            short=page.lacking or run.short,
+            run_incomplete_reason=page.incomplete_reason or run.run_incomplete_reason,
         )
 
         named = sorted(page.found)
@@ -163,53 +165,55 @@ class Querying:
 
         def save() -> bool:
             with writing(self._engine) as tx:
-                versions.hold_rules(tx)
+                versions.lock_rules_shared(tx)
                 if query_listings.revision_of(tx, row).state == "retired":
-                    due.settle(tx, listing, [row], [{"outcome": "the rule was changed"}])
+                    due.settle(tx, query_listing, [row], [{"outcome": "the rule was changed"}])
                     return False
                 query_members.show(tx, row.revision_id, chunk, run=run.number)
-                due.keep(tx, listing, row, lease=LEASE, **run.columns())
+                due.checkpoint(tx, query_listing, row, lease=LEASE, **run.columns())
                 return True
 
-        return begin_again(save)
+        return retry_on_conflict(save)
 
     def _end(self, row: Row[Any], revision: Row[Any], run: Run) -> None:
         """Change memberships to the result of the run, and make the revision count."""
-        while begin_again(lambda: self._apply_some(row, revision, run)):
+        while retry_on_conflict(lambda: self._apply_some(row, revision, run)):
             pass
-        complete, again = run.short is None, run.short in (None, row.lacking)
+        complete, again = run.run_incomplete_reason is None, run.run_incomplete_reason in (None, row.incomplete_reason)
         outcome = f"{run.seen} members" + (f", {run.outside} outside the watched scopes" if run.outside else "")
         with writing(self._engine) as tx:
-            query_listings.note_lacking(tx, revision, run.short)
+            query_listings.note_lacking(tx, revision, run.run_incomplete_reason)
             is_contradicted = complete and query_members.is_contradicted(
                 tx, revision.id, run=run.number, began_at=run.began_at
             )
             if complete:
-                query_listings.let_count(tx, revision.id)
-            due.hand_back(
+                query_listings.activate_revision(tx, revision.id)
+            due.release(
                 tx,
-                listing,
+                query_listing,
                 row,
                 wait=query_members.LAG if is_contradicted else INTERVAL if again else SOON,
-                outcome=f"{outcome}; {run.short}" if run.short else outcome,
+                outcome=f"{outcome}; {run.run_incomplete_reason}" if run.run_incomplete_reason else outcome,
                 cursor=None,
                 done_at=database_now(tx) if complete else row.done_at,
             )
-        log.info("listed a query", rule=revision.rule_slug, outcome=outcome, lacking=run.short)
+        log.info(
+            "listed a query", rule=revision.rule_slug, outcome=outcome, incomplete_reason=run.run_incomplete_reason
+        )
 
     def _apply_some(self, row: Row[Any], revision: Row[Any], run: Run) -> bool:
         """Apply a chunk of the difference; return whether there may be more."""
-        complete = run.short is None
+        complete = run.run_incomplete_reason is None
         with writing(self._engine) as tx:
-            ruleset = self._matcher.shelf.current(tx)
+            ruleset = self._matcher.ruleset_cache.current(tx)
             differing = query_members.differing(
                 tx, revision.id, run=run.number, began_at=run.began_at, complete=complete, limit=CHUNK
             )
-            due.keep(tx, listing, row, lease=LEASE)
+            due.checkpoint(tx, query_listing, row, lease=LEASE)
             if not differing:
                 return complete and query_members.forget(tx, revision.id, run=run.number, began_at=run.began_at)
             held = issues.lock(tx, {(row.connection_id, identity): None for identity in differing})
-            query_members.settle(
+            query_members.apply_run(
                 tx, revision.id, list(differing), run=run.number, began_at=run.began_at, complete=complete
             )
             cause = f"query of rule {revision.rule_slug} listed"
@@ -217,15 +221,17 @@ class Querying:
             self._matcher.follow(tx, ruleset, row.connection_id, known, cause=cause)
         return True
 
-    def _evaluate_known(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: Queries) -> None:
+    def _evaluate_known(
+        self, row: Row[Any], revision: Row[Any], connection: Configured, connector: EvaluatesQueries
+    ) -> None:
         """Evaluate known issues here where that is enough; otherwise record why the query can't be listed."""
         try:
             connector.check_query(connection.view, query=revision.query)
-            not_evaluable = connector.unjudged(connection.view, query=revision.query)
+            not_evaluable = connector.not_evaluable(connection.view, query=revision.query)
         except Rejected as error:
             self._settle_unlistable(row, revision, str(error))
             return
-        if not_evaluable or not connector.judges:
+        if not_evaluable or not connector.evaluates_locally:
             why = f", and {', '.join(not_evaluable)} can't be evaluated without" if not_evaluable else ""
             self._settle_unlistable(row, revision, f"it can't be listed, since there are no credentials{why}")
             return
@@ -234,24 +240,24 @@ class Querying:
             after = last
         with writing(self._engine) as tx:
             query_listings.note_lacking(tx, revision, None)
-            query_listings.let_count(tx, revision.id)
+            query_listings.activate_revision(tx, revision.id)
             done = {"outcome": "evaluated with the known issues", "done_at": database_now(tx), "cursor": None}
-            due.settle(tx, listing, [row], [done])
+            due.settle(tx, query_listing, [row], [done])
 
     def _evaluate_some(
-        self, row: Row[Any], revision: Row[Any], connection: Configured, connector: Queries, after: int
+        self, row: Row[Any], revision: Row[Any], connection: Configured, connector: EvaluatesQueries, after: int
     ) -> int | None:
         """Evaluate the next known issues; return the row id of the last one, None after the end."""
         with reading(self._engine) as tx:
             held = issues.read_chunk(tx, connection_id=connection.id, after=after, limit=ASKED)
-            known = as_candidates(tx, self._matcher.shelf.current(tx), connection.id, held)
+            known = as_candidates(tx, self._matcher.ruleset_cache.current(tx), connection.id, held)
         if not held:
             return None
         answers = ask(connector, connection, {revision.id: revision.query}, known)
 
         def save() -> None:
             with writing(self._engine) as tx:
-                ruleset = self._matcher.shelf.current(tx)
+                ruleset = self._matcher.ruleset_cache.current(tx)
                 locked = issues.lock(tx, {(connection.id, one.issue.identity): None for one in known})
                 unchanged_rows = [one for one in locked.values() if one.issue in unchanged]
                 certain = {one.issue.identity for one in unchanged_rows if one.issue}
@@ -261,20 +267,20 @@ class Querying:
                 note_judged(tx, ruleset, connection.id, {revision.id: certain_answers})
                 cause = f"query of rule {revision.rule_slug} asked"
                 self._matcher.follow(tx, ruleset, connection.id, unchanged_rows, cause=cause)
-                due.keep(tx, listing, row, lease=LEASE)
+                due.checkpoint(tx, query_listing, row, lease=LEASE)
 
         unchanged = [one.issue for one in known]
-        begin_again(save)
+        retry_on_conflict(save)
         return held[-1].id
 
-    def _settle_unlistable(self, row: Row[Any], revision: Row[Any], lacking: str) -> None:
+    def _settle_unlistable(self, row: Row[Any], revision: Row[Any], incomplete_reason: str) -> None:
         """Record why a query can't be listed; it is tried again when the connection or the rule changes."""
         with writing(self._engine) as tx:
-            query_listings.note_lacking(tx, revision, lacking)
-            due.settle(tx, listing, [row], [{"outcome": lacking, "cursor": None}])
+            query_listings.note_lacking(tx, revision, incomplete_reason)
+            due.settle(tx, query_listing, [row], [{"outcome": incomplete_reason, "cursor": None}])
 
-    def _retry_later(self, row: Row[Any], revision: Row[Any], lacking: str) -> None:
+    def _retry_later(self, row: Row[Any], revision: Row[Any], incomplete_reason: str) -> None:
         """Record why a query could not be listed; the next run tries again."""
         with writing(self._engine) as tx:
-            query_listings.note_lacking(tx, revision, lacking)
-            due.hand_back(tx, listing, row, wait=INTERVAL, outcome=lacking, cursor=None)
+            query_listings.note_lacking(tx, revision, incomplete_reason)
+            due.release(tx, query_listing, row, wait=INTERVAL, outcome=incomplete_reason, cursor=None)

@@ -17,20 +17,20 @@ from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.trackers.connector import Connector, ConnectorError
 from sync_service.domain.trackers.observations import TermKind
-from sync_service.domain.trackers.queries import Candidate, Queries
+from sync_service.domain.trackers.queries import Candidate, EvaluatesQueries
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import known_entries, relink
-from sync_service.progress.term_names import Names, keys_of
+from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.engine import versions
-from sync_service.store.engine.database import begin_again, database_now, reading, writing
+from sync_service.store.engine.database import database_now, reading, retry_on_conflict, writing
 from sync_service.store.okrs import query_listings, query_members
-from sync_service.store.okrs.ruleset import Book, Shelf
+from sync_service.store.okrs.ruleset import Ruleset, RulesetCache
 from sync_service.store.queue import due, query_candidates
-from sync_service.store.tables import candidate
+from sync_service.store.tables import query_candidate
 from sync_service.store.trackers import issues
 from sync_service.store.trackers.connections import Configured, Connections
-from sync_service.store.trackers.issues import Held
-from sync_service.tracker_sync.call_policy import Asking, part_of
+from sync_service.store.trackers.issues import IssueRow
+from sync_service.tracker_sync.call_policy import CallPolicy, bucket_for
 
 log = structlog.get_logger(__name__)
 
@@ -47,19 +47,19 @@ Answers = Mapping[int, Mapping[str, bool | None]]
 
 
 @dataclass(slots=True, kw_only=True)
-class Judging:
+class QueryMatcher:
     """Drains candidates: changed issues to be matched to queries."""
 
     engine: Engine
     connectors: Mapping[str, Connector]
     connections: Connections
-    shelf: Shelf
+    ruleset_cache: RulesetCache
     settle: timedelta
     now: Callable[[], datetime]
-    _policy: Asking = field(init=False)
+    _policy: CallPolicy = field(init=False)
 
     def __post_init__(self) -> None:
-        self._policy = Asking(engine=self.engine, table=candidate, now=self.now)
+        self._policy = CallPolicy(engine=self.engine, table=query_candidate, now=self.now)
 
     def drain(self) -> int:
         """Match a batch of issues; return how many rows were claimed."""
@@ -92,41 +92,41 @@ class Judging:
         connector = self.connectors[connection.kind]
         with reading(self.engine) as tx:
             queries = query_candidates.asking(tx, connection.id)
-        if not queries or not isinstance(connector, Queries):
+        if not queries or not isinstance(connector, EvaluatesQueries):
             for row in rows:
                 self._policy.settle(row, "no query to match")
             return
-        if not connector.judges and not connection.view.has_credentials:
+        if not connector.evaluates_locally and not connection.view.has_credentials:
             for row in rows:
                 self._policy.settle(row, "there are no credentials to call with")
             return
-        bucket = part_of(connector, connection, about=rows[0].identity)
-        if not connector.judges:
+        bucket = bucket_for(connector, connection, about=rows[0].identity)
+        if not connector.evaluates_locally:
             # Listings find out whether a refused connection works again: a match may be refused where a listing is not.
-            rows = [row for row in rows if not self._policy.must_wait(row, connection, part=bucket, checks=False)]
+            rows = [row for row in rows if not self._policy.is_blocked(row, connection, bucket=bucket, checks=False)]
         if rows:
             self._ask(rows, connection, connector, queries)
 
     def _ask(
-        self, rows: Sequence[Row[Any]], connection: Configured, connector: Queries, queries: Mapping[int, str]
+        self, rows: Sequence[Row[Any]], connection: Configured, connector: EvaluatesQueries, queries: Mapping[int, str]
     ) -> None:
         with reading(self.engine) as tx:
             held = issues.read_named(tx, connection.id, [row.identity for row in rows])
-            known = as_candidates(tx, self.shelf.current(tx), connection.id, held)
+            known = as_candidates(tx, self.ruleset_cache.current(tx), connection.id, held)
         try:
             answers = ask(connector, connection, queries, known)
         except ConnectorError as error:
             for row in rows:
-                self._policy.failed(row, connection, error)
+                self._policy.handle_error(row, connection, error)
             return
-        begin_again(lambda: self._save(rows, connection.id, answers, judges=connector.judges))
+        retry_on_conflict(lambda: self._save(rows, connection.id, answers, judges=connector.evaluates_locally))
 
     def _save(self, rows: Sequence[Row[Any]], connection_id: int, answers: Answers, *, judges: bool) -> None:
         """Store the answers about issues that did not change meanwhile, and update links and values."""
         with writing(self.engine) as tx:
-            ruleset = self.shelf.current(tx)
+            ruleset = self.ruleset_cache.current(tx)
             locked = issues.lock(tx, {(connection_id, row.identity): None for row in rows})
-            rows = due.still_ours(tx, candidate, rows)
+            rows = due.still_leased(tx, query_candidate, rows)
             ours = {row.identity for row in rows}
             held = [one for (_, identity), one in locked.items() if identity in ours]
             answers = {
@@ -154,25 +154,27 @@ class Judging:
                 again.append((row, f"{outcome}; asked once more later"))
             else:
                 settled.append((row, outcome))
-        due.settle(tx, candidate, [row for row, _ in settled], [{"outcome": outcome} for _, outcome in settled])
+        due.settle(tx, query_candidate, [row for row, _ in settled], [{"outcome": outcome} for _, outcome in settled])
         later = [{"due_at": fresh[row.identity], "outcome": outcome} for row, outcome in again]
-        due.hand_back_some(tx, candidate, [row for row, _ in again], later)
+        due.release_some(tx, query_candidate, [row for row, _ in again], later)
 
-    def follow(self, tx: Transaction, ruleset: Book, connection_id: int, held: Sequence[Held], *, cause: str) -> None:
+    def follow(
+        self, tx: Transaction, ruleset: Ruleset, connection_id: int, held: Sequence[IssueRow], *, cause: str
+    ) -> None:
         """Update links and values after the memberships of locked issues changed."""
         known = [(kept.id, kept.issue) for kept in held if kept.issue]
         entries = known_entries(ruleset, connection_id, known, cause=cause)
-        names = Names.read(tx, {key for entry in entries for key in keys_of(connection_id, entry.issue)})
+        names = TermNames.read(tx, {key for entry in entries for key in keys_of(connection_id, entry.issue)})
         touched = relink(tx, ruleset, entries, names)
         compute_key_results(tx, ruleset, touched, now=self.now(), settle=self.settle)
         if touched:
             versions.bump(tx, versions.CHANGES)
 
 
-def as_candidates(tx: Transaction, ruleset: Book, connection_id: int, held: Iterable[Held]) -> list[Candidate]:
+def as_candidates(tx: Transaction, ruleset: Ruleset, connection_id: int, held: Iterable[IssueRow]) -> list[Candidate]:
     """Return issues as candidates for queries, without those that count toward nothing anyway."""
-    known = [one for kept in held if (one := kept.issue) and one.gone is None and one.state is not None]
-    names = Names.read(tx, {key for one in known for key in keys_of(connection_id, one)})
+    known = [one for kept in held if (one := kept.issue) and one.gone_reason is None and one.state is not None]
+    names = TermNames.read(tx, {key for one in known for key in keys_of(connection_id, one)})
     shown = []
     for one in known:
         scope = ruleset.scope_of(connection_id, one.scope) if one.scope else None
@@ -180,12 +182,16 @@ def as_candidates(tx: Transaction, ruleset: Book, connection_id: int, held: Iter
             continue
         labels = (names.name(connection_id, TermKind.LABEL, label) for label in one.labels)
         milestone = names.name(connection_id, TermKind.MILESTONE, one.milestone) if one.milestone else None
-        scope_names = frozenset(name for name in (one.scope.name, scope.name, scope.called) if name)
-        shown.append(Candidate(issue=one, places=scope_names, labels=tuple(filter(None, labels)), milestone=milestone))
+        scope_names = frozenset(name for name in (one.scope.name, scope.name, scope.current_name) if name)
+        shown.append(
+            Candidate(issue=one, scope_names=scope_names, labels=tuple(filter(None, labels)), milestone=milestone)
+        )
     return shown
 
 
-def ask(connector: Queries, connection: Configured, queries: Mapping[int, str], known: Sequence[Candidate]) -> Answers:
+def ask(
+    connector: EvaluatesQueries, connection: Configured, queries: Mapping[int, str], known: Sequence[Candidate]
+) -> Answers:
     """Ask each query about issues, once even if several revisions have it. Raise any `ConnectorError`."""
     nothing: Mapping[str, bool | None] = {one.issue.identity: None for one in known}
     wanted = sorted(set(queries.values()))
@@ -193,7 +199,7 @@ def ask(connector: Queries, connection: Configured, queries: Mapping[int, str], 
     return {revision_id: {**nothing, **answers.get(query, {})} for revision_id, query in queries.items()}
 
 
-def note_judged(tx: Transaction, ruleset: Book, connection_id: int, answers: Answers) -> None:
+def note_judged(tx: Transaction, ruleset: Ruleset, connection_id: int, answers: Answers) -> None:
     """Store memberships of locked issues by definite answers; ask for a listing where there is no answer."""
     live = _live(ruleset, connection_id, answers)
     if not live:
@@ -202,11 +208,13 @@ def note_judged(tx: Transaction, ruleset: Book, connection_id: int, answers: Ans
         one: {name: answer for name, answer in by_identity.items() if answer is not None}
         for one, by_identity in live.items()
     }
-    query_members.judge(tx, definite, remember=query_listings.running(tx, live))
-    query_listings.want(tx, [one for one, by_identity in live.items() if None in by_identity.values()])
+    query_members.record(tx, definite, remember=query_listings.running(tx, live))
+    query_listings.request_soon(tx, [one for one, by_identity in live.items() if None in by_identity.values()])
 
 
-def note_asked(tx: Transaction, ruleset: Book, connection_id: int, answers: Answers, *, fresh: Collection[str]) -> None:
+def note_asked(
+    tx: Transaction, ruleset: Ruleset, connection_id: int, answers: Answers, *, fresh: Collection[str]
+) -> None:
     """Store memberships of locked issues by answers of an index that may lag: yes counts at once, no removes nothing.
 
     The index knows issues that are not `fresh` by now. For these, no means two things: a listing, which comes soon, may
@@ -226,14 +234,16 @@ def note_asked(tx: Transaction, ruleset: Book, connection_id: int, answers: Answ
         one: {name: True for name, answer in by_identity.items() if answer} for one, by_identity in live.items()
     }
     for one in live:
-        query_members.doubt(tx, one, held[one])
+        query_members.forget_matches(tx, one, held[one])
         if one in under_way:
             definite[one] |= dict.fromkeys(absent[one] - held[one], False)
-    query_members.judge(tx, definite, remember=under_way)
-    query_listings.want(tx, [one for one, by_identity in live.items() if held[one] or None in by_identity.values()])
+    query_members.record(tx, definite, remember=under_way)
+    query_listings.request_soon(
+        tx, [one for one, by_identity in live.items() if held[one] or None in by_identity.values()]
+    )
 
 
-def _live(ruleset: Book, connection_id: int, answers: Answers) -> Answers:
+def _live(ruleset: Ruleset, connection_id: int, answers: Answers) -> Answers:
     """Return the answers for revisions whose query still belongs to the connection."""
     asking = {one for one, rule in ruleset.rules.queries.items() if rule.connection_id == connection_id}
     return {one: answers[one] for one in sorted(asking & answers.keys()) if answers[one]}

@@ -16,19 +16,19 @@ import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.trackers.capabilities import Asked, Lists, LooksTogether, Page
+from sync_service.domain.trackers.capabilities import BatchFetch, ChangesRequest, ListsChanges, Page
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Gone, Rejected
-from sync_service.domain.trackers.observations import Observation, Reading, ScopeRef, ScopeSeen, Snapshot
-from sync_service.ingest.apply_updates import Refresh
-from sync_service.ingest.updates import Letter, Said, Way
+from sync_service.domain.trackers.observations import Observation, ParsedDelivery, ScopeRef, ScopeSeen, Snapshot
+from sync_service.ingest.apply_updates import UpdateApplier
+from sync_service.ingest.updates import Outcomes, Update, UpdateSource
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.jobs import polls
-from sync_service.store.jobs.polls import Place
+from sync_service.store.jobs.polls import PollScope
 from sync_service.store.okrs import query_listings
 from sync_service.store.queue import due, query_candidates
 from sync_service.store.tables import poll
 from sync_service.store.trackers.connections import Configured, Connections
-from sync_service.tracker_sync.call_policy import LEASE, Asking, part_of
+from sync_service.tracker_sync.call_policy import LEASE, CallPolicy, bucket_for
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ RESTART_AFTER = 3
 """After so many unusable answers in a row, a run starts again: its cursor may be the cause."""
 
 
-class Reconciling:
+class ScopePoller:
     """Drains polls. Makes no network call inside a transaction."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Reconciling:
         engine: Engine,
         connectors: Mapping[str, Connector],
         connections: Connections,
-        refresh: Refresh,
+        refresh: UpdateApplier,
         now: Callable[[], datetime],
     ) -> None:
         self._engine = engine
@@ -79,7 +79,7 @@ class Reconciling:
         self._connections = connections
         self._applier = refresh
         self._now = now
-        self._policy = Asking(engine=engine, table=poll, now=now)
+        self._policy = CallPolicy(engine=engine, table=poll, now=now)
 
     def drain(self) -> int:
         """Continue one poll for a while; return how many rows were claimed."""
@@ -90,13 +90,13 @@ class Reconciling:
         if not connection.view.has_credentials:
             connection = self._connections.latest(row.connection_id)
         connector = self._connectors[connection.kind]
-        if not connection.view.has_credentials or not isinstance(connector, Lists):
+        if not connection.view.has_credentials or not isinstance(connector, ListsChanges):
             self._policy.settle(row, "there are no credentials to call with, or the tracker can't be polled yet")
             return
         with reading(self._engine) as tx:
-            scope = polls.place_of(tx, row)
-        bucket = part_of(connector, connection, about=scope.external_id or scope.name)
-        if self._policy.must_wait(row, connection, part=bucket):
+            scope = polls.poll_scope(tx, row)
+        bucket = bucket_for(connector, connection, about=scope.external_id or scope.name)
+        if self._policy.is_blocked(row, connection, bucket=bucket):
             return
         try:
             self._run(row, connection, connector, scope)
@@ -105,20 +105,20 @@ class Reconciling:
         except Rejected as error:
             self._poll_again(row, connection, str(error))
         except ConnectorError as error:
-            self._policy.failed(row, connection, error)
+            self._policy.handle_error(row, connection, error)
 
-    def _run(self, row: Row[Any], connection: Configured, connector: Lists, scope: Place) -> None:
+    def _run(self, row: Row[Any], connection: Configured, connector: ListsChanges, scope: PollScope) -> None:
         """Apply page after page; end the run after the last page, or release the row when the time is over."""
         run = self._current_run(row)
         ends = time.monotonic() + TURN_SECONDS
-        request = Asked(name=scope.name, id=scope.external_id, since=run.since)
+        request = ChangesRequest(name=scope.name, id=scope.external_id, since=run.since)
         while run.cursor != END:
-            page = connector.changes(connection.view, asked=request, cursor=run.cursor)
-            self._policy.answered(connection)
+            page = connector.list_changes(connection.view, asked=request, cursor=run.cursor)
+            self._policy.note_recovered(connection)
             run = self._apply_page(row, run, page, quiet=not scope.covered)
             if time.monotonic() > ends and run.cursor != END:
                 with writing(self._engine) as tx:
-                    due.hand_back(tx, poll, row, outcome=f"{run.seen} issues seen so far")
+                    due.release(tx, poll, row, outcome=f"{run.seen} issues seen so far")
                 return
         self._end(row, connection, run, scope)
 
@@ -129,7 +129,7 @@ class Reconciling:
             return _Progress(**{**found, "cursor": row.cursor or None})
         with writing(self._engine) as tx:
             run = _Progress(since=row.since, cursor=None, began_at=database_now(tx))
-            due.keep(tx, poll, row, lease=LEASE, **run.columns())
+            due.checkpoint(tx, poll, row, lease=LEASE, **run.columns())
         return run
 
     def _apply_page(self, row: Row[Any], run: "_Progress", page: Page, *, quiet: bool) -> "_Progress":
@@ -138,7 +138,7 @@ class Reconciling:
         issues = sum(isinstance(one, Snapshot) for one in page.observations)
         after: list[_Progress] = []
 
-        def finish(tx: Transaction, outcomes: Said) -> None:
+        def finish(tx: Transaction, outcomes: Outcomes) -> None:
             next_run = replace(
                 run,
                 cursor=page.cursor or END,
@@ -147,28 +147,28 @@ class Reconciling:
                 expected=page.expected or run.expected,
                 newest=max(filter(None, (run.newest, page.newest)), default=None),
             )
-            due.keep(tx, poll, row, lease=LEASE, **next_run.columns())
+            due.checkpoint(tx, poll, row, lease=LEASE, **next_run.columns())
             after[:] = [next_run]
 
-        self._applier.take([update], finish)
+        self._applier.apply([update], finish)
         return after[0]
 
-    def _end(self, row: Row[Any], connection: Configured, run: "_Progress", scope: Place) -> None:
+    def _end(self, row: Row[Any], connection: Configured, run: "_Progress", scope: PollScope) -> None:
         """End a run: request fetches of issues not seen for long, and wait for the next run.
 
         The first run also marks the scope as covered.
         """
-        together = isinstance(self._connectors[connection.kind], LooksTogether)
+        together = isinstance(self._connectors[connection.kind], BatchFetch)
         limit = MOST_BATCH_FETCHES if together else MOST_FETCHES
         away = row.done_at is None or run.began_at - row.done_at > AWAY
         with writing(self._engine) as tx:
             if not scope.covered:
                 polls.cover(tx, row, scope, seen=run.seen)
-                query_listings.want(tx, query_candidates.asking(tx, connection.id))
+                query_listings.request_soon(tx, query_candidates.asking(tx, connection.id))
             unseen_before = run.began_at if away else run.began_at - UNSEEN
-            unseen = polls.look_at_unseen(tx, scope, connection.id, before=unseen_before, limit=limit)
+            unseen = polls.request_unseen(tx, scope, connection.id, before=unseen_before, limit=limit)
             outcome = f"{run.seen} issues seen, {run.changed} new or changed; {unseen} not seen for long, to be fetched"
-            due.hand_back(
+            due.release(
                 tx,
                 poll,
                 row,
@@ -189,29 +189,29 @@ class Reconciling:
         restart = {"cursor": None} if row.attempts % RESTART_AFTER == 0 else {}
         with writing(self._engine) as tx:
             wait = max(INTERVAL, due.wait_after(row.attempts))
-            due.hand_back(
+            due.release(
                 tx, poll, row, wait=wait, outcome=f"can't be polled: {reason}", attempts=row.attempts, **restart
             )
 
-    def _note_gone(self, row: Row[Any], scope: Place, reason: str) -> None:
+    def _note_gone(self, row: Row[Any], scope: PollScope, reason: str) -> None:
         """Mark the key results of a scope that can't be seen; poll it again as usual, since it may come back."""
         if scope.external_id is None:
             self._policy.postpone(row, INTERVAL, reason)
             return
         seen = ScopeSeen(scope=ScopeRef(scope.external_id, scope.name), gone=f"can't be seen: {reason}")
 
-        def finish(tx: Transaction, _: Said) -> None:
-            due.hand_back(tx, poll, row, wait=INTERVAL, outcome=reason)
+        def finish(tx: Transaction, _: Outcomes) -> None:
+            due.release(tx, poll, row, wait=INTERVAL, outcome=reason)
 
-        self._applier.take([self._update(row, (seen,), quiet=False)], finish)
+        self._applier.apply([self._update(row, (seen,), quiet=False)], finish)
 
-    def _update(self, row: Row[Any], observations: tuple[Observation, ...], *, quiet: bool) -> Letter:
-        return Letter(
+    def _update(self, row: Row[Any], observations: tuple[Observation, ...], *, quiet: bool) -> Update:
+        return Update(
             connection_id=row.connection_id,
-            reading=Reading(name="list", observations=observations),
-            told_at=self._now(),
-            way=Way.LISTED,
-            quiet=quiet,
+            parsed=ParsedDelivery(name="list", observations=observations),
+            received_at=self._now(),
+            via=UpdateSource.POLL,
+            defer_compute=quiet,
         )
 
 

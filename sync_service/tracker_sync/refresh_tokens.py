@@ -13,16 +13,16 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.trackers.capabilities import Consent, TakesConsent
+from sync_service.domain.trackers.capabilities import OAuthTokens, SupportsOAuth
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused
 from sync_service.store.engine.database import writing
-from sync_service.store.engine.encryption import Sealer, Unopenable
+from sync_service.store.engine.encryption import DecryptionError, Sealer
 from sync_service.store.jobs import oauth_tokens
 from sync_service.store.queue import due
-from sync_service.store.tables import consent
+from sync_service.store.tables import oauth_token
 from sync_service.store.trackers import connections
 from sync_service.store.trackers.connections import Connections
-from sync_service.tracker_sync.call_policy import Asking
+from sync_service.tracker_sync.call_policy import CallPolicy
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ ENDED = "the OAuth consent has ended; give it again on the connection's page"
 
 
 @dataclass(slots=True, kw_only=True)
-class Consenting:
+class TokenRefresher:
     """Drains OAuth tokens that must be refreshed. Makes no network call inside a transaction."""
 
     engine: Engine
@@ -38,10 +38,10 @@ class Consenting:
     connectors: Mapping[str, Connector]
     connections: Connections
     now: Callable[[], datetime]
-    _policy: Asking = field(init=False)
+    _policy: CallPolicy = field(init=False)
 
     def __post_init__(self) -> None:
-        self._policy = Asking(engine=self.engine, table=consent, now=self.now)
+        self._policy = CallPolicy(engine=self.engine, table=oauth_token, now=self.now)
 
     def drain(self) -> int:
         """Refresh one due OAuth token; return how many rows were claimed.
@@ -53,27 +53,27 @@ class Consenting:
     def _refresh(self, row: Row[Any]) -> None:
         connection = self.connections.of(row.connection_id)
         connector = self.connectors[connection.kind]
-        if connection.view.client is None or not isinstance(connector, TakesConsent):
+        if connection.view.client is None or not isinstance(connector, SupportsOAuth):
             self._policy.settle(row, "the connection uses other credentials now")
             return
         view = replace(connection.view, site_id=row.site_id)  # the row is newer than the cached connection
         try:
-            renewed = connector.renew(view, refresh=oauth_tokens.refresh_of(self.sealer, row))
-        except (Refused, Unopenable) as error:
+            renewed = connector.refresh_tokens(view, refresh=oauth_tokens.refresh_token(self.sealer, row))
+        except (Refused, DecryptionError) as error:
             self._end(row, str(error))
         except ConnectorError as error:
             self._policy.postpone(row, due.wait_after(row.attempts), str(error))
         else:
             self._save(row, renewed)
 
-    def _save(self, row: Row[Any], renewed: Consent) -> None:
+    def _save(self, row: Row[Any], renewed: OAuthTokens) -> None:
         with writing(self.engine) as tx:
-            oauth_tokens.renew(tx, self.sealer, row, renewed, now=self.now())
+            oauth_tokens.store_refreshed(tx, self.sealer, row, renewed, now=self.now())
         log.info("OAuth token refreshed", connection=row.connection_id, until=renewed.expires_at.isoformat())
 
     def _end(self, row: Row[Any], reason: str) -> None:
         """Stop calling with a token that the tracker no longer accepts."""
         outcome = f"{ENDED}: {reason}"
         with writing(self.engine) as tx:
-            due.settle(tx, consent, [row], [{"outcome": outcome}])
+            due.settle(tx, oauth_token, [row], [{"outcome": outcome}])
             connections.refuse(tx, row.connection_id, reason=outcome)

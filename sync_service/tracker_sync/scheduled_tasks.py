@@ -10,13 +10,13 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.trackers.capabilities import Ran, RunsErrands
+from sync_service.domain.trackers.capabilities import HasScheduledTasks, TaskResult
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused, Unavailable
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.queue import due, scheduled_tasks
-from sync_service.store.tables import errand
+from sync_service.store.tables import scheduled_task
 from sync_service.store.trackers.connections import Configured, Connections
-from sync_service.tracker_sync.call_policy import MENDED_CHECK, Asking, part_of
+from sync_service.tracker_sync.call_policy import REFUSED_RETRY, CallPolicy, bucket_for
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ SHORTEST_WAIT = timedelta(seconds=1)
 """Shortest wait of a task that wants to continue at once, so that other rows run in between."""
 
 
-class Errands:
+class TaskRunner:
     """Drains scheduled tasks. Makes no network call inside a transaction."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Errands:
         self._engine = engine
         self._connectors = connectors
         self._connections = connections
-        self._policy = Asking(engine=engine, table=errand, now=now)
+        self._policy = CallPolicy(engine=engine, table=scheduled_task, now=now)
 
     def drain(self) -> int:
         """Run one scheduled task; return how many rows were claimed."""
@@ -52,10 +52,10 @@ class Errands:
         if not connection.view.has_credentials:
             connection = self._connections.latest(row.connection_id)
         connector = self._connectors[connection.kind]
-        if not connection.view.has_credentials or not isinstance(connector, RunsErrands):
+        if not connection.view.has_credentials or not isinstance(connector, HasScheduledTasks):
             self._policy.settle(row, "there are no credentials to call with, or the tracker has no scheduled tasks")
             return
-        intervals = connector.errands(connection.view)
+        intervals = connector.scheduled_tasks(connection.view)
         if row.name == scheduled_tasks.CALLER:
             self._add_tasks(row, intervals)
         elif row.name not in intervals:
@@ -63,8 +63,8 @@ class Errands:
         elif connection.refused:
             # A task may work without what is refused to it, so it can't prove that the credentials work. Fetches and
             # polls can.
-            self._policy.postpone(row, MENDED_CHECK, f"waits until the connection works again: {connection.refused}")
-        elif not self._policy.must_wait(row, connection, part=part_of(connector, connection, about="")):
+            self._policy.postpone(row, REFUSED_RETRY, f"waits until the connection works again: {connection.refused}")
+        elif not self._policy.is_blocked(row, connection, bucket=bucket_for(connector, connection, about="")):
             self._call(row, connection, connector, intervals[row.name])
 
     def _add_tasks(self, row: Row[Any], intervals: Mapping[str, timedelta]) -> None:
@@ -72,24 +72,32 @@ class Errands:
         with writing(self._engine) as tx:
             scheduled_tasks.add(tx, row.connection_id, intervals)
             outcome = ", ".join(sorted(intervals)) or "none"
-            due.hand_back(tx, errand, row, wait=CALL_INTERVAL, outcome=outcome, ran_at=database_now(tx))
+            due.release(tx, scheduled_task, row, wait=CALL_INTERVAL, outcome=outcome, ran_at=database_now(tx))
 
-    def _call(self, row: Row[Any], connection: Configured, connector: RunsErrands, interval: timedelta) -> None:
+    def _call(self, row: Row[Any], connection: Configured, connector: HasScheduledTasks, interval: timedelta) -> None:
         with reading(self._engine) as tx:
-            scopes = scheduled_tasks.watched(tx, connection.id)
+            scopes = scheduled_tasks.watched_scopes(tx, connection.id)
         try:
-            result = connector.run(connection.view, name=row.name, scopes=scopes, memory=row.memory)
+            result = connector.run_task(connection.view, name=row.name, scopes=scopes, memory=row.memory)
         except (Unavailable, Refused) as error:
-            self._policy.failed(row, connection, error)
+            self._policy.handle_error(row, connection, error)
             return
         except ConnectorError as error:
-            result = Ran(outcome=f"failed: {error}", memory=row.memory)
+            result = TaskResult(outcome=f"failed: {error}", memory=row.memory)
         self._save(row, result, interval)
         log.info("ran a scheduled task", connection=connection.slug, task=row.name, outcome=result.outcome)
 
-    def _save(self, row: Row[Any], result: Ran, interval: timedelta) -> None:
-        wait = min(max(result.again if result.again is not None else interval, SHORTEST_WAIT), due.LONGEST_PATIENCE)
+    def _save(self, row: Row[Any], result: TaskResult, interval: timedelta) -> None:
+        wait = min(
+            max(result.next_run_in if result.next_run_in is not None else interval, SHORTEST_WAIT), due.LONGEST_PATIENCE
+        )
         with writing(self._engine) as tx:
-            due.hand_back(
-                tx, errand, row, wait=wait, outcome=result.outcome, memory=result.memory, ran_at=database_now(tx)
+            due.release(
+                tx,
+                scheduled_task,
+                row,
+                wait=wait,
+                outcome=result.outcome,
+                memory=result.memory,
+                ran_at=database_now(tx),
             )

@@ -13,8 +13,8 @@ from flask_openapi3 import OpenAPI
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from sync_service.runtime.wakeup import Ringer
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wakeup import WakeupThread
+from sync_service.runtime.wiring import Services
 from sync_service.web import connections, health
 from sync_service.web import webhooks as hooks
 from sync_service.web.api import bearer_auth, setup
@@ -27,7 +27,7 @@ from sync_service.web.pages import (
     template_globals,
 )
 from sync_service.web.request import errors, guards, rate_limits, security_headers, sign_in
-from sync_service.web.request.context import put_house
+from sync_service.web.request.context import attach_services
 from sync_service.web.rules import views
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ LARGEST_FORM = 1024 * 1024
 """Bytes of the largest request body for pages and API; webhooks have their own limit."""
 
 
-def create_app(house: House) -> Flask:
+def create_app(services: Services) -> Flask:
     """Return the WSGI application. Call it once per process: it starts a thread that wakes workers for new rows."""
-    ringer = Ringer(house.doorbell)
+    ringer = WakeupThread(services.doorbell)
     ringer.start()
-    app = for_people(house, ringer)
-    app.wsgi_app = WebhookDispatcher(for_trackers(house, ringer).wsgi_app, app.wsgi_app)  # type: ignore[method-assign]  # as in Flask's documentation
-    if house.settings.proxy_hops:
-        hops = house.settings.proxy_hops
+    app = create_pages_app(services, ringer)
+    app.wsgi_app = WebhookDispatcher(create_webhook_app(services, ringer).wsgi_app, app.wsgi_app)  # type: ignore[method-assign]  # as in Flask's documentation
+    if services.settings.proxy_hops:
+        hops = services.settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as above
     return app
 
@@ -75,10 +75,10 @@ class WebhookDispatcher:
         return app(environ, start_response)
 
 
-def for_trackers(house: House, ringer: Ringer) -> Flask:
+def create_webhook_app(services: Services, ringer: WakeupThread) -> Flask:
     """Return the application that receives webhooks. It has no sessions or tokens: the webhook signature is checked."""
     app = Flask(__name__, static_folder=None)
-    put_house(app, house, ringer)
+    attach_services(app, services, ringer)
     guards.install(app)
     security_headers.install(app)
     errors.install(app)
@@ -86,13 +86,13 @@ def for_trackers(house: House, ringer: Ringer) -> Flask:
     return app
 
 
-def for_people(house: House, ringer: Ringer) -> Flask:
+def create_pages_app(services: Services, ringer: WakeupThread) -> Flask:
     """Return the application with pages, API and health."""
     app = OpenAPI(__name__, doc_ui=False, **setup.description())
     app.config.update(
-        SECRET_KEY=house.sealer.derive("cookies"),
+        SECRET_KEY=services.sealer.derive("cookies"),
         SESSION_COOKIE_NAME="okr_sync",
-        SESSION_COOKIE_SECURE=house.settings.base_url.startswith("https:"),
+        SESSION_COOKIE_SECURE=services.settings.base_url.startswith("https:"),
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=SESSION_LIFE,
         # Otherwise every response sends the cookie again, and a concurrent response overwrites a newer session.
@@ -100,7 +100,7 @@ def for_people(house: House, ringer: Ringer) -> Flask:
         MAX_CONTENT_LENGTH=LARGEST_FORM,
         WTF_CSRF_TIME_LIMIT=None,
     )
-    put_house(app, house, ringer)
+    attach_services(app, services, ringer)
     guards.install(app, bearer=bearer_auth.caller)
     security_headers.install(app)
     template_globals.install(app)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sync_service.store.engine.database import reading
 from sync_service.store.engine.migrate import is_current
 from sync_service.store.queue.due import oldest_lag
-from sync_service.web.request.context import house
+from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("health", __name__)
@@ -38,9 +38,9 @@ def readyz() -> ResponseReturnValue:
 
 def _database() -> tuple[str, timedelta | None]:
     try:
-        if not is_current(house().engine):
+        if not is_current(services().engine):
             return "not migrated", None
-        with reading(house().engine) as tx:
+        with reading(services().engine) as tx:
             return "ok", oldest_lag(tx)
     except SQLAlchemyError as error:
         return f"does not answer ({type(error).__name__})", None
@@ -48,7 +48,7 @@ def _database() -> tuple[str, timedelta | None]:
 
 def _redis() -> str:
     try:
-        house().redis.ping()
+        services().redis.ping()
     except RedisError as error:
         return f"does not answer ({type(error).__name__}); the clock process drains due rows instead"
     return "ok"

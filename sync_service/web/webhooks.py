@@ -4,9 +4,9 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from sync_service.domain.trackers.connector import Post
+from sync_service.domain.trackers.connector import WebhookRequest
 from sync_service.ingest.receive import LARGEST, Receipt
-from sync_service.web.request.context import house, ring
+from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, guarded
 
 PREFIX = "/hooks/"
@@ -31,12 +31,12 @@ def receive(slug: str) -> ResponseReturnValue:
     try:
         body = request.get_data(cache=False, parse_form_data=False)
     except RequestEntityTooLarge:
-        known = house().connections.named(slug) is not None
+        known = services().connections.named(slug) is not None
         return _respond(Receipt.TOO_LARGE if known else Receipt.UNKNOWN)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    receipt = house().receive.take(slug, Post(headers, body))
+    receipt = services().receive.receive(slug, WebhookRequest(headers, body))
     if receipt is Receipt.STORED:
-        ring("delivery")
+        wake("delivery")
     return _respond(receipt)
 
 

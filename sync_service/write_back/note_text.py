@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 from sqlalchemy.engine import Row
 
-from sync_service.domain.measures.status import WORDS, Status
+from sync_service.domain.measures.status import STATUS_TEXT, Status
 from sync_service.domain.text import NO_DATA, amount, plain
-from sync_service.domain.trackers.write_back import Note, Serving
+from sync_service.domain.trackers.write_back import Note, ServedKeyResult
 
 
 def note_of(rows: Sequence[Row[Any]], base_url: str) -> Note:
@@ -21,8 +21,8 @@ def ids_of(rows: Sequence[Row[Any]]) -> str:
     return " ".join(str(key_result_id) for key_result_id in sorted(row.id for row in rows))
 
 
-def _serving(row: Row[Any], base_url: str) -> Serving:
-    return Serving(
+def _serving(row: Row[Any], base_url: str) -> ServedKeyResult:
+    return ServedKeyResult(
         slug=row.slug,
         title=plain(row.title),
         url=f"{base_url}/key-results/{quote(row.slug, safe='')}",
@@ -30,7 +30,7 @@ def _serving(row: Row[Any], base_url: str) -> Serving:
         value=amount(row.current, plain(row.unit)),
         target=amount(row.target, plain(row.unit)),
         progress=_percent(row.progress),
-        status=WORDS[Status(row.status)],
+        status=STATUS_TEXT[Status(row.status)],
         completed=Status(row.status) is Status.COMPLETED,
     )
 

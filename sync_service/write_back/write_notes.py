@@ -18,13 +18,13 @@ from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Unavailable
 from sync_service.domain.trackers.write_back import Note, WritesBack
-from sync_service.store.engine.database import begin_again, database_now, reading, writing
+from sync_service.store.engine.database import database_now, reading, retry_on_conflict, writing
 from sync_service.store.jobs import write_backs
-from sync_service.store.jobs.write_backs import Ask
+from sync_service.store.jobs.write_backs import NoteRequest
 from sync_service.store.queue import due, write_slots
-from sync_service.store.tables import write_back, write_round
+from sync_service.store.tables import write_back, write_back_round
 from sync_service.store.trackers.connections import Configured, Connections
-from sync_service.tracker_sync.call_policy import LEASE, Asking, part_of
+from sync_service.tracker_sync.call_policy import LEASE, CallPolicy, bucket_for
 from sync_service.write_back.note_text import ids_of, note_of
 
 CHUNK = 500
@@ -47,10 +47,10 @@ class _WantedNote:
     @property
     def digest(self) -> str:
         """Return a hash of the note's content; empty where there is nothing to say."""
-        return self.note.digest(self.manner) if self.note.serves else ""
+        return self.note.digest(self.manner) if self.note.key_results else ""
 
 
-class WritingBack:
+class NoteWriter:
     """Drains write-backs. Safe to run at any moment, any number of times, by any number of workers."""
 
     def __init__(
@@ -66,8 +66,8 @@ class WritingBack:
         self._connectors = connectors
         self._connections = connections
         self._base_url = base_url
-        self._policy = Asking(engine=engine, table=write_back, now=now)
-        self._rounds = Asking(engine=engine, table=write_round, now=now)
+        self._policy = CallPolicy(engine=engine, table=write_back, now=now)
+        self._rounds = CallPolicy(engine=engine, table=write_back_round, now=now)
 
     def drain(self) -> int:
         """Write the note of one issue; return how many rows were claimed."""
@@ -75,43 +75,43 @@ class WritingBack:
 
     def drain_rounds(self) -> int:
         """Process one chunk of a due round; return how many rows were claimed."""
-        return self._rounds.drain(lambda row: begin_again(partial(self._compare, row)))
+        return self._rounds.drain(lambda row: retry_on_conflict(partial(self._compare, row)))
 
     def _process(self, row: Row[Any]) -> None:
         connection = self._connections.of(row.connection_id)
         connector = self._connectors[connection.kind]
-        if not connection.view.mark:
+        if not connection.view.owner_marker:
             self._policy.postpone(row, due.FIRST_WAIT, "waits until this process knows that write-back is switched on")
             return
         if not isinstance(connector, WritesBack) or not connection.view.has_credentials:
             self._policy.settle(row, "there are no credentials to write with, or the tracker has no write-back yet")
             return
-        wanted = self._wanted_note(row, connector.manner(connection.view))
+        wanted = self._wanted_note(row, connector.format_version(connection.view))
         if isinstance(wanted, str):
             self._policy.settle(row, wanted)
             return
-        if self._policy.must_wait(row, connection, part=part_of(connector, connection, about=row.identity)):
+        if self._policy.is_blocked(row, connection, bucket=bucket_for(connector, connection, about=row.identity)):
             return
         issue_bucket = ""
         try:
-            bucket = connector.writing_part(connection.view, about=row.identity)
+            bucket = connector.write_bucket(connection.view, about=row.identity)
             issue_bucket = f"{bucket}/{row.identity}"
-            if blocked := self._policy.rest_of(connection, issue_bucket):
+            if blocked := self._policy.blocked_for(connection, issue_bucket):
                 self._policy.postpone(row, blocked, f"waits until the tracker can answer ({issue_bucket})")
             elif self._acquire_slot(row, wanted, bucket):
                 self._write(row, wanted, connector, connection, bucket=bucket)
         except ConnectorError as error:
-            if isinstance(error, Unavailable) and error.part == issue_bucket:
+            if isinstance(error, Unavailable) and error.bucket == issue_bucket:
                 self._postpone_longer(row, connection, error)
             else:
-                self._policy.failed(row, connection, error)
+                self._policy.handle_error(row, connection, error)
 
     def _postpone_longer(self, row: Row[Any], connection: Configured, error: Unavailable) -> None:
         """Postpone an issue that may not be written on, longer each time: others need the reserved slots."""
-        wait = self._policy.pause(connection, error, attempts=row.attempts) * 2 ** min(row.attempts - 1, 10)
+        wait = self._policy.block(connection, error, attempts=row.attempts) * 2 ** min(row.attempts - 1, 10)
         later = {"urgent": False, "slot_at": None, "attempts": row.attempts}
         with writing(self._engine) as tx:
-            due.hand_back(tx, write_back, row, wait=min(wait, write_slots.FARTHEST), outcome=str(error), **later)
+            due.release(tx, write_back, row, wait=min(wait, write_slots.FARTHEST), outcome=str(error), **later)
 
     def _wanted_note(self, row: Row[Any], manner: str) -> _WantedNote | str:
         """Return the note an issue should have now, or the reason why nothing is written."""
@@ -122,7 +122,7 @@ class WritingBack:
                 return "the issue is gone"
             found = write_backs.served(tx, row.connection_id, [row.identity]).get(row.identity, [])
         wanted = _WantedNote(note_of(found, self._base_url), ids_of(found), manner)
-        if row.taken_away and wanted.serves == row.serves:
+        if row.removed_by_person and wanted.serves == row.serves:
             return NOTE_DELETED
         if wanted.digest == row.digest and not _may_differ(row):
             return "the note is up to date" if row.digest else "the issue serves no key result"
@@ -130,11 +130,11 @@ class WritingBack:
 
     def _acquire_slot(self, row: Row[Any], wanted: _WantedNote, bucket: str) -> bool:
         """Acquire the bucket's writer when the row's slot has come; else postpone. Return whether the row may write."""
-        write_bucket = write_slots.LINKS if row.urgent and wanted.serves != row.serves else write_slots.STANDINGS
+        write_bucket = write_slots.URGENT if row.urgent and wanted.serves != row.serves else write_slots.BACKGROUND
         with writing(self._engine) as tx:
             at = row.slot_at
             if at is None or not -write_slots.KEPT <= at - database_now(tx) <= write_slots.FARTHEST:
-                at = write_slots.time_for(tx, row.connection_id, bucket, write_bucket)
+                at = write_slots.reserve_slot(tx, row.connection_id, bucket, write_bucket)
             now = database_now(tx)
             if at is None:
                 wait, outcome = write_slots.FARTHEST, "waits until fewer notes are due"
@@ -142,14 +142,14 @@ class WritingBack:
                 wait, outcome = at - now, "waits for its write slot: the tracker limits the number of writes"
             else:
                 # A writer that died holds the bucket for the whole lease; others release it after a moment.
-                wait = min(write_slots.take(tx, row.connection_id, bucket, most=LEASE), 2 * write_slots.GAP)
+                wait = min(write_slots.acquire_writer(tx, row.connection_id, bucket, most=LEASE), 2 * write_slots.GAP)
                 outcome = "waits for another write: writes go one by one"
             if wait:
-                if due.asked_meanwhile(tx, write_back, row):
+                if due.requested_again(tx, write_back, row):
                     wait, at = due.SETTLING, None  # the slot was for the earlier note
                 # This does not count as an attempt.
                 columns = {"outcome": outcome, "slot_at": at, "attempts": row.attempts - 1}
-                due.hand_back(tx, write_back, row, wait=wait, **columns)
+                due.release(tx, write_back, row, wait=wait, **columns)
         return wait == NO_WAIT
 
     def _write(
@@ -157,19 +157,19 @@ class WritingBack:
     ) -> None:
         target: dict[str, Any] = {"identity": row.identity, "key": row.key, "memory": row.memory}
         try:
-            if wanted.note.serves:
+            if wanted.note.key_results:
                 force = wanted.serves != row.serves or row.written_at is None
                 memory = connector.write(connection.view, **target, note=wanted.note, afresh=force)
                 outcome = "written" if memory is not None else NOTE_DELETED
             else:
                 memory, outcome = (
-                    connector.unwrite(connection.view, **target),
+                    connector.remove_note(connection.view, **target),
                     "the issue no longer serves a key result",
                 )
         finally:
             with writing(self._engine) as tx:
-                write_slots.give_back(tx, row.connection_id, bucket)
-        self._policy.answered(connection)
+                write_slots.release_writer(tx, row.connection_id, bucket)
+        self._policy.note_recovered(connection)
         with writing(self._engine) as tx:
             self._finish(tx, row, wanted, memory=memory, outcome=outcome)
 
@@ -182,31 +182,33 @@ class WritingBack:
             "digest": wanted.digest,
             "written_at": database_now(tx),
             "slot_at": None,
-            "taken_away": bool(wanted.serves) and memory is None,
+            "removed_by_person": bool(wanted.serves) and memory is None,
         }
-        requested_again = due.asked_meanwhile(tx, write_back, row)
+        requested_again = due.requested_again(tx, write_back, row)
         due.settle(tx, write_back, [row], [columns | {"urgent": requested_again}])
 
     def _compare(self, row: Row[Any]) -> None:
         """Compare the next issues with their notes, and make those due that differ."""
         with writing(self._engine) as tx:
             if not write_backs.is_on(tx, row.connection_id):
-                due.settle(tx, write_round, [row], [{"outcome": SWITCHED_OFF, "cursor": 0}])
+                due.settle(tx, write_back_round, [row], [{"outcome": SWITCHED_OFF, "cursor": 0}])
                 return
             found = write_backs.chunk(tx, row.connection_id, after=row.cursor, limit=CHUNK)
-            write_backs.ask(tx, list(self._differing(tx, row.connection_id, found)), urgent=False)
+            write_backs.request(tx, list(self._differing(tx, row.connection_id, found)), urgent=False)
             if len(found) < CHUNK:
                 # Only now: whoever wakes a round has requested issues before.
-                again = write_backs.ROUND if write_backs.is_woken(tx, row.id) else write_backs.STANDING_AGAIN
-                due.hand_back(tx, write_round, row, wait=again, outcome="all were compared", cursor=0, woken=False)
+                again = write_backs.ROUND if write_backs.is_woken(tx, row.id) else write_backs.REWRITE_INTERVAL
+                due.release(
+                    tx, write_back_round, row, wait=again, outcome="all were compared", cursor=0, run_again=False
+                )
             else:
                 last = found[-1]
-                due.hand_back(tx, write_round, row, outcome=f"compared up to {last.key}", cursor=last.id)
+                due.release(tx, write_back_round, row, outcome=f"compared up to {last.key}", cursor=last.id)
 
-    def _differing(self, tx: Transaction, connection_id: int, found: Sequence[Row[Any]]) -> Iterator[Ask]:
+    def _differing(self, tx: Transaction, connection_id: int, found: Sequence[Row[Any]]) -> Iterator[NoteRequest]:
         now, manner = database_now(tx), self._format_version(connection_id)
         served = write_backs.served(tx, connection_id, [one.identity for one in found])
-        again = write_backs.standing_again(tx, connection_id)
+        again = write_backs.rewrite_interval(tx, connection_id)
         for one in found:
             rows = served.get(one.identity, [])
             wanted = _WantedNote(note_of(rows, self._base_url), ids_of(rows), manner)
@@ -215,16 +217,16 @@ class WritingBack:
             if waits or wanted.digest == (one.digest or ""):
                 continue
             same = wanted.serves == one.serves
-            if same and one.taken_away:
+            if same and one.removed_by_person:
                 continue
             wait = one.written_at + again - now if same and one.written_at else NO_WAIT
             # A clock that was stepped back is no reason to wait longer.
-            yield Ask(connection_id, one.identity, one.key, min(max(wait, NO_WAIT), again))
+            yield NoteRequest(connection_id, one.identity, one.key, min(max(wait, NO_WAIT), again))
 
     def _format_version(self, connection_id: int) -> str:
         connection = self._connections.of(connection_id)
         connector = self._connectors[connection.kind]
-        return connector.manner(connection.view) if isinstance(connector, WritesBack) else ""
+        return connector.format_version(connection.view) if isinstance(connector, WritesBack) else ""
 
 
 def _may_differ(row: Row[Any]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.web import create_app
 from tests.support.example_okrs import Example, find_examples, prepare_examples, sign_in_path
 from tests.support.servers import SqliteDatabases
@@ -22,12 +22,12 @@ class Site:
     """The running site."""
 
     url: str
-    house: House
+    services: Services
     example: Example
 
     def enter(self, page: Page, person_id: int) -> None:
         """Sign in by a link, as a person does."""
-        page.goto(self.url + sign_in_path(self.house, person_id))
+        page.goto(self.url + sign_in_path(self.services, person_id))
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(self.url + "/")
 
@@ -35,9 +35,9 @@ class Site:
 @pytest.fixture
 def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
     """Serve the example OKRs until the test ends; the open page leaves before the server does."""
-    house = build_house(sqlite.prepared(prepare_examples), tmp_path)
-    example = find_examples(house)
-    with serving(create_app(house)) as address:
-        yield Site(address, house, example)
+    services = build_house(sqlite.prepared(prepare_examples), tmp_path)
+    example = find_examples(services)
+    with serving(create_app(services)) as address:
+        yield Site(address, services, example)
         page.goto("about:blank")
-    house.engine.dispose()
+    services.engine.dispose()

@@ -63,11 +63,11 @@ def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
     """Serve the example OKRs at the very address that trackers are told."""
     door = Door()
     with serving(door) as url:
-        house = build_house(sqlite.prepared(prepare), tmp_path, OKR_SYNC_BASE_URL=url, clock=utc_now)
-        door.app = create_app(house).wsgi_app
-        yield Site(url, house, fill_with_examples(house))
+        services = build_house(sqlite.prepared(prepare), tmp_path, OKR_SYNC_BASE_URL=url, clock=utc_now)
+        door.app = create_app(services).wsgi_app
+        yield Site(url, services, fill_with_examples(services))
         page.goto("about:blank")
-    house.engine.dispose()
+    services.engine.dispose()
 
 
 def begin(site: Site, page: Page, way: str, tracker: GitHub | Jira) -> None:
@@ -89,7 +89,7 @@ def moves(site: Site, page: Page, hub: GitHub) -> None:
     issue = hub.repository("checkout").create_issue("Write the runbook", labels=["okr:KR-4"])
     issue.close()
     hub.flush()
-    site.house.drains.drain_everything()
+    site.services.drains.drain_everything()
     expect(page.locator("#live")).to_contain_text(f"acme/checkout#{issue.number}")
     expect(page.locator(".history-entry").first).to_contain_text("closed as done")
 
@@ -116,7 +116,7 @@ def test_a_newcomer_creates_an_app_and_a_key_result_moves(site: Site, page: Page
     page.get_by_role("button", name="Watch these").click()
     page.wait_for_url(f"{site.url}/connections/walk")
     hub.flush()
-    site.house.drains.drain_everything()
+    site.services.drains.drain_everything()
     expect(page.locator("#webhook-state")).to_contain_text("receiving")
     expect(page.get_by_text("imported", exact=True)).to_be_visible()
     moves(site, page, hub)
@@ -148,7 +148,7 @@ def test_a_newcomer_pastes_a_token_and_a_key_result_moves(
     page.get_by_role("link", name="Go to the connection").click()
     expect(page.locator("#made-secret")).to_have_count(0)
     hub.flush()
-    site.house.drains.drain_everything()
+    site.services.drains.drain_everything()
     expect(page.locator("#webhook-state")).to_contain_text("receiving")
     page.get_by_role("button", name="Create the webhooks for me").click()
     expect(page.get_by_text("Its webhook was there")).to_have_count(2)
@@ -170,7 +170,7 @@ def test_a_newcomer_pastes_by_hand_and_a_key_result_moves(site: Site, page: Page
     hub.remove_hook(wrong)
     hub.add_hook(place, url=url, secret=secret, content_type="json", events=("issues",))
     hub.flush()
-    site.house.drains.drain_everything()
+    site.services.drains.drain_everything()
     expect(page.locator("#webhook-state")).to_contain_text("receiving")
     expect(page.locator("#made-secret")).to_be_visible()
     moves(site, page, hub)
@@ -200,7 +200,7 @@ def moves_by_jira(site: Site, page: Page, jira: Jira) -> None:
     issue = jira.project("SHOP").create_issue("Write the runbook", labels=["okr:KR-4"])
     issue.finish()
     jira.flush()
-    site.house.drains.drain_everything()
+    site.services.drains.drain_everything()
     expect(page.locator("#live")).to_contain_text(issue.key)
     expect(page.locator(".history-entry").first).to_contain_text("closed as done")
 
@@ -230,7 +230,7 @@ def test_a_newcomer_connects_jira_by_a_token_and_a_key_result_moves(site: Site, 
     expect(page.locator("#webhook-state")).to_contain_text("no delivery yet")
     jira.project("PAY").create_issue("Anything")
     jira.flush()
-    site.house.drains.drain_everything()
+    site.services.drains.drain_everything()
     expect(page.locator("#webhook-state")).to_contain_text("receiving")
     expect(page.get_by_text("imported", exact=True)).to_have_count(2)
     before = jira.hooks[0].secret
@@ -276,7 +276,7 @@ def paste_webhook(site: Site, page: Page, jira: Jira) -> None:
     jira.add_hook(url=url, secret=secret, projects=("SHOP",))
     jira.project("SHOP").create_issue("Anything else")
     jira.flush()
-    site.house.drains.drain_everything()
+    site.services.drains.drain_everything()
     expect(page.locator("#webhook-state")).to_contain_text("receiving")
     moves_by_jira(site, page, jira)
 

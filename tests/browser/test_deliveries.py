@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def buried(site: Site) -> int:
     """Add a buried delivery that is nasty wherever it can be, and give its row id."""
-    with writing(site.house.engine) as tx:
+    with writing(site.services.engine) as tx:
         return add(
             tx,
             tables.delivery,
@@ -41,9 +41,9 @@ def mail_id(site: Site) -> int:
     """Add a mail that tries to run a script, and give its row id."""
     html = f"<!doctype html><p id='said'>KR-1 is done</p><img src='https://tracker.example.com/x.png'>{SCRIPT}"
     content = {"subject": f"KR-1 is completed {SCRIPT}", "text": "KR-1 is done, as text", "html": html}
-    with writing(site.house.engine) as tx:
+    with writing(site.services.engine) as tx:
         return add_mail(
-            tx, site.house.sealer, kind="status", recipient="ana@example.com", host="x", content=content, now=NOW
+            tx, site.services.sealer, kind="status", recipient="ana@example.com", host="x", content=content, now=NOW
         )
 
 
@@ -56,10 +56,10 @@ def test_a_buried_delivery_is_found_and_replayed(site: Site, page: Page, buried:
     expect(page.locator("#body")).to_contain_text('"title": "<script>alert')
     page.get_by_role("button", name="Replay").click()
     expect(page.get_by_text("waiting", exact=True)).to_be_visible()
-    with writing(site.house.engine) as tx:
+    with writing(site.services.engine) as tx:
         done = {"due_at": None, "settled_at": NOW, "outcome": "ignored, because it is a test"}
         tx.execute(sa.update(tables.delivery).values(done))
-    moved(site.house)
+    moved(site.services)
     expect(page.get_by_text("because it is a test")).to_be_visible()
 
 

@@ -42,7 +42,7 @@ def test_a_visitor_comes_in_by_a_link_and_opens_a_key_result(page: Page, site: S
 def test_no_page_is_wider_than_its_window(page: Page, site: Site) -> None:
     """In every look, and on the narrowest phone."""
     site.enter(page, site.example.ana)
-    add_many(site.house, site.example.key_results["KR-6"], site.example.github, issues=120, entries=30)
+    add_many(site.services, site.example.key_results["KR-6"], site.example.github, issues=120, entries=30)
     sizes = [page.viewport_size, {"width": 360, "height": 740}]
     for size in sizes:
         assert size
@@ -58,7 +58,7 @@ def test_a_value_moves_while_the_page_is_open(page: Page, site: Site) -> None:
     page.evaluate("window.marked = true")
     bar = page.locator("#bar-of-KR-5")
     expect(bar).to_have_attribute("aria-valuenow", "25.0")
-    close_issue(site.house, "acme/checkout#201", site.example.key_results["KR-5"])
+    close_issue(site.services, "acme/checkout#201", site.example.key_results["KR-5"])
     expect(bar).to_have_attribute("aria-valuenow", "50.0")
     expect(page.locator("#key-result-KR-5 .value")).to_have_text("50\u202f%")
     expect(page.locator("#key-result-KR-5 .value")).to_have_class(re.compile("just-changed"))
@@ -72,7 +72,7 @@ def test_a_refresh_leaves_typed_words_focus_and_unfolded_parts_alone(page: Page,
     page.get_by_label("Value now").fill("64")
     note = page.get_by_label("Note")
     note.fill("half a sent")
-    close_issue(site.house, "acme/checkout#201", site.example.key_results["KR-3"])
+    close_issue(site.services, "acme/checkout#201", site.example.key_results["KR-3"])
     refreshed = page.evaluate("new Promise((done) => document.addEventListener('okr:refreshed', () => done(true)))")
     assert refreshed
     expect(note).to_be_focused()
@@ -85,7 +85,7 @@ def test_unfolded_causes_stay_unfolded(page: Page, site: Site) -> None:
     site.enter(page, site.example.ben)
     page.goto(f"{site.url}/key-results/KR-1")
     page.get_by_text("8 more").click()
-    close_issue(site.house, "acme/checkout#15", site.example.key_results["KR-1"])
+    close_issue(site.services, "acme/checkout#15", site.example.key_results["KR-1"])
     expect(page.locator("#bar-of-KR-1")).not_to_have_attribute("aria-valuenow", "29.63")
     expect(page.get_by_text("acme/checkout#51")).to_be_visible()
 
@@ -96,19 +96,19 @@ def test_the_chart_goes_on_when_the_value_moves(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/key-results/KR-5")
     key = page.locator("#chart .u-legend")
     expect(key).to_contain_text("25 %")
-    close_issue(site.house, "acme/checkout#201", site.example.key_results["KR-5"])
+    close_issue(site.services, "acme/checkout#201", site.example.key_results["KR-5"])
     expect(key).to_contain_text("50 %")
 
 
 def test_the_chart_tells_times_in_the_zone_of_whoever_looks(page: Page, site: Site) -> None:
     """As the rest of the page does, wherever the browser is."""
-    with writing(site.house.engine) as tx:
+    with writing(site.services.engine) as tx:
         tx.execute(sa.update(person).where(person.c.id == site.example.ben).values(timezone="Pacific/Kiritimati"))
     site.enter(page, site.example.ben)
     page.goto(f"{site.url}/key-results/KR-5")
     told = page.locator("#chart .u-legend .u-value").first
     expect(told).to_contain_text(":")
-    there = site.house.now().astimezone(ZoneInfo("Pacific/Kiritimati"))
+    there = site.services.now().astimezone(ZoneInfo("Pacific/Kiritimati"))
     shown = datetime.strptime(f"{told.inner_text()} {there.year} +1400", "%d %b, %H:%M %Y %z")
     assert abs(there - shown) < timedelta(minutes=5)
 
@@ -122,7 +122,7 @@ def test_checking_in_tells_so_and_keeps_telling_it(page: Page, site: Site) -> No
     page.get_by_role("button", name="Check in").click()
     said = page.get_by_text("Checked in. The value changes in a moment.")
     expect(said).to_be_visible()
-    site.house.drains.by_table["recompute"]()
+    site.services.drains.by_table["recompute"]()
     expect(page.locator(".now-value")).to_have_text("64.5\u202f%")
     expect(said).to_be_visible()
     expect(page.locator("#chart canvas")).to_be_visible()
@@ -156,7 +156,7 @@ def test_a_page_says_that_the_server_is_away_and_recovers(page: Page, site: Site
     site.enter(page, site.example.ben)
     page.route("**/changes", lambda route: route.abort())
     expect(page.get_by_text("Reconnecting…")).to_be_visible()
-    close_issue(site.house, "acme/checkout#201", site.example.key_results["KR-5"])
+    close_issue(site.services, "acme/checkout#201", site.example.key_results["KR-5"])
     page.unroute("**/changes")
     expect(page.locator("#bar-of-KR-5")).to_have_attribute("aria-valuenow", "50.0", timeout=20_000)
     expect(page.get_by_text("Reconnecting…")).to_be_hidden()
@@ -168,7 +168,7 @@ def test_whoever_is_signed_out_elsewhere_is_asked_to_sign_in(page: Page, site: S
     """The open page does not stand there as if it were true."""
     site.enter(page, site.example.ben)
     page.context.clear_cookies()
-    moved(site.house)
+    moved(site.services)
     page.wait_for_url(f"{site.url}/sign-in**")
     assert all("401" in mistake for mistake in page_mistakes)
     page_mistakes.clear()

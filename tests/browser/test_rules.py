@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def labelled(site: Site) -> Site:
     """Give the site with issues that rules can match."""
-    add_labelled_issues(site.house, site.example)
+    add_labelled_issues(site.services, site.example)
     return site
 
 
@@ -37,12 +37,12 @@ def test_a_rule_is_written_seen_through_and_saved(labelled: Site, page: Page) ->
     expect(preview.locator(".effect-old")).to_contain_text("no data")
     expect(preview.locator(".effect-new")).to_have_text("33.33\u202f%")
     expect(page.locator("#slug-hint")).to_contain_text("if empty: network")
-    assert current(site.house, "KR-6") is None
+    assert current(site.services, "KR-6") is None
 
     page.get_by_role("button", name="Create the rule").click()
     row = page.locator("#rule-network")
     expect(row).to_contain_text("being applied")
-    apply_rules(site.house)
+    apply_rules(site.services)
     expect(row).to_contain_text("active")
     row.get_by_role("link", name="KR-6").click()
     expect(page.locator(".now-value")).to_contain_text("33.33\u202f%")
@@ -79,8 +79,8 @@ def test_lines_are_added_changed_and_removed_while_the_preview_follows(labelled:
 def test_a_rule_is_edited_moved_and_disabled(labelled: Site, page: Page) -> None:
     """Both key results of a move are shown, and both change."""
     site = labelled
-    add_rule(site.house, site.example, "network-label")
-    moved(site.house)
+    add_rule(site.services, site.example, "network-label")
+    moved(site.services)
     site.enter(page, site.example.ana)
     page.goto(f"{site.url}/rules/network-label")
     page.get_by_label("count toward").select_option("KR-2")
@@ -89,12 +89,12 @@ def test_a_rule_is_edited_moved_and_disabled(labelled: Site, page: Page) -> None
     promised = preview.locator("#effect-KR-2 .effect-new").inner_text()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#rule-network-label")).to_contain_text("KR-2")
-    apply_rules(site.house)
-    assert current(site.house, "KR-6") is None
-    assert promised == f"{current(site.house, 'KR-2'):g}\u202fbugs"
+    apply_rules(site.services)
+    assert current(site.services, "KR-6") is None
+    assert promised == f"{current(site.services, 'KR-2'):g}\u202fbugs"
 
     page.get_by_role("button", name="Disable network-label").click()
-    apply_rules(site.house)
+    apply_rules(site.services)
     expect(page.locator("#rule-network-label")).to_contain_text("disabled")
     expect(page.get_by_role("button", name="Enable network-label")).to_be_visible()
 
@@ -129,10 +129,10 @@ def test_a_nested_condition_is_written_as_text_and_says_what_is_wrong(
 def test_somebody_elses_edit_is_not_overwritten_unseen(labelled: Site, page: Page, page_mistakes: list[str]) -> None:
     """Theirs is shown beside mine."""
     site = labelled
-    add_rule(site.house, site.example, "network-label")
+    add_rule(site.services, site.example, "network-label")
     site.enter(page, site.example.ana)
     page.goto(f"{site.url}/rules/network-label")
-    add_rule(site.house, site.example, "network-label", condition={"field": "labels", "has": "payments"})
+    add_rule(site.services, site.example, "network-label", condition={"field": "labels", "has": "payments"})
     page.locator("#row-0-value").fill("mine")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("labels has payments")
@@ -144,7 +144,7 @@ def test_somebody_elses_edit_is_not_overwritten_unseen(labelled: Site, page: Pag
 def test_a_viewer_sees_rules_and_no_way_to_change_them(labelled: Site, page: Page) -> None:
     """Neither button nor form."""
     site = labelled
-    add_rule(site.house, site.example, "network-label")
+    add_rule(site.services, site.example, "network-label")
     site.enter(page, site.example.vera)
     page.goto(f"{site.url}/rules")
     expect(page.get_by_role("link", name="New rule")).to_have_count(0)
@@ -156,8 +156,8 @@ def test_a_viewer_sees_rules_and_no_way_to_change_them(labelled: Site, page: Pag
 def test_the_list_is_filtered_while_one_types(labelled: Site, page: Page) -> None:
     """The address follows, so that it can be shared."""
     site = labelled
-    add_rule(site.house, site.example, "network-label")
-    add_rule(site.house, site.example, "payments-label", condition={"field": "labels", "has": "payments"})
+    add_rule(site.services, site.example, "network-label")
+    add_rule(site.services, site.example, "payments-label", condition={"field": "labels", "has": "payments"})
     site.enter(page, site.example.ana)
     page.goto(f"{site.url}/rules")
     page.get_by_label("Search the rules").press_sequentially("payments")
@@ -171,8 +171,8 @@ def test_the_list_is_filtered_while_one_types(labelled: Site, page: Page) -> Non
 def test_no_page_of_rules_is_wider_than_its_window(labelled: Site, page: Page) -> None:
     """In every look, and on the narrowest phone."""
     site = labelled
-    add_rule(site.house, site.example, "network-label")
-    add_rule(site.house, site.example, "long", condition={"any": [{"field": "title", "contains": "x" * 200}]})
+    add_rule(site.services, site.example, "network-label")
+    add_rule(site.services, site.example, "long", condition={"any": [{"field": "title", "contains": "x" * 200}]})
     site.enter(page, site.example.ana)
     for size in (page.viewport_size, {"width": 360, "height": 740}):
         assert size

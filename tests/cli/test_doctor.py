@@ -13,9 +13,9 @@ from redis.exceptions import RedisError
 
 from simulator import GitHub
 from sync_service.cli.doctor import machine, work
-from sync_service.cli.doctor.sections import Section, look_at
+from sync_service.cli.doctor.sections import Section, run_sections
 from sync_service.domain.trackers.diagnostics import Finding
-from sync_service.runtime.instance_lock import PartView
+from sync_service.runtime.instance_lock import ProcessView
 from sync_service.store import tables as t
 from sync_service.store.engine.database import database_now, open_database, writing
 from sync_service.store.trackers import rejected_deliveries
@@ -108,7 +108,7 @@ def test_what_is_held_of_a_connection_is_told(run: Run, directory: Path, monkeyp
         tx.execute(sa.delete(t.delivery))
     assert form(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]["well"] is False
     with writing(engine) as tx:
-        tx.execute(sa.update(t.scope).values(gone="the repository was deleted", external_id="7"))
+        tx.execute(sa.update(t.scope).values(gone_reason="the repository was deleted", external_id="7"))
         tx.execute(sa.delete(t.rule))
     found = form(run("doctor", "--json", "acme-github"))["connection acme-github"]
     assert (found["acme/checkout"]["well"], found["acme/checkout"]["says"]) == (False, "the repository was deleted")
@@ -215,26 +215,26 @@ def test_what_was_found_before_time_was_up_stands() -> None:
         yield Finding(what="first", well=True, says="well")
         raise RedisError("broken\nsecond line")
 
-    slow, broken = look_at([Section("slow", hangs, 0.1), Section("broken", fails, 10)])
+    slow, broken = run_sections([Section("slow", hangs, 0.1), Section("broken", fails, 10)])
     gate.set()
     assert [one.what for one in slow[1]] == ["first", "check"]
     assert [one.says for one in broken[1]] == ["well", "failed: RedisError: broken"]
 
 
-def part(name: str, pid: int | None, deaths: int = 0) -> PartView:
+def bucket_for(name: str, pid: int | None, deaths: int = 0) -> ProcessView:
     """Give a part of an `up`."""
-    return PartView(name=name, pid=pid, since=None, starts_at=None, deaths=deaths, code=None, reason="")
+    return ProcessView(name=name, pid=pid, since=None, starts_at=None, deaths=deaths, code=None, reason="")
 
 
 @pytest.mark.parametrize(
     ("parts", "told"),
     [
         (None, [("clock", None)]),
-        ([part("clock", 7), part("web", 8)], [("clock", True)]),
-        ([part("clock", None, deaths=3), part("worker 1", None)], [("clock", False), ("worker 1", False)]),
+        ([bucket_for("clock", 7), bucket_for("web", 8)], [("clock", True)]),
+        ([bucket_for("clock", None, deaths=3), bucket_for("worker 1", None)], [("clock", False), ("worker 1", False)]),
     ],
 )
-def test_parts_that_do_not_run_are_told(parts: Sequence[PartView] | None, told: list[Any]) -> None:
+def test_parts_that_do_not_run_are_told(parts: Sequence[ProcessView] | None, told: list[Any]) -> None:
     """Where it can be told."""
     assert [(one.what, one.well) for one in work._clock(parts)] == told
 
@@ -249,7 +249,7 @@ def test_rows_that_are_late_are_told(lag: float, well: Any) -> None:
 
 def test_buried_rows_are_told() -> None:
     """They wait for somebody."""
-    (one,) = work._buried([Backlog(table="look", due=0, lag_seconds=0, later=0, buried=2)])
+    (one,) = work._buried([Backlog(table="fetch_request", due=0, lag_seconds=0, later=0, buried=2)])
     assert (one.well, one.says) == (False, "2 of look")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sync_service.cli.doctor import servers
 from sync_service.notify import smtp
-from sync_service.runtime.instance_lock import only_one
+from sync_service.runtime.instance_lock import hold_instance_lock
 from sync_service.runtime.redis_server import NoServer
 from tests.cli.conftest import Run
 from tests.cli.found_findings import findings, form
@@ -50,7 +50,7 @@ def test_the_private_redis_is_missed_while_an_up_runs(
     run: Run, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It should run then; and a machine may have none at all."""
-    with only_one(directory / "var"):
+    with hold_instance_lock(directory / "var"):
         assert form(run("doctor", "--json"))["Redis"]["Redis"]["well"] is False
         monkeypatch.setattr("sync_service.runtime.redis_server.find_program", _no_program)
         assert "no Redis" in form(run("doctor", "--json"))["Redis"]["Redis"]["says"]

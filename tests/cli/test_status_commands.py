@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from sync_service.runtime.instance_lock import only_one, tell_parts
-from sync_service.runtime.supervisor import Standing
+from sync_service.runtime.instance_lock import hold_instance_lock, write_process_status
+from sync_service.runtime.supervisor import ProcessStatus
 from sync_service.store import tables as t
 from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.people import auth
@@ -51,8 +51,8 @@ def test_status_says_what_waits_and_what_is_refused(run: Run, engine: Engine) ->
     assert form["connections"][0]["refused"]["reason"] == "Bad credentials"
     assert form["connections"][1]["refused"] is None
     rows = {one["table"]: one for one in form["rows"]}
-    assert (rows["delivery"]["buried"], rows["delivery"]["due"], rows["relink"]["due"]) == (1, 0, 2)
-    assert rows["relink"]["lag_seconds"] >= 0
+    assert (rows["delivery"]["buried"], rows["delivery"]["due"], rows["relink_request"]["due"]) == (1, 0, 2)
+    assert rows["relink_request"]["lag_seconds"] >= 0
     assert (form["redis"], form["workers"]) == ("away", None)
 
 
@@ -78,11 +78,13 @@ def test_status_says_how_the_parts_stand(
 ) -> None:
     """One line for each, as long as an `up` runs on this directory."""
     usual = {"pid": None, "runs_for": 0.0, "starts_in": 0.0, "deaths": 0, "code": None, "reason": ""}
-    with only_one(directory / "var"):
+    with hold_instance_lock(directory / "var"):
         assert "the status of its processes is unknown" in run("status").stdout
         assert json.loads(run("status", "--json").stdout)["parts"] == []
-        tell_parts(
-            directory / "var", [Standing(name="web", **usual | columns)], now=datetime(2026, 11, 24, 12, tzinfo=UTC)
+        write_process_status(
+            directory / "var",
+            [ProcessStatus(name="web", **usual | columns)],
+            now=datetime(2026, 11, 24, 12, tzinfo=UTC),
         )
         assert line in run("status").stdout
         (shown,) = json.loads(run("status", "--json").stdout)["parts"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from config.errors import WrongSettings
-from config.secret_key import kept_secret_key
+from config.errors import InvalidSettings
+from config.secret_key import read_or_create
 from config.settings import known_names, read_environment, read_settings
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "examples" / "env.example"
@@ -16,9 +16,9 @@ LONG_ENOUGH = "k" * 32
 
 def mistakes() -> tuple[str, ...]:
     """Return what reading the settings complains about."""
-    with pytest.raises(WrongSettings) as refused:
+    with pytest.raises(InvalidSettings) as refused:
         read_settings()
-    return refused.value.mistakes
+    return refused.value.errors
 
 
 def test_without_any_setting_everything_lives_in_the_data_directory(bare_environment: Path) -> None:
@@ -179,7 +179,7 @@ def test_the_embedded_secret_key_is_made_once_and_for_its_owner_alone(bare_envir
 def test_processes_that_start_together_get_the_same_secret_key(tmp_path: Path) -> None:
     """Web, worker and clock may all be first."""
     with get_context("spawn").Pool(4) as pool:
-        keys = pool.map(kept_secret_key, [tmp_path / "new"] * 16, chunksize=1)
+        keys = pool.map(read_or_create, [tmp_path / "new"] * 16, chunksize=1)
         pool.close()
         pool.join()
     assert len(set(keys)) == 1

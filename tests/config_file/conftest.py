@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from connectors.registry import connectors
-from sync_service.config_file.plan.apply import Applying, Plan
-from sync_service.config_file.read.errors import Mistake, WrongFiles
+from connectors.registry import load_connectors
+from sync_service.config_file.plan.apply import ConfigApplier, Plan
+from sync_service.config_file.read.errors import FileError, InvalidFiles
 from sync_service.store.engine.database import open_database, reading
 from sync_service.store.engine.encryption import Sealer
 from tests.config_file.files import SECRETS
@@ -41,10 +41,10 @@ class Desk:
     def __init__(self, engine: Engine, sealer: Sealer, environment: Mapping[str, str]) -> None:
         self.engine = engine
         self.sealer = sealer
-        self.applying = Applying(
+        self.applying = ConfigApplier(
             engine=engine,
             sealer=sealer,
-            connectors=connectors(),
+            connectors=load_connectors(),
             environment=environment,
             zone=ZoneInfo("Europe/Madrid"),
             now=lambda: NOW,
@@ -59,11 +59,11 @@ class Desk:
         """Plan only."""
         return self.applying.plan(self._files(texts), prune=prune)
 
-    def mistakes(self, *texts: str, prune: bool = False) -> tuple[Mistake, ...]:
+    def mistakes(self, *texts: str, prune: bool = False) -> tuple[FileError, ...]:
         """Apply files that must be refused; give their mistakes."""
-        with pytest.raises(WrongFiles) as caught:
+        with pytest.raises(InvalidFiles) as caught:
             self.apply(*texts, prune=prune)
-        return caught.value.mistakes
+        return caught.value.errors
 
     def rows(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
         """Ask the database."""

@@ -11,7 +11,7 @@ from tests.config_file.conftest import Desk
 def settle(desk: Desk) -> None:
     """Forget what earlier applying made due, so that only what follows now is seen."""
     with writing(desk.engine) as tx:
-        for table in (t.recompute, t.relink):
+        for table in (t.recompute, t.relink_request):
             tx.execute(sa.delete(table))
 
 
@@ -26,8 +26,8 @@ def recomputed(desk: Desk) -> dict[object, list[str]]:
 
 def relinked(desk: Desk) -> dict[object, object]:
     """Give the connections whose issues are due to be linked again, with why."""
-    found = sa.select(t.connection.c.slug, t.relink.c.cause).join(
-        t.relink, t.relink.c.connection_id == t.connection.c.id
+    found = sa.select(t.connection.c.slug, t.relink_request.c.cause).join(
+        t.relink_request, t.relink_request.c.connection_id == t.connection.c.id
     )
     with reading(desk.engine) as tx:
         return {row.slug: row.cause for row in tx.execute(found)}

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from sync_service.config_file.plan.warnings import cautions
-from sync_service.config_file.read.errors import WrongFiles
+from sync_service.config_file.plan.warnings import warnings
+from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.state import State
-from sync_service.runtime.wiring import connectors
+from sync_service.runtime.wiring import load_connectors
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading, writing
 from tests.config_file.conftest import NOW, Desk
@@ -97,13 +97,13 @@ def test_a_tracker_that_can_not_be_asked_can_not_be_imported_from() -> None:
     wanted: State = {section: {} for section in ("connections", "rules")}
     wanted["connections"]["cards"] = connection
     unlisting: Any = object()
-    assert list(cautions(wanted, [], connectors={"trello": unlisting})) == [
+    assert list(warnings(wanted, [], connectors={"trello": unlisting})) == [
         (
             "connection cards: import from trello is not supported yet; key results with issues from a scope "
             "that is not imported show as partly seen (with earlier: ignore they count only later changes)"
         )
     ]
-    assert list(cautions(wanted, [], connectors={"trello": connectors()["github"]})) == []
+    assert list(warnings(wanted, [], connectors={"trello": load_connectors()["github"]})) == []
 
 
 def test_secrets_are_sealed_and_compared_in_the_clear(desk: Desk) -> None:
@@ -112,7 +112,7 @@ def test_secrets_are_sealed_and_compared_in_the_clear(desk: Desk) -> None:
     c = t.connection.c
     stored = desk.rows(sa.select(c.sealed_token, c.sealed_secrets).order_by(c.slug))
     assert "token-of-github" not in repr(stored)
-    assert desk.sealer.open(str(stored[0][0])) == "token-of-github"
+    assert desk.sealer.decrypt(str(stored[0][0])) == "token-of-github"
     plan = desk.apply(
         replace(EXAMPLE, ("env:GITHUB_TOKEN", "new-token"), ("[env:JIRA_WEBHOOK_SECRET]", "[newer, kept]"))
     )
@@ -122,7 +122,7 @@ def test_secrets_are_sealed_and_compared_in_the_clear(desk: Desk) -> None:
     ]
     with reading(desk.engine) as tx:
         sealed = tx.scalars(sa.select(c.sealed_secrets).where(c.slug == "acme-jira")).one()
-    assert [desk.sealer.open(one) for one in sealed] == ["newer", "hook-secret-of-jira"]
+    assert [desk.sealer.decrypt(one) for one in sealed] == ["newer", "hook-secret-of-jira"]
 
 
 def test_a_secret_that_is_left_out_is_removed(desk: Desk) -> None:
@@ -178,7 +178,9 @@ def test_jql_is_kept_and_has_its_listing(desk: Desk) -> None:
     assert desk.rows(sa.select(t.rule.c.query, t.rule.c.condition).where(t.rule.c.slug == "payment-bugs")) == [
         (JQL, {})
     ]
-    found = sa.select(t.rule_revision.c.query).join(t.listing, t.listing.c.revision_id == t.rule_revision.c.id)
+    found = sa.select(t.rule_revision.c.query).join(
+        t.query_listing, t.query_listing.c.revision_id == t.rule_revision.c.id
+    )
     assert desk.rows(found) == [(JQL,)]
 
 
@@ -222,8 +224,8 @@ def test_a_search_is_kept_and_has_its_listing(desk: Desk) -> None:
     plan = desk.apply(EXAMPLE, search)
     assert not any("searched" in warning for warning in plan.warnings)
     assert desk.apply(EXAMPLE, search).lines() == ["nothing to change"]
-    found = sa.select(t.rule_revision.c.query, t.listing.c.cursor).join(
-        t.listing, t.listing.c.revision_id == t.rule_revision.c.id
+    found = sa.select(t.rule_revision.c.query, t.query_listing.c.cursor).join(
+        t.query_listing, t.query_listing.c.revision_id == t.rule_revision.c.id
     )
     assert desk.rows(found.where(t.rule_revision.c.rule_slug == "searched")) == [(query, None)]
 
@@ -245,9 +247,9 @@ def test_a_search_that_nobody_can_list_is_kept_with_a_warning(desk: Desk) -> Non
 def test_a_search_that_can_not_be_used_is_a_mistake(desk: Desk) -> None:
     """It is named like any other, with file, line and field, and without a call."""
     desk.apply(EXAMPLE)
-    with pytest.raises(WrongFiles) as caught:
+    with pytest.raises(InvalidFiles) as caught:
         desk.apply(SEARCH.format(connection="acme-github", enabled="true", query="is:issue label:checkout"))
-    (mistake,) = caught.value.mistakes
+    (mistake,) = caught.value.errors
     assert (mistake.line, mistake.field) == (6, "rules[0].query")
     assert "add repo:OWNER/NAME" in str(mistake)
 
@@ -255,9 +257,9 @@ def test_a_search_that_can_not_be_used_is_a_mistake(desk: Desk) -> None:
 def test_a_search_on_a_connection_of_an_unknown_kind_is_left_to_that_mistake(desk: Desk) -> None:
     """One mistake is enough."""
     search = SEARCH.format(connection="odd", enabled="true", query="is:issue")
-    with pytest.raises(WrongFiles) as caught:
+    with pytest.raises(InvalidFiles) as caught:
         desk.apply(EXAMPLE, search.replace("rules:", "connections:\n  - {slug: odd, kind: gitlab}\nrules:"))
-    assert not any(mistake.field == "rules[0].query" for mistake in caught.value.mistakes)
+    assert not any(mistake.field == "rules[0].query" for mistake in caught.value.errors)
 
 
 def test_pruning_removes_what_the_files_no_longer_have_and_nothing_else(desk: Desk) -> None:

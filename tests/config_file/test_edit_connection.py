@@ -7,9 +7,15 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.config_file.plan.apply import Plan
-from sync_service.config_file.plan.edit_connection import Editing, NoConnection, Overtaken, Written, secret
-from sync_service.config_file.plan.export import as_yaml, exported
-from sync_service.config_file.read.errors import WrongFiles
+from sync_service.config_file.plan.edit_connection import (
+    ConnectionEditor,
+    ConnectionFields,
+    EditConflict,
+    NoConnection,
+    secret_reference,
+)
+from sync_service.config_file.plan.export import as_yaml, export_state
+from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.state import Fields, read_state
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading
@@ -21,8 +27,8 @@ NEW: Mapping[str, Any] = {
     "kind": "github",
     "site": "https://api.github.com",
     "owner": "ana@example.com",
-    "token": secret("TOKEN"),
-    "webhook_secrets": [secret("MADE")],
+    "token": secret_reference("TOKEN"),
+    "webhook_secrets": [secret_reference("MADE")],
     "scopes": ["acme/checkout"],
     "earlier": "import",
 }
@@ -38,19 +44,19 @@ def stored(desk: Desk, slug: str) -> Fields:
 def export(desk: Desk) -> str:
     """Export what is stored."""
     with reading(desk.engine) as tx:
-        return as_yaml(exported(read_state(tx, desk.sealer)))
+        return as_yaml(export_state(read_state(tx, desk.sealer)))
 
 
-def made(desk: Desk) -> Editing:
+def made(desk: Desk) -> ConnectionEditor:
     """Apply the example, and make a connection as a page does."""
     desk.apply(EXAMPLE)
-    editing = Editing(desk.applying)
+    editing = ConnectionEditor(desk.applying)
     plan = editing.create(NEW, SECRETS)
     assert plan.lines()[0] == "+ connection hub"
     return editing
 
 
-def add_scope(written: Written) -> Written:
+def add_scope(written: ConnectionFields) -> ConnectionFields:
     """Watch one more."""
     return {**written, "scopes": [*written["scopes"], "acme/payments"]}
 
@@ -78,14 +84,14 @@ def test_an_edit_keeps_what_it_leaves_alone(desk: Desk) -> None:
     assert after == {**before, "scopes": ("acme/checkout", "acme/payments")}
     assert editing.change("hub", lambda written: written).lines() == ["nothing to change"]
     assert desk.rows(sa.select(t.audit.c.actor).order_by(t.audit.c.id)) == [("the tests",)] * 3
-    assert desk.rows(sa.select(sa.func.count()).select_from(t.relink)) == [(3,)]
+    assert desk.rows(sa.select(sa.func.count()).select_from(t.relink_request)) == [(3,)]
 
 
 @pytest.mark.parametrize("typed", ["env:HOME", "file:/etc/hostname", "kept", "${HOME}", "a: [b", "\u202e\u2028x"])
 def test_a_typed_secret_is_never_looked_up(desk: Desk, typed: str) -> None:
     """Not in our environment, not in a file beside us, and not in the database."""
     editing = made(desk)
-    editing.change("hub", lambda written: {**written, "token": secret("TOKEN")}, {"TOKEN": typed})
+    editing.change("hub", lambda written: {**written, "token": secret_reference("TOKEN")}, {"TOKEN": typed})
     assert stored(desk, "hub")["token"] == typed
 
 
@@ -93,9 +99,9 @@ def test_a_name_that_is_taken_is_refused(desk: Desk) -> None:
     """A page never changes the connection of somebody else by making its own."""
     editing = made(desk)
     for slug in ("hub", "HUB", "acme-github"):
-        with pytest.raises(WrongFiles) as caught:
+        with pytest.raises(InvalidFiles) as caught:
             editing.create({**NEW, "slug": slug}, SECRETS)
-        assert {one.field for one in caught.value.mistakes} <= {"slug", "connections[0].slug"}
+        assert {one.field for one in caught.value.errors} <= {"slug", "connections[0].slug"}
     assert stored(desk, "acme-github")["token"] == "token-of-github"
 
 
@@ -103,19 +109,19 @@ def test_what_a_file_may_not_say_a_page_may_not_either(desk: Desk) -> None:
     """The same checks, before anything is made too."""
     editing = made(desk)
     for wrong in ({"owner": "nobody@example.com"}, {"scopes": ["a/b", "A/B"]}, {"slug": "a b"}, {"earlier": "soon"}):
-        with pytest.raises(WrongFiles):
-            editing.rehearse({**NEW, "slug": "another", "webhook_secrets": [], "token": "x", **wrong})
-        with pytest.raises(WrongFiles):
+        with pytest.raises(InvalidFiles):
+            editing.check({**NEW, "slug": "another", "webhook_secrets": [], "token": "x", **wrong})
+        with pytest.raises(InvalidFiles):
             editing.create({**NEW, "slug": "another", **wrong}, SECRETS)
 
 
 def test_a_rotation_keeps_the_older_secret_until_it_is_taken_away(desk: Desk) -> None:
     """The newest stands in front; who looked at another newest takes nothing away."""
     editing = made(desk)
-    rotate = {"webhook_secrets": [secret("MADE"), "kept"]}
+    rotate = {"webhook_secrets": [secret_reference("MADE"), "kept"]}
     editing.change("hub", lambda written: {**written, **rotate}, {"MADE": "newer"})
     assert stored(desk, "hub")["webhook_secrets"] == ("newer", "made-for-the-page")
-    with pytest.raises(Overtaken):
+    with pytest.raises(EditConflict):
         editing.keep_newest_secret("hub", lambda newest: newest == "made-for-the-page")
     assert editing.keep_newest_secret("hub", lambda newest: newest == "newer").changes
     assert stored(desk, "hub")["webhook_secrets"] == ("newer",)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from sync_service.config_file.read.errors import WrongFiles, meant, shown, spelled
+from sync_service.config_file.read.errors import InvalidFiles, did_you_mean, format_path, format_value
 from sync_service.store import tables
 from tests.config_file.conftest import Desk
 from tests.config_file.files import EXAMPLE, replace
@@ -160,9 +160,9 @@ def test_a_mistake_in_one_part_does_not_make_others_of_what_refers_to_it(small_d
 )
 def test_a_file_that_is_no_configuration_is_refused_in_words(small_desk: MakeDesk, content: bytes, told: str) -> None:
     """Whatever stands in it, there is a line and a reason, and nothing is run."""
-    with pytest.raises(WrongFiles) as caught:
+    with pytest.raises(InvalidFiles) as caught:
         small_desk().applying.apply([("odd.yaml", content)], prune=False)
-    lines = [str(mistake) for mistake in caught.value.mistakes]
+    lines = [str(mistake) for mistake in caught.value.errors]
     assert any(line.startswith(f"odd.yaml:{told}") for line in lines), lines
 
 
@@ -189,7 +189,7 @@ def test_a_secret_may_stand_in_a_file_beside(small_desk: MakeDesk, tmp_path: Pat
     text = replace(EXAMPLE, ("env:GITHUB_TOKEN", "file:token"))
     desk.applying.apply([(str(tmp_path / "okrs.yaml"), text.encode())], prune=False)
     sealed = desk.rows(sa.select(tables.connection.c.sealed_token).where(tables.connection.c.slug == "acme-github"))
-    assert desk.sealer.open(str(sealed[0][0])) == "from-a-file"
+    assert desk.sealer.decrypt(str(sealed[0][0])) == "from-a-file"
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"x" * 70000])
@@ -230,7 +230,12 @@ def test_a_connection_keeps_its_kind(small_desk: MakeDesk) -> None:
 
 def test_found_values_and_ways_are_shown_for_people() -> None:
     """As they would write them, and never at length."""
-    assert spelled(("connections", 0, "scopes", 2)) == "connections[0].scopes[2]"
-    assert [shown(one) for one in (None, True, {"a": 1}, [1, 2])] == ["nothing", "true", "a mapping", "a list of 2"]
-    assert len(shown("x" * 1000)) < 100
-    assert meant("zzz", ["apple"]) == ""
+    assert format_path(("connections", 0, "scopes", 2)) == "connections[0].scopes[2]"
+    assert [format_value(one) for one in (None, True, {"a": 1}, [1, 2])] == [
+        "nothing",
+        "true",
+        "a mapping",
+        "a list of 2",
+    ]
+    assert len(format_value("x" * 1000)) < 100
+    assert did_you_mean("zzz", ["apple"]) == ""

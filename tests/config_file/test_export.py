@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from sync_service.config_file.plan.export import Exported, as_json, as_yaml, exported
+from sync_service.config_file.plan.export import Exported, as_json, as_yaml, export_state
 from sync_service.config_file.read.state import read_state
 from sync_service.store.engine.database import reading
 from tests.config_file.conftest import Desk
@@ -15,7 +15,7 @@ from tests.config_file.files import EXAMPLE, RICH
 def export(desk: Desk) -> Exported:
     """Export what is stored."""
     with reading(desk.engine) as tx:
-        return exported(read_state(tx, desk.sealer))
+        return export_state(read_state(tx, desk.sealer))
 
 
 @pytest.mark.parametrize("write", [as_yaml, as_json])

@@ -8,13 +8,13 @@ import sqlalchemy as sa
 import yaml
 from jsonschema import Draft202012Validator
 
-from connectors.registry import connectors
-from sync_service.config_file.plan.export import as_yaml, exported
+from connectors.registry import load_connectors
+from sync_service.config_file.plan.export import as_yaml, export_state
 from sync_service.config_file.read.json_schema import schema
 from sync_service.config_file.read.state import read_state
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
-from sync_service.store.okrs.ruleset import read_book
+from sync_service.store.okrs.ruleset import load_ruleset
 from sync_service.store.trackers.connections import Connections
 from tests.config_file.conftest import Desk
 from tests.config_file.files import EXAMPLE, replace
@@ -36,7 +36,7 @@ APPED = with_app('{id: 1204001, private_key: "the private key"}')
 def export(desk: Desk) -> str:
     """Give the configuration as a file."""
     with reading(desk.engine) as tx:
-        return as_yaml(exported(read_state(tx, desk.sealer)))
+        return as_yaml(export_state(read_state(tx, desk.sealer)))
 
 
 def connection(text: str) -> dict[str, object]:
@@ -59,7 +59,7 @@ def test_an_app_is_stored_sealed_and_is_credentials(desk: Desk) -> None:
     assert "the private key" not in repr(view)
     assert "the private key" not in repr(view.app)
     with reading(desk.engine) as tx:
-        assert read_book(tx, 1).trackers[row[0]].can_look
+        assert load_ruleset(tx, 1).trackers[row[0]].can_fetch
     assert desk.apply(APPED).lines() == ["nothing to change"]
 
 
@@ -138,7 +138,7 @@ def test_a_mistake_says_where_what_and_what_is_allowed(small_desk: MakeDesk, tex
 
 def test_the_schema_knows_apps() -> None:
     """Of GitHub alone, and never beside a token."""
-    validator = Draft202012Validator(schema(connectors().values()))
+    validator = Draft202012Validator(schema(load_connectors().values()))
 
     def fits(**changes: object) -> bool:
         made = {"slug": "a", "kind": "github", "earlier": "ignore", **changes}

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from connectors.registry import connectors
+from connectors.registry import load_connectors
 from sync_service.config_file.read.json_schema import schema
 from tests.config_file.files import EXAMPLE, RICH, replace
 
@@ -14,7 +14,7 @@ from tests.config_file.files import EXAMPLE, RICH, replace
 @cache
 def validator() -> Draft202012Validator:
     """Give a validator of the schema, which must itself be one."""
-    made = schema(connectors().values())
+    made = schema(load_connectors().values())
     Draft202012Validator.check_schema(made)
     return Draft202012Validator(made)
 
@@ -53,6 +53,6 @@ def test_mistakes_do_not_fit_the_schema(old: str, new: str) -> None:
 
 def test_every_field_is_described() -> None:
     """An editor shows what is allowed."""
-    for name, definition in schema(connectors().values())["$defs"].items():
+    for name, definition in schema(load_connectors().values())["$defs"].items():
         for field, described in definition.get("properties", {}).items():
             assert described.get("description") or name in ("Condition", "Measure"), f"{name}.{field}"

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import yaml
 from jsonschema import Draft202012Validator
 
-from connectors.registry import connectors
+from connectors.registry import load_connectors
 from sync_service.config_file.read.json_schema import schema
 from sync_service.store import tables
 from sync_service.store.trackers.connections import Connections
@@ -90,7 +90,7 @@ def test_mistakes_name_the_place_and_never_the_secret(small_desk: MakeDesk, text
 
 def test_the_schema_takes_it() -> None:
     """Of Jira alone, and never beside a token."""
-    validator = Draft202012Validator(schema(connectors().values()))
+    validator = Draft202012Validator(schema(load_connectors().values()))
 
     def fits(**changes: object) -> bool:
         made = {"slug": "a", "kind": "jira", "site": "https://acme.atlassian.net", "earlier": "ignore", **changes}

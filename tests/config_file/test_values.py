@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.domain.trackers.observations import State
-from sync_service.progress.relink_jobs import Relinking
+from sync_service.progress.relink_jobs import Relinker
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading, writing
-from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.queue import due
 from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
 from tests.config_file.conftest import NOW, Desk
@@ -38,12 +38,12 @@ links:
 
 def work(desk: Desk) -> None:
     """Do what is due, as a worker would."""
-    relinking = Relinking(
-        engine=desk.engine, settle=timedelta(0), timezone=ZoneInfo("UTC"), now=lambda: NOW, shelf=Shelf()
+    relinking = Relinker(
+        engine=desk.engine, settle=timedelta(0), timezone=ZoneInfo("UTC"), now=lambda: NOW, ruleset_cache=RulesetCache()
     )
     drains = {
         "rule_revision": relinking.drain_revisions,
-        "relink": relinking.drain_relinks,
+        "relink_request": relinking.drain_relinks,
         "recompute": relinking.drain_recomputes,
     }
     while names := [name for name in _due(desk) if name in drains]:

@@ -5,8 +5,8 @@ import dataclasses
 import sqlalchemy as sa
 
 from connectors.jira import Jira
-from connectors.registry import connectors
-from sync_service.config_file.plan.export import as_yaml, exported
+from connectors.registry import load_connectors
+from sync_service.config_file.plan.export import as_yaml, export_state
 from sync_service.config_file.read.state import read_state
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
@@ -21,7 +21,7 @@ def marks(desk: Desk) -> list[tuple[bool, str | None]]:
     """Give what connections have, GitHub's first."""
     c = tables.connection.c
     with reading(desk.engine) as tx:
-        return [(row.write_back, row.write_mark) for row in tx.execute(sa.select(tables.connection).order_by(c.slug))]
+        return [(row.write_back, row.owner_marker) for row in tx.execute(sa.select(tables.connection).order_by(c.slug))]
 
 
 def test_a_connection_that_is_switched_on_gets_a_mark_which_stays(desk: Desk) -> None:
@@ -33,8 +33,8 @@ def test_a_connection_that_is_switched_on_gets_a_mark_which_stays(desk: Desk) ->
     on, mark = marks(desk)[0]
     assert (on, len(mark or "")) == (True, 32)
     with reading(desk.engine) as tx:
-        assert "write_back: true" in as_yaml(exported(read_state(tx, desk.sealer)))
-        (round_,) = tx.execute(sa.select(tables.write_round)).all()
+        assert "write_back: true" in as_yaml(export_state(read_state(tx, desk.sealer)))
+        (round_,) = tx.execute(sa.select(tables.write_back_round)).all()
         assert round_.due_at is not None
     desk.apply(EXAMPLE)
     desk.apply(ON)
@@ -45,7 +45,7 @@ def test_what_is_off_is_not_exported(desk: Desk) -> None:
     """As all that is left out."""
     desk.apply(EXAMPLE)
     with reading(desk.engine) as tx:
-        assert "write_back" not in as_yaml(exported(read_state(tx, desk.sealer)))
+        assert "write_back" not in as_yaml(export_state(read_state(tx, desk.sealer)))
 
 
 class Mute(Jira):
@@ -61,8 +61,8 @@ def test_writing_takes_credentials_and_a_tracker_that_can_be_written_to(desk: De
     jira = replace(
         EXAMPLE, ("    token: env:JIRA_API_TOKEN\n", "    token: env:JIRA_API_TOKEN\n    write_back: true\n")
     )
-    desk.applying = dataclasses.replace(desk.applying, connectors={**connectors(), "jira": Mute()})
+    desk.applying = dataclasses.replace(desk.applying, connectors={**load_connectors(), "jira": Mute()})
     assert any("write_back: found true, which Jira does not support yet" in str(one) for one in desk.mistakes(jira))
-    desk.applying = dataclasses.replace(desk.applying, connectors=connectors())
+    desk.applying = dataclasses.replace(desk.applying, connectors=load_connectors())
     desk.apply(jira)
     assert [on for on, _ in marks(desk)] == [False, True]

@@ -6,7 +6,7 @@ import pytest
 import responses
 
 from simulator import GitHub, Jira, SteppedClock
-from tests.connectors.github.app_fixture import START, AppTown
+from tests.connectors.github.app_fixture import START, GitHubAppFixture
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def ghes(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def town(clock: SteppedClock) -> Iterator[AppTown]:
+def town(clock: SteppedClock) -> Iterator[GitHubAppFixture]:
     """Yield a GitHub with an app that is not installed yet."""
     with GitHub("acme", clock=clock, background=False) as hub:
-        yield AppTown(hub, clock)
+        yield GitHubAppFixture(hub, clock)
 
 
 @pytest.fixture

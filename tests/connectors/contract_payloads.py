@@ -6,56 +6,56 @@ from typing import Any
 
 import pytest
 
-from connectors.registry import connectors
-from sync_service.domain.trackers.connector import Connection, Connector, Post, Rejected
-from sync_service.domain.trackers.observations import Reading, Snapshot
+from connectors.registry import load_connectors
+from sync_service.domain.trackers.connector import Connection, Connector, Rejected, WebhookRequest
+from sync_service.domain.trackers.observations import ParsedDelivery, Snapshot
 from tests.connectors.github import payloads
 from tests.connectors.jira import payloads as jira_letters
 
 
 @dataclass(frozen=True)
-class Letters:
+class ContractPayloads:
     """A connection of one kind of tracker, its signature function, and payloads of the main events."""
 
     connection: Connection
-    sign: Callable[[Post, str], Post]
-    issues: tuple[Post, ...]
-    ignored: Post
+    sign: Callable[[WebhookRequest, str], WebhookRequest]
+    issues: tuple[WebhookRequest, ...]
+    ignored: WebhookRequest
     id_header: str
     key: str
 
 
-LETTERS = {
-    "github": Letters(
+PAYLOADS = {
+    "github": ContractPayloads(
         connection=payloads.CONNECTION,
         sign=payloads.signed,
         issues=(
-            payloads.letter("issues", "edited", issue=payloads.issue()),
-            payloads.letter("pull_request", "closed", pull_request=payloads.merged()),
-            payloads.as_form(payloads.letter("issues", "closed", issue=payloads.closed("completed"))),
+            payloads.delivery("issues", "edited", issue=payloads.issue()),
+            payloads.delivery("pull_request", "closed", pull_request=payloads.merged()),
+            payloads.as_form(payloads.delivery("issues", "closed", issue=payloads.closed("completed"))),
         ),
-        ignored=payloads.letter("ping", zen="Keep it simple."),
+        ignored=payloads.delivery("ping", zen="Keep it simple."),
         id_header="x-github-delivery",
         key="acme/checkout#12",
     ),
-    "jira": Letters(
+    "jira": ContractPayloads(
         connection=jira_letters.connection("token", email="ana@example.com", points_field="Story Points"),
         sign=jira_letters.signed,
         issues=(
-            jira_letters.letter("jira:issue_created", issue=jira_letters.issue()),
-            jira_letters.letter(
+            jira_letters.delivery("jira:issue_created", issue=jira_letters.issue()),
+            jira_letters.delivery(
                 "jira:issue_updated",
                 issue=jira_letters.done(),
                 items=[jira_letters.item("Epic Link", to="20001", toString="SHOP-1")],
             ),
         ),
-        ignored=jira_letters.letter("comment_created", comment={"id": "1"}),
+        ignored=jira_letters.delivery("comment_created", comment={"id": "1"}),
         id_header="x-atlassian-webhook-identifier",
         key="SHOP-12",
     ),
 }
 
-CONNECTORS = connectors()
+CONNECTORS = load_connectors()
 
 KINDS = sorted(CONNECTORS)
 
@@ -83,7 +83,7 @@ def texts_in(value: Any) -> Iterator[str]:
             yield from texts_in(item)
 
 
-def assert_storable(reading: Reading) -> None:
+def assert_storable(reading: ParsedDelivery) -> None:
     """Assert that a database can store a parsed delivery: no NUL, no lone surrogate, no text without limit."""
     assert reading.observations
     for text in texts_in(asdict(reading)):
@@ -96,10 +96,10 @@ def assert_storable(reading: Reading) -> None:
             assert len(seen.title) <= 300
 
 
-def read_if_possible(kind: str, post: Post) -> Reading | None:
+def read_if_possible(kind: str, post: WebhookRequest) -> ParsedDelivery | None:
     """Parse a delivery; return None when it raises `Rejected`. Any other error fails the test."""
     try:
-        reading = connector_of(kind).read(post, LETTERS[kind].connection)
+        reading = connector_of(kind).parse_delivery(post, PAYLOADS[kind].connection)
     except Rejected as error:
         assert_has_words(str(error))
         return None

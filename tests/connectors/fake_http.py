@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 
-from connectors.http import Answer, Http
+from connectors.http import HttpClient, JsonResponse
 
 NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
 URL = "https://tracker.example/issue/1"
 
 
-def get(http: Http | None = None) -> Answer:
+def get(http: HttpClient | None = None) -> JsonResponse:
     """Send a GET request as a connector does."""
-    return (http or Http(now=lambda: NOW)).get(URL, authorization="Bearer token", params={"a": "b"})
+    return (http or HttpClient(now=lambda: NOW)).get(URL, authorization="Bearer token", params={"a": "b"})

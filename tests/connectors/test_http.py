@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import responses
 
-from connectors.http import Answer, Http
-from connectors.responses import Reply, judge
+from connectors.http import HttpClient, JsonResponse
+from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Refused, Rejected, Unavailable
 from tests.connectors.fake_http import NOW, URL, get
 
@@ -23,7 +23,7 @@ def error_of(status: int, headers: dict[str, str] | None = None, body: str = "{}
 def test_an_answer_is_read_as_json(mock: responses.RequestsMock) -> None:
     """Credentials, parameters and our name go out; the object comes back."""
     mock.get(URL, json={"id": 1})
-    assert get() == Answer(f"{URL}?a=b", {"id": 1})
+    assert get() == JsonResponse(f"{URL}?a=b", {"id": 1})
     sent = mock.calls[0].request.headers
     assert (sent["Authorization"], sent["User-Agent"], sent["Accept"]) == (
         "Bearer token",
@@ -110,13 +110,13 @@ def test_a_time_is_meant_by_the_tracker_s_clock(told: dict[str, str]) -> None:
         ({}, "token"),
     ],
 )
-def test_a_limit_holds_for_a_resource_or_for_the_whole_credential(headers: dict[str, str], part: str) -> None:
+def test_a_limit_holds_for_a_resource_or_for_the_whole_credential(headers: dict[str, str], bucket: str) -> None:
     """What is used up is the one, what is asked too fast the other; without a credential it is all we know."""
-    reply = Reply(URL, status=429, headers=headers, body=b"")
-    for holder, expected in (("token", part), ("", "")):
+    reply = Response(URL, status=429, headers=headers, body=b"")
+    for bucket_owner, expected in (("token", bucket), ("", "")):
         with pytest.raises(Unavailable) as caught:
-            judge(reply, now=NOW, holder=holder)
-        assert caught.value.part == expected
+            raise_for_response(reply, now=NOW, bucket_owner=bucket_owner)
+        assert caught.value.bucket == expected
 
 
 def test_a_question_is_posted_and_redirected_as_it_is(mock: responses.RequestsMock) -> None:
@@ -124,7 +124,7 @@ def test_a_question_is_posted_and_redirected_as_it_is(mock: responses.RequestsMo
     other = "https://tracker.example/issue/2"
     mock.post(URL, status=307, headers={"Location": other})
     mock.post(other, status=301, headers={"Location": URL})
-    reply = Http().send("POST", URL, authorization="Bearer token", json={"query": "{}"})
+    reply = HttpClient().send("POST", URL, authorization="Bearer token", json={"query": "{}"})
     assert (reply.url, reply.status) == (other, 301)
     assert [call.request.body for call in mock.calls] == [b'{"query": "{}"}'] * 2
 

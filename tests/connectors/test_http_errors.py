@@ -12,7 +12,7 @@ import pytest
 import requests
 import responses
 
-from connectors.http import Answer, Http
+from connectors.http import HttpClient, JsonResponse
 from sync_service.domain.trackers.connector import Refused, Rejected, Unavailable
 from tests.connectors.fake_http import URL, get
 
@@ -40,7 +40,7 @@ def test_a_redirect_on_the_same_host_is_followed(mock: responses.RequestsMock) -
     """The answer tells where it came from."""
     mock.get(URL, status=301, headers={"Location": "/issue/2"})
     mock.get("https://tracker.example/issue/2", json={"id": 2})
-    assert get() == Answer("https://tracker.example/issue/2", {"id": 2})
+    assert get() == JsonResponse("https://tracker.example/issue/2", {"id": 2})
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,14 @@ def test_an_answer_is_bounded_in_size(mock: responses.RequestsMock) -> None:
     """More than the limit is not even kept."""
     mock.get(URL, body=b"x" * 2000)
     with pytest.raises(Rejected, match="more than 1000 bytes"):
-        get(Http(most_bytes=1000))
+        get(HttpClient(max_bytes=1000))
 
 
 def test_an_answer_is_bounded_in_time(mock: responses.RequestsMock) -> None:
     """A trickle that never stalls ends all the same."""
     mock.get(URL, body=b"x" * 2000)
     with pytest.raises(Unavailable, match="too slow"):
-        get(Http(whole_seconds=-1))
+        get(HttpClient(total_seconds=-1))
 
 
 class _Trickle(BaseHTTPRequestHandler):
@@ -123,7 +123,7 @@ def test_a_trickle_is_cut_off_while_it_goes_on(form: str) -> None:
         thread.start()
         try:
             with pytest.raises(Unavailable, match="too slow"):
-                Http(whole_seconds=0.2).get(f"http://127.0.0.1:{server.server_port}/{form}", authorization=None)
+                HttpClient(total_seconds=0.2).get(f"http://127.0.0.1:{server.server_port}/{form}", authorization=None)
             assert not _Trickle.went_on.is_set()
         finally:
             server.shutdown()
@@ -144,14 +144,14 @@ def test_an_answer_that_breaks_off_is_unavailable(encoding: dict[str, str], mock
 def test_a_site_that_is_no_web_address_is_rejected(url: str) -> None:
     """A mistyped site says so."""
     with pytest.raises(Rejected, match="not a web address"):
-        Http().get(url, authorization=None)
+        HttpClient().get(url, authorization=None)
 
 
 @pytest.mark.parametrize("authorization", ["Bearer a\nb", "Bearer tök", "Bearer \ud800"])
 def test_a_token_with_stray_characters_is_refused(authorization: str) -> None:
     """A line break pasted along must not become a header."""
     with pytest.raises(Refused, match="contains characters that a token can't have"):
-        Http().get(URL, authorization=authorization)
+        HttpClient().get(URL, authorization=authorization)
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_this_machine_is_reached_without_a_proxy(
     url, seen = listener
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)
-    assert Http().get(url, authorization="Bearer ours").body == {}
+    assert HttpClient().get(url, authorization="Bearer ours").body == {}
     assert seen == ["Bearer ours"]
 
 
@@ -197,5 +197,5 @@ def test_passwords_in_netrc_are_left_alone(
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     mock.get(URL, json={})
-    Http().get(URL, authorization=ours)
+    HttpClient().get(URL, authorization=ours)
     assert mock.calls[0].request.headers.get("Authorization") == ours

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_service.domain.trackers.connector import Post, Rejected
+from sync_service.domain.trackers.connector import Rejected, WebhookRequest
 from tests.connectors.contract_payloads import (
-    LETTERS,
+    PAYLOADS,
     assert_has_words,
     connector_of,
     kinds,
@@ -36,9 +36,9 @@ NO_OBJECTS = (
 def test_a_body_that_is_no_json_object_is_rejected_with_a_reason(kind: str, body: bytes) -> None:
     """Truncated, deep, binary or merely odd: `Rejected`, never another error."""
     for content_type in ("application/json", "application/x-www-form-urlencoded"):
-        headers = {**LETTERS[kind].issues[0].headers, "content-type": content_type}
+        headers = {**PAYLOADS[kind].issues[0].headers, "content-type": content_type}
         with pytest.raises(Rejected) as caught:
-            connector_of(kind).read(Post(headers, body), LETTERS[kind].connection)
+            connector_of(kind).parse_delivery(WebhookRequest(headers, body), PAYLOADS[kind].connection)
         assert_has_words(str(caught.value))
 
 
@@ -46,14 +46,16 @@ def test_a_body_that_is_no_json_object_is_rejected_with_a_reason(kind: str, body
 @given(body=st.binary(max_size=200))
 def test_reading_any_bytes_raises_nothing_but_rejected(kind: str, body: bytes) -> None:
     """Bytes of any sort leave the reader standing."""
-    read_if_possible(kind, Post(LETTERS[kind].issues[0].headers, body))
+    read_if_possible(kind, WebhookRequest(PAYLOADS[kind].issues[0].headers, body))
 
 
 def paths_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Give the path to every part of a JSON value."""
     yield path
-    for name, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from paths_in(part, (*path, name))
+    for name, bucket in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
+        yield from paths_in(bucket, (*path, name))
 
 
 def mangled(value: Any, path: tuple[Any, ...], new: Any) -> Any:
@@ -73,17 +75,17 @@ def mangled(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 def test_no_single_odd_value_anywhere_does_harm(kind: str) -> None:
     """Every part of every main letter is in turn left out and replaced by every odd value."""
     count = 0
-    for post in LETTERS[kind].issues:
+    for post in PAYLOADS[kind].issues:
         if "urlencoded" in post.headers["content-type"]:
             continue
         whole = json.loads(post.body)
         for path in paths_in(whole):
             if not path:
                 continue
-            read_if_possible(kind, Post(post.headers, json.dumps(mangled(whole, path, None)).encode()))
+            read_if_possible(kind, WebhookRequest(post.headers, json.dumps(mangled(whole, path, None)).encode()))
             holed = json.dumps(mangled(whole, path, "@odd@"))
             for odd in ODD_VALUES:
-                read_if_possible(kind, Post(post.headers, holed.replace('"@odd@"', odd).encode()))
+                read_if_possible(kind, WebhookRequest(post.headers, holed.replace('"@odd@"', odd).encode()))
                 count += 1
     assert count > 1000
 
@@ -105,10 +107,10 @@ JSON_VALUES = st.recursive(
 @settings(max_examples=300)
 def test_reading_mangled_letters_raises_nothing_but_rejected(kind: str, choice: st.DataObject) -> None:
     """Several parts at once are replaced by whatever Hypothesis thinks of."""
-    post = choice.draw(st.sampled_from([one for one in LETTERS[kind].issues if one.body.startswith(b"{")]))
+    post = choice.draw(st.sampled_from([one for one in PAYLOADS[kind].issues if one.body.startswith(b"{")]))
     payload: Any = json.loads(post.body)
     for _ in range(choice.draw(st.integers(1, 4))):
         path = choice.draw(st.sampled_from([path for path in paths_in(payload) if path] or [("action",)]))
         if isinstance(payload, dict) and payload:
             payload = mangled(payload, path, choice.draw(JSON_VALUES))
-    read_if_possible(kind, Post(post.headers, json.dumps(payload).encode()))
+    read_if_possible(kind, WebhookRequest(post.headers, json.dumps(payload).encode()))

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from connectors.jira.api.field_catalogue import Catalogues, informed
-from connectors.jira.webhook.events import treatment_of
-from connectors.registry import connectors
-from connectors.webhook import json_object
-from sync_service.domain.trackers.connector import Connection, Post
+from connectors.jira.api.field_catalogue import FieldCatalogueCache, add_field_catalogue
+from connectors.jira.webhook.events import event_rule_for
+from connectors.registry import load_connectors
+from connectors.webhook import decode_object
+from sync_service.domain.trackers.connector import Connection, WebhookRequest
 from sync_service.domain.trackers.observations import (
     Account,
     AccountSeen,
     CommentSeen,
+    FetchNeeded,
     Ignored,
     Kind,
-    Look,
     Number,
     Observation,
-    Reading,
+    ParsedDelivery,
     ScopeRef,
     ScopeSeen,
     Snapshot,
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason=SHARED_IS_ABSENT)
 
 
 ALLOWED: dict[str, set[type]] = {
-    "issues": {Snapshot, Tombstone, Look},
+    "issues": {Snapshot, Tombstone, FetchNeeded},
     "pull_request": {Snapshot},
     "label": {TermSeen, Ignored},
     "milestone": {TermSeen, Ignored},
@@ -52,15 +52,15 @@ ALLOWED: dict[str, set[type]] = {
 }
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> ParsedDelivery:
     """Read one recorded payload by its place in the folder."""
     kind = path.relative_to(FOLDER).parts[0]
     headers = {"content-type": "application/json", "x-github-event": path.parent.name}
     connection = Connection(slug="recorded", site="https://tracker.example")
-    return connectors([])[kind].read(Post(headers, path.read_bytes()), connection)
+    return load_connectors([])[kind].parse_delivery(WebhookRequest(headers, path.read_bytes()), connection)
 
 
-def sorts(reading: Reading) -> set[type]:
+def sorts(reading: ParsedDelivery) -> set[type]:
     """Give the sorts of observation in a reading."""
     return {type(seen) for seen in reading.observations}
 
@@ -90,15 +90,15 @@ def test_every_recorded_issue_and_pull_request_of_github_is_what_its_fields_say(
             if not isinstance(seen, Snapshot):
                 continue
             pull = body.get("pull_request")
-            holder = body["changes"] if path.parent.name == "issues" and "transferred" in path.name else body
-            part = pull or holder.get("issue") or holder["new_issue"]
-            home = holder.get("repository") or holder["new_repository"]
-            assert (seen.identity, seen.scope.name) == (f"{home['id']}#{part['number']}", home["full_name"]), path
-            assert (seen.closed_at is None) == (part["state"] == "open") == (seen.state in (State.TODO, State.DOING)), (
-                path
-            )
-            assert [label.id for label in seen.labels] == sorted(str(label["id"]) for label in part["labels"]), path
-            assert seen.updated_at == datetime.fromisoformat(part["updated_at"]), path
+            bucket_owner = body["changes"] if path.parent.name == "issues" and "transferred" in path.name else body
+            bucket = pull or bucket_owner.get("issue") or bucket_owner["new_issue"]
+            home = bucket_owner.get("repository") or bucket_owner["new_repository"]
+            assert (seen.identity, seen.scope.name) == (f"{home['id']}#{bucket['number']}", home["full_name"]), path
+            assert (
+                (seen.closed_at is None) == (bucket["state"] == "open") == (seen.state in (State.TODO, State.DOING))
+            ), path
+            assert [label.id for label in seen.labels] == sorted(str(label["id"]) for label in bucket["labels"]), path
+            assert seen.updated_at == datetime.fromisoformat(bucket["updated_at"]), path
             assert (seen.closes is None) == (pull is None), path
             checked += 1
     assert checked > 50
@@ -122,8 +122,8 @@ def test_recorded_changes_of_access_and_names_are_right() -> None:
 
 def test_only_the_two_incomplete_issues_are_looked_at() -> None:
     """Those two recordings lack state and labels, as GitHub's own examples do."""
-    looked = {path.name for path in (FOLDER / "github").rglob("*.json") if Look in sorts(read(path))}
-    assert looked == {"pinned.payload.json", "unpinned.payload.json"}
+    fetched = {path.name for path in (FOLDER / "github").rglob("*.json") if FetchNeeded in sorts(read(path))}
+    assert fetched == {"pinned.payload.json", "unpinned.payload.json"}
 
 
 def test_a_recorded_github_issue_is_right() -> None:
@@ -238,15 +238,15 @@ JIRA_GONE = {"webhook-issue-deleted": Tombstone(identity="10303", key="IDT-19")}
 
 def jira_observations(path: Path) -> tuple[Observation, ...]:
     """Read a recorded Jira payload: the fields of Cloud sites are not known, those of servers are."""
-    payload = json_object(path.read_bytes())
+    payload = decode_object(path.read_bytes())
     by = Connection(slug="recorded", site="https://tracker.example", options={"number_fields": "MJK - Number Field"})
     of_server = "server" in path.name or "indentation" in path.name
-    treatment = treatment_of(payload["webhookEvent"])
-    assert treatment.read, treatment.says
+    treatment = event_rule_for(payload["webhookEvent"])
+    assert treatment.parse, treatment.description
     if not of_server:
-        return treatment.read(payload, by)
+        return treatment.parse(payload, by)
     plain = replace(by, options={})
-    return treatment.read(payload, informed(plain, Catalogues().fetch(plain, lambda: OF_SERVERS)))
+    return treatment.parse(payload, add_field_catalogue(plain, FieldCatalogueCache().fetch(plain, lambda: OF_SERVERS)))
 
 
 def test_every_recorded_jira_issue_is_read_to_exactly_the_right_snapshot() -> None:
@@ -258,7 +258,7 @@ def test_every_recorded_jira_issue_is_read_to_exactly_the_right_snapshot() -> No
         seen, *commented = jira_observations(found[name])
         assert isinstance(seen, Snapshot), name
         assert bool(commented) == (name in JIRA_EDITED), name
-        assert {part: getattr(seen, part) for part in expected} == expected, name
+        assert {bucket: getattr(seen, bucket) for bucket in expected} == expected, name
         fields = json.loads(found[name].read_bytes())["issue"]["fields"]
         assert (seen.title, seen.updated_at) == (fields["summary"], datetime.fromisoformat(fields["updated"])), name
         assert seen.url == f"https://tracker.example/browse/{seen.key}", name

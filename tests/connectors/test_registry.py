@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from connectors.github import GitHub
-from connectors.registry import GROUP, RegistryError, connectors
+from connectors.registry import GROUP, RegistryError, load_connectors
 
 HERE = "tests.connectors.test_registry"
 
@@ -26,19 +26,19 @@ def point(name: str, value: str) -> EntryPoint:
 
 def test_both_trackers_are_there() -> None:
     """GitHub and Jira need no entry point."""
-    assert set(connectors([])) == {"github", "jira"}
+    assert set(load_connectors([])) == {"github", "jira"}
 
 
 def test_another_package_adds_a_connector() -> None:
     """An entry point's object joins under its name."""
-    assert connectors([point("trello", f"{HERE}:TRELLO")])["trello"] is TRELLO
+    assert load_connectors([point("trello", f"{HERE}:TRELLO")])["trello"] is TRELLO
 
 
 @pytest.mark.parametrize("names", [("github",), ("trello", "trello")])
 def test_two_connectors_of_one_kind_are_an_error_that_names_both(names: tuple[str, ...]) -> None:
     """Which of two would be used must not be chance."""
     with pytest.raises(RegistryError, match=r"two connectors claim the kind.* and tests\.connectors"):
-        connectors([point(name, f"{HERE}:TRELLO") for name in names])
+        load_connectors([point(name, f"{HERE}:TRELLO") for name in names])
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_two_connectors_of_one_kind_are_an_error_that_names_both(names: tuple[st
 def test_an_entry_point_must_name_a_connector_of_its_kind(name: str, value: str) -> None:
     """Another kind, a class, or something else altogether is told at the start."""
     with pytest.raises(RegistryError, match="does not name a connector object of that kind"):
-        connectors([point(name, value)])
+        load_connectors([point(name, value)])
 
 
 @pytest.mark.parametrize("value", ["no.such.package:X", f"{HERE}:NOTHING"])
 def test_a_connector_that_cannot_be_loaded_is_named(value: str) -> None:
     """A broken installation says which package to mend."""
     with pytest.raises(RegistryError, match="can't be loaded"):
-        connectors([point("trello", value)])
+        load_connectors([point("trello", value)])

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sync_service.domain.trackers.causes import counts_differently, was_reopened, what_happened
-from sync_service.domain.trackers.issue import Issue, take_snapshot, take_tombstone
+from sync_service.domain.trackers.causes import counts_differently, describe_change, was_reopened
+from sync_service.domain.trackers.issue import Issue, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import (
     Account,
     Kind,
@@ -26,7 +26,7 @@ CANCELLED = snapshot(1, labels=["checkout"], state=State.DROPPED, resolution="no
 
 def held(one: Snapshot) -> Issue:
     """Hold one snapshot."""
-    return take_snapshot(None, one)
+    return merge_snapshot(None, one)
 
 
 @pytest.mark.parametrize(
@@ -77,24 +77,24 @@ def held(one: Snapshot) -> Issue:
 def test_what_happened(before: Snapshot | None, after: Snapshot, expected: str) -> None:
     """The most telling change comes first."""
     one = held(before) if before else None
-    assert what_happened(one, take_snapshot(one, after), name_of=lambda *_: None) == expected
+    assert describe_change(one, merge_snapshot(one, after), name_of=lambda *_: None) == expected
 
 
 def test_a_gone_issue_says_how() -> None:
     """And one that is found again says that."""
     issue = held(OPEN)
-    gone = take_tombstone(issue, DELETED)
-    assert what_happened(issue, gone, name_of=lambda *_: None) == "deleted"
-    assert what_happened(issue, take_tombstone(issue, MOVED), name_of=lambda *_: None) == "moved to acme/billing#9"
-    again = take_snapshot(gone, OPEN, looked=True)
-    assert what_happened(gone, again, name_of=lambda *_: None) == "found again"
+    gone = merge_tombstone(issue, DELETED)
+    assert describe_change(issue, gone, name_of=lambda *_: None) == "deleted"
+    assert describe_change(issue, merge_tombstone(issue, MOVED), name_of=lambda *_: None) == "moved to acme/billing#9"
+    again = merge_snapshot(gone, OPEN, fetched=True)
+    assert describe_change(gone, again, name_of=lambda *_: None) == "found again"
 
 
 def test_names_stand_for_ids() -> None:
     """Labels and milestones are kept by id."""
     before, after = held(snapshot(0)), held(snapshot(1, labels=[Term("77", "checkout")]))
     names = {(TermKind.LABEL, "77"): "checkout", (TermKind.COMPONENT, "77"): "App"}
-    assert what_happened(before, after, name_of=lambda *key: names.get(key)) == "labelled checkout"
+    assert describe_change(before, after, name_of=lambda *key: names.get(key)) == "labelled checkout"
 
 
 def test_only_some_changes_can_move_a_measure() -> None:
@@ -109,4 +109,4 @@ def test_reopening_is_told_apart() -> None:
     assert was_reopened(held(DONE), held(OPEN))
     assert not was_reopened(held(OPEN), held(DONE))
     assert not was_reopened(None, held(OPEN))
-    assert not was_reopened(held(DONE), take_tombstone(held(OPEN), DELETED))
+    assert not was_reopened(held(DONE), merge_tombstone(held(OPEN), DELETED))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.trackers.comment_commands import MOST, asked_for
+from sync_service.domain.trackers.comment_commands import MAX_KEY_RESULTS, parse_markdown
 
 
 @pytest.mark.parametrize(
@@ -39,25 +39,25 @@ from sync_service.domain.trackers.comment_commands import MOST, asked_for
 )
 def test_a_line_of_its_own_that_people_read_is_a_command(body: str, wants: tuple[str, ...] | None) -> None:
     """Code, quotes and what is hidden are none."""
-    assert asked_for(body) == wants
+    assert parse_markdown(body) == wants
 
 
 def test_what_a_comment_names_is_bounded() -> None:
     """In number and in length."""
-    found = asked_for("/okr " + " ".join(f"KR-{number}{'x' * 200}" for number in range(100)))
+    found = parse_markdown("/okr " + " ".join(f"KR-{number}{'x' * 200}" for number in range(100)))
     assert found is not None
-    assert len(found) == MOST
+    assert len(found) == MAX_KEY_RESULTS
     assert max(map(len, found)) == 100
 
 
 @given(st.text(alphabet="/okr KR-1none`~<!->\n\t", max_size=80))
 def test_no_text_breaks_the_reading(body: str) -> None:
     """Whatever it is, it asks for slugs or for nothing."""
-    found = asked_for(body)
+    found = parse_markdown(body)
     assert found is None or all(found)
 
 
 def test_much_that_is_opened_and_never_closed_is_read_at_once() -> None:
     """Comments may have 65,536 characters."""
-    assert asked_for("<!--" * 16_000 + "\n/okr KR-1") is None
-    assert asked_for("<!---->" * 9_000 + "\n/okr KR-1") == ("KR-1",)
+    assert parse_markdown("<!--" * 16_000 + "\n/okr KR-1") is None
+    assert parse_markdown("<!---->" * 9_000 + "\n/okr KR-1") == ("KR-1",)

@@ -13,7 +13,7 @@ from sync_service.domain.rules.conditions import (
     Subject,
     compile_condition,
     describe,
-    scopes_reached,
+    possible_scopes,
 )
 
 ISSUE = Subject(
@@ -176,7 +176,7 @@ OTHER = {"field": "type", "is": "bug"}
 )
 def test_scopes_reached(condition: dict[str, Any], expected: set[str] | None) -> None:
     """None where a rule may hold in any scope."""
-    assert scopes_reached(condition) == expected
+    assert possible_scopes(condition) == expected
 
 
 def test_the_index_asks_only_rules_that_could_match() -> None:
@@ -189,7 +189,7 @@ def test_the_index_asks_only_rules_that_could_match() -> None:
             connection_id=connection_id,
             key_result_id=1,
             predicate=compile_condition(condition),
-            scopes=scopes_reached(condition),
+            scopes=possible_scopes(condition),
             pending=False,
         )
 

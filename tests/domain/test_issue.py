@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.trackers.issue import HeldNumber, Issue, take_parent, take_snapshot, take_tombstone
+from sync_service.domain.trackers.issue import Issue, TimedNumber, merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import (
     Closing,
     Number,
@@ -34,13 +34,13 @@ def taken(*observations: Told | tuple[Told, int], issue: Issue | None = None) ->
     """Take observations one after the other, each with the second in which it was told where that matters."""
     for given_one in observations:
         one, told = given_one if isinstance(given_one, tuple) else (given_one, None)
-        told_at = None if told is None else at(told)
+        received_at = None if told is None else at(told)
         if isinstance(one, Snapshot):
-            issue = take_snapshot(issue, one, told_at=told_at)
+            issue = merge_snapshot(issue, one, received_at=received_at)
         elif isinstance(one, ParentSeen):
-            issue = take_parent(issue, one, told_at=told_at)
+            issue = merge_parent(issue, one, received_at=received_at)
         else:
-            issue = take_tombstone(issue, one)
+            issue = merge_tombstone(issue, one)
     assert issue is not None
     return issue
 
@@ -55,8 +55,8 @@ def test_the_newest_snapshot_wins_whatever_comes_last() -> None:
 def test_a_repeat_gives_the_same_object() -> None:
     """So that callers can tell by identity that nothing changed."""
     issue = taken(snapshot(0))
-    assert take_snapshot(issue, snapshot(0)) is issue
-    assert take_snapshot(issue, snapshot(-5)) is issue
+    assert merge_snapshot(issue, snapshot(0)) is issue
+    assert merge_snapshot(issue, snapshot(-5)) is issue
 
 
 def test_equal_times_with_other_content_end_alike_and_in_doubt() -> None:
@@ -74,32 +74,32 @@ def test_doubt_ends_with_the_next_change() -> None:
 
 def test_a_look_beats_a_letter_of_the_same_time() -> None:
     """A letter of that time no longer changes what was seen; but it may tell of a change after the look."""
-    letter, seen = snapshot(0, state=State.DONE, closed_at=at(0)), snapshot(0, title="As seen")
-    looked = take_snapshot(taken(letter), seen, looked=True)
-    assert looked.title == "As seen"
-    assert not looked.in_doubt
-    assert take_snapshot(looked, seen) is looked
-    assert take_snapshot(looked, letter) == replace(looked, in_doubt=True)
+    delivery, seen = snapshot(0, state=State.DONE, closed_at=at(0)), snapshot(0, title="As seen")
+    fetched = merge_snapshot(taken(delivery), seen, fetched=True)
+    assert fetched.title == "As seen"
+    assert not fetched.in_doubt
+    assert merge_snapshot(fetched, seen) is fetched
+    assert merge_snapshot(fetched, delivery) == replace(fetched, in_doubt=True)
 
 
 def test_a_deletion_is_final_for_letters() -> None:
     """Even for a newer one, and when it comes first."""
-    assert taken(snapshot(0), DELETED, snapshot(50)).gone == "deleted"
-    assert taken(DELETED, snapshot(50)).gone == "deleted"
+    assert taken(snapshot(0), DELETED, snapshot(50)).gone_reason == "deleted"
+    assert taken(DELETED, snapshot(50)).gone_reason == "deleted"
     assert taken(DELETED).state is None
 
 
 def test_only_a_successful_look_revives() -> None:
     """The tracker itself shows it."""
-    issue = take_snapshot(taken(snapshot(0), DELETED), snapshot(0), looked=True)
-    assert issue.gone is None
+    issue = merge_snapshot(taken(snapshot(0), DELETED), snapshot(0), fetched=True)
+    assert issue.gone_reason is None
     assert issue.state is State.TODO
 
 
 def test_a_transfer_names_the_successor_also_after_a_plain_deletion() -> None:
     """GitHub may send both, in either order."""
     assert taken(snapshot(0), DELETED, MOVED) == taken(snapshot(0), MOVED, DELETED)
-    assert taken(snapshot(0), MOVED).gone == "moved to acme/billing#9"
+    assert taken(snapshot(0), MOVED).gone_reason == "moved to acme/billing#9"
 
 
 def test_an_unknown_parent_takes_nothing_away() -> None:
@@ -134,17 +134,17 @@ def test_a_parent_that_changes_twice_at_one_time_is_the_one_told_last() -> None:
 
 def test_a_look_shows_the_parent_as_it_is_whatever_time_letters_gave_it() -> None:
     """A letter's time may be that of the parent, which changed later than the child."""
-    looked = take_snapshot(taken(snapshot(0), (parent_seen(9, "a#1"), 9)), snapshot(0, parent=Parent(None)),
-                           looked=True, told_at=at(20))  # fmt: skip
-    assert looked.parent_key is None
-    assert taken((parent_seen(9, "a#1"), 9), issue=looked) is looked
-    assert taken((parent_seen(9, "a#2"), 30), issue=looked).parent_key == "a#2"
+    fetched = merge_snapshot(taken(snapshot(0), (parent_seen(9, "a#1"), 9)), snapshot(0, parent=Parent(None)),
+                           fetched=True, received_at=at(20))  # fmt: skip
+    assert fetched.parent_key is None
+    assert taken((parent_seen(9, "a#1"), 9), issue=fetched) is fetched
+    assert taken((parent_seen(9, "a#2"), 30), issue=fetched).parent_key == "a#2"
 
 
 def test_an_outdated_look_takes_no_parent_away() -> None:
     """A tracker's answer may lag behind its letters."""
     issue = taken(snapshot(5, parent=Parent("a#1")))
-    assert take_snapshot(issue, snapshot(0, parent=Parent(None)), looked=True).parent_key == "a#1"
+    assert merge_snapshot(issue, snapshot(0, parent=Parent(None)), fetched=True).parent_key == "a#1"
 
 
 def test_unknown_closings_take_nothing_away() -> None:
@@ -158,10 +158,10 @@ def test_unknown_closings_take_nothing_away() -> None:
 def test_closings_that_were_looked_at_beat_those_of_a_letter_at_the_same_time() -> None:
     """Only the tracker knows of links made by hand."""
     read, seen = snapshot(0, closes=(Closing("b#1"),)), snapshot(0, closes=(Closing("a#1"),))
-    looked = take_snapshot(taken(read), seen, looked=True)
-    assert looked.closes == (Closing("a#1"),)
-    assert take_snapshot(looked, read) is looked
-    assert take_snapshot(looked, replace(read, updated_at=at(1))).closes == (Closing("b#1"),)
+    fetched = merge_snapshot(taken(read), seen, fetched=True)
+    assert fetched.closes == (Closing("a#1"),)
+    assert merge_snapshot(fetched, read) is fetched
+    assert merge_snapshot(fetched, replace(read, updated_at=at(1))).closes == (Closing("b#1"),)
 
 
 def test_unknown_points_take_nothing_away() -> None:
@@ -173,13 +173,13 @@ def test_unknown_points_take_nothing_away() -> None:
 
 def test_a_look_settles_details_of_the_same_time() -> None:
     """Whatever letters said at that time, before or after: the greater content would be a guess."""
-    letter = snapshot(0, points=5, versions=(Term("9", "v9"),), numbers=(Number("Effort", 5),))
-    seen = replace(letter, points=3, versions=(Term("1", "v1"),), numbers=(Number("Effort", None),))
-    looked = take_snapshot(taken(letter), seen, looked=True)
-    assert (looked.points, looked.versions) == (3, ("1",))
-    assert looked.numbers == (HeldNumber("Effort", None, at(0)),)
-    assert take_snapshot(looked, letter) is looked
-    assert take_snapshot(looked, seen, looked=True) == looked
+    delivery = snapshot(0, points=5, versions=(Term("9", "v9"),), numbers=(Number("Effort", 5),))
+    seen = replace(delivery, points=3, versions=(Term("1", "v1"),), numbers=(Number("Effort", None),))
+    fetched = merge_snapshot(taken(delivery), seen, fetched=True)
+    assert (fetched.points, fetched.versions) == (3, ("1",))
+    assert fetched.numbers == (TimedNumber("Effort", None, at(0)),)
+    assert merge_snapshot(fetched, delivery) is fetched
+    assert merge_snapshot(fetched, seen, fetched=True) == fetched
 
 
 def test_components_versions_and_sprints_have_times_of_their_own() -> None:
@@ -196,7 +196,7 @@ def test_each_number_has_a_time_of_its_own() -> None:
     """A letter may tell one of them and not the other."""
     both = snapshot(0, numbers=(Number("Effort", 3), Number("Customers", 1)))
     issue = taken(both, snapshot(5, numbers=(Number("Effort", None),)))
-    assert issue.numbers == (HeldNumber("Customers", 1, at(0)), HeldNumber("Effort", None, at(5)))
+    assert issue.numbers == (TimedNumber("Customers", 1, at(0)), TimedNumber("Effort", None, at(5)))
     assert taken(snapshot(5, numbers=(Number("Effort", None),)), both) == issue
 
 

@@ -5,12 +5,12 @@ import pytest
 from sync_service.domain.measures.status import Status
 from sync_service.domain.people.notices import (
     Change,
+    KeyResultState,
     NoticeKind,
-    Standing,
-    Waiting,
+    WaitingNotice,
     absorb,
+    choose_for_mail,
     kind_of,
-    one_mail,
 )
 from sync_service.domain.trackers.causes import Cause
 
@@ -18,9 +18,9 @@ CLOSED = Cause(what="closed as done", issue="a#1", delivery="d1")
 REOPENED = Cause(what="reopened", issue="a#1", delivery="d2", reopened=True)
 
 
-def standing(status: Status, progress: float | None) -> Standing:
+def standing(status: Status, progress: float | None) -> KeyResultState:
     """Give a standing of a key result from 0 to 100."""
-    return Standing(status, None if progress is None else progress * 100, progress)
+    return KeyResultState(status, None if progress is None else progress * 100, progress)
 
 
 NO_DATA = standing(Status.NO_DATA, None)
@@ -49,7 +49,9 @@ ENDED = standing(Status.CLOSED, 0.5)
         (ON_TRACK, ENDED, CLOSED, None),
     ],
 )
-def test_kind_of_change(before: Standing, after: Standing, cause: Cause, expected: NoticeKind | None) -> None:
+def test_kind_of_change(
+    before: KeyResultState, after: KeyResultState, cause: Cause, expected: NoticeKind | None
+) -> None:
     """Only what needs a person is told at once."""
     assert kind_of(Change(before, after, (cause,))) is expected
 
@@ -71,13 +73,13 @@ def test_a_change_that_is_undone_vanishes() -> None:
 def test_one_cause_never_makes_two_mails() -> None:
     """What shares a delivery with a due notice goes along, also through a third."""
     waiting = [
-        Waiting(1, due=True, deliveries=frozenset({"d1"})),
-        Waiting(2, due=False, deliveries=frozenset({"d1", "d2"})),
-        Waiting(3, due=False, deliveries=frozenset({"d2"})),
-        Waiting(4, due=False, deliveries=frozenset({"d9"})),
-        Waiting(5, due=True, deliveries=frozenset()),
+        WaitingNotice(1, due=True, deliveries=frozenset({"d1"})),
+        WaitingNotice(2, due=False, deliveries=frozenset({"d1", "d2"})),
+        WaitingNotice(3, due=False, deliveries=frozenset({"d2"})),
+        WaitingNotice(4, due=False, deliveries=frozenset({"d9"})),
+        WaitingNotice(5, due=True, deliveries=frozenset()),
     ]
-    assert one_mail(waiting) == [1, 5, 2, 3]
+    assert choose_for_mail(waiting) == [1, 5, 2, 3]
 
 
 def test_a_surge_leaves_the_latest_causes() -> None:

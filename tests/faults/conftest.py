@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 
-from sync_service.runtime.wiring import House, utc_now
+from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store.engine.migrate import migrate
 from tests.conftest import ROOM
 from tests.faults.nemesis import Nemesis
@@ -24,21 +24,21 @@ SEED = int(os.environ.get("FAULTS_SEED", "1"))
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class FaultHarness:
     """A running service, services of the test on its database, and the nemesis."""
 
     service: Service
-    house: House
+    services: Services
     nemesis: Nemesis
 
     @property
     def engine(self) -> Engine:
         """The database."""
-        return self.house.engine
+        return self.services.engine
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FaultHarness]:
     """Run the service: embedded, and with a PostgreSQL and a Valkey by URL that the nemesis may crash."""
     settings: dict[str, str] = {}
     targets: dict[str, Any] = {}
@@ -48,14 +48,14 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
         settings = {"DATABASE_URL": server.url, "REDIS_URL": valkey.url}
         targets = {"valkey": valkey, "restart_database": server.restart}
     service = Service(tmp_path, settings)
-    house = service.house()
-    migrate(house.engine)
-    furnish(house)
+    services = service.services()
+    migrate(services.engine)
+    furnish(services)
     service.start()
-    yield Stage(service, house, Nemesis(service, house.engine, SEED, **targets))
+    yield FaultHarness(service, services, Nemesis(service, services.engine, SEED, **targets))
     service.stop()
-    house.engine.dispose()
-    house.redis.close()
+    services.engine.dispose()
+    services.redis.close()
 
 
 @pytest.fixture
@@ -68,26 +68,26 @@ def own_postgres() -> Iterator[OwnPostgres]:
 
 
 @pytest.fixture
-def new_oracle(tmp_path: Path) -> Iterator[Callable[[], House]]:
+def new_oracle(tmp_path: Path) -> Iterator[Callable[[], Services]]:
     """Yield a function that creates services on SQLite, without faults."""
-    made: list[House] = []
+    made: list[Services] = []
 
-    def make() -> House:
+    def make() -> Services:
         directory = tmp_path / f"oracle-{len(made)}"
         directory.mkdir()
-        house = build_house(f"sqlite:///{directory / 'oracle.db'}", directory, clock=utc_now)
-        made.append(house)
-        furnish(house)
-        house.drains.drain_everything()
-        return house
+        services = build_house(f"sqlite:///{directory / 'oracle.db'}", directory, clock=utc_now)
+        made.append(services)
+        furnish(services)
+        services.drains.drain_everything()
+        return services
 
     yield make
-    for house in made:
-        house.engine.dispose()
-        house.redis.close()
+    for services in made:
+        services.engine.dispose()
+        services.redis.close()
 
 
 @pytest.fixture
-def oracle(new_oracle: Callable[[], House]) -> House:
+def oracle(new_oracle: Callable[[], Services]) -> Services:
     """Return one oracle."""
     return new_oracle()

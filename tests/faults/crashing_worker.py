@@ -7,17 +7,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sync_service.runtime.wiring import House, utc_now
+from sync_service.runtime.wiring import Services, utc_now
 from tests.faults.nemesis import end_leases
 from tests.support.services import build_house
 
 
-class Killed(BaseException):
+class SimulatedCrash(BaseException):
     """Simulated crash of a worker, in the middle of its work."""
 
 
 @dataclass(slots=True)
-class Mortal:
+class CrashingWorker:
     """A worker that crashes after a given number of statements; a new one then continues."""
 
     database_url: str
@@ -25,7 +25,7 @@ class Mortal:
     settings: Mapping[str, Any] = field(default_factory=dict)
     left: int | None = None
     deaths: int = 0
-    house: House = field(init=False)
+    services: Services = field(init=False)
 
     def __post_init__(self) -> None:
         self._start()
@@ -35,29 +35,29 @@ class Mortal:
         for statements in dying_after:
             self.left = statements
             try:
-                self.house.drains.drain_everything()
-            except Killed:
+                self.services.drains.drain_everything()
+            except SimulatedCrash:
                 self.deaths += 1
                 self.close()
                 self._start()
-                end_leases(self.house.engine)
+                end_leases(self.services.engine)
             finally:
                 self.left = None
-        self.house.drains.drain_everything()
+        self.services.drains.drain_everything()
 
     def close(self) -> None:
         """Close the connections, as the kernel does after a crash."""
-        self.house.engine.dispose()
-        self.house.redis.close()
+        self.services.engine.dispose()
+        self.services.redis.close()
 
     def _start(self) -> None:
-        self.house = build_house(self.database_url, self.directory, clock=utc_now, **self.settings)
-        sa.event.listen(self.house.engine, "before_cursor_execute", self._count_statement)
-        sa.event.listen(self.house.engine, "commit", self._count_statement)
+        self.services = build_house(self.database_url, self.directory, clock=utc_now, **self.settings)
+        sa.event.listen(self.services.engine, "before_cursor_execute", self._count_statement)
+        sa.event.listen(self.services.engine, "commit", self._count_statement)
 
     def _count_statement(self, *_: object) -> None:
         if self.left is not None:
             self.left -= 1
             if self.left < 0:
                 self.left = None
-                raise Killed
+                raise SimulatedCrash

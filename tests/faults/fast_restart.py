@@ -4,9 +4,9 @@ from functools import partial
 from unittest.mock import patch
 
 from sync_service.cli import main, run_commands
-from sync_service.runtime.supervisor import Patience, supervise
+from sync_service.runtime.supervisor import RestartPolicy, supervise
 
-HASTE = Patience(first_restart=0.05, last_restart=0.3)
+HASTE = RestartPolicy(first_restart=0.05, last_restart=0.3)
 
 if __name__ == "__main__":
     with patch.object(run_commands, "supervise", partial(supervise, patience=HASTE)):

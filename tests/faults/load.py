@@ -9,7 +9,7 @@ from typing import Self
 
 import requests
 
-from tests.faults.workload import History, Letter
+from tests.faults.workload import SignedDelivery, Workload
 
 SENDERS = 3
 PATIENCE = 90.0
@@ -20,20 +20,20 @@ PATIENCE = 90.0
 class Answer:
     """The response to one attempt: `status` is None without a response. `at` is monotonic time in seconds."""
 
-    letter: str
+    delivery_id: str
     at: float
     status: int | None
 
 
 @dataclass(slots=True)
-class Posting:
+class LoadGenerator:
     """Senders that post the deliveries of one history."""
 
-    history: History
+    history: Workload
     address: str
     seed: int
     pause: float = 0.05
-    sent: list[Letter] = field(default_factory=list)
+    sent: list[SignedDelivery] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     mistakes: list[BaseException] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -55,7 +55,7 @@ class Posting:
 
     def acknowledged(self) -> set[str]:
         """Return the ids of deliveries that were answered 202 at least once."""
-        return {answer.letter for answer in self.answers if answer.status == 202}
+        return {answer.delivery_id for answer in self.answers if answer.status == 202}
 
     def count(self, status: int | None) -> int:
         """Return the number of attempts with this status."""
@@ -63,7 +63,7 @@ class Posting:
 
     def _send_all(self, chance: random.Random) -> None:
         try:
-            late: list[Letter] = []
+            late: list[SignedDelivery] = []
             while not self._end.wait(self.pause * chance.random() * 2):
                 delivery = self._next()
                 if chance.random() < 0.15:
@@ -78,12 +78,12 @@ class Posting:
             self.mistakes.append(error)
             raise
 
-    def _next(self) -> Letter:
+    def _next(self) -> SignedDelivery:
         with self._lock:
             self.sent.append(self.history.next())
             return self.sent[-1]
 
-    def _deliver(self, delivery: Letter, chance: random.Random) -> None:
+    def _deliver(self, delivery: SignedDelivery, chance: random.Random) -> None:
         """Retry until it is accepted; one in ten is tried only once, as GitHub does; one in ten is sent twice."""
         behaviour = chance.random()
         deadline = time.monotonic() + PATIENCE
@@ -93,7 +93,7 @@ class Posting:
         if behaviour > 0.9:
             self._post(delivery)
 
-    def _post(self, delivery: Letter) -> int | None:
+    def _post(self, delivery: SignedDelivery) -> int | None:
         status = None
         url = f"{self.address}/hooks/{delivery.connection}"
         with contextlib.suppress(requests.RequestException):

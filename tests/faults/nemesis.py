@@ -35,7 +35,7 @@ class Nemesis:
     seed: int
     valkey: Valkey | None = None
     restart_database: Callable[[], None] | None = None
-    struck: Counter[str] = field(default_factory=Counter)
+    fault_counts: Counter[str] = field(default_factory=Counter)
     chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,14 +44,14 @@ class Nemesis:
     @property
     def kills(self) -> int:
         """Return the number of processes killed with SIGKILL."""
-        return sum(count for name, count in self.struck.items() if name.startswith("kill"))
+        return sum(count for name, count in self.fault_counts.items() if name.startswith("kill"))
 
     def kill(self, part: str) -> None:
         """Kill a process of the service with SIGKILL, as soon as it runs."""
         pid = until(lambda: self._running(part) or 0, f"{part} runs")
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        self.struck[f"kill {part}"] += 1
+        self.fault_counts[f"kill {part}"] += 1
 
     def kill_any(self) -> None:
         """Kill a random process of the service, a child of the web server, or Redis."""
@@ -60,7 +60,7 @@ class Nemesis:
             for child in self.service.tree("web")[1:2]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
-                    self.struck["kill web child"] += 1
+                    self.fault_counts["kill web child"] += 1
         elif chosen == "redis":
             self.kill_redis()
         else:
@@ -72,27 +72,27 @@ class Nemesis:
             self.kill("redis")
             return
         self.valkey.kill()
-        self.struck["kill redis"] += 1
+        self.fault_counts["kill redis"] += 1
         time.sleep(self.chance.random())
         self.valkey.start()
 
     def kill_supervisor(self) -> None:
         """Kill `up` itself with SIGKILL, and start it again at once."""
         self.service.kill_supervisor()
-        self.struck["kill supervisor"] += 1
+        self.fault_counts["kill supervisor"] += 1
         self.service.start()
 
     def flush_redis(self) -> None:
         """Empty Redis, if it answers: all wakeups, flags and registered workers are gone."""
         with self._redis() as client, contextlib.suppress(redis.RedisError):
             client.flushall()
-            self.struck["flush redis"] += 1
+            self.fault_counts["flush redis"] += 1
 
     def end_leases(self) -> None:
         """End every lease early, also of running workers: then two workers have the same rows."""
         with contextlib.suppress(DBAPIError):
             end_leases(self.engine)
-            self.struck["end leases"] += 1
+            self.fault_counts["end leases"] += 1
 
     def stall_worker(self) -> None:
         """Stop a worker until its leases have ended, and then let it continue."""
@@ -101,7 +101,7 @@ class Nemesis:
             time.sleep(0.2)
             self.end_leases()
             time.sleep(self.chance.uniform(0.2, 1.5))
-        self.struck["stall"] += 1
+        self.fault_counts["stall"] += 1
 
     def lock_database(self) -> None:
         """Hold SQLite's write lock from another connection, sometimes longer than a writer's timeout."""
@@ -111,19 +111,19 @@ class Nemesis:
             connection.execute("BEGIN IMMEDIATE")
             time.sleep(self.chance.choice([0.5, 1.0, 6.0]))
             connection.execute("ROLLBACK")
-        self.struck["lock database"] += 1
+        self.fault_counts["lock database"] += 1
 
     def fill_disk(self) -> None:
         """Limit the size of the service's files for a while: writes beyond the first page fail, as on a full disk."""
         with full_disk(self.service):
             time.sleep(self.chance.uniform(0.5, 2))
-        self.struck["fill disk"] += 1
+        self.fault_counts["fill disk"] += 1
 
     def fill_redis_disk(self) -> None:
         """Let Redis write no file for a while: it refuses all writes, or crashes repeatedly."""
         with self.full_redis_disk():
             time.sleep(self.chance.uniform(0.5, 2))
-        self.struck["fill redis disk"] += 1
+        self.fault_counts["fill redis disk"] += 1
 
     @contextlib.contextmanager
     def full_redis_disk(self) -> Iterator[None]:
@@ -134,11 +134,11 @@ class Nemesis:
         finally:
             _limit_files(self._redis_pids(), resource.RLIM_INFINITY)
 
-    def away_database(self) -> None:
+    def restart_database_server(self) -> None:
         """Restart the database server."""
         assert self.restart_database is not None
         self.restart_database()
-        self.struck["restart database"] += 1
+        self.fault_counts["restart database"] += 1
 
     def acts(self) -> Mapping[Callable[[], None], int]:
         """Return all faults with their weights."""
@@ -151,7 +151,7 @@ class Nemesis:
             self.fill_redis_disk: 4,
         }
         if self.restart_database is not None:
-            return common | {self.away_database: 5}
+            return common | {self.restart_database_server: 5}
         return common | {self.lock_database: 5, self.fill_disk: 5}
 
     def strike(self) -> None:

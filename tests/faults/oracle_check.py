@@ -10,44 +10,44 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from sync_service.config_file.plan.apply import Applying
-from sync_service.domain.trackers.connector import Post
+from sync_service.config_file.plan.apply import ConfigApplier
+from sync_service.domain.trackers.connector import WebhookRequest
 from sync_service.ingest.receive import Receipt
-from sync_service.runtime.wiring import House, connectors
+from sync_service.runtime.wiring import Services, load_connectors
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
-from tests.faults.workload import OKRS, Letter
+from tests.faults.workload import OKRS, SignedDelivery
 
 
-def furnish(house: House, okrs: bytes = OKRS) -> None:
+def furnish(services: Services, okrs: bytes = OKRS) -> None:
     """Apply the OKRs as a configuration file."""
-    applying = Applying(
-        engine=house.engine,
-        sealer=house.sealer,
-        connectors=connectors(),
+    applying = ConfigApplier(
+        engine=services.engine,
+        sealer=services.sealer,
+        connectors=load_connectors(),
         environment={},
         zone=ZoneInfo("UTC"),
-        now=house.now,
+        now=services.now,
         actor="the tests",
     )
     applying.apply([("okrs.yaml", okrs)], prune=False)
 
 
-def take(house: House, delivery: Letter) -> Receipt:
+def receive(services: Services, delivery: SignedDelivery) -> Receipt:
     """Receive a delivery in this process."""
     headers = {name.lower(): value for name, value in delivery.headers.items()}
-    return house.receive.take(delivery.connection, Post(headers, delivery.body))
+    return services.receive.receive(delivery.connection, WebhookRequest(headers, delivery.body))
 
 
-def tell_in_order(house: House, deliveries: Iterable[Letter]) -> None:
+def apply_in_order(services: Services, deliveries: Iterable[SignedDelivery]) -> None:
     """Act as the oracle: receive each delivery and drain everything before the next."""
     for delivery in deliveries:
-        assert take(house, delivery) is Receipt.STORED
-        house.drains.drain_everything()
+        assert receive(services, delivery) is Receipt.STORED
+        services.drains.drain_everything()
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class FinalState:
     """The state that must not depend on order, repetition or crashes."""
 
     issues: list[tuple[Any, ...]]
@@ -55,7 +55,7 @@ class Ending:
     values: list[tuple[Any, ...]]
 
 
-def ending(engine: Engine) -> Ending:
+def final_state(engine: Engine) -> FinalState:
     """Read the issues, links and values.
 
     Of an issue that is gone, only its successor matters; of an issue in an unwatched scope, nothing.
@@ -72,7 +72,7 @@ def ending(engine: Engine) -> Ending:
         i.c.labels,
     )
     times = (i.c.points, i.c.points_at, i.c.created_at, i.c.closed_at, i.c.updated_at, i.c.in_doubt)
-    gone = (i.c.connection_id, i.c.identity, i.c.gone, i.c.successor)
+    gone = (i.c.connection_id, i.c.identity, i.c.gone_reason, i.c.successor)
     linked = (
         sa.select(k.c.slug, i.c.identity, s.c.origin, s.c.weight, r.c.rule_slug)
         .join_from(s, i, i.c.id == s.c.issue_id)
@@ -80,11 +80,13 @@ def ending(engine: Engine) -> Ending:
         .outerjoin(r, sa.and_(r.c.id == s.c.source, s.c.origin == "rule"))
     )
     with reading(engine) as tx:
-        return Ending(
+        return FinalState(
             issues=_sorted(
                 [
-                    *tx.execute(sa.select(*columns, *times).where(i.c.gone.is_(None), i.c.scope_id.isnot(None))).all(),
-                    *tx.execute(sa.select(*gone).where(i.c.gone.isnot(None))).all(),
+                    *tx.execute(
+                        sa.select(*columns, *times).where(i.c.gone_reason.is_(None), i.c.scope_id.isnot(None))
+                    ).all(),
+                    *tx.execute(sa.select(*gone).where(i.c.gone_reason.isnot(None))).all(),
                 ]
             ),
             links=_sorted(tx.execute(linked).all()),
@@ -132,7 +134,7 @@ def stored(engine: Engine) -> dict[str, Any]:
         return {row.delivery_id: row for row in tx.execute(sa.select(*columns).order_by(d.c.id))}
 
 
-def check(engine: Engine, *, oracle: House, sent: Iterable[Letter], acknowledged: Iterable[str]) -> None:
+def check(engine: Engine, *, oracle: Services, sent: Iterable[SignedDelivery], acknowledged: Iterable[str]) -> None:
     """Compare with the oracle, which applies the stored deliveries in the trackers' order.
 
     Every acknowledged delivery must be stored, and all stored ones must be settled.
@@ -141,8 +143,8 @@ def check(engine: Engine, *, oracle: House, sent: Iterable[Letter], acknowledged
     assert set(acknowledged) - set(rows) == set(), "acknowledged and lost"
     unsettled = {one: row.outcome for one, row in rows.items() if row.settled_at is None or row.buried_at is not None}
     assert unsettled == {}, "stored and not applied"
-    tell_in_order(oracle, [delivery for delivery in sent if delivery.id in rows])
-    ours, theirs = ending(engine), ending(oracle.engine)
+    apply_in_order(oracle, [delivery for delivery in sent if delivery.id in rows])
+    ours, theirs = final_state(engine), final_state(oracle.engine)
     assert ours.issues == theirs.issues
     assert ours.links == theirs.links
     assert ours.values == theirs.values

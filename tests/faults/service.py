@@ -17,7 +17,7 @@ import requests
 
 from config.settings import Settings, known_names
 from sync_service.runtime import wiring
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from tests.support.wait_until import until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ class Service:
     settings: Mapping[str, str]
     port: int = field(default_factory=free_port)
     pids: dict[str, int] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
+    log_lines: list[str] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
     _reader: threading.Thread | None = None
 
@@ -49,7 +49,7 @@ class Service:
         """The service's URL."""
         return f"http://127.0.0.1:{self.port}"
 
-    def house(self) -> House:
+    def services(self) -> Services:
         """Return services of the test on the same database, to read and change data."""
         return wiring.build(Settings.model_validate({"_env_file": None, **self._settings()}))
 
@@ -88,7 +88,7 @@ class Service:
     def answers(self) -> bool:
         """Return whether the web server answers."""
         assert self.process is not None
-        assert self.process.poll() is None, "\n".join(self.said[-20:])
+        assert self.process.poll() is None, "\n".join(self.log_lines[-20:])
         with contextlib.suppress(requests.RequestException):
             return requests.get(f"{self.address}/healthz", timeout=2).ok
         return False
@@ -139,7 +139,7 @@ class Service:
         assert process.stderr is not None
         with process.stderr as lines:
             for line in lines:
-                self.said.append(line.rstrip())
+                self.log_lines.append(line.rstrip())
                 with contextlib.suppress(ValueError):
                     entry = json.loads(line)
                     if entry.get("event") == "process started":

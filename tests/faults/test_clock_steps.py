@@ -14,14 +14,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from sync_service.ingest.receive import Receipt
 from sync_service.runtime import scheduler
-from sync_service.runtime.wiring import House, utc_now
+from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import due
 from tests.faults.conftest import LONG, SEED
-from tests.faults.oracle_check import check, furnish, stored, take
+from tests.faults.oracle_check import check, furnish, receive, stored
 from tests.faults.test_rules_under_load import work
-from tests.faults.workload import History, Letter
+from tests.faults.workload import SignedDelivery, Workload
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases, SqliteDatabases
 from tests.support.services import build_house
@@ -35,7 +35,7 @@ STEPS = 200 if LONG else 12
 
 
 def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(
-    databases: Databases, tmp_path: Path, oracle: House
+    databases: Databases, tmp_path: Path, oracle: Services
 ) -> None:
     """One is a day ahead, one a day behind: leases and due times are the database's."""
     url = databases.prepared(prepare)
@@ -44,53 +44,53 @@ def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(
     furnish(desk)
     desk.drains.drain_everything()
     end, mistakes = threading.Event(), list[BaseException]()
-    threads = [threading.Thread(target=work, args=(house, end, mistakes)) for house in workers]
+    threads = [threading.Thread(target=work, args=(services, end, mistakes)) for services in workers]
     for thread in threads:
         thread.start()
-    history = History(SEED)
+    history = Workload(SEED)
     sent = [history.next() for _ in range(LETTERS)]
     history.close()
     try:
-        for number, letter in enumerate(sent):
-            assert take([desk, *workers][number % 3], letter) is Receipt.STORED
+        for number, delivery in enumerate(sent):
+            assert receive([desk, *workers][number % 3], delivery) is Receipt.STORED
     finally:
         end.set()
         for thread in threads:
             thread.join()
     assert mistakes == []
-    check(desk.engine, oracle=oracle, sent=sent, acknowledged=[letter.id for letter in sent])
+    check(desk.engine, oracle=oracle, sent=sent, acknowledged=[delivery.id for delivery in sent])
     assert {row.attempts for row in stored(desk.engine).values()} == {1}
-    for house in (desk, *workers):
-        close(house)
+    for services in (desk, *workers):
+        close(services)
 
 
 @dataclass(slots=True)
 class SteppedHouse:
     """A house on SQLite whose database has a clock that a test steps: SQLite's is the machine's."""
 
-    house: House
+    services: Services
     ahead: timedelta = field(default=timedelta(0))
 
     def __post_init__(self) -> None:
-        self.house.engine.dispose()
-        sa.event.listen(self.house.engine, "connect", self._set_clock)
+        self.services.engine.dispose()
+        sa.event.listen(self.services.engine, "connect", self._set_clock)
 
-    def letter_comes(self, letter: Letter) -> None:
+    def letter_comes(self, delivery: SignedDelivery) -> None:
         """Store a letter."""
-        assert take(self.house, letter) is Receipt.STORED
+        assert receive(self.services, delivery) is Receipt.STORED
 
     def worker_dies(self) -> int:
         """Let a worker claim what is due, and be heard of no more; give how many deliveries that were."""
-        return len(due.claim(self.house.engine, tables.delivery, limit=5))
+        return len(due.claim(self.services.engine, tables.delivery, limit=5))
 
     def step(self, seconds: timedelta) -> None:
         """Step the clock, and let the clock part notice."""
         self.ahead += seconds
-        scheduler.set_right(self.house)
+        scheduler.set_right(self.services)
 
     def waiting(self) -> int:
         """Count the deliveries that wait."""
-        return sum(row.due_at is not None for row in stored(self.house.engine).values())
+        return sum(row.due_at is not None for row in stored(self.services.engine).values())
 
     def _set_clock(self, connection: DBAPIConnection, _: object) -> None:
         def julianday(_: str) -> float:
@@ -103,78 +103,85 @@ class SteppedHouse:
 def stepped(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[SteppedHouse]:
     """Give such a house, with the OKRs."""
     made = SteppedHouse(build_house(sqlite.prepared(prepare), tmp_path, clock=utc_now))
-    furnish(made.house)
-    made.house.drains.drain_everything()
+    furnish(made.services)
+    made.services.drains.drain_everything()
     yield made
-    close(made.house)
+    close(made.services)
     sqlite.drop()
 
 
 @pytest.fixture
-def letters() -> list[Letter]:
+def deliveries() -> list[SignedDelivery]:
     """Give the beginning of a history."""
-    history = History(SEED)
+    history = Workload(SEED)
     found = [history.next() for _ in range(LETTERS)]
     history.close()
     return found
 
 
 def test_a_clock_that_steps_back_delays_only_what_a_dead_worker_held_and_that_for_minutes(
-    stepped: SteppedHouse, letters: list[Letter], new_oracle: Callable[[], House]
+    stepped: SteppedHouse, deliveries: list[SignedDelivery], new_oracle: Callable[[], Services]
 ) -> None:
     """By a day. What was stored and not tried is due at once, and so is what comes after it."""
-    for letter in letters[:10]:
-        stepped.letter_comes(letter)
+    for delivery in deliveries[:10]:
+        stepped.letter_comes(delivery)
     held = stepped.worker_dies()
     stepped.step(-DAY)
-    stepped.letter_comes(letters[10])
-    stepped.house.drains.drain_everything()
+    stepped.letter_comes(deliveries[10])
+    stepped.services.drains.drain_everything()
     assert stepped.waiting() == held == 5
     stepped.step(due.LONGEST_LEASE)
-    stepped.house.drains.drain_everything()
+    stepped.services.drains.drain_everything()
     assert stepped.waiting() == 0
-    acknowledged = [letter.id for letter in letters[:11]]
-    check(stepped.house.engine, oracle=new_oracle(), sent=letters, acknowledged=acknowledged)
+    acknowledged = [delivery.id for delivery in deliveries[:11]]
+    check(stepped.services.engine, oracle=new_oracle(), sent=deliveries, acknowledged=acknowledged)
 
 
 def test_a_clock_that_steps_forward_and_back_under_a_worker_lets_nothing_be_applied_twice(
-    stepped: SteppedHouse, letters: list[Letter], oracle: House
+    stepped: SteppedHouse, deliveries: list[SignedDelivery], oracle: Services
 ) -> None:
     """His lease ends early, another one applies what he held, and he may not; the time that was wrong is forgotten."""
-    for letter in letters[:10]:
-        stepped.letter_comes(letter)
-    held = due.claim(stepped.house.engine, tables.delivery, limit=10)
+    for delivery in deliveries[:10]:
+        stepped.letter_comes(delivery)
+    held = due.claim(stepped.services.engine, tables.delivery, limit=10)
     stepped.step(HOUR)
-    stepped.house.drains.drain_everything()
+    stepped.services.drains.drain_everything()
     assert stepped.waiting() == 0
-    with pytest.raises(due.LeaseLost), writing(stepped.house.engine) as tx:
+    with pytest.raises(due.LeaseLost), writing(stepped.services.engine) as tx:
         due.settle(tx, tables.delivery, held, [{"outcome": "late"}] * len(held))
     stepped.step(-HOUR)
-    stepped.letter_comes(letters[10])
-    stepped.house.drains.drain_everything()
-    check(stepped.house.engine, oracle=oracle, sent=letters, acknowledged=[letter.id for letter in letters[:11]])
+    stepped.letter_comes(deliveries[10])
+    stepped.services.drains.drain_everything()
+    check(
+        stepped.services.engine,
+        oracle=oracle,
+        sent=deliveries,
+        acknowledged=[delivery.id for delivery in deliveries[:11]],
+    )
 
 
 def test_a_clock_that_goes_mad_while_workers_die_changes_nothing_in_the_end(
-    stepped: SteppedHouse, letters: list[Letter], oracle: House
+    stepped: SteppedHouse, deliveries: list[SignedDelivery], oracle: Services
 ) -> None:
     """Steps of up to a month either way; then it goes right, and after the longest lease all is as it should be."""
     chance = random.Random(SEED)  # noqa: S311 - a seed makes it repeatable
     for number in range(STEPS):
-        for letter in letters[number * LETTERS // STEPS : (number + 1) * LETTERS // STEPS]:
-            stepped.letter_comes(letter)
+        for delivery in deliveries[number * LETTERS // STEPS : (number + 1) * LETTERS // STEPS]:
+            stepped.letter_comes(delivery)
         if chance.random() < 0.5:
             stepped.worker_dies()
         if chance.random() < 0.5:
-            stepped.house.drains.drain_everything()
+            stepped.services.drains.drain_everything()
         stepped.step(chance.choice([-1, 1]) * chance.choice([timedelta(seconds=30), HOUR, 30 * DAY]))
     stepped.step(-stepped.ahead)
     stepped.step(due.LONGEST_LEASE + timedelta(seconds=5))
-    stepped.house.drains.drain_everything()
-    check(stepped.house.engine, oracle=oracle, sent=letters, acknowledged=[letter.id for letter in letters])
+    stepped.services.drains.drain_everything()
+    check(
+        stepped.services.engine, oracle=oracle, sent=deliveries, acknowledged=[delivery.id for delivery in deliveries]
+    )
 
 
-def close(house: House) -> None:
+def close(services: Services) -> None:
     """Close its connections."""
-    house.engine.dispose()
-    house.redis.close()
+    services.engine.dispose()
+    services.redis.close()

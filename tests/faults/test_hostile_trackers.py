@@ -17,14 +17,14 @@ from simulator.courier import Courier
 from simulator.delivery import Mishap
 from simulator.rest import Rest
 from simulator.tracker import Tracker
-from sync_service.runtime.wiring import House, utc_now
+from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.queue import due
 from sync_service.store.trackers.connections import FRESH_SECONDS
 from tests.faults.conftest import LONG, SEED
 from tests.faults.oracle_check import broken_entries, furnish
-from tests.faults.tracker_pair import Town, at_work, close, receiving
+from tests.faults.tracker_pair import TrackerPair, at_work, close, receiving
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases
 from tests.support.services import build_house
@@ -53,7 +53,7 @@ REFUSED = (Mishap.FORGED, Mishap.UNSIGNED, Mishap.TRUNCATED)
 
 
 @pytest.fixture
-def houses(databases: Databases, tmp_path: Path) -> Iterator[list[House]]:
+def houses(databases: Databases, tmp_path: Path) -> Iterator[list[Services]]:
     """Give one house to receive and two to work, on one database."""
     url = databases.prepared(prepare)
     made = [build_house(url, tmp_path, clock=utc_now) for _ in range(3)]
@@ -62,11 +62,11 @@ def houses(databases: Databases, tmp_path: Path) -> Iterator[list[House]]:
 
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + (10 if LONG else 1)))
-def test_all_faults_of_both_trackers_at_once_end_in_the_right_numbers(houses: list[House], seed: int) -> None:
+def test_all_faults_of_both_trackers_at_once_end_in_the_right_numbers(houses: list[Services], seed: int) -> None:
     """Delayed, lost, doubled, out of order, forged, unsigned, cut short; REST refuses, breaks and is slow."""
     desk, *workers = houses
     with ExitStack() as ending:
-        town = ending.enter_context(Town(seed))
+        town = ending.enter_context(TrackerPair(seed))
         furnish(desk, town.okrs("old"))
         town.open_hooks(ending.enter_context(receiving(desk)))
         ending.enter_context(at_work(workers))
@@ -97,7 +97,7 @@ def test_all_faults_of_both_trackers_at_once_end_in_the_right_numbers(houses: li
     assert broken_entries(desk.engine) == []
 
 
-def befall_webhooks(town: Town) -> None:
+def befall_webhooks(town: TrackerPair) -> None:
     """Let something befall the next deliveries of one tracker, at times."""
     chance, courier = town.chance, town.chance.choice(town.trackers).webhooks
     if courier.held and chance.random() < 0.3:
@@ -106,39 +106,39 @@ def befall_webhooks(town: Town) -> None:
         chance.choice([*MISHAPS, Courier.hold])(courier)
 
 
-def befall_rest(town: Town) -> None:
+def befall_rest(town: TrackerPair) -> None:
     """Let REST calls go wrong, at times."""
     chance, rest = town.chance, town.chance.choice(town.trackers).rest
     if chance.random() < 0.2:
         chance.choice([*BREAKDOWNS, *SLOWNESS])(rest)
 
 
-def is_quiet(house: House) -> bool:
+def is_quiet(services: Services) -> bool:
     """Tell whether nothing waits to be applied or looked at; lets the time pass that looks wait for."""
     waiting = 0
-    with writing(house.engine) as tx:
-        tx.execute(sa.delete(tables.pause))
-        for table in (tables.delivery, tables.look):
+    with writing(services.engine) as tx:
+        tx.execute(sa.delete(tables.rate_limit))
+        for table in (tables.delivery, tables.fetch_request):
             waits = sa.and_(table.c.due_at.isnot(None), table.c.lease.is_(None))
             tx.execute(sa.update(table).where(waits).values(due_at=database_now(tx)))
             waiting += tx.scalar(sa.select(sa.func.count()).where(table.c.due_at.isnot(None))) or 0
         return waiting == 0 and not due.tables_with_due_rows(tx)
 
 
-def values(house: House) -> dict[str, float | None]:
+def values(services: Services) -> dict[str, float | None]:
     """Give the values of the key results."""
     k = tables.key_result
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         return {row.slug: row.current for row in tx.execute(sa.select(k.c.slug, k.c.current))}
 
 
 def test_a_secret_rotated_while_deliveries_flow_refuses_none_and_lets_none_in_by_the_old_one(
-    houses: list[House],
+    houses: list[Services],
 ) -> None:
     """Both secrets are good while the trackers change theirs and old letters are under way; then the old one is not."""
     desk, *workers = houses
     with ExitStack() as ending:
-        town = ending.enter_context(Town(SEED))
+        town = ending.enter_context(TrackerPair(SEED))
         furnish(desk, town.okrs("old"))
         address = ending.enter_context(receiving(desk))
         town.open_hooks(address)
@@ -179,7 +179,7 @@ def test_a_secret_rotated_while_deliveries_flow_refuses_none_and_lets_none_in_by
 
 
 @contextmanager
-def people_at_work(town: Town) -> Iterator[None]:
+def people_at_work(town: TrackerPair) -> Iterator[None]:
     """Let people change issues all the time, until the end of the block."""
     end = threading.Event()
 

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from tests.faults.conftest import LONG
-from tests.faults.crashing_worker import Mortal
-from tests.faults.oracle_check import broken_entries, check, furnish, take, tell_in_order
-from tests.faults.workload import History, Letter
+from tests.faults.crashing_worker import CrashingWorker
+from tests.faults.oracle_check import apply_in_order, broken_entries, check, furnish, receive
+from tests.faults.workload import SignedDelivery, Workload
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases
 
@@ -38,11 +38,11 @@ def tries(*, short: int, long: int) -> settings:
 
 
 @pytest.fixture
-def mortal(databases: Databases, tmp_path: Path) -> Iterator[Mortal]:
+def mortal(databases: Databases, tmp_path: Path) -> Iterator[CrashingWorker]:
     """Give a worker that dies, on either database."""
-    made = Mortal(databases.prepared(prepare), tmp_path)
-    furnish(made.house)
-    made.house.drains.drain_everything()
+    made = CrashingWorker(databases.prepared(prepare), tmp_path)
+    furnish(made.services)
+    made.services.drains.drain_everything()
     yield made
     made.close()
 
@@ -56,9 +56,9 @@ def empty(engine: Engine) -> None:
         tx.execute(tables.key_result.update().values(current=None, progress=None, status="no_data"))
 
 
-def letters(seed: int) -> list[Letter]:
+def deliveries(seed: int) -> list[SignedDelivery]:
     """Give the beginning of a history."""
-    history = History(seed)
+    history = Workload(seed)
     found = [history.next() for _ in range(LETTERS)]
     history.close()
     return found
@@ -67,39 +67,39 @@ def letters(seed: int) -> list[Letter]:
 @tries(short=6, long=500)
 @given(st.integers(0, 10**9), st.lists(st.lists(st.integers(0, LATEST), max_size=3), min_size=1, max_size=8))
 def test_any_order_any_repeat_and_any_kill_end_in_the_same_numbers(
-    mortal: Mortal, oracle: House, seed: int, deaths: list[list[int]]
+    mortal: CrashingWorker, oracle: Services, seed: int, deaths: list[list[int]]
 ) -> None:
     """Letters come shuffled, some twice, in batches; in each batch the worker dies up to three times."""
-    for engine in (mortal.house.engine, oracle.engine):
+    for engine in (mortal.services.engine, oracle.engine):
         empty(engine)
     chance = random.Random(seed)  # noqa: S311 - a seed makes it repeatable
-    history = letters(seed)
+    history = deliveries(seed)
     arriving = [*history, *chance.sample(history, k=LETTERS // 4)]
     chance.shuffle(arriving)
     for number, dying_after in enumerate(deaths):
-        for letter in arriving[number :: len(deaths)]:
-            take(mortal.house, letter)
+        for delivery in arriving[number :: len(deaths)]:
+            receive(mortal.services, delivery)
         mortal.drain(dying_after=dying_after)
-    check(mortal.house.engine, oracle=oracle, sent=history, acknowledged=[letter.id for letter in history])
+    check(mortal.services.engine, oracle=oracle, sent=history, acknowledged=[delivery.id for delivery in history])
 
 
 @tries(short=3, long=60)
 @given(st.integers(0, 10**9), st.lists(st.integers(0, LATEST), min_size=LETTERS, max_size=LETTERS))
 def test_in_order_history_and_mails_equal_the_oracles_whatever_kills(
-    mortal: Mortal, oracle: House, seed: int, deaths: list[int]
+    mortal: CrashingWorker, oracle: Services, seed: int, deaths: list[int]
 ) -> None:
     """Drained after each letter, though the worker dies once in each drain, every entry and every mail is the same."""
-    for engine in (mortal.house.engine, oracle.engine):
+    for engine in (mortal.services.engine, oracle.engine):
         empty(engine)
-    history = letters(seed)
-    for letter, statements in zip(history, deaths, strict=True):
-        take(mortal.house, letter)
+    history = deliveries(seed)
+    for delivery, statements in zip(history, deaths, strict=True):
+        receive(mortal.services, delivery)
         mortal.drain(dying_after=[statements])
-    tell_in_order(oracle, history)
+    apply_in_order(oracle, history)
     assert mortal.deaths > 0
-    assert entries(mortal.house.engine) == entries(oracle.engine)
-    assert mails(mortal.house.engine) == mails(oracle.engine)
-    assert broken_entries(mortal.house.engine) == []
+    assert entries(mortal.services.engine) == entries(oracle.engine)
+    assert mails(mortal.services.engine) == mails(oracle.engine)
+    assert broken_entries(mortal.services.engine) == []
 
 
 def entries(engine: Engine) -> list[tuple[Any, ...]]:
@@ -122,20 +122,20 @@ def mails(engine: Engine) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("seed", [1])
 def test_a_kill_at_every_statement_of_one_drain_changes_nothing(
-    mortal: Mortal, new_oracle: Callable[[], House], seed: int
+    mortal: CrashingWorker, new_oracle: Callable[[], Services], seed: int
 ) -> None:
     """The same batch, killed after the first statement, then after the second, and so on until none is left."""
     oracle = new_oracle()
-    history = letters(seed)
-    tell_in_order(oracle, history)
+    history = deliveries(seed)
+    apply_in_order(oracle, history)
     for statements in range(0, 400, 1 if LONG else 7):
-        empty(mortal.house.engine)
-        for letter in history:
-            take(mortal.house, letter)
+        empty(mortal.services.engine)
+        for delivery in history:
+            receive(mortal.services, delivery)
         before = mortal.deaths
         mortal.drain(dying_after=[statements])
-        assert broken_entries(mortal.house.engine) == []
-        assert values(mortal.house.engine) == values(oracle.engine)
+        assert broken_entries(mortal.services.engine) == []
+        assert values(mortal.services.engine) == values(oracle.engine)
         if mortal.deaths == before:
             return
     raise AssertionError("one drain takes more than 400 statements")

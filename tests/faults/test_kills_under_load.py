@@ -11,16 +11,16 @@ import sqlalchemy as sa
 from redis import Redis
 from redis.exceptions import RedisError
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.runtime.worker import count_workers
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
-from tests.faults.conftest import LONG, SEED, Stage
-from tests.faults.load import Posting
+from tests.faults.conftest import LONG, SEED, FaultHarness
+from tests.faults.load import LoadGenerator
 from tests.faults.nemesis import end_leases
 from tests.faults.oracle_check import broken_entries, check, stored
 from tests.faults.own_postgres import OwnPostgres
-from tests.faults.workload import History, Letter
+from tests.faults.workload import SignedDelivery, Workload
 from tests.support.wait_until import until
 
 pytestmark = pytest.mark.slow
@@ -30,55 +30,55 @@ QUIET = 60
 """Seconds of quiet within which all must be applied, once no lease of a dead worker is in the way."""
 
 
-def test_nothing_acknowledged_is_lost_by_any_fault(stage: Stage, oracle: House, tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_by_any_fault(stage: FaultHarness, oracle: Services, tmp_path: Path) -> None:
     """Letters flow from three senders while the nemesis strikes; then all is quiet, and compared with the oracle."""
-    history = History(SEED)
+    history = Workload(SEED)
     nemesis = stage.nemesis
-    with Posting(history, stage.service.address, SEED, pause=0.3 if LONG else 0.05) as posting:
+    with LoadGenerator(history, stage.service.address, SEED, pause=0.3 if LONG else 0.05) as posting:
         while nemesis.kills < KILLS:
             nemesis.strike()
     history.close()
     end_leases(stage.engine)
     until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
-    note(posting, nemesis.struck, tmp_path)
+    note(posting, nemesis.fault_counts, tmp_path)
     check(stage.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
 
 
-def test_without_redis_all_is_applied_within_a_minute_of_quiet(stage: Stage, oracle: House) -> None:
+def test_without_redis_all_is_applied_within_a_minute_of_quiet(stage: FaultHarness, oracle: Services) -> None:
     """Redis is flushed and killed under load; nobody helps with leases, the clock and the flags' short life do.
 
     The workers are known again, though nobody has started them anew.
     """
-    history = History(SEED)
-    with Posting(history, stage.service.address, SEED) as posting:
+    history = Workload(SEED)
+    with LoadGenerator(history, stage.service.address, SEED) as posting:
         for _ in range(40 if LONG else 2):
             time.sleep(0.5)
             stage.nemesis.flush_redis()
             stage.nemesis.kill_redis()
     history.close()
     until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
-    until(lambda: count_workers(stage.house.redis) == 2, "both workers are counted", seconds=QUIET)
+    until(lambda: count_workers(stage.services.redis) == 2, "both workers are counted", seconds=QUIET)
     check(stage.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
 
 
-def test_while_redis_has_no_disk_deliveries_are_applied_all_the_same(stage: Stage) -> None:
+def test_while_redis_has_no_disk_deliveries_are_applied_all_the_same(stage: FaultHarness) -> None:
     """The private one dies of it again and again, the other refuses all writes; with room again both are as before."""
-    history = History(SEED)
-    letters = [history.next() for _ in range(24)]
+    history = Workload(SEED)
+    deliveries = [history.next() for _ in range(24)]
     history.close()
-    assert [post(stage, letter) for letter in letters[:8]] == [202] * 8
-    until(lambda: count_workers(stage.house.redis) == 2, "both workers are there")
+    assert [post(stage, delivery) for delivery in deliveries[:8]] == [202] * 8
+    until(lambda: count_workers(stage.services.redis) == 2, "both workers are there")
     with stage.nemesis.full_redis_disk():
-        until(lambda: not takes_writes(stage.house.redis), "Redis takes no writes")
-        assert [post(stage, letter) for letter in letters[8:16]] == [202] * 8
+        until(lambda: not takes_writes(stage.services.redis), "Redis takes no writes")
+        assert [post(stage, delivery) for delivery in deliveries[8:16]] == [202] * 8
         end_leases(stage.engine)
         until(lambda: at_rest(stage), "all is applied without Redis", seconds=QUIET)
-        assert not takes_writes(stage.house.redis)
-    until(lambda: takes_writes(stage.house.redis), "Redis takes writes again")
-    until(lambda: count_workers(stage.house.redis) == 2, "both workers are there again", seconds=QUIET)
-    assert [post(stage, letter) for letter in letters[16:]] == [202] * 8
+        assert not takes_writes(stage.services.redis)
+    until(lambda: takes_writes(stage.services.redis), "Redis takes writes again")
+    until(lambda: count_workers(stage.services.redis) == 2, "both workers are there again", seconds=QUIET)
+    assert [post(stage, delivery) for delivery in deliveries[16:]] == [202] * 8
     until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
-    assert set(stored(stage.engine)) == {letter.id for letter in letters}
+    assert set(stored(stage.engine)) == {delivery.id for delivery in deliveries}
     assert broken_entries(stage.engine) == []
 
 
@@ -91,39 +91,39 @@ def takes_writes(redis: Redis) -> bool:
 
 
 @pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
-def test_while_the_database_is_away_nothing_is_acknowledged(stage: Stage, own_postgres: OwnPostgres) -> None:
+def test_while_the_database_is_away_nothing_is_acknowledged(stage: FaultHarness, own_postgres: OwnPostgres) -> None:
     """Trackers are told to come again, and the service says that it is not ready; when it is back, all goes on."""
-    history = History(SEED)
-    letters = [history.next() for _ in range(12)]
+    history = Workload(SEED)
+    deliveries = [history.next() for _ in range(12)]
     history.close()
     own_postgres.crash()
-    assert [post(stage, letter) for letter in letters[:6]] == [503] * 6
+    assert [post(stage, delivery) for delivery in deliveries[:6]] == [503] * 6
     assert requests.get(f"{stage.service.address}/readyz", timeout=15).status_code == 503
     own_postgres.start_again()
-    until(lambda: post(stage, letters[0]) == 202, "letters are taken again")
-    assert [post(stage, letter) for letter in letters] == [202] * len(letters)
+    until(lambda: post(stage, deliveries[0]) == 202, "letters are taken again")
+    assert [post(stage, delivery) for delivery in deliveries] == [202] * len(deliveries)
     end_leases(stage.engine)
     until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
-    assert set(stored(stage.engine)) == {letter.id for letter in letters}
+    assert set(stored(stage.engine)) == {delivery.id for delivery in deliveries}
 
 
-def post(stage: Stage, letter: Letter) -> int:
+def post(stage: FaultHarness, delivery: SignedDelivery) -> int:
     """Post a letter; give the status."""
-    url = f"{stage.service.address}/hooks/{letter.connection}"
-    return requests.post(url, data=letter.body, headers=dict(letter.headers), timeout=15).status_code
+    url = f"{stage.service.address}/hooks/{delivery.connection}"
+    return requests.post(url, data=delivery.body, headers=dict(delivery.headers), timeout=15).status_code
 
 
-def at_rest(stage: Stage) -> bool:
+def at_rest(stage: FaultHarness) -> bool:
     """Tell whether no delivery waits and nothing else is due."""
     waits = sa.select(sa.func.count()).where(tables.delivery.c.due_at.isnot(None))
     with reading(stage.engine) as tx:
         waiting = tx.scalar(waits)
-    return waiting == 0 and not stage.house.drains.due()
+    return waiting == 0 and not stage.services.drains.due()
 
 
-def note(posting: Posting, struck: Mapping[str, int], directory: Path) -> None:
+def note(posting: LoadGenerator, struck: Mapping[str, int], directory: Path) -> None:
     """Keep the record of what was answered and when, and print its sum."""
     record = directory / "answers.json"
-    record.write_text(json.dumps([[one.at, one.letter, one.status] for one in posting.answers]))
+    record.write_text(json.dumps([[one.at, one.delivery_id, one.status] for one in posting.answers]))
     by_status = {status: posting.count(status) for status in (202, 503, None)}
     print(f"seed {SEED}: {len(posting.sent)} letters, answers {by_status}, struck {dict(struck)}, record {record}")  # noqa: T201 - shown when the test fails, or by -s

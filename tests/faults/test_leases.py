@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
-from sync_service.domain.trackers.connector import Connection, Post, Rejected
-from sync_service.domain.trackers.observations import Reading, State
+from sync_service.domain.trackers.connector import Connection, Rejected, WebhookRequest
+from sync_service.domain.trackers.observations import ParsedDelivery, State
 from sync_service.store import tables
 from sync_service.store.engine import database
 from sync_service.store.engine.database import open_database
@@ -16,24 +16,24 @@ from sync_service.store.queue import due
 from sync_service.store.trackers import issues
 from tests.domain.factories import at, snapshot
 from tests.faults.nemesis import end_leases
-from tests.support.fake_tracker import PaperTracker, World, open_world
+from tests.support.fake_tracker import CoreHarness, FakeTracker, open_core_harness
 from tests.support.migrated_database import prepare
 from tests.support.servers import PostgresDatabases
 
 
 @dataclass(slots=True)
-class SlowTracker(PaperTracker):
+class SlowTracker(FakeTracker):
     """A paper tracker during whose reading something else happens, once."""
 
     meanwhile: Callable[[], None] | None = None
 
-    def read(self, post: Post, connection: Connection) -> Reading:
+    def parse_delivery(self, post: WebhookRequest, connection: Connection) -> ParsedDelivery:
         """Read, after what happens meanwhile."""
         if self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             happens()
         # The fields of a slotted class are the base's; super() can't find them through the decorator.
-        return PaperTracker.read(self, post, connection)
+        return FakeTracker.parse_delivery(self, post, connection)
 
 
 @pytest.fixture
@@ -43,21 +43,21 @@ def tracker() -> SlowTracker:
 
 
 @pytest.fixture
-def world(migrated_url: str, tracker: SlowTracker) -> Iterator[World]:
+def world(migrated_url: str, tracker: SlowTracker) -> Iterator[CoreHarness]:
     """Give a world in which every issue counts toward KR-1."""
-    opened = open_world(migrated_url, tracker=tracker)
+    opened = open_core_harness(migrated_url, tracker=tracker)
     opened.rule("all", opened.key_result(), {"field": "kind", "is": "issue"})
     yield opened
     opened.engine.dispose()
 
 
-def lose_the_lease(world: World) -> None:
+def lose_the_lease(world: CoreHarness) -> None:
     """Let the lease end and another worker claim the same rows, and stall."""
     end_leases(world.engine)
     assert due.claim(world.engine, tables.delivery, limit=10)
 
 
-def test_a_worker_that_lost_its_lease_applies_nothing(world: World, tracker: SlowTracker) -> None:
+def test_a_worker_that_lost_its_lease_applies_nothing(world: CoreHarness, tracker: SlowTracker) -> None:
     """Another worker has the row: the first rolls back, and the second one's work is the only one."""
     world.post(snapshot(1, state=State.DONE, closed_at=at(1)))
     tracker.meanwhile = lambda: lose_the_lease(world)
@@ -69,7 +69,7 @@ def test_a_worker_that_lost_its_lease_applies_nothing(world: World, tracker: Slo
 
 
 def test_a_worker_that_lost_its_lease_after_another_has_settled_applies_nothing_again(
-    world: World, tracker: SlowTracker
+    world: CoreHarness, tracker: SlowTracker
 ) -> None:
     """The other worker was done before the first woke up."""
     world.post(snapshot(1, state=State.DONE, closed_at=at(1)))
@@ -89,7 +89,7 @@ def test_a_worker_that_lost_its_lease_after_another_has_settled_applies_nothing_
 
 @pytest.mark.parametrize("trouble", [Rejected("torn"), ZeroDivisionError("a bug")], ids=["unreadable", "a bug"])
 def test_a_failing_row_whose_lease_is_lost_is_left_to_its_new_holder(
-    world: World, tracker: SlowTracker, trouble: Exception
+    world: CoreHarness, tracker: SlowTracker, trouble: Exception
 ) -> None:
     """It is neither buried nor postponed under the new holder's hands, and the rows beside it are still applied."""
     world.post(trouble)
@@ -104,14 +104,14 @@ def test_locks_of_a_worker_that_stalls_in_a_transaction_are_taken_from_it(
     postgres: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL ends the transaction of who stands still for longer than a lease; the others wait no longer."""
-    world = open_world(postgres.prepared(prepare))
+    world = open_core_harness(postgres.prepared(prepare))
     world.rule("all", world.key_result(), {"field": "kind", "is": "issue"})
-    world.tell(snapshot(1))
+    world.receive_and_drain(snapshot(1))
     stalled = open_world_again(world)
     monkeypatch.setattr(database, "STALL_SECONDS", 1.0)
     with stalled.connect() as tx:
         issues.lock(tx, {(world.connection_id, "501#1"): None})
-        world.tell(snapshot(2, state=State.DONE, closed_at=at(2)))
+        world.receive_and_drain(snapshot(2, state=State.DONE, closed_at=at(2)))
         assert world.value() == 100
         with pytest.raises(DBAPIError):
             issues.lock(tx, {(world.connection_id, "501#1"): None})
@@ -120,6 +120,6 @@ def test_locks_of_a_worker_that_stalls_in_a_transaction_are_taken_from_it(
     postgres.drop()
 
 
-def open_world_again(world: World) -> Engine:
+def open_world_again(world: CoreHarness) -> Engine:
     """Open the world's database as another process does."""
     return open_database(world.engine.url.render_as_string(hide_password=False))

@@ -10,7 +10,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
-from tests.faults.crashing_worker import Mortal
+from tests.faults.crashing_worker import CrashingWorker
 from tests.notify.servers import serving
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases, MailServer
@@ -21,15 +21,15 @@ MOST_STATEMENTS = 60
 
 
 @pytest.fixture
-def mortal(databases: Databases, tmp_path: Path, mail: MailServer) -> Iterator[Mortal]:
+def mortal(databases: Databases, tmp_path: Path, mail: MailServer) -> Iterator[CrashingWorker]:
     """Give a worker that dies and has a mail server, on either database."""
-    made = Mortal(databases.prepared(prepare), tmp_path, {"SMTP_URL": mail.url})
+    made = CrashingWorker(databases.prepared(prepare), tmp_path, {"SMTP_URL": mail.url})
     yield made
     made.close()
 
 
 def test_a_kill_at_any_moment_of_sending_repeats_a_mail_at_most_once_and_loses_none(
-    mortal: Mortal, mail: MailServer
+    mortal: CrashingWorker, mail: MailServer
 ) -> None:
     """Killed after the first statement of a drain, then after the second, and so on until none is left."""
     copies: list[int] = []
@@ -51,7 +51,7 @@ def test_a_kill_at_any_moment_of_sending_repeats_a_mail_at_most_once_and_loses_n
 class DeadlyServer(MailServer):
     """A mail server after whose answer a worker does not live to note it, for so many mails."""
 
-    mortal: Mortal | None = None
+    mortal: CrashingWorker | None = None
     kills: int = 3
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
@@ -69,7 +69,9 @@ def test_each_kill_between_the_servers_answer_and_our_note_of_it_sends_one_copy(
     """Three workers in a row die with the mail handed over and not settled; the fourth sends the last copy."""
     server = DeadlyServer()
     with serving(server) as port:
-        mortal = server.mortal = Mortal(databases.prepared(prepare), tmp_path, {"SMTP_URL": f"smtp://127.0.0.1:{port}"})
+        mortal = server.mortal = CrashingWorker(
+            databases.prepared(prepare), tmp_path, {"SMTP_URL": f"smtp://127.0.0.1:{port}"}
+        )
         message_id = put_mail(mortal)
         mortal.drain(dying_after=[MOST_STATEMENTS] * 3)
         assert mortal.deaths == 3
@@ -78,18 +80,18 @@ def test_each_kill_between_the_servers_answer_and_our_note_of_it_sends_one_copy(
         mortal.close()
 
 
-def put_mail(mortal: Mortal) -> str:
+def put_mail(mortal: CrashingWorker) -> str:
     """Let a mail wait to be sent; give its Message-ID."""
-    house, m = mortal.house, tables.mail
-    with writing(house.engine) as tx:
-        mail_id = house.outbox.write_sign_in(
-            tx, email="ana@example.com", name="Ana Ruiz", link="http://127.0.0.1/sign-in/x", now=house.now()
+    services, m = mortal.services, tables.mail
+    with writing(services.engine) as tx:
+        mail_id = services.outbox.write_sign_in(
+            tx, email="ana@example.com", name="Ana Ruiz", link="http://127.0.0.1/sign-in/x", now=services.now()
         )
         return str(tx.execute(sa.select(m.c.message_id).where(m.c.id == mail_id)).scalar_one())
 
 
-def outcomes(mortal: Mortal) -> list[str]:
+def outcomes(mortal: CrashingWorker) -> list[str]:
     """Say what came of each mail."""
     m = tables.mail
-    with reading(mortal.house.engine) as tx:
+    with reading(mortal.services.engine) as tx:
         return list(tx.scalars(sa.select(m.c.outcome).order_by(m.c.id)))

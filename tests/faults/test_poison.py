@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.trackers.observations import Reading, State
+from sync_service.domain.trackers.observations import ParsedDelivery, State
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.queue.retry import MOST_ATTEMPTS
 from sync_service.store.trackers import inbox
 from tests.domain.factories import at, snapshot
 from tests.faults.conftest import LONG
-from tests.support.fake_tracker import ANA, World, open_world
+from tests.support.fake_tracker import ANA, CoreHarness, open_core_harness
 
 pytestmark = pytest.mark.slow
 
@@ -21,15 +21,15 @@ POISON = MANY // 2 + 7
 
 
 @pytest.fixture
-def world(migrated_url: str) -> Iterator[World]:
+def world(migrated_url: str) -> Iterator[CoreHarness]:
     """Give a world in which every issue counts toward KR-1."""
-    opened = open_world(migrated_url)
+    opened = open_core_harness(migrated_url)
     opened.rule("all", opened.key_result(), {"field": "kind", "is": "issue"})
     yield opened
     opened.engine.dispose()
 
 
-def told(number: int, title: str = "Pay by card") -> Reading:
+def told(number: int, title: str = "Pay by card") -> ParsedDelivery:
     """Give what a delivery says: an issue is done."""
     done = snapshot(
         number,
@@ -39,10 +39,10 @@ def told(number: int, title: str = "Pay by card") -> Reading:
         state=State.DONE,
         closed_at=at(number),
     )
-    return Reading(name="paper.slip", observations=(done,), actor=ANA)
+    return ParsedDelivery(name="paper.slip", observations=(done,), actor=ANA)
 
 
-def let_backoff_pass(world: World) -> None:
+def let_backoff_pass(world: CoreHarness) -> None:
     """Make due now what waits for its next try."""
     d = tables.delivery
     with writing(world.engine) as tx:
@@ -57,7 +57,9 @@ def let_backoff_pass(world: World) -> None:
     ],
     ids=["in reading", "in applying"],
 )
-def test_a_poison_delivery_among_many_is_buried_alone(world: World, poison: Reading | Exception, reason: str) -> None:
+def test_a_poison_delivery_among_many_is_buried_alone(
+    world: CoreHarness, poison: ParsedDelivery | Exception, reason: str
+) -> None:
     """All others count after the first drain; the poison one is tried, buried, mended and replayed."""
     for number in range(MANY):
         world.post(*told(number).observations, delivery_id=f"d{number}")

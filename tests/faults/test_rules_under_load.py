@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from sync_service.ingest.receive import Receipt
-from sync_service.runtime.wiring import House, utc_now
+from sync_service.runtime.wiring import Services, utc_now
 from tests.faults.conftest import LONG, SEED
 from tests.faults.nemesis import end_leases
-from tests.faults.oracle_check import check, furnish, take
-from tests.faults.workload import OKRS, History
+from tests.faults.oracle_check import check, furnish, receive
+from tests.faults.workload import OKRS, Workload
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases
 from tests.support.services import build_house
@@ -29,22 +29,22 @@ EDITED = (
 
 
 def test_rules_may_change_while_two_workers_apply_deliveries(
-    databases: Databases, tmp_path: Path, oracle: House
+    databases: Databases, tmp_path: Path, oracle: Services
 ) -> None:
     """Each edit takes effect while letters come in; the last one puts all back, and the oracle never saw another."""
     url = databases.prepared(prepare)
     desk, *workers = (build_house(url, tmp_path, clock=utc_now) for _ in range(3))
     furnish(desk)
     end, mistakes = threading.Event(), list[BaseException]()
-    threads = [threading.Thread(target=work, args=(house, end, mistakes)) for house in workers]
+    threads = [threading.Thread(target=work, args=(services, end, mistakes)) for services in workers]
     for thread in threads:
         thread.start()
-    history, sent = History(SEED), []
+    history, sent = Workload(SEED), []
     try:
         for edit in range(EDITS):
             for _ in range(LETTERS_BETWEEN):
                 sent.append(history.next())
-                assert take(desk, sent[-1]) is Receipt.STORED
+                assert receive(desk, sent[-1]) is Receipt.STORED
             furnish(desk, EDITED[edit % len(EDITED)])
         furnish(desk)
     finally:
@@ -55,18 +55,18 @@ def test_rules_may_change_while_two_workers_apply_deliveries(
     assert mistakes == []
     end_leases(desk.engine)
     desk.drains.drain_everything()
-    check(desk.engine, oracle=oracle, sent=sent, acknowledged=[letter.id for letter in sent])
-    for house in (desk, *workers):
-        house.engine.dispose()
-        house.redis.close()
+    check(desk.engine, oracle=oracle, sent=sent, acknowledged=[delivery.id for delivery in sent])
+    for services in (desk, *workers):
+        services.engine.dispose()
+        services.redis.close()
 
 
-def work(house: House, end: threading.Event, mistakes: list[BaseException]) -> None:
+def work(services: Services, end: threading.Event, mistakes: list[BaseException]) -> None:
     """Drain whatever is due, as a worker does, until the end."""
     try:
-        while not end.is_set() or house.drains.due():
-            for name in house.drains.due():
-                house.drains.drain(name)
+        while not end.is_set() or services.drains.due():
+            for name in services.drains.due():
+                services.drains.drain(name)
     except BaseException as error:
         mistakes.append(error)
         raise

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from sync_service.runtime.instance_lock import PartView, parts_told
+from sync_service.runtime.instance_lock import ProcessView, read_process_status
 from sync_service.runtime.redis_server import answers, private_server, visit
 from sync_service.store.engine.migrate import migrate
 from tests.faults.oracle_check import furnish
 from tests.faults.service import Service, lives
-from tests.faults.workload import History
+from tests.faults.workload import Workload
 from tests.support.servers import Valkey
 from tests.support.wait_until import until
 
@@ -23,10 +23,10 @@ pytestmark = pytest.mark.slow
 def service(tmp_path: Path) -> Iterator[Service]:
     """Give an embedded service that is not started yet."""
     made = Service(tmp_path, {})
-    house = made.house()
-    migrate(house.engine)
-    furnish(house)
-    house.engine.dispose()
+    services = made.services()
+    migrate(services.engine)
+    furnish(services)
+    services.engine.dispose()
     yield made
     made.stop()
 
@@ -41,14 +41,14 @@ def waiting(service: Service) -> int:
 def test_up_after_kill_9_waits_for_the_port_and_applies_what_was_acknowledged(service: Service) -> None:
     """A request that is still being sent keeps the old web part alive for seconds; the next start takes its place."""
     service.start()
-    history = History(5)
-    letters = [history.next() for _ in range(40)]
+    history = Workload(5)
+    deliveries = [history.next() for _ in range(40)]
     history.close()
     with socket.create_connection(("127.0.0.1", service.port)) as slow:
         slow.sendall(b"POST /hooks/gh HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
-        for letter in letters:
-            url = f"{service.address}/hooks/{letter.connection}"
-            assert requests.post(url, data=letter.body, headers=dict(letter.headers), timeout=10).status_code == 202
+        for delivery in deliveries:
+            url = f"{service.address}/hooks/{delivery.connection}"
+            assert requests.post(url, data=delivery.body, headers=dict(delivery.headers), timeout=10).status_code == 202
         left = service.tree("web", "worker 1", "worker 2", "clock", "redis")
         service.kill_supervisor()
         service.start()
@@ -77,9 +77,9 @@ def test_a_part_that_dies_again_and_again_is_shown(service: Service) -> None:
     assert service.status()["parts"] is None
 
 
-def redis_of(data: Path) -> PartView:
+def redis_of(data: Path) -> ProcessView:
     """Read how the private Redis stands."""
-    return next(part for part in parts_told(data) or () if part.name == "redis")
+    return next(part for part in read_process_status(data) or () if part.name == "redis")
 
 
 def test_a_leftover_valkey_is_replaced_and_a_second_up_refused(service: Service) -> None:

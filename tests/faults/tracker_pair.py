@@ -18,7 +18,7 @@ from simulator.github.issue import Issue as HubIssue
 from simulator.jira.hooks import Hook as JiraHook
 from simulator.jira.issue import Issue as JiraIssue
 from simulator.serving import Serving
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store.trackers import connections
 from sync_service.web import create_app
 from tests.support.config_file import github, jira, okrs
@@ -29,7 +29,7 @@ ISSUES = 6
 
 
 @dataclass(slots=True)
-class Town:
+class TrackerPair:
     """Both trackers with their issues. Enter it to start them; call `open_hooks` when a receiver runs."""
 
     seed: int
@@ -174,12 +174,12 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def receiving(house: House) -> Iterator[str]:
+def receiving(services: Services) -> Iterator[str]:
     """Serve the web application on loopback; yield its URL.
 
     A connection is known as soon as it is inserted, even if a ping arrived just before.
     """
-    server = make_server("127.0.0.1", 0, create_app(house), threaded=True, request_handler=_Quiet)
+    server = make_server("127.0.0.1", 0, create_app(services), threaded=True, request_handler=_Quiet)
     running = Serving(server, name="receiver")
     try:
         with pytest.MonkeyPatch.context() as patch:
@@ -191,10 +191,10 @@ def receiving(house: House) -> Iterator[str]:
 
 
 @contextmanager
-def at_work(houses: Sequence[House]) -> Iterator[None]:
+def at_work(houses: Sequence[Services]) -> Iterator[None]:
     """Drain due rows, with one thread for each of `houses`, until the end of the block."""
     end, mistakes = threading.Event(), list[BaseException]()
-    workers = [threading.Thread(target=_drain, args=(house, end, mistakes)) for house in houses]
+    workers = [threading.Thread(target=_drain, args=(services, end, mistakes)) for services in houses]
     for worker in workers:
         worker.start()
     try:
@@ -206,18 +206,18 @@ def at_work(houses: Sequence[House]) -> Iterator[None]:
     assert mistakes == []
 
 
-def _drain(house: House, end: threading.Event, mistakes: list[BaseException]) -> None:
+def _drain(services: Services, end: threading.Event, mistakes: list[BaseException]) -> None:
     try:
         while not end.wait(0.02):
-            for name in house.drains.due():
-                house.drains.drain(name)
+            for name in services.drains.due():
+                services.drains.drain(name)
     except BaseException as error:
         mistakes.append(error)
         raise
 
 
-def close(houses: Iterable[House]) -> None:
+def close(houses: Iterable[Services]) -> None:
     """Close the connections of the services."""
-    for house in houses:
-        house.engine.dispose()
-        house.redis.close()
+    for services in houses:
+        services.engine.dispose()
+        services.redis.close()

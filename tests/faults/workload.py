@@ -53,7 +53,7 @@ PAUSES = (0, 0, 1, 1, 7, 300)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class SignedDelivery:
     """One delivery as its tracker sends it to a connection."""
 
     connection: str
@@ -62,7 +62,7 @@ class Letter:
     body: bytes
 
 
-class History:
+class Workload:
     """Random changes in a GitHub and a Jira. Each call of `next` returns the next delivery, in the trackers' order."""
 
     def __init__(self, seed: int) -> None:
@@ -78,14 +78,14 @@ class History:
         self._hub_issues: list[HubIssue] = []
         self._jira_issues: list[JiraIssue] = []
         self._collected = {"gh": 0, "jira": 0}
-        self._ready: list[Letter] = []
+        self._ready: list[SignedDelivery] = []
 
     def close(self) -> None:
         """Release the ports."""
         self._hub.stop()
         self._jira.stop()
 
-    def next(self) -> Letter:
+    def next(self) -> SignedDelivery:
         """Make changes until there is a delivery, and return it."""
         while not self._ready:
             self._clock.step(self._random.choice(PAUSES))
@@ -102,7 +102,7 @@ class History:
             self._collected[connection] += 1
             parcel = delivery.parcel
             self._ready.append(
-                Letter(connection=connection, id=parcel.id, headers=delivery.headers(None), body=parcel.body)
+                SignedDelivery(connection=connection, id=parcel.id, headers=delivery.headers(None), body=parcel.body)
             )
 
     def _work_on_hub(self) -> None:

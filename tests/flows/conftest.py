@@ -7,33 +7,33 @@ from pathlib import Path
 import pytest
 
 from simulator import GitHub, SteppedClock
-from sync_service.runtime.wiring import House
-from tests.faults.crashing_worker import Mortal
-from tests.flows.fake_write_back_tracker import Room, furnish_room
+from sync_service.runtime.wiring import Services
+from tests.faults.crashing_worker import CrashingWorker
+from tests.flows.fake_write_back_tracker import FakeWriteBackHarness, open_fake_write_back_harness
 from tests.flows.harness import clock_of
 from tests.support.config_file import LABELLED
-from tests.support.fake_tracker import World, open_world
+from tests.support.fake_tracker import CoreHarness, open_core_harness
 from tests.support.services import open_house
 
 
 @pytest.fixture
-def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
+def services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
     """Yield services on either database."""
     with open_house(migrated_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def other_house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
+def other_house(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
     """Yield other services on the same database."""
     with open_house(migrated_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def mortal(migrated_url: str, tmp_path: Path) -> Iterator[Mortal]:
+def mortal(migrated_url: str, tmp_path: Path) -> Iterator[CrashingWorker]:
     """Yield a crashing worker on either database."""
-    made = Mortal(migrated_url, tmp_path)
+    made = CrashingWorker(migrated_url, tmp_path)
     yield made
     made.close()
 
@@ -52,24 +52,24 @@ def hub(clock: SteppedClock) -> Iterator[GitHub]:
 
 
 @pytest.fixture
-def bare_world(migrated_url: str) -> Iterator[World]:
+def bare_world(migrated_url: str) -> Iterator[CoreHarness]:
     """Yield a harness on either database, without key results."""
-    made = open_world(migrated_url)
+    made = open_core_harness(migrated_url)
     yield made
     made.engine.dispose()
 
 
 @pytest.fixture
-def world(bare_world: World) -> World:
+def world(bare_world: CoreHarness) -> CoreHarness:
     """Return a harness with KR-1, the done-share of issues with the label `checkout`."""
     bare_world.rule("checkout-label", bare_world.key_result(), LABELLED)
     return bare_world
 
 
 @pytest.fixture
-def room(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+def room(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWriteBackHarness]:
     """Yield a write-back harness on either database; its process caches connections for a short time only."""
     monkeypatch.setattr("sync_service.store.trackers.connections.FRESH_SECONDS", 0.05)
-    made = furnish_room(migrated_url)
+    made = open_fake_write_back_harness(migrated_url)
     yield made
     made.world.engine.dispose()

@@ -11,30 +11,30 @@ from connectors.github import GitHub
 from connectors.github.query.parse import read_query
 from sync_service.domain.trackers.connector import Connection, Connector, ConnectorError
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.domain.trackers.queries import Candidate, Members
-from sync_service.ingest.apply_updates import Refresh
+from sync_service.domain.trackers.queries import Candidate, MemberPage
+from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.runtime.wiring import utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, writing
-from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.queue import query_candidates
-from sync_service.tracker_sync.list_query_members import Querying
-from sync_service.tracker_sync.match_queries import Judging
-from tests.flows.harness import HouseStage
+from sync_service.tracker_sync.list_query_members import QueryLister
+from sync_service.tracker_sync.match_queries import QueryMatcher
+from tests.flows.harness import ServicesHarness
 from tests.support.config_file import GITHUB, okrs
 from tests.support.services import add_issue
 
 QUERY = "repo:acme/checkout is:issue"
 FIRST, SECOND = "acme/checkout#1", "acme/checkout#2"
-FINDS_FIRST = Members(found={"1#1": FIRST}, cursor=None)
+FINDS_FIRST = MemberPage(found={"1#1": FIRST}, cursor=None)
 
 
 @dataclass
-class Asker(GitHub):
+class FakeQueryTracker(GitHub):
     """A connector that matches each issue by a call; the test sets the answers."""
 
-    judges = False
-    pages: list[Members | Exception] = field(default_factory=list)
+    evaluates_locally = False
+    pages: list[MemberPage | Exception] = field(default_factory=list)
     answers: dict[str, bool | None] = field(default_factory=dict)
     error: ConnectorError | None = None
     meanwhile: Any = None
@@ -43,13 +43,15 @@ class Asker(GitHub):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
+    def list_members(
+        self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None
+    ) -> MemberPage:
         """Return or raise the test's next page; first call `meanwhile`."""
         del connection, query, scopes, cursor
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile:
             meanwhile()
-        answer = self.pages.pop(0) if self.pages else Members(found={}, cursor=None)
+        answer = self.pages.pop(0) if self.pages else MemberPage(found={}, cursor=None)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -71,24 +73,28 @@ class Asker(GitHub):
 
 
 @dataclass
-class Stage(HouseStage):
+class Stage(ServicesHarness):
     """Services with query rules, and two issues that may match."""
 
-    connector: Asker
-    judging: Judging = field(init=False)
-    querying: Querying = field(init=False)
+    connector: FakeQueryTracker
+    judging: QueryMatcher = field(init=False)
+    querying: QueryLister = field(init=False)
 
     def __post_init__(self) -> None:
         self.judging, self.querying = self.worker()
 
-    def worker(self) -> tuple[Judging, Querying]:
+    def worker(self) -> tuple[QueryMatcher, QueryLister]:
         """Return the objects of another worker."""
-        engine, known, cache = self.house.engine, self.house.connections, Shelf()
+        engine, known, cache = self.services.engine, self.services.connections, RulesetCache()
         kinds: Mapping[str, Connector] = {"github": self.connector}
         settle = timedelta(0)
-        refresh = Refresh(engine=engine, connectors=kinds, connections=known, shelf=cache, settle=settle, now=utc_now)
-        judging = Judging(engine=engine, connectors=kinds, connections=known, shelf=cache, settle=settle, now=utc_now)
-        return judging, Querying(judging, refresh)
+        refresh = UpdateApplier(
+            engine=engine, connectors=kinds, connections=known, ruleset_cache=cache, settle=settle, now=utc_now
+        )
+        judging = QueryMatcher(
+            engine=engine, connectors=kinds, connections=known, ruleset_cache=cache, settle=settle, now=utc_now
+        )
+        return judging, QueryLister(judging, refresh)
 
     def furnish(self, *queries: str, token: str | None = "t") -> None:
         """Apply a configuration with a rule for each query, and insert two issues."""
@@ -97,7 +103,7 @@ class Stage(HouseStage):
             for number, query in enumerate(queries or [QUERY])
         ]
         self.apply(okrs({**GITHUB, "token": token}, rules=rules))
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             (scope,) = tx.execute(sa.select(tables.scope)).all()
             if not tx.execute(sa.select(tables.issue)).all():
                 tx.execute(sa.update(tables.scope).values(external_id="1"))
@@ -108,24 +114,24 @@ class Stage(HouseStage):
 
     def list_again(self) -> None:
         """Make the listing due now, and list."""
-        with writing(self.house.engine) as tx:
-            tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
+        with writing(self.services.engine) as tx:
+            tx.execute(sa.update(tables.query_listing).values(due_at=EPOCH))
         while self.querying.drain():
             pass
         self.drain("rule_revision", "recompute")
 
     def change(self, *numbers: int) -> None:
         """Mark issues as changed, so that the queries are matched again."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             (connection,) = tx.scalars(sa.select(tables.connection.c.id))
             query_candidates.add(tx, [(connection, f"1#{number}") for number in numbers])
 
     def ask_once_more(self) -> None:
         """Move the changes a minute into the past, and match again."""
         self.pass_a_minute()
-        self.judge()
+        self.match()
 
-    def judge(self) -> None:
+    def match(self) -> None:
         """Match all due candidates."""
         while self.judging.drain():
             pass

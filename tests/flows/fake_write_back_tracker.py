@@ -11,24 +11,24 @@ from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.write_back import Note
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
-from tests.support.fake_tracker import PaperTracker, World, bump_rules, open_world
+from tests.support.fake_tracker import CoreHarness, FakeTracker, bump_rules, open_core_harness
 from tests.support.wait_until import until
 
 
 @dataclass(slots=True)
-class Wall(PaperTracker):
+class FakeWriteBackTracker(FakeTracker):
     """A fake tracker that stores notes; `before` is called, or raised, before each write."""
 
-    wall: dict[str, Note] = field(default_factory=dict)
+    notes: dict[str, Note] = field(default_factory=dict)
     before: Callable[[], None] | Exception | None = None
     writes: int = 0
 
-    def writing_part(self, connection: Connection, *, about: str) -> str:
+    def write_bucket(self, connection: Connection, *, about: str) -> str:
         """Return one write bucket for all issues."""
         del connection, about
         return "pen/writes"
 
-    def manner(self, connection: Connection) -> str:
+    def format_version(self, connection: Connection) -> str:
         """Return the only format version."""
         del connection
         return ""
@@ -43,27 +43,27 @@ class Wall(PaperTracker):
             raise self.before
         if self.before:
             self.before()
-        self.wall[identity] = note
+        self.notes[identity] = note
         return "there"
 
-    def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
+    def remove_note(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
         """Remove the note."""
         del connection, key, memory
-        self.wall.pop(identity, None)
+        self.notes.pop(identity, None)
         return None
 
 
 @dataclass(slots=True)
-class Room:
+class FakeWriteBackHarness:
     """A harness with a fake write-back tracker."""
 
-    world: World
-    wall: Wall
+    world: CoreHarness
+    wall: FakeWriteBackTracker
 
-    def hasten(self) -> None:
+    def write_now(self) -> None:
         """Make all waiting rows due and delete rate limits; then write."""
         with writing(self.world.engine) as tx:
-            tx.execute(sa.delete(tables.pause))
+            tx.execute(sa.delete(tables.rate_limit))
             w = tables.write_back
             due_now = {"due_at": database_now(tx), "slot_at": None, "lease": None}
             tx.execute(sa.update(w).where(w.c.due_at.isnot(None)).values(due_now))
@@ -72,9 +72,9 @@ class Room:
     def set_mark(self, mark: str | None) -> None:
         """Change the connection's owner marker, and wait until the cache has it."""
         with writing(self.world.engine) as tx:
-            tx.execute(sa.update(tables.connection).values(write_mark=mark))
+            tx.execute(sa.update(tables.connection).values(owner_marker=mark))
         connections, connection_id = self.world.connections, self.world.connection_id
-        until(lambda: connections.of(connection_id).view.mark == mark, "the mark is known")
+        until(lambda: connections.of(connection_id).view.owner_marker == mark, "the mark is known")
 
     def rename(self, title: str) -> None:
         """Change the title of all key results."""
@@ -85,19 +85,19 @@ class Room:
         """Return the first write-back row."""
         return self.world.rows(tables.write_back)[0]
 
-    def said(self) -> list[str]:
+    def noted_key_results(self) -> list[str]:
         """Return the key results in the note of the first issue."""
-        return [one.slug for one in self.wall.wall["501#1"].serves]
+        return [one.slug for one in self.wall.notes["501#1"].key_results]
 
 
-def furnish_room(database_url: str) -> Room:
+def open_fake_write_back_harness(database_url: str) -> FakeWriteBackHarness:
     """Return a harness with a fake write-back tracker and two key results."""
-    wall = Wall()
-    world = open_world(database_url, tracker=wall)
-    columns = {"write_back": True, "write_mark": "m", "sealed_token": world.sealer.seal("t")}
+    wall = FakeWriteBackTracker()
+    world = open_core_harness(database_url, tracker=wall)
+    columns = {"write_back": True, "owner_marker": "m", "sealed_token": world.sealer.encrypt("t")}
     with writing(world.engine) as tx:
         tx.execute(sa.update(tables.connection).values(columns))
         bump_rules(tx)
     world.key_result("KR-1")
     world.key_result("KR-2")
-    return Room(world, wall)
+    return FakeWriteBackHarness(world, wall)

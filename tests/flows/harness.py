@@ -9,12 +9,12 @@ from sqlalchemy.engine import Row
 
 from simulator import GitHub, SteppedClock
 from simulator.github import Issue, Repository
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, database_now, reading, writing
 from sync_service.store.jobs import polls
 from sync_service.tracker_sync.match_queries import SURE_AFTER
-from tests.faults.crashing_worker import Killed
+from tests.faults.crashing_worker import SimulatedCrash
 from tests.faults.oracle_check import furnish
 
 
@@ -24,55 +24,57 @@ def clock_of(ago: timedelta = timedelta(0)) -> SteppedClock:
 
 
 @dataclass
-class HouseStage:
+class ServicesHarness:
     """Services in this process."""
 
-    house: House
+    services: Services
 
     def apply(self, file: bytes) -> None:
         """Apply a configuration file, and clear the connection cache."""
-        furnish(self.house, file)
-        self.house.connections.forget()
+        furnish(self.services, file)
+        self.services.connections.forget()
 
     def drain(self, *names: str) -> None:
         """Drain these tables once, in order; without names, drain all until nothing is due."""
         for name in names:
-            self.house.drains.drain(name)
+            self.services.drains.drain(name)
         if not names:
-            self.house.drains.drain_everything()
+            self.services.drains.drain_everything()
 
-    def ask_now(self) -> None:
+    def poll_now(self) -> None:
         """Make all polls due now, and drain."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             polls.hurry(tx)
         self.drain()
 
     def list_now(self) -> None:
         """Make all listings due now, and drain."""
-        with writing(self.house.engine) as tx:
-            tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
+        with writing(self.services.engine) as tx:
+            tx.execute(sa.update(tables.query_listing).values(due_at=EPOCH))
         self.drain()
 
     def list_later(self) -> None:
         """Run the listings as if all matches of single issues were an hour old."""
-        with writing(self.house.engine) as tx:
-            tx.execute(sa.update(tables.member).values(judged_at=database_now(tx) - timedelta(hours=1)))
+        with writing(self.services.engine) as tx:
+            tx.execute(sa.update(tables.query_member).values(matched_at=database_now(tx) - timedelta(hours=1)))
         self.list_now()
 
     def pass_a_minute(self) -> None:
         """Move the changes of issues a minute into the past: then the search index is asked again."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             late = {"due_at": EPOCH, "changed_at": database_now(tx) - SURE_AFTER}
-            tx.execute(sa.update(tables.candidate).where(tables.candidate.c.settled_at.is_(None)).values(late))
+            tx.execute(
+                sa.update(tables.query_candidate).where(tables.query_candidate.c.settled_at.is_(None)).values(late)
+            )
 
     def rows(self, table: sa.Table) -> list[Row[Any]]:
         """Return the rows of a table, ordered by id."""
-        with reading(self.house.engine) as tx:
+        with reading(self.services.engine) as tx:
             return list(tx.execute(sa.select(table).order_by(table.c.id)))
 
     def wait_of(self, row: Row[Any]) -> timedelta:
         """Return for how long a row waits."""
-        with reading(self.house.engine) as tx:
+        with reading(self.services.engine) as tx:
             wait: timedelta = row.due_at - database_now(tx)
         return wait
 
@@ -88,12 +90,12 @@ class HouseStage:
     def linked(self) -> list[str]:
         """Return the keys of linked issues, one for each link."""
         found = sa.select(tables.issue.c.key).join(tables.link, tables.link.c.issue_id == tables.issue.c.id)
-        with reading(self.house.engine) as tx:
+        with reading(self.services.engine) as tx:
             return sorted(tx.scalars(found))
 
 
 @dataclass
-class HubStage(HouseStage):
+class GitHubHarness(ServicesHarness):
     """Services, and a simulated GitHub with one repository."""
 
     hub: GitHub
@@ -112,7 +114,7 @@ class HubStage(HouseStage):
         return opened
 
 
-def killed_over_and_over(house: House, table: sa.Table) -> int:
+def drain_with_crashes(services: Services, table: sa.Table) -> int:
     """Drain a table, crashing once before each statement, until nothing is due; return the number of crashes."""
     deaths, left = 0, 0
 
@@ -120,18 +122,18 @@ def killed_over_and_over(house: House, table: sa.Table) -> int:
         nonlocal left
         left -= 1
         if left < 0:
-            raise Killed
+            raise SimulatedCrash
 
-    sa.event.listen(house.engine, "before_cursor_execute", die)
+    sa.event.listen(services.engine, "before_cursor_execute", die)
     survived = 0
     while survived < 2:
         left = 3 + deaths
         try:
-            survived = 0 if house.drains.by_table[table.name]() else survived + 1
-        except Killed:
+            survived = 0 if services.drains.by_table[table.name]() else survived + 1
+        except SimulatedCrash:
             deaths += 1
         left = 10**6
-        with writing(house.engine) as tx:
+        with writing(services.engine) as tx:
             tx.execute(sa.update(table).where(table.c.lease.isnot(None)).values(due_at=EPOCH))
-    sa.event.remove(house.engine, "before_cursor_execute", die)
+    sa.event.remove(services.engine, "before_cursor_execute", die)
     return deaths

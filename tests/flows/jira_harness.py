@@ -12,13 +12,13 @@ from simulator.jira.sketch import Sketch
 from sync_service.runtime.wiring import utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from tests.flows.harness import HouseStage
+from tests.flows.harness import ServicesHarness
 
 DAY = timedelta(days=1)
 
 
 @dataclass
-class JiraStage(HouseStage):
+class JiraHarness(ServicesHarness):
     """A Jira with two watched projects and one that is not watched, and services; webhooks arrive only by `hear`."""
 
     jira: Jira
@@ -26,16 +26,16 @@ class JiraStage(HouseStage):
     shop: Project = field(init=False)
     pay: Project = field(init=False)
     attic: Project = field(init=False)
-    heard: int = 0
+    received: int = 0
 
     def __post_init__(self) -> None:
         self.shop, self.pay, self.attic = (self.jira.project(key) for key in ("SHOP", "PAY", "ATTIC"))
 
-    def hear(self) -> None:
+    def receive_webhooks(self) -> None:
         """Insert the tracker's new deliveries into the inbox, each one once."""
         now = utc_now()
-        parcels = [one.parcel for one in self.jira.deliveries[self.heard :]]
-        self.heard += len(parcels)
+        parcels = [one.parcel for one in self.jira.deliveries[self.received :]]
+        self.received += len(parcels)
         rows = [
             {
                 "connection_id": self.rows(tables.connection)[0].id,
@@ -47,7 +47,7 @@ class JiraStage(HouseStage):
             }
             for parcel in parcels
         ]
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             tx.execute(sa.insert(tables.delivery), rows)
 
 

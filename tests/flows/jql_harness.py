@@ -6,25 +6,25 @@ from dataclasses import dataclass
 
 from simulator import Jira
 from simulator.jira import Issue
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.okrs import query_listings
 from tests.flows.harness import clock_of
-from tests.flows.jira_harness import DAY, JiraStage
+from tests.flows.jira_harness import DAY, JiraHarness
 from tests.support.config_file import jira, okrs
 
 LABELLED = "project = SHOP AND labels = checkout ORDER BY rank"
 
 
 @dataclass
-class JqlStage(JiraStage):
+class JqlHarness(JiraHarness):
     """A Jira whose webhooks arrive when the test calls `tell`, and services with JQL rules."""
 
     def furnish(self, *queries: str) -> None:
         """Apply the configuration, and finish the import and the listings."""
         self.begin(*queries)
         self.list_now()
-        self.heard = len(self.jira.deliveries)
+        self.received = len(self.jira.deliveries)
 
     def begin(self, *queries: str, drained: bool = True) -> None:
         """Apply a configuration with a rule for each query; the first is for KR-1, the others for KR-2."""
@@ -41,7 +41,7 @@ class JqlStage(JiraStage):
 
     def tell(self) -> None:
         """Receive the new webhooks, and drain."""
-        self.hear()
+        self.receive_webhooks()
         self.drain()
 
     def ask_once_more(self) -> None:
@@ -51,7 +51,7 @@ class JqlStage(JiraStage):
 
     def is_listed_soon(self) -> bool:
         """Return whether the first query is listed within a minute."""
-        return self.wait_of(self.rows(tables.listing)[0]) <= query_listings.SOONEST
+        return self.wait_of(self.rows(tables.query_listing)[0]) <= query_listings.SOONEST
 
     def calls(self, ending: str) -> int:
         """Return the number of calls to a path."""
@@ -63,8 +63,8 @@ class JqlStage(JiraStage):
 
 
 @contextmanager
-def on_stage(house: House, *, data_center: bool) -> Iterator[JqlStage]:
+def on_stage(services: Services, *, data_center: bool) -> Iterator[JqlHarness]:
     """Yield the harness with Jira Cloud or Data Center."""
     clock = clock_of(20 * DAY)
     with Jira(clock=clock, data_center=data_center) as site:
-        yield JqlStage(house, site, clock)
+        yield JqlHarness(services, site, clock)

@@ -8,14 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from sync_service.domain.measures.status import Status
-from sync_service.domain.people.notices import Standing
-from sync_service.progress.relink_jobs import Relinking
+from sync_service.domain.people.notices import KeyResultState
+from sync_service.progress.relink_jobs import Relinker
 from sync_service.progress.rule_preview import Edit, Preview, preview
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import rules
 from sync_service.store.okrs.rules import Definition
-from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.queue import due
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -32,10 +32,12 @@ MEASURES: tuple[dict[str, Any], ...] = (
 
 def drain(engine: Engine) -> None:
     """Drain due rule revisions, relink requests and recomputes."""
-    work = Relinking(engine=engine, settle=timedelta(), timezone=ZoneInfo("UTC"), now=lambda: NOW, shelf=Shelf())
+    work = Relinker(
+        engine=engine, settle=timedelta(), timezone=ZoneInfo("UTC"), now=lambda: NOW, ruleset_cache=RulesetCache()
+    )
     drains = {
         "rule_revision": work.drain_revisions,
-        "relink": work.drain_relinks,
+        "relink_request": work.drain_relinks,
         "recompute": work.drain_recomputes,
     }
     while True:
@@ -110,15 +112,15 @@ def save(engine: Engine, edit: Edit, *, slug: str = "checkout-label") -> None:
     drain(engine)
 
 
-def look(engine: Engine, edit: Edit) -> Preview:
+def preview_edit(engine: Engine, edit: Edit) -> Preview:
     """Preview the edit."""
     with reading(engine) as tx:
         return preview(tx, edit, now=NOW)
 
 
-def stands(engine: Engine, slug: str) -> tuple[Standing, str]:
+def key_result_state(engine: Engine, slug: str) -> tuple[KeyResultState, str]:
     """Return a key result's state, with its explanation."""
     k = tables.key_result
     with reading(engine) as tx:
         row = tx.execute(sa.select(k).where(k.c.slug == slug)).one()
-    return Standing(Status(row.status), row.current, row.progress), row.explanation
+    return KeyResultState(Status(row.status), row.current, row.progress), row.explanation

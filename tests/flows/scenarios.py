@@ -10,12 +10,12 @@ from simulator.github.issue import Issue as GitHubIssue
 from simulator.jira.issue import Issue as JiraIssue
 from tests.support.config_file import github, jira, okrs
 
-HAPPENINGS = ("closed", "cancelled", "reopened", "unlabelled", "moved", "deleted")
-WAYS = ("github", "jira-cloud", "jira-data-center")
+CHANGES = ("closed", "cancelled", "reopened", "unlabelled", "moved", "deleted")
+TRACKERS = ("github", "jira-cloud", "jira-data-center")
 SECRET = "hush"
 
 
-class Way(Protocol):
+class TrackerScenarios(Protocol):
     """A tracker with two watched scopes. The test chooses a name for each issue."""
 
     connection: str
@@ -146,7 +146,7 @@ class Trackers:
     hub: GitHub
     cloud: Jira
     data_center: Jira
-    ways: dict[str, Way]
+    ways: dict[str, TrackerScenarios]
 
 
 def make_trackers() -> Trackers:
@@ -154,7 +154,7 @@ def make_trackers() -> Trackers:
     clock = SteppedClock(datetime.now(UTC) - timedelta(minutes=10))
     hub, cloud = GitHub("acme", clock=clock), Jira(clock=clock)
     data_center = Jira(data_center=True, clock=clock)
-    ways: dict[str, Way] = {
+    ways: dict[str, TrackerScenarios] = {
         "github": GitHubWay(hub),
         "jira-cloud": JiraWay(cloud, "jira-cloud"),
         "jira-data-center": JiraWay(data_center, "jira-data-center"),
@@ -169,7 +169,9 @@ def slug_of(way: str, what: str, *, place: str = "first") -> str:
 
 def configuration(trackers: Trackers) -> str:
     """Return a configuration file with one key result for each scenario, so that tests do not affect each other."""
-    cases = [(way, what, "first") for way in WAYS for what in HAPPENINGS] + [(way, "moved", "second") for way in WAYS]
+    cases = [(way, what, "first") for way in TRACKERS for what in CHANGES] + [
+        (way, "moved", "second") for way in TRACKERS
+    ]
     connections = (
         github(trackers.hub, slug="github", webhook_secrets=[SECRET], scopes=["acme/first", "acme/second"]),
         jira(trackers.cloud, slug="jira-cloud", webhook_secrets=[SECRET], scopes=["ONE", "TWO"]),

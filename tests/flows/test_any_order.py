@@ -24,7 +24,7 @@ from sync_service.domain.trackers.observations import (
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from tests.domain.factories import CHECKOUT, at, snapshot
-from tests.support.fake_tracker import World, open_world
+from tests.support.fake_tracker import CoreHarness, open_core_harness
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases
 
@@ -85,14 +85,14 @@ changes = st.lists(
 )
 
 
-def furnished(url: str) -> World:
+def furnished(url: str) -> CoreHarness:
     """Give a world in which the label `checkout` counts toward KR-1."""
-    world = open_world(url)
+    world = open_core_harness(url)
     world.rule("checkout-label", world.key_result(), {"field": "labels", "has": "checkout"})
     return world
 
 
-def stands(world: World) -> tuple[object, ...]:
+def stands(world: CoreHarness) -> tuple[object, ...]:
     """Give what must not depend on the order: issues, their relations, links and value."""
     found = world.rows(tables.issue)
     issues = sorted(
@@ -101,28 +101,28 @@ def stands(world: World) -> tuple[object, ...]:
     )
     identities = {one.id: one.identity for one in found}
     links = sorted((identities[one.issue_id], one.origin) for one in world.rows(tables.link))
-    closings = sorted((identities[one.issue_id], one.key) for one in world.rows(tables.closing))
-    return (issues, closings, links, world.value(), world.standing().status)
+    closings = sorted((identities[one.issue_id], one.key) for one in world.rows(tables.closing_link))
+    return (issues, closings, links, world.value(), world.key_result_row().status)
 
 
-def telescopes(world: World) -> bool:
+def telescopes(world: CoreHarness) -> bool:
     """Tell whether each entry of the history begins where the one before ended."""
     entries = world.rows(tables.history)
     return all(one.to == other._mapping["from"] for one, other in pairwise(entries))
 
 
 @pytest.fixture
-def worlds(new_world: Callable[[], World]) -> tuple[World, World]:
+def worlds(new_world: Callable[[], CoreHarness]) -> tuple[CoreHarness, CoreHarness]:
     """Give the oracle's world and the one that is tried."""
     return new_world(), new_world()
 
 
 @pytest.fixture
-def new_world(databases: Databases) -> Iterator[Callable[[], World]]:
+def new_world(databases: Databases) -> Iterator[Callable[[], CoreHarness]]:
     """Give worlds that are all alike, each on a database of its own."""
-    made: list[World] = []
+    made: list[CoreHarness] = []
 
-    def make() -> World:
+    def make() -> CoreHarness:
         made.append(furnished(databases.prepared(prepare)))
         return made[-1]
 
@@ -135,14 +135,14 @@ def new_world(databases: Databases) -> Iterator[Callable[[], World]]:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(changes, st.randoms(use_true_random=False), st.integers(1, 5))
 def test_any_order_ends_in_the_same_numbers(
-    worlds: tuple[World, World], history: list[Observation], chance: random.Random, batch: int
+    worlds: tuple[CoreHarness, CoreHarness], history: list[Observation], chance: random.Random, batch: int
 ) -> None:
     """In order and drained one by one is the oracle; shuffled, repeated and in batches is what really comes."""
     oracle, world = worlds
     for one in (oracle, world):
         empty(one)
     for observation in history:
-        oracle.tell(observation)
+        oracle.receive_and_drain(observation)
     arriving = [*history, *chance.sample(history, k=len(history) // 2)]
     chance.shuffle(arriving)
     for count, observation in enumerate(arriving):
@@ -155,36 +155,38 @@ def test_any_order_ends_in_the_same_numbers(
     assert telescopes(oracle)
 
 
-def empty(world: World) -> None:
+def empty(world: CoreHarness) -> None:
     """Forget every issue, so that one world serves many examples."""
     with writing(world.engine) as tx:
         for table in (
             tables.link,
-            tables.closing,
+            tables.closing_link,
             tables.issue,
             tables.history,
             tables.notice,
             tables.delivery,
-            tables.look,
+            tables.fetch_request,
         ):
             tx.execute(table.delete())
         tx.execute(tables.key_result.update().values(current=None, progress=None, status="no_data"))
 
 
-def test_an_issue_that_left_the_watched_scopes_does_not_count_in_any_order(new_world: Callable[[], World]) -> None:
+def test_an_issue_that_left_the_watched_scopes_does_not_count_in_any_order(
+    new_world: Callable[[], CoreHarness],
+) -> None:
     """The letter of its move comes before the first one of it that is in a watched scope."""
     world = new_world()
     stayed = told(1, 1, State.TODO, labelled=True)
     left = told(2, 1, State.DONE, labelled=True)
     moved = replace(left, scope=ScopeRef("999", "acme/attic"), updated_at=at(2), came_from=CHECKOUT)
     for observation in (stayed, moved, left):
-        world.tell(observation)
+        world.receive_and_drain(observation)
     assert [link.issue_id for link in world.rows(tables.link)] == [world.rows(tables.issue)[0].id]
     assert world.value() == 0
 
 
 @pytest.mark.slow
-def test_workers_at_once_agree(worlds: tuple[World, World]) -> None:
+def test_workers_at_once_agree(worlds: tuple[CoreHarness, CoreHarness]) -> None:
     """Three workers drain what comes in while it comes in; nothing is lost and nothing counted twice."""
     oracle, world = worlds
     chance = random.Random(7)  # noqa: S311 - a seed makes it repeatable
@@ -216,6 +218,6 @@ def test_workers_at_once_agree(worlds: tuple[World, World]) -> None:
         worker.join()
     assert failed == []
     for observation in history:
-        oracle.tell(observation)
+        oracle.receive_and_drain(observation)
     assert stands(world) == stands(oracle)
     assert telescopes(world)

@@ -12,12 +12,12 @@ from sqlalchemy.engine import Row
 
 from simulator import GitHub
 from simulator.github import Installation, Rules
-from sync_service.domain.trackers.observations import Look
-from sync_service.runtime.wiring import House
+from sync_service.domain.trackers.observations import FetchNeeded
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.queue import fetch_requests
-from tests.flows.harness import HubStage, clock_of
+from tests.flows.harness import GitHubHarness, clock_of
 from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,7 @@ PLACES = ("checkout", "umbrella/ledger", "payments")
 
 
 @dataclass
-class Stage(HubStage):
+class Stage(GitHubHarness):
     """A GitHub with an app on two accounts, and a house with a connection by it and another by a token."""
 
     here: Installation = field(init=False)
@@ -39,7 +39,7 @@ class Stage(HubStage):
             place.create_issue("Pay")
         app = self.hub.create_app(permissions={"issues": "read", "pull_requests": "read"})
         self.here, self.there = app.install([places[0]]), app.install(account=places[1].owner)
-        key = Path(self.house.settings.data_dir) / "app.pem"
+        key = Path(self.services.settings.data_dir) / "app.pem"
         key.write_text(app.pem)
         by_app = {"token": None, "app": {"id": app.id, "private_key": f"file:{key}"}}
         first = github(self.hub, scopes=["acme/checkout", "umbrella/ledger"], earlier="import", **by_app)
@@ -50,13 +50,13 @@ class Stage(HubStage):
         """Ask for a look at a repository's issue, drain, and give the row of the look."""
         place = self.hub.repository(name)
         identity, key = f"{place.id}#1", f"{place.full_name}#1"
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             connection_id = tx.scalars(sa.select(tables.connection.c.id).where(tables.connection.c.slug == "gh")).one()
             fetch_requests.add(
-                tx, {(connection_id, identity): (Look(identity=identity, key=key, reason="a test"), None)}
+                tx, {(connection_id, identity): (FetchNeeded(identity=identity, key=key, reason="a test"), None)}
             )
         self.drain()
-        return next(row for row in self.rows(tables.look) if row.identity == identity)
+        return next(row for row in self.rows(tables.fetch_request) if row.identity == identity)
 
     def keys(self) -> set[str]:
         """Give the keys of the known issues."""
@@ -68,16 +68,16 @@ class Stage(HubStage):
 
 
 @pytest.fixture
-def stage(house: House) -> Iterator[Stage]:
+def stage(services: Services) -> Iterator[Stage]:
     """Set the stage."""
     clock = clock_of()
     with GitHub("acme", clock=clock) as hub:
-        yield Stage(house, hub, clock)
+        yield Stage(services, hub, clock)
 
 
 def test_one_app_imports_and_looks_at_the_scopes_of_all_its_installations(stage: Stage) -> None:
     """Without any token of a person."""
-    stage.ask_now()
+    stage.poll_now()
     assert stage.keys() == {"acme/checkout#1", "umbrella/ledger#1", "acme/payments#1"}
     assert stage.look_at("checkout").due_at is None
     assert stage.look_at("umbrella/ledger").due_at is None
@@ -85,7 +85,7 @@ def test_one_app_imports_and_looks_at_the_scopes_of_all_its_installations(stage:
 
 def test_a_used_up_installation_stops_neither_another_one_nor_another_connection(stage: Stage) -> None:
     """It is refused once; what would use it waits for the reset, and nothing else does."""
-    stage.ask_now()
+    stage.poll_now()
     stage.hub.limits.switch_on(Rules(core=50))
     stage.hub.limits.spend(f"installation ID {stage.here.id}", "core", 50)
     waiting = stage.look_at("checkout")
@@ -93,7 +93,7 @@ def test_a_used_up_installation_stops_neither_another_one_nor_another_connection
     for name in PLACES:
         stage.hub.repository(name).create_issue("Another")
     before = stage.refused_calls()
-    stage.ask_now()
+    stage.poll_now()
     assert stage.refused_calls() == before == 1
     assert stage.keys() == {f"{name}#1" for name in ("acme/checkout", "umbrella/ledger", "acme/payments")} | {
         "umbrella/ledger#2",
@@ -107,20 +107,20 @@ def test_a_used_up_installation_stops_neither_another_one_nor_another_connection
 
 def test_a_limit_without_a_time_is_waited_for_longer_each_time(stage: Stage) -> None:
     """By all that would use the installation."""
-    stage.ask_now()
+    stage.poll_now()
     stage.hub.limits.block(86400, allowance=f"installation ID {stage.here.id}", retry_after=False)
     for seconds in (60, 120, 240):
         stage.look_at("checkout")
-        (pause,) = stage.rows(tables.pause)
-        assert (pause.part, pause.seconds) == (f"installation {stage.here.id}", seconds)
-        with writing(stage.house.engine) as tx:
-            tx.execute(sa.update(tables.pause).values(until=database_now(tx)))
+        (pause,) = stage.rows(tables.rate_limit)
+        assert (pause.bucket, pause.seconds) == (f"installation {stage.here.id}", seconds)
+        with writing(stage.services.engine) as tx:
+            tx.execute(sa.update(tables.rate_limit).values(until=database_now(tx)))
     assert stage.refused_calls() == 3
 
 
 def test_a_suspended_installation_of_several_leaves_the_connection_in_use(stage: Stage) -> None:
     """Its issues are hidden; nothing changes, and the rest is looked at."""
-    stage.ask_now()
+    stage.poll_now()
     stage.here.suspend()
     hidden = stage.look_at("checkout")
     assert "GitHub says: This installation has been suspended" in hidden.outcome
@@ -134,7 +134,7 @@ def test_a_suspended_installation_of_several_leaves_the_connection_in_use(stage:
 def test_a_permission_that_one_installation_lacks_hides_its_repositories_alone(stage: Stage) -> None:
     """With GitHub's words; the connection is not refused, and the rest goes on."""
     stage.here.permissions = {"metadata": "read"}
-    stage.ask_now()
+    stage.poll_now()
     assert stage.keys() >= {"umbrella/ledger#1"}
     assert stage.keys().isdisjoint({"acme/checkout#1"})
     asked = [row.outcome or "" for row in stage.rows(tables.poll)]

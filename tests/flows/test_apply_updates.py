@@ -11,16 +11,16 @@ from sync_service.store.engine.database import writing
 from tests.domain.factories import BILLING, CHECKOUT, snapshot
 from tests.flows.issue_factory import done, issue
 from tests.support.config_file import LABELLED
-from tests.support.fake_tracker import World
+from tests.support.fake_tracker import CoreHarness
 
 UNLINKED = "no longer linked by rule checkout-label"
 
 
-def test_closing_linked_work_moves_the_key_result(world: World) -> None:
+def test_closing_linked_work_moves_the_key_result(world: CoreHarness) -> None:
     """With the reason, the delivery and the actor."""
-    world.tell(issue(1, 0))
-    world.tell(issue(2, 0))
-    delivery = world.tell(done(1, 5))
+    world.receive_and_drain(issue(1, 0))
+    world.receive_and_drain(issue(2, 0))
+    delivery = world.receive_and_drain(done(1, 5))
     assert world.value() == 50
     entry = world.rows(tables.history)[-1]
     assert (entry._mapping["from"], entry.to) == (0, 50)
@@ -36,10 +36,10 @@ def test_closing_linked_work_moves_the_key_result(world: World) -> None:
     ]
 
 
-def test_every_way_of_work_moves_it_and_says_why(world: World) -> None:
+def test_every_way_of_work_moves_it_and_says_why(world: CoreHarness) -> None:
     """Closed, cancelled, reopened, unlabelled, moved and deleted, one after the other."""
     for number in (1, 2, 3, 4):
-        world.tell(issue(number, 0))
+        world.receive_and_drain(issue(number, 0))
     told: list[tuple[Snapshot | Tombstone, float | None, str]] = [
         (done(1, 1), 25, "closed as done"),
         (
@@ -58,16 +58,16 @@ def test_every_way_of_work_moves_it_and_says_why(world: World) -> None:
         ),
     ]
     for observation, value, reason in told:
-        world.tell(observation)
+        world.receive_and_drain(observation)
         assert world.value() == pytest.approx(value, abs=1e-5) if value is not None else world.value() is None
         assert world.reasons()[-1] == reason
 
 
-def test_a_transfer_to_a_watched_scope_takes_links_by_hand_along(world: World) -> None:
+def test_a_transfer_to_a_watched_scope_takes_links_by_hand_along(world: CoreHarness) -> None:
     """In either order of its two messages."""
     with writing(world.engine) as tx:
         world.add_scope(tx, "acme/billing")
-        key_result_id = world.standing().id
+        key_result_id = world.key_result_row().id
         rows = [
             {
                 "key_result_id": key_result_id,
@@ -79,7 +79,7 @@ def test_a_transfer_to_a_watched_scope_takes_links_by_hand_along(world: World) -
         ]
         tx.execute(sa.insert(tables.manual_link), rows)
         tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))
-    world.tell(issue(8, 0, labels=[]), issue(9, 0, labels=[]))
+    world.receive_and_drain(issue(8, 0, labels=[]), issue(9, 0, labels=[]))
     assert [(link.origin, link.weight) for link in world.rows(tables.link)] == [("manual", 3), ("manual", 3)]
     for number, arrives_first in ((8, True), (9, False)):
         moved = Tombstone(
@@ -90,24 +90,24 @@ def test_a_transfer_to_a_watched_scope_takes_links_by_hand_along(world: World) -
         )
         there = snapshot(5, identity=f"502#{number}", key=f"acme/billing#{number}", scope=BILLING)
         for observation in (there, moved) if arrives_first else (moved, there):
-            world.tell(observation)
+            world.receive_and_drain(observation)
     keys = {row.id: row.key for row in world.rows(tables.issue)}
     assert sorted(keys[link.issue_id] for link in world.rows(tables.link)) == ["acme/billing#8", "acme/billing#9"]
     assert world.value() == 0
 
 
-def test_a_transfer_out_of_sight_stops_counting(world: World) -> None:
+def test_a_transfer_out_of_sight_stops_counting(world: CoreHarness) -> None:
     """With where it went as the reason."""
-    world.tell(issue(1, 0), done(2, 0))
+    world.receive_and_drain(issue(1, 0), done(2, 0))
     moved = Tombstone(identity="501#1", key="acme/checkout#1", successor="9#1", moved_to="other/place#1")
-    world.tell(moved)
+    world.receive_and_drain(moved)
     assert world.value() == 100
     assert world.reasons()[-1] == "moved to other/place#1"
 
 
-def test_a_burst_makes_one_history_entry(world: World) -> None:
+def test_a_burst_makes_one_history_entry(world: CoreHarness) -> None:
     """Each touched key result is computed once for a batch."""
-    world.tell(*[issue(number, 0) for number in range(50)])
+    world.receive_and_drain(*[issue(number, 0) for number in range(50)])
     for number in range(50):
         world.post(done(number, 5))
     before = len(world.reasons())
@@ -117,9 +117,9 @@ def test_a_burst_makes_one_history_entry(world: World) -> None:
     assert len(world.rows(tables.history)[-1].causes) == 50
 
 
-def test_changes_that_cancel_out_make_no_history(world: World) -> None:
+def test_changes_that_cancel_out_make_no_history(world: CoreHarness) -> None:
     """Closed and reopened within one batch."""
-    world.tell(issue(1, 0))
+    world.receive_and_drain(issue(1, 0))
     before = world.reasons()
     world.post(done(1, 5))
     world.post(issue(1, 6))
@@ -127,66 +127,66 @@ def test_changes_that_cancel_out_make_no_history(world: World) -> None:
     assert world.reasons() == before
 
 
-def test_an_okr_label_links_by_itself(world: World) -> None:
+def test_an_okr_label_links_by_itself(world: CoreHarness) -> None:
     """Whatever the case, and also where the key result comes later."""
-    world.tell(issue(5, 0, labels=["OKR:kr-1"]), issue(6, 0, labels=["okr:KR-9"]))
+    world.receive_and_drain(issue(5, 0, labels=["OKR:kr-1"]), issue(6, 0, labels=["okr:KR-9"]))
     assert [link.origin for link in world.rows(tables.link)] == ["label"]
     world.key_result("KR-9")
     assert world.value("KR-9") == 0
     assert world.reasons("KR-9") == ["key result KR-9 was added, now linked by its label"]
 
 
-def test_a_renamed_label_moves_links_of_issues_nobody_touched(world: World) -> None:
+def test_a_renamed_label_moves_links_of_issues_nobody_touched(world: CoreHarness) -> None:
     """Names are kept apart from issues."""
-    world.tell(issue(1, 0))
-    world.tell(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name="basket"))
+    world.receive_and_drain(issue(1, 0))
+    world.receive_and_drain(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name="basket"))
     assert world.value() is None
     assert world.reasons()[-1] == "label checkout renamed to basket, no longer linked by rule checkout-label"
     world.now += timedelta(seconds=1)
-    world.tell(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name="checkout"))
+    world.receive_and_drain(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name="checkout"))
     assert world.value() == 0
 
 
-def test_a_deleted_label_links_no_more(world: World) -> None:
+def test_a_deleted_label_links_no_more(world: CoreHarness) -> None:
     """Not even if an old letter still shows it."""
-    world.tell(issue(1, 0))
-    world.tell(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name=None))
+    world.receive_and_drain(issue(1, 0))
+    world.receive_and_drain(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name=None))
     assert world.value() is None
-    world.tell(issue(2, 1))
+    world.receive_and_drain(issue(2, 1))
     assert world.value() is None
 
 
-def test_notices_wait_for_the_dust_to_settle(world: World) -> None:
+def test_notices_wait_for_the_dust_to_settle(world: CoreHarness) -> None:
     """Completed, then fallen back, then completed again: one notice that tells what remains."""
-    world.tell(issue(1, 0))
-    world.tell(done(1, 1))
+    world.receive_and_drain(issue(1, 0))
+    world.receive_and_drain(done(1, 1))
     waiting = world.rows(tables.notice)
     assert [(row.from_status, row.to_status) for row in waiting] == [("behind", "completed")]
-    world.tell(issue(1, 2))
+    world.receive_and_drain(issue(1, 2))
     assert world.rows(tables.notice)[0].outcome == "undone before the mail was written"
-    world.tell(done(1, 3))
+    world.receive_and_drain(done(1, 3))
     open_ones = world.rows(tables.notice, tables.notice.c.due_at.isnot(None))
     assert [(row.from_status, row.to_status) for row in open_ones] == [("behind", "completed")]
 
 
-def test_what_is_partly_seen_is_shown_so_and_not_told(world: World) -> None:
+def test_what_is_partly_seen_is_shown_so_and_not_told(world: CoreHarness) -> None:
     """A scope that was not imported yet may hold more."""
     with writing(world.engine) as tx:
         tx.execute(sa.update(tables.scope).values(covered_at=None))
         tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))
-    world.tell(done(1, 0))
-    standing = world.standing()
+    world.receive_and_drain(done(1, 0))
+    standing = world.key_result_row()
     assert (standing.status, standing.current) == ("partial", 100)
     assert "not imported yet: acme/checkout" in standing.explanation
     assert world.rows(tables.notice) == []
 
 
-def test_points_weigh(world: World) -> None:
+def test_points_weigh(world: CoreHarness) -> None:
     """Unestimated issues get the stated default."""
     key_result_id = world.key_result("KR-2", kind="done-share", weight="points", unestimated=2)
     world.rule("points", key_result_id, LABELLED)
-    world.tell(done(1, 0, points=6), issue(2, 0))
+    world.receive_and_drain(done(1, 0, points=6), issue(2, 0))
     assert world.value("KR-2") == 75
-    world.tell(issue(2, 1, points=4))
+    world.receive_and_drain(issue(2, 1, points=4))
     assert world.value("KR-2") == 60
     assert world.reasons("KR-2")[-1] == "points none → 4"

@@ -12,11 +12,11 @@ import pytest
 
 from simulator.demo.visiting import Visitor
 from tests.flows.scenarios import (
-    HAPPENINGS,
+    CHANGES,
     SECRET,
-    WAYS,
+    TRACKERS,
     Trackers,
-    Way,
+    TrackerScenarios,
     configuration,
     make_trackers,
     slug_of,
@@ -72,7 +72,7 @@ class Expected:
     what: str
 
 
-def expected_of(what: str, way: Way, slug: str, *, now: str) -> Expected:
+def expected_of(what: str, way: TrackerScenarios, slug: str, *, now: str) -> Expected:
     """Say what must come of a happening, by arithmetic and the tracker's own words; `now` is the issue's key."""
     unlinked = f"no longer linked by rule rule-{slug}"
     on_github = way.connection == "github"
@@ -87,12 +87,12 @@ def expected_of(what: str, way: Way, slug: str, *, now: str) -> Expected:
     }[what]
 
 
-@pytest.mark.parametrize("name", WAYS)
-@pytest.mark.parametrize("what", HAPPENINGS)
+@pytest.mark.parametrize("name", TRACKERS)
+@pytest.mark.parametrize("what", CHANGES)
 def test_what_happens_in_a_tracker_moves_its_key_result_and_says_why(town: Town, name: str, what: str) -> None:
     """Four issues, one of them done; then one thing happens, and value and reason are right wherever one looks."""
     way, slug = town.trackers.ways[name], slug_of(name, what)
-    issues = [f"{what}-{letter}" for letter in "abcd"]
+    issues = [f"{what}-{delivery}" for delivery in "abcd"]
     for issue in issues:
         way.create(issue, slug)
     town.trackers.clock.step()
@@ -138,7 +138,7 @@ def check_page(visitor: Visitor, slug: str, *, cause: dict[str, str], value: flo
         assert said in line
 
 
-def check_arrival(town: Town, way: Way, slug: str, name: str) -> None:
+def check_arrival(town: Town, way: TrackerScenarios, slug: str, name: str) -> None:
     """Check that a moved issue counts where it went."""
     town.running.comes_to(slug, 0)
     came = "opened" if way.connection == "github" else f"moved from {way.first} to {way.second}"

@@ -8,58 +8,58 @@ import sqlalchemy as sa
 
 from sync_service.domain.trackers.connector import (
     ConnectorError,
-    Elsewhere,
     Gone,
     Refused,
     Rejected,
+    ResolvedTo,
     Unavailable,
 )
-from sync_service.domain.trackers.observations import Look, ScopeRef
+from sync_service.domain.trackers.observations import FetchNeeded, ScopeRef
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.trackers import connections
 from tests.domain.factories import CHECKOUT, at
 from tests.flows.issue_factory import done, issue
-from tests.support.fake_tracker import World
+from tests.support.fake_tracker import CoreHarness
 
 
-def test_two_changes_in_one_second_are_settled_by_a_look(world: World) -> None:
+def test_two_changes_in_one_second_are_settled_by_a_look(world: CoreHarness) -> None:
     """With credentials, doubt is settled by asking."""
     give_token(world)
     world.tracker.shown["501#1"] = issue(1, 0)
-    world.tell(issue(1, 0), done(1, 0))
+    world.receive_and_drain(issue(1, 0), done(1, 0))
     assert world.value() == 0
-    assert world.rows(tables.look)[0].outcome == "acme/checkout#1: applied, reopened"
+    assert world.rows(tables.fetch_request)[0].outcome == "acme/checkout#1: applied, reopened"
     assert not world.rows(tables.issue)[0].in_doubt
 
 
-def test_a_change_in_the_second_of_a_look_and_after_it_is_not_missed(world: World) -> None:
+def test_a_change_in_the_second_of_a_look_and_after_it_is_not_missed(world: CoreHarness) -> None:
     """Its letter has the time of what was seen and says something else, so we look again."""
     give_token(world)
     world.tracker.shown["501#1"] = issue(1, 0)
-    world.tell(ASKED)
+    world.receive_and_drain(ASKED)
     world.tracker.shown["501#1"] = done(1, 0)
-    world.tell(done(1, 0))
+    world.receive_and_drain(done(1, 0))
     assert world.value() == 100
     assert not world.rows(tables.issue)[0].in_doubt
 
 
-def test_without_credentials_doubt_is_marked_and_decided_by_a_fixed_order(world: World) -> None:
+def test_without_credentials_doubt_is_marked_and_decided_by_a_fixed_order(world: CoreHarness) -> None:
     """The same whichever comes first."""
-    delivery = world.tell(issue(1, 0), done(1, 0))
+    delivery = world.receive_and_drain(issue(1, 0), done(1, 0))
     assert world.value() == 100
     assert world.rows(tables.issue)[0].in_doubt
     assert "no credentials" in world.outcome(delivery)
 
 
-def give_token(world: World) -> None:
+def give_token(world: CoreHarness) -> None:
     """Give the connection credentials."""
     with writing(world.engine) as tx:
-        tx.execute(sa.update(tables.connection).values(sealed_token=world.sealer.seal("token")))
+        tx.execute(sa.update(tables.connection).values(sealed_token=world.sealer.encrypt("token")))
         tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))
 
 
-ASKED = Look(identity="501#1", key="acme/checkout#1", reason="the letter is partial")
+ASKED = FetchNeeded(identity="501#1", key="acme/checkout#1", reason="the letter is partial")
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,15 @@ ASKED = Look(identity="501#1", key="acme/checkout#1", reason="the letter is part
     ],
 )
 def test_each_answer_to_a_look_has_its_consequence(
-    world: World, found: ConnectorError, value: float | None, outcome: str
+    world: CoreHarness, found: ConnectorError, value: float | None, outcome: str
 ) -> None:
     """Hidden is not deleted, and no answer is no zero."""
-    world.tell(issue(1, 0))
+    world.receive_and_drain(issue(1, 0))
     give_token(world)
     world.tracker.shown["501#1"] = found
-    world.tell(ASKED)
+    world.receive_and_drain(ASKED)
     assert world.value() == value
-    row = world.rows(tables.look)[0]
+    row = world.rows(tables.fetch_request)[0]
     assert row.outcome == outcome
     refused = world.rows(tables.connection)[0].refused_reason
     assert refused == ("401" if isinstance(found, Refused) else None)
@@ -98,52 +98,52 @@ def test_each_answer_to_a_look_has_its_consequence(
     ],
 )
 def test_another_name_of_an_issue_leads_to_a_look_at_it(
-    world: World, scope: ScopeRef | None, outcome: str, value: float
+    world: CoreHarness, scope: ScopeRef | None, outcome: str, value: float
 ) -> None:
     """One row for each name and one for the issue; where it is not watched nobody looks at it."""
-    world.tell(issue(1, 0))
+    world.receive_and_drain(issue(1, 0))
     give_token(world)
-    world.tracker.shown["node:1"] = Elsewhere(
-        Look(identity="501#1", key="acme/checkout#1", reason="named", scope=scope)
+    world.tracker.shown["node:1"] = ResolvedTo(
+        FetchNeeded(identity="501#1", key="acme/checkout#1", reason="named", scope=scope)
     )
     world.tracker.shown["501#1"] = done(1, 1)
-    world.tell(Look(identity="node:1", key="a node", reason="told by a name"))
+    world.receive_and_drain(FetchNeeded(identity="node:1", key="a node", reason="told by a name"))
     assert world.value() == value
-    looked = {row.identity: row.outcome for row in world.rows(tables.look)}
-    assert looked.pop("node:1") == outcome
-    assert list(looked) == (["501#1"] if value else [])
+    fetched = {row.identity: row.outcome for row in world.rows(tables.fetch_request)}
+    assert fetched.pop("node:1") == outcome
+    assert list(fetched) == (["501#1"] if value else [])
 
 
 @pytest.mark.parametrize(
-    "asked_again_at",
+    "retried_at",
     [lambda tx: database_now(tx) - timedelta(hours=2), lambda tx: database_now(tx) + timedelta(days=2)],
     ids=["long ago", "before the clock was stepped back"],
 )
 def test_a_refused_connection_is_asked_again_once_in_a_while(
-    world: World, monkeypatch: pytest.MonkeyPatch, asked_again_at: Callable[[sa.Connection], datetime]
+    world: CoreHarness, monkeypatch: pytest.MonkeyPatch, retried_at: Callable[[sa.Connection], datetime]
 ) -> None:
     """Nobody tells us when it is mended at the tracker's."""
     monkeypatch.setattr(connections, "FRESH_SECONDS", 0.0)
     give_token(world)
     world.tracker.shown["501#1"] = Refused("401")
-    world.tell(ASKED)
+    world.receive_and_drain(ASKED)
     world.tracker.shown["501#1"] = issue(1, 0)
-    world.make_due(tables.look)
+    world.make_due(tables.fetch_request)
     world.drain()
-    assert "waits until the connection works again" in world.rows(tables.look)[0].outcome
+    assert "waits until the connection works again" in world.rows(tables.fetch_request)[0].outcome
     with writing(world.engine) as tx:
-        tx.execute(sa.update(tables.connection).values(asked_again_at=asked_again_at(tx)))
-    world.make_due(tables.look)
+        tx.execute(sa.update(tables.connection).values(retried_at=retried_at(tx)))
+    world.make_due(tables.fetch_request)
     world.drain()
-    assert world.rows(tables.look)[0].outcome == "acme/checkout#1: applied, opened"
+    assert world.rows(tables.fetch_request)[0].outcome == "acme/checkout#1: applied, opened"
     assert world.rows(tables.connection)[0].refused_reason is None
 
 
-def test_a_bug_in_looking_is_tried_again(world: World) -> None:
+def test_a_bug_in_looking_is_tried_again(world: CoreHarness) -> None:
     """And logged, not swallowed."""
     give_token(world)
     world.tracker.shown["501#1"] = "no snapshot at all"  # type: ignore[assignment]  # that is the bug
-    world.tell(ASKED)
-    row = world.rows(tables.look)[0]
+    world.receive_and_drain(ASKED)
+    row = world.rows(tables.fetch_request)[0]
     assert row.due_at is not None
     assert "Error" in row.outcome

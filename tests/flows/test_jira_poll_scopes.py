@@ -13,13 +13,13 @@ import sqlalchemy as sa
 
 from simulator import Jira
 from simulator.jira.sketch import Sketch
-from sync_service.runtime.wiring import House, utc_now
+from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.queue import rate_limits
 from sync_service.store.views.issues import issues_view
 from tests.flows.harness import clock_of
-from tests.flows.jira_harness import DAY, JiraStage, change, labelled, share, standing
+from tests.flows.jira_harness import DAY, JiraHarness, change, labelled, share, standing
 from tests.support.config_file import ANA, LABELLED, jira, okrs
 from tests.support.services import open_house
 
@@ -30,7 +30,7 @@ OWNERS = {"KR-1": ANA["email"], "KR-2": ANA["email"], "KR-3": BO["email"]}
 
 
 @dataclass
-class Stage(JiraStage):
+class Stage(JiraHarness):
     """A house whose key results count the same issues, and belong to two people."""
 
     def furnish(self) -> None:
@@ -43,24 +43,24 @@ class Stage(JiraStage):
 
     def be_away(self) -> None:
         """Let all that we know be a day old."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             tx.execute(sa.update(tables.poll).values(done_at=utc_now() - DAY))
             tx.execute(sa.update(tables.issue).values(seen_at=utc_now() - DAY))
 
 
 @pytest.fixture
-def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
+def services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
     """Give a house on either database, whose notices wait for a quarter of an hour."""
     with open_house(migrated_url, tmp_path, OKR_SYNC_SETTLE_SECONDS=900) as made:
         yield made
 
 
 @pytest.fixture
-def stage(house: House, *, data_center: bool) -> Iterator[Stage]:
+def stage(services: Services, *, data_center: bool) -> Iterator[Stage]:
     """Set the stage, with either face."""
     clock = clock_of(3 * DAY)
     with Jira(clock=clock, data_center=data_center) as site:
-        yield Stage(house, site, clock)
+        yield Stage(services, site, clock)
 
 
 def _said(stage: Stage) -> str:
@@ -93,10 +93,10 @@ def test_what_webhooks_did_not_bring_is_found_within_the_next_run(stage: Stage) 
     stage.clock.step(600)
     for issue in made[:5]:
         issue.finish()
-    stage.ask_now()
+    stage.poll_now()
     assert stage.value() == 0, "the search does not know yet"
     stage.clock.step(60)
-    stage.ask_now()
+    stage.poll_now()
     assert stage.value() == pytest.approx(50)
 
 
@@ -111,15 +111,15 @@ def test_a_search_that_lags_contradicts_no_fresh_webhook(stage: Stage) -> None:
     stage.jira.webhooks.lose_next(10)
     made.finish()
     stage.shop.create_issue("New", labels=["checkout"]).finish()
-    stage.hear()
+    stage.receive_webhooks()
     stage.drain()
     assert stage.value() == 100
     for late in (True, False):
         stage.jira.index.shows_old_fields = late
         stage.be_away()
-        stage.ask_now()
+        stage.poll_now()
         assert stage.value() == 100
-    assert [row.gone for row in stage.rows(tables.issue)] == [None, None]
+    assert [row.gone_reason for row in stage.rows(tables.issue)] == [None, None]
 
 
 def test_a_deletion_that_a_webhook_tells_is_one(stage: Stage) -> None:
@@ -134,12 +134,12 @@ def test_a_deletion_that_a_webhook_tells_is_one(stage: Stage) -> None:
     stage.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
     stage.jira.webhooks.lose_next(10)
     made[1].delete()
-    stage.hear()
+    stage.receive_webhooks()
     stage.drain()
     stage.be_away()
-    stage.ask_now()
+    stage.poll_now()
     assert stage.value() == 100
-    assert [row.gone for row in stage.rows(tables.issue)] == [None, "deleted"]
+    assert [row.gone_reason for row in stage.rows(tables.issue)] == [None, "deleted"]
 
 
 def test_a_project_that_is_hidden_makes_its_key_results_stale_until_it_returns(stage: Stage) -> None:
@@ -149,12 +149,12 @@ def test_a_project_that_is_hidden_makes_its_key_results_stale_until_it_returns(s
     stage.furnish()
     stage.drain()
     stage.shop.visible = False
-    stage.ask_now()
+    stage.poll_now()
     assert "can't be seen" in stage.rows(tables.scope)[0].gone
     assert stage.value() == 100
     stage.shop.visible = True
     stage.shop.rename("STORE")
-    stage.ask_now()
+    stage.poll_now()
     scope = stage.rows(tables.scope)[0]
     assert (scope.gone, scope.called) == (None, "STORE")
     assert [row.key for row in stage.rows(tables.issue)] == ["STORE-1"]
@@ -169,15 +169,15 @@ def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(stage: Sta
     stage.furnish()
     stage.jira.limits.block(30, reason="jira-quota-global-based", told=told)
     stage.drain()
-    (pause,) = stage.rows(tables.pause)
-    assert pause.part == ""
+    (pause,) = stage.rows(tables.rate_limit)
+    assert pause.bucket == ""
     assert (pause.seconds > 20) is told
     assert {call.status for call in stage.jira.rest.calls} == {429}
     assert stage.rows(tables.issue) == []
     stage.clock.step(31)
-    with writing(stage.house.engine) as tx:
-        tx.execute(sa.delete(tables.pause))
-    stage.ask_now()
+    with writing(stage.services.engine) as tx:
+        tx.execute(sa.delete(tables.rate_limit))
+    stage.poll_now()
     assert len(stage.rows(tables.issue)) == 150
 
 
@@ -188,12 +188,12 @@ def test_a_burst_of_one_connection_slows_no_other_and_no_writing(stage: Stage) -
     stage.furnish()
     stage.jira.limits.block(30, reason="jira-burst-based")
     stage.drain()
-    (pause,) = stage.rows(tables.pause)
-    assert pause.part == ("" if stage.jira.data_center else "reading")
-    with reading(stage.house.engine) as tx:
-        assert rate_limits.rest_of(tx, pause.connection_id + 1, "reading") == rate_limits.NONE
-        assert bool(rate_limits.rest_of(tx, pause.connection_id, "writing/1")) is stage.jira.data_center
-        assert rate_limits.rest_of(tx, pause.connection_id, "reading") > rate_limits.NONE
+    (pause,) = stage.rows(tables.rate_limit)
+    assert pause.bucket == ("" if stage.jira.data_center else "reading")
+    with reading(stage.services.engine) as tx:
+        assert rate_limits.blocked_for(tx, pause.connection_id + 1, "reading") == rate_limits.NONE
+        assert bool(rate_limits.blocked_for(tx, pause.connection_id, "writing/1")) is stage.jira.data_center
+        assert rate_limits.blocked_for(tx, pause.connection_id, "reading") > rate_limits.NONE
 
 
 def test_a_bulk_change_of_a_thousand_issues_computes_each_key_result_a_few_times(stage: Stage) -> None:
@@ -207,16 +207,16 @@ def test_a_bulk_change_of_a_thousand_issues_computes_each_key_result_a_few_times
     with stage.jira.in_bulk():
         for issue in list(stage.jira.issues.values()):
             issue.finish()
-    stage.hear()
+    stage.receive_webhooks()
     before = Counter(row.key_result_id for row in stage.rows(tables.history))
     stage.drain()
     assert stage.value() == 100
     computed = Counter(row.key_result_id for row in stage.rows(tables.history)) - before
     assert len(computed) == 3
     assert max(computed.values()) <= 5
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         tx.execute(sa.update(tables.notice).values(due_at=utc_now() - timedelta(seconds=1)))
-    stage.house.drains.drain("notice")
+    stage.services.drains.drain("notice")
     assert sorted(row.recipient for row in stage.rows(tables.mail)) == ["ana@example.com", "bo@example.com"]
 
 
@@ -227,9 +227,9 @@ def test_an_import_goes_on_where_it_was_killed(stage: Stage, monkeypatch: pytest
     stage.clock.step(DAY.total_seconds())
     stage.furnish()
     for _ in range(4):
-        stage.house.drains.by_table["poll"]()
+        stage.services.drains.by_table["poll"]()
     before = len(stage.jira.rest.calls)
-    with writing(stage.house.engine) as tx:  # a worker claims the rows and dies
+    with writing(stage.services.engine) as tx:  # a worker claims the rows and dies
         tx.execute(sa.update(tables.poll).values(lease="dead", attempts=tables.poll.c.attempts + 1))
         tx.execute(sa.update(tables.poll).values(due_at=utc_now() - timedelta(seconds=1)))
     stage.drain()
@@ -263,16 +263,16 @@ def test_after_a_day_without_webhooks_every_value_is_right(stage: Stage) -> None
         change(chance.choice(issues[50:]), chance)
     stage.clock.step(600)
     stage.be_away()
-    stage.ask_now()
+    stage.poll_now()
 
     seen = [standing(issue) for issue in to_pay + issues[150:]]
     assert stage.value() == pytest.approx(share(seen + last_known))
     held = {row.identity: row for row in stage.rows(tables.issue)}
-    assert [row.key for row in held.values() if row.gone] == [], "without a webhook nothing proves a deletion"
+    assert [row.key for row in held.values() if row.gone_reason] == [], "without a webhook nothing proves a deletion"
     assert {held[issue.id].key for issue in to_pay + away} == {issue.key for issue in to_pay + away}
-    outcomes = Counter(row.outcome.partition(",")[0] for row in stage.rows(tables.look) if row.outcome)
+    outcomes = Counter(row.outcome.partition(",")[0] for row in stage.rows(tables.fetch_request) if row.outcome)
     assert outcomes["unreachable"] == 100
-    with reading(stage.house.engine) as tx:
+    with reading(stage.services.engine) as tx:
         shown = {one.key for one in issues_view(tx, 1) if one.unreachable_since}
     assert shown == {held[issue.id].key for issue in deleted + hidden}
     said = re.fullmatch(r"\d+ issues seen, (\d+) new or changed; (\d+) not seen for long, to be fetched", _said(stage))

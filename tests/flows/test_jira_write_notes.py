@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
-from tests.faults.crashing_worker import Mortal
+from tests.faults.crashing_worker import CrashingWorker
 from tests.flows.write_back_harness import HOUR
 from tests.flows.write_back_jira import Stage, on_stage
 
@@ -21,9 +21,9 @@ REASONS = [
 
 
 @pytest.fixture
-def stage(house: House, *, data_center: bool) -> Iterator[Stage]:
+def stage(services: Services, *, data_center: bool) -> Iterator[Stage]:
     """Set the stage, with either face."""
-    with on_stage(house, data_center=data_center) as made:
+    with on_stage(services, data_center=data_center) as made:
         yield made
 
 
@@ -31,7 +31,7 @@ def test_a_linked_issue_links_to_its_key_result_within_seconds_and_moves_with_it
     """Once an hour at most while it only stands otherwise; struck out when it is completed."""
     stage.furnish()
     issue, other = (stage.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
-    stage.hear()
+    stage.receive_webhooks()
     assert stage.titles(issue) == []
     stage.write(seconds=10)
     shown = stage.shown(issue)
@@ -54,15 +54,15 @@ def test_labels_and_comments_link_and_unlink_with_their_reasons_in_the_history(s
     stage.furnish()
     issue = stage.shop.create_issue("Pay")
     issue.finish()
-    stage.hear()
+    stage.receive_webhooks()
     issue.label("okr:KR-1")
     stage.hear_and_write()
     asked = issue.comment("Sure:\n/okr kr-2")
     stage.hear_and_write()
     assert stage.titles(issue) == ["KR-1 Ship carts", "KR-2 Ship it"]
-    assert len(stage.rows(tables.comment)) == 1
+    assert len(stage.rows(tables.link_comment)) == 1
     issue.unlabel("okr:KR-1")
-    stage.hear()
+    stage.receive_webhooks()
     stage.clock.step(5)
     asked.edit("{quote}\n/okr KR-2\n{quote}")
     stage.hear_and_write()
@@ -75,14 +75,14 @@ def test_a_deleted_comment_links_no_more_and_strangers_never_do(stage: Stage) ->
     stage.furnish()
     issue = stage.shop.create_issue("Pay")
     asked = issue.comment("/okr KR-2")
-    stage.hear()
+    stage.receive_webhooks()
     assert len(stage.rows(tables.link)) == 1
     asked.delete()
-    stage.hear()
+    stage.receive_webhooks()
     assert stage.rows(tables.link) == []
     with stage.jira.acting_as("mallory"):
         issue.comment("/okr KR-1")
-    stage.hear()
+    stage.receive_webhooks()
     assert stage.rows(tables.link) == []
     assert any("no person has the jira account" in (row.outcome or "") for row in stage.rows(tables.delivery))
     stage.write(seconds=60)
@@ -235,27 +235,27 @@ def test_hostile_titles_stay_texts_of_one_line(stage: Stage) -> None:
     assert title.isprintable()
 
 
-def test_two_workers_write_each_link_once(stage: Stage, other_house: House) -> None:
+def test_two_workers_write_each_link_once(stage: Stage, other_house: Services) -> None:
     """However their drains meet."""
     stage.furnish()
     issues = [stage.shop.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(5)]
-    stage.hear()
+    stage.receive_webhooks()
     stage.write_with(other_house)
     assert [len(stage.titles(issue)) for issue in issues] == [1] * 5
     assert stage.writes() == ["POST"] * 5
 
 
-def test_whoever_dies_while_writing_leaves_what_is_wanted(mortal: Mortal) -> None:
+def test_whoever_dies_while_writing_leaves_what_is_wanted(mortal: CrashingWorker) -> None:
     """One link for each key result, none that was wanted only when the worker died, and one comment for an issue."""
-    with on_stage(mortal.house) as stage:
+    with on_stage(mortal.services) as stage:
         stage.furnish(comments=True)
         kept = stage.shop.create_issue("Kept", labels=["checkout"])
         stage.hear_and_write()
         for statements in range(1, 40, 3):
             issue = stage.shop.create_issue("Pay", labels=["checkout"])
             kept.label("okr:KR-2")
-            stage.hear()
-            stage.die_writing(mortal, after=statements)
+            stage.receive_webhooks()
+            stage.crash_while_writing(mortal, after=statements)
             kept.unlabel("okr:KR-2")
             stage.hear_and_write(seconds=600)
             assert stage.titles(issue) == ["KR-1 Ship carts"], statements

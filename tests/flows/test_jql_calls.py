@@ -6,38 +6,38 @@ import pytest
 import sqlalchemy as sa
 
 from simulator.jira.sketch import Sketch
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import query_candidates, relink_requests
-from tests.flows.jql_harness import JqlStage, on_stage
+from tests.flows.jql_harness import JqlHarness, on_stage
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def cloud(house: House) -> Iterator[JqlStage]:
+def cloud(services: Services) -> Iterator[JqlHarness]:
     """Set the stage, with the face of Cloud."""
-    with on_stage(house, data_center=False) as made:
+    with on_stage(services, data_center=False) as made:
         yield made
 
 
-def test_what_a_first_import_shows_is_listed_and_not_asked_about(cloud: JqlStage) -> None:
+def test_what_a_first_import_shows_is_listed_and_not_asked_about(cloud: JqlHarness) -> None:
     """Which would cost a call for fifty issues."""
     cloud.shop.create_issues(250)
     cloud.begin("labels = checkout")
     assert len(cloud.rows(tables.issue)) == 250
     assert cloud.calls("/jql/match") == 0
     covered = max(row.covered_at for row in cloud.rows(tables.scope))
-    assert cloud.rows(tables.listing)[0].began_at >= covered or cloud.is_listed_soon()
+    assert cloud.rows(tables.query_listing)[0].began_at >= covered or cloud.is_listed_soon()
 
 
-def test_what_is_linked_again_is_listed_and_not_asked_about(cloud: JqlStage) -> None:
+def test_what_is_linked_again_is_listed_and_not_asked_about(cloud: JqlHarness) -> None:
     """A component that was renamed may be one that a query names; it may be one of a hundred thousand issues."""
     cloud.shop.create_issues(60)
     cloud.furnish()
     before = cloud.calls("/jql/match")
-    with writing(cloud.house.engine) as tx:
+    with writing(cloud.services.engine) as tx:
         (connection,) = tx.scalars(sa.select(tables.connection.c.id))
         relink_requests.add(tx, [(connection, "a component was renamed")])
     cloud.drain()
@@ -45,13 +45,13 @@ def test_what_is_linked_again_is_listed_and_not_asked_about(cloud: JqlStage) -> 
     assert cloud.is_listed_soon()
 
 
-def test_ten_queries_and_five_hundred_changes_cost_a_handful_of_calls(cloud: JqlStage) -> None:
+def test_ten_queries_and_five_hundred_changes_cost_a_handful_of_calls(cloud: JqlHarness) -> None:
     """Fifty issues and all queries share one."""
     cloud.shop.create_issues(500, lambda number: Sketch(summary="Pay", labels=(f"l{number % 10}",)))
     cloud.furnish(*(f"labels = l{number}" for number in range(10)))
     cloud.ask_once_more()
     before = cloud.calls("/jql/match")
-    with writing(cloud.house.engine) as tx:
+    with writing(cloud.services.engine) as tx:
         query_candidates.add(tx, [(row.connection_id, row.identity) for row in cloud.rows(tables.issue)])
     cloud.drain()
     assert cloud.calls("/jql/match") == before + 10

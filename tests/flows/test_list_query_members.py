@@ -9,23 +9,23 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.connector import Rejected, Unavailable
-from sync_service.domain.trackers.queries import Members
-from sync_service.runtime.wiring import House
+from sync_service.domain.trackers.queries import MemberPage
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine import versions as counters
 from sync_service.store.engine.database import EPOCH, database_now, reading, writing
 from sync_service.store.okrs import query_members
 from sync_service.tracker_sync.list_query_members import INTERVAL
-from tests.flows.fake_query_tracker import FINDS_FIRST, FIRST, SECOND, Asker, Stage
+from tests.flows.fake_query_tracker import FINDS_FIRST, FIRST, SECOND, FakeQueryTracker, Stage
 from tests.support.services import NOW, add_issue
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def stage(house: House) -> Stage:
+def stage(services: Services) -> Stage:
     """Set the stage."""
-    return Stage(house, Asker())
+    return Stage(services, FakeQueryTracker())
 
 
 def test_a_page_from_before_a_change_adds_nothing_that_left(stage: Stage) -> None:
@@ -33,14 +33,14 @@ def test_a_page_from_before_a_change_adds_nothing_that_left(stage: Stage) -> Non
     stage.furnish()
     stage.list_again()
     stage.connector.answers = {"1#1": False}
-    stage.connector.pages = [Members(found={"1#1": FIRST}, cursor="next"), Members(found={}, cursor=None)]
+    stage.connector.pages = [MemberPage(found={"1#1": FIRST}, cursor="next"), MemberPage(found={}, cursor=None)]
     turned = stage.querying._save_page
 
-    def keep(row: Row[Any], run: Any, page: Members) -> Any:
+    def keep(row: Row[Any], run: Any, page: MemberPage) -> Any:
         kept = turned(row, run, page)
         if page.cursor:
             stage.change(1)
-            stage.judge()
+            stage.match()
             stage.ask_once_more()
         return kept
 
@@ -56,16 +56,16 @@ def test_a_listing_that_the_tracker_rejects_says_so_and_comes_again(stage: Stage
     stage.list_again()
     stage.connector.pages = [Rejected("no such field")]
     stage.list_again()
-    (row,) = stage.rows(tables.listing)
+    (row,) = stage.rows(tables.query_listing)
     assert (row.lacking, row.cursor) == ("no such field", None)
-    assert stage.seconds(tables.listing) == pytest.approx(INTERVAL.total_seconds(), abs=60)
+    assert stage.seconds(tables.query_listing) == pytest.approx(INTERVAL.total_seconds(), abs=60)
     assert stage.linked() == [FIRST]
     stage.connector.pages = [Unavailable("busy"), FINDS_FIRST]
     stage.list_again()
-    with writing(stage.house.engine) as tx:
-        tx.execute(sa.delete(tables.pause))
+    with writing(stage.services.engine) as tx:
+        tx.execute(sa.delete(tables.rate_limit))
     stage.list_again()
-    assert stage.rows(tables.listing)[0].lacking is None
+    assert stage.rows(tables.query_listing)[0].lacking is None
 
 
 def test_a_query_that_is_never_listed_whole_is_not_listed_every_minute(stage: Stage) -> None:
@@ -73,15 +73,15 @@ def test_a_query_that_is_never_listed_whole_is_not_listed_every_minute(stage: St
     stage.furnish()
 
     def version() -> int:
-        with reading(stage.house.engine) as tx:
+        with reading(stage.services.engine) as tx:
             return counters.value(tx, counters.RULES)
 
     waits = []
     versions = []
     for lacking in ("too many", "too many", "cut short", "cut short"):
-        stage.connector.pages = [Members(found={"1#1": FIRST}, cursor=None, lacking=lacking)]
+        stage.connector.pages = [MemberPage(found={"1#1": FIRST}, cursor=None, incomplete_reason=lacking)]
         stage.list_again()
-        waits.append(round(stage.seconds(tables.listing) / 60))
+        waits.append(round(stage.seconds(tables.query_listing) / 60))
         versions.append(version())
     assert waits == [1, 15, 1, 15]
     assert versions[0] == versions[1] < versions[2] == versions[3]
@@ -91,7 +91,7 @@ def test_a_long_page_is_kept_a_part_at_a_time(stage: Stage, monkeypatch: pytest.
     """Who dies between two parts has the page fetched again, and each of its members is counted once."""
     monkeypatch.setattr("sync_service.tracker_sync.list_query_members.CHUNK", 2)
     stage.furnish()
-    page = Members(found={f"1#{number}": f"acme/checkout#{number}" for number in range(1, 6)}, cursor=None)
+    page = MemberPage(found={f"1#{number}": f"acme/checkout#{number}" for number in range(1, 6)}, cursor=None)
     shown: list[list[str]] = []
 
     def show(tx: Transaction, revision_id: int, identities: Sequence[str], *, run: int) -> None:
@@ -106,27 +106,29 @@ def test_a_long_page_is_kept_a_part_at_a_time(stage: Stage, monkeypatch: pytest.
     monkeypatch.setattr(query_members, "show", show)
     stage.connector.pages = [page]
     stage.querying.drain()
-    assert [row.identity for row in stage.rows(tables.member)] == ["1#1", "1#2"]
+    assert [row.identity for row in stage.rows(tables.query_member)] == ["1#1", "1#2"]
     stage.connector.pages = [page]
     stage.list_again()
-    assert [len(part) for part in shown] == [2, 0, 2, 2, 1]
-    assert [row.identity for row in stage.rows(tables.member) if row.holds] == sorted(page.found)
-    assert stage.rows(tables.listing)[0].outcome == "5 members"
+    assert [len(bucket) for bucket in shown] == [2, 0, 2, 2, 1]
+    assert [row.identity for row in stage.rows(tables.query_member) if row.holds] == sorted(page.found)
+    assert stage.rows(tables.query_listing)[0].outcome == "5 members"
 
 
 def test_a_member_that_is_not_known_yet_is_looked_at_and_then_counts(stage: Stage) -> None:
     """Where the page shows no more than its name."""
     stage.furnish()
-    stage.connector.pages = [Members(found={"1#9": "acme/checkout#9"}, cursor=None)]
+    stage.connector.pages = [MemberPage(found={"1#9": "acme/checkout#9"}, cursor=None)]
     stage.list_again()
-    (look,) = stage.rows(tables.look)
+    (look,) = stage.rows(tables.fetch_request)
     assert (look.identity, look.reason) == ("1#9", "listed")
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         (scope,) = tx.execute(sa.select(tables.scope)).all()
         place = {"scope_external_id": "1", "scope_name": "acme/checkout", "identity": "1#9"}
         add_issue(tx, scope.connection_id, scope.id, "acme/checkout#9", "Late", updated_at=NOW, **place)
-        tx.execute(sa.insert(tables.relink).values(connection_id=scope.connection_id, cause="seen", due_at=EPOCH))
-    stage.house.drains.drain("relink")
+        tx.execute(
+            sa.insert(tables.relink_request).values(connection_id=scope.connection_id, cause="seen", due_at=EPOCH)
+        )
+    stage.services.drains.drain("relink_request")
     assert stage.linked() == ["acme/checkout#9"]
 
 
@@ -136,18 +138,18 @@ def test_a_worker_that_lost_its_lease_changes_nothing(stage: Stage) -> None:
     (_, other) = stage.worker()
 
     def take_over() -> None:
-        with writing(stage.house.engine) as tx:
-            tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
+        with writing(stage.services.engine) as tx:
+            tx.execute(sa.update(tables.query_listing).values(due_at=EPOCH))
         while other.drain():
             pass
 
     stage.connector.meanwhile = take_over
     stage.connector.pages = [
         FINDS_FIRST,
-        Members(found={"1#2": SECOND}, cursor=None),
+        MemberPage(found={"1#2": SECOND}, cursor=None),
     ]
     stage.querying.drain()
-    stage.house.drains.drain("rule_revision")
+    stage.services.drains.drain("rule_revision")
     assert stage.linked() == [FIRST]
 
 
@@ -156,12 +158,12 @@ def test_a_member_in_a_scope_that_is_hidden_stays(stage: Stage) -> None:
     stage.furnish()
     stage.connector.pages = [FINDS_FIRST]
     stage.list_again()
-    with writing(stage.house.engine) as tx:
-        tx.execute(sa.update(tables.scope).values(gone="hidden", gone_at=database_now(tx)))
+    with writing(stage.services.engine) as tx:
+        tx.execute(sa.update(tables.scope).values(gone_reason="hidden", gone_at=database_now(tx)))
     stage.list_again()
     assert stage.linked() == [FIRST]
-    with writing(stage.house.engine) as tx:
-        tx.execute(sa.update(tables.scope).values(gone=None, gone_at=None))
+    with writing(stage.services.engine) as tx:
+        tx.execute(sa.update(tables.scope).values(gone_reason=None, gone_at=None))
     stage.list_again()
     assert stage.linked() == []
 
@@ -169,10 +171,10 @@ def test_a_member_in_a_scope_that_is_hidden_stays(stage: Stage) -> None:
 def test_a_row_of_a_retired_rule_settles(stage: Stage) -> None:
     """Where its turn comes before it is swept."""
     stage.furnish()
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         tx.execute(sa.update(tables.rule_revision).values(state="retired"))
     stage.querying.drain()
-    assert stage.rows(tables.listing)[0].outcome == "the rule was changed"
+    assert stage.rows(tables.query_listing)[0].outcome == "the rule was changed"
 
 
 def test_a_rule_that_is_edited_while_a_page_is_fetched_notes_nothing(stage: Stage) -> None:
@@ -180,20 +182,20 @@ def test_a_rule_that_is_edited_while_a_page_is_fetched_notes_nothing(stage: Stag
     stage.furnish()
 
     def edit() -> None:
-        with writing(stage.house.engine) as tx:
+        with writing(stage.services.engine) as tx:
             tx.execute(sa.update(tables.rule_revision).values(state="retired"))
 
     stage.connector.meanwhile = edit
     stage.connector.pages = [FINDS_FIRST]
     stage.querying.drain()
-    assert stage.rows(tables.listing)[0].outcome == "the rule was changed"
-    assert stage.rows(tables.member) == []
+    assert stage.rows(tables.query_listing)[0].outcome == "the rule was changed"
+    assert stage.rows(tables.query_member) == []
 
 
 def test_a_query_that_a_version_no_longer_takes_says_why(stage: Stage) -> None:
     """Without credentials too."""
     stage.furnish(token=None)
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         tx.execute(sa.update(tables.rule_revision).values(query="is:issue"))
     stage.list_again()
-    assert "names no place" in stage.rows(tables.listing)[0].lacking
+    assert "names no place" in stage.rows(tables.query_listing)[0].lacking

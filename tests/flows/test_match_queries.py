@@ -7,14 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from sync_service.domain.trackers.connector import ConnectorError, Refused, Unavailable
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, writing
 from sync_service.store.okrs import query_members
 from sync_service.store.trackers import connections
 from sync_service.tracker_sync.list_query_members import INTERVAL
 from sync_service.tracker_sync.match_queries import SURE_AFTER
-from tests.flows.fake_query_tracker import FINDS_FIRST, FIRST, QUERY, SECOND, Asker, Stage
+from tests.flows.fake_query_tracker import FINDS_FIRST, FIRST, QUERY, SECOND, FakeQueryTracker, Stage
 
 pytestmark = pytest.mark.slow
 
@@ -34,13 +34,13 @@ class Counted:
         sa.event.remove(self._engine, "before_cursor_execute", self._count)
 
     def _count(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
-        self.statements += "member" in statement or "candidate" in statement
+        self.statements += "member" in statement or "query_candidate" in statement
 
 
 @pytest.fixture
-def stage(house: House) -> Stage:
+def stage(services: Services) -> Stage:
     """Set the stage."""
-    return Stage(house, Asker())
+    return Stage(services, FakeQueryTracker())
 
 
 def test_an_issue_that_is_found_counts_at_once(stage: Stage) -> None:
@@ -49,15 +49,17 @@ def test_an_issue_that_is_found_counts_at_once(stage: Stage) -> None:
     stage.list_again()
     stage.connector.answers = {"1#1": True, "1#2": False}
     stage.change(1, 2)
-    stage.judge()
+    stage.match()
     assert stage.linked() == [FIRST]
     said = ["1 queries asked, 1 find it", "1 queries asked, 0 find it"]
-    assert [row.outcome for row in stage.rows(tables.candidate)] == [f"{one}; asked once more later" for one in said]
-    assert 30 < stage.seconds(tables.candidate) <= SURE_AFTER.total_seconds()
+    assert [row.outcome for row in stage.rows(tables.query_candidate)] == [
+        f"{one}; asked once more later" for one in said
+    ]
+    assert 30 < stage.seconds(tables.query_candidate) <= SURE_AFTER.total_seconds()
     stage.ask_once_more()
-    assert [row.outcome for row in stage.rows(tables.candidate)] == said
-    assert all(row.settled_at for row in stage.rows(tables.candidate))
-    assert stage.seconds(tables.listing) > 120
+    assert [row.outcome for row in stage.rows(tables.query_candidate)] == said
+    assert all(row.settled_at for row in stage.rows(tables.query_candidate))
+    assert stage.seconds(tables.query_listing) > 120
 
 
 def test_an_issue_that_is_not_found_is_asked_about_again_and_removed_by_the_listing_alone(stage: Stage) -> None:
@@ -68,11 +70,11 @@ def test_an_issue_that_is_not_found_is_asked_about_again_and_removed_by_the_list
     assert stage.linked() == [FIRST]
     stage.connector.answers = {"1#1": False}
     stage.change(1)
-    stage.judge()
-    assert stage.seconds(tables.listing) > 120
+    stage.match()
+    assert stage.seconds(tables.query_listing) > 120
     stage.ask_once_more()
     assert stage.linked() == [FIRST]
-    assert stage.seconds(tables.listing) <= 60
+    assert stage.seconds(tables.query_listing) <= 60
     stage.list_again()
     assert stage.linked() == []
 
@@ -83,7 +85,7 @@ def test_an_index_that_did_not_know_yet_is_believed_a_minute_later(stage: Stage)
     stage.list_again()
     stage.connector.answers = {"1#1": False}
     stage.change(1)
-    stage.judge()
+    stage.match()
     assert stage.linked() == []
     stage.connector.answers = {"1#1": True}
     stage.ask_once_more()
@@ -96,16 +98,16 @@ def test_an_issue_that_an_old_index_found_goes_with_the_listing_a_minute_later(s
     stage.list_again()
     stage.connector.answers = {"1#1": True}
     stage.change(1)
-    stage.judge()
+    stage.match()
     stage.list_again()
     assert stage.linked() == [FIRST], "the index behind the listing may be the one that is late"
-    assert stage.seconds(tables.listing) == pytest.approx(query_members.LAG.total_seconds(), abs=10)
+    assert stage.seconds(tables.query_listing) == pytest.approx(query_members.LAG.total_seconds(), abs=10)
     stage.connector.answers = {"1#1": False}
     stage.ask_once_more()
-    assert stage.seconds(tables.listing) <= 60
+    assert stage.seconds(tables.query_listing) <= 60
     stage.list_again()
     assert stage.linked() == []
-    assert stage.seconds(tables.listing) == pytest.approx(INTERVAL.total_seconds(), abs=60)
+    assert stage.seconds(tables.query_listing) == pytest.approx(INTERVAL.total_seconds(), abs=60)
 
 
 @pytest.mark.parametrize(("error", "wait"), [(Unavailable("busy"), 2), (Refused("no"), 3600)])
@@ -116,8 +118,8 @@ def test_a_tracker_in_trouble_is_asked_later(stage: Stage, error: ConnectorError
     stage.list_again()
     stage.connector.error = error
     stage.change(1)
-    stage.judge()
-    assert stage.seconds(tables.candidate) == pytest.approx(wait, abs=wait / 2)
+    stage.match()
+    assert stage.seconds(tables.query_candidate) == pytest.approx(wait, abs=wait / 2)
     assert stage.linked() == [FIRST]
 
 
@@ -125,15 +127,15 @@ def test_changes_leave_the_question_whether_a_connection_was_mended_to_the_listi
     """It may be asked once an hour alone, and an answer about an issue may be refused though all else works."""
     stage.furnish()
     stage.list_again()
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         (connection,) = tx.scalars(sa.select(tables.connection.c.id))
         connections.refuse(tx, connection, reason="no")
-        tx.execute(sa.update(tables.connection).values(asked_again_at=EPOCH))
-    stage.house.connections.forget()
+        tx.execute(sa.update(tables.connection).values(retried_at=EPOCH))
+    stage.services.connections.forget()
     stage.change(1, 2)
-    stage.judge()
+    stage.match()
     assert stage.connector.asked == []
-    assert stage.seconds(tables.candidate) == pytest.approx(3600, abs=60)
+    assert stage.seconds(tables.query_candidate) == pytest.approx(3600, abs=60)
     stage.list_again()
     assert stage.rows(tables.connection)[0].refused_at is None
 
@@ -147,7 +149,7 @@ def test_an_issue_that_changes_while_it_is_asked_about_is_asked_about_again(stag
     stage.connector.meanwhile = lambda: stage.change(1)
     stage.judging.drain()
     assert stage.linked() == [SECOND]
-    stage.judge()
+    stage.match()
     assert stage.linked() == [FIRST, SECOND]
     assert stage.connector.asked == [["1#1", "1#2"], ["1#1"]]
 
@@ -160,8 +162,8 @@ def test_an_answer_that_nobody_waits_for_any_more_changes_nothing(stage: Stage) 
     stage.change(1)
     stage.connector.meanwhile = lambda: stage.change(1)
     stage.judging.drain()
-    assert stage.rows(tables.member) == stage.rows(tables.link) == []
-    (row,) = stage.rows(tables.candidate)
+    assert stage.rows(tables.query_member) == stage.rows(tables.link) == []
+    (row,) = stage.rows(tables.query_candidate)
     assert (row.lease, row.attempts, row.outcome) == (None, 0, "")
 
 
@@ -169,15 +171,15 @@ def test_without_queries_or_credentials_nobody_is_asked(stage: Stage) -> None:
     """The rows settle; a listing says why it can't be made."""
     stage.furnish(token=None)
     stage.list_again()
-    (row,) = stage.rows(tables.listing)
+    (row,) = stage.rows(tables.query_listing)
     assert row.lacking == "it can't be listed, since there are no credentials"
     stage.change(1)
-    stage.judge()
-    with writing(stage.house.engine) as tx:
+    stage.match()
+    with writing(stage.services.engine) as tx:
         tx.execute(sa.delete(tables.rule_revision))
     stage.change(2)
-    stage.judge()
-    assert [row.outcome for row in stage.rows(tables.candidate)] == [
+    stage.match()
+    assert [row.outcome for row in stage.rows(tables.query_candidate)] == [
         "there are no credentials to call with",
         "no query to match",
     ]
@@ -189,7 +191,7 @@ def test_many_queries_take_no_more_statements_than_one(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, *, judges: bool
 ) -> None:
     """What they say of a batch is read once and written once."""
-    monkeypatch.setattr(Asker, "judges", judges)
+    monkeypatch.setattr(FakeQueryTracker, "judges", judges)
     counts = []
     for more in (0, 4):
         stage.furnish(QUERY, *(f"{QUERY} label:l{number}" for number in range(more)))
@@ -197,10 +199,10 @@ def test_many_queries_take_no_more_statements_than_one(
         stage.connector.answers = {"1#1": True, "1#2": False}
         for _ in range(2):
             stage.change(1, 2)
-            with Counted(stage.house.engine) as counted:
+            with Counted(stage.services.engine) as counted:
                 stage.judging.drain()
         counts.append(counted.statements)
-    assert len({row.revision_id for row in stage.rows(tables.member)}) == 5
+    assert len({row.revision_id for row in stage.rows(tables.query_member)}) == 5
     assert counts[0] == counts[1]
 
 
@@ -216,8 +218,8 @@ def test_a_tracker_whose_queries_are_not_evaluated_says_so(stage: Stage) -> None
     stage.judging.connectors = {"github": Silent()}  # type: ignore[dict-item]  # as much of one as is asked for
     stage.list_again()
     stage.change(1)
-    stage.judge()
-    assert stage.rows(tables.candidate)[0].outcome == "no query to match"
+    stage.match()
+    assert stage.rows(tables.query_candidate)[0].outcome == "no query to match"
     assert stage.rows(tables.key_result)[0].status == "partial"
     assert "queries of Silent are not evaluated yet" in stage.rows(tables.key_result)[0].explanation
 
@@ -238,8 +240,8 @@ def test_an_issue_that_breaks_a_query_stops_none_of_its_neighbours(stage: Stage)
     stage.connector.answers = {"1#1": True, "1#2": True}
     stage.connector.meanwhile = break_down_twice
     stage.change(1, 2)
-    stage.judge()
-    first, second = stage.rows(tables.candidate)
+    stage.match()
+    first, second = stage.rows(tables.query_candidate)
     assert first.due_at is not None
     assert "a bug" in first.outcome
     assert second.outcome == "1 queries asked, 1 find it; asked once more later"

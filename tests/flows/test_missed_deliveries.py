@@ -14,7 +14,7 @@ from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import scheduled_tasks
 from tests.faults.tracker_pair import receiving
-from tests.flows.harness import HubStage, clock_of
+from tests.flows.harness import GitHubHarness, clock_of
 from tests.support.config_file import github, okrs
 from tests.support.services import open_house
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 @dataclass
-class Stage(HubStage):
+class Stage(GitHubHarness):
     """A web server's house, a worker's on the same database, which knows the address, and a GitHub that tells it."""
 
     address: str
@@ -41,17 +41,17 @@ class Stage(HubStage):
         self.apply(okrs(connection))
         if kind == "app":
             app.install([self.repository])
-        self.drain("rule_revision", "recompute", "relink", "delivery")
+        self.drain("rule_revision", "recompute", "relink_request", "delivery")
 
     def run_errands(self) -> None:
         """Let the time of every errand come, and take what that brings."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             scheduled_tasks.hurry(tx)
-        self.drain("errand", "errand", "delivery", "relink", "recompute")
+        self.drain("scheduled_task", "scheduled_task", "delivery", "relink_request", "recompute")
 
     def outcome(self) -> str:
         """Say what the errand found."""
-        return next(str(row.outcome) for row in self.rows(tables.errand) if row.name == "redeliver")
+        return next(str(row.outcome) for row in self.rows(tables.scheduled_task) if row.name == "redeliver")
 
 
 @pytest.fixture
@@ -62,10 +62,10 @@ def stage(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with (
         open_house(migrated_url, tmp_path / "door") as door,
         receiving(door) as address,
-        open_house(migrated_url, tmp_path, OKR_SYNC_BASE_URL=f"{address}/") as house,
+        open_house(migrated_url, tmp_path, OKR_SYNC_BASE_URL=f"{address}/") as services,
         GitHub("acme", clock=clock, background=False) as hub,
     ):
-        yield Stage(house, hub, clock, address)
+        yield Stage(services, hub, clock, address)
 
 
 @pytest.mark.parametrize("kind", ["app", "organization", "repository"])
@@ -85,14 +85,14 @@ def test_what_github_told_in_vain_is_asked_for_and_counts(stage: Stage, kind: st
     stage.repository.label("checkout").rename("till")
     stage.clock.step(60)
     label.rename("checkout")
-    stage.drain("delivery", "recompute", "relink")
+    stage.drain("delivery", "recompute", "relink_request")
     assert stage.value() != 100
     stage.clock.step(timedelta(hours=6).total_seconds())
     stage.run_errands()
     assert stage.outcome().startswith("4 failed deliveries requested again, 4 still missing, 0 given up")
-    stage.drain("delivery", "relink", "recompute")
+    stage.drain("delivery", "relink_request", "recompute")
     assert stage.value() == 100, "the only label of that name is on a closed issue"
-    assert {row.key for row in stage.rows(tables.issue) if row.gone} == {"acme/checkout#2"}
+    assert {row.key for row in stage.rows(tables.issue) if row.gone_reason} == {"acme/checkout#2"}
     stage.run_errands()
     said = "0 failed deliveries requested again, 0 still missing, 0 given up; 4 have arrived since"
     assert stage.outcome() == said
@@ -104,7 +104,7 @@ def test_a_redelivery_makes_due_again_what_was_buried(stage: Stage) -> None:
     issue = stage.repository.create_issue("Pay", labels=["checkout"])
     issue.close()
     stage.drain("delivery", "recompute")
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         tx.execute(sa.update(tables.delivery).values(buried_at=utc_now(), settled_at=None, outcome="our mistake"))
         tx.execute(sa.delete(tables.issue))
     for delivery in stage.hub.deliveries:

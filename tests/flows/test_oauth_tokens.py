@@ -10,23 +10,23 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from connectors.http import Http
+from connectors.http import HttpClient
 from connectors.jira import Jira as Connector
 from connectors.jira.api.auth import Hosts
 from simulator import Jira, SteppedClock
 from simulator.jira import Atlassian
-from sync_service.domain.trackers.capabilities import Consent
+from sync_service.domain.trackers.capabilities import OAuthTokens
 from sync_service.domain.trackers.connector import Refused
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
-from sync_service.store.engine.encryption import Unopenable
+from sync_service.store.engine.encryption import DecryptionError
 from sync_service.store.jobs import oauth_tokens
 from sync_service.store.okrs.staleness import stale
 from sync_service.store.queue import due
 from sync_service.store.trackers import connections
-from sync_service.tracker_sync.call_policy import Asking
-from sync_service.tracker_sync.refresh_tokens import ENDED, Consenting
-from tests.flows.harness import HouseStage
+from sync_service.tracker_sync.call_policy import CallPolicy
+from sync_service.tracker_sync.refresh_tokens import ENDED, TokenRefresher
+from tests.flows.harness import ServicesHarness
 from tests.support.config_file import jira, okrs
 from tests.support.services import NOW, open_house
 
@@ -36,24 +36,24 @@ BACK = "http://127.0.0.1:8080/connections/consented"
 
 
 @dataclass
-class Stage(HouseStage):
+class Stage(ServicesHarness):
     """A house with one connection to a simulated Jira, which is to be called by consent."""
 
     site: Jira
     atlassian: Atlassian
     clock: SteppedClock
     connector: Connector = field(init=False)
-    consenting: Consenting = field(init=False)
+    consenting: TokenRefresher = field(init=False)
 
     def __post_init__(self) -> None:
         hosts = Hosts(auth=self.atlassian.url, api=self.atlassian.url)
-        self.connector = Connector(Http(now=self.clock), hosts=hosts)
+        self.connector = Connector(HttpClient(now=self.clock), hosts=hosts)
         self.furnish()
-        self.consenting = Consenting(
-            engine=self.house.engine,
-            sealer=self.house.sealer,
+        self.consenting = TokenRefresher(
+            engine=self.services.engine,
+            sealer=self.services.sealer,
             connectors={"jira": self.connector},
-            connections=self.house.connections,
+            connections=self.services.connections,
             now=self.clock,
         )
 
@@ -66,15 +66,15 @@ class Stage(HouseStage):
     @property
     def connection(self) -> Any:
         """Give the connection as it now stands."""
-        self.house.connections.forget()
-        found = self.house.connections.named("jira")
+        self.services.connections.forget()
+        found = self.services.connections.named("jira")
         assert found is not None
         return found
 
-    def consent(self) -> Consent:
+    def consent(self) -> OAuthTokens:
         """Consent as a person does: go there, accept, and come back with a code."""
         view = self.connection.view
-        asked = requests.get(self.connector.consent_address(view, redirect=BACK, state="s"), timeout=10)
+        asked = requests.get(self.connector.authorization_url(view, redirect=BACK, state="s"), timeout=10)
         assert "Accept" in asked.text
         answer = requests.post(
             f"{self.atlassian.url}/authorize",
@@ -83,28 +83,30 @@ class Stage(HouseStage):
             timeout=10,
         )
         code = answer.headers["Location"].partition("code=")[2]
-        return self.connector.consent(view, code=code, redirect=BACK)
+        return self.connector.exchange_code(view, code=code, redirect=BACK)
 
     def give(self) -> None:
         """Keep a consent as the page does."""
         given = self.consent()
-        with writing(self.house.engine) as tx:
-            oauth_tokens.give(tx, self.house.sealer, self.connection.id, given, by="ana@example.com", now=self.clock())
+        with writing(self.services.engine) as tx:
+            oauth_tokens.store_granted(
+                tx, self.services.sealer, self.connection.id, given, by="ana@example.com", now=self.clock()
+            )
 
     def let_come(self, table: sa.Table) -> None:
         """Let the time of rows come, or the lease of a dead worker end."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             tx.execute(sa.update(table).values(due_at=database_now(tx)))
 
     def renew(self) -> None:
         """Let the time of the renewal come, and renew."""
-        self.let_come(tables.consent)
+        self.let_come(tables.oauth_token)
         self.consenting.drain()
 
-    def look(self) -> str:
+    def fetch_issue(self) -> str:
         """Look at an issue by the consent."""
         issue = self.site.project("SHOP").create_issue("Pay by card")
-        return self.connector.look(self.connection.view, identity=issue.id, key=issue.key).title
+        return self.connector.fetch_issue(self.connection.view, identity=issue.id, key=issue.key).title
 
 
 @pytest.fixture
@@ -114,9 +116,9 @@ def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
     with (
         Jira(clock=clock, background=False) as site,
         Atlassian({"cloud-7": site}, clock=clock) as atlassian,
-        open_house(migrated_url, tmp_path, clock=clock) as house,
+        open_house(migrated_url, tmp_path, clock=clock) as services,
     ):
-        yield Stage(house, site, atlassian, clock)
+        yield Stage(services, site, atlassian, clock)
 
 
 def test_a_connection_calls_by_consent_once_a_person_gave_it(stage: Stage) -> None:
@@ -126,8 +128,8 @@ def test_a_connection_calls_by_consent_once_a_person_gave_it(stage: Stage) -> No
     stage.give()
     assert stage.connection.view.has_credentials
     assert [row.due_at is not None for row in stage.rows(tables.poll)] == [True]
-    assert [row.name for row in stage.rows(tables.errand)] == [""]
-    assert stage.look() == "Pay by card"
+    assert [row.name for row in stage.rows(tables.scheduled_task)] == [""]
+    assert stage.fetch_issue() == "Pay by card"
     assert all(call.path.startswith("/ex/jira/cloud-7/") for call in stage.atlassian.rest.calls[-1:])
     assert "r:jira" not in repr(stage.connection)
 
@@ -135,9 +137,11 @@ def test_a_connection_calls_by_consent_once_a_person_gave_it(stage: Stage) -> No
 def test_secrets_of_a_consent_are_sealed(stage: Stage) -> None:
     """Neither token stands in the database as it is."""
     given = stage.consent()
-    with writing(stage.house.engine) as tx:
-        oauth_tokens.give(tx, stage.house.sealer, stage.connection.id, given, by="ana@example.com", now=stage.clock())
-    (row,) = stage.rows(tables.consent)
+    with writing(stage.services.engine) as tx:
+        oauth_tokens.store_granted(
+            tx, stage.services.sealer, stage.connection.id, given, by="ana@example.com", now=stage.clock()
+        )
+    (row,) = stage.rows(tables.oauth_token)
     assert given.access not in str(row)
     assert given.refresh not in str(row)
     assert (row.given_by, row.site_id) == ("ana@example.com", "cloud-7")
@@ -147,17 +151,17 @@ def test_a_consent_is_renewed_before_its_token_expires(stage: Stage) -> None:
     """It waits until a quarter of an hour before, and what comes of it waits again."""
     stage.give()
     assert stage.consenting.drain() == 0
-    (before,) = stage.rows(tables.consent)
-    with reading(stage.house.engine) as tx:
+    (before,) = stage.rows(tables.oauth_token)
+    with reading(stage.services.engine) as tx:
         assert (before.due_at - database_now(tx)) == pytest.approx(timedelta(minutes=45), abs=timedelta(minutes=1))
     stage.clock.step(46 * 60)
-    stage.let_come(tables.consent)
+    stage.let_come(tables.oauth_token)
     assert stage.consenting.drain() == 1
-    (after,) = stage.rows(tables.consent)
+    (after,) = stage.rows(tables.oauth_token)
     assert (after.outcome, after.lease) == ("refreshed", None)
     assert after.expires_at == before.expires_at + timedelta(minutes=46)
     stage.clock.step(59 * 60)
-    assert stage.look() == "Pay by card"
+    assert stage.fetch_issue() == "Pay by card"
     assert stage.atlassian.renewals == 1
 
 
@@ -166,11 +170,11 @@ def test_an_answer_lost_on_the_way_does_not_end_the_consent(stage: Stage) -> Non
     stage.give()
     stage.atlassian.lose_answer = True
     stage.renew()
-    (row,) = stage.rows(tables.consent)
+    (row,) = stage.rows(tables.oauth_token)
     assert "can't answer now (502)" in row.outcome
     stage.clock.step(60)
     stage.renew()
-    assert stage.look() == "Pay by card"
+    assert stage.fetch_issue() == "Pay by card"
     assert stage.atlassian.renewals == 2
 
 
@@ -188,25 +192,25 @@ def test_a_worker_killed_before_it_kept_the_answer_leaves_a_consent_that_can_be_
 
     with monkeypatch.context() as patch:
         patch.setattr(oauth_tokens, "renew", die)
-        stage.let_come(tables.consent)
+        stage.let_come(tables.oauth_token)
         with pytest.raises(Killed):
             stage.consenting.drain()
     stage.clock.step(180)
     stage.renew()
-    assert stage.look() == "Pay by card"
+    assert stage.fetch_issue() == "Pay by card"
 
 
 def test_only_one_worker_renews_at_a_time(stage: Stage) -> None:
     """While one holds the lease there is nothing to claim; who lost it keeps nothing."""
     stage.give()
-    stage.let_come(tables.consent)
-    (row,) = due.claim(stage.house.engine, tables.consent, limit=1)
+    stage.let_come(tables.oauth_token)
+    (row,) = due.claim(stage.services.engine, tables.oauth_token, limit=1)
     assert stage.consenting.drain() == 0
-    with writing(stage.house.engine) as tx:
-        tx.execute(sa.update(tables.consent).values(lease="another's"))
+    with writing(stage.services.engine) as tx:
+        tx.execute(sa.update(tables.oauth_token).values(lease="another's"))
     given = stage.consent()
-    with pytest.raises(due.LeaseLost), writing(stage.house.engine) as tx:
-        oauth_tokens.renew(tx, stage.house.sealer, row, given, now=stage.clock())
+    with pytest.raises(due.LeaseLost), writing(stage.services.engine) as tx:
+        oauth_tokens.store_refreshed(tx, stage.services.sealer, row, given, now=stage.clock())
 
 
 def test_an_ended_consent_is_refused_and_says_what_to_do(stage: Stage) -> None:
@@ -215,29 +219,29 @@ def test_an_ended_consent_is_refused_and_says_what_to_do(stage: Stage) -> None:
     stage.atlassian.withdraw()
     stage.renew()
     assert stage.connection.refused.startswith(ENDED)
-    assert [row.due_at for row in stage.rows(tables.consent)] == [None]
-    with reading(stage.house.engine) as tx:
+    assert [row.due_at for row in stage.rows(tables.oauth_token)] == [None]
+    with reading(stage.services.engine) as tx:
         (why,) = stale(tx, [row.id for row in stage.rows(tables.key_result)]).values()
     assert ENDED in why.reason
     stage.give()
     assert stage.connection.refused is None
-    assert [row.due_at is not None for row in stage.rows(tables.consent)] == [True]
-    assert stage.look() == "Pay by card"
+    assert [row.due_at is not None for row in stage.rows(tables.oauth_token)] == [True]
+    assert stage.fetch_issue() == "Pay by card"
 
 
 def test_nothing_is_asked_with_a_token_that_has_expired(stage: Stage) -> None:
     """Rows wait for the renewal instead of having the connection refused."""
     stage.give()
     stage.clock.step(61 * 60)
-    asking = Asking(engine=stage.house.engine, table=tables.poll, now=stage.clock)
-    (row,) = due.claim(stage.house.engine, tables.poll, limit=1)
-    assert asking.must_wait(row, stage.connection, part="")
+    asking = CallPolicy(engine=stage.services.engine, table=tables.poll, now=stage.clock)
+    (row,) = due.claim(stage.services.engine, tables.poll, limit=1)
+    assert asking.is_blocked(row, stage.connection, bucket="")
     (waiting,) = stage.rows(tables.poll)
     assert waiting.outcome == "waits until the OAuth token is refreshed"
     stage.renew()
     stage.let_come(tables.poll)
-    (row,) = due.claim(stage.house.engine, tables.poll, limit=1)
-    assert not asking.must_wait(row, stage.connection, part="")
+    (row,) = due.claim(stage.services.engine, tables.poll, limit=1)
+    assert not asking.is_blocked(row, stage.connection, bucket="")
 
 
 def test_an_ended_consent_is_not_mended_by_a_change_of_other_settings(stage: Stage) -> None:
@@ -247,16 +251,16 @@ def test_an_ended_consent_is_not_mended_by_a_change_of_other_settings(stage: Sta
     stage.renew()
     stage.furnish(secret="shush")
     assert stage.connection.refused.startswith(ENDED)
-    with writing(stage.house.engine) as tx:
-        connections.mend(tx, stage.connection.id)
+    with writing(stage.services.engine) as tx:
+        connections.clear_refusal(tx, stage.connection.id)
     stage.clock.step(3600)
-    asking = Asking(engine=stage.house.engine, table=tables.poll, now=stage.clock)
+    asking = CallPolicy(engine=stage.services.engine, table=tables.poll, now=stage.clock)
     stage.let_come(tables.poll)
-    (row,) = due.claim(stage.house.engine, tables.poll, limit=1)
-    assert asking.must_wait(row, stage.connection, part="")
+    (row,) = due.claim(stage.services.engine, tables.poll, limit=1)
+    assert asking.is_blocked(row, stage.connection, bucket="")
     (waiting,) = stage.rows(tables.poll)
     assert waiting.attempts == row.attempts - 1
-    with reading(stage.house.engine) as tx:
+    with reading(stage.services.engine) as tx:
         assert waiting.due_at - database_now(tx) > timedelta(minutes=50)
 
 
@@ -264,10 +268,10 @@ def test_a_consent_that_no_key_opens_any_more_is_ended_too(stage: Stage, monkeyp
     """The secret key was lost: whoever looks at the connection sees it."""
 
     def lost(*_words: object) -> str:
-        raise Unopenable("lost")
+        raise DecryptionError("lost")
 
     stage.give()
-    stage.let_come(tables.consent)
+    stage.let_come(tables.oauth_token)
     monkeypatch.setattr(oauth_tokens, "refresh_of", lost)
     stage.consenting.drain()
     assert stage.connection.refused.startswith(ENDED)
@@ -277,11 +281,11 @@ def test_another_oauth_app_needs_another_consent(stage: Stage) -> None:
     """The one before was given to somebody else; the same file again keeps it."""
     stage.give()
     stage.furnish()
-    assert len(stage.rows(tables.consent)) == 1
+    assert len(stage.rows(tables.oauth_token)) == 1
     stage.furnish(client="another-client")
-    assert stage.rows(tables.consent) == []
+    assert stage.rows(tables.oauth_token) == []
     with pytest.raises(Refused, match="nobody has consented yet"):
-        stage.look()
+        stage.fetch_issue()
 
 
 @pytest.mark.parametrize("spoil", [lambda stage: stage.consenting.connectors.update(jira=object())])
@@ -290,5 +294,5 @@ def test_a_consent_that_serves_nothing_any_more_is_let_be(stage: Stage, spoil: C
     stage.give()
     spoil(stage)
     stage.renew()
-    (row,) = stage.rows(tables.consent)
+    (row,) = stage.rows(tables.oauth_token)
     assert (row.due_at, row.outcome) == (None, "the connection uses other credentials now")

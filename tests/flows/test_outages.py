@@ -52,8 +52,8 @@ def test_up_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> No
     stop(trackers)
     with running(tmp_path, configuration(trackers)) as service:
         parts = " ".join(left_in(tmp_path).values())
-        for part in (" up ", "okr-sync web]", "rq:worker", "okr-sync clock", "valkey"):
-            assert part in parts
+        for bucket in (" up ", "okr-sync web]", "rq:worker", "okr-sync clock", "valkey"):
+            assert bucket in parts
         process = service.service.process
         assert process is not None
         process.send_signal(number)

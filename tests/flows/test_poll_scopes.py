@@ -7,17 +7,17 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub, SteppedClock
-from sync_service.runtime.wiring import House, utc_now
+from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from tests.flows.harness import HubStage
+from tests.flows.harness import GitHubHarness
 from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
 
 
 @dataclass
-class Stage(HubStage):
+class Stage(GitHubHarness):
     """A GitHub whose webhooks nobody hears, and a house that may ask it."""
 
     def furnish(self, *, earlier: str) -> None:
@@ -31,9 +31,9 @@ class Stage(HubStage):
 
 
 @pytest.fixture
-def stage(house: House, hub: GitHub, clock: SteppedClock) -> Stage:
+def stage(services: Services, hub: GitHub, clock: SteppedClock) -> Stage:
     """Set the stage."""
-    return Stage(house, hub, clock)
+    return Stage(services, hub, clock)
 
 
 def test_a_first_import_counts_what_was_there_and_says_so_once(stage: Stage) -> None:
@@ -63,8 +63,8 @@ def test_nothing_is_mailed_and_nothing_judged_while_an_import_runs(
     stage.furnish(earlier="import")
     seen = []
     for _ in range(20):
-        stage.house.drains.by_table["poll"]()
-        stage.house.drains.by_table["recompute"]()
+        stage.services.drains.by_table["poll"]()
+        stage.services.drains.by_table["recompute"]()
         seen.append((stage.rows(tables.poll)[0].seen, stage.key_result().status))
     assert {status for count, status in seen[:2]} <= {"no_data", "partial"}
     assert [count for count, _ in seen][:3] == [100, 200, 250]
@@ -78,9 +78,9 @@ def test_an_import_goes_on_where_it_was_killed(stage: Stage, monkeypatch: pytest
     monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     stage.open_issues(250)
     stage.furnish(earlier="import")
-    stage.house.drains.by_table["poll"]()
+    stage.services.drains.by_table["poll"]()
     before = stage.lists()
-    with writing(stage.house.engine) as tx:  # a worker claims the row and dies
+    with writing(stage.services.engine) as tx:  # a worker claims the row and dies
         claimed = sa.update(tables.poll).values(lease="dead", attempts=tables.poll.c.attempts + 1)
         tx.execute(claimed)
     stage.drain()
@@ -98,7 +98,7 @@ def test_what_webhooks_did_not_bring_is_found(stage: Stage) -> None:
     stage.clock.step(600)
     for issue in issues[:5]:
         issue.close()
-    stage.ask_now()
+    stage.poll_now()
     assert stage.key_result().current == pytest.approx(50)
     told = [cause["what"] for cause in stage.rows(tables.history)[-1].causes]
     assert told == ["closed as completed"] * 5 or all("closed" in one for one in told)
@@ -114,12 +114,12 @@ def test_what_was_deleted_or_transferred_unheard_is_looked_at(stage: Stage) -> N
     issues[0].delete()
     issues[1].transfer(stage.hub.repository("attic"))
     issues[2].close()
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         long_ago = utc_now() - timedelta(hours=6)
         tx.execute(sa.update(tables.poll).values(done_at=long_ago))
         tx.execute(sa.update(tables.issue).values(seen_at=long_ago))
-    stage.ask_now()
-    gone = {row.key: row.gone for row in stage.rows(tables.issue) if row.gone}
+    stage.poll_now()
+    gone = {row.key: row.gone_reason for row in stage.rows(tables.issue) if row.gone_reason}
     assert set(gone) == {"acme/checkout#1", "acme/checkout#2"}
     assert stage.key_result().current == pytest.approx(50)
 
@@ -132,7 +132,7 @@ def test_with_earlier_ignored_only_what_changes_from_now_on_is_asked_for(stage: 
     assert stage.rows(tables.issue) == []
     stage.clock.step(2 * 86_400 + 60)
     stage.repository.create_issue("New", labels=["checkout"])
-    stage.ask_now()
+    stage.poll_now()
     assert [row.title for row in stage.rows(tables.issue)] == ["New"]
 
 
@@ -142,12 +142,12 @@ def test_a_scope_that_can_not_be_seen_makes_its_key_results_stale_until_it_retur
     stage.furnish(earlier="import")
     stage.drain()
     stage.repository.visible = False
-    stage.ask_now()
+    stage.poll_now()
     (scope,) = stage.rows(tables.scope)
     assert "can't be seen" in scope.gone
     assert stage.key_result().current == 100
     stage.repository.visible = True
-    stage.ask_now()
+    stage.poll_now()
     (scope,) = stage.rows(tables.scope)
     assert scope.gone is None
 
@@ -162,9 +162,9 @@ def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(stage: Sta
     (row,) = stage.rows(tables.poll)
     assert row.due_at > utc_now() + timedelta(seconds=20)
     assert stage.rows(tables.issue) == []
-    with writing(stage.house.engine) as tx:
-        tx.execute(sa.delete(tables.pause))
-    stage.ask_now()
+    with writing(stage.services.engine) as tx:
+        tx.execute(sa.delete(tables.rate_limit))
+    stage.poll_now()
     assert len(stage.rows(tables.issue)) == 150
 
 
@@ -174,12 +174,12 @@ def test_changes_between_two_pages_are_not_missed(stage: Stage, monkeypatch: pyt
     issues = stage.open_issues(300, apart=1)
     stage.furnish(earlier="import")
     for number in range(6):
-        stage.house.drains.by_table["poll"]()
+        stage.services.drains.by_table["poll"]()
         stage.clock.step(5)
         for issue in issues[number * 7 : number * 7 + 7]:
             issue.close()
     stage.drain()
-    stage.ask_now()
+    stage.poll_now()
     assert len(stage.rows(tables.issue)) == 300
     assert sum(row.state == "done" for row in stage.rows(tables.issue)) == 42
     assert stage.key_result().current == pytest.approx(14)
@@ -190,7 +190,7 @@ def test_an_import_that_is_called_off_asks_only_for_what_comes(stage: Stage, mon
     monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     stage.open_issues(250)
     stage.furnish(earlier="import")
-    stage.house.drains.by_table["poll"]()
+    stage.services.drains.by_table["poll"]()
     stage.furnish(earlier="ignore")
     stage.drain()
     assert len(stage.rows(tables.issue)) == 100
@@ -207,10 +207,10 @@ def test_what_can_not_be_reached_is_looked_at_once_a_day(stage: Stage) -> None:
     issue.transfer(target)
     long_ago = utc_now() - timedelta(days=2)
     for _ in range(3):
-        with writing(stage.house.engine) as tx:
+        with writing(stage.services.engine) as tx:
             tx.execute(sa.update(tables.issue).values(seen_at=long_ago))
-        stage.ask_now()
-    (row,) = stage.rows(tables.look)
+        stage.poll_now()
+    (row,) = stage.rows(tables.fetch_request)
     assert row.outcome.startswith("unreachable")
     old = f"/repositories/{stage.repository.id}/issues/1"
     assert [call.status for call in stage.hub.rest.calls if call.path == old] == [301]
@@ -221,8 +221,8 @@ def test_deliveries_go_before_an_import(stage: Stage, monkeypatch: pytest.Monkey
     monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     stage.open_issues(350)
     stage.furnish(earlier="import")
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         waiting = {"connection_id": 1, "delivery_id": "d", "received_at": utc_now(), "headers": {}, "body": b"{}"}
         tx.execute(sa.insert(tables.delivery).values(**waiting, due_at=utc_now() - timedelta(seconds=1)))
-    stage.house.drains.drain("poll")
+    stage.services.drains.drain("poll")
     assert stage.rows(tables.poll)[0].seen == 100

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from simulator import GitHub
 from simulator.github.projects import ProjectItem
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from tests.faults.tracker_pair import receiving
-from tests.flows.harness import HubStage, clock_of
+from tests.flows.harness import GitHubHarness, clock_of
 from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ RIGHTS = {"metadata": "read", "issues": "read", "pull_requests": "read"}
 
 
 @dataclass
-class Stage(HubStage):
+class Stage(GitHubHarness):
     """A house that hears of an organization: of two linked issues in a project, and the second is done."""
 
     items: list[ProjectItem] = field(default_factory=list)
@@ -62,16 +62,16 @@ class Stage(HubStage):
 
     def looks(self) -> dict[str, str]:
         """Give the outcomes of looks by whom they were at."""
-        return {row.identity: row.outcome for row in self.rows(tables.look)}
+        return {row.identity: row.outcome for row in self.rows(tables.fetch_request)}
 
 
 @pytest.fixture
-def stage(house: House) -> Iterator[Stage]:
+def stage(services: Services) -> Iterator[Stage]:
     """Set the stage."""
     clock = clock_of(timedelta(hours=1))
-    with receiving(house) as address, GitHub("acme", clock=clock, background=False) as hub:
+    with receiving(services) as address, GitHub("acme", clock=clock, background=False) as hub:
         hub.add_hook(url=f"{address}/hooks/gh", secret="hush")
-        yield Stage(house, hub, clock)
+        yield Stage(services, hub, clock)
 
 
 @pytest.fixture
@@ -245,8 +245,8 @@ def test_an_import_brings_points_of_projects(stage: Stage) -> None:
     works[1].close()
     stage.hub.project("Roadmap").add(works[1]).set("Points", 9, type="number")
     stage.configure(token=stage.hub.token, earlier="import")
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         tx.execute(sa.delete(tables.delivery))
-        tx.execute(sa.delete(tables.look))
+        tx.execute(sa.delete(tables.fetch_request))
     stage.drain()
     assert (stage.current, stage.looks()) == (90, {})

@@ -7,12 +7,12 @@ import sqlalchemy as sa
 
 from simulator import GitHub, SteppedClock
 from simulator.github.limits import Rules
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, reading, writing
 from sync_service.store.jobs import polls
 from sync_service.store.okrs import query_listings, staleness
-from tests.flows.harness import HubStage, killed_over_and_over
+from tests.flows.harness import GitHubHarness, drain_with_crashes
 from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ PARTLY = "repo:acme/checkout is:issue label:checkout archived:false"
 
 
 @dataclass
-class Stage(HubStage):
+class Stage(GitHubHarness):
     """A GitHub whose webhooks nobody hears, and a house that may ask it."""
 
     def furnish(
@@ -48,7 +48,7 @@ class Stage(HubStage):
             .join(tables.rule_revision, tables.rule_revision.c.id == tables.link.c.source)
             .where(tables.rule_revision.c.state == "active")
         )
-        with reading(self.house.engine) as tx:
+        with reading(self.services.engine) as tx:
             return sorted(tx.scalars(found))
 
     def searches(self) -> int:
@@ -57,9 +57,9 @@ class Stage(HubStage):
 
 
 @pytest.fixture
-def stage(house: House, hub: GitHub, clock: SteppedClock) -> Stage:
+def stage(services: Services, hub: GitHub, clock: SteppedClock) -> Stage:
     """Set the stage."""
-    return Stage(house, hub, clock)
+    return Stage(services, hub, clock)
 
 
 def test_a_query_counts_from_its_first_complete_listing(stage: Stage) -> None:
@@ -68,7 +68,7 @@ def test_a_query_counts_from_its_first_complete_listing(stage: Stage) -> None:
     stage.repository.create_issue("Another", labels=["other"])
     stage.repository.issues[1].close()
     stage.furnish(earlier="ignore")
-    stage.house.drains.by_table["recompute"]()
+    stage.services.drains.by_table["recompute"]()
     assert stage.key_result().status == "partial"
     assert "query of rule asked: not listed yet" in stage.key_result().explanation
     stage.drain()
@@ -85,14 +85,14 @@ def test_an_issue_that_changes_is_judged_without_a_search(stage: Stage) -> None:
     asked = stage.searches()
     assert stage.counted() == []
     issue.label("checkout")
-    stage.ask_now()
+    stage.poll_now()
     assert stage.counted() == ["acme/checkout#1"]
     issue.close()
-    stage.ask_now()
+    stage.poll_now()
     (*_, entry) = stage.rows(tables.history)
     assert entry.to == 100
     issue.unlabel("checkout")
-    stage.ask_now()
+    stage.poll_now()
     assert stage.counted() == []
     assert stage.searches() == asked
 
@@ -103,9 +103,9 @@ def test_what_cannot_be_judged_is_listed_soon(stage: Stage) -> None:
     stage.furnish(PARTLY)
     stage.drain()
     issue.label("checkout")
-    stage.ask_now()
+    stage.poll_now()
     assert stage.counted() == []
-    (row,) = stage.rows(tables.listing)
+    (row,) = stage.rows(tables.query_listing)
     assert stage.wait_of(row) <= query_listings.SOONEST
     stage.list_later()
     assert stage.counted() == ["acme/checkout#1"]
@@ -120,7 +120,7 @@ def test_a_listing_removes_what_it_no_longer_shows(stage: Stage) -> None:
     issue.unlabel("checkout")
     stage.list_later()
     assert stage.counted() == []
-    assert stage.rows(tables.member) == []
+    assert stage.rows(tables.query_member) == []
 
 
 def test_more_than_a_thousand_members_are_listed(stage: Stage) -> None:
@@ -132,7 +132,7 @@ def test_more_than_a_thousand_members_are_listed(stage: Stage) -> None:
     stage.furnish(earlier="ignore")
     stage.drain()
     assert len(stage.counted()) == 1050
-    (row,) = stage.rows(tables.listing)
+    (row,) = stage.rows(tables.query_listing)
     assert row.seen >= 1050
     assert row.lacking is None
 
@@ -145,19 +145,19 @@ def test_an_incomplete_search_adds_and_removes_nothing(stage: Stage) -> None:
     gone.unlabel("checkout")
     stage.repository.create_issue("Pay again", labels=["checkout"])
     stage.hub.search_is_incomplete = True
-    with writing(stage.house.engine) as tx:
-        tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
-    stage.house.drains.drain("listing")
+    with writing(stage.services.engine) as tx:
+        tx.execute(sa.update(tables.query_listing).values(due_at=EPOCH))
+    stage.services.drains.drain("query_listing")
     assert stage.counted() == ["acme/checkout#1", "acme/checkout#2"]
-    (row,) = stage.rows(tables.listing)
+    (row,) = stage.rows(tables.query_listing)
     assert row.lacking == "GitHub did not search everything in time"
-    with reading(stage.house.engine) as tx:
+    with reading(stage.services.engine) as tx:
         (stale,) = staleness.stale(tx, [stage.key_result().id]).values()
     assert stale.reason == "query of rule asked: GitHub did not search everything in time"
     stage.hub.search_is_incomplete = False
     stage.list_later()
     assert stage.counted() == ["acme/checkout#2"]
-    assert stage.rows(tables.listing)[0].lacking is None
+    assert stage.rows(tables.query_listing)[0].lacking is None
 
 
 def test_searches_have_a_limit_of_their_own(stage: Stage) -> None:
@@ -167,15 +167,15 @@ def test_searches_have_a_limit_of_their_own(stage: Stage) -> None:
     stage.furnish(earlier="ignore")
     stage.drain()
     assert stage.searches() == 3, "the third is refused"
-    (row,) = stage.rows(tables.listing)
+    (row,) = stage.rows(tables.query_listing)
     assert row.seen >= 199, "the last of a page is shown again by the next"
-    assert {one.part for one in stage.rows(tables.pause)} == {"token/search"}
+    assert {one.bucket for one in stage.rows(tables.rate_limit)} == {"token/search"}
     assert all(one.done_at for one in stage.rows(tables.poll))
     assert stage.counted() == []
     stage.clock.step(120)
-    with writing(stage.house.engine) as tx:
-        tx.execute(sa.delete(tables.pause))
-        tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
+    with writing(stage.services.engine) as tx:
+        tx.execute(sa.delete(tables.rate_limit))
+        tx.execute(sa.update(tables.query_listing).values(due_at=EPOCH))
     stage.drain()
     assert len(stage.counted()) == 250
     assert stage.searches() == 4
@@ -187,7 +187,7 @@ def test_without_credentials_a_query_that_can_be_judged_counts_at_once(stage: St
     stage.drain()
     assert stage.key_result().status != "partial"
     assert [one.state for one in stage.rows(tables.rule_revision)] == ["active"]
-    assert stage.rows(tables.listing)[0].outcome == "evaluated with the known issues"
+    assert stage.rows(tables.query_listing)[0].outcome == "evaluated with the known issues"
 
 
 def test_without_credentials_a_query_that_cannot_be_judged_says_so(stage: Stage) -> None:
@@ -220,20 +220,20 @@ def test_an_edit_while_a_listing_runs_takes_its_place(stage: Stage, monkeypatch:
     stage.open_issues(150, apart=1)
     stage.repository.create_issue("Another", labels=["other"])
     stage.furnish(earlier="ignore")
-    stage.house.drains.by_table["listing"]()
-    assert stage.rows(tables.listing)[0].seen == 100
+    stage.services.drains.by_table["query_listing"]()
+    assert stage.rows(tables.query_listing)[0].seen == 100
     stage.furnish("repo:acme/checkout is:issue label:other", earlier="ignore")
     stage.drain()
     assert stage.counted() == ["acme/checkout#151"]
-    assert len(stage.rows(tables.member)) == 1
-    assert len(stage.rows(tables.listing)) == 1
+    assert len(stage.rows(tables.query_member)) == 1
+    assert len(stage.rows(tables.query_listing)) == 1
 
 
 def test_a_query_that_moves_before_it_was_listed_leaves_its_key_result_whole(stage: Stage) -> None:
     """Which is not partly seen any more: nothing else would say so before the next day."""
     stage.repository.create_issue("Pay", labels=["checkout"])
     stage.furnish(earlier="ignore")
-    stage.house.drains.by_table["recompute"]()
+    stage.services.drains.by_table["recompute"]()
     assert stage.key_result().status == "partial"
     stage.furnish(earlier="ignore", key_result="KR-2")
     stage.drain()
@@ -250,8 +250,8 @@ def test_a_disabled_query_lets_go(stage: Stage) -> None:
     stage.furnish(enabled=False)
     stage.drain()
     assert stage.counted() == []
-    assert stage.rows(tables.member) == []
-    assert stage.rows(tables.listing) == []
+    assert stage.rows(tables.query_member) == []
+    assert stage.rows(tables.query_listing) == []
 
 
 def test_what_lies_outside_the_watched_scopes_is_counted_and_said(stage: Stage) -> None:
@@ -261,7 +261,7 @@ def test_what_lies_outside_the_watched_scopes_is_counted_and_said(stage: Stage) 
     stage.furnish("org:acme is:issue label:checkout")
     stage.drain()
     assert stage.counted() == ["acme/checkout#1"]
-    (row,) = stage.rows(tables.listing)
+    (row,) = stage.rows(tables.query_listing)
     assert row.outside == 1
     assert row.outcome == "1 members, 1 outside the watched scopes"
 
@@ -272,14 +272,14 @@ def test_a_listing_does_not_undo_what_was_judged_after_it_began(stage: Stage, mo
     issues = stage.open_issues(150, apart=1)
     stage.furnish()
     stage.drain()
-    with writing(stage.house.engine) as tx:
-        tx.execute(sa.update(tables.listing).values(due_at=EPOCH))
-    stage.house.drains.by_table["listing"]()
+    with writing(stage.services.engine) as tx:
+        tx.execute(sa.update(tables.query_listing).values(due_at=EPOCH))
+    stage.services.drains.by_table["query_listing"]()
     issues[0].unlabel("checkout")
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         polls.hurry(tx)
-    for name in ("poll", "candidate"):
-        stage.house.drains.by_table[name]()
+    for name in ("poll", "query_candidate"):
+        stage.services.drains.by_table[name]()
     assert len(stage.counted()) == 149
     stage.drain()
     assert len(stage.counted()) == 149
@@ -291,8 +291,8 @@ def test_a_run_that_is_killed_goes_on_where_it_was(stage: Stage, monkeypatch: py
     """Killed before each of its statements once, it ends as one that was never killed."""
     stage.open_issues(120, apart=1)
     stage.furnish(earlier="ignore")
-    deaths = killed_over_and_over(stage.house, tables.listing)
+    deaths = drain_with_crashes(stage.services, tables.query_listing)
     assert deaths > 20
     stage.drain()
     assert len(stage.counted()) == 120
-    assert stage.rows(tables.listing)[0].lacking is None
+    assert stage.rows(tables.query_listing)[0].lacking is None

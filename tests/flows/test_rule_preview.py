@@ -17,7 +17,18 @@ from sync_service.store import tables
 from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.okrs import rules
 from sync_service.store.okrs.rules import Definition
-from tests.flows.preview_data import LABELS, MEASURES, NOW, STARTS, add_issue, drain, look, save, seed, stands
+from tests.flows.preview_data import (
+    LABELS,
+    MEASURES,
+    NOW,
+    STARTS,
+    add_issue,
+    drain,
+    key_result_state,
+    preview_edit,
+    save,
+    seed,
+)
 
 
 @pytest.fixture
@@ -58,7 +69,7 @@ issue_columns = st.fixed_dictionaries(
         "labels": st.lists(st.sampled_from(sorted(LABELS)), unique=True),
         "points": st.sampled_from([None, 0.0, 3.0]),
         "closed_at": st.sampled_from([None, STARTS - timedelta(days=1), STARTS, NOW]),
-        "gone": st.sampled_from([None, None, None, "deleted"]),
+        "gone_reason": st.sampled_from([None, None, None, "deleted"]),
         "milestone": st.sampled_from([None, "M1"]),
         "place": st.sampled_from([(1, "501", "acme/checkout"), (2, "502", "acme/billing"), (None, "503", "acme/x")]),
         "by_hand": st.sampled_from([None, None, 0.5, 3.0]),
@@ -101,15 +112,15 @@ def test_what_a_preview_promises_is_what_saving_brings(  # noqa: PLR0917 - Hypot
     save(engine, held)
     save(engine, other, slug="another-rule")
 
-    promised = look(engine, edit)
-    before = {one.slug: stands(engine, one.slug)[0] for one in promised.effects}
+    promised = preview_edit(engine, edit)
+    before = {one.slug: key_result_state(engine, one.slug)[0] for one in promised.effects}
     save(engine, edit)
 
     touched = {edit.key_result_id, held.key_result_id} if held.enabled else {edit.key_result_id}
     assert {one.slug for one in promised.effects} == {f"KR-{key_result_id}" for key_result_id in touched}
     for one in promised.effects:
         assert one.before == before[one.slug]
-        assert (one.after, one.explanation) == stands(engine, one.slug)
+        assert (one.after, one.explanation) == key_result_state(engine, one.slug)
     v = tables.rule_revision
     active = sa.select(v.c.id).where(v.c.rule_slug == "checkout-label", v.c.state == "active")
     ours = tables.link.c.origin == "rule", tables.link.c.source.in_(active)
@@ -132,13 +143,13 @@ def test_a_preview_names_what_comes_and_what_goes(engine: Engine) -> None:
         add_issue(tx, 1, labels=["901"], state="done")
         add_issue(tx, 2, labels=["901", "902"])
         add_issue(tx, 3, labels=["902"])
-        add_issue(tx, 4, gone="deleted")
+        add_issue(tx, 4, gone_reason="deleted")
         add_issue(tx, 5, scope_id=None, scope_external_id="999", scope_name="acme/else", labels=["902"])
     save(engine, CHECKOUT)
     payments = Edit(
         slug="checkout-label", connection_id=1, key_result_id=1, condition={"field": "labels", "has": "payments"}
     )
-    seen = look(engine, payments)
+    seen = preview_edit(engine, payments)
     assert (seen.known, seen.watched, seen.matching, seen.gained, seen.let_go) == (4, 3, 2, 1, 1)
     assert [(one.key, one.new) for one in seen.shown] == [("acme/checkout#3", True), ("acme/checkout#2", False)]
     assert [one.key for one in seen.lost] == ["acme/checkout#1"]
@@ -163,16 +174,16 @@ def test_a_query_that_becomes_a_condition_is_waited_for_no_more(engine: Engine, 
         rules.save(tx, asked, changed_by="Ana Ruiz", now=NOW)
         tx.execute(sa.update(tables.rule_revision).values(state=state, due_at=None))
         rules.save(tx, replace(asked, slug="other", key_result_id=1), changed_by="Ana Ruiz", now=NOW)
-        tx.execute(sa.update(tables.listing).values(lacking="too many"))
+        tx.execute(sa.update(tables.query_listing).values(lacking="too many"))
     drain(engine)
     edit = replace(CHECKOUT, slug="checkout-label")
-    seen = look(engine, edit)
+    seen = preview_edit(engine, edit)
     waited = {one.slug: "too many" in one.explanation for one in seen.effects}
     assert waited == ({"KR-1": True, "KR-2": False} if state == "active" else {"KR-1": True})
     assert not any("rule checkout-label" in one.explanation for one in seen.effects)
     save(engine, edit)
     for one in seen.effects:
-        assert stands(engine, one.slug) == (one.after, one.explanation)
+        assert key_result_state(engine, one.slug) == (one.after, one.explanation)
 
 
 def test_a_preview_writes_nothing_and_names_a_few_only(engine: Engine) -> None:
@@ -190,7 +201,7 @@ def test_a_preview_writes_nothing_and_names_a_few_only(engine: Engine) -> None:
             }
 
     before = rows()
-    seen = look(engine, CHECKOUT)
+    seen = preview_edit(engine, CHECKOUT)
     assert rows() == before
     assert (seen.matching, len(seen.shown), seen.gained) == (SHOWN + 5, SHOWN, SHOWN + 5)
     assert seen.effects[0].after.value == SHOWN + 5
@@ -205,7 +216,7 @@ def test_a_preview_waits_for_no_writer(engine: Engine) -> None:
     with writing(engine) as tx:
         tx.execute(sa.update(tables.key_result).values(title="Another title"))
         tx.execute(sa.update(tables.issue).values(title="Another title"))
-        assert look(engine, CHECKOUT).matching == 1
+        assert preview_edit(engine, CHECKOUT).matching == 1
 
 
 @pytest.mark.slow
@@ -214,4 +225,4 @@ def test_a_condition_that_cannot_be_used_is_told_with_its_place(engine: Engine) 
     wrong: Any = {"all": [{"field": "colour", "is": "red"}]}
     edit = Edit(slug=None, connection_id=1, key_result_id=1, condition=wrong)
     with pytest.raises(RuleError, match=r"all\.0\.field: found 'colour'"):
-        look(engine, edit)
+        preview_edit(engine, edit)

@@ -10,15 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from connectors.github import GitHub
-from sync_service.domain.trackers.capabilities import Ran
+from sync_service.domain.trackers.capabilities import TaskResult
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Refused, Rejected, Unavailable
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.runtime.wiring import House, utc_now
+from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import due, scheduled_tasks
-from sync_service.tracker_sync.scheduled_tasks import CALL_INTERVAL, Errands
-from tests.flows.harness import HouseStage
+from sync_service.tracker_sync.scheduled_tasks import CALL_INTERVAL, TaskRunner
+from tests.flows.harness import ServicesHarness
 from tests.support.config_file import GITHUB, okrs
 
 pytestmark = pytest.mark.slow
@@ -29,39 +29,41 @@ class Errant(GitHub):
     """A connector whose errands a test names, and whose runs it sees."""
 
     intervals: dict[str, timedelta] = field(default_factory=lambda: {"sweep": timedelta(minutes=10)})
-    answers: list[Ran | Exception] = field(default_factory=list)
+    answers: list[TaskResult | Exception] = field(default_factory=list)
     ran: list[tuple[str, list[ScopeRef], str | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
 
-    def errands(self, connection: Connection) -> Mapping[str, timedelta]:
+    def scheduled_tasks(self, connection: Connection) -> Mapping[str, timedelta]:
         """Name those that the test wants."""
         assert connection.hook_url == "http://127.0.0.1:8080/hooks/gh"
         return self.intervals
 
-    def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
+    def run_task(
+        self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None
+    ) -> TaskResult:
         """Note the run, and give or raise what the test wants."""
         del connection
         self.ran.append((name, list(scopes), memory))
-        answer = self.answers.pop(0) if self.answers else Ran(outcome="swept", memory="broom")
+        answer = self.answers.pop(0) if self.answers else TaskResult(outcome="swept", memory="broom")
         if isinstance(answer, Exception):
             raise answer
         return answer
 
 
 @dataclass
-class Stage(HouseStage):
+class Stage(ServicesHarness):
     """A house whose only connection has errands."""
 
     connector: Errant
-    errands: Errands = field(init=False)
+    scheduled_tasks: TaskRunner = field(init=False)
 
     def __post_init__(self) -> None:
-        self.errands = Errands(
-            engine=self.house.engine,
+        self.scheduled_tasks = TaskRunner(
+            engine=self.services.engine,
             connectors={"github": self.connector},
-            connections=self.house.connections,
+            connections=self.services.connections,
             now=utc_now,
         )
 
@@ -71,18 +73,18 @@ class Stage(HouseStage):
 
     def run(self) -> None:
         """Run what is due."""
-        while self.errands.drain():
+        while self.scheduled_tasks.drain():
             pass
 
     def hurry(self) -> None:
         """Let the time of every errand come, and the connections be read anew."""
-        self.house.connections.forget()
-        with writing(self.house.engine) as tx:
+        self.services.connections.forget()
+        with writing(self.services.engine) as tx:
             scheduled_tasks.hurry(tx)
 
     def row(self, name: str = "sweep") -> Row[Any]:
         """Give the row of one errand."""
-        return next(row for row in self.rows(tables.errand) if row.name == name)
+        return next(row for row in self.rows(tables.scheduled_task) if row.name == name)
 
     def waits(self, name: str = "sweep") -> float:
         """Tell for how many seconds an errand waits."""
@@ -90,9 +92,9 @@ class Stage(HouseStage):
 
 
 @pytest.fixture
-def stage(house: House) -> Stage:
+def stage(services: Services) -> Stage:
     """Set the stage."""
-    return Stage(house, Errant())
+    return Stage(services, Errant())
 
 
 def about(wait: timedelta) -> Any:
@@ -119,7 +121,10 @@ def test_each_errand_of_a_connection_is_run_and_comes_again(stage: Stage) -> Non
 def test_an_errand_may_say_when_it_wants_to_go_on(stage: Stage) -> None:
     """At once means after others had a turn, and nothing waits for more than a week."""
     stage.furnish()
-    stage.connector.answers = [Ran(outcome="half", again=timedelta(0)), Ran(outcome="rare", again=timedelta(days=90))]
+    stage.connector.answers = [
+        TaskResult(outcome="half", next_run_in=timedelta(0)),
+        TaskResult(outcome="rare", next_run_in=timedelta(days=90)),
+    ]
     stage.run()
     assert stage.row().outcome == "half"
     assert 0 < stage.waits() <= 1
@@ -148,15 +153,15 @@ def test_without_credentials_errands_settle_and_with_them_they_begin_again(stage
     """As lists do."""
     stage.furnish(None)
     stage.run()
-    assert stage.rows(tables.errand) == []
+    assert stage.rows(tables.scheduled_task) == []
     stage.furnish()
     stage.run()
     stage.furnish(None)
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         tx.execute(sa.update(tables.connection).values(sealed_token=None))
     stage.hurry()
     stage.run()
-    assert [row.due_at for row in stage.rows(tables.errand)] == [None, None]
+    assert [row.due_at for row in stage.rows(tables.scheduled_task)] == [None, None]
     assert "no credentials" in stage.row().outcome
 
 
@@ -196,13 +201,13 @@ def test_a_run_whose_lease_is_lost_is_not_noted(stage: Stage) -> None:
     stage.furnish()
     stage.run()
     stage.hurry()
-    whole = stage.connector.run
+    whole = stage.connector.run_task
 
-    def slow(connection: Connection, **words: Any) -> Ran:
-        with writing(stage.house.engine) as tx:
-            tx.execute(sa.update(tables.errand).values(lease="another's"))
+    def slow(connection: Connection, **words: Any) -> TaskResult:
+        with writing(stage.services.engine) as tx:
+            tx.execute(sa.update(tables.scheduled_task).values(lease="another's"))
         return whole(connection, **words)
 
-    stage.connector.run = slow  # type: ignore[method-assign]  # this run alone takes so long
-    assert stage.errands.drain() + stage.errands.drain() == 2
-    assert {row.lease for row in stage.rows(tables.errand)} >= {"another's"}
+    stage.connector.run_task = slow  # type: ignore[method-assign]  # this run alone takes so long
+    assert stage.scheduled_tasks.drain() + stage.scheduled_tasks.drain() == 2
+    assert {row.lease for row in stage.rows(tables.scheduled_task)} >= {"another's"}

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 
 from simulator import GitHub, SteppedClock
 from simulator.github.issue import Issue
-from sync_service.runtime.wiring import House, utc_now
+from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import scheduled_tasks
 from tests.faults.tracker_pair import receiving
-from tests.flows.harness import HubStage
+from tests.flows.harness import GitHubHarness
 from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
@@ -27,15 +27,17 @@ ISSUES = 600
 
 
 @pytest.fixture
-def stage(house: House, hub: GitHub, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStage]:
+def stage(
+    services: Services, hub: GitHub, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[GitHubHarness]:
     """Set the stage, with an address of the house that a webhook may lead to."""
     monkeypatch.setattr("connectors.github.redelivery.redeliver.APART_SECONDS", 0)
-    with receiving(house) as address:
-        house.connections._base_url = address
-        yield HubStage(house, hub, clock)
+    with receiving(services) as address:
+        services.connections._base_url = address
+        yield GitHubHarness(services, hub, clock)
 
 
-def work(stage: HubStage, issues: list[Issue], chance: random.Random) -> Counter[str]:
+def work(stage: GitHubHarness, issues: list[Issue], chance: random.Random) -> Counter[str]:
     """Change something that nobody hears of, again and again for six hours; give how often what."""
     attic, done = stage.hub.repository("attic"), Counter[str]()
     stage.hub.webhooks.lose_next(3 * CHANGES)
@@ -76,16 +78,16 @@ def expected(issues: list[Issue]) -> float:
     return 100 * sum(one.state == "closed" for one in counted) / len(counted)
 
 
-def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: HubStage) -> None:
+def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: GitHubHarness) -> None:
     """By one run, its looks and an errand; the outcomes say what was missed and found."""
     chance = random.Random(4)  # noqa: S311 - a seed makes it repeatable
     issues = stage.open_issues(ISSUES)
     issues[0].label("spare")
-    stage.hub.add_hook(url=f"{stage.house.connections._base_url}/hooks/gh", secret="hush")
+    stage.hub.add_hook(url=f"{stage.services.connections._base_url}/hooks/gh", secret="hush")
     stage.apply(okrs(github(stage.hub, earlier="import")))
     stage.drain()
     stage.clock.step((utc_now() - AWAY - stage.clock()).total_seconds())
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         six_hours_ago = utc_now() - AWAY
         tx.execute(sa.update(tables.poll).values(done_at=six_hours_ago))
         tx.execute(sa.update(tables.issue).values(seen_at=six_hours_ago))
@@ -93,16 +95,16 @@ def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: 
     stage.hub.webhooks._mishaps.clear()
     stage.hub.limits.switch_on()
     stage.hub.rest.calls.clear()
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         scheduled_tasks.hurry(tx)
-    stage.ask_now()
+    stage.poll_now()
     assert stage.key_result().current == pytest.approx(expected(issues))
-    gone = Counter(str(row.gone).split()[0] for row in stage.rows(tables.issue) if row.gone)
+    gone = Counter(str(row.gone_reason).split()[0] for row in stage.rows(tables.issue) if row.gone_reason)
     assert gone == {"deleted": done["deleted"], "moved": done["transferred"]}
     statuses = Counter(call.status for call in stage.hub.rest.calls)
     assert set(statuses) <= {200, 202, 301, 410}
     assert sum(statuses.values()) < 500
-    assert {row.title for row in stage.rows(tables.issue) if not row.gone} == {one.title for one in issues}
+    assert {row.title for row in stage.rows(tables.issue) if not row.gone_reason} == {one.title for one in issues}
     (poll,) = stage.rows(tables.poll)
     found = re.fullmatch(
         r"(\d+) issues seen, (\d+) new or changed; (\d+) not seen for long, to be fetched", poll.outcome
@@ -110,14 +112,14 @@ def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: 
     assert found
     assert int(found[2]) > ISSUES / 2
     assert int(found[3]) >= done["deleted"] + done["transferred"]
-    said = next(str(row.outcome) for row in stage.rows(tables.errand) if row.name == "redeliver")
+    said = next(str(row.outcome) for row in stage.rows(tables.scheduled_task) if row.name == "redeliver")
     missed = re.match(r"8 failed deliveries requested again, (\d+) still missing, 0 given up", said)
     assert missed
     assert int(missed[1]) > 1900
     assert said.endswith("; the list is longer, and is read once these have arrived")
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         scheduled_tasks.hurry(tx)
     stage.drain()
-    said = next(str(row.outcome) for row in stage.rows(tables.errand) if row.name == "redeliver")
+    said = next(str(row.outcome) for row in stage.rows(tables.scheduled_task) if row.name == "redeliver")
     assert "; 8 have arrived since" in said
     assert stage.key_result().current == pytest.approx(expected(issues)), "old letters change nothing"

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from simulator import GitHub
 from simulator.github.issue import Issue
-from sync_service.runtime.wiring import House, utc_now
+from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from tests.faults.tracker_pair import receiving
-from tests.flows.harness import HubStage, clock_of
+from tests.flows.harness import GitHubHarness, clock_of
 from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ HERE = ["acme/checkout#1", "acme/checkout#2"]
 
 
 @dataclass
-class Stage(HubStage):
+class Stage(GitHubHarness):
     """A house that hears of two repositories, of which one has two linked issues; the second is done."""
 
     issue: Issue
@@ -39,9 +39,9 @@ class Stage(HubStage):
 
     def reconcile(self) -> None:
         """Let a day pass in which nothing more was told, and ask."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             tx.execute(sa.update(tables.issue).values(seen_at=utc_now() - timedelta(days=2)))
-        self.ask_now()
+        self.poll_now()
 
     def reasons(self) -> list[str]:
         """Say what moved it, for each entry of the history."""
@@ -49,10 +49,10 @@ class Stage(HubStage):
 
 
 @pytest.fixture
-def stage(house: House) -> Iterator[Stage]:
+def stage(services: Services) -> Iterator[Stage]:
     """Set the stage."""
     clock = clock_of(timedelta(hours=1))
-    with receiving(house) as address, GitHub("acme", clock=clock, background=False) as hub:
+    with receiving(services) as address, GitHub("acme", clock=clock, background=False) as hub:
         first, second = (hub.repository("checkout").create_issue(f"Pay {number}") for number in range(2))
         second.close()
         for name in ("payments", "attic"):
@@ -60,7 +60,7 @@ def stage(house: House) -> Iterator[Stage]:
         for name in ("checkout", "payments"):
             hub.add_hook(hub.repository(name), url=f"{address}/hooks/gh", secret="hush")
         connection = github(hub, scopes=["acme/checkout", "acme/payments"], earlier="import")
-        made = Stage(house, hub, clock, first)
+        made = Stage(services, hub, clock, first)
         made.apply(okrs(connection, rules=[], links=[{"key_result": "KR-1", "issue": f"gh:{key}"} for key in HERE]))
         made.drain()
         assert (made.value(), made.linked()) == (50, HERE)

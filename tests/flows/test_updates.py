@@ -13,22 +13,22 @@ from sync_service.store.queue import due
 from sync_service.store.queue.retry import MOST_ATTEMPTS
 from tests.domain.factories import at
 from tests.flows.issue_factory import done, issue
-from tests.support.fake_tracker import World, bump_rules
+from tests.support.fake_tracker import CoreHarness, bump_rules
 
 
-def test_late_and_repeated_letters_change_nothing(world: World) -> None:
+def test_late_and_repeated_letters_change_nothing(world: CoreHarness) -> None:
     """The history does not grow either."""
-    world.tell(issue(1, 0))
-    world.tell(done(1, 9))
+    world.receive_and_drain(issue(1, 0))
+    world.receive_and_drain(done(1, 9))
     history = world.reasons()
-    late = world.tell(issue(1, 3))
-    again = world.tell(done(1, 9))
+    late = world.receive_and_drain(issue(1, 3))
+    again = world.receive_and_drain(done(1, 9))
     assert world.outcome(late) == "acme/checkout#1: nothing new, something newer is known"
     assert world.outcome(again) == "acme/checkout#1: nothing new"
     assert world.reasons() == history
 
 
-def test_a_repeated_delivery_id_is_stored_once(world: World) -> None:
+def test_a_repeated_delivery_id_is_stored_once(world: CoreHarness) -> None:
     """The tracker sends it again when it did not hear our answer."""
     world.post(issue(1, 0), delivery_id="same")
     world.post(done(1, 5), delivery_id="same")
@@ -37,37 +37,37 @@ def test_a_repeated_delivery_id_is_stored_once(world: World) -> None:
     assert world.value() == 0
 
 
-def test_scopes_that_are_not_watched_are_left_alone(world: World) -> None:
+def test_scopes_that_are_not_watched_are_left_alone(world: CoreHarness) -> None:
     """And said so."""
-    delivery = world.tell(issue(1, 0, identity="9#1", scope=ScopeRef("9", "other/place")))
+    delivery = world.receive_and_drain(issue(1, 0, identity="9#1", scope=ScopeRef("9", "other/place")))
     assert world.outcome(delivery) == "ignored, because other/place is not watched"
     assert world.rows(tables.issue) == []
 
 
-def test_a_scope_is_known_by_its_id_once_it_was_seen(world: World) -> None:
+def test_a_scope_is_known_by_its_id_once_it_was_seen(world: CoreHarness) -> None:
     """A renamed repository goes on counting; a new one that took its name does not."""
-    world.tell(issue(1, 0))
-    world.tell(ScopeSeen(scope=ScopeRef("501", "acme/pay")))
-    world.tell(done(1, 5, scope=ScopeRef("501", "acme/pay"), key="acme/pay#1"))
+    world.receive_and_drain(issue(1, 0))
+    world.receive_and_drain(ScopeSeen(scope=ScopeRef("501", "acme/pay")))
+    world.receive_and_drain(done(1, 5, scope=ScopeRef("501", "acme/pay"), key="acme/pay#1"))
     assert world.value() == 100
-    world.tell(issue(7, 9, identity="900#7", scope=ScopeRef("900", "acme/checkout")))
+    world.receive_and_drain(issue(7, 9, identity="900#7", scope=ScopeRef("900", "acme/checkout")))
     assert world.value() == 100
 
 
-def test_a_scope_that_is_watched_later_is_known_by_its_id_too(world: World) -> None:
+def test_a_scope_that_is_watched_later_is_known_by_its_id_too(world: CoreHarness) -> None:
     """Though its repository was heard of before."""
     elsewhere = ScopeRef("600", "acme/elsewhere")
-    world.tell(done(1, 0, identity="600#1", scope=elsewhere))
+    world.receive_and_drain(done(1, 0, identity="600#1", scope=elsewhere))
     with writing(world.engine) as tx:
         world.add_scope(tx, "acme/elsewhere")
         bump_rules(tx)
-    world.tell(issue(2, 0, identity="600#2", scope=elsewhere))
-    world.tell(issue(3, 0, identity="600#3", scope=elsewhere))
+    world.receive_and_drain(issue(2, 0, identity="600#2", scope=elsewhere))
+    world.receive_and_drain(issue(3, 0, identity="600#3", scope=elsewhere))
     assert [row.external_id for row in world.rows(tables.scope)] == [None, "600"]
     assert world.value() == 0
 
 
-def test_one_lost_lease_does_not_hold_up_the_batch(world: World) -> None:
+def test_one_lost_lease_does_not_hold_up_the_batch(world: CoreHarness) -> None:
     """The others are applied one by one."""
     for number in range(3):
         world.post(issue(number, 0))
@@ -88,13 +88,13 @@ def test_one_lost_lease_does_not_hold_up_the_batch(world: World) -> None:
     assert [row.delivery_id for row in settled] == ["d2", "d3"]
 
 
-def test_ignored_deliveries_are_settled_with_their_reason(world: World) -> None:
+def test_ignored_deliveries_are_settled_with_their_reason(world: CoreHarness) -> None:
     """Never an error."""
-    delivery = world.tell(Ignored("stars do not move issues"))
+    delivery = world.receive_and_drain(Ignored("stars do not move issues"))
     assert world.outcome(delivery) == "ignored, because stars do not move issues"
 
 
-def test_a_poison_delivery_is_buried_alone(world: World) -> None:
+def test_a_poison_delivery_is_buried_alone(world: CoreHarness) -> None:
     """Its neighbours in the batch are applied."""
     world.post(issue(1, 0))
     world.post(ValueError("poison"))
@@ -110,7 +110,7 @@ def test_a_poison_delivery_is_buried_alone(world: World) -> None:
     assert [row.outcome for row in buried] == [f"failed {MOST_ATTEMPTS} times, last error: ValueError: poison"]
 
 
-def test_a_letter_that_breaks_the_transaction_spoils_no_other(world: World) -> None:
+def test_a_letter_that_breaks_the_transaction_spoils_no_other(world: CoreHarness) -> None:
     """Rows are tried one by one when a batch fails."""
     world.post(issue(1, 0))
     world.post(issue(2, 0, key="k" * 400, title=None))
@@ -121,7 +121,7 @@ def test_a_letter_that_breaks_the_transaction_spoils_no_other(world: World) -> N
     assert world.value() == 50
 
 
-def test_an_unreadable_delivery_is_buried_at_once_and_revived_by_its_repeat(world: World) -> None:
+def test_an_unreadable_delivery_is_buried_at_once_and_revived_by_its_repeat(world: CoreHarness) -> None:
     """Once the reader is mended, a redelivery is due again."""
     delivery = world.post(Rejected("not JSON"))
     world.drain()

@@ -6,10 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from simulator.github import Rules
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from tests.faults.crashing_worker import Mortal
+from tests.faults.crashing_worker import CrashingWorker
 from tests.flows.write_back_github import Stage, on_stage
 from tests.flows.write_back_harness import HOUR
 
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def stage(house: House) -> Iterator[Stage]:
+def stage(services: Services) -> Iterator[Stage]:
     """Set the stage."""
-    with on_stage(house) as made:
+    with on_stage(services) as made:
         yield made
 
 
@@ -35,9 +35,9 @@ def test_many_linked_issues_are_told_of_within_the_limits(stage: Stage) -> None:
     assert 35 <= stage.writes() <= 45
     urgent = stage.repository.create_issue("Now", labels=["okr:KR-2"])
     stage.hear_and_write()
-    assert len(stage.said(urgent)) == 1
+    assert len(stage.our_comments(urgent)) == 1
     stage.write(seconds=HOUR)
-    assert {issue.number: len(stage.said(issue)) for issue in issues} == {issue.number: 1 for issue in issues}
+    assert {issue.number: len(stage.our_comments(issue)) for issue in issues} == {issue.number: 1 for issue in issues}
     assert not [call for call in stage.hub.rest.calls if call.status in (403, 429)]
 
 
@@ -51,11 +51,11 @@ def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(s
     for moving in (other.close, other.reopen):
         moving()
         stage.hear_and_write(seconds=2 * HOUR)
-    assert stage.said(issue) == []
+    assert stage.our_comments(issue) == []
     assert "took away" in stage.row(issue).outcome
     issue.label("okr:KR-2")
     stage.hear_and_write()
-    assert len(stage.said(issue)) == 1
+    assert len(stage.our_comments(issue)) == 1
 
 
 def test_a_memory_that_was_lost_is_found_again_by_the_mark(stage: Stage) -> None:
@@ -66,7 +66,7 @@ def test_a_memory_that_was_lost_is_found_again_by_the_mark(stage: Stage) -> None
     with stage.hub.acting_as(stage.hub.user("mallory")):
         copied = issue.comment(ours.body)
     issue.comment(ours.body)
-    with writing(stage.house.engine) as tx:
+    with writing(stage.services.engine) as tx:
         tx.execute(sa.update(tables.write_back).values(memory=None, written_at=None, digest="", serves=""))
     issue.label("okr:KR-2")
     stage.hear_and_write()
@@ -80,14 +80,14 @@ def test_a_locked_issue_is_put_aside_and_nothing_else_is(stage: Stage) -> None:
     locked, free = (stage.repository.create_issue(title, labels=["checkout"]) for title in ("Locked", "Free"))
     locked.lock()
     stage.hear_and_write(seconds=20)
-    assert len(stage.said(free)) == 1
+    assert len(stage.our_comments(free)) == 1
     assert "issue is locked" in stage.row(locked).outcome
     assert stage.row(locked).buried_at is not None
     assert stage.rows(tables.connection)[0].refused_at is None
     locked.unlock()
     locked.label("okr:KR-2")
     stage.hear_and_write()
-    assert len(stage.said(locked)) == 1
+    assert len(stage.our_comments(locked)) == 1
 
 
 def test_without_the_permission_writes_wait_and_reading_goes_on(stage: Stage) -> None:
@@ -102,7 +102,7 @@ def test_without_the_permission_writes_wait_and_reading_goes_on(stage: Stage) ->
     assert any("issues=write" in outcome for outcome in outcomes)
     assert all(row.due_at is not None and row.buried_at is None for row in map(stage.row, issues))
     assert stage.rows(tables.connection)[0].refused_at is None
-    assert "core/writes" in {row.part.removeprefix("token/") for row in stage.rows(tables.pause)}
+    assert "core/writes" in {row.bucket.removeprefix("token/") for row in stage.rows(tables.rate_limit)}
 
 
 def test_a_block_of_writes_is_waited_for(stage: Stage) -> None:
@@ -113,27 +113,27 @@ def test_a_block_of_writes_is_waited_for(stage: Stage) -> None:
     stage.hear_and_write(seconds=200)
     assert stage.writes() == 1
     stage.write(seconds=200)
-    assert all(len(stage.said(issue)) == 1 for issue in issues)
+    assert all(len(stage.our_comments(issue)) == 1 for issue in issues)
 
 
-def test_whoever_dies_between_writing_and_noting_leaves_one_comment(mortal: Mortal) -> None:
+def test_whoever_dies_between_writing_and_noting_leaves_one_comment(mortal: CrashingWorker) -> None:
     """Or anywhere else: after each of the statements of a write."""
-    with on_stage(mortal.house) as stage:
+    with on_stage(mortal.services) as stage:
         stage.furnish()
         for statements in range(1, 50, 2):
             issue = stage.repository.create_issue("Pay", labels=["checkout"])
-            stage.hear()
-            stage.die_writing(mortal, after=statements)
+            stage.receive_webhooks()
+            stage.crash_while_writing(mortal, after=statements)
             stage.write(seconds=600)
-            assert len(stage.said(issue)) == 1, statements
+            assert len(stage.our_comments(issue)) == 1, statements
     assert mortal.deaths > 10
 
 
-def test_two_workers_write_one_after_the_other_and_each_comment_once(stage: Stage, other_house: House) -> None:
+def test_two_workers_write_one_after_the_other_and_each_comment_once(stage: Stage, other_house: Services) -> None:
     """However their drains meet."""
     stage.furnish()
     issues = [stage.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(6)]
-    stage.hear()
+    stage.receive_webhooks()
     stage.write_with(other_house)
-    assert [len(stage.said(issue)) for issue in issues] == [1] * 6
+    assert [len(stage.our_comments(issue)) for issue in issues] == [1] * 6
     assert stage.writes() == 6

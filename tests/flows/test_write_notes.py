@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from tests.flows.write_back_github import Stage, on_stage
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def stage(house: House) -> Iterator[Stage]:
+def stage(services: Services) -> Iterator[Stage]:
     """Set the stage."""
-    with on_stage(house) as made:
+    with on_stage(services) as made:
         yield made
 
 
@@ -25,10 +25,10 @@ def test_a_linked_issue_says_so_within_seconds_and_once(stage: Stage) -> None:
     """One comment, that names the key result, its page, how it stands, and the objective."""
     stage.furnish()
     issue = stage.repository.create_issue("Pay", labels=["checkout"])
-    stage.hear()
-    assert stage.said(issue) == []
+    stage.receive_webhooks()
+    assert stage.our_comments(issue) == []
     stage.write(seconds=10)
-    (said,) = stage.said(issue)
+    (said,) = stage.our_comments(issue)
     assert "KR\\-1 Ship carts](http://127.0.0.1:8080/key-results/KR-1)" in said
     assert "0 \\%" in said
     assert "Paying is fast" in said
@@ -51,7 +51,7 @@ def test_a_pull_request_says_so_too(stage: Stage) -> None:
     stage.furnish()
     pull = stage.repository.create_pull_request("Add cards", labels=["checkout"])
     stage.hear_and_write()
-    assert len(stage.said(pull)) == 1
+    assert len(stage.our_comments(pull)) == 1
 
 
 def test_links_that_come_and_go_within_seconds_are_written_once(stage: Stage) -> None:
@@ -59,10 +59,10 @@ def test_links_that_come_and_go_within_seconds_are_written_once(stage: Stage) ->
     stage.furnish()
     issue = stage.repository.create_issue("Pay", labels=["checkout"])
     issue.label("okr:KR-2")
-    stage.hear()
+    stage.receive_webhooks()
     issue.unlabel("checkout")
     stage.hear_and_write()
-    (said,) = stage.said(issue)
+    (said,) = stage.our_comments(issue)
     assert "KR\\-2" in said
     assert "KR\\-1" not in said
     assert stage.writes() == 1
@@ -72,7 +72,7 @@ def test_an_issue_that_was_unlinked_before_anything_was_said_is_never_called_abo
     """Nobody is told of what came to nothing."""
     stage.furnish()
     issue = stage.repository.create_issue("Pay", labels=["checkout"])
-    stage.hear()
+    stage.receive_webhooks()
     issue.unlabel("checkout")
     stage.hear_and_write()
     assert stage.comment_calls() == []
@@ -85,11 +85,11 @@ def test_what_is_no_longer_served_is_said_by_an_edit(stage: Stage) -> None:
     issue = stage.open_issue()
     issue.unlabel("checkout")
     stage.hear_and_write()
-    (said,) = stage.said(issue)
+    (said,) = stage.our_comments(issue)
     assert said.startswith("This counts toward no key result any more.")
     issue.label("checkout")
     stage.hear_and_write()
-    (said,) = stage.said(issue)
+    (said,) = stage.our_comments(issue)
     assert "KR\\-1" in said
     assert [call.method for call in stage.comment_calls() if call.method != "GET"] == ["POST", "PATCH", "PATCH"]
 
@@ -105,7 +105,7 @@ def test_a_moving_key_result_is_told_of_once_an_hour(stage: Stage) -> None:
     assert stage.writes() == 8
     stage.write()
     assert stage.writes() == 16
-    assert all("50 \\%" in said for issue in issues for said in stage.said(issue))
+    assert all("50 \\%" in said for issue in issues for said in stage.our_comments(issue))
 
 
 def test_what_is_switched_off_is_written_no_more(stage: Stage) -> None:
@@ -113,13 +113,13 @@ def test_what_is_switched_off_is_written_no_more(stage: Stage) -> None:
     stage.furnish()
     first = stage.open_issue()
     second = stage.repository.create_issue("Pay again", labels=["checkout"])
-    stage.hear()
+    stage.receive_webhooks()
     stage.furnish(on=False)
     first.close()
     stage.hear_and_write(seconds=3 * HOUR)
     assert stage.writes() == 1
-    assert len(stage.said(first)) == 1
-    assert stage.said(second) == []
+    assert len(stage.our_comments(first)) == 1
+    assert stage.our_comments(second) == []
     assert stage.row(second).outcome == "write-back is switched off"
 
 
@@ -129,7 +129,7 @@ def test_hostile_titles_stay_what_they_are(stage: Stage) -> None:
         title="@mallory acme/x#1 GH-1 | <b>x</b> [a](http://evil.example) `x` https://github.com/a/b/issues/1"
     )
     issue = stage.open_issue()
-    (said,) = stage.said(issue)
+    (said,) = stage.our_comments(issue)
     row = next(line for line in said.splitlines() if "mallory" in line)
     for harm in ("@m", "#1", "GH-1", "GH\\-1", "<b>", "](http://evil", "://github.com", "` x"):
         assert harm not in row
@@ -146,8 +146,8 @@ def test_an_app_writes_as_itself_and_hears_itself_not(stage: Stage) -> None:
     (ours,) = stage.marked(issue)
     assert ours.app is app
     issue.label("okr:KR-2")
-    stage.hear()
-    with writing(stage.house.engine) as tx:
+    stage.receive_webhooks()
+    with writing(stage.services.engine) as tx:
         tx.execute(sa.update(tables.write_back).values(memory=None))
     stage.write(seconds=10)
     assert stage.marked(issue) == [ours]
@@ -160,29 +160,29 @@ def test_a_comment_that_asks_for_a_link_is_answered_by_ours(stage: Stage) -> Non
     hub, issue = stage.hub, stage.repository.create_issue("Pay")
     with hub.acting_as(hub.user("mallory")):
         issue.comment("/okr KR-1")
-    stage.hear()
+    stage.receive_webhooks()
     assert stage.rows(tables.link) == []
     assert "no person has the github account mallory" in stage.rows(tables.delivery)[-1].outcome
     with hub.acting_as(hub.user("anaruiz")):
         asked = issue.comment("Sure:\n\n/okr kr-2")
     stage.hear_and_write()
-    (said,) = stage.said(issue)
+    (said,) = stage.our_comments(issue)
     assert "KR\\-2" in said
     stage.clock.step(5)
     with hub.acting_as(hub.user("mallory")):
         asked.edit("/okr KR-1")
-    stage.hear()
+    stage.receive_webhooks()
     assert stage.rows(tables.link) == []
     stage.clock.step(5)
     with hub.acting_as(hub.user("anaruiz")):
         asked.edit("/okr KR-1 KR-2")
-    stage.hear()
+    stage.receive_webhooks()
     assert len(stage.rows(tables.link)) == 2
     asked.delete()
-    stage.hear()
+    stage.receive_webhooks()
     assert stage.rows(tables.link) == []
     stage.write(seconds=60)
-    (said,) = stage.said(issue)
+    (said,) = stage.our_comments(issue)
     assert "no key result" in said
 
 
@@ -192,7 +192,7 @@ def test_who_may_link_by_comments_follows_the_file(stage: Stage) -> None:
     issue = stage.repository.create_issue("Pay")
     with stage.hub.acting_as(stage.hub.user("vic")):
         issue.comment("/okr KR-2")
-    stage.hear()
+    stage.receive_webhooks()
     assert stage.rows(tables.link) == []
     for role, links in (("member", 1), ("viewer", 0)):
         vic = f"people: [{{email: vic@example.com, name: Vic Ewer, role: {role}, accounts: {{github: vic}}}}]"
@@ -205,9 +205,9 @@ def test_our_own_comments_are_ignored_by_what_marks_them_and_other_bots_are_not(
     """As their deliveries' outcomes say."""
     stage.furnish()
     issue = stage.open_issue()
-    stage.hear()
+    stage.receive_webhooks()
     assert stage.rows(tables.delivery)[-1].outcome == "ignored, because it is our own comment"
     with stage.hub.acting_as(stage.hub.user("other[bot]", kind="Bot")):
         issue.comment("/okr KR-2")
-    stage.hear()
+    stage.receive_webhooks()
     assert "no person has the github account other[bot]" in stage.rows(tables.delivery)[-1].outcome

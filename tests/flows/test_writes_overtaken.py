@@ -11,16 +11,16 @@ from sync_service.domain.trackers.write_back import Note
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.jobs import write_backs
-from sync_service.store.jobs.write_backs import Ask
+from sync_service.store.jobs.write_backs import NoteRequest
 from sync_service.store.queue import due, write_slots
-from sync_service.tracker_sync.call_policy import Asking
+from sync_service.tracker_sync.call_policy import CallPolicy
 from tests.domain.factories import snapshot
-from tests.flows.fake_write_back_tracker import Room, Wall
+from tests.flows.fake_write_back_tracker import FakeWriteBackHarness, FakeWriteBackTracker
 
 
-def test_what_is_asked_for_during_a_write_is_written_after_it(room: Room) -> None:
+def test_what_is_asked_for_during_a_write_is_written_after_it(room: FakeWriteBackHarness) -> None:
     """Though the write that was under way did not know."""
-    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
 
     def link_more() -> None:
         room.wall.before = None
@@ -28,49 +28,49 @@ def test_what_is_asked_for_during_a_write_is_written_after_it(room: Room) -> Non
         room.world.drains.drain("delivery")
 
     room.wall.before = link_more
-    room.hasten()
-    assert room.said() == ["KR-1"]
+    room.write_now()
+    assert room.noted_key_results() == ["KR-1"]
     assert room.row().due_at is not None
-    room.hasten()
-    assert room.said() == ["KR-1", "KR-2"]
+    room.write_now()
+    assert room.noted_key_results() == ["KR-1", "KR-2"]
     assert room.wall.writes == 2
 
 
-def test_a_write_whose_lease_was_lost_is_left_to_whoever_has_it(room: Room) -> None:
+def test_a_write_whose_lease_was_lost_is_left_to_whoever_has_it(room: FakeWriteBackHarness) -> None:
     """It notes nothing."""
-    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
 
     def lose() -> None:
         with writing(room.world.engine) as tx:
             tx.execute(sa.update(tables.write_back).values(lease="another's"))
 
     room.wall.before = lose
-    room.hasten()
+    room.write_now()
     assert (room.row().lease, room.row().memory) == ("another's", None)
 
 
 def test_what_is_asked_for_while_a_row_is_given_a_time_is_not_put_off_to_it(
-    room: Room, monkeypatch: pytest.MonkeyPatch
+    room: FakeWriteBackHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That may be hours away, where many only stand otherwise."""
-    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
-    room.hasten()
+    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    room.write_now()
     room.rename("Sent")
     with writing(room.world.engine) as tx:
-        write_backs.ask(tx, [Ask(room.world.connection_id, "501#1", "acme/checkout#1")], urgent=False)
-        tx.execute(sa.delete(tables.pause))
+        write_backs.request(tx, [NoteRequest(room.world.connection_id, "501#1", "acme/checkout#1")], urgent=False)
+        tx.execute(sa.delete(tables.rate_limit))
         for _ in range(500):
-            write_slots.time_for(tx, room.world.connection_id, "pen/writes", write_slots.STANDINGS)
+            write_slots.reserve_slot(tx, room.world.connection_id, "pen/writes", write_slots.BACKGROUND)
         tx.execute(sa.update(tables.write_back).values(due_at=database_now(tx)))
-    writing_part = Wall.writing_part
+    writing_part = FakeWriteBackTracker.write_bucket
 
-    def link_more(wall: Wall, connection: Connection, *, about: str) -> str:
-        monkeypatch.setattr(Wall, "writing_part", writing_part)
+    def link_more(wall: FakeWriteBackTracker, connection: Connection, *, about: str) -> str:
+        monkeypatch.setattr(FakeWriteBackTracker, "writing_part", writing_part)
         room.world.post(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
         room.world.drains.drain("delivery")
         return writing_part(wall, connection, about=about)
 
-    monkeypatch.setattr(Wall, "writing_part", link_more)
+    monkeypatch.setattr(FakeWriteBackTracker, "writing_part", link_more)
     room.world.drains.by_table["write_back"]()
     with writing(room.world.engine) as tx:
         assert room.row().due_at - database_now(tx) <= due.SETTLING
@@ -81,77 +81,79 @@ class Death(BaseException):
     """Ends a worker where it stands."""
 
 
-def test_what_a_dead_worker_wrote_is_put_right_though_it_is_what_was_said_before(room: Room) -> None:
+def test_what_a_dead_worker_wrote_is_put_right_though_it_is_what_was_said_before(room: FakeWriteBackHarness) -> None:
     """What it wrote was never noted, so the row knows only of what was said before it."""
-    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
-    room.hasten()
-    room.world.tell(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
+    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    room.write_now()
+    room.world.receive_and_drain(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
 
     def die() -> None:
-        room.wall.wall["501#1"] = Note((*room.wall.wall["501#1"].serves,) * 2)
+        room.wall.notes["501#1"] = Note((*room.wall.notes["501#1"].key_results,) * 2)
         raise Death
 
     room.wall.before = die
     with pytest.raises(Death):
-        room.hasten()
+        room.write_now()
     room.wall.before = None
-    assert room.said() == ["KR-1", "KR-1"]
-    room.world.tell(snapshot(2, labels=["okr:KR-1"]))
-    room.hasten()
-    assert room.said() == ["KR-1"]
+    assert room.noted_key_results() == ["KR-1", "KR-1"]
+    room.world.receive_and_drain(snapshot(2, labels=["okr:KR-1"]))
+    room.write_now()
+    assert room.noted_key_results() == ["KR-1"]
 
 
 @pytest.mark.parametrize(
     ("error", "buried"), [(Unavailable("it took too long"), False), (Gone("it shows nothing", proven=False), True)]
 )
 def test_a_write_that_landed_unheard_is_taken_away_where_the_issue_serves_nothing_any_more(
-    room: Room, error: ConnectorError, *, buried: bool
+    room: FakeWriteBackHarness, error: ConnectorError, *, buried: bool
 ) -> None:
     """Whether its row still waits to try again, or was put aside; and only once."""
-    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
 
     def land() -> None:
-        room.wall.wall["501#1"] = Note(())
+        room.wall.notes["501#1"] = Note(())
         raise error
 
     room.wall.before = land
-    room.hasten()
+    room.write_now()
     assert (room.row().buried_at is not None) == buried
     room.wall.before = None
-    room.world.tell(snapshot(1, labels=[]))
-    room.hasten()
-    assert room.wall.wall == {}
+    room.world.receive_and_drain(snapshot(1, labels=[]))
+    room.write_now()
+    assert room.wall.notes == {}
     assert room.row().outcome == "the issue no longer serves a key result"
     assert room.row().settled_at is not None
 
 
 def test_what_is_asked_for_while_a_row_is_settled_without_a_write_is_not_lost(
-    room: Room, monkeypatch: pytest.MonkeyPatch
+    room: FakeWriteBackHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The links that its end was decided from are others by then."""
-    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
-    room.world.tell(snapshot(1, labels=[]))
-    settle = Asking.settle
+    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    room.world.receive_and_drain(snapshot(1, labels=[]))
+    settle = CallPolicy.settle
 
-    def settle_late(asking: Asking, row: Row[Any], outcome: str) -> None:
-        monkeypatch.setattr(Asking, "settle", settle)
+    def settle_late(asking: CallPolicy, row: Row[Any], outcome: str) -> None:
+        monkeypatch.setattr(CallPolicy, "settle", settle)
         room.world.post(snapshot(2, labels=["okr:KR-2"]))
         room.world.drains.drain("delivery")
         asking.settle(row, outcome)
 
-    monkeypatch.setattr(Asking, "settle", settle_late)
-    room.hasten()
+    monkeypatch.setattr(CallPolicy, "settle", settle_late)
+    room.write_now()
     assert (room.row().settled_at, room.row().lease) == (None, None)
     assert room.row().due_at is not None
-    room.hasten()
-    assert room.said() == ["KR-2"]
+    room.write_now()
+    assert room.noted_key_results() == ["KR-2"]
     assert room.row().due_at is None
 
 
 @pytest.mark.parametrize(("error", "tries"), [(Gone("it is locked", proven=False), 1), (RuntimeError("a bug"), 8)])
-def test_what_is_asked_for_while_a_row_is_put_aside_is_not_lost(room: Room, error: Exception, tries: int) -> None:
+def test_what_is_asked_for_while_a_row_is_put_aside_is_not_lost(
+    room: FakeWriteBackHarness, error: Exception, tries: int
+) -> None:
     """It is tried again, and is put aside only when nobody asked anew."""
-    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
+    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
 
     def change_and_fail() -> None:
         if room.wall.writes == tries:
@@ -161,31 +163,31 @@ def test_what_is_asked_for_while_a_row_is_put_aside_is_not_lost(room: Room, erro
 
     room.wall.before = change_and_fail
     for _ in range(tries):
-        room.hasten()
+        room.write_now()
     assert (room.row().buried_at, room.row().lease) == (None, None)
     assert room.row().due_at is not None
     room.wall.before = None
-    room.hasten()
-    assert room.said() == ["KR-2"]
+    room.write_now()
+    assert room.noted_key_results() == ["KR-2"]
     assert room.row().due_at is None
 
 
-def test_what_is_replayed_is_written_though_its_row_says_so_already(room: Room) -> None:
+def test_what_is_replayed_is_written_though_its_row_says_so_already(room: FakeWriteBackHarness) -> None:
     """A write that failed may have landed in part, whatever the row knows of."""
-    room.world.tell(snapshot(0, labels=["okr:KR-1"]))
-    room.hasten()
-    room.world.tell(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
+    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    room.write_now()
+    room.world.receive_and_drain(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
 
     def land() -> None:
-        room.wall.wall["501#1"] = Note(())
+        room.wall.notes["501#1"] = Note(())
         raise Gone("it shows nothing", proven=False)
 
     room.wall.before = land
-    room.hasten()
+    room.write_now()
     room.wall.before = None
-    room.world.tell(snapshot(2, labels=["okr:KR-1"]))
+    room.world.receive_and_drain(snapshot(2, labels=["okr:KR-1"]))
     with writing(room.world.engine) as tx:
         tx.execute(sa.update(tables.write_back).values(buried_at=database_now(tx), due_at=None, lease=None))
         assert due.replay(tx, tables.write_back, tables.write_back.c.buried_at.isnot(None)) == 1
-    room.hasten()
-    assert room.said() == ["KR-1"]
+    room.write_now()
+    assert room.noted_key_results() == ["KR-1"]

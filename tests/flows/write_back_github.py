@@ -10,9 +10,9 @@ from sqlalchemy.engine import Row
 from simulator import GitHub
 from simulator.github import Comment, Issue, Repository
 from simulator.rest import Call
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from tests.flows.harness import clock_of
-from tests.flows.write_back_harness import WritingStage
+from tests.flows.write_back_harness import WriteBackHarness
 from tests.simulator.receiver import Receiver
 from tests.support.config_file import ANA, github, okrs
 
@@ -23,7 +23,7 @@ PEOPLE = [
 
 
 @dataclass
-class Stage(WritingStage):
+class Stage(WriteBackHarness):
     """A GitHub and services; `credentials` are connection fields that replace the token for everything."""
 
     hub: GitHub
@@ -47,7 +47,7 @@ class Stage(WritingStage):
         self.hear_and_write()
         return issue
 
-    def said(self, issue: Issue) -> list[str]:
+    def our_comments(self, issue: Issue) -> list[str]:
         """Return the texts of our comments on an issue."""
         return [one.body for one in self.marked(issue)]
 
@@ -69,8 +69,8 @@ class Stage(WritingStage):
 
 
 @contextmanager
-def on_stage(house: House) -> Iterator[Stage]:
+def on_stage(services: Services) -> Iterator[Stage]:
     """Yield the harness."""
     clock = clock_of()
     with Receiver() as receiver, GitHub("acme", clock=clock, background=False) as hub:
-        yield Stage(house, clock, receiver, hub)
+        yield Stage(services, clock, receiver, hub)

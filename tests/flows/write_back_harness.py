@@ -8,52 +8,52 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from simulator import SteppedClock
-from sync_service.domain.trackers.connector import Post
+from sync_service.domain.trackers.connector import WebhookRequest
 from sync_service.ingest.receive import Receipt
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
-from tests.faults.crashing_worker import Mortal
-from tests.flows.harness import HouseStage
+from tests.faults.crashing_worker import CrashingWorker
+from tests.flows.harness import ServicesHarness
 from tests.simulator.receiver import Receiver
 
 HOUR = 3600.0
 _TIMES = {
     "write_back": ("due_at", "slot_at", "written_at"),
-    "write_round": ("due_at",),
-    "pause": ("until",),
+    "write_back_round": ("due_at",),
+    "rate_limit": ("until",),
 }
 
 
 @dataclass
-class WritingStage(HouseStage):
+class WriteBackHarness(ServicesHarness):
     """Services, the clock of the tracker that they write to, and the receiver of its webhooks."""
 
     clock: SteppedClock
     receiver: Receiver
 
-    def hear(self) -> None:
+    def receive_webhooks(self) -> None:
         """Receive all webhooks that the tracker has sent so far, and drain."""
         (connection,) = self.rows(tables.connection)
         deliveries, self.receiver.received = self.receiver.received, []
         for one in deliveries:
             headers = {name.lower(): value for name, value in one.headers.items()}
-            assert self.house.receive.take(connection.slug, Post(headers, one.body)) is Receipt.STORED
+            assert self.services.receive.receive(connection.slug, WebhookRequest(headers, one.body)) is Receipt.STORED
         self.drain()
 
     def hear_and_write(self, *, seconds: float = 10) -> None:
         """Receive the tracker's webhooks, and move time forward so that the resulting notes are written."""
-        self.hear()
+        self.receive_webhooks()
         self.write(seconds=seconds)
 
     def pass_(self, seconds: float) -> None:
         """Move time forward, for the tracker and for waiting write-back rows; drain."""
         self.clock.step(seconds)
         moved = round(seconds * 1_000_000)
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             for table, columns in _TIMES.items():
                 sets = ", ".join(f"{name} = {name} - {moved}" for name in columns)
-                unleased = "" if table == "pause" else " WHERE lease IS NULL"
+                unleased = "" if table == "rate_limit" else " WHERE lease IS NULL"
                 tx.execute(sa.text(f"UPDATE {table} SET {sets}{unleased}"))  # noqa: S608 - names of our own tables
         self.drain()
 
@@ -71,21 +71,23 @@ class WritingStage(HouseStage):
             return None
         return max(self.wait_of(min(waiting, key=lambda row: row.due_at)).total_seconds(), 0.0)
 
-    def write_with(self, other: House) -> None:
+    def write_with(self, other: Services) -> None:
         """Let two workers write the due notes, for a minute."""
         for _ in range(12):
             with ThreadPoolExecutor(2) as workers:
-                for working in [workers.submit(house.drains.drain, "write_back") for house in (self.house, other)]:
+                for working in [
+                    workers.submit(services.drains.drain, "write_back") for services in (self.services, other)
+                ]:
                     working.result()
             self.pass_(5)
 
-    def die_writing(self, mortal: Mortal, *, after: int) -> None:
+    def crash_while_writing(self, mortal: CrashingWorker, *, after: int) -> None:
         """Let a worker write the waiting notes and crash after so many statements; a new one continues."""
-        with writing(mortal.house.engine) as tx:
+        with writing(mortal.services.engine) as tx:
             waiting = tables.write_back.c.due_at.isnot(None)
             tx.execute(sa.update(tables.write_back).where(waiting).values(due_at=database_now(tx)))
         mortal.drain(dying_after=[after])
-        self.house = mortal.house
+        self.services = mortal.services
 
     def row_of(self, identity: str) -> Row[Any]:
         """Return the write-back row of an issue."""

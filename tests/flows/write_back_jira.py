@@ -10,15 +10,15 @@ from sqlalchemy.engine import Row
 from simulator import Jira
 from simulator.jira import Issue, Project
 from simulator.rest import Call
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from tests.flows.harness import clock_of
-from tests.flows.write_back_harness import WritingStage
+from tests.flows.write_back_harness import WriteBackHarness
 from tests.simulator.receiver import Receiver
 from tests.support.config_file import ANA, jira, okrs
 
 
 @dataclass
-class Stage(WritingStage):
+class Stage(WriteBackHarness):
     """A Jira, Cloud or Data Center, and services."""
 
     jira: Jira
@@ -70,8 +70,8 @@ class Stage(WritingStage):
 
 
 @contextmanager
-def on_stage(house: House, *, data_center: bool = False) -> Iterator[Stage]:
+def on_stage(services: Services, *, data_center: bool = False) -> Iterator[Stage]:
     """Yield the harness."""
     clock = clock_of()
     with Receiver() as receiver, Jira(data_center=data_center, clock=clock, background=False) as site:
-        yield Stage(house, clock, receiver, site)
+        yield Stage(services, clock, receiver, site)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from sync_service.ingest.group_commit import Gathering, NotStored
+from sync_service.ingest.group_commit import GroupCommit, NotStored
 from tests.support.wait_until import until
 
 
@@ -32,7 +32,7 @@ class Slow:
 class Callers:
     """Threads that each put one thing, and what became of it."""
 
-    gathering: Gathering[str]
+    gathering: GroupCommit[str]
     told: dict[str, str] = field(default_factory=dict)
     threads: list[threading.Thread] = field(default_factory=list)
 
@@ -65,7 +65,7 @@ class Callers:
 def test_what_comes_while_one_is_stored_is_stored_together() -> None:
     """The second transaction has all that waited, in their order."""
     store = Slow()
-    callers = Callers(Gathering(store, most=10, lanes=1))
+    callers = Callers(GroupCommit(store, most=10, lanes=1))
     callers.put_while_busy(store, "a", ["b", "c", "d"])
     assert store.batches == [["a"], ["b", "c", "d"]]
     assert callers.told == dict.fromkeys("abcd", "stored")
@@ -74,7 +74,7 @@ def test_what_comes_while_one_is_stored_is_stored_together() -> None:
 def test_no_batch_is_larger_than_the_most() -> None:
     """The rest is the next batch's."""
     store = Slow()
-    callers = Callers(Gathering(store, most=2, lanes=1))
+    callers = Callers(GroupCommit(store, most=2, lanes=1))
     callers.put_while_busy(store, "a", ["b", "c", "d"])
     assert store.batches == [["a"], ["b", "c"], ["d"]]
     assert callers.told == dict.fromkeys("abcd", "stored")
@@ -83,7 +83,7 @@ def test_no_batch_is_larger_than_the_most() -> None:
 def test_lanes_store_side_by_side() -> None:
     """With two lanes the second caller does not wait for the first."""
     store = Slow()
-    callers = Callers(Gathering(store, most=10, lanes=2))
+    callers = Callers(GroupCommit(store, most=10, lanes=2))
     callers.put("a")
     callers.put("b")
     until(lambda: len(store.batches) == 2, "both are being stored")
@@ -99,7 +99,7 @@ def test_lanes_store_side_by_side() -> None:
 def test_what_is_wrong_with_one_is_told_to_its_caller_alone() -> None:
     """The batch is tried one by one."""
     store = Slow(refuses={"c": ValueError("c is odd")})
-    callers = Callers(Gathering(store, most=10, lanes=1))
+    callers = Callers(GroupCommit(store, most=10, lanes=1))
     callers.put_while_busy(store, "a", ["b", "c", "d"])
     assert store.batches == [["a"], ["b", "c", "d"], ["b"], ["c"], ["d"]]
     assert callers.told == {"a": "stored", "b": "stored", "c": "ValueError", "d": "stored"}
@@ -108,7 +108,7 @@ def test_what_is_wrong_with_one_is_told_to_its_caller_alone() -> None:
 def test_the_databases_trouble_is_told_to_all_and_tried_once() -> None:
     """Nobody waits for the database once for each delivery of a batch."""
     store = Slow(refuses={"c": OperationalError("INSERT", {}, Exception("database is locked"))})
-    callers = Callers(Gathering(store, most=10, lanes=1))
+    callers = Callers(GroupCommit(store, most=10, lanes=1))
     callers.put_while_busy(store, "a", ["b", "c"])
     assert store.batches == [["a"], ["b", "c"]]
     assert callers.told == {"a": "stored", "b": "OperationalError", "c": "OperationalError"}
@@ -117,7 +117,7 @@ def test_the_databases_trouble_is_told_to_all_and_tried_once() -> None:
 def test_who_is_ended_while_storing_for_others_lets_them_know() -> None:
     """Nobody is told that their thing is stored, and the lane is free again."""
     store = Slow(refuses={"b": KeyboardInterrupt()})
-    callers = Callers(Gathering(store, most=10, lanes=1))
+    callers = Callers(GroupCommit(store, most=10, lanes=1))
     callers.put_while_busy(store, "a", ["b", "c"])
     assert callers.told == {"a": "stored", "b": "ended", "c": "InterruptedError"}
     callers.gathering.put("d")
@@ -128,7 +128,7 @@ def test_who_is_ended_while_storing_for_others_lets_them_know() -> None:
 def test_many_callers_at_once_are_all_stored_once(lanes: int) -> None:
     """Nothing is lost or stored twice when two hundred come in a rush."""
     kept: list[str] = []
-    gathering: Gathering[str] = Gathering(kept.extend, most=7, lanes=lanes)
+    gathering: GroupCommit[str] = GroupCommit(kept.extend, most=7, lanes=lanes)
     callers = Callers(gathering)
     for number in range(200):
         callers.put(str(number))

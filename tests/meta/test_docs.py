@@ -11,16 +11,16 @@ import yaml
 
 from config.settings import known_names
 from connectors.github.setup.onboarding import EVENTS as GITHUB_EVENTS
-from connectors.github.webhook.events import TREATMENTS as GITHUB
+from connectors.github.webhook.events import EVENT_RULES as GITHUB
 from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS
 from connectors.jira.setup.onboarding import EVENTS as JIRA_EVENTS
-from connectors.jira.webhook.events import TREATMENTS as JIRA
-from connectors.registry import connectors
-from connectors.webhook import Treatments
+from connectors.jira.webhook.events import EVENT_RULES as JIRA
+from connectors.registry import load_connectors
+from connectors.webhook import EventRules
 from sync_service.cli import main
 from sync_service.config_file.read.models import SECTIONS, Form, KeyResult, connection_models
 from sync_service.domain.measures.measures import SETTINGS, parse_measure
-from sync_service.domain.measures.status import WORDS
+from sync_service.domain.measures.status import STATUS_TEXT
 from sync_service.domain.rules.conditions import FIELDS, compile_condition
 from sync_service.store.queue.due import TABLES
 from tests.meta.test_imports import ROOT
@@ -41,11 +41,11 @@ def between(name: str, mark: str) -> str:
     return page(name).split(f"<!-- {mark} -->\n")[1].split("<!-- end -->")[0]
 
 
-def table_of(treatments: Treatments) -> str:
+def table_of(treatments: EventRules) -> str:
     """Write treatments as a table of Markdown: one line for all names that are treated alike, in the code's order."""
     alike: dict[tuple[bool, str], list[str]] = {}
     for name, one in treatments.items():
-        alike.setdefault((one.read is not None, one.says), []).append(f"`{name}`")
+        alike.setdefault((one.parse is not None, one.description), []).append(f"`{name}`")
     lines = ["| event | used | what follows |", "|---|---|---|"]
     for (used, says), names in alike.items():
         lines.append(
@@ -55,7 +55,7 @@ def table_of(treatments: Treatments) -> str:
 
 
 @pytest.mark.parametrize(("kind", "treatments"), [("github", GITHUB), ("jira", JIRA)])
-def test_the_table_of_events_is_that_of_the_connector(kind: str, treatments: Treatments) -> None:
+def test_the_table_of_events_is_that_of_the_connector(kind: str, treatments: EventRules) -> None:
     """Paste the expected text between the marks where it differs."""
     assert between(f"connecting-{kind}.md", f"treatments: {kind}") == table_of(treatments)
 
@@ -115,7 +115,7 @@ def test_every_field_of_the_file_is_documented(section: str) -> None:
     text = page("configuration.md").split(f"\n### {section}")[1].split("\n### ")[0]
     forms: list[type[Form]] = [KeyResult if section == "key_results" else SECTIONS[section]]
     if section == "connections":
-        forms += connection_models(connectors().values()).values()
+        forms += connection_models(load_connectors().values()).values()
     missing = {name for form in forms for name in form.model_fields if f"`{name}`" not in text}
     assert missing == set()
 
@@ -130,7 +130,7 @@ def test_every_measure_status_and_table_of_rows_is_documented() -> None:
     """By name."""
     measures, architecture = page("measures.md"), page("architecture.md")
     assert {kind for kind in SETTINGS if f"| `{kind}` |" not in measures} == set()
-    assert {word for word in WORDS.values() if f"| {word} |" not in measures} == set()
+    assert {word for word in STATUS_TEXT.values() if f"| {word} |" not in measures} == set()
     assert {name for name in TABLES if f"`{name}`" not in architecture} == set()
 
 

@@ -105,7 +105,7 @@ def test_a_killed_valkey_can_be_started_again(own_valkey: Valkey) -> None:
         assert client.get("key") == b"value"
 
 
-def letter(to: str) -> EmailMessage:
+def delivery(to: str) -> EmailMessage:
     """Return a small mail."""
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "okr@example.com", to, "KR-1 ist erfüllt"
@@ -116,7 +116,7 @@ def letter(to: str) -> EmailMessage:
 def test_the_mail_server_keeps_what_it_gets(mail: MailServer) -> None:
     """As a message that tests can read, with the recipients of the envelope."""
     with smtplib.SMTP("127.0.0.1", mail.port) as client:
-        client.send_message(letter("ana@example.com"))
+        client.send_message(delivery("ana@example.com"))
     (kept,) = mail.messages
     assert (kept["Subject"], kept.get_content()) == ("KR-1 ist erfüllt", "Grüße\r\n")
     assert mail.recipients == [["ana@example.com"]]
@@ -128,11 +128,11 @@ def test_the_mail_server_refuses_whom_it_is_told_to(mail: MailServer) -> None:
     with smtplib.SMTP("127.0.0.1", mail.port) as client:
         for address, code in (("gone@example.com", 550), ("busy@example.com", 451)):
             with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
-                client.send_message(letter(address))
+                client.send_message(delivery(address))
             assert refused.value.recipients[address][0] == code
         mail.trouble = "452 disk full"
         with pytest.raises(smtplib.SMTPDataError):
-            client.send_message(letter("ana@example.com"))
+            client.send_message(delivery("ana@example.com"))
     assert mail.messages == []
 
 

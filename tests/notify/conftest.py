@@ -9,7 +9,7 @@ from tests.notify.services import House
 
 
 @pytest.fixture
-def house(migrated_url: str) -> Iterator[House]:
+def services(migrated_url: str) -> Iterator[House]:
     """Give a house without an SMTP server."""
     engine = open_database(migrated_url)
     try:

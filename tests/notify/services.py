@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.measures.status import Status
-from sync_service.domain.people.notices import Change, Standing
+from sync_service.domain.people.notices import Change, KeyResultState
 from sync_service.domain.trackers.causes import Cause
 from sync_service.notify import smtp
-from sync_service.notify.outbox import Composing, Outbox, Sending
+from sync_service.notify.outbox import MailSender, NoticeComposer, Outbox
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.engine.encryption import Sealer
@@ -23,9 +23,9 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 BASE_URL = "https://okr.example.com"
 ANA, BO = "ana@example.com", "bo@example.com"
 
-ON_TRACK = Standing(Status.ON_TRACK, 50.0, 0.5)
-AT_RISK = Standing(Status.AT_RISK, 30.0, 0.3)
-COMPLETED = Standing(Status.COMPLETED, 100.0, 1.0)
+ON_TRACK = KeyResultState(Status.ON_TRACK, 50.0, 0.5)
+AT_RISK = KeyResultState(Status.AT_RISK, 30.0, 0.3)
+COMPLETED = KeyResultState(Status.COMPLETED, 100.0, 1.0)
 
 
 def closed(number: int, *, delivery: str | None = None) -> Cause:
@@ -59,14 +59,14 @@ class House:
         return Outbox(sealer=self.sealer, mail_from="OKR Sync <okr@example.com>", base_url=BASE_URL)
 
     @property
-    def composing(self) -> Composing:
+    def composing(self) -> NoticeComposer:
         """Turn notices into mails."""
-        return Composing(engine=self.engine, outbox=self.outbox, now=lambda: self.now)
+        return NoticeComposer(engine=self.engine, outbox=self.outbox, now=lambda: self.now)
 
     @property
-    def sending(self) -> Sending:
+    def sending(self) -> MailSender:
         """Turn mails into SMTP."""
-        return Sending(
+        return MailSender(
             engine=self.engine,
             sealer=self.sealer,
             mail_from="OKR Sync <okr@example.com>",
@@ -92,8 +92,8 @@ class House:
     def tell(
         self,
         key_result: int,
-        before: Standing,
-        after: Standing,
+        before: KeyResultState,
+        after: KeyResultState,
         *causes: Cause,
         person: int = 1,
         waits: timedelta = timedelta(seconds=-1),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.observations import AccountSeen, ScopeRef, ScopeSeen
-from sync_service.notify.connection_alerts import MENDED, NOBODY, TellOwners
+from sync_service.notify.connection_alerts import MENDED, NOBODY, ConnectionAlerter
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.queue import clock_skew
@@ -27,11 +27,11 @@ UNINSTALLED = AccountSeen(name="acme", gone="the GitHub app was uninstalled")
 class Wire:
     """A house with a connection of Bo's that watches scopes, one of which KR-1 reaches by a rule."""
 
-    house: House
+    services: House
 
     def furnish(self, count: int = 1) -> None:
         """Watch so many scopes."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             connection = {"id": 1, "slug": "acme-github", "kind": "github", "site": "https://api.github.com"}
             rest: dict[str, Any] = {"owner_id": 2, "options": {}, "sealed_secrets": []}
             tx.execute(sa.insert(tables.connection), connection | rest)
@@ -42,45 +42,45 @@ class Wire:
 
     def refuse(self) -> None:
         """Let the tracker refuse us."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             connections.refuse(tx, 1, reason=WORDS)
 
     def mend(self) -> None:
         """Let the tracker answer again."""
-        with writing(self.house.engine) as tx:
-            connections.mend(tx, 1)
+        with writing(self.services.engine) as tx:
+            connections.clear_refusal(tx, 1)
 
     def tell(self, seen: AccountSeen) -> None:
         """Let a delivery say what became of an account."""
-        with writing(self.house.engine) as tx:
-            scope_changes.note_account(tx, 1, seen, told_at=NOW)
+        with writing(self.services.engine) as tx:
+            scope_changes.note_account(tx, 1, seen, received_at=NOW)
 
     def drain(self, settle: timedelta = SETTLE) -> int:
         """Tell what is due."""
-        outbox = self.house.outbox
-        return TellOwners(engine=self.house.engine, outbox=outbox, settle=settle, now=lambda: NOW).drain()
+        outbox = self.services.outbox
+        return ConnectionAlerter(engine=self.services.engine, outbox=outbox, settle=settle, now=lambda: NOW).drain()
 
     def pass_(self, time: timedelta) -> None:
         """Let time pass for what broke, and what waits be due."""
-        b = tables.breaking
-        with writing(self.house.engine) as tx:
-            for column in (b.c.broke_at, b.c.told_at):
+        b = tables.connection_alert
+        with writing(self.services.engine) as tx:
+            for column in (b.c.broke_at, b.c.alerted_at):
                 tx.execute(sa.update(b).values({column: column - time // timedelta(microseconds=1)}))
-        self.house.make_due(b)
+        self.services.make_due(b)
 
     def rows(self) -> list[Row[Any]]:
         """Read the breakings."""
-        return self.house.rows(tables.breaking)
+        return self.services.rows(tables.connection_alert)
 
     def mails(self) -> list[str]:
         """Give who was written to."""
-        return [row.recipient for row in self.house.rows(tables.mail)]
+        return [row.recipient for row in self.services.rows(tables.mail)]
 
 
 @pytest.fixture
-def wire(house: House) -> Wire:
+def wire(services: House) -> Wire:
     """Give a connection with one scope."""
-    made = Wire(house)
+    made = Wire(services)
     made.furnish()
     return made
 
@@ -96,7 +96,7 @@ def test_a_refused_connection_is_told_to_its_owner_once(wire: Wire) -> None:
     wire.refuse()
     assert wire.drain() == 1
     assert wire.mails() == [BO]
-    (opened,) = wire.house.opened()
+    (opened,) = wire.services.opened()
     assert opened.line.kind == "broken"
     assert opened.line.subject == "acme-github broke: the tracker refuses our credentials"
     said = " ".join(opened.text.split())
@@ -142,15 +142,15 @@ def test_a_flapping_connection_is_told_of_once_a_day(wire: Wire) -> None:
         wire.drain()
     assert wire.mails() == [BO]
     assert wire.rows()[0].outcome == "its owner got a mail about it in the last 24 hours"
-    assert clock_skew.bring_near(wire.house.engine, settle=SETTLE) == 0
+    assert clock_skew.repair_due_times(wire.services.engine, settle=SETTLE) == 0
     wire.pass_(timedelta(days=1))
     wire.drain()
     assert wire.mails() == [BO, BO]
 
 
-def test_fifty_scopes_gone_at_once_are_one_mail(house: House) -> None:
+def test_fifty_scopes_gone_at_once_are_one_mail(services: House) -> None:
     """Ten are named, the rest is counted."""
-    wire = Wire(house)
+    wire = Wire(services)
     wire.furnish(50)
     wire.tell(UNINSTALLED)
     assert len(wire.rows()) == 50
@@ -158,7 +158,7 @@ def test_fifty_scopes_gone_at_once_are_one_mail(house: House) -> None:
     while wire.drain():
         pass
     assert wire.mails() == [BO]
-    (opened,) = house.opened()
+    (opened,) = services.opened()
     assert opened.line.subject == "acme-github broke: 50 scopes can no longer be watched"
     said = " ".join(opened.text.split())
     assert said.count("the GitHub app was uninstalled") == 1
@@ -168,23 +168,23 @@ def test_fifty_scopes_gone_at_once_are_one_mail(house: House) -> None:
     assert {row.due_at for row in wire.rows()} == {None}
 
 
-def test_what_breaks_while_another_waits_goes_along(house: House) -> None:
+def test_what_breaks_while_another_waits_goes_along(services: House) -> None:
     """One connection, one mail: rows that are not due yet are settled with it."""
-    wire = Wire(house)
+    wire = Wire(services)
     wire.furnish(2)
     wire.refuse()
     wire.drain()
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         old = database_now(tx) - SETTLE
-        tx.execute(sa.update(tables.breaking).values(broke_at=old, due_at=old))
+        tx.execute(sa.update(tables.connection_alert).values(broke_at=old, due_at=old))
     wire.tell(UNINSTALLED)
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         later = database_now(tx) + SETTLE
-        mine = tables.breaking.c.scope_id.isnot(None)
-        tx.execute(sa.update(tables.breaking).where(mine).values(due_at=later))
+        mine = tables.connection_alert.c.scope_id.isnot(None)
+        tx.execute(sa.update(tables.connection_alert).where(mine).values(due_at=later))
     assert wire.drain() == 1
     assert wire.mails() == [BO]
-    (opened,) = house.opened()
+    (opened,) = services.opened()
     assert "the tracker refuses our credentials, and 2 scopes can no longer be watched" in opened.line.subject
     assert {row.due_at for row in wire.rows()} == {None}
 
@@ -198,31 +198,31 @@ def test_a_scope_that_is_back_is_not_told_of(wire: Wire) -> None:
     wire.pass_(SETTLE)
     wire.drain()
     assert wire.mails() == []
-    with writing(wire.house.engine) as tx:
+    with writing(wire.services.engine) as tx:
         scope_changes.note_scope(
-            tx, 1, ScopeSeen(scope=ScopeRef("1", "acme/r1"), gone="deleted", for_good=True), told_at=NOW
+            tx, 1, ScopeSeen(scope=ScopeRef("1", "acme/r1"), gone="deleted", for_good=True), received_at=NOW
         )
     wire.pass_(SETTLE)
     wire.drain()
     assert wire.mails() == [BO]
-    assert wire.house.opened()[0].line.subject == "acme-github broke: acme/r1 can no longer be watched"
+    assert wire.services.opened()[0].line.subject == "acme-github broke: acme/r1 can no longer be watched"
 
 
 def test_without_an_owner_the_admins_hear(wire: Wire) -> None:
     """All of them; an owner who was removed leaves none."""
-    with writing(wire.house.engine) as tx:
+    with writing(wire.services.engine) as tx:
         tx.execute(sa.update(tables.objective).values(owner_id=None))
         tx.execute(sa.delete(tables.person).where(tables.person.c.id == 2))
     wire.refuse()
     wire.pass_(SETTLE)
     wire.drain()
     assert wire.mails() == [ANA]
-    assert "nobody owns the connection" in " ".join(wire.house.opened()[0].text.split())
+    assert "nobody owns the connection" in " ".join(wire.services.opened()[0].text.split())
 
 
 def test_with_nobody_to_tell_it_is_buried_to_be_replayed(wire: Wire) -> None:
     """The reason says so."""
-    with writing(wire.house.engine) as tx:
+    with writing(wire.services.engine) as tx:
         tx.execute(sa.update(tables.connection).values(owner_id=None))
         tx.execute(sa.update(tables.person).values(role="member"))
     wire.refuse()
@@ -245,7 +245,7 @@ def test_a_worker_that_dies_in_between_leaves_all_or_nothing(wire: Wire, monkeyp
         with pytest.raises(KeyboardInterrupt):
             wire.drain()
     assert wire.mails() == []
-    wire.house.make_due(tables.breaking)
+    wire.services.make_due(tables.connection_alert)
     wire.drain()
     assert wire.mails() == [BO]
 
@@ -260,7 +260,7 @@ def test_what_fails_is_tried_again(wire: Wire, monkeypatch: pytest.MonkeyPatch) 
     (row,) = wire.rows()
     assert row.outcome.startswith("TypeError")
     assert row.due_at is not None
-    wire.house.make_due(tables.breaking)
+    wire.services.make_due(tables.connection_alert)
     wire.drain()
     assert wire.mails() == [BO]
 
@@ -273,20 +273,20 @@ def test_what_breaks_anew_while_it_is_told_is_left_to_the_next(wire: Wire, monke
 
     def lock_too_late(tx: Any, connection_id: int) -> None:
         lock(tx, connection_id)
-        tx.execute(sa.update(tables.breaking).values(lease=None))
+        tx.execute(sa.update(tables.connection_alert).values(lease=None))
 
     with monkeypatch.context() as patch:
         patch.setattr("sync_service.notify.connection_alerts.breakings.lock", lock_too_late)
         wire.drain()
     assert wire.mails() == []
-    wire.house.make_due(tables.breaking)
+    wire.services.make_due(tables.connection_alert)
     wire.drain()
     assert wire.mails() == [BO]
 
 
-def test_two_workers_write_one_mail(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_workers_write_one_mail(services: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever claims which scope."""
-    wire = Wire(house)
+    wire = Wire(services)
     wire.furnish(20)
     wire.tell(UNINSTALLED)
     wire.pass_(SETTLE)
@@ -301,6 +301,6 @@ def test_two_workers_write_one_mail(house: House, monkeypatch: pytest.MonkeyPatc
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(work), pool.submit(work)]:
             done.result()
-    house.make_due(tables.breaking)
+    services.make_due(tables.connection_alert)
     wire.drain()
     assert wire.mails() == [BO]

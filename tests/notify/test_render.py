@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 import pytest
 
 from sync_service.domain.measures.status import Status
-from sync_service.domain.people.notices import Change, Standing
+from sync_service.domain.people.notices import Change, KeyResultState
 from sync_service.domain.trackers.causes import Cause
 from sync_service.notify import render
-from sync_service.notify.notice_text import Told
+from sync_service.notify.notice_text import NoticeItem
 from sync_service.notify.render import Content
-from sync_service.store.trackers.connection_alerts import Broken, GoneScope, StaleKeyResult
+from sync_service.store.trackers.connection_alerts import ConnectionAlert, GoneScope, StaleKeyResult
 from tests.notify.services import AT_RISK, BASE_URL, COMPLETED, NOW, ON_TRACK, closed
 
 REOPENED = Cause(
@@ -25,8 +25,8 @@ REOPENED = Cause(
     actor="ana",
     reopened=True,
 )
-FELL_BACK = Change(COMPLETED, Standing(Status.AT_RISK, 62.0, 0.62), (REOPENED,))
-KR_1 = Told(
+FELL_BACK = Change(COMPLETED, KeyResultState(Status.AT_RISK, 62.0, 0.62), (REOPENED,))
+KR_1 = NoticeItem(
     slug="KR-1",
     title="Ship the new checkout",
     objective="Paying is effortless",
@@ -71,12 +71,12 @@ class Reader(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def notice(*told: Told) -> Content:
+def notice(*told: NoticeItem) -> Content:
     """Write a mail."""
     return render.notice(told, base_url=BASE_URL)
 
 
-def telling(before: Standing, after: Standing, *causes: Cause) -> Told:
+def telling(before: KeyResultState, after: KeyResultState, *causes: Cause) -> NoticeItem:
     """Tell another change of KR-1."""
     return replace(KR_1, change=Change(before, after, causes))
 
@@ -88,11 +88,14 @@ def telling(before: Standing, after: Standing, *causes: Cause) -> Told:
         (KR_2, "KR-2 is now at risk: Bugs"),
         (KR_3, "KR-3 completed: Refunds"),
         (telling(AT_RISK, ON_TRACK), "KR-1 is back on track: Ship the new checkout"),
-        (telling(AT_RISK, Standing(Status.NO_DATA, None, None)), "KR-1 has no data any more: Ship the new checkout"),
+        (
+            telling(AT_RISK, KeyResultState(Status.NO_DATA, None, None)),
+            "KR-1 has no data any more: Ship the new checkout",
+        ),
         (telling(ON_TRACK, replace(ON_TRACK, value=60.0)), "KR-1 moved to 60 %: Ship the new checkout"),
     ],
 )
-def test_the_subject_says_the_most_telling_thing_first(told: Told, subject: str) -> None:
+def test_the_subject_says_the_most_telling_thing_first(told: NoticeItem, subject: str) -> None:
     """Each kind of change has its words."""
     assert notice(told).subject == subject
 
@@ -179,7 +182,7 @@ def test_causes_without_an_issue_are_told_too() -> None:
 
 def test_no_data_is_said_in_words() -> None:
     """Nothing linked is not 0 %."""
-    content = notice(telling(AT_RISK, Standing(Status.NO_DATA, None, None)))
+    content = notice(telling(AT_RISK, KeyResultState(Status.NO_DATA, None, None)))
     for text in (content.text, Reader(content.html).text):
         assert "30 % → no data" in text
         assert "at risk → no data" in text
@@ -188,7 +191,7 @@ def test_no_data_is_said_in_words() -> None:
 def test_what_stayed_is_said_to_have_stayed() -> None:
     """A status may change by the calendar alone."""
     content = notice(telling(ON_TRACK, replace(ON_TRACK, status=Status.AT_RISK)))
-    fell = notice(telling(ON_TRACK, Standing(Status.ON_TRACK, 45.0, 0.45), REOPENED))
+    fell = notice(telling(ON_TRACK, KeyResultState(Status.ON_TRACK, 45.0, 0.45), REOPENED))
     for text, other in (
         (content.text, fell.text),
         (Reader(content.html).text, Reader(fell.html).text),
@@ -273,7 +276,7 @@ def test_the_preview_beside_the_subject_adds_to_it() -> None:
 )
 def test_the_bar_is_full_only_when_everything_is_done(before: float, after: float, widths: dict[str, int]) -> None:
     """Its parts add up to a hundred, empty parts are left out, and a little is seen."""
-    html = notice(telling(Standing(Status.BEHIND, 1.0, before), Standing(Status.AT_RISK, 2.0, after))).html
+    html = notice(telling(KeyResultState(Status.BEHIND, 1.0, before), KeyResultState(Status.AT_RISK, 2.0, after))).html
     found = dict(re.findall(r'<td class="(stayed|gained|lost|missing)[^>]*width="(\d+)%"', html))
     assert {kind: int(width) for kind, width in found.items()} == widths
 
@@ -310,7 +313,7 @@ MOMENT = NOW - timedelta(hours=1)
 
 def test_a_broken_connection_is_told_with_strangers_texts_made_safe() -> None:
     """What a tracker says, and what people call their key results, is text and nothing else."""
-    told = Broken(
+    told = ConnectionAlert(
         slug="acme-github",
         kind="github",
         site="https://api.github.com",
@@ -320,7 +323,7 @@ def test_a_broken_connection_is_told_with_strangers_texts_made_safe() -> None:
         gone=tuple(GoneScope(f"acme/{n}", MOMENT, f"{HOSTILE} {n}") for n in range(12)),
         stale=tuple(StaleKeyResult(f"KR-{n}", HOSTILE) for n in range(12)),
         rows=(),
-        quiet=(),
+        recently_alerted=(),
         mended=(),
     )
     content = render.broken(told, base_url=BASE_URL)
@@ -337,7 +340,7 @@ def test_a_broken_connection_is_told_with_strangers_texts_made_safe() -> None:
 
 def test_a_connection_that_nothing_reaches_is_told_as_that() -> None:
     """Its owner still wants to know."""
-    told = Broken(
+    told = ConnectionAlert(
         slug="acme-github",
         kind="github",
         site="https://api.github.com",
@@ -347,7 +350,7 @@ def test_a_connection_that_nothing_reaches_is_told_as_that() -> None:
         gone=(GoneScope("acme/old", MOMENT, "the repository was deleted"),),
         stale=(),
         rows=(),
-        quiet=(),
+        recently_alerted=(),
         mended=(),
     )
     content = render.broken(told, base_url=BASE_URL)

@@ -23,17 +23,17 @@ from tests.support.servers import MailServer
 
 
 @pytest.fixture
-def sending(house: House, mail: MailServer) -> House:
+def sending(services: House, mail: MailServer) -> House:
     """Give a house that sends to a real server."""
-    house.server = Server(host="127.0.0.1", port=mail.port, security="offered")
-    return house
+    services.server = Server(host="127.0.0.1", port=mail.port, security="offered")
+    return services
 
 
-def write_sign_in(house: House) -> str:
+def write_sign_in(services: House) -> str:
     """Write Ana a sign-in mail; give its link."""
     link = f"{BASE_URL}/sign-in/a-token"
-    with writing(house.engine) as tx:
-        house.outbox.write_sign_in(tx, email=ANA, name="Ana Ruiz", link=link, now=house.now)
+    with writing(services.engine) as tx:
+        services.outbox.write_sign_in(tx, email=ANA, name="Ana Ruiz", link=link, now=services.now)
     return link
 
 
@@ -87,29 +87,29 @@ def test_a_permanent_failure_is_buried_with_its_reason(sending: House, mail: Mai
     assert mail.recipients == [[ANA]]
 
 
-def test_a_server_that_is_gone_loses_no_mail_for_five_days(house: House, mail: MailServer) -> None:
+def test_a_server_that_is_gone_loses_no_mail_for_five_days(services: House, mail: MailServer) -> None:
     """One try for all of a batch tells enough; after five days the mail is buried with the reason."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         gone = taken.getsockname()[1]
-    house.server = Server(host="127.0.0.1", port=gone, security="offered")
-    house.write_mail()
-    house.write_mail(BO)
-    assert house.sending.drain() == 1, "the connection failed, so the others need not be tried now"
-    assert house.sending.drain() == 1
+    services.server = Server(host="127.0.0.1", port=gone, security="offered")
+    services.write_mail()
+    services.write_mail(BO)
+    assert services.sending.drain() == 1, "the connection failed, so the others need not be tried now"
+    assert services.sending.drain() == 1
     for age in (timedelta(hours=1), timedelta(days=4, hours=23)):
-        house.now = NOW + age
-        house.make_due(tables.mail)
-        house.sending.drain()
-        assert [line.state for line in house.mailbox()] == ["waiting", "waiting"]
-    assert "refused" in house.mailbox()[1].outcome
-    house.now = NOW + GIVE_UP + timedelta(seconds=1)
-    house.make_due(tables.mail)
-    house.sending.drain()
-    (buried,) = [line for line in house.mailbox() if line.state == "buried"]
+        services.now = NOW + age
+        services.make_due(tables.mail)
+        services.sending.drain()
+        assert [line.state for line in services.mailbox()] == ["waiting", "waiting"]
+    assert "refused" in services.mailbox()[1].outcome
+    services.now = NOW + GIVE_UP + timedelta(seconds=1)
+    services.make_due(tables.mail)
+    services.sending.drain()
+    (buried,) = [line for line in services.mailbox() if line.state == "buried"]
     assert buried.outcome.startswith("not sent for 5 days, last error: 127.0.0.1")
-    house.server = Server(host="127.0.0.1", port=mail.port, security="offered")
-    house.make_due(tables.mail)
-    house.sending.drain()
+    services.server = Server(host="127.0.0.1", port=mail.port, security="offered")
+    services.make_due(tables.mail)
+    services.sending.drain()
     assert len(mail.messages) == 1
 
 
@@ -188,31 +188,31 @@ def test_a_fault_of_our_own_is_tried_again(sending: House, mail: MailServer, mon
     assert mail.recipients == [[BO]]
 
 
-def test_without_a_server_mails_are_shown_in_the_local_mailbox(house: House) -> None:
+def test_without_a_server_mails_are_shown_in_the_local_mailbox(services: House) -> None:
     """Newest first, by pages, of everybody or of one."""
     for recipient in (ANA, BO, ANA):
-        house.write_mail(recipient)
-    assert house.sending.drain() == 3
-    assert house.sending.drain() == 0
-    lines = house.mailbox()
+        services.write_mail(recipient)
+    assert services.sending.drain() == 3
+    assert services.sending.drain() == 0
+    lines = services.mailbox()
     assert [line.recipient for line in lines] == [ANA, BO, ANA]
     assert {(line.state, line.outcome, line.kind) for line in lines} == {("settled", IN_MAILBOX, "notice")}
     assert lines[0].created_at == NOW
-    with reading(house.engine) as tx:
-        assert mailbox(tx, house.sealer, limit=1, before=lines[0].id) == [lines[1]]
-        assert mailbox(tx, house.sealer, limit=9, recipient=BO) == [lines[1]]
-        opened = open_mail(tx, house.sealer, lines[1].id)
-        assert open_mail(tx, house.sealer, 999) is None
+    with reading(services.engine) as tx:
+        assert mailbox(tx, services.sealer, limit=1, before=lines[0].id) == [lines[1]]
+        assert mailbox(tx, services.sealer, limit=9, recipient=BO) == [lines[1]]
+        opened = open_mail(tx, services.sealer, lines[1].id)
+        assert open_mail(tx, services.sealer, 999) is None
     assert opened is not None
     assert opened.line == lines[1]
     assert "KR-1 completed" in opened.text
     assert "<html" in opened.html
 
 
-def test_a_mail_sealed_with_a_lost_key_does_not_hide_the_others(house: House) -> None:
+def test_a_mail_sealed_with_a_lost_key_does_not_hide_the_others(services: House) -> None:
     """It says so in the list."""
-    house.write_mail()
-    with reading(house.engine) as tx:
+    services.write_mail()
+    with reading(services.engine) as tx:
         (line,) = mailbox(tx, Sealer(("another secret key, long enough too",)), limit=9)
     assert line.subject == UNOPENABLE
 

@@ -20,7 +20,7 @@ def tls(tmp_path: Path) -> ssl.SSLContext:
     return certificate(tmp_path)
 
 
-def letter(to: str = "ana@example.com") -> EmailMessage:
+def delivery(to: str = "ana@example.com") -> EmailMessage:
     """Return a small mail."""
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "okr@example.com", to, "KR-1"
@@ -37,7 +37,7 @@ def test_one_connection_carries_many_mails(mail: MailServer) -> None:
     """It is opened with the first."""
     with Line(at(mail.port)) as line:
         for name in ("ana", "bo", "cy"):
-            line.send(letter(f"{name}@example.com"))
+            line.send(delivery(f"{name}@example.com"))
     assert mail.recipients == [["ana@example.com"], ["bo@example.com"], ["cy@example.com"]]
 
 
@@ -58,9 +58,9 @@ def test_the_answer_about_a_recipient_says_whether_to_try_again(
     mail.refusals["ana@example.com"] = answer
     with Line(at(mail.port)) as line:
         with pytest.raises((Temporary, Permanent), match=answer) as raised:
-            line.send(letter())
+            line.send(delivery())
         assert raised.type is error
-        line.send(letter("bo@example.com"))
+        line.send(delivery("bo@example.com"))
     assert mail.recipients == [["bo@example.com"]]
 
 
@@ -73,7 +73,7 @@ def test_the_answer_about_the_content_says_whether_to_try_again(
     """The same after the mail was handed over."""
     mail.trouble = answer
     with Line(at(mail.port)) as line, pytest.raises((Temporary, Permanent), match=answer) as raised:
-        line.send(letter())
+        line.send(delivery())
     assert raised.type is error
 
 
@@ -92,7 +92,7 @@ def test_a_refusal_of_our_own_address_loses_no_mail(answer: str, error: type[Exc
 
     with serving(Picky()) as port, Line(at(port)) as line:
         with pytest.raises((Temporary, Permanent), match=r"okr@example\.com") as raised:
-            line.send(letter())
+            line.send(delivery())
         assert raised.type is error
 
 
@@ -101,7 +101,7 @@ def test_nobody_there_is_a_reason_to_wait() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with Line(at(port)) as line, pytest.raises(Unreachable, match="refused"):
-        line.send(letter())
+        line.send(delivery())
 
 
 def test_a_silent_server_is_not_waited_for_forever() -> None:
@@ -109,7 +109,7 @@ def test_a_silent_server_is_not_waited_for_forever() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = at(silent.getsockname()[1])
         with Line(server, seconds=0.05) as line, pytest.raises(Unreachable, match="timed out"):
-            line.send(letter())
+            line.send(delivery())
 
 
 def test_a_server_that_hung_up_between_mails_is_called_again() -> None:
@@ -117,9 +117,9 @@ def test_a_server_that_hung_up_between_mails_is_called_again() -> None:
     first, second = MailServer(), MailServer()
     with serving(first) as port:
         line = Line(at(port))
-        line.send(letter())
+        line.send(delivery())
     with serving(second, port=port), line:
-        line.send(letter())
+        line.send(delivery())
     assert (len(first.messages), len(second.messages)) == (1, 1)
 
 
@@ -133,12 +133,12 @@ def test_a_server_that_hangs_up_half_way_is_a_reason_to_wait() -> None:
             return "250 said to nobody"
 
     with serving(Rude()) as port, Line(at(port)) as line, pytest.raises(Unreachable, match="can't be used"):
-        line.send(letter())
+        line.send(delivery())
 
 
 def test_an_address_outside_ascii_needs_a_server_that_takes_it(mail: MailServer) -> None:
     """Else it will never be taken."""
-    message = letter()
+    message = delivery()
     del message["To"]
     message["To"] = "jörg@example.com"
     with Line(at(mail.port)) as line, pytest.raises(Permanent, match="SMTPUTF8"):
@@ -160,10 +160,10 @@ def test_we_sign_in_and_a_wrong_password_keeps_the_mail(
     with serving(kept, tls_context=tls, authenticator=let_in_okr, auth_required=True) as port:
         right = Server(host="localhost", port=port, security="starttls", user="okr", password="right")
         with Line(right) as line:
-            line.send(letter())
+            line.send(delivery())
         wrong = Server(host="localhost", port=port, security="starttls", user="okr", password="wrong")
         with Line(wrong) as line, pytest.raises(Unreachable, match="535"):
-            line.send(letter())
+            line.send(delivery())
     assert len(kept.messages) == 1
     assert "right" not in repr(right)
 
@@ -174,10 +174,10 @@ def test_tls_from_the_first_byte(tls: ssl.SSLContext, tmp_path: Path, monkeypatc
     with serving(kept, tls=tls) as port:
         server = Server(host="localhost", port=port, security="tls")
         with Line(server) as line, pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
-            line.send(letter())
+            line.send(delivery())
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
         with Line(server) as line:
-            line.send(letter())
+            line.send(delivery())
     assert len(kept.messages) == 1
 
 
@@ -185,9 +185,9 @@ def test_starttls_is_taken_where_offered_and_insisted_on_where_asked_for(tls: ss
     """Any encryption beats none where none was asked for; where it was, nothing goes in the clear."""
     kept = MailServer()
     with serving(kept, tls_context=tls, require_starttls=True) as port, Line(at(port)) as line:
-        line.send(letter())
+        line.send(delivery())
     assert len(kept.messages) == 1
     insisting = Server(host="127.0.0.1", port=mail.port, security="starttls")
     with Line(insisting) as line, pytest.raises(Unreachable, match="STARTTLS"):
-        line.send(letter())
+        line.send(delivery())
     assert mail.messages == []

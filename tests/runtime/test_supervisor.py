@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sync_service.runtime.supervisor import Keeper, Part, Patience, Standing, has_ended
+from sync_service.runtime.supervisor import ManagedProcess, ProcessSpec, ProcessStatus, RestartPolicy, has_ended
 from tests.support.skip_guard import NOT_LINUX
 from tests.support.wait_until import until
 
@@ -185,12 +185,12 @@ def test_what_a_part_prints_goes_through(tmp_path: Path) -> None:
     assert "good day" in printed
 
 
-def keeper(*command: str) -> Keeper:
+def keeper(*command: str) -> ManagedProcess:
     """Return the keeper of a part that is this command."""
-    return Keeper(Part(name="part", command=command), Patience())
+    return ManagedProcess(ProcessSpec(name="part", command=command), RestartPolicy())
 
 
-def die(kept: Keeper) -> None:
+def die(kept: ManagedProcess) -> None:
     """Wait until the process has ended."""
     assert kept.process is not None
     until(lambda: kept.process is None or has_ended(kept.process), "the process ended")
@@ -202,11 +202,11 @@ def test_restarts_wait_twice_as_long_each_time_up_to_ten_seconds() -> None:
     kept.start(now)
     for _ in range(8):
         die(kept)
-        kept.look(now)
+        kept.check(now)
         waits.append(kept.wait)
         now += kept.wait
-        kept.look(now)
-    kept.bury()
+        kept.check(now)
+    kept.reap()
     assert waits == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
 
 
@@ -215,8 +215,8 @@ def test_a_restart_is_not_made_before_it_is_due() -> None:
     kept = keeper(sys.executable, "-c", "")
     kept.start(0.0)
     die(kept)
-    kept.look(1.0)
-    kept.look(1.19)
+    kept.check(1.0)
+    kept.check(1.19)
     assert (kept.process, kept.due_at) == (None, 1.2)
 
 
@@ -226,7 +226,7 @@ def test_thirty_seconds_of_life_make_up_for_earlier_deaths() -> None:
     kept.wait = 6.4
     kept.start(100.0)
     die(kept)
-    kept.look(130.0)
+    kept.check(130.0)
     assert kept.wait == 0.2
 
 
@@ -238,41 +238,41 @@ def test_a_command_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     assert (kept.process, kept.due_at) == (None, 0.2)
     assert (kept.deaths, kept.code, "No such file" in kept.reason) == (1, None, True)
     kept.ask_to_stop()
-    assert kept.bury() is None
+    assert kept.reap() is None
     program.write_text("#!/bin/sh\nexec sleep 600\n")
     program.chmod(0o700)
-    kept.look(0.2)
+    kept.check(0.2)
     assert kept.process is not None
-    kept.bury()
+    kept.reap()
 
 
 def test_how_a_part_stands_tells_its_deaths_until_it_has_made_up_for_them(tmp_path: Path) -> None:
     """Two deaths in a row, a wait, a start, and thirty seconds of life; each of them is news."""
     command = ("sh", "-c", f"test -e '{tmp_path}/mended' || exit 3; exec sleep 600")
-    kept = Keeper(Part(name="part", command=command), Patience(first_restart=0.25))
+    kept = ManagedProcess(ProcessSpec(name="part", command=command), RestartPolicy(first_restart=0.25))
     kept.start(0.0)
     assert kept.standing(1.5) == standing(pid=kept.process.pid if kept.process else None, runs_for=1.5)
     for now, deaths, wait in ((2.0, 1, 0.25), (2.25, 2, 0.5)):
         die(kept)
-        assert kept.look(now)
+        assert kept.check(now)
         assert kept.standing(now + 0.125) == standing(starts_in=wait - 0.125, deaths=deaths, code=3)
-        assert not kept.look(now + 0.125)
+        assert not kept.check(now + 0.125)
         if deaths == 1:
-            kept.look(now + wait)
+            kept.check(now + wait)
     (tmp_path / "mended").touch()
-    assert kept.look(3.0)
+    assert kept.check(3.0)
     assert kept.process is not None
     assert kept.standing(4.0) == standing(pid=kept.process.pid, runs_for=1.0, deaths=2, code=3)
-    assert (kept.look(32.9), kept.news_at) == (False, 33.0)
-    assert (kept.look(33.0), kept.look(34.0), kept.news_at) == (True, False, None)
+    assert (kept.check(32.9), kept.next_event_at) == (False, 33.0)
+    assert (kept.check(33.0), kept.check(34.0), kept.next_event_at) == (True, False, None)
     assert kept.standing(34.0) == standing(pid=kept.process.pid, runs_for=31.0, code=3)
-    kept.bury()
+    kept.reap()
 
 
-def standing(**columns: Any) -> Standing:
+def standing(**columns: Any) -> ProcessStatus:
     """Give how a part stands that never died, as far as nothing else is said."""
     usual = {"pid": None, "runs_for": 0.0, "starts_in": 0.0, "deaths": 0, "code": None, "reason": ""}
-    return Standing(name="part", **usual | columns)
+    return ProcessStatus(name="part", **usual | columns)
 
 
 def test_whoever_wants_to_know_is_told_of_each_change(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from sync_service.runtime.wakeup import QUEUE, Doorbell
-from sync_service.runtime.worker import OnlyOurs, count_workers
+from sync_service.runtime.wakeup import QUEUE, Wakeup
+from sync_service.runtime.worker import DrainJobsOnly, count_workers
 from tests.support.servers import Valkey
 from tests.support.wait_until import until
 
@@ -37,7 +37,7 @@ def drain_for_long():
         time.sleep(0.02)
     return 0
 
-jobs.work(replace(house, drains=Drains(house.engine, {"look": drain_for_long})))
+jobs.work(replace(house, drains=Drains(house.engine, {"fetch_request": drain_for_long})))
 """
 
 
@@ -81,7 +81,7 @@ def test_a_worker_is_counted_as_long_as_it_lives(tmp_path: Path, own_valkey: Val
         own_valkey.start()
         until(lambda: counted(url) == 1, "it is counted after Redis was killed")
         with Redis.from_url(url) as client:
-            until(lambda: Doorbell(client).ring(["look"]) and (tmp_path / "begun").exists(), "it works")
+            until(lambda: Wakeup(client).wake(["fetch_request"]) and (tmp_path / "begun").exists(), "it works")
             for _ in range(15):  # longer than a heartbeat counts
                 client.blpop(["nothing"], timeout=0.1)
                 assert counted(url) == 1
@@ -103,6 +103,6 @@ def test_the_worker_refuses_any_other_job(redis_url: str) -> None:
     """RQ would call any function by name."""
     with Redis.from_url(redis_url) as client:
         queue = Queue(QUEUE, connection=client, serializer=JSONSerializer)
-        job = OnlyOurs.fetch(queue.enqueue("os.getcwd").id, connection=client, serializer=JSONSerializer)
+        job = DrainJobsOnly.fetch(queue.enqueue("os.getcwd").id, connection=client, serializer=JSONSerializer)
         with pytest.raises(ValueError, match=r"refusing to run 'os\.getcwd'"):
             _ = job.func

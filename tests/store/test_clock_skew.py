@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, open_database, reading, writing
 from sync_service.store.queue import due
-from sync_service.store.queue.clock_skew import bring_near
+from sync_service.store.queue.clock_skew import repair_due_times
 
 SETTLE = timedelta(minutes=10)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -53,7 +53,7 @@ def waits(engine: Engine) -> timedelta:
 def test_what_was_not_tried_yet_is_due_at_once(engine: Engine, step: timedelta) -> None:
     """It was due when it was stored."""
     wait(engine, step)
-    assert bring_near(engine, settle=SETTLE) == 1
+    assert repair_due_times(engine, settle=SETTLE) == 1
     assert waits(engine) == timedelta(0)
     assert len(due.claim(engine, tables.mail, limit=1)) == 1
 
@@ -62,7 +62,7 @@ def test_who_holds_a_lease_keeps_it_for_as_long_as_the_longest(engine: Engine) -
     """He may be at work, and can still finish the row; if he is dead, the row is due after that."""
     (row,) = due.claim(engine, tables.mail, limit=1)
     wait(engine, HOUR, attempts=1, lease=row.lease)
-    assert bring_near(engine, settle=SETTLE) == 1
+    assert repair_due_times(engine, settle=SETTLE) == 1
     assert due.LONGEST_LEASE - MINUTE < waits(engine) <= due.LONGEST_LEASE
     with writing(engine) as tx:
         due.settle(tx, tables.mail, [row], [{"outcome": "sent"}])
@@ -71,7 +71,7 @@ def test_who_holds_a_lease_keeps_it_for_as_long_as_the_longest(engine: Engine) -
 def test_what_waits_for_its_next_try_waits_for_no_longer_than_ever(engine: Engine) -> None:
     """An hour at most."""
     wait(engine, HOUR + MINUTE, attempts=3)
-    assert bring_near(engine, settle=SETTLE) == 1
+    assert repair_due_times(engine, settle=SETTLE) == 1
     assert waits(engine) == timedelta(0)
 
 
@@ -83,7 +83,7 @@ def test_what_may_wait_is_left_alone(engine: Engine, waiting: timedelta, attempt
     """No clock was stepped."""
     wait(engine, waiting, attempts=attempts, lease=lease)
     before = due_at(engine)
-    assert bring_near(engine, settle=SETTLE) == 0
+    assert repair_due_times(engine, settle=SETTLE) == 0
     assert due_at(engine) == before
 
 
@@ -92,4 +92,4 @@ def test_a_settled_row_is_never_touched(engine: Engine) -> None:
     (row,) = due.claim(engine, tables.mail, limit=1)
     with writing(engine) as tx:
         due.settle(tx, tables.mail, [row], [{"outcome": "sent"}])
-    assert bring_near(engine, settle=SETTLE) == 0
+    assert repair_due_times(engine, settle=SETTLE) == 0

@@ -85,7 +85,7 @@ def test_who_lost_the_lease_can_finish_nothing(engine: Engine, finish: str) -> N
         "settle": lambda tx: due.settle(tx, MAIL, [stalled], [{"outcome": "late"}]),
         "postpone": lambda tx: due.postpone(tx, MAIL, stalled, wait=HOUR, outcome="late"),
         "bury": lambda tx: due.bury(tx, MAIL, stalled, reason="late"),
-        "hand_back": lambda tx: due.hand_back(tx, MAIL, stalled, outcome="late"),
+        "hand_back": lambda tx: due.release(tx, MAIL, stalled, outcome="late"),
     }
 
     def too_late() -> None:

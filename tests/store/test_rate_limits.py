@@ -26,22 +26,22 @@ def engine(migrated_url: str) -> Iterator[Engine]:
     opened.dispose()
 
 
-def begin(engine: Engine, part: str = PART, *, wait: timedelta = MINUTE, guessed: bool = False) -> timedelta:
+def begin(engine: Engine, bucket: str = PART, *, wait: timedelta = MINUTE, guessed: bool = False) -> timedelta:
     """Begin a pause of connection 1."""
     with writing(engine) as tx:
-        return rate_limits.begin(tx, 1, part, wait=wait, guessed=guessed)
+        return rate_limits.block(tx, 1, bucket, wait=wait, guessed=guessed)
 
 
-def rest(engine: Engine, part: str = PART, *, connection_id: int = 1) -> timedelta:
+def rest(engine: Engine, bucket: str = PART, *, connection_id: int = 1) -> timedelta:
     """Give the rest of a pause."""
     with writing(engine) as tx:
-        return rate_limits.rest_of(tx, connection_id, part)
+        return rate_limits.blocked_for(tx, connection_id, bucket)
 
 
 def end(engine: Engine, *, ago: timedelta) -> None:
     """Let the pauses have ended so long ago."""
     with writing(engine) as tx:
-        tx.execute(sa.update(tables.pause).values(until=database_now(tx) - ago))
+        tx.execute(sa.update(tables.rate_limit).values(until=database_now(tx) - ago))
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_a_pause_holds_for_what_belongs_to_it_and_for_nothing_else(
 ) -> None:
     """Never for another connection."""
     begin(engine, paused)
-    assert all(timedelta(0) < rest(engine, part) <= MINUTE for part in waiting)
-    assert not any(rest(engine, part) for part in free)
-    assert not any(rest(engine, part, connection_id=2) for part in waiting)
+    assert all(timedelta(0) < rest(engine, bucket) <= MINUTE for bucket in waiting)
+    assert not any(rest(engine, bucket) for bucket in free)
+    assert not any(rest(engine, bucket, connection_id=2) for bucket in waiting)
 
 
 def test_the_longest_of_several_pauses_counts(engine: Engine) -> None:
@@ -107,7 +107,7 @@ def test_new_credentials_end_all_pauses_of_their_connection(engine: Engine) -> N
     """Limits were those of the old ones."""
     begin(engine)
     with writing(engine) as tx:
-        rate_limits.begin(tx, 2, PART, wait=MINUTE)
-        rate_limits.end_all(tx, 1)
+        rate_limits.block(tx, 2, PART, wait=MINUTE)
+        rate_limits.clear(tx, 1)
     assert rest(engine) == timedelta(0)
     assert rest(engine, connection_id=2) > timedelta(0)

@@ -202,7 +202,7 @@ def test_an_issue_that_can_not_be_reached_still_counts_and_says_since_when(
     issue_id = add_issue(tx, 1, State.DONE, seen_at=seen, identity="7#1")
     add_link(tx, issue_id, "label", 0)
     values = {"connection_id": 1, "identity": "7#1", "key": "acme/app#1", "reason": "not seen for long"}
-    tx.execute(sa.insert(t.look).values(**values, outcome=outcome, settled_at=settled))
+    tx.execute(sa.insert(t.fetch_request).values(**values, outcome=outcome, settled_at=settled))
     (one,) = issues_view(tx, 1)
     assert (one.counts, one.unreachable_since) == (True, shown)
 
@@ -289,10 +289,10 @@ def test_backlogs_tell_due_later_late_and_buried_apart(tx: Connection) -> None:
     rows = [(long_ago, None), (long_ago, None), (far_off, None), (None, NOW), (None, None)]
     for number, (due_at, buried_at) in enumerate(rows):
         row = {"connection_id": 1, "identity": str(number), "key": "k", "reason": "r", "due_at": due_at}
-        tx.execute(sa.insert(t.look).values(row | {"buried_at": buried_at}))
+        tx.execute(sa.insert(t.fetch_request).values(row | {"buried_at": buried_at}))
     found = {one.table: one for one in backlogs(tx)}
-    assert (found["look"].due, found["look"].later, found["look"].buried) == (2, 1, 1)
-    assert found["look"].lag_seconds > 86400
+    assert (found["fetch_request"].due, found["fetch_request"].later, found["fetch_request"].buried) == (2, 1, 1)
+    assert found["fetch_request"].lag_seconds > 86400
     assert (found["mail"].due, found["mail"].lag_seconds) == (0, 0.0)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, open_database, writing
 from sync_service.store.queue import rate_limits, write_slots
-from sync_service.store.queue.write_slots import FARTHEST, LINKS, STANDINGS, Lane
+from sync_service.store.queue.write_slots import BACKGROUND, FARTHEST, URGENT, WriteBucket
 
 PART = "installation 7/core/writes"
 HOUR = timedelta(hours=1)
@@ -27,10 +27,10 @@ def engine(migrated_url: str) -> Iterator[Engine]:
     opened.dispose()
 
 
-def times(engine: Engine, lane: Lane, count: int) -> list[datetime | None]:
+def times(engine: Engine, lane: WriteBucket, count: int) -> list[datetime | None]:
     """Ask for times one after the other."""
     with writing(engine) as tx:
-        return [write_slots.time_for(tx, 1, PART, lane) for _ in range(count)]
+        return [write_slots.reserve_slot(tx, 1, PART, lane) for _ in range(count)]
 
 
 def most_within(found: list[datetime], span: timedelta) -> int:
@@ -41,7 +41,7 @@ def most_within(found: list[datetime], span: timedelta) -> int:
 @pytest.mark.slow
 def test_a_thousand_issues_are_written_within_an_hours_and_a_minutes_limits(engine: Engine) -> None:
     """Both lanes together; times are given until they are too far ahead, and then none."""
-    links, standings = times(engine, LINKS, 1000), times(engine, STANDINGS, 1500)
+    links, standings = times(engine, URGENT, 1000), times(engine, BACKGROUND, 1500)
     found = sorted(one for one in [*links, *standings] if one)
     assert most_within(found, HOUR) <= 460
     assert most_within(found, timedelta(minutes=1)) <= 60
@@ -51,31 +51,31 @@ def test_a_thousand_issues_are_written_within_an_hours_and_a_minutes_limits(engi
 
 def test_a_change_of_links_waits_not_behind_standings(engine: Engine) -> None:
     """However many they are."""
-    times(engine, STANDINGS, 1000)
+    times(engine, BACKGROUND, 1000)
     with writing(engine) as tx:
-        at = write_slots.time_for(tx, 1, PART, LINKS)
+        at = write_slots.reserve_slot(tx, 1, PART, URGENT)
         assert at is not None
         assert at <= database_now(tx)
 
 
 def test_turns_and_times_are_no_pauses(engine: Engine) -> None:
     """No tracker asked for them, so nobody is told that one did."""
-    times(engine, LINKS, 200)
+    times(engine, URGENT, 200)
     with writing(engine) as tx:
-        assert write_slots.take(tx, 1, PART, most=HOUR) == timedelta(0)
-        assert rate_limits.under_way(tx, [1]) == {}
-        rate_limits.begin(tx, 1, PART, wait=HOUR)
-        (found,) = rate_limits.under_way(tx, [1])[1]
-        assert found.part == PART
+        assert write_slots.acquire_writer(tx, 1, PART, most=HOUR) == timedelta(0)
+        assert rate_limits.active_limits(tx, [1]) == {}
+        rate_limits.block(tx, 1, PART, wait=HOUR)
+        (found,) = rate_limits.active_limits(tx, [1])[1]
+        assert found.bucket == PART
         assert timedelta(0) < found.until - database_now(tx) <= HOUR
 
 
 def test_a_time_kept_before_the_clock_was_stepped_back_counts_not(engine: Engine) -> None:
     """It would be waited for without end."""
-    times(engine, STANDINGS, 1)
+    times(engine, BACKGROUND, 1)
     with writing(engine) as tx:
-        tx.execute(sa.update(tables.pause).values(until=database_now(tx) + timedelta(days=3)))
-    (found,) = times(engine, STANDINGS, 1)
+        tx.execute(sa.update(tables.rate_limit).values(until=database_now(tx) + timedelta(days=3)))
+    (found,) = times(engine, BACKGROUND, 1)
     with writing(engine) as tx:
         assert found is not None
         assert found <= database_now(tx)
@@ -85,21 +85,21 @@ def test_the_turn_is_ones_until_it_is_given_back_or_its_time_is_over(engine: Eng
     """Then there is a second's gap; another part has a turn of its own."""
     most = timedelta(minutes=5)
     with writing(engine) as tx:
-        assert write_slots.take(tx, 1, PART, most=most) == timedelta(0)
+        assert write_slots.acquire_writer(tx, 1, PART, most=most) == timedelta(0)
     with writing(engine) as tx:
-        assert timedelta(minutes=4) < write_slots.take(tx, 1, PART, most=most) <= most
-        assert write_slots.take(tx, 1, "token/core/writes", most=most) == timedelta(0)
-        write_slots.give_back(tx, 1, PART)
-        assert timedelta(0) < write_slots.take(tx, 1, PART, most=most) <= write_slots.GAP
-        tx.execute(sa.update(tables.pause).values(until=database_now(tx)))
-        assert write_slots.take(tx, 1, PART, most=most) == timedelta(0)
+        assert timedelta(minutes=4) < write_slots.acquire_writer(tx, 1, PART, most=most) <= most
+        assert write_slots.acquire_writer(tx, 1, "token/core/writes", most=most) == timedelta(0)
+        write_slots.release_writer(tx, 1, PART)
+        assert timedelta(0) < write_slots.acquire_writer(tx, 1, PART, most=most) <= write_slots.GAP
+        tx.execute(sa.update(tables.rate_limit).values(until=database_now(tx)))
+        assert write_slots.acquire_writer(tx, 1, PART, most=most) == timedelta(0)
 
 
 def test_a_turn_at_a_connection_that_was_removed_meanwhile_is_given_back_to_nobody(engine: Engine) -> None:
     """There is nothing to write down, and nothing to fail at."""
     with writing(engine) as tx:
-        write_slots.take(tx, 1, PART, most=HOUR)
+        write_slots.acquire_writer(tx, 1, PART, most=HOUR)
         tx.execute(sa.delete(tables.connection))
     with writing(engine) as tx:
-        write_slots.give_back(tx, 1, PART)
-        assert tx.execute(sa.select(tables.pause)).all() == []
+        write_slots.release_writer(tx, 1, PART)
+        assert tx.execute(sa.select(tables.rate_limit)).all() == []

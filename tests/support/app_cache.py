@@ -54,7 +54,7 @@ def built_once() -> Callable[..., Any]:
 
 
 @contextmanager
-def made_once() -> Iterator[None]:
+def cached_app_setup() -> Iterator[None]:
     """Share compiled templates, routes and API schemas between applications, until the end of the block."""
     schemas = cache(openapi.components)
     with pytest.MonkeyPatch.context() as patch:

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.trackers.causes import Cause
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.people.auth import create_sign_in_link
-from tests.support.migrated_database import put_down
+from tests.support.migrated_database import close_for_copy
 from tests.support.services import (
     NOW,
     add,
@@ -43,9 +43,9 @@ class Example:
     key_results: dict[str, int]
 
 
-def fill_with_examples(house: House) -> Example:
+def fill_with_examples(services: Services) -> Example:
     """Add two teams, three people, two cycles, three objectives and their linked work, computed."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         checkout = add(tx, tables.team, slug="checkout", name="Checkout")
         platform = add(tx, tables.team, slug="platform", name="Platform")
         ana = add_person(tx, "ana@example.com", "Ana Ruiz", role="admin", team_id=checkout, timezone="Europe/Madrid")
@@ -91,8 +91,8 @@ def fill_with_examples(house: House) -> Example:
             "KR-6": add_key_result(tx, steady, "KR-6", NASTY, measure=share),
         }
         _work(tx, ids, github, jira)
-    recompute(house, *ids.values())
-    with writing(house.engine) as tx:
+    recompute(services, *ids.values())
+    with writing(services.engine) as tx:
         _past(tx, ids)
     return Example(ana=ana, ben=ben, vera=vera, github=github[0], key_results=ids)
 
@@ -100,38 +100,38 @@ def fill_with_examples(house: House) -> Example:
 def prepare_examples(database_url: str) -> None:
     """Migrate an empty database and add the examples; it is copied, since the examples take longer than most tests."""
     with TemporaryDirectory() as directory:
-        house = build_house(database_url, Path(directory))
-        fill_with_examples(house)
-        put_down(house.engine)
+        services = build_house(database_url, Path(directory))
+        fill_with_examples(services)
+        close_for_copy(services.engine)
 
 
-def find_examples(house: House) -> Example:
+def find_examples(services: Services) -> Example:
     """Return the row ids of the examples in a copied database."""
     person, key_result, connection = tables.person.c, tables.key_result.c, tables.connection.c
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         people = {row.email.partition("@")[0]: row.id for row in tx.execute(sa.select(person.email, person.id))}
         github = tx.execute(sa.select(connection.id).where(connection.slug == "acme-github")).scalar_one()
         key_results = {row.slug: row.id for row in tx.execute(sa.select(key_result.slug, key_result.id))}
     return Example(**people, github=github, key_results=key_results)
 
 
-def sign_in_path(house: House, person_id: int) -> str:
+def sign_in_path(services: Services, person_id: int) -> str:
     """Create a sign-in link for a person and return its path."""
-    with writing(house.engine) as tx:
-        return f"/sign-in/{create_sign_in_link(tx, person_id, house.now())}"
+    with writing(services.engine) as tx:
+        return f"/sign-in/{create_sign_in_link(tx, person_id, services.now())}"
 
 
-def close_issue(house: House, key: str, *key_result_ids: int) -> None:
+def close_issue(services: Services, key: str, *key_result_ids: int) -> None:
     """Close an issue and compute its key results, as a delivery does."""
-    with writing(house.engine) as tx:
-        change = {"state": "done", "closed_at": house.now()}
+    with writing(services.engine) as tx:
+        change = {"state": "done", "closed_at": services.now()}
         tx.execute(sa.update(tables.issue).where(tables.issue.c.key == key).values(change))
-    recompute(house, *key_result_ids, because="closed as done")
+    recompute(services, *key_result_ids, because="closed as done")
 
 
-def add_many(house: House, key_result_id: int, connection: int, *, issues: int, entries: int) -> None:
+def add_many(services: Services, key_result_id: int, connection: int, *, issues: int, entries: int) -> None:
     """Link many issues to a key result and give it a long history."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         scope_id = tx.scalar(sa.select(tables.scope.c.id).where(tables.scope.c.connection_id == connection))
         assert scope_id is not None
         states = ("todo", "doing", "done", "dropped")

@@ -10,24 +10,24 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Option, Post, Rejected
-from sync_service.domain.trackers.observations import Account, Observation, Reading, Snapshot
-from sync_service.ingest.apply_updates import Refresh
-from sync_service.ingest.receive import Receive
-from sync_service.notify.connection_alerts import TellOwners
+from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Option, Rejected, WebhookRequest
+from sync_service.domain.trackers.observations import Account, Observation, ParsedDelivery, Snapshot
+from sync_service.ingest.apply_updates import UpdateApplier
+from sync_service.ingest.receive import WebhookReceiver
+from sync_service.notify.connection_alerts import ConnectionAlerter
 from sync_service.notify.outbox import Outbox
-from sync_service.progress.relink_jobs import Relinking
+from sync_service.progress.relink_jobs import Relinker
 from sync_service.runtime.drains import Drains
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.okrs import key_results, rules
-from sync_service.store.okrs.ruleset import Shelf
+from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.queue import due, relink_requests
 from sync_service.store.trackers.connections import Connections
-from sync_service.tracker_sync.fetch_issues import Looking
-from sync_service.write_back.write_notes import WritingBack
+from sync_service.tracker_sync.fetch_issues import IssueFetcher
+from sync_service.write_back.write_notes import NoteWriter
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 SECRET = "a webhook secret"
@@ -35,33 +35,33 @@ ANA = Account("ana", "Ana")
 
 
 @dataclass(slots=True)
-class PaperTracker:
+class FakeTracker:
     """A fake connector: a delivery's body is the index of a parsed delivery that the test wrote."""
 
     kind: str = "paper"
     title: str = "Paper"
     default_site: str | None = "https://paper.example"
     options: tuple[Option, ...] = ()
-    kept_headers: tuple[str, ...] = ("x-id",)
-    readings: list[Reading | Exception] = field(default_factory=list)
+    stored_headers: tuple[str, ...] = ("x-id",)
+    readings: list[ParsedDelivery | Exception] = field(default_factory=list)
     shown: dict[str, Snapshot | ConnectorError] = field(default_factory=dict)
 
-    def verify(self, post: Post, secrets: Sequence[str]) -> bool:
+    def verify(self, post: WebhookRequest, secrets: Sequence[str]) -> bool:
         """Return whether the header holds one of the secrets."""
         return post.headers.get("x-secret") in secrets
 
-    def delivery_id(self, post: Post) -> str:
+    def delivery_id(self, post: WebhookRequest) -> str:
         """Return the id in the header."""
         return post.headers["x-id"]
 
-    def read(self, post: Post, connection: Connection) -> Reading:
+    def parse_delivery(self, post: WebhookRequest, connection: Connection) -> ParsedDelivery:
         """Return, or raise, the entry of `readings` with that index."""
         del connection
         try:
-            found: Reading | Exception = self.readings[json.loads(post.body)]
+            found: ParsedDelivery | Exception = self.readings[json.loads(post.body)]
         except ValueError:
             raise Rejected("the body is not a number") from None
-        if not isinstance(found, Reading):
+        if not isinstance(found, ParsedDelivery):
             raise found
         return found
 
@@ -69,7 +69,7 @@ class PaperTracker:
         """Accept any key."""
         return text
 
-    def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
+    def fetch_issue(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
         """Return, or raise, the test's entry of `shown`; raise `Gone` without one."""
         del connection, key
         found = self.shown.get(identity, Gone("there is no such issue", proven=False))
@@ -79,11 +79,11 @@ class PaperTracker:
 
 
 @dataclass(slots=True)
-class World:
+class CoreHarness:
     """A database with one cycle, one person, one connection and one watched scope; and all drains."""
 
     engine: Engine
-    tracker: PaperTracker = field(default_factory=PaperTracker)
+    tracker: FakeTracker = field(default_factory=FakeTracker)
     sealer: Sealer = field(default_factory=lambda: Sealer(("k" * 32,)))
     now: datetime = NOW
     settle: timedelta = timedelta(seconds=600)
@@ -93,16 +93,16 @@ class World:
     objective_id: int = 0
     _sent: int = 0
     drains: Drains = field(init=False)
-    receive: Receive = field(init=False)
+    receive: WebhookReceiver = field(init=False)
     connections: Connections = field(init=False)
-    refresh: Refresh = field(init=False)
+    refresh: UpdateApplier = field(init=False)
 
     def __post_init__(self) -> None:
         with writing(self.engine) as tx:
             self._seed(tx)
         kinds = {"paper": self.tracker}
         self.connections = Connections(self.engine, self.sealer)
-        cache = Shelf()
+        cache = RulesetCache()
         clock = self.clock
         common: dict[str, Any] = {
             "engine": self.engine,
@@ -110,23 +110,25 @@ class World:
             "connections": self.connections,
             "now": clock,
         }
-        self.receive = Receive(**common)
-        self.refresh = Refresh(**common, shelf=cache, settle=self.settle)
-        looking = Looking(**common, refresh=self.refresh)
+        self.receive = WebhookReceiver(**common)
+        self.refresh = UpdateApplier(**common, ruleset_cache=cache, settle=self.settle)
+        looking = IssueFetcher(**common, refresh=self.refresh)
         outbox = Outbox(sealer=self.sealer, mail_from="okr@example.com", base_url="https://okr.example.com")
-        relinking = Relinking(self.engine, self.settle, ZoneInfo("UTC"), clock, cache)
-        writing_back = WritingBack(**common, base_url="https://okr.example")
+        relinking = Relinker(self.engine, self.settle, ZoneInfo("UTC"), clock, cache)
+        writing_back = NoteWriter(**common, base_url="https://okr.example")
         self.drains = Drains(
             self.engine,
             {
                 "delivery": self.refresh.drain,
-                "look": looking.drain,
+                "fetch_request": looking.drain,
                 "rule_revision": relinking.drain_revisions,
-                "relink": relinking.drain_relinks,
+                "relink_request": relinking.drain_relinks,
                 "recompute": relinking.drain_recomputes,
-                "breaking": TellOwners(engine=self.engine, outbox=outbox, settle=self.settle, now=clock).drain,
+                "connection_alert": ConnectionAlerter(
+                    engine=self.engine, outbox=outbox, settle=self.settle, now=clock
+                ).drain,
                 "write_back": writing_back.drain,
-                "write_round": writing_back.drain_rounds,
+                "write_back_round": writing_back.drain_rounds,
             },
         )
 
@@ -156,7 +158,7 @@ class World:
             kind="paper",
             site="https://paper.example",
             options={},
-            sealed_secrets=[self.sealer.seal(SECRET)],
+            sealed_secrets=[self.sealer.encrypt(SECRET)],
             earlier="ignore",
         )
         self.scope_id = self.add_scope(tx, "acme/checkout")
@@ -198,13 +200,13 @@ class World:
         self._sent += 1
         name = delivery_id or f"d{self._sent}"
         error = observations[0] if isinstance(observations[0], Exception) else None
-        parsed = Reading(name="paper.slip", observations=observations, actor=ANA)  # type: ignore[arg-type]  # without an exception, or not used
+        parsed = ParsedDelivery(name="paper.slip", observations=observations, actor=ANA)  # type: ignore[arg-type]  # without an exception, or not used
         self.tracker.readings.append(error or parsed)
         body = str(len(self.tracker.readings) - 1).encode()
-        self.receive.take("paper", Post({"x-id": name, "x-secret": SECRET}, body))
+        self.receive.receive("paper", WebhookRequest({"x-id": name, "x-secret": SECRET}, body))
         return name
 
-    def tell(self, *observations: Observation | Exception) -> str:
+    def receive_and_drain(self, *observations: Observation | Exception) -> str:
         """Receive a delivery and drain everything."""
         name = self.post(*observations)
         self.drain()
@@ -221,16 +223,16 @@ class World:
 
     def value(self, slug: str = "KR-1") -> float | None:
         """Return a key result's current value."""
-        found: float | None = self.standing(slug).current
+        found: float | None = self.key_result_row(slug).current
         return found
 
-    def standing(self, slug: str = "KR-1") -> Row[Any]:
+    def key_result_row(self, slug: str = "KR-1") -> Row[Any]:
         """Return a key result's row."""
         return self.rows(tables.key_result, tables.key_result.c.slug == slug)[0]
 
     def reasons(self, slug: str = "KR-1") -> list[str]:
         """Return the causes in a key result's history, oldest first, as one text for each entry."""
-        entries = self.rows(tables.history, tables.history.c.key_result_id == self.standing(slug).id)
+        entries = self.rows(tables.history, tables.history.c.key_result_id == self.key_result_row(slug).id)
         return ["; ".join(cause["what"] for cause in entry.causes) for entry in entries]
 
     def outcome(self, delivery_id: str) -> str:
@@ -254,6 +256,6 @@ def bump_rules(tx: sa.Connection) -> None:
     versions.bump(tx, versions.RULES)
 
 
-def open_world(database_url: str, **fields: Any) -> World:
+def open_core_harness(database_url: str, **fields: Any) -> CoreHarness:
     """Return a harness on a migrated database."""
-    return World(open_database(database_url), **fields)
+    return CoreHarness(open_database(database_url), **fields)

@@ -10,10 +10,10 @@ def prepare(database_url: str) -> None:
     """Migrate an empty database."""
     engine = open_database(database_url)
     migrate(engine)
-    put_down(engine)
+    close_for_copy(engine)
 
 
-def put_down(engine: Engine) -> None:
+def close_for_copy(engine: Engine) -> None:
     """Close a database so that it can be copied: a SQLite file is copied without its write-ahead log."""
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":

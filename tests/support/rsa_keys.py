@@ -18,7 +18,7 @@ APART = 16
 
 
 @contextmanager
-def keys_made_once() -> Iterator[None]:
+def shared_rsa_keys() -> Iterator[None]:
     """Return simulated apps the same few keys in rotation, each parsed once, until the end of the block."""
 
     @cache

@@ -22,18 +22,18 @@ PLENTY = 4 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class RunDirectory:
     """A directory, and the process that removes it when our end of the pipe closes."""
 
     directory: Path
     watch: subprocess.Popen[bytes]
 
-    def leave(self) -> None:
+    def remove(self) -> None:
         """Close the pipe and wait until everything is removed."""
         self.watch.communicate()
 
 
-def open_room() -> Room:
+def open_run_directory() -> RunDirectory:
     """Create the directory and start the process that removes it."""
     directory = Path(tempfile.mkdtemp(prefix="okr-tests-", dir=quickest()))
     watch = subprocess.Popen(
@@ -42,7 +42,7 @@ def open_room() -> Room:
         stdin=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C must not reach it: it has to outlive the run
     )
-    return Room(directory, watch)
+    return RunDirectory(directory, watch)
 
 
 def quickest() -> Path | None:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from config.settings import Settings
 from sync_service.domain.trackers.causes import Cause
 from sync_service.runtime import wiring
-from sync_service.runtime.wiring import House, utc_now
+from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
@@ -39,7 +39,7 @@ class Clock:
         self.at += time
 
 
-def build_house(database_url: str, directory: Path, *, clock: Any = None, **settings: Any) -> House:
+def build_house(database_url: str, directory: Path, *, clock: Any = None, **settings: Any) -> Services:
     """Build the services on a migrated database; without `REDIS_URL`, at an address where no Redis answers."""
     defaults = {
         "_env_file": None,
@@ -51,21 +51,21 @@ def build_house(database_url: str, directory: Path, *, clock: Any = None, **sett
         "OKR_SYNC_SETTLE_SECONDS": 0,
     }
     parsed = Settings.model_validate(defaults | settings)
-    house = wiring.build(parsed, now=clock or Clock())
-    if not is_current(house.engine):
-        migrate(house.engine)
-    return house
+    services = wiring.build(parsed, now=clock or Clock())
+    if not is_current(services.engine):
+        migrate(services.engine)
+    return services
 
 
 @contextmanager
-def open_house(database_url: str, directory: Path, *, clock: Any = utc_now, **settings: Any) -> Iterator[House]:
+def open_house(database_url: str, directory: Path, *, clock: Any = utc_now, **settings: Any) -> Iterator[Services]:
     """Build the services, by default with the real clock; close their connections at the end."""
-    house = build_house(database_url, directory, clock=clock, **settings)
+    services = build_house(database_url, directory, clock=clock, **settings)
     try:
-        yield house
+        yield services
     finally:
-        house.engine.dispose()
-        house.redis.close()
+        services.engine.dispose()
+        services.redis.close()
 
 
 def add(tx: Connection, table: sa.Table, **columns: Any) -> int:
@@ -142,14 +142,14 @@ def add_history(
     return add(tx, tables.history, key_result_id=key_result_id, at=at, **columns)
 
 
-def recompute(house: House, *key_result_ids: int, because: str = "the example was made") -> None:
+def recompute(services: Services, *key_result_ids: int, because: str = "the example was made") -> None:
     """Compute key results once, as a worker does: the next day's run is due by the database's clock, not by `now`."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         key_results.recompute(tx, key_result_ids, causes=[Cause(what=because)])
-    house.drains.by_table["recompute"]()
+    services.drains.by_table["recompute"]()
 
 
-def moved(house: House) -> None:
+def moved(services: Services) -> None:
     """Increase the change counter, so that open pages reload."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         versions.bump(tx, versions.CHANGES)

@@ -19,7 +19,7 @@ MOST = 5_000
 
 
 @contextmanager
-def compiled_once() -> Iterator[None]:
+def shared_statement_cache() -> Iterator[None]:
     """Share a dialect and its compiled statements between all engines of one kind, until the end of the block."""
     shared: dict[str, Dialect] = {}
     compiled: LRUCache[Any, Any] = LRUCache(MOST)

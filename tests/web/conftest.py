@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.web import create_app
 from tests.support.example_okrs import Example, find_examples, prepare_examples
 from tests.support.migrated_database import prepare
@@ -23,7 +23,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def house(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path, clock: Clock) -> Iterator[House]:
+def services(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path, clock: Clock) -> Iterator[Services]:
     """Give a house on a new, migrated database; example OKRs are in it where a test asks for `example`."""
     filled = prepare_examples if "example" in request.fixturenames else prepare
     built = build_house(databases.prepared(filled), tmp_path, clock=clock)
@@ -32,15 +32,15 @@ def house(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path, 
 
 
 @pytest.fixture
-def example(house: House) -> Example:
+def example(services: Services) -> Example:
     """Give the row ids of the example OKRs that the house is filled with."""
-    return find_examples(house)
+    return find_examples(services)
 
 
 @pytest.fixture
-def app(house: House) -> Flask:
+def app(services: Services) -> Flask:
     """Give the web application; nobody has tried to come in yet."""
-    return create_app(house)
+    return create_app(services)
 
 
 @pytest.fixture
@@ -50,18 +50,18 @@ def stranger(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def ana(app: Flask, house: House, example: Example) -> Visitor:
+def ana(app: Flask, services: Services, example: Example) -> Visitor:
     """Give an admin who is signed in."""
-    return Visitor.signed_in(app, house, example.ana)
+    return Visitor.signed_in(app, services, example.ana)
 
 
 @pytest.fixture
-def ben(app: Flask, house: House, example: Example) -> Visitor:
+def ben(app: Flask, services: Services, example: Example) -> Visitor:
     """Give a member who is signed in; he owns KR-2, KR-3 and KR-4."""
-    return Visitor.signed_in(app, house, example.ben)
+    return Visitor.signed_in(app, services, example.ben)
 
 
 @pytest.fixture
-def vera(app: Flask, house: House, example: Example) -> Visitor:
+def vera(app: Flask, services: Services, example: Example) -> Visitor:
     """Give a viewer who is signed in."""
-    return Visitor.signed_in(app, house, example.vera)
+    return Visitor.signed_in(app, services, example.vera)

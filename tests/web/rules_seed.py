@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.rules import Definition, save
@@ -28,9 +28,9 @@ NETWORK = {
 LABELS = {"901": "payments", "902": "network", "903": NASTY_LABEL}
 
 
-def add_labelled_issues(house: House, example: Example) -> None:
+def add_labelled_issues(services: Services, example: Example) -> None:
     """Add four issues labelled `network`, one of them done and one dropped, and one labelled with something nasty."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         s = tables.scope
         scope_id = tx.scalars(sa.select(s.c.id).where(s.c.connection_id == example.github)).one()
         tx.execute(sa.update(s).where(s.c.id == scope_id).values(external_id="501"))
@@ -55,7 +55,7 @@ def _add(tx: sa.Connection, example: Example, scope_id: int, number: int, title:
     add_issue(tx, example.github, scope_id, f"acme/checkout#{number}", title, **place, **columns)
 
 
-def add_rule(house: House, example: Example, slug: str, **fields: Any) -> None:
+def add_rule(services: Services, example: Example, slug: str, **fields: Any) -> None:
     """Save a rule as somebody else would, and let it come into force."""
     defaults: dict[str, Any] = {
         "owner_id": example.ana,
@@ -63,33 +63,33 @@ def add_rule(house: House, example: Example, slug: str, **fields: Any) -> None:
         "key_result_id": example.key_results["KR-6"],
         "condition": {"all": [{"field": "labels", "has": "network"}]},
     }
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         save(tx, Definition(slug=slug, **(defaults | fields)), changed_by="Ben Okafor", now=NOW)
-    apply_rules(house)
+    apply_rules(services)
 
 
-def apply_rules(house: House) -> None:
+def apply_rules(services: Services) -> None:
     """Let what was saved come into force."""
-    while house.drains.by_table["rule_revision"]():
+    while services.drains.by_table["rule_revision"]():
         pass
 
 
-def current(house: House, slug: str) -> float | None:
+def current(services: Services, slug: str) -> float | None:
     """Read the value of a key result."""
     k = tables.key_result
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         value: float | None = tx.scalars(sa.select(k.c.current).where(k.c.slug == slug)).one()
     return value
 
 
-def stored_rule(house: House, slug: str) -> sa.Row[Any] | None:
+def stored_rule(services: Services, slug: str) -> sa.Row[Any] | None:
     """Read a rule's row."""
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         return tx.execute(sa.select(tables.rule).where(tables.rule.c.slug == slug)).one_or_none()
 
 
-def audited(house: House) -> list[tuple[str, str]]:
+def audited(services: Services) -> list[tuple[str, str]]:
     """Read the audit log: who, and what."""
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         rows = tx.execute(sa.select(tables.audit).order_by(tables.audit.c.id))
         return [(row.actor, row.what) for row in rows]

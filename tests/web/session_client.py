@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from tests.support.example_okrs import sign_in_path
 
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -21,10 +21,10 @@ class Visitor:
     client: FlaskClient
 
     @classmethod
-    def signed_in(cls, app: Flask, house: House, person_id: int) -> "Visitor":
+    def signed_in(cls, app: Flask, services: Services, person_id: int) -> "Visitor":
         """Come in by a link."""
         visitor = cls(app.test_client())
-        path = sign_in_path(house, person_id)
+        path = sign_in_path(services, person_id)
         assert visitor.submit(path, on=path).status_code == 302
         return visitor
 

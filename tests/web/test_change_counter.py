@@ -1,17 +1,17 @@
 """The counter that open pages ask for."""
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from tests.support.services import moved
 from tests.web.session_client import Visitor
 
 
-def test_the_counter_is_not_told_twice(vera: Visitor, house: House) -> None:
+def test_the_counter_is_not_told_twice(vera: Visitor, services: Services) -> None:
     """304 while nothing changed, the new number once something did."""
     first = vera.open("/changes")
     tag = {"If-None-Match": first.headers["ETag"]}
     again = vera.client.get("/changes", headers=tag)
     assert (again.status_code, again.data) == (304, b"")
-    moved(house)
+    moved(services)
     assert vera.client.get("/changes", headers=tag).get_json() == {"changes": first.get_json()["changes"] + 1}
 
 

@@ -8,19 +8,19 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.rules.conditions import CHOICES, FIELDS, GROUPS, RuleError, compile_condition
+from sync_service.domain.rules.conditions import FIELD_CHOICES, FIELDS, GROUPS, RuleError, compile_condition
 from sync_service.web.rules.condition_builder import (
+    IS_EMPTY,
     MAY_BE_EMPTY,
-    NOTHING,
+    InvalidConditionText,
     Row,
-    Unreadable,
-    condition_of,
-    fitted,
+    condition_as_yaml,
+    condition_from_rows,
+    fit_row,
     operators,
-    read_text,
-    rows_of,
+    parse_condition,
+    rows_from_condition,
     slug_for,
-    text_of,
 )
 
 words = st.text(
@@ -33,9 +33,9 @@ def leaves(draw: st.DrawFn) -> dict[str, Any]:
     """Give any valid leaf that a row can show."""
     field = draw(st.sampled_from(sorted(FIELDS)))
     operator = draw(st.sampled_from(sorted(operators(field))))
-    if operator == NOTHING:
+    if operator == IS_EMPTY:
         return {"field": field, "is": None}
-    value = st.sampled_from([str(one) for one in CHOICES[field]]) if field in CHOICES else words
+    value = st.sampled_from([str(one) for one in FIELD_CHOICES[field]]) if field in FIELD_CHOICES else words
     values = st.lists(value, min_size=1, max_size=3, unique=True)
     return {"field": field, operator: draw(values if operator == "in" else value)}
 
@@ -48,19 +48,19 @@ groups = st.builds(
 @given(groups)
 def test_what_rows_show_is_the_condition_again(condition: dict[str, Any]) -> None:
     """And the form leaves such rows as they are."""
-    shown = rows_of(condition)
+    shown = rows_from_condition(condition)
     assert shown is not None
     group, rows = shown
-    assert condition_of(group, rows) == condition
-    assert tuple(fitted(row) for row in rows) == rows
-    compile_condition(condition_of(group, rows))
+    assert condition_from_rows(group, rows) == condition
+    assert tuple(fit_row(row) for row in rows) == rows
+    compile_condition(condition_from_rows(group, rows))
 
 
 @pytest.mark.slow
 @given(st.recursive(leaves(), lambda members: st.builds(lambda found: {"any": found}, st.lists(members, min_size=1))))
 def test_what_text_shows_is_the_condition_again(condition: dict[str, Any]) -> None:
     """However deep it is nested."""
-    assert read_text(text_of(condition)) == condition
+    assert parse_condition(condition_as_yaml(condition)) == condition
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_what_text_shows_is_the_condition_again(condition: dict[str, Any]) -> No
 def test_what_rows_cannot_show_is_left_to_text(condition: dict[str, Any]) -> None:
     """Groups inside groups, several groups, values with commas."""
     compile_condition(condition)
-    assert rows_of(condition) is None
+    assert rows_from_condition(condition) is None
 
 
 def test_a_single_leaf_is_one_row() -> None:
     """Conditions need no group."""
-    assert rows_of({"field": "milestone", "is": None}) == (
+    assert rows_from_condition({"field": "milestone", "is": None}) == (
         "all",
-        (Row(number=0, field="milestone", operator=NOTHING),),
+        (Row(number=0, field="milestone", operator=IS_EMPTY),),
     )
 
 
@@ -100,8 +100,8 @@ def test_a_single_leaf_is_one_row() -> None:
 )
 def test_text_that_cannot_be_read_says_where_and_why(text: str, said: str) -> None:
     """It never grows, never runs, and is never an internal error."""
-    with pytest.raises(Unreadable, match=said):
-        read_text(text)
+    with pytest.raises(InvalidConditionText, match=said):
+        parse_condition(text)
 
 
 @pytest.mark.parametrize(
@@ -118,25 +118,25 @@ def test_text_that_cannot_be_read_says_where_and_why(text: str, said: str) -> No
 def test_text_that_is_no_condition_says_what_is_allowed(text: str, said: str) -> None:
     """In the words of the configuration file."""
     with pytest.raises(RuleError, match=said):
-        read_text(text)
+        parse_condition(text)
 
 
 @given(st.text(max_size=200))
 def test_no_text_at_all_breaks_the_reader(text: str) -> None:
     """It is read, or refused with a reason."""
-    with contextlib.suppress(Unreadable, RuleError):
-        assert read_text(text)
+    with contextlib.suppress(InvalidConditionText, RuleError):
+        assert parse_condition(text)
 
 
 def test_a_rows_operator_and_values_give_way_to_its_field() -> None:
     """A select that was changed leaves the others behind."""
-    assert fitted(Row(number=2, field="kind", operator="has", values=("network",))) == Row(
+    assert fit_row(Row(number=2, field="kind", operator="has", values=("network",))) == Row(
         number=2, field="kind", operator="is", values=()
     )
-    assert fitted(Row(number=2, field="colour", operator="is", values=("a", "b"))) == Row(
+    assert fit_row(Row(number=2, field="colour", operator="is", values=("a", "b"))) == Row(
         number=2, field="labels", operator="has", values=("a",)
     )
-    assert all(NOTHING in operators(field) for field in MAY_BE_EMPTY)
+    assert all(IS_EMPTY in operators(field) for field in MAY_BE_EMPTY)
 
 
 @pytest.mark.parametrize(
@@ -159,5 +159,5 @@ def test_a_slug_is_suggested_from_what_a_rule_asks_for(condition: dict[str, Any]
 def test_a_written_condition_reads_well() -> None:
     """As one would write it in the configuration file."""
     condition = {"all": [{"field": "labels", "has": "checkout"}]}
-    assert yaml.safe_load(text_of(condition)) == condition
-    assert text_of(condition) == "all:\n- field: labels\n  has: checkout\n"
+    assert yaml.safe_load(condition_as_yaml(condition)) == condition
+    assert condition_as_yaml(condition) == "all:\n- field: labels\n  has: checkout\n"

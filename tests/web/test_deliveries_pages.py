@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from tests.support.example_okrs import Example
@@ -20,10 +20,10 @@ BODY = json.dumps({"action": "closed", "issue": {"number": 12, "title": SCRIPT}}
 
 
 @pytest.fixture
-def ids(house: House, example: Example) -> dict[str, int]:
+def ids(services: Services, example: Example) -> dict[str, int]:
     """Add one delivery of each outcome, the applied one having moved KR-1; give their row ids by delivery id."""
     found = {}
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         for place, (delivery, columns) in enumerate(
             {
                 "applied-1": {"settled_at": NOW, "outcome": "acme/checkout#12: applied"},
@@ -52,10 +52,10 @@ def ids(house: House, example: Example) -> dict[str, int]:
     return found
 
 
-def due_rows(house: House) -> set[str]:
+def due_rows(services: Services) -> set[str]:
     """Name the deliveries that are due now."""
     d = tables.delivery
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         due = sa.select(d.c.delivery_id).where(d.c.due_at.isnot(None), d.c.attempts == 0)
         return set(tx.scalars(due))
 
@@ -100,9 +100,9 @@ def test_deliveries_are_chosen_by_connection_and_id(ana: Visitor, ids: dict[str,
     assert "No matching delivery" in ana.words("/deliveries?q=burie")
 
 
-def test_a_long_list_goes_on_from_a_cursor(ana: Visitor, house: House, example: Example) -> None:
+def test_a_long_list_goes_on_from_a_cursor(ana: Visitor, services: Services, example: Example) -> None:
     """No delivery is left out or shown twice, though new ones come in between."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         rows = [
             {
                 "connection_id": example.github,
@@ -153,31 +153,31 @@ def test_nothing_that_was_sent_becomes_markup(ana: Visitor, ids: dict[str, int])
         (b"", "0 bytes"),
     ],
 )
-def test_any_body_can_be_shown(ana: Visitor, house: House, ids: dict[str, int], body: bytes, shown: str) -> None:
+def test_any_body_can_be_shown(ana: Visitor, services: Services, ids: dict[str, int], body: bytes, shown: str) -> None:
     """However long it is, and whether or not it is JSON or text."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         tx.execute(sa.update(tables.delivery).values(body=body))
     page = ana.read(f"/deliveries/{ids['buried-1']}")
     assert shown in page
     assert len(page) < 250_000
 
 
-def test_a_delivery_is_replayed(ana: Visitor, house: House, ids: dict[str, int]) -> None:
+def test_a_delivery_is_replayed(ana: Visitor, services: Services, ids: dict[str, int]) -> None:
     """It is due again, from the first attempt; the audit log knows who asked."""
     path = f"/deliveries/{ids['buried-1']}"
     assert ana.submit(f"{path}/replay", on=path).location == path
-    assert due_rows(house) == {"buried-1"}
-    assert audited(house) == [("ana@example.com", f"delivery {ids['buried-1']} replayed")]
+    assert due_rows(services) == {"buried-1"}
+    assert audited(services) == [("ana@example.com", f"delivery {ids['buried-1']} replayed")]
 
 
-def test_all_buried_deliveries_are_replayed_at_once(ana: Visitor, house: House, ids: dict[str, int]) -> None:
+def test_all_buried_deliveries_are_replayed_at_once(ana: Visitor, services: Services, ids: dict[str, int]) -> None:
     """What was settled stays settled."""
     assert ana.submit("/deliveries/replay", on="/deliveries").status_code == 302
-    assert due_rows(house) == {"buried-1"}
+    assert due_rows(services) == {"buried-1"}
     assert "Replaying 1 buried delivery now" in ana.words("/deliveries")
     ana.submit("/deliveries/replay", on="/deliveries")
     assert "No delivery is buried" in ana.words("/deliveries")
-    assert len(audited(house)) == 1
+    assert len(audited(services)) == 1
 
 
 def test_deliveries_are_for_admins(ben: Visitor, stranger: FlaskClient, ids: dict[str, int]) -> None:

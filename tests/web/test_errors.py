@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from config.settings import Settings
 from sync_service.runtime import wiring
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.web import create_app
@@ -75,9 +75,9 @@ def test_a_database_that_does_not_answer_is_told_and_the_page_tries_again(tmp_pa
     assert '<meta http-equiv="refresh" content="5">' in answer.text
 
 
-def test_a_person_who_was_removed_is_out_at_once(vera: Visitor, house: House) -> None:
+def test_a_person_who_was_removed_is_out_at_once(vera: Visitor, services: Services) -> None:
     """The session goes with the person."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         tx.execute(sa.delete(tables.person).where(tables.person.c.email == "vera@example.com"))
     assert vera.open("/").status_code == 302
 

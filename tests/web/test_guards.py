@@ -6,16 +6,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from sync_service.runtime.wakeup import Ringer
-from sync_service.runtime.wiring import House
-from sync_service.web.app import for_trackers
+from sync_service.runtime.wakeup import WakeupThread
+from sync_service.runtime.wiring import Services
+from sync_service.web.app import create_webhook_app
 from sync_service.web.request.guards import Guard, guard_of
 from tests.web.session_client import Visitor
 
 
-def test_every_route_states_its_guard(app: Flask, house: House) -> None:
+def test_every_route_states_its_guard(app: Flask, services: Services) -> None:
     """A route without one, by either door, is closed to everybody, and so a mistake."""
-    trackers = for_trackers(house, Ringer(house.doorbell))
+    trackers = create_webhook_app(services, WakeupThread(services.doorbell))
     for door, some in ((app, "objectives.index"), (trackers, "hooks.receive")):
         routes = {rule.endpoint for rule in door.url_map.iter_rules()}
         assert some in routes

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from tests.support.example_okrs import Example, add_many
@@ -16,9 +16,9 @@ PATH = "/key-results/KR-3"
 CHECK_IN = f"{PATH}/check-ins"
 
 
-def check_ins(house: House) -> list[tuple[float, str]]:
+def check_ins(services: Services) -> list[tuple[float, str]]:
     """Give values and notes of the check-ins."""
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         c = tables.check_in
         return [(row.value, row.note) for row in tx.execute(sa.select(c.c.value, c.c.note).order_by(c.c.id))]
 
@@ -51,15 +51,15 @@ def test_the_history_gives_every_change_with_issue_and_actor(vera: Visitor) -> N
     assert words.index("acme/checkout#42") < words.index("acme/checkout#36")
 
 
-def test_an_issue_that_can_not_be_reached_says_since_when(vera: Visitor, house: House, clock: Clock) -> None:
+def test_an_issue_that_can_not_be_reached_says_since_when(vera: Visitor, services: Services, clock: Clock) -> None:
     """It counts as it was last seen."""
     i = tables.issue
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         mine = i.c.key == "acme/checkout#14"
         tx.execute(sa.update(i).where(mine).values(seen_at=clock() - timedelta(days=5)))
         found = tx.execute(sa.select(i.c.connection_id, i.c.identity, i.c.key).where(mine)).one()
         values = {**found._mapping, "reason": "not seen for long", "outcome": "unreachable, so nothing changes: 404"}
-        tx.execute(sa.insert(tables.look).values(**values, settled_at=clock() - timedelta(days=1)))
+        tx.execute(sa.insert(tables.fetch_request).values(**values, settled_at=clock() - timedelta(days=1)))
     words = vera.words("/key-results/KR-1")
     assert words.count("acme/checkout#14 in progress yes not accessible: deleted or hidden, last seen 5 days ago") == 1
 
@@ -91,18 +91,18 @@ def test_issues_say_state_weight_origin_and_why_they_do_not_count(vera: Visitor)
 @pytest.mark.parametrize(
     ("origin", "said"), [("comment", "/okr KR-1 comment"), ("label", "okr:KR-1 label"), ("manual", "manual")]
 )
-def test_each_issue_says_by_what_it_is_linked(vera: Visitor, house: House, origin: str, said: str) -> None:
+def test_each_issue_says_by_what_it_is_linked(vera: Visitor, services: Services, origin: str, said: str) -> None:
     """Whatever that is."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         tx.execute(sa.update(tables.link).values(origin=origin))
     assert f"Pay by bank transfer acme/checkout#14 in progress yes weight 2 · 8 points {said}" in vera.words(
         "/key-results/KR-1"
     )
 
 
-def test_a_link_of_a_tracker_is_one_only_if_it_is_of_the_web(vera: Visitor, house: House) -> None:
+def test_a_link_of_a_tracker_is_one_only_if_it_is_of_the_web(vera: Visitor, services: Services) -> None:
     """A forged issue can't carry a script's address."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         tx.execute(sa.update(tables.issue).values(url="javascript:alert(1)"))
     assert "javascript:" not in vera.read("/key-results/KR-1")
 
@@ -116,9 +116,9 @@ def test_a_key_result_without_issues_says_how_to_link_some(vera: Visitor) -> Non
 
 
 @pytest.mark.slow
-def test_a_thousand_issues_come_a_hundred_at_a_time(vera: Visitor, house: House, example: Example) -> None:
+def test_a_thousand_issues_come_a_hundred_at_a_time(vera: Visitor, services: Services, example: Example) -> None:
     """And can be searched and narrowed down."""
-    add_many(house, example.key_results["KR-5"], example.github, issues=1000, entries=500)
+    add_many(services, example.key_results["KR-5"], example.github, issues=1000, entries=500)
     first = vera.words("/key-results/KR-5")
     assert "1 to 100 of 1 004 issues" in first
     assert "1 001 to 1 004 of 1 004 issues" in vera.words("/key-results/KR-5?page=99")
@@ -130,12 +130,12 @@ def test_a_thousand_issues_come_a_hundred_at_a_time(vera: Visitor, house: House,
     assert "501 changes" in first
 
 
-def test_a_long_history_goes_on_from_page_to_page(vera: Visitor, house: House, example: Example) -> None:
+def test_a_long_history_goes_on_from_page_to_page(vera: Visitor, services: Services, example: Example) -> None:
     """Each change is on exactly one page."""
     key_result_id = example.key_results["KR-6"]
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         ids = [
-            add_history(tx, key_result_id, house.now(), before=float(n), after=n + 1.0, causes=[]) for n in range(60)
+            add_history(tx, key_result_id, services.now(), before=float(n), after=n + 1.0, causes=[]) for n in range(60)
         ]
     seen: list[int] = []
     path: str | None = "/key-results/KR-6"
@@ -153,16 +153,16 @@ def test_a_strange_query_shows_the_page_all_the_same(vera: Visitor, query: str) 
     assert "Ship the new checkout" in vera.words(f"/key-results/KR-1?{query}")
 
 
-def test_the_owner_checks_in_a_value_with_a_note(ben: Visitor, house: House) -> None:
+def test_the_owner_checks_in_a_value_with_a_note(ben: Visitor, services: Services) -> None:
     """It is computed at once, and the history names who and why."""
     answer = ben.submit(CHECK_IN, on=PATH, value=" 64,5 ", note="Dashboard of  Monday")
     assert (answer.status_code, answer.location) == (302, PATH)
     assert "Checked in. The value changes in a moment." in ben.words(PATH)
-    house.drains.by_table["recompute"]()
+    services.drains.by_table["recompute"]()
     words = ben.words(PATH)
     assert "no data → to 64.5 % checked in: Dashboard of Monday by Ben Okafor" in words
     assert "Checked in. The value changes" not in words
-    assert check_ins(house) == [(64.5, "Dashboard of Monday")]
+    assert check_ins(services) == [(64.5, "Dashboard of Monday")]
 
 
 def test_a_refresh_in_the_background_does_not_use_up_a_message(ben: Visitor) -> None:
@@ -173,52 +173,52 @@ def test_a_refresh_in_the_background_does_not_use_up_a_message(ben: Visitor) -> 
 
 
 @pytest.mark.parametrize("value", ["", "many", "nan", "inf", "1e13", "1.2.3"])
-def test_what_is_no_number_is_not_checked_in(ben: Visitor, house: House, value: str) -> None:
+def test_what_is_no_number_is_not_checked_in(ben: Visitor, services: Services, value: str) -> None:
     """The form comes back as it was typed, with the mistake."""
     answer = ben.submit(CHECK_IN, on=PATH, value=value, note="my long note")
     assert answer.status_code == 422
     assert 'aria-invalid="true"' in answer.text
     assert 'value="my long note"' in answer.text
-    assert check_ins(house) == []
+    assert check_ins(services) == []
 
 
-def test_a_note_has_an_end(ben: Visitor, house: House) -> None:
+def test_a_note_has_an_end(ben: Visitor, services: Services) -> None:
     """Whatever the browser lets through."""
     assert ben.submit(CHECK_IN, on=PATH, value="64", note="a" * 501).status_code == 422
-    assert check_ins(house) == []
+    assert check_ins(services) == []
 
 
-def test_an_admin_may_check_in_for_the_owner(ana: Visitor, house: House) -> None:
+def test_an_admin_may_check_in_for_the_owner(ana: Visitor, services: Services) -> None:
     """The history names the admin."""
     assert ana.submit(CHECK_IN, on=PATH, value="65").status_code == 302
-    assert check_ins(house) == [(65.0, "")]
+    assert check_ins(services) == [(65.0, "")]
 
 
-def test_only_a_manual_key_result_takes_check_ins(ana: Visitor, house: House) -> None:
+def test_only_a_manual_key_result_takes_check_ins(ana: Visitor, services: Services) -> None:
     """The others have their values from issues."""
     assert "check-in-value" not in ana.read("/key-results/KR-1")
     assert ana.submit("/key-results/KR-1/check-ins", on="/", value="65").status_code == 403
-    assert check_ins(house) == []
+    assert check_ins(services) == []
 
 
-def test_another_member_may_not_check_in(ben: Visitor, house: House, example: Example) -> None:
+def test_another_member_may_not_check_in(ben: Visitor, services: Services, example: Example) -> None:
     """A number has an owner."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         tx.execute(sa.update(tables.key_result).values(owner_id=example.ana))
     assert "check-in-value" not in ben.read(PATH)
     assert ben.submit(CHECK_IN, on="/", value="65").status_code == 403
-    assert check_ins(house) == []
+    assert check_ins(services) == []
 
 
-def test_checking_in_needs_the_token_of_the_form(ben: Visitor, house: House) -> None:
+def test_checking_in_needs_the_token_of_the_form(ben: Visitor, services: Services) -> None:
     """Another site can't do it in one's name."""
     assert ben.client.post(CHECK_IN, data={"value": "64"}).status_code == 400
-    assert check_ins(house) == []
+    assert check_ins(services) == []
 
 
-def test_a_cycle_that_is_over_takes_no_check_ins(ana: Visitor, house: House, clock: Clock) -> None:
+def test_a_cycle_that_is_over_takes_no_check_ins(ana: Visitor, services: Services, clock: Clock) -> None:
     """Its numbers are final."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         tx.execute(sa.update(tables.cycle).values(ends_at=clock.at - timedelta(days=3)))
     words = ana.words(PATH)
     assert "The cycle is over. Its numbers are final." in words

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from flask import Flask
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import writing
 from tests.support.example_okrs import NASTY, Example
 from tests.support.services import Clock, add_cycle, add_person
@@ -74,31 +74,31 @@ def test_an_unknown_cycle_is_not_found(vera: Visitor) -> None:
     ("passed", "shown"), [(timedelta(0), "Q4 2026"), (timedelta(days=60), "Q1 2027"), (timedelta(days=29), "Q4 2026")]
 )
 def test_the_current_cycle_follows_the_date(
-    app: Flask, house: House, example: Example, clock: Clock, *, passed: timedelta, shown: str
+    app: Flask, services: Services, example: Example, clock: Clock, *, passed: timedelta, shown: str
 ) -> None:
     """Sessions last 30 days, so the visitor comes in anew."""
     clock.pass_(passed)
-    page = Visitor.signed_in(app, house, example.vera).read("/")
+    page = Visitor.signed_in(app, services, example.vera).read("/")
     assert f"selected>{shown}</option>" in page
 
 
-def test_an_empty_house_says_what_to_do(app: Flask, house: House) -> None:
+def test_an_empty_house_says_what_to_do(app: Flask, services: Services) -> None:
     """Admins get an example to copy; commands are not shown to anybody else."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         first = add_person(tx, "first@example.com", "First Admin", role="admin")
         second = add_person(tx, "second@example.com", "Second", role="member")
-    words = Visitor.signed_in(app, house, first).words("/")
+    words = Visitor.signed_in(app, services, first).words("/")
     assert "No objectives yet" in words
     assert "okr-sync apply okrs.yaml" in words
-    words = Visitor.signed_in(app, house, second).words("/")
+    words = Visitor.signed_in(app, services, second).words("/")
     assert "An admin adds them" in words
     assert "okr-sync apply" not in words
 
 
-def test_before_the_first_cycle_the_next_one_is_shown(app: Flask, house: House) -> None:
+def test_before_the_first_cycle_the_next_one_is_shown(app: Flask, services: Services) -> None:
     """Plans can be looked at before they begin."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         first = add_person(tx, "first@example.com", "First Admin", role="admin")
         add_cycle(tx, "2028-q1", "Q1 2028", starts=date(2028, 1, 1), ends=date(2028, 3, 31))
         add_cycle(tx, "2028-q2", "Q2 2028", starts=date(2028, 4, 1), ends=date(2028, 6, 30))
-    assert "No objectives in Q1 2028" in Visitor.signed_in(app, house, first).words("/")
+    assert "No objectives in Q1 2028" in Visitor.signed_in(app, services, first).words("/")

@@ -7,7 +7,7 @@ import pytest
 
 from sync_service.domain.measures.status import Span, Status
 from sync_service.store.views.key_results import KeyResultView
-from sync_service.web.pages.pace_text import day_of_cycle, expected, in_words
+from sync_service.web.pages.pace_text import day_of_cycle, expected, status_reason
 
 SPAN = Span(datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 HALF = SPAN.starts_at + timedelta(days=46)
@@ -48,7 +48,7 @@ VIEW = KeyResultView(
 )
 def test_every_status_has_its_reason(view: KeyResultView, said: str) -> None:
     """Nobody has to know the rule."""
-    assert said in in_words(view, SPAN, HALF)
+    assert said in status_reason(view, SPAN, HALF)
 
 
 @pytest.mark.parametrize(

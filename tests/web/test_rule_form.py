@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from tests.support.example_okrs import Example
 from tests.web.rules_seed import NETWORK, add_labelled_issues, stored_rule
 from tests.web.session_client import Visitor, seen_words
@@ -15,16 +15,16 @@ NESTED = (
 
 
 @pytest.fixture(autouse=True)
-def labelled(house: House, example: Example) -> None:
+def labelled(services: Services, example: Example) -> None:
     """Every test here has issues to match."""
-    add_labelled_issues(house, example)
+    add_labelled_issues(services, example)
 
 
-def test_a_nested_condition_is_edited_as_text(ana: Visitor, house: House, example: Example) -> None:
+def test_a_nested_condition_is_edited_as_text(ana: Visitor, services: Services, example: Example) -> None:
     """Rows can't show it, and say so; what is saved is what was written."""
     answer = ana.submit("/rules/new", on="/rules/new", slug="nested", **(NETWORK | {"mode": "text", "text": NESTED}))
     assert answer.status_code == 302
-    kept = stored_rule(house, "nested")
+    kept = stored_rule(services, "nested")
     assert kept is not None
     assert kept.condition == {
         "any": [

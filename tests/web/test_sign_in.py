@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.web.request.sign_in import local_path
@@ -16,9 +16,9 @@ from tests.support.services import Clock
 from tests.web.session_client import Visitor, seen_words
 
 
-def mails_to(house: House) -> list[str]:
+def mails_to(services: Services) -> list[str]:
     """Give the recipients of the mails that wait."""
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         return list(tx.scalars(sa.select(tables.mail.c.recipient)))
 
 
@@ -28,26 +28,28 @@ def ask(client: FlaskClient, address: str, **fields: str) -> tuple[int, str]:
     return answer.status_code, seen_words(answer.text)
 
 
-def test_a_link_signs_in_and_leads_to_the_objectives(stranger: FlaskClient, house: House, example: Example) -> None:
+def test_a_link_signs_in_and_leads_to_the_objectives(
+    stranger: FlaskClient, services: Services, example: Example
+) -> None:
     """The page before the button shows nothing yet."""
-    path = sign_in_path(house, example.ben)
+    path = sign_in_path(services, example.ben)
     answer = Visitor(stranger).submit(path, on=path)
     assert (answer.status_code, answer.location) == (302, "/")
     assert "Ben Okafor" in stranger.get("/").text
 
 
-def test_opening_a_link_does_not_use_it_up(stranger: FlaskClient, house: House, example: Example) -> None:
+def test_opening_a_link_does_not_use_it_up(stranger: FlaskClient, services: Services, example: Example) -> None:
     """Mail scanners follow links."""
-    path = sign_in_path(house, example.ben)
+    path = sign_in_path(services, example.ben)
     for _ in range(3):
         assert stranger.get(path).status_code == 200
     assert stranger.get("/").status_code == 302
     assert Visitor(stranger).submit(path, on=path).status_code == 302
 
 
-def test_a_link_works_once(app: Flask, house: House, example: Example) -> None:
+def test_a_link_works_once(app: Flask, services: Services, example: Example) -> None:
     """The second who uses it is told kindly."""
-    path = sign_in_path(house, example.ben)
+    path = sign_in_path(services, example.ben)
     assert Visitor(app.test_client()).submit(path, on=path).status_code == 302
     second = Visitor(app.test_client())
     answer = second.submit(path, on=path)
@@ -57,10 +59,10 @@ def test_a_link_works_once(app: Flask, house: House, example: Example) -> None:
 
 
 def test_a_link_works_for_a_quarter_of_an_hour(
-    stranger: FlaskClient, house: House, example: Example, clock: Clock
+    stranger: FlaskClient, services: Services, example: Example, clock: Clock
 ) -> None:
     """An old mail opens nothing."""
-    path = sign_in_path(house, example.ben)
+    path = sign_in_path(services, example.ben)
     clock.pass_(timedelta(minutes=15))
     assert Visitor(stranger).submit(path, on=path).status_code == 410
 
@@ -70,27 +72,27 @@ def test_a_made_up_link_opens_nothing(stranger: FlaskClient) -> None:
     assert Visitor(stranger).submit("/sign-in/made-up", on="/sign-in/made-up").status_code == 410
 
 
-def test_asking_answers_the_same_for_known_and_unknown(app: Flask, house: House, example: Example) -> None:
+def test_asking_answers_the_same_for_known_and_unknown(app: Flask, services: Services, example: Example) -> None:
     """Nobody learns who is known here; only the known get a mail."""
     known = ask(app.test_client(), "Ben@Example.com ")
     unknown = ask(app.test_client(), "eve@example.com")
     assert known[0] == unknown[0] == 200
     assert known[1].replace("ben@example.com", "X") == unknown[1].replace("eve@example.com", "X")
-    assert mails_to(house) == ["ben@example.com"]
+    assert mails_to(services) == ["ben@example.com"]
 
 
-def test_what_is_no_address_is_told_so(stranger: FlaskClient, house: House) -> None:
+def test_what_is_no_address_is_told_so(stranger: FlaskClient, services: Services) -> None:
     """And nothing is sent."""
     status, words = ask(stranger, "ben")
     assert status == 422
     assert "not an e-mail address" in words
-    assert mails_to(house) == []
+    assert mails_to(services) == []
 
 
-def test_one_leads_back_to_where_one_wanted_to_go(stranger: FlaskClient, house: House, example: Example) -> None:
+def test_one_leads_back_to_where_one_wanted_to_go(stranger: FlaskClient, services: Services, example: Example) -> None:
     """The place is kept in the browser that asked, not in the mail."""
     ask(stranger, "ben@example.com", next="/key-results/KR-2")
-    path = sign_in_path(house, example.ben)
+    path = sign_in_path(services, example.ben)
     assert Visitor(stranger).submit(path, on=path).location == "/key-results/KR-2"
 
 
@@ -118,7 +120,7 @@ def test_a_path_on_this_site_is_a_place_to_go_to() -> None:
     assert local_path("/key-results/KR-1?state=done#issues") == "/key-results/KR-1?state=done#issues"
 
 
-def test_signing_out_ends_the_session_on_the_server(ben: Visitor, house: House) -> None:
+def test_signing_out_ends_the_session_on_the_server(ben: Visitor, services: Services) -> None:
     """A copied cookie is worth nothing after that."""
     cookie = ben.client.get_cookie("okr_sync")
     assert cookie is not None
@@ -146,11 +148,11 @@ def test_the_page_to_sign_in_sends_on_who_is_in(ben: Visitor) -> None:
     assert ben.open("/sign-in?next=/key-results/KR-2").location == "/key-results/KR-2"
 
 
-def test_asking_too_often_is_slowed_down(stranger: FlaskClient, house: House, example: Example) -> None:
+def test_asking_too_often_is_slowed_down(stranger: FlaskClient, services: Services, example: Example) -> None:
     """A mailbox can't be flooded; the answer says when to come back."""
     statuses = [ask(stranger, "ben@example.com")[0] for _ in range(6)]
     assert statuses == [200] * 5 + [429]
-    assert len(mails_to(house)) == 5
+    assert len(mails_to(services)) == 5
 
 
 def test_an_answer_that_changes_nothing_brings_no_cookie(ana: Visitor) -> None:

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from sync_service.ingest.receive import LARGEST
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
@@ -26,12 +26,12 @@ BODY = json.dumps({"zen": "Keep it logically awesome.", "hook_id": 1}).encode()
 
 
 @pytest.fixture
-def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
+def services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
     """Give a house with a GitHub and a Jira connection, and one without a secret."""
     built = build_house(migrated_url, tmp_path)
     with writing(built.engine) as tx:
         for slug, kind, secrets in (("hub", "github", SECRETS), ("jira", "jira", SECRETS), ("mute", "github", ())):
-            sealed = [built.sealer.seal(secret) for secret in secrets]
+            sealed = [built.sealer.encrypt(secret) for secret in secrets]
             add(
                 tx, tables.connection, slug=slug, kind=kind, site="https://x.example", options={}, sealed_secrets=sealed
             )
@@ -41,9 +41,9 @@ def house(migrated_url: str, tmp_path: Path) -> Iterator[House]:
 
 
 @pytest.fixture
-def client(house: House) -> FlaskClient:
+def client(services: Services) -> FlaskClient:
     """Give a client of the application."""
-    return create_app(house).test_client()
+    return create_app(services).test_client()
 
 
 def signature(body: bytes, secret: str = SECRETS[0]) -> str:
@@ -59,28 +59,28 @@ def post(client: FlaskClient, body: bytes = BODY, *, to: str = "hub", **headers:
     return client.post(f"/hooks/{to}", data=body, headers=sent, content_type="application/json")
 
 
-def stored(house: House) -> list[Any]:
+def stored(services: Services) -> list[Any]:
     """Read the deliveries that were stored."""
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         return list(tx.execute(sa.select(tables.delivery).order_by(tables.delivery.c.id)))
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_signed_delivery_is_stored_and_acknowledged(client: FlaskClient, house: House, secret: str) -> None:
+def test_a_signed_delivery_is_stored_and_acknowledged(client: FlaskClient, services: Services, secret: str) -> None:
     """By each of several secrets; as received, without the signature."""
     answer = post(client, X_Hub_Signature_256=signature(BODY, secret))
     assert answer.status_code == 202
-    (row,) = stored(house)
+    (row,) = stored(services)
     assert (row.delivery_id, row.body) == ("guid-1", BODY)
     assert row.headers["x-github-event"] == "ping"
     assert "signature" not in json.dumps(row.headers)
     assert row.due_at is not None
 
 
-def test_a_repeat_is_acknowledged_and_stored_once(client: FlaskClient, house: House) -> None:
+def test_a_repeat_is_acknowledged_and_stored_once(client: FlaskClient, services: Services) -> None:
     """Trackers send again what they heard no answer to."""
     assert [post(client).status_code for _ in range(3)] == [202, 202, 202]
-    assert len(stored(house)) == 1
+    assert len(stored(services)) == 1
 
 
 @pytest.mark.parametrize(
@@ -97,10 +97,12 @@ def test_a_repeat_is_acknowledged_and_stored_once(client: FlaskClient, house: Ho
         "sha256=\u00e9",
     ],
 )
-def test_what_is_forged_or_unsigned_is_refused_and_not_stored(client: FlaskClient, house: House, wrong: str) -> None:
+def test_what_is_forged_or_unsigned_is_refused_and_not_stored(
+    client: FlaskClient, services: Services, wrong: str
+) -> None:
     """401, and a line in the log without the body."""
     assert post(client, X_Hub_Signature_256=wrong).status_code == 401
-    assert stored(house) == []
+    assert stored(services) == []
 
 
 def test_an_unknown_connection_is_not_found(client: FlaskClient) -> None:
@@ -108,51 +110,53 @@ def test_an_unknown_connection_is_not_found(client: FlaskClient) -> None:
     assert post(client, to="nowhere").status_code == 404
 
 
-def test_a_connection_without_a_secret_accepts_nothing(client: FlaskClient, house: House) -> None:
+def test_a_connection_without_a_secret_accepts_nothing(client: FlaskClient, services: Services) -> None:
     """Never "accept": 503, so that Jira sends it again once a secret is set."""
     assert post(client, to="mute", X_Hub_Signature_256=signature(BODY, "")).status_code == 503
-    assert stored(house) == []
+    assert stored(services) == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b"nul\x00"])
-def test_what_is_signed_but_unreadable_is_stored_and_buried(client: FlaskClient, house: House, body: bytes) -> None:
+def test_what_is_signed_but_unreadable_is_stored_and_buried(
+    client: FlaskClient, services: Services, body: bytes
+) -> None:
     """The tracker gets its 202; a person sees the reason."""
     assert post(client, body, X_GitHub_Event="issues").status_code == 202
-    house.drains.drain_everything()
-    (row,) = stored(house)
+    services.drains.drain_everything()
+    (row,) = stored(services)
     assert row.buried_at is not None
     assert row.outcome.startswith("can't be read")
 
 
-def test_a_body_over_the_limit_is_refused_unread(client: FlaskClient, house: House) -> None:
+def test_a_body_over_the_limit_is_refused_unread(client: FlaskClient, services: Services) -> None:
     """By its announced length, and by its real one where none is announced."""
     announced = client.post("/hooks/hub", data=b"x", environ_overrides={"CONTENT_LENGTH": str(LARGEST + 2)})
     assert announced.status_code == 413
     stream = io.BytesIO(b"x" * (LARGEST + 1))
     chunked = client.post("/hooks/hub", input_stream=stream, environ_overrides={"wsgi.input_terminated": True})
     assert chunked.status_code == 413
-    assert stored(house) == []
+    assert stored(services) == []
 
 
-def test_a_jira_delivery_is_stored_under_its_identifier(client: FlaskClient, house: House) -> None:
+def test_a_jira_delivery_is_stored_under_its_identifier(client: FlaskClient, services: Services) -> None:
     """And one without, as Data Center sends, under the hash of its body."""
     headers = {"X-Hub-Signature": signature(BODY), "X-Atlassian-Webhook-Identifier": "abc"}
     assert client.post("/hooks/jira", data=BODY, headers=headers).status_code == 202
     del headers["X-Atlassian-Webhook-Identifier"]
     assert [client.post("/hooks/jira", data=BODY, headers=headers).status_code for _ in range(2)] == [202, 202]
-    assert [row.delivery_id for row in stored(house)] == ["abc", "sha256:" + hashlib.sha256(BODY).hexdigest()]
+    assert [row.delivery_id for row in stored(services)] == ["abc", "sha256:" + hashlib.sha256(BODY).hexdigest()]
 
 
-def test_a_database_that_can_not_store_is_told_as_503(client: FlaskClient, house: House) -> None:
+def test_a_database_that_can_not_store_is_told_as_503(client: FlaskClient, services: Services) -> None:
     """Never a 2xx for what is not durable."""
     assert post(client, X_GitHub_Delivery="first").status_code == 202
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         tx.execute(sa.text("ALTER TABLE delivery RENAME TO away"))
     assert post(client).status_code == 503
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         tx.execute(sa.text("ALTER TABLE away RENAME TO delivery"))
     assert post(client).status_code == 202
-    assert len(stored(house)) == 2
+    assert len(stored(services)) == 2
 
 
 def test_a_hook_takes_only_posts(client: FlaskClient) -> None:

@@ -10,22 +10,22 @@ from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from connectors.github.api.app_jwt import assertion, private_key, skew_told
-from connectors.github.api.attributed import Ask, Held
+from connectors.github.api.app_jwt import app_jwt, clock_skew, private_key
+from connectors.github.api.attributed import AttributedReply, AuthorizedCall
 from connectors.github.api.installations import SUSPENDED, Installations
-from connectors.github.api.site import Site, words_of
+from connectors.github.api.site import Site, error_text
 from connectors.http import Method
-from connectors.json_fields import Json, exact, moment, rows
-from connectors.responses import Reply, judge
-from sync_service.domain.trackers.connector import App, Gone, Refused, Rejected
+from connectors.json_fields import Json, exact_text, json_objects, timestamp
+from connectors.responses import Response, raise_for_response
+from sync_service.domain.trackers.connector import AppKey, Gone, Refused, Rejected
 
-SPARE = timedelta(minutes=5)
+RENEW_BEFORE_EXPIRY = timedelta(minutes=5)
 """A token is given up so long before it expires."""
 
-WAITS = (0.5, 1.0, 1.5, 2.0)
+NEW_TOKEN_RETRY_SECONDS = (0.5, 1.0, 1.5, 2.0)
 """Seconds between tries with a new token that is refused: not all of GitHub knows it at once."""
 
-_NEW = timedelta(seconds=sum(WAITS))
+_NEW = timedelta(seconds=sum(NEW_TOKEN_RETRY_SECONDS))
 _PER_PAGE, _MOST_PAGES = 100, 20
 _LONGEST_TOKEN = 4096
 """Their form is GitHub's own business, and has changed: https://github.blog/changelog/2026-05-15-github-app-installation-tokens-per-request-override-header."""
@@ -45,7 +45,7 @@ class _Uninstalled(Gone):
 class AppCredentials:
     """One app at one site. Tokens are kept in memory alone, and shared by threads."""
 
-    def __init__(self, site: Site, app: App, *, now: Callable[[], datetime], sleep: Callable[[float], None]) -> None:
+    def __init__(self, site: Site, app: AppKey, *, now: Callable[[], datetime], sleep: Callable[[float], None]) -> None:
         self._site = site
         self._app = app
         self._key: RSAPrivateKey | None = None
@@ -56,35 +56,35 @@ class AppCredentials:
         self._tokens: dict[int, _Token] = {}
         self._installations = Installations(now, self._page_of_installations, self._page_of_repositories, self._lock)
 
-    def use(self, repository: str, ask: Ask) -> Held:
+    def use(self, repository: str, ask: AuthorizedCall) -> AttributedReply:
         """Call as the installation that sees a repository; where that has changed meanwhile, as the one that does now.
 
         Raise `Gone`, not proven, where none sees it, and `Refused` where the app can't be used at all.
         """
-        installation = self._installations.covering(repository)
+        installation = self._installations.find(repository)
         try:
             reply = self._as_installation(installation, ask)
-            if reply.status != 404 or not self._installations.settled(repository):
-                return Held(reply, _holder(installation))
+            if reply.status != 404 or not self._installations.is_old(repository):
+                return AttributedReply(reply, _holder(installation))
             self._installations.forget(repository)
         except _Uninstalled:
             reply = None
             self._installations.forget_all()
-        another = self._installations.covering(repository)
+        another = self._installations.find(repository)
         if reply is not None and another == installation:
-            return Held(reply, _holder(installation))
-        return Held(self._as_installation(another, ask), _holder(another))
+            return AttributedReply(reply, _holder(installation))
+        return AttributedReply(self._as_installation(another, ask), _holder(another))
 
-    def as_app(self, method: Method, path: str, *, params: Mapping[str, str] | None = None) -> Held:
+    def as_app(self, method: Method, path: str, *, params: Mapping[str, str] | None = None) -> AttributedReply:
         """Call as the app itself, about what belongs to no installation: its webhook, and what that delivered."""
-        return Held(self._as_app(method, path, params=params), "app")
+        return AttributedReply(self._as_app(method, path, params=params), "app")
 
-    def holder(self, repository: str) -> str:
+    def bucket_owner(self, repository: str) -> str:
         """Name the installation that sees a repository; the app itself, which would have to find it, where unknown."""
-        known = self._installations.known(repository)
+        known = self._installations.cached(repository)
         return "app" if known is None else _holder(known)
 
-    def about(self) -> Json:
+    def app_info(self) -> Json:
         """Ask GitHub about the app itself."""
         reply = self._as_app("GET", "/app")
         self._judge_app(reply)
@@ -96,15 +96,15 @@ class AppCredentials:
         https://docs.github.com/en/rest/apps/webhooks#update-a-webhook-configuration-for-an-app
         """
         reply = self._as_app("PATCH", "/app/hook/config", json=config)
-        if reply.status == 404 and "Integration" not in words_of(reply):
+        if reply.status == 404 and "Integration" not in error_text(reply):
             raise Rejected("the app has no webhook: make it active on the app's page at GitHub")
         self._judge_app(reply)
 
-    def offered(self, *, most: int) -> tuple[list[Json], bool]:
+    def list_repositories(self, *, most: int) -> tuple[list[Json], bool]:
         """List about `most` repositories of all installations, as they are now; tell whether there are more."""
         self._installations.forget_all()
         found: list[Json] = []
-        for installation in self._installations.working():
+        for installation in self._installations.active():
             for page in range(1, _MOST_PAGES + 1):
                 listed = self._page_of_repositories(installation, {"per_page": str(_PER_PAGE), "page": str(page)})
                 found += listed
@@ -116,20 +116,20 @@ class AppCredentials:
 
     def find_holder(self, repository: str) -> str:
         """Name the installation that sees a repository, which is looked for where it is not known."""
-        return _holder(self._installations.covering(repository))
+        return _holder(self._installations.find(repository))
 
     def _now(self) -> datetime:
         """Give the time by GitHub's clock, as far as we know it."""
         return self._our_clock() + self._skew
 
-    def _as_installation(self, installation: int, ask: Ask) -> Reply:
+    def _as_installation(self, installation: int, ask: AuthorizedCall) -> Response:
         """Call with an installation's token: a refused one is replaced once, a new one is given time to be known."""
         token = self._token(installation)
         reply = ask(f"Bearer {token.text}")
         if reply.status == 401 and self._now() - token.minted > _NEW:
             token = self._token(installation, refused=token)
             reply = ask(f"Bearer {token.text}")
-        for wait in WAITS:
+        for wait in NEW_TOKEN_RETRY_SECONDS:
             if reply.status != 401:
                 break
             self._sleep(wait)
@@ -140,7 +140,7 @@ class AppCredentials:
     def _token(self, installation: int, *, refused: _Token | None = None) -> _Token:
         with self._lock:
             kept = self._tokens.get(installation)
-            if kept is None or kept is refused or kept.expires - self._now() < SPARE:
+            if kept is None or kept is refused or kept.expires - self._now() < RENEW_BEFORE_EXPIRY:
                 self._tokens.pop(installation, None)
                 kept = self._tokens[installation] = self._mint(installation)
             return kept
@@ -153,21 +153,21 @@ class AppCredentials:
         self._refuse_suspended(reply)
         self._judge_app(reply)
         made = reply.object()
-        text, expires = exact(made.get("token"), _LONGEST_TOKEN), moment(made.get("expires_at"))
+        text, expires = exact_text(made.get("token"), _LONGEST_TOKEN), timestamp(made.get("expires_at"))
         if text is None or expires is None:
-            raise Rejected(f"{reply.place} gives no token that could be used")
+            raise Rejected(f"{reply.shown_host} gives no token that could be used")
         return _Token(text, expires, self._now())
 
-    def _refuse_suspended(self, reply: Reply) -> None:
+    def _refuse_suspended(self, reply: Response) -> None:
         """Raise for a suspended installation: `Refused` where no other works, else only this one's issues are hidden.
 
         https://docs.github.com/en/apps/maintaining-github-apps/suspending-a-github-app-installation
         """
-        if reply.status != 403 or SUSPENDED.lower() not in words_of(reply).lower():
+        if reply.status != 403 or SUSPENDED.lower() not in error_text(reply).lower():
             return
-        said = f"GitHub says: {words_of(reply)}"
+        said = f"GitHub says: {error_text(reply)}"
         self._installations.forget_all()
-        if self._installations.works():
+        if self._installations.any_active():
             raise Gone(said, proven=False)
         raise Refused(said)
 
@@ -178,10 +178,10 @@ class AppCredentials:
         *,
         params: Mapping[str, str] | None = None,
         json: Mapping[str, str] | None = None,
-    ) -> Reply:
+    ) -> Response:
         """Call as the app itself; where GitHub's clock differs too much from ours, once more by its own."""
         reply = self._assert_and_send(method, path, params, json)
-        skew = skew_told(reply, now=self._our_clock())
+        skew = clock_skew(reply, now=self._our_clock())
         if skew is None:
             return reply
         self._skew = skew
@@ -189,18 +189,18 @@ class AppCredentials:
 
     def _assert_and_send(
         self, method: Method, path: str, params: Mapping[str, str] | None, json: Mapping[str, str] | None
-    ) -> Reply:
+    ) -> Response:
         self._key = self._key or private_key(self._app)  # which costs more than what is signed with it
-        made = assertion(self._app, self._key, at=self._now())
+        made = app_jwt(self._app, self._key, at=self._now())
         return self._site.send(method, path, authorization=f"Bearer {made}", params=params, json=json)
 
-    def _judge_app(self, reply: Reply) -> None:
-        words = words_of(reply)
+    def _judge_app(self, reply: Response) -> None:
+        words = error_text(reply)
         if reply.status == 401:
-            raise Refused(f"{reply.place} does not accept the private key of app {self._app.id} (401): {words}")
+            raise Refused(f"{reply.shown_host} does not accept the private key of app {self._app.id} (401): {words}")
         if reply.status == 404:
-            raise Refused(f"{reply.place} knows no app {self._app.id}: give its client id or its number ({words})")
-        judge(reply, now=self._our_clock(), holder="app", words=words)
+            raise Refused(f"{reply.shown_host} knows no app {self._app.id}: give its client id or its number ({words})")
+        raise_for_response(reply, now=self._our_clock(), bucket_owner="app", words=words)
 
     def _page_of_installations(self, page: Mapping[str, str]) -> list[Json]:
         reply = self._as_app("GET", "/app/installations", params=page)
@@ -208,12 +208,12 @@ class AppCredentials:
         return list(reply.objects())
 
     def _page_of_repositories(self, installation: int, page: Mapping[str, str]) -> list[Json]:
-        def ask(authorization: str) -> Reply:
+        def ask(authorization: str) -> Response:
             return self._site.send("GET", "/installation/repositories", authorization=authorization, params=page)
 
         reply = self._as_installation(installation, ask)
-        judge(reply, now=self._our_clock(), holder=_holder(installation), words=words_of(reply))
-        return rows(reply.object().get("repositories"))
+        raise_for_response(reply, now=self._our_clock(), bucket_owner=_holder(installation), words=error_text(reply))
+        return json_objects(reply.object().get("repositories"))
 
 
 def _holder(installation: int) -> str:

@@ -9,9 +9,9 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from connectors.github.api.site import words_of
-from connectors.responses import Reply
-from sync_service.domain.trackers.connector import App, Refused
+from connectors.github.api.site import error_text
+from connectors.responses import Response
+from sync_service.domain.trackers.connector import AppKey, Refused
 
 _BACKDATED = timedelta(seconds=60)
 """GitHub rejects a JWT issued in the future, and its clock may be behind ours."""
@@ -23,7 +23,7 @@ _CLOCK_ERRORS = ("'iat'", "'exp'")
 """GitHub's error for a wrong time contains one of these: https://github.com/probot/probot/issues/967."""
 
 
-def private_key(app: App) -> RSAPrivateKey:
+def private_key(app: AppKey) -> RSAPrivateKey:
     """Load an app's private key. Raise `Refused` with what to do when it can't be read."""
     # A settings file can't have line breaks in a value, so some people write them as \n.
     pem = app.private_key if "\n" in app.private_key else app.private_key.replace("\\n", "\n")
@@ -39,15 +39,15 @@ def private_key(app: App) -> RSAPrivateKey:
     return key
 
 
-def assertion(app: App, key: RSAPrivateKey, *, at: datetime) -> str:
+def app_jwt(app: AppKey, key: RSAPrivateKey, *, at: datetime) -> str:
     """Return a signed JWT. `at` is the time of GitHub's clock."""
     claims = {"iat": int((at - _BACKDATED).timestamp()), "exp": int((at + _LIFETIME).timestamp()), "iss": app.id}
     return jwt.encode(claims, key, algorithm="RS256")
 
 
-def skew_told(reply: Reply, *, now: datetime) -> timedelta | None:
+def clock_skew(reply: Response, *, now: datetime) -> timedelta | None:
     """Return how far GitHub's clock is ahead of ours when it rejected a JWT for its times (clock skew); else None."""
     theirs = reply.date()
-    if reply.status != 401 or theirs is None or not any(word in words_of(reply) for word in _CLOCK_ERRORS):
+    if reply.status != 401 or theirs is None or not any(word in error_text(reply) for word in _CLOCK_ERRORS):
         return None
     return theirs - now

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.responses import Reply
+from connectors.responses import Response
 
-Ask = Callable[[str], Reply]
+AuthorizedCall = Callable[[str], Response]
 """Make one call with a value of the header `Authorization`. It may be called again with another value."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class AttributedReply:
     """A reply of any status, with the owner of the rate limit it counts against: `token`, `app`, `installation 7`."""
 
-    reply: Reply
-    holder: str
+    reply: Response
+    bucket_owner: str

@@ -8,21 +8,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.github.api.app_auth import AppCredentials
-from connectors.github.api.attributed import Held
+from connectors.github.api.attributed import AttributedReply
 from connectors.github.api.credentials import Credentials
-from connectors.github.api.graphql import InParts, Lacking, judge_graph, judge_parts
-from connectors.github.api.graphql_queries import Asks
-from connectors.github.api.site import Site, words_of
-from connectors.http import Answer, Method
-from connectors.responses import Reply, judge
+from connectors.github.api.graphql import MissingFields, PartialData, partial_data_or_raise, raise_for_graphql_errors
+from connectors.github.api.graphql_queries import GraphQLQuery
+from connectors.github.api.site import Site, error_text
+from connectors.http import JsonResponse, Method
+from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected, Unavailable
 
 FORBIDDEN = 403
 
-WRITES = "core/writes"
+WRITE_BUCKET = "core/writes"
 """The write bucket of a credential: blocked together with its resource `core`, or alone."""
 
-MENDED = timedelta(hours=1)
+PERMISSION_RETRY = timedelta(hours=1)
 """How long writes are blocked after a permission was missing."""
 
 _WRITE_LIMIT = "content creation"
@@ -34,7 +34,7 @@ _REPOSITORY = re.compile(r"/(?:repositories/([0-9]+)|repos/([^/]+/[^/]+))(?:/|\Z
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class GitHubClient:
     """Authorised calls for one connection. Each may raise any `ConnectorError`. Paths start with a slash.
 
     A 403 about one repository (a missing permission, single sign-on, a policy of its owner) raises `Gone`, not proven,
@@ -50,10 +50,10 @@ class Calls:
     credentials: Credentials
     now: Callable[[], datetime]
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str) -> JsonResponse:
         """Fetch an object of a repository."""
         reply = self._get(path)
-        return Answer(reply.url, reply.object())
+        return JsonResponse(reply.url, reply.object())
 
     def list(self, path: str, params: Mapping[str, str]) -> builtins.list[dict[str, Any]]:
         """Fetch a page of a list of a repository."""
@@ -61,10 +61,10 @@ class Calls:
 
     def search(self, params: Mapping[str, str], *, repository: str) -> tuple[Mapping[str, Any], str]:
         """Search for issues with the credential that can see a repository. Return the result and the bucket owner."""
-        reply, holder = self._ask("GET", "/search/issues", repository=repository, params=params)
-        return reply.object(), holder
+        reply, bucket_owner = self._ask("GET", "/search/issues", repository=repository, params=params)
+        return reply.object(), bucket_owner
 
-    def me(self, path: str) -> Mapping[str, Any]:
+    def token_user(self, path: str) -> Mapping[str, Any]:
         """Return the user of the token that is used for a path about a repository.
 
         https://docs.github.com/en/rest/users/users#get-the-authenticated-user
@@ -72,7 +72,9 @@ class Calls:
         reply, _ = self._ask("GET", _ME, repository=_repository_in(path))
         return reply.object()
 
-    def write(self, method: Method, path: str, json: Any = None, *, params: Mapping[str, str] | None = None) -> Reply:
+    def write(
+        self, method: Method, path: str, json: Any = None, *, params: Mapping[str, str] | None = None
+    ) -> Response:
         """Write to a repository. With `GET`, read there before a write.
 
         Raise `Rejected` for a 403 about one issue (locked, archived). A 403 for a missing permission blocks all writes
@@ -80,43 +82,45 @@ class Calls:
         """
         now = self.now()
         sent = self._use(method, path, repository=_repository_in(path), params=params, json=json)
-        reply, words = sent.reply, words_of(sent.reply)
-        bucket = f"{sent.holder}/{WRITES}"
+        reply, words = sent.reply, error_text(sent.reply)
+        bucket = f"{sent.bucket_owner}/{WRITE_BUCKET}"
         try:
-            judge(reply, now=now, holder=sent.holder, words=words)
+            raise_for_response(reply, now=now, bucket_owner=sent.bucket_owner, words=words)
         except Unavailable as error:
-            if error.part == sent.holder and _WRITE_LIMIT in words.lower():
-                raise Unavailable(str(error), error.retry_at, part=bucket, guessed=error.guessed) from None
+            if error.bucket == sent.bucket_owner and _WRITE_LIMIT in words.lower():
+                raise Unavailable(str(error), error.retry_at, bucket=bucket, guessed=error.guessed) from None
             raise
         except Refused:
             if reply.status != FORBIDDEN:
                 raise
             if _MISSING_PERMISSION in words.lower():
-                raise Unavailable(f"not permitted to write comments: {words}", now + MENDED, part=bucket) from None
-            raise Rejected(f"{reply.place} does not permit this (403): {words}") from None
+                raise Unavailable(
+                    f"not permitted to write comments: {words}", now + PERMISSION_RETRY, bucket=bucket
+                ) from None
+            raise Rejected(f"{reply.shown_host} does not permit this (403): {words}") from None
         return reply
 
-    def graph(self, query: str, variables: Mapping[str, Any], *, repository: str) -> Mapping[str, Any]:
+    def graphql(self, query: str, variables: Mapping[str, Any], *, repository: str) -> Mapping[str, Any]:
         """Run a GraphQL query about a repository, named by its id or as owner/name. Return its `data`."""
         body = {"query": query, "variables": dict(variables)}
-        reply, holder = self._ask("POST", "/graphql", repository=repository, json=body)
-        return judge_graph(reply, now=self.now(), holder=holder)
+        reply, bucket_owner = self._ask("POST", "/graphql", repository=repository, json=body)
+        return raise_for_graphql_errors(reply, now=self.now(), bucket_owner=bucket_owner)
 
-    def graph_parts(self, question: Asks, *, repository: str) -> InParts:
+    def graphql_partial(self, question: GraphQLQuery, *, repository: str) -> PartialData:
         """Run a GraphQL query that may succeed partly. Leave out fields that the site lacks, now and in later calls."""
         while True:
             body = {"query": question.text(self.site.lacks), "variables": dict(question.variables())}
-            reply, holder = self._ask("POST", "/graphql", repository=repository, json=body)
+            reply, bucket_owner = self._ask("POST", "/graphql", repository=repository, json=body)
             try:
-                return judge_parts(reply, now=self.now(), holder=holder)
-            except Lacking as error:
+                return partial_data_or_raise(reply, now=self.now(), bucket_owner=bucket_owner)
+            except MissingFields as error:
                 if error.names <= self.site.lacks:
-                    raise Rejected(f"{reply.place} lacks GraphQL fields that we need: {error}") from None
+                    raise Rejected(f"{reply.shown_host} lacks GraphQL fields that we need: {error}") from None
                 self.site.lacks |= error.names
 
-    def ask(
+    def call_optional(
         self, method: Method, path: str, *, repository: str, params: Mapping[str, str] | None = None
-    ) -> Reply | None:
+    ) -> Response | None:
         """Call for something optional: return None when these credentials may not see it, or nothing is there.
 
         An empty `repository` means the app itself, if there is one. Raise `Refused` for 401 only.
@@ -126,7 +130,7 @@ class Calls:
         except Gone:
             return None  # no installation can see the repository
         try:
-            judge(sent.reply, now=self.now(), holder=sent.holder, words=words_of(sent.reply))
+            raise_for_response(sent.reply, now=self.now(), bucket_owner=sent.bucket_owner, words=error_text(sent.reply))
         except Refused:
             if sent.reply.status != FORBIDDEN:
                 raise
@@ -135,7 +139,7 @@ class Calls:
             return None
         return sent.reply
 
-    def _send(self, method: Method, path: str, *, repository: str, params: Mapping[str, str] | None) -> Held:
+    def _send(self, method: Method, path: str, *, repository: str, params: Mapping[str, str] | None) -> AttributedReply:
         if not repository and isinstance(self.credentials, AppCredentials):
             return self.credentials.as_app(method, path, params=params)
         return self.credentials.use(
@@ -143,7 +147,7 @@ class Calls:
             lambda authorization: self.site.send(method, path, authorization=authorization, params=params),
         )
 
-    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Response:
         reply, _ = self._ask("GET", path, repository=_repository_in(path), params=params)
         return reply
 
@@ -155,17 +159,17 @@ class Calls:
         repository: str,
         params: Mapping[str, str] | None = None,
         json: Any = None,
-    ) -> tuple[Reply, str]:
+    ) -> tuple[Response, str]:
         """Call about a repository. A 403 raises `Gone`: the same credentials may see other repositories."""
         sent = self._use(method, path, repository=repository, params=params, json=json)
-        words = words_of(sent.reply)
+        words = error_text(sent.reply)
         try:
-            judge(sent.reply, now=self.now(), holder=sent.holder, words=words)
+            raise_for_response(sent.reply, now=self.now(), bucket_owner=sent.bucket_owner, words=words)
         except Refused as error:
             if sent.reply.status != FORBIDDEN or path == _ME or _SUSPENDED in words.lower():
                 raise
             raise Gone(str(error), proven=False) from None
-        return sent.reply, sent.holder
+        return sent.reply, sent.bucket_owner
 
     def _use(
         self,
@@ -175,21 +179,21 @@ class Calls:
         repository: str,
         params: Mapping[str, str] | None = None,
         json: Any = None,
-    ) -> Held:
-        def ask(authorization: str) -> Reply:
+    ) -> AttributedReply:
+        def ask(authorization: str) -> Response:
             return self.site.send(method, path, authorization=authorization, params=params, json=json)
 
         return self.credentials.use(repository, ask)
 
 
-def is_name(name: str) -> bool:
+def is_repository_name(name: str) -> bool:
     """Return whether this is a valid repository name, owner/name, and safe in a path."""
     return _NAME.fullmatch(name) is not None and not name.endswith(("/.", "/.."))
 
 
-def path_by_name(name: str) -> str:
+def repository_path(name: str) -> str:
     """Return the path of a repository by its name. Raise `Gone`, not proven, for an invalid name."""
-    if not is_name(name):
+    if not is_repository_name(name):
         raise Gone("a repository is written owner/name", proven=False)
     return f"/repos/{name}"
 

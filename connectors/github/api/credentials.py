@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from connectors.github.api.app_auth import AppCredentials
-from connectors.github.api.attributed import Ask, Held
+from connectors.github.api.attributed import AttributedReply, AuthorizedCall
 from connectors.github.api.site import Site
-from connectors.http import Http
-from sync_service.domain.trackers.connector import App, Connection, Refused
+from connectors.http import HttpClient
+from sync_service.domain.trackers.connector import AppKey, Connection, Refused
 
 
 class Credentials(Protocol):
     """Credentials to call with."""
 
-    def use(self, repository: str, ask: Ask) -> Held:
+    def use(self, repository: str, ask: AuthorizedCall) -> AttributedReply:
         """Call about a repository, named by its id or as owner/name. `ask` gets the header `Authorization`."""
         ...
 
-    def holder(self, repository: str) -> str:
+    def bucket_owner(self, repository: str) -> str:
         """Return the owner of the rate limit that a call about a repository uses, if known. Makes no call."""
         ...
 
@@ -34,29 +34,29 @@ class TokenCredentials:
 
     token: str = field(repr=False)
 
-    def use(self, repository: str, ask: Ask) -> Held:
+    def use(self, repository: str, ask: AuthorizedCall) -> AttributedReply:
         """Call with the token."""
-        return Held(ask(f"Bearer {self.token}"), self.holder(repository))
+        return AttributedReply(ask(f"Bearer {self.token}"), self.bucket_owner(repository))
 
-    def holder(self, repository: str) -> str:
+    def bucket_owner(self, repository: str) -> str:
         """Return `token`: all repositories share the rate limit of the token's user."""
         del repository
         return "token"
 
     def find_holder(self, repository: str) -> str:
         """Return `token`."""
-        return self.holder(repository)
+        return self.bucket_owner(repository)
 
 
-class Keyring:
+class CredentialsCache:
     """Cache of credentials and sites, so that app tokens and what a site supports are found out only once."""
 
-    def __init__(self, http: Http, *, sleep: Callable[[float], None]) -> None:
+    def __init__(self, http: HttpClient, *, sleep: Callable[[float], None]) -> None:
         self._http = http
         self._sleep = sleep
         self._lock = threading.Lock()
         self._sites: dict[str, Site] = {}
-        self._apps: dict[tuple[str, App], AppCredentials] = {}
+        self._apps: dict[tuple[str, AppKey], AppCredentials] = {}
 
     def site(self, url: str) -> Site:
         """Return the site at an address."""

@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from connectors.json_fields import Json, table
+from connectors.json_fields import Json, json_object
 
 PROJECTS = "projects"
 
-NEWS: Mapping[str, frozenset[str]] = {
+NEWER_FEATURES: Mapping[str, frozenset[str]] = {
     "parent": frozenset({"parent"}),
     "type": frozenset({"issueType"}),
     "fields": frozenset({"issueFieldValues", "IssueFieldNumberValue", "IssueFieldNumber"}),
@@ -24,7 +24,7 @@ NEWS: Mapping[str, frozenset[str]] = {
 }
 """Features that a site may lack, each with the GraphQL names that its error contains then."""
 
-CLOSES = """
+CLOSING_ISSUES_QUERY = """
 query($id: ID!) { node(id: $id) { ... on PullRequest {
   closingIssuesReferences(first: 100) { nodes { number repository { nameWithOwner } } } } } }
 """
@@ -46,7 +46,7 @@ _PULL = """
 """
 
 
-class Asks(Protocol):
+class GraphQLQuery(Protocol):
     """A query with fields that a site may lack."""
 
     def text(self, lacking: Collection[str]) -> str:
@@ -59,7 +59,7 @@ class Asks(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class IssuesQuery:
     """The query for many issues: node id of the repository → issue numbers. `points` adds the numeric fields."""
 
     wanted: Mapping[str, Collection[int]]
@@ -101,10 +101,10 @@ def _numbered(numbers: Iterable[int]) -> str:
     return " ".join(f"i{number}: issueOrPullRequest(number: {number}) {{ {what} }}" for number in numbers)
 
 
-def lacks(errors: Iterable[Json]) -> frozenset[str]:
+def missing_features(errors: Iterable[Json]) -> frozenset[str]:
     """Return which features the errors say that a site lacks; none when the errors are about anything else.
 
     https://docs.github.com/en/graphql/guides/forming-calls-with-graphql#working-with-variables
     """
-    named = {str(value) for error in errors for value in table(error.get("extensions")).values()}
-    return frozenset(name for name, words in NEWS.items() if words & named)
+    named = {str(value) for error in errors for value in json_object(error.get("extensions")).values()}
+    return frozenset(name for name, words in NEWER_FEATURES.items() if words & named)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connectors.json_fields import Json, identifier, rows, table
+from connectors.json_fields import Json, identifier, json_object, json_objects
 from sync_service.domain.trackers.connector import Gone, Refused, Unavailable
 
-FRESH = timedelta(minutes=1)
+LIST_MAX_AGE = timedelta(minutes=1)
 """How long a list is trusted: a repository that is not in it is not searched again before."""
 
-SETTLED = timedelta(minutes=10)
+ENTRY_MAX_AGE = timedelta(minutes=10)
 """After this time a repository that its installation no longer shows may belong to another installation."""
 
 SUSPENDED = "This installation has been suspended"
@@ -54,18 +54,18 @@ class Installations:
     _rate_limited: dict[int, Unavailable] = field(default_factory=dict)
     _by_repository: dict[str, tuple[int, datetime]] = field(default_factory=dict)
 
-    def known(self, repository: str) -> int | None:
+    def cached(self, repository: str) -> int | None:
         """Return the installation that can see a repository, if it is in the cache. Makes no call."""
         found = self._by_repository.get(repository.casefold())
         return found and found[0]
 
-    def covering(self, repository: str) -> int:
+    def find(self, repository: str) -> int:
         """Return the installation that can see a repository, named by its id or as owner/name.
 
         Raise `Refused` when no installation works, `Gone`, not proven, when none can see it.
         """
         with self.lock:
-            found = self.known(repository) or self._search(repository) or self._on_account_of(repository)
+            found = self.cached(repository) or self._search(repository) or self._on_account_of(repository)
         if found is None:
             raise self._not_found_error(repository)
         return found
@@ -76,20 +76,20 @@ class Installations:
         working = (one.id for one in self._installations if one.account == owner and not one.suspended)
         return next(working, None) if slash else None
 
-    def works(self) -> bool:
+    def any_active(self) -> bool:
         """Return whether any installation is not suspended."""
         with self.lock:
             return any(not one.suspended for one in self._read())
 
-    def working(self) -> list[int]:
+    def active(self) -> list[int]:
         """Return the installations that are not suspended."""
         with self.lock:
             return [one.id for one in self._read() if not one.suspended]
 
-    def settled(self, repository: str) -> bool:
+    def is_old(self, repository: str) -> bool:
         """Return whether the cached installation of a repository is old: it may have changed meanwhile."""
         found = self._by_repository.get(repository.casefold())
-        return found is not None and self.now() - found[1] > SETTLED
+        return found is not None and self.now() - found[1] > ENTRY_MAX_AGE
 
     def forget(self, repository: str) -> None:
         """Remove a repository from the cache, so that the next call searches it again."""
@@ -117,7 +117,7 @@ class Installations:
                 unavailable = error
             except Gone:
                 continue  # it was suspended or uninstalled just now
-            found = self.known(repository)
+            found = self.cached(repository)
             if found is not None:
                 return found
         if unavailable:
@@ -147,7 +147,7 @@ class Installations:
         return self._installations
 
     def _is_fresh(self, at: datetime | None) -> bool:
-        return at is not None and self.now() - at <= FRESH
+        return at is not None and self.now() - at <= LIST_MAX_AGE
 
     def _not_found_error(self, repository: str) -> Gone | Refused:
         if not self._installations:
@@ -169,8 +169,8 @@ def _paged(fetch: Callable[[Page], list[Json]]) -> Iterator[Json]:
 
 
 def _read_installations(found: Iterable[Json]) -> Iterator[Installation]:
-    for row in rows(list(found)):
+    for row in json_objects(list(found)):
         id_ = identifier(row.get("id"))
         if id_:
-            account = str(table(row.get("account")).get("login")).casefold()
+            account = str(json_object(row.get("account")).get("login")).casefold()
             yield Installation(int(id_), account, row.get("suspended_at") is not None)

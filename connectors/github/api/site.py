@@ -6,9 +6,9 @@ https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.http import Http, Method
+from connectors.http import HttpClient, Method
 from connectors.json_fields import text
-from connectors.responses import Reply
+from connectors.responses import Response
 from sync_service.domain.trackers.connector import Rejected
 
 API_VERSION = "2026-03-10"
@@ -27,7 +27,7 @@ class Site:
     known not to have.
     """
 
-    def __init__(self, http: Http, url: str) -> None:
+    def __init__(self, http: HttpClient, url: str) -> None:
         self._http = http
         self._url = url.rstrip("/")
         self._knows_version = True
@@ -46,10 +46,10 @@ class Site:
         authorization: str | None,
         params: Mapping[str, str] | None = None,
         json: Any = None,
-    ) -> Reply:
+    ) -> Response:
         """Send a request; `path` starts with a slash. Return the reply, whatever its status."""
 
-        def sent(*, versioned: bool) -> Reply:
+        def sent(*, versioned: bool) -> Response:
             headers = {"Accept": _MEDIA_TYPE} | ({_VERSION: API_VERSION} if versioned else {})
             return self._http.send(
                 method, self._address(path), authorization=authorization, headers=headers, params=params, json=json
@@ -76,7 +76,7 @@ class Site:
         return self._url + path
 
 
-def words_of(reply: Reply) -> str:
+def error_text(reply: Response) -> str:
     """Return GitHub's error text and the permission that it requires; empty when it says nothing.
 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api

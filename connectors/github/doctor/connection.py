@@ -11,14 +11,14 @@ from urllib.parse import quote
 
 from connectors.github.api.app_auth import AppCredentials
 from connectors.github.api.credentials import Credentials
-from connectors.github.api.site import Site, words_of
+from connectors.github.api.site import Site, error_text
 from connectors.github.doctor.projects import examine_projects, installation_sees
-from connectors.github.doctor.webhooks import HookExamination, missing_events
-from connectors.github.model.number_fields import wanted_of
-from connectors.github.setup.onboarding import lacking as lacking_of
-from connectors.github.webhook.events import events_read
-from connectors.json_fields import Json, exact, moment, number, table, text
-from connectors.responses import Reply, judge
+from connectors.github.doctor.webhooks import WebhookChecks, missing_events
+from connectors.github.model.number_fields import number_fields_of
+from connectors.github.setup.onboarding import missing_permissions as lacking_of
+from connectors.github.webhook.events import parsed_events
+from connectors.json_fields import Json, exact_text, json_object, number, text, timestamp
+from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Refused
 from sync_service.domain.trackers.diagnostics import Finding
 
@@ -36,7 +36,7 @@ _INSTALL = "install the app on the account that has the repositories, from its p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
+class ConnectionChecks:
     """One connection, examined with its credentials."""
 
     connection: Connection
@@ -53,14 +53,14 @@ class Examination:
         if app:
             yield from self._safely("installations", self._installations(app))
         yield from self._safely("limit", self._limit(scopes))
-        if not app and wanted_of(self.connection).names:
+        if not app and number_fields_of(self.connection).names:
             yield from self._safely("projects", examine_projects(scopes[:MOST_SCOPES], self._ask_graph))
         for name in islice(scopes, MOST_SCOPES):
             yield from self._safely(name, self._scope(name))
         if len(scopes) > MOST_SCOPES:
             yield Finding(what="repositories", well=None, says=f"only the first {MOST_SCOPES} were looked at")
         if hooked:
-            hooks = HookExamination(
+            hooks = WebhookChecks(
                 connection=self.connection, credentials=self.credentials, ask=self._ask, lacking=_is_older(reply)
             )
             yield from self._safely("webhook", hooks.run(scopes[:MOST_SCOPES]))
@@ -71,7 +71,7 @@ class Examination:
         except ConnectorError as error:
             yield Finding(what=what, well=False, says=str(error))
 
-    def _ask(self, path: str, *, about: str, params: Mapping[str, str] | None = None) -> Reply:
+    def _ask(self, path: str, *, about: str, params: Mapping[str, str] | None = None) -> Response:
         """Ask with whichever credentials see a repository; an empty one means the app itself, or the token."""
         if not about and isinstance(self.credentials, AppCredentials):
             return self.credentials.as_app("GET", path, params=params).reply
@@ -79,19 +79,19 @@ class Examination:
             about, lambda who: self.site.send("GET", path, authorization=who, params=params)
         ).reply
 
-    def _ask_graph(self, question: Json, about: str) -> Reply:
+    def _ask_graph(self, question: Json, about: str) -> Response:
         reply = self.credentials.use(
             about, lambda who: self.site.send("POST", "/graphql", authorization=who, json=question)
         ).reply
-        judge(reply, now=self.now(), words=words_of(reply))
+        raise_for_response(reply, now=self.now(), words=error_text(reply))
         return reply
 
-    def _who(self, app: AppCredentials | None) -> Generator[Finding, None, Reply | None]:
+    def _who(self, app: AppCredentials | None) -> Generator[Finding, None, Response | None]:
         """Find whose the credentials are; the generator's value is the reply, None where they are refused."""
         try:
             reply = self._ask("/app" if app else "/user", about="")
             if app or reply.status != 403:  # an installation's token is nobody's, and may do its work all the same
-                judge(reply, now=self.now(), words=words_of(reply))
+                raise_for_response(reply, now=self.now(), words=error_text(reply))
         except ConnectorError as error:
             mend = "give the app's id and the whole .pem file that GitHub made for it" if app else _RENEW
             yield Finding(what="credentials", well=False, says=str(error), mend=mend)
@@ -105,7 +105,7 @@ class Examination:
             yield from _app_wants(body, writes_back=self.connection.writes_back, lacking=_is_older(reply))
         return reply
 
-    def _expiry(self, reply: Reply) -> Iterator[Finding]:
+    def _expiry(self, reply: Response) -> Iterator[Finding]:
         """Read when the token ends. https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation."""
         ends = _expiration(reply)
         if ends is None:
@@ -115,7 +115,7 @@ class Examination:
         soon = left < SOON
         yield Finding(what="expiry", well=None if soon else True, says=says, mend=_RENEW if soon else None)
 
-    def _clock(self, reply: Reply) -> Iterator[Finding]:
+    def _clock(self, reply: Response) -> Iterator[Finding]:
         theirs = reply.date()
         if theirs is None:
             return
@@ -128,14 +128,14 @@ class Examination:
 
     def _installations(self, app: AppCredentials) -> Iterator[Finding]:
         reply = app.as_app("GET", "/app/installations", params={"per_page": "100"}).reply
-        judge(reply, now=self.now(), words=words_of(reply))
+        raise_for_response(reply, now=self.now(), words=error_text(reply))
         found = reply.objects()
         if not found:
             yield Finding(what="installations", well=False, says="the app is installed nowhere", mend=_INSTALL)
         for one in found:
             yield (finding := _installation(one, writes_back=self.connection.writes_back))
-            if finding.well and wanted_of(self.connection).names:
-                yield from installation_sees(finding.what, table(one.get("permissions")))
+            if finding.well and number_fields_of(self.connection).names:
+                yield from installation_sees(finding.what, json_object(one.get("permissions")))
 
     def _limit(self, scopes: Sequence[str]) -> Iterator[Finding]:
         """Read what is left; asking costs nothing. https://docs.github.com/en/rest/rate-limit/rate-limit."""
@@ -146,10 +146,10 @@ class Examination:
             if reply.status == 404:
                 yield Finding(what="limit", well=True, says="this server limits nothing")
                 return
-            judge(reply, now=self.now(), words=words_of(reply))
+            raise_for_response(reply, now=self.now(), words=error_text(reply))
         except Gone:
             return  # what is found of the repository says so
-        core = table(table(reply.object().get("resources")).get("core"))
+        core = json_object(json_object(reply.object().get("resources")).get("core"))
         most, left = number(core.get("limit")), number(core.get("remaining"))
         if most and left is not None:
             says = f"{left:.0f} of {most:.0f} calls an hour are left"
@@ -161,7 +161,7 @@ class Examination:
         path = "/repos/" + quote(name, safe="/")
         try:
             reply = self._ask(path, about=name)
-            judge(reply, now=self.now(), words=words_of(reply))
+            raise_for_response(reply, now=self.now(), words=error_text(reply))
         except (Gone, Refused) as error:  # the credentials as a whole were accepted: it is this repository
             mend = "let the token or app see it, or take it out of the connection's scopes"
             yield Finding(what=name, well=False, says=str(error), mend=mend)
@@ -175,38 +175,38 @@ class Examination:
         """Tell a missing permission, whether there is anything to read or not."""
         reply = self._ask(path, about=name, params={"per_page": "1"})
         try:
-            judge(reply, now=self.now(), words=words_of(reply))
+            raise_for_response(reply, now=self.now(), words=error_text(reply))
         except Gone:
             return
         except Refused:
             pass
         else:
             return
-        says = f"the permission {permission}: read is missing ({reply.status}: {words_of(reply)})"
+        says = f"the permission {permission}: read is missing ({reply.status}: {error_text(reply)})"
         mend = f"grant it {permission}: read for this repository, at GitHub's page of the token"
         yield Finding(what=name, well=False, says=says, mend=mend)
 
 
-def _expiration(reply: Reply) -> datetime | None:
+def _expiration(reply: Response) -> datetime | None:
     """Read `2026-12-01 10:00:00 UTC`, or the same with an offset."""
     day, _, rest = reply.header(_EXPIRATION).partition(" ")
     hour, _, zone = rest.partition(" ")
-    return moment(f"{day}T{hour}{'+00:00' if zone == 'UTC' else zone}")
+    return timestamp(f"{day}T{hour}{'+00:00' if zone == 'UTC' else zone}")
 
 
 def _name(body: Json, *, app: bool) -> str:
-    name = exact(body.get("slug" if app else "login"), 100) or "its owner is not told"
+    name = exact_text(body.get("slug" if app else "login"), 100) or "its owner is not told"
     return f"app {name}" if app else name
 
 
-def _version(reply: Reply) -> Iterator[Finding]:
+def _version(reply: Response) -> Iterator[Finding]:
     version = text(reply.header("X-GitHub-Enterprise-Version"), 30)
     if version:
         older = "; it tells nothing of sub-issues, types and issue fields" if _is_older(reply) else ""
         yield Finding(what="version", well=None if older else True, says=f"GitHub Enterprise Server {version}{older}")
 
 
-def _is_older(reply: Reply) -> bool:
+def _is_older(reply: Response) -> bool:
     """Tell whether it is an Enterprise Server of 3.19 or before, whose description knows no sub-issues."""
     major, _, rest = reply.header("X-GitHub-Enterprise-Version").partition(".")
     minor = rest.partition(".")[0]
@@ -215,20 +215,20 @@ def _is_older(reply: Reply) -> bool:
 
 def _app_wants(body: Json, *, writes_back: bool, lacking: bool) -> Iterator[Finding]:
     """Compare what the app asks its installations for with what is needed."""
-    missing = ", ".join(lacking_of(table(body.get("permissions")), writes_back=writes_back))
+    missing = ", ".join(lacking_of(json_object(body.get("permissions")), writes_back=writes_back))
     if missing:
         mend = "add them on the app's page at GitHub, Permissions & events; each installation has to accept them"
         yield Finding(what="permissions", well=False, says=f"the app does not ask for {missing}", mend=mend)
-    yield from missing_events(body.get("events"), needed=events_read(), lacking=lacking)
+    yield from missing_events(body.get("events"), needed=parsed_events(), lacking=lacking)
 
 
 def _installation(one: Json, *, writes_back: bool) -> Finding:
-    name = exact(table(one.get("account")).get("login"), 100) or "an account"
+    name = exact_text(json_object(one.get("account")).get("login"), 100) or "an account"
     what = f"installation on {name}"
     if one.get("suspended_at"):
         mend = "let it work again on the account's page at GitHub, Settings, Applications"
         return Finding(what=what, well=False, says=f"suspended since {text(one.get('suspended_at'), 30)}", mend=mend)
-    missing = ", ".join(lacking_of(table(one.get("permissions")), writes_back=writes_back))
+    missing = ", ".join(lacking_of(json_object(one.get("permissions")), writes_back=writes_back))
     if missing:
         mend = "accept the app's permissions on the account's page at GitHub, Settings, Applications"
         return Finding(what=what, well=False, says=f"has not granted {missing}", mend=mend)
@@ -236,7 +236,7 @@ def _installation(one: Json, *, writes_back: bool) -> Finding:
 
 
 def _repository(name: str, body: Json) -> Finding:
-    called = exact(body.get("full_name"), 300) or name
+    called = exact_text(body.get("full_name"), 300) or name
     if called.lower() != name.lower():
         return Finding(what=name, well=None, says=f"is called {called} now", mend="it is followed; write its new name")
     if body.get("archived") is True:

@@ -7,8 +7,8 @@ https://docs.github.com/en/issues/planning-and-tracking-with-projects/automating
 from collections.abc import Callable, Iterator, Sequence
 
 from connectors.github.api.graphql import FORBIDDEN
-from connectors.json_fields import Json, rows, table
-from connectors.responses import Reply
+from connectors.json_fields import Json, json_object, json_objects
+from connectors.responses import Response
 from sync_service.domain.trackers.diagnostics import Finding
 
 APP_PERMISSION = "organization_projects"
@@ -19,17 +19,17 @@ _HIDDEN = "its projects can't be read: points and numbers come from issue fields
 _GRANT = "if a project has them, grant the organization permission Projects: read-only"
 
 
-def examine_projects(scopes: Sequence[str], ask: Callable[[Json, str], Reply]) -> Iterator[Finding]:
+def examine_projects(scopes: Sequence[str], ask: Callable[[Json, str], Response]) -> Iterator[Finding]:
     """Check whether a token can read the projects of each owner. `ask` sends a query about a repository."""
     owners = {name.partition("/")[0].lower(): name for name in reversed(scopes)}
     for owner, name in sorted(owners.items()):
         answer = ask({"query": _QUERY, "variables": {"login": owner}}, name).object()
-        kinds = {error.get("type") for error in rows(answer.get("errors"))}
+        kinds = {error.get("type") for error in json_objects(answer.get("errors"))}
         if kinds & FORBIDDEN:
             yield Finding(
                 what=f"projects of {owner}", well=None, says=_HIDDEN, mend=f"{_GRANT} (classic: read:project)"
             )
-        elif table(table(answer.get("data")).get("organization")):
+        elif json_object(json_object(answer.get("data")).get("organization")):
             yield Finding(what=f"projects of {owner}", well=True, says="can be read")
 
 

@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 from connectors.github.api.app_auth import AppCredentials
 from connectors.github.api.credentials import Credentials
-from connectors.github.model.number_fields import wanted_of
-from connectors.github.setup.onboarding import NEWER
-from connectors.github.webhook.events import events_read
-from connectors.json_fields import Json, exact, identifier, table, text
-from connectors.responses import Reply
+from connectors.github.model.number_fields import number_fields_of
+from connectors.github.setup.onboarding import NEWER_EVENTS
+from connectors.github.webhook.events import parsed_events
+from connectors.json_fields import Json, exact_text, identifier, json_object, text
+from connectors.responses import Response
 from sync_service.domain.trackers.connector import Connection, Gone
 from sync_service.domain.trackers.diagnostics import Finding
 
@@ -38,13 +38,13 @@ _UNREACHABLE = "can GitHub reach OKR_SYNC_BASE_URL, through proxy and firewall? 
 class Ask(Protocol):
     """Makes a call with whichever credentials see a repository, whatever the reply's status."""
 
-    def __call__(self, path: str, *, about: str, params: Mapping[str, str] | None = None) -> Reply:
+    def __call__(self, path: str, *, about: str, params: Mapping[str, str] | None = None) -> Response:
         """Ask; an empty `about` means the app itself, or the token."""
         ...
 
 
 @dataclass(slots=True, kw_only=True)
-class HookExamination:
+class WebhookChecks:
     """The webhooks of one connection. `lacking` says that the server knows fewer events than github.com.
 
     `looked_at` are those told of already: several scopes may share one.
@@ -54,7 +54,7 @@ class HookExamination:
     credentials: Credentials
     ask: Ask
     lacking: bool
-    looked_at: set[str] = field(default_factory=set)
+    checked_paths: set[str] = field(default_factory=set)
     lists: dict[str, list[Json] | None] = field(default_factory=dict)
 
     def run(self, scopes: Sequence[str]) -> Iterator[Finding]:
@@ -88,7 +88,7 @@ class HookExamination:
             found = self._listed(path, about=name)
             hidden = hidden or found is None
             for hook in found or ():
-                if self._is_ours(table(hook.get("config"))):
+                if self._is_ours(json_object(hook.get("config"))):
                     yield from self._hook(what, f"{path}/{identifier(hook.get('id'))}", hook, about=name)
                     return
         what = f"webhook of {name}"
@@ -115,16 +115,16 @@ class HookExamination:
         return isinstance(url, str) and url.strip().rstrip("/") == self.connection.hook_url.rstrip("/")
 
     def _hook(self, what: str, path: str, hook: Json, *, about: str) -> Iterator[Finding]:
-        if path in self.looked_at:
+        if path in self.checked_paths:
             return
-        self.looked_at.add(path)
+        self.checked_paths.add(path)
         if hook.get("active") is not True:
             yield Finding(what=what, well=False, says="is not active", mend="switch it on at GitHub")
             return
-        yield _settings(what, table(hook.get("config")))
+        yield _settings(what, json_object(hook.get("config")))
         of_owner = path.startswith("/orgs/")
-        idle = frozenset() if wanted_of(self.connection).names else _OF_PROJECTS
-        needed = events_read() - _FOR_APPS - (idle if of_owner else _FOR_OWNERS)
+        idle = frozenset() if number_fields_of(self.connection).names else _OF_PROJECTS
+        needed = parsed_events() - _FOR_APPS - (idle if of_owner else _FOR_OWNERS)
         yield from missing_events(hook.get("events"), needed=needed, what=what, lacking=self.lacking)
         yield from self._deliveries(what, path, about=about, hook=hook)
 
@@ -132,7 +132,7 @@ class HookExamination:
         """Judge the last attempts by delivery: one that went well in the end is well."""
         reply = self.ask(f"{path}/deliveries", about=about, params={"per_page": str(LAST)})
         if reply.status != 200:
-            yield from _last_response(what, table((hook or {}).get("last_response")))
+            yield from _last_response(what, json_object((hook or {}).get("last_response")))
             return
         found = [row for row in reply.objects() if row.get("guid")]
         if not found:
@@ -160,7 +160,7 @@ def missing_events(
     heard = {event for event in told if isinstance(event, str)} if isinstance(told, list) else set()
     if "*" in heard:
         return
-    wanted = set(needed) - _FOR_APPS - (NEWER if lacking else frozenset())
+    wanted = set(needed) - _FOR_APPS - (NEWER_EVENTS if lacking else frozenset())
     wanted -= _FOR_OWNERS if what == "events" else frozenset()
     missing = sorted(wanted - heard)
     if missing:
@@ -173,7 +173,7 @@ def _settings(what: str, config: Json) -> Finding:
     if str(config.get("insecure_ssl", "0")) == "1":
         mend = "switch SSL verification on at GitHub"
         return Finding(what=what, well=None, says="leads here, and does not check our certificate", mend=mend)
-    form = exact(config.get("content_type"), 20) or "form"
+    form = exact_text(config.get("content_type"), 20) or "form"
     return Finding(what=what, well=True, says=f"leads here, as {form}")
 
 

@@ -11,14 +11,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from connectors.github.api.client import Calls
-from connectors.github.api.graphql_queries import Question
-from connectors.github.api.node_ids import Nodes
-from connectors.github.issues.project_fields import shown_in_projects
-from connectors.github.model.closing_keywords import referred
-from connectors.github.model.number_fields import Shown, wanted_of
-from connectors.github.model.snapshots import issue_seen, pull_seen
-from connectors.json_fields import Json, exact, identifier, rows, table
+from connectors.github.api.client import GitHubClient
+from connectors.github.api.graphql_queries import IssuesQuery
+from connectors.github.api.node_ids import NodeIdCache
+from connectors.github.issues.project_fields import fetch_project_numbers
+from connectors.github.model.closing_keywords import closing_references
+from connectors.github.model.number_fields import ProjectNumbers, number_fields_of
+from connectors.github.model.snapshots import read_issue, read_pull_request
+from connectors.json_fields import Json, exact_text, identifier, json_object, json_objects
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 from sync_service.domain.trackers.observations import ScopeRef, Snapshot
 
@@ -29,32 +29,32 @@ _IDENTITY = re.compile(r"([1-9][0-9]{0,18})#([1-9][0-9]{0,9})", re.ASCII)
 _LARGEST = (1 << 31) - 1
 """GraphQL's `Int` has 32 bits."""
 
-Found = dict[str, dict[str, Json]]
+IssueResults = dict[str, dict[str, Json]]
 """A repository's number → the identity of an issue → the issue."""
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class BatchFetcher:
     """Fetch issues by their identities."""
 
-    calls: Calls
-    nodes: Nodes
+    calls: GitHubClient
+    nodes: NodeIdCache
 
-    def look(self, wanted: Mapping[str, str]) -> dict[str, Snapshot]:
+    def fetch_issue(self, wanted: Mapping[str, str]) -> dict[str, Snapshot]:
         """Return the snapshots of the issues that GraphQL shows exactly. Raise any `ConnectorError`."""
         repositories = self._repositories(wanted)
         if not repositories:
             return {}
-        question = Question(
+        question = IssuesQuery(
             wanted={node: numbers for node, (_, numbers) in repositories.items()},
-            points=bool(wanted_of(self.calls.connection).names),
+            points=bool(number_fields_of(self.calls.connection).names),
         )
         repository = next(iter(repositories.values()))[0]
-        answer = self.calls.graph_parts(question, repository=repository)
+        answer = self.calls.graphql_partial(question, repository=repository)
         converted: list[_Converted] = []
         for index, (node, (number, _)) in enumerate(repositories.items()):
-            found = table(answer.data.get(f"r{index}"))
-            name = exact(found.get("nameWithOwner"), 200)
+            found = json_object(answer.data.get(f"r{index}"))
+            name = exact_text(found.get("nameWithOwner"), 200)
             if found.get("id") == node and name is not None:
                 faulty = {path[1] for path in answer.faults if path[0] == f"r{index}" and len(path) > 1}
                 whole = [work for key, work in _works(found, node) if key not in faulty]
@@ -92,37 +92,39 @@ class Together:
     def _snapshots(self, converted: list["_Converted"], repository: str) -> Iterator[Snapshot]:
         """Yield the snapshots, with the numbers of projects."""
         issues = [one.shown for one in converted if not one.is_pull]
-        in_projects = shown_in_projects(self.calls, issues, wanted_of(self.calls.connection), repository=repository)
+        in_projects = fetch_project_numbers(
+            self.calls, issues, number_fields_of(self.calls.connection), repository=repository
+        )
         for one in converted:
             seen = self._snapshot(one, in_projects.get(str(one.shown["node_id"]), {}))
             if seen is not None:
                 yield seen
 
-    def _snapshot(self, one: "_Converted", in_projects: Shown) -> Snapshot | None:
+    def _snapshot(self, one: "_Converted", in_projects: ProjectNumbers) -> Snapshot | None:
         if one.is_pull:
-            seen = pull_seen(one.shown, one.scope, {})
-            closes = referred(one.work, one.scope)
+            seen = read_pull_request(one.shown, one.scope, {})
+            closes = closing_references(one.work, one.scope)
             return replace(seen, closes=closes) if isinstance(seen, Snapshot) and closes is not None else None
-        seen = issue_seen(one.shown, one.scope, wanted_of(self.calls.connection), in_projects)
+        seen = read_issue(one.shown, one.scope, number_fields_of(self.calls.connection), in_projects)
         return seen if isinstance(seen, Snapshot) else None
 
     def _load_numbers(self, repository: str, works: list[Json]) -> None:
         """Load the numbers of their labels and milestones into the cache."""
-        labels = {node for work in works for row in _labels(work) if (node := exact(row.get("id"), 200))}
-        milestones = {node for work in works if (node := exact(table(work.get("milestone")).get("id"), 200))}
+        labels = {node for work in works for row in _labels(work) if (node := exact_text(row.get("id"), 200))}
+        milestones = {node for work in works if (node := exact_text(json_object(work.get("milestone")).get("id"), 200))}
         try:
-            self.nodes.learn(self.calls, repository, kind="labels", nodes=labels)
-            self.nodes.learn(self.calls, repository, kind="milestones", nodes=milestones)
+            self.nodes.load_numbers(self.calls, repository, kind="labels", nodes=labels)
+            self.nodes.load_numbers(self.calls, repository, kind="milestones", nodes=milestones)
         except (Gone, Refused, Rejected):
             return  # an issue with an unknown label or milestone is left out
 
     def _as_by_rest(self, work: Json) -> Json | None:
         """Convert an issue to the shape of REST; None when that is not possible exactly."""
-        author, milestone = table(work.get("author")), table(work.get("milestone"))
+        author, milestone = json_object(work.get("author")), json_object(work.get("milestone"))
         labels = [{"id": self.nodes.number(row.get("id")), "name": row.get("name")} for row in _labels(work)]
-        assigned = rows(table(work.get("assignedActors", work.get("assignees"))).get("nodes"))
+        assigned = json_objects(json_object(work.get("assignedActors", work.get("assignees"))).get("nodes"))
         people = [author, *assigned]
-        more = table(table(work.get("labels")).get("pageInfo")).get("hasNextPage") is not False
+        more = json_object(json_object(work.get("labels")).get("pageInfo")).get("hasNextPage") is not False
         numbered = {"id": self.nodes.number(milestone.get("id")), "title": milestone.get("title")}
         unknown = any(one["id"] is None for one in (*labels, *([numbered] if milestone else [])))
         if more or unknown or any(one.get("__typename") != "User" for one in people):
@@ -165,19 +167,22 @@ class _Converted:
 def _works(found: Json, node: str) -> Iterator[tuple[str, Json]]:
     """Yield the issues of a repository with their aliases. Skip those of another repository or with another number."""
     for key, one in found.items():
-        work = table(one)
-        if key == f"i{work.get('number')}" and table(work.get("repository")).get("id") == node:
+        work = json_object(one)
+        if key == f"i{work.get('number')}" and json_object(work.get("repository")).get("id") == node:
             yield key, work
 
 
 def _labels(work: Json) -> list[Json]:
-    return rows(table(work.get("labels")).get("nodes"))
+    return json_objects(json_object(work.get("labels")).get("nodes"))
 
 
 def _details(work: Json) -> Iterator[tuple[str, object]]:
     """Yield the keys that REST leaves out when they have no value: the parent, and the values of fields."""
-    parent = table(work.get("parent"))
-    home, number = exact(table(parent.get("repository")).get("nameWithOwner"), 200), identifier(parent.get("number"))
+    parent = json_object(work.get("parent"))
+    home, number = (
+        exact_text(json_object(parent.get("repository")).get("nameWithOwner"), 200),
+        identifier(parent.get("number")),
+    )
     if home and number:
         yield "parent_issue_url", f"/repos/{home}/issues/{number}"
     if "issueFieldValues" in work:
@@ -185,10 +190,10 @@ def _details(work: Json) -> Iterator[tuple[str, object]]:
             "issue_field_values",
             [
                 {
-                    "issue_field_name": table(row.get("field")).get("name"),
-                    "issue_field_id": table(row.get("field")).get("fullDatabaseId"),
+                    "issue_field_name": json_object(row.get("field")).get("name"),
+                    "issue_field_id": json_object(row.get("field")).get("fullDatabaseId"),
                     "value": row.get("value"),
                 }
-                for row in rows(table(work["issueFieldValues"]).get("nodes"))
+                for row in json_objects(json_object(work["issueFieldValues"]).get("nodes"))
             ],
         )

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from connectors.github.api.client import Calls, path_by_name
-from connectors.github.issues.project_fields import shown_in_projects
-from connectors.github.model.number_fields import wanted_of
-from connectors.github.model.snapshots import issue_seen, scope_of
-from connectors.json_fields import Json, identifier, moment
-from sync_service.domain.trackers.capabilities import Asked, Page
+from connectors.github.api.client import GitHubClient, repository_path
+from connectors.github.issues.project_fields import fetch_project_numbers
+from connectors.github.model.number_fields import number_fields_of
+from connectors.github.model.snapshots import read_issue, scope_of
+from connectors.json_fields import Json, identifier, timestamp
+from sync_service.domain.trackers.capabilities import ChangesRequest, Page
 from sync_service.domain.trackers.connector import Gone, Rejected
 from sync_service.domain.trackers.observations import ScopeRef, ScopeSeen
 
@@ -37,7 +37,7 @@ class _Position:
     taken: tuple[str, ...] = ()
 
 
-def changes(calls: Calls, *, asked: Asked, cursor: str | None) -> Page:
+def changes(calls: GitHubClient, *, asked: ChangesRequest, cursor: str | None) -> Page:
     """Fetch a page of the changed issues and pull requests, oldest change first."""
     if cursor is None:
         position, expected = _first_position(calls, asked)
@@ -46,19 +46,19 @@ def changes(calls: Calls, *, asked: Asked, cursor: str | None) -> Page:
     found = calls.list(f"/repositories/{position.id}/issues", _params(position))
     scope = ScopeRef(position.id, position.name)
     new = [one for one in found if _number(one) not in position.taken]
-    wanted = wanted_of(calls.connection)
+    wanted = number_fields_of(calls.connection)
     issues = [one for one in new if not one.get("pull_request")]
-    shown = shown_in_projects(calls, issues, wanted, repository=position.id)
-    seen = tuple(issue_seen(one, scope, wanted, shown.get(str(one.get("node_id")), {})) for one in new)
+    shown = fetch_project_numbers(calls, issues, wanted, repository=position.id)
+    seen = tuple(read_issue(one, scope, wanted, shown.get(str(one.get("node_id")), {})) for one in new)
     scope_seen = (ScopeSeen(scope=scope, returned=True),) if cursor is None else ()
     after = None if len(found) < PER_PAGE else json.dumps(asdict(_next(position, found)))
-    newest = max((at for one in found if (at := moment(one.get("updated_at")))), default=None)
+    newest = max((at for one in found if (at := timestamp(one.get("updated_at")))), default=None)
     return Page(observations=(*scope_seen, *seen), cursor=after, expected=expected, newest=newest)
 
 
-def _first_position(calls: Calls, asked: Asked) -> tuple[_Position, int | None]:
+def _first_position(calls: GitHubClient, asked: ChangesRequest) -> tuple[_Position, int | None]:
     """Return the first cursor, with the repository's present name; for an import also its approximate issue count."""
-    repository = calls.get(f"/repositories/{asked.id}" if asked.id else path_by_name(asked.name)).body
+    repository = calls.get(f"/repositories/{asked.id}" if asked.id else repository_path(asked.name)).body
     scope = scope_of(repository)
     if asked.id and scope.id != asked.id:
         raise Gone(f"{asked.name} is another repository now", proven=False)
@@ -66,7 +66,7 @@ def _first_position(calls: Calls, asked: Asked) -> tuple[_Position, int | None]:
     return position, None if asked.since else _highest_number(calls, position)
 
 
-def _highest_number(calls: Calls, position: _Position) -> int:
+def _highest_number(calls: GitHubClient, position: _Position) -> int:
     newest = {"state": "all", "sort": "created", "direction": "desc", "per_page": "1"}
     found = calls.list(f"/repositories/{position.id}/issues", newest)
     return max((int(_number(one) or 0) for one in found), default=0)
@@ -90,7 +90,7 @@ def _params(position: _Position) -> dict[str, str]:
 
 def _next(position: _Position, found: Sequence[Json]) -> _Position:
     """Return the next cursor: the time of the last change, or the next page number when all times are equal."""
-    times = [moment(one.get("updated_at")) for one in found]
+    times = [timestamp(one.get("updated_at")) for one in found]
     at = times[-1]
     if at is None or any(time is None or time > at for time in times):
         raise Rejected("GitHub's list is not in the requested order")

@@ -12,13 +12,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.github.api.client import Calls
+from connectors.github.api.client import GitHubClient
 from connectors.github.api.graphql_queries import PROJECTS
-from connectors.github.issues.resolve_node import naming
-from connectors.github.model.number_fields import Shown, Wanted, wanted_of
-from connectors.json_fields import Json, exact, number, rows, table
+from connectors.github.issues.resolve_node import node_identity
+from connectors.github.model.number_fields import NumberFields, ProjectNumbers, number_fields_of
+from connectors.json_fields import Json, exact_text, json_object, json_objects, number
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected
-from sync_service.domain.trackers.observations import Ignored, Look, Observation
+from sync_service.domain.trackers.observations import FetchNeeded, Ignored, Observation
 
 MOST_NODES = 100
 """Of a question by node ids."""
@@ -32,40 +32,42 @@ _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,60}", re.ASCII)
 
 def read_project_item(payload: Json, connection: Connection) -> tuple[Observation, ...]:
     """Ask for a look at the issue where a number that is read may have changed."""
-    if reason := _irrelevant(payload, wanted_of(connection)):
+    if reason := _irrelevant(payload, number_fields_of(connection)):
         return (Ignored(reason),)
-    node = exact(table(payload.get("projects_v2_item")).get("content_node_id"), 100)
-    login = exact(table(payload.get("organization")).get("login"), 60)
+    node = exact_text(json_object(payload.get("projects_v2_item")).get("content_node_id"), 100)
+    login = exact_text(json_object(payload.get("organization")).get("login"), 60)
     if node is None or login is None or not _NODE.fullmatch(node) or not _LOGIN.fullmatch(login):
         return (Ignored("the delivery does not say which issue it is about"),)
     if not connection.has_credentials:
         return (Ignored("it names its issue by a node id only: finding that takes a token or an app"),)
     reason = "a number in a project may have changed"
-    return (Look(identity=naming(login, node), key=f"{login}, {node}", reason=reason),)
+    return (FetchNeeded(identity=node_identity(login, node), key=f"{login}, {node}", reason=reason),)
 
 
-def _irrelevant(payload: Json, wanted: Wanted) -> str | None:
+def _irrelevant(payload: Json, wanted: NumberFields) -> str | None:
     if not wanted.names:
         return "no numbers are read: the connection sets neither points_field nor number_fields"
-    if table(payload.get("projects_v2_item")).get("content_type") != "Issue":
+    if json_object(payload.get("projects_v2_item")).get("content_type") != "Issue":
         return "only an issue's numbers are read, and this is a draft or a pull request"
     if payload.get("action") != "edited":
         return None
-    change = table(table(payload.get("changes")).get("field_value"))
+    change = json_object(json_object(payload.get("changes")).get("field_value"))
     if change.get("field_type") != "number":
         return "no number changed"
     name = change.get("field_name")
     return None if name is None or wanted.named(name) else "a number changed that is not read"
 
 
-def shown_in_projects(calls: Calls, issues: Sequence[Json], wanted: Wanted, *, repository: str) -> Mapping[str, Shown]:
+def fetch_project_numbers(
+    calls: GitHubClient, issues: Sequence[Json], wanted: NumberFields, *, repository: str
+) -> Mapping[str, ProjectNumbers]:
     """Give what projects show of issues, as REST writes them: node → numbers. What is left out is not known.
 
     Asked is of those alone that lack one of the fields. Raise `Unavailable`; credentials that may not see projects, and
     servers that know none, leave all out.
     """
-    nodes = [node for one in issues if wanted.lacking(one) and (node := exact(one.get("node_id"), 100))]
-    shown: dict[str, Shown] = {}
+    nodes = [node for one in issues if wanted.lacking(one) and (node := exact_text(one.get("node_id"), 100))]
+    shown: dict[str, ProjectNumbers] = {}
     if not wanted.elsewhere:
         return shown
     for at in range(0, len(nodes), MOST_NODES):
@@ -73,14 +75,14 @@ def shown_in_projects(calls: Calls, issues: Sequence[Json], wanted: Wanted, *, r
             break
         question = _Question(nodes=nodes[at : at + MOST_NODES], names=wanted.names)
         try:
-            answer = calls.graph_parts(question, repository=repository)
+            answer = calls.graphql_partial(question, repository=repository)
         except (Gone, Refused, Rejected):
             break
         faulty = {path[1] for path in answer.faults if path[:1] == ("nodes",) and len(path) > 1}
         told = answer.data.get("nodes")
         for place, one in enumerate(told if isinstance(told, list) else ()):
-            values = _values(table(one), wanted.names)
-            node = exact(table(one).get("id"), 100)
+            values = _values(json_object(one), wanted.names)
+            node = exact_text(json_object(one).get("id"), 100)
             if values is not None and node is not None and str(place) not in faulty:
                 shown[node] = values
     return shown
@@ -110,21 +112,21 @@ class _Question:
         return {"ids": list(self.nodes), **{f"n{place}": name for place, name in enumerate(self.names)}}
 
 
-def _values(told: Json, names: Sequence[str]) -> Shown | None:
+def _values(told: Json, names: Sequence[str]) -> ProjectNumbers | None:
     """Give the number of each field that is in force; None where not all items are shown."""
-    items = table(told.get("projectItems"))
+    items = json_object(told.get("projectItems"))
     listed = items.get("nodes")
-    found = rows(listed)
+    found = json_objects(listed)
     hidden = not isinstance(listed, list) or len(found) < len(listed)
-    if hidden or table(items.get("pageInfo")).get("hasNextPage") is not False:
+    if hidden or json_object(items.get("pageInfo")).get("hasNextPage") is not False:
         return None
     ranked = sorted(found, key=_rank, reverse=True)
     values = {}
     for place, name in enumerate(names):
-        written = (number(table(item.get(f"n{place}")).get("number")) for item in ranked)
+        written = (number(json_object(item.get(f"n{place}")).get("number")) for item in ranked)
         values[name] = next((value for value in written if value is not None), None)
     return values
 
 
 def _rank(item: Json) -> tuple[bool, float]:
-    return item.get("isArchived") is not True, number(table(item.get("project")).get("number")) or 0
+    return item.get("isArchived") is not True, number(json_object(item.get("project")).get("number")) or 0

@@ -10,63 +10,65 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.github.api.client import Calls
-from connectors.github.api.node_ids import Nodes
-from connectors.json_fields import Json, exact, identifier, table
-from sync_service.domain.trackers.connector import Elsewhere, Gone, Refused, Rejected
-from sync_service.domain.trackers.observations import Look, ScopeRef
+from connectors.github.api.client import GitHubClient
+from connectors.github.api.node_ids import NodeIdCache
+from connectors.json_fields import Json, exact_text, identifier, json_object
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected, ResolvedTo
+from sync_service.domain.trackers.observations import FetchNeeded, ScopeRef
 
 _PREFIX = "node:"
 
 
-def naming(login: str, node: str) -> str:
+def node_identity(login: str, node: str) -> str:
     """Return the temporary identity of an issue of which only the organization and the node id are known."""
     return f"{_PREFIX}{login}/{node}"
 
 
-def is_naming(identity: str) -> bool:
+def is_node_identity(identity: str) -> bool:
     """Return whether an identity is a temporary one, made from a node id."""
     return identity.startswith(_PREFIX)
 
 
-def owner_of(identity: str) -> str:
+def owner_prefix(identity: str) -> str:
     """Return the prefix of the organization's repository names: `acme/`."""
     return identity.removeprefix(_PREFIX).partition("/")[0] + "/"
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class NodeResolver:
     """Resolve temporary identities to issues."""
 
-    calls: Calls
-    nodes: Nodes
+    calls: GitHubClient
+    nodes: NodeIdCache
 
-    def find(self, wanted: Collection[str]) -> dict[str, Elsewhere | Gone]:
+    def resolve(self, wanted: Collection[str]) -> dict[str, ResolvedTo | Gone]:
         """Return for each identity which issue it is, or `Gone`. Raise any `ConnectorError`."""
         by_owner: dict[str, list[str]] = defaultdict(list)
         for identity in wanted:
-            by_owner[owner_of(identity)].append(identity)
-        found: dict[str, Elsewhere | Gone] = {}
+            by_owner[owner_prefix(identity)].append(identity)
+        found: dict[str, ResolvedTo | Gone] = {}
         for owner, identities in by_owner.items():
             question = _NodeQuery([identity.partition("/")[2] for identity in identities])
-            answer = self.calls.graph_parts(question, repository=owner)
+            answer = self.calls.graphql_partial(question, repository=owner)
             listed = answer.data.get("nodes")
             padded = [*(listed if isinstance(listed, list) else ()), *[None] * len(identities)]
-            found |= {identity: self._resolved(table(one)) for identity, one in zip(identities, padded, strict=False)}
+            found |= {
+                identity: self._resolved(json_object(one)) for identity, one in zip(identities, padded, strict=False)
+            }
         return found
 
-    def _resolved(self, node_json: Json) -> Elsewhere | Gone:
-        home = table(node_json.get("repository"))
-        name, node = exact(home.get("nameWithOwner"), 200), exact(home.get("id"), 200)
+    def _resolved(self, node_json: Json) -> ResolvedTo | Gone:
+        home = json_object(node_json.get("repository"))
+        name, node = exact_text(home.get("nameWithOwner"), 200), exact_text(home.get("id"), 200)
         count = identifier(node_json.get("number"))
         repository = self._number(node, name) if name and node else None
         if not (count and name and repository):
             return Gone("the node id is not an issue that these credentials can see", proven=False)
         reason = "a delivery about a project named it by its node id"
-        fetch = Look(
+        fetch = FetchNeeded(
             identity=f"{repository}#{count}", key=f"{name}#{count}", scope=ScopeRef(repository, name), reason=reason
         )
-        return Elsewhere(fetch)
+        return ResolvedTo(fetch)
 
     def _number(self, node: str, name: str) -> str | None:
         try:

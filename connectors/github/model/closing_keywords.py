@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from urllib.parse import urlsplit
 
-from connectors.json_fields import Json, exact, identifier, rows, table
+from connectors.json_fields import Json, exact_text, identifier, json_object, json_objects
 from sync_service.domain.trackers.observations import Closing, ScopeRef
 
 LONGEST_TEXT = 70_000
@@ -33,7 +33,7 @@ _INDENTED = re.compile(r"(?:    | {0,3}\t)[ \t]*\S")
 _LIST_ITEM = re.compile(r" {0,3}(?:[-+*]|[0-9]{1,9}[.)])(?:\s|$)")
 
 
-def closings(text: str, *, scope: ScopeRef, page: str) -> tuple[Closing, ...]:
+def parse_closing_keywords(text: str, *, scope: ScopeRef, page: str) -> tuple[Closing, ...]:
     """Return the issues that a description closes, sorted by key, without duplicates.
 
     `scope` is the repository of the pull request, `page` its web address: an issue's address must be of that site.
@@ -48,7 +48,7 @@ def closings(text: str, *, scope: ScopeRef, page: str) -> tuple[Closing, ...]:
     return tuple(found[key] for key in sorted(found)[:MOST_CLOSINGS])
 
 
-def referred(pull: Json, scope: ScopeRef) -> tuple[Closing, ...] | None:
+def closing_references(pull: Json, scope: ScopeRef) -> tuple[Closing, ...] | None:
     """Return the issues that GraphQL says a pull request closes; None when the reply does not say.
 
     They include issues linked by hand, which the description does not name.
@@ -57,8 +57,11 @@ def referred(pull: Json, scope: ScopeRef) -> tuple[Closing, ...] | None:
     if not isinstance(references, dict):
         return None
     found: dict[str, Closing] = {}
-    for row in rows(references.get("nodes")):
-        name, number = exact(table(row.get("repository")).get("nameWithOwner"), 200), identifier(row.get("number"))
+    for row in json_objects(references.get("nodes")):
+        name, number = (
+            exact_text(json_object(row.get("repository")).get("nameWithOwner"), 200),
+            identifier(row.get("number")),
+        )
         if name and number:
             one = _closing(name, number, scope)
             found.setdefault(one.key.lower(), one)

@@ -8,16 +8,16 @@ https://docs.github.com/en/rest/issues/issue-field-values
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connectors.json_fields import MOST_NUMBERS, Json, distinct, identifier, number, rows, text
+from connectors.json_fields import MAX_NUMBER_FIELDS, Json, identifier, json_objects, number, option_texts, text
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Number
 
-Shown = Mapping[str, float | None]
+ProjectNumbers = Mapping[str, float | None]
 """Numbers from other sources than the issue's own fields: name in the configuration → number, None for no number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class NumberFields:
     """The fields that a connection reads. `elsewhere`: a number that the issue lacks may be in a project."""
 
     points: str | None = None
@@ -40,7 +40,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FieldValues:
     """The values of these fields of an issue, named as in `Snapshot`."""
 
     points: float | None
@@ -48,27 +48,27 @@ class Found:
     numbers: tuple[Number, ...]
 
 
-def wanted_of(connection: Connection) -> Wanted:
+def number_fields_of(connection: Connection) -> NumberFields:
     """Return the fields of a connection's options."""
     points = connection.options.get("points_field")
-    return Wanted(
+    return NumberFields(
         points=points if isinstance(points, str) and points else None,
-        others=distinct(connection.options.get("number_fields"), MOST_NUMBERS),
+        others=option_texts(connection.options.get("number_fields"), MAX_NUMBER_FIELDS),
         elsewhere=connection.has_credentials,
     )
 
 
-def numbers_of(issue: Json, wanted: Wanted, shown: Shown) -> Found:
+def field_values_of(issue: Json, wanted: NumberFields, shown: ProjectNumbers) -> FieldValues:
     """Return the points and the other numbers of an issue."""
     known = {name: value for name in wanted.names for value in _value_if_known(issue, name, wanted, shown)}
-    return Found(
+    return FieldValues(
         points=known.get(wanted.points) if wanted.points else None,
         points_known=not wanted.points or wanted.points in known,
         numbers=tuple(Number(name, known[name]) for name in wanted.others if name in known),
     )
 
 
-def _value_if_known(issue: Json, name: str, wanted: Wanted, shown: Shown) -> tuple[float | None, ...]:
+def _value_if_known(issue: Json, name: str, wanted: NumberFields, shown: ProjectNumbers) -> tuple[float | None, ...]:
     """Return the number of a field, or None for no number, in a tuple; an empty tuple when it is unknown."""
     row = _row(issue, name)
     if row is not None:
@@ -80,7 +80,7 @@ def _value_if_known(issue: Json, name: str, wanted: Wanted, shown: Shown) -> tup
 
 def _row(issue: Json, name: str) -> Json | None:
     wanted = name.casefold()
-    for row in rows(issue.get("issue_field_values")):
+    for row in json_objects(issue.get("issue_field_values")):
         called = text(row.get("issue_field_name")) or ""
         if wanted in (called.casefold(), identifier(row.get("issue_field_id"))):
             return row

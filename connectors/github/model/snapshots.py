@@ -8,16 +8,26 @@ import re
 from datetime import datetime
 from types import MappingProxyType
 
-from connectors.github.model.closing_keywords import closings
-from connectors.github.model.number_fields import Shown, Wanted, numbers_of
-from connectors.json_fields import TITLE_LENGTH, Json, exact, identifier, moment, required, rows, table, text
+from connectors.github.model.closing_keywords import parse_closing_keywords
+from connectors.github.model.number_fields import NumberFields, ProjectNumbers, field_values_of
+from connectors.json_fields import (
+    TITLE_LENGTH,
+    Json,
+    exact_text,
+    identifier,
+    json_object,
+    json_objects,
+    required,
+    text,
+    timestamp,
+)
 from connectors.json_fields import web_address as address
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import (
     Account,
     Closing,
+    FetchNeeded,
     Kind,
-    Look,
     Parent,
     ScopeRef,
     Snapshot,
@@ -34,16 +44,16 @@ _BY_NAME = re.compile(r"/repos/([^/]+/[^/]+?)(?:/issues/([0-9]+))?/?\Z")
 def scope_of(repository: Json) -> ScopeRef:
     """Read the repository, or raise `Rejected` where it is not told which one."""
     found = required(identifier(repository.get("id")), "the repository's id")
-    return ScopeRef(found, required(exact(repository.get("full_name"), 200), "the repository's full name"))
+    return ScopeRef(found, required(exact_text(repository.get("full_name"), 200), "the repository's full name"))
 
 
-def name_in(url: object) -> tuple[str, str | None] | None:
+def repository_in_url(url: object) -> tuple[str, str | None] | None:
     """Take `owner/repo`, and the issue number where there is one, from an API address by name."""
     found = _BY_NAME.search(url) if isinstance(url, str) and len(url) < 500 and url.isprintable() else None
     return (found[1], found[2]) if found else None
 
 
-def names(issue: Json, scope: ScopeRef) -> tuple[str, str]:
+def identity_and_key(issue: Json, scope: ScopeRef) -> tuple[str, str]:
     """Give identity and key of an issue or pull request in `scope`."""
     count = required(identifier(issue.get("number")), "the issue's number")
     return f"{scope.id}#{count}", f"{scope.name}#{count}"
@@ -51,27 +61,31 @@ def names(issue: Json, scope: ScopeRef) -> tuple[str, str]:
 
 def account(user: Json) -> Account | None:
     """Read a GitHub user; the login serves as id, since it is what people write."""
-    login = exact(user.get("login"))
+    login = exact_text(user.get("login"))
     return Account(login, login) if login else None
 
 
-def issue_seen(issue: Json, scope: ScopeRef, wanted: Wanted, shown: Shown = MappingProxyType({})) -> Snapshot | Look:
+def read_issue(
+    issue: Json, scope: ScopeRef, wanted: NumberFields, shown: ProjectNumbers = MappingProxyType({})
+) -> Snapshot | FetchNeeded:
     """Read an issue in `scope`; `Look` where the letter does not hold the whole of it.
 
     `shown` are numbers that are known beside what the issue's own fields tell.
     """
-    identity, key = names(issue, scope)
+    identity, key = identity_and_key(issue, scope)
     lack = _lack(issue)
-    home = name_in(issue.get("repository_url"))
+    home = repository_in_url(issue.get("repository_url"))
     if issue.get("pull_request"):
         return _pull_as_issue(issue, scope)
     if home and home[0].lower() != scope.name.lower():
         lack = f"the delivery places the issue in {home[0]} and in {scope.name}"
-    updated_at = moment(issue.get("updated_at"))
+    updated_at = timestamp(issue.get("updated_at"))
     if lack or updated_at is None:
-        return Look(identity=identity, key=key, reason=lack or "the delivery does not say when the issue changed")
+        return FetchNeeded(
+            identity=identity, key=key, reason=lack or "the delivery does not say when the issue changed"
+        )
     state, resolution = _issue_state(issue)
-    found = numbers_of(issue, wanted, shown)
+    found = field_values_of(issue, wanted, shown)
     return Snapshot(
         identity=identity,
         scope=scope,
@@ -81,46 +95,46 @@ def issue_seen(issue: Json, scope: ScopeRef, wanted: Wanted, shown: Shown = Mapp
         url=address(issue.get("html_url")),
         state=state,
         updated_at=updated_at,
-        type=text(table(issue.get("type")).get("name")),
+        type=text(json_object(issue.get("type")).get("name")),
         resolution=resolution,
         labels=_labels(issue),
         milestone=_milestone(issue),
         parent=_parent(issue, scope),
         assignees=_assignees(issue),
-        author=account(table(issue.get("user"))),
+        author=account(json_object(issue.get("user"))),
         points=found.points,
         points_known=found.points_known,
         numbers=found.numbers,
-        created_at=moment(issue.get("created_at")),
+        created_at=timestamp(issue.get("created_at")),
         closed_at=_closed_at(issue, updated_at),
     )
 
 
-def _pull_as_issue(issue: Json, scope: ScopeRef) -> Snapshot | Look:
+def _pull_as_issue(issue: Json, scope: ScopeRef) -> Snapshot | FetchNeeded:
     """Read a pull request that came in an issue's clothes: `issues.milestoned` does that.
 
     Such a shape may not tell whether a closed one was merged.
     """
-    merge = table(issue.get("pull_request"))
+    merge = json_object(issue.get("pull_request"))
     if issue.get("state") == "closed" and "merged_at" not in merge:
-        identity, key = names(issue, scope)
-        return Look(identity=identity, key=key, reason="the delivery does not say whether it was merged")
-    return pull_seen({**issue, "merged_at": merge.get("merged_at")}, scope, {})
+        identity, key = identity_and_key(issue, scope)
+        return FetchNeeded(identity=identity, key=key, reason="the delivery does not say whether it was merged")
+    return read_pull_request({**issue, "merged_at": merge.get("merged_at")}, scope, {})
 
 
-def pull_seen(pull: Json, scope: ScopeRef, repository: Json) -> Snapshot | Look:
+def read_pull_request(pull: Json, scope: ScopeRef, repository: Json) -> Snapshot | FetchNeeded:
     """Read a pull request whose base is in `scope`; raise `Rejected` where its base is another repository.
 
     `repository` is what else was told of that one: it may name the default branch.
     """
-    identity, key = names(pull, scope)
-    base = identifier(table(table(pull.get("base")).get("repo")).get("id"))
+    identity, key = identity_and_key(pull, scope)
+    base = identifier(json_object(json_object(pull.get("base")).get("repo")).get("id"))
     if base is not None and base != scope.id:
         raise Rejected(f"the pull request belongs to repository {base}, the delivery to {scope.id}")
     lack = _lack(pull)
-    updated_at = moment(pull.get("updated_at"))
+    updated_at = timestamp(pull.get("updated_at"))
     if lack or updated_at is None:
-        return Look(identity=identity, key=key, reason=lack or "the delivery does not say when it changed")
+        return FetchNeeded(identity=identity, key=key, reason=lack or "the delivery does not say when it changed")
     state, resolution = _pull_state(pull)
     return Snapshot(
         identity=identity,
@@ -136,20 +150,25 @@ def pull_seen(pull: Json, scope: ScopeRef, repository: Json) -> Snapshot | Look:
         milestone=_milestone(pull),
         closes=_closes(pull, scope, repository),
         assignees=_assignees(pull),
-        author=account(table(pull.get("user"))),
-        created_at=moment(pull.get("created_at")),
-        closed_at=moment(pull.get("merged_at")) or _closed_at(pull, updated_at),
+        author=account(json_object(pull.get("user"))),
+        created_at=timestamp(pull.get("created_at")),
+        closed_at=timestamp(pull.get("merged_at")) or _closed_at(pull, updated_at),
     )
 
 
 def _closes(pull: Json, scope: ScopeRef, repository: Json) -> tuple[Closing, ...] | None:
     """Read what a pull request closes: nothing unless it is to go into the default branch, which must be told."""
-    base = table(pull.get("base"))
-    into, default = base.get("ref"), table(base.get("repo")).get("default_branch") or repository.get("default_branch")
+    base = json_object(pull.get("base"))
+    into, default = (
+        base.get("ref"),
+        json_object(base.get("repo")).get("default_branch") or repository.get("default_branch"),
+    )
     if "body" not in pull or not isinstance(into, str) or not isinstance(default, str):
         return None
     body = pull["body"] if into == default else None
-    return closings(body, scope=scope, page=address(pull.get("html_url"))) if isinstance(body, str) else ()
+    return (
+        parse_closing_keywords(body, scope=scope, page=address(pull.get("html_url"))) if isinstance(body, str) else ()
+    )
 
 
 def _lack(issue: Json) -> str | None:
@@ -169,7 +188,7 @@ def _issue_state(issue: Json) -> tuple[State, str | None]:
 def _pull_state(pull: Json) -> tuple[State, str | None]:
     if pull.get("state") == "open":
         return State.DOING, None
-    if pull.get("merged") is True or moment(pull.get("merged_at")):
+    if pull.get("merged") is True or timestamp(pull.get("merged_at")):
         return State.DONE, "merged"
     return State.DROPPED, "closed without merging"
 
@@ -177,17 +196,17 @@ def _pull_state(pull: Json) -> tuple[State, str | None]:
 def _closed_at(issue: Json, updated_at: datetime) -> datetime | None:
     if issue.get("state") == "open":
         return None
-    return moment(issue.get("closed_at")) or updated_at
+    return timestamp(issue.get("closed_at")) or updated_at
 
 
 def _labels(issue: Json) -> tuple[Term, ...]:
     # GitHub promises no order; ours is fixed, so that equal content is seen to be equal.
-    found = {label_id: name for row in rows(issue.get("labels")) for label_id, name in _term(row, "name")}
+    found = {label_id: name for row in json_objects(issue.get("labels")) for label_id, name in _term(row, "name")}
     return tuple(Term(label_id, found[label_id]) for label_id in sorted(found))
 
 
 def _milestone(issue: Json) -> Term | None:
-    return next((Term(*pair) for pair in _term(table(issue.get("milestone")), "title")), None)
+    return next((Term(*pair) for pair in _term(json_object(issue.get("milestone")), "title")), None)
 
 
 def _term(row: Json, naming: str) -> tuple[tuple[str, str], ...]:
@@ -196,7 +215,7 @@ def _term(row: Json, naming: str) -> tuple[tuple[str, str], ...]:
 
 
 def _assignees(issue: Json) -> tuple[Account, ...]:
-    found = {person.id: person for row in rows(issue.get("assignees")) if (person := account(row))}
+    found = {person.id: person for row in json_objects(issue.get("assignees")) if (person := account(row))}
     return tuple(found[login] for login in sorted(found))
 
 
@@ -207,7 +226,7 @@ def _parent(issue: Json, scope: ScopeRef) -> Parent | None:
     url = issue["parent_issue_url"]
     if url is None:
         return Parent(None)
-    home = name_in(url)
+    home = repository_in_url(url)
     if not home or not home[1]:
         return None
     same = home[0].lower() == scope.name.lower()

@@ -13,19 +13,19 @@ from sync_service.domain.trackers.observations import Account, Kind, State
 from sync_service.domain.trackers.queries import Candidate
 
 Verdict = bool | None
-Judge = Callable[[Candidate, str], Verdict]
+Predicate = Callable[[Candidate, str], Verdict]
 """Judges one value of a term, in small letters."""
 
 _DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
 _WORD = re.compile(r"\w+")
 
 
-def judge(node: Node, candidate: Candidate) -> Verdict:
+def evaluate(node: Node, candidate: Candidate) -> Verdict:
     """Tell whether a search finds an issue; None where that can't be told."""
     return _judge(node, candidate, in_title=_looks_in_title(node))
 
 
-def unjudged(node: Node) -> list[str]:
+def not_evaluable(node: Node) -> list[str]:
     """Name the terms of a search that are not judged in every case."""
     return sorted({str(term) for term in terms(node) if any(not _is_judged(term, value) for value in term.values)})
 
@@ -98,11 +98,11 @@ def _is_plain(value: str) -> bool:
 
 
 def _repo(candidate: Candidate, value: str) -> Verdict:
-    return any(place.casefold() == value for place in candidate.places)
+    return any(place.casefold() == value for place in candidate.scope_names)
 
 
 def _owner(candidate: Candidate, value: str) -> Verdict:
-    return any(place.casefold().partition("/")[0] == value for place in candidate.places)
+    return any(place.casefold().partition("/")[0] == value for place in candidate.scope_names)
 
 
 def _closed(candidate: Candidate) -> bool:
@@ -179,7 +179,7 @@ def _parent(candidate: Candidate, value: str) -> Verdict:
     return None if issue.parent_at is None else (issue.parent_key or "").casefold() == value
 
 
-def _time(read: Callable[[Candidate], datetime | None]) -> Judge:
+def _time(read: Callable[[Candidate], datetime | None]) -> Predicate:
     def within(candidate: Candidate, value: str) -> Verdict:
         at = read(candidate)
         return False if at is None else _all([bound(at) for bound in _bounds(value)])
@@ -221,14 +221,14 @@ def _bound(sign: str, written: str, *, through: bool = False) -> Bound:
     return compare
 
 
-_TIMES: Mapping[str, Judge] = {
+_TIMES: Mapping[str, Predicate] = {
     "created": _time(lambda candidate: candidate.issue.created_at),
     "updated": _time(lambda candidate: candidate.issue.updated_at),
     "closed": _time(lambda candidate: candidate.issue.closed_at if _closed(candidate) else None),
     "merged": _time(lambda candidate: candidate.issue.closed_at if _merged(candidate) else None),
 }
 
-_JUDGES: Mapping[str, Judge] = {
+_JUDGES: Mapping[str, Predicate] = {
     "repo": _repo,
     "org": _owner,
     "user": _owner,

@@ -20,13 +20,13 @@ DEEPEST = 5
 PLACES = ("repo", "org", "user")
 KINDS = ("issue", "pr", "pull-request")
 
-JUDGED = (
+EVALUATED_LOCALLY = (
     *PLACES, "is", "state", "type", "reason", "label", "milestone", "assignee", "author", "no", "created", "updated",
     "closed", "merged", "parent-issue", "in",
 )  # fmt: skip
 """Qualifiers that can be judged by what we hold of an issue."""
 
-OTHERS = (
+GITHUB_ONLY = (
     "app", "archived", "base", "blocked-by", "blocking", "commenter", "comments", "draft", "has", "head",
     "interactions", "involves", "language", "linked", "mentions", "project", "reactions", "review",
     "review-requested", "reviewed-by", "sha", "status", "sub-issue", "team", "team-review-requested",
@@ -150,7 +150,7 @@ def _check(term: Term) -> None:
         return
     if name == "sort":
         raise Rejected("the query may not be sorted (sort:): its members are a set")
-    known = (*JUDGED, *OTHERS)
+    known = (*EVALUATED_LOCALLY, *GITHUB_ONLY)
     if name not in known and not name.startswith(_FIELD):
         near = difflib.get_close_matches(name, known, n=1)
         raise Rejected(f"GitHub has no qualifier {name}:" + (f"; did you mean {near[0]}:?" if near else ""))

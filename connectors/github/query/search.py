@@ -10,15 +10,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from connectors.github.api.client import Calls, path_by_name
-from connectors.github.issues.project_fields import shown_in_projects
-from connectors.github.model.number_fields import Shown, wanted_of
-from connectors.github.model.snapshots import issue_seen, name_in, names, scope_of
+from connectors.github.api.client import GitHubClient, repository_path
+from connectors.github.issues.project_fields import fetch_project_numbers
+from connectors.github.model.number_fields import ProjectNumbers, number_fields_of
+from connectors.github.model.snapshots import identity_and_key, read_issue, repository_in_url, scope_of
 from connectors.github.query.parse import PLACES, Some, Term, read_query, terms
-from connectors.json_fields import Json, moment, number, required, rows, text
+from connectors.json_fields import Json, json_objects, number, required, text, timestamp
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import Observation, ScopeRef
-from sync_service.domain.trackers.queries import Members
+from sync_service.domain.trackers.queries import MemberPage
 
 PER_PAGE = 100
 LAST_PAGE = 10
@@ -44,7 +44,7 @@ class _Place:
     holders: tuple[str, ...] = ()
 
 
-def askers(query: str, scopes: Sequence[ScopeRef]) -> list[str]:
+def reachable_repositories(query: str, scopes: Sequence[ScopeRef]) -> list[str]:
     """Name the watched repositories that a search may reach. Raise `Rejected` where there are none."""
     named = [term for term in terms(read_query(query)) if term.qualifier in PLACES]
     found = [scope.name for scope in scopes if any(_reaches(term, scope.name.casefold()) for term in named)]
@@ -57,27 +57,27 @@ def _reaches(term: Term, name: str) -> bool:
     return (name if term.qualifier == "repo" else name.partition("/")[0]) in term.values or "@me" in term.values
 
 
-def members(calls: Calls, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
+def members(calls: GitHubClient, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> MemberPage:
     """Fetch a page of the members in the watched scopes."""
-    reachable = askers(query, scopes)
+    reachable = reachable_repositories(query, scopes)
     place = _read(cursor) if cursor else _Place(reachable[0])
-    answer, holder = calls.search(_question(query, place), repository=place.repository)
-    found = rows(answer.get("items"))
+    answer, bucket_owner = calls.search(_question(query, place), repository=place.repository)
+    found = json_objects(answer.get("items"))
     new = [one for one in found if _name(one) not in place.taken]
     issues = [one for one in new if not one.get("pull_request")]
-    shown = shown_in_projects(calls, issues, wanted_of(calls.connection), repository=place.repository)
+    shown = fetch_project_numbers(calls, issues, number_fields_of(calls.connection), repository=place.repository)
     seen, outside = _in_scopes(calls, new, scopes, shown)
     here, lacking = _further(place, found)
     lacking = _lacking(answer) or lacking
     if lacking is None:
-        here = here or _next_asker(calls, place, holder, reachable)
+        here = here or _next_asker(calls, place, bucket_owner, reachable)
     after = None if lacking == TOO_MANY else here
-    return Members(
+    return MemberPage(
         found={identity: key for identity, (key, _) in seen.items()},
         cursor=json.dumps(asdict(after)) if after else None,
         observations=tuple(observation for _, observation in seen.values()),
         outside=outside,
-        lacking=lacking,
+        incomplete_reason=lacking,
     )
 
 
@@ -99,24 +99,24 @@ def _question(query: str, place: _Place) -> dict[str, str]:
 
 
 def _in_scopes(
-    calls: Calls, found: Sequence[Json], scopes: Sequence[ScopeRef], shown: Mapping[str, Shown]
+    calls: GitHubClient, found: Sequence[Json], scopes: Sequence[ScopeRef], shown: Mapping[str, ProjectNumbers]
 ) -> tuple[dict[str, tuple[str, Observation]], int]:
     """Give what is found in watched scopes, by identity with its key, and how much is elsewhere.
 
     `shown` are the numbers that projects have, by node.
     """
-    wanted = wanted_of(calls.connection)
+    wanted = number_fields_of(calls.connection)
     watched = {scope.name.casefold(): scope for scope in scopes}
     seen: dict[str, tuple[str, Observation]] = {}
     for one in found:
-        home = name_in(one.get("repository_url"))
+        home = repository_in_url(one.get("repository_url"))
         scope = watched.get(home[0].casefold()) if home else None
         if scope is None:
             continue
         if not scope.id:
-            scope = watched[scope.name.casefold()] = scope_of(calls.get(path_by_name(scope.name)).body)
-        identity, key = names(one, scope)
-        seen[identity] = (key, issue_seen(one, scope, wanted, shown.get(str(one.get("node_id")), {})))
+            scope = watched[scope.name.casefold()] = scope_of(calls.get(repository_path(scope.name)).body)
+        identity, key = identity_and_key(one, scope)
+        seen[identity] = (key, read_issue(one, scope, wanted, shown.get(str(one.get("node_id")), {})))
     return seen, len(found) - len(seen)
 
 
@@ -131,7 +131,7 @@ def _further(place: _Place, found: Sequence[Json]) -> tuple[_Place | None, str |
     if len(found) < PER_PAGE:
         return None, None
     times = [required(text(one.get("created_at")), "when an issue was created") for one in found]
-    if any(moment(time) is None for time in times) or sorted(times) != times:
+    if any(timestamp(time) is None for time in times) or sorted(times) != times:
         raise Rejected("GitHub's search is not in the order that was asked for")
     at_last = tuple(_name(one) for one, time in zip(found, times, strict=True) if time == times[-1])
     if len(at_last) < len(found):
@@ -141,11 +141,11 @@ def _further(place: _Place, found: Sequence[Json]) -> tuple[_Place | None, str |
     return replace(place, page=place.page + 1), None
 
 
-def _next_asker(calls: Calls, place: _Place, holder: str, reachable: Sequence[str]) -> _Place | None:
+def _next_asker(calls: GitHubClient, place: _Place, bucket_owner: str, reachable: Sequence[str]) -> _Place | None:
     """Go on as another installation, where what this one sees is not all that the search may reach."""
-    asked, holders = (*place.asked, place.repository), (*place.holders, holder)
+    asked, holders = (*place.asked, place.repository), (*place.holders, bucket_owner)
     for name in reachable:
-        if name not in asked and calls.credentials.holder(name) not in holders:
+        if name not in asked and calls.credentials.bucket_owner(name) not in holders:
             return _Place(name, asked=asked, holders=holders)
     return None
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from connectors.github.webhook.events import treatment_of
-from connectors.json_fields import Json, exact, identifier, moment
+from connectors.github.webhook.events import event_rule_for
+from connectors.json_fields import Json, exact_text, identifier, timestamp
 
-PAUSES = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
+RETRY_DELAYS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 """Backoff: how long after its last attempt a delivery is requested again, the first time, the second, and so on."""
 
 MOST_KEPT = 5000
@@ -41,7 +41,7 @@ class Attempt:
 
 
 @dataclass(slots=True)
-class Missed:
+class FailedDelivery:
     """A delivery without a successful attempt: the path of its webhook, and its newest attempt. Times are in seconds.
 
     `tries` counts its redeliveries, requested by us or by anybody else. `awaited` is set while the redelivery that we
@@ -58,7 +58,7 @@ class Missed:
     @property
     def given_up(self) -> bool:
         """Return whether it was requested often enough."""
-        return self.tries >= len(PAUSES)
+        return self.tries >= len(RETRY_DELAYS)
 
     def asked(self, now: datetime) -> None:
         """Record that we request it again."""
@@ -67,7 +67,7 @@ class Missed:
 
     def is_due(self, now: datetime) -> bool:
         """Return whether to request it now."""
-        return not self.given_up and self.last + PAUSES[self.tries].total_seconds() <= now.timestamp()
+        return not self.given_up and self.last + RETRY_DELAYS[self.tries].total_seconds() <= now.timestamp()
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ class Hook:
 
 
 @dataclass(slots=True)
-class Memory:
+class RedeliveryState:
     """The state that one run stores for the next: when webhooks were last listed, those found, their failed deliveries.
 
     `came` counts the failed deliveries that arrived later, `dropped` those that were too many to store.
@@ -95,19 +95,19 @@ class Memory:
     places: dict[str, int] = field(default_factory=dict)
     hidden: list[str] = field(default_factory=list)
     hooks: dict[str, Hook] = field(default_factory=dict)
-    missed: dict[str, Missed] = field(default_factory=dict)
+    missed: dict[str, FailedDelivery] = field(default_factory=dict)
     came: int = 0
     dropped: int = 0
 
     @classmethod
-    def of(cls, written: str | None) -> "Memory":
+    def of(cls, written: str | None) -> "RedeliveryState":
         """Decode the stored JSON; an empty state for None."""
         if written is None:
             return cls()
         try:
             stored = json.loads(written)
             hooks = {path: Hook(**one) for path, one in stored.pop("hooks").items()}
-            missed = {guid: Missed(*one) for guid, one in stored.pop("missed").items()}
+            missed = {guid: FailedDelivery(*one) for guid, one in stored.pop("missed").items()}
             return cls(**stored, hooks=hooks, missed=missed)
         except (ValueError, KeyError, TypeError):
             return cls()  # another version wrote it: read GitHub's lists again
@@ -117,7 +117,7 @@ class Memory:
         missed = {guid: list(asdict(one).values()) for guid, one in self.missed.items()}
         return json.dumps({**asdict(self), "missed": missed}, separators=(",", ":"))
 
-    def take(self, hook: str, found: Iterable[Attempt], came: set[str]) -> None:
+    def record(self, hook: str, found: Iterable[Attempt], came: set[str]) -> None:
         """Record attempts of one webhook. `came` collects the guids that this run saw succeed, at any webhook."""
         ordered = sorted(found, key=lambda one: one.at)
         well = {one.guid for one in ordered if one.well}
@@ -132,7 +132,7 @@ class Memory:
         if one.guid not in self.missed and len(self.missed) >= MOST_KEPT:
             self.dropped += 1
             return
-        known = self.missed.setdefault(one.guid, Missed(hook, one.id, first=at, last=at - 1))
+        known = self.missed.setdefault(one.guid, FailedDelivery(hook, one.id, first=at, last=at - 1))
         known.first = min(known.first, at)
         if at <= known.last:
             return
@@ -145,7 +145,7 @@ class Memory:
         oldest = before.timestamp()
         self.missed = {guid: one for guid, one in self.missed.items() if one.first > oldest and one.hook in self.hooks}
 
-    def due(self, now: datetime) -> Iterator[Missed]:
+    def due(self, now: datetime) -> Iterator[FailedDelivery]:
         """Return the deliveries to request now, oldest first, because GitHub deletes the oldest first."""
         return iter(sorted((one for one in self.missed.values() if one.is_due(now)), key=lambda one: one.first))
 
@@ -155,16 +155,16 @@ def attempts(found: Iterable[Json]) -> list[Attempt]:
     return [one for row in found if (one := _attempt(row))]
 
 
-def matters(one: Attempt, *, watched: frozenset[str] | None) -> bool:
+def is_relevant(one: Attempt, *, watched: frozenset[str] | None) -> bool:
     """Return whether we parse such a delivery, and its repository is `watched` (None: all are)."""
-    if treatment_of(one.name, one.event).read is None:
+    if event_rule_for(one.name, one.event).parse is None:
         return False
     return watched is None or one.repository is None or one.repository in watched
 
 
 def _attempt(row: Json) -> Attempt | None:
-    id_, guid, at = identifier(row.get("id")), exact(row.get("guid"), 100), moment(row.get("delivered_at"))
-    event, action = exact(row.get("event"), 48), exact(row.get("action"), 48)
+    id_, guid, at = identifier(row.get("id")), exact_text(row.get("guid"), 100), timestamp(row.get("delivered_at"))
+    event, action = exact_text(row.get("event"), 48), exact_text(row.get("action"), 48)
     if id_ is None or guid is None or at is None or event is None:
         return None
     return Attempt(

@@ -14,23 +14,23 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 from connectors.github.api.app_auth import AppCredentials
-from connectors.github.api.client import Calls, is_name
+from connectors.github.api.client import GitHubClient, is_repository_name
 from connectors.github.redelivery.failed_deliveries import (
-    PAUSES,
+    RETRY_DELAYS,
     ROOM,
+    FailedDelivery,
     Hook,
-    Memory,
-    Missed,
+    RedeliveryState,
     attempts,
-    matters,
+    is_relevant,
 )
-from connectors.json_fields import identifier, table
-from connectors.responses import Reply
-from sync_service.domain.trackers.capabilities import Ran
+from connectors.json_fields import identifier, json_object
+from connectors.responses import Response
+from sync_service.domain.trackers.capabilities import TaskResult
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import ScopeRef
 
-NAME = "redeliver"
+TASK_NAME = "redeliver"
 INTERVAL = timedelta(minutes=10)
 
 WINDOW = timedelta(days=3)
@@ -63,14 +63,14 @@ _PER_PAGE = 100
 
 
 @dataclass
-class Redelivering:
+class Redelivery:
     """One run of the scheduled task. `sleep` takes seconds."""
 
-    calls: Calls
+    calls: GitHubClient
     _: KW_ONLY
     scopes: Sequence[ScopeRef]
     sleep: Callable[[float], None]
-    memory: Memory
+    memory: RedeliveryState
     now: datetime = field(init=False)
     _arrived: set[str] = field(default_factory=set)
     _pages: int = 0
@@ -79,7 +79,7 @@ class Redelivering:
     def __post_init__(self) -> None:
         self.now = self.calls.now()
 
-    def run(self) -> Ran:
+    def run(self) -> TaskResult:
         """Find the webhooks, read their lists of deliveries, and request the failed ones again."""
         left = self._find_hooks()
         self.memory.forget(before=self.now - self._window)
@@ -89,7 +89,9 @@ class Redelivering:
         count = self._redeliver_due()
         left |= next(self.memory.due(self.now), None) is not None
         nowhere = PLACES_FRESH if not self.memory.hooks else None
-        return Ran(outcome=self._outcome(count), memory=self.memory.written(), again=SOON if left else nowhere)
+        return TaskResult(
+            outcome=self._outcome(count), memory=self.memory.written(), next_run_in=SOON if left else nowhere
+        )
 
     @property
     def _window(self) -> timedelta:
@@ -118,7 +120,7 @@ class Redelivering:
             yield _APP_HOOK, ""
             if _APP_HOOK in self.memory.hooks:
                 return
-        scopes = [one for one in self.scopes if is_name(one.name)]
+        scopes = [one for one in self.scopes if is_repository_name(one.name)]
         named = {one.name.partition("/")[0].lower(): one.id or one.name for one in reversed(scopes)}
         for owner, repository in sorted(named.items()):
             yield f"/orgs/{owner}", repository
@@ -138,7 +140,7 @@ class Redelivering:
         """Store the webhooks below one path that lead to us."""
         memory = self.memory
         path = f"{_APP_HOOK}/config" if path_prefix == _APP_HOOK else f"{path_prefix}/hooks"
-        reply = self.calls.ask("GET", path, repository=repository, params={"per_page": str(_PER_PAGE)})
+        reply = self.calls.call_optional("GET", path, repository=repository, params={"per_page": str(_PER_PAGE)})
         memory.places[path_prefix] = int(self.now.timestamp())
         memory.hidden = [one for one in memory.hidden if one != path_prefix] + ([path_prefix] if reply is None else [])
         found = set(self._leading_here(path_prefix, reply)) if reply else set()
@@ -149,7 +151,7 @@ class Redelivering:
             since = int((self.now - self._window).timestamp())
             memory.hooks[new] = Hook(repository=repository, place=path_prefix, since=since)
 
-    def _leading_here(self, path_prefix: str, reply: Reply) -> Iterator[str]:
+    def _leading_here(self, path_prefix: str, reply: Response) -> Iterator[str]:
         ours = _address(self.calls.connection.hook_url)
         if path_prefix == _APP_HOOK:
             if _address(reply.object().get("url")) == ours:
@@ -157,7 +159,7 @@ class Redelivering:
             return
         for row in reply.objects():
             id_ = identifier(row.get("id"))
-            if id_ and _address(table(row.get("config")).get("url")) == ours:
+            if id_ and _address(json_object(row.get("config")).get("url")) == ours:
                 yield f"{path_prefix}/hooks/{id_}"
 
     # Lists
@@ -180,7 +182,7 @@ class Redelivering:
             self._pages += 1
             params = {"per_page": str(_PER_PAGE)} | ({"cursor": cursor} if cursor else {})
             try:
-                reply = self.calls.ask("GET", f"{path}/deliveries", repository=hook.repository, params=params)
+                reply = self.calls.call_optional("GET", f"{path}/deliveries", repository=hook.repository, params=params)
             except Rejected:
                 if cursor is None:
                     raise
@@ -188,7 +190,7 @@ class Redelivering:
             found = attempts(reply.objects()) if reply else []
             self._newest = max([self._newest, *(one.at.timestamp() for one in found)])
             new = [one for one in found if one.at.timestamp() > until]
-            self.memory.take(path, [one for one in new if matters(one, watched=self._watched_ids)], self._arrived)
+            self.memory.record(path, [one for one in new if is_relevant(one, watched=self._watched_ids)], self._arrived)
             cursor = _next_cursor(reply) if reply and len(new) == len(found) else None
             if cursor is None:
                 return None
@@ -208,17 +210,20 @@ class Redelivering:
             if count:
                 self.sleep(APART_SECONDS)
             if not self._redeliver(one):
-                one.tries = len(PAUSES)
+                one.tries = len(RETRY_DELAYS)
                 continue
             one.asked(self.now)
             count += 1
         return count
 
-    def _redeliver(self, one: Missed) -> bool:
+    def _redeliver(self, one: FailedDelivery) -> bool:
         """Request one redelivery. Return False when GitHub rejects it: it may be deleted, or not permitted."""
         repository = self.memory.hooks[one.hook].repository
         try:
-            return self.calls.ask("POST", f"{one.hook}/deliveries/{one.id}/attempts", repository=repository) is not None
+            return (
+                self.calls.call_optional("POST", f"{one.hook}/deliveries/{one.id}/attempts", repository=repository)
+                is not None
+            )
         except Rejected:
             return False
 
@@ -250,7 +255,7 @@ def _address(written: object) -> str:
         return ""
 
 
-def _next_cursor(reply: Reply) -> str | None:
+def _next_cursor(reply: Response) -> str | None:
     """Return the cursor of the next page from the header `Link`.
 
     https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api

@@ -8,13 +8,13 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from connectors.github.api.site import Site, words_of
-from connectors.github.setup.onboarding import ENTERPRISE_SERVER, EVENTS, NEWER, pages_of, permissions
-from connectors.http import Http
-from connectors.json_fields import exact, identifier, required, text
-from connectors.responses import judge
-from sync_service.domain.trackers.capabilities import AppForm, AppMade, AppWanted
-from sync_service.domain.trackers.connector import App, Rejected
+from connectors.github.api.site import Site, error_text
+from connectors.github.setup.onboarding import ENTERPRISE_SERVER, EVENTS, NEWER_EVENTS, pages_of, permissions
+from connectors.http import HttpClient
+from connectors.json_fields import exact_text, identifier, required, text
+from connectors.responses import raise_for_response
+from sync_service.domain.trackers.capabilities import AppForm, AppRegistration, RegisteredApp
+from sync_service.domain.trackers.connector import AppKey, Rejected
 
 LONGEST_NAME = 34
 """Characters in an app's name. https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/registering-a-github-app"""
@@ -26,7 +26,7 @@ _APP_EVENTS = ("installation_target",)
 """Events of app webhooks only. GitHub sends those about installations and their repositories without being asked."""
 
 
-def app_form(*, site: str, wanted: AppWanted, state: str) -> AppForm:
+def app_form(*, site: str, wanted: AppRegistration, state: str) -> AppForm:
     """Return the form for GitHub's page for a new app. Raise `ValueError` with what is allowed."""
     if wanted.organization and not _ACCOUNT.fullmatch(wanted.organization):
         raise ValueError("the name of an organisation on GitHub, or nothing for your own account")
@@ -45,10 +45,10 @@ def app_form(*, site: str, wanted: AppWanted, state: str) -> AppForm:
     )
 
 
-def _manifest(site: str, wanted: AppWanted) -> dict[str, Any]:
+def _manifest(site: str, wanted: AppRegistration) -> dict[str, Any]:
     events = [*EVENTS, *_APP_EVENTS]
     if site.endswith(ENTERPRISE_SERVER):
-        events = [event for event in EVENTS if event not in NEWER]
+        events = [event for event in EVENTS if event not in NEWER_EVENTS]
     return {
         "name": wanted.name,
         "url": wanted.home_url,
@@ -62,26 +62,26 @@ def _manifest(site: str, wanted: AppWanted) -> dict[str, Any]:
     }
 
 
-def take_app(http: Http, site: Site, *, url: str, code: str) -> AppMade:
+def take_app(http: HttpClient, site: Site, *, url: str, code: str) -> RegisteredApp:
     """Exchange the code for the app's credentials. A code is valid for one hour and one use."""
     if not _CODE.fullmatch(code):
         raise Rejected("the code for the new app is not valid")
     reply = site.send("POST", f"/app-manifests/{code}/conversions", authorization=None)
     if reply.status == 404:
         raise Rejected(
-            f"{reply.place} does not know the code for the new app: it is valid for one hour and one use. "
+            f"{reply.shown_host} does not know the code for the new app: it is valid for one hour and one use. "
             "If the app was registered, delete it there and start again"
         )
-    judge(reply, now=http.now(), words=words_of(reply))
+    raise_for_response(reply, now=http.now(), words=error_text(reply))
     made = reply.object()
     number = required(identifier(made.get("id")), "the app's number")
     # Enterprise Server up to 3.13 takes the number alone as issuer.
-    id_ = number if url.endswith(ENTERPRISE_SERVER) else exact(made.get("client_id"), 100) or number
+    id_ = number if url.endswith(ENTERPRISE_SERVER) else exact_text(made.get("client_id"), 100) or number
     pem = made.get("pem")
     if not isinstance(pem, str) or not 0 < len(pem) <= _LONGEST_KEY:
-        raise Rejected(f"{reply.place} returns no private key for the app")
-    return AppMade(
+        raise Rejected(f"{reply.shown_host} returns no private key for the app")
+    return RegisteredApp(
         name=text(made.get("name"), 100) or "the app",
-        app=App(id_, pem.strip()),
-        secret=exact(made.get("webhook_secret"), 500),
+        app=AppKey(id_, pem.strip()),
+        secret=exact_text(made.get("webhook_secret"), 500),
     )

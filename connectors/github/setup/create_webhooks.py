@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.github.api.app_auth import AppCredentials
-from connectors.github.api.client import path_by_name
+from connectors.github.api.client import repository_path
 from connectors.github.api.credentials import Credentials
-from connectors.github.api.site import Site, words_of
-from connectors.github.setup.onboarding import EVENTS, NEWER
-from connectors.http import Http, Method
-from connectors.json_fields import identifier, rows, table, text
-from connectors.responses import Reply, judge
-from sync_service.domain.trackers.capabilities import HookMade
+from connectors.github.api.site import Site, error_text
+from connectors.github.setup.onboarding import EVENTS, NEWER_EVENTS
+from connectors.http import HttpClient, Method
+from connectors.json_fields import identifier, json_object, json_objects, text
+from connectors.responses import Response, raise_for_response
+from sync_service.domain.trackers.capabilities import WebhookResult
 from sync_service.domain.trackers.connector import ConnectorError, Rejected, Unavailable
 
 _PER_PAGE = 100
@@ -29,24 +29,24 @@ _HIDDEN = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hooking:
+class WebhookCreator:
     """Create webhooks for one address. GitHub signs their deliveries with `secret`."""
 
     credentials: Credentials
     site: Site
-    http: Http
+    http: HttpClient
     url: str
     secret: str = field(repr=False)
 
-    def make(self, scopes: Sequence[str]) -> list[HookMade]:
+    def create(self, scopes: Sequence[str]) -> list[WebhookResult]:
         """Create or update the webhook of each repository, or the app's own webhook, which covers all of them.
 
         When GitHub is unavailable for one repository, stop calling: the others get the same error.
         """
         if isinstance(self.credentials, AppCredentials):
             self.credentials.set_hook(self._config())
-            return [HookMade(where="the app", made=True, says="its webhook leads here, with the newest secret")]
-        made: list[HookMade] = []
+            return [WebhookResult(where="the app", made=True, says="its webhook leads here, with the newest secret")]
+        made: list[WebhookResult] = []
         unavailable: Unavailable | None = None
         for name in scopes:
             try:
@@ -55,15 +55,15 @@ class Hooking:
                 says = self._create_or_update(name)
             except Unavailable as error:
                 unavailable = error
-                made.append(HookMade(where=name, made=False, says=str(error)))
+                made.append(WebhookResult(where=name, made=False, says=str(error)))
             except ConnectorError as error:
-                made.append(HookMade(where=name, made=False, says=str(error)))
+                made.append(WebhookResult(where=name, made=False, says=str(error)))
             else:
-                made.append(HookMade(where=name, made=True, says=says))
+                made.append(WebhookResult(where=name, made=True, says=says))
         return made
 
     def _create_or_update(self, name: str) -> str:
-        path = f"{path_by_name(name)}/hooks"
+        path = f"{repository_path(name)}/hooks"
         found = self._find(path, name)
         if found is None:
             reply = self._with_events("POST", path, {"name": "web"}, name)
@@ -81,52 +81,52 @@ class Hooking:
                 self._raise_for_rate_limit(reply)
                 raise Rejected(_HIDDEN)
             self._raise_for_reply(reply)
-            listed = rows(list(reply.objects()))
+            listed = json_objects(list(reply.objects()))
             for one in listed:
-                if table(one.get("config")).get("url") == self.url:
+                if json_object(one.get("config")).get("url") == self.url:
                     return identifier(one.get("id"))
             if len(listed) < _PER_PAGE:
                 break
         return None
 
-    def _with_events(self, method: Method, path: str, body: Mapping[str, Any], name: str) -> Reply:
+    def _with_events(self, method: Method, path: str, body: Mapping[str, Any], name: str) -> Response:
         """Send the settings of a webhook. Retry without the newest events when an older server rejects them."""
         wanted = {**body, "active": True, "config": self._config()}
         reply = self._send(method, path, name, json={**wanted, "events": list(EVENTS)})
         if reply.status != 422 or "already exists" in _error_texts(reply):
             return reply
-        known = [event for event in EVENTS if event not in NEWER]
+        known = [event for event in EVENTS if event not in NEWER_EVENTS]
         return self._send(method, path, name, json={**wanted, "events": known})
 
     def _config(self) -> dict[str, str]:
         return {"url": self.url, "content_type": "json", "secret": self.secret, "insecure_ssl": "0"}
 
-    def _send(self, method: Method, path: str, name: str, **what: Any) -> Reply:
+    def _send(self, method: Method, path: str, name: str, **what: Any) -> Response:
         return self.credentials.use(
             name, lambda authorization: self.site.send(method, path, authorization=authorization, **what)
         ).reply
 
-    def _raise_for_reply(self, reply: Reply) -> None:
+    def _raise_for_reply(self, reply: Response) -> None:
         if reply.status in (403, 404):
             self._raise_for_rate_limit(reply)
             raise Rejected(_HIDDEN)
-        words = _error_texts(reply) if reply.status == 422 else words_of(reply)
-        judge(reply, now=self.http.now(), holder="token", words=words)
+        words = _error_texts(reply) if reply.status == 422 else error_text(reply)
+        raise_for_response(reply, now=self.http.now(), bucket_owner="token", words=words)
 
-    def _raise_for_rate_limit(self, reply: Reply) -> None:
+    def _raise_for_rate_limit(self, reply: Response) -> None:
         """Raise `Unavailable` when a 403 is a rate limit, not a missing permission."""
         try:
-            judge(reply, now=self.http.now(), holder="token")
+            raise_for_response(reply, now=self.http.now(), bucket_owner="token")
         except Unavailable:
             raise
         except ConnectorError:
             return
 
 
-def _error_texts(reply: Reply) -> str:
+def _error_texts(reply: Response) -> str:
     """Return GitHub's error text for a request that it rejects, including the list `errors`."""
     try:
-        errors = rows(reply.object().get("errors"))
+        errors = json_objects(reply.object().get("errors"))
     except Rejected:
         errors = []
-    return "; ".join(filter(None, (words_of(reply), *(text(one.get("message"), 200) for one in errors))))
+    return "; ".join(filter(None, (error_text(reply), *(text(one.get("message"), 200) for one in errors))))

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from connectors.github.api.app_auth import AppCredentials
 from connectors.github.api.credentials import Credentials
-from connectors.github.api.site import Site, words_of
-from connectors.http import Http, Method
-from connectors.json_fields import Json, exact, rows, text
-from connectors.responses import Reply, judge
-from sync_service.domain.trackers.capabilities import ByHand, Introduced, Offer
+from connectors.github.api.site import Site, error_text
+from connectors.http import HttpClient, Method
+from connectors.json_fields import Json, exact_text, json_objects, text
+from connectors.responses import Response, raise_for_response
+from sync_service.domain.trackers.capabilities import AvailableScopes, Identity, ManualWebhook
 from sync_service.domain.trackers.connector import Refused
 
 EVENTS: Mapping[str, str] = {
@@ -27,7 +27,7 @@ EVENTS: Mapping[str, str] = {
 }
 """The events that a webhook needs, each with the label of its checkbox at GitHub."""
 
-NEWER = frozenset({"sub_issues"})
+NEWER_EVENTS = frozenset({"sub_issues"})
 """Events that an older Enterprise Server does not know and rejects."""
 
 
@@ -40,7 +40,7 @@ def permissions(*, writes_back: bool) -> Mapping[str, str]:
     return {"issues": level, "pull_requests": level, "metadata": "read"}
 
 
-def lacking(held: Json, *, writes_back: bool) -> list[str]:
+def missing_permissions(held: Json, *, writes_back: bool) -> list[str]:
     """Return the needed permissions that `held` lacks, each with its level: `issues: write`."""
     needed = permissions(writes_back=writes_back).items()
     return [f"{name}: {level}" for name, level in needed if held.get(name) not in (level, "write", "admin")]
@@ -86,9 +86,9 @@ def pages_of(site: str) -> str:
     return f"{parts.scheme}://{host}" if _API_HOST.fullmatch(host) else address
 
 
-def by_hand() -> ByHand:
+def by_hand() -> ManualWebhook:
     """Return what to enter in GitHub's form for a new webhook."""
-    return ByHand(
+    return ManualWebhook(
         where="Settings of the repository, or of the organisation for all its repositories: Webhooks, Add webhook",
         url_field="Payload URL",
         secret_field="Secret",  # noqa: S106 - the name of a field on GitHub's page
@@ -98,23 +98,23 @@ def by_hand() -> ByHand:
             ("Which events", "Let me select individual events"),
         ),
         events=tuple(EVENTS.values()),
-        greets=True,
+        sends_ping=True,
     )
 
 
-def introduce(credentials: Credentials, site: Site, http: Http, *, writes_back: bool) -> Introduced:
+def introduce(credentials: Credentials, site: Site, http: HttpClient, *, writes_back: bool) -> Identity:
     """Ask GitHub who owns the token, or for the app's own data."""
     if isinstance(credentials, AppCredentials):
         return _app_identity(credentials, writes_back=writes_back)
     reply = _send(credentials, site, "GET", "/user")
-    judge(reply, now=http.now(), holder="token", words=words_of(reply))
-    login = exact(reply.object().get("login"), 100)
+    raise_for_response(reply, now=http.now(), bucket_owner="token", words=error_text(reply))
+    login = exact_text(reply.object().get("login"), 100)
     if login is None:
-        raise Refused(f"{reply.place} does not say whose token this is")
-    return Introduced(name=login, lacks=_missing_token_scopes(reply))
+        raise Refused(f"{reply.shown_host} does not say whose token this is")
+    return Identity(name=login, missing_permissions=_missing_token_scopes(reply))
 
 
-def _missing_token_scopes(reply: Reply) -> Sequence[str]:
+def _missing_token_scopes(reply: Response) -> Sequence[str]:
     """Return what a classic token may not do. For a fine-grained token GitHub only says so when a call fails.
 
     https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps
@@ -128,31 +128,33 @@ def _missing_token_scopes(reply: Reply) -> Sequence[str]:
     return lacks if may_hook else [*lacks, "create webhooks (admin:repo_hook)"]
 
 
-def _app_identity(credentials: AppCredentials, *, writes_back: bool) -> Introduced:
-    about = credentials.about()
+def _app_identity(credentials: AppCredentials, *, writes_back: bool) -> Identity:
+    about = credentials.app_info()
     granted = about.get("permissions")
     held = granted if isinstance(granted, dict) else {}
-    page = exact(about.get("html_url"), 500)
-    return Introduced(
+    page = exact_text(about.get("html_url"), 500)
+    return Identity(
         name=text(about.get("name"), 100) or "the app",
-        lacks=[one for one in lacking(held, writes_back=writes_back) if not one.startswith("metadata")],
+        missing_permissions=[
+            one for one in missing_permissions(held, writes_back=writes_back) if not one.startswith("metadata")
+        ],
         install_url=f"{page}/installations/new" if page and page.startswith(("https://", "http://")) else None,
     )
 
 
-def offer(credentials: Credentials, site: Site, http: Http, *, most: int) -> Offer:
+def offer(credentials: Credentials, site: Site, http: HttpClient, *, most: int) -> AvailableScopes:
     """List the repositories that the credentials can see, the latest pushed first.
 
     https://docs.github.com/en/rest/repos/repos#list-repositories-for-the-authenticated-user
     """
     if isinstance(credentials, AppCredentials):
-        found, more = credentials.offered(most=most)
+        found, more = credentials.list_repositories(most=most)
         return _to_offer(found, more=more)
     listed: list[Mapping[str, object]] = []
     for page in range(1, -(-most // _PER_PAGE) + 1):
         params = {"per_page": str(_PER_PAGE), "page": str(page), "sort": "pushed"}
         reply = _send(credentials, site, "GET", "/user/repos", params)
-        judge(reply, now=http.now(), holder="token", words=words_of(reply))
+        raise_for_response(reply, now=http.now(), bucket_owner="token", words=error_text(reply))
         found_on_page = reply.objects()
         listed += found_on_page
         if len(found_on_page) < _PER_PAGE:
@@ -160,15 +162,17 @@ def offer(credentials: Credentials, site: Site, http: Http, *, most: int) -> Off
     return _to_offer(listed, more=True)
 
 
-def _to_offer(found: Sequence[Mapping[str, object]], *, more: bool) -> Offer:
-    named = ((exact(one.get("full_name"), 300), text(one.get("description"), 120)) for one in rows(list(found)))
-    return Offer(scopes=[(name, words or "") for name, words in named if name], more=more)
+def _to_offer(found: Sequence[Mapping[str, object]], *, more: bool) -> AvailableScopes:
+    named = (
+        (exact_text(one.get("full_name"), 300), text(one.get("description"), 120)) for one in json_objects(list(found))
+    )
+    return AvailableScopes(scopes=[(name, words or "") for name, words in named if name], more=more)
 
 
 def _send(
     credentials: Credentials, site: Site, method: Method, path: str, params: Mapping[str, str] | None = None
-) -> Reply:
-    def ask(authorization: str) -> Reply:
+) -> Response:
+    def ask(authorization: str) -> Response:
         return site.send(method, path, authorization=authorization, params=params)
 
     return credentials.use("", ask).reply

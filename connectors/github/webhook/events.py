@@ -5,19 +5,19 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads
 
 from connectors.github.issues.project_fields import read_project_item
 from connectors.github.webhook.parse_access import (
+    installation_parser,
     read_installation_repositories,
     read_organization_deleted,
     read_organization_renamed,
     read_repository,
     read_repository_deleted,
     read_target_renamed,
-    reads_installation,
 )
 from connectors.github.webhook.parse_comments import read_comment
 from connectors.github.webhook.parse_issues import (
+    parse_issue,
     read_deleted,
     read_field_removed,
-    read_issue,
     read_label,
     read_milestone,
     read_opened,
@@ -25,35 +25,35 @@ from connectors.github.webhook.parse_issues import (
     read_transferred,
 )
 from connectors.github.webhook.parse_sub_issues import read_sub_issue
-from connectors.webhook import Treatment, Treatments
+from connectors.webhook import EventRule, EventRules
 
 
-def _each(event: str, actions: str, treatment: Treatment) -> Treatments:
+def _each(event: str, actions: str, treatment: EventRule) -> EventRules:
     """Treat several actions of one event alike."""
     return {f"{event}.{action}": treatment for action in actions.split()}
 
 
-def _alike(names: str, treatment: Treatment) -> Treatments:
+def _alike(names: str, treatment: EventRule) -> EventRules:
     """Treat several events alike."""
     return dict.fromkeys(names.split(), treatment)
 
 
-_ISSUE = Treatment("the issue as it now stands", read_issue)
-_PULL = Treatment("the pull request as it now stands, and what it closes", read_pull)
-_SUB_ISSUE = Treatment("the sub-issue's parent, and both issues as they now stand", read_sub_issue)
-_REPOSITORY = Treatment("the repository's new name", read_repository)
+_ISSUE = EventRule("the issue as it now stands", parse_issue)
+_PULL = EventRule("the pull request as it now stands, and what it closes", read_pull)
+_SUB_ISSUE = EventRule("the sub-issue's parent, and both issues as they now stand", read_sub_issue)
+_REPOSITORY = EventRule("the repository's new name", read_repository)
 _OWNER = "the new name of the repositories' owner"
-_BACK = Treatment("its repositories can be watched again", reads_installation(None))
-_PROJECT_ITEM = Treatment("the issue is looked at, where a number that is read may have changed", read_project_item)
-_COMMENT = Treatment("the links that a line of /okr in it asks for", read_comment)
-_NO_USE = Treatment("OKR Sync has no use for deliveries of this kind")
+_BACK = EventRule("its repositories can be watched again", installation_parser(None))
+_PROJECT_ITEM = EventRule("the issue is looked at, where a number that is read may have changed", read_project_item)
+_COMMENT = EventRule("the links that a line of /okr in it asks for", read_comment)
+_NO_USE = EventRule("OKR Sync has no use for deliveries of this kind")
 
-TREATMENTS: Treatments = {
-    "ping": Treatment("it is GitHub's greeting to a new webhook"),
-    "issues.opened": Treatment("the issue as it now stands; if transferred, its old self is gone", read_opened),
-    "issues.deleted": Treatment("the issue is gone", read_deleted),
-    "issues.transferred": Treatment("the issue is gone, its successor stands as told", read_transferred),
-    "issues.field_removed": Treatment(
+EVENT_RULES: EventRules = {
+    "ping": EventRule("it is GitHub's greeting to a new webhook"),
+    "issues.opened": EventRule("the issue as it now stands; if transferred, its old self is gone", read_opened),
+    "issues.deleted": EventRule("the issue is gone", read_deleted),
+    "issues.transferred": EventRule("the issue is gone, its successor stands as told", read_transferred),
+    "issues.field_removed": EventRule(
         "the issue as it now stands; a project is asked for the number", read_field_removed
     ),
     **_each(
@@ -73,57 +73,57 @@ TREATMENTS: Treatments = {
     **_each(
         "issue_dependencies",
         "blocked_by_added blocked_by_removed blocking_added blocking_removed",
-        Treatment("what blocks what moves no key result, and both issues tell of their own changes"),
+        EventRule("what blocks what moves no key result, and both issues tell of their own changes"),
     ),
     **_each(
         "issue_relates_to",
         "relates_to_added relates_to_removed",
-        Treatment("being related moves no key result, and both issues tell of their own changes"),
+        EventRule("being related moves no key result, and both issues tell of their own changes"),
     ),
-    "label.created": Treatment("the label's name", read_label),
-    "label.edited": Treatment("the label's new name, if that changed", read_label),
-    "label.deleted": Treatment("the label is gone", read_label),
-    "milestone.created": Treatment("the milestone's name", read_milestone),
-    "milestone.edited": Treatment("the milestone's new name, if that changed", read_milestone),
-    "milestone.deleted": Treatment("the milestone is gone", read_milestone),
-    **_each("milestone", "opened closed", Treatment("an issue counts whether its milestone is open or closed")),
+    "label.created": EventRule("the label's name", read_label),
+    "label.edited": EventRule("the label's new name, if that changed", read_label),
+    "label.deleted": EventRule("the label is gone", read_label),
+    "milestone.created": EventRule("the milestone's name", read_milestone),
+    "milestone.edited": EventRule("the milestone's new name, if that changed", read_milestone),
+    "milestone.deleted": EventRule("the milestone is gone", read_milestone),
+    **_each("milestone", "opened closed", EventRule("an issue counts whether its milestone is open or closed")),
     **_each("repository", "renamed transferred", _REPOSITORY),
-    "repository.deleted": Treatment("the repository is gone; what reaches it is stale", read_repository_deleted),
-    "repository.archived": Treatment("an archived repository keeps its issues as they stand"),
-    "repository.unarchived": Treatment("its issues tell of their own changes"),
-    "repository.created": Treatment("a new repository has no issues"),
-    "repository.edited": Treatment("description, topics and default branch move no key result"),
-    **_each("repository", "privatized publicized", Treatment("who may see a repository moves no key result")),
-    "organization.renamed": Treatment(_OWNER, read_organization_renamed),
-    "organization.deleted": Treatment(
+    "repository.deleted": EventRule("the repository is gone; what reaches it is stale", read_repository_deleted),
+    "repository.archived": EventRule("an archived repository keeps its issues as they stand"),
+    "repository.unarchived": EventRule("its issues tell of their own changes"),
+    "repository.created": EventRule("a new repository has no issues"),
+    "repository.edited": EventRule("description, topics and default branch move no key result"),
+    **_each("repository", "privatized publicized", EventRule("who may see a repository moves no key result")),
+    "organization.renamed": EventRule(_OWNER, read_organization_renamed),
+    "organization.deleted": EventRule(
         "its repositories are gone; what reaches them is stale", read_organization_deleted
     ),
     **_each(
         "organization",
         "member_added member_invited member_removed",
-        Treatment("members of an organization move no key result"),
+        EventRule("members of an organization move no key result"),
     ),
     **_each("installation", "created unsuspend", _BACK),
-    "installation.deleted": Treatment(
+    "installation.deleted": EventRule(
         "its repositories can't be watched; what reaches them is stale",
-        reads_installation("the GitHub app was uninstalled"),
+        installation_parser("the GitHub app was uninstalled"),
     ),
-    "installation.suspend": Treatment(
+    "installation.suspend": EventRule(
         "its repositories can't be watched; what reaches them is stale",
-        reads_installation("the GitHub app was suspended"),
+        installation_parser("the GitHub app was suspended"),
     ),
-    "installation.new_permissions_accepted": Treatment("a look tells by itself what the app may not see"),
+    "installation.new_permissions_accepted": EventRule("a look tells by itself what the app may not see"),
     **_each(
         "installation_repositories",
         "added removed",
-        Treatment("which repositories can be watched, and which no longer", read_installation_repositories),
+        EventRule("which repositories can be watched, and which no longer", read_installation_repositories),
     ),
-    "installation_target.renamed": Treatment(_OWNER, read_target_renamed),
+    "installation_target.renamed": EventRule(_OWNER, read_target_renamed),
     **_each("issue_comment", "created deleted edited", _COMMENT),
-    **_each("issue_comment", "pinned unpinned *", Treatment("it leaves the comment as it is")),
+    **_each("issue_comment", "pinned unpinned *", EventRule("it leaves the comment as it is")),
     **_each("projects_v2_item", "archived converted created deleted edited restored", _PROJECT_ITEM),
-    "projects_v2_item.reordered": Treatment("the order of a project's items moves no key result"),
-    "meta.deleted": Treatment("a deleted webhook says nothing about issues"),
+    "projects_v2_item.reordered": EventRule("the order of a project's items moves no key result"),
+    "meta.deleted": EventRule("a deleted webhook says nothing about issues"),
     **_alike(
         "branch_protection_configuration.* branch_protection_rule.* check_run.* check_suite.* code_scanning_alert.*"
         " commit_comment.* create custom_property.* custom_property_values.* delete dependabot_alert.* deploy_key.*"
@@ -142,11 +142,11 @@ TREATMENTS: Treatments = {
 """Every event and action we know of, and what follows from it; `*` stands for whatever is not listed."""
 
 
-def treatment_of(name: str, event: str) -> Treatment:
+def event_rule_for(name: str, event: str) -> EventRule:
     """Find the treatment of a delivery by its name (`issues.closed`), else by its event alone."""
-    return TREATMENTS.get(name) or TREATMENTS.get(f"{event}.*") or TREATMENTS["*"]
+    return EVENT_RULES.get(name) or EVENT_RULES.get(f"{event}.*") or EVENT_RULES["*"]
 
 
-def events_read() -> frozenset[str]:
+def parsed_events() -> frozenset[str]:
     """Name the events of which a delivery may say something we use: what a webhook should be told to send."""
-    return frozenset(name.partition(".")[0] for name, treatment in TREATMENTS.items() if treatment.read)
+    return frozenset(name.partition(".")[0] for name, treatment in EVENT_RULES.items() if treatment.parse)

@@ -6,14 +6,14 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads#sub_issues
 
 from datetime import datetime
 
-from connectors.github.model.number_fields import wanted_of
-from connectors.github.model.snapshots import issue_seen, name_in, names, scope_of
+from connectors.github.model.number_fields import number_fields_of
+from connectors.github.model.snapshots import identity_and_key, read_issue, repository_in_url, scope_of
 from connectors.github.webhook.parse_issues import repository_of
-from connectors.json_fields import Json, identifier, moment, table
+from connectors.json_fields import Json, identifier, json_object, timestamp
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import (
+    FetchNeeded,
     Ignored,
-    Look,
     Observation,
     Parent,
     ParentSeen,
@@ -24,20 +24,20 @@ from sync_service.domain.trackers.observations import (
 
 def read_sub_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
     """Read that a sub-issue gained or lost its parent, and the two issues as they now stand."""
-    child, parent = table(payload.get("sub_issue")), table(payload.get("parent_issue"))
-    wanted = wanted_of(connection)
+    child, parent = json_object(payload.get("sub_issue")), json_object(payload.get("parent_issue"))
+    wanted = number_fields_of(connection)
     action = str(payload.get("action"))
     here, there = (
         repository_of(payload),
         "parent_issue_repo" if action.startswith("parent_issue_") else "sub_issue_repo",
     )
-    other = table(payload.get(there))
+    other = json_object(payload.get(there))
     homes = (here, other) if there == "parent_issue_repo" else (other, here)
     child_scope, parent_scope = _home(child, *homes), _home(parent, *reversed(homes))
     seen = [
         one
         for issue, scope in ((child, child_scope), (parent, parent_scope))
-        if scope and isinstance(one := issue_seen(issue, scope, wanted), Snapshot)
+        if scope and isinstance(one := read_issue(issue, scope, wanted), Snapshot)
     ]
     if child_scope is None:
         return (*seen, Ignored("the delivery does not say which issue is the sub-issue"))
@@ -51,29 +51,29 @@ def _home(issue: Json, named: Json, other: Json) -> ScopeRef | None:
         return None
     if identifier(named.get("id")):
         return scope_of(named)
-    home = name_in(issue.get("repository_url"))
+    home = repository_in_url(issue.get("repository_url"))
     return scope_of(other) if home and home[0].lower() == str(other.get("full_name")).lower() else None
 
 
 def _parent(parent: Json, scope: ScopeRef | None) -> Parent | None:
     """Name the parent: by its key alone where its repository's id is not told, not at all where its number is not."""
     if scope:
-        identity, key = names(parent, scope)
+        identity, key = identity_and_key(parent, scope)
         return Parent(key, identity)
-    home = name_in(parent.get("url"))
+    home = repository_in_url(parent.get("url"))
     return Parent(f"{home[0]}#{home[1]}") if home and home[1] else None
 
 
-def _relation(child: Json, scope: ScopeRef, parent: Parent | None, at: datetime | None) -> ParentSeen | Look:
-    identity, key = names(child, scope)
+def _relation(child: Json, scope: ScopeRef, parent: Parent | None, at: datetime | None) -> ParentSeen | FetchNeeded:
+    identity, key = identity_and_key(child, scope)
     if parent is None:
-        return Look(identity=identity, key=key, reason="the delivery does not say which issue is the parent")
+        return FetchNeeded(identity=identity, key=key, reason="the delivery does not say which issue is the parent")
     if at is None:
-        return Look(identity=identity, key=key, reason="the delivery does not say when its parent changed")
+        return FetchNeeded(identity=identity, key=key, reason="the delivery does not say when its parent changed")
     return ParentSeen(identity=identity, key=key, scope=scope, parent=parent, at=at)
 
 
 def _later(child: Json, parent: Json) -> datetime | None:
     """Give the later of the two issues' times of change: GitHub gives the relation none of its own."""
-    times = [at for issue in (child, parent) if (at := moment(issue.get("updated_at")))]
+    times = [at for issue in (child, parent) if (at := timestamp(issue.get("updated_at")))]
     return max(times, default=None)

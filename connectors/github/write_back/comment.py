@@ -6,10 +6,10 @@ https://docs.github.com/en/rest/issues/comments
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 
-from connectors.github.api.client import Calls
-from connectors.github.issues.fetch import parts_of
-from connectors.github.write_back.markdown import mark_of, withdrawn, written
-from connectors.json_fields import Json, identifier, required, table
+from connectors.github.api.client import GitHubClient
+from connectors.github.issues.fetch import split_identity
+from connectors.github.write_back.markdown import hidden_marker, note_markdown, removed_note_markdown
+from connectors.json_fields import Json, identifier, json_object, required
 from sync_service.domain.trackers.connector import Connection, Gone, Rejected
 from sync_service.domain.trackers.write_back import Note
 
@@ -19,15 +19,15 @@ _MOST_PAGES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CommentTarget:
     """An issue or pull request to comment on. `key` is used in messages only."""
 
-    calls: Calls
+    calls: GitHubClient
     _: KW_ONLY
     repository: str
     number: str
     key: str
-    mark: str
+    marker: str
 
     def comments(self) -> str:
         """Return the path of the issue's comments."""
@@ -53,8 +53,12 @@ class Place:
 
     def find(self) -> str | None:
         """Find our comment by its marker. When a crash left several, keep the oldest and delete the others."""
-        found = [one for one in self._listed() if is_marked(one, self.mark)]
-        me = None if not found or self.calls.connection.app else identifier(self.calls.me(self.comments()).get("id"))
+        found = [one for one in self._listed() if is_marked(one, self.marker)]
+        me = (
+            None
+            if not found or self.calls.connection.app
+            else identifier(self.calls.token_user(self.comments()).get("id"))
+        )
         ours = [id_ for one in found if self._is_ours(one, me) and (id_ := identifier(one.get("id")))]
         for another in ours[1:]:
             self._remove(another)
@@ -64,7 +68,7 @@ class Place:
         """Return whether we wrote a comment: somebody may have copied our marker into another one."""
         if self.calls.connection.app:
             return is_by_app(comment, self.calls.connection)
-        return me is not None and identifier(table(comment.get("user")).get("id")) == me
+        return me is not None and identifier(json_object(comment.get("user")).get("id")) == me
 
     def _remove(self, comment_id: str) -> None:
         try:
@@ -81,38 +85,38 @@ class Place:
                 return
 
 
-def place_of(calls: Calls, *, identity: str, key: str) -> Place:
+def comment_target(calls: GitHubClient, *, identity: str, key: str) -> CommentTarget:
     """Return the comment target of an issue. Raise `Rejected` when write-back was never enabled."""
-    repository, number = parts_of(identity)
-    mark = calls.connection.mark
+    repository, number = split_identity(identity)
+    mark = calls.connection.owner_marker
     if not mark:
         raise Rejected("the connection has no marker for its comments: write-back was never enabled")
-    return Place(calls, repository=repository, number=number, key=key, mark=mark)
+    return CommentTarget(calls, repository=repository, number=number, key=key, marker=mark)
 
 
-def write_note(place: Place, note: Note, *, memory: str | None, afresh: bool) -> str | None:
+def write_note(place: CommentTarget, note: Note, *, memory: str | None, afresh: bool) -> str | None:
     """Edit our comment, or create one when `force` is set. Return its id; None when somebody deleted it."""
-    body = written(note, place.mark)
+    body = note_markdown(note, place.marker)
     known = memory or place.find()
     if known and place.edit(known, body):
         return known
     return place.make(body) if afresh else None
 
 
-def withdraw(place: Place, *, memory: str | None) -> str | None:
+def remove_note(place: CommentTarget, *, memory: str | None) -> str | None:
     """Edit our comment, if there is one, to say that the issue serves no key result. Return its id."""
     known = memory or place.find()
-    return known if known and place.edit(known, withdrawn(place.mark)) else None
+    return known if known and place.edit(known, removed_note_markdown(place.marker)) else None
 
 
 def is_marked(comment: Json, mark: str) -> bool:
     """Return whether a comment ends with our marker."""
     body = comment.get("body")
-    return isinstance(body, str) and body.rstrip().endswith(mark_of(mark))
+    return isinstance(body, str) and body.rstrip().endswith(hidden_marker(mark))
 
 
 def is_by_app(comment: Json, connection: Connection) -> bool:
     """Return whether the connection's app wrote a comment. GitHub names the app by its number or its client id."""
-    app = table(comment.get("performed_via_github_app"))
+    app = json_object(comment.get("performed_via_github_app"))
     names = (identifier(app.get("id")), app.get("client_id"))
     return connection.app is not None and connection.app.id in names

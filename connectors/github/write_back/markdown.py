@@ -5,7 +5,7 @@ https://docs.github.com/en/get-started/writing-on-github
 
 import re
 
-from sync_service.domain.trackers.write_back import Note, Serving
+from sync_service.domain.trackers.write_back import Note, ServedKeyResult
 
 MOST_LINES = 50
 """Key results listed on one issue; a comment has at most 65,536 characters."""
@@ -27,31 +27,31 @@ def escaped(text: str) -> str:
     return _PUNCTUATION.sub(r"\\\1", broken)
 
 
-def mark_of(mark: str) -> str:
+def hidden_marker(mark: str) -> str:
     """Return the hidden marker of our comments, an HTML comment."""
     return f"<!-- okr-sync:{mark} -->"
 
 
-def written(note: Note, mark: str) -> str:
+def note_markdown(note: Note, mark: str) -> str:
     """Return the comment that lists the key results an issue serves."""
-    rows = [_row(one) for one in note.serves[:MOST_LINES]]
-    left_out = len(note.serves) - len(rows)
+    rows = [_row(one) for one in note.key_results[:MOST_LINES]]
+    left_out = len(note.key_results) - len(rows)
     more = [f"\nand {left_out} more."] if left_out > 0 else []
     head = "| Key result | Progress | Status | Objective |\n|---|---|---|---|"
-    count = "a key result" if len(note.serves) == 1 else f"{len(note.serves)} key results"
-    parts = [f"This counts toward {count}:\n", head, *rows, *more, f"\n{_FOOT}", mark_of(mark)]
+    count = "a key result" if len(note.key_results) == 1 else f"{len(note.key_results)} key results"
+    parts = [f"This counts toward {count}:\n", head, *rows, *more, f"\n{_FOOT}", hidden_marker(mark)]
     return "\n".join(parts)
 
 
-def withdrawn(mark: str) -> str:
+def removed_note_markdown(mark: str) -> str:
     """Return the comment of an issue that serves no key result any more."""
-    return f"This counts toward no key result any more.\n\n{_FOOT}\n{mark_of(mark)}"
+    return f"This counts toward no key result any more.\n\n{_FOOT}\n{hidden_marker(mark)}"
 
 
 _FOOT = "<sub>Kept up to date by OKR Sync: edited in place, at most once an hour while only numbers move.</sub>"
 
 
-def _row(one: Serving) -> str:
+def _row(one: ServedKeyResult) -> str:
     name = f"[{escaped(f'{one.slug} {one.title}')}]({_address(one.url)})"
     progress = f"{escaped(one.progress)} ({escaped(one.value)} of {escaped(one.target)})"
     return f"| {name} | {progress} | {escaped(one.status)} | {escaped(one.objective)} |"

@@ -22,7 +22,7 @@ ATLASSIAN = Hosts()
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class JiraAuth:
     """Base URL and credentials; `version` of the REST API is 3 on Cloud and 2 on Data Center, which has only that."""
 
     base: str
@@ -30,7 +30,7 @@ class Access:
     authorization: str = field(repr=False)
 
     @property
-    def rest(self) -> str:
+    def rest_url(self) -> str:
         """Return the base URL of REST paths, without a slash at its end."""
         return f"{self.base}/rest/api/{self.version}"
 
@@ -45,7 +45,7 @@ def is_on_cloud(connection: Connection) -> bool:
     return bool(connection.client or connection.options.get("email"))
 
 
-def access(connection: Connection, hosts: Hosts = ATLASSIAN) -> Access:
+def auth_of(connection: Connection, hosts: Hosts = ATLASSIAN) -> JiraAuth:
     """Return how a connection calls Jira: with OAuth through Atlassian's gateway, else with its token at its site.
 
     `api_site` replaces the site: scoped API tokens work at the gateway only. A Cloud API token has an e-mail
@@ -58,11 +58,11 @@ def access(connection: Connection, hosts: Hosts = ATLASSIAN) -> Access:
     if connection.client and not connection.site_id:
         raise Refused("the OAuth token names no site: connect again on the connection's page")
     if connection.client:
-        return Access(f"{hosts.api}/ex/jira/{connection.site_id}", 3, f"Bearer {connection.token}")
+        return JiraAuth(f"{hosts.api}/ex/jira/{connection.site_id}", 3, f"Bearer {connection.token}")
     api_site = connection.options.get("api_site")
     base = (api_site if isinstance(api_site, str) and api_site.strip() else connection.site).strip().rstrip("/")
     email = connection.options.get("email")
     if isinstance(email, str) and email:
         pair = f"{email}:{connection.token}".encode()
-        return Access(base, 3, f"Basic {base64.b64encode(pair).decode()}")
-    return Access(base, 2, f"Bearer {connection.token}")
+        return JiraAuth(base, 3, f"Basic {base64.b64encode(pair).decode()}")
+    return JiraAuth(base, 2, f"Bearer {connection.token}")

@@ -4,51 +4,51 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connectors.http import Http, Method
-from connectors.jira.api.auth import Access
-from connectors.jira.api.field_catalogue import Catalogues, informed
-from connectors.jira.api.rate_limits import READING, judge_call
+from connectors.http import HttpClient, Method
+from connectors.jira.api.auth import JiraAuth
+from connectors.jira.api.field_catalogue import FieldCatalogueCache, add_field_catalogue
+from connectors.jira.api.rate_limits import READ_BUCKET, raise_for_jira_response
 from connectors.json_fields import Json
-from connectors.responses import Reply
+from connectors.responses import Response
 from sync_service.domain.trackers.connector import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Calls:
+class JiraClient:
     """Calls to one Jira. Paths begin with a slash. Every method but `send` may raise any `ConnectorError`."""
 
-    http: Http
+    http: HttpClient
     connection: Connection
-    by: Access
-    catalogues: Catalogues
+    auth: JiraAuth
+    catalogues: FieldCatalogueCache
 
     @property
     def is_cloud(self) -> bool:
         """Return True for Cloud, False for Data Center."""
-        return self.by.is_cloud
+        return self.auth.is_cloud
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
         """GET a JSON object."""
         return self._successful(self.send("GET", path, params=params)).object()
 
-    def knowing(self) -> "Calls":
+    def with_field_catalogue(self) -> "JiraClient":
         """Return the same client with the site's field catalogue, which is fetched when it is not fresh."""
         known = self.catalogues.fetch(self.connection, lambda: self._successful(self.send("GET", "/field")).objects())
-        return replace(self, connection=informed(self.connection, known))
+        return replace(self, connection=add_field_catalogue(self.connection, known))
 
     def post(self, path: str, body: Any) -> Json:
         """POST a request, such as a search that does not fit into a URL; return the JSON object of the response."""
         return self._successful(self.send("POST", path, json=body)).object()
 
-    def send(self, method: Method, path: str, *, params: Mapping[str, str] | None = None, json: Any = None) -> Reply:
+    def send(self, method: Method, path: str, *, params: Mapping[str, str] | None = None, json: Any = None) -> Response:
         """Send a request and return the response, whatever its status."""
-        address, authorization = f"{self.by.rest}{path}", self.by.authorization
+        address, authorization = f"{self.auth.rest_url}{path}", self.auth.authorization
         return self.http.send(method, address, authorization=authorization, params=params, json=json)
 
-    def judge(self, reply: Reply) -> None:
+    def raise_for_response(self, reply: Response) -> None:
         """Raise a `ConnectorError` for any response but a successful one."""
-        judge_call(reply, now=self.http.now(), part=READING)
+        raise_for_jira_response(reply, now=self.http.now(), bucket=READ_BUCKET)
 
-    def _successful(self, reply: Reply) -> Reply:
-        self.judge(reply)
+    def _successful(self, reply: Response) -> Response:
+        self.raise_for_response(reply)
         return reply

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
-from connectors.json_fields import Json, exact, identifier, table, text
+from connectors.json_fields import Json, exact_text, identifier, json_object, text
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected, Unavailable
 
 SPRINT = "com.pyxis.greenhopper.jira:gh-sprint"
@@ -38,7 +38,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class FieldCatalogue:
     """The custom fields of a site that its credentials may see. `problem` says why they are unknown."""
 
     fields: tuple[Field, ...] = ()
@@ -57,20 +57,20 @@ class Catalogue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Informed(Connection):
+class ConnectionWithFields(Connection):
     """A connection with the field catalogue of its site; None: not fetched yet."""
 
-    known: Catalogue | None = None
+    known: FieldCatalogue | None = None
 
 
-def informed(connection: Connection, known: Catalogue | None) -> Informed:
+def add_field_catalogue(connection: Connection, known: FieldCatalogue | None) -> ConnectionWithFields:
     """Return a connection with its field catalogue."""
-    return Informed(**{one.name: getattr(connection, one.name) for one in fields(Connection)}, known=known)
+    return ConnectionWithFields(**{one.name: getattr(connection, one.name) for one in fields(Connection)}, known=known)
 
 
-def known_to(connection: Connection) -> Catalogue | None:
+def field_catalogue_of(connection: Connection) -> FieldCatalogue | None:
     """Return the field catalogue of a connection; None when it is not known."""
-    return connection.known if isinstance(connection, Informed) else None
+    return connection.known if isinstance(connection, ConnectionWithFields) else None
 
 
 def is_field_id(field: str) -> bool:
@@ -83,19 +83,19 @@ def same_name(one: object, other: str) -> bool:
     return isinstance(one, str) and one.strip().casefold() == other.strip().casefold()
 
 
-class Catalogues:
+class FieldCatalogueCache:
     """Cache of the field catalogue of each connection's site, per process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._cached: dict[tuple[str, str], tuple[float, Catalogue]] = {}
+        self._cached: dict[tuple[str, str], tuple[float, FieldCatalogue]] = {}
 
-    def known(self, connection: Connection) -> Catalogue | None:
+    def known(self, connection: Connection) -> FieldCatalogue | None:
         """Return the cached catalogue of a connection, None when it is absent or stale. Makes no call."""
         at, cached = self._cached.get((connection.slug, connection.site), (0.0, None))
         return cached if self._clock() - at < STALE_SECONDS else None
 
-    def fetch(self, connection: Connection, ask: Callable[[], Sequence[Json]]) -> Catalogue:
+    def fetch(self, connection: Connection, ask: Callable[[], Sequence[Json]]) -> FieldCatalogue:
         """Return the catalogue of a connection's site; `ask` fetches it when the cached one is not fresh.
 
         When the site does not show its fields, return a catalogue with a `problem`. Raise `Unavailable` when Jira can't
@@ -113,24 +113,24 @@ class Catalogues:
             return cached
         except (Gone, Refused, Rejected) as error:
             # The caller goes on without the catalogue: if the credentials are bad, its next call says so.
-            found = Catalogue(problem=f"the site does not show its fields: {error}")
+            found = FieldCatalogue(problem=f"the site does not show its fields: {error}")
         self._cached[key] = (self._clock(), found)
         return found
 
 
-def _read(answer: Sequence[Json]) -> Catalogue:
-    return Catalogue(tuple(one for row in answer[:_MOST] if (one := _field(row))))
+def _read(answer: Sequence[Json]) -> FieldCatalogue:
+    return FieldCatalogue(tuple(one for row in answer[:_MOST] if (one := _field(row))))
 
 
 def _field(row: Json) -> Field | None:
-    found, name = exact(row.get("id")), text(row.get("name"))
+    found, name = exact_text(row.get("id")), text(row.get("name"))
     if found is None or name is None or not is_field_id(found):
         return None
-    schema = table(row.get("schema"))
+    schema = json_object(row.get("schema"))
     return Field(
         id=found,
         name=name,
-        custom=exact(schema.get("custom")) or "",
+        custom=exact_text(schema.get("custom")) or "",
         is_number=schema.get("type") == "number",
-        project=identifier(table(table(row.get("scope")).get("project")).get("id")),
+        project=identifier(json_object(json_object(row.get("scope")).get("project")).get("id")),
     )

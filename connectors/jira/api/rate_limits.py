@@ -10,56 +10,56 @@ import random
 from datetime import datetime, timedelta
 
 from connectors.json_fields import text
-from connectors.responses import Reply, judge, reset_at, retry_after
+from connectors.responses import Response, raise_for_response, reset_at, retry_after
 from sync_service.domain.trackers.connector import Rejected, Unavailable
 
-READING = "reading"
+READ_BUCKET = "reading"
 """The bucket of calls that change nothing."""
 
-WRITING = "writing"
+WRITE_BUCKET = "writing"
 """The bucket of calls that change something; `writing/20012` is the bucket of one issue, by its id."""
 
 _FIRST_WAIT_SECONDS = 2.0
 _JITTER = 1.3
 
 
-def judge_call(reply: Reply, *, now: datetime, part: str) -> None:
+def raise_for_jira_response(reply: Response, *, now: datetime, bucket: str) -> None:
     """Raise for any response but a successful one, as `responses.raise_for_response` does; `part` is the call's bucket.
 
     A quota blocks the whole connection, a burst limit all reads or all writes, an issue's write limit that issue only.
     Headers that begin with `Beta-` announce future limits, and block nothing.
     """
     if reply.status != 429:
-        judge(reply, now=now, words=words_of(reply))
+        raise_for_response(reply, now=now, words=error_text(reply))
         return
     until = retry_after(reply, now) or reset_at(reply, now) or _interval(reply, now)
     wait = timedelta(seconds=_FIRST_WAIT_SECONDS * random.uniform(1, _JITTER))  # noqa: S311  a wait, not a secret
     reason = reply.header("RateLimit-Reason")
     raise Unavailable(
-        f"{reply.place} limits the rate of calls ({reply.status}{f', {text(reason, 60)}' if reason else ''})",
+        f"{reply.shown_host} limits the rate of calls ({reply.status}{f', {text(reason, 60)}' if reason else ''})",
         until or now + wait,
-        part=_blocked_bucket(reason, part),
+        bucket=_blocked_bucket(reason, bucket),
         guessed=until is None,
     )
 
 
-def _blocked_bucket(reason: str, part: str) -> str:
+def _blocked_bucket(reason: str, bucket: str) -> str:
     match reason.lower():
         case "jira-burst-based":
-            return part.partition("/")[0]
+            return bucket.partition("/")[0]
         case "jira-per-issue-on-write":
-            return part
+            return bucket
         case _:
             return ""
 
 
-def _interval(reply: Reply, now: datetime) -> datetime | None:
+def _interval(reply: Response, now: datetime) -> datetime | None:
     """Return when Data Center adds new tokens."""
     seconds = reply.header("X-RateLimit-Interval-Seconds")
     return now + timedelta(seconds=int(seconds[:5])) if seconds.isascii() and seconds.isdigit() else None
 
 
-def words_of(reply: Reply) -> str:
+def error_text(reply: Response) -> str:
     """Return Jira's error text, or its gateway's, for people; "" when there is none."""
     try:
         body = reply.object()

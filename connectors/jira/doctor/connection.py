@@ -8,14 +8,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 
-from connectors.jira.api.client import Calls
-from connectors.jira.api.field_catalogue import Catalogue, Catalogues, informed, is_field_id
-from connectors.jira.model.number_fields import Place, number_fields, number_place, points_field, points_place
-from connectors.jira.setup.admin_webhook import FILTER, leads, listed, read_hooks
+from connectors.jira.api.client import JiraClient
+from connectors.jira.api.field_catalogue import FieldCatalogue, FieldCatalogueCache, add_field_catalogue, is_field_id
+from connectors.jira.model.number_fields import (
+    NumberFieldIds,
+    number_field_ids,
+    number_fields,
+    points_field,
+    points_field_ids,
+)
+from connectors.jira.setup.admin_webhook import FILTER, is_our_url, list_admin_webhooks, read_hooks
 from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS
-from connectors.jira.setup.webhook_filter import left_out, projects_in
+from connectors.jira.setup.webhook_filter import blocked_projects, projects_in_filter
 from connectors.jira.write_back.write import wants_comments
-from connectors.json_fields import Json, exact, identifier, table, text
+from connectors.json_fields import Json, exact_text, identifier, json_object, text
 from sync_service.domain.trackers.connector import ConnectorError, Gone
 from sync_service.domain.trackers.diagnostics import Finding
 
@@ -35,10 +41,10 @@ _SKEW = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Examination:
+class ConnectionChecks:
     """Checks of one connection, made with its credentials."""
 
-    calls: Calls
+    calls: JiraClient
     projects: list[str] = field(default_factory=list)
     """The ids of the projects that the account can see."""
 
@@ -46,7 +52,7 @@ class Examination:
         """Run all checks; stop after the first when the credentials are refused, since no other call would work."""
         try:
             reply = self.calls.send("GET", "/myself")
-            self.calls.judge(reply)
+            self.calls.raise_for_response(reply)
             me = reply.object()
         except ConnectorError as error:
             fix = "create a new token at Atlassian, or connect again by OAuth; check the site and the e-mail address"
@@ -91,8 +97,8 @@ class Examination:
         if not _may(allowed, _BROWSE):
             fix = "give the account the permission Browse Projects in this project"
             yield Finding(what=key, well=False, says="the account can't read its issues", mend=fix)
-        elif exact(shown.get("key"), 100) not in (key, None):
-            says = f"its key is {exact(shown.get('key'), 100)} now"
+        elif exact_text(shown.get("key"), 100) not in (key, None):
+            says = f"its key is {exact_text(shown.get('key'), 100)} now"
             yield Finding(
                 what=key, well=None, says=says, mend="put the new key into the connection's scopes, and apply"
             )
@@ -113,17 +119,17 @@ class Examination:
 
     def _numbers(self) -> Iterator[Finding]:
         """Check the fields of points and numbers. https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fields/."""
-        catalogue = Catalogues().fetch(self.calls.connection, lambda: self._list("/field"))
+        catalogue = FieldCatalogueCache().fetch(self.calls.connection, lambda: self._list("/field"))
         if catalogue.problem:
             yield Finding(what="fields", well=None, says=catalogue.problem)
             return
-        connection = informed(self.calls.connection, catalogue)
+        connection = add_field_catalogue(self.calls.connection, catalogue)
         wanted = points_field(connection)
-        points = [points_place(connection, project) for project in self.projects or (None,)]
+        points = [points_field_ids(connection, project) for project in self.projects or (None,)]
         if wanted or any(source.unclear or source.ids for source in points):
             yield _field("points_field", wanted, catalogue, points)
         for name in number_fields(connection):
-            sources = [number_place(connection, name, project) for project in self.projects or (None,)]
+            sources = [number_field_ids(connection, name, project) for project in self.projects or (None,)]
             yield _field(f"number_fields, {name}", name, catalogue, sources)
 
     def _resolutions(self) -> Iterator[Finding]:
@@ -143,7 +149,7 @@ class Examination:
 
     def _list(self, path: str) -> list[Json]:
         reply = self.calls.send("GET", path)
-        self.calls.judge(reply)
+        self.calls.raise_for_response(reply)
         return [*reply.objects()]
 
     def _webhook(self, scopes: Sequence[str]) -> Iterator[Finding]:
@@ -151,7 +157,7 @@ class Examination:
         if self.calls.connection.client:
             reply = self.calls.send("GET", "/webhook")
         else:
-            _, reply = listed(self.calls)
+            _, reply = list_admin_webhooks(self.calls)
         found = read_hooks(reply)
         if found is None:
             says = "these credentials can't list webhooks"
@@ -159,7 +165,7 @@ class Examination:
             yield Finding(what="webhook", well=None, says=says, mend=fix)
             return
         url = self.calls.connection.hook_url
-        ours = [one for one in found if leads(one.get("url"), to=url)]
+        ours = [one for one in found if is_our_url(one.get("url"), to=url)]
         if not ours:
             fix = f"create one on the connection's page, or in Jira under System, WebHooks, with the URL {url}"
             yield Finding(what="webhook", well=False, says="no webhook sends to OKR Sync", mend=fix)
@@ -168,17 +174,17 @@ class Examination:
 
 
 def _may(allowed: Json, permission: str) -> bool:
-    return table(table(allowed.get("permissions")).get(permission)).get("havePermission") is True
+    return json_object(json_object(allowed.get("permissions")).get(permission)).get("havePermission") is True
 
 
 def _zone(me: Json) -> Iterator[Finding]:
-    zone = exact(me.get("timeZone"), 60)
+    zone = exact_text(me.get("timeZone"), 60)
     if zone:
         says = f"Jira reads dates in JQL in {zone}; our own queries use timestamps, which have no time zone"
         yield Finding(what="time zone", well=True, says=says)
 
 
-def _field(what: str, wanted: str | None, catalogue: Catalogue, sources: Sequence[Place]) -> Finding:
+def _field(what: str, wanted: str | None, catalogue: FieldCatalogue, sources: Sequence[NumberFieldIds]) -> Finding:
     """Check what a setting finds: one field for each project, several with the same name, or none."""
     names = {one.id: one.name for one in catalogue.fields}
     offers = ", ".join(f"{one.name} ({one.id})" for one in catalogue.fields if one.is_number)[:LONGEST_OFFER]
@@ -203,12 +209,12 @@ def _check_hook(hook: Json, scopes: Sequence[str]) -> Finding:
         fix = "select these events too, in Jira under System, WebHooks"
         well = False if set(EVENTS) & set(missing) else None
         return Finding(what="webhook", well=well, says=f"does not send {', '.join(missing)}", mend=fix)
-    filter_ = table(hook.get("filters")).get(FILTER)
-    hidden = left_out(filter_, scopes)
+    filter_ = json_object(hook.get("filters")).get(FILTER)
+    hidden = blocked_projects(filter_, scopes)
     if hidden:
         fix = "create it again on the connection's page, or add these projects to its filter in Jira"
         named = ", ".join(hidden[:MOST_NAMED])
-        if (projects_in(filter_) or frozenset()) - {one.casefold() for one in scopes}:
+        if (projects_in_filter(filter_) or frozenset()) - {one.casefold() for one in scopes}:
             says = f"its JQL filter does not contain the keys {named}; it may name these projects by id or name"
             return Finding(what="webhook", well=None, says=says, mend=fix)
         says = f"its JQL filter blocks {named}"

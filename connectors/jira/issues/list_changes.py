@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from connectors.jira.api.client import Calls
-from connectors.jira.api.rate_limits import words_of
-from connectors.jira.model.requested_fields import wanted_fields
-from connectors.jira.model.snapshots import issue_seen
-from connectors.json_fields import Json, exact, identifier, moment, rows, table
-from connectors.responses import Reply
-from sync_service.domain.trackers.capabilities import Asked, Page
+from connectors.jira.api.client import JiraClient
+from connectors.jira.api.rate_limits import error_text
+from connectors.jira.model.requested_fields import requested_fields
+from connectors.jira.model.snapshots import read_issue
+from connectors.json_fields import Json, exact_text, identifier, json_object, json_objects, timestamp
+from connectors.responses import Response
+from sync_service.domain.trackers.capabilities import ChangesRequest, Page
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 from sync_service.domain.trackers.observations import ScopeRef, ScopeSeen
 
@@ -59,7 +59,7 @@ class _Cursor:
         return f"project = {self.id}{bound} ORDER BY updated ASC, key ASC"
 
 
-def changes(calls: Calls, *, asked: Asked, cursor: str | None) -> Page:
+def changes(calls: JiraClient, *, asked: ChangesRequest, cursor: str | None) -> Page:
     """Fetch a page of changed issues, oldest change first. Raise `Gone` when the project is not visible."""
     here: tuple[ScopeSeen, ...] = ()
     if cursor is None:
@@ -67,12 +67,12 @@ def changes(calls: Calls, *, asked: Asked, cursor: str | None) -> Page:
         here = (ScopeSeen(scope=scope, was=asked.name if asked.name != scope.name else None, returned=True),)
     else:
         position = _cursor_from(cursor)
-    calls = calls.knowing()
+    calls = calls.with_field_catalogue()
     reply = _ask(calls, position)
     answer = reply.object()
-    found = rows(answer.get("issues"))
+    found = json_objects(answer.get("issues"))
     new = [one for one in found if identifier(one.get("id")) not in position.taken]
-    seen = tuple(issue_seen(one, calls.connection, changelog={}, asked=True) for one in new)
+    seen = tuple(read_issue(one, calls.connection, changelog={}, asked=True) for one in new)
     settled = _settled(found, _horizon(calls, reply))
     after = _next(calls, position, found=found, settled=settled, answer=answer)
     return Page(
@@ -83,10 +83,10 @@ def changes(calls: Calls, *, asked: Asked, cursor: str | None) -> Page:
     )
 
 
-def _begin(calls: Calls, asked: Asked) -> tuple[ScopeRef, _Cursor]:
+def _begin(calls: JiraClient, asked: ChangesRequest) -> tuple[ScopeRef, _Cursor]:
     """Fetch the project with its current key; a new key also means new issue keys, which the core handles."""
     project = calls.get(f"/project/{asked.id or as_path(asked.name)}")
-    id_, key = identifier(project.get("id")), exact(project.get("key"))
+    id_, key = identifier(project.get("id")), exact_text(project.get("key"))
     if id_ is None or key is None:
         raise Rejected(f"Jira's answer for {asked.name} has no project")
     if asked.id and id_ != asked.id:
@@ -105,7 +105,7 @@ def as_path(name: str) -> str:
     return name
 
 
-def _expected(calls: Calls, position: _Cursor) -> int | None:
+def _expected(calls: JiraClient, position: _Cursor) -> int | None:
     """Return about how many issues a first import will read; None when Jira does not say."""
     jql = f"project = {position.id}"
     if calls.is_cloud:
@@ -121,22 +121,22 @@ def _cursor_from(cursor: str) -> _Cursor:
     return _Cursor(**{**found, "taken": tuple(found["taken"])})
 
 
-def _ask(calls: Calls, position: _Cursor) -> Reply:
+def _ask(calls: JiraClient, position: _Cursor) -> Response:
     """Fetch a page; when the page token has expired, start again at `since` without it."""
     reply = calls.send("GET", "/search/jql" if calls.is_cloud else "/search", params=_search_params(calls, position))
     if reply.status == 400 and position.token:
         return _ask(calls, replace(position, token=None))
     if reply.status == 400:
         calls.get(f"/project/{position.id}")  # raises when the project is gone or hidden; else the query is wrong
-        raise Rejected(f"Jira refuses to list {position.key}: {words_of(reply) or reply.status}")
+        raise Rejected(f"Jira refuses to list {position.key}: {error_text(reply) or reply.status}")
     if reply.status == 410:
         raise Refused("this is Jira Cloud: the connection needs the e-mail address that its token belongs to")
-    calls.judge(reply)
+    calls.raise_for_response(reply)
     return reply
 
 
-def _search_params(calls: Calls, position: _Cursor) -> dict[str, str]:
-    wanted = ",".join(wanted_fields(calls.connection))
+def _search_params(calls: JiraClient, position: _Cursor) -> dict[str, str]:
+    wanted = ",".join(requested_fields(calls.connection))
     fields = f"{wanted}{_HEAVY}" if wanted == "*all" else wanted
     params = {"jql": position.jql, "maxResults": str(PER_PAGE), "fields": fields}
     if not calls.is_cloud:
@@ -144,7 +144,7 @@ def _search_params(calls: Calls, position: _Cursor) -> dict[str, str]:
     return params if position.token is None else {**params, "nextPageToken": position.token}
 
 
-def _horizon(calls: Calls, reply: Reply) -> datetime | None:
+def _horizon(calls: JiraClient, reply: Response) -> datetime | None:
     """Return, by Jira's clock, the time after which change times are unreliable; None when all are reliable."""
     return (reply.date() or calls.http.now()) - SETTLED if calls.is_cloud else None
 
@@ -156,11 +156,11 @@ def _settled(found: Sequence[Json], horizon: datetime | None) -> list[datetime]:
 
 
 def _updated(issue: Json) -> datetime | None:
-    return moment(table(issue.get("fields")).get("updated"))
+    return timestamp(json_object(issue.get("fields")).get("updated"))
 
 
 def _next(
-    calls: Calls, position: _Cursor, *, found: Sequence[Json], settled: Sequence[datetime], answer: Json
+    calls: JiraClient, position: _Cursor, *, found: Sequence[Json], settled: Sequence[datetime], answer: Json
 ) -> _Cursor | None:
     """Continue from the last change seen; when it is not newer than `since`, by token or offset."""
     following = _following(calls, position, count=len(found), answer=answer)
@@ -174,10 +174,10 @@ def _next(
     return _Cursor(position.id, position.key, since, taken=same)
 
 
-def _following(calls: Calls, position: _Cursor, *, count: int, answer: Json) -> _Cursor | None:
+def _following(calls: JiraClient, position: _Cursor, *, count: int, answer: Json) -> _Cursor | None:
     """Return the cursor of Jira's next page of the same list; None at its end. A short page is not the end."""
     if calls.is_cloud:
-        token = exact(answer.get("nextPageToken"), 10_000)
+        token = exact_text(answer.get("nextPageToken"), 10_000)
         return None if token is None or answer.get("isLast") is True else replace(position, token=token, taken=())
     total, start = answer.get("total"), position.start + count
     more = count > 0 and isinstance(total, int) and start < total

@@ -6,8 +6,8 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fiel
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from connectors.jira.api.field_catalogue import ESTIMATE, Catalogue, is_field_id, known_to, same_name
-from connectors.json_fields import MOST_NUMBERS, Json, distinct, number, rows, table, text
+from connectors.jira.api.field_catalogue import ESTIMATE, FieldCatalogue, field_catalogue_of, is_field_id, same_name
+from connectors.json_fields import MAX_NUMBER_FIELDS, Json, json_object, json_objects, number, option_texts, text
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Number
 
@@ -18,7 +18,7 @@ STORY_POINT_ESTIMATE = "Story point estimate"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NumberFieldIds:
     """The ids of the fields that may hold a number; each issue uses one of them.
 
     `ids` None: not known. `unclear` says why no field can be chosen.
@@ -36,38 +36,38 @@ def points_field(connection: Connection) -> str | None:
 
 def number_fields(connection: Connection) -> tuple[str, ...]:
     """Return the numeric fields that the connection names, by id or name, without duplicates."""
-    return distinct(connection.options.get("number_fields"), MOST_NUMBERS)
+    return option_texts(connection.options.get("number_fields"), MAX_NUMBER_FIELDS)
 
 
-def points_place(connection: Connection, project: str | None) -> Place:
+def points_field_ids(connection: Connection, project: str | None) -> NumberFieldIds:
     """Find the points fields: the configured one, else those of team-managed and of company-managed projects."""
-    field, known = points_field(connection), known_to(connection)
+    field, known = points_field(connection), field_catalogue_of(connection)
     if field is not None:
         return _field_ids_of("points_field", field, known, project)
     if known is None or known.problem:
-        return Place(None)
+        return NumberFieldIds(None)
     company = known.numbers_named(STORY_POINTS, project=project)
     if len(company) > 1:
-        return Place(None, _ambiguous("points_field", STORY_POINTS, company))
-    return Place((*known.of_type(ESTIMATE, project=project), *company))
+        return NumberFieldIds(None, _ambiguous("points_field", STORY_POINTS, company))
+    return NumberFieldIds((*known.of_type(ESTIMATE, project=project), *company))
 
 
-def number_place(connection: Connection, field: str, project: str | None) -> Place:
+def number_field_ids(connection: Connection, field: str, project: str | None) -> NumberFieldIds:
     """Find the field of a number that the connection names."""
-    return _field_ids_of("number_fields", field, known_to(connection), project)
+    return _field_ids_of("number_fields", field, field_catalogue_of(connection), project)
 
 
-def _field_ids_of(option: str, field: str, known: Catalogue | None, project: str | None) -> Place:
+def _field_ids_of(option: str, field: str, known: FieldCatalogue | None, project: str | None) -> NumberFieldIds:
     if is_field_id(field):
-        return Place((field,))
+        return NumberFieldIds((field,))
     if known is None or known.problem:
-        return Place(None)
+        return NumberFieldIds(None)
     found = known.numbers_named(field, project=project)
     if len(found) > 1:
-        return Place(None, _ambiguous(option, field, found))
+        return NumberFieldIds(None, _ambiguous(option, field, found))
     if not found and not known.numbers_named(field, project=None):
-        return Place(None, f"{option} names {field}, but no numeric field has this name")
-    return Place(found)  # may be empty: only issues of another project have the field
+        return NumberFieldIds(None, f"{option} names {field}, but no numeric field has this name")
+    return NumberFieldIds(found)  # may be empty: only issues of another project have the field
 
 
 def _ambiguous(option: str, name: str, ids: tuple[str, ...]) -> str:
@@ -78,7 +78,7 @@ def points_in(
     fields: Json, connection: Connection, *, changelog: Json, project: str | None
 ) -> tuple[float | None, bool, str | None]:
     """Return the points; whether they are known; and a text on what is unclear."""
-    source, field = points_place(connection, project), points_field(connection)
+    source, field = points_field_ids(connection, project), points_field(connection)
     if source.ids is not None:
         found = sorted({value for one in source.ids if (value := number(fields.get(one))) is not None})
         if len(found) > 1:
@@ -97,7 +97,7 @@ def numbers_in(
     """Return the known numbers, and texts on what is unclear about others."""
     found, unclear = [], []
     for name in number_fields(connection):
-        source = number_place(connection, name, project)
+        source = number_field_ids(connection, name, project)
         if source.ids:
             found.append(Number(name, number(fields.get(source.ids[0]))))
         elif source.unclear:
@@ -109,7 +109,7 @@ def numbers_in(
 
 def ids_of_numbers(connection: Connection) -> Iterator[str]:
     """Yield the known ids of all fields that may hold points or numbers."""
-    known, field = known_to(connection) or Catalogue(), points_field(connection)
+    known, field = field_catalogue_of(connection) or FieldCatalogue(), points_field(connection)
     if field is None:
         yield from known.of_type(ESTIMATE)
     for name in (field or STORY_POINTS, *number_fields(connection)):
@@ -128,5 +128,5 @@ def _changed_to(fields: Json, changelog: Json, field: str) -> float | None:
 
 
 def _change(changelog: Json, field: str) -> Json:
-    changes = [item for item in rows(changelog.get("items")) if same_name(item.get("field"), field)]
-    return table(changes[-1]) if changes else {}
+    changes = [item for item in json_objects(changelog.get("items")) if same_name(item.get("field"), field)]
+    return json_object(changes[-1]) if changes else {}

@@ -11,9 +11,9 @@ from urllib.parse import quote
 from connectors.jira.model.number_fields import numbers_in, points_in
 from connectors.jira.model.parent import came_from, parent_in
 from connectors.jira.model.sprints_and_versions import components_in, sprints_in, versions_in
-from connectors.json_fields import TITLE_LENGTH, Json, exact, identifier, moment, required, table, text
+from connectors.json_fields import TITLE_LENGTH, Json, exact_text, identifier, json_object, required, text, timestamp
 from sync_service.domain.trackers.connector import Connection
-from sync_service.domain.trackers.observations import Account, Kind, Look, ScopeRef, Snapshot, State, Term
+from sync_service.domain.trackers.observations import Account, FetchNeeded, Kind, ScopeRef, Snapshot, State, Term
 
 DROPPED_RESOLUTIONS = (
     "Abandoned",
@@ -40,30 +40,30 @@ KEY = re.compile(r"[A-Z][A-Z0-9_]+-[1-9][0-9]{0,18}", re.ASCII)
 _STATES: Mapping[object, State] = {"new": State.TODO, "indeterminate": State.DOING, "done": State.DONE}
 
 
-def names(issue: Json) -> tuple[str, str]:
+def identity_and_key(issue: Json) -> tuple[str, str]:
     """Return identity and key: a move between projects changes the key, not the id."""
     found = required(identifier(issue.get("id")), "the issue's id")
-    return found, required(exact(issue.get("key")), "the issue's key")
+    return found, required(exact_text(issue.get("key")), "the issue's key")
 
 
 def account(user: Json) -> Account | None:
     """Read a user: Cloud has an `accountId`, Data Center a `name`."""
-    found = exact(user.get("accountId")) or exact(user.get("name")) or exact(user.get("key"))
+    found = exact_text(user.get("accountId")) or exact_text(user.get("name")) or exact_text(user.get("key"))
     return Account(found, text(user.get("displayName")) or found) if found else None
 
 
-def issue_seen(issue: Json, connection: Connection, *, changelog: Json, asked: bool = False) -> Snapshot | Look:
+def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: bool = False) -> Snapshot | FetchNeeded:
     """Read an issue; return `FetchNeeded` when the JSON is incomplete, as in Cloud's comment webhooks.
 
     `connection` has the field catalogue if it is `Informed`. `asked`: the JSON is from a call, not from a webhook.
     """
-    identity, key = names(issue)
-    fields = table(issue.get("fields"))
-    status, project = table(fields.get("status")), table(fields.get("project"))
-    updated_at = moment(fields.get("updated"))
-    project_id, project_key = identifier(project.get("id")), exact(project.get("key"))
+    identity, key = identity_and_key(issue)
+    fields = json_object(issue.get("fields"))
+    status, project = json_object(fields.get("status")), json_object(fields.get("project"))
+    updated_at = timestamp(fields.get("updated"))
+    project_id, project_key = identifier(project.get("id")), exact_text(project.get("key"))
     if updated_at is None or not status or project_id is None or project_key is None:
-        return Look(identity=identity, key=key, reason="the delivery holds only a part of the issue")
+        return FetchNeeded(identity=identity, key=key, reason="the delivery holds only a part of the issue")
     state, resolution = _state(fields, connection)
     points, points_known, _ = points_in(fields, connection, changelog=changelog, project=project_id)
     numbers, _ = numbers_in(fields, connection, changelog=changelog, project=project_id)
@@ -76,20 +76,20 @@ def issue_seen(issue: Json, connection: Connection, *, changelog: Json, asked: b
         url=f"{connection.site.rstrip('/')}/browse/{quote(key)}",
         state=state,
         updated_at=updated_at,
-        type=text(table(fields.get("issuetype")).get("name")),
+        type=text(json_object(fields.get("issuetype")).get("name")),
         resolution=resolution,
         labels=_labels(fields),
         parent=parent_in(fields, connection, changelog=changelog, asked=asked),
-        assignees=tuple(person for person in (account(table(fields.get("assignee"))),) if person),
-        author=account(table(fields.get("creator"))) or account(table(fields.get("reporter"))),
-        priority=text(table(fields.get("priority")).get("name")),
+        assignees=tuple(person for person in (account(json_object(fields.get("assignee"))),) if person),
+        author=account(json_object(fields.get("creator"))) or account(json_object(fields.get("reporter"))),
+        priority=text(json_object(fields.get("priority")).get("name")),
         points=points,
         points_known=points_known,
         components=components_in(fields),
         versions=versions_in(fields),
         sprints=sprints_in(fields, connection, changelog),
         numbers=numbers,
-        created_at=moment(fields.get("created")),
+        created_at=timestamp(fields.get("created")),
         closed_at=_closed_at(fields, updated_at) if state in (State.DONE, State.DROPPED) else None,
         came_from=came_from(changelog),
     )
@@ -97,11 +97,11 @@ def issue_seen(issue: Json, connection: Connection, *, changelog: Json, asked: b
 
 def _state(fields: Json, connection: Connection) -> tuple[State, str | None]:
     """Return state and resolution, by the status; ignore an old resolution on a reopened issue."""
-    category = table(table(fields.get("status")).get("statusCategory")).get("key")
+    category = json_object(json_object(fields.get("status")).get("statusCategory")).get("key")
     state = _STATES.get(category, State.TODO) if isinstance(category, str) else State.TODO
     if state is not State.DONE:
         return state, None
-    found = table(fields.get("resolution"))
+    found = json_object(fields.get("resolution"))
     resolution, number = text(found.get("name")), identifier(found.get("id"))
     dropped = _dropped_resolutions(connection)
     is_dropped = (resolution is not None and _plain(resolution) in dropped) or number in dropped
@@ -119,7 +119,7 @@ def _plain(name: str) -> str:
 
 
 def _closed_at(fields: Json, updated_at: datetime) -> datetime:
-    return moment(fields.get("resolutiondate")) or moment(fields.get("statuscategorychangedate")) or updated_at
+    return timestamp(fields.get("resolutiondate")) or timestamp(fields.get("statuscategorychangedate")) or updated_at
 
 
 def _labels(fields: Json) -> tuple[Term, ...]:

@@ -7,8 +7,8 @@ https://developer.atlassian.com/cloud/jira/platform/deprecation-notice-tempo-and
 import re
 from collections.abc import Iterable
 
-from connectors.jira.api.field_catalogue import SPRINT, known_to
-from connectors.json_fields import Json, identifier, rows, table, text
+from connectors.jira.api.field_catalogue import SPRINT, field_catalogue_of
+from connectors.json_fields import Json, identifier, json_object, json_objects, text
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Term
 
@@ -31,12 +31,12 @@ def versions_in(fields: Json) -> tuple[Term, ...] | None:
 def _terms(fields: Json, name: str) -> tuple[Term, ...] | None:
     if name not in fields:
         return None
-    return _sorted(_term(row) for row in rows(fields[name])[:_MOST])
+    return _sorted(_term(row) for row in json_objects(fields[name])[:_MOST])
 
 
 def sprints_in(fields: Json, connection: Connection, changelog: Json) -> tuple[Term, ...] | None:
     """Return the sprints, open and closed; None when the field that holds them is unknown."""
-    known = known_to(connection)
+    known = field_catalogue_of(connection)
     ids = known.of_type(SPRINT) if known else ()
     if not ids:
         return _changed_to(changelog)
@@ -49,7 +49,7 @@ def _listed(value: object) -> list[object]:
 
 
 def _sprint(value: object) -> Term | None:
-    return _from_java_text(value) if isinstance(value, str) else _term(table(value))
+    return _from_java_text(value) if isinstance(value, str) else _term(json_object(value))
 
 
 def _term(row: Json) -> Term | None:
@@ -70,7 +70,7 @@ def _from_java_text(java_text: str) -> Term | None:
 
 def _changed_to(changelog: Json) -> tuple[Term, ...] | None:
     """Return the sprints after their last change in the changelog: ids and names, each separated by commas."""
-    changes = [item for item in rows(changelog.get("items")) if item.get("field") == "Sprint"]
+    changes = [item for item in json_objects(changelog.get("items")) if item.get("field") == "Sprint"]
     if not changes:
         return None
     ids, names = text(changes[-1].get("to"), _LONGEST), text(changes[-1].get("toString"), _LONGEST)

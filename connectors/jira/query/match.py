@@ -6,9 +6,9 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-jql/#api-r
 
 from collections.abc import Mapping, Sequence
 
-from connectors.jira.api.client import Calls
+from connectors.jira.api.client import JiraClient
 from connectors.jira.query.order_by import restriction
-from connectors.json_fields import Json, identifier, rows
+from connectors.json_fields import Json, identifier, json_objects
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 
 MOST_ISSUES = 50
@@ -24,7 +24,7 @@ Found = dict[str, dict[str, bool | None]]
 """Whether queries match issues, by query and issue id; empty for a query that Jira refuses: its listing says why."""
 
 
-def match(calls: Calls, *, queries: Sequence[str], ids: Sequence[str]) -> Found:
+def match(calls: JiraClient, *, queries: Sequence[str], ids: Sequence[str]) -> Found:
     """Return which issues match which queries; nothing is known on Data Center, or if the credentials may only search.
 
     Raise `Unavailable` when Jira can't answer now, `Refused` for bad credentials.
@@ -59,15 +59,15 @@ def _chunks(all_: Sequence[str], most: int) -> list[Sequence[str]]:
     return [all_[start : start + most] for start in range(0, len(all_), most)]
 
 
-def _ask(calls: Calls, queries: Mapping[str, str], ids: Sequence[str]) -> Found | None:
+def _ask(calls: JiraClient, queries: Mapping[str, str], ids: Sequence[str]) -> Found | None:
     """Make one call; None when it is too large, or when Jira refuses one of the queries or issues."""
     asked = {"jqls": list(queries.values()), "issueIds": [int(id_) for id_ in ids]}
     reply = calls.send("POST", "/jql/match", json=asked)
     if reply.status == 400:
         return None
     try:
-        calls.judge(reply)
-        matches = rows(reply.object().get("matches"))
+        calls.raise_for_response(reply)
+        matches = json_objects(reply.object().get("matches"))
     except Refused:
         if reply.status == 401 and _LACKS_SCOPE not in reply.body:
             raise

@@ -14,15 +14,15 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.jira.api.client import Calls
-from connectors.jira.api.rate_limits import words_of
+from connectors.jira.api.client import JiraClient
+from connectors.jira.api.rate_limits import error_text
 from connectors.jira.issues.list_changes import as_path
 from connectors.jira.query.order_by import quoted, restriction
-from connectors.json_fields import Json, exact, identifier, moment, rows, table
-from connectors.responses import Reply
+from connectors.json_fields import Json, exact_text, identifier, json_object, json_objects, timestamp
+from connectors.responses import Response
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.domain.trackers.queries import Members
+from sync_service.domain.trackers.queries import MemberPage
 
 PER_PAGE = 5000
 """More than Data Center's maximum, which is not an error there."""
@@ -46,7 +46,7 @@ class _Cursor:
     unseen: tuple[str, ...] = ()
 
 
-def members(calls: Calls, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
+def members(calls: JiraClient, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> MemberPage:
     """Fetch a page of the members in the watched scopes. Raise `Rejected` with Jira's error text when it refuses."""
     jql = restriction(query)
     position = _read(cursor) if cursor else _Cursor()
@@ -56,18 +56,18 @@ def members(calls: Calls, *, query: str, scopes: Sequence[ScopeRef], cursor: str
         seen, position = _without_unseen(calls, scopes, reply)
         reply = _ask(calls, jql, seen, position)
     if reply.status == 400:
-        raise Rejected(f"Jira refuses to list the query: {words_of(reply) or reply.status}")
+        raise Rejected(f"Jira refuses to list the query: {error_text(reply) or reply.status}")
     if reply.status == 410:
         raise Refused("this is Jira Cloud: the connection needs the e-mail address that its token belongs to")
-    calls.judge(reply)
+    calls.raise_for_response(reply)
     answer = reply.object()
-    found = _names(rows(answer.get("issues")))
-    after = _next(calls, position, found=list(found), count=len(rows(answer.get("issues"))), answer=answer)
-    return Members(
+    found = _names(json_objects(answer.get("issues")))
+    after = _next(calls, position, found=list(found), count=len(json_objects(answer.get("issues"))), answer=answer)
+    return MemberPage(
         found={identity: key for identity, key in found.items() if identity != position.last},
         cursor=json.dumps(asdict(after)) if after else None,
         outside=_outside(calls, jql, seen) if cursor is None else 0,
-        lacking=f"Jira does not show {', '.join(position.unseen)}" if position.unseen else None,
+        incomplete_reason=f"Jira does not show {', '.join(position.unseen)}" if position.unseen else None,
     )
 
 
@@ -76,7 +76,7 @@ def _read(cursor: str) -> _Cursor:
     return _Cursor(**{**found, "unseen": tuple(found["unseen"])})
 
 
-def _ask(calls: Calls, jql: str, scopes: Sequence[ScopeRef], position: _Cursor) -> Reply:
+def _ask(calls: JiraClient, jql: str, scopes: Sequence[ScopeRef], position: _Cursor) -> Response:
     """Fetch a page; when the page token has expired, start again at `since` without it."""
     reply = _search(calls, _search_body(calls, jql, scopes, position))
     if reply.status == 400 and position.token:
@@ -84,7 +84,7 @@ def _ask(calls: Calls, jql: str, scopes: Sequence[ScopeRef], position: _Cursor) 
     return reply
 
 
-def _search_body(calls: Calls, query: str, scopes: Sequence[ScopeRef], position: _Cursor) -> dict[str, Any]:
+def _search_body(calls: JiraClient, query: str, scopes: Sequence[ScopeRef], position: _Cursor) -> dict[str, Any]:
     bound = "" if position.since is None else f" AND created >= {position.since}"
     jql = f"({query}) AND {_within(scopes)}{bound} ORDER BY created ASC, key ASC"
     body: dict[str, Any] = {"jql": jql, "maxResults": PER_PAGE, "fields": ["key"]}
@@ -93,7 +93,7 @@ def _search_body(calls: Calls, query: str, scopes: Sequence[ScopeRef], position:
     return body if position.token is None else {**body, "nextPageToken": position.token}
 
 
-def _search(calls: Calls, body: Json) -> Reply:
+def _search(calls: JiraClient, body: Json) -> Response:
     return calls.send("POST", "/search/jql" if calls.is_cloud else "/search", json=body)
 
 
@@ -105,7 +105,7 @@ def _within(scopes: Sequence[ScopeRef], *, outside: bool = False) -> str:
     return f"project {'not in' if outside else 'in'} ({names})"
 
 
-def _without_unseen(calls: Calls, scopes: Sequence[ScopeRef], reply: Reply) -> tuple[list[ScopeRef], _Cursor]:
+def _without_unseen(calls: JiraClient, scopes: Sequence[ScopeRef], reply: Response) -> tuple[list[ScopeRef], _Cursor]:
     """Find the watched projects that Jira hides. Raise `Rejected` when it shows all: then the query is wrong."""
     seen = []
     for scope in scopes:
@@ -115,11 +115,11 @@ def _without_unseen(calls: Calls, scopes: Sequence[ScopeRef], reply: Reply) -> t
             continue
         seen.append(scope)
     if len(seen) == len(scopes):
-        raise Rejected(f"Jira refuses to list the query: {words_of(reply) or reply.status}")
+        raise Rejected(f"Jira refuses to list the query: {error_text(reply) or reply.status}")
     return seen, _Cursor(unseen=tuple(scope.name for scope in scopes if scope not in seen))
 
 
-def _outside(calls: Calls, query: str, scopes: Sequence[ScopeRef]) -> int:
+def _outside(calls: JiraClient, query: str, scopes: Sequence[ScopeRef]) -> int:
     """Return about how many issues match in other projects; 0 when Jira does not say."""
     jql = f"({query}) AND {_within(scopes, outside=True)}"
     if calls.is_cloud:
@@ -137,11 +137,11 @@ def _names(found: Sequence[Json]) -> dict[str, str]:
         identity = identifier(one.get("id"))
         if identity is None:
             raise Rejected("Jira lists an issue without its id")
-        named[identity] = exact(one.get("key")) or identity
+        named[identity] = exact_text(one.get("key")) or identity
     return named
 
 
-def _next(calls: Calls, position: _Cursor, *, found: Sequence[str], count: int, answer: Json) -> _Cursor | None:
+def _next(calls: JiraClient, position: _Cursor, *, found: Sequence[str], count: int, answer: Json) -> _Cursor | None:
     """Continue from the creation of the last issue; when it is not newer than `since`, by token or offset."""
     following = _following(calls, position, count=count, answer=answer)
     if following is None or not found:
@@ -152,21 +152,21 @@ def _next(calls: Calls, position: _Cursor, *, found: Sequence[str], count: int, 
     return _Cursor(since=since, last=found[-1], unseen=position.unseen)
 
 
-def _following(calls: Calls, position: _Cursor, *, count: int, answer: Json) -> _Cursor | None:
+def _following(calls: JiraClient, position: _Cursor, *, count: int, answer: Json) -> _Cursor | None:
     """Return the cursor of Jira's next page of the same list; None at its end. A short page is not the end."""
     if calls.is_cloud:
-        token = exact(answer.get("nextPageToken"), 10_000)
+        token = exact_text(answer.get("nextPageToken"), 10_000)
         return None if token is None or answer.get("isLast") is True else replace(position, token=token, last=None)
     total, start = answer.get("total"), position.start + count
     more = count > 0 and isinstance(total, int) and start < total
     return replace(position, start=start, last=None) if more else None
 
 
-def _created(calls: Calls, identity: str) -> int | None:
+def _created(calls: JiraClient, identity: str) -> int | None:
     """Return when an issue was created, in milliseconds since 1970; None when it is gone."""
     try:
         issue = calls.get(f"/issue/{identity}", {"fields": "created"})
     except Gone:
         return None
-    at = moment(table(issue.get("fields")).get("created"))
+    at = timestamp(json_object(issue.get("fields")).get("created"))
     return None if at is None else (at - _EPOCH) // _MILLISECOND

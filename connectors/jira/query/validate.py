@@ -5,10 +5,10 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-jql/#api-r
 
 from typing import Any
 
-from connectors.jira.api.client import Calls
-from connectors.jira.api.rate_limits import words_of
+from connectors.jira.api.client import JiraClient
+from connectors.jira.api.rate_limits import error_text
 from connectors.jira.query.order_by import restriction
-from connectors.json_fields import rows, text
+from connectors.json_fields import json_objects, text
 from sync_service.domain.trackers.connector import Rejected
 
 NOT_FOR_US = (401, 403, 404)
@@ -18,7 +18,7 @@ _MOST_ERRORS = 3
 _LONGEST_ERROR = 200
 
 
-def check(calls: Calls, query: str) -> None:
+def check(calls: JiraClient, query: str) -> None:
     """Validate a query. Raise `Rejected` with Jira's error text when it is invalid.
 
     Cloud parses the query. Data Center has no such call: run a search with zero results.
@@ -30,8 +30,8 @@ def check(calls: Calls, query: str) -> None:
     reply = calls.send("POST", "/jql/parse?validation=strict", json={"queries": [query]})
     if reply.status in NOT_FOR_US:
         return
-    calls.judge(reply)
-    parsed = rows(reply.object().get("queries"))
+    calls.raise_for_response(reply)
+    parsed = json_objects(reply.object().get("queries"))
     if words := errors_in(parsed[0].get("errors") if parsed else None):
         raise Rejected(f"Jira refuses the query: {words}")
 
@@ -42,9 +42,9 @@ def errors_in(value: Any) -> str:
     return " ".join(errors[:_MOST_ERRORS])
 
 
-def _check_by_search(calls: Calls, query: str) -> None:
+def _check_by_search(calls: JiraClient, query: str) -> None:
     search = {"jql": query, "maxResults": 0, "fields": ["key"], "validateQuery": True}
     reply = calls.send("POST", "/search", json=search)
     if reply.status == 400:
-        raise Rejected(f"Jira refuses the query: {words_of(reply) or reply.status}")
-    calls.judge(reply)
+        raise Rejected(f"Jira refuses the query: {error_text(reply) or reply.status}")
+    calls.raise_for_response(reply)

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.http import Method
-from connectors.jira.api.client import Calls
-from connectors.jira.api.rate_limits import READING, WRITING, judge_call
-from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS, PLANS
-from connectors.jira.setup.webhook_filter import jql_of
-from connectors.json_fields import Json, identifier, rows, table
-from connectors.responses import Reply
-from sync_service.domain.trackers.capabilities import HookMade
+from connectors.jira.api.client import JiraClient
+from connectors.jira.api.rate_limits import READ_BUCKET, WRITE_BUCKET, raise_for_jira_response
+from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS, SPRINT_AND_VERSION_EVENTS
+from connectors.jira.setup.webhook_filter import filter_for_scopes
+from connectors.json_fields import Json, identifier, json_object, json_objects
+from connectors.responses import Response
+from sync_service.domain.trackers.capabilities import WebhookResult
 from sync_service.domain.trackers.connector import ConnectorError, Rejected, Unavailable
 
-OLDER = "/rest/webhooks/1.0/webhook"
-NEWER = "/rest/jira-webhook/1.0/webhooks"
+ADMIN_WEBHOOKS_BEFORE_10 = "/rest/webhooks/1.0/webhook"
+ADMIN_WEBHOOKS_SINCE_10 = "/rest/jira-webhook/1.0/webhooks"
 
 PROJECTS = ("project_updated", "project_deleted", "project_soft_deleted", "project_restored_deleted",
             "project_archived", "project_restored_archived")  # fmt: skip
@@ -39,7 +39,7 @@ _UNSIGNED = (
 )
 
 
-def listed(calls: Calls) -> tuple[str, Reply]:
+def list_admin_webhooks(calls: JiraClient) -> tuple[str, Response]:
     """List the administrators' webhooks; return the path that has them, and the response, whatever its status."""
     for address in _addresses(calls):
         reply = _send(calls, "GET", address)
@@ -48,7 +48,7 @@ def listed(calls: Calls) -> tuple[str, Reply]:
     return address, reply
 
 
-def read_hooks(reply: Reply) -> list[Json] | None:
+def read_hooks(reply: Response) -> list[Json] | None:
     """Return the webhooks in a response of either form; None when it has no list."""
     if reply.status != 200:
         return None
@@ -57,36 +57,36 @@ def read_hooks(reply: Reply) -> list[Json] | None:
     except Rejected:
         pass
     try:
-        return rows(reply.object().get("values"))
+        return json_objects(reply.object().get("values"))
     except Rejected:
         return None
 
 
-def leads(url: object, *, to: str) -> bool:
+def is_our_url(url: object, *, to: str) -> bool:
     """Return whether a webhook's URL is ours, ignoring the query string."""
     address = url.partition("?")[0].strip().rstrip("/") if isinstance(url, str) else ""
     return bool(address) and address == to.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hooking:
+class WebhookCreator:
     """Creates the webhook for one URL. `secret` signs its deliveries."""
 
-    calls: Calls
+    calls: JiraClient
     url: str
     secret: str = field(repr=False)
 
-    def make(self, scopes: Sequence[str]) -> HookMade:
+    def create(self, scopes: Sequence[str]) -> WebhookResult:
         """Create the webhook, or update the existing one."""
         where = ", ".join(scopes[:20]) + (" …" if len(scopes) > 20 else "") or "every project"
         try:
-            says = self._create_or_update(jql_of(scopes))
+            says = self._create_or_update(filter_for_scopes(scopes))
         except ConnectorError as error:
-            return HookMade(where=where, made=False, says=str(error))
-        return HookMade(where=where, made=True, says=says)
+            return WebhookResult(where=where, made=False, says=str(error))
+        return WebhookResult(where=where, made=True, says=says)
 
     def _create_or_update(self, jql: str) -> str:
-        address, reply = listed(self.calls)
+        address, reply = list_admin_webhooks(self.calls)
         existing = self._ours(reply)
         request = _WebhookRequest(address, existing[0][0] if existing else None)
         answer = self._write(request, jql)
@@ -94,12 +94,12 @@ class Hooking:
         id_ = request.id or _id_of(answer) or (after[0][0] if len(after) == 1 else None)
         if not existing and after and id_ and id_ != after[0][0]:
             # Somebody else created one at the same moment: the older one stays.
-            self._raise_for_reply(_send(self.calls, "DELETE", f"{address}/{id_}"), WRITING)
+            self._raise_for_reply(_send(self.calls, "DELETE", f"{address}/{id_}"), WRITE_BUCKET)
             return "its webhook existed"
         signs = _signs(answer, *(row for other, row in after if other == id_))
-        if signs is False or (signs is None and address == OLDER):
+        if signs is False or (signs is None and address == ADMIN_WEBHOOKS_BEFORE_10):
             if not existing and id_:
-                self._raise_for_reply(_send(self.calls, "DELETE", f"{address}/{id_}"), WRITING)
+                self._raise_for_reply(_send(self.calls, "DELETE", f"{address}/{id_}"), WRITE_BUCKET)
             raise Rejected(_UNSIGNED)
         outcome = (
             "its webhook existed and was updated with the newest secret" if existing else "the webhook was created"
@@ -108,23 +108,23 @@ class Hooking:
         several = f"{len(after)} webhooks send to OKR Sync: remove all but one in Jira" if len(after) > 1 else ""
         return ". ".join(filter(None, (outcome, unsure, several)))
 
-    def _ours(self, reply: Reply) -> list[tuple[str, Json]]:
+    def _ours(self, reply: Response) -> list[tuple[str, Json]]:
         """Return the webhooks with our URL, each with its id, oldest first."""
-        self._raise_for_reply(reply, READING)
+        self._raise_for_reply(reply, READ_BUCKET)
         found = read_hooks(reply)
         if found is None:
-            raise Rejected(f"{reply.place} answers with something other than a list of webhooks")
-        ours = [(id_, one) for one in found if leads(one.get("url"), to=self.url) and (id_ := _id_of(one))]
+            raise Rejected(f"{reply.shown_host} answers with something other than a list of webhooks")
+        ours = [(id_, one) for one in found if is_our_url(one.get("url"), to=self.url) and (id_ := _id_of(one))]
         return sorted(ours, key=lambda one: int(one[0]))
 
     def _write(self, request: "_WebhookRequest", jql: str) -> Json:
         """Create or update a webhook, with fewer events if this Jira does not know all; return Jira's answer."""
-        for events in ((*EVENTS, *COMMENTS, *PLANS, *PROJECTS), (*EVENTS, *COMMENTS)):
+        for events in ((*EVENTS, *COMMENTS, *SPRINT_AND_VERSION_EVENTS, *PROJECTS), (*EVENTS, *COMMENTS)):
             body = request.body(self._name(), url=self.url, secret=self.secret, events=events, jql=jql)
             reply = _send(self.calls, request.method, request.path, json=body)
             if reply.status != 400:
                 break
-        self._raise_for_reply(reply, WRITING)
+        self._raise_for_reply(reply, WRITE_BUCKET)
         try:
             return reply.object()
         except Rejected:
@@ -133,10 +133,10 @@ class Hooking:
     def _name(self) -> str:
         return f"OKR Sync ({self.calls.connection.slug})"
 
-    def _raise_for_reply(self, reply: Reply, part: str) -> None:
+    def _raise_for_reply(self, reply: Response, bucket: str) -> None:
         """Raise for any response but a successful one; explain when only an administrator may."""
         try:
-            judge_call(reply, now=self.calls.http.now(), part=part)
+            raise_for_jira_response(reply, now=self.calls.http.now(), bucket=bucket)
         except Unavailable:
             raise
         except ConnectorError:
@@ -166,21 +166,25 @@ class _WebhookRequest:
     def body(self, name: str, *, url: str, secret: str, events: Sequence[str], jql: str) -> dict[str, Any]:
         """Return the request body for the path. Data Center 10 gets no filter: a misread one would pass nothing."""
         common: dict[str, Any] = {"name": name, "url": url, "events": list(events)}
-        if self.address == OLDER:
+        if self.address == ADMIN_WEBHOOKS_BEFORE_10:
             return {**common, "enabled": True, "filters": {FILTER: jql}, "excludeBody": False, "secret": secret}
         configuration = {"SECRET": secret, "EXCLUDE_BODY": "false"}
         id_field = {"id": int(self.id)} if self.id else {}
         return {**common, **id_field, "active": True, "scopeType": "global", "configuration": configuration}
 
 
-def _addresses(calls: Calls) -> tuple[str, ...]:
+def _addresses(calls: JiraClient) -> tuple[str, ...]:
     """Return the paths where the webhooks may be, the likely one first; the other is tried after a 404."""
     if calls.is_cloud:
-        return (OLDER,)
-    return (OLDER, NEWER) if _major(calls.send("GET", "/serverInfo")) < _FIRST_NEWER else (NEWER, OLDER)
+        return (ADMIN_WEBHOOKS_BEFORE_10,)
+    return (
+        (ADMIN_WEBHOOKS_BEFORE_10, ADMIN_WEBHOOKS_SINCE_10)
+        if _major(calls.send("GET", "/serverInfo")) < _FIRST_NEWER
+        else (ADMIN_WEBHOOKS_SINCE_10, ADMIN_WEBHOOKS_BEFORE_10)
+    )
 
 
-def _major(reply: Reply) -> int:
+def _major(reply: Response) -> int:
     """Return the major version of a server; 10 when it does not say."""
     try:
         numbers = reply.object().get("versionNumbers") if reply.status == 200 else None
@@ -190,9 +194,9 @@ def _major(reply: Reply) -> int:
     return first if isinstance(first, int) else _FIRST_NEWER
 
 
-def _send(calls: Calls, method: Method, path: str, *, json: Any = None) -> Reply:
-    address = calls.by.base + path
-    return calls.http.send(method, address, authorization=calls.by.authorization, json=json)
+def _send(calls: JiraClient, method: Method, path: str, *, json: Any = None) -> Response:
+    address = calls.auth.base + path
+    return calls.http.send(method, address, authorization=calls.auth.authorization, json=json)
 
 
 def _id_of(row: Json) -> str | None:
@@ -206,6 +210,6 @@ def _signs(*answers: Json) -> bool | None:
     for row in answers:
         if isinstance(row.get("isSigned"), bool):
             return bool(row["isSigned"])
-        if table(row.get("configuration")).get("SECRET"):
+        if json_object(row.get("configuration")).get("SECRET"):
             return True
     return None

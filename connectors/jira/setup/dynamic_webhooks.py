@@ -10,25 +10,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from connectors.jira.api.client import Calls
-from connectors.jira.api.rate_limits import words_of
-from connectors.jira.setup.webhook_filter import can_be_named, naming, projects_in
-from connectors.json_fields import Json, exact, identifier, moment, rows, text
-from connectors.responses import Reply
-from sync_service.domain.trackers.capabilities import Ran
+from connectors.jira.api.client import JiraClient
+from connectors.jira.api.rate_limits import error_text
+from connectors.jira.setup.webhook_filter import is_project_key, project_filter, projects_in_filter
+from connectors.json_fields import Json, exact_text, identifier, json_objects, text, timestamp
+from connectors.responses import Response
+from sync_service.domain.trackers.capabilities import TaskResult
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import ScopeRef
 
-ERRAND = "webhooks"
+TASK_NAME = "webhooks"
 
 INTERVAL = timedelta(days=1)
 
-LONG_ENOUGH = timedelta(days=23)
+REFRESH_BEFORE = timedelta(days=23)
 """A webhook that expires sooner is refreshed: a week after it was registered, and daily while that fails."""
 
 EVENTS = ("jira:issue_created", "jira:issue_updated", "jira:issue_deleted")
 COMMENTS = ("comment_created", "comment_updated", "comment_deleted")
-PLANS = ("jira:version_released", "jira:version_unreleased", "jira:version_updated", "jira:version_deleted",
+SPRINT_AND_VERSION_EVENTS = ("jira:version_released", "jira:version_unreleased", "jira:version_updated", "jira:version_deleted",
          "sprint_created", "sprint_updated", "sprint_started", "sprint_closed", "sprint_deleted")  # fmt: skip
 """Events that not every Jira sends to an app."""
 
@@ -48,22 +48,22 @@ class _Hook:
 
     def is_for(self, keys: Sequence[str]) -> bool:
         """Return whether it passes the issues of these projects, and of no others."""
-        return projects_in(self.jql) == frozenset(key.casefold() for key in keys)
+        return projects_in_filter(self.jql) == frozenset(key.casefold() for key in keys)
 
 
-_NOTHING_WATCHED = Ran(outcome="the connection watches no project, so there is no webhook")
+_NOTHING_WATCHED = TaskResult(outcome="the connection watches no project, so there is no webhook")
 
 
 class _NotPermitted(Exception):
     """The OAuth token may not read or change webhooks."""
 
 
-def keep(calls: Calls, *, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
+def ensure_webhook(calls: JiraClient, *, scopes: Sequence[ScopeRef], memory: str | None) -> TaskResult:
     """Register or refresh one webhook for the scopes.
 
     Once it exists, remove webhooks that we registered for other scopes. `memory` has the ids that we registered.
     """
-    keys = sorted(scope.name for scope in scopes if can_be_named(scope.name))
+    keys = sorted(scope.name for scope in scopes if is_project_key(scope.name))
     before = _remembered(memory)
     try:
         hooks = _listed(calls)
@@ -75,25 +75,25 @@ def keep(calls: Calls, *, scopes: Sequence[ScopeRef], memory: str | None) -> Ran
         return replace(ran, memory=_memory(active))
     except _NotPermitted as error:
         outcome = f"the OAuth token does not cover webhooks (manage:jira-webhook), so none is registered: {error}"
-        return Ran(outcome=outcome, memory=memory)
+        return TaskResult(outcome=outcome, memory=memory)
     except Rejected as error:
-        return Ran(outcome=f"{error}; will retry", memory=memory, again=_SOON)
+        return TaskResult(outcome=f"{error}; will retry", memory=memory, next_run_in=_SOON)
 
 
-def _ensure_active(calls: Calls, keys: Sequence[str], hooks: Sequence[_Hook]) -> tuple[list[_Hook], Ran]:
+def _ensure_active(calls: JiraClient, keys: Sequence[str], hooks: Sequence[_Hook]) -> tuple[list[_Hook], TaskResult]:
     """Register a webhook for the projects, or refresh it if it expires soon; return it as Jira lists it."""
     matching = [one for one in hooks if one.is_for(keys) and one.events >= set(EVENTS)]
-    made = [] if matching else [_register(calls, naming(keys))]
+    made = [] if matching else [_register(calls, project_filter(keys))]
     refreshed = _refresh(calls, matching)
     active = [one for one in _listed(calls) if one.is_for(keys)] if made or refreshed else matching
     if not active:
-        return [], Ran(outcome="Jira lists no webhook after it was registered; will retry", again=_SOON)
+        return [], TaskResult(outcome="Jira lists no webhook after it was registered; will retry", next_run_in=_SOON)
     until = max(one.until for one in active)
-    if refreshed and until - calls.http.now() < LONG_ENOUGH:
+    if refreshed and until - calls.http.now() < REFRESH_BEFORE:
         outcome = f"Jira did not refresh the webhook, which expires {until:%Y-%m-%d}; will retry"
-        return active, Ran(outcome=outcome, again=_SOON)
+        return active, TaskResult(outcome=outcome, next_run_in=_SOON)
     done = "registered" if made else "refreshed" if refreshed else "registered earlier"
-    return active, Ran(outcome=f"{done}, for {', '.join(keys)[:200]}, until {until:%Y-%m-%d}")
+    return active, TaskResult(outcome=f"{done}, for {', '.join(keys)[:200]}, until {until:%Y-%m-%d}")
 
 
 def _remembered(memory: str | None) -> set[int]:
@@ -104,12 +104,12 @@ def _memory(hooks: Iterable[_Hook]) -> str:
     return json.dumps(sorted(one.id for one in hooks))
 
 
-def _listed(calls: Calls) -> list[_Hook]:
+def _listed(calls: JiraClient) -> list[_Hook]:
     """List the webhooks that the app registered with this user's token; Jira lists no others."""
     found: list[_Hook] = []
     for _ in range(_MOST_PAGES):
         page = _successful(calls, calls.send("GET", "/webhook", params={"startAt": str(len(found))})).object()
-        values = rows(page.get("values"))
+        values = json_objects(page.get("values"))
         found += [one for row in values if (one := _hook(row))]
         if page.get("isLast", True) or not values:
             break
@@ -118,22 +118,22 @@ def _listed(calls: Calls) -> list[_Hook]:
 
 def _hook(row: Json) -> _Hook | None:
     id_ = identifier(row.get("id"))
-    until = moment(row.get("expirationDate")) or datetime.min.replace(tzinfo=UTC)
+    until = timestamp(row.get("expirationDate")) or datetime.min.replace(tzinfo=UTC)
     events = row.get("events")
     named = frozenset(one for one in events if isinstance(one, str)) if isinstance(events, list) else frozenset()
-    return _Hook(int(id_), exact(row.get("jqlFilter"), _LONGEST_FILTER) or "", named, until) if id_ else None
+    return _Hook(int(id_), exact_text(row.get("jqlFilter"), _LONGEST_FILTER) or "", named, until) if id_ else None
 
 
-def _register(calls: Calls, jql: str) -> int:
+def _register(calls: JiraClient, jql: str) -> int:
     """Register a webhook for all events that we read, or without those that this Jira does not know; return its id."""
     problem = ""
-    for events in ((*EVENTS, *COMMENTS, *PLANS), (*EVENTS, *COMMENTS)):
+    for events in ((*EVENTS, *COMMENTS, *SPRINT_AND_VERSION_EVENTS), (*EVENTS, *COMMENTS)):
         wanted = {"url": calls.connection.hook_url, "webhooks": [{"events": list(events), "jqlFilter": jql}]}
         reply = calls.send("POST", "/webhook", json=wanted)
         if reply.status == 400:
-            problem = words_of(reply) or "400"
+            problem = error_text(reply) or "400"
             continue
-        results = rows(_successful(calls, reply).object().get("webhookRegistrationResult"))
+        results = json_objects(_successful(calls, reply).object().get("webhookRegistrationResult"))
         made = next((id_ for one in results if (id_ := identifier(one.get("createdWebhookId")))), None)
         if made:
             return int(made)
@@ -142,22 +142,22 @@ def _register(calls: Calls, jql: str) -> int:
     raise Rejected(f"Jira does not register the webhook: {problem}")
 
 
-def _refresh(calls: Calls, hooks: Sequence[_Hook]) -> bool:
+def _refresh(calls: JiraClient, hooks: Sequence[_Hook]) -> bool:
     """Extend webhooks that expire soon by thirty days; return whether there were any."""
-    ending = [one.id for one in hooks if one.until - calls.http.now() < LONG_ENOUGH]
+    ending = [one.id for one in hooks if one.until - calls.http.now() < REFRESH_BEFORE]
     if ending:
         _successful(calls, calls.send("PUT", "/webhook/refresh", json={"webhookIds": ending}))
     return bool(ending)
 
 
-def _remove(calls: Calls, ids: Sequence[int]) -> None:
+def _remove(calls: JiraClient, ids: Sequence[int]) -> None:
     if ids:
         _successful(calls, calls.send("DELETE", "/webhook", json={"webhookIds": list(ids)}))
 
 
-def _successful(calls: Calls, reply: Reply) -> Reply:
+def _successful(calls: JiraClient, reply: Response) -> Response:
     # Atlassian's gateway answers 401 when the token lacks a scope; if it is invalid, the next poll finds out.
     if reply.status in (401, 403):
-        raise _NotPermitted(words_of(reply) or str(reply.status))
-    calls.judge(reply)
+        raise _NotPermitted(error_text(reply) or str(reply.status))
+    calls.raise_for_response(reply)
     return reply

@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from connectors.http import Http
-from connectors.jira.api.auth import Access
-from connectors.jira.setup.webhook_filter import jql_of
-from connectors.json_fields import Json, exact, rows, text
-from sync_service.domain.trackers.capabilities import ByHand, Introduced, Offer
+from connectors.http import HttpClient
+from connectors.jira.api.auth import JiraAuth
+from connectors.jira.setup.webhook_filter import filter_for_scopes
+from connectors.json_fields import Json, exact_text, json_objects, text
+from sync_service.domain.trackers.capabilities import AvailableScopes, Identity, ManualWebhook
 from sync_service.domain.trackers.connector import Rejected
 
 CREDENTIALS_HELP = (
@@ -43,50 +43,50 @@ def site_of(typed: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{_PAGES.split(parts.path, maxsplit=1)[0].rstrip('/')}"
 
 
-def by_hand(scopes: Sequence[str]) -> ByHand:
+def by_hand(scopes: Sequence[str]) -> ManualWebhook:
     """Return what to enter into Jira's form for a new webhook."""
-    return ByHand(
+    return ManualWebhook(
         where="As a Jira administrator: System, WebHooks, Create a WebHook",
         url_field="URL",
         secret_field="Secret",  # noqa: S106 - the name of a field on Jira's page
         fields=(
             ("Status", "Enabled"),
-            ("JQL filter", jql_of(scopes) or "none: OKR Sync ignores projects that it does not watch"),
+            ("JQL filter", filter_for_scopes(scopes) or "none: OKR Sync ignores projects that it does not watch"),
             ("Exclude body", "No"),
         ),
         events=EVENTS,
-        greets=False,
+        sends_ping=False,
     )
 
 
-def introduce(http: Http, access: Access) -> Introduced:
+def introduce(http: HttpClient, access: JiraAuth) -> Identity:
     """Return who owns the token. https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-myself/."""
-    found = http.get(f"{access.rest}/myself", authorization=access.authorization).body
+    found = http.get(f"{access.rest_url}/myself", authorization=access.authorization).body
     name = text(found.get("displayName"), 100) or text(found.get("name"), 100)
     if name is None:
         raise Rejected("Jira does not say who owns this token")
-    return Introduced(name=name)
+    return Identity(name=name)
 
 
-def offer(http: Http, access: Access, *, most: int) -> Offer:
+def offer(http: HttpClient, access: JiraAuth, *, most: int) -> AvailableScopes:
     """List the projects that the account may browse, `most` at most: in pages on Cloud, in one response on Data Center.
 
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get
     """
     if not access.is_cloud:
-        found = http.list(f"{access.rest}/project", authorization=access.authorization)
+        found = http.list(f"{access.rest_url}/project", authorization=access.authorization)
         return _offer_of(found[:most], more=len(found) > most)
     listed: list[Json] = []
     while len(listed) < most:
         params = {"maxResults": str(_PER_PAGE), "startAt": str(len(listed)), "orderBy": "key"}
-        page = http.get(f"{access.rest}/project/search", authorization=access.authorization, params=params).body
-        values = rows(page.get("values"))
+        page = http.get(f"{access.rest_url}/project/search", authorization=access.authorization, params=params).body
+        values = json_objects(page.get("values"))
         listed += values
         if page.get("isLast", True) or not values:
             return _offer_of(listed, more=False)
     return _offer_of(listed, more=True)
 
 
-def _offer_of(found: Sequence[Json], *, more: bool) -> Offer:
-    named = ((exact(one.get("key"), 255), text(one.get("name"), 120)) for one in rows(list(found)))
-    return Offer(scopes=[(key, name or "") for key, name in named if key], more=more)
+def _offer_of(found: Sequence[Json], *, more: bool) -> AvailableScopes:
+    named = ((exact_text(one.get("key"), 255), text(one.get("name"), 120)) for one in json_objects(list(found)))
+    return AvailableScopes(scopes=[(key, name or "") for key, name in named if key], more=more)

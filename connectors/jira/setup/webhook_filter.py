@@ -16,23 +16,23 @@ _PROJECT_FILTER = re.compile(
 )
 
 
-def can_be_named(key: str) -> bool:
+def is_project_key(key: str) -> bool:
     """Return whether this can be the key of a project, and be used in a filter."""
     return bool(key) and set(key) <= _KEY_CHARACTERS
 
 
-def naming(keys: Sequence[str]) -> str:
+def project_filter(keys: Sequence[str]) -> str:
     """Return the filter that passes the issues of these projects, one or more."""
     return "project in ({})".format(", ".join(f'"{key}"' for key in keys))
 
 
-def jql_of(keys: Sequence[str]) -> str:
+def filter_for_scopes(keys: Sequence[str]) -> str:
     """Return the filter for watched projects; when it can't be written return "", which passes everything."""
-    writable = 0 < len(keys) <= MOST_NAMED and all(can_be_named(key) for key in keys)
-    return naming(keys) if writable else ""
+    writable = 0 < len(keys) <= MOST_NAMED and all(is_project_key(key) for key in keys)
+    return project_filter(keys) if writable else ""
 
 
-def projects_in(jql: object) -> frozenset[str] | None:
+def projects_in_filter(jql: object) -> frozenset[str] | None:
     """Return the keys, in lower case, of a filter that names only projects; None for any other filter."""
     found = _PROJECT_FILTER.fullmatch(jql) if isinstance(jql, str) else None
     if found is None:
@@ -40,7 +40,7 @@ def projects_in(jql: object) -> frozenset[str] | None:
     return frozenset(one.strip().strip("\"'").casefold() for one in (found["one"] or found["many"]).split(","))
 
 
-def left_out(jql: object, keys: Sequence[str]) -> list[str]:
+def blocked_projects(jql: object, keys: Sequence[str]) -> list[str]:
     """Return the projects whose issues a filter blocks; none when the filter names more than projects."""
-    named = projects_in(jql)
+    named = projects_in_filter(jql)
     return [] if named is None else [key for key in keys if key.casefold() not in named]

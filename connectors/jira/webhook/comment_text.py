@@ -8,7 +8,7 @@ https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
 import re
 from collections.abc import Iterator
 
-from connectors.json_fields import Json, rows, table
+from connectors.json_fields import Json, json_object, json_objects
 
 _MACRO = re.compile(r"(?<!\\)\{(code|noformat|quote)(?:[:=|][^}\n]{0,200})?\}")
 _ESCAPED = re.compile(r"\\([^\w\s])")
@@ -19,12 +19,12 @@ _HOLD_TEXT = frozenset({"doc", "panel", "expand", "nestedExpand", "layoutSection
 _DEEPEST = 10
 
 
-def spoken(body: object) -> Iterator[str]:
+def plain_lines(body: object) -> Iterator[str]:
     """Yield the lines of a comment's body, text or document; nothing for any other value."""
     if isinstance(body, str):
         yield from _wiki_lines(body)
     else:
-        yield from _node_lines(table(body), _DEEPEST)
+        yield from _node_lines(json_object(body), _DEEPEST)
 
 
 def _wiki_lines(body: str) -> Iterator[str]:
@@ -45,16 +45,16 @@ def _wiki_lines(body: str) -> Iterator[str]:
 
 def _node_lines(node: Json, depth: int) -> Iterator[str]:
     if node.get("type") == "paragraph":
-        yield from "".join(map(_inline, rows(node.get("content")))).split("\n")
+        yield from "".join(map(_inline, json_objects(node.get("content")))).split("\n")
     elif node.get("type") in _HOLD_TEXT and depth:
-        for one in rows(node.get("content")):
+        for one in json_objects(node.get("content")):
             yield from _node_lines(one, depth - 1)
 
 
 def _inline(node: Json) -> str:
     match node.get("type"):
         case "text":
-            marks = {mark.get("type") for mark in rows(node.get("marks"))}
+            marks = {mark.get("type") for mark in json_objects(node.get("marks"))}
             written = node.get("text")
             text = written if isinstance(written, str) else ""
             return f"`{text}`" if "code" in marks else text
@@ -62,5 +62,5 @@ def _inline(node: Json) -> str:
             return "\n"
         case _:
             # A mention, an emoji, a card: its displayed text, which is no command.
-            shown = table(node.get("attrs")).get("text")
+            shown = json_object(node.get("attrs")).get("text")
             return shown if isinstance(shown, str) else " "

@@ -5,65 +5,65 @@ elsewhere, so only the issue and the changelog are used.
 https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """
 
-from connectors.jira.model.requested_fields import are_fields_wanted, unclear_fields
-from connectors.jira.model.snapshots import issue_seen, names
+from connectors.jira.model.requested_fields import needs_field_catalogue, unclear_fields
+from connectors.jira.model.snapshots import identity_and_key, read_issue
 from connectors.jira.webhook.parse_comments import comment_on, read_comment
 from connectors.jira.webhook.parse_projects import read_project, read_sprint, read_version
-from connectors.json_fields import Json, table
-from connectors.webhook import Treatment, Treatments
+from connectors.json_fields import Json, json_object
+from connectors.webhook import EventRule, EventRules
 from sync_service.domain.trackers.connector import Connection
-from sync_service.domain.trackers.observations import Ignored, Look, Observation, Tombstone
+from sync_service.domain.trackers.observations import FetchNeeded, Ignored, Observation, Tombstone
 
 
 def _read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    issue, changelog = table(payload.get("issue")), table(payload.get("changelog"))
-    seen, commented = issue_seen(issue, connection, changelog=changelog), comment_on(payload)
-    if isinstance(seen, Look):
+    issue, changelog = json_object(payload.get("issue")), json_object(payload.get("changelog"))
+    seen, commented = read_issue(issue, connection, changelog=changelog), comment_on(payload)
+    if isinstance(seen, FetchNeeded):
         return (seen, *commented)
-    fields = table(issue.get("fields"))
-    if connection.has_credentials and are_fields_wanted(fields, connection):
+    fields = json_object(issue.get("fields"))
+    if connection.has_credentials and needs_field_catalogue(fields, connection):
         reason = "webhooks name custom fields by id only, and the site's fields are not known here yet"
-        return (seen, *commented, Look(identity=seen.identity, key=seen.key, reason=reason))
+        return (seen, *commented, FetchNeeded(identity=seen.identity, key=seen.key, reason=reason))
     return (seen, *commented, *map(Ignored, unclear_fields(fields, connection, changelog)))
 
 
 def _read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
-    identity, key = names(table(payload.get("issue")))
+    identity, key = identity_and_key(json_object(payload.get("issue")))
     return (Tombstone(identity=identity, key=key),)
 
 
-_ISSUE = Treatment(
+_ISSUE = EventRule(
     "the issue as it is now, under its new key and project if it was moved; and the comment, if there is one",
     _read_issue,
 )
-_COMMENT = Treatment("links the key results that a `/okr` line in the comment asks for", read_comment)
-_WORKLOG = Treatment("logged time changes no key result")
-_LINK = Treatment("links between issues are not used; each issue sends its own webhook when it changes")
-_SPRINT = Treatment("the sprint's name; issue webhooks say when an issue enters or leaves a sprint", read_sprint)
-_VERSION = Treatment("the version's name; issue webhooks say when an issue enters or leaves a version", read_version)
-_GONE = Treatment("values that use this project are stale until it is back", read_project)
-_BACK = Treatment("the project can be watched again", read_project)
-_SETTING = Treatment("properties, attachments, boards, people and settings change no key result")
+_COMMENT = EventRule("links the key results that a `/okr` line in the comment asks for", read_comment)
+_WORKLOG = EventRule("logged time changes no key result")
+_LINK = EventRule("links between issues are not used; each issue sends its own webhook when it changes")
+_SPRINT = EventRule("the sprint's name; issue webhooks say when an issue enters or leaves a sprint", read_sprint)
+_VERSION = EventRule("the version's name; issue webhooks say when an issue enters or leaves a version", read_version)
+_GONE = EventRule("values that use this project are stale until it is back", read_project)
+_BACK = EventRule("the project can be watched again", read_project)
+_SETTING = EventRule("properties, attachments, boards, people and settings change no key result")
 
-TREATMENTS: Treatments = {
+EVENT_RULES: EventRules = {
     "jira:issue_created": _ISSUE,
     "jira:issue_updated": _ISSUE,
-    "jira:issue_deleted": Treatment("the issue is gone", _read_deleted),
+    "jira:issue_deleted": EventRule("the issue is gone", _read_deleted),
     **dict.fromkeys(("comment_created", "comment_updated", "comment_deleted"), _COMMENT),
     **dict.fromkeys(("worklog_created", "worklog_updated", "worklog_deleted", "jira:worklog_updated"), _WORKLOG),
     **dict.fromkeys(("issuelink_created", "issuelink_deleted"), _LINK),
-    "sprint_created": Treatment("no issue is in a new sprint yet"),
+    "sprint_created": EventRule("no issue is in a new sprint yet"),
     **dict.fromkeys(("sprint_updated", "sprint_started", "sprint_closed"), _SPRINT),
-    "sprint_deleted": Treatment("removes the sprint from its issues", read_sprint),
-    "jira:version_created": Treatment("no issue is in a new version yet"),
+    "sprint_deleted": EventRule("removes the sprint from its issues", read_sprint),
+    "jira:version_created": EventRule("no issue is in a new version yet"),
     **dict.fromkeys(("jira:version_updated", "jira:version_released", "jira:version_unreleased"), _VERSION),
-    "jira:version_deleted": Treatment(
+    "jira:version_deleted": EventRule(
         "removes the version from its issues, or renames it to the version it was merged into", read_version
     ),
-    "jira:version_moved": Treatment("the order of versions changes no key result"),
-    "project_created": Treatment("a new project is not watched until the connection names it"),
-    "project_updated": Treatment("the project's current key, and the keys of its issues", read_project),
-    "project_deleted": Treatment("values that use this project stay stale for ever", read_project),
+    "jira:version_moved": EventRule("the order of versions changes no key result"),
+    "project_created": EventRule("a new project is not watched until the connection names it"),
+    "project_updated": EventRule("the project's current key, and the keys of its issues", read_project),
+    "project_deleted": EventRule("values that use this project stay stale for ever", read_project),
     **dict.fromkeys(("project_soft_deleted", "project_archived"), _GONE),
     **dict.fromkeys(("project_restored_deleted", "project_restored_archived"), _BACK),
     **dict.fromkeys(
@@ -82,11 +82,11 @@ TREATMENTS: Treatments = {
         ),
         _SETTING,
     ),
-    "*": Treatment("OKR Sync does not use this event"),
+    "*": EventRule("OKR Sync does not use this event"),
 }
 """Every known event and its rule; `*` is for any other event."""
 
 
-def treatment_of(name: str) -> Treatment:
+def event_rule_for(name: str) -> EventRule:
     """Return the rule for an event."""
-    return TREATMENTS.get(name) or TREATMENTS["*"]
+    return EVENT_RULES.get(name) or EVENT_RULES["*"]

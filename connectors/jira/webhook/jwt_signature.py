@@ -23,7 +23,7 @@ _LONGEST_TOKEN = 8000
 _BEARER = "bearer "
 
 
-def is_borne(authorization: str | None, secrets: Sequence[str]) -> bool:
+def verify_jwt(authorization: str | None, secrets: Sequence[str]) -> bool:
     """Return whether an `Authorization` header has a JWT that is valid now and signed by HS256 with one of the secrets.
 
     A token with neither `exp` nor `iat` could be reused for ever, and is refused.

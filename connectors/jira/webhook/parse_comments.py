@@ -8,9 +8,9 @@ https://developer.atlassian.com/cloud/jira/platform/webhooks/
 import re
 
 from connectors.jira.model.snapshots import account
-from connectors.jira.webhook.comment_text import spoken
-from connectors.json_fields import Json, exact, identifier, moment, required, table
-from sync_service.domain.trackers.comment_commands import asked_in
+from connectors.jira.webhook.comment_text import plain_lines
+from connectors.json_fields import Json, exact_text, identifier, json_object, required, timestamp
+from sync_service.domain.trackers.comment_commands import parse_lines
 from sync_service.domain.trackers.connector import Connection, Rejected
 from sync_service.domain.trackers.observations import CommentSeen, Ignored, Observation, ScopeRef
 
@@ -19,7 +19,7 @@ _IN_ADDRESS = re.compile(r"/issue/([0-9]{1,19})/comment/")
 
 def read_comment(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     """Read a comment webhook, with or without a part of the issue."""
-    comment = table(payload.get("comment"))
+    comment = json_object(payload.get("comment"))
     gone = payload.get("webhookEvent") == "comment_deleted"
     identity = _issue_of(payload, comment)
     if identity is None:
@@ -29,7 +29,7 @@ def read_comment(payload: Json, _connection: Connection) -> tuple[Observation, .
 
 def comment_on(payload: Json) -> tuple[CommentSeen, ...]:
     """Read the comment in an issue webhook; return nothing when it has none, or when the comment asks for no links."""
-    comment, identity = table(payload.get("comment")), identifier(table(payload.get("issue")).get("id"))
+    comment, identity = json_object(payload.get("comment")), identifier(json_object(payload.get("issue")).get("id"))
     return _read(payload, comment, identity=identity, gone=False) if comment and identity else ()
 
 
@@ -38,22 +38,22 @@ def _read(payload: Json, comment: Json, *, identity: str, gone: bool) -> tuple[C
 
     The last editor is the one who asks: people other than the author may edit a comment.
     """
-    wants = asked_in(spoken(comment.get("body")))
-    at = moment(comment.get("updated")) or moment(comment.get("created")) or moment(payload.get("timestamp"))
+    wants = parse_lines(plain_lines(comment.get("body")))
+    at = timestamp(comment.get("updated")) or timestamp(comment.get("created")) or timestamp(payload.get("timestamp"))
     if at is None:
         raise Rejected("the time of the comment is missing")
-    edited = at != (moment(comment.get("created")) or at) or payload.get("webhookEvent") == "comment_updated"
+    edited = at != (timestamp(comment.get("created")) or at) or payload.get("webhookEvent") == "comment_updated"
     if wants is None and not edited and not gone:
         return ()
-    issue = table(payload.get("issue"))
-    key = exact(issue.get("key"))
+    issue = json_object(payload.get("issue"))
+    key = exact_text(issue.get("key"))
     return (
         CommentSeen(
             identity=identity,
             key=key or f"issue {identity}",
             scope=_scope_of(issue) if key else None,
             id=required(identifier(comment.get("id")), "the comment's id"),
-            author=account(table(comment.get("updateAuthor"))) or account(table(comment.get("author"))),
+            author=account(json_object(comment.get("updateAuthor"))) or account(json_object(comment.get("author"))),
             at=at,
             wants=wants,
             edited=edited,
@@ -63,12 +63,12 @@ def _read(payload: Json, comment: Json, *, identity: str, gone: bool) -> tuple[C
 
 
 def _issue_of(payload: Json, comment: Json) -> str | None:
-    found = identifier(table(payload.get("issue")).get("id"))
+    found = identifier(json_object(payload.get("issue")).get("id"))
     address = _IN_ADDRESS.search(str(comment.get("self"))[:2000])
     return found or (address[1] if address else None)
 
 
 def _scope_of(issue: Json) -> ScopeRef | None:
-    project = table(table(issue.get("fields")).get("project"))
-    found, key = identifier(project.get("id")), exact(project.get("key"))
+    project = json_object(json_object(issue.get("fields")).get("project"))
+    found, key = identifier(project.get("id")), exact_text(project.get("key"))
     return ScopeRef(found, key) if found and key else None

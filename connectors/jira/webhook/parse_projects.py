@@ -6,7 +6,7 @@ https://developer.atlassian.com/cloud/jira/platform/webhooks/
 from collections.abc import Mapping
 from datetime import datetime
 
-from connectors.json_fields import Json, exact, identifier, moment, required, table, text
+from connectors.json_fields import Json, exact_text, identifier, json_object, required, text, timestamp
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Observation, ScopeRef, ScopeSeen, TermKind, TermSeen
 
@@ -20,11 +20,11 @@ _BACK = ("project_restored_deleted", "project_restored_archived")
 
 def read_project(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     """Read a project's change; its id is required, its key is optional."""
-    project, name = table(payload.get("project")), str(payload.get("webhookEvent"))
+    project, name = json_object(payload.get("project")), str(payload.get("webhookEvent"))
     found = required(identifier(project.get("id")), "the project's id")
     return (
         ScopeSeen(
-            scope=ScopeRef(found, exact(project.get("key")) or ""),
+            scope=ScopeRef(found, exact_text(project.get("key")) or ""),
             gone=_GONE.get(name),
             for_good=name == "project_deleted",
             returned=name in _BACK,
@@ -35,11 +35,11 @@ def read_project(payload: Json, _connection: Connection) -> tuple[Observation, .
 
 def read_version(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     """Read the name of a version; a deleted version may have been merged into another."""
-    version, into = table(payload.get("version")), payload.get("mergedTo")
+    version, into = json_object(payload.get("version")), payload.get("mergedTo")
     deleted = payload.get("webhookEvent") == "jira:version_deleted"
     # Jira sends the whole version, or its id only.
-    merged_into = (identifier(table(into).get("id")) or identifier(into)) if deleted else None
-    name = text(table(into).get("name")) if deleted else required(text(version.get("name")), "the version's name")
+    merged_into = (identifier(json_object(into).get("id")) or identifier(into)) if deleted else None
+    name = text(json_object(into).get("name")) if deleted else required(text(version.get("name")), "the version's name")
     return (
         TermSeen(
             kind=TermKind.VERSION,
@@ -53,7 +53,7 @@ def read_version(payload: Json, _connection: Connection) -> tuple[Observation, .
 
 def read_sprint(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     """Read the name of a sprint."""
-    sprint = table(payload.get("sprint"))
+    sprint = json_object(payload.get("sprint"))
     deleted = payload.get("webhookEvent") == "sprint_deleted"
     return (
         TermSeen(
@@ -66,4 +66,4 @@ def read_sprint(payload: Json, _connection: Connection) -> tuple[Observation, ..
 
 
 def _sent_at(payload: Json) -> datetime | None:
-    return moment(payload.get("timestamp"))
+    return timestamp(payload.get("timestamp"))

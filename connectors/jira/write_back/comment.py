@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator
 
 from connectors.jira.model.snapshots import account
-from connectors.jira.write_back.issue_client import Place
+from connectors.jira.write_back.issue_client import IssueClient
 from connectors.jira.write_back.markup import document, wiki
-from connectors.json_fields import Json, identifier, required, rows, table
+from connectors.json_fields import Json, identifier, json_object, json_objects, required
 from sync_service.domain.trackers.connector import Gone, Unavailable
 from sync_service.domain.trackers.write_back import Note
 
@@ -23,7 +23,7 @@ _MOST_PAGES = 5
 """Most pages searched for a comment of ours with a lost id: the search must end within a lease."""
 
 
-def keep_comment(client: Place, note: Note, *, known: str | None, make: bool) -> str | None:
+def create_or_edit_comment(client: IssueClient, note: Note, *, known: str | None, make: bool) -> str | None:
     """Edit our comment, or create one if `make`; return its id, None when there is none."""
     known = known or _find(client)
     if known and edit_comment(client, note, known=known):
@@ -34,7 +34,7 @@ def keep_comment(client: Place, note: Note, *, known: str | None, make: bool) ->
     return required(identifier(made.get("id")), "the comment's id")
 
 
-def edit_comment(client: Place, note: Note | None, *, known: str) -> bool:
+def edit_comment(client: IssueClient, note: Note | None, *, known: str) -> bool:
     """Edit our comment, without a note to the text that refers to the links; return whether it still exists.
 
     Cloud notifies nobody of the edit. A 404 means the comment: the issue's links were read just before.
@@ -47,14 +47,14 @@ def edit_comment(client: Place, note: Note | None, *, known: str) -> bool:
     return True
 
 
-def _find(client: Place) -> str | None:
+def _find(client: IssueClient) -> str | None:
     """Find our comment by its marker. Of several, which a crash may leave, keep the oldest and delete the others.
 
     Ignore a copy by somebody else.
     """
     marked = [one for one in _listed(client) if client.mark in json.dumps(one.get("body"))]
     me = account(client.calls.get("/myself")) if marked else None
-    by = ((one, account(table(one.get("author")))) for one in marked)
+    by = ((one, account(json_object(one.get("author")))) for one in marked)
     mine = [one for one, author in by if me and author and author.id == me.id]
     ours = [id_ for one in mine if (id_ := identifier(one.get("id")))]
     for another in ours[:-1]:
@@ -62,27 +62,27 @@ def _find(client: Place) -> str | None:
     return ours[-1] if ours else None
 
 
-def _remove(client: Place, comment_id: str) -> None:
+def _remove(client: IssueClient, comment_id: str) -> None:
     """Delete a comment of ours; leave it when that is not permitted."""
     try:
         client.send("DELETE", "comment", comment_id)
     except Gone:
         return
     except Unavailable as error:
-        if error.part != client.own:
+        if error.bucket != client.write_bucket:
             raise
 
 
-def _listed(client: Place) -> Iterator[Json]:
+def _listed(client: IssueClient) -> Iterator[Json]:
     """Yield the comments, newest first, so that a comment we created just now is found even among very many."""
     for page in range(_MOST_PAGES):
         params = {"startAt": str(page * _PER_PAGE), "maxResults": str(_PER_PAGE), "orderBy": "-created"}
-        found = rows(client.send("GET", "comment", params=params).object().get("comments"))
+        found = json_objects(client.send("GET", "comment", params=params).object().get("comments"))
         yield from found
         if len(found) < _PER_PAGE:
             return
 
 
-def _body(client: Place, note: Note | None) -> object:
-    home = f"{client.calls.connection.home}#okr-sync-{client.mark}"
+def _body(client: IssueClient, note: Note | None) -> object:
+    home = f"{client.calls.connection.own_url}#okr-sync-{client.mark}"
     return document(note, home=home) if client.calls.is_cloud else wiki(note, home=home)

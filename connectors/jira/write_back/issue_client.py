@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from connectors.http import Method
-from connectors.jira.api.client import Calls
-from connectors.jira.api.rate_limits import READING, WRITING, judge_call, words_of
+from connectors.jira.api.client import JiraClient
+from connectors.jira.api.rate_limits import READ_BUCKET, WRITE_BUCKET, error_text, raise_for_jira_response
 from connectors.json_fields import identifier
-from connectors.responses import Reply
+from connectors.responses import Response
 from sync_service.domain.trackers.connector import Rejected, Unavailable
 
-MENDED = timedelta(hours=1)
+PERMISSION_RETRY = timedelta(hours=1)
 """How long writes wait after Jira did not permit one."""
 
 What = Literal["remotelink", "comment"]
@@ -24,17 +24,17 @@ _PERMISSIONS: Mapping[What, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class IssueClient:
     """Client for one issue, by its id; `mark` is the owner marker of everything that we write."""
 
-    calls: Calls
+    calls: JiraClient
     identity: str
     mark: str
 
     @property
-    def own(self) -> str:
+    def write_bucket(self) -> str:
         """Return the issue's own write bucket."""
-        return f"{WRITING}/{self.identity}"
+        return f"{WRITE_BUCKET}/{self.identity}"
 
     def send(
         self,
@@ -45,7 +45,7 @@ class Place:
         params: Mapping[str, str] | None = None,
         body: Any = None,
         forbids: frozenset[int] = frozenset({403}),
-    ) -> Reply:
+    ) -> Response:
         """Send a request. Raise `Unavailable` for an hour when Jira does not permit it.
 
         A status in `forbids` blocks writes to this issue. 401 to a write blocks all writes: reads are permitted,
@@ -54,21 +54,21 @@ class Place:
         calls, reading = self.calls, method == "GET"
         path = f"/issue/{self.identity}/{what}" + (f"/{id_}" if id_ else "")
         reply = calls.send(method, path, params=params, json=body)
-        until, words = calls.http.now() + MENDED, words_of(reply) or str(reply.status)
+        until, words = calls.http.now() + PERMISSION_RETRY, error_text(reply) or str(reply.status)
         if reply.status in forbids:
             hedge = "" if reply.status == 403 else "not accepted, or "
-            raise Unavailable(f"{hedge}not permitted {_PERMISSIONS[what]}: {words}", until, part=self.own)
+            raise Unavailable(f"{hedge}not permitted {_PERMISSIONS[what]}: {words}", until, bucket=self.write_bucket)
         if reply.status == 401 and not reading:
             problem = "the token does not cover writing (write:jira-work); with OAuth, connect again"
-            raise Unavailable(f"{problem}: {words}", until, part=WRITING)
-        judge_call(reply, now=calls.http.now(), part=READING if reading else self.own)
+            raise Unavailable(f"{problem}: {words}", until, bucket=WRITE_BUCKET)
+        raise_for_jira_response(reply, now=calls.http.now(), bucket=READ_BUCKET if reading else self.write_bucket)
         return reply
 
 
-def place_of(calls: Calls, *, identity: str) -> Place:
+def issue_client(calls: JiraClient, *, identity: str) -> IssueClient:
     """Return the client of an issue. Raise `Rejected` when write-back was never switched on for the connection."""
     if identifier(identity) is None:
         raise Rejected(f"{identity[:60]!r} is not the id of a Jira issue")
-    if not calls.connection.mark:
+    if not calls.connection.owner_marker:
         raise Rejected("the connection has no owner marker for write-back")
-    return Place(calls, identity, calls.connection.mark)
+    return IssueClient(calls, identity, calls.connection.owner_marker)

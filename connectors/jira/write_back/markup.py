@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sync_service.domain.trackers.write_back import Note, Serving
+from sync_service.domain.trackers.write_back import Note, ServedKeyResult
 
 MOST_LINES = 50
 """Key results listed on one issue; a comment has at most 32,767 characters."""
@@ -55,28 +55,28 @@ def escaped(text: str) -> str:
     return _ESCAPABLE.sub(r"\\\1", _UNESCAPABLE.sub(rf"\1{_BREAK}", text))
 
 
-def _serves(note: Note | None) -> Sequence[Serving]:
-    return note.serves[:MOST_LINES] if note else ()
+def _serves(note: Note | None) -> Sequence[ServedKeyResult]:
+    return note.key_results[:MOST_LINES] if note else ()
 
 
 def _head(note: Note | None) -> str:
     if note is None:
         return _COMMENT_STOPPED
-    if not note.serves:
+    if not note.key_results:
         return _NOTHING
-    return f"This counts toward {'a key result' if len(note.serves) == 1 else f'{len(note.serves)} key results'}:"
+    return f"This counts toward {'a key result' if len(note.key_results) == 1 else f'{len(note.key_results)} key results'}:"
 
 
 def _more(note: Note | None) -> Sequence[str]:
-    left_out = len(note.serves) - MOST_LINES if note else 0
+    left_out = len(note.key_results) - MOST_LINES if note else 0
     return [f"and {left_out} more."] if left_out > 0 else []
 
 
-def _name(one: Serving) -> str:
+def _name(one: ServedKeyResult) -> str:
     return _clipped(f"{one.slug} {one.title}")
 
 
-def _state_text(one: Serving) -> str:
+def _state_text(one: ServedKeyResult) -> str:
     return _clipped(f"{one.progress} ({one.value} of {one.target}), {one.status} · {one.objective}")
 
 

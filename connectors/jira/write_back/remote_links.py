@@ -6,10 +6,10 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-remo
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from connectors.jira.write_back.issue_client import Place
-from connectors.json_fields import exact, table
+from connectors.jira.write_back.issue_client import IssueClient
+from connectors.json_fields import exact_text, json_object
 from sync_service.domain.trackers.connector import Gone
-from sync_service.domain.trackers.write_back import Note, Serving
+from sync_service.domain.trackers.write_back import Note, ServedKeyResult
 
 MOST_LINKS = 10
 """Most key results linked on one issue: Jira allows 20 writes to an issue in two seconds, from all writers together."""
@@ -18,14 +18,14 @@ _LONGEST = 255
 """Characters of a title. Data Center's database column holds no more."""
 
 
-def put_links(client: Place, note: Note, *, made: Collection[str], afresh: bool) -> Collection[str]:
+def put_links(client: IssueClient, note: Note, *, made: Collection[str], afresh: bool) -> Collection[str]:
     """Make our links equal to the note's first ten; return the slugs of the links that exist afterwards.
 
     Read the existing links first: send no unchanged link, and find links that a crash left. A link that was `made`
     and then removed by somebody is made again only if `afresh`.
     """
     existing = _links(client)
-    wanted = {one.slug: one for one in note.serves[:MOST_LINKS]}
+    wanted = {one.slug: one for one in note.key_results[:MOST_LINKS]}
     removed = set() if afresh else {slug for slug in wanted if slug in made and slug not in existing}
     for slug, one in wanted.items():
         link = _link(client, one)
@@ -39,28 +39,28 @@ def put_links(client: Place, note: Note, *, made: Collection[str], afresh: bool)
 
 def wanted_links(note: Note) -> list[str]:
     """Return the slugs of the key results to link."""
-    return sorted(one.slug for one in note.serves[:MOST_LINKS])
+    return sorted(one.slug for one in note.key_results[:MOST_LINKS])
 
 
-def remove_links(client: Place) -> None:
+def remove_links(client: IssueClient) -> None:
     """Remove all our links."""
     for slug in sorted(_links(client)):
         _remove(client, slug)
 
 
-def _global_id(client: Place, slug: str) -> str:
+def _global_id(client: IssueClient, slug: str) -> str:
     """Return the global id of the link to a key result; it is unique to this connection."""
     return f"okr-sync/{client.mark}/{slug}"
 
 
-def _links(client: Place) -> dict[str, Mapping[str, Any]]:
+def _links(client: IssueClient) -> dict[str, Mapping[str, Any]]:
     """Return our existing links, by the slug of their key result."""
     prefix = _global_id(client, "")
-    found = {exact(one.get("globalId")): one for one in client.send("GET", "remotelink").objects()}
+    found = {exact_text(one.get("globalId")): one for one in client.send("GET", "remotelink").objects()}
     return {name.removeprefix(prefix): one for name, one in found.items() if name and name.startswith(prefix)}
 
 
-def _remove(client: Place, slug: str) -> None:
+def _remove(client: IssueClient, slug: str) -> None:
     """Remove a link, if it still exists."""
     try:
         client.send("DELETE", "remotelink", params={"globalId": _global_id(client, slug)})
@@ -68,7 +68,7 @@ def _remove(client: Place, slug: str) -> None:
         return
 
 
-def _link(client: Place, one: Serving) -> dict[str, Any]:
+def _link(client: IssueClient, one: ServedKeyResult) -> dict[str, Any]:
     """Return a link with all fields. Jira strikes out the title if `resolved`, and shows it as plain text."""
     return {
         "globalId": _global_id(client, one.slug),
@@ -88,9 +88,9 @@ def _is_same(existing: Mapping[str, Any] | None, link: Mapping[str, Any]) -> boo
     """Return whether an existing link shows the same; ignore empty fields, which Jira may return differently."""
     if existing is None or existing.get("relationship") != link["relationship"]:
         return False
-    shown, expected = table(existing.get("object")), link["object"]
+    shown, expected = json_object(existing.get("object")), link["object"]
     same = all(shown.get(name) == expected[name] for name in ("url", "title", "summary"))
-    return same and table(shown.get("status")).get("resolved") == expected["status"]["resolved"]
+    return same and json_object(shown.get("status")).get("resolved") == expected["status"]["resolved"]
 
 
 def _clipped(text: str) -> str:

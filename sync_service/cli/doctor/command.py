@@ -10,16 +10,16 @@ from typing import Any
 
 import click
 
-from config.errors import WrongSettings
+from config.errors import InvalidSettings
 from config.logging import set_up_logging
 from config.settings import Settings, read_settings
-from sync_service.cli.doctor.connections import connection_found
-from sync_service.cli.doctor.machine import key_is_lost, settings_found
-from sync_service.cli.doctor.sections import Section, look_at
-from sync_service.cli.doctor.servers import database_found, redis_found, smtp_found
-from sync_service.cli.doctor.work import work_found
-from sync_service.cli.startup import house_of, opened
-from sync_service.config_file.read.errors import meant
+from sync_service.cli.doctor.connections import check_connection
+from sync_service.cli.doctor.machine import check_settings, key_is_lost
+from sync_service.cli.doctor.sections import Section, run_sections
+from sync_service.cli.doctor.servers import check_database, check_redis, check_smtp
+from sync_service.cli.doctor.work import check_work
+from sync_service.cli.startup import open_engine, services_for
+from sync_service.config_file.read.errors import did_you_mean
 from sync_service.domain.text import plain
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.store.engine.database import reading
@@ -62,41 +62,41 @@ def doctor(*, connections: tuple[str, ...], as_json: bool) -> None:
 def _sections(connections: Sequence[str]) -> Iterator[Found]:
     try:
         settings = read_settings()
-    except WrongSettings as error:
-        yield "settings", [Finding(what="settings", well=False, says=one) for one in error.mistakes]
+    except InvalidSettings as error:
+        yield "settings", [Finding(what="settings", well=False, says=one) for one in error.errors]
         return
     set_up_logging(settings.log_format, level=logging.CRITICAL)
     usable = False
-    for name, findings in look_at(_server_sections(settings)):
+    for name, findings in run_sections(_server_sections(settings)):
         usable = usable or (name == DATABASE and findings[0].well is True)
         yield name, findings
     if usable:  # otherwise a finding above says what is wrong
-        yield from look_at(_database_sections(settings, connections))
+        yield from run_sections(_database_sections(settings, connections))
 
 
 def _server_sections(settings: Settings) -> list[Section]:
     return [
-        Section("settings", partial(settings_found, settings), SECONDS),
-        Section(DATABASE, partial(database_found, settings), SECONDS),
-        Section("Redis", partial(redis_found, settings), SECONDS),
-        Section("mail", partial(smtp_found, settings), SECONDS),
+        Section("settings", partial(check_settings, settings), SECONDS),
+        Section(DATABASE, partial(check_database, settings), SECONDS),
+        Section("Redis", partial(check_redis, settings), SECONDS),
+        Section("mail", partial(check_smtp, settings), SECONDS),
     ]
 
 
 def _database_sections(settings: Settings, connections: Sequence[str]) -> list[Section]:
     """Return the sections that need the database."""
-    with opened(settings) as engine, reading(engine) as tx:
+    with open_engine(settings) as engine, reading(engine) as tx:
         known = slugs(tx)
     if known and key_is_lost(settings):
         return [Section("connections", _key_lost, SECONDS)]
     for slug in connections:
         if slug not in known:
-            raise click.UsageError(f"there is no connection {slug!r}{meant(slug, known)}")
-    house = house_of(settings)
+            raise click.UsageError(f"there is no connection {slug!r}{did_you_mean(slug, known)}")
+    services = services_for(settings)
     return [
-        Section("work", partial(work_found, house), SECONDS),
+        Section("work", partial(check_work, services), SECONDS),
         *(
-            Section(f"connection {slug}", partial(connection_found, house, slug), TRACKER_SECONDS)
+            Section(f"connection {slug}", partial(check_connection, services, slug), TRACKER_SECONDS)
             for slug in connections or known
         ),
     ]

@@ -3,38 +3,38 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sync_service.domain.trackers.diagnostics import Examines, Finding
-from sync_service.runtime.wiring import House
+from sync_service.domain.trackers.diagnostics import Finding, HasDiagnostics
+from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import database_now, reading
-from sync_service.store.views.diagnostics import ConnectionExamined, ScopeExamined, examined
+from sync_service.store.views.diagnostics import ConnectionDiagnostics, ScopeExamined, diagnostics_of
 
 _NO_SECRET = "give the connection webhook_secrets, the same as the tracker's webhook has, and apply it"  # noqa: S105 - says what to do
 
 
-def connection_found(house: House, slug: str) -> Iterator[Finding]:
+def check_connection(services: Services, slug: str) -> Iterator[Finding]:
     """Yield the findings of one connection; call the tracker when there are credentials."""
-    with reading(house.engine) as tx:
-        held, now = examined(tx, slug), database_now(tx)
-    known = house.connections.named(slug)
+    with reading(services.engine) as tx:
+        held, now = diagnostics_of(tx, slug), database_now(tx)
+    known = services.connections.named(slug)
     if held is None or known is None:
         yield Finding(what="connection", well=False, says="was removed just now")
         return
     yield from _stored_findings(held, now, has_credentials=known.view.has_credentials)
-    connector = house.connectors.get(held.kind)
+    connector = services.connectors.get(held.kind)
     if connector is None:
         mend = "install the package that brings it, or remove the connection"
         yield Finding(what="kind", well=False, says=f"no connector of kind {held.kind} is installed", mend=mend)
     elif not known.view.has_credentials:
         says = "none: issues in doubt stay in doubt, and changes that no webhook delivered are not found"
         yield Finding(what="credentials", well=None, says=says)
-    elif isinstance(connector, Examines):
-        names = [one.called for one in held.scopes]
-        yield from connector.examine(known.view, scopes=names, hooked=held.has_secret)
+    elif isinstance(connector, HasDiagnostics):
+        names = [one.current_name for one in held.scopes]
+        yield from connector.check_connection(known.view, scopes=names, hooked=held.has_secret)
     else:
         yield Finding(what="tracker", well=None, says=f"a connector of kind {held.kind} has no checks")
 
 
-def _stored_findings(held: ConnectionExamined, now: datetime, *, has_credentials: bool) -> Iterator[Finding]:
+def _stored_findings(held: ConnectionDiagnostics, now: datetime, *, has_credentials: bool) -> Iterator[Finding]:
     if held.refused_at:
         says = f"refused since {_since(held.refused_at, now)}: {held.refused_reason}"
         yield Finding(what="connection", well=False, says=says, mend="see the finding about its credentials")
@@ -50,7 +50,7 @@ def _stored_findings(held: ConnectionExamined, now: datetime, *, has_credentials
         yield from _scope(one, has_credentials=has_credentials)
 
 
-def _webhook(held: ConnectionExamined, now: datetime, *, has_credentials: bool) -> Finding:
+def _webhook(held: ConnectionDiagnostics, now: datetime, *, has_credentials: bool) -> Finding:
     if not held.has_secret:
         well = None if has_credentials else False
         says = "no secret is set, so no delivery can be accepted" + ("; changes are polled" if has_credentials else "")
@@ -61,7 +61,7 @@ def _webhook(held: ConnectionExamined, now: datetime, *, has_credentials: bool) 
     return Finding(what="webhooks", well=True, says=f"last delivery {_since(held.last_delivery_at, now)}")
 
 
-def _forged(held: ConnectionExamined, at: datetime, now: datetime) -> Finding:
+def _forged(held: ConnectionDiagnostics, at: datetime, now: datetime) -> Finding:
     """Report deliveries with a bad signature.
 
     If good deliveries arrive too, the secrets agree and somebody else sends here; otherwise the secrets probably
@@ -77,7 +77,7 @@ def _scope(one: ScopeExamined, *, has_credentials: bool) -> Iterator[Finding]:
     if one.gone:
         mend = "make it visible at the tracker again, or remove it from the connection's scopes"
         yield Finding(what=one.name, well=False, says=one.gone, mend=mend)
-    elif not one.heard and not has_credentials:
+    elif not one.id_known and not has_credentials:
         mend = "check its name, and that a webhook of it leads here"
         yield Finding(what=one.name, well=None, says="no delivery from it yet", mend=mend)
     elif not one.covered:

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from config.secret_key import FILE_NAME
 from config.settings import Settings
 from config.urls import LOOPBACK
-from sync_service.cli.startup import address_of
+from sync_service.cli.startup import base_url_for
 from sync_service.domain.trackers.diagnostics import Finding
 
 
-def settings_found(settings: Settings) -> Iterator[Finding]:
+def check_settings(settings: Settings) -> Iterator[Finding]:
     """Yield the findings about the data directory, our own address and the secret key."""
     yield from _directory(settings)
     yield _address(settings)
@@ -47,7 +47,7 @@ def _directory(settings: Settings) -> Iterator[Finding]:
 
 
 def _address(settings: Settings) -> Finding:
-    address, what = address_of(settings), "address"
+    address, what = base_url_for(settings), "address"
     url = urlsplit(address)
     mend = "set OKR_SYNC_BASE_URL to the https address at which people and trackers reach the service"
     if settings.given_base_url is None or url.hostname in LOOPBACK:

@@ -15,7 +15,7 @@ class Section:
     """A section of checks: its name, a function that yields the findings, and its time limit in seconds."""
 
     name: str
-    look: Callable[[], Iterator[Finding]]
+    run: Callable[[], Iterator[Finding]]
     seconds: float
 
 
@@ -30,7 +30,7 @@ class _RunningSection:
     def run(self) -> None:
         """Collect the findings; an exception becomes a finding."""
         try:
-            for finding in self.section.look():
+            for finding in self.section.run():
                 self.found.append(finding)
         except Exception as error:  # noqa: BLE001 - an error in one section is a finding, and must not hide the others
             reason = (str(error).strip().splitlines() or [""])[0][:LONGEST_REASON]
@@ -47,7 +47,7 @@ class _RunningSection:
         return [*self.found, Finding(what="check", well=False, says=says, mend=mend)]
 
 
-def look_at(sections: Sequence[Section]) -> Iterator[tuple[str, list[Finding]]]:
+def run_sections(sections: Sequence[Section]) -> Iterator[tuple[str, list[Finding]]]:
     """Run all sections at once; yield each name with its findings, in the given order."""
     running = [_RunningSection(one) for one in sections]
     began = time.monotonic()

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.settings import Settings
 from config.urls import LOOPBACK
 from sync_service.cli.doctor.machine import open_to_others
-from sync_service.cli.startup import opened
+from sync_service.cli.startup import open_engine
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.notify import smtp
 from sync_service.runtime.instance_lock import is_held
@@ -38,13 +38,13 @@ def sqlite_file(settings: Settings) -> Path | None:
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
-def database_found(settings: Settings) -> Iterator[Finding]:
+def check_database(settings: Settings) -> Iterator[Finding]:
     """Yield the findings: does it answer, its schema, its version, its clock, its free disk space."""
     file = sqlite_file(settings)
     if file is not None and not file.exists():
         yield Finding(what="database", well=False, says=f"there is no database at {file} yet", mend=_NOT_YET)
         return
-    with opened(settings) as engine:
+    with open_engine(settings) as engine:
         try:
             current = is_current(engine)
         except SQLAlchemyError as error:
@@ -91,7 +91,7 @@ def _clock(engine: Engine) -> Iterator[Finding]:
         yield Finding(what="clock", well=None, says=says, mend="synchronise both machines by NTP")
 
 
-def redis_found(settings: Settings) -> Iterator[Finding]:
+def check_redis(settings: Settings) -> Iterator[Finding]:
     """Yield the findings: does it answer, its version, its eviction policy when memory is full."""
     if settings.redis_url is None and not is_held(settings.data_dir):
         yield Finding(what="Redis", well=None, says="the private server is not running; okr-sync up starts it")
@@ -136,7 +136,7 @@ def _memory(info: dict[str, Any]) -> Iterator[Finding]:
     )
 
 
-def smtp_found(settings: Settings) -> Iterator[Finding]:
+def check_smtp(settings: Settings) -> Iterator[Finding]:
     """Connect and sign in, without sending anything."""
     if settings.smtp is None:
         says = "none is set: mails are not sent, but shown to admins on the page Mailbox"

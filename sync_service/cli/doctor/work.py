@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from redis.exceptions import RedisError
 
 from sync_service.domain.trackers.diagnostics import Finding
-from sync_service.runtime.instance_lock import PartView, parts_told
-from sync_service.runtime.wiring import House
+from sync_service.runtime.instance_lock import ProcessView, read_process_status
+from sync_service.runtime.wiring import Services
 from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
 from sync_service.store.views.service_status import Backlog, backlogs
@@ -15,20 +15,20 @@ LATE_SECONDS, FAR_TOO_LATE_SECONDS = 60, 300
 _LATE = "check that a worker and the clock run; okr-sync status and their logs say more"
 
 
-def work_found(house: House) -> Iterator[Finding]:
+def check_work(services: Services) -> Iterator[Finding]:
     """Yield the findings about workers and the clock, and about late and buried rows."""
-    processes = parts_told(house.settings.data_dir)
-    yield _workers(house, processes)
+    processes = read_process_status(services.settings.data_dir)
+    yield _workers(services, processes)
     yield from _clock(processes)
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         waiting = backlogs(tx)
     yield from _late(waiting)
     yield from _buried(waiting)
 
 
-def _workers(house: House, processes: Sequence[PartView] | None) -> Finding:
+def _workers(services: Services, processes: Sequence[ProcessView] | None) -> Finding:
     try:
-        count = count_workers(house.redis)
+        count = count_workers(services.redis)
     except RedisError:
         return Finding(what="workers", well=None, says="cannot be counted while Redis does not answer")
     if count:
@@ -37,7 +37,7 @@ def _workers(house: House, processes: Sequence[PartView] | None) -> Finding:
     return Finding(what="workers", well=False, says="none is running", mend=mend)
 
 
-def _clock(processes: Sequence[PartView] | None) -> Iterator[Finding]:
+def _clock(processes: Sequence[ProcessView] | None) -> Iterator[Finding]:
     """Yield the finding about the clock, if it is known: as a process of `up` on this machine."""
     if processes is None:
         yield Finding(

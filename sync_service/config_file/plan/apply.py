@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
 
-from sync_service.config_file.plan.desired_state import Wanting
-from sync_service.config_file.plan.diff import Change, counted, differences
-from sync_service.config_file.plan.follow_ups import Consequences
-from sync_service.config_file.plan.save import Saving
-from sync_service.config_file.plan.warnings import cautions
-from sync_service.config_file.read.cross_checks import dangling, doubled, known_names
-from sync_service.config_file.read.errors import WrongFiles
+from sync_service.config_file.plan.desired_state import DesiredStateBuilder
+from sync_service.config_file.plan.diff import Change, diff, summarize
+from sync_service.config_file.plan.follow_ups import FollowUps
+from sync_service.config_file.plan.save import ChangeWriter
+from sync_service.config_file.plan.warnings import warnings
+from sync_service.config_file.read.cross_checks import dangling_references, duplicate_names, known_names
+from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.models import connection_models
 from sync_service.config_file.read.parse import read_document
 from sync_service.config_file.read.state import ORDER, State, read_state
@@ -41,11 +41,11 @@ class Plan:
         """Return the changes, one per line, and their number."""
         if not self.changes:
             return ["nothing to change"]
-        return [*(str(change) for change in self.changes), counted(self.changes)]
+        return [*(str(change) for change in self.changes), summarize(self.changes)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Applying:
+class ConfigApplier:
     """Makes the database match files. `environment` resolves `env:NAME`; `actor` is written to the audit log."""
 
     engine: Engine
@@ -55,7 +55,7 @@ class Applying:
     zone: ZoneInfo
     now: Callable[[], datetime]
     actor: str
-    occasion: str = "applied configuration files"
+    audit_text: str = "applied configuration files"
 
     def plan(self, files: Files, *, prune: bool) -> Plan:
         """Compute what would change. Raise `InvalidFiles` with every error, or `Unopenable`."""
@@ -85,7 +85,7 @@ class Applying:
                 self._carry_out(tx, plan)
         return plan
 
-    def carry_out(self, choose: Callable[[State], Sequence[Change]]) -> Plan:
+    def apply_changes(self, choose: Callable[[State], Sequence[Change]]) -> Plan:
         """Apply changes that `choose` makes from the present state."""
         with writing(self.engine) as tx:
             versions.bump(tx, versions.RULES)  # first, as above
@@ -98,7 +98,7 @@ class Applying:
         stored = read_state(tx, self.sealer)
         document = read_document(write(stored), connection_models(self.connectors.values()))
         known = known_names(document, stored, prune=prune)
-        wanting = Wanting(
+        wanting = DesiredStateBuilder(
             document=document,
             stored=stored,
             known=known,
@@ -107,17 +107,22 @@ class Applying:
             zone=self.zone,
         )
         wanted = wanting.state()
-        mistakes = [*document.mistakes, *wanting.mistakes, *doubled(document, stored), *dangling(document, known)]
+        mistakes = [
+            *document.errors,
+            *wanting.mistakes,
+            *duplicate_names(document, stored),
+            *dangling_references(document, known),
+        ]
         if mistakes:
-            raise WrongFiles(mistakes)
-        changes = differences(stored, wanted, prune=prune)
+            raise InvalidFiles(mistakes)
+        changes = diff(stored, wanted, prune=prune)
         after = _after(stored, wanted, prune=prune)
-        return Plan(tuple(changes), tuple(cautions(after, changes, connectors=self.connectors)))
+        return Plan(tuple(changes), tuple(warnings(after, changes, connectors=self.connectors)))
 
     def _carry_out(self, tx: Transaction, plan: Plan) -> None:
         now = self.now()
-        saving = Saving(tx=tx, sealer=self.sealer, actor=self.actor, now=now)
-        consequences = Consequences(tx, self.actor)
+        saving = ChangeWriter(tx=tx, sealer=self.sealer, actor=self.actor, now=now)
+        consequences = FollowUps(tx, self.actor)
         rules = [change for change in plan.changes if change.section == "rules"]
         other_changes = [change for change in plan.changes if change.section != "rules"]
         removed = sorted((one for one in other_changes if one.after is None), key=lambda one: -ORDER.index(one.section))
@@ -137,7 +142,7 @@ class Applying:
                 saving.remove(change)
             else:
                 saving.save(change)
-        what = "\n".join([self.occasion, *plan.lines()])
+        what = "\n".join([self.audit_text, *plan.lines()])
         tx.execute(sa.insert(audit).values(at=now, actor=self.actor, what=what))
         versions.bump(tx, versions.CHANGES)
 

@@ -9,18 +9,18 @@ from zoneinfo import ZoneInfo
 
 from sync_service.config_file.plan.positions import positions
 from sync_service.config_file.read import models
-from sync_service.config_file.read.credentials import Given
-from sync_service.config_file.read.errors import Mistake, meant, shown
-from sync_service.config_file.read.parse import Document, Part
+from sync_service.config_file.read.credentials import CredentialsResolver
+from sync_service.config_file.read.errors import FileError, did_you_mean, format_value
+from sync_service.config_file.read.parse import Document, FileItem
 from sync_service.config_file.read.state import Fields, Key, State
 from sync_service.domain.measures.measures import SETTINGS, MeasureError, parse_measure
 from sync_service.domain.rules.conditions import RuleError, compile_condition
 from sync_service.domain.trackers.connector import Connection, Connector, Rejected
-from sync_service.domain.trackers.queries import Queries
+from sync_service.domain.trackers.queries import EvaluatesQueries
 
 
 @dataclass(slots=True, kw_only=True)
-class Wanting:
+class DesiredStateBuilder:
     """Computes the desired state of a document; collects the errors in `errors`."""
 
     document: Document
@@ -29,12 +29,12 @@ class Wanting:
     connectors: Mapping[str, Connector]
     environment: Mapping[str, str]
     zone: ZoneInfo
-    mistakes: list[Mistake] = field(default_factory=list)
+    mistakes: list[FileError] = field(default_factory=list)
 
     def state(self) -> State:
         """Return the desired state; it is complete only when there are no errors."""
         return {
-            "teams": {form.slug: {"name": form.name} for form in self.document.forms("teams")},
+            "teams": {form.slug: {"name": form.name} for form in self.document.valid_items("teams")},
             "people": dict(self._people()),
             "cycles": dict(self._cycles()),
             "connections": dict(self._connections()),
@@ -44,15 +44,15 @@ class Wanting:
             "links": dict(self._links()),
         }
 
-    def _add_error(self, part: Part, path: tuple[str | int, ...], found: str, allowed: str) -> None:
-        self.mistakes.append(part.mistake(path, found, allowed))
+    def _add_error(self, part: FileItem, path: tuple[str | int, ...], found: str, allowed: str) -> None:
+        self.mistakes.append(part.error_at(path, found, allowed))
 
     def _people(self) -> Iterator[tuple[Key, Fields]]:
-        for part in self.document.parts["people"]:
+        for part in self.document.items["people"]:
             accounts = part.raw.get("accounts")
             for kind in accounts if isinstance(accounts, dict) else ():
                 if kind not in self.connectors:
-                    allowed = ", ".join(sorted(self.connectors)) + meant(kind, self.connectors)
+                    allowed = ", ".join(sorted(self.connectors)) + did_you_mean(kind, self.connectors)
                     self._add_error(part, ("accounts", kind), f"the unknown kind {kind!r}", allowed)
             form: models.Person | None = part.form
             if form:
@@ -60,7 +60,7 @@ class Wanting:
                 yield form.email, fields | {"timezone": form.timezone or ""}
 
     def _cycles(self) -> Iterator[tuple[Key, Fields]]:
-        for part in self.document.parts["cycles"]:
+        for part in self.document.items["cycles"]:
             form: models.Cycle | None = part.form
             if form is None:
                 continue
@@ -81,17 +81,19 @@ class Wanting:
         return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
 
     def _connections(self) -> Iterator[tuple[Key, Fields]]:
-        for part in self.document.parts["connections"]:
+        for part in self.document.items["connections"]:
             form: models.Connection | None = part.form
             if form is None:
                 continue
             stored = self.stored["connections"].get(form.slug, {})
             if stored and stored["kind"] != form.kind:
                 self._add_error(part, ("kind",), form.kind, f"{stored['kind']} as it is stored; use another slug")
-            given = Given(part=part, stored=stored, connector=self.connectors[form.kind], environment=self.environment)
+            given = CredentialsResolver(
+                part=part, stored=stored, connector=self.connectors[form.kind], environment=self.environment
+            )
             site = form.site or self.connectors[form.kind].default_site or ""
             if not _is_web_address(site):
-                self._add_error(part, ("site",), shown(site), "an address that begins with https:// or http://")
+                self._add_error(part, ("site",), format_value(site), "an address that begins with https:// or http://")
             yield (
                 form.slug,
                 {
@@ -115,7 +117,7 @@ class Wanting:
             name: list(value) if isinstance(value, tuple) else value for name, value in own.items() if value is not None
         }
 
-    def _scopes(self, part: Part, form: models.Connection, stored: Sequence[str]) -> tuple[str, ...]:
+    def _scopes(self, part: FileItem, form: models.Connection, stored: Sequence[str]) -> tuple[str, ...]:
         """Return the scopes; those already stored keep their spelling and their order."""
         wanted: dict[str, str] = {}
         for index, name in enumerate(form.scopes):
@@ -126,7 +128,7 @@ class Wanting:
         return (*kept, *(name for folded, name in wanted.items() if folded not in known))
 
     def _objectives(self) -> Iterator[tuple[Key, Fields]]:
-        forms = list(self.document.forms("objectives"))
+        forms = list(self.document.valid_items("objectives"))
         stored = {str(key): fields["position"] for key, fields in self.stored["objectives"].items()}
         order = positions([form.slug for form in forms], stored)
         for form in forms:
@@ -134,8 +136,8 @@ class Wanting:
             yield form.slug, fields | {"position": order[form.slug]}
 
     def _key_results(self) -> Iterator[tuple[Key, Fields]]:
-        by_objective: dict[str, list[Part]] = {}
-        for part in self.document.parts["key_results"]:
+        by_objective: dict[str, list[FileItem]] = {}
+        for part in self.document.items["key_results"]:
             self._check_measure(part)
             objective = part.written.value["objectives"][part.path[1]].get("slug")
             if part.form and isinstance(objective, str):
@@ -148,15 +150,15 @@ class Wanting:
             for part in parts:
                 yield part.form.slug, self._key_result(part, objective, order[part.form.slug])
 
-    def _check_measure(self, part: Part) -> None:
+    def _check_measure(self, part: FileItem) -> None:
         settings = part.raw.get("measure")
         if isinstance(settings, dict):
             try:
                 parse_measure(settings)
             except MeasureError as error:
-                self._add_error(part, ("measure", error.field), shown(error.found), error.allowed)
+                self._add_error(part, ("measure", error.field), format_value(error.found), error.allowed)
 
-    def _key_result(self, part: Part, objective: str, position: int) -> Fields:
+    def _key_result(self, part: FileItem, objective: str, position: int) -> Fields:
         form: models.KeyResult = part.form
         start, target, unit = _numbers(form)
         kind = form.measure.get("kind")
@@ -178,7 +180,7 @@ class Wanting:
         }
 
     def _rules(self) -> Iterator[tuple[Key, Fields]]:
-        for part in self.document.parts["rules"]:
+        for part in self.document.items["rules"]:
             self._check_condition(part)
             form: models.Rule | None = part.form
             if form and form.query is not None:
@@ -196,7 +198,7 @@ class Wanting:
                     },
                 )
 
-    def _check_condition(self, part: Part) -> None:
+    def _check_condition(self, part: FileItem) -> None:
         when, query = part.raw.get("when"), part.raw.get("query")
         if (when is None) == (query is None):
             found = "neither when nor query" if when is None else "both when and query"
@@ -206,25 +208,27 @@ class Wanting:
         try:
             compile_condition(when)
         except RuleError as error:
-            self._add_error(part, ("when", *error.path), shown(error.found), error.allowed)
+            self._add_error(part, ("when", *error.path), format_value(error.found), error.allowed)
 
-    def _check_query(self, part: Part, connection: str, query: str) -> None:
+    def _check_query(self, part: FileItem, connection: str, query: str) -> None:
         """Let the connector check a query; it has no credentials here, so it makes no call."""
         kind = self._kind_of(connection) if connection in self.known["connections"] else ""
         if kind not in self.connectors:
             return  # the wrong kind or connection is an error of its own
         connector = self.connectors[kind]
-        if not isinstance(connector, Queries):
+        if not isinstance(connector, EvaluatesQueries):
             return
         try:
             connector.check_query(Connection(slug=connection, site=connector.default_site or ""), query=query)
         except Rejected as error:
-            self._add_error(part, ("query",), shown(query), f"a query that {connector.title} can answer ({error})")
+            self._add_error(
+                part, ("query",), format_value(query), f"a query that {connector.title} can answer ({error})"
+            )
 
     def _links(self) -> Iterator[tuple[Key, Fields]]:
         stored = {_folded(key): key for key in self.stored["links"]}
         seen: set[Key] = set()
-        for part in self.document.parts["links"]:
+        for part in self.document.items["links"]:
             key = self._link_key(part) if part.form else None
             if key is None:
                 continue
@@ -235,24 +239,28 @@ class Wanting:
             seen.add(_folded(key))
             yield stored.get(_folded(key), key), {"weight": part.form.weight}
 
-    def _link_key(self, part: Part) -> tuple[str, str, str] | None:
+    def _link_key(self, part: FileItem) -> tuple[str, str, str] | None:
         connection, colon, issue = part.form.issue.partition(":")
         known = self.known["connections"]
         if not colon or connection not in known:
             allowed = "CONNECTION:KEY, where CONNECTION is one of " + ", ".join(sorted(known))
-            self._add_error(part, ("issue",), shown(part.form.issue), allowed + meant(connection, sorted(known)))
+            self._add_error(
+                part, ("issue",), format_value(part.form.issue), allowed + did_you_mean(connection, sorted(known))
+            )
             return None
         connector = self.connectors.get(self._kind_of(connection))
         if connector is None:
             return None  # the wrong kind is an error of the connection
         try:
-            return part.form.key_result, connection, connector.key_of(issue)
+            return part.form.key_result, connection, connector.normalize_key(issue)
         except ValueError as error:
-            self._add_error(part, ("issue",), shown(part.form.issue), f"a key that {connector.title} knows ({error})")
+            self._add_error(
+                part, ("issue",), format_value(part.form.issue), f"a key that {connector.title} knows ({error})"
+            )
             return None
 
     def _kind_of(self, connection: str) -> str:
-        for part in self.document.parts["connections"]:
+        for part in self.document.items["connections"]:
             if part.raw.get("slug") == connection:
                 return str(part.raw.get("kind"))
         return str(self.stored["connections"][connection]["kind"])

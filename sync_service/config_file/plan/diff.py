@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sync_service.config_file.read.errors import shown
+from sync_service.config_file.read.errors import format_value
 from sync_service.config_file.read.models import SECRET_FIELDS
 from sync_service.config_file.read.state import ORDER, Fields, Key, State
 from sync_service.domain.rules.conditions import describe
 
-ONE: Mapping[str, str] = {
+SINGULAR: Mapping[str, str] = {
     "teams": "team",
     "people": "person",
     "cycles": "cycle",
@@ -48,7 +48,7 @@ class Change:
 
     def __str__(self) -> str:
         """Describe the change in one line: `~ key result KR-1: target 100 → 90`."""
-        what = f"{ONE[self.section]} {spelled_key(self.key)}"
+        what = f"{SINGULAR[self.section]} {format_key(self.key)}"
         if self.before is None:
             return f"+ {what}"
         return f"- {what}" if self.after is None else f"~ {what}: {', '.join(self.words())}"
@@ -60,12 +60,12 @@ class Change:
                 yield from _field_words(name, (self.before or {})[name], (self.after or {})[name])
 
 
-def spelled_key(key: Key) -> str:
+def format_key(key: Key) -> str:
     """Format a key; a link's as `KR-1 ← acme-github:acme/checkout#12`."""
     return key if isinstance(key, str) else f"{key[0]} ← {key[1]}:{key[2]}"
 
 
-def differences(stored: State, wanted: State, *, prune: bool) -> list[Change]:
+def diff(stored: State, wanted: State, *, prune: bool) -> list[Change]:
     """Return the changes from the stored to the desired state; extra items stay unless `prune`."""
     found: list[Change] = []
     for section in ORDER:
@@ -78,7 +78,7 @@ def differences(stored: State, wanted: State, *, prune: bool) -> list[Change]:
     return found
 
 
-def counted(changes: Iterable[Change]) -> str:
+def summarize(changes: Iterable[Change]) -> str:
     """Sum up changes: `2 created, 1 changed, 0 removed`."""
     listed = list(changes)
     created = sum(change.before is None for change in listed)
@@ -123,4 +123,4 @@ def _value(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, date):
         return str(value)
-    return ", ".join(map(str, value)) if isinstance(value, list) else shown(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else format_value(value)

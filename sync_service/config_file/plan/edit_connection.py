@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sync_service.config_file.plan.apply import Applying, Files, Plan
+from sync_service.config_file.plan.apply import ConfigApplier, Files, Plan
 from sync_service.config_file.plan.diff import Change
-from sync_service.config_file.plan.export import exported
-from sync_service.config_file.read.errors import Mistake, WrongFiles
+from sync_service.config_file.plan.export import export_state
+from sync_service.config_file.read.errors import FileError, InvalidFiles
 from sync_service.config_file.read.state import State
 
-Written = Mapping[str, Any]
+ConnectionFields = Mapping[str, Any]
 """A connection as in a file."""
 
 PAGE = "page"
@@ -26,36 +26,40 @@ class NoConnection(LookupError):
     """There is no connection with this slug, or no longer."""
 
 
-class Overtaken(Exception):
+class EditConflict(Exception):
     """Somebody else changed it first; the message says what it is now."""
 
 
-def secret(name: str) -> str:
+def secret_reference(name: str) -> str:
     """Return how a file refers to a secret that is passed beside the edit under this name."""
     return f"env:{name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Editing:
+class ConnectionEditor:
     """Creates, changes and removes single connections. An edit's `secrets` are not encrypted, by name."""
 
-    applying: Applying
+    applying: ConfigApplier
 
-    def create(self, written: Written, secrets: Mapping[str, str]) -> Plan:
+    def create(self, written: ConnectionFields, secrets: Mapping[str, str]) -> Plan:
         """Create a connection. Raise `InvalidFiles`, also when the slug is taken."""
 
         def write(stored: State) -> Files:
             if str(written["slug"]) in stored["connections"]:
-                raise WrongFiles([Mistake(PAGE, 1, "slug", repr(written["slug"]), "a name that no connection has yet")])
+                raise InvalidFiles(
+                    [FileError(PAGE, 1, "slug", repr(written["slug"]), "a name that no connection has yet")]
+                )
             return _file(written)
 
         return self._with(secrets).edit(write)
 
-    def rehearse(self, written: Written) -> None:
+    def check(self, written: ConnectionFields) -> None:
         """Check a connection before it is created. Raise `InvalidFiles`."""
         self.applying.plan(_file(written), prune=False)
 
-    def change(self, slug: str, edit: Callable[[Written], Written], secrets: Mapping[str, str] | None = None) -> Plan:
+    def change(
+        self, slug: str, edit: Callable[[ConnectionFields], ConnectionFields], secrets: Mapping[str, str] | None = None
+    ) -> Plan:
         """Change a connection; `edit` gets it as an export shows it. Raise `InvalidFiles` or `NoConnection`."""
 
         def write(stored: State) -> Files:
@@ -71,12 +75,12 @@ class Editing:
             before = stored["connections"][slug]
             newest = before["webhook_secrets"][:1]
             if not newest or not is_meant(newest[0]):
-                raise Overtaken("the webhook secret was changed meanwhile")
+                raise EditConflict("the webhook secret was changed meanwhile")
             if len(before["webhook_secrets"]) == 1:
                 return []
             return [Change("connections", slug, before, {**before, "webhook_secrets": newest})]
 
-        return self.applying.carry_out(choose)
+        return self.applying.apply_changes(choose)
 
     def remove(self, slug: str) -> Plan:
         """Remove a connection with its rules and manual links, as `apply --prune` without them does."""
@@ -91,19 +95,19 @@ class Editing:
                 *(Change("links", key, stored["links"][key], None) for key in links),
             ]
 
-        return self.applying.carry_out(choose)
+        return self.applying.apply_changes(choose)
 
-    def _with(self, secrets: Mapping[str, str]) -> Applying:
+    def _with(self, secrets: Mapping[str, str]) -> ConfigApplier:
         return replace(self.applying, environment=secrets)
 
 
-def _connection(stored: State, slug: str) -> Written:
+def _connection(stored: State, slug: str) -> ConnectionFields:
     if slug not in stored["connections"]:
         raise NoConnection(f"there is no connection {slug}")
     alone: State = {**{section: {} for section in stored}, "connections": {slug: stored["connections"][slug]}}
-    return exported(alone)["connections"][0]
+    return export_state(alone)["connections"][0]
 
 
-def _file(written: Written) -> Files:
+def _file(written: ConnectionFields) -> Files:
     """Return the file of one connection. JSON is YAML in which typed text cannot have another meaning."""
     return [(PAGE, json.dumps({"connections": [written]}).encode())]

@@ -13,7 +13,7 @@ from sync_service.config_file.read.state import Fields, Key, State
 Exported = dict[str, list[dict[str, Any]]]
 
 
-def exported(state: State) -> Exported:
+def export_state(state: State) -> Exported:
     """Return a state in the form of the file, without empty fields but with empty sections."""
     key_results: dict[str, list[dict[str, Any]]] = {}
     for key, fields in state["key_results"].items():

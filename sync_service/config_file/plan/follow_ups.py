@@ -16,7 +16,7 @@ from sync_service.store.trackers import link_comments
 
 
 @dataclass(slots=True)
-class Consequences:
+class FollowUps:
     """Collects what changes affect, then makes it due in the same transaction."""
 
     tx: Transaction

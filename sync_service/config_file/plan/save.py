@@ -29,7 +29,7 @@ _TABLES: Mapping[str, sa.Table] = {
 
 
 @dataclass(slots=True, kw_only=True)
-class Saving:
+class ChangeWriter:
     """Writes changes inside one transaction, in the order they come; resolves names to row ids."""
 
     tx: Transaction
@@ -110,12 +110,12 @@ class Saving:
             "earlier": fields["earlier"],
             "write_back": fields["write_back"],
             "owner_id": self.id_of("people", fields["owner"]),
-            "sealed_token": self.sealer.seal(fields["token"]) if fields["token"] else None,
+            "sealed_token": self.sealer.encrypt(fields["token"]) if fields["token"] else None,
             "app_id": fields["app"]["id"] if fields["app"] else None,
-            "sealed_app_key": self.sealer.seal(fields["app"]["private_key"]) if fields["app"] else None,
+            "sealed_app_key": self.sealer.encrypt(fields["app"]["private_key"]) if fields["app"] else None,
             "client_id": fields["oauth"]["client_id"] if fields["oauth"] else None,
-            "sealed_client_secret": self.sealer.seal(fields["oauth"]["client_secret"]) if fields["oauth"] else None,
-            "sealed_secrets": [self.sealer.seal(one) for one in fields["webhook_secrets"]],
+            "sealed_client_secret": self.sealer.encrypt(fields["oauth"]["client_secret"]) if fields["oauth"] else None,
+            "sealed_secrets": [self.sealer.encrypt(one) for one in fields["webhook_secrets"]],
         }
 
     def _finish_connection(self, change: Change, fields: Fields) -> None:
@@ -139,12 +139,12 @@ class Saving:
         # When an OAuth authorisation has ended, only a new authorisation helps.
         clears_refusal = (*CREDENTIALS, "site") if fields["oauth"] else (*SECRET_FIELDS, "site", "options")
         if change.differs(*clears_refusal):
-            cleared = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
+            cleared = {"refused_at": None, "refused_reason": None, "retried_at": None}
             self.tx.execute(sa.update(t.connection).where(t.connection.c.id == connection_id).values(cleared))
         if change.differs(*CREDENTIALS, "site"):
-            rate_limits.end_all(self.tx, connection_id)
+            rate_limits.clear(self.tx, connection_id)
         if change.differs("oauth", "site"):
-            oauth_tokens.take_back(self.tx, connection_id)  # they belong to another app or another site
+            oauth_tokens.revoke(self.tx, connection_id)  # they belong to another app or another site
         if connections.can_call(self.tx, connection_id):
             polls.ensure(self.tx, connection_id)
             scheduled_tasks.ensure(self.tx, connection_id)

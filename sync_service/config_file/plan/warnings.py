@@ -5,18 +5,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from sync_service.config_file.plan.diff import Change
 from sync_service.config_file.read.models import CREDENTIALS
 from sync_service.config_file.read.state import Fields, State
-from sync_service.domain.rules.conditions import scopes_reached
-from sync_service.domain.trackers.capabilities import Lists
+from sync_service.domain.rules.conditions import possible_scopes
+from sync_service.domain.trackers.capabilities import ListsChanges
 from sync_service.domain.trackers.connector import Connection, Connector
-from sync_service.domain.trackers.queries import Queries
+from sync_service.domain.trackers.queries import EvaluatesQueries
 
 
-def cautions(wanted: State, changes: Iterable[Change], *, connectors: Mapping[str, Connector]) -> Iterator[str]:
+def warnings(wanted: State, changes: Iterable[Change], *, connectors: Mapping[str, Connector]) -> Iterator[str]:
     """Yield the warnings, one sentence each."""
     for slug, fields in wanted["connections"].items():
         if not fields["webhook_secrets"] and not fields["oauth"]:
             yield f"connection {slug} has no webhook secret: its deliveries are answered 503 until it has one"
-        if fields["earlier"] == "import" and fields["scopes"] and not isinstance(connectors[fields["kind"]], Lists):
+        if (
+            fields["earlier"] == "import"
+            and fields["scopes"]
+            and not isinstance(connectors[fields["kind"]], ListsChanges)
+        ):
             yield (
                 f"connection {slug}: import from {fields['kind']} is not supported yet; key results with issues from a "
                 "scope that is not imported show as partly seen (with earlier: ignore they count only later changes)"
@@ -39,18 +43,18 @@ def _unlisted_queries(
         return
     consequence = f"key result {rule['key_result']} shows as partly seen"
     connector = connectors[connection["kind"]]
-    if not isinstance(connector, Queries):
+    if not isinstance(connector, EvaluatesQueries):
         yield f"rule {slug}: queries of {connector.title} are not evaluated yet; {consequence}"
     elif not any(connection.get(name) for name in CREDENTIALS):
         view = Connection(slug=rule["connection"], site=connection["site"])
-        not_evaluable = connector.unjudged(view, query=rule["query"])
-        if not_evaluable or not connector.judges:
+        not_evaluable = connector.not_evaluable(view, query=rule["query"])
+        if not_evaluable or not connector.evaluates_locally:
             reason = f"evaluate {', '.join(not_evaluable)} or " if not_evaluable else ""
             yield f"rule {slug}: without credentials we cannot {reason}list what the query finds; {consequence}"
 
 
 def _unwatched_scopes(slug: str, when: object, connection: object) -> Iterator[str]:
-    reached = scopes_reached(when) if isinstance(when, dict) else None
+    reached = possible_scopes(when) if isinstance(when, dict) else None
     if reached is None or not isinstance(connection, dict):
         return
     watched = {name.casefold() for name in connection["scopes"]}

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sync_service.config_file.read import models
-from sync_service.config_file.read.errors import Mistake
-from sync_service.config_file.read.parse import Part
-from sync_service.config_file.read.secret_refs import NoSecret, all_secrets, one_secret
+from sync_service.config_file.read.errors import FileError
+from sync_service.config_file.read.parse import FileItem
+from sync_service.config_file.read.secret_refs import MissingSecret, resolve_secret, resolve_webhook_secrets
 from sync_service.config_file.read.state import Fields
 from sync_service.domain.trackers.connector import Connector
 from sync_service.domain.trackers.write_back import WritesBack
@@ -19,14 +19,14 @@ _NAMES: Mapping[str, str] = {"token": "a token", "app": "an app", "oauth": "an O
 
 
 @dataclass(slots=True, kw_only=True)
-class Given:
+class CredentialsResolver:
     """Resolves the secrets of one connection; `stored` are its present fields. Collects the errors."""
 
-    part: Part
+    part: FileItem
     stored: Fields
     connector: Connector
     environment: Mapping[str, str]
-    mistakes: list[Mistake] = field(default_factory=list)
+    mistakes: list[FileError] = field(default_factory=list)
 
     def fields(self) -> dict[str, Any]:
         """Return the credentials and `webhook_secrets`; they are complete only when there are no errors."""
@@ -70,23 +70,23 @@ class Given:
     def _secret(self, path: tuple[str, ...], written: str | None, stored: str | None, what: str) -> str | None:
         beside = Path(self.part.written.file).parent
         return self._resolve(
-            path, lambda: one_secret(written, stored=stored, environment=self.environment, beside=beside, what=what)
+            path, lambda: resolve_secret(written, stored=stored, environment=self.environment, beside=beside, what=what)
         )
 
     def _webhook_secrets(self, form: models.Connection) -> tuple[str, ...]:
         beside, stored = Path(self.part.written.file).parent, self.stored.get("webhook_secrets", ())
         found = self._resolve(
             ("webhook_secrets",),
-            lambda: all_secrets(form, stored=stored, environment=self.environment, beside=beside),
+            lambda: resolve_webhook_secrets(form, stored=stored, environment=self.environment, beside=beside),
         )
         return found or ()
 
     def _resolve(self, path: tuple[str, ...], resolve: Callable[[], Secrets]) -> Secrets | None:
         try:
             return resolve()
-        except NoSecret as error:
+        except MissingSecret as error:
             self._add_error(path, error.found, error.allowed)
             return None
 
     def _add_error(self, path: tuple[str, ...], found: str, allowed: str) -> None:
-        self.mistakes.append(self.part.mistake(path, found, allowed))
+        self.mistakes.append(self.part.error_at(path, found, allowed))

@@ -12,7 +12,7 @@ LONGEST = 80
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Mistake:
+class FileError:
     """One error. `line` counts from 1; `field` is the path to the value as people write it."""
 
     file: str
@@ -27,21 +27,21 @@ class Mistake:
         return f"{where}found {self.found}; allowed: {self.allowed}"
 
 
-class WrongFiles(Exception):
+class InvalidFiles(Exception):
     """Files that cannot be applied. `errors` are sorted by file and line."""
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(sorted(set(mistakes)))
-        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+    def __init__(self, mistakes: Iterable[FileError]) -> None:
+        self.errors = tuple(sorted(set(mistakes)))
+        super().__init__("\n".join(str(mistake) for mistake in self.errors))
 
 
-def spelled(path: Path) -> str:
+def format_path(path: Path) -> str:
     """Format a path as `connections[0].slug`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """Format a found value, shortened."""
     if value is None:
         return "nothing"
@@ -55,7 +55,7 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def meant(word: object, known: Iterable[str]) -> str:
+def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return a suggestion ("; did you mean …?") to end a sentence with; empty when nothing is similar."""
     near = difflib.get_close_matches(str(word).casefold(), {one.casefold(): one for one in known}, n=1, cutoff=0.6)
     original = next((one for one in known if near and one.casefold() == near[0]), None)

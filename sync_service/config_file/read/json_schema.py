@@ -7,7 +7,7 @@ from pydantic import Field, create_model
 
 from sync_service.config_file.read.models import CREDENTIALS, SECTIONS, Form, connection_models
 from sync_service.domain.measures.measures import SETTINGS
-from sync_service.domain.rules.conditions import CHOICES, FIELDS, GROUPS
+from sync_service.domain.rules.conditions import FIELD_CHOICES, FIELDS, GROUPS
 from sync_service.domain.trackers.connector import Connector
 
 Schema = dict[str, Any]
@@ -52,10 +52,10 @@ def _condition() -> Schema:
 
 def _leaf(field: str, operator: str) -> Schema:
     text: Schema = {"type": "string", "minLength": 1}
-    if field in CHOICES:
-        text = {"enum": [str(choice) for choice in CHOICES[field]]}
+    if field in FIELD_CHOICES:
+        text = {"enum": [str(choice) for choice in FIELD_CHOICES[field]]}
     value = {"type": "array", "minItems": 1, "items": text} if operator == "in" else text
-    if operator == "is" and field not in CHOICES:
+    if operator == "is" and field not in FIELD_CHOICES:
         value = {"anyOf": [text, {"type": "null"}]}
     return {
         "type": "object",

@@ -175,7 +175,7 @@ class KeyResult(Form):
     measure: dict[str, Any] = Field(description="a mapping with kind: done-share, done-count, open-count or manual")
 
 
-class ObjectiveAlone(Form):
+class ObjectiveFields(Form):
     """An objective without its key results, which are validated one by one."""
 
     slug: Slug = Field(description=_A_SLUG)
@@ -185,7 +185,7 @@ class ObjectiveAlone(Form):
     owner: Email | None = Field(default=None, description=_A_PERSON)
 
 
-class Objective(ObjectiveAlone):
+class Objective(ObjectiveFields):
     """What a team wants to reach in a cycle."""
 
     key_results: Annotated[tuple[KeyResult, ...], Field(strict=False)] = Field(
@@ -234,7 +234,7 @@ CREDENTIALS = ("token", "app", "oauth")
 SECRET_FIELDS = (*CREDENTIALS, "webhook_secrets")
 """Fields of a connection whose values are never shown."""
 
-WITHIN: Mapping[str, type[Form]] = {"app": App, "oauth": OAuth}
+NESTED_MODELS: Mapping[str, type[Form]] = {"app": App, "oauth": OAuth}
 """Models of fields that have their own fields."""
 
 

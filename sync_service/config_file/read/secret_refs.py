@@ -12,7 +12,7 @@ LARGEST = 65536
 """The most bytes of a file that holds a secret."""
 
 
-class NoSecret(Exception):
+class MissingSecret(Exception):
     """A secret that is missing: what was found, and what is allowed. Never the secret itself."""
 
     def __init__(self, found: str, allowed: str) -> None:
@@ -26,7 +26,7 @@ def resolve(written: str, *, environment: Mapping[str, str], beside: Path) -> st
         name = written.removeprefix("env:").strip()
         secret = environment.get(name, "")
         if not secret:
-            raise NoSecret(f"env:{name}, which is not set or empty", f"{name} set in the environment or in .env")
+            raise MissingSecret(f"env:{name}, which is not set or empty", f"{name} set in the environment or in .env")
         return secret
     if written.startswith("file:"):
         return _from_file(beside / written.removeprefix("file:").strip())
@@ -38,15 +38,15 @@ def _from_file(path: Path) -> str:
         with path.open("rb") as stream:
             secret = stream.read(LARGEST + 1).decode("utf-8").strip()
     except OSError as error:
-        raise NoSecret(f"file:{path} ({error.strerror})", "the path of a file that can be read") from error
+        raise MissingSecret(f"file:{path} ({error.strerror})", "the path of a file that can be read") from error
     except UnicodeDecodeError as error:
-        raise NoSecret(f"file:{path}, which is not text", "a file with the secret as text") from error
+        raise MissingSecret(f"file:{path}, which is not text", "a file with the secret as text") from error
     if not secret or len(secret) > LARGEST:
-        raise NoSecret(f"file:{path}, which is empty or too large", "a file with the secret and nothing else")
+        raise MissingSecret(f"file:{path}, which is empty or too large", "a file with the secret and nothing else")
     return secret
 
 
-def all_secrets(
+def resolve_webhook_secrets(
     form: Connection, *, stored: Sequence[str], environment: Mapping[str, str], beside: Path
 ) -> tuple[str, ...]:
     """Return the webhook secrets of a connection, the newest first; `kept` stands for all stored ones."""
@@ -57,11 +57,11 @@ def all_secrets(
         elif stored:
             found += stored
         else:
-            raise NoSecret(KEPT, "kept only if a secret is already stored")
+            raise MissingSecret(KEPT, "kept only if a secret is already stored")
     return tuple(dict.fromkeys(found))
 
 
-def one_secret(
+def resolve_secret(
     written: str | None, *, stored: str | None, environment: Mapping[str, str], beside: Path, what: str
 ) -> str | None:
     """Return the secret, called `what` in errors; None when none is written."""
@@ -70,5 +70,5 @@ def one_secret(
     if written != KEPT:
         return resolve(written, environment=environment, beside=beside)
     if stored is None:
-        raise NoSecret(KEPT, f"kept only if {what} is already stored")
+        raise MissingSecret(KEPT, f"kept only if {what} is already stored")
     return stored

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store import tables as t
-from sync_service.store.engine.encryption import Sealer, Unopenable
+from sync_service.store.engine.encryption import DecryptionError, Sealer
 
 Key = str | tuple[str, str, str]
 """The key of a link is its key result, its connection, and the issue's key."""
@@ -119,6 +119,6 @@ def _links(tx: Transaction) -> dict[Key, Fields]:
 def _opened(sealer: Sealer, sealed: str) -> str:
     """Decrypt a secret to compare it; one that no key decrypts equals nothing, so that it can be set again."""
     try:
-        return sealer.open(sealed)
-    except Unopenable:
+        return sealer.decrypt(sealed)
+    except DecryptionError:
         return f"lost: {sealed}"

@@ -13,15 +13,15 @@ from typing import Any
 import yaml
 from yaml.composer import ComposerError
 
-from sync_service.config_file.read.errors import Mistake, Path, spelled
+from sync_service.config_file.read.errors import FileError, Path, format_path
 
-LARGEST = 1024 * 1024
+MAX_FILE_BYTES = 1024 * 1024
 """The most bytes of one file."""
 
-MOST = 100_000
+MAX_VALUES = 100_000
 """The most values of one file; each use of an alias counts again."""
 
-DEEPEST = 40
+MAX_DEPTH = 40
 
 _PLAIN = "text, a number, true, false, null, a list or a mapping"
 _SCALARS: Mapping[str, re.Pattern[str]] = {
@@ -41,9 +41,9 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.depth += 1
-        if self.depth > DEEPEST:
+        if self.depth > MAX_DEPTH:
             mark = parent.start_mark if parent else None
-            raise ComposerError(None, None, f"values nested more than {DEEPEST} deep", mark)
+            raise ComposerError(None, None, f"values nested more than {MAX_DEPTH} deep", mark)
         try:
             return super().compose_node(parent, index)
         finally:
@@ -55,31 +55,31 @@ for _name, _pattern in _SCALARS.items():
 
 
 @dataclass(slots=True)
-class Written:
+class YamlFile:
     """One parsed file: its plain value, the line of every path in it, and the errors found."""
 
     file: str
     value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
-    mistakes: list[Mistake] = field(default_factory=list)
+    errors: list[FileError] = field(default_factory=list)
     _count: int = 0
 
-    def mistake(self, path: Path, found: str, allowed: str) -> Mistake:
+    def error_at(self, path: Path, found: str, allowed: str) -> FileError:
         """Return an error at a path, or at the nearest path above it that is written."""
         near = path
         while near and near not in self.lines:
             near = near[:-1]
-        return Mistake(self.file, self.lines.get(near, 1), spelled(path), found, allowed)
+        return FileError(self.file, self.lines.get(near, 1), format_path(path), found, allowed)
 
     def plain(self, node: yaml.Node, path: Path) -> Any:
         """Convert a node to a plain value."""
         self._count += 1
         line = node.start_mark.line + 1
         self.lines.setdefault(path, line)
-        if self._count > MOST or len(path) > DEEPEST:
+        if self._count > MAX_VALUES or len(path) > MAX_DEPTH:
             raise _TooMuch(line)
         if isinstance(node, yaml.CollectionNode) and node.tag not in (_TAG + "map", _TAG + "seq"):
-            self.mistakes.append(Mistake(self.file, line, spelled(path), f"the tag {node.tag}", _PLAIN))
+            self.errors.append(FileError(self.file, line, format_path(path), f"the tag {node.tag}", _PLAIN))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -91,14 +91,16 @@ class Written:
         for key_node, value_node in node.value:
             key = key_node.value
             if not isinstance(key, str):
-                self.mistakes.append(
-                    Mistake(self.file, _line(key_node), spelled(path), "a key that is not text", "text")
+                self.errors.append(
+                    FileError(self.file, _line(key_node), format_path(path), "a key that is not text", "text")
                 )
                 continue
             key_path = (*path, key)
             if key in found:
-                self.mistakes.append(
-                    Mistake(self.file, _line(key_node), spelled(key_path), f"{key!r} a second time", "each key once")
+                self.errors.append(
+                    FileError(
+                        self.file, _line(key_node), format_path(key_path), f"{key!r} a second time", "each key once"
+                    )
                 )
                 continue
             self.lines[key_path] = _line(key_node)
@@ -111,7 +113,7 @@ class Written:
         if kind == "str" and node.tag.startswith(_TAG):
             return text
         if kind not in _SCALARS or not _SCALARS[kind].match(text):
-            self.mistakes.append(Mistake(self.file, _line(node), spelled(path), f"the tag {node.tag}", _PLAIN))
+            self.errors.append(FileError(self.file, _line(node), format_path(path), f"the tag {node.tag}", _PLAIN))
             return None
         match kind:
             case "bool":
@@ -133,33 +135,35 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def read_yaml(file: str, content: bytes) -> Written:
+def read_yaml(file: str, content: bytes) -> YamlFile:
     """Parse one file; what cannot be parsed is among the errors."""
-    written = Written(file)
+    written = YamlFile(file)
     try:
         _read(written, content)
     except _TooMuch as error:
-        allowed = f"{MOST} values at most, nested {DEEPEST} deep"
-        written.mistakes.append(Mistake(file, error.line, "", "too many values, or aliases within aliases", allowed))
+        allowed = f"{MAX_VALUES} values at most, nested {MAX_DEPTH} deep"
+        written.errors.append(FileError(file, error.line, "", "too many values, or aliases within aliases", allowed))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        written.mistakes.append(Mistake(file, line, "", f"invalid YAML ({error.problem})", "YAML, or JSON"))
+        written.errors.append(FileError(file, line, "", f"invalid YAML ({error.problem})", "YAML, or JSON"))
     except yaml.reader.ReaderError as error:
         line = content.decode("utf-8", "replace")[: error.position].count("\n") + 1
         found = f"the character #x{int(error.character):04x}"
-        written.mistakes.append(Mistake(file, line, "", found, "characters that can be printed"))
+        written.errors.append(FileError(file, line, "", found, "characters that can be printed"))
     return written
 
 
-def _read(written: Written, content: bytes) -> None:
-    if len(content) > LARGEST:
-        written.mistakes.append(Mistake(written.file, 1, "", f"{len(content)} bytes", f"{LARGEST} bytes at most"))
+def _read(written: YamlFile, content: bytes) -> None:
+    if len(content) > MAX_FILE_BYTES:
+        written.errors.append(
+            FileError(written.file, 1, "", f"{len(content)} bytes", f"{MAX_FILE_BYTES} bytes at most")
+        )
         return
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        written.mistakes.append(Mistake(written.file, line, "", "bytes that are not UTF-8", "text in UTF-8"))
+        written.errors.append(FileError(written.file, line, "", "bytes that are not UTF-8", "text in UTF-8"))
         return
     loader = _Loader(text)
     try:

@@ -18,7 +18,7 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
-WORDS: Mapping[Status, str] = {
+STATUS_TEXT: Mapping[Status, str] = {
     Status.NO_DATA: "no data",
     Status.PARTIAL: "partly seen",
     Status.ON_TRACK: "on track",

@@ -17,7 +17,7 @@ class NoticeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class KeyResultState:
     """The state of a key result: its status, value (in its unit) and progress (a fraction)."""
 
     status: Status
@@ -29,8 +29,8 @@ class Standing:
 class Change:
     """A change between two states, and why. A pending notice holds the change since the last mail."""
 
-    before: Standing
-    after: Standing
+    before: KeyResultState
+    after: KeyResultState
     causes: tuple[Cause, ...]
 
 
@@ -70,7 +70,7 @@ def absorb(pending: Change | None, change: Change) -> Change | None:
     return joined if kind_of(joined) else None
 
 
-MOST_CAUSES = 50
+MAX_CAUSES = 50
 """How many causes a pending change keeps, the latest ones.
 
 In a burst of deliveries, more would cost more to carry than the deliveries cost to apply.
@@ -78,11 +78,11 @@ In a burst of deliveries, more would cost more to carry than the deliveries cost
 
 
 def _join(pending: Change, change: Change) -> tuple[Cause, ...]:
-    return (*pending.causes, *change.causes)[-MOST_CAUSES:]
+    return (*pending.causes, *change.causes)[-MAX_CAUSES:]
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingNotice:
     """A notice that waits for one person: its row id and the deliveries that caused it."""
 
     id: int
@@ -90,7 +90,7 @@ class Waiting:
     deliveries: frozenset[str]
 
 
-def one_mail(waiting: Sequence[Waiting]) -> list[int]:
+def choose_for_mail(waiting: Sequence[WaitingNotice]) -> list[int]:
     """Return the row ids of one person's notices that go into the next mail.
 
     These are the due ones and all that share a cause with them. So one cause never makes two mails, however many key

@@ -58,8 +58,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 """The fields a condition may name, each with its operators."""
 
 GROUPS = ("all", "any", "none")
-CHOICES: Mapping[str, tuple[str, ...]] = {"kind": tuple(Kind), "state": tuple(State)}
-DEEPEST = 8
+FIELD_CHOICES: Mapping[str, tuple[str, ...]] = {"kind": tuple(Kind), "state": tuple(State)}
+MAX_DEPTH = 8
 _SETS = ("labels", "components", "versions", "sprint", "assignee")
 
 
@@ -76,8 +76,8 @@ def compile_condition(condition: object, path: tuple[str | int, ...] = ()) -> Pr
     """Compile a condition to a predicate. Raise `RuleError` with the path, what was found and what is allowed."""
     if not isinstance(condition, Mapping) or not condition:
         raise RuleError(path, condition, "a mapping with 'field' and an operator, or with 'all', 'any' or 'none'")
-    if len(path) > 2 * DEEPEST:
-        raise RuleError(path, "deeper nesting", f"groups nested {DEEPEST} deep at most")
+    if len(path) > 2 * MAX_DEPTH:
+        raise RuleError(path, "deeper nesting", f"groups nested {MAX_DEPTH} deep at most")
     if "field" in condition:
         return _compile_leaf(condition, path)
     predicates = [_compile_group(name, members, (*path, name)) for name, members in condition.items()]
@@ -122,7 +122,7 @@ def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...]) -> Predi
 
 
 def _values(field: str, operator: str, value: object, path: tuple[str | int, ...]) -> tuple[str, ...]:
-    if value is None and operator == "is" and field not in CHOICES:
+    if value is None and operator == "is" and field not in FIELD_CHOICES:
         return ("",)
     values = value if operator == "in" else [value]
     if not isinstance(values, list) or not values:
@@ -132,8 +132,8 @@ def _values(field: str, operator: str, value: object, path: tuple[str | int, ...
             raise RuleError(path, one, "a text that is not empty")
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in one):
             raise RuleError(path, one, "a text without control characters")
-        if field in CHOICES and one not in CHOICES[field]:
-            raise RuleError(path, one, "one of " + ", ".join(CHOICES[field]))
+        if field in FIELD_CHOICES and one not in FIELD_CHOICES[field]:
+            raise RuleError(path, one, "one of " + ", ".join(FIELD_CHOICES[field]))
     return tuple(one.strip().casefold() for one in values)
 
 
@@ -177,7 +177,7 @@ def _matches(pattern: list[str], text: str) -> bool:
     return len(text) - position >= len(pattern[-1]) and text.endswith(pattern[-1])
 
 
-def scopes_reached(condition: Mapping[str, Any]) -> frozenset[str] | None:
+def possible_scopes(condition: Mapping[str, Any]) -> frozenset[str] | None:
     """Return the scopes (case-folded) outside which a valid condition cannot hold; None when it may hold in any."""
     if condition.get("field") == "scope":
         if "is" in condition:
@@ -186,8 +186,8 @@ def scopes_reached(condition: Mapping[str, Any]) -> frozenset[str] | None:
             return frozenset(name.strip().casefold() for name in condition["in"])
     reached: frozenset[str] | None = None
     for member in condition.get("all", ()):
-        reached = _both(reached, scopes_reached(member))
-    members = [scopes_reached(member) for member in condition.get("any", ())]
+        reached = _both(reached, possible_scopes(member))
+    members = [possible_scopes(member) for member in condition.get("any", ())]
     if members and None not in members:
         reached = _both(reached, frozenset().union(*(member for member in members if member is not None)))
     return reached
@@ -241,7 +241,7 @@ class RuleIndex:
         self.rules = tuple(rules)
         self.by_revision = {rule.revision_id: rule for rule in self.rules}
         self.queries = {rule.revision_id: rule for rule in self.rules if rule.query is not None}
-        self.queried = frozenset(rule.connection_id for rule in self.queries.values())
+        self.connections_with_queries = frozenset(rule.connection_id for rule in self.queries.values())
         self._by_scope: dict[tuple[int, str], list[CompiledRule]] = defaultdict(list)
         self._anywhere: dict[int, list[CompiledRule]] = defaultdict(list)
         for rule in self.rules:

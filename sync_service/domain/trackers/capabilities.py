@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol, runtime_checkable
 
-from sync_service.domain.trackers.connector import App, Connection, Elsewhere, Gone, Rejected
+from sync_service.domain.trackers.connector import AppKey, Connection, Gone, Rejected, ResolvedTo
 from sync_service.domain.trackers.observations import Observation, ScopeRef, Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ChangesRequest:
     """A request for the changes of a scope: the scope's name, and the tracker's id of it if known.
 
     `since` None asks for everything.
@@ -40,10 +40,10 @@ class Page:
 
 
 @runtime_checkable
-class Lists(Protocol):
+class ListsChanges(Protocol):
     """Lists the changes of a scope, for polling."""
 
-    def changes(self, connection: Connection, *, asked: Asked, cursor: str | None) -> Page:
+    def list_changes(self, connection: Connection, *, asked: ChangesRequest, cursor: str | None) -> Page:
         """Fetch one page of the issues that changed since a moment. Raise any `ConnectorError`.
 
         A cursor stays valid for days. An issue that changes between two pages must appear on a later one.
@@ -52,10 +52,10 @@ class Lists(Protocol):
 
 
 @runtime_checkable
-class Parts(Protocol):
+class HasBuckets(Protocol):
     """Has several rate limit buckets for one connection; a blocked one does not block the others."""
 
-    def part(self, connection: Connection, *, about: str) -> str:
+    def bucket_for(self, connection: Connection, *, about: str) -> str:
         """Return the bucket that a call would use, as in `Unavailable.bucket`; makes no call.
 
         `about` is an issue's identity, or a scope's id at the tracker or its name.
@@ -63,25 +63,25 @@ class Parts(Protocol):
         ...
 
 
-Seen = Snapshot | Elsewhere | Gone | Rejected
+FetchResult = Snapshot | ResolvedTo | Gone | Rejected
 """The result for one of many issues: its snapshot, or an error that is about this issue alone."""
 
 
 @runtime_checkable
-class LooksTogether(Protocol):
+class BatchFetch(Protocol):
     """Fetches many issues with one call, or a few."""
 
-    least_together: int
+    min_batch: int
     """From this number of issues on, one batch is cheaper than single fetches."""
 
-    most_together: int
+    max_batch: int
     """The most issues of one batch."""
 
-    def part_together(self, connection: Connection, *, about: str) -> str:
+    def bucket_for_batch(self, connection: Connection, *, about: str) -> str:
         """Return the bucket that a batch fetch would use, as `HasBuckets.bucket_for` does; makes no call."""
         ...
 
-    def look_together(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, Seen]:
+    def fetch_issues(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, FetchResult]:
         """Fetch issues, given as identity → key; all use one bucket of the connection.
 
         Each snapshot equals what `fetch_issue` returns. Issues missing in the result must be fetched one by one; all of
@@ -91,7 +91,7 @@ class LooksTogether(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
+class TaskResult:
     """The result of a scheduled task: its outcome in words, what to remember for the next run, and when that is.
 
     `again` None: after the usual interval of the task.
@@ -99,24 +99,26 @@ class Ran:
 
     outcome: str
     memory: str | None = None
-    again: timedelta | None = None
+    next_run_in: timedelta | None = None
 
 
 @runtime_checkable
-class RunsErrands(Protocol):
+class HasScheduledTasks(Protocol):
     """Has scheduled tasks for a connection, such as asking for missed deliveries or refreshing webhooks."""
 
-    def errands(self, connection: Connection) -> Mapping[str, timedelta]:
+    def scheduled_tasks(self, connection: Connection) -> Mapping[str, timedelta]:
         """Return the scheduled tasks of a connection, name → interval; makes no call."""
         ...
 
-    def run(self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None) -> Ran:
+    def run_task(
+        self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None
+    ) -> TaskResult:
         """Run one task for the watched scopes; `memory` is what the last run returned to be remembered."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
+class OAuthTokens:
     """OAuth tokens, not encrypted.
 
     `refresh` can be used once; the refresh returns the next one. `site_id` is the tracker's id of the connection's
@@ -130,24 +132,24 @@ class Consent:
 
 
 @runtime_checkable
-class TakesConsent(Protocol):
+class SupportsOAuth(Protocol):
     """Connects by OAuth 2.0: a person authorises us at the tracker, for a connection with a `client`."""
 
-    def consent_address(self, connection: Connection, *, redirect: str, state: str) -> str:
+    def authorization_url(self, connection: Connection, *, redirect: str, state: str) -> str:
         """Return the tracker's authorisation URL, which leads back to `redirect`; makes no call."""
         ...
 
-    def consent(self, connection: Connection, *, code: str, redirect: str) -> Consent:
+    def exchange_code(self, connection: Connection, *, code: str, redirect: str) -> OAuthTokens:
         """Exchange the returned code for tokens. Raise `Refused` when they do not reach the site."""
         ...
 
-    def renew(self, connection: Connection, *, refresh: str) -> Consent:
+    def refresh_tokens(self, connection: Connection, *, refresh: str) -> OAuthTokens:
         """Refresh the tokens. Raise `Refused` when the authorisation has ended: a person must authorise again."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ByHand:
+class ManualWebhook:
     """What a person enters and ticks at the tracker to create a webhook there.
 
     `where` is the way to the form, in the tracker's words. `fields` are pairs of name and value; the secret is not
@@ -160,11 +162,11 @@ class ByHand:
     secret_field: str
     fields: Sequence[tuple[str, str]]
     events: Sequence[str]
-    greets: bool
+    sends_ping: bool
 
 
 @runtime_checkable
-class Guides(Protocol):
+class HasSetupGuide(Protocol):
     """Explains how to connect the tracker. Makes no calls."""
 
     credentials_help: str
@@ -176,29 +178,29 @@ class Guides(Protocol):
     scope_example: str
     """A scope's name as people write it: `acme/checkout`."""
 
-    def site_of(self, written: str) -> str:
+    def normalize_site(self, written: str) -> str:
         """Return the site for an address that a person typed; return any other text unchanged."""
         ...
 
-    def by_hand(self, *, scopes: Sequence[str]) -> ByHand:
+    def manual_webhook(self, *, scopes: Sequence[str]) -> ManualWebhook:
         """Return the values for a webhook that a person creates for these scopes."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Introduced:
+class Identity:
     """The account that our credentials belong to.
 
     `lacks` are missing permissions. An app is installed at `install_url`.
     """
 
     name: str
-    lacks: Sequence[str] = ()
+    missing_permissions: Sequence[str] = ()
     install_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class AvailableScopes:
     """The scopes that the credentials see, as pairs of name and another name for people; `more`: there are more."""
 
     scopes: Sequence[tuple[str, str]]
@@ -206,20 +208,20 @@ class Offer:
 
 
 @runtime_checkable
-class Offers(Protocol):
+class ListsScopes(Protocol):
     """Says whose the credentials are and which scopes they see. Every call may raise."""
 
-    def introduce(self, connection: Connection) -> Introduced:
+    def identify(self, connection: Connection) -> Identity:
         """Ask the tracker whose the credentials are; the number of calls is bounded."""
         ...
 
-    def offer(self, connection: Connection, *, most: int) -> Offer:
+    def list_scopes(self, connection: Connection, *, most: int) -> AvailableScopes:
         """List about `most` scopes at most, with their present names."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HookMade:
+class WebhookResult:
     """The result of creating one webhook: where, whether it is there now, and what was done or why not."""
 
     where: str
@@ -228,10 +230,10 @@ class HookMade:
 
 
 @runtime_checkable
-class MakesHooks(Protocol):
+class CreatesWebhooks(Protocol):
     """Creates webhooks by API. Changes a webhook that already goes to the same address; never adds a second."""
 
-    def hooks_by(self, credentials: str) -> Literal["each", "one"] | None:
+    def webhook_mode(self, credentials: str) -> Literal["each", "one"] | None:
         """Return what credentials of one kind create: a webhook for `each` scope, or `one` for all.
 
         The kinds are `token`, `app` and `consent`. None when they create none, or when the tracker creates it by
@@ -239,9 +241,9 @@ class MakesHooks(Protocol):
         """
         ...
 
-    def make_hooks(
+    def create_webhooks(
         self, connection: Connection, *, scopes: Sequence[str], hook_url: str, secret: str
-    ) -> Sequence[HookMade]:
+    ) -> Sequence[WebhookResult]:
         """Create the webhooks that send the deliveries of these scopes to `hook_url`.
 
         An error about one webhook is in its result; raise an error that is about all of them.
@@ -250,7 +252,7 @@ class MakesHooks(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppWanted:
+class AppRegistration:
     """The app to register at a tracker: its name, its owner, and our addresses.
 
     `organization` empty: the owner is the person who is signed in there. The tracker leads back to `back_url` with a
@@ -276,22 +278,22 @@ class AppForm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppMade:
+class RegisteredApp:
     """A registered app; `secret` is its webhook secret, None when it has none."""
 
     name: str
-    app: App
+    app: AppKey
     secret: str | None = field(repr=False)
 
 
 @runtime_checkable
-class MakesApps(Protocol):
+class RegistersApps(Protocol):
     """Registers an app with one click of a person at the tracker, and takes the result."""
 
-    def app_form(self, *, site: str, wanted: AppWanted, state: str) -> AppForm:
+    def app_form(self, *, site: str, wanted: AppRegistration, state: str) -> AppForm:
         """Return the form; `state` comes back with the code. Makes no call; raise `ValueError` if it is impossible."""
         ...
 
-    def take_app(self, *, site: str, code: str) -> AppMade:
+    def exchange_app_code(self, *, site: str, code: str) -> RegisteredApp:
         """Exchange the returned code for the app; works once. Raise any `ConnectorError`."""
         ...

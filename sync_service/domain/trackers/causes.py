@@ -10,7 +10,7 @@ from sync_service.domain.trackers.observations import Kind, State, TermKind
 NameOf = Callable[[TermKind, str], str | None]
 """Return the name of a label, milestone and so on by its id; None when it was deleted."""
 
-SEEN_AGAIN = "seen again"
+UNSPECIFIED_CHANGE = "seen again"
 """The text of an issue change that no other phrase describes."""
 
 _CLOSED = (State.DONE, State.DROPPED)
@@ -39,26 +39,26 @@ def counts_differently(before: Issue | None, after: Issue) -> bool:
     """
     return before is None or any(
         getattr(before, name) != getattr(after, name)
-        for name in ("state", "points", "closed_at", "gone", "closes", "key")
+        for name in ("state", "points", "closed_at", "gone_reason", "closes", "key")
     )
 
 
 def was_reopened(before: Issue | None, after: Issue) -> bool:
     """Return whether a closed issue is open again."""
-    return before is not None and before.state in _CLOSED and after.state not in _CLOSED and after.gone is None
+    return before is not None and before.state in _CLOSED and after.state not in _CLOSED and after.gone_reason is None
 
 
-def what_happened(before: Issue | None, after: Issue, *, name_of: NameOf) -> str:
+def describe_change(before: Issue | None, after: Issue, *, name_of: NameOf) -> str:
     """Describe what changed, the most important change first."""
-    if after.gone is not None:
-        return after.gone
-    if before is not None and before.gone is not None:
+    if after.gone_reason is not None:
+        return after.gone_reason
+    if before is not None and before.gone_reason is not None:
         return "found again"
     if before is None or (before.state is None and after.state is not None):
         return _first_seen(after)
     phrases = [phrase for phrase in (_moved(before, after), _state_change(before, after)) if phrase]
     phrases += _detail_changes(before, after, name_of)
-    return ", ".join(phrases) or SEEN_AGAIN
+    return ", ".join(phrases) or UNSPECIFIED_CHANGE
 
 
 def _first_seen(issue: Issue) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-MOST = 20
+MAX_KEY_RESULTS = 20
 """How many key results one comment may name; the rest is ignored."""
 
 _COMMAND = re.compile(r" {0,3}/okr[ \t]+(\S.*)", re.IGNORECASE)
@@ -11,15 +11,15 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _SLUG_LENGTH = 100
 
 
-def asked_for(body: str) -> tuple[str, ...] | None:
+def parse_markdown(body: str) -> tuple[str, ...] | None:
     """Return what a comment in Markdown asks for; see `asked_in`.
 
     Code, quotes and HTML comments (common in templates) do not count.
     """
-    return asked_in(_visible_lines(body))
+    return parse_lines(_visible_lines(body))
 
 
-def asked_in(lines: Iterable[str]) -> tuple[str, ...] | None:
+def parse_lines(lines: Iterable[str]) -> tuple[str, ...] | None:
     """Return the slugs that these lines of plain text ask for, as written.
 
     () for `none`, None when no line is a command. Several commands add up; `none` cancels those before it.
@@ -34,7 +34,7 @@ def asked_in(lines: Iterable[str]) -> tuple[str, ...] | None:
             slugs = []
         elif names:
             slugs = [*(slugs or []), *names]
-    return None if slugs is None else tuple(dict.fromkeys(slugs))[:MOST]
+    return None if slugs is None else tuple(dict.fromkeys(slugs))[:MAX_KEY_RESULTS]
 
 
 def _visible_lines(body: str) -> Iterator[str]:

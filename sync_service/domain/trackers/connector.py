@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from sync_service.domain.trackers.observations import Look, Reading, Snapshot
+from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot
 
 
 class ConnectorError(Exception):
@@ -25,11 +25,11 @@ class Unavailable(ConnectorError):
     """
 
     def __init__(
-        self, message: str, retry_at: datetime | None = None, *, part: str = "", guessed: bool = False
+        self, message: str, retry_at: datetime | None = None, *, bucket: str = "", guessed: bool = False
     ) -> None:
         super().__init__(message)
         self.retry_at = retry_at
-        self.part = part
+        self.bucket = bucket
         self.guessed = guessed
 
 
@@ -48,10 +48,10 @@ class Gone(ConnectorError):
         self.moved_to = moved_to
 
 
-class Elsewhere(ConnectorError):
+class ResolvedTo(ConnectorError):
     """The requested identity is only another id of an issue: fetch that issue, by its identity, instead."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: FetchNeeded) -> None:
         super().__init__(f"it is {look.key}")
         self.look = look
 
@@ -84,7 +84,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class AppKey:
     """A registered app of the tracker that we act as: its id there, and its private key (PEM, not encrypted)."""
 
     id: str
@@ -92,7 +92,7 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class OAuthClient:
     """An OAuth app registered at the tracker, which a person may authorise: client id and secret, not encrypted."""
 
     id: str
@@ -113,11 +113,11 @@ class Connection:
     site: str
     options: Mapping[str, str | bool | Sequence[str]] = field(default_factory=dict)
     token: str | None = field(default=None, repr=False)
-    app: App | None = field(default=None, repr=False)
+    app: AppKey | None = field(default=None, repr=False)
     hook_url: str = ""
-    client: Client | None = field(default=None, repr=False)
+    client: OAuthClient | None = field(default=None, repr=False)
     site_id: str | None = None
-    mark: str | None = None
+    owner_marker: str | None = None
     writes_back: bool = False
 
     def texts(self, name: str) -> Sequence[str]:
@@ -126,7 +126,7 @@ class Connection:
         return (written,) if isinstance(written, str) else written if isinstance(written, Sequence) else ()
 
     @property
-    def home(self) -> str:
+    def own_url(self) -> str:
         """Return our own base URL, without a slash at the end."""
         return self.hook_url.removesuffix(f"/hooks/{self.slug}")
 
@@ -137,7 +137,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class WebhookRequest:
     """A webhook request as received: header names in lower case, body as raw bytes."""
 
     headers: Mapping[str, str]
@@ -159,25 +159,25 @@ class Connector(Protocol):
     options: tuple[Option, ...]
     """Settings beyond those that every connection has."""
 
-    kept_headers: tuple[str, ...]
+    stored_headers: tuple[str, ...]
     """Request headers to store with a delivery, in lower case; never a signature or a secret."""
 
-    def verify(self, post: Post, secrets: Sequence[str]) -> bool:
+    def verify(self, post: WebhookRequest, secrets: Sequence[str]) -> bool:
         """Return whether `post` was signed with one of `secrets`, in constant time; an empty secret never matches."""
         ...
 
-    def delivery_id(self, post: Post) -> str:
+    def delivery_id(self, post: WebhookRequest) -> str:
         """Return the tracker's id of the delivery, the same for a redelivery (at most 200 characters)."""
         ...
 
-    def read(self, post: Post, connection: Connection) -> Reading:
+    def parse_delivery(self, post: WebhookRequest, connection: Connection) -> ParsedDelivery:
         """Parse a verified delivery, without any call. Raise `Rejected` when the body is unreadable."""
         ...
 
-    def key_of(self, text: str) -> str:
+    def normalize_key(self, text: str) -> str:
         """Return the canonical form of an issue key that a person typed. Raise `ValueError` with what is allowed."""
         ...
 
-    def look(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
+    def fetch_issue(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
         """Fetch one issue with the connection's credentials. Raise any `ConnectorError`."""
         ...

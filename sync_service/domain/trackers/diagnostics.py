@@ -21,10 +21,10 @@ class Finding:
 
 
 @runtime_checkable
-class Examines(Protocol):
+class HasDiagnostics(Protocol):
     """Checks whether a connection works: credentials, permissions, scopes, webhooks."""
 
-    def examine(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
+    def check_connection(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
         """Yield one finding after the other; those already yielded count even if the time runs out.
 
         `scopes` are the present names of the watched scopes. `hooked`: webhooks are expected. Every error becomes a

@@ -25,17 +25,17 @@ from sync_service.domain.trackers.observations import (
 MOVED = "moved to "
 """The reason for which a transferred issue is gone begins with this; its new key follows."""
 
-MOST_POINTS = 1e6
+MAX_POINTS = 1e6
 """An estimate above this, or below zero, counts as no estimate."""
 
-LISTED_TERMS = ("components", "versions", "sprints")
+MULTI_VALUED_TERMS = ("components", "versions", "sprints")
 """Terms of which an issue may have several, and which a delivery may omit."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class HeldNumber(Number):
+class TimedNumber(Number):
     """A numeric field; `at` is the tracker's time of the snapshot that had it."""
 
     at: datetime
@@ -66,10 +66,10 @@ class Issue:
     parent_key: str | None = None
     parent_identity: str | None = None
     parent_at: datetime | None = None
-    parent_told_at: datetime | None = None
+    parent_received_at: datetime | None = None
     closes: tuple[Closing, ...] = ()
     closes_at: datetime | None = None
-    closes_looked: bool = False
+    closes_fetched: bool = False
     assignees: tuple[Account, ...] = ()
     author: Account | None = None
     priority: str | None = None
@@ -81,83 +81,85 @@ class Issue:
     versions_at: datetime | None = None
     sprints: tuple[str, ...] = ()
     sprints_at: datetime | None = None
-    numbers: tuple[HeldNumber, ...] = ()
+    numbers: tuple[TimedNumber, ...] = ()
     created_at: datetime | None = None
     closed_at: datetime | None = None
     updated_at: datetime | None = None
     digest: str = ""
-    looked: bool = False
+    fetched: bool = False
     in_doubt: bool = False
-    gone: str | None = None
+    gone_reason: str | None = None
     successor: str | None = None
 
     @property
-    def place(self) -> tuple[str, str] | None:
+    def moved_to(self) -> tuple[str, str] | None:
         """Return the identity and key that a transfer gave the issue; None when they are unknown."""
-        return place_of(self.gone, self.successor)
+        return transfer_target(self.gone_reason, self.successor)
 
 
-def place_of(gone: str | None, successor: str | None) -> tuple[str, str] | None:
+def transfer_target(gone: str | None, successor: str | None) -> tuple[str, str] | None:
     """Return the identity and key to which an issue was transferred; None when they are unknown."""
     return (successor, gone.removeprefix(MOVED)) if gone is not None and successor is not None else None
 
 
-def take_snapshot(
-    issue: Issue | None, snapshot: Snapshot, *, looked: bool = False, told_at: datetime | None = None
+def merge_snapshot(
+    issue: Issue | None, snapshot: Snapshot, *, fetched: bool = False, received_at: datetime | None = None
 ) -> Issue:
     """Merge one snapshot, received at `received_at`.
 
     An issue that is gone stays gone; only a successful fetch revives it.
     """
-    return _with_details(_with_content(issue, snapshot, looked=looked), snapshot, looked=looked, told_at=told_at)
+    return _with_details(
+        _with_content(issue, snapshot, fetched=fetched), snapshot, fetched=fetched, received_at=received_at
+    )
 
 
-def _with_content(issue: Issue | None, snapshot: Snapshot, *, looked: bool) -> Issue:
+def _with_content(issue: Issue | None, snapshot: Snapshot, *, fetched: bool) -> Issue:
     if issue is None:
-        return _replace_content(Issue(identity=snapshot.identity, key=snapshot.key), snapshot, looked=looked)
-    if issue.gone is not None and looked:
-        return _replace_content(replace(issue, gone=None, successor=None), snapshot, looked=True)
+        return _replace_content(Issue(identity=snapshot.identity, key=snapshot.key), snapshot, fetched=fetched)
+    if issue.gone_reason is not None and fetched:
+        return _replace_content(replace(issue, gone_reason=None, successor=None), snapshot, fetched=True)
     if issue.updated_at is None or snapshot.updated_at > issue.updated_at:
-        return _replace_content(issue, snapshot, looked=looked)
+        return _replace_content(issue, snapshot, fetched=fetched)
     if snapshot.updated_at < issue.updated_at:
         return issue
-    return _at_equal_times(issue, snapshot, looked=looked)
+    return _at_equal_times(issue, snapshot, fetched=fetched)
 
 
-def _at_equal_times(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
-    if looked:
-        return _replace_content(issue, snapshot, looked=True)
+def _at_equal_times(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
+    if fetched:
+        return _replace_content(issue, snapshot, fetched=True)
     if snapshot.digest() == issue.digest:
         return issue
-    if issue.looked:
+    if issue.fetched:
         # It is older than the fetch, or the issue changed again within one tick of the tracker: fetch once more.
         return replace(issue, in_doubt=True)
     if snapshot.order() > (issue.updated_at, issue.closed_at is not None, issue.digest):
-        return replace(_replace_content(issue, snapshot, looked=False), in_doubt=True)
+        return replace(_replace_content(issue, snapshot, fetched=False), in_doubt=True)
     return replace(issue, in_doubt=True)
 
 
-def take_parent(issue: Issue | None, seen: ParentSeen, *, told_at: datetime | None = None) -> Issue:
+def merge_parent(issue: Issue | None, seen: ParentSeen, *, received_at: datetime | None = None) -> Issue:
     """Merge a parent relation, received at `received_at`.
 
     The issue may be unknown so far: then only its parent is known afterwards.
     """
-    return _with_parent(issue or Issue(identity=seen.identity, key=seen.key), seen.parent, seen.at, told_at)
+    return _with_parent(issue or Issue(identity=seen.identity, key=seen.key), seen.parent, seen.at, received_at)
 
 
-def take_tombstone(issue: Issue | None, tombstone: Tombstone) -> Issue:
+def merge_tombstone(issue: Issue | None, tombstone: Tombstone) -> Issue:
     """Mark the issue as gone, whatever its times; the first reason stays.
 
     Only a tombstone that names the successor replaces one that names none.
     """
     held = issue or Issue(identity=tombstone.identity, key=tombstone.key)
-    if held.gone is not None and (held.successor is not None or tombstone.successor is None):
+    if held.gone_reason is not None and (held.successor is not None or tombstone.successor is None):
         return held
     gone = f"{MOVED}{tombstone.moved_to}" if tombstone.moved_to else "deleted"
-    return replace(held, gone=gone, successor=tombstone.successor)
+    return replace(held, gone_reason=gone, successor=tombstone.successor)
 
 
-def _replace_content(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
+def _replace_content(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
     return replace(
         issue,
         key=snapshot.key,
@@ -177,46 +179,46 @@ def _replace_content(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue
         closed_at=snapshot.closed_at,
         updated_at=snapshot.updated_at,
         digest=snapshot.digest(),
-        looked=looked,
+        fetched=fetched,
         in_doubt=False,
     )
 
 
-def _with_details(issue: Issue, snapshot: Snapshot, *, looked: bool, told_at: datetime | None) -> Issue:
+def _with_details(issue: Issue, snapshot: Snapshot, *, fetched: bool, received_at: datetime | None) -> Issue:
     """Merge the details that a delivery may omit. Each has its own time; the newest wins."""
     at = snapshot.updated_at
-    if looked and issue.updated_at == at and issue.parent_at is not None:
+    if fetched and issue.updated_at == at and issue.parent_at is not None:
         at = max(at, issue.parent_at)  # a fetch shows the present relation, whatever time the deliveries gave it
-    known = _with_parent(issue, snapshot.parent, at, told_at)
-    known = _with_points(_with_closes(known, snapshot, looked=looked), snapshot, looked=looked)
-    for name in LISTED_TERMS:
-        known = _with_terms(known, snapshot, name, looked=looked)
-    return _with_numbers(known, snapshot, looked=looked)
+    known = _with_parent(issue, snapshot.parent, at, received_at)
+    known = _with_points(_with_closes(known, snapshot, fetched=fetched), snapshot, fetched=fetched)
+    for name in MULTI_VALUED_TERMS:
+        known = _with_terms(known, snapshot, name, fetched=fetched)
+    return _with_numbers(known, snapshot, fetched=fetched)
 
 
-def _is_newer(issue: Issue, at: datetime, held_at: datetime | None, *, looked: bool, greater: bool) -> bool:
+def _is_newer(issue: Issue, at: datetime, held_at: datetime | None, *, fetched: bool, greater: bool) -> bool:
     """Return whether to take a detail that differs from ours. At equal times: a fetch, then the greater content."""
     if held_at is None or at != held_at:
         return held_at is None or at > held_at
-    if looked or (issue.looked and issue.updated_at == at):
-        return looked
+    if fetched or (issue.fetched and issue.updated_at == at):
+        return fetched
     return greater
 
 
-def _with_points(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
+def _with_points(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
     if not snapshot.points_known:
         return issue
     at = snapshot.updated_at
-    points = snapshot.points if snapshot.points is not None and 0 <= snapshot.points <= MOST_POINTS else None
+    points = snapshot.points if snapshot.points is not None and 0 <= snapshot.points <= MAX_POINTS else None
     greater = points is not None and (issue.points is None or points > issue.points)
     if (points, at) == (issue.points, issue.points_at):
         return issue
-    if not _is_newer(issue, at, issue.points_at, looked=looked, greater=greater):
+    if not _is_newer(issue, at, issue.points_at, fetched=fetched, greater=greater):
         return issue
     return replace(issue, points=points, points_at=at)
 
 
-def _with_terms(issue: Issue, snapshot: Snapshot, name: str, *, looked: bool) -> Issue:
+def _with_terms(issue: Issue, snapshot: Snapshot, name: str, *, fetched: bool) -> Issue:
     """Merge the components, versions or sprints, if the snapshot has them."""
     terms, at = getattr(snapshot, name), snapshot.updated_at
     if terms is None:
@@ -224,13 +226,13 @@ def _with_terms(issue: Issue, snapshot: Snapshot, name: str, *, looked: bool) ->
     ids = tuple(sorted({term.id for term in terms}))
     held: tuple[str, ...] = getattr(issue, name)
     held_at: datetime | None = getattr(issue, f"{name}_at")
-    if (ids, at) == (held, held_at) or not _is_newer(issue, at, held_at, looked=looked, greater=ids > held):
+    if (ids, at) == (held, held_at) or not _is_newer(issue, at, held_at, fetched=fetched, greater=ids > held):
         return issue
     changes: dict[str, Any] = {name: ids, f"{name}_at": at}
     return replace(issue, **changes)
 
 
-def _with_numbers(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
+def _with_numbers(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
     """Merge the numbers of the snapshot; each has its own time."""
     if not snapshot.numbers:
         return issue
@@ -239,13 +241,13 @@ def _with_numbers(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
         ours = held.get(number.name)
         value = -math.inf if number.value is None else number.value
         greater = ours is not None and value > (-math.inf if ours.value is None else ours.value)
-        if _is_newer(issue, at, ours.at if ours else None, looked=looked, greater=greater):
-            held[number.name] = HeldNumber(number.name, number.value, at)
+        if _is_newer(issue, at, ours.at if ours else None, fetched=fetched, greater=greater):
+            held[number.name] = TimedNumber(number.name, number.value, at)
     numbers = tuple(held[name] for name in sorted(held))
     return issue if numbers == issue.numbers else replace(issue, numbers=numbers)
 
 
-def _with_parent(issue: Issue, parent: Parent | None, at: datetime, told_at: datetime | None) -> Issue:
+def _with_parent(issue: Issue, parent: Parent | None, at: datetime, received_at: datetime | None) -> Issue:
     """Merge a known parent relation if it is newer; at equal times the one received later, then the greater key.
 
     GitHub does not always change an issue's time when it gains or loses a parent, so equal times are common.
@@ -255,16 +257,18 @@ def _with_parent(issue: Issue, parent: Parent | None, at: datetime, told_at: dat
     if issue.parent_at is not None:
         ours = (
             issue.parent_at,
-            issue.parent_told_at or _NEVER,
+            issue.parent_received_at or _NEVER,
             issue.parent_key or "",
             issue.parent_identity or "",
         )
-        if (at, told_at or _NEVER, parent.key or "", parent.identity or "") <= ours:
+        if (at, received_at or _NEVER, parent.key or "", parent.identity or "") <= ours:
             return issue
-    return replace(issue, parent_key=parent.key, parent_identity=parent.identity, parent_at=at, parent_told_at=told_at)
+    return replace(
+        issue, parent_key=parent.key, parent_identity=parent.identity, parent_at=at, parent_received_at=received_at
+    )
 
 
-def _with_closes(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
+def _with_closes(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
     """Merge what a pull request closes if it is newer; at equal times a fetch, then the greater content.
 
     A link that a person adds does not always change the pull request's time, so the last fetch wins over a delivery.
@@ -272,11 +276,11 @@ def _with_closes(issue: Issue, snapshot: Snapshot, *, looked: bool) -> Issue:
     if snapshot.closes is None:
         return issue
     closes = tuple(sorted(set(snapshot.closes), key=_by_key))
-    ours = (issue.closes_at, issue.closes_looked, [_by_key(one) for one in issue.closes])
-    theirs = (snapshot.updated_at, looked, [_by_key(one) for one in closes])
-    if ours[0] is not None and theirs <= (ours[0], *ours[1:]) and not (looked and snapshot.updated_at == ours[0]):
+    ours = (issue.closes_at, issue.closes_fetched, [_by_key(one) for one in issue.closes])
+    theirs = (snapshot.updated_at, fetched, [_by_key(one) for one in closes])
+    if ours[0] is not None and theirs <= (ours[0], *ours[1:]) and not (fetched and snapshot.updated_at == ours[0]):
         return issue
-    return replace(issue, closes=closes, closes_at=snapshot.updated_at, closes_looked=looked)
+    return replace(issue, closes=closes, closes_at=snapshot.updated_at, closes_fetched=fetched)
 
 
 def _by_key(one: Closing) -> tuple[str, str]:

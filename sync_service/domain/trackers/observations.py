@@ -171,7 +171,7 @@ class Tombstone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class FetchNeeded:
     """The delivery does not tell enough: fetch the issue (needs credentials), because of `reason`.
 
     `identity` may be another id of the issue that its connector can resolve. An issue in a known `scope` that is not
@@ -257,11 +257,13 @@ class Ignored:
     reason: str
 
 
-Observation = Snapshot | ParentSeen | Tombstone | Look | TermSeen | ScopeSeen | AccountSeen | CommentSeen | Ignored
+Observation = (
+    Snapshot | ParentSeen | Tombstone | FetchNeeded | TermSeen | ScopeSeen | AccountSeen | CommentSeen | Ignored
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ParsedDelivery:
     """What one delivery says: its observations, who acted, and the name of its event (`issues.closed`)."""
 
     name: str

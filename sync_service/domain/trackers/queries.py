@@ -13,7 +13,7 @@ from sync_service.domain.trackers.observations import Observation, ScopeRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Members:
+class MemberPage:
     """One page of the issues that a query finds: identity → key.
 
     `cursor` is where the next page begins, None at the end. `observations` are what the page shows besides; they are
@@ -25,7 +25,7 @@ class Members:
     cursor: str | None
     observations: tuple[Observation, ...] = ()
     outside: int = 0
-    lacking: str | None = None
+    incomplete_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,20 +36,20 @@ class Candidate:
     """
 
     issue: Issue
-    places: frozenset[str]
+    scope_names: frozenset[str]
     labels: tuple[str, ...] = ()
     milestone: str | None = None
 
 
 @runtime_checkable
-class Queries(Protocol):
+class EvaluatesQueries(Protocol):
     """Evaluates queries in the tracker's own language.
 
     Two answers say that an issue is not a member. A complete listing without it always removes it. False from `match`
     removes it only when `evaluates_locally` is true.
     """
 
-    judges: bool
+    evaluates_locally: bool
     """True: `match` makes no call, works without credentials, and its True and False are both right.
 
     False: `match` asks the tracker, whose search index may lag. Then False removes nothing, and the same is asked again
@@ -63,18 +63,20 @@ class Queries(Protocol):
         """
         ...
 
-    def unjudged(self, connection: Connection, *, query: str) -> Sequence[str]:
+    def not_evaluable(self, connection: Connection, *, query: str) -> Sequence[str]:
         """Return the parts of a valid query that `match` cannot evaluate; makes no call."""
         ...
 
-    def query_part(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
+    def query_bucket(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
         """Return the rate limit bucket that a listing would use; makes no call.
 
         See `Unavailable.bucket`.
         """
         ...
 
-    def members(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> Members:
+    def list_members(
+        self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None
+    ) -> MemberPage:
         """List one page of a query's members in the watched scopes. A cursor stays valid for days.
 
         An issue that is a member from the first page to the last must be on one of the pages.

@@ -11,7 +11,7 @@ from sync_service.domain.trackers.connector import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Serving:
+class ServedKeyResult:
     """A key result that an issue counts toward, as text for people.
 
     `url` is its page. `completed` repeats as a flag what `status` says in words.
@@ -32,7 +32,7 @@ class Serving:
 class Note:
     """The note on one issue: the key results it serves, in the order shown. Empty when the issue serves none."""
 
-    serves: tuple[Serving, ...]
+    key_results: tuple[ServedKeyResult, ...]
 
     def digest(self, manner: str = "") -> str:
         """Hash the content that is worth an edit (hex, 64 characters).
@@ -41,7 +41,8 @@ class Note:
         is too.
         """
         content = [
-            (one.slug, one.title, one.url, one.objective, one.target, one.progress, one.status) for one in self.serves
+            (one.slug, one.title, one.url, one.objective, one.target, one.progress, one.status)
+            for one in self.key_results
         ]
         return hashlib.sha256((manner + repr(content)).encode("utf-8", "replace")).hexdigest()
 
@@ -53,14 +54,14 @@ class WritesBack(Protocol):
     Everything it writes carries `Connection.owner_marker`.
     """
 
-    def writing_part(self, connection: Connection, *, about: str) -> str:
+    def write_bucket(self, connection: Connection, *, about: str) -> str:
         """Return the write bucket of the connection, whose writes go one at a time; may make a call to find it.
 
         See `HasBuckets.bucket_for`. The bucket of a single issue is this name, a slash and the issue's identity.
         """
         ...
 
-    def manner(self, connection: Connection) -> str:
+    def format_version(self, connection: Connection) -> str:
         """Return the format in which the note is written, where the connection's options give a choice.
 
         A note in another format is due to be written again.
@@ -78,6 +79,6 @@ class WritesBack(Protocol):
         """
         ...
 
-    def unwrite(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
+    def remove_note(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
         """Remove the note, if there is one; return what to remember."""
         ...

@@ -169,17 +169,17 @@ CONFLICTS = 3
 """How often a transaction is tried that conflicts with another: a deadlock, a lock timeout, a `Collision`."""
 
 
-def begin_again(work: Callable[[], Result]) -> Result:
+def retry_on_conflict(work: Callable[[], Result]) -> Result:
     """Run `work` (whole transactions) and retry it when it conflicts with another transaction; the last try raises."""
     for _ in range(CONFLICTS - 1):
         try:
             return work()
-        except (OperationalError, Collision):
+        except (OperationalError, TransactionConflict):
             time.sleep(0.05)
     return work()
 
 
-class Collision(Exception):
+class TransactionConflict(Exception):
     """Another transaction changed what this one relies on: roll back and retry."""
 
 

@@ -7,7 +7,7 @@ import hmac
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 
-class Unopenable(Exception):
+class DecryptionError(Exception):
     """None of the secret keys decrypts a text: the key was lost or changed."""
 
 
@@ -18,16 +18,18 @@ class Sealer:
         self._fernet = MultiFernet([Fernet(_derive(key, b"okr-sync seal")) for key in keys])
         self._keys = keys
 
-    def seal(self, text: str) -> str:
+    def encrypt(self, text: str) -> str:
         """Encrypt and authenticate a text (Fernet)."""
         return self._fernet.encrypt(text.encode()).decode()
 
-    def open(self, sealed: str) -> str:
+    def decrypt(self, sealed: str) -> str:
         """Decrypt a text. Raise `Unopenable` when no key fits."""
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken as error:
-            raise Unopenable("OKR_SYNC_SECRET_KEY does not decrypt the stored secrets; was it replaced?") from error
+            raise DecryptionError(
+                "OKR_SYNC_SECRET_KEY does not decrypt the stored secrets; was it replaced?"
+            ) from error
 
     def derive(self, purpose: str) -> str:
         """Derive a separate key for another purpose, such as signing cookies (hex)."""
@@ -39,6 +41,6 @@ def _derive(key: str, purpose: bytes) -> bytes:
     return base64.urlsafe_b64encode(hmac.digest(key.encode(), purpose, "sha256"))
 
 
-def fingerprint(token: str) -> str:
+def hash_token(token: str) -> str:
     """Return the SHA-256 hash of a random token (hex): it can be compared, not read back."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -20,12 +20,12 @@ def value(tx: Transaction, name: str) -> int:
     return found
 
 
-def take_rules(tx: Transaction) -> None:
+def lock_rules(tx: Transaction) -> None:
     """Lock the rules exclusively until `tx` ends. A transaction that may change rules takes this lock first."""
     tx.execute(sa.select(counter.c.value).where(counter.c.name == RULES).with_for_update())
 
 
-def hold_rules(tx: Transaction) -> int:
+def lock_rules_shared(tx: Transaction) -> int:
     """Lock the rules' version (shared) until `tx` ends and return it."""
     statement = sa.select(counter.c.value).where(counter.c.name == RULES).with_for_update(read=True)
     found: int = tx.scalars(statement).one()

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now
-from sync_service.store.engine.encryption import Sealer, Unopenable
+from sync_service.store.engine.encryption import DecryptionError, Sealer
 
 State = Literal["waiting", "settled", "buried"]
 
@@ -81,7 +81,7 @@ def add_mail(
         "message_id": f"<okr-sync.{secrets.token_hex(12)}@{host}>",
         "recipient": recipient,
         "kind": kind,
-        "sealed_content": sealer.seal(json.dumps(content)),
+        "sealed_content": sealer.encrypt(json.dumps(content)),
         "created_at": now,
         "due_at": database_now(tx),
     }
@@ -91,7 +91,7 @@ def add_mail(
 
 def content_of(sealer: Sealer, row: Row[Any]) -> dict[str, str]:
     """Decrypt a mail: `subject`, `text` and `html`. Raise `Unopenable` when no key fits."""
-    content: dict[str, str] = json.loads(sealer.open(row.sealed_content))
+    content: dict[str, str] = json.loads(sealer.decrypt(row.sealed_content))
     return content
 
 
@@ -144,7 +144,7 @@ def open_mail(tx: Transaction, sealer: Sealer, mail_id: int) -> MailOpened | Non
 def _opened(sealer: Sealer, row: Row[Any]) -> dict[str, str]:
     try:
         return content_of(sealer, row)
-    except Unopenable:
+    except DecryptionError:
         return {"subject": UNOPENABLE, "text": "", "html": ""}  # one unreadable mail must not hide the others
 
 

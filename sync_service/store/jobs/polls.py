@@ -10,17 +10,17 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.causes import Cause
-from sync_service.domain.trackers.observations import Look
+from sync_service.domain.trackers.observations import FetchNeeded
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import DatabaseNow, insert_or_skip
 from sync_service.store.okrs import key_results
 from sync_service.store.okrs.links import counts
 from sync_service.store.queue import fetch_requests
-from sync_service.store.tables import connection, issue, link, look, poll, rule, scope
+from sync_service.store.tables import connection, fetch_request, issue, link, poll, rule, scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class PollScope:
     """The scope of a poll. `covered`: its first import is complete, so all its issues are known."""
 
     id: int
@@ -53,23 +53,23 @@ def hurry(tx: Transaction, connection_id: int | None = None) -> int:
     return tx.execute(waiting.values(reset)).rowcount
 
 
-def place_of(tx: Transaction, row: Row[Any]) -> Place:
+def poll_scope(tx: Transaction, row: Row[Any]) -> PollScope:
     """Return the scope of a poll."""
     found = tx.execute(sa.select(scope).where(scope.c.id == row.scope_id)).one()
-    return Place(
+    return PollScope(
         id=found.id,
-        name=found.called or found.name,
+        name=found.current_name or found.name,
         external_id=found.external_id,
         covered=found.covered_at is not None,
     )
 
 
-def cover(tx: Transaction, row: Row[Any], polled: Place, *, seen: int) -> None:
+def cover(tx: Transaction, row: Row[Any], polled: PollScope, *, seen: int) -> None:
     """Mark a scope as covered and request to compute every key result that reaches it.
 
     Call this first in `tx`: it changes the rules' version.
     """
-    versions.take_rules(tx)
+    versions.lock_rules(tx)
     versions.bump(tx, versions.RULES)
     tx.execute(sa.update(scope).where(scope.c.id == polled.id).values(covered_at=DatabaseNow()))
     by_rule = sa.select(rule.c.key_result_id).where(rule.c.connection_id == row.connection_id)
@@ -79,24 +79,29 @@ def cover(tx: Transaction, row: Row[Any], polled: Place, *, seen: int) -> None:
     key_results.recompute(tx, reached, causes=[cause])
 
 
-def look_at_unseen(tx: Transaction, polled: Place, connection_id: int, *, before: datetime, limit: int) -> int:
+def request_unseen(tx: Transaction, polled: PollScope, connection_id: int, *, before: datetime, limit: int) -> int:
     """Request fetches of linked issues of a scope that the tracker has not reported since `before`; return how many.
 
     Poll pages do not contain issues that were deleted, transferred or hidden.
     """
     linked = sa.exists().where(link.c.issue_id == issue.c.id, counts)
     # An unreachable issue is requested as often as any other, not in each run.
-    same = sa.and_(look.c.connection_id == issue.c.connection_id, look.c.identity == issue.c.identity)
-    recently_requested = sa.exists().where(same, sa.or_(look.c.settled_at >= before, look.c.due_at.isnot(None)))
+    same = sa.and_(fetch_request.c.connection_id == issue.c.connection_id, fetch_request.c.identity == issue.c.identity)
+    recently_requested = sa.exists().where(
+        same, sa.or_(fetch_request.c.settled_at >= before, fetch_request.c.due_at.isnot(None))
+    )
     unseen = (
         sa.select(issue.c.identity, issue.c.key)
-        .where(issue.c.scope_id == polled.id, issue.c.gone.is_(None), linked)
+        .where(issue.c.scope_id == polled.id, issue.c.gone_reason.is_(None), linked)
         .where(sa.or_(issue.c.seen_at.is_(None), issue.c.seen_at < before), ~recently_requested)
         .order_by(issue.c.seen_at, issue.c.id)
         .limit(limit)
     )
     wanted = {
-        (connection_id, row.identity): (Look(identity=row.identity, key=row.key, reason="not seen for long"), None)
+        (connection_id, row.identity): (
+            FetchNeeded(identity=row.identity, key=row.key, reason="not seen for long"),
+            None,
+        )
         for row in tx.execute(unseen)
     }
     fetch_requests.add(tx, wanted)
@@ -112,7 +117,7 @@ def all_of(tx: Transaction, connection_ids: Sequence[int]) -> list[Row[Any]]:
 def is_importing(tx: Transaction, connection_id: int) -> bool:
     """Return whether a first import of a connection is under way and has not failed."""
     first = sa.and_(poll.c.connection_id == connection_id, poll.c.due_at.isnot(None), poll.c.attempts <= 1)
-    uncovered = sa.and_(scope.c.id == poll.c.scope_id, scope.c.covered_at.is_(None), scope.c.gone.is_(None))
+    uncovered = sa.and_(scope.c.id == poll.c.scope_id, scope.c.covered_at.is_(None), scope.c.gone_reason.is_(None))
     return tx.scalar(sa.select(sa.exists().where(first, uncovered))) is True
 
 

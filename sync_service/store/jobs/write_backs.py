@@ -23,7 +23,7 @@ the background."""
 ROUND = timedelta(minutes=5)
 """How long after a change all linked issues of a connection are compared with their notes."""
 
-STANDING_AGAIN = timedelta(hours=1)
+REWRITE_INTERVAL = timedelta(hours=1)
 """How long a note stays unchanged at least, whatever happens to its key results' values."""
 
 BURIED_AGAIN = timedelta(days=1)
@@ -35,7 +35,7 @@ new ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class NoteRequest:
     """A request to write an issue's note after a wait."""
 
     connection_id: int
@@ -47,10 +47,10 @@ class Ask:
 def switch_on(tx: Transaction, connection_id: int) -> None:
     """Start write-back: create the owner marker if there is none, and start a round over all issues now."""
     mine = t.connection.c.id == connection_id
-    marked = sa.update(t.connection).where(mine, t.connection.c.write_mark.is_(None))
-    tx.execute(marked.values(write_mark=secrets.token_hex(16)))
+    marked = sa.update(t.connection).where(mine, t.connection.c.owner_marker.is_(None))
+    tx.execute(marked.values(owner_marker=secrets.token_hex(16)))
     row = {"connection_id": connection_id, "cursor": 0, "due_at": database_now(tx), "lease": None, "buried_at": None}
-    upsert(tx, t.write_round, [row], unique=("connection_id",))
+    upsert(tx, t.write_back_round, [row], unique=("connection_id",))
 
 
 def wake(tx: Transaction, connection_ids: Collection[int] | None = None) -> None:
@@ -60,25 +60,25 @@ def wake(tx: Transaction, connection_ids: Collection[int] | None = None) -> None
     """
     if connection_ids is not None and not connection_ids:
         return
-    r = t.write_round.c
+    r = t.write_back_round.c
     soon = database_now(tx) + ROUND
     under_way = sa.or_(r.lease.isnot(None), r.cursor > 0)
-    news = sa.case((under_way, r.woken.is_(sa.false())), else_=r.due_at > soon)
+    news = sa.case((under_way, r.run_again.is_(sa.false())), else_=r.due_at > soon)
     which = sa.true() if connection_ids is None else r.connection_id.in_(connection_ids)
     changed = {
         "due_at": sa.case((under_way, r.due_at), else_=sa.literal(soon, r.due_at.type)),
-        "woken": sa.case((under_way, sa.true()), else_=r.woken),
+        "run_again": sa.case((under_way, sa.true()), else_=r.run_again),
     }
-    tx.execute(sa.update(t.write_round).where(news, which).values(changed))
+    tx.execute(sa.update(t.write_back_round).where(news, which).values(changed))
 
 
 def is_woken(tx: Transaction, round_id: int) -> bool:
     """Return whether another round is wanted soon after this one; lock that flag until `tx` ends."""
-    woken = sa.select(t.write_round.c.woken).where(t.write_round.c.id == round_id).with_for_update()
-    return bool(tx.scalar(woken))
+    run_again = sa.select(t.write_back_round.c.run_again).where(t.write_back_round.c.id == round_id).with_for_update()
+    return bool(tx.scalar(run_again))
 
 
-def ask(tx: Transaction, asks: Sequence[Ask], *, urgent: bool) -> None:
+def request(tx: Transaction, asks: Sequence[NoteRequest], *, urgent: bool) -> None:
     """Make the notes of issues due; a write under way continues and is followed by another."""
     if not asks:
         return
@@ -93,7 +93,7 @@ def ask(tx: Transaction, asks: Sequence[Ask], *, urgent: bool) -> None:
     stays = sa.or_(w.c.lease.isnot(None), w.c.due_at <= due_at)
     changed: dict[str, Any] = {
         "key": sa.bindparam("new_key"),
-        "asked": w.c.asked + 1,
+        "request_count": w.c.request_count + 1,
         "due_at": sa.case((stays, w.c.due_at), else_=due_at),
         # An unsettled try may have reached the tracker, whatever its response: keep its attempts.
         # A buried row starts again, with one attempt counted.
@@ -116,7 +116,7 @@ def ask(tx: Transaction, asks: Sequence[Ask], *, urgent: bool) -> None:
 
 def ask_after_linking(tx: Transaction, changed: Sequence[tuple[int, str, str]]) -> None:
     """Make the notes of issues due whose links changed, by (connection id, identity, key); up to `BURST` are urgent."""
-    ask(tx, [Ask(*one) for one in changed], urgent=len(changed) <= BURST)
+    request(tx, [NoteRequest(*one) for one in changed], urgent=len(changed) <= BURST)
 
 
 def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> dict[str, list[Row[Any]]]:
@@ -138,10 +138,10 @@ def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> 
     return by_issue
 
 
-def standing_again(tx: Transaction, connection_id: int) -> timedelta:
+def rewrite_interval(tx: Transaction, connection_id: int) -> timedelta:
     """Return how long each note of a connection stays unchanged: the more notes there are, the longer."""
     mine = sa.select(sa.func.count()).where(t.write_back.c.connection_id == connection_id)
-    return max(STANDING_AGAIN, tx.scalars(mine).one() * write_slots.STANDINGS.interval * _HEADROOM)
+    return max(REWRITE_INTERVAL, tx.scalars(mine).one() * write_slots.BACKGROUND.interval * _HEADROOM)
 
 
 def chunk(tx: Transaction, connection_id: int, *, after: int, limit: int) -> Sequence[Row[Any]]:
@@ -149,11 +149,11 @@ def chunk(tx: Transaction, connection_id: int, *, after: int, limit: int) -> Seq
     i, w = t.issue, t.write_back
     linked = sa.exists().where(t.link.c.issue_id == i.c.id)
     mine = sa.and_(w.c.connection_id == i.c.connection_id, w.c.identity == i.c.identity)
-    columns = (w.c.id.label("row_id"), w.c.serves, w.c.digest, w.c.written_at, w.c.taken_away, w.c.due_at)
+    columns = (w.c.id.label("row_id"), w.c.serves, w.c.digest, w.c.written_at, w.c.removed_by_person, w.c.due_at)
     found: sa.Select[Any] = (
         sa.select(i.c.id, i.c.identity, i.c.key, *columns, w.c.buried_at)
         .outerjoin(w, mine)
-        .where(i.c.connection_id == connection_id, i.c.id > after, i.c.gone.is_(None))
+        .where(i.c.connection_id == connection_id, i.c.id > after, i.c.gone_reason.is_(None))
         .where(sa.or_(linked, w.c.id.isnot(None)))
         .order_by(i.c.id)
         .limit(limit)
@@ -169,5 +169,5 @@ def is_on(tx: Transaction, connection_id: int) -> bool:
 def is_gone(tx: Transaction, connection_id: int, identity: str) -> bool:
     """Return whether an issue is unknown, deleted or moved away."""
     i = t.issue.c
-    there = sa.select(i.id).where(i.connection_id == connection_id, i.identity == identity, i.gone.is_(None))
+    there = sa.select(i.id).where(i.connection_id == connection_id, i.identity == identity, i.gone_reason.is_(None))
     return tx.scalar(there) is None

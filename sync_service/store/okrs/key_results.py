@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.measures.measures import Measure, parse_measure
 from sync_service.domain.measures.status import Span, Status
-from sync_service.domain.people.notices import Change, Standing
+from sync_service.domain.people.notices import Change, KeyResultState
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.engine.database import among, database_now, insert_or_skip
@@ -31,7 +31,7 @@ class KeyResult:
     measure: Measure
     span: Span
     explanation: str
-    standing: Standing
+    standing: KeyResultState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Computed:
     """The new state of a key result, and the causes that may have changed it."""
 
     key_result: KeyResult
-    standing: Standing
+    standing: KeyResultState
     explanation: str
     causes: tuple[Cause, ...]
 
@@ -81,7 +81,7 @@ def _key_results(tx: Transaction, statement: sa.Select[Any]) -> list[KeyResult]:
             measure=parse_measure(row.measure),
             span=Span(row.starts_at, row.ends_at),
             explanation=row.explanation,
-            standing=Standing(Status(row.status), row.current, row.progress),
+            standing=KeyResultState(Status(row.status), row.current, row.progress),
         )
         for row in tx.execute(statement)
     ]
@@ -141,19 +141,19 @@ def from_columns(columns: Mapping[str, Any]) -> Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingNotice:
     """A waiting notice: its row id and its change."""
 
     id: int
     change: Change
 
 
-def pending_notices(tx: Transaction, key_result_ids: Sequence[int]) -> dict[tuple[int, int], Pending]:
+def pending_notices(tx: Transaction, key_result_ids: Sequence[int]) -> dict[tuple[int, int], PendingNotice]:
     """Return the waiting notices by (key result id, person id), locked. The caller has locked the key results."""
     n = tables.notice
     waiting = sa.select(n).where(among(tx, n.c.key_result_id, key_result_ids), n.c.due_at.isnot(None))
     return {
-        (row.key_result_id, row.person_id): Pending(row.id, change_of(row))
+        (row.key_result_id, row.person_id): PendingNotice(row.id, change_of(row))
         for row in tx.execute(waiting.with_for_update())
     }
 
@@ -161,8 +161,8 @@ def pending_notices(tx: Transaction, key_result_ids: Sequence[int]) -> dict[tupl
 def change_of(row: sa.Row[Any]) -> Change:
     """Convert a notice row to its change."""
     return Change(
-        Standing(Status(row.from_status), row.from_value, row.from_progress),
-        Standing(Status(row.to_status), row.to_value, row.to_progress),
+        KeyResultState(Status(row.from_status), row.from_value, row.from_progress),
+        KeyResultState(Status(row.to_status), row.to_value, row.to_progress),
         tuple(from_columns(columns) for columns in row.causes),
     )
 

@@ -80,7 +80,7 @@ def manual(
     return found
 
 
-def settle_manual(tx: Transaction, found: Mapping[int, Iterable[Row[Any]]]) -> None:
+def bind_manual(tx: Transaction, found: Mapping[int, Iterable[Row[Any]]]) -> None:
     """Store the issue id of manual links that were matched by key, so that they follow the issue to a new key."""
     waiting = [
         {"row_id": row.id, "found": issue_id} for issue_id, rows in found.items() for row in rows if not row.issue_id
@@ -120,7 +120,7 @@ def _weigh(linked: sa.FromClause) -> sa.Select[Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Supposed:
+class PreviewLinks:
     """Links for a preview: without those of the revisions `without`, plus links of a rule to `issue_ids`."""
 
     without: Collection[int]
@@ -128,7 +128,7 @@ class Supposed:
     issue_ids: Sequence[int]
 
 
-def _linked(tx: Transaction, key_result_ids: Sequence[int], supposed: Supposed | None) -> sa.FromClause:
+def _linked(tx: Transaction, key_result_ids: Sequence[int], supposed: PreviewLinks | None) -> sa.FromClause:
     """Return the links of key results that count: the present ones, or those of a preview."""
     columns = (link.c.key_result_id, link.c.issue_id, link.c.origin, link.c.weight)
     # A join, unlike `counts`: with many links, PostgreSQL would otherwise scan every revision.
@@ -178,7 +178,7 @@ def _as_table(tx: Transaction, ids: Sequence[int]) -> sa.FromClause:
 
 
 def tallies(
-    tx: Transaction, key_result_ids: Sequence[int], *, supposed: Supposed | None = None
+    tx: Transaction, key_result_ids: Sequence[int], *, supposed: PreviewLinks | None = None
 ) -> dict[int, list[Tally]]:
     """Return the tallies of the issues that count toward each key result (or would, in a preview).
 
@@ -203,7 +203,7 @@ def tallies(
 
 
 def _counted(
-    tx: Transaction, key_result_ids: Sequence[int], supposed: Supposed | None, beside: Pairs
+    tx: Transaction, key_result_ids: Sequence[int], supposed: PreviewLinks | None, beside: Pairs
 ) -> sa.Select[Any]:
     """Select the tallies of key results, without the pairs of pull requests that count through an issue."""
     linked = _linked(tx, key_result_ids, supposed)
@@ -264,7 +264,7 @@ def counting_through(tx: Transaction, key_result_id: int) -> dict[int, list[str]
 
 
 def scopes_linked(
-    tx: Transaction, key_result_ids: Sequence[int], scope_ids: Collection[int], *, supposed: Supposed | None = None
+    tx: Transaction, key_result_ids: Sequence[int], scope_ids: Collection[int], *, supposed: PreviewLinks | None = None
 ) -> dict[int, list[int]]:
     """Return which of the scopes contain issues linked to each key result (or linked in a preview)."""
     if not scope_ids:

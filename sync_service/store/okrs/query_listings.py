@@ -13,7 +13,7 @@ from sync_service.domain.trackers.causes import Cause
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import DatabaseNow, database_now
 from sync_service.store.okrs import key_results, query_members
-from sync_service.store.tables import listing, rule_revision
+from sync_service.store.tables import query_listing, rule_revision
 
 SOONEST = timedelta(minutes=1)
 """The shortest time between the starts of two runs, when one is wanted sooner than usual."""
@@ -33,7 +33,7 @@ class Listed:
     members: int
     outside: int
     done_at: datetime | None
-    lacking: str | None
+    incomplete_reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Run:
     began_at: datetime
     seen: int = 0
     outside: int = 0
-    short: str | None = None
+    run_incomplete_reason: str | None = None
 
     @classmethod
     def of(cls, row: Row[Any]) -> "Run":
@@ -56,7 +56,7 @@ class Run:
             began_at=row.began_at,
             seen=row.seen,
             outside=row.outside,
-            short=row.short,
+            run_incomplete_reason=row.run_incomplete_reason,
         )
 
     def columns(self) -> dict[str, Any]:
@@ -67,44 +67,48 @@ class Run:
             "began_at": self.began_at,
             "seen": self.seen,
             "outside": self.outside,
-            "short": self.short,
+            "run_incomplete_reason": self.run_incomplete_reason,
         }
 
 
 def begin(tx: Transaction, revision_id: int, connection_id: int) -> None:
     """Request the first listing of a new revision's query, now."""
     columns = {"revision_id": revision_id, "connection_id": connection_id, "due_at": DatabaseNow()}
-    tx.execute(sa.insert(listing).values(columns))
+    tx.execute(sa.insert(query_listing).values(columns))
 
 
 def end(tx: Transaction, revision_id: int) -> None:
     """Delete the listing of a retired revision; a worker that runs it loses the lease."""
-    tx.execute(sa.delete(listing).where(listing.c.revision_id == revision_id))
+    tx.execute(sa.delete(query_listing).where(query_listing.c.revision_id == revision_id))
 
 
 def hurry(tx: Transaction, connection_id: int) -> None:
     """Request listings of all queries of a connection now: its credentials changed, or a person asked."""
-    waiting = sa.and_(listing.c.connection_id == connection_id, listing.c.lease.is_(None), _is_live())
+    waiting = sa.and_(query_listing.c.connection_id == connection_id, query_listing.c.lease.is_(None), _is_live())
     reset = {"due_at": DatabaseNow(), "settled_at": None, "buried_at": None, "attempts": 0}
-    tx.execute(sa.update(listing).where(waiting).values(reset))
+    tx.execute(sa.update(query_listing).where(waiting).values(reset))
 
 
-def want(tx: Transaction, revision_ids: Collection[int]) -> None:
+def request_soon(tx: Transaction, revision_ids: Collection[int]) -> None:
     """Request listings sooner than usual, unless under way: something changed that only a listing can decide."""
     if not revision_ids:
         return
     now = database_now(tx)
-    idle = sa.and_(listing.c.revision_id.in_(revision_ids), listing.c.cursor.is_(None), listing.c.attempts == 0)
-    for row in tx.execute(sa.select(listing.c.id, listing.c.began_at).where(idle).order_by(listing.c.id)).all():
+    idle = sa.and_(
+        query_listing.c.revision_id.in_(revision_ids), query_listing.c.cursor.is_(None), query_listing.c.attempts == 0
+    )
+    for row in tx.execute(
+        sa.select(query_listing.c.id, query_listing.c.began_at).where(idle).order_by(query_listing.c.id)
+    ).all():
         soon = max(now, row.began_at + SOONEST) if row.began_at else now
-        later = sa.and_(listing.c.id == row.id, listing.c.due_at > soon, idle)
-        tx.execute(sa.update(listing).where(later).values(due_at=soon))
+        later = sa.and_(query_listing.c.id == row.id, query_listing.c.due_at > soon, idle)
+        tx.execute(sa.update(query_listing).where(later).values(due_at=soon))
 
 
 def running(tx: Transaction, revision_ids: Collection[int]) -> set[int]:
     """Return the revisions with a listing under way."""
-    mine = sa.and_(listing.c.revision_id.in_(revision_ids), listing.c.cursor.isnot(None))
-    return set(tx.scalars(sa.select(listing.c.revision_id).where(mine)))
+    mine = sa.and_(query_listing.c.revision_id.in_(revision_ids), query_listing.c.cursor.isnot(None))
+    return set(tx.scalars(sa.select(query_listing.c.revision_id).where(mine)))
 
 
 def revision_of(tx: Transaction, row: Row[Any]) -> Row[Any]:
@@ -112,44 +116,44 @@ def revision_of(tx: Transaction, row: Row[Any]) -> Row[Any]:
     return tx.execute(sa.select(rule_revision).where(rule_revision.c.id == row.revision_id)).one()
 
 
-def let_count(tx: Transaction, revision_id: int) -> None:
+def activate_revision(tx: Transaction, revision_id: int) -> None:
     """Make a pending revision due whose members are linked, so that it replaces the one before."""
     waiting = sa.and_(rule_revision.c.id == revision_id, rule_revision.c.state == "pending")
     tx.execute(sa.update(rule_revision).where(waiting).values(due_at=DatabaseNow()))
 
 
-def note_lacking(tx: Transaction, revision: Row[Any], lacking: str | None) -> None:
+def note_lacking(tx: Transaction, revision: Row[Any], incomplete_reason: str | None) -> None:
     """Save why a query's members are not all known (None: they are), and request to compute its key result.
 
     Call this first in `tx`: it changes the rules' version.
     """
-    mine = listing.c.revision_id == revision.id
-    if tx.scalar(sa.select(listing.c.lacking).where(mine)) == lacking:
+    mine = query_listing.c.revision_id == revision.id
+    if tx.scalar(sa.select(query_listing.c.incomplete_reason).where(mine)) == incomplete_reason:
         return
-    versions.take_rules(tx)
+    versions.lock_rules(tx)
     versions.bump(tx, versions.RULES)
-    tx.execute(sa.update(listing).where(mine).values(lacking=lacking))
-    what = lacking or "its query is listed completely"
+    tx.execute(sa.update(query_listing).where(mine).values(incomplete_reason=incomplete_reason))
+    what = incomplete_reason or "its query is listed completely"
     key_results.recompute(tx, [revision.key_result_id], causes=[Cause(what=f"rule {revision.rule_slug}: {what}")])
 
 
 def partly_seen(tx: Transaction, *, without: Collection[int] = ()) -> dict[int, str]:
     """Return which key results wait for a query's members, and why; treat the revisions `without` as retired."""
     r, before = rule_revision, rule_revision.alias()
-    live = sa.select(r.c.key_result_id, r.c.rule_slug, listing.c.lacking)
-    live = live.join(listing, listing.c.revision_id == r.c.id).where(r.c.rule_id.isnot(None))
+    live = sa.select(r.c.key_result_id, r.c.rule_slug, query_listing.c.incomplete_reason)
+    live = live.join(query_listing, query_listing.c.revision_id == r.c.id).where(r.c.rule_id.isnot(None))
     live = live.where(r.c.id.notin_(without))
     replaces = sa.exists().where(
         before.c.rule_id == r.c.rule_id, before.c.state == "active", before.c.query.isnot(None)
     )
     found = live.where(
         sa.or_(
-            sa.and_(r.c.state == "pending", sa.or_(~replaces, listing.c.lacking.isnot(None))),
-            sa.and_(r.c.state == "active", listing.c.done_at.is_(None)),
+            sa.and_(r.c.state == "pending", sa.or_(~replaces, query_listing.c.incomplete_reason.isnot(None))),
+            sa.and_(r.c.state == "active", query_listing.c.done_at.is_(None)),
         )
     )
     return {
-        row.key_result_id: f"query of rule {row.rule_slug}: {row.lacking or NOT_YET}"
+        row.key_result_id: f"query of rule {row.rule_slug}: {row.incomplete_reason or NOT_YET}"
         for row in tx.execute(found.order_by(r.c.id.desc()))
     }
 
@@ -158,7 +162,9 @@ def of_rules(tx: Transaction, rule_ids: Collection[int]) -> dict[int, Listed]:
     """Return the state of the newest listing of each rule with a query."""
     r = rule_revision.c
     mine = sa.and_(r.rule_id.in_(rule_ids), r.state != "retired")
-    found = sa.select(listing, r.rule_id, r.rule_slug, r.query).join(rule_revision, r.id == listing.c.revision_id)
+    found = sa.select(query_listing, r.rule_id, r.rule_slug, r.query).join(
+        rule_revision, r.id == query_listing.c.revision_id
+    )
     rows = tx.execute(found.where(mine).order_by(r.id)).all()
     counted = query_members.count(tx, [row.revision_id for row in rows])
     return {
@@ -168,7 +174,7 @@ def of_rules(tx: Transaction, rule_ids: Collection[int]) -> dict[int, Listed]:
             members=counted.get(row.revision_id, 0),
             outside=row.outside,
             done_at=row.done_at,
-            lacking=row.lacking,
+            incomplete_reason=row.incomplete_reason,
         )
         for row in rows
     }
@@ -182,4 +188,4 @@ def toward(tx: Transaction, key_result_id: int) -> list[Listed]:
 
 
 def _is_live() -> sa.ColumnElement[bool]:
-    return sa.exists().where(rule_revision.c.id == listing.c.revision_id, rule_revision.c.state != "retired")
+    return sa.exists().where(rule_revision.c.id == query_listing.c.revision_id, rule_revision.c.state != "retired")

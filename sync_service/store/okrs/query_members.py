@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.engine.database import database_now, insert_or_skip, upsert
-from sync_service.store.tables import issue, member, rule_revision, scope
+from sync_service.store.tables import issue, query_member, rule_revision, scope
 
 LAG = timedelta(minutes=5)
 """How far a tracker's search index may lag."""
@@ -26,9 +26,9 @@ def of_issues(tx: Transaction, issue_ids: Collection[int]) -> dict[int, set[int]
     """Return the ids of the revisions whose queries find issues, by the issue's row id."""
     found: dict[int, set[int]] = defaultdict(set)
     statement = (
-        sa.select(issue.c.id, member.c.revision_id)
-        .join(member, sa.and_(member.c.identity == issue.c.identity, member.c.holds))
-        .join(rule_revision, rule_revision.c.id == member.c.revision_id)
+        sa.select(issue.c.id, query_member.c.revision_id)
+        .join(query_member, sa.and_(query_member.c.identity == issue.c.identity, query_member.c.holds))
+        .join(rule_revision, rule_revision.c.id == query_member.c.revision_id)
         .where(rule_revision.c.connection_id == issue.c.connection_id)
         .where(issue.c.id.in_(issue_ids))
     )
@@ -43,12 +43,12 @@ def of_revisions(
     """Return whether issues are members, by (revision id, identity), where a row exists."""
     if not revision_ids or not identities:
         return {}
-    mine = sa.and_(member.c.revision_id.in_(revision_ids), member.c.identity.in_(identities))
-    rows = tx.execute(sa.select(member.c.revision_id, member.c.identity, member.c.holds).where(mine))
+    mine = sa.and_(query_member.c.revision_id.in_(revision_ids), query_member.c.identity.in_(identities))
+    rows = tx.execute(sa.select(query_member.c.revision_id, query_member.c.identity, query_member.c.holds).where(mine))
     return {(row.revision_id, row.identity): row.holds for row in rows}
 
 
-def judge(tx: Transaction, answers: Mapping[int, Mapping[str, bool]], *, remember: Collection[int]) -> None:
+def record(tx: Transaction, answers: Mapping[int, Mapping[str, bool]], *, remember: Collection[int]) -> None:
     """Record matches of single issues: revision id → identity → is a member. The caller has locked the issues.
 
     A "no member" is stored only where a row exists, or for revisions with a run under way (`remember`), which could
@@ -64,26 +64,26 @@ def judge(tx: Transaction, answers: Mapping[int, Mapping[str, bool]], *, remembe
     if wanted:
         now = database_now(tx)
         rows: list[dict[str, Any]] = [
-            {"revision_id": revision_id, "identity": identity, "holds": holds, "judged_at": now}
+            {"revision_id": revision_id, "identity": identity, "holds": holds, "matched_at": now}
             for revision_id, identity, holds in sorted(wanted)
         ]
-        upsert(tx, member, rows, unique=("revision_id", "identity"))
+        upsert(tx, query_member, rows, unique=("revision_id", "identity"))
 
 
-def doubt(tx: Transaction, revision_id: int, identities: Collection[str]) -> None:
+def forget_matches(tx: Transaction, revision_id: int, identities: Collection[str]) -> None:
     """Forget when members were matched: the next listing alone decides. The caller has locked the issues."""
     if identities:
-        mine = sa.and_(member.c.revision_id == revision_id, member.c.identity.in_(identities))
-        tx.execute(sa.update(member).where(mine).values(judged_at=None))
+        mine = sa.and_(query_member.c.revision_id == revision_id, query_member.c.identity.in_(identities))
+        tx.execute(sa.update(query_member).where(mine).values(matched_at=None))
 
 
 def show(tx: Transaction, revision_id: int, identities: Iterable[str], *, run: int) -> None:
     """Note that a listing run contains these issues; they become members when it ends."""
     ordered = sorted(set(identities))
     rows = [{"revision_id": revision_id, "identity": identity, "holds": False} for identity in ordered]
-    insert_or_skip(tx, member, rows, unique=("revision_id", "identity"), run=run)
-    mine = sa.and_(member.c.revision_id == revision_id, member.c.identity.in_(ordered))
-    tx.execute(sa.update(member).where(mine).values(run=run))
+    insert_or_skip(tx, query_member, rows, unique=("revision_id", "identity"), run=run)
+    mine = sa.and_(query_member.c.revision_id == revision_id, query_member.c.identity.in_(ordered))
+    tx.execute(sa.update(query_member).where(mine).values(run=run))
 
 
 def differing(
@@ -94,68 +94,72 @@ def differing(
     A member in a scope that is hidden from us stays: the run can't contain it.
     """
     rows = (
-        sa.select(member.c.identity, member.c.holds)
-        .where(member.c.revision_id == revision_id, _unmatched_since(began_at), _contradicts(run, complete=complete))
-        .order_by(member.c.id)
+        sa.select(query_member.c.identity, query_member.c.holds)
+        .where(
+            query_member.c.revision_id == revision_id, _unmatched_since(began_at), _contradicts(run, complete=complete)
+        )
+        .order_by(query_member.c.id)
         .limit(limit)
     )
     return {row.identity: not row.holds for row in tx.execute(rows)}
 
 
-def settle(
+def apply_run(
     tx: Transaction, revision_id: int, identities: Sequence[str], *, run: int, began_at: datetime, complete: bool
 ) -> None:
     """Apply a run's result to issues where it still differs; the caller has locked the known ones."""
-    mine = sa.and_(member.c.revision_id == revision_id, member.c.identity.in_(identities), _unmatched_since(began_at))
-    shown = sa.and_(mine, member.c.run == run, sa.not_(member.c.holds))
-    tx.execute(sa.update(member).where(shown).values(holds=True))
+    mine = sa.and_(
+        query_member.c.revision_id == revision_id, query_member.c.identity.in_(identities), _unmatched_since(began_at)
+    )
+    shown = sa.and_(mine, query_member.c.run == run, sa.not_(query_member.c.holds))
+    tx.execute(sa.update(query_member).where(shown).values(holds=True))
     if complete:
-        tx.execute(sa.delete(member).where(mine, member.c.run != run, member.c.holds))
+        tx.execute(sa.delete(query_member).where(mine, query_member.c.run != run, query_member.c.holds))
 
 
 def is_contradicted(tx: Transaction, revision_id: int, *, run: int, began_at: datetime) -> bool:
     """Return whether a complete run contradicts a recent match of a single issue; the match still wins for now."""
     contradicted = sa.and_(
-        member.c.revision_id == revision_id, sa.not_(_unmatched_since(began_at)), _contradicts(run, complete=True)
+        query_member.c.revision_id == revision_id, sa.not_(_unmatched_since(began_at)), _contradicts(run, complete=True)
     )
     return tx.scalar(sa.select(sa.exists().where(contradicted))) is True
 
 
 def forget(tx: Transaction, revision_id: int, *, run: int, began_at: datetime) -> bool:
     """Delete some rows of issues that are not members; return whether there were any."""
-    spent = sa.and_(sa.not_(member.c.holds), member.c.run != run, _unmatched_since(began_at))
-    return _remove(tx, sa.and_(member.c.revision_id == revision_id, spent))
+    spent = sa.and_(sa.not_(query_member.c.holds), query_member.c.run != run, _unmatched_since(began_at))
+    return _remove(tx, sa.and_(query_member.c.revision_id == revision_id, spent))
 
 
 def sweep(tx: Transaction, revision_id: int) -> bool:
     """Delete some rows of a retired revision; return whether there were any."""
-    return _remove(tx, member.c.revision_id == revision_id)
+    return _remove(tx, query_member.c.revision_id == revision_id)
 
 
 def count(tx: Transaction, revision_ids: Collection[int]) -> dict[int, int]:
     """Return the number of members by revision."""
-    mine = sa.and_(member.c.revision_id.in_(revision_ids), member.c.holds)
-    counted = sa.select(member.c.revision_id, sa.func.count().label("members")).where(mine)
-    return {row.revision_id: row.members for row in tx.execute(counted.group_by(member.c.revision_id))}
+    mine = sa.and_(query_member.c.revision_id.in_(revision_ids), query_member.c.holds)
+    counted = sa.select(query_member.c.revision_id, sa.func.count().label("members")).where(mine)
+    return {row.revision_id: row.members for row in tx.execute(counted.group_by(query_member.c.revision_id))}
 
 
 def _unmatched_since(began_at: datetime) -> sa.ColumnElement[bool]:
-    return sa.or_(member.c.judged_at.is_(None), member.c.judged_at < began_at - LAG)
+    return sa.or_(query_member.c.matched_at.is_(None), query_member.c.matched_at < began_at - LAG)
 
 
 def _contradicts(run: int, *, complete: bool) -> sa.ColumnElement[bool]:
-    shown = sa.and_(member.c.run == run, sa.not_(member.c.holds))
+    shown = sa.and_(query_member.c.run == run, sa.not_(query_member.c.holds))
     hidden = sa.exists().where(
-        rule_revision.c.id == member.c.revision_id,
+        rule_revision.c.id == query_member.c.revision_id,
         issue.c.connection_id == rule_revision.c.connection_id,
-        issue.c.identity == member.c.identity,
+        issue.c.identity == query_member.c.identity,
         scope.c.id == issue.c.scope_id,
-        scope.c.gone.isnot(None),
+        scope.c.gone_reason.isnot(None),
     )
-    missing = sa.and_(member.c.run != run, member.c.holds, ~hidden)
+    missing = sa.and_(query_member.c.run != run, query_member.c.holds, ~hidden)
     return sa.or_(shown, missing) if complete else shown
 
 
 def _remove(tx: Transaction, which: sa.ColumnElement[bool]) -> bool:
-    some = sa.select(member.c.id).where(which).limit(SWEEP)
-    return tx.execute(sa.delete(member).where(member.c.id.in_(some))).rowcount > 0
+    some = sa.select(query_member.c.id).where(which).limit(SWEEP)
+    return tx.execute(sa.delete(query_member).where(query_member.c.id.in_(some))).rowcount > 0

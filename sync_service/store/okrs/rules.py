@@ -35,7 +35,7 @@ def save(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime)
 
     No value changes at once: this adds a due revision, whose links `relink_jobs.py` creates.
     """
-    versions.take_rules(tx)
+    versions.lock_rules(tx)
     found = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug).with_for_update()).one_or_none()
     columns = {name: getattr(wanted, name) for name in (*_DECIDES, "slug", "owner_id", "query", "enabled")}
     if found is None:
@@ -64,7 +64,7 @@ def _revise(tx: Transaction, rule_id: int, wanted: Definition, *, changed_by: st
         "rule_slug": wanted.slug,
         "connection_id": wanted.connection_id,
         "key_result_id": wanted.key_result_id,
-        "condition": dict(wanted.condition) if wanted.enabled else NOTHING,
+        "condition": dict(wanted.condition) if wanted.enabled else MATCHES_NOTHING,
         "query": wanted.query if asks else None,
         "state": "pending",
         "changed_by": changed_by,
@@ -76,13 +76,13 @@ def _revise(tx: Transaction, rule_id: int, wanted: Definition, *, changed_by: st
         query_listings.begin(tx, revision_id, wanted.connection_id)
 
 
-NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}
+MATCHES_NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}
 """The condition of a disabled rule: it matches no issue."""
 
 
 def remove(tx: Transaction, slug: str, *, changed_by: str, now: datetime) -> bool:
     """Remove a rule; its links end as if it were disabled. Return whether it existed."""
-    versions.take_rules(tx)
+    versions.lock_rules(tx)
     found = tx.execute(sa.select(rule).where(rule.c.slug == slug).with_for_update()).one_or_none()
     if found is None:
         return False

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.rules.conditions import CompiledRule, RuleIndex, compile_condition, scopes_reached
+from sync_service.domain.rules.conditions import CompiledRule, RuleIndex, compile_condition, possible_scopes
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
 from sync_service.store.okrs import query_listings
-from sync_service.store.okrs.rules import NOTHING
+from sync_service.store.okrs.rules import MATCHES_NOTHING
 from sync_service.store.tables import connection, key_result, person, rule_revision, scope
-from sync_service.store.trackers.connections import callable_ones
+from sync_service.store.trackers.connections import has_credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Scope:
     name: str
     external_id: str | None
     covered: bool
-    called: str | None = None
+    current_name: str | None = None
 
 
 class Scopes:
@@ -55,7 +55,7 @@ class Tracker:
     id: int
     slug: str
     kind: str
-    can_look: bool
+    can_fetch: bool
     writes_back: bool
 
 
@@ -68,7 +68,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Book:
+class Ruleset:
     """One immutable version of connections, scopes, rules, key result slugs and people's accounts."""
 
     version: int
@@ -84,7 +84,7 @@ class Book:
         return self.scopes.find(connection_id, ref)
 
     @property
-    def written_to(self) -> list[int]:
+    def write_back_connections(self) -> list[int]:
         """Return the ids of the connections with write-back."""
         return [tracker.id for tracker in self.trackers.values() if tracker.writes_back]
 
@@ -94,29 +94,29 @@ class Book:
         return {scope.id: scope.name for scope in self.scopes if not scope.covered}
 
 
-class Shelf:
+class RulesetCache:
     """Caches the newest ruleset; loads it again only when the rules' version has changed."""
 
     def __init__(self) -> None:
-        self._book: Book | None = None
+        self._book: Ruleset | None = None
 
     @property
     def version(self) -> int | None:
         """Return the version of the cached ruleset."""
         return self._book.version if self._book else None
 
-    def current(self, tx: Transaction) -> Book:
+    def current(self, tx: Transaction) -> Ruleset:
         """Return the current ruleset and lock the rules against changes until `tx` ends."""
-        version = versions.hold_rules(tx)
+        version = versions.lock_rules_shared(tx)
         if self._book is None or self._book.version != version:
-            self._book = read_book(tx, version)
+            self._book = load_ruleset(tx, version)
         return self._book
 
 
-def read_book(tx: Transaction, version: int) -> Book:
+def load_ruleset(tx: Transaction, version: int) -> Ruleset:
     """Load the ruleset from the database."""
     columns = (connection.c.id, connection.c.slug, connection.c.kind, connection.c.write_back.label("writes_back"))
-    named = sa.select(*columns, callable_ones().label("can_look"))
+    named = sa.select(*columns, has_credentials().label("can_look"))
     trackers = {row.id: Tracker(**row._mapping) for row in tx.execute(named)}  # noqa: SLF001 - SQLAlchemy's public way
     scopes = Scopes(
         Scope(
@@ -125,14 +125,14 @@ def read_book(tx: Transaction, version: int) -> Book:
             name=row.name,
             external_id=row.external_id,
             covered=row.covered_at is not None,
-            called=row.called,
+            current_name=row.current_name,
         )
         for row in tx.execute(sa.select(scope).order_by(scope.c.id))
     )
     rules = RuleIndex(_compiled(tx))
     key_results = {row.slug.casefold(): row.id for row in tx.execute(sa.select(key_result.c.id, key_result.c.slug))}
     partial = {**_partly_seen(rules.rules, scopes), **query_listings.partly_seen(tx)}
-    return Book(
+    return Ruleset(
         version=version,
         trackers=trackers,
         scopes=scopes,
@@ -143,11 +143,11 @@ def read_book(tx: Transaction, version: int) -> Book:
     )
 
 
-def with_rules(tx: Transaction, book: Book, rules: Iterable[CompiledRule]) -> Book:
+def with_rules(tx: Transaction, ruleset: Ruleset, rules: Iterable[CompiledRule]) -> Ruleset:
     """Return a copy of the ruleset with these rules instead (for previews)."""
     index = RuleIndex(rules)
-    unlisted = query_listings.partly_seen(tx, without=book.rules.by_revision.keys() - index.by_revision.keys())
-    return replace(book, rules=index, partial={**_partly_seen(index.rules, book.scopes), **unlisted})
+    unlisted = query_listings.partly_seen(tx, without=ruleset.rules.by_revision.keys() - index.by_revision.keys())
+    return replace(ruleset, rules=index, partial={**_partly_seen(index.rules, ruleset.scopes), **unlisted})
 
 
 def _people(tx: Transaction) -> dict[tuple[str, str], Person]:
@@ -163,15 +163,15 @@ def _people(tx: Transaction) -> dict[tuple[str, str], Person]:
 def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
     revisions = sa.select(rule_revision).where(rule_revision.c.state.in_(("pending", "active")))
     for row in tx.execute(revisions.order_by(rule_revision.c.id)):
-        if row.condition == NOTHING:
+        if row.condition == MATCHES_NOTHING:
             continue  # a disabled rule reaches no scope
         yield CompiledRule(
             revision_id=row.id,
             slug=row.rule_slug,
             connection_id=row.connection_id,
             key_result_id=row.key_result_id,
-            predicate=compile_condition(NOTHING if row.query else row.condition),
-            scopes=scopes_reached(row.condition),
+            predicate=compile_condition(MATCHES_NOTHING if row.query else row.condition),
+            scopes=possible_scopes(row.condition),
             pending=row.state == "pending",
             query=row.query,
         )

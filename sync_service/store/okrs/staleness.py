@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.rules.conditions import scopes_reached
+from sync_service.domain.rules.conditions import possible_scopes
 from sync_service.store import tables
 from sync_service.store.okrs.links import counts
 
@@ -66,15 +66,15 @@ def _refused(tx: Transaction, key_result_ids: Sequence[int], *, of: int | None =
 
 def _unlisted(tx: Transaction, key_result_ids: Sequence[int]) -> Iterator[tuple[int, Stale]]:
     """Yield key results with an active query whose members can no longer be listed completely."""
-    r, n = tables.rule_revision, tables.listing
+    r, n = tables.rule_revision, tables.query_listing
     statement = (
-        sa.select(r.c.key_result_id, r.c.rule_slug, n.c.done_at, n.c.lacking)
+        sa.select(r.c.key_result_id, r.c.rule_slug, n.c.done_at, n.c.incomplete_reason)
         .join(n, n.c.revision_id == r.c.id)
         .where(r.c.key_result_id.in_(key_result_ids), r.c.state == "active")
-        .where(n.c.lacking.isnot(None), n.c.done_at.isnot(None))
+        .where(n.c.incomplete_reason.isnot(None), n.c.done_at.isnot(None))
     )
     for row in tx.execute(statement):
-        yield row.key_result_id, Stale(row.done_at, f"query of rule {row.rule_slug}: {row.lacking}")
+        yield row.key_result_id, Stale(row.done_at, f"query of rule {row.rule_slug}: {row.incomplete_reason}")
 
 
 def _gone(
@@ -83,7 +83,9 @@ def _gone(
     """Yield key results that reach a scope that can no longer be watched: any, or only those in `of`."""
     s, c = tables.scope, tables.connection
     statement = (
-        sa.select(s, c.c.slug).join(c, c.c.id == s.c.connection_id).where(s.c.gone.isnot(None), s.c.gone_at.isnot(None))
+        sa.select(s, c.c.slug)
+        .join(c, c.c.id == s.c.connection_id)
+        .where(s.c.gone_reason.isnot(None), s.c.gone_at.isnot(None))
     )
     if of is not None:
         statement = statement.where(s.c.id.in_(of))
@@ -99,9 +101,9 @@ def _gone(
     )
     reached = {tuple(row) for row in tx.execute(by_link)}
     rules = tx.execute(sa.select(r).where(r.c.key_result_id.in_(key_result_ids), r.c.enabled)).all()
-    reaches = [(rule, scopes_reached(rule.condition)) for rule in rules]
+    reaches = [(rule, possible_scopes(rule.condition)) for rule in rules]
     for row in gone_scopes:
-        why = Stale(row.gone_at, f"{row.slug}: {row.name}: {row.gone}")
+        why = Stale(row.gone_at, f"{row.slug}: {row.name}: {row.gone_reason}")
         yield from ((key_result_id, why) for key_result_id, scope_id in reached if scope_id == row.id)
         for rule, names in reaches:
             if rule.connection_id == row.connection_id and (names is None or row.name.casefold() in names):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.store.engine.encryption import fingerprint
+from sync_service.store.engine.encryption import hash_token
 from sync_service.store.tables import api_token, person, session, sign_in_link
 
 LINK_LASTS = timedelta(minutes=15)
@@ -43,7 +43,7 @@ def create_sign_in_link(tx: Transaction, person_id: int, now: datetime) -> str:
     """Create a sign-in link for a person; return its token (256 bits), valid once, for 15 minutes."""
     tx.execute(sa.delete(sign_in_link).where(sign_in_link.c.expires_at < now))
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    columns = {"token_hash": fingerprint(token), "person_id": person_id, "expires_at": now + LINK_LASTS}
+    columns = {"token_hash": hash_token(token), "person_id": person_id, "expires_at": now + LINK_LASTS}
     tx.execute(sa.insert(sign_in_link).values(columns))
     return token
 
@@ -51,7 +51,7 @@ def create_sign_in_link(tx: Transaction, person_id: int, now: datetime) -> str:
 def use_sign_in_link(tx: Transaction, token: str, now: datetime) -> int | None:
     """Use up a link and return the person's id; None when it is unknown, used or expired. Of several uses one wins."""
     good = sa.and_(
-        sign_in_link.c.token_hash == fingerprint(token),
+        sign_in_link.c.token_hash == hash_token(token),
         sign_in_link.c.used_at.is_(None),
         sign_in_link.c.expires_at > now,
     )
@@ -64,7 +64,7 @@ def start_session(tx: Transaction, person_id: int, now: datetime) -> str:
     """Start a session of 30 days; return its token."""
     tx.execute(sa.delete(session).where(session.c.expires_at <= now))
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    columns = {"token_hash": fingerprint(token), "person_id": person_id, "expires_at": now + SESSION_LASTS}
+    columns = {"token_hash": hash_token(token), "person_id": person_id, "expires_at": now + SESSION_LASTS}
     tx.execute(sa.insert(session).values(columns))
     return token
 
@@ -74,7 +74,7 @@ def session_person(tx: Transaction, token: str, now: datetime) -> Person | None:
     statement = (
         sa.select(person)
         .join(session, session.c.person_id == person.c.id)
-        .where(session.c.token_hash == fingerprint(token), session.c.expires_at > now)
+        .where(session.c.token_hash == hash_token(token), session.c.expires_at > now)
     )
     row = tx.execute(statement).one_or_none()
     if row is None:
@@ -84,7 +84,7 @@ def session_person(tx: Transaction, token: str, now: datetime) -> Person | None:
 
 def end_session(tx: Transaction, token: str) -> None:
     """End a session."""
-    tx.execute(sa.delete(session).where(session.c.token_hash == fingerprint(token)))
+    tx.execute(sa.delete(session).where(session.c.token_hash == hash_token(token)))
 
 
 def create_api_token(tx: Transaction, *, name: str, role: str, now: datetime) -> str:
@@ -93,7 +93,7 @@ def create_api_token(tx: Transaction, *, name: str, role: str, now: datetime) ->
     if tx.scalar(sa.select(api_token.c.id).where(api_token.c.name == name)):
         raise NameTaken(name)
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    columns = {"name": name, "token_hash": fingerprint(token), "role": role, "created_at": now}
+    columns = {"name": name, "token_hash": hash_token(token), "role": role, "created_at": now}
     tx.execute(sa.insert(api_token).values(columns))
     return token
 
@@ -113,6 +113,6 @@ def api_token_names(tx: Transaction) -> list[str]:
 
 def token_role(tx: Transaction, token: str) -> str | None:
     """Return the role of an API token; None when it is unknown or revoked."""
-    good = sa.and_(api_token.c.token_hash == fingerprint(token), api_token.c.revoked_at.is_(None))
+    good = sa.and_(api_token.c.token_hash == hash_token(token), api_token.c.revoked_at.is_(None))
     found: str | None = tx.scalar(sa.select(api_token.c.role).where(good))
     return found

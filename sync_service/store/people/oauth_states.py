@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.store.engine.encryption import fingerprint
-from sync_service.store.tables import app_request
+from sync_service.store.engine.encryption import hash_token
+from sync_service.store.tables import oauth_state
 
 LIFE = timedelta(hours=1)
 """How long a state is valid: as long as the code that GitHub sends with it."""
@@ -20,30 +20,30 @@ class AppRequest:
     """The requested connection, as in a configuration file, without credentials."""
 
     kind: str
-    wanted: Mapping[str, Any]
+    connection_fields: Mapping[str, Any]
 
 
 def begin(tx: Transaction, request: AppRequest, *, state: str, session: str, now: datetime) -> None:
     """Store a request under its state, and delete expired ones."""
-    tx.execute(sa.delete(app_request).where(app_request.c.expires_at < now))
+    tx.execute(sa.delete(oauth_state).where(oauth_state.c.expires_at < now))
     tx.execute(
-        sa.insert(app_request).values(
-            state_hash=fingerprint(state),
-            session_hash=fingerprint(session),
+        sa.insert(oauth_state).values(
+            state_hash=hash_token(state),
+            session_hash=hash_token(session),
             kind=request.kind,
-            wanted=dict(request.wanted),
+            connection_fields=dict(request.connection_fields),
             expires_at=now + LIFE,
         )
     )
 
 
-def take(tx: Transaction, *, state: str, session: str, kind: str, now: datetime) -> AppRequest | None:
+def consume(tx: Transaction, *, state: str, session: str, kind: str, now: datetime) -> AppRequest | None:
     """Return and delete the request of a state; None when it is unknown, expired or of another session."""
     mine = sa.and_(
-        app_request.c.state_hash == fingerprint(state),
-        app_request.c.session_hash == fingerprint(session),
-        app_request.c.kind == kind,
-        app_request.c.expires_at >= now,
+        oauth_state.c.state_hash == hash_token(state),
+        oauth_state.c.session_hash == hash_token(session),
+        oauth_state.c.kind == kind,
+        oauth_state.c.expires_at >= now,
     )
-    row = tx.execute(sa.delete(app_request).where(mine).returning(app_request.c.wanted)).one_or_none()
-    return None if row is None else AppRequest(kind, row.wanted)
+    row = tx.execute(sa.delete(oauth_state).where(mine).returning(oauth_state.c.connection_fields)).one_or_none()
+    return None if row is None else AppRequest(kind, row.connection_fields)

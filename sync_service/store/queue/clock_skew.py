@@ -32,22 +32,22 @@ class Waits:
 
 def _waits(settle: timedelta) -> Mapping[str, Waits]:
     others = {
-        "consent": Waits(first=DAY, later=DAY),
-        "look": Waits(later=due.LONGEST_PATIENCE),
+        "oauth_token": Waits(first=DAY, later=DAY),
+        "fetch_request": Waits(later=due.LONGEST_PATIENCE),
         "poll": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_PATIENCE),
-        "errand": Waits(first=due.LONGEST_PATIENCE, later=due.LONGEST_PATIENCE),
-        "candidate": Waits(first=due.LEASE, later=due.LONGEST_PATIENCE),
-        "listing": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_PATIENCE),
+        "scheduled_task": Waits(first=due.LONGEST_PATIENCE, later=due.LONGEST_PATIENCE),
+        "query_candidate": Waits(first=due.LEASE, later=due.LONGEST_PATIENCE),
+        "query_listing": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_PATIENCE),
         "recompute": Waits(first=DAY, later=DAY),
         "write_back": Waits(first=write_slots.FARTHEST, later=due.LONGEST_PATIENCE),
-        "write_round": Waits(first=due.LONGEST_WAIT),
+        "write_back_round": Waits(first=due.LONGEST_WAIT),
         "notice": Waits(first=settle, later=settle + due.LONGEST_WAIT),
-        "breaking": Waits(later=max(settle, QUIET) + due.LONGEST_WAIT),
+        "connection_alert": Waits(later=max(settle, QUIET) + due.LONGEST_WAIT),
     }
     return dict.fromkeys(due.TABLES, Waits()) | others
 
 
-def bring_near(engine: Engine, *, settle: timedelta) -> int:
+def repair_due_times(engine: Engine, *, settle: timedelta) -> int:
     """Make rows due that would wait too long; return how many. `settle` is the settling time of notices.
 
     A row under a lease keeps it, for at most the longest lease.

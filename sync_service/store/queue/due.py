@@ -23,20 +23,20 @@ TABLES: Mapping[str, sa.Table] = {
     table.name: table
     for table in (
         tables.delivery,
-        tables.consent,
-        tables.look,
+        tables.oauth_token,
+        tables.fetch_request,
         tables.poll,
-        tables.errand,
-        tables.candidate,
-        tables.listing,
+        tables.scheduled_task,
+        tables.query_candidate,
+        tables.query_listing,
         tables.rule_revision,
-        tables.relink,
+        tables.relink_request,
         tables.recompute,
         tables.notice,
-        tables.breaking,
+        tables.connection_alert,
         tables.mail,
         tables.write_back,
-        tables.write_round,
+        tables.write_back_round,
     )
 }
 
@@ -97,23 +97,23 @@ def settle(tx: Transaction, table: sa.Table, rows: Sequence[Row[Any]], outcomes:
     A row that was requested again meanwhile becomes due again instead.
     """
     now = database_now(tx)
-    requested = [asked_meanwhile(tx, table, row) for row in rows]
+    requested = [requested_again(tx, table, row) for row in rows]
     ended = [pair for pair, again in zip(zip(rows, outcomes, strict=True), requested, strict=True) if not again]
     _finish(tx, table, [row for row, _ in ended], [{"settled_at": now, "due_at": None, **one} for _, one in ended])
     for row, outcome, again in zip(rows, outcomes, requested, strict=True):
         if again:
-            hand_back(tx, table, row, wait=SETTLING, **outcome)
+            release(tx, table, row, wait=SETTLING, **outcome)
 
 
-def asked_meanwhile(tx: Transaction, table: sa.Table, row: Row[Any]) -> bool:
+def requested_again(tx: Transaction, table: sa.Table, row: Row[Any]) -> bool:
     """Return whether a row was requested again since it was claimed, and lock it.
 
     Only tables with a column `asked` count requests; for others the answer is False.
     """
-    if "asked" not in table.c:
+    if "request_count" not in table.c:
         return False
-    asked = tx.scalar(sa.select(table.c.asked).where(table.c.id == row.id).with_for_update())
-    return asked is not None and asked != row.asked
+    request_count = tx.scalar(sa.select(table.c.request_count).where(table.c.id == row.id).with_for_update())
+    return request_count is not None and request_count != row.request_count
 
 
 def postpone(tx: Transaction, table: sa.Table, row: Row[Any], *, wait: timedelta, outcome: str) -> None:
@@ -126,33 +126,31 @@ def bury(tx: Transaction, table: sa.Table, row: Row[Any], *, reason: str) -> boo
 
     A row that was requested again meanwhile becomes due again instead, with one attempt counted.
     """
-    if asked_meanwhile(tx, table, row):
-        hand_back(tx, table, row, wait=SETTLING, outcome=reason, attempts=1)
+    if requested_again(tx, table, row):
+        release(tx, table, row, wait=SETTLING, outcome=reason, attempts=1)
         return False
     _finish(tx, table, [row], [{"due_at": None, "buried_at": database_now(tx), "outcome": reason}])
     return True
 
 
-def hand_back(
-    tx: Transaction, table: sa.Table, row: Row[Any], *, wait: timedelta = timedelta(0), **columns: Any
-) -> None:
+def release(tx: Transaction, table: sa.Table, row: Row[Any], *, wait: timedelta = timedelta(0), **columns: Any) -> None:
     """Release a row whose work is partly done, to continue after the wait. Raise `LeaseLost`."""
     _finish(tx, table, [row], [{"due_at": database_now(tx) + wait, "attempts": 0, **columns}])
 
 
-def hand_back_some(
+def release_some(
     tx: Transaction, table: sa.Table, rows: Sequence[Row[Any]], columns: Sequence[Mapping[str, Any]]
 ) -> None:
     """Release rows whose work is partly done, each with its columns (`due_at` among them). Raise `LeaseLost`."""
     _finish(tx, table, rows, [{"attempts": 0, **values} for values in columns])
 
 
-def keep(tx: Transaction, table: sa.Table, row: Row[Any], *, lease: timedelta, **columns: Any) -> None:
+def checkpoint(tx: Transaction, table: sa.Table, row: Row[Any], *, lease: timedelta, **columns: Any) -> None:
     """Save the progress of a row's work and renew its lease. Raise `LeaseLost`."""
     _update(tx, table, [row], [{"due_at": database_now(tx) + lease, **columns}])
 
 
-def still_ours(tx: Transaction, table: sa.Table, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+def still_leased(tx: Transaction, table: sa.Table, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     """Return the rows whose lease is not lost, and lock them: it can't be lost until `tx` ends."""
     locked = sa.select(table.c.id, table.c.lease).where(table.c.id.in_([row.id for row in rows]))
     leases = {row.id: row.lease for row in tx.execute(locked.order_by(table.c.id).with_for_update())}
@@ -191,7 +189,7 @@ def replay(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool]) -> i
     values = {
         "due_at": database_now(tx),
         "lease": None,
-        "attempts": 1 if "asked" in table.c else 0,
+        "attempts": 1 if "request_count" in table.c else 0,
         "settled_at": None,
         "buried_at": None,
         "outcome": "",

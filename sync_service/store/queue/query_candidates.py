@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.engine.database import database_now, upsert
-from sync_service.store.tables import candidate, rule_revision
+from sync_service.store.tables import query_candidate, rule_revision
 
 
 def add(tx: Transaction, identities: Iterable[tuple[int, str]]) -> None:
@@ -27,7 +27,7 @@ def add(tx: Transaction, identities: Iterable[tuple[int, str]]) -> None:
         }
         for connection_id, identity in wanted
     ]
-    upsert(tx, candidate, rows, unique=("connection_id", "identity"))
+    upsert(tx, query_candidate, rows, unique=("connection_id", "identity"))
 
 
 def asking(tx: Transaction, connection_id: int) -> dict[int, str]:

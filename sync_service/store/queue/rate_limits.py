@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.engine.database import database_now, upsert
 from sync_service.store.queue.due import LONGEST_PATIENCE, LONGEST_WAIT
-from sync_service.store.tables import pause, write_back
+from sync_service.store.tables import rate_limit, write_back
 
 NONE = timedelta(0)
 
@@ -22,28 +22,28 @@ LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class RateLimit:
     """A bucket that must not be called before `until`, and why; `of_issue`: the bucket is a single issue's note."""
 
-    part: str
+    bucket: str
     until: datetime
     reason: str
     of_issue: bool
 
 
-def rest_of(tx: Transaction, connection_id: int, part: str) -> timedelta:
+def blocked_for(tx: Transaction, connection_id: int, bucket: str) -> timedelta:
     """Return for how long a bucket must not be called; zero when it may be called now.
 
     A time further away than we ever wait was noted before the clock was stepped back; it is ignored.
     """
     now = database_now(tx)
-    here = sa.and_(pause.c.connection_id == connection_id, pause.c.part.in_(list(_with_parents(part))))
-    remaining_waits = (until - now for until in tx.scalars(sa.select(pause.c.until).where(here)))
+    here = sa.and_(rate_limit.c.connection_id == connection_id, rate_limit.c.bucket.in_(list(_with_parents(bucket))))
+    remaining_waits = (until - now for until in tx.scalars(sa.select(rate_limit.c.until).where(here)))
     return max((remaining for remaining in remaining_waits if NONE < remaining <= LONGEST_PATIENCE), default=NONE)
 
 
-def begin(
-    tx: Transaction, connection_id: int, part: str, *, wait: timedelta, guessed: bool = False, reason: str = ""
+def block(
+    tx: Transaction, connection_id: int, bucket: str, *, wait: timedelta, guessed: bool = False, reason: str = ""
 ) -> timedelta:
     """Block a bucket for the wait; return how long it is blocked.
 
@@ -52,8 +52,8 @@ def begin(
     https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
     """
     now = database_now(tx)
-    mine = sa.and_(pause.c.connection_id == connection_id, pause.c.part == part)
-    last = tx.execute(sa.select(pause.c.until, pause.c.seconds).where(mine).with_for_update()).one_or_none()
+    mine = sa.and_(rate_limit.c.connection_id == connection_id, rate_limit.c.bucket == bucket)
+    last = tx.execute(sa.select(rate_limit.c.until, rate_limit.c.seconds).where(mine).with_for_update()).one_or_none()
     if last:
         waited = timedelta(seconds=last.seconds)
         remaining: timedelta = last.until - now
@@ -63,29 +63,31 @@ def begin(
             wait = max(wait, min(2 * waited, LONGEST_WAIT))
     row = {
         "connection_id": connection_id,
-        "part": part,
+        "part": bucket,
         "until": now + wait,
         "seconds": round(wait.total_seconds()),
         "reason": reason[:LONGEST_REASON],
     }
-    upsert(tx, pause, [row], unique=("connection_id", "part"))
+    upsert(tx, rate_limit, [row], unique=("connection_id", "part"))
     return wait
 
 
-def under_way(tx: Transaction, connection_ids: Sequence[int]) -> Mapping[int, list[Pause]]:
+def active_limits(tx: Transaction, connection_ids: Sequence[int]) -> Mapping[int, list[RateLimit]]:
     """Return the rate limits in force by connection, the longest first.
 
     Write slots are rows of the same table, but our own throttling: they are left out.
     """
     now = database_now(tx)
-    begun = sa.and_(pause.c.connection_id.in_(connection_ids), pause.c.seconds > 0)
-    active = sa.and_(pause.c.until > now, pause.c.until <= now + LONGEST_PATIENCE)
-    rows = tx.execute(sa.select(pause).where(begun, active).order_by(pause.c.until.desc(), pause.c.part)).all()
-    issues = _issues_among(tx, {(row.connection_id, _last_segment(row.part)) for row in rows})
-    found: dict[int, list[Pause]] = defaultdict(list)
+    begun = sa.and_(rate_limit.c.connection_id.in_(connection_ids), rate_limit.c.seconds > 0)
+    active = sa.and_(rate_limit.c.until > now, rate_limit.c.until <= now + LONGEST_PATIENCE)
+    rows = tx.execute(
+        sa.select(rate_limit).where(begun, active).order_by(rate_limit.c.until.desc(), rate_limit.c.bucket)
+    ).all()
+    issues = _issues_among(tx, {(row.connection_id, _last_segment(row.bucket)) for row in rows})
+    found: dict[int, list[RateLimit]] = defaultdict(list)
     for row in rows:
-        of_issue = (row.connection_id, _last_segment(row.part)) in issues
-        found[row.connection_id].append(Pause(row.part, row.until, row.reason, of_issue=of_issue))
+        of_issue = (row.connection_id, _last_segment(row.bucket)) in issues
+        found[row.connection_id].append(RateLimit(row.bucket, row.until, row.reason, of_issue=of_issue))
     return found
 
 
@@ -95,18 +97,18 @@ def _issues_among(tx: Transaction, named: set[tuple[int, str]]) -> set[tuple[int
     return {(row.connection_id, row.identity) for row in tx.execute(sa.select(w.connection_id, w.identity).where(mine))}
 
 
-def _last_segment(part: str) -> str:
-    return part.rpartition("/")[2]
+def _last_segment(bucket: str) -> str:
+    return bucket.rpartition("/")[2]
 
 
-def end_all(tx: Transaction, connection_id: int) -> None:
+def clear(tx: Transaction, connection_id: int) -> None:
     """Clear the rate limits of a connection, because its credentials changed."""
-    tx.execute(sa.delete(pause).where(pause.c.connection_id == connection_id))
+    tx.execute(sa.delete(rate_limit).where(rate_limit.c.connection_id == connection_id))
 
 
-def _with_parents(part: str) -> Iterator[str]:
+def _with_parents(bucket: str) -> Iterator[str]:
     """Yield a bucket and its parents: `installation 7/core`, `installation 7`, and the whole connection."""
-    while part:
-        yield part
-        part = part.rpartition("/")[0]
+    while bucket:
+        yield bucket
+        bucket = bucket.rpartition("/")[0]
     yield ""

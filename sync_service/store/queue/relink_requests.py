@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.engine.database import database_now
-from sync_service.store.tables import relink
+from sync_service.store.tables import relink_request
 
 
 def rename(tx: Transaction, connection_id: int, *, scope: str, was: str, now: str) -> None:
@@ -22,7 +22,7 @@ def rename(tx: Transaction, connection_id: int, *, scope: str, was: str, now: st
         "renamed": {"scope": scope, "was": was, "now": now},
         "due_at": database_now(tx),
     }
-    tx.execute(sa.insert(relink).values(row))
+    tx.execute(sa.insert(relink_request).values(row))
 
 
 def add(tx: Transaction, wanted: Iterable[tuple[int, str]]) -> None:
@@ -30,4 +30,4 @@ def add(tx: Transaction, wanted: Iterable[tuple[int, str]]) -> None:
     now = database_now(tx)
     rows = [{"connection_id": connection_id, "cause": cause, "due_at": now} for connection_id, cause in wanted]
     if rows:
-        tx.execute(sa.insert(relink), rows)
+        tx.execute(sa.insert(relink_request), rows)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine.database import DatabaseNow, insert_or_skip
-from sync_service.store.tables import connection, errand, scope
+from sync_service.store.tables import connection, scheduled_task, scope
 
 CALLER = ""
 """The name of the row that creates the others."""
@@ -28,33 +28,37 @@ def ensure(tx: Transaction, connection_id: int) -> None:
 def add(tx: Transaction, connection_id: int, names: Collection[str]) -> None:
     """Create scheduled tasks that are missing and reopen those that have settled, due now."""
     rows = [{"connection_id": connection_id, "name": name} for name in sorted(names)]
-    insert_or_skip(tx, errand, rows, unique=("connection_id", "name"), due_at=DatabaseNow())
+    insert_or_skip(tx, scheduled_task, rows, unique=("connection_id", "name"), due_at=DatabaseNow())
     settled = sa.and_(
-        errand.c.connection_id == connection_id, errand.c.name.in_(names), errand.c.settled_at.isnot(None)
+        scheduled_task.c.connection_id == connection_id,
+        scheduled_task.c.name.in_(names),
+        scheduled_task.c.settled_at.isnot(None),
     )
-    tx.execute(sa.update(errand).where(settled).values(due_at=DatabaseNow(), settled_at=None, attempts=0))
+    tx.execute(sa.update(scheduled_task).where(settled).values(due_at=DatabaseNow(), settled_at=None, attempts=0))
 
 
 def hurry(tx: Transaction, connection_id: int | None = None) -> int:
     """Make the waiting scheduled tasks of one connection, or of all, due now; return how many there are."""
-    waiting = sa.update(errand).where(errand.c.lease.is_(None))
+    waiting = sa.update(scheduled_task).where(scheduled_task.c.lease.is_(None))
     if connection_id is not None:
-        waiting = waiting.where(errand.c.connection_id == connection_id)
+        waiting = waiting.where(scheduled_task.c.connection_id == connection_id)
     reset = {"due_at": DatabaseNow(), "settled_at": None, "buried_at": None, "attempts": 0}
     return tx.execute(waiting.values(reset)).rowcount
 
 
-def watched(tx: Transaction, connection_id: int) -> list[ScopeRef]:
+def watched_scopes(tx: Transaction, connection_id: int) -> list[ScopeRef]:
     """Return the scopes of a connection with their present names; an unknown id is an empty string."""
     mine = sa.select(scope).where(scope.c.connection_id == connection_id).order_by(scope.c.name)
-    return [ScopeRef(row.external_id or "", row.called or row.name) for row in tx.execute(mine)]
+    return [ScopeRef(row.external_id or "", row.current_name or row.name) for row in tx.execute(mine)]
 
 
 def read(tx: Transaction, connection_ids: Sequence[int] | None = None) -> list[Row[Any]]:
     """Return the scheduled tasks that are not settled, each with its connection's `slug` and with `is_due`."""
-    is_due = (errand.c.due_at <= DatabaseNow()).label("is_due")
-    found = sa.select(errand, connection.c.slug, is_due).join(connection, connection.c.id == errand.c.connection_id)
-    found = found.where(errand.c.settled_at.is_(None))
+    is_due = (scheduled_task.c.due_at <= DatabaseNow()).label("is_due")
+    found = sa.select(scheduled_task, connection.c.slug, is_due).join(
+        connection, connection.c.id == scheduled_task.c.connection_id
+    )
+    found = found.where(scheduled_task.c.settled_at.is_(None))
     if connection_ids is not None:
-        found = found.where(errand.c.connection_id.in_(connection_ids))
-    return list(tx.execute(found.order_by(connection.c.slug, errand.c.name)))
+        found = found.where(scheduled_task.c.connection_id.in_(connection_ids))
+    return list(tx.execute(found.order_by(connection.c.slug, scheduled_task.c.name)))

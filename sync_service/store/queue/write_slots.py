@@ -14,7 +14,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.store.engine.database import database_now, insert_or_skip
 from sync_service.store.queue import rate_limits
-from sync_service.store.tables import pause
+from sync_service.store.tables import rate_limit
 
 GAP = timedelta(seconds=1)
 """The pause between two writes:
@@ -30,7 +30,7 @@ _STEP = timedelta(seconds=1.2)
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class WriteBucket:
     """A write rate: `burst` writes without delay, one by one, then one per `interval`."""
 
     name: str
@@ -38,16 +38,16 @@ class Lane:
     interval: timedelta
 
 
-LINKS = Lane("urgent", 60, timedelta(seconds=24))
-STANDINGS = Lane("background", 0, timedelta(seconds=15))
+URGENT = WriteBucket("urgent", 60, timedelta(seconds=24))
+BACKGROUND = WriteBucket("background", 0, timedelta(seconds=15))
 """Together 450 writes in any hour and 54 in any minute; GitHub allows 500 and 80. Urgent writes (an issue's key results
 changed) never wait behind a thousand background writes (only their values changed).
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"""
 
 
-def time_for(tx: Transaction, connection_id: int, part: str, lane: Lane) -> datetime | None:
+def reserve_slot(tx: Transaction, connection_id: int, bucket: str, lane: WriteBucket) -> datetime | None:
     """Reserve the next write slot and return its time; None when that would be too far ahead."""
-    row = _lock(tx, connection_id, f"{part}/{lane.name}")
+    row = _lock(tx, connection_id, f"{bucket}/{lane.name}")
     now = database_now(tx)
     reserved: timedelta = row.until - now
     # A time further ahead than any slot was reserved before the clock was stepped back.
@@ -61,30 +61,30 @@ def time_for(tx: Transaction, connection_id: int, part: str, lane: Lane) -> date
     return now + wait
 
 
-def take(tx: Transaction, connection_id: int, part: str, *, most: timedelta) -> timedelta:
+def acquire_writer(tx: Transaction, connection_id: int, bucket: str, *, most: timedelta) -> timedelta:
     """Become the writer for at most `most` and return zero; else return how long another worker still is."""
-    writer = f"{part}/writer"
+    writer = f"{bucket}/writer"
     row = _lock(tx, connection_id, writer)
-    remaining = min(rate_limits.rest_of(tx, connection_id, writer), most)
+    remaining = min(rate_limits.blocked_for(tx, connection_id, writer), most)
     if not remaining:
         _set_until(tx, row.id, database_now(tx) + most)
     return remaining
 
 
-def give_back(tx: Transaction, connection_id: int, part: str) -> None:
+def release_writer(tx: Transaction, connection_id: int, bucket: str) -> None:
     """Let other workers write, after the gap. Do nothing when the connection was removed meanwhile."""
-    mine = sa.and_(pause.c.connection_id == connection_id, pause.c.part == f"{part}/writer")
-    tx.execute(sa.update(pause).where(mine).values(until=database_now(tx) + GAP))
+    mine = sa.and_(rate_limit.c.connection_id == connection_id, rate_limit.c.bucket == f"{bucket}/writer")
+    tx.execute(sa.update(rate_limit).where(mine).values(until=database_now(tx) + GAP))
 
 
-def _lock(tx: Transaction, connection_id: int, part: str) -> Row[Any]:
-    row = {"connection_id": connection_id, "part": part, "until": database_now(tx), "seconds": 0}
-    insert_or_skip(tx, pause, [row], unique=("connection_id", "part"))
-    mine: sa.Select[Any] = sa.select(pause.c.id, pause.c.until).where(
-        pause.c.connection_id == connection_id, pause.c.part == part
+def _lock(tx: Transaction, connection_id: int, bucket: str) -> Row[Any]:
+    row = {"connection_id": connection_id, "part": bucket, "until": database_now(tx), "seconds": 0}
+    insert_or_skip(tx, rate_limit, [row], unique=("connection_id", "part"))
+    mine: sa.Select[Any] = sa.select(rate_limit.c.id, rate_limit.c.until).where(
+        rate_limit.c.connection_id == connection_id, rate_limit.c.bucket == bucket
     )
     return tx.execute(mine.with_for_update()).one()
 
 
 def _set_until(tx: Transaction, row_id: int, until: datetime) -> None:
-    tx.execute(sa.update(pause).where(pause.c.id == row_id).values(until=until))
+    tx.execute(sa.update(rate_limit).where(rate_limit.c.id == row_id).values(until=until))

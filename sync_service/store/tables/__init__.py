@@ -1,69 +1,69 @@
 """All tables. Migrations create them; a test checks that both agree."""
 
 from sync_service.store.tables.columns import metadata
-from sync_service.store.tables.notifications import breaking, mail, notice
-from sync_service.store.tables.oauth import app_request, forgery
+from sync_service.store.tables.notifications import connection_alert, mail, notice
+from sync_service.store.tables.oauth import oauth_state, rejected_delivery
 from sync_service.store.tables.okrs import check_in, cycle, history, key_result, objective, person, recompute, team
 from sync_service.store.tables.people import api_token, audit, session, sign_in_link
 from sync_service.store.tables.rules import (
-    candidate,
     counter,
     link,
-    listing,
     manual_link,
-    member,
-    relink,
+    query_candidate,
+    query_listing,
+    query_member,
+    relink_request,
     rule,
     rule_revision,
 )
 from sync_service.store.tables.trackers import (
-    closing,
+    closing_link,
     connection,
-    consent,
     delivery,
-    errand,
+    fetch_request,
     issue,
-    look,
-    pause,
+    oauth_token,
     poll,
+    rate_limit,
+    scheduled_task,
     scope,
     term,
 )
-from sync_service.store.tables.write_back import comment, write_back, write_round
+from sync_service.store.tables.write_back import link_comment, write_back, write_back_round
 
 __all__ = [
     "api_token",
-    "app_request",
+    "oauth_state",
     "audit",
-    "breaking",
-    "candidate",
+    "connection_alert",
+    "query_candidate",
     "check_in",
-    "closing",
-    "comment",
+    "closing_link",
+    "link_comment",
     "connection",
-    "consent",
+    "oauth_token",
     "counter",
     "cycle",
     "delivery",
-    "errand",
-    "forgery",
+    "scheduled_task",
+    "rejected_delivery",
     "history",
     "issue",
     "key_result",
     "link",
-    "listing",
-    "look",
+    "query_listing",
+    "fetch_request",
     "mail",
     "manual_link",
-    "member",
+    "query_member",
     "metadata",
     "notice",
     "objective",
-    "pause",
+    "rate_limit",
     "person",
     "poll",
     "recompute",
-    "relink",
+    "relink_request",
     "rule",
     "rule_revision",
     "scope",
@@ -72,5 +72,5 @@ __all__ = [
     "team",
     "term",
     "write_back",
-    "write_round",
+    "write_back_round",
 ]

@@ -27,19 +27,19 @@ notice = sa.Table(
 
 
 # A connection alert: the tracker refuses us, or (with `scope_id`) a scope is gone. The owner gets one mail about it.
-breaking = sa.Table(
-    "breaking",
+connection_alert = sa.Table(
+    "connection_alert",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
     refers("scope_id", "scope", nullable=True),
     sa.Column("broke_at", Instant, nullable=False),  # when we last noticed it
-    sa.Column("told_at", Instant),  # when the last mail about it was composed
-    *due_columns("breaking"),
+    sa.Column("alerted_at", Instant),  # when the last mail about it was composed
+    *due_columns("connection_alert"),
     sa.UniqueConstraint("scope_id"),
-    sa.Index("ix_breaking_connection_id", "connection_id"),
+    sa.Index("ix_connection_alert_connection_id", "connection_id"),
     sa.Index(
-        "uq_breaking_connection",
+        "uq_connection_alert_connection",
         "connection_id",
         unique=True,
         sqlite_where=sa.text("scope_id IS NULL"),

@@ -81,36 +81,36 @@ link = sa.Table(
 
 
 # A request to compute the links of many known issues again, in chunks (a label was renamed, a key result added).
-relink = sa.Table(
-    "relink",
+relink_request = sa.Table(
+    "relink_request",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("cursor", Id, nullable=False, server_default="0"),
     sa.Column("renamed", sa.JSON),  # a scope whose issues have new keys: {"scope": its id, "was": …, "now": …}
-    *due_columns("relink"),
+    *due_columns("relink_request"),
 )
 
 
 # Whether an issue is a member of a revision's query: the members, and those that recently ceased to be.
-member = sa.Table(
-    "member",
+query_member = sa.Table(
+    "query_member",
     metadata,
     row_id(),
     refers("revision_id", "rule_revision"),
     sa.Column("identity", sa.String(200), nullable=False),  # the issue may still be unknown
     sa.Column("holds", sa.Boolean, nullable=False),  # false: seen by an unfinished listing, or no member now
-    sa.Column("judged_at", Instant),  # when the single issue was last matched, by the database's clock
+    sa.Column("matched_at", Instant),  # when the single issue was last matched, by the database's clock
     sa.Column("run", Id, nullable=False, server_default="0"),  # the last run of the listing that contained it
     sa.UniqueConstraint("revision_id", "identity"),
-    sa.Index("ix_member_identity", "identity"),
+    sa.Index("ix_query_member_identity", "identity"),
 )
 
 
 # The recurring listing of all members of a revision's query, page by page.
-listing = sa.Table(
-    "listing",
+query_listing = sa.Table(
+    "query_listing",
     metadata,
     row_id(),
     refers("revision_id", "rule_revision"),
@@ -121,21 +121,21 @@ listing = sa.Table(
     sa.Column("done_at", Instant),  # when the last complete run ended
     sa.Column("seen", sa.Integer, nullable=False, server_default="0"),  # members in the current run, else in the last
     sa.Column("outside", sa.Integer, nullable=False, server_default="0"),  # those in scopes that are not watched
-    sa.Column("short", sa.Text),  # why the current run will not be complete
-    sa.Column("lacking", sa.Text),  # why the last run was not complete
-    *due_columns("listing"),
+    sa.Column("run_incomplete_reason", sa.Text),  # why the current run will not be complete
+    sa.Column("incomplete_reason", sa.Text),  # why the last run was not complete
+    *due_columns("query_listing"),
     sa.UniqueConstraint("revision_id"),
 )
 
 
 # A changed issue that must be matched against the queries of its connection's rules.
-candidate = sa.Table(
-    "candidate",
+query_candidate = sa.Table(
+    "query_candidate",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
     sa.Column("identity", sa.String(200), nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
-    *due_columns("candidate"),
+    *due_columns("query_candidate"),
     sa.UniqueConstraint("connection_id", "identity"),
 )

@@ -23,15 +23,15 @@ connection = sa.Table(
     sa.Column("earlier", sa.String(10)),  # import, ignore
     sa.Column("refused_at", Instant),
     sa.Column("refused_reason", sa.Text),
-    sa.Column("asked_again_at", Instant),  # when a refused connection was last tried
+    sa.Column("retried_at", Instant),  # when a refused connection was last tried
     sa.Column("write_back", sa.Boolean, nullable=False, server_default=sa.false()),  # whether we write notes on issues
-    sa.Column("write_mark", sa.String(32)),  # marks our own notes; created once
+    sa.Column("owner_marker", sa.String(32)),  # marks our own notes; created once
 )
 
 
 # The OAuth tokens a person granted; refreshed before the access token expires, and stored before they are used.
-consent = sa.Table(
-    "consent",
+oauth_token = sa.Table(
+    "oauth_token",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
@@ -41,22 +41,22 @@ consent = sa.Table(
     sa.Column("site_id", sa.String(100), nullable=False),
     sa.Column("given_by", sa.Text, nullable=False),
     sa.Column("given_at", Instant, nullable=False),
-    *due_columns("consent"),
+    *due_columns("oauth_token"),
     sa.UniqueConstraint("connection_id"),
 )
 
 
 # A bucket (a credential or one of its resources) that must not be called before a time.
-pause = sa.Table(
-    "pause",
+rate_limit = sa.Table(
+    "rate_limit",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
-    sa.Column("part", sa.String(100), nullable=False),  # a credential, or one of its resources; empty: the connection
+    sa.Column("bucket", sa.String(100), nullable=False),  # a credential, or one of its resources; empty: the connection
     sa.Column("until", Instant, nullable=False),
     sa.Column("seconds", sa.Integer, nullable=False),  # length of the wait, to double it next time; 0: a write slot
     sa.Column("reason", sa.Text, nullable=False, server_default=""),  # in the tracker's words
-    sa.UniqueConstraint("connection_id", "part"),
+    sa.UniqueConstraint("connection_id", "bucket"),
 )
 
 
@@ -66,10 +66,10 @@ scope = sa.Table(
     row_id(),
     refers("connection_id", "connection"),
     sa.Column("name", sa.String(300), nullable=False),  # as configured
-    sa.Column("called", sa.String(300)),  # its present name at the tracker, if that differs
+    sa.Column("current_name", sa.String(300)),  # its present name at the tracker, if that differs
     sa.Column("external_id", sa.String(100)),  # known since the first delivery
     sa.Column("covered_at", Instant),
-    sa.Column("gone", sa.Text),  # reason why it can no longer be watched
+    sa.Column("gone_reason", sa.Text),  # reason why it can no longer be watched
     sa.Column("gone_at", Instant),  # the time of the newest report about that
     sa.Column("gone_for_good", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("connection_id", "name"),
@@ -111,9 +111,9 @@ issue = sa.Table(
     sa.Column("parent_key", sa.String(300)),
     sa.Column("parent_identity", sa.String(200)),
     sa.Column("parent_at", Instant),  # null: parent unknown
-    sa.Column("parent_told_at", Instant),  # when we received it
+    sa.Column("parent_received_at", Instant),  # when we received it
     sa.Column("closes_at", Instant),  # null: what it closes is unknown
-    sa.Column("closes_looked", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("closes_fetched", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("assignees", sa.JSON, nullable=False),  # [[id, name], …]
     sa.Column("author", sa.JSON),  # [id, name]
     sa.Column("priority", sa.Text),
@@ -130,9 +130,11 @@ issue = sa.Table(
     sa.Column("closed_at", Instant),
     sa.Column("updated_at", Instant),  # the tracker's time of the newest snapshot
     sa.Column("digest", sa.String(64), nullable=False, server_default=""),
-    sa.Column("looked", sa.Boolean, nullable=False, server_default=sa.false()),  # the newest snapshot came from a fetch
+    sa.Column(
+        "fetched", sa.Boolean, nullable=False, server_default=sa.false()
+    ),  # the newest snapshot came from a fetch
     sa.Column("in_doubt", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("gone", sa.Text),  # why it is gone: deleted, or moved and where to
+    sa.Column("gone_reason", sa.Text),  # why it is gone: deleted, or moved and where to
     sa.Column("successor", sa.String(200)),
     sa.Column("seen_at", Instant),  # when the tracker last reported it, by the database's clock
     sa.UniqueConstraint("connection_id", "identity"),
@@ -143,8 +145,8 @@ issue = sa.Table(
 
 
 # A pull request closes an issue; we may know that issue or not.
-closing = sa.Table(
-    "closing",
+closing_link = sa.Table(
+    "closing_link",
     metadata,
     row_id(),
     refers("issue_id", "issue"),  # the pull request
@@ -154,8 +156,8 @@ closing = sa.Table(
     sa.Column("identity", sa.String(200)),  # null: only the issue's key is known
     sa.UniqueConstraint("issue_id", "key"),
     # Each direction of the join has an index: a database without statistics may choose either.
-    sa.Index("ix_closing_identity_connection_id", "identity", "connection_id"),
-    sa.Index("ix_closing_folded_key_connection_id", "folded_key", "connection_id"),
+    sa.Index("ix_closing_link_identity_connection_id", "identity", "connection_id"),
+    sa.Index("ix_closing_link_folded_key_connection_id", "folded_key", "connection_id"),
 )
 
 
@@ -197,22 +199,22 @@ poll = sa.Table(
 
 
 # A scheduled task of a connection, by name. The row with an empty name creates the others.
-errand = sa.Table(
-    "errand",
+scheduled_task = sa.Table(
+    "scheduled_task",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
     sa.Column("name", sa.String(50), nullable=False),
     sa.Column("memory", sa.Text),  # state that the last run leaves for the next one
     sa.Column("ran_at", Instant),
-    *due_columns("errand"),
+    *due_columns("scheduled_task"),
     sa.UniqueConstraint("connection_id", "name"),
 )
 
 
 # A request to fetch an issue, because a delivery did not say enough about it.
-look = sa.Table(
-    "look",
+fetch_request = sa.Table(
+    "fetch_request",
     metadata,
     row_id(),
     refers("connection_id", "connection"),
@@ -220,6 +222,6 @@ look = sa.Table(
     sa.Column("key", sa.String(300), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("delivery_id", sa.String(200)),
-    *due_columns("look"),
+    *due_columns("fetch_request"),
     sa.UniqueConstraint("connection_id", "identity"),
 )

@@ -8,14 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.trackers.observations import Closing, Kind
-from sync_service.store.tables import closing, issue
+from sync_service.store.tables import closing_link, issue
 
 
 def read(tx: Transaction, issue_ids: Collection[int]) -> dict[int, tuple[Closing, ...]]:
     """Return the issues that pull requests close, by the pull request's row id, ordered by key."""
     found: dict[int, list[Closing]] = defaultdict(list)
     if issue_ids:
-        rows = sa.select(closing).where(closing.c.issue_id.in_(issue_ids))
+        rows = sa.select(closing_link).where(closing_link.c.issue_id.in_(issue_ids))
         for row in tx.execute(rows):
             found[row.issue_id].append(Closing(row.key, row.identity))
     return {issue_id: tuple(sorted(closes, key=lambda one: one.key)) for issue_id, closes in found.items()}
@@ -27,11 +27,11 @@ def save(tx: Transaction, closes: Mapping[int, Sequence[Closing]]) -> None:
     changed = [issue_id for issue_id in sorted(closes) if before.get(issue_id, ()) != tuple(closes[issue_id])]
     if not changed:
         return
-    tx.execute(sa.delete(closing).where(closing.c.issue_id.in_(changed)))
+    tx.execute(sa.delete(closing_link).where(closing_link.c.issue_id.in_(changed)))
     connection_of = {row.id: row.connection_id for row in tx.execute(_connections(changed))}
     rows = [_columns(one, connection_of[one], closed) for one in changed for closed in closes[one]]
     if rows:
-        tx.execute(sa.insert(closing), rows)
+        tx.execute(sa.insert(closing_link), rows)
 
 
 def _connections(issue_ids: Sequence[int]) -> sa.Select[Any]:
@@ -57,15 +57,15 @@ def through(linked: sa.FromClause, also: sa.FromClause) -> sa.Select[Any]:
     closed = issue.alias("closed")
     pulls = (
         sa.select(linked.c.key_result_id, linked.c.issue_id, closed.c.key)
-        .join(closing, closing.c.issue_id == linked.c.issue_id)
+        .join(closing_link, closing_link.c.issue_id == linked.c.issue_id)
         .where(closed.c.kind == Kind.ISSUE)
     )
     same = sa.and_(also.c.key_result_id == linked.c.key_result_id, also.c.issue_id == closed.c.id)
-    here = closed.c.connection_id == closing.c.connection_id
-    by_identity = pulls.join(closed, sa.and_(here, closed.c.identity == closing.c.identity)).join(also, same)
+    here = closed.c.connection_id == closing_link.c.connection_id
+    by_identity = pulls.join(closed, sa.and_(here, closed.c.identity == closing_link.c.identity)).join(also, same)
     # A rare case, checked after the issue is found: with a join, SQLite would scan all pairs of links.
-    by_key = pulls.join(closed, sa.and_(here, closed.c.folded_key == closing.c.folded_key)).where(
-        closing.c.identity.is_(None), sa.exists().where(same)
+    by_key = pulls.join(closed, sa.and_(here, closed.c.folded_key == closing_link.c.folded_key)).where(
+        closing_link.c.identity.is_(None), sa.exists().where(same)
     )
     found = sa.union(by_identity, by_key).subquery()
     return sa.select(found.c.key_result_id, found.c.issue_id, found.c.key)

@@ -41,7 +41,7 @@ class GoneScope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
+class ConnectionAlert:
     """The failures of one connection to report now.
 
     `rows` are their alerts; `quiet` are alerts of failures that were reported recently; `mended` are alerts of failures
@@ -57,13 +57,13 @@ class Broken:
     gone: tuple[GoneScope, ...]
     stale: tuple[StaleKeyResult, ...]
     rows: tuple[Row[Any], ...]
-    quiet: tuple[Row[Any], ...]
+    recently_alerted: tuple[Row[Any], ...]
     mended: tuple[Row[Any], ...]
 
 
 def note_refused(tx: Transaction, connection_id: int) -> None:
     """Note that the tracker has just refused a connection, to alert the owner. The caller has locked the connection."""
-    b = t.breaking
+    b = t.connection_alert
     existing = sa.update(b).where(b.c.connection_id == connection_id, b.c.scope_id.is_(None))
     if not tx.execute(existing.values(_reset_columns(tx))).rowcount:
         tx.execute(sa.insert(b).values(connection_id=connection_id, **_reset_columns(tx)))
@@ -72,7 +72,7 @@ def note_refused(tx: Transaction, connection_id: int) -> None:
 def note_gone(tx: Transaction, connection_id: int, scope_id: int) -> None:
     """Note that a scope is gone, to alert the owner."""
     row = {"connection_id": connection_id, "scope_id": scope_id, **_reset_columns(tx)}
-    upsert(tx, t.breaking, [row], unique=("scope_id",))
+    upsert(tx, t.connection_alert, [row], unique=("scope_id",))
 
 
 def _reset_columns(tx: Transaction) -> dict[str, Any]:
@@ -82,12 +82,12 @@ def _reset_columns(tx: Transaction) -> dict[str, Any]:
     return {"broke_at": now, "due_at": now, **reset}
 
 
-def read(tx: Transaction, connection_id: int) -> Broken:
+def read(tx: Transaction, connection_id: int) -> ConnectionAlert:
     """Return the failures that a connection's pending alerts report, and the key results that are stale because."""
-    b = t.breaking
+    b = t.connection_alert
     pending = tx.execute(
-        sa.select(b, t.connection.c.refused_at, t.connection.c.refused_reason, t.scope.c.gone, t.scope.c.gone_at)
-        .add_columns(sa.func.coalesce(t.scope.c.called, t.scope.c.name).label("scope"))
+        sa.select(b, t.connection.c.refused_at, t.connection.c.refused_reason, t.scope.c.gone_reason, t.scope.c.gone_at)
+        .add_columns(sa.func.coalesce(t.scope.c.current_name, t.scope.c.name).label("scope"))
         .join(t.connection, t.connection.c.id == b.c.connection_id)
         .outerjoin(t.scope, t.scope.c.id == b.c.scope_id)
         .where(b.c.connection_id == connection_id, b.c.due_at.isnot(None))
@@ -95,28 +95,30 @@ def read(tx: Transaction, connection_id: int) -> Broken:
     ).all()
     quiet_since = database_now(tx) - QUIET
     broken = [row for row in pending if _is_broken(row)]
-    to_alert = [row for row in broken if row.told_at is None or row.told_at <= quiet_since]
+    to_alert = [row for row in broken if row.alerted_at is None or row.alerted_at <= quiet_since]
     refused = next(((row.refused_at, row.refused_reason) for row in to_alert if row.scope_id is None), None)
     gone = [row for row in to_alert if row.scope_id is not None]
     one = tx.execute(sa.select(t.connection).where(t.connection.c.id == connection_id)).one()
     owner = tx.scalar(sa.select(t.person.c.email).where(t.person.c.id == one.owner_id))
-    return Broken(
+    return ConnectionAlert(
         slug=one.slug,
         kind=one.kind,
         site=one.site,
         owned=owner is not None,
         recipients=(owner,) if owner else _admins(tx),
         refused=refused,
-        gone=tuple(sorted((GoneScope(row.scope, row.gone_at or row.broke_at, row.gone) for row in gone), key=_name)),
+        gone=tuple(
+            sorted((GoneScope(row.scope, row.gone_at or row.broke_at, row.gone_reason) for row in gone), key=_name)
+        ),
         stale=_stale(tx, connection_id, refused=refused is not None, scope_ids=[row.scope_id for row in gone]),
         rows=tuple(to_alert),
-        quiet=tuple(row for row in broken if row not in to_alert),
+        recently_alerted=tuple(row for row in broken if row not in to_alert),
         mended=tuple(row for row in pending if not _is_broken(row)),
     )
 
 
 def _is_broken(row: Row[Any]) -> bool:
-    return row.refused_at is not None if row.scope_id is None else row.gone is not None
+    return row.refused_at is not None if row.scope_id is None else row.gone_reason is not None
 
 
 def _name(scope: GoneScope) -> str:
@@ -143,13 +145,13 @@ def _stale(
 
 def lock(tx: Transaction, connection_id: int) -> None:
     """Lock the alerts of a connection, in id order."""
-    b = t.breaking
+    b = t.connection_alert
     tx.execute(sa.select(b.c.id).where(b.c.connection_id == connection_id).order_by(b.c.id).with_for_update()).all()
 
 
 def settle_along(tx: Transaction, rows: Sequence[Row[Any]], **columns: Any) -> int:
     """Settle alerts that have not changed since they were read, without a lease; return how many were settled."""
-    b, count = t.breaking, 0
+    b, count = t.connection_alert, 0
     values = {"due_at": None, "lease": None, "settled_at": database_now(tx), **columns}
     for row in sorted(rows, key=lambda row: row.id):
         as_read = sa.and_(b.c.id == row.id, b.c.broke_at == row.broke_at, b.c.due_at.isnot(None))

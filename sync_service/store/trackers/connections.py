@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.trackers.connector import App, Client, Connection
+from sync_service.domain.trackers.connector import AppKey, Connection, OAuthClient
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, reading
 from sync_service.store.engine.encryption import Sealer
-from sync_service.store.tables import connection, consent, scope
+from sync_service.store.tables import connection, oauth_token, scope
 from sync_service.store.trackers import connection_alerts
 
 FRESH_SECONDS = 1.0
@@ -40,7 +40,7 @@ class Configured:
     secrets: tuple[str, ...] = field(repr=False)
     refused: str | None
     token_until: datetime | None = None
-    ended: bool = False
+    refresh_stopped: bool = False
 
 
 class Connections:
@@ -84,7 +84,7 @@ class Connections:
             if time.monotonic() - self._read_at < fresh:
                 return
             with reading(self._engine) as tx:
-                consents = {row.connection_id: row for row in tx.execute(sa.select(consent))}
+                consents = {row.connection_id: row for row in tx.execute(sa.select(oauth_token))}
                 found = [self._configured(row, consents.get(row.id)) for row in tx.execute(sa.select(connection))]
             self._by_id = {one.id: one for one in found}
             self._by_slug = {one.slug: one for one in found}
@@ -101,29 +101,31 @@ class Connections:
                 site=row.site,
                 options=row.options,
                 hook_url=self.hook_url(row.slug),
-                token=self._sealer.open(sealed_token) if sealed_token else None,
-                app=App(row.app_id, self._sealer.open(row.sealed_app_key)) if row.sealed_app_key else None,
-                client=Client(row.client_id, self._sealer.open(row.sealed_client_secret)) if row.client_id else None,
+                token=self._sealer.decrypt(sealed_token) if sealed_token else None,
+                app=AppKey(row.app_id, self._sealer.decrypt(row.sealed_app_key)) if row.sealed_app_key else None,
+                client=OAuthClient(row.client_id, self._sealer.decrypt(row.sealed_client_secret))
+                if row.client_id
+                else None,
                 site_id=tokens.site_id if tokens else None,
-                mark=row.write_mark,
+                owner_marker=row.owner_marker,
                 writes_back=row.write_back,
             ),
             secrets=self._secrets(row),
             refused=row.refused_reason,
             token_until=tokens.expires_at if tokens else None,
-            ended=tokens is not None and tokens.due_at is None,
+            refresh_stopped=tokens is not None and tokens.due_at is None,
         )
 
     def _secrets(self, row: Row[Any]) -> tuple[str, ...]:
         """Return the secrets that may sign deliveries; an OAuth app's deliveries are signed with its client secret."""
         sealed = [*row.sealed_secrets, *([row.sealed_client_secret] if row.client_id else [])]
-        return tuple(self._sealer.open(one) for one in sealed)
+        return tuple(self._sealer.decrypt(one) for one in sealed)
 
 
 def bind_scopes(tx: Transaction, seen: Iterable[tuple[int, ScopeRef]]) -> None:
     """Store the tracker's id of each watched scope so far known only by name; match by its present name."""
     wanted = {(connection_id, ref.name.lower()): ref.id for connection_id, ref in sorted(seen, key=_by_id)}
-    name = sa.func.coalesce(scope.c.called, scope.c.name).label("name")
+    name = sa.func.coalesce(scope.c.current_name, scope.c.name).label("name")
     unknown = sa.select(scope.c.id, scope.c.connection_id, name).where(scope.c.external_id.is_(None))
     rows = [(row.id, wanted.get((row.connection_id, row.name.lower()))) for row in tx.execute(unknown)]
     bound = [(scope_id, external_id) for scope_id, external_id in rows if external_id is not None]
@@ -143,31 +145,31 @@ def refuse(tx: Transaction, connection_id: int, *, reason: str) -> None:
     """Mark a connection as refused by the tracker and alert its owner: no more calls until somebody fixes it."""
     now = database_now(tx)
     first = sa.and_(connection.c.id == connection_id, connection.c.refused_at.is_(None))
-    refused = {"refused_at": now, "refused_reason": reason, "asked_again_at": now}
+    refused = {"refused_at": now, "refused_reason": reason, "retried_at": now}
     if tx.execute(sa.update(connection).where(first).values(refused)).rowcount:
         connection_alerts.note_refused(tx, connection_id)
     versions.bump(tx, versions.CHANGES)
 
 
-def may_ask_again(tx: Transaction, connection_id: int, *, after: timedelta) -> bool:
+def may_retry(tx: Transaction, connection_id: int, *, after: timedelta) -> bool:
     """Return whether one call may test a refused connection, once per `after`: no tracker says when it is fixed."""
     now = database_now(tx)
-    asked = connection.c.asked_again_at
-    before_a_step_back = asked > now + timedelta(minutes=1)
-    due_for_a_test = sa.and_(connection.c.id == connection_id, sa.or_(asked <= now - after, before_a_step_back))
-    return tx.execute(sa.update(connection).where(due_for_a_test).values(asked_again_at=now)).rowcount == 1
+    request_count = connection.c.retried_at
+    before_a_step_back = request_count > now + timedelta(minutes=1)
+    due_for_a_test = sa.and_(connection.c.id == connection_id, sa.or_(request_count <= now - after, before_a_step_back))
+    return tx.execute(sa.update(connection).where(due_for_a_test).values(retried_at=now)).rowcount == 1
 
 
-def mend(tx: Transaction, connection_id: int) -> None:
+def clear_refusal(tx: Transaction, connection_id: int) -> None:
     """Clear the refusal of a connection: the tracker accepts us again."""
-    mended = {"refused_at": None, "refused_reason": None, "asked_again_at": None}
+    mended = {"refused_at": None, "refused_reason": None, "retried_at": None}
     tx.execute(sa.update(connection).where(connection.c.id == connection_id).values(mended))
     versions.bump(tx, versions.CHANGES)
 
 
-def callable_ones() -> sa.ColumnElement[bool]:
+def has_credentials() -> sa.ColumnElement[bool]:
     """Return the SQL condition that a connection has credentials; an OAuth app has them once it has tokens."""
-    consented = sa.exists().where(consent.c.connection_id == connection.c.id)
+    consented = sa.exists().where(oauth_token.c.connection_id == connection.c.id)
     return sa.or_(
         connection.c.sealed_token.isnot(None),
         connection.c.sealed_app_key.isnot(None),
@@ -177,4 +179,4 @@ def callable_ones() -> sa.ColumnElement[bool]:
 
 def can_call(tx: Transaction, connection_id: int) -> bool:
     """Return whether a connection has credentials for calls."""
-    return tx.scalar(sa.select(callable_ones()).where(connection.c.id == connection_id)) or False
+    return tx.scalar(sa.select(has_credentials()).where(connection.c.id == connection_id)) or False

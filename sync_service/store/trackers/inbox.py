@@ -21,7 +21,7 @@ OUTCOMES: tuple[Outcome, ...] = ("waiting", "buried", "ignored", "applied")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+class ReceivedDelivery:
     """A delivery as received and verified. `headers` holds only the headers that we store."""
 
     connection_id: int
@@ -31,7 +31,7 @@ class Received:
     body: bytes
 
 
-def store(engine: Engine, received: Sequence[Received]) -> None:
+def store(engine: Engine, received: Sequence[ReceivedDelivery]) -> None:
     """Store deliveries, due now, and commit. A repeat changes nothing, but makes a buried one due with its new body."""
     rows = [{name: getattr(one, name) for name in _RECEIVED} for one in received]
     with writing_at_once(engine) as tx:
@@ -64,7 +64,7 @@ class DeliveryLine:
     name: str
     delivery: str
     outcome: Outcome
-    said: str
+    outcome_text: str
     attempts: int
     next_at: datetime | None
 
@@ -159,7 +159,7 @@ def _line(row: Row[Any]) -> DeliveryLine:
         name=row.name,
         delivery=row.delivery_id,
         outcome=_outcome(row),
-        said=row.outcome,
+        outcome_text=row.outcome,
         attempts=row.attempts,
         next_at=row.due_at,
     )

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.trackers.issue import LISTED_TERMS, HeldNumber, Issue, place_of
+from sync_service.domain.trackers.issue import MULTI_VALUED_TERMS, Issue, TimedNumber, transfer_target
 from sync_service.domain.trackers.observations import Account, Closing, Kind, ScopeRef, State
-from sync_service.store.engine.database import Collision, DatabaseNow, insert_or_skip, upsert
+from sync_service.store.engine.database import DatabaseNow, TransactionConflict, insert_or_skip, upsert
 from sync_service.store.tables import issue, term
 from sync_service.store.trackers import closing_links
 
@@ -29,9 +29,9 @@ _PLAIN = (
     "parent_key",
     "parent_identity",
     "parent_at",
-    "parent_told_at",
+    "parent_received_at",
     "closes_at",
-    "closes_looked",
+    "closes_fetched",
     "priority",
     "points",
     "points_at",
@@ -42,15 +42,15 @@ _PLAIN = (
     "closed_at",
     "updated_at",
     "digest",
-    "looked",
+    "fetched",
     "in_doubt",
-    "gone",
+    "gone_reason",
     "successor",
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class IssueRow:
     """An issue row: its id, the id of its watched scope, and the stored issue (None: never seen)."""
 
     id: int
@@ -58,7 +58,7 @@ class Held:
     issue: Issue | None
 
 
-def lock(tx: Transaction, wanted: Mapping[Identity, str | None]) -> dict[Identity, Held]:
+def lock(tx: Transaction, wanted: Mapping[Identity, str | None]) -> dict[Identity, IssueRow]:
     """Lock the issues of these identities in one fixed order; insert a missing one when `wanted` gives its key.
 
     Inserts come first. An insert waits for another worker that inserts the same row, so that both lock the same row.
@@ -96,7 +96,7 @@ def _by_connection(identities: Sequence[Identity]) -> dict[int, list[str]]:
     return grouped
 
 
-def _select(tx: Transaction, identities: Sequence[Identity]) -> dict[Identity, Held]:
+def _select(tx: Transaction, identities: Sequence[Identity]) -> dict[Identity, IssueRow]:
     """Lock rows in id order, as `relink_jobs` does: any other order could deadlock with it."""
     wanted = [
         sa.and_(issue.c.connection_id == connection_id, issue.c.identity.in_(names))
@@ -113,25 +113,25 @@ def any_after(tx: Transaction, *, connection_id: int, after: int) -> bool:
     return tx.scalar(more) is not None
 
 
-def lock_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int) -> list[Held]:
+def lock_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int) -> list[IssueRow]:
     """Lock and return the next issues of a connection by row id."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit).with_for_update()).all())
 
 
-def read_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int) -> list[Held]:
+def read_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int) -> list[IssueRow]:
     """Return the next issues of a connection by row id, without a lock: read only."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit)).all())
 
 
-def read(tx: Transaction, row_ids: Sequence[int]) -> list[Held]:
+def read(tx: Transaction, row_ids: Sequence[int]) -> list[IssueRow]:
     """Return issues by row id, the highest id first, without a lock."""
     found = sa.select(issue).where(issue.c.id.in_(row_ids)).order_by(issue.c.id.desc())
     return _from_rows(tx, tx.execute(found).all())
 
 
-def read_named(tx: Transaction, connection_id: int, identities: Sequence[str]) -> list[Held]:
+def read_named(tx: Transaction, connection_id: int, identities: Sequence[str]) -> list[IssueRow]:
     """Return the issues with these identities that are known, without a lock."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.identity.in_(identities))
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id)).all())
@@ -139,20 +139,20 @@ def read_named(tx: Transaction, connection_id: int, identities: Sequence[str]) -
 
 def count(tx: Transaction, *, connection_id: int) -> int:
     """Count the issues of a connection, except those that are gone or known only as children."""
-    there = sa.and_(issue.c.gone.is_(None), issue.c.state.isnot(None))
+    there = sa.and_(issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
     return tx.scalars(sa.select(sa.func.count()).where(issue.c.connection_id == connection_id, there)).one()
 
 
-def _from_rows(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Held]:
+def _from_rows(tx: Transaction, rows: Sequence[Row[Any]]) -> list[IssueRow]:
     closes = closing_links.read(tx, [row.id for row in rows if row.closes_at is not None])
     return [_from_row(row, closes.get(row.id, ())) for row in rows]
 
 
-def _from_row(row: Row[Any], closes: tuple[Closing, ...]) -> Held:
-    if row.updated_at is None and row.gone is None and row.parent_at is None:
-        return Held(row.id, None, None)
+def _from_row(row: Row[Any], closes: tuple[Closing, ...]) -> IssueRow:
+    if row.updated_at is None and row.gone_reason is None and row.parent_at is None:
+        return IssueRow(row.id, None, None)
     scope = ScopeRef(row.scope_external_id, row.scope_name) if row.scope_external_id else None
-    return Held(
+    return IssueRow(
         row.id,
         row.scope_id,
         Issue(
@@ -164,7 +164,9 @@ def _from_row(row: Row[Any], closes: tuple[Closing, ...]) -> Held:
             assignees=tuple(Account(*account) for account in row.assignees),
             author=Account(*row.author) if row.author else None,
             closes=closes,
-            numbers=tuple(HeldNumber(name, value, datetime.fromisoformat(at)) for name, value, at in row.numbers or ()),
+            numbers=tuple(
+                TimedNumber(name, value, datetime.fromisoformat(at)) for name, value, at in row.numbers or ()
+            ),
             components=tuple(row.components or ()),
             versions=tuple(row.versions or ()),
             sprints=tuple(row.sprints or ()),
@@ -192,7 +194,7 @@ def note_seen(tx: Transaction, row_ids: Sequence[int]) -> None:
 
 def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
     columns: dict[str, Any] = {name: getattr(one, name) for name in _PLAIN}
-    columns |= {name: list(getattr(one, name)) for name in LISTED_TERMS}
+    columns |= {name: list(getattr(one, name)) for name in MULTI_VALUED_TERMS}
     return columns | {
         "numbers": [[number.name, number.value, number.at.isoformat()] for number in one.numbers],
         "row_id": row_id,
@@ -208,11 +210,11 @@ def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
     }
 
 
-def next_place(tx: Transaction, connection_id: int, identity: str) -> tuple[str, str] | None:
+def transferred_to(tx: Transaction, connection_id: int, identity: str) -> tuple[str, str] | None:
     """Return the identity and key of an issue after its transfer; None when no transfer is known."""
     mine = sa.and_(issue.c.connection_id == connection_id, issue.c.identity == identity)
-    found = tx.execute(sa.select(issue.c.gone, issue.c.successor).where(mine)).one_or_none()
-    return place_of(found.gone, found.successor) if found else None
+    found = tx.execute(sa.select(issue.c.gone_reason, issue.c.successor).where(mine)).one_or_none()
+    return transfer_target(found.gone_reason, found.successor) if found else None
 
 
 TermKey = tuple[int, str, str]
@@ -240,4 +242,4 @@ def save_terms(tx: Transaction, rows: Iterable[dict[str, Any]]) -> None:
     known = read_terms(tx, [(row["connection_id"], row["kind"], row["external_id"]) for row in ordered])
     for row in ordered:
         if known[row["connection_id"], row["kind"], row["external_id"]].name != row["name"]:
-            raise Collision(f"another worker has a newer name for {row['kind']} {row['external_id']}")
+            raise TransactionConflict(f"another worker has a newer name for {row['kind']} {row['external_id']}")

@@ -10,18 +10,18 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.observations import CommentSeen
 from sync_service.store.engine.database import upsert
-from sync_service.store.tables import comment
+from sync_service.store.tables import link_comment
 
 
-def take(tx: Transaction, connection_id: int, seen: CommentSeen, *, identity: str) -> bool:
+def save(tx: Transaction, connection_id: int, seen: CommentSeen, *, identity: str) -> bool:
     """Store what a comment asks for; return whether links may change. A deletion is final, else the newest wins.
 
     A comment that asks for nothing is stored too, since an older version may arrive later; it changes links only if
     the stored version asked for some.
     GitHub's times have a resolution of one second: at equal times an edit wins over the original.
     """
-    mine = sa.and_(comment.c.connection_id == connection_id, comment.c.external_id == seen.id)
-    known = tx.execute(sa.select(comment).where(mine).with_for_update()).mappings().one_or_none()
+    mine = sa.and_(link_comment.c.connection_id == connection_id, link_comment.c.external_id == seen.id)
+    known = tx.execute(sa.select(link_comment).where(mine).with_for_update()).mappings().one_or_none()
     columns = {
         "connection_id": connection_id,
         "external_id": seen.id,
@@ -34,7 +34,7 @@ def take(tx: Transaction, connection_id: int, seen: CommentSeen, *, identity: st
     }
     if known is not None and _order(known) >= _order(columns):
         return False
-    upsert(tx, comment, [columns], unique=("connection_id", "external_id"))
+    upsert(tx, link_comment, [columns], unique=("connection_id", "external_id"))
     return _asks(columns) or (known is not None and _asks(known))
 
 
@@ -48,19 +48,21 @@ def _order(columns: Any) -> tuple[Any, ...]:
 
 def of_issues(tx: Transaction, connection_id: int, identities: Collection[str]) -> dict[str, list[Row[Any]]]:
     """Return the comments that ask or asked for links, by the issue's identity, the latest edit first."""
-    here = sa.and_(comment.c.connection_id == connection_id, comment.c.identity.in_(identities))
+    here = sa.and_(link_comment.c.connection_id == connection_id, link_comment.c.identity.in_(identities))
     found: dict[str, list[Row[Any]]] = defaultdict(list)
-    for row in tx.execute(sa.select(comment).where(here).order_by(comment.c.at.desc(), comment.c.external_id.desc())):
+    for row in tx.execute(
+        sa.select(link_comment).where(here).order_by(link_comment.c.at.desc(), link_comment.c.external_id.desc())
+    ):
         found[row.identity].append(row)
     return found
 
 
 def follow(tx: Transaction, connection_id: int, *, from_identity: str, to_identity: str) -> None:
     """Move comments to the new identity of a transferred issue."""
-    here = sa.and_(comment.c.connection_id == connection_id, comment.c.identity == from_identity)
-    tx.execute(sa.update(comment).where(here).values(identity=to_identity))
+    here = sa.and_(link_comment.c.connection_id == connection_id, link_comment.c.identity == from_identity)
+    tx.execute(sa.update(link_comment).where(here).values(identity=to_identity))
 
 
 def connections_with_any(tx: Transaction) -> list[int]:
     """Return the ids of the connections that have link comments."""
-    return list(tx.scalars(sa.select(comment.c.connection_id).distinct().order_by(comment.c.connection_id)))
+    return list(tx.scalars(sa.select(link_comment.c.connection_id).distinct().order_by(link_comment.c.connection_id)))

@@ -15,16 +15,16 @@ from sync_service.store.trackers import connection_alerts
 _Report = ScopeSeen | AccountSeen
 
 
-def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen, *, told_at: datetime) -> str:
+def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen, *, received_at: datetime) -> str:
     """Save a change of a scope, which is found by its id; return the outcome as text."""
     watched = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == seen.scope.id)
     row = tx.execute(sa.select(scope).where(watched)).one_or_none()
     if row is None:
         return f"ignored, because {seen.scope.name or seen.scope.id} is not watched"
-    return f"{row.name}: {_save(tx, row, seen, name=seen.scope.name, told_at=told_at)}"
+    return f"{row.name}: {_save(tx, row, seen, name=seen.scope.name, received_at=received_at)}"
 
 
-def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, told_at: datetime) -> str:
+def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, received_at: datetime) -> str:
     """Save a change of every scope of an account; return the outcome as text."""
     names = {seen.name.lower(), (seen.was or seen.name).lower()}
     rows = tx.execute(sa.select(scope).where(scope.c.connection_id == connection_id).order_by(scope.c.id)).all()
@@ -32,7 +32,8 @@ def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, told
     if not owned_rows:
         return f"ignored, because no repository of {seen.was or seen.name} is watched"
     return "; ".join(
-        f"{row.name}: {_save(tx, row, seen, name=_with_owner(seen.name, row), told_at=told_at)}" for row in owned_rows
+        f"{row.name}: {_save(tx, row, seen, name=_with_owner(seen.name, row), received_at=received_at)}"
+        for row in owned_rows
     )
 
 
@@ -44,31 +45,31 @@ def present_name(tx: Transaction, connection_id: int, external_id: str) -> str |
 
 
 def _present_name(row: Row[Any]) -> str:
-    return str(row.called or row.name)
+    return str(row.current_name or row.name)
 
 
 def _with_owner(owner: str, row: Row[Any]) -> str:
     return f"{owner}/{_present_name(row).partition('/')[2]}"
 
 
-def _save(tx: Transaction, row: Row[Any], seen: _Report, *, name: str, told_at: datetime) -> str:
+def _save(tx: Transaction, row: Row[Any], seen: _Report, *, name: str, received_at: datetime) -> str:
     """Save a scope's name and whether it can be watched; return what changed, as text."""
     renamed = bool(name) and name.lower() != _present_name(row).lower()
-    changes: dict[str, Any] = {"called": None if name.lower() == row.name.lower() else name} if renamed else {}
+    changes: dict[str, Any] = {"current_name": None if name.lower() == row.name.lower() else name} if renamed else {}
     texts = [f"is now called {name}"] if renamed else []
     if renamed and row.external_id is not None:
         relink_requests.rename(tx, row.connection_id, scope=row.external_id, was=_present_name(row), now=name)
     if seen.gone or seen.returned:
-        at = seen.at or told_at
+        at = seen.at or received_at
         if row.gone_for_good:
-            texts.append(f"nothing new, since {row.gone}")
+            texts.append(f"nothing new, since {row.gone_reason}")
         elif row.gone_at is not None and at < row.gone_at and not seen.for_good:
             texts.append("something newer is known")
         else:
-            changes |= {"gone": seen.gone, "gone_at": at, "gone_for_good": seen.for_good}
-            texts += [seen.gone] if seen.gone else ["can be watched again"] if row.gone else []
+            changes |= {"gone_reason": seen.gone, "gone_at": at, "gone_for_good": seen.for_good}
+            texts += [seen.gone] if seen.gone else ["can be watched again"] if row.gone_reason else []
     if changes:
         tx.execute(sa.update(scope).where(scope.c.id == row.id).values(changes))
-    if changes.get("gone") and not row.gone:
+    if changes.get("gone_reason") and not row.gone_reason:
         connection_alerts.note_gone(tx, row.connection_id, row.id)
     return ", ".join(texts) or "nothing new"

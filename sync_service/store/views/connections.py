@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.store import tables as t
 from sync_service.store.queue import rate_limits as pauses
-from sync_service.store.queue.rate_limits import Pause
+from sync_service.store.queue.rate_limits import RateLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class ScopeLine:
     """
 
     name: str
-    called: str | None
+    current_name: str | None
     covered: bool
     gone: str | None
     seen: int | None
@@ -40,7 +40,7 @@ class ScopeLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class NewestDelivery:
     """The newest stored delivery. `id` is its row id."""
 
     id: int
@@ -49,7 +49,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Forged:
+class RejectedCount:
     """Number of rejected deliveries (signature wrong or missing), and when the last one came."""
 
     count: int
@@ -80,17 +80,17 @@ class ConnectionPage:
     refused_at: datetime | None
     refused_reason: str | None
     scopes: tuple[ScopeLine, ...]
-    pauses: tuple[Pause, ...]
-    held: tuple[Pause, ...]
-    heard: Heard | None
-    forged: Forged | None
+    pauses: tuple[RateLimit, ...]
+    held: tuple[RateLimit, ...]
+    newest_delivery: NewestDelivery | None
+    forged: RejectedCount | None
 
     @property
     def webhook(self) -> Literal["heard", "forged", "silent"]:
         """Return what came last: a delivery, a rejected delivery, or nothing."""
-        if self.forged and (self.heard is None or self.heard.at < self.forged.at):
+        if self.forged and (self.newest_delivery is None or self.newest_delivery.at < self.forged.at):
             return "forged"
-        return "heard" if self.heard else "silent"
+        return "heard" if self.newest_delivery else "silent"
 
     @property
     def gone(self) -> Sequence[ScopeLine]:
@@ -103,9 +103,9 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
     c, p = t.connection, t.person
     newest = sa.select(sa.func.max(t.delivery.c.id)).where(t.delivery.c.connection_id == c.c.id).scalar_subquery()
     found = (
-        sa.select(c, p.c.email, p.c.name, newest.label("newest"), t.consent.c.given_by)
+        sa.select(c, p.c.email, p.c.name, newest.label("newest"), t.oauth_token.c.given_by)
         .outerjoin(p, p.c.id == c.c.owner_id)
-        .outerjoin(t.consent, t.consent.c.connection_id == c.c.id)
+        .outerjoin(t.oauth_token, t.oauth_token.c.connection_id == c.c.id)
         .order_by(c.c.slug)
         .where(sa.true() if slug is None else c.c.slug == slug)
     )
@@ -113,7 +113,7 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
     ids = [row.id for row in rows]
     related = _Related(
         scopes=_scopes(tx, ids),
-        rate_limits=pauses.under_way(tx, ids),
+        rate_limits=pauses.active_limits(tx, ids),
         newest_deliveries=_newest_deliveries(tx, [row.newest for row in rows if row.newest]),
         rejected=_rejected(tx, ids),
     )
@@ -123,9 +123,9 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Related:
     scopes: Mapping[int, list[ScopeLine]]
-    rate_limits: Mapping[int, list[Pause]]
-    newest_deliveries: Mapping[int, Heard]
-    rejected: Mapping[int, Forged]
+    rate_limits: Mapping[int, list[RateLimit]]
+    newest_deliveries: Mapping[int, NewestDelivery]
+    rejected: Mapping[int, RejectedCount]
 
 
 def _page(row: Row[Any], related: _Related) -> ConnectionPage:
@@ -149,7 +149,7 @@ def _page(row: Row[Any], related: _Related) -> ConnectionPage:
         scopes=tuple(related.scopes.get(row.id, ())),
         pauses=tuple(one for one in related.rate_limits.get(row.id, ()) if not one.of_issue),
         held=tuple(one for one in related.rate_limits.get(row.id, ()) if one.of_issue),
-        heard=related.newest_deliveries.get(row.id),
+        newest_delivery=related.newest_deliveries.get(row.id),
         forged=related.rejected.get(row.id),
     )
 
@@ -174,9 +174,9 @@ def _scopes(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[ScopeLine]
         found[row.connection_id].append(
             ScopeLine(
                 name=row.name,
-                called=row.called,
+                current_name=row.current_name,
                 covered=row.covered_at is not None,
-                gone=row.gone,
+                gone=row.gone_reason,
                 seen=row.seen if imports else None,
                 expected=row.expected if imports else None,
                 asked_at=row.done_at,
@@ -185,16 +185,16 @@ def _scopes(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[ScopeLine]
     return found
 
 
-def _newest_deliveries(tx: Transaction, ids: Sequence[int]) -> Mapping[int, Heard]:
+def _newest_deliveries(tx: Transaction, ids: Sequence[int]) -> Mapping[int, NewestDelivery]:
     d = t.delivery.c
     found = sa.select(d.id, d.connection_id, d.name, d.received_at).where(d.id.in_(ids))
-    return {row.connection_id: Heard(row.id, row.name, row.received_at) for row in tx.execute(found)}
+    return {row.connection_id: NewestDelivery(row.id, row.name, row.received_at) for row in tx.execute(found)}
 
 
-def _rejected(tx: Transaction, ids: Sequence[int]) -> Mapping[int, Forged]:
-    f = t.forgery
+def _rejected(tx: Transaction, ids: Sequence[int]) -> Mapping[int, RejectedCount]:
+    f = t.rejected_delivery
     found = sa.select(f.c.connection_id, f.c.count.label("times"), f.c.last_at).where(f.c.connection_id.in_(ids))
-    return {row.connection_id: Forged(row.times, row.last_at) for row in tx.execute(found)}
+    return {row.connection_id: RejectedCount(row.times, row.last_at) for row in tx.execute(found)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,14 +14,14 @@ class ScopeExamined:
     """A watched scope: `called` is its present name at the tracker, `heard` says that its id is known."""
 
     name: str
-    called: str
-    heard: bool
+    current_name: str
+    id_known: bool
     covered: bool
     gone: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionExamined:
+class ConnectionDiagnostics:
     """A connection with the time of its last delivery, and the number and last time of rejected deliveries."""
 
     kind: str
@@ -35,7 +35,7 @@ class ConnectionExamined:
     scopes: tuple[ScopeExamined, ...]
 
 
-def examined(tx: Transaction, slug: str) -> ConnectionExamined | None:
+def diagnostics_of(tx: Transaction, slug: str) -> ConnectionDiagnostics | None:
     """Return a connection's diagnostics; None when the slug is unknown."""
     c, s, d = t.connection, t.scope, t.delivery
     found = sa.select(c, t.person.c.email).outerjoin(t.person, t.person.c.id == c.c.owner_id).where(c.c.slug == slug)
@@ -44,9 +44,9 @@ def examined(tx: Transaction, slug: str) -> ConnectionExamined | None:
         return None
     scopes = tx.execute(sa.select(s).where(s.c.connection_id == row.id).order_by(s.c.name))
     newest = sa.select(d.c.received_at).where(d.c.connection_id == row.id).order_by(d.c.id.desc()).limit(1)
-    f = t.forgery
+    f = t.rejected_delivery
     forgery = tx.execute(sa.select(f.c.count.label("forged"), f.c.last_at).where(f.c.connection_id == row.id)).first()
-    return ConnectionExamined(
+    return ConnectionDiagnostics(
         kind=row.kind,
         owner=row.email,
         has_secret=bool(row.sealed_secrets or row.client_id),
@@ -58,10 +58,10 @@ def examined(tx: Transaction, slug: str) -> ConnectionExamined | None:
         scopes=tuple(
             ScopeExamined(
                 name=one.name,
-                called=one.called or one.name,
-                heard=one.external_id is not None,
+                current_name=one.current_name or one.name,
+                id_known=one.external_id is not None,
                 covered=one.covered_at is not None,
-                gone=one.gone,
+                gone=one.gone_reason,
             )
             for one in scopes
         ),

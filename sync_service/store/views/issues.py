@@ -95,10 +95,10 @@ def _linked(key_result_id: int) -> sa.Select[Any]:
 
 def _unreachable() -> sa.Exists:
     """Return the SQL condition that the last fetch of an issue found nothing, and that it was not seen since."""
-    i, f = tables.issue, tables.look
+    i, f = tables.issue, tables.fetch_request
     same = sa.and_(f.c.connection_id == i.c.connection_id, f.c.identity == i.c.identity)
     later = sa.or_(f.c.settled_at.is_(None), i.c.seen_at.is_(None), f.c.settled_at > i.c.seen_at)
-    return sa.exists().where(same, f.c.outcome.startswith(UNREACHABLE), later, i.c.gone.is_(None))
+    return sa.exists().where(same, f.c.outcome.startswith(UNREACHABLE), later, i.c.gone_reason.is_(None))
 
 
 _TERMS = {"components": TermKind.COMPONENT, "versions": TermKind.VERSION, "sprints": TermKind.SPRINT}
@@ -159,8 +159,8 @@ def _issue(rows: Sequence[Row[Any]], names: Mapping[TermKey, str | None], why_no
 def _why_not(row: Row[Any], measure: Measure, span: Span, through: Sequence[str] | None) -> str | None:
     if measure.kind == "manual":
         return "the value is set by check-ins"
-    if row.gone:
-        return str(row.gone)
+    if row.gone_reason:
+        return str(row.gone_reason)
     if through:
         return f"counts through {' and '.join(through)}, which it closes"
     if row.state == State.DROPPED:

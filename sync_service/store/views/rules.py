@@ -40,7 +40,7 @@ class RuleView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RuleStatus:
     """The status of a rule's last edit. `applying`: its links are being created; `stuck`: why that failed.
 
     `listed` is the state of its query's listing.
@@ -109,19 +109,19 @@ def _version(row: Row[Any]) -> str:
 
 def lock(tx: Transaction, slug: str) -> RuleView | None:
     """Lock the rules and return the one with a slug; None when there is none."""
-    versions.take_rules(tx)
+    versions.lock_rules(tx)
     tx.execute(sa.select(tables.rule.c.id).where(tables.rule.c.slug == slug).with_for_update())
     found = rule_views(tx, slug=slug)
     return found[0] if found else None
 
 
-def standings(tx: Transaction, rule_ids: Sequence[int]) -> dict[int, Standing]:
+def statuses(tx: Transaction, rule_ids: Sequence[int]) -> dict[int, RuleStatus]:
     """Return for each rule the status of its last edit, and how many issues it links now."""
     v = tables.rule_revision
     newest = sa.select(sa.func.max(v.c.id)).where(v.c.rule_id.in_(rule_ids)).group_by(v.c.rule_id)
     linked, listed = _linked(tx, rule_ids), query_listings.of_rules(tx, rule_ids)
     return {
-        row.rule_id: Standing(
+        row.rule_id: RuleStatus(
             linked=linked.get(row.rule_id, 0),
             applying=row.state == "pending" and row.buried_at is None,
             stuck=row.outcome if row.buried_at is not None else None,
@@ -191,7 +191,7 @@ def suggestions(tx: Transaction, connection_id: int) -> dict[str, list[str]]:
     i = tables.issue
     latest = (
         sa.select(*(i.c[name] for name in _SUGGESTING))
-        .where(i.c.connection_id == connection_id, i.c.gone.is_(None), i.c.state.isnot(None))
+        .where(i.c.connection_id == connection_id, i.c.gone_reason.is_(None), i.c.state.isnot(None))
         .order_by(i.c.id.desc())
         .limit(LOOKED_THROUGH)
     )

@@ -11,7 +11,7 @@ from sync_service.store import tables as t
 from sync_service.store.engine.database import database_now
 from sync_service.store.queue import scheduled_tasks
 from sync_service.store.queue.due import TABLES
-from sync_service.store.trackers.connections import callable_ones
+from sync_service.store.trackers.connections import has_credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ScopeView:
 
 
 @dataclass(frozen=True, slots=True)
-class ErrandView:
+class ScheduledTaskView:
     """A scheduled task of a connection: when it last ran, and its outcome."""
 
     name: str
@@ -45,7 +45,7 @@ class ConnectionView:
     has_secret: bool
     refused_at: datetime | None
     refused_reason: str | None
-    errands: tuple[ErrandView, ...]
+    errands: tuple[ScheduledTaskView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +63,12 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
     """Return the connections, ordered by slug."""
     scopes: dict[int, list[ScopeView]] = defaultdict(list)
     for row in tx.execute(sa.select(t.scope).order_by(t.scope.c.name)):
-        scopes[row.connection_id].append(ScopeView(row.name, row.covered_at is not None, row.gone))
-    tasks: dict[int, list[ErrandView]] = defaultdict(list)
+        scopes[row.connection_id].append(ScopeView(row.name, row.covered_at is not None, row.gone_reason))
+    tasks: dict[int, list[ScheduledTaskView]] = defaultdict(list)
     for row in scheduled_tasks.read(tx):
         if row.name != scheduled_tasks.CALLER:
-            tasks[row.connection_id].append(ErrandView(row.name, row.ran_at, row.outcome))
-    can_call = callable_ones().label("can_call")
+            tasks[row.connection_id].append(ScheduledTaskView(row.name, row.ran_at, row.outcome))
+    can_call = has_credentials().label("can_call")
     found = sa.select(t.connection, t.person.c.email, can_call).outerjoin(
         t.person, t.person.c.id == t.connection.c.owner_id
     )

@@ -8,28 +8,28 @@ from typing import NoReturn
 from flask import abort, request
 
 from sync_service.store.engine.database import reading
-from sync_service.store.engine.encryption import fingerprint
+from sync_service.store.engine.encryption import hash_token
 from sync_service.store.people.auth import token_role
 from sync_service.web.api.problems import problem
-from sync_service.web.request.context import house
-from sync_service.web.request.guards import Guard, Who
+from sync_service.web.request.context import services
+from sync_service.web.request.guards import Caller, Guard
 
 
-def caller() -> Who:
+def caller() -> Caller:
     """Return the caller by the request's bearer token; abort with 401 when it is missing or invalid."""
     token = _token()
     if token is None:
         _refuse("")
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         role = token_role(tx, token)
     if role is None:
         _refuse("This token is unknown or revoked.", error="invalid_token")
-    return Who(role=Guard(role), name="an API token")
+    return Caller(role=Guard(role), name="an API token")
 
 
 def fingerprint_sent() -> str:
     """Return the rate limit key: the fingerprint of the request's token, because tokens are never stored."""
-    return fingerprint(_token() or "")
+    return hash_token(_token() or "")
 
 
 def _token() -> str | None:

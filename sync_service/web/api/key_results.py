@@ -17,12 +17,12 @@ from sync_service.store.views.key_results import (
     key_result_view,
     key_result_views,
 )
-from sync_service.web.api.etag import unless_known
+from sync_service.web.api.etag import unless_unchanged
 from sync_service.web.api.models import HistoryList, IssueList, KeyResult, KeyResultList
-from sync_service.web.api.openapi_docs import api_blueprint, gives
-from sync_service.web.api.pagination import PageQuery, SortKey, answer, beyond, id_after, key_after, page
+from sync_service.web.api.openapi_docs import api_blueprint, responses
+from sync_service.web.api.pagination import PageQuery, SortKey, id_after, json_response, key_after, page, sorted_after
 from sync_service.web.api.problems import not_found
-from sync_service.web.request.context import house
+from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 
 blueprint = api_blueprint(
@@ -42,31 +42,34 @@ class KeyResultPath(BaseModel):
     slug: str = Field(description="the key result's slug, upper or lower case", json_schema_extra={"example": "KR-1"})
 
 
-@blueprint.get("/key-results", responses=gives(KeyResultList, list_=True, polled=True))
+@blueprint.get("/key-results", responses=responses(KeyResultList, list_=True, polled=True))
 @guarded(Guard.VIEWER)
 def list_key_results(query: KeyResultsQuery) -> Response:
     """List the key results."""
     after = key_after(query, int)
 
     def build() -> Response:
-        views = key_result_views(tx, house().now(), cycle=query.cycle) if _storable(query.cycle or "") else []
+        views = key_result_views(tx, services().now(), cycle=query.cycle) if _storable(query.cycle or "") else []
         return page(
-            beyond(views, after, sort_key=_id_of), limit=query.limit, sort_key=_id_of, form=as_json.key_result_form
+            sorted_after(views, after, sort_key=_id_of),
+            limit=query.limit,
+            sort_key=_id_of,
+            form=as_json.key_result_form,
         )
 
-    with reading(house().engine) as tx:
-        return unless_known(tx, build)
+    with reading(services().engine) as tx:
+        return unless_unchanged(tx, build)
 
 
-@blueprint.get("/key-results/<slug>", responses=gives(KeyResult, polled=True, missing=True))
+@blueprint.get("/key-results/<slug>", responses=responses(KeyResult, polled=True, missing=True))
 @guarded(Guard.VIEWER)
 def show_key_result(path: KeyResultPath) -> Response:
     """Show one key result."""
-    with reading(house().engine) as tx:
-        return unless_known(tx, lambda: answer(as_json.key_result_form(_find(tx, path.slug))))
+    with reading(services().engine) as tx:
+        return unless_unchanged(tx, lambda: json_response(as_json.key_result_form(_find(tx, path.slug))))
 
 
-@blueprint.get("/key-results/<slug>/history", responses=gives(HistoryList, list_=True, polled=True, missing=True))
+@blueprint.get("/key-results/<slug>/history", responses=responses(HistoryList, list_=True, polled=True, missing=True))
 @guarded(Guard.VIEWER)
 def list_history(path: KeyResultPath, query: PageQuery) -> Response:
     """List the changes of a key result's value, newest first, each with its causes."""
@@ -76,27 +79,27 @@ def list_history(path: KeyResultPath, query: PageQuery) -> Response:
         found = history_view(tx, _find(tx, path.slug).id, before=before, limit=query.limit + 1)
         return page(found, limit=query.limit, sort_key=_entry_id, form=as_json.history_form)
 
-    with reading(house().engine) as tx:
-        return unless_known(tx, build)
+    with reading(services().engine) as tx:
+        return unless_unchanged(tx, build)
 
 
-@blueprint.get("/key-results/<slug>/issues", responses=gives(IssueList, list_=True, polled=True, missing=True))
+@blueprint.get("/key-results/<slug>/issues", responses=responses(IssueList, list_=True, polled=True, missing=True))
 @guarded(Guard.VIEWER)
 def list_issues(path: KeyResultPath, query: PageQuery) -> Response:
     """List the issues linked to a key result, and whether each counts."""
     after = key_after(query, str, int, str)
 
     def build() -> Response:
-        found = beyond(issues_view(tx, _find(tx, path.slug).id), after, sort_key=_by_key)
+        found = sorted_after(issues_view(tx, _find(tx, path.slug).id), after, sort_key=_by_key)
         return page(found, limit=query.limit, sort_key=_by_key, form=as_json.issue_form)
 
-    with reading(house().engine) as tx:
-        return unless_known(tx, build)
+    with reading(services().engine) as tx:
+        return unless_unchanged(tx, build)
 
 
 def _find(tx: Connection, slug: str) -> KeyResultView:
     """Return the key result with this slug; abort with 404 and similar slugs when there is none."""
-    now = house().now()
+    now = services().now()
     found = key_result_view(tx, slug, now) if _storable(slug) else None
     if found is None:
         slugs = {one.slug.lower(): one.slug for one in key_result_views(tx, now)}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sync_service.domain.people.notices import Standing
+from sync_service.domain.people.notices import KeyResultState
 from sync_service.store.views.as_json import Json, cause_form, instant
 from sync_service.store.views.lists import (
     ConnectionView,
@@ -101,5 +101,5 @@ def notice_form(view: NoticeView) -> Json:
     }
 
 
-def _state(state: Standing) -> dict[str, Any]:
+def _state(state: KeyResultState) -> dict[str, Any]:
     return {"status": state.status.value, "value": state.value, "progress": state.progress}

@@ -16,9 +16,9 @@ from sync_service.web.api.list_models import (
     ObjectiveList,
     RuleList,
 )
-from sync_service.web.api.openapi_docs import api_blueprint, gives
+from sync_service.web.api.openapi_docs import api_blueprint, responses
 from sync_service.web.api.pagination import PageQuery, SortKey, id_after, page
-from sync_service.web.request.context import house
+from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 
 blueprint = api_blueprint(
@@ -34,56 +34,56 @@ class HasId(Protocol):
         """The row id."""
 
 
-@blueprint.get("/objectives", responses=gives(ObjectiveList, list_=True))
+@blueprint.get("/objectives", responses=responses(ObjectiveList, list_=True))
 @guarded(Guard.VIEWER)
 def list_objectives(query: PageQuery) -> Response:
     """List the objectives."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         found = lists.objectives(tx, after=id_after(query), limit=query.limit + 1)
     return page(found, limit=query.limit, sort_key=_id_of, form=forms.objective_form)
 
 
-@blueprint.get("/cycles", responses=gives(CycleList, list_=True))
+@blueprint.get("/cycles", responses=responses(CycleList, list_=True))
 @guarded(Guard.VIEWER)
 def list_cycles(query: PageQuery) -> Response:
     """List the cycles."""
-    with reading(house().engine) as tx:
-        found = lists.cycles(tx, house().now(), after=id_after(query), limit=query.limit + 1)
+    with reading(services().engine) as tx:
+        found = lists.cycles(tx, services().now(), after=id_after(query), limit=query.limit + 1)
     return page(found, limit=query.limit, sort_key=_id_of, form=forms.cycle_form)
 
 
-@blueprint.get("/rules", responses=gives(RuleList, list_=True))
+@blueprint.get("/rules", responses=responses(RuleList, list_=True))
 @guarded(Guard.VIEWER)
 def list_rules(query: PageQuery) -> Response:
     """List the mapping rules."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         found = lists.rules(tx, after=id_after(query), limit=query.limit + 1)
     return page(found, limit=query.limit, sort_key=_id_of, form=forms.rule_form)
 
 
-@blueprint.get("/connections", responses=gives(ConnectionList, list_=True))
+@blueprint.get("/connections", responses=responses(ConnectionList, list_=True))
 @guarded(Guard.VIEWER)
 def list_connections(query: PageQuery) -> Response:
     """List the connections. Credentials are left out."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         found = lists.connections(tx, after=id_after(query), limit=query.limit + 1)
     return page(found, limit=query.limit, sort_key=_id_of, form=forms.connection_form)
 
 
-@blueprint.get("/deliveries", responses=gives(DeliveryList, list_=True))
+@blueprint.get("/deliveries", responses=responses(DeliveryList, list_=True))
 @guarded(Guard.VIEWER)
 def list_deliveries(query: PageQuery) -> Response:
     """List the received deliveries, newest first. Bodies are left out."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         found = lists.deliveries(tx, before=id_after(query), limit=query.limit + 1)
     return page(found, limit=query.limit, sort_key=_id_of, form=forms.delivery_form)
 
 
-@blueprint.get("/notices", responses=gives(NoticeList, list_=True))
+@blueprint.get("/notices", responses=responses(NoticeList, list_=True))
 @guarded(Guard.VIEWER)
 def list_notices(query: PageQuery) -> Response:
     """List the notices, newest first."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         found = lists.notices(tx, before=id_after(query), limit=query.limit + 1)
     return page(found, limit=query.limit, sort_key=_id_of, form=forms.notice_form)
 

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from sync_service.web.api import list_models, models
 from sync_service.web.api.openapi_docs import SECURITY_SCHEMES
-from sync_service.web.api.pagination import answer
+from sync_service.web.api.pagination import json_response
 from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("api_document", __name__, url_prefix="/api/v1")
@@ -46,7 +46,7 @@ def components() -> dict[str, Any]:
 @guarded(Guard.OPEN)
 def openapi() -> Response:
     """Return the OpenAPI document."""
-    return answer(cast("OpenAPI", current_app).api_doc)
+    return json_response(cast("OpenAPI", current_app).api_doc)
 
 
 @blueprint.get("/docs")

@@ -6,7 +6,7 @@ from typing import Any
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
-from sync_service.web.api.problems import DETAILS, MEDIA_TYPE, cover
+from sync_service.web.api.problems import DETAILS, MEDIA_TYPE, handle_database_errors
 
 SCHEME = "token"
 SECURITY_SCHEMES: dict[str, Any] = {
@@ -38,11 +38,11 @@ def api_blueprint(name: str, import_name: str, tag: Tag) -> APIBlueprint:
         abp_responses={status: _problem(status) for status in PROBLEMS},
         operation_id_callback=_operation_id,
     )
-    cover(blueprint)
+    handle_database_errors(blueprint)
     return blueprint
 
 
-def gives(
+def responses(
     model: type[BaseModel], *, list_: bool = False, polled: bool = False, missing: bool = False
 ) -> dict[str | int | HTTPStatus, Any]:
     """Return the responses of a route: the model; 304 when it supports ETags (`polled`); 404 when `missing`."""

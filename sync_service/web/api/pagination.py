@@ -66,19 +66,19 @@ def page(
     end = min(limit, len(found))
     while 0 < end < len(found) and sort_key(found[end]) == sort_key(found[end - 1]):
         end += 1
-    response = answer({"items": [form(one) for one in found[:end]]})
+    response = json_response({"items": [form(one) for one in found[:end]]})
     if end < len(found):
         following = request.args.to_dict() | {"cursor": _encode(sort_key(found[end - 1]))}
         response.headers["Link"] = f'<{request.base_url}?{urlencode(following)}>; rel="next"'
     return response
 
 
-def beyond(items: Iterable[T], after: SortKey | None, *, sort_key: Callable[[T], SortKey]) -> list[T]:
+def sorted_after(items: Iterable[T], after: SortKey | None, *, sort_key: Callable[[T], SortKey]) -> list[T]:
     """Sort the items by their sort key `sort_key`, and leave out those up to `after`."""
     return sorted((one for one in items if after is None or sort_key(one) > after), key=sort_key)
 
 
-def answer(body: Mapping[str, Any]) -> Response:
+def json_response(body: Mapping[str, Any]) -> Response:
     """Respond with JSON; its members keep their order."""
     return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
 

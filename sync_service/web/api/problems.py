@@ -46,7 +46,7 @@ def install(app: Flask) -> None:
     app.after_request(_as_problem)
 
 
-def cover(blueprint: Blueprint) -> None:
+def handle_database_errors(blueprint: Blueprint) -> None:
     """Let a blueprint's requests answer 503 while the database does not answer."""
     for error in (OperationalError, InterfaceError, DisconnectionError, NoConnectionFree):
         blueprint.register_error_handler(error, _database_is_away)

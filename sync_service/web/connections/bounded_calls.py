@@ -14,30 +14,30 @@ from sync_service.domain.trackers.connector import Unavailable
 T = TypeVar("T")
 
 
-class NoRoom(Unavailable):
+class TooManyCalls(Unavailable):
     """Too many calls are running; this one was not started."""
 
 
-class TooSlow(Unavailable):
+class CallTimedOut(Unavailable):
     """The call took too long. It goes on, so its effect may still happen."""
 
 
 SECONDS = 8.0
 """Timeout of a call."""
 
-AT_ONCE = 4
+MAX_CONCURRENT = 4
 """Maximum running calls per process, including those that timed out."""
 
-_SLOTS = threading.BoundedSemaphore(AT_ONCE)
+_SLOTS = threading.BoundedSemaphore(MAX_CONCURRENT)
 
 
-def briefly(call: Callable[[], T], *, seconds: float = SECONDS) -> T:
+def call_with_timeout(call: Callable[[], T], *, seconds: float = SECONDS) -> T:
     """Return the result of `call()`, or raise its error.
 
     Raise `NoRoom` when it can't start within `seconds`, and `TooSlow` when it takes longer than that.
     """
     if not _SLOTS.acquire(timeout=seconds):
-        raise NoRoom("too many calls to trackers are running; try again in a moment")
+        raise TooManyCalls("too many calls to trackers are running; try again in a moment")
     results: SimpleQueue[tuple[T, None] | tuple[None, Exception]] = SimpleQueue()
 
     def run() -> None:
@@ -52,7 +52,7 @@ def briefly(call: Callable[[], T], *, seconds: float = SECONDS) -> T:
     try:
         result, error = results.get(timeout=seconds)
     except Empty:
-        raise TooSlow(f"the tracker does not answer within {seconds:g} seconds") from None
+        raise CallTimedOut(f"the tracker does not answer within {seconds:g} seconds") from None
     if error is not None:
         raise error
     return result  # type: ignore[return-value]  # without an error it is a result

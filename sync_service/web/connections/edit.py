@@ -6,15 +6,15 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.config_file.plan.edit_connection import Overtaken, Written, secret
+from sync_service.config_file.plan.edit_connection import ConnectionFields, EditConflict, secret_reference
 from sync_service.domain.trackers.connector import Connection
 from sync_service.store.engine.database import reading
 from sync_service.store.views.connections import ConnectionPage, Weight, weight_of
 from sync_service.web.connections import reveal_once
-from sync_service.web.connections.new import addresses_in, introduced, wrong_address
-from sync_service.web.connections.shared import configured, find, mark_of, new_secret, save, tried
+from sync_service.web.connections.new import addresses_in, credentials_error, wrong_address
+from sync_service.web.connections.shared import configured, find, new_secret, save, save_and_flash, secret_fingerprint
 from sync_service.web.connections.views import show_to_admins, switches_of
-from sync_service.web.request.context import house
+from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("connections_edits", __name__, url_prefix="/connections/<slug>")
@@ -40,29 +40,29 @@ def credentials(slug: str) -> ResponseReturnValue:
         return _back(slug)
     current = configured(slug)
     probe = Connection(slug=slug, site=current.view.site, options=current.view.options, token=token)
-    connector = house().connectors.get(current.kind)
-    wrong = introduced(connector, probe) if connector else None
+    connector = services().connectors.get(current.kind)
+    wrong = credentials_error(connector, probe) if connector else None
     if wrong:
         flash(f"The token was not stored: {wrong}.", "error")
         return _back(slug)
 
-    def edit(written: Written) -> Written:
-        return {**_without_credential_fields(written), "token": secret("TOKEN")}
+    def edit(written: ConnectionFields) -> ConnectionFields:
+        return {**_without_credential_fields(written), "token": secret_reference("TOKEN")}
 
-    tried(lambda editing: editing.change(slug, edit, {"TOKEN": token}), "The token is stored, encrypted.")
+    save_and_flash(lambda editing: editing.change(slug, edit, {"TOKEN": token}), "The token is stored, encrypted.")
     return _back(slug)
 
 
-def _without_credential_fields(written: Written) -> Written:
+def _without_credential_fields(written: ConnectionFields) -> ConnectionFields:
     return {name: value for name, value in written.items() if name not in CREDENTIALS}
 
 
 def _remove_credentials(slug: str) -> ResponseReturnValue:
-    def edit(written: Written) -> Written:
+    def edit(written: ConnectionFields) -> ConnectionFields:
         kept = {name: value for name, value in _without_credential_fields(written).items() if name != "write_back"}
         return {**kept, "earlier": "ignore"}
 
-    tried(lambda editing: editing.change(slug, edit), "The credentials are removed. Webhooks still work.")
+    save_and_flash(lambda editing: editing.change(slug, edit), "The credentials are removed. Webhooks still work.")
     return _back(slug)
 
 
@@ -74,20 +74,22 @@ def secrets(slug: str) -> ResponseReturnValue:
         return _keep_newest(slug, request.form.get("newest", ""))
     made = new_secret()
 
-    def edit(written: Written) -> Written:
+    def edit(written: ConnectionFields) -> ConnectionFields:
         before = ["kept"] if written.get("webhook_secrets") else []
-        return {**written, "webhook_secrets": [secret("MADE"), *before]}
+        return {**written, "webhook_secrets": [secret_reference("MADE"), *before]}
 
     message = "There is a new webhook secret. Older ones are accepted until you remove them."
-    if tried(lambda editing: editing.change(slug, edit, {"MADE": made}), message):
-        reveal_once.keep(slug, made, show=True)
+    if save_and_flash(lambda editing: editing.change(slug, edit, {"MADE": made}), message):
+        reveal_once.store_secret(slug, made, show=True)
     return _back(slug)
 
 
 def _keep_newest(slug: str, newest: str) -> ResponseReturnValue:
     try:
-        plan = save(lambda editing: editing.keep_newest_secret(slug, lambda stored: mark_of(stored) == newest))
-    except Overtaken as error:
+        plan = save(
+            lambda editing: editing.keep_newest_secret(slug, lambda stored: secret_fingerprint(stored) == newest)
+        )
+    except EditConflict as error:
         flash(f"{str(error).capitalize()}. Check it again.", "error")
     else:
         flash(
@@ -109,17 +111,17 @@ def settings(slug: str) -> ResponseReturnValue:
     wanted, token = _wanted(one), request.form.get("token", "").strip()
     mistakes = _mistakes(one, wanted, token)
 
-    def edit(written: Written) -> Written:
+    def edit(written: ConnectionFields) -> ConnectionFields:
         addresses = _changed_addresses(written, wanted)
         if addresses and not token and any(name in written for name in CREDENTIALS):
             raise _TokenNeeded(addresses)
         changed = {**(_without_credential_fields(written) if token else written), **wanted}
         kept = {name: value for name, value in changed.items() if value != "" or name not in wanted}
-        return {**kept, "token": secret("TOKEN")} if token else kept
+        return {**kept, "token": secret_reference("TOKEN")} if token else kept
 
     if not mistakes:
         try:
-            tried(lambda editing: editing.change(slug, edit, {"TOKEN": token}), "The settings are saved.")
+            save_and_flash(lambda editing: editing.change(slug, edit, {"TOKEN": token}), "The settings are saved.")
         except _TokenNeeded as error:
             mistakes = dict.fromkeys(error.names, _NEW_ADDRESS)
     if mistakes:
@@ -142,7 +144,7 @@ _NEW_ADDRESS = (
 
 
 def _texts(one: ConnectionPage) -> list[str]:
-    connector = house().connectors.get(one.kind)
+    connector = services().connectors.get(one.kind)
     return [option.name for option in connector.options if option.form == "text"] if connector else []
 
 
@@ -158,16 +160,16 @@ def _mistakes(one: ConnectionPage, wanted: Mapping[str, Any], token: str) -> dic
     """Return the errors of the addresses, or of a new token, which is tested at these addresses."""
     texts = _texts(one)
     found = {name: wrong for name, at in addresses_in(wanted).items() if (wrong := wrong_address(at))}
-    connector = house().connectors.get(one.kind)
+    connector = services().connectors.get(one.kind)
     if found or not token or connector is None:
         return found
     kept = {name: value for name, value in one.options.items() if name not in texts}
     options = {**kept, **{name: wanted[name] for name in texts if wanted[name]}}
-    refused = introduced(connector, Connection(slug=one.slug, site=one.site, options=options, token=token))
+    refused = credentials_error(connector, Connection(slug=one.slug, site=one.site, options=options, token=token))
     return {"token": refused} if refused else {}
 
 
-def _changed_addresses(written: Written, wanted: Mapping[str, Any]) -> list[str]:
+def _changed_addresses(written: ConnectionFields, wanted: Mapping[str, Any]) -> list[str]:
     """Return the names of settings whose address changes. Without one, calls go to the site, so removal counts too."""
     before = {name: written.get(name, "") for name in wanted}
     addresses = {**addresses_in(before), **addresses_in(wanted)}
@@ -179,7 +181,7 @@ def _changed_addresses(written: Written, wanted: Mapping[str, Any]) -> list[str]
 def ask_to_remove(slug: str) -> ResponseReturnValue:
     """Show what a removal deletes, and ask for confirmation."""
     one = find(slug)
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         weight: Weight = weight_of(tx, one.id)
     return render_template("connection_remove.html", one=one, weight=weight)
 

@@ -7,22 +7,22 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.config_file.plan.edit_connection import Written, secret
-from sync_service.config_file.read.errors import WrongFiles
+from sync_service.config_file.plan.edit_connection import ConnectionFields, secret_reference
+from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.trackers.capabilities import (
-    Guides,
-    Lists,
-    MakesApps,
-    MakesHooks,
-    Offers,
-    TakesConsent,
+    CreatesWebhooks,
+    HasSetupGuide,
+    ListsChanges,
+    ListsScopes,
+    RegistersApps,
+    SupportsOAuth,
 )
 from sync_service.domain.trackers.connector import Connection, Connector, ConnectorError
 from sync_service.domain.trackers.write_back import WritesBack
 from sync_service.store.engine.database import reading
 from sync_service.store.views.rules import connection_choices, owner_choices
 from sync_service.web.connections import reveal_once
-from sync_service.web.connections.bounded_calls import briefly
+from sync_service.web.connections.bounded_calls import call_with_timeout
 from sync_service.web.connections.shared import (
     RESERVED,
     connector_of,
@@ -34,16 +34,16 @@ from sync_service.web.connections.shared import (
     scopes_in,
 )
 from sync_service.web.connections.site_check import SETTING, BadSite, check_site
-from sync_service.web.request.context import house
-from sync_service.web.request.guards import Guard, guarded, who
+from sync_service.web.request.context import services
+from sync_service.web.request.guards import Guard, current_caller, guarded
 
 blueprint = Blueprint("connections_new", __name__, url_prefix="/connections/new")
 
 METHODS: Mapping[str, tuple[type, ...]] = {
-    "app": (Guides, MakesApps, Offers),
-    "token": (Guides, Offers),
-    "consent": (Guides, TakesConsent, Offers),
-    "hand": (Guides,),
+    "app": (HasSetupGuide, RegistersApps, ListsScopes),
+    "token": (HasSetupGuide, ListsScopes),
+    "consent": (HasSetupGuide, SupportsOAuth, ListsScopes),
+    "hand": (HasSetupGuide,),
 }
 """The ways to connect, easiest first, each with the connector protocols that it needs."""
 
@@ -83,7 +83,7 @@ def methods_of(connector: Connector) -> list[str]:
 @guarded(Guard.ADMIN)
 def choose() -> ResponseReturnValue:
     """Show the ways to connect each tracker."""
-    found = [(kind, connector, methods_of(connector)) for kind, connector in house().connectors.items()]
+    found = [(kind, connector, methods_of(connector)) for kind, connector in services().connectors.items()]
     return render_template("connection_new.html", trackers=[one for one in found if one[2]])
 
 
@@ -92,10 +92,10 @@ def choose() -> ResponseReturnValue:
 def begin(kind: str, method: str) -> ResponseReturnValue:
     """Show the form of one way to connect."""
     connector = _connector(kind, method)
-    caller = who()
-    with reading(house().engine) as tx:
+    caller = current_caller()
+    with reading(services().engine) as tx:
         taken = {one.name.casefold() for one in connection_choices(tx)}
-    imports = method != "hand" and isinstance(connector, Lists)
+    imports = method != "hand" and isinstance(connector, ListsChanges)
     drafted = Draft(
         kind=kind,
         slug=_free_name(kind, taken),
@@ -121,7 +121,7 @@ def _connector(kind: str, method: str) -> Connector:
 def show(drafted: Draft, method: str, status: int = 200) -> ResponseReturnValue:
     """Show a draft's form."""
     connector = connector_of(drafted.kind)
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         owners = owner_choices(tx)
     return (
         render_template(
@@ -130,7 +130,7 @@ def show(drafted: Draft, method: str, status: int = 200) -> ResponseReturnValue:
             method=method,
             connector=connector,
             owners=owners,
-            lists=isinstance(connector, Lists),
+            lists=isinstance(connector, ListsChanges),
             writes=isinstance(connector, WritesBack),
             texts=[
                 option
@@ -138,7 +138,7 @@ def show(drafted: Draft, method: str, status: int = 200) -> ResponseReturnValue:
                 if option.form == "text" and not (option.for_token and method != "token")
             ],
             hooks_at=hook_url(drafted.slug),
-            back=house().settings.base_url + url_for("connections_consents.consented", kind=drafted.kind),
+            back=services().settings.base_url + url_for("connections_consents.consented", kind=drafted.kind),
         ),
         status,
     )
@@ -151,7 +151,7 @@ def read_draft(kind: str, connector: Connector) -> Draft:
     return Draft(
         kind=kind,
         slug=form.get("slug", "").strip(),
-        site=connector.site_of(typed) if isinstance(connector, Guides) else typed,
+        site=connector.normalize_site(typed) if isinstance(connector, HasSetupGuide) else typed,
         owner=form.get("owner", ""),
         earlier="import" if form.get("earlier") == "import" else "ignore",
         scopes=form.get("scopes", ""),
@@ -166,11 +166,11 @@ def read_draft(kind: str, connector: Connector) -> Draft:
 
 def check(drafted: Draft) -> None:
     """Validate a draft before any tracker call: invalid fields, a taken slug, a site that must not be called."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         taken = {one.name.casefold() for one in connection_choices(tx)}
     try:
-        editing().rehearse({**drafted.written(), "earlier": "ignore", "write_back": False})
-    except WrongFiles as error:
+        editing().check({**drafted.written(), "earlier": "ignore", "write_back": False})
+    except InvalidFiles as error:
         note(drafted, error)
     if drafted.slug.casefold() in taken:
         drafted.mistakes["slug"] = "another connection has this name"
@@ -194,9 +194,11 @@ def is_address(value: str) -> bool:
 
 def wrong_address(address: str) -> str | None:
     """Return why an address must not be called, or None."""
-    settings = house().settings
+    settings = services().settings
     try:
-        briefly(lambda: check_site(address, base_url=settings.base_url, allow_private=settings.allow_private_sites))
+        call_with_timeout(
+            lambda: check_site(address, base_url=settings.base_url, allow_private=settings.allow_private_sites)
+        )
     except BadSite as error:
         text = str(error)
         return text if SETTING in text or "found" in text else f"it must be {text}"
@@ -205,17 +207,17 @@ def wrong_address(address: str) -> str | None:
     return None
 
 
-def note(drafted: Draft, error: WrongFiles) -> None:
+def note(drafted: Draft, error: InvalidFiles) -> None:
     """Copy the errors of an edit to the fields of the form."""
-    for one in error.mistakes:
+    for one in error.errors:
         drafted.mistakes.setdefault(field_of(one.field), f"found {one.found}; allowed: {one.allowed}")
 
 
-def store(drafted: Draft, written: Written, secrets: Mapping[str, str]) -> bool:
+def store(drafted: Draft, written: ConnectionFields, secrets: Mapping[str, str]) -> bool:
     """Save a new connection; return whether it was saved, else add its errors to the draft."""
     try:
         save(lambda editing: editing.create(written, secrets))
-    except WrongFiles as error:
+    except InvalidFiles as error:
         note(drafted, error)
         return False
     return True
@@ -223,17 +225,17 @@ def store(drafted: Draft, written: Written, secrets: Mapping[str, str]) -> bool:
 
 @blueprint.post("/<kind>/hand")
 @guarded(Guard.ADMIN)
-def by_hand(kind: str) -> ResponseReturnValue:
+def by_webhook_only(kind: str) -> ResponseReturnValue:
     """Create a connection with a webhook only; its page shows the values to paste at the tracker."""
     connector = _connector(kind, "hand")
     drafted = read_draft(kind, connector)
     drafted.earlier = "ignore"
     check(drafted)
     made = new_secret()
-    written = {**drafted.written(), "scopes": scopes_in(drafted.scopes), "webhook_secrets": [secret("MADE")]}
+    written = {**drafted.written(), "scopes": scopes_in(drafted.scopes), "webhook_secrets": [secret_reference("MADE")]}
     if drafted.mistakes or not store(drafted, written, {"MADE": made}):
         return show(drafted, "hand", 422)
-    reveal_once.keep(drafted.slug, made, show=True)
+    reveal_once.store_secret(drafted.slug, made, show=True)
     return redirect(url_for("connections.show", slug=drafted.slug))
 
 
@@ -246,14 +248,14 @@ def by_token(kind: str) -> ResponseReturnValue:
     token = request.form.get("token", "").strip()
     check(drafted)
     if not drafted.mistakes:
-        wrong = introduced(connector, probe_of(drafted, token)) if token else "paste the token"
+        wrong = credentials_error(connector, probe_of(drafted, token)) if token else "paste the token"
         if wrong:
             drafted.mistakes["token"] = wrong
     made = new_secret()
-    written = {**drafted.written(), "token": secret("TOKEN"), "webhook_secrets": [secret("MADE")]}
+    written = {**drafted.written(), "token": secret_reference("TOKEN"), "webhook_secrets": [secret_reference("MADE")]}
     if drafted.mistakes or not store(drafted, written, {"MADE": made, "TOKEN": token}):
         return show(drafted, "token", 422)
-    reveal_once.keep(drafted.slug, made, show=not isinstance(connector, MakesHooks))
+    reveal_once.store_secret(drafted.slug, made, show=not isinstance(connector, CreatesWebhooks))
     return redirect(url_for("connections_scopes.choose", slug=drafted.slug))
 
 
@@ -268,7 +270,7 @@ def by_consent(kind: str) -> ResponseReturnValue:
     for name, value in (("client_id", client_id), ("client_secret", client_secret)):
         if not value:
             drafted.mistakes[name] = "paste it from the page of the OAuth app"
-    oauth = {"client_id": client_id, "client_secret": secret("CLIENT")}
+    oauth = {"client_id": client_id, "client_secret": secret_reference("CLIENT")}
     if drafted.mistakes or not store(drafted, {**drafted.written(), "oauth": oauth}, {"CLIENT": client_secret}):
         return show(drafted, "consent", 422)
     return redirect(url_for("connections.show", slug=drafted.slug, _anchor="consent"))
@@ -280,12 +282,12 @@ def probe_of(drafted: Draft, token: str) -> Connection:
     return Connection(slug=drafted.slug, site=drafted.site, token=token, options=options)
 
 
-def introduced(connector: Connector, connection: Connection) -> str | None:
+def credentials_error(connector: Connector, connection: Connection) -> str | None:
     """Test credentials; return what is wrong with them, or None."""
-    if not isinstance(connector, Offers):
+    if not isinstance(connector, ListsScopes):
         return None
     try:
-        briefly(lambda: connector.introduce(connection))
+        call_with_timeout(lambda: connector.identify(connection))
     except ConnectorError as error:
         return str(error)
     return None

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.domain.trackers.capabilities import TakesConsent
+from sync_service.domain.trackers.capabilities import SupportsOAuth
 from sync_service.domain.trackers.connector import ConnectorError, Unavailable
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import writing
 from sync_service.store.jobs import oauth_tokens
 from sync_service.store.people import oauth_states
 from sync_service.store.people.oauth_states import AppRequest
 from sync_service.store.trackers.connections import Configured
-from sync_service.web.connections.bounded_calls import NoRoom, TooSlow, briefly
-from sync_service.web.connections.shared import able, configured, connector_of, find
-from sync_service.web.request.context import house, ring
-from sync_service.web.request.guards import SESSION, Guard, guarded, who
+from sync_service.web.connections.bounded_calls import CallTimedOut, TooManyCalls, call_with_timeout
+from sync_service.web.connections.shared import configured, connector_of, connector_with, find
+from sync_service.web.request.context import services, wake
+from sync_service.web.request.guards import SESSION, Guard, current_caller, guarded
 
 blueprint = Blueprint("connections_consents", __name__, url_prefix="/connections")
 
@@ -30,7 +30,7 @@ _OAUTH = "consent"
 
 def back_url(kind: str) -> str:
     """Return the callback URL, which must be registered in the OAuth app."""
-    return house().settings.base_url + url_for("connections_consents.consented", kind=kind)
+    return services().settings.base_url + url_for("connections_consents.consented", kind=kind)
 
 
 @blueprint.post("/<slug>/consent")
@@ -38,14 +38,14 @@ def back_url(kind: str) -> str:
 def ask(slug: str) -> ResponseReturnValue:
     """Show what a consent allows, and the link to the tracker."""
     one, connection = find(slug), configured(slug)
-    connector = able(one.kind, TakesConsent)  # type: ignore[type-abstract]  # used with isinstance only
+    connector = connector_with(one.kind, SupportsOAuth)  # type: ignore[type-abstract]  # used with isinstance only
     if connection.view.client is None:
         abort(409, f"{slug} has no OAuth app to consent to.")
     state, back = secrets.token_urlsafe(32), back_url(one.kind)
-    with writing(house().engine) as tx:
+    with writing(services().engine) as tx:
         wanted = AppRequest(_OAUTH, {"slug": slug})
-        oauth_states.begin(tx, wanted, state=state, session=session[SESSION], now=house().now())
-    address = connector.consent_address(connection.view, redirect=back, state=state)
+        oauth_states.begin(tx, wanted, state=state, session=session[SESSION], now=services().now())
+    address = connector.authorization_url(connection.view, redirect=back, state=state)
     return render_template(
         "connection_consent.html",
         one=one,
@@ -61,32 +61,32 @@ def ask(slug: str) -> ResponseReturnValue:
 def consented(kind: str) -> ResponseReturnValue:
     """Handle the callback: exchange the code for tokens and store them encrypted."""
     state, code = request.args.get("state", ""), request.args.get("code", "")
-    caller = who()
-    exchange = _TokenExchange(house(), state, session[SESSION], (caller.email or caller.name) if caller else "")
+    caller = current_caller()
+    exchange = _TokenExchange(services(), state, session[SESSION], (caller.email or caller.name) if caller else "")
     app_request = exchange.begin() if state else None
     if app_request is None:
         return _failed("", "This link does not belong to a consent that you started here, or is used up.", 400)
-    slug = str(app_request.wanted["slug"])
+    slug = str(app_request.connection_fields["slug"])
     if not code:
         flash("Consent was not given. Nothing has changed.", "warning")
         return redirect(url_for("connections.show", slug=slug))
     connection = configured(slug)
-    connector = able(connection.kind, TakesConsent)  # type: ignore[type-abstract]  # used with isinstance only
+    connector = connector_with(connection.kind, SupportsOAuth)  # type: ignore[type-abstract]  # used with isinstance only
     back = back_url(kind)
     try:
-        briefly(lambda: exchange.finish(connector, connection, app_request, code=code, back=back))
-    except NoRoom as error:
+        call_with_timeout(lambda: exchange.finish(connector, connection, app_request, code=code, back=back))
+    except TooManyCalls as error:
         exchange.restore_state(app_request)
         return _failed(slug, f"{error}. Reload this page in a moment.", 503)
-    except TooSlow as error:
+    except CallTimedOut as error:
         detail = f"{error}. Check the connection first: the consent may appear there."
         return _failed(slug, f"{detail} If not, reload this page.", 503)
     except Unavailable as error:
         return _failed(slug, f"{error}. Reload this page in a moment.", 503)
     except ConnectorError as error:
         return _failed(slug, f"{error}.", 422)
-    house().connections.forget()
-    ring("poll", "errand")
+    services().connections.forget()
+    wake("poll", "errand")
     flash("The consent is stored, encrypted. It is renewed automatically.", "success")
     if find(slug).scopes:
         return redirect(url_for("connections.show", slug=slug))
@@ -109,31 +109,31 @@ def _failed(slug: str, detail: str, status: int) -> ResponseReturnValue:
 class _TokenExchange:
     """Exchanges a code for OAuth tokens, in its own thread: once it is used, they are stored even if nobody waits."""
 
-    house: House
+    services: Services
     state: str = field(repr=False)
     session: str = field(repr=False)
     by: str
 
     def begin(self) -> AppRequest | None:
         """Return the request that belongs to the state, and use the state up; None when it is not valid."""
-        now = self.house.now()
-        with writing(self.house.engine) as tx:
-            return oauth_states.take(tx, state=self.state, session=self.session, kind=_OAUTH, now=now)
+        now = self.services.now()
+        with writing(self.services.engine) as tx:
+            return oauth_states.consume(tx, state=self.state, session=self.session, kind=_OAUTH, now=now)
 
     def restore_state(self, app_request: AppRequest) -> None:
         """Make the state valid again, because the code was not used."""
-        with writing(self.house.engine) as tx:
-            oauth_states.begin(tx, app_request, state=self.state, session=self.session, now=self.house.now())
+        with writing(self.services.engine) as tx:
+            oauth_states.begin(tx, app_request, state=self.state, session=self.session, now=self.services.now())
 
     def finish(
-        self, connector: TakesConsent, connection: Configured, app_request: AppRequest, *, code: str, back: str
+        self, connector: SupportsOAuth, connection: Configured, app_request: AppRequest, *, code: str, back: str
     ) -> None:
         """Exchange the code for tokens and store them. Raise any `ConnectorError`."""
         try:
-            tokens = connector.consent(connection.view, code=code, redirect=back)
+            tokens = connector.exchange_code(connection.view, code=code, redirect=back)
         except Unavailable:
             self.restore_state(app_request)
             raise
-        now = self.house.now()
-        with writing(self.house.engine) as tx:
-            oauth_tokens.give(tx, self.house.sealer, connection.id, tokens, by=self.by, now=now)
+        now = self.services.now()
+        with writing(self.services.engine) as tx:
+            oauth_tokens.store_granted(tx, self.services.sealer, connection.id, tokens, by=self.by, now=now)

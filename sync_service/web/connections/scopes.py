@@ -3,13 +3,13 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.config_file.plan.edit_connection import Written
-from sync_service.domain.trackers.capabilities import Guides, Introduced, Offer, Offers
+from sync_service.config_file.plan.edit_connection import ConnectionFields
+from sync_service.domain.trackers.capabilities import AvailableScopes, HasSetupGuide, Identity, ListsScopes
 from sync_service.domain.trackers.connector import ConnectorError
 from sync_service.web.connections import reveal_once
-from sync_service.web.connections.bounded_calls import briefly
-from sync_service.web.connections.create_webhooks import make, makes
-from sync_service.web.connections.shared import configured, find, scopes_in, tried, whatever_connects
+from sync_service.web.connections.bounded_calls import call_with_timeout
+from sync_service.web.connections.create_webhooks import creatable_webhooks, show_creation
+from sync_service.web.connections.shared import configured, find, installed_connector, save_and_flash, scopes_in
 from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("connections_scopes", __name__, url_prefix="/connections/<slug>/scopes")
@@ -27,14 +27,14 @@ QUICK_SECONDS, QUICK_TRIES, MOST_TRIES = 3, 20, 120
 def choose(slug: str) -> ResponseReturnValue:
     """Show the form; htmx loads the scopes that the tracker offers once the page is open."""
     one = find(slug)
-    connector = whatever_connects(one.kind)
+    connector = installed_connector(one.kind)
     return render_template(
         "connection_scopes.html",
         one=one,
         connector=connector,
-        guided=isinstance(connector, Guides),
-        offers=isinstance(connector, Offers) and bool(one.credentials),
-        makes=makes(one) if one.credentials == "token" else None,
+        guided=isinstance(connector, HasSetupGuide),
+        offers=isinstance(connector, ListsScopes) and bool(one.credentials),
+        makes=creatable_webhooks(one) if one.credentials == "token" else None,
     )
 
 
@@ -44,14 +44,14 @@ def offered(slug: str) -> ResponseReturnValue:
     """Fetch our identity and the visible scopes from the tracker, for htmx."""
     tries = request.args.get("tries", 0, type=int)
     one, connection = find(slug), configured(slug).view
-    connector = whatever_connects(one.kind)
-    identity: Introduced | None = None
-    visible: Offer | None = None
+    connector = installed_connector(one.kind)
+    identity: Identity | None = None
+    visible: AvailableScopes | None = None
     wrong = None
-    if isinstance(connector, Offers):
+    if isinstance(connector, ListsScopes):
         try:
-            identity = briefly(lambda: connector.introduce(connection))
-            visible = briefly(lambda: connector.offer(connection, most=MOST_OFFERED))
+            identity = call_with_timeout(lambda: connector.identify(connection))
+            visible = call_with_timeout(lambda: connector.list_scopes(connection, most=MOST_OFFERED))
         except ConnectorError as error:
             wrong = str(error)
     return render_template(
@@ -63,7 +63,8 @@ def offered(slug: str) -> ResponseReturnValue:
         wrong=wrong,
         tries=tries + 1,
         again_seconds=None if tries >= MOST_TRIES else QUICK_SECONDS if tries < QUICK_TRIES and not wrong else 15,
-        watched={scope.name.casefold() for scope in one.scopes} | {(s.called or "").casefold() for s in one.scopes},
+        watched={scope.name.casefold() for scope in one.scopes}
+        | {(s.current_name or "").casefold() for s in one.scopes},
     )
 
 
@@ -76,27 +77,27 @@ def watch(slug: str) -> ResponseReturnValue:
         flash("Nothing was chosen.", "warning")
         return redirect(url_for("connections_scopes.choose", slug=slug))
 
-    def edit(written: Written) -> Written:
+    def edit(written: ConnectionFields) -> ConnectionFields:
         before = list(written.get("scopes", ()))
         known = {one.casefold() for one in before}
         return {**written, "scopes": [*before, *(one for one in named if one.casefold() not in known)]}
 
-    if not tried(lambda editing: editing.change(slug, edit), "Your choice is watched from now on."):
+    if not save_and_flash(lambda editing: editing.change(slug, edit), "Your choice is watched from now on."):
         return redirect(url_for("connections_scopes.choose", slug=slug))
     if request.form.get("hooks"):
-        return make(slug, named)
-    reveal_once.want(slug)
+        return show_creation(slug, named)
+    reveal_once.show_later(slug)
     return redirect(url_for("connections.show", slug=slug))
 
 
 @blueprint.post("/remove")
 @guarded(Guard.ADMIN)
-def leave(slug: str) -> ResponseReturnValue:
+def unwatch(slug: str) -> ResponseReturnValue:
     """Stop watching a scope."""
     name = request.form.get("scope", "")
 
-    def edit(written: Written) -> Written:
+    def edit(written: ConnectionFields) -> ConnectionFields:
         return {**written, "scopes": [one for one in written.get("scopes", ()) if one != name]}
 
-    tried(lambda editing: editing.change(slug, edit), f"{name} is no longer watched.")
+    save_and_flash(lambda editing: editing.change(slug, edit), f"{name} is no longer watched.")
     return redirect(url_for("connections.show", slug=slug))

@@ -7,16 +7,16 @@ from typing import TypeVar
 
 from flask import abort, flash
 
-from sync_service.config_file.plan.apply import Applying, Plan
-from sync_service.config_file.plan.edit_connection import Editing, NoConnection
-from sync_service.config_file.read.errors import WrongFiles
+from sync_service.config_file.plan.apply import ConfigApplier, Plan
+from sync_service.config_file.plan.edit_connection import ConnectionEditor, NoConnection
+from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.trackers.connector import Connector
 from sync_service.store.engine.database import reading
 from sync_service.store.trackers.connections import Configured
 from sync_service.store.views.connections import ConnectionPage, connection_pages
 from sync_service.web.pages import formats
-from sync_service.web.request.context import house, ring
-from sync_service.web.request.guards import who
+from sync_service.web.request.context import services, wake
+from sync_service.web.request.guards import current_caller
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ MOST_SCOPES = 2000
 
 def find(slug: str) -> ConnectionPage:
     """Return what the page shows of a connection; abort with 404 when there is none."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         found = connection_pages(tx, slug=slug)
     if not found:
         abort(404, f"There is no connection {slug}.")
@@ -38,8 +38,8 @@ def find(slug: str) -> ConnectionPage:
 
 def configured(slug: str) -> Configured:
     """Return a connection with its secrets, read fresh from the database; abort with 404 when there is none."""
-    house().connections.forget()
-    found = house().connections.named(slug)
+    services().connections.forget()
+    found = services().connections.named(slug)
     if found is None:
         abort(404, f"There is no connection {slug}.")
     return found
@@ -47,18 +47,18 @@ def configured(slug: str) -> Configured:
 
 def connector_of(kind: str) -> Connector:
     """Return the connector of a kind; abort with 404 when there is none."""
-    found = house().connectors.get(kind)
+    found = services().connectors.get(kind)
     if found is None:
         abort(404, f"There is no connector {kind}.")
     return found
 
 
-def whatever_connects(kind: str) -> object:
+def installed_connector(kind: str) -> object:
     """Return the connector of a kind, for capability checks; None when it is not installed."""
-    return house().connectors.get(kind)
+    return services().connectors.get(kind)
 
 
-def able(kind: str, ability: type[T]) -> T:
+def connector_with(kind: str, ability: type[T]) -> T:
     """Return the connector of a kind if it implements a protocol; else abort with 404."""
     found = connector_of(kind)
     if not isinstance(found, ability):
@@ -68,7 +68,7 @@ def able(kind: str, ability: type[T]) -> T:
 
 def hook_url(slug: str) -> str:
     """Return the webhook URL of a connection."""
-    return house().connections.hook_url(slug)
+    return services().connections.hook_url(slug)
 
 
 def new_secret() -> str:
@@ -76,17 +76,17 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def mark_of(secret: str) -> str:
+def secret_fingerprint(secret: str) -> str:
     """Return a keyed hash of a secret, to recognise it without showing it."""
-    return hmac.digest(house().sealer.derive("marks of secrets").encode(), secret.encode(), "sha256").hex()[:24]
+    return hmac.digest(services().sealer.derive("marks of secrets").encode(), secret.encode(), "sha256").hex()[:24]
 
 
-def editing() -> Editing:
+def editing() -> ConnectionEditor:
     """Return the editor of connections, acting for the caller."""
-    caller = who()
-    current = house()
-    return Editing(
-        Applying(
+    caller = current_caller()
+    current = services()
+    return ConnectionEditor(
+        ConfigApplier(
             engine=current.engine,
             sealer=current.sealer,
             connectors=current.connectors,
@@ -94,31 +94,31 @@ def editing() -> Editing:
             zone=current.settings.zone,
             now=current.now,
             actor=(caller.email or caller.name) if caller else "",
-            occasion="changed on the page Connections",
+            audit_text="changed on the page Connections",
         )
     )
 
 
-def save(change: Callable[[Editing], Plan]) -> Plan:
+def save(change: Callable[[ConnectionEditor], Plan]) -> Plan:
     """Save an edit, flash its warnings, and wake workers for the follow-up rows. Raise `WrongFiles`."""
     try:
         plan = change(editing())
     except NoConnection as error:
         abort(404, f"{str(error).capitalize()}.")
-    house().connections.forget()
+    services().connections.forget()
     edited = tuple(f"connection {one.key}{after}" for one in plan.changes for after in (" ", ":"))
     for warning in plan.warnings:
         if warning.startswith(edited):
             flash(formats.sentence(warning), "warning")
-    ring("relink", "recompute", "rule_revision", "poll")
+    wake("relink_request", "recompute", "rule_revision", "poll")
     return plan
 
 
-def tried(change: Callable[[Editing], Plan], message: str) -> bool:
+def save_and_flash(change: Callable[[ConnectionEditor], Plan], message: str) -> bool:
     """Save an edit; flash the message, or its errors; return whether it was saved."""
     try:
         plan = save(change)
-    except WrongFiles as error:
+    except InvalidFiles as error:
         for text in error_texts(error):
             flash(text, "error")
         return False
@@ -126,10 +126,10 @@ def tried(change: Callable[[Editing], Plan], message: str) -> bool:
     return True
 
 
-def error_texts(error: WrongFiles) -> list[str]:
+def error_texts(error: InvalidFiles) -> list[str]:
     """Return the errors of an edit as texts for a page: without file and line."""
     return [
-        f"{field_of(one.field).replace('_', ' ')}: found {one.found}; allowed: {one.allowed}" for one in error.mistakes
+        f"{field_of(one.field).replace('_', ' ')}: found {one.found}; allowed: {one.allowed}" for one in error.errors
     ]
 
 

@@ -6,19 +6,19 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.domain.trackers.capabilities import Guides, Lists, Offers
+from sync_service.domain.trackers.capabilities import HasSetupGuide, ListsChanges, ListsScopes
 from sync_service.domain.trackers.connector import Option
 from sync_service.domain.trackers.write_back import WritesBack
 from sync_service.store.engine.database import reading, writing
-from sync_service.store.engine.encryption import Unopenable
+from sync_service.store.engine.encryption import DecryptionError
 from sync_service.store.jobs import polls
 from sync_service.store.views.connections import ConnectionPage, connection_pages
 from sync_service.store.views.rules import owner_choices
 from sync_service.web.connections import reveal_once
-from sync_service.web.connections.create_webhooks import makes
-from sync_service.web.connections.shared import configured, find, hook_url, mark_of, whatever_connects
+from sync_service.web.connections.create_webhooks import creatable_webhooks
+from sync_service.web.connections.shared import configured, find, hook_url, installed_connector, secret_fingerprint
 from sync_service.web.pages.template_globals import may
-from sync_service.web.request.context import house, ring
+from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("connections", __name__, url_prefix="/connections")
@@ -35,7 +35,7 @@ _WRITE_BACK = Option(
 @guarded(Guard.VIEWER)
 def index() -> ResponseReturnValue:
     """List the connections."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         found = connection_pages(tx)
     return render_template("connections.html", connections=found, titles=titles())
 
@@ -47,7 +47,7 @@ def show(slug: str) -> ResponseReturnValue:
     found = find(slug)
     if not may(Guard.ADMIN):
         return render_template("connection.html", one=found, titles=titles())
-    return show_to_admins(found, made=None if "X-Live" in request.headers else reveal_once.take(slug))
+    return show_to_admins(found, made=None if "X-Live" in request.headers else reveal_once.pop_secret(slug))
 
 
 def show_to_admins(
@@ -58,7 +58,7 @@ def show_to_admins(
     mistakes: Mapping[str, str] | None = None,
 ) -> str:
     """Render one connection with its settings; `mistakes` are the errors in the `typed` settings, by field."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         owners = owner_choices(tx)
     return render_template(
         "connection.html",
@@ -74,22 +74,22 @@ def show_to_admins(
 
 def titles() -> dict[str, str]:
     """Return the display name of each kind of tracker."""
-    return {kind: connector.title for kind, connector in house().connectors.items()}
+    return {kind: connector.title for kind, connector in services().connectors.items()}
 
 
 def _setup_variables(found: ConnectionPage) -> dict[str, object]:
     """Return the template variables about setup: the connector's guide, its capabilities and options."""
-    connector = whatever_connects(found.kind)
-    known = house().connectors.get(found.kind)
+    connector = installed_connector(found.kind)
+    known = services().connectors.get(found.kind)
     return {
         "connector": connector,
-        "guide": connector.by_hand(scopes=[one.name for one in found.scopes])
-        if isinstance(connector, Guides)
+        "guide": connector.manual_webhook(scopes=[one.name for one in found.scopes])
+        if isinstance(connector, HasSetupGuide)
         else None,
         "hook_url": hook_url(found.slug),
-        "offers": isinstance(connector, Offers) and bool(found.credentials),
-        "makes": makes(found),
-        "lists": isinstance(connector, Lists),
+        "offers": isinstance(connector, ListsScopes) and bool(found.credentials),
+        "makes": creatable_webhooks(found),
+        "lists": isinstance(connector, ListsChanges),
         "texts": [option for option in known.options if option.form == "text"] if known else [],
         "switches": switches_of(found).values(),
         "newest": _newest(found),
@@ -98,7 +98,7 @@ def _setup_variables(found: ConnectionPage) -> dict[str, object]:
 
 def switches_of(found: ConnectionPage) -> dict[str, Option]:
     """Return the on/off options of a connection with credentials, by name; write-back first."""
-    connector = house().connectors.get(found.kind)
+    connector = services().connectors.get(found.kind)
     if connector is None or not found.credentials:
         return {}
     writes = [_WRITE_BACK] if isinstance(connector, WritesBack) else []
@@ -109,9 +109,9 @@ def _newest(found: ConnectionPage) -> str:
     """Return the fingerprint of the newest secret when there are older ones; "" when none can be decrypted."""
     try:
         secrets = configured(found.slug).secrets if found.secrets > 1 else ()
-    except Unopenable:
+    except DecryptionError:
         return ""
-    return mark_of(secrets[0]) if secrets else ""
+    return secret_fingerprint(secrets[0]) if secrets else ""
 
 
 @blueprint.post("/<slug>/ask")
@@ -119,9 +119,9 @@ def _newest(found: ConnectionPage) -> str:
 def ask(slug: str) -> ResponseReturnValue:
     """Poll every watched scope now."""
     found = find(slug)
-    with writing(house().engine) as tx:
+    with writing(services().engine) as tx:
         hurried = polls.hurry(tx, found.id)
-    ring("poll")
+    wake("poll")
     if hurried:
         flash("Polling for changes now. This page updates by itself.", "success")
     else:

@@ -20,7 +20,7 @@ class Chart:
     words: str
 
 
-def chart(view: KeyResultView, span: Span, points: Sequence[Point], now: datetime, zone: ZoneInfo) -> Chart:
+def build_chart(view: KeyResultView, span: Span, points: Sequence[Point], now: datetime, zone: ZoneInfo) -> Chart:
     """Return the chart of a value over its cycle, for a reader in a time zone."""
     until = min(max(now, points[-1].at), max(span.ends_at, points[-1].at))
     figures = {

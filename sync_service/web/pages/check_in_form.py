@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from sync_service.domain.measures.status import Status
 from sync_service.store.views.key_results import KeyResultView
-from sync_service.web.request.guards import RANK, Guard, Who
+from sync_service.web.request.guards import RANK, Caller, Guard
 
 LARGEST = 1e12
 LONGEST_NOTE = 500
 
 
-class Mistake(ValueError):
+class InvalidCheckIn(ValueError):
     """The form can't be used. The message is shown to the person who filled it in."""
 
 
@@ -24,7 +24,7 @@ class CheckIn:
     note: str
 
 
-def may_check_in(view: KeyResultView, caller: Who) -> bool:
+def may_check_in(view: KeyResultView, caller: Caller) -> bool:
     """Return whether the caller may check in: the owner or an admin, while a `manual` key result is open."""
     if view.measure.get("kind") != "manual" or view.status is Status.CLOSED:
         return False
@@ -36,13 +36,13 @@ def read_check_in(form: Mapping[str, str]) -> CheckIn:
     """Return the parsed form. A decimal comma is accepted. Raise `Mistake` when it is not valid."""
     typed, note = form.get("value", "").strip(), " ".join(form.get("note", "").split())
     if not typed:
-        raise Mistake("Enter the value as a number.")
+        raise InvalidCheckIn("Enter the value as a number.")
     try:
         value = float("".join(typed.split()).replace(",", "."))
     except ValueError:
-        raise Mistake(f"“{typed[:40]}” is not a number. Write it like 1250 or 37.5.") from None
+        raise InvalidCheckIn(f"“{typed[:40]}” is not a number. Write it like 1250 or 37.5.") from None
     if not math.isfinite(value) or abs(value) > LARGEST:
-        raise Mistake("That number is too large.")
+        raise InvalidCheckIn("That number is too large.")
     if len(note) > LONGEST_NOTE:
-        raise Mistake(f"The note is longer than {LONGEST_NOTE} characters.")
+        raise InvalidCheckIn(f"The note is longer than {LONGEST_NOTE} characters.")
     return CheckIn(value, note)

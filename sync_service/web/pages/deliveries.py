@@ -13,8 +13,8 @@ from sync_service.store.trackers import inbox
 from sync_service.store.trackers.inbox import OUTCOMES, DeliveryOpened
 from sync_service.store.views.rules import connection_choices
 from sync_service.web.pages import formats
-from sync_service.web.request.context import house, ring
-from sync_service.web.request.guards import Guard, guarded, who
+from sync_service.web.request.context import services, wake
+from sync_service.web.request.guards import Guard, current_caller, guarded
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/deliveries")
 
@@ -37,7 +37,7 @@ def index() -> ResponseReturnValue:
     asked = request.args.get("q", "").strip()[:LONGEST_ID]
     before = request.args.get("before", type=int)
     chosen = outcome if outcome in OUTCOMES else None
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         connections = connection_choices(tx)
         found = inbox.delivery_lines(
             tx,
@@ -66,7 +66,7 @@ def index() -> ResponseReturnValue:
 @guarded(Guard.ADMIN)
 def show(delivery_id: int) -> ResponseReturnValue:
     """Show one delivery as received, and the key results it moved."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         opened = inbox.open_delivery(tx, delivery_id, most=MAX_BODY_SHOWN)
         if opened is None:
             abort(404, f"There is no delivery {delivery_id}.")
@@ -81,12 +81,12 @@ def show(delivery_id: int) -> ResponseReturnValue:
 @guarded(Guard.ADMIN)
 def replay(delivery_id: int) -> ResponseReturnValue:
     """Make one delivery due again."""
-    with writing(house().engine) as tx:
+    with writing(services().engine) as tx:
         if not inbox.replay(tx, delivery_id):
             abort(404, f"There is no delivery {delivery_id}.")
         _record_audit(tx, f"delivery {delivery_id} replayed")
         versions.bump(tx, versions.CHANGES)
-    ring("delivery")
+    wake("delivery")
     flash("The delivery will be applied again in a moment.", "success")
     return redirect(url_for("deliveries.show", delivery_id=delivery_id))
 
@@ -95,12 +95,12 @@ def replay(delivery_id: int) -> ResponseReturnValue:
 @guarded(Guard.ADMIN)
 def replay_buried() -> ResponseReturnValue:
     """Make all buried deliveries due again."""
-    with writing(house().engine) as tx:
+    with writing(services().engine) as tx:
         count = inbox.replay_buried(tx)
         if count:
             _record_audit(tx, f"{count} buried deliveries replayed")
             versions.bump(tx, versions.CHANGES)
-    ring("delivery")
+    wake("delivery")
     message = (
         f"Replaying {formats.counted(count, 'buried delivery', 'buried deliveries')} now."
         if count
@@ -111,9 +111,9 @@ def replay_buried() -> ResponseReturnValue:
 
 
 def _record_audit(tx: Connection, what: str) -> None:
-    caller = who()
+    caller = current_caller()
     actor = (caller.email or caller.name) if caller else ""
-    audit.note(tx, actor=actor, what=what, at=house().now())
+    audit.note(tx, actor=actor, what=what, at=services().now())
 
 
 def pretty(opened: DeliveryOpened) -> str:

@@ -13,7 +13,7 @@ STATES = ("todo", "doing", "done", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class IssueFilter:
     """The filter: search words, a state ("" for all, `aside` for issues that do not count), a page from 1."""
 
     words: str = ""
@@ -21,7 +21,7 @@ class Choice:
     page: int = 1
 
     @classmethod
-    def read(cls, arguments: Mapping[str, str]) -> "Choice":
+    def read(cls, arguments: Mapping[str, str]) -> "IssueFilter":
         """Return the filter in a query string; invalid values are ignored."""
         state, page = arguments.get("state", ""), arguments.get("page", "1")
         return cls(
@@ -32,14 +32,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class IssuePage:
     """One page of the matching issues.
 
     `first` and `last` are positions from 1; `chosen` counts matching issues, `total` all; `states` and `aside` count
     all issues by state, and those that do not count.
     """
 
-    choice: Choice
+    choice: IssueFilter
     issues: Sequence[IssueView]
     first: int
     last: int
@@ -50,15 +50,15 @@ class Listing:
     aside: int
 
 
-def list_issues(issues: Sequence[IssueView], choice: Choice) -> Listing:
+def list_issues(issues: Sequence[IssueView], choice: IssueFilter) -> IssuePage:
     """Return one page of the issues that match; a page past the end is the last page."""
     chosen = [one for one in issues if _matches(one, choice)]
     pages = max(-(-len(chosen) // PAGE), 1)
     page = min(choice.page, pages)
     first = (page - 1) * PAGE
     shown = chosen[first : first + PAGE]
-    return Listing(
-        choice=Choice(choice.words, choice.state, page),
+    return IssuePage(
+        choice=IssueFilter(choice.words, choice.state, page),
         issues=shown,
         first=first + 1 if shown else 0,
         last=first + len(shown),
@@ -70,7 +70,7 @@ def list_issues(issues: Sequence[IssueView], choice: Choice) -> Listing:
     )
 
 
-def _matches(one: IssueView, choice: Choice) -> bool:
+def _matches(one: IssueView, choice: IssueFilter) -> bool:
     if choice.state == "aside" and one.counts:
         return False
     if choice.state in STATES and one.state != choice.state:

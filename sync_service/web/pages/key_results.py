@@ -10,11 +10,11 @@ from sync_service.store.views.issues import issues_view
 from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
 from sync_service.store.views.objectives import CycleView, course, cycle_views, history_count
 from sync_service.web.pages import chart, pace_text
-from sync_service.web.pages.check_in_form import Mistake, may_check_in, read_check_in
-from sync_service.web.pages.issue_list import Choice, list_issues
+from sync_service.web.pages.check_in_form import InvalidCheckIn, may_check_in, read_check_in
+from sync_service.web.pages.issue_list import IssueFilter, list_issues
 from sync_service.web.pages.template_globals import zone
-from sync_service.web.request.context import house, ring
-from sync_service.web.request.guards import Guard, guarded, who
+from sync_service.web.request.context import services, wake
+from sync_service.web.request.guards import Guard, current_caller, guarded
 
 blueprint = Blueprint("key_results", __name__)
 
@@ -32,16 +32,16 @@ def show(slug: str) -> ResponseReturnValue:
 @guarded(Guard.MEMBER)
 def check_in(slug: str) -> ResponseReturnValue:
     """Set the value of a `manual` key result. Only its owner and admins may."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         view, _ = _find(tx, slug)
-    caller = who()
+    caller = current_caller()
     if caller is None or not may_check_in(view, caller):
         abort(403, "Only the owner or an admin can check in, and only when the measure is manual.")
     try:
         entered = read_check_in(request.form)
-    except Mistake as mistake:
+    except InvalidCheckIn as mistake:
         return _page(slug, mistake=str(mistake)), 422
-    with writing(house().engine) as tx:
+    with writing(services().engine) as tx:
         add_check_in(
             tx,
             view.id,
@@ -49,24 +49,24 @@ def check_in(slug: str) -> ResponseReturnValue:
             name=caller.name,
             value=entered.value,
             note=entered.note,
-            now=house().now(),
+            now=services().now(),
         )
-    ring("recompute")
+    wake("recompute")
     flash("Checked in. The value changes in a moment.", "success")
     return redirect(url_for("key_results.show", slug=view.slug))
 
 
 def _find(tx: Connection, slug: str) -> tuple[KeyResultView, CycleView]:
-    view = key_result_view(tx, slug, house().now())
+    view = key_result_view(tx, slug, services().now())
     if view is None:
         abort(404, f"There is no key result {slug}.")
     return view, next(cycle for cycle in cycle_views(tx) if cycle.slug == view.cycle)
 
 
 def _page(slug: str, *, mistake: str | None = None) -> str:
-    now, caller = house().now(), who()
+    now, caller = services().now(), current_caller()
     older = request.args.get("older", type=int)
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         view, cycle = _find(tx, slug)
         history = history_view(tx, view.id, before=older, limit=HISTORY_PAGE + 1)
         entries = history_count(tx, view.id)
@@ -77,13 +77,13 @@ def _page(slug: str, *, mistake: str | None = None) -> str:
         view=view,
         cycle=cycle,
         expected=pace_text.expected(cycle.span, now),
-        pace=pace_text.in_words(view, cycle.span, now),
-        chart=chart.chart(view, cycle.span, points, now, zone()) if points else None,
+        pace=pace_text.status_reason(view, cycle.span, now),
+        chart=chart.build_chart(view, cycle.span, points, now, zone()) if points else None,
         history=history[:HISTORY_PAGE],
         older=history[HISTORY_PAGE - 1].id if len(history) > HISTORY_PAGE else None,
         continued=older is not None,
         entries=entries,
-        listing=list_issues(issues, Choice.read(request.args)),
+        listing=list_issues(issues, IssueFilter.read(request.args)),
         may_check_in=caller is not None and may_check_in(view, caller),
         mistake=mistake,
         typed=request.form,

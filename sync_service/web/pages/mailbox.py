@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from sync_service.notify.outbox import MailOpened, mailbox, open_mail
 from sync_service.store.engine.database import reading
-from sync_service.web.request.context import house
+from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("mailbox", __name__, url_prefix="/mailbox")
@@ -20,13 +20,13 @@ FRAME_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; fr
 @guarded(Guard.ADMIN)
 def index() -> ResponseReturnValue:
     """List the mails, newest first. `?to=` filters by recipient; `?before=` pages."""
-    server = house().settings.smtp
+    server = services().settings.smtp
     if server is not None:
         return render_template("mailbox_sent.html", server=server)
     recipient = request.args.get("to", "").strip().lower()[:320]
     before = request.args.get("before", type=int)
-    with reading(house().engine) as tx:
-        found = mailbox(tx, house().sealer, limit=PAGE + 1, before=before, recipient=recipient or None)
+    with reading(services().engine) as tx:
+        found = mailbox(tx, services().sealer, limit=PAGE + 1, before=before, recipient=recipient or None)
     return render_template(
         "mailbox.html",
         mails=found[:PAGE],
@@ -53,10 +53,10 @@ def html(mail_id: int) -> ResponseReturnValue:
 
 
 def _open(mail_id: int) -> MailOpened:
-    if house().settings.smtp is not None:
+    if services().settings.smtp is not None:
         abort(404, "Mails are sent by an SMTP server; there is no local mailbox.")
-    with reading(house().engine) as tx:
-        found = open_mail(tx, house().sealer, mail_id)
+    with reading(services().engine) as tx:
+        found = open_mail(tx, services().sealer, mail_id)
     if found is None:
         abort(404, f"There is no mail {mail_id}.")
     return found

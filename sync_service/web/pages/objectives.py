@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from sync_service.store.engine.database import reading
 from sync_service.store.views.objectives import current_cycle, cycle_views, team_views
 from sync_service.web.pages import pace_text
-from sync_service.web.request.context import house
+from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("objectives", __name__)
@@ -16,8 +16,8 @@ blueprint = Blueprint("objectives", __name__)
 @guarded(Guard.VIEWER)
 def index() -> ResponseReturnValue:
     """Show the objectives of the current cycle, or of `?cycle=`."""
-    now, asked = house().now(), request.args.get("cycle")
-    with reading(house().engine) as tx:
+    now, asked = services().now(), request.args.get("cycle")
+    with reading(services().engine) as tx:
         cycles = cycle_views(tx)
         chosen = next((cycle for cycle in cycles if cycle.slug == asked), None) if asked else current_cycle(cycles, now)
         if asked and chosen is None:

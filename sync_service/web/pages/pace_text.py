@@ -20,7 +20,7 @@ def day_of_cycle(span: Span, now: datetime) -> tuple[int, int]:
     return min(max(int((now - span.starts_at) / DAY) + 1, 0), days), days
 
 
-def in_words(view: KeyResultView, span: Span, now: datetime) -> str:
+def status_reason(view: KeyResultView, span: Span, now: datetime) -> str:
     """Return why the key result has its status, as a text."""
     if view.status is Status.CLOSED:
         return "The cycle is over. Its numbers are final."

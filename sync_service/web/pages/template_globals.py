@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 from flask import Flask, Response, current_app, g, request, url_for
 
 import sync_service
-from sync_service.domain.measures.status import WORDS, Status
+from sync_service.domain.measures.status import STATUS_TEXT, Status
 from sync_service.domain.trackers.causes import Cause
 from sync_service.web.pages import formats
-from sync_service.web.request.context import house
-from sync_service.web.request.guards import RANK, Guard, who
+from sync_service.web.request.context import services
+from sync_service.web.request.guards import RANK, Guard, current_caller
 
 STATIC = Path(__file__).parents[1] / "static"
 ONE_YEAR = 31_536_000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NavigationEntry:
     """A page in the navigation, shown to callers that its guard allows."""
 
     endpoint: str
@@ -32,11 +32,11 @@ class Entry:
 
 
 NAVIGATION = (
-    Entry("objectives.index", "Objectives", "target", Guard.VIEWER),
-    Entry("rules.index", "Rules", "branch", Guard.VIEWER),
-    Entry("connections.index", "Connections", "link", Guard.VIEWER),
-    Entry("deliveries.index", "Deliveries", "inbox", Guard.ADMIN),
-    Entry("mailbox.index", "Mailbox", "mail", Guard.ADMIN),
+    NavigationEntry("objectives.index", "Objectives", "target", Guard.VIEWER),
+    NavigationEntry("rules.index", "Rules", "branch", Guard.VIEWER),
+    NavigationEntry("connections.index", "Connections", "link", Guard.VIEWER),
+    NavigationEntry("deliveries.index", "Deliveries", "inbox", Guard.ADMIN),
+    NavigationEntry("mailbox.index", "Mailbox", "mail", Guard.ADMIN),
 )
 
 
@@ -58,7 +58,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         asset=asset,
         navigation=navigation,
-        who=who,
+        who=current_caller,
         may=may,
         changes=changes,
         status_word=status_word,
@@ -86,26 +86,26 @@ def _cache_versioned_files(response: Response) -> Response:
     return response
 
 
-def navigation() -> list[Entry]:
+def navigation() -> list[NavigationEntry]:
     """Return the navigation entries that the caller may open."""
     return [entry for entry in NAVIGATION if entry.endpoint in current_app.view_functions and may(entry.guard)]
 
 
 def may(guard: str) -> bool:
     """Return whether the caller has this role or a higher one."""
-    person = who()
+    person = current_caller()
     return person is not None and RANK[person.role] >= RANK[Guard(guard)]
 
 
 def zone() -> ZoneInfo:
     """Return the caller's time zone, else the organisation's."""
-    person = who()
-    return ZoneInfo(person.timezone) if person and person.timezone else house().settings.zone
+    person = current_caller()
+    return ZoneInfo(person.timezone) if person and person.timezone else services().settings.zone
 
 
 def ago(at: datetime) -> str:
     """Return how long ago a moment is, in words."""
-    return formats.ago(at, house().now())
+    return formats.ago(at, services().now())
 
 
 def exact(at: datetime) -> str:
@@ -121,7 +121,7 @@ def changes() -> int | None:
 
 def status_word(status: str) -> str:
     """Return a status in words."""
-    return WORDS[Status(status)]
+    return STATUS_TEXT[Status(status)]
 
 
 def moved_by(causes: Sequence[Cause]) -> str:

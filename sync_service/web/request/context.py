@@ -4,20 +4,20 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from sync_service.runtime.wakeup import Ringer
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wakeup import WakeupThread
+from sync_service.runtime.wiring import Services
 
 
-def put_house(app: Flask, house: House, ringer: Ringer) -> None:
+def attach_services(app: Flask, services: Services, ringer: WakeupThread) -> None:
     """Attach the services to the application."""
-    app.extensions["okr-sync"] = (house, ringer)
+    app.extensions["okr-sync"] = (services, ringer)
 
 
-def house() -> House:
+def services() -> Services:
     """Return the services of the current application."""
-    return cast("tuple[House, Ringer]", current_app.extensions["okr-sync"])[0]
+    return cast("tuple[Services, WakeupThread]", current_app.extensions["okr-sync"])[0]
 
 
-def ring(*tables: str) -> None:
+def wake(*tables: str) -> None:
     """Wake workers for these tables of due rows; return at once."""
-    cast("tuple[House, Ringer]", current_app.extensions["okr-sync"])[1].ring(*tables)
+    cast("tuple[Services, WakeupThread]", current_app.extensions["okr-sync"])[1].ring(*tables)

@@ -9,8 +9,8 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
-from sync_service.store.engine.encryption import Unopenable
-from sync_service.web.request.guards import API, who
+from sync_service.store.engine.encryption import DecryptionError
+from sync_service.web.request.guards import API, current_caller
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(DBAPIError, _database)
-    app.register_error_handler(Unopenable, _lost_key)
+    app.register_error_handler(DecryptionError, _lost_key)
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
@@ -75,7 +75,7 @@ def _database(error: DBAPIError) -> ResponseReturnValue:
     return _respond(503, None, headers={"Retry-After": "5"})
 
 
-def _lost_key(error: Unopenable) -> ResponseReturnValue:
+def _lost_key(error: DecryptionError) -> ResponseReturnValue:
     log.error("a stored secret can't be decrypted", path=request.path, error=str(error))
     return _respond(500, f"{error} If the key is lost, enter tokens and webhook secrets again.")
 
@@ -94,4 +94,8 @@ def _respond(code: int, detail: str | None, *, headers: dict[str, str] | None = 
     if request.path.startswith(JSON_PATHS):
         problem = {"type": "about:blank", "title": text.title, "status": code, "detail": detail or text.advice}
         return problem, code, {"Content-Type": "application/problem+json", **(headers or {})}
-    return render_template("error.html", code=code, text=text, detail=detail, caller=who()), code, headers or {}
+    return (
+        render_template("error.html", code=code, text=text, detail=detail, caller=current_caller()),
+        code,
+        headers or {},
+    )

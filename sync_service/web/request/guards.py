@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading
 from sync_service.store.people.auth import session_person
-from sync_service.web.request.context import house
+from sync_service.web.request.context import services
 
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -43,7 +43,7 @@ THIRD_PARTY = {"static": Guard.OPEN}
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class Caller:
     """The caller of a request. `person_id` is None for an API token, whose name is in `name`."""
 
     role: Guard
@@ -53,7 +53,7 @@ class Who:
     timezone: str = ""  # an IANA name; empty where it is the organisation's
 
 
-Identify = Callable[[], Who | None]
+Identify = Callable[[], Caller | None]
 """Returns the caller of the current request; None when unknown."""
 
 
@@ -73,9 +73,9 @@ def guard_of(app: Flask, endpoint: str) -> Guard | None:
     return cast("Guard | None", declared or THIRD_PARTY.get(endpoint))
 
 
-def who() -> Who | None:
+def current_caller() -> Caller | None:
     """Return the caller, known once the guard has run; None on an open route without a session."""
-    return cast("Who | None", g.get("who"))
+    return cast("Caller | None", g.get("who"))
 
 
 def install(app: Flask, *, bearer: Identify | None = None) -> None:
@@ -83,7 +83,7 @@ def install(app: Flask, *, bearer: Identify | None = None) -> None:
     app.before_request(partial(_check, bearer or _nobody))
 
 
-def _nobody() -> Who | None:
+def _nobody() -> Caller | None:
     return None
 
 
@@ -103,7 +103,7 @@ def _check(bearer: Identify) -> ResponseReturnValue | None:
         _identify()
     if guard is Guard.OPEN:
         return None
-    caller = who()
+    caller = current_caller()
     if caller is None:
         return _to_sign_in()
     if RANK[caller.role] < RANK[guard]:
@@ -127,11 +127,11 @@ def _identify() -> None:
     token = session.get(SESSION)
     if not isinstance(token, str):
         return
-    with reading(house().engine) as tx:
-        person = session_person(tx, token, house().now())
+    with reading(services().engine) as tx:
+        person = session_person(tx, token, services().now())
         if person is not None:
             g.changes = versions.value(tx, versions.CHANGES)
-            g.who = Who(
+            g.who = Caller(
                 role=Guard(person.role),
                 name=person.name,
                 person_id=person.id,

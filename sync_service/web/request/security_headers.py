@@ -12,7 +12,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def policy_with_form_to(address: str) -> str:
+def csp_with_form_target(address: str) -> str:
     """Return the policy of a page with a form that is sent to another site: it allows that site only."""
     url = urlsplit(address)
     return CONTENT_SECURITY_POLICY.replace("form-action 'self'", f"form-action 'self' {url.scheme}://{url.netloc}")

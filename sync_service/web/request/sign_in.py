@@ -20,8 +20,8 @@ from sync_service.store.people.auth import (
     use_sign_in_link,
 )
 from sync_service.store.tables import person
-from sync_service.web.request.context import house, ring
-from sync_service.web.request.guards import SESSION, Guard, guarded, who
+from sync_service.web.request.context import services, wake
+from sync_service.web.request.guards import SESSION, Guard, current_caller, guarded
 from sync_service.web.request.rate_limits import limiter
 
 blueprint = Blueprint("sign_in", __name__)
@@ -35,7 +35,7 @@ LONGEST_ADDRESS = 320
 def ask() -> ResponseReturnValue:
     """Show the form for an e-mail address."""
     back = local_path(request.args.get(NEXT))
-    if who():
+    if current_caller():
         return redirect(back)
     return render_template("sign_in.html", back=back)
 
@@ -50,11 +50,11 @@ def send() -> ResponseReturnValue:
     address = _address()
     if address.count("@") != 1 or len(address) > LONGEST_ADDRESS:
         return render_template("sign_in.html", back=session[NEXT], mistake="This is not an e-mail address."), 422
-    with writing(house().engine) as tx:
+    with writing(services().engine) as tx:
         person_id = person_id_of(tx, address)
         if person_id is not None:
             _write_mail(tx, person_id)
-    ring("mail")
+    wake("mail")
     return render_template("sign_in_sent.html", address=address)
 
 
@@ -70,8 +70,8 @@ def link(token: str) -> ResponseReturnValue:
 @limiter.limit("20 per minute")
 def use(token: str) -> ResponseReturnValue:
     """Use up the link and start a session."""
-    now = house().now()
-    with writing(house().engine) as tx:
+    now = services().now()
+    with writing(services().engine) as tx:
         person_id = use_sign_in_link(tx, token, now)
         session_token = None if person_id is None else start_session(tx, person_id, now)
     if session_token is None:
@@ -90,7 +90,7 @@ def sign_out() -> ResponseReturnValue:
     token = session.get(SESSION)
     session.clear()
     if isinstance(token, str):
-        with writing(house().engine) as tx:
+        with writing(services().engine) as tx:
             end_session(tx, token)
     return redirect(url_for("sign_in.ask"))
 
@@ -112,7 +112,7 @@ def _address() -> str:
 
 def _write_mail(tx: Connection, person_id: int) -> None:
     """Write the mail with a new link, below the base URL of the settings: a request's Host header can be forged."""
-    now = house().now()
+    now = services().now()
     known = tx.execute(sa.select(person.c.email, person.c.name).where(person.c.id == person_id)).one()
-    address = house().settings.base_url.rstrip("/") + f"/sign-in/{create_sign_in_link(tx, person_id, now)}"
-    house().outbox.write_sign_in(tx, email=known.email, name=known.name, link=address, now=now)
+    address = services().settings.base_url.rstrip("/") + f"/sign-in/{create_sign_in_link(tx, person_id, now)}"
+    services().outbox.write_sign_in(tx, email=known.email, name=known.name, link=address, now=now)

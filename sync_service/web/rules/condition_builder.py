@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
-from sync_service.domain.rules.conditions import CHOICES, FIELDS, GROUPS, RuleError, compile_condition
+from sync_service.domain.rules.conditions import FIELD_CHOICES, FIELDS, GROUPS, RuleError, compile_condition
 
-NOTHING = "nothing"
+IS_EMPTY = "nothing"
 """The operator of a row for an empty field; in a condition it is `{"field": F, "is": null}`."""
 
 MAY_BE_EMPTY = (
@@ -27,7 +27,7 @@ WORDS: Mapping[str, str] = {
     "has": "include",
     "contains": "contains",
     "matches": "matches (with *)",
-    NOTHING: "is empty",
+    IS_EMPTY: "is empty",
 }
 SEVERAL_WORDS: Mapping[str, str] = {
     "is": "is",
@@ -50,7 +50,7 @@ class Row:
     @property
     def complete(self) -> bool:
         """Return whether the row has a value, or needs none."""
-        return self.operator == NOTHING or any(value.strip() for value in self.values)
+        return self.operator == IS_EMPTY or any(value.strip() for value in self.values)
 
     @property
     def text(self) -> str:
@@ -62,35 +62,35 @@ def operators(field: str) -> dict[str, str]:
     """Return the operators of a field: name → text in the form."""
     words = SEVERAL_WORDS if "has" in FIELDS[field] else WORDS
     offered = {name: words[name] for name in FIELDS[field]}
-    return offered | {NOTHING: WORDS[NOTHING]} if field in MAY_BE_EMPTY else offered
+    return offered | {IS_EMPTY: WORDS[IS_EMPTY]} if field in MAY_BE_EMPTY else offered
 
 
-def fitted(row: Row) -> Row:
+def fit_row(row: Row) -> Row:
     """Return the row with an operator and values that its field allows."""
     field = row.field if row.field in FIELDS else "labels"
     operator = row.operator if row.operator in operators(field) else next(iter(operators(field)))
     values = row.values
-    if field in CHOICES:
-        values = tuple(value for value in values if value in CHOICES[field])
+    if field in FIELD_CHOICES:
+        values = tuple(value for value in values if value in FIELD_CHOICES[field])
     if operator != "in":
         values = values[:1]
     return Row(number=row.number, field=field, operator=operator, values=values)
 
 
-def condition_of(group: str, rows: Sequence[Row]) -> dict[str, Any]:
+def condition_from_rows(group: str, rows: Sequence[Row]) -> dict[str, Any]:
     """Return the condition of these rows. It may be invalid when a row is incomplete."""
     return {group: [_leaf(row) for row in rows]}
 
 
 def _leaf(row: Row) -> dict[str, Any]:
-    if row.operator == NOTHING:
+    if row.operator == IS_EMPTY:
         return {"field": row.field, "is": None}
     if row.operator == "in":
         return {"field": row.field, "in": list(row.values)}
     return {"field": row.field, row.operator: row.values[0] if row.values else ""}
 
 
-def rows_of(condition: Mapping[str, Any]) -> tuple[str, tuple[Row, ...]] | None:
+def rows_from_condition(condition: Mapping[str, Any]) -> tuple[str, tuple[Row, ...]] | None:
     """Return a valid condition as a group and its rows; None when only text can show it."""
     if "field" in condition:
         condition = {"all": [condition]}
@@ -108,14 +108,14 @@ def _row(number: int, leaf: Mapping[str, Any]) -> Row | None:
     field = leaf["field"]
     operator, value = next((name, value) for name, value in leaf.items() if name != "field")
     if value is None:
-        return Row(number=number, field=field, operator=NOTHING) if field in MAY_BE_EMPTY else None
+        return Row(number=number, field=field, operator=IS_EMPTY) if field in MAY_BE_EMPTY else None
     if operator == "in":
-        has_comma = any("," in one for one in value) and field not in CHOICES
+        has_comma = any("," in one for one in value) and field not in FIELD_CHOICES
         return None if has_comma else Row(number=number, field=field, operator=operator, values=tuple(value))
     return Row(number=number, field=field, operator=operator, values=(value,))
 
 
-def text_of(condition: Mapping[str, Any]) -> str:
+def condition_as_yaml(condition: Mapping[str, Any]) -> str:
     """Return a condition as YAML, as below `when` in a configuration file."""
     written = _dump(condition, plain=True)
     # YAML reads some Unicode characters as line breaks; unescaped, they would come back as spaces.
@@ -127,23 +127,23 @@ def _dump(condition: Mapping[str, Any], *, plain: bool) -> str:
     return written
 
 
-class Unreadable(ValueError):
+class InvalidConditionText(ValueError):
     """The text is not YAML, too long, or nested too deep."""
 
 
-def read_text(text: str) -> dict[str, Any]:
+def parse_condition(text: str) -> dict[str, Any]:
     """Return the condition in a YAML or JSON text. Raise `Unreadable` or `RuleError` when it is not valid."""
     if len(text) > LONGEST:
-        raise Unreadable(f"it is longer than {LONGEST} characters")
+        raise InvalidConditionText(f"it is longer than {LONGEST} characters")
     try:
         _check_size(text)
         condition = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise Unreadable(f"{position}{error.problem or 'this is not YAML'}") from None
+        raise InvalidConditionText(f"{position}{error.problem or 'this is not YAML'}") from None
     except (yaml.YAMLError, ValueError) as error:
-        raise Unreadable(str(error).splitlines()[0]) from None
+        raise InvalidConditionText(str(error).splitlines()[0]) from None
     compile_condition(condition)
     return {str(name): value for name, value in condition.items()}
 
@@ -153,17 +153,17 @@ def _check_size(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise Unreadable(f"{_line(event)}: aliases are not allowed (*{event.anchor})")
+            raise InvalidConditionText(f"{_line(event)}: aliases are not allowed (*{event.anchor})")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise Unreadable(f"{_line(event)}: it is nested too deep")
+            raise InvalidConditionText(f"{_line(event)}: it is nested too deep")
 
 
 def _line(event: yaml.Event) -> str:
     return f"line {event.start_mark.line + 1}" if event.start_mark else "the text"
 
 
-def place_of(error: RuleError, group: str, rows: Sequence[Row]) -> int | None:
+def row_of_error(error: RuleError, group: str, rows: Sequence[Row]) -> int | None:
     """Return the number of the row that an error is about; None when it is about the whole condition."""
     match error.path:
         case (name, int(index), *_) if name == group and name in GROUPS and index < len(rows):

@@ -16,7 +16,7 @@ from sync_service.store.okrs.rules import Definition
 from sync_service.store.views import rules
 from sync_service.store.views.rules import Choice, RuleView
 from sync_service.web.rules import condition_builder
-from sync_service.web.rules.condition_builder import Row, Unreadable
+from sync_service.web.rules.condition_builder import InvalidConditionText, Row
 
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 RESERVED = ("new", "preview", "draft")
@@ -52,14 +52,14 @@ class Draft:
     def condition(self) -> dict[str, Any]:
         """Return the condition. Raise `RuleError` or `Unreadable` when it is not valid."""
         if self.mode == "text":
-            return condition_builder.read_text(self.text)
-        condition = condition_builder.condition_of(self.group, self.rows)
+            return condition_builder.parse_condition(self.text)
+        condition = condition_builder.condition_from_rows(self.group, self.rows)
         compile_condition(condition)
         return condition
 
 
 @dataclass(slots=True)
-class Mistakes:
+class FormErrors:
     """Error messages of a draft: by field, and for the condition by row number."""
 
     fields: dict[str, str] = field(default_factory=dict)
@@ -104,7 +104,7 @@ def read_draft(form: "MultiDict[str, str]") -> Draft:
         enabled=form.get("enabled", "on") == "on",
         mode="text" if form.get("mode") == "text" else "rows",
         group=group if group in GROUPS else "all",
-        rows=tuple(condition_builder.fitted(_read_row(form, number)) for number in numbers),
+        rows=tuple(condition_builder.fit_row(_read_row(form, number)) for number in numbers),
         text=form.get("text", "").replace("\r\n", "\n"),
         seen=form.get("seen", ""),
     )
@@ -120,7 +120,7 @@ def _read_row(form: "MultiDict[str, str]", number: int) -> Row:
 
 def draft_of(rule: RuleView) -> Draft:
     """Return a stored rule as a draft: as rows where rows can show it, else as text."""
-    shown = condition_builder.rows_of(rule.condition) if rule.condition else None
+    shown = condition_builder.rows_from_condition(rule.condition) if rule.condition else None
     group, rows = shown or ("all", (Row(number=0),))
     return Draft(
         slug=rule.slug,
@@ -131,50 +131,54 @@ def draft_of(rule: RuleView) -> Draft:
         mode="rows" if shown else "text",
         group=group,
         rows=rows,
-        text=condition_builder.text_of(rule.condition),
+        text=condition_builder.condition_as_yaml(rule.condition),
         seen=rule.version,
     )
 
 
-def reshape(draft: Draft, act: str) -> tuple[Draft, Mistakes]:
+def reshape(draft: Draft, act: str) -> tuple[Draft, FormErrors]:
     """Apply a button of the builder: `add`, `remove-N`, `to-text`, `to-rows`; anything else changes nothing."""
     if act == "add":
         number = max((row.number for row in draft.rows), default=-1) + 1
-        return replace(draft, rows=(*draft.rows, Row(number=number))), Mistakes()
+        return replace(draft, rows=(*draft.rows, Row(number=number))), FormErrors()
     if act.startswith("remove-"):
         left = tuple(row for row in draft.rows if act != f"remove-{row.number}")
-        return replace(draft, rows=left or (Row(number=0),)), Mistakes()
+        return replace(draft, rows=left or (Row(number=0),)), FormErrors()
     if act == "to-text" and draft.mode == "rows":
         complete = [row for row in draft.rows if row.complete]
-        text = condition_builder.text_of(condition_builder.condition_of(draft.group, complete)) if complete else ""
-        return replace(draft, mode="text", text=text), Mistakes()
+        text = (
+            condition_builder.condition_as_yaml(condition_builder.condition_from_rows(draft.group, complete))
+            if complete
+            else ""
+        )
+        return replace(draft, mode="text", text=text), FormErrors()
     if act == "to-rows" and draft.mode == "text":
         return _to_rows(draft)
-    return draft, Mistakes()
+    return draft, FormErrors()
 
 
-def _to_rows(draft: Draft) -> tuple[Draft, Mistakes]:
+def _to_rows(draft: Draft) -> tuple[Draft, FormErrors]:
     if not draft.text.strip():
-        return replace(draft, mode="rows", rows=(Row(number=0),)), Mistakes()
-    mistakes = Mistakes()
+        return replace(draft, mode="rows", rows=(Row(number=0),)), FormErrors()
+    mistakes = FormErrors()
     condition = _condition(draft, mistakes)
     if condition is None:
         return draft, mistakes
-    shown = condition_builder.rows_of(condition)
+    shown = condition_builder.rows_from_condition(condition)
     if shown is None:
         mistakes.fields["text"] = "rows can't show this condition: it has groups inside groups, or values with a comma"
         return draft, mistakes
     return replace(draft, mode="rows", group=shown[0], rows=shown[1]), mistakes
 
 
-def _condition(draft: Draft, mistakes: Mistakes) -> dict[str, Any] | None:
+def _condition(draft: Draft, mistakes: FormErrors) -> dict[str, Any] | None:
     """Return the draft's condition; or None, with the error added to `mistakes`."""
     try:
         return draft.condition()
-    except Unreadable as error:
+    except InvalidConditionText as error:
         mistakes.fields["text"] = str(error)
     except RuleError as error:
-        number = condition_builder.place_of(error, draft.group, draft.rows) if draft.mode == "rows" else None
+        number = condition_builder.row_of_error(error, draft.group, draft.rows) if draft.mode == "rows" else None
         if number is not None:
             found = repr(error.found) if error.found else "nothing"
             mistakes.rows[number] = f"found {found}; allowed: {error.allowed}"
@@ -183,9 +187,9 @@ def _condition(draft: Draft, mistakes: Mistakes) -> dict[str, Any] | None:
     return None
 
 
-def as_edit(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Edit | None, Mistakes]:
+def as_edit(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Edit | None, FormErrors]:
     """Return the draft as an edit to preview, or None with the errors that prevent a preview."""
-    mistakes = Mistakes()
+    mistakes = FormErrors()
     condition = _condition(draft, mistakes)
     connection_id = id_of(choices.connections, draft.connection)
     key_result_id = id_of(choices.key_results, draft.key_result)
@@ -205,7 +209,7 @@ def as_edit(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Edit |
     return edit, mistakes
 
 
-def as_definition(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Definition | None, Mistakes]:
+def as_definition(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Definition | None, FormErrors]:
     """Return the draft as a definition to save, or None with all errors. A new rule without a slug gets one."""
     edit, mistakes = as_edit(draft, choices, slug=slug)
     owner_id = id_of(choices.owners, draft.owner)

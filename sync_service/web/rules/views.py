@@ -13,19 +13,19 @@ from sync_service.store.okrs.rules import Definition
 from sync_service.store.people import audit
 from sync_service.store.views import rules as rule_views
 from sync_service.store.views.rules import RuleView
-from sync_service.web.request.context import house, ring
-from sync_service.web.request.guards import Guard, guarded, who
+from sync_service.web.request.context import services, wake
+from sync_service.web.request.guards import Guard, current_caller, guarded
 from sync_service.web.rules.draft import (
     Choices,
     Draft,
-    Mistakes,
+    FormErrors,
     as_definition,
     draft_of,
     id_of,
     read_draft,
     reshape,
 )
-from sync_service.web.rules.form import builder, promise, show_form
+from sync_service.web.rules.form import builder, preview_draft, show_form
 
 blueprint = Blueprint("rules", __name__, url_prefix="/rules")
 
@@ -37,13 +37,13 @@ PAGE = 50
 def index() -> ResponseReturnValue:
     """List the rules by slug. `?q=` filters by words in any column; `?page=` pages."""
     asked = " ".join(request.args.get("q", "").split())[:100]
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         every = rule_views.rule_views(tx)
         chosen = [rule for rule in every if _has(rule, asked.casefold().split())]
         pages = max(-(-len(chosen) // PAGE), 1)
         page = min(max(request.args.get("page", 1, type=int), 1), pages)
         shown = chosen[(page - 1) * PAGE : page * PAGE]
-        rule_states = rule_views.standings(tx, [rule.id for rule in shown])
+        rule_states = rule_views.statuses(tx, [rule.id for rule in shown])
     return render_template(
         "rules.html",
         rules=shown,
@@ -67,8 +67,8 @@ def _has(rule: RuleView, words: list[str]) -> bool:
 @guarded(Guard.ADMIN)
 def new() -> ResponseReturnValue:
     """Show the form for a new rule, owned by the caller."""
-    caller = who()
-    with reading(house().engine) as tx:
+    caller = current_caller()
+    with reading(services().engine) as tx:
         choices = Choices.read(tx)
         draft = Draft(
             connection=choices.connections[0].name if len(choices.connections) == 1 else "",
@@ -89,7 +89,7 @@ def create() -> ResponseReturnValue:
 @guarded(Guard.VIEWER)
 def show(slug: str) -> ResponseReturnValue:
     """Show a rule; admins see it as a form."""
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         rule = _find(tx, slug)
         return show_form(tx, Choices.read(tx), draft_of(rule), rule=rule)
 
@@ -106,12 +106,12 @@ def change(slug: str) -> ResponseReturnValue:
 def enable(slug: str) -> ResponseReturnValue:
     """Enable or disable a rule (`enabled` is `on` or `off`)."""
     wanted = request.form.get("enabled") == "on"
-    with writing(house().engine) as tx:
+    with writing(services().engine) as tx:
         rule_views.lock(tx, slug)
         rule = _find(tx, slug)
         if rule.enabled != wanted:
             _save(tx, replace(_definition(tx, rule), enabled=wanted), "enabled" if wanted else "disabled")
-    ring("rule_revision")
+    wake("rule_revision")
     flash(f"{slug} is {'enabled' if wanted else 'disabled'}. Its links change in a moment.", "success")
     return redirect(url_for("rules.index", q=request.form.get("q") or None))
 
@@ -121,7 +121,7 @@ def enable(slug: str) -> ResponseReturnValue:
 def draft() -> ResponseReturnValue:
     """Render the builder after one of its buttons or choices, for htmx; nothing is saved."""
     drafted, mistakes = reshape(read_draft(request.form), request.form.get("act", ""))
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         choices = Choices.read(tx)
         response = make_response(
             render_template("rule_builder.html", draft=drafted, mistakes=mistakes, **builder(tx, choices, drafted))
@@ -135,9 +135,9 @@ def draft() -> ResponseReturnValue:
 def preview() -> ResponseReturnValue:
     """Render the preview of the form, for htmx; nothing is saved."""
     drafted = read_draft(request.form)
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         editing = request.form.get("editing") or None
-        promised = promise(tx, Choices.read(tx), drafted, editing)
+        promised = preview_draft(tx, Choices.read(tx), drafted, editing)
     return render_template("rule_preview_answer.html", draft=drafted, promise=promised, editing=editing)
 
 
@@ -154,14 +154,14 @@ def _submit(slug: str | None) -> ResponseReturnValue:
     drafted = read_draft(request.form)
     if act != "save":
         drafted, mistakes = reshape(drafted, act)
-        with reading(house().engine) as tx:
+        with reading(services().engine) as tx:
             rule = _find(tx, slug) if slug else None
             return show_form(tx, Choices.read(tx), drafted, rule=rule, mistakes=mistakes)
     not_saved = _write(drafted, slug)
     if not_saved is None:
-        ring("rule_revision")
+        wake("rule_revision")
         return redirect(url_for("rules.index"))
-    with reading(house().engine) as tx:
+    with reading(services().engine) as tx:
         rule = _find(tx, slug) if slug else None
         if rule and not_saved.overtaken:
             drafted = replace(drafted, seen=rule.version)
@@ -175,14 +175,14 @@ def _submit(slug: str | None) -> ResponseReturnValue:
 class NotSaved:
     """Why a draft was not saved: its errors, or `overtaken` by another person's edit."""
 
-    mistakes: Mistakes
+    mistakes: FormErrors
     overtaken: bool = False
 
 
 def _write(drafted: Draft, slug: str | None) -> NotSaved | None:
     """Save a draft; return why it was not saved, else None."""
     try:
-        with writing(house().engine) as tx:
+        with writing(services().engine) as tx:
             definition, mistakes = as_definition(drafted, Choices.read(tx), slug=slug)
             existing = rule_views.lock(tx, slug or (definition.slug if definition else ""))
             if slug and existing is None:
@@ -190,7 +190,7 @@ def _write(drafted: Draft, slug: str | None) -> NotSaved | None:
             if slug and existing and existing.query:
                 abort(409, "A rule with a query can be changed only in the configuration file.")
             if slug and existing and drafted.seen != existing.version:
-                return NotSaved(mistakes=Mistakes(), overtaken=True)
+                return NotSaved(mistakes=FormErrors(), overtaken=True)
             if existing and not slug:
                 return NotSaved(mistakes=_slug_taken(existing.slug))
             if definition is None:
@@ -203,8 +203,8 @@ def _write(drafted: Draft, slug: str | None) -> NotSaved | None:
     return None
 
 
-def _slug_taken(slug: str) -> Mistakes:
-    return Mistakes(fields={"slug": f"a rule named {slug} exists already"})
+def _slug_taken(slug: str) -> FormErrors:
+    return FormErrors(fields={"slug": f"a rule named {slug} exists already"})
 
 
 def _definition(tx: Connection, rule: RuleView) -> Definition:
@@ -226,7 +226,7 @@ def _definition(tx: Connection, rule: RuleView) -> Definition:
 
 
 def _save(tx: Connection, definition: Definition, what: str) -> bool:
-    caller, now = who(), house().now()
+    caller, now = current_caller(), services().now()
     name = caller.name if caller else ""
     changed = rules.save(tx, definition, changed_by=name, now=now)
     if changed:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 import connectors.github
-from connectors.http import Http
+from connectors.http import HttpClient
 from simulator import GitHub, SteppedClock
 from simulator.github import App, Repository
 from sync_service.domain.trackers import connector as domain
@@ -18,7 +18,7 @@ PERMISSIONS = {"issues": "read", "pull_requests": "read"}
 
 
 @dataclass
-class AppTown:
+class GitHubAppFixture:
     """A GitHub with an app and a repository with one issue; `ours` is our clock, `slept` the seconds we waited."""
 
     hub: GitHub
@@ -32,11 +32,11 @@ class AppTown:
     def __post_init__(self) -> None:
         self.app = self.hub.create_app(permissions=PERMISSIONS)
         self.checkout = self.repository("checkout")
-        self.connector = self.start_anew()
+        self.connector = self.new_connector()
 
-    def start_anew(self) -> connectors.github.GitHub:
+    def new_connector(self) -> connectors.github.GitHub:
         """Return a new connector with empty caches, as in another worker."""
-        return connectors.github.GitHub(Http(now=self.ours), sleep=self.slept.append)
+        return connectors.github.GitHub(HttpClient(now=self.ours), sleep=self.slept.append)
 
     def repository(self, name: str) -> Repository:
         """Create a repository with an issue."""
@@ -51,18 +51,18 @@ class AppTown:
 
     def connected_as(self, id_: str, key: str) -> Connection:
         """Return a connection with any id and key."""
-        return Connection(slug="gh", site=self.hub.api_url, app=domain.App(id_, key))
+        return Connection(slug="gh", site=self.hub.api_url, app=domain.AppKey(id_, key))
 
-    def look(self, repository: Repository | None = None, *, connection: Connection | None = None) -> Snapshot:
+    def fetch_issue(self, repository: Repository | None = None, *, connection: Connection | None = None) -> Snapshot:
         """Fetch the first issue of a repository."""
         chosen = repository or self.checkout
-        return self.connector.look(
+        return self.connector.fetch_issue(
             connection or self.connection, identity=f"{chosen.id}#1", key=f"{chosen.full_name}#1"
         )
 
-    def part(self, repository: Repository | None = None) -> str:
+    def bucket_for(self, repository: Repository | None = None) -> str:
         """Return the rate limit bucket of that fetch."""
-        return self.connector.part(self.connection, about=f"{(repository or self.checkout).id}#1")
+        return self.connector.bucket_for(self.connection, about=f"{(repository or self.checkout).id}#1")
 
     def step(self, seconds: float) -> None:
         """Move both clocks forward."""
@@ -78,9 +78,9 @@ class AppTown:
         self.hub.rest.calls.clear()
 
 
-def refusal(town: AppTown, kind: type[ConnectorError] = Refused) -> str:
+def refusal(town: GitHubAppFixture, kind: type[ConnectorError] = Refused) -> str:
     """Fetch, and return the text of the expected error."""
     with pytest.raises(kind) as caught:
-        town.look()
+        town.fetch_issue()
     assert not isinstance(caught.value, Gone) or not caught.value.proven
     return str(caught.value)

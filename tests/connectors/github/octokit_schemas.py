@@ -11,7 +11,7 @@ from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
-from sync_service.domain.trackers.connector import Post
+from sync_service.domain.trackers.connector import WebhookRequest
 
 GENERATED = Path(__file__).parents[3] / "node_modules/@octokit/openapi-webhooks/generated"
 GITHUB_COM = GENERATED / "api.github.com.json"
@@ -36,7 +36,7 @@ _TEXTS = {
 }
 
 
-class Fullness(Enum):
+class FieldSelection(Enum):
     """Which fields a payload has: all, only the required ones, or null wherever null is allowed.
 
     Even with all fields, an issue has no `pull_request` field, which would make it a pull request.
@@ -48,32 +48,32 @@ class Fullness(Enum):
 
 
 @dataclass(frozen=True)
-class Described:
+class DeliverySchema:
     """The schema of one delivery: `name` as in the table of events (`issues.closed`), and its document."""
 
     name: str
     schema: Any
     document: Path
 
-    def make(self, fullness: Fullness) -> dict[str, Any]:
+    def make(self, fullness: FieldSelection) -> dict[str, Any]:
         """Return a body with these fields."""
         body: dict[str, Any] = _Maker(_load(self.document), fullness).make(self.schema, ())
         return body
 
-    def post(self, body: dict[str, Any]) -> Post:
+    def post(self, body: dict[str, Any]) -> WebhookRequest:
         """Return a delivery with this body."""
         headers = {"x-github-event": self.name.partition(".")[0], "content-type": "application/json"}
-        return Post(headers, json.dumps(body).encode())
+        return WebhookRequest(headers, json.dumps(body).encode())
 
 
-def described(document: Path) -> Iterator[Described]:
+def described(document: Path) -> Iterator[DeliverySchema]:
     """Yield every delivery of a document; older documents call them `x-webhooks`."""
     whole = _load(document)
     for webhook in (whole.get("webhooks") or whole["x-webhooks"]).values():
         event, _, action = webhook["post"]["operationId"].replace("-", "_").partition("/")
         content = webhook["post"]["requestBody"]["content"]
         schema = content.get("application/json", next(iter(content.values())))["schema"]
-        yield Described(f"{event}.{action}" if action else event, schema, document)
+        yield DeliverySchema(f"{event}.{action}" if action else event, schema, document)
 
 
 @cache
@@ -84,7 +84,7 @@ def _load(document: Path) -> Any:
 @dataclass(frozen=True)
 class _Maker:
     document: Any
-    fullness: Fullness
+    fullness: FieldSelection
 
     def make(self, schema: Any, path: tuple[str, ...], within: tuple[str, ...] = ()) -> Any:
         """Return a value for a schema: the first of an enumeration or of several forms, an array with one item."""
@@ -92,14 +92,14 @@ class _Maker:
             name = schema["$ref"].rpartition("/")[2]
             # Stop at a recursive schema.
             return {} if name in within else self.make(self._named(name), path, (*within, name))
-        if self.fullness is Fullness.NULLS and _may_be_null(schema):
+        if self.fullness is FieldSelection.NULLS and _may_be_null(schema):
             return None
         for word in ("oneOf", "anyOf"):
             forms = [form for form in schema.get(word, ()) if form.get("type") != "null"]
             if forms and "properties" not in schema:
                 return self.make(forms[0], path, within)
         if "allOf" in schema:
-            return reduce(_joined, [self.make(part, path, within) for part in schema["allOf"]])
+            return reduce(_joined, [self.make(bucket, path, within) for bucket in schema["allOf"]])
         if "enum" in schema:
             return next(value for value in schema["enum"] if value is not None)
         return self._of_type(_type(schema), schema, path, within)
@@ -114,12 +114,12 @@ class _Maker:
                 wanted = [
                     name
                     for name in schema.get("properties", {})
-                    if (name in required or self.fullness is not Fullness.BARE)
+                    if (name in required or self.fullness is not FieldSelection.BARE)
                     and not (path and name == "pull_request")
                 ]
                 return {name: self.make(schema["properties"][name], (*path, name), within) for name in wanted}
             case "array":
-                empty = self.fullness is Fullness.BARE or "items" not in schema
+                empty = self.fullness is FieldSelection.BARE or "items" not in schema
                 return [] if empty else [self.make(schema["items"], path, within)]
             case "integer" | "number":
                 return _number(path)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from sync_service.domain.trackers.connector import Connection, Post
+from sync_service.domain.trackers.connector import Connection, WebhookRequest
 
 Json = dict[str, Any]
 
@@ -92,7 +92,7 @@ def merged() -> Json:
     )
 
 
-def letter(event: str, action: str | None = None, **parts: Any) -> Post:
+def delivery(event: str, action: str | None = None, **parts: Any) -> WebhookRequest:
     """Return a JSON delivery of `event`; `parts` are added to the body or replace repository and sender."""
     body: Json = {"repository": CHECKOUT, "sender": ANA, **parts}
     if action:
@@ -102,16 +102,16 @@ def letter(event: str, action: str | None = None, **parts: Any) -> Post:
         "x-github-delivery": "6f1c2f0e-0000-4000-8000-00000000a001",
         "content-type": "application/json",
     }
-    return Post(headers, json.dumps(body).encode())
+    return WebhookRequest(headers, json.dumps(body).encode())
 
 
-def as_form(post: Post) -> Post:
+def as_form(post: WebhookRequest) -> WebhookRequest:
     """Return the same delivery in the content type `form`."""
     headers = {**post.headers, "content-type": "application/x-www-form-urlencoded"}
-    return Post(headers, urlencode({"payload": post.body.decode()}).encode())
+    return WebhookRequest(headers, urlencode({"payload": post.body.decode()}).encode())
 
 
-def signed(post: Post, secret: str = SECRET) -> Post:
+def signed(post: WebhookRequest, secret: str = SECRET) -> WebhookRequest:
     """Sign a delivery as GitHub does."""
     digest = hmac.new(secret.encode(), post.body, hashlib.sha256).hexdigest()
-    return Post({**post.headers, "x-hub-signature-256": f"sha256={digest}"}, post.body)
+    return WebhookRequest({**post.headers, "x-hub-signature-256": f"sha256={digest}"}, post.body)

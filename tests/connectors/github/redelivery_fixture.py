@@ -8,13 +8,13 @@ from typing import Any
 
 import connectors.github
 from connectors.github.redelivery import redeliver
-from connectors.github.redelivery.failed_deliveries import PAUSES
-from connectors.http import Http, Method
-from connectors.responses import Reply
+from connectors.github.redelivery.failed_deliveries import RETRY_DELAYS
+from connectors.http import HttpClient, Method
+from connectors.responses import Response
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
 from sync_service.domain.trackers import connector as domain
-from sync_service.domain.trackers.capabilities import Ran
+from sync_service.domain.trackers.capabilities import TaskResult
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import ScopeRef
 from tests.connectors.github.app_fixture import START
@@ -22,7 +22,7 @@ from tests.simulator.receiver import Receiver
 
 
 @dataclass
-class Town:
+class RedeliveryFixture:
     """A GitHub with a watched repository, a receiver of its webhooks, and the scheduled task with its memory."""
 
     hub: GitHub
@@ -31,38 +31,38 @@ class Town:
     slept: list[float] = field(default_factory=list)
     memory: str | None = None
     connection: Connection = field(init=False)
-    place: Repository = field(init=False)
+    repository: Repository = field(init=False)
 
     def __post_init__(self) -> None:
-        self.place = self.hub.repository("checkout")
-        self.place.create_issue("Pay")
+        self.repository = self.hub.repository("checkout")
+        self.repository.create_issue("Pay")
         self.connection = self.connected(token=self.hub.token)
-        self.connector = connectors.github.GitHub(Http(now=self.clock), sleep=self.slept.append)
+        self.connector = connectors.github.GitHub(HttpClient(now=self.clock), sleep=self.slept.append)
 
     def connected(self, **credentials: Any) -> Connection:
         """Return a connection to this GitHub; its webhooks go to the receiver."""
         return Connection(slug="gh", site=self.hub.api_url, hook_url=self.receiver.url, **credentials)
 
-    def run(self, *, scopes: list[ScopeRef] | None = None) -> Ran:
+    def run(self, *, scopes: list[ScopeRef] | None = None) -> TaskResult:
         """Run the scheduled task, and store its memory."""
-        watched = scopes or [ScopeRef(str(self.place.id), self.place.full_name)]
-        ran = self.connector.run(self.connection, name=redeliver.NAME, scopes=watched, memory=self.memory)
+        watched = scopes or [ScopeRef(str(self.repository.id), self.repository.full_name)]
+        ran = self.connector.run_task(self.connection, name=redeliver.TASK_NAME, scopes=watched, memory=self.memory)
         self.memory = ran.memory
         return ran
 
-    def miss(self, count: int = 1) -> None:
+    def fail_deliveries(self, count: int = 1) -> None:
         """Let so many deliveries fail."""
         self.receiver.answers.extend([503] * count)
         for number in range(count):
             self.clock.step(1)
-            self.place.issues[1].edit(title=f"Pay {number}")
+            self.repository.issues[1].edit(title=f"Pay {number}")
         self.receiver.forget()
 
-    def wait(self, pause: timedelta = PAUSES[0]) -> None:
+    def wait(self, pause: timedelta = RETRY_DELAYS[0]) -> None:
         """Move the clock forward."""
         self.clock.step(pause.total_seconds() + 1)
 
-    def asked(self) -> int:
+    def redeliveries_requested(self) -> int:
         """Return how many redeliveries were requested."""
         return sum(call.path.endswith("/attempts") for call in self.hub.rest.calls)
 
@@ -72,34 +72,34 @@ class Town:
 
 
 @contextmanager
-def open_town(*, ghes: str) -> Iterator[Town]:
+def open_town(*, ghes: str) -> Iterator[RedeliveryFixture]:
     """Yield the fixture on github.com, or on an Enterprise Server of this version."""
     clock = SteppedClock(START)
     with Receiver() as receiver, GitHub("acme", clock=clock, background=False, ghes=ghes) as hub:
-        yield Town(hub, clock, receiver)
+        yield RedeliveryFixture(hub, clock, receiver)
 
 
-def hooked(town: Town, kind: str) -> None:
+def hooked(town: RedeliveryFixture, kind: str) -> None:
     """Create a webhook of one kind to the receiver, and another one to a different address."""
     if kind == "app":
         rights = {"issues": "read", "pull_requests": "read"}
         app = town.hub.create_app(permissions=rights, events=["issues"], hook_url=town.receiver.url)
-        app.install([town.place])
-        town.connection = town.connected(app=domain.App(str(app.id), app.pem))
+        app.install([town.repository])
+        town.connection = town.connected(app=domain.AppKey(str(app.id), app.pem))
     else:
-        town.hub.add_hook(town.place if kind == "repository" else None, url=f"{town.receiver.url.upper()}/")
+        town.hub.add_hook(town.repository if kind == "repository" else None, url=f"{town.receiver.url.upper()}/")
         town.hub.hooks[-1].url = town.receiver.url
-    town.hub.add_hook(town.place, url="http://127.0.0.1:9/hooks/here", events=["issues"])
+    town.hub.add_hook(town.repository, url="http://127.0.0.1:9/hooks/here", events=["issues"])
     town.receiver.forget()
 
 
-def refusing(town: Town, *, status: int, when: Callable[[str, Mapping[str, str]], bool]) -> None:
+def refusing(town: RedeliveryFixture, *, status: int, when: Callable[[str, Mapping[str, str]], bool]) -> None:
     """Let GitHub refuse the calls for which `when` is true, by URL and parameters."""
 
-    class Refusing(Http):
-        def send(self, method: Method, url: str, **options: Any) -> Reply:
+    class Refusing(HttpClient):
+        def send(self, method: Method, url: str, **options: Any) -> Response:
             if when(url, options.get("params") or {}):
-                return Reply(url, status=status, headers={}, body=b'{"message": "Validation Failed"}')
+                return Response(url, status=status, headers={}, body=b'{"message": "Validation Failed"}')
             return super().send(method, url, **options)
 
     town.connector = connectors.github.GitHub(Refusing(now=town.clock), sleep=town.slept.append)

@@ -8,7 +8,7 @@ import pytest
 from connectors.github import GitHub
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import AccountSeen, Ignored, Observation, ScopeRef, ScopeSeen
-from tests.connectors.github.payloads import CHECKOUT, CONNECTION, LABEL, LEDGER, Json, letter
+from tests.connectors.github.payloads import CHECKOUT, CONNECTION, LABEL, LEDGER, Json, delivery
 
 SCOPE = ScopeRef("8001", "acme/checkout")
 ACME: Json = {"login": "acme", "id": 77, "type": "Organization"}
@@ -17,7 +17,7 @@ INSTALLATION: Json = {"id": 5, "account": ACME, "repository_selection": "selecte
 
 def read(event: str, action: str, **parts: Any) -> tuple[Observation, ...]:
     """Read a delivery's observations."""
-    return GitHub().read(letter(event, action, **parts), CONNECTION).observations
+    return GitHub().parse_delivery(delivery(event, action, **parts), CONNECTION).observations
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.github import GitHub
-from connectors.github.model.closing_keywords import MOST_CLOSINGS, closings
+from connectors.github.model.closing_keywords import MOST_CLOSINGS, parse_closing_keywords
 from sync_service.domain.trackers.observations import Closing, ScopeRef, Snapshot
-from tests.connectors.github.payloads import CHECKOUT, CONNECTION, issue, letter, pull
+from tests.connectors.github.payloads import CHECKOUT, CONNECTION, delivery, issue, pull
 
 SCOPE = ScopeRef("8001", "acme/checkout")
 PAGE = "https://github.com/acme/checkout/pull/14"
@@ -17,7 +17,7 @@ PAGE = "https://github.com/acme/checkout/pull/14"
 
 def keys(text: str) -> list[str]:
     """Give the keys that a description of acme/checkout#14 closes."""
-    return [one.key for one in closings(text, scope=SCOPE, page=PAGE)]
+    return [one.key for one in parse_closing_keywords(text, scope=SCOPE, page=PAGE)]
 
 
 KEYWORDS = ("close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved")
@@ -97,7 +97,7 @@ def test_nothing_is_closed_by_mere_mention_or_within_code_and_comments(text: str
 
 def test_an_issue_of_the_same_repository_has_an_identity_and_others_a_key_alone() -> None:
     """Only the repository's id makes an identity."""
-    found = closings("fixes ACME/checkout#2, fixes acme/ledger#1", scope=SCOPE, page=PAGE)
+    found = parse_closing_keywords("fixes ACME/checkout#2, fixes acme/ledger#1", scope=SCOPE, page=PAGE)
     assert found == (Closing("acme/checkout#2", "8001#2"), Closing("acme/ledger#1"))
 
 
@@ -140,7 +140,7 @@ def of(body: Any = "Fixes #10", **changes: Any) -> tuple[Closing, ...] | None:
     """Read what a letter about a pull request says it closes."""
     (seen,) = (
         GitHub()
-        .read(letter("pull_request", "edited", pull_request=pull(body=body, **changes)), CONNECTION)
+        .parse_delivery(delivery("pull_request", "edited", pull_request=pull(body=body, **changes)), CONNECTION)
         .observations
     )
     assert isinstance(seen, Snapshot)
@@ -164,21 +164,23 @@ def test_what_a_letter_leaves_out_is_unknown() -> None:
     assert of(base={"ref": None, "repo": CHECKOUT}) is None
     bare = {name: value for name, value in CHECKOUT.items() if name != "default_branch"}
     assert of(base={"ref": "main", "repo": bare}) == (Closing("acme/checkout#10", "8001#10"),)
-    post = letter("pull_request", "edited", pull_request=pull(base={"ref": "main"}), repository=bare)
-    (seen,) = GitHub().read(post, CONNECTION).observations
+    post = delivery("pull_request", "edited", pull_request=pull(base={"ref": "main"}), repository=bare)
+    (seen,) = GitHub().parse_delivery(post, CONNECTION).observations
     assert isinstance(seen, Snapshot)
     assert seen.closes is None
-    (seen,) = GitHub().read(letter("pull_request", "edited", pull_request=pull()), CONNECTION).observations
+    (seen,) = GitHub().parse_delivery(delivery("pull_request", "edited", pull_request=pull()), CONNECTION).observations
     assert isinstance(seen, Snapshot)
     assert seen.closes is None
     dressed = issue(number=14, pull_request={"url": "…"}, body="Fixes #10")
-    (seen,) = GitHub().read(letter("issues", "milestoned", issue=dressed), CONNECTION).observations
+    (seen,) = GitHub().parse_delivery(delivery("issues", "milestoned", issue=dressed), CONNECTION).observations
     assert isinstance(seen, Snapshot)
     assert seen.closes is None
 
 
 def test_an_issue_closes_nothing_whatever_it_says() -> None:
     """Keywords count in pull requests only."""
-    (seen,) = GitHub().read(letter("issues", "edited", issue=issue(body="Fixes #10")), CONNECTION).observations
+    (seen,) = (
+        GitHub().parse_delivery(delivery("issues", "edited", issue=issue(body="Fixes #10")), CONNECTION).observations
+    )
     assert isinstance(seen, Snapshot)
     assert seen.closes is None

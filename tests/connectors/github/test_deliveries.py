@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from connectors.github import GitHub
-from connectors.github.webhook.events import TREATMENTS
-from sync_service.domain.trackers.connector import Post, Rejected
+from connectors.github.webhook.events import EVENT_RULES
+from sync_service.domain.trackers.connector import Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import (
+    FetchNeeded,
     Ignored,
-    Look,
     Observation,
     ScopeRef,
     ScopeSeen,
@@ -26,17 +26,17 @@ from tests.connectors.github.payloads import (
     LEDGER,
     MILESTONE,
     as_form,
+    delivery,
     issue,
-    letter,
 )
 
 
-def read(post: Post) -> tuple[Observation, ...]:
+def read(post: WebhookRequest) -> tuple[Observation, ...]:
     """Read a delivery's observations."""
-    return GitHub().read(post, CONNECTION).observations
+    return GitHub().parse_delivery(post, CONNECTION).observations
 
 
-def snapshot(post: Post) -> Snapshot:
+def snapshot(post: WebhookRequest) -> Snapshot:
     """Read a delivery that must be one snapshot."""
     (seen,) = read(post)
     assert isinstance(seen, Snapshot)
@@ -46,19 +46,21 @@ def snapshot(post: Post) -> Snapshot:
 def test_the_published_signature_is_accepted() -> None:
     """GitHub's own example: https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries."""
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
-    post = Post({"x-hub-signature-256": signature}, b"Hello, World!")
+    post = WebhookRequest({"x-hub-signature-256": signature}, b"Hello, World!")
     assert GitHub().verify(post, ["It's a Secret to Everybody"])
 
 
 def test_the_older_sha1_signature_is_not_believed() -> None:
     """Only X-Hub-Signature-256 counts."""
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
-    assert not GitHub().verify(Post({"x-hub-signature": signature}, b"Hello, World!"), ["It's a Secret to Everybody"])
+    assert not GitHub().verify(
+        WebhookRequest({"x-hub-signature": signature}, b"Hello, World!"), ["It's a Secret to Everybody"]
+    )
 
 
 def test_a_form_delivery_says_the_same_as_a_json_one() -> None:
     """Hooks made by API are form-encoded unless told otherwise."""
-    post = letter("issues", "edited", issue=issue(title="50 % + más & less"))
+    post = delivery("issues", "edited", issue=issue(title="50 % + más & less"))
     assert read(as_form(post)) == read(post)
     assert snapshot(as_form(post)).title == "50 % + más & less"
 
@@ -66,24 +68,28 @@ def test_a_form_delivery_says_the_same_as_a_json_one() -> None:
 def test_a_letter_without_an_event_is_rejected() -> None:
     """The header says what the body is."""
     with pytest.raises(Rejected, match="X-GitHub-Event"):
-        read(Post({}, b"{}"))
+        read(WebhookRequest({}, b"{}"))
 
 
 def test_a_ping_needs_neither_repository_nor_sender() -> None:
     """An app's ping has none."""
-    reading = GitHub().read(Post({"x-github-event": "ping"}, b'{"zen": "Keep it simple.", "hook_id": 1}'), CONNECTION)
+    reading = GitHub().parse_delivery(
+        WebhookRequest({"x-github-event": "ping"}, b'{"zen": "Keep it simple.", "hook_id": 1}'), CONNECTION
+    )
     assert (reading.name, reading.actor) == ("ping", None)
 
 
 def test_a_deleted_issue_leaves_a_tombstone() -> None:
     """Deleted is final."""
-    assert read(letter("issues", "deleted", issue=issue())) == (Tombstone(identity="8001#12", key="acme/checkout#12"),)
+    assert read(delivery("issues", "deleted", issue=issue())) == (
+        Tombstone(identity="8001#12", key="acme/checkout#12"),
+    )
 
 
 def test_a_deleted_comment_cannot_pass_for_a_deleted_issue() -> None:
     """The event's name is not signed, the body is."""
     with pytest.raises(Rejected, match="about a comment"):
-        read(letter("issues", "deleted", issue=issue(), comment={"id": 1}))
+        read(delivery("issues", "deleted", issue=issue(), comment={"id": 1}))
 
 
 MOVED = Tombstone(identity="8001#12", key="acme/checkout#12", successor="8002#5", moved_to="acme/ledger#5")
@@ -92,7 +98,7 @@ MOVED = Tombstone(identity="8001#12", key="acme/checkout#12", successor="8002#5"
 def test_a_transfer_seen_from_the_old_repository() -> None:
     """The old issue is gone, the new one stands as told."""
     changes = {"new_issue": issue(LEDGER, number=5), "new_repository": LEDGER}
-    tombstone, seen = read(letter("issues", "transferred", issue=issue(), changes=changes))
+    tombstone, seen = read(delivery("issues", "transferred", issue=issue(), changes=changes))
     assert tombstone == MOVED
     assert isinstance(seen, Snapshot)
     assert (seen.identity, seen.key, seen.scope) == ("8002#5", "acme/ledger#5", ScopeRef("8002", "acme/ledger"))
@@ -101,7 +107,7 @@ def test_a_transfer_seen_from_the_old_repository() -> None:
 def test_a_transfer_seen_from_the_new_repository() -> None:
     """The same two facts, whichever letter comes first."""
     changes = {"old_issue": issue(), "old_repository": CHECKOUT}
-    post = letter("issues", "opened", issue=issue(LEDGER, number=5), repository=LEDGER, changes=changes)
+    post = delivery("issues", "opened", issue=issue(LEDGER, number=5), repository=LEDGER, changes=changes)
     seen, tombstone = read(post)
     assert tombstone == MOVED
     assert isinstance(seen, Snapshot)
@@ -111,18 +117,18 @@ def test_a_transfer_seen_from_the_new_repository() -> None:
 def test_a_transfer_may_hide_the_other_side() -> None:
     """`old_issue` can be null, and a transfer without a target still takes the issue away."""
     changes = {"old_issue": None, "old_repository": CHECKOUT}
-    assert snapshot(letter("issues", "opened", issue=issue(), changes=changes)).identity == "8001#12"
+    assert snapshot(delivery("issues", "opened", issue=issue(), changes=changes)).identity == "8001#12"
     gone = Tombstone(identity="8001#12", key="acme/checkout#12")
-    assert read(letter("issues", "transferred", issue=issue(), changes={})) == (gone,)
+    assert read(delivery("issues", "transferred", issue=issue(), changes={})) == (gone,)
 
 
 def test_a_transfer_to_a_sketch_of_an_issue_is_looked_at() -> None:
     """GitHub promises neither state nor labels of the new issue."""
     sketch = {"number": 5, "updated_at": "2026-10-05T09:30:00Z"}
     changes = {"new_issue": sketch, "new_repository": LEDGER}
-    tombstone, seen = read(letter("issues", "transferred", issue=issue(), changes=changes))
+    tombstone, seen = read(delivery("issues", "transferred", issue=issue(), changes=changes))
     assert tombstone == MOVED
-    assert isinstance(seen, Look)
+    assert isinstance(seen, FetchNeeded)
     assert seen.identity == "8002#5"
 
 
@@ -139,11 +145,11 @@ SCOPE = ScopeRef("8001", "acme/checkout")
 def test_terms_are_known_by_id(event: str, kind: TermKind, term: dict[str, Any], naming: str) -> None:
     """A new name belongs to the old id; deleted has no name; other changes say nothing."""
     seen = TermSeen(kind=kind, scope=SCOPE, id=str(term["id"]), name=term[naming])
-    assert read(letter(event, "created", **{event: term})) == (seen,)
-    renamed = letter(event, "edited", changes={naming: {"from": "old"}}, **{event: term})
+    assert read(delivery(event, "created", **{event: term})) == (seen,)
+    renamed = delivery(event, "edited", changes={naming: {"from": "old"}}, **{event: term})
     assert read(renamed) == (seen,)
-    assert read(letter(event, "deleted", **{event: term})) == (replace(seen, name=None),)
-    recoloured = letter(event, "edited", changes={"color": {"from": "cb1f00"}}, **{event: term})
+    assert read(delivery(event, "deleted", **{event: term})) == (replace(seen, name=None),)
+    recoloured = delivery(event, "edited", changes={"color": {"from": "cb1f00"}}, **{event: term})
     assert read(recoloured) == (Ignored(f"the {event} kept its {naming}"),)
 
 
@@ -157,23 +163,23 @@ def test_terms_are_known_by_id(event: str, kind: TermKind, term: dict[str, Any],
 )
 def test_a_repository_keeps_its_id_through_new_names(action: str, seen: ScopeSeen) -> None:
     """Renamed and transferred repositories are seen under their new name, deleted ones are gone."""
-    assert read(letter("repository", action)) == (seen,)
+    assert read(delivery("repository", action)) == (seen,)
 
 
 @pytest.mark.parametrize(
     "name",
-    sorted(name for name, treatment in TREATMENTS.items() if treatment.read is None and name != "*"),
+    sorted(name for name, treatment in EVENT_RULES.items() if treatment.parse is None and name != "*"),
 )
 def test_what_the_table_ignores_is_ignored_for_its_reason(name: str) -> None:
     """The table's words are the reason, also for actions it does not list."""
     event, _, action = name.partition(".")
-    (seen,) = read(letter(event, action.replace("*", "an_action_of_next_year") or None, comment={"id": 1}))
-    assert seen == Ignored(TREATMENTS[name].says)
+    (seen,) = read(delivery(event, action.replace("*", "an_action_of_next_year") or None, comment={"id": 1}))
+    assert seen == Ignored(EVENT_RULES[name].description)
 
 
 def test_an_unheard_of_event_is_ignored() -> None:
     """GitHub may send whatever it likes."""
-    assert read(letter("an_event_of_next_year", "requested")) == (Ignored(TREATMENTS["*"].says),)
+    assert read(delivery("an_event_of_next_year", "requested")) == (Ignored(EVENT_RULES["*"].description),)
 
 
 @pytest.mark.parametrize(
@@ -187,4 +193,4 @@ def test_an_unheard_of_event_is_ignored() -> None:
 )
 def test_keys_are_taken_as_people_write_them(written: str, key: str) -> None:
     """A key or a web address will do."""
-    assert GitHub().key_of(written) == key
+    assert GitHub().normalize_key(written) == key

@@ -4,7 +4,7 @@ import pytest
 import responses
 
 import connectors.github
-from connectors.http import Http
+from connectors.http import HttpClient
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.diagnostics import Finding
 
@@ -15,7 +15,7 @@ def by_answers(mock: responses.RequestsMock, *, scopes: tuple[str, ...] = ("acme
     """Examine a connection to a GitHub that answers as a test says, and 404 to the rest."""
     mock.add_passthru("http://127.0.0.1")
     connection = Connection(slug="here", site=SITE, hook_url="https://okr.example.com/hooks/here", token="t")
-    return list(connectors.github.GitHub(Http()).examine(connection, scopes=scopes, hooked=True))
+    return list(connectors.github.GitHub(HttpClient()).check_connection(connection, scopes=scopes, hooked=True))
 
 
 def hook(**columns: object) -> dict[str, object]:

@@ -8,10 +8,10 @@ import pytest
 import responses
 
 from connectors.github import GitHub
-from sync_service.domain.trackers.capabilities import Asked
+from sync_service.domain.trackers.capabilities import ChangesRequest
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 from sync_service.domain.trackers.observations import Kind, Parent, ScopeRef, Snapshot, State
-from tests.connectors.github.payloads import CHECKOUT, CONNECTION, LEDGER, closed, issue, letter, merged, pull
+from tests.connectors.github.payloads import CHECKOUT, CONNECTION, LEDGER, closed, delivery, issue, merged, pull
 
 SITE = "https://api.github.com"
 ISSUE = f"{SITE}/repositories/8001/issues/12"
@@ -25,22 +25,24 @@ def github() -> Iterator[responses.RequestsMock]:
         yield mock
 
 
-def look(identity: str = "8001#12") -> Snapshot:
+def fetch_issue(identity: str = "8001#12") -> Snapshot:
     """Look at the one issue of these tests."""
-    return GitHub().look(CONNECTION, identity=identity, key="acme/checkout#12")
+    return GitHub().fetch_issue(CONNECTION, identity=identity, key="acme/checkout#12")
 
 
 def test_a_look_says_the_same_as_a_letter(github: responses.RequestsMock) -> None:
     """Same issue, same snapshot, so that neither seems to change the other."""
     github.get(ISSUE, json=closed("not_planned"))
-    (seen,) = GitHub().read(letter("issues", "closed", issue=closed("not_planned")), CONNECTION).observations
-    assert look() == seen
+    (seen,) = (
+        GitHub().parse_delivery(delivery("issues", "closed", issue=closed("not_planned")), CONNECTION).observations
+    )
+    assert fetch_issue() == seen
 
 
 def test_a_look_sends_what_github_asks_for(github: responses.RequestsMock) -> None:
     """Token, media type, version and name."""
     github.get(ISSUE, json=issue(parent_issue_url=None))
-    assert look().parent == Parent(None)
+    assert fetch_issue().parent == Parent(None)
     sent = github.calls[0].request.headers
     assert sent["Authorization"] == "Bearer ghp_secret"
     assert sent["Accept"] == "application/vnd.github+json"
@@ -51,7 +53,7 @@ def test_a_look_sends_what_github_asks_for(github: responses.RequestsMock) -> No
 def test_a_renamed_repository_shows_its_new_name(github: responses.RequestsMock) -> None:
     """The path goes by id, the name comes from the answer."""
     github.get(ISSUE, json=issue({**CHECKOUT, "full_name": "acme/pay"}))
-    assert (look().scope, look().key) == (ScopeRef("8001", "acme/pay"), "acme/pay#12")
+    assert (fetch_issue().scope, fetch_issue().key) == (ScopeRef("8001", "acme/pay"), "acme/pay#12")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_a_pull_request_is_fetched_as_one(github: responses.RequestsMock, body: 
     """Only the pull request tells whether it was merged."""
     github.get(ISSUE, json=issue(pull_request={"url": PULL}))
     github.get(PULL, json={**body, "number": 12})
-    seen = look()
+    seen = fetch_issue()
     assert (seen.kind, seen.state, seen.identity) == (Kind.PULL_REQUEST, state, "8001#12")
 
 
@@ -81,7 +83,7 @@ def test_a_transferred_issue_is_gone_for_sure(
     github.get(ISSUE, status=301, headers={"Location": location})
     github.get(location, json=issue(LEDGER, number=5))
     with pytest.raises(Gone, match=r"acme/checkout#12 was transferred to acme/ledger") as caught:
-        look()
+        fetch_issue()
     assert caught.value.proven
     assert (caught.value.successor, caught.value.moved_to) == (successor, successor and "acme/ledger#5")
 
@@ -93,7 +95,7 @@ def test_a_redirect_to_the_repository_s_own_name_is_no_transfer(github: response
     github.get(ISSUE, status=301, headers={"Location": location})
     github.get(location, json=issue(named))
     github.get(f"{SITE}/repositories/8001", json=named)
-    assert look().key == "acme/pay#12"
+    assert fetch_issue().key == "acme/pay#12"
 
 
 def test_an_issue_of_equal_number_elsewhere_is_gone_for_sure(github: responses.RequestsMock) -> None:
@@ -104,7 +106,7 @@ def test_an_issue_of_equal_number_elsewhere_is_gone_for_sure(github: responses.R
         github.upsert(responses.GET, ISSUE, status=301, headers={"Location": location})
         github.get(location, json=issue(LEDGER))
         with pytest.raises(Gone) as caught:
-            look()
+            fetch_issue()
         assert caught.value.proven
 
 
@@ -113,7 +115,7 @@ def test_a_missing_issue_is_gone(github: responses.RequestsMock, status: int, pr
     """Deleted is proven, hidden is not."""
     github.get(ISSUE, status=status, json={})
     with pytest.raises(Gone) as caught:
-        look()
+        fetch_issue()
     assert caught.value.proven is proven
 
 
@@ -121,17 +123,17 @@ def test_an_answer_that_tells_too_little_is_rejected(github: responses.RequestsM
     """There is nothing better to look at."""
     github.get(ISSUE, json={"number": 12})
     with pytest.raises(Rejected, match="does not name its repository"):
-        look()
+        fetch_issue()
     github.replace(responses.GET, ISSUE, json=issue(state="ajar"))
     with pytest.raises(Rejected, match="is incomplete"):
-        look()
+        fetch_issue()
 
 
 @pytest.mark.parametrize("identity", ["", "12", "8001#0", "8001#12/../..", "٣#1"])
 def test_a_strange_identity_is_never_put_into_an_address(identity: str) -> None:
     """No call goes out for it."""
     with pytest.raises(Rejected, match="not the identity"):
-        look(identity)
+        fetch_issue(identity)
 
 
 @pytest.mark.parametrize(
@@ -153,10 +155,10 @@ def test_a_strange_identity_is_never_put_into_an_address(identity: str) -> None:
 def test_what_can_be_no_name_of_a_repository_is_never_put_into_an_address(name: str) -> None:
     """As a scope that somebody mistyped: it can't be seen, and no call goes out for it."""
     with pytest.raises(Gone, match="is written owner/name") as caught:
-        GitHub().changes(CONNECTION, asked=Asked(name=name, id=None, since=None), cursor=None)
+        GitHub().list_changes(CONNECTION, asked=ChangesRequest(name=name, id=None, since=None), cursor=None)
     assert not caught.value.proven
     connection = replace(CONNECTION, hook_url="https://okr.example/hooks/gh")
-    ran = GitHub().run(connection, name="redeliver", scopes=[ScopeRef("", name)], memory=None)
+    ran = GitHub().run_task(connection, name="redeliver", scopes=[ScopeRef("", name)], memory=None)
     assert ran.outcome.startswith("found no webhook")
 
 
@@ -165,7 +167,7 @@ def test_strange_names_of_repositories_are_names(github: responses.RequestsMock,
     """As GitHub allows them."""
     github.get(f"{SITE}/repos/{name}", status=404, json={})
     with pytest.raises(Gone, match="404"):
-        GitHub().changes(CONNECTION, asked=Asked(name=name, id=None, since=None), cursor=None)
+        GitHub().list_changes(CONNECTION, asked=ChangesRequest(name=name, id=None, since=None), cursor=None)
 
 
 def test_a_version_that_the_site_does_not_know_is_left_out_from_then_on(github: responses.RequestsMock) -> None:
@@ -175,7 +177,7 @@ def test_a_version_that_the_site_does_not_know_is_left_out_from_then_on(github: 
     github.get(ISSUE, json=issue())
     connector = GitHub()
     for _ in range(2):
-        assert connector.look(CONNECTION, identity="8001#12", key="acme/checkout#12").key == "acme/checkout#12"
+        assert connector.fetch_issue(CONNECTION, identity="8001#12", key="acme/checkout#12").key == "acme/checkout#12"
     assert ["X-GitHub-Api-Version" in call.request.headers for call in github.calls] == [True, False, False]
 
 
@@ -185,7 +187,7 @@ def test_a_400_that_the_version_does_not_explain_is_rejected(github: responses.R
     connector = GitHub()
     for _ in range(2):
         with pytest.raises(Rejected, match=r"\(400\): Problems parsing JSON"):
-            connector.look(CONNECTION, identity="8001#12", key="acme/checkout#12")
+            connector.fetch_issue(CONNECTION, identity="8001#12", key="acme/checkout#12")
     assert ["X-GitHub-Api-Version" in call.request.headers for call in github.calls] == [True, False] * 2
 
 
@@ -197,7 +199,7 @@ def test_a_missing_permission_is_named(github: responses.RequestsMock) -> None:
     }
     github.get(ISSUE, status=403, json={"message": "Resource not accessible by personal access token"}, headers=told)
     with pytest.raises(Gone) as caught:
-        look()
+        fetch_issue()
     assert not caught.value.proven
     assert str(caught.value) == (
         "api.github.com does not permit this with these credentials (403): Resource not accessible by personal access "
@@ -210,7 +212,7 @@ def test_a_pull_request_that_may_not_be_read_is_hidden_and_refuses_no_other(gith
     github.get(ISSUE, json=issue(pull_request={"url": "x"}))
     github.get(PULL, status=403, json={"message": "Resource not accessible"})
     with pytest.raises(Gone, match=r"\(403\): Resource not accessible") as caught:
-        look()
+        fetch_issue()
     assert not caught.value.proven
 
 
@@ -223,7 +225,7 @@ def test_what_is_about_the_credentials_as_a_whole_refuses_them(
     """No other repository could be seen either."""
     github.get(ISSUE, status=status, json={"message": words})
     with pytest.raises(Refused, match=words):
-        look()
+        fetch_issue()
 
 
 def test_a_moved_repository_is_followed_to_its_id_and_never_elsewhere(github: responses.RequestsMock) -> None:
@@ -231,7 +233,7 @@ def test_a_moved_repository_is_followed_to_its_id_and_never_elsewhere(github: re
     for status in (301, 307):
         github.upsert(responses.GET, ISSUE, status=status, headers={"Location": f"{SITE}/repositories/8001/issues/12/"})
         github.upsert(responses.GET, f"{SITE}/repositories/8001/issues/12/", json=issue())
-        assert look().identity == "8001#12"
+        assert fetch_issue().identity == "8001#12"
     github.upsert(responses.GET, ISSUE, status=307, headers={"Location": "https://elsewhere.example/repositories/8001"})
     with pytest.raises(Refused, match="a host that must not get our credentials"):
-        look()
+        fetch_issue()

@@ -8,13 +8,13 @@ import pytest
 
 import connectors.github
 from connectors.github.api import node_ids
-from connectors.http import Http, Method
-from connectors.responses import Reply
+from connectors.http import HttpClient, Method
+from connectors.responses import Response
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
 from simulator.github.issue import Issue
 from sync_service.domain.trackers import connector as domain
-from sync_service.domain.trackers.capabilities import LooksTogether
+from sync_service.domain.trackers.capabilities import BatchFetch
 from sync_service.domain.trackers.connector import Connection, Refused, Rejected, Unavailable
 from sync_service.domain.trackers.observations import Closing, Parent, Snapshot
 from tests.connectors.github.app_fixture import START
@@ -32,7 +32,7 @@ class Town:
 
     def __post_init__(self) -> None:
         self.here, self.there = self.hub.repository("checkout"), self.hub.repository("payments")
-        self.connector = connectors.github.GitHub(Http(now=self.clock))
+        self.connector = connectors.github.GitHub(HttpClient(now=self.clock))
         self.connection = Connection(slug="gh", site=self.hub.api_url, token=self.hub.token, options=self.options)
 
     def furnish(self) -> None:
@@ -66,12 +66,12 @@ class Town:
 
     def together(self, *works: Issue) -> Mapping[str, Any]:
         """Look at issues with one call."""
-        return self.connector.look_together(self.connection, wanted=self.wanted(*works))
+        return self.connector.fetch_issues(self.connection, wanted=self.wanted(*works))
 
-    def look(self, work: Issue) -> Snapshot:
+    def fetch_issue(self, work: Issue) -> Snapshot:
         """Look at one by itself."""
         (identity, key), *_ = self.wanted(work).items()
-        return self.connector.look(self.connection, identity=identity, key=key)
+        return self.connector.fetch_issue(self.connection, identity=identity, key=key)
 
     def calls(self, ending: str = "/graphql") -> int:
         """Count the answered calls whose path ends so."""
@@ -89,8 +89,8 @@ def town(ghes: str) -> Iterator[Town]:
 def test_the_connector_looks_together() -> None:
     """From three on: then it is cheaper than one by one."""
     connector = connectors.github.GitHub()
-    assert isinstance(connector, LooksTogether)
-    assert (connector.least_together, connector.most_together) == (3, 100)
+    assert isinstance(connector, BatchFetch)
+    assert (connector.min_batch, connector.max_batch) == (3, 100)
 
 
 def test_each_snapshot_is_the_one_that_a_look_at_it_gives(town: Town) -> None:
@@ -98,7 +98,7 @@ def test_each_snapshot_is_the_one_that_a_look_at_it_gives(town: Town) -> None:
     town.furnish()
     found = town.together()
     singly = {
-        identity: town.connector.look(town.connection, identity=identity, key=key)
+        identity: town.connector.fetch_issue(town.connection, identity=identity, key=key)
         for identity, key in town.wanted().items()
     }
     assert found == singly
@@ -121,22 +121,22 @@ def test_a_pull_request_closes_what_github_says_beyond_keywords(town: Town) -> N
     """Whether it is looked at by itself or with others: an issue linked by hand is in no text."""
     town.furnish()
     linked = (Closing("acme/checkout#5", f"{town.here.id}#5"),)
-    assert town.look(town.here.issues[7]).closes == linked
+    assert town.fetch_issue(town.here.issues[7]).closes == linked
     assert town.together()[f"{town.here.id}#7"].closes == linked
     named = (Closing("acme/checkout#1", f"{town.here.id}#1"), Closing("acme/payments#1"))
-    assert town.look(town.here.issues[6]).closes == named
-    assert town.look(town.here.issues[8]).closes == ()
+    assert town.fetch_issue(town.here.issues[6]).closes == named
+    assert town.fetch_issue(town.here.issues[8]).closes == ()
 
 
 def faulty(town: Town, ending: str, status: int, body: bytes = b"{}") -> connectors.github.GitHub:
     """Give a connector whose calls to one address end badly."""
 
-    class Faulty(Http):
-        def send(self, method: Method, url: str, **asked: Any) -> Reply:
+    class Faulty(HttpClient):
+        def send(self, method: Method, url: str, **asked: Any) -> Response:
             """Answer in GitHub's place, or let it answer."""
             if url.endswith(ending):
-                return Reply(url, status=status, headers={}, body=body)
-            return Http.send(self, method, url, **asked)
+                return Response(url, status=status, headers={}, body=body)
+            return HttpClient.send(self, method, url, **asked)
 
     return connectors.github.GitHub(Faulty(now=town.clock))
 
@@ -148,7 +148,7 @@ def test_where_github_does_not_say_it_the_keywords_stand(town: Town, status: int
     """As with credentials that GraphQL does not take."""
     town.furnish()
     town.connector = faulty(town, "/graphql", status, body)
-    assert town.look(town.here.issues[6]).closes == (
+    assert town.fetch_issue(town.here.issues[6]).closes == (
         Closing("acme/checkout#1", f"{town.here.id}#1"),
         Closing("acme/payments#1"),
     )
@@ -176,10 +176,10 @@ def test_what_is_not_found_is_left_out(town: Town) -> None:
     wanted = town.wanted(*works) | {"7#1": "acme/nowhere#1", "x": "x", f"{town.here.id}#3000000000": "acme/checkout#3"}
     works[0].delete()
     works[1].transfer(town.there)
-    found = town.connector.look_together(town.connection, wanted=wanted)
+    found = town.connector.fetch_issues(town.connection, wanted=wanted)
     assert list(found) == [f"{town.here.id}#3"]
     town.here.visible = False
-    assert town.connector.look_together(town.connection, wanted=wanted) == {}
+    assert town.connector.fetch_issues(town.connection, wanted=wanted) == {}
 
 
 def test_what_graphql_can_not_tell_exactly_is_left_out(town: Town) -> None:
@@ -238,12 +238,12 @@ def test_a_limit_is_that_of_graphql_alone(town: Town) -> None:
     town.hub.limits.spend(f"user ID {town.hub.actor.id}", "graphql", 5000)
     with pytest.raises(Unavailable) as caught:
         town.together()
-    assert caught.value.part == "token/graphql" == town.connector.part_together(town.connection, about="7#1")
+    assert caught.value.bucket == "token/graphql" == town.connector.bucket_for_batch(town.connection, about="7#1")
     with pytest.raises(Unavailable) as caught:
-        town.look(town.here.issues[2])
-    assert caught.value.part == "token/graphql"
+        town.fetch_issue(town.here.issues[2])
+    assert caught.value.bucket == "token/graphql"
     town.connection = replace(town.connection, options={})
-    assert town.look(town.here.issues[1])
+    assert town.fetch_issue(town.here.issues[1])
 
 
 @pytest.mark.parametrize("kind", ["app", "token"])
@@ -254,7 +254,7 @@ def test_what_may_not_be_seen_is_left_out(town: Town, kind: str) -> None:
     if kind == "app":
         app = town.hub.create_app(permissions=rights)
         app.install([town.here])
-        credentials: dict[str, Any] = {"app": domain.App(str(app.id), app.pem)}
+        credentials: dict[str, Any] = {"app": domain.AppKey(str(app.id), app.pem)}
     else:
         credentials = {"token": town.hub.add_token("ana", permissions=rights, repositories=[town.here]).text}
     town.connection = Connection(slug="gh", site=town.hub.api_url, options=town.options, **credentials)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import responses
 
-from connectors.github.api.client import Calls
+from connectors.github.api.client import GitHubClient
 from connectors.github.api.credentials import TokenCredentials
 from connectors.github.api.site import Site
-from connectors.http import Http
+from connectors.http import HttpClient
 from simulator import GitHub, SteppedClock
 from simulator.github import Rules
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Rejected, Unavailable
@@ -26,10 +26,10 @@ GITHUB = "https://api.github.com"
 
 def ask(site: str = GITHUB, token: str = "t", query: str = "{ viewer { login } }") -> Any:
     """Ask by GraphQL with a token."""
-    http = Http(now=lambda: START)
+    http = HttpClient(now=lambda: START)
     connection = Connection(slug="gh", site=site, token=token)
-    calls = Calls(connection, Site(http, site), TokenCredentials(token), http.now)
-    return calls.graph(query, {"a": 1}, repository="acme/checkout")
+    calls = GitHubClient(connection, Site(http, site), TokenCredentials(token), http.now)
+    return calls.graphql(query, {"a": 1}, repository="acme/checkout")
 
 
 @pytest.mark.parametrize("site", ADDRESSES)
@@ -77,7 +77,7 @@ def test_a_used_up_limit_is_waited_for_until_its_reset(kind: str) -> None:
     answer = {"errors": [{"type": kind, "message": "API rate limit already exceeded for user ID 7."}]}
     found = error_of(answer, headers=told)
     assert isinstance(found, Unavailable)
-    assert (found.retry_at, found.part, found.guessed) == (START + timedelta(minutes=20), "token/graphql", False)
+    assert (found.retry_at, found.bucket, found.guessed) == (START + timedelta(minutes=20), "token/graphql", False)
     found = error_of(answer)
     assert isinstance(found, Unavailable)
     assert (found.retry_at, found.guessed) == (START + timedelta(minutes=1), True)
@@ -88,7 +88,7 @@ def test_a_secondary_limit_may_come_with_200_or_403() -> None:
     said = {"message": "You have exceeded a secondary rate limit."}
     for found in (error_of({"errors": [said]}), error_of(said, status=403)):
         assert isinstance(found, Unavailable)
-        assert (found.retry_at, found.part, found.guessed) == (START + timedelta(minutes=1), "token", True)
+        assert (found.retry_at, found.bucket, found.guessed) == (START + timedelta(minutes=1), "token", True)
 
 
 @pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": []}, {"errors": {}}])
@@ -105,4 +105,4 @@ def test_the_simulated_github_s_limit_is_understood() -> None:
         assert ask(hub.url, hub.token)["viewer"]["login"] == "anaruiz"
         with pytest.raises(Unavailable) as caught:
             ask(hub.url, hub.token)
-    assert (caught.value.retry_at, caught.value.part) == (START + timedelta(hours=1), "token/graphql")
+    assert (caught.value.retry_at, caught.value.bucket) == (START + timedelta(hours=1), "token/graphql")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.github import GitHub
-from connectors.github.webhook.events import TREATMENTS
+from connectors.github.webhook.events import EVENT_RULES
 from sync_service.domain.trackers.observations import (
     AccountSeen,
     Closing,
@@ -24,7 +24,7 @@ from sync_service.domain.trackers.observations import (
     TermSeen,
     Tombstone,
 )
-from tests.connectors.github.octokit_schemas import GENERATED, GITHUB_COM, Described, Fullness, described
+from tests.connectors.github.octokit_schemas import GENERATED, GITHUB_COM, DeliverySchema, FieldSelection, described
 from tests.connectors.github.payloads import CONNECTION
 from tests.support.skip_guard import SHARED, SHARED_IS_ABSENT
 
@@ -73,7 +73,7 @@ READ = {
 """The sorts of observations that come of a delivery in each fullness; of what is not listed comes `Ignored`."""
 
 EXPECTED = {
-    f"{event}.{action}": dict(zip(Fullness, sorts, strict=True))
+    f"{event}.{action}": dict(zip(FieldSelection, sorts, strict=True))
     for sorts, (events, actions) in READ.items()
     for event in events.split()
     for action in actions.split()
@@ -88,9 +88,9 @@ LESS_REQUIRED = {
 """What comes of bare deliveries by the newer description, in which the issue of the other side may be absent."""
 
 
-def read(one: Described, body: dict[str, Any]) -> tuple[Observation, ...]:
+def read(one: DeliverySchema, body: dict[str, Any]) -> tuple[Observation, ...]:
     """Read a delivery. Nothing that GitHub describes is rejected."""
-    return GitHub().read(one.post(body), CONNECTION).observations
+    return GitHub().parse_delivery(one.post(body), CONNECTION).observations
 
 
 def sorts(observations: tuple[Observation, ...]) -> str:
@@ -103,11 +103,11 @@ def check(document: Path, bare: dict[str, str] | None = None) -> list[str]:
     names = []
     for one in described(document):
         names.append(one.name)
-        for fullness in Fullness:
+        for fullness in FieldSelection:
             body = one.make(fullness)
             observations = read(one, body)
             expected = EXPECTED.get(one.name, {}).get(fullness, "Ignored")
-            if bare and fullness is Fullness.BARE:
+            if bare and fullness is FieldSelection.BARE:
                 expected = bare.get(one.name, expected)
             assert sorts(observations) == expected, (one.name, fullness)
             for seen in observations:
@@ -123,22 +123,22 @@ def assert_true(seen: Observation, body: dict[str, Any]) -> None:
     """Hold an observation against the delivery's own fields."""
     match seen:
         case Snapshot():
-            part = part_of(body, seen)
+            bucket = part_of(body, seen)
             assert seen.scope == ScopeRef("1", "acme/checkout")
-            assert seen.kind is (Kind.PULL_REQUEST if "base" in part else Kind.ISSUE)
-            assert seen.state is state_of(part)
-            assert (seen.updated_at, seen.title) == (SAID_AT, part["title"] or seen.key)
-            assert [label.id for label in seen.labels] == ["1"] * any(one for one in part["labels"] if one != "text")
-            assert (seen.milestone is None) == (not part.get("milestone"))
-            assert [account.id for account in seen.assignees] == ["anaruiz"] * any(part.get("assignees") or ())
-            assert seen.closes == (None if "base" not in part else FIXES if part["body"] else ())
+            assert seen.kind is (Kind.PULL_REQUEST if "base" in bucket else Kind.ISSUE)
+            assert seen.state is state_of(bucket)
+            assert (seen.updated_at, seen.title) == (SAID_AT, bucket["title"] or seen.key)
+            assert [label.id for label in seen.labels] == ["1"] * any(one for one in bucket["labels"] if one != "text")
+            assert (seen.milestone is None) == (not bucket.get("milestone"))
+            assert [account.id for account in seen.assignees] == ["anaruiz"] * any(bucket.get("assignees") or ())
+            assert seen.closes == (None if "base" not in bucket else FIXES if bucket["body"] else ())
         case ParentSeen():
             assert seen.identity == f"1#{body['sub_issue']['number']}"
             parent = body["parent_issue"]["number"] if body["action"].endswith("added") else None
             assert seen.parent == (Parent(f"acme/checkout#{parent}", f"1#{parent}") if parent else Parent(None))
             assert seen.at == SAID_AT
         case Tombstone():
-            assert seen.identity in {f"1#{part['number']}" for part in parts_of(body)}
+            assert seen.identity in {f"1#{bucket['number']}" for bucket in parts_of(body)}
         case TermSeen():
             assert (seen.id, seen.scope) == ("1", ScopeRef("1", "acme/checkout"))
             assert seen.name == (None if body["action"] == "deleted" else "text")
@@ -151,28 +151,28 @@ def assert_true(seen: Observation, body: dict[str, Any]) -> None:
 def parts_of(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Give the issues and pull requests in a delivery."""
     changes = body.get("changes") or {}
-    for holder, names in (
+    for bucket_owner, names in (
         (body, ("issue", "pull_request", "sub_issue", "parent_issue")),
         (changes, ("new_issue", "old_issue")),
     ):
-        yield from (holder[name] for name in names if isinstance(holder.get(name), dict))
+        yield from (bucket_owner[name] for name in names if isinstance(bucket_owner.get(name), dict))
 
 
 def part_of(body: dict[str, Any], seen: Snapshot) -> dict[str, Any]:
     """Find what a snapshot was read from."""
-    (found,) = [part for part in parts_of(body) if f"1#{part['number']}" == seen.identity]
+    (found,) = [bucket for bucket in parts_of(body) if f"1#{bucket['number']}" == seen.identity]
     return found
 
 
-def state_of(part: dict[str, Any]) -> State:
+def state_of(bucket: dict[str, Any]) -> State:
     """Say where an issue or pull request stands, by the fields that GitHub documents."""
-    if "base" in part:
-        if part["state"] == "open":
+    if "base" in bucket:
+        if bucket["state"] == "open":
             return State.DOING
-        return State.DONE if part["merged"] or part["merged_at"] else State.DROPPED
-    if part["state"] == "open":
+        return State.DONE if bucket["merged"] or bucket["merged_at"] else State.DROPPED
+    if bucket["state"] == "open":
         return State.TODO
-    return State.DROPPED if part.get("state_reason") in ("not_planned", "duplicate") else State.DONE
+    return State.DROPPED if bucket.get("state_reason") in ("not_planned", "duplicate") else State.DONE
 
 
 @pytest.mark.slow
@@ -188,7 +188,7 @@ def test_what_is_newer_than_the_package_is_read_like_what_it_resembles(name: str
     """The action says which it is."""
     (like,) = [one for one in described(GITHUB_COM) if one.name == NEW[name]]
     new = replace(like, name=name)
-    for fullness in Fullness:
+    for fullness in FieldSelection:
         body = {**like.make(fullness), "action": name.partition(".")[2]}
         observations = read(new, body)
         assert sorts(observations) == EXPECTED.get(name, {}).get(fullness, "Ignored")
@@ -220,14 +220,14 @@ def test_every_delivery_of_the_shared_description_is_read_to_what_it_says() -> N
     names = check(SHARED_DESCRIPTION, LESS_REQUIRED)
     assert len(names) == 75
     assert set(names) & set(NEW) == {name for name in NEW if name.startswith("issues.") or "pinned" in name}
-    assert [name for name in names if name not in TREATMENTS] == []
+    assert [name for name in names if name not in EVENT_RULES] == []
 
 
 def test_every_delivery_that_github_describes_is_in_the_table() -> None:
     """Those that could be about linked work each by their own name, the others at least by their event's."""
-    own = {name.partition(".")[0] for name in TREATMENTS if not name.endswith("*")}
+    own = {name.partition(".")[0] for name in EVENT_RULES if not name.endswith("*")}
     names = {one.name for one in described(GITHUB_COM)} | set(NEW)
-    assert sorted(name for name in names if name.partition(".")[0] in own and name not in TREATMENTS) == []
-    assert sorted(name for name in names if not {name, f"{name.partition('.')[0]}.*"} & set(TREATMENTS)) == []
+    assert sorted(name for name in names if name.partition(".")[0] in own and name not in EVENT_RULES) == []
+    assert sorted(name for name in names if not {name, f"{name.partition('.')[0]}.*"} & set(EVENT_RULES)) == []
     about_work = {name.partition(".")[0] for name in EXPECTED} | {"ping", "meta", "issue_comment", "projects_v2_item"}
     assert about_work <= own

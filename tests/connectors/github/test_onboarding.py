@@ -9,11 +9,11 @@ import responses
 from connectors.github import GitHub
 from connectors.github.api.credentials import TokenCredentials
 from connectors.github.api.site import Site
-from connectors.github.setup.create_webhooks import Hooking
+from connectors.github.setup.create_webhooks import WebhookCreator
 from connectors.github.setup.onboarding import pages_of
-from connectors.http import Http
+from connectors.http import HttpClient
 from simulator import GitHub as Hub
-from sync_service.domain.trackers.connector import App, Connection, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.connector import AppKey, Connection, Refused, Rejected, Unavailable
 
 API = "https://api.github.com"
 CONNECTION = Connection(slug="gh", site=API, token="github_pat_x")
@@ -52,14 +52,14 @@ def hub() -> Iterator[Hub]:
 )
 def test_the_site_is_told_from_any_address_of_it(typed: str, site: str, pages: str) -> None:
     """That of the pages or that of the API, and back."""
-    assert GitHub().site_of(typed) == site
+    assert GitHub().normalize_site(typed) == site
     assert pages_of(site) == pages
 
 
 @pytest.mark.parametrize("typed", ["", "https://[", "nonsense"])
 def test_what_is_no_address_comes_back_as_it_is(typed: str) -> None:
     """Whoever asked says what is wrong with it."""
-    assert GitHub().site_of(typed) == typed
+    assert GitHub().normalize_site(typed) == typed
 
 
 @pytest.mark.parametrize(
@@ -74,27 +74,27 @@ def test_what_is_no_address_comes_back_as_it_is(typed: str) -> None:
 def test_a_classic_token_tells_what_it_lacks(github: responses.RequestsMock, held: str, lacks: tuple[str, ...]) -> None:
     """A fine-grained one says nothing about that."""
     github.get(f"{API}/user", json={"login": "anaruiz"}, headers={"X-OAuth-Scopes": held} if held else {})
-    found = GitHub().introduce(CONNECTION)
-    assert (found.name, tuple(found.lacks), found.install_url) == ("anaruiz", lacks, None)
+    found = GitHub().identify(CONNECTION)
+    assert (found.name, tuple(found.missing_permissions), found.install_url) == ("anaruiz", lacks, None)
 
 
 def test_who_is_nobody_is_refused(github: responses.RequestsMock) -> None:
     """An answer without a name, and a connection without credentials."""
     github.get(f"{API}/user", json={})
     with pytest.raises(Refused, match="does not say whose"):
-        GitHub().introduce(CONNECTION)
+        GitHub().identify(CONNECTION)
     with pytest.raises(Refused, match="no token"):
-        GitHub().introduce(Connection(slug="gh", site=API))
+        GitHub().identify(Connection(slug="gh", site=API))
 
 
 def test_an_app_says_its_name_what_it_lacks_and_where_it_is_installed(hub: Hub) -> None:
     """Permissions may be taken from it at GitHub."""
     app = hub.create_app("Reader", permissions={"issues": "read"})
-    found = GitHub().introduce(Connection(slug="gh", site=hub.api_url, app=App(app.client_id, app.pem)))
-    assert (found.name, tuple(found.lacks)) == ("Reader", ("pull_requests: read",))
+    found = GitHub().identify(Connection(slug="gh", site=hub.api_url, app=AppKey(app.client_id, app.pem)))
+    assert (found.name, tuple(found.missing_permissions)) == ("Reader", ("pull_requests: read",))
     assert found.install_url == f"{hub.url}/apps/reader/installations/new"
-    writing = Connection(slug="gh", site=hub.api_url, app=App(app.client_id, app.pem), writes_back=True)
-    assert tuple(GitHub().introduce(writing).lacks) == ("issues: write", "pull_requests: write")
+    writing = Connection(slug="gh", site=hub.api_url, app=AppKey(app.client_id, app.pem), writes_back=True)
+    assert tuple(GitHub().identify(writing).missing_permissions) == ("issues: write", "pull_requests: write")
 
 
 def test_repositories_are_listed_up_to_a_bound(github: responses.RequestsMock) -> None:
@@ -102,7 +102,7 @@ def test_repositories_are_listed_up_to_a_bound(github: responses.RequestsMock) -
     full = [{"full_name": f"acme/r{number}", "description": None} for number in range(100)]
     github.get(f"{API}/user/repos", json=full)
     github.get(f"{API}/user/repos", json=[*full[:99], {"full_name": 7}])
-    found = GitHub().offer(CONNECTION, most=200)
+    found = GitHub().list_scopes(CONNECTION, most=200)
     assert (len(found.scopes), found.more) == (199, True)
     assert found.scopes[0] == ("acme/r0", "")
 
@@ -111,15 +111,15 @@ def test_an_app_lists_the_repositories_of_all_its_installations_up_to_a_bound(hu
     """A suspended one sees none; what was installed a moment ago is seen at once."""
     app = hub.create_app(permissions={"issues": "read", "pull_requests": "read"})
     github = GitHub()
-    connection = Connection(slug="gh", site=hub.api_url, app=App(app.client_id, app.pem))
-    assert github.offer(connection, most=10).scopes == []
+    connection = Connection(slug="gh", site=hub.api_url, app=AppKey(app.client_id, app.pem))
+    assert github.list_scopes(connection, most=10).scopes == []
     other = hub.repository("umbrella/ledger")
     app.install()
     away = app.install(account=other.owner)
-    assert [name for name, _ in github.offer(connection, most=10).scopes] == ["acme/checkout", "umbrella/ledger"]
-    assert github.offer(connection, most=1).more
+    assert [name for name, _ in github.list_scopes(connection, most=10).scopes] == ["acme/checkout", "umbrella/ledger"]
+    assert github.list_scopes(connection, most=1).more
     away.suspend()
-    assert [name for name, _ in github.offer(connection, most=10).scopes] == ["acme/checkout"]
+    assert [name for name, _ in github.list_scopes(connection, most=10).scopes] == ["acme/checkout"]
 
 
 def test_a_webhook_that_appeared_meanwhile_is_set_and_not_doubled(github: responses.RequestsMock) -> None:
@@ -130,7 +130,7 @@ def test_a_webhook_that_appeared_meanwhile_is_set_and_not_doubled(github: respon
     github.post(hooks, json=exists, status=422)
     github.get(hooks, json=[{"id": 9, "config": {"url": HOOK}}])
     github.patch(f"{hooks}/9", json={})
-    (made,) = GitHub().make_hooks(CONNECTION, scopes=["acme/checkout"], hook_url=HOOK, secret="s")
+    (made,) = GitHub().create_webhooks(CONNECTION, scopes=["acme/checkout"], hook_url=HOOK, secret="s")
     assert (made.made, made.says) == (True, "its webhook existed and was updated")
     sent = json.loads(github.calls[-1].request.body or "{}")
     assert sent["config"] == {"url": HOOK, "content_type": "json", "secret": "s", "insecure_ssl": "0"}
@@ -145,7 +145,7 @@ def test_a_webhook_that_github_refuses_is_told_in_its_words(github: responses.Re
     github.post(hooks, json=words, status=422)
     github.post(hooks, json=words, status=422)
     github.get(hooks, json=[])
-    (made,) = GitHub().make_hooks(CONNECTION, scopes=["acme/checkout"], hook_url=HOOK, secret="s")
+    (made,) = GitHub().create_webhooks(CONNECTION, scopes=["acme/checkout"], hook_url=HOOK, secret="s")
     assert not made.made
     assert "isn't reachable" in made.says
 
@@ -155,7 +155,7 @@ def test_a_limit_is_told_from_a_lack_of_permission_and_stops_the_rest(github: re
     limit = {"X-RateLimit-Remaining": "0", "X-RateLimit-Resource": "core"}
     github.get(f"{API}/repos/acme/a/hooks", json={"message": "Resource not accessible"}, status=403)
     github.get(f"{API}/repos/acme/b/hooks", json={"message": "API rate limit exceeded"}, status=403, headers=limit)
-    made = GitHub().make_hooks(CONNECTION, scopes=["acme/a", "acme/b", "acme/c"], hook_url=HOOK, secret="s")
+    made = GitHub().create_webhooks(CONNECTION, scopes=["acme/a", "acme/b", "acme/c"], hook_url=HOOK, secret="s")
     assert [one.made for one in made] == [False] * 3
     assert "Webhooks: read and write" in made[0].says
     assert "limits the rate" in made[1].says
@@ -165,15 +165,15 @@ def test_a_limit_is_told_from_a_lack_of_permission_and_stops_the_rest(github: re
 def test_the_webhook_of_an_app_is_set_by_itself(hub: Hub) -> None:
     """One for everything it sees; an app without one says what to do."""
     app = hub.create_app(permissions={"issues": "read"}, hook_url="http://127.0.0.1:9/old", hook_secret="old")
-    connection = Connection(slug="gh", site=hub.api_url, app=App(app.client_id, app.pem))
-    (made,) = GitHub().make_hooks(connection, scopes=["a/b", "c/d"], hook_url=HOOK, secret="new")
+    connection = Connection(slug="gh", site=hub.api_url, app=AppKey(app.client_id, app.pem))
+    (made,) = GitHub().create_webhooks(connection, scopes=["a/b", "c/d"], hook_url=HOOK, secret="new")
     assert made.made
     assert app.hook is not None
     assert (app.hook.url, app.hook.secret) == (HOOK, "new")
     bare = hub.create_app("Bare", permissions={"issues": "read"})
     with pytest.raises(Rejected, match="has no webhook"):
-        GitHub().make_hooks(
-            Connection(slug="gh", site=hub.api_url, app=App(bare.client_id, bare.pem)),
+        GitHub().create_webhooks(
+            Connection(slug="gh", site=hub.api_url, app=AppKey(bare.client_id, bare.pem)),
             scopes=[],
             hook_url=HOOK,
             secret="new",
@@ -189,21 +189,21 @@ def test_an_app_that_is_handed_over_in_part_is_refused(github: responses.Request
     github.post(f"{API}/app-manifests/def/conversions", json={**whole, "pem": ""}, status=201)
     github.post(f"{API}/app-manifests/ghi/conversions", json={**whole, "id": None}, status=201)
     github.post(f"{API}/app-manifests/jkl/conversions", status=503)
-    connector = GitHub(Http())
-    made = connector.take_app(site=API, code="abc")
-    assert (made.app, made.secret) == (App("Iv23x", "KEY"), None)
-    assert connector.take_app(site=site, code="abc").app.id == "7"
+    connector = GitHub(HttpClient())
+    made = connector.exchange_app_code(site=API, code="abc")
+    assert (made.app, made.secret) == (AppKey("Iv23x", "KEY"), None)
+    assert connector.exchange_app_code(site=site, code="abc").app.id == "7"
     assert "Authorization" not in github.calls[0].request.headers
     for code in ("def", "ghi", "../x", ""):
         with pytest.raises(Rejected):
-            connector.take_app(site=API, code=code)
+            connector.exchange_app_code(site=API, code=code)
     with pytest.raises(Unavailable):
-        connector.take_app(site=API, code="jkl")
+        connector.exchange_app_code(site=API, code="jkl")
 
 
 def test_the_secret_of_a_webhook_is_in_no_message() -> None:
     """Whatever is raised or logged while one is made."""
-    http = Http()
-    made = Hooking(credentials=TokenCredentials("t"), site=Site(http, API), http=http, url=HOOK, secret="s3same")
+    http = HttpClient()
+    made = WebhookCreator(credentials=TokenCredentials("t"), site=Site(http, API), http=http, url=HOOK, secret="s3same")
     assert HOOK in repr(made)
     assert "s3same" not in repr(made)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from connectors.github import GitHub
-from sync_service.domain.trackers.connector import Post, Rejected
+from sync_service.domain.trackers.connector import Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import (
     Account,
+    FetchNeeded,
     Kind,
-    Look,
     Number,
     Observation,
     Parent,
@@ -27,20 +27,20 @@ from tests.connectors.github.payloads import (
     LABEL,
     LEDGER,
     closed,
+    delivery,
     issue,
-    letter,
     merged,
     pull,
 )
 
 
-def read(post: Post, points_field: str = "") -> tuple[Observation, ...]:
+def read(post: WebhookRequest, points_field: str = "") -> tuple[Observation, ...]:
     """Read a delivery's observations."""
     connection = replace(CONNECTION, options={"points_field": points_field}) if points_field else CONNECTION
-    return GitHub().read(post, connection).observations
+    return GitHub().parse_delivery(post, connection).observations
 
 
-def snapshot(post: Post, points_field: str = "") -> Snapshot:
+def snapshot(post: WebhookRequest, points_field: str = "") -> Snapshot:
     """Read a delivery that must be one snapshot."""
     (seen,) = read(post, points_field)
     assert isinstance(seen, Snapshot)
@@ -49,12 +49,12 @@ def snapshot(post: Post, points_field: str = "") -> Snapshot:
 
 def of_issue(**changes: Any) -> Snapshot:
     """Read a letter about an issue with these fields."""
-    return snapshot(letter("issues", "edited", issue=issue(**changes)))
+    return snapshot(delivery("issues", "edited", issue=issue(**changes)))
 
 
 def test_an_open_issue_is_read_whole() -> None:
     """Every field of an issue ends where it belongs, in UTC."""
-    reading = GitHub().read(letter("issues", "labeled", issue=issue()), CONNECTION)
+    reading = GitHub().parse_delivery(delivery("issues", "labeled", issue=issue()), CONNECTION)
     assert (reading.name, reading.actor) == ("issues.labeled", Account("anaruiz", "anaruiz"))
     assert reading.observations == (
         Snapshot(
@@ -88,7 +88,7 @@ def test_an_open_issue_is_read_whole() -> None:
 )
 def test_the_reason_of_closing_tells_done_from_dropped(reason: str | None, state: State) -> None:
     """Only a stated lack of work drops an issue."""
-    seen = snapshot(letter("issues", "closed", issue=closed(reason)))
+    seen = snapshot(delivery("issues", "closed", issue=closed(reason)))
     assert (seen.state, seen.resolution) == (state, reason)
     assert seen.closed_at == datetime(2026, 10, 6, 10, tzinfo=UTC)
 
@@ -117,7 +117,7 @@ def test_a_pull_request_is_doing_until_merged_or_closed(
     body: dict[str, Any], state: State, resolution: str | None, hour: int | None
 ) -> None:
     """Merged is done; closed without merging is dropped."""
-    seen = snapshot(letter("pull_request", "closed", pull_request=body))
+    seen = snapshot(delivery("pull_request", "closed", pull_request=body))
     assert (seen.kind, seen.identity, seen.key) == (Kind.PULL_REQUEST, "8001#14", "acme/checkout#14")
     assert (seen.state, seen.resolution, seen.type, seen.parent) == (state, resolution, None, None)
     assert (seen.closed_at.hour if seen.closed_at else None) == hour
@@ -126,52 +126,52 @@ def test_a_pull_request_is_doing_until_merged_or_closed(
 def test_a_merged_pull_request_closed_when_it_was_merged() -> None:
     """The time of the merge is the surer one."""
     body = {**merged(), "closed_at": "2026-10-07T12:00:01Z"}
-    seen = snapshot(letter("pull_request", "closed", pull_request=body))
+    seen = snapshot(delivery("pull_request", "closed", pull_request=body))
     assert seen.closed_at == datetime(2026, 10, 7, 12, tzinfo=UTC)
 
 
 def test_a_time_without_an_offset_is_no_time() -> None:
     """Nobody can tell which hour it means."""
-    (seen,) = read(letter("issues", "edited", issue=issue(updated_at="2026-10-05T09:30:00")))
-    assert isinstance(seen, Look)
+    (seen,) = read(delivery("issues", "edited", issue=issue(updated_at="2026-10-05T09:30:00")))
+    assert isinstance(seen, FetchNeeded)
 
 
 @pytest.mark.parametrize("action", ["synchronize", "enqueued", "an_action_of_next_year"])
 def test_every_action_on_a_pull_request_or_issue_brings_the_whole(action: str) -> None:
     """A letter is a snapshot whatever occasioned it."""
-    assert snapshot(letter("pull_request", action, pull_request=pull())).state is State.DOING
-    assert snapshot(letter("issues", action, issue=issue())).state is State.TODO
+    assert snapshot(delivery("pull_request", action, pull_request=pull())).state is State.DOING
+    assert snapshot(delivery("issues", action, issue=issue())).state is State.TODO
 
 
 def test_a_pull_request_in_an_issues_letter_is_read_as_one() -> None:
     """GitHub sends `issues.milestoned` for pull requests too."""
-    seen = snapshot(letter("issues", "milestoned", issue=issue(number=14, pull_request={"url": "…"})))
+    seen = snapshot(delivery("issues", "milestoned", issue=issue(number=14, pull_request={"url": "…"})))
     assert (seen.kind, seen.state, seen.type) == (Kind.PULL_REQUEST, State.DOING, None)
 
 
 def test_a_closed_pull_request_in_an_issues_letter_may_need_a_look() -> None:
     """Without `merged_at` nobody can tell done from dropped."""
     shape = issue(number=14, state="closed", closed_at="2026-10-06T10:00:00Z", pull_request={"url": "…"})
-    (seen,) = read(letter("issues", "demilestoned", issue=shape))
-    assert isinstance(seen, Look)
+    (seen,) = read(delivery("issues", "demilestoned", issue=shape))
+    assert isinstance(seen, FetchNeeded)
     shape["pull_request"]["merged_at"] = "2026-10-06T10:00:00Z"
-    assert snapshot(letter("issues", "demilestoned", issue=shape)).state is State.DONE
+    assert snapshot(delivery("issues", "demilestoned", issue=shape)).state is State.DONE
 
 
 @pytest.mark.parametrize("missing", ["state", "labels", "updated_at"])
 @pytest.mark.parametrize(("event", "body"), [("issues", issue()), ("pull_request", pull())])
 def test_a_part_of_an_issue_is_not_a_snapshot(event: str, body: dict[str, Any], missing: str) -> None:
     """What is left out is unknown, not none: go and look."""
-    part = {name: value for name, value in body.items() if name != missing}
-    (seen,) = read(letter(event, "edited", **{"issue" if event == "issues" else event: part}))
-    assert isinstance(seen, Look)
+    bucket = {name: value for name, value in body.items() if name != missing}
+    (seen,) = read(delivery(event, "edited", **{"issue" if event == "issues" else event: bucket}))
+    assert isinstance(seen, FetchNeeded)
     assert seen.identity == f"8001#{body['number']}"
 
 
 def test_an_issue_that_names_another_repository_is_looked_at() -> None:
     """Nothing is attributed to a repository by half."""
-    (seen,) = read(letter("issues", "edited", issue=issue(LEDGER)))
-    assert seen == Look(
+    (seen,) = read(delivery("issues", "edited", issue=issue(LEDGER)))
+    assert seen == FetchNeeded(
         identity="8001#12",
         key="acme/checkout#12",
         reason="the delivery places the issue in acme/ledger and in acme/checkout",
@@ -186,7 +186,7 @@ def test_a_repository_name_differs_by_more_than_case() -> None:
 def test_a_pull_request_of_another_repository_is_rejected() -> None:
     """The base tells where a pull request belongs."""
     with pytest.raises(Rejected, match="belongs to repository 8002"):
-        read(letter("pull_request", "edited", pull_request=pull(LEDGER)))
+        read(delivery("pull_request", "edited", pull_request=pull(LEDGER)))
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ FIELDS = [
 )
 def test_points_come_from_the_numeric_issue_field_of_that_name_or_id(setting: str, points: float | None) -> None:
     """A text is no number, and without the setting there are no points."""
-    post = letter("issues", "field_added", issue=issue(issue_field_values=FIELDS))
+    post = delivery("issues", "field_added", issue=issue(issue_field_values=FIELDS))
     assert snapshot(post, setting).points == points
 
 
@@ -230,7 +230,7 @@ def test_other_numbers_come_from_the_issue_fields_that_the_connection_names() ->
     by = replace(CONNECTION, token=None, options={"number_fields": ["estimate", "5", "Team", "Other"]})
 
     def numbers(**parts: Any) -> tuple[Number, ...]:
-        (seen,) = GitHub().read(letter("issues", "edited", issue=issue(**parts)), by).observations
+        (seen,) = GitHub().parse_delivery(delivery("issues", "edited", issue=issue(**parts)), by).observations
         assert isinstance(seen, Snapshot)
         return seen.numbers
 
@@ -244,16 +244,16 @@ def test_other_numbers_come_from_the_issue_fields_that_the_connection_names() ->
 
 def test_a_letter_silent_on_issue_fields_leaves_the_points_unknown() -> None:
     """GitHub Enterprise Server has no such fields, and not every letter of github.com need have them."""
-    assert not snapshot(letter("issues", "edited", issue=issue()), "estimate").points_known
-    assert snapshot(letter("issues", "edited", issue=issue())).points_known
+    assert not snapshot(delivery("issues", "edited", issue=issue()), "estimate").points_known
+    assert snapshot(delivery("issues", "edited", issue=issue())).points_known
 
 
 def test_an_issue_without_the_field_may_have_points_in_a_project() -> None:
     """Which only credentials can tell: without any it has none."""
-    post = letter("issues", "edited", issue=issue(issue_field_values=[]))
+    post = delivery("issues", "edited", issue=issue(issue_field_values=[]))
     assert not snapshot(post, "estimate").points_known
     by = replace(CONNECTION, token=None, options={"points_field": "estimate"})
-    (seen,) = GitHub().read(post, by).observations
+    (seen,) = GitHub().parse_delivery(post, by).observations
     assert isinstance(seen, Snapshot)
     assert (seen.points, seen.points_known) == (None, True)
 
@@ -263,14 +263,14 @@ def test_a_field_that_was_removed_is_none_until_a_look_finds_another_number(told
     """The look is for projects, and of fields that are read alone."""
     setting = str(*told.values())
     by = replace(CONNECTION, options={"points_field": setting})
-    post = letter("issues", "field_removed", issue=issue(issue_field_values=[]), issue_field=told)
-    seen, look = GitHub().read(post, by).observations
+    post = delivery("issues", "field_removed", issue=issue(issue_field_values=[]), issue_field=told)
+    seen, look = GitHub().parse_delivery(post, by).observations
     assert isinstance(seen, Snapshot)
-    assert isinstance(look, Look)
+    assert isinstance(look, FetchNeeded)
     assert (seen.points, seen.points_known, look.identity) == (None, True, seen.identity)
-    (alone,) = GitHub().read(post, replace(by, token=None)).observations
+    (alone,) = GitHub().parse_delivery(post, replace(by, token=None)).observations
     assert alone == seen
-    (other,) = GitHub().read(post, replace(by, options={"points_field": "Size"})).observations
+    (other,) = GitHub().parse_delivery(post, replace(by, options={"points_field": "Size"})).observations
     assert isinstance(other, Snapshot)
     assert not other.points_known
 
@@ -282,15 +282,15 @@ NEWER = ("state_reason", "type", "issue_field_values", "parent_issue_url", "sub_
 def test_what_an_older_server_does_not_know_is_not_missed(missing: str) -> None:
     """Absent, not null: the issue is read all the same, and is done if it is closed."""
     whole = {**closed("completed"), "issue_field_values": [], "parent_issue_url": None, "sub_issues_summary": {}}
-    part = {name: value for name, value in whole.items() if name != missing}
-    assert snapshot(letter("issues", "closed", issue=part)).state is State.DONE
+    bucket = {name: value for name, value in whole.items() if name != missing}
+    assert snapshot(delivery("issues", "closed", issue=bucket)).state is State.DONE
 
 
 def test_numbers_beyond_two_to_the_31_are_kept() -> None:
     """GitHub's ids have passed it."""
     large = {**CHECKOUT, "id": 3_387_467_460}
     seen = snapshot(
-        letter("issues", "edited", issue=issue(labels=[{"id": 9_387_467_460, "name": "a"}]), repository=large)
+        delivery("issues", "edited", issue=issue(labels=[{"id": 9_387_467_460, "name": "a"}]), repository=large)
     )
     assert (seen.identity, seen.labels[0].id) == ("3387467460#12", "9387467460")
 

@@ -7,8 +7,8 @@ import pytest
 
 import connectors.github
 from sync_service.domain.trackers.connector import Connection
-from sync_service.domain.trackers.observations import Ignored, Look, Observation
-from tests.connectors.github.payloads import CONNECTION, letter
+from sync_service.domain.trackers.observations import FetchNeeded, Ignored, Observation
+from tests.connectors.github.payloads import CONNECTION, delivery
 
 WANTED = replace(CONNECTION, options={"points_field": "Points", "number_fields": ["Effort"]})
 ISSUE = {"content_node_id": "I_kwDOB", "content_type": "Issue", "archived_at": None}
@@ -17,8 +17,8 @@ ISSUE = {"content_node_id": "I_kwDOB", "content_type": "Issue", "archived_at": N
 def read(action: str, connection: Connection = WANTED, **parts: Any) -> Observation:
     """Read a delivery about an item of a project."""
     body = {"projects_v2_item": ISSUE, "organization": {"login": "acme"}, **parts}
-    post = letter("projects_v2_item", action, **body)
-    (seen,) = connectors.github.GitHub().read(post, connection).observations
+    post = delivery("projects_v2_item", action, **body)
+    (seen,) = connectors.github.GitHub().parse_delivery(post, connection).observations
     return seen
 
 
@@ -31,15 +31,15 @@ def edited(**change: Any) -> Observation:
 def test_an_item_that_comes_or_goes_asks_for_a_look(action: str) -> None:
     """At its node: nothing else of the issue is told."""
     seen = read(action)
-    assert isinstance(seen, Look)
+    assert isinstance(seen, FetchNeeded)
     assert (seen.identity, seen.key) == ("node:acme/I_kwDOB", "acme, I_kwDOB")
 
 
 def test_only_numbers_that_are_read_ask_for_a_look() -> None:
     """By the field's name, whose case does not matter; an older delivery does not tell it."""
-    assert isinstance(edited(field_type="number", field_name="points"), Look)
-    assert isinstance(edited(field_type="number", field_name="Effort"), Look)
-    assert isinstance(edited(field_type="number"), Look)
+    assert isinstance(edited(field_type="number", field_name="points"), FetchNeeded)
+    assert isinstance(edited(field_type="number", field_name="Effort"), FetchNeeded)
+    assert isinstance(edited(field_type="number"), FetchNeeded)
     assert edited(field_type="number", field_name="Size") == Ignored("a number changed that is not read")
     assert edited(field_type="text", field_name="Points") == Ignored("no number changed")
     assert edited() == Ignored("no number changed")

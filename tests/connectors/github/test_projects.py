@@ -8,13 +8,13 @@ import pytest
 import responses
 
 import connectors.github
-from connectors.http import Http
+from connectors.http import HttpClient
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
 from simulator.github.issue import Issue
 from sync_service.domain.trackers import connector as domain
-from sync_service.domain.trackers.capabilities import Asked
-from sync_service.domain.trackers.connector import Connection, Elsewhere, Gone, Rejected, Unavailable
+from sync_service.domain.trackers.capabilities import ChangesRequest
+from sync_service.domain.trackers.connector import Connection, Gone, Rejected, ResolvedTo, Unavailable
 from sync_service.domain.trackers.observations import Number, ScopeRef, Snapshot
 from tests.connectors.github.app_fixture import START
 from tests.connectors.github.payloads import CONNECTION, issue
@@ -32,7 +32,7 @@ class Town:
 
     def __post_init__(self) -> None:
         self.place = self.hub.repository("checkout")
-        self.connector = connectors.github.GitHub(Http(now=self.hub.clock))
+        self.connector = connectors.github.GitHub(HttpClient(now=self.hub.clock))
         self.connection = self.by(token=self.hub.token)
 
     def by(self, **credentials: Any) -> Connection:
@@ -45,18 +45,18 @@ class Town:
         self.hub.project("Roadmap").add(work).set("Points", points, type="number")
         return work
 
-    def look(self, work: Issue) -> Snapshot:
+    def fetch_issue(self, work: Issue) -> Snapshot:
         """Look at one by itself."""
-        return self.connector.look(self.connection, identity=f"{self.place.id}#{work.number}", key="any")
+        return self.connector.fetch_issue(self.connection, identity=f"{self.place.id}#{work.number}", key="any")
 
     def all(self) -> list[Snapshot]:
         """Look at one by one, together, and list: each says the same."""
-        asked = Asked(name="acme/checkout", id=str(self.place.id), since=None)
-        page = self.connector.changes(self.connection, asked=asked, cursor=None)
+        asked = ChangesRequest(name="acme/checkout", id=str(self.place.id), since=None)
+        page = self.connector.list_changes(self.connection, asked=asked, cursor=None)
         listed = [one for one in page.observations if isinstance(one, Snapshot)]
         wanted = {one.identity: one.key for one in listed}
-        together = self.connector.look_together(self.connection, wanted=wanted)
-        singly = [self.connector.look(self.connection, identity=one, key="any") for one in wanted]
+        together = self.connector.fetch_issues(self.connection, wanted=wanted)
+        singly = [self.connector.fetch_issue(self.connection, identity=one, key="any") for one in wanted]
         assert [_numbers(one) for one in listed] == [_numbers(one) for one in singly]
         assert [together[one] for one in wanted] == singly
         return singly
@@ -65,14 +65,14 @@ class Town:
         """Give the identity that a delivery about a project's item has."""
         return f"node:{login}/{work.node_id}"
 
-    def find(self, *names: str) -> list[Elsewhere | Gone]:
+    def find(self, *names: str) -> list[ResolvedTo | Gone]:
         """Find by nodes."""
-        found = self.connector.look_together(self.connection, wanted=dict.fromkeys(names, "any"))
-        return [one for name in names if isinstance(one := found[name], Elsewhere | Gone)]
+        found = self.connector.fetch_issues(self.connection, wanted=dict.fromkeys(names, "any"))
+        return [one for name in names if isinstance(one := found[name], ResolvedTo | Gone)]
 
-    def calls(self, part: str) -> int:
+    def calls(self, bucket: str) -> int:
         """Count the answered calls whose path holds this."""
-        return sum(part in call.path and call.status == 200 for call in self.hub.rest.calls)
+        return sum(bucket in call.path and call.status == 200 for call in self.hub.rest.calls)
 
 
 def _numbers(one: Snapshot) -> Any:
@@ -104,7 +104,7 @@ def test_the_members_of_a_search_have_numbers_of_projects_too(town: Town) -> Non
     town.place.create_pull_request("Add")
     scopes = [ScopeRef(str(town.place.id), "acme/checkout")]
     query = "repo:acme/checkout is:issue"
-    page = town.connector.members(town.connection, query=query, scopes=scopes, cursor=None)
+    page = town.connector.list_members(town.connection, query=query, scopes=scopes, cursor=None)
     found = [(one.points, one.points_known) for one in page.observations if isinstance(one, Snapshot)]
     assert found == [(5, True), (None, True)]
 
@@ -115,25 +115,25 @@ def test_an_issue_field_of_that_name_wins(town: Town) -> None:
     town.options["number_fields"] = []
     town.estimated("Pay", 5).set_field("Points", 3)
     town.hub.rest.calls.clear()
-    assert town.look(town.place.issues[1]).points == 3
+    assert town.fetch_issue(town.place.issues[1]).points == 3
     assert town.calls("/graphql") == 0
     town.place.issues[1].clear_field("Points")
-    assert town.look(town.place.issues[1]).points == 5
+    assert town.fetch_issue(town.place.issues[1]).points == 5
 
 
 def test_of_several_projects_the_highest_number_goes_first_and_archived_items_last(town: Town) -> None:
     """But for those that have no value in the field."""
     pay = town.estimated("Pay", 5)
     item = town.hub.project("Next year").add(pay)
-    assert town.look(pay).points == 5
+    assert town.fetch_issue(pay).points == 5
     item.set("Points", 8, type="number")
     item.set("Effort", 1.5, type="number")
     town.hub.project("Third").add(pay).set("Points", "many", type="text")
-    assert (town.look(pay).points, town.look(pay).numbers) == (8, (Number("Effort", 1.5),))
+    assert (town.fetch_issue(pay).points, town.fetch_issue(pay).numbers) == (8, (Number("Effort", 1.5),))
     item.archive()
-    assert (town.look(pay).points, town.look(pay).numbers) == (5, (Number("Effort", 1.5),))
+    assert (town.fetch_issue(pay).points, town.fetch_issue(pay).numbers) == (5, (Number("Effort", 1.5),))
     town.hub.project("Roadmap").items[0].delete()
-    assert town.look(pay).points == 8
+    assert town.fetch_issue(pay).points == 8
 
 
 def test_an_issue_in_too_many_projects_has_unknown_points(town: Town) -> None:
@@ -141,7 +141,7 @@ def test_an_issue_in_too_many_projects_has_unknown_points(town: Town) -> None:
     pay = town.estimated("Pay", 5)
     for number in range(20):
         town.hub.project(f"P{number}").add(pay)
-    assert not town.look(pay).points_known
+    assert not town.fetch_issue(pay).points_known
 
 
 def test_credentials_that_may_not_read_projects_leave_points_unknown(town: Town) -> None:
@@ -158,7 +158,7 @@ def test_nobody_asks_projects_where_no_numbers_are_read(town: Town) -> None:
     town.options.clear()
     pay = town.estimated("Pay", 5)
     town.hub.rest.calls.clear()
-    assert town.look(pay).points is None
+    assert town.fetch_issue(pay).points is None
     assert town.calls("/graphql") == 0
 
 
@@ -167,7 +167,9 @@ def test_a_hundred_issues_of_a_list_take_one_question_more(town: Town) -> None:
     for number in range(100):
         town.place.create_issue(f"Pay {number}")
     town.hub.limits.switch_on()
-    town.connector.changes(town.connection, asked=Asked(name="acme/checkout", id=None, since=None), cursor=None)
+    town.connector.list_changes(
+        town.connection, asked=ChangesRequest(name="acme/checkout", id=None, since=None), cursor=None
+    )
     assert town.calls("/graphql") == 1
     assert town.hub.limits.left(f"user ID {town.hub.actor.id}", "graphql")["used"] <= 2
 
@@ -176,14 +178,14 @@ def test_a_node_leads_to_the_issue(town: Town) -> None:
     """A repository's number is learned once."""
     pay, other = town.estimated("Pay", 5), town.estimated("Other", 3)
     scope = ScopeRef(str(town.place.id), "acme/checkout")
-    found = [one.look for one in town.find(town.named(pay), town.named(other)) if isinstance(one, Elsewhere)]
+    found = [one.look for one in town.find(town.named(pay), town.named(other)) if isinstance(one, ResolvedTo)]
     assert [(one.identity, one.key, one.scope) for one in found] == [
         (f"{scope.id}#1", "acme/checkout#1", scope),
         (f"{scope.id}#2", "acme/checkout#2", scope),
     ]
     assert (town.calls("/graphql"), town.calls("/repos/acme/checkout")) == (1, 1)
-    with pytest.raises(Elsewhere, match="acme/checkout#1"):
-        town.connector.look(town.connection, identity=town.named(pay), key="any")
+    with pytest.raises(ResolvedTo, match="acme/checkout#1"):
+        town.connector.fetch_issue(town.connection, identity=town.named(pay), key="any")
     assert town.calls("/repos/acme/checkout") == 1
 
 
@@ -204,10 +206,10 @@ def test_an_app_finds_nodes_with_the_installation_on_the_organization(town: Town
     pay = town.estimated("Pay", 5)
     app = town.hub.create_app(permissions={"issues": "read", "organization_projects": "read"})
     app.install([town.place])
-    town.connection = town.by(app=domain.App(str(app.id), app.pem))
+    town.connection = town.by(app=domain.AppKey(str(app.id), app.pem))
     (found,) = town.find(town.named(pay))
-    assert isinstance(found, Elsewhere)
-    assert town.look(pay).points == 5
+    assert isinstance(found, ResolvedTo)
+    assert town.fetch_issue(pay).points == 5
     with pytest.raises(Gone):
         town.find(town.named(pay, "umbrella"))
 
@@ -218,10 +220,10 @@ def test_a_look_at_a_node_waits_for_the_limit_of_graphql(town: Town) -> None:
     town.hub.limits.switch_on()
     town.hub.limits.spend(f"user ID {town.hub.actor.id}", "graphql", 5000)
     with pytest.raises(Unavailable) as caught:
-        town.connector.look(town.connection, identity=town.named(pay), key="any")
+        town.connector.fetch_issue(town.connection, identity=town.named(pay), key="any")
     about = town.named(pay)
-    assert caught.value.part == "token/graphql" == town.connector.part(town.connection, about=about)
-    assert town.connector.part_together(town.connection, about=about) == "token/graphql"
+    assert caught.value.bucket == "token/graphql" == town.connector.bucket_for(town.connection, about=about)
+    assert town.connector.bucket_for_batch(town.connection, about=about) == "token/graphql"
 
 
 SITE = "https://api.github.com"
@@ -249,7 +251,7 @@ def test_what_is_not_shown_whole_leaves_points_unknown(answer: dict[str, Any], *
     with responses.RequestsMock() as github:
         github.get(f"{SITE}/repositories/8001/issues/12", json=issue(node_id="I_kwDOB", issue_field_values=[]))
         github.post(f"{SITE}/graphql", json=answer)
-        seen = connectors.github.GitHub().look(WANTED, identity="8001#12", key="acme/checkout#12")
+        seen = connectors.github.GitHub().fetch_issue(WANTED, identity="8001#12", key="acme/checkout#12")
     assert (seen.points, seen.points_known) == (None, known)
 
 
@@ -260,7 +262,7 @@ def test_a_server_without_projects_is_asked_once() -> None:
         github.get(f"{SITE}/repositories/8001/issues/12", json=issue(node_id="I_kwDOB", issue_field_values=[]))
         github.post(f"{SITE}/graphql", json={"errors": [UNKNOWN]})
         for _ in range(3):
-            assert not connector.look(WANTED, identity="8001#12", key="acme/checkout#12").points_known
+            assert not connector.fetch_issue(WANTED, identity="8001#12", key="acme/checkout#12").points_known
         asked = [call for call in github.calls if str(call.request.url).endswith("/graphql")]
     assert len(asked) == 2, "the second is the one that tells that leaving words out does not help"
 
@@ -273,10 +275,10 @@ def test_a_node_s_repository_must_be_the_one_that_was_asked_for() -> None:
             github.post(f"{SITE}/graphql", json={"data": {"nodes": [told]}})
             github.get(f"{SITE}/repos/acme/checkout", status=status, json=body)
             with pytest.raises(Gone):
-                connectors.github.GitHub().look(WANTED, identity="node:acme/I_kwDOB", key="any")
+                connectors.github.GitHub().fetch_issue(WANTED, identity="node:acme/I_kwDOB", key="any")
 
 
 def test_an_identity_that_is_none_is_rejected() -> None:
     """Neither a number nor a node."""
     with pytest.raises(Rejected):
-        connectors.github.GitHub().look(WANTED, identity="nodes", key="any")
+        connectors.github.GitHub().fetch_issue(WANTED, identity="nodes", key="any")

@@ -34,7 +34,7 @@ ISSUE = Issue(
     closed_at=AT.replace(day=6),
 )
 ONE = Candidate(
-    issue=ISSUE, places=frozenset({"acme/checkout"}), labels=("Checkout", "good first"), milestone="Q4 Launch"
+    issue=ISSUE, scope_names=frozenset({"acme/checkout"}), labels=("Checkout", "good first"), milestone="Q4 Launch"
 )
 PULL = replace(ONE, issue=replace(ISSUE, kind=Kind.PULL_REQUEST, type=None, resolution="merged"), labels=())
 OPEN = replace(ONE, issue=replace(ISSUE, state=State.TODO, resolution=None, closed_at=None, parent_at=None))
@@ -138,9 +138,9 @@ def test_what_is_not_known_is_not_judged(*, query: str, one: Candidate, expected
 
 def test_a_repository_goes_by_all_its_names() -> None:
     """A renamed one may be held by the old name."""
-    renamed = replace(ONE, places=frozenset({"acme/old", "Acme/Checkout"}))
+    renamed = replace(ONE, scope_names=frozenset({"acme/old", "Acme/Checkout"}))
     assert judged("is:closed", renamed) is True
-    assert judged("is:closed", replace(ONE, places=frozenset({"acme/other"}))) is False
+    assert judged("is:closed", replace(ONE, scope_names=frozenset({"acme/other"}))) is False
     for query, expected in (("org:Acme is:issue", True), ("user:other is:issue", False), ("user:@me is:issue", None)):
         assert GitHub().match(NOWHERE, queries=[query], candidates=[ONE])[query]["8001#12"] is expected
 
@@ -195,7 +195,7 @@ def test_whatever_is_written_is_read_or_refused(query: str) -> None:
 def test_what_only_github_can_judge_is_named() -> None:
     """Words too: GitHub finds other forms of them."""
     query = "repo:acme/checkout is:issue archived:false pay label:a,b* created:>@today-1w no:project is:locked"
-    assert GitHub().unjudged(NOWHERE, query=query) == [
+    assert GitHub().not_evaluable(NOWHERE, query=query) == [
         "archived:false",
         "created:>@today-1w",
         "is:locked",
@@ -203,4 +203,4 @@ def test_what_only_github_can_judge_is_named() -> None:
         "no:project",
         "the word pay",
     ]
-    assert GitHub().unjudged(NOWHERE, query="repo:acme/checkout is:issue label:a -is:open in:title") == []
+    assert GitHub().not_evaluable(NOWHERE, query="repo:acme/checkout is:issue label:a -is:open in:title") == []

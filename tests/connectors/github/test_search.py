@@ -11,7 +11,7 @@ from connectors.github import GitHub
 from connectors.github.query import search as listing
 from sync_service.domain.trackers.connector import Rejected, Unavailable
 from sync_service.domain.trackers.observations import ScopeRef, Snapshot
-from sync_service.domain.trackers.queries import Members, Queries
+from sync_service.domain.trackers.queries import EvaluatesQueries, MemberPage
 from tests.connectors.github.payloads import CONNECTION, issue
 
 SEARCH = "https://api.github.com/search/issues"
@@ -36,10 +36,10 @@ def answer(*items: dict[str, Any], total: int | None = None, incomplete: bool = 
     return {"total_count": total or len(items), "incomplete_results": incomplete, "items": list(items)}
 
 
-def members(query: str = "repo:acme/checkout is:issue", cursor: str | None = None, **more: Any) -> Members:
+def members(query: str = "repo:acme/checkout is:issue", cursor: str | None = None, **more: Any) -> MemberPage:
     """Ask for a page."""
     scopes = more.get("scopes", SCOPES)
-    return GitHub().members(CONNECTION, query=query, scopes=scopes, cursor=cursor)
+    return GitHub().list_members(CONNECTION, query=query, scopes=scopes, cursor=cursor)
 
 
 def asked(github: responses.RequestsMock, call: int = -1) -> dict[str, str]:
@@ -49,8 +49,8 @@ def asked(github: responses.RequestsMock, call: int = -1) -> dict[str, str]:
 
 def test_github_has_the_ability() -> None:
     """And judges by itself."""
-    assert isinstance(GitHub(), Queries)
-    assert GitHub.judges
+    assert isinstance(GitHub(), EvaluatesQueries)
+    assert GitHub.evaluates_locally
 
 
 def test_one_page_is_the_whole(github: responses.RequestsMock) -> None:
@@ -58,7 +58,7 @@ def test_one_page_is_the_whole(github: responses.RequestsMock) -> None:
     github.get(SEARCH, json=answer(found(12, "2026-10-01T00:00:00Z"), found(1, "2026-10-02T00:00:00Z", "acme/attic")))
     page = members()
     assert page.found == {"8001#12": "acme/checkout#12"}
-    assert (page.cursor, page.outside, page.lacking) == (None, 1, None)
+    assert (page.cursor, page.outside, page.incomplete_reason) == (None, 1, None)
     (seen,) = page.observations
     assert isinstance(seen, Snapshot)
     assert seen.scope == ScopeRef("8001", "acme/checkout")
@@ -95,15 +95,15 @@ def test_a_page_of_one_second_is_followed_by_its_number(github: responses.Reques
         page = members(cursor=page.cursor)
         assert asked(github)["page"] == str(number)
     assert page.cursor is None
-    assert page.lacking == "more than 1000 of its issues were created in one second"
+    assert page.incomplete_reason == "more than 1000 of its issues were created in one second"
 
 
 def test_a_search_that_finds_too_much_or_was_cut_short_is_not_complete(github: responses.RequestsMock) -> None:
     """It says so."""
     github.get(SEARCH, json=answer(found(1, "2026-10-01T00:00:00Z"), total=10_001))
-    assert members().lacking == listing.TOO_MANY
+    assert members().incomplete_reason == listing.TOO_MANY
     github.get(SEARCH, json=answer(found(1, "2026-10-01T00:00:00Z"), incomplete=True))
-    assert members().lacking == "GitHub did not search everything in time"
+    assert members().incomplete_reason == "GitHub did not search everything in time"
 
 
 def test_a_search_that_finds_too_much_ends_with_its_first_page(github: responses.RequestsMock) -> None:
@@ -112,7 +112,7 @@ def test_a_search_that_finds_too_much_ends_with_its_first_page(github: responses
     for total in (10_001, 10_002):
         github.get(SEARCH, json=answer(*items, total=total))
         page = members()
-        assert (page.cursor, page.lacking, len(page.found)) == (None, listing.TOO_MANY, 100)
+        assert (page.cursor, page.incomplete_reason, len(page.found)) == (None, listing.TOO_MANY, 100)
 
 
 def test_another_order_is_not_believed(github: responses.RequestsMock) -> None:
@@ -141,12 +141,12 @@ def test_a_query_that_reaches_nothing_watched_is_refused() -> None:
 def test_the_limit_of_searches_is_a_part_of_its_own(github: responses.RequestsMock) -> None:
     """Other calls of the same token go on."""
     query = "org:acme is:issue"
-    assert GitHub().query_part(CONNECTION, query=query, scopes=SCOPES) == "token/search"
+    assert GitHub().query_bucket(CONNECTION, query=query, scopes=SCOPES) == "token/search"
     headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Resource": "search", "X-RateLimit-Reset": "1790000000"}
     github.get(SEARCH, status=403, headers=headers, json={"message": "API rate limit exceeded"})
     with pytest.raises(Unavailable) as caught:
         members(query)
-    assert caught.value.part == "token/search"
+    assert caught.value.bucket == "token/search"
 
 
 class Installations:
@@ -158,7 +158,7 @@ class Installations:
         self.asked: list[str] = []
         self.credentials = self
 
-    def holder(self, repository: str) -> str:
+    def bucket_owner(self, repository: str) -> str:
         """Name an installation once it was used."""
         return f"installation {repository}" if repository in self.asked else "app"
 
@@ -175,8 +175,8 @@ def test_an_app_asks_as_each_installation_that_sees_a_part(monkeypatch: pytest.M
     calls = Installations()
     connector = GitHub()
     monkeypatch.setattr(connector, "_calls", lambda _connection: calls)
-    first = connector.members(CONNECTION, query="org:acme is:issue", scopes=SCOPES, cursor=None)
-    second = connector.members(CONNECTION, query="org:acme is:issue", scopes=SCOPES, cursor=first.cursor)
+    first = connector.list_members(CONNECTION, query="org:acme is:issue", scopes=SCOPES, cursor=None)
+    second = connector.list_members(CONNECTION, query="org:acme is:issue", scopes=SCOPES, cursor=first.cursor)
     assert calls.asked == ["acme/checkout", "acme/ledger"]
     assert [*first.found, *second.found] == ["8001#1", "8002#2"]
     assert second.cursor is None

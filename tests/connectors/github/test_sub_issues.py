@@ -7,15 +7,15 @@ import pytest
 
 from connectors.github import GitHub
 from sync_service.domain.trackers.observations import (
+    FetchNeeded,
     Ignored,
-    Look,
     Observation,
     Parent,
     ParentSeen,
     ScopeRef,
     Snapshot,
 )
-from tests.connectors.github.payloads import CHECKOUT, CONNECTION, LEDGER, Json, issue, letter
+from tests.connectors.github.payloads import CHECKOUT, CONNECTION, LEDGER, Json, delivery, issue
 
 ACTIONS = ("parent_issue_added", "parent_issue_removed", "sub_issue_added", "sub_issue_removed")
 LATER = "2026-10-09T07:00:00Z"
@@ -41,8 +41,8 @@ def read(action: str, **parts: Any) -> tuple[Observation, ...]:
         **sides,
         **parts,
     }
-    told = {name: part for name, part in body.items() if part is not None}
-    return GitHub().read(letter("sub_issues", action, **told), CONNECTION).observations
+    told = {name: bucket for name, bucket in body.items() if bucket is not None}
+    return GitHub().parse_delivery(delivery("sub_issues", action, **told), CONNECTION).observations
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -90,8 +90,8 @@ def test_what_is_not_whole_tells_the_relation_alone(sketch: Json) -> None:
 
 def test_a_sub_issue_that_cannot_be_told_is_ignored_and_the_parent_is_not() -> None:
     """Newer descriptions of the event let either issue be absent."""
-    for part in (None, {}, {"number": None}):
-        parent, ignored = read("sub_issue_added", sub_issue=part)
+    for bucket in (None, {}, {"number": None}):
+        parent, ignored = read("sub_issue_added", sub_issue=bucket)
         assert isinstance(parent, Snapshot)
         assert ignored == Ignored("the delivery does not say which issue is the sub-issue")
     (_, ignored) = read("sub_issue_removed", sub_issue_repo=None)
@@ -101,7 +101,7 @@ def test_a_sub_issue_that_cannot_be_told_is_ignored_and_the_parent_is_not() -> N
 def test_a_parent_that_is_not_told_is_looked_for_unless_it_was_taken_away() -> None:
     """That there is one is sure, which one is not."""
     _, look = read("parent_issue_added", parent_issue=None)
-    assert look == Look(
+    assert look == FetchNeeded(
         identity="8001#12", key="acme/checkout#12", reason="the delivery does not say which issue is the parent"
     )
     _, relation = read("parent_issue_removed", parent_issue=None)
@@ -112,6 +112,6 @@ def test_a_parent_that_is_not_told_is_looked_for_unless_it_was_taken_away() -> N
 def test_a_relation_without_a_time_is_looked_at() -> None:
     """It could not be told from an older one."""
     (look,) = read("sub_issue_removed", sub_issue={"number": 12}, parent_issue={"number": 3})
-    assert look == Look(
+    assert look == FetchNeeded(
         identity="8001#12", key="acme/checkout#12", reason="the delivery does not say when its parent changed"
     )

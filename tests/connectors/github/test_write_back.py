@@ -10,10 +10,10 @@ import responses
 
 from connectors.github import GitHub
 from connectors.github.write_back.comment import is_by_app
-from connectors.github.write_back.markdown import MOST_LINES, escaped, mark_of
-from connectors.http import Http
-from sync_service.domain.trackers.connector import App, Connection, Gone, Refused, Rejected, Unavailable
-from sync_service.domain.trackers.write_back import Note, Serving, WritesBack
+from connectors.github.write_back.markdown import MOST_LINES, escaped, hidden_marker
+from connectors.http import HttpClient
+from sync_service.domain.trackers.connector import AppKey, Connection, Gone, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.write_back import Note, ServedKeyResult, WritesBack
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SITE = "https://api.github.com"
@@ -34,12 +34,12 @@ def note(count: int = 1, **fields: str) -> Note:
     """Give a note about so many key results."""
     plain: dict[str, Any] = {"title": "Ship", "url": "https://okr.example/key-results/KR-1", "objective": "Fast"}
     stands = {"value": "1", "target": "2", "progress": "50 %", "status": "on track"}
-    return Note(tuple(Serving(slug=f"KR-{number}", **(plain | stands | fields)) for number in range(count)))
+    return Note(tuple(ServedKeyResult(slug=f"KR-{number}", **(plain | stands | fields)) for number in range(count)))
 
 
 def ours(number: int, *, user: Mapping[str, object] = MINE) -> dict[str, Any]:
     """Give a comment that bears our mark."""
-    return {"id": number, "body": f"This counts\n{mark_of(MARK)}\n", "user": user}
+    return {"id": number, "body": f"This counts\n{hidden_marker(MARK)}\n", "user": user}
 
 
 @pytest.fixture
@@ -56,13 +56,13 @@ def write(memory: str | None = None, *, afresh: bool = True, said: Note | None =
 
 def connector() -> GitHub:
     """Give a connector that does not sleep."""
-    return GitHub(Http(now=lambda: NOW), sleep=lambda _seconds: None)
+    return GitHub(HttpClient(now=lambda: NOW), sleep=lambda _seconds: None)
 
 
 def test_the_connector_can_write_back() -> None:
     """As an ability of its own."""
     assert isinstance(connector(), WritesBack)
-    assert connector().writing_part(connection(), about="8001#12") == "token/core/writes"
+    assert connector().write_bucket(connection(), about="8001#12") == "token/core/writes"
 
 
 def test_what_is_remembered_is_edited_with_one_call(github: responses.RequestsMock) -> None:
@@ -70,7 +70,7 @@ def test_what_is_remembered_is_edited_with_one_call(github: responses.RequestsMo
     github.patch(f"{ONE}/7", json={"id": 7})
     assert write("7") == "7"
     body = json.loads(github.calls[0].request.body or "{}")["body"]
-    assert body.endswith(mark_of(MARK))
+    assert body.endswith(hidden_marker(MARK))
 
 
 def test_a_second_comment_of_ours_is_removed_though_somebody_was_faster(github: responses.RequestsMock) -> None:
@@ -128,14 +128,14 @@ def test_a_comment_of_an_issue_that_is_gone_was_not_taken_away(
 def test_unwriting_where_nothing_was_written_writes_nothing(github: responses.RequestsMock) -> None:
     """Only a look for it is made."""
     github.get(COMMENTS, json=[])
-    assert connector().unwrite(connection(), **PLACE, memory=None) is None
+    assert connector().remove_note(connection(), **PLACE, memory=None) is None
 
 
 def test_an_app_knows_its_comments_by_its_number_or_client_id() -> None:
     """Whichever of them the connection has."""
     comment = {"performed_via_github_app": {"id": 12, "client_id": "Iv1"}}
     for id_, known in (("12", True), ("Iv1", True), ("13", False)):
-        assert is_by_app(comment, connection(token=None, app=App(id_, "k"))) is known
+        assert is_by_app(comment, connection(token=None, app=AppKey(id_, "k"))) is known
     assert not is_by_app(comment, connection())
 
 
@@ -152,14 +152,14 @@ def test_a_block_of_writes_holds_for_writes_alone(github: responses.RequestsMock
     blocked = "You have exceeded a secondary rate limit and have been temporarily blocked from content creation."
     error = refused(github, 403, blocked, **{"Retry-After": "72"})
     assert isinstance(error, Unavailable)
-    assert (error.part, error.retry_at) == ("token/core/writes", NOW + timedelta(seconds=72))
+    assert (error.bucket, error.retry_at) == ("token/core/writes", NOW + timedelta(seconds=72))
 
 
 def test_another_limit_holds_for_the_credential(github: responses.RequestsMock) -> None:
     """Reading waits too."""
     error = refused(github, 429, "You have exceeded a secondary rate limit.", **{"Retry-After": "60"})
     assert isinstance(error, Unavailable)
-    assert error.part == "token"
+    assert error.bucket == "token"
 
 
 def test_a_missing_permission_lets_writes_wait_and_names_it(github: responses.RequestsMock) -> None:
@@ -167,7 +167,7 @@ def test_a_missing_permission_lets_writes_wait_and_names_it(github: responses.Re
     header = {"X-Accepted-GitHub-Permissions": "issues=write"}
     error = refused(github, 403, "Resource not accessible by integration", **header)
     assert isinstance(error, Unavailable)
-    assert (error.part, error.retry_at) == ("token/core/writes", NOW + timedelta(hours=1))
+    assert (error.bucket, error.retry_at) == ("token/core/writes", NOW + timedelta(hours=1))
     assert "issues=write" in str(error)
 
 
@@ -176,7 +176,7 @@ def test_comments_that_may_not_be_read_let_writes_wait_too(github: responses.Req
     github.get(COMMENTS, status=403, json={"message": "Resource not accessible by integration"})
     with pytest.raises(Unavailable) as caught:
         write()
-    assert (caught.value.part, caught.value.retry_at) == ("token/core/writes", NOW + timedelta(hours=1))
+    assert (caught.value.bucket, caught.value.retry_at) == ("token/core/writes", NOW + timedelta(hours=1))
 
 
 def test_what_is_not_permitted_on_one_issue_is_about_it_alone(github: responses.RequestsMock) -> None:

@@ -5,7 +5,7 @@ import hmac
 import json
 from typing import Any
 
-from sync_service.domain.trackers.connector import Connection, Post
+from sync_service.domain.trackers.connector import Connection, WebhookRequest
 
 Json = dict[str, Any]
 
@@ -97,7 +97,7 @@ def item(field: str, *, old: tuple[str | None, str | None] = (None, None), **new
     }  # fmt: skip
 
 
-def letter(event: str | None, *, items: list[Json] | None = None, **parts: Any) -> Post:
+def delivery(event: str | None, *, items: list[Json] | None = None, **parts: Any) -> WebhookRequest:
     """Return a delivery of `event`; `parts` (issue, user, comment…) are added to its body."""
     body: Json = {"timestamp": 1_791_200_000_000, "webhookEvent": event, "user": ANA, **parts}
     if event is None:
@@ -105,10 +105,10 @@ def letter(event: str | None, *, items: list[Json] | None = None, **parts: Any) 
     if items is not None:
         body["changelog"] = {"id": "30001", "items": items}
     headers = {"x-atlassian-webhook-identifier": "a1b2c3d4", "content-type": "application/json"}
-    return Post(headers, json.dumps(body).encode())
+    return WebhookRequest(headers, json.dumps(body).encode())
 
 
-def signed(post: Post, secret: str = SECRET) -> Post:
+def signed(post: WebhookRequest, secret: str = SECRET) -> WebhookRequest:
     """Sign a delivery as Jira does."""
     digest = hmac.new(secret.encode(), post.body, hashlib.sha256).hexdigest()
-    return Post({**post.headers, "x-hub-signature": f"sha256={digest}"}, post.body)
+    return WebhookRequest({**post.headers, "x-hub-signature": f"sha256={digest}"}, post.body)

@@ -9,8 +9,8 @@ import responses
 
 from connectors.jira import Jira
 from simulator import Jira as Site
-from sync_service.domain.trackers.capabilities import HookMade, MakesHooks
-from sync_service.domain.trackers.connector import Client, Connection, ConnectorError
+from sync_service.domain.trackers.capabilities import CreatesWebhooks, WebhookResult
+from sync_service.domain.trackers.connector import Connection, ConnectorError, OAuthClient
 
 HOOK = "https://okr.example.com/hooks/j"
 CLOUD, SERVER = "https://acme.atlassian.net", "https://jira.acme.example/jira"
@@ -24,11 +24,11 @@ class Bench:
 
     site: Site
 
-    def make(self, *scopes: str, secret: str = "newest") -> HookMade:
+    def make(self, *scopes: str, secret: str = "newest") -> WebhookResult:
         """Make the webhook of a connection with a token."""
         options = {} if self.site.data_center else {"email": self.site.email}
         connection = Connection(slug="j", site=self.site.url, token=self.site.token, options=options)
-        (made,) = Jira().make_hooks(connection, scopes=scopes, hook_url=HOOK, secret=secret)
+        (made,) = Jira().create_webhooks(connection, scopes=scopes, hook_url=HOOK, secret=secret)
         return made
 
 
@@ -137,11 +137,11 @@ def jira() -> Iterator[responses.RequestsMock]:
         yield mock
 
 
-def made_at(site: str) -> HookMade:
+def made_at(site: str) -> WebhookResult:
     """Make the webhook there."""
     options = {"email": "a@example.com"} if site == CLOUD else {}
     connection = Connection(slug="j", site=site, token="t", options=options)
-    (made,) = Jira().make_hooks(connection, scopes=["SHOP"], hook_url=HOOK, secret="hush")
+    (made,) = Jira().create_webhooks(connection, scopes=["SHOP"], hook_url=HOOK, secret="hush")
     return made
 
 
@@ -212,7 +212,7 @@ def test_what_an_answer_leaves_out_is_read_from_the_list(jira: responses.Request
     jira.get(CLOUD + OLDER, json=[])
     jira.post(CLOUD + OLDER, status=204)
     jira.get(CLOUD + OLDER, json=[{"url": 7}, {"url": HOOK, "self": "x/NaN"}, {"url": HOOK}, row])
-    assert made_at(CLOUD) == HookMade(where="SHOP", made=True, says="the webhook was created")
+    assert made_at(CLOUD) == WebhookResult(where="SHOP", made=True, says="the webhook was created")
 
 
 def test_of_two_made_at_the_same_moment_the_older_stays(jira: responses.RequestsMock) -> None:
@@ -259,11 +259,11 @@ def test_where_the_likely_address_has_none_the_other_is_asked(jira: responses.Re
 def test_a_token_alone_makes_it() -> None:
     """The webhooks of a consent are an errand; without credentials nothing can be asked."""
     connector = Jira()
-    assert isinstance(connector, MakesHooks)
-    assert [connector.hooks_by(one) for one in ("token", "consent", "")] == ["one", None, None]
+    assert isinstance(connector, CreatesWebhooks)
+    assert [connector.webhook_mode(one) for one in ("token", "consent", "")] == ["one", None, None]
     for connection in (
-        Connection(slug="j", site=CLOUD, token="t", client=Client("c", "s")),
+        Connection(slug="j", site=CLOUD, token="t", client=OAuthClient("c", "s")),
         Connection(slug="j", site=CLOUD),
     ):
         with pytest.raises(ConnectorError, match=r"by itself|no token"):
-            connector.make_hooks(connection, scopes=["SHOP"], hook_url=HOOK, secret="s")
+            connector.create_webhooks(connection, scopes=["SHOP"], hook_url=HOOK, secret="s")

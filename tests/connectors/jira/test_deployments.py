@@ -9,9 +9,9 @@ import simulator
 from connectors.jira import Jira
 from simulator import SteppedClock
 from simulator.jira import Issue
-from sync_service.domain.trackers.connector import Post
-from sync_service.domain.trackers.issue import take_snapshot
-from sync_service.domain.trackers.observations import Look, Observation, Parent, Snapshot
+from sync_service.domain.trackers.connector import WebhookRequest
+from sync_service.domain.trackers.issue import merge_snapshot
+from sync_service.domain.trackers.observations import FetchNeeded, Observation, Parent, Snapshot
 from tests.connectors.jira.fake_http import by
 
 
@@ -30,12 +30,12 @@ def last_letter(tracker: simulator.Jira, jira: Jira) -> tuple[Observation, ...]:
     """Read the newest delivery."""
     parcel = tracker.deliveries[-1].parcel
     headers = {name.lower(): value for name, value in parcel.headers.items()}
-    return jira.read(Post(headers, parcel.body), by(tracker)).observations
+    return jira.parse_delivery(WebhookRequest(headers, parcel.body), by(tracker)).observations
 
 
-def look(tracker: simulator.Jira, jira: Jira, issue: Issue) -> Snapshot:
+def fetch_issue(tracker: simulator.Jira, jira: Jira, issue: Issue) -> Snapshot:
     """Look at an issue."""
-    return jira.look(by(tracker), identity=issue.id, key=issue.key)
+    return jira.fetch_issue(by(tracker), identity=issue.id, key=issue.key)
 
 
 def test_an_epic_is_found_on_either_face(tracker: simulator.Jira) -> None:
@@ -44,15 +44,15 @@ def test_an_epic_is_found_on_either_face(tracker: simulator.Jira) -> None:
     epic = shop.create_issue("Checkout", type="Epic")
     child = shop.create_issue("Pay", parent=epic, points=3)
     first = last_letter(tracker, jira)
-    assert [type(one) for one in first] == [Snapshot, Look]
-    seen = look(tracker, jira, child)
+    assert [type(one) for one in first] == [Snapshot, FetchNeeded]
+    seen = fetch_issue(tracker, jira, child)
     assert seen.parent is not None
     assert (seen.parent.key, seen.points) == (epic.key, 3)
     child.set_parent(None)
-    (letter,) = last_letter(tracker, jira)
-    assert isinstance(letter, Snapshot)
-    assert letter.parent == Parent(None)
-    assert look(tracker, jira, child).parent == Parent(None)
+    (delivery,) = last_letter(tracker, jira)
+    assert isinstance(delivery, Snapshot)
+    assert delivery.parent == Parent(None)
+    assert fetch_issue(tracker, jira, child).parent == Parent(None)
 
 
 def test_a_sub_task_has_its_issue_as_parent_on_either_face(tracker: simulator.Jira) -> None:
@@ -60,7 +60,7 @@ def test_a_sub_task_has_its_issue_as_parent_on_either_face(tracker: simulator.Ji
     shop, jira = tracker.project("SHOP"), Jira()
     issue = shop.create_issue("Pay", parent=shop.create_issue("Checkout", type="Epic"))
     sub_task = shop.create_issue("Test it", type="Sub-task", parent=issue)
-    seen = look(tracker, jira, sub_task)
+    seen = fetch_issue(tracker, jira, sub_task)
     assert seen.parent == Parent(issue.key, issue.id)
 
 
@@ -68,15 +68,15 @@ def test_letters_after_a_look_say_what_the_look_says(tracker: simulator.Jira) ->
     """So that nothing is in doubt, and nothing is lost by either."""
     shop, jira = tracker.project("SHOP"), Jira()
     issue = shop.create_issue("Pay", labels=["ui"], components=["payments"], points=3)
-    look(tracker, jira, issue)
+    fetch_issue(tracker, jira, issue)
     for act in (issue.start, issue.finish, issue.reopen, issue.drop, lambda: issue.set_points(5)):
         act()
-        (letter,) = last_letter(tracker, jira)
-        assert isinstance(letter, Snapshot)
-        looked = look(tracker, jira, issue)
-        held = take_snapshot(None, letter)
-        after = take_snapshot(held, looked, looked=True)
+        (delivery,) = last_letter(tracker, jira)
+        assert isinstance(delivery, Snapshot)
+        fetched = fetch_issue(tracker, jira, issue)
+        held = merge_snapshot(None, delivery)
+        after = merge_snapshot(held, fetched, fetched=True)
         assert (after.points, after.components, after.state, after.in_doubt) == (
             held.points, held.components, held.state, False,
         )  # fmt: skip
-        assert letter.digest() == looked.digest()
+        assert delivery.digest() == fetched.digest()

@@ -9,11 +9,11 @@ import pytest
 import responses
 
 import connectors.jira
-from connectors.http import Http
+from connectors.http import HttpClient
 from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS
-from connectors.jira.setup.webhook_filter import left_out
+from connectors.jira.setup.webhook_filter import blocked_projects
 from simulator import Jira, SteppedClock
-from sync_service.domain.trackers.connector import Client, Connection
+from sync_service.domain.trackers.connector import Connection, OAuthClient
 from sync_service.domain.trackers.diagnostics import Finding
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -35,7 +35,9 @@ class Surgery:
             options.setdefault("email", self.jira.email)
         plain = Connection(slug="here", site=self.jira.url, hook_url=HOOK, options=options)
         connection = replace(plain, token=token or self.jira.token, writes_back=writes_back)
-        return list(connectors.jira.Jira(Http(now=self.clock)).examine(connection, scopes=scopes, hooked=hooked))
+        return list(
+            connectors.jira.Jira(HttpClient(now=self.clock)).check_connection(connection, scopes=scopes, hooked=hooked)
+        )
 
     def wrong(self, *scopes: str, **options: Any) -> list[tuple[str, bool | None, str]]:
         """Give what is not well."""
@@ -146,7 +148,7 @@ def test_a_filter_that_leaves_out_what_is_watched_is_told(surgery: Surgery) -> N
 )
 def test_a_filter_is_judged_only_where_it_names_projects_alone(jql: Any, hidden: list[str]) -> None:
     """Any other may be meant so."""
-    assert left_out(jql, ["SHOP", "PAY"]) == hidden
+    assert blocked_projects(jql, ["SHOP", "PAY"]) == hidden
 
 
 def test_clocks_that_differ_are_told(surgery: Surgery) -> None:
@@ -165,7 +167,9 @@ def test_a_tracker_that_breaks_off_is_a_finding(surgery: Surgery) -> None:
         token=surgery.jira.token,
         options={} if surgery.jira.data_center else {"email": surgery.jira.email},
     )
-    for one in connectors.jira.Jira(Http(now=surgery.clock)).examine(connection, scopes=["SHOP"], hooked=False):
+    for one in connectors.jira.Jira(HttpClient(now=surgery.clock)).check_connection(
+        connection, scopes=["SHOP"], hooked=False
+    ):
         found.append(one)
         surgery.jira.rest.answer_next(502)
     assert (found[0].well, found[-1].well) == (True, False)
@@ -186,11 +190,11 @@ def answers() -> Iterator[responses.RequestsMock]:
 
 def examined(*scopes: str, oauth: bool = False, **options: str) -> dict[str, Finding]:
     """Examine a Cloud connection; give what was found by what it is about."""
-    given: dict[str, Any] = {"client": Client("c", "s"), "site_id": "cloud-7"} if oauth else {}
+    given: dict[str, Any] = {"client": OAuthClient("c", "s"), "site_id": "cloud-7"} if oauth else {}
     connection = Connection(
         slug="here", site=SITE, hook_url=HOOK, token="t", options={"email": "a@b.c"} | options, **given
     )
-    found = connectors.jira.Jira().examine(connection, scopes=scopes, hooked=True)
+    found = connectors.jira.Jira().check_connection(connection, scopes=scopes, hooked=True)
     return {one.what: one for one in found}
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import responses
 
-from connectors.http import Http
+from connectors.http import HttpClient
 from connectors.jira import Jira
-from connectors.jira.setup.webhook_filter import naming
-from sync_service.domain.trackers.capabilities import Ran
-from sync_service.domain.trackers.connector import Client, Connection, Unavailable
+from connectors.jira.setup.webhook_filter import project_filter
+from sync_service.domain.trackers.capabilities import TaskResult
+from sync_service.domain.trackers.connector import Connection, OAuthClient, Unavailable
 from sync_service.domain.trackers.observations import ScopeRef
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -20,7 +20,7 @@ BASE = "https://api.atlassian.com/ex/jira/cloud-7/rest/api/3/webhook"
 CONNECTION = Connection(
     slug="j",
     site="https://acme.atlassian.net",
-    client=Client("cid", "hush"),
+    client=OAuthClient("cid", "hush"),
     token="hour",
     site_id="cloud-7",
     hook_url="https://okr.example/hooks/j",
@@ -60,16 +60,16 @@ def jira() -> Iterator[Registered]:
         yield Registered(mock)
 
 
-def run(*scopes: ScopeRef, memory: str | None = None) -> Ran:
+def run(*scopes: ScopeRef, memory: str | None = None) -> TaskResult:
     """Run the errand."""
-    connector = Jira(Http(now=lambda: NOW))
-    (name,) = connector.errands(CONNECTION)
-    return connector.run(CONNECTION, name=name, scopes=scopes, memory=memory)
+    connector = Jira(HttpClient(now=lambda: NOW))
+    (name,) = connector.scheduled_tasks(CONNECTION)
+    return connector.run_task(CONNECTION, name=name, scopes=scopes, memory=memory)
 
 
 def test_only_an_oauth_apps_connection_has_the_errand() -> None:
     """An administrator's webhooks live until they are removed."""
-    assert Jira().errands(Connection(slug="j", site="https://acme.atlassian.net", token="t")) == {}
+    assert Jira().scheduled_tasks(Connection(slug="j", site="https://acme.atlassian.net", token="t")) == {}
 
 
 def test_one_webhook_brings_all_watched_projects_here(jira: Registered) -> None:
@@ -81,12 +81,12 @@ def test_one_webhook_brings_all_watched_projects_here(jira: Registered) -> None:
 
     jira.mock.add_callback(responses.POST, BASE, register)
     ran = run(SHOP, PAY)
-    assert ran == Ran(outcome="registered, for PAY, SHOP, until 2026-12-25", memory="[1000]")
+    assert ran == TaskResult(outcome="registered, for PAY, SHOP, until 2026-12-25", memory="[1000]")
     (wanted,) = jira.sent("POST")
     assert wanted["url"] == "https://okr.example/hooks/j"
     assert wanted["webhooks"][0]["jqlFilter"] == 'project in ("PAY", "SHOP")'
     assert {"jira:issue_deleted", "comment_deleted", "sprint_closed"} <= set(wanted["webhooks"][0]["events"])
-    again = Ran(outcome="registered earlier, for PAY, SHOP, until 2026-12-25", memory="[1000]")
+    again = TaskResult(outcome="registered earlier, for PAY, SHOP, until 2026-12-25", memory="[1000]")
     assert run(SHOP, PAY, memory=ran.memory) == again
     assert len(jira.sent("POST")) == 1
 
@@ -98,7 +98,7 @@ def test_a_jira_that_does_not_know_newer_events_is_asked_for_the_others(jira: Re
     jira.mock.post(BASE, json={"webhookRegistrationResult": [{"createdWebhookId": 7}]})
     ran = run(SHOP)
     assert [len(body["webhooks"][0]["events"]) for body in jira.sent("POST")] == [15, 6]
-    assert (ran.memory, ran.again) == (None, timedelta(hours=1))
+    assert (ran.memory, ran.next_run_in) == (None, timedelta(hours=1))
     assert "lists no webhook" in ran.outcome
 
 
@@ -106,7 +106,7 @@ def test_what_jira_says_against_a_webhook_is_told(jira: Registered) -> None:
     """Five for an app, a user and a site is the most."""
     jira.mock.post(BASE, json={"webhookRegistrationResult": [{"errors": ["Limit of 5 reached", 7]}]})
     said = "Jira does not register the webhook: Limit of 5 reached; will retry"
-    assert run(SHOP) == Ran(outcome=said, again=timedelta(hours=1))
+    assert run(SHOP) == TaskResult(outcome=said, next_run_in=timedelta(hours=1))
     jira.mock.replace(responses.POST, BASE, json={"webhookRegistrationResult": []})
     assert "without a reason" in run(SHOP).outcome
 
@@ -116,7 +116,7 @@ def test_a_webhook_stays_until_there_is_another(jira: Registered) -> None:
     jira.add(1, "project in (SHOP)", days=30)
     jira.mock.post(BASE, status=400, json={"errorMessages": ["The value 'PAY' does not exist"]})
     ran = run(SHOP, PAY, memory="[1]")
-    assert (ran.memory, ran.again) == ("[1]", timedelta(hours=1))
+    assert (ran.memory, ran.next_run_in) == ("[1]", timedelta(hours=1))
     assert "The value 'PAY' does not exist" in ran.outcome
     assert not jira.sent("DELETE")
 
@@ -150,7 +150,7 @@ def test_a_refresh_that_changed_nothing_is_tried_again_soon(jira: Registered) ->
     jira.add(1, "project in (SHOP)", days=3)
     jira.mock.put(f"{BASE}/refresh", json={"expirationDate": 1})
     ran = run(SHOP, memory="[1]")
-    assert ran.again == timedelta(hours=1)
+    assert ran.next_run_in == timedelta(hours=1)
     assert ran.outcome == "Jira did not refresh the webhook, which expires 2026-11-28; will retry"
 
 
@@ -168,7 +168,7 @@ def test_a_webhook_for_former_scopes_is_replaced(jira: Registered) -> None:
 def test_a_long_filter_is_known_again(jira: Registered) -> None:
     """Else another webhook would be registered each time."""
     scopes = [ScopeRef(str(number), f"PROJECT{number:04}") for number in range(2000)]
-    jira.add(1, naming(sorted(scope.name for scope in scopes)), days=30)
+    jira.add(1, project_filter(sorted(scope.name for scope in scopes)), days=30)
     assert run(*scopes, memory="[1]").outcome.startswith("registered earlier, for PROJECT0000")
     assert jira.sent("POST") == []
 
@@ -177,7 +177,7 @@ def test_without_projects_there_is_no_webhook(jira: Registered) -> None:
     """A filter that names none would bring everything, or nothing."""
     jira.add(1, "project in (SHOP)", days=30)
     jira.mock.delete(BASE, status=202)
-    assert run(ScopeRef("1", "no key!"), memory="[1]") == Ran(
+    assert run(ScopeRef("1", "no key!"), memory="[1]") == TaskResult(
         outcome="the connection watches no project, so there is no webhook", memory="[]"
     )
     assert jira.sent("DELETE") == [{"webhookIds": [1]}]

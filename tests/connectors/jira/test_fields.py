@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connectors.jira import Jira
-from connectors.jira.api.field_catalogue import FRESH_SECONDS, STALE_SECONDS, Catalogues, informed
-from connectors.jira.model.requested_fields import MOST_NAMED, wanted_fields
+from connectors.jira.api.field_catalogue import FRESH_SECONDS, STALE_SECONDS, FieldCatalogueCache, add_field_catalogue
+from connectors.jira.model.requested_fields import MOST_NAMED, requested_fields
 from sync_service.domain.trackers.connector import (
     Connection,
     ConnectorError,
@@ -16,7 +16,7 @@ from sync_service.domain.trackers.connector import (
     Rejected,
     Unavailable,
 )
-from sync_service.domain.trackers.observations import Ignored, Look, Number, Snapshot
+from sync_service.domain.trackers.observations import FetchNeeded, Ignored, Number, Snapshot
 from tests.connectors.jira.parse_helpers import BY, catalogue_of, read, snapshot
 from tests.connectors.jira.payloads import (
     EPIC_LINK,
@@ -30,7 +30,7 @@ from tests.connectors.jira.payloads import (
     field,
     issue,
     item,
-    letter,
+    delivery,
 )
 
 
@@ -61,7 +61,7 @@ def no_call() -> list[Json]:
 def test_a_site_is_asked_once_an_hour() -> None:
     """For each connection, and for as long as it is reachable."""
     clock = Clock()
-    catalogues = Catalogues(clock)
+    catalogues = FieldCatalogueCache(clock)
     first = catalogues.fetch(BY, lambda: [STORY_POINTS])
     clock.now = FRESH_SECONDS - 1
     assert catalogues.fetch(BY, no_call) is first
@@ -74,7 +74,7 @@ def test_a_site_is_asked_once_an_hour() -> None:
 def test_what_is_known_of_fields_counts_as_unknown_after_a_day() -> None:
     """So that a letter asks for a look, and the look asks the site."""
     clock = Clock()
-    catalogues = Catalogues(clock)
+    catalogues = FieldCatalogueCache(clock)
     assert catalogues.known(BY) is None
     found = catalogues.fetch(BY, lambda: [STORY_POINTS])
     clock.now = STALE_SECONDS - 1
@@ -86,7 +86,7 @@ def test_what_is_known_of_fields_counts_as_unknown_after_a_day() -> None:
 @pytest.mark.parametrize("error", [Gone("404", proven=False), Refused("403"), Rejected("400")])
 def test_a_site_that_does_not_show_its_fields_is_read_without(error: ConnectorError) -> None:
     """Points come from changes that name the field, and nothing asks for a look again and again."""
-    known = Catalogues().fetch(BY, failing(error))
+    known = FieldCatalogueCache().fetch(BY, failing(error))
     assert known.problem == f"the site does not show its fields: {error}"
     seen = snapshot(issue(), item("Story Points", toString="5"), known=known)
     assert (seen.points, seen.points_known, seen.sprints, seen.parent) == (5, True, None, None)
@@ -98,7 +98,7 @@ def test_a_site_that_does_not_show_its_fields_is_read_without(error: ConnectorEr
 def test_a_site_that_is_away_at_first_is_asked_again() -> None:
     """Nothing is known yet, so the look waits."""
     with pytest.raises(Unavailable):
-        Catalogues().fetch(BY, failing(Unavailable("away")))
+        FieldCatalogueCache().fetch(BY, failing(Unavailable("away")))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_letter_asks_for_a_look_while_nothing_is_known_of_the_fields() -> None
     """It counts at once all the same; without credentials, or where it holds no custom field, there is no use."""
     seen, look = read(issue(), known=None)
     assert isinstance(seen, Snapshot)
-    assert isinstance(look, Look)
+    assert isinstance(look, FetchNeeded)
     assert (look.identity, "by id only" in look.reason) == ("20012", True)
     assert len(read(issue(), known=None, by=connection())) == 1
     assert len(read(issue(customfield_10016=None), known=None)) == 1
@@ -197,12 +197,12 @@ def test_what_another_project_alone_has_is_none_here() -> None:
 def test_so_many_fields_that_an_address_could_not_hold_them_are_asked_for_together() -> None:
     """Each team-managed project may have one of its own."""
     many = [field(number, "Story Points", FLOAT, project=str(number)) for number in range(1, MOST_NAMED + 2)]
-    assert wanted_fields(informed(BY, catalogue_of(*many))) == ("*all",)
-    assert "customfield_60" in wanted_fields(informed(BY, catalogue_of(*many[:MOST_NAMED])))
+    assert requested_fields(add_field_catalogue(BY, catalogue_of(*many))) == ("*all",)
+    assert "customfield_60" in requested_fields(add_field_catalogue(BY, catalogue_of(*many[:MOST_NAMED])))
     known = catalogue_of(EPIC_LINK, PARENT_LINK)
-    assert wanted_fields(informed(BY, known))[-2:] == ("customfield_10014", "customfield_10018")
+    assert requested_fields(add_field_catalogue(BY, known))[-2:] == ("customfield_10014", "customfield_10018")
 
 
 def test_a_connector_reads_by_what_its_own_looks_have_shown() -> None:
     """Another process learns by itself."""
-    assert len(Jira().read(letter("jira:issue_updated", issue=issue(), items=[]), BY).observations) == 2
+    assert len(Jira().parse_delivery(delivery("jira:issue_updated", issue=issue(), items=[]), BY).observations) == 2

@@ -10,16 +10,16 @@ import jwt
 import pytest
 
 from connectors.jira import Jira
-from sync_service.domain.trackers.connector import Post
-from tests.connectors.jira.payloads import issue, letter, signed
+from sync_service.domain.trackers.connector import WebhookRequest
+from tests.connectors.jira.payloads import issue, delivery, signed
 
 CLIENT_SECRET = "ATOA-a-client-secret-as-long-as-they-are-in-truth-0123456789"
-BODY = letter("jira:issue_updated", issue=issue(), items=[])
+BODY = delivery("jira:issue_updated", issue=issue(), items=[])
 
 
-def bearing(token: str, *, scheme: str = "Bearer") -> Post:
+def bearing(token: str, *, scheme: str = "Bearer") -> WebhookRequest:
     """Give a delivery that bears a token."""
-    return Post({**BODY.headers, "authorization": f"{scheme} {token}"}, BODY.body)
+    return WebhookRequest({**BODY.headers, "authorization": f"{scheme} {token}"}, BODY.body)
 
 
 def made(secret: str = CLIENT_SECRET, algorithm: str = "HS256", /, **claims: Any) -> str:
@@ -106,7 +106,7 @@ def test_a_token_that_is_not_signed_is_refused() -> None:
 def test_anything_else_is_refused_without_failing(odd: str) -> None:
     """The header comes from whoever calls."""
     assert not is_believed(odd)
-    assert not Jira().verify(Post({**BODY.headers, "authorization": odd}, BODY.body), [CLIENT_SECRET])
+    assert not Jira().verify(WebhookRequest({**BODY.headers, "authorization": odd}, BODY.body), [CLIENT_SECRET])
     assert not is_believed(made(exp=soon()), scheme="Basic")
     assert not is_believed(made(exp=soon()), scheme="JWT")
 
@@ -120,4 +120,4 @@ def test_pitfall_9_an_unexpected_audience_does_not_refuse_a_token() -> None:
 def test_a_signature_is_enough_beside_a_token_that_is_none() -> None:
     """A proxy may put a header of its own on a delivery."""
     post = signed(BODY, "secret")
-    assert Jira().verify(Post({**post.headers, "authorization": "Basic eDp5"}, post.body), ["secret"])
+    assert Jira().verify(WebhookRequest({**post.headers, "authorization": "Basic eDp5"}, post.body), ["secret"])

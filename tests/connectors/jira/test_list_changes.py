@@ -12,7 +12,7 @@ from connectors.jira import Jira
 from simulator import SteppedClock
 from simulator.jira import Atlassian, Project
 from simulator.jira.sketch import Sketch
-from sync_service.domain.trackers.capabilities import Asked, Lists, LooksTogether, Page, Parts
+from sync_service.domain.trackers.capabilities import BatchFetch, ChangesRequest, HasBuckets, ListsChanges, Page
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected
 from sync_service.domain.trackers.observations import ScopeRef, ScopeSeen, Snapshot
 from tests.connectors.jira.fake_http import LONG_AGO, by, keys
@@ -26,17 +26,17 @@ def cloud(clock: SteppedClock) -> Iterator[simulator.Jira]:
         yield tracker
 
 
-def asked_of(project: Project, *, known: bool = True, since: datetime | None = None) -> Asked:
+def asked_of(project: Project, *, known: bool = True, since: datetime | None = None) -> ChangesRequest:
     """Ask for the changes of a project."""
-    return Asked(name=project.key, id=project.id if known else None, since=since)
+    return ChangesRequest(name=project.key, id=project.id if known else None, since=since)
 
 
-def pages(tracker: simulator.Jira, asked: Asked, **options: str) -> Iterator[Page]:
+def pages(tracker: simulator.Jira, asked: ChangesRequest, **options: str) -> Iterator[Page]:
     """Go through a whole list; a list that does not end fails."""
     cursor: str | None = None
     jira = Jira()
     for _ in range(100):
-        page = jira.changes(by(tracker, **options), asked=asked, cursor=cursor)
+        page = jira.list_changes(by(tracker, **options), asked=asked, cursor=cursor)
         yield page
         cursor = page.cursor
         if cursor is None:
@@ -46,10 +46,10 @@ def pages(tracker: simulator.Jira, asked: Asked, **options: str) -> Iterator[Pag
 
 def test_the_connector_has_these_abilities() -> None:
     """So that the core makes use of them."""
-    assert isinstance(Jira(), Lists)
-    assert isinstance(Jira(), LooksTogether)
-    assert isinstance(Jira(), Parts)
-    assert Jira().part(connection("token"), about="10000") == "reading"
+    assert isinstance(Jira(), ListsChanges)
+    assert isinstance(Jira(), BatchFetch)
+    assert isinstance(Jira(), HasBuckets)
+    assert Jira().bucket_for(connection("token"), about="10000") == "reading"
 
 
 def test_everything_is_listed_once_oldest_change_first(tracker: simulator.Jira, clock: SteppedClock) -> None:
@@ -73,10 +73,10 @@ def test_a_list_says_the_same_as_a_look(tracker: simulator.Jira) -> None:
     made.finish()
     for options in ({}, {"points_field": "customfield_10016"}, {"points_field": "story points"}):
         jira, connected = Jira(), by(tracker, **options)
-        (_, listed) = jira.changes(connected, asked=asked_of(made.project), cursor=None).observations
-        looked = jira.look(connected, identity=made.id, key=made.key)
-        assert listed == looked
-        assert jira.look_together(connected, wanted={made.id: made.key}) == {made.id: looked}
+        (_, listed) = jira.list_changes(connected, asked=asked_of(made.project), cursor=None).observations
+        fetched = jira.fetch_issue(connected, identity=made.id, key=made.key)
+        assert listed == fetched
+        assert jira.fetch_issues(connected, wanted={made.id: made.key}) == {made.id: fetched}
         assert isinstance(listed, Snapshot)
         assert listed.points == 3, "which of the fields holds them is found without being told, too"
 
@@ -139,13 +139,13 @@ def test_a_token_that_expired_begins_again_at_the_last_change(cloud: simulator.J
     shop.create_issues(150, lambda number: Sketch(summary=f"Step {number}", updated=LONG_AGO))
     clock.step(600)
     jira, connected, asked = Jira(), by(cloud), asked_of(shop, since=LONG_AGO)
-    first = jira.changes(connected, asked=asked, cursor=None)
+    first = jira.list_changes(connected, asked=asked, cursor=None)
     assert first.cursor is not None
     assert json.loads(first.cursor)["token"]
     clock.step(timedelta(days=8).total_seconds())
-    again = jira.changes(connected, asked=asked, cursor=first.cursor)
+    again = jira.list_changes(connected, asked=asked, cursor=first.cursor)
     assert again.cursor is not None
-    last = jira.changes(connected, asked=asked, cursor=again.cursor)
+    last = jira.list_changes(connected, asked=asked, cursor=again.cursor)
     assert len(set(keys([first, again, last]))) == 150
     assert last.cursor is None
 
@@ -194,11 +194,11 @@ def test_a_project_that_can_not_be_seen_is_gone(tracker: simulator.Jira, clock: 
     shop.create_issues(150)
     clock.step(600)
     jira, connected, asked = Jira(), by(tracker), asked_of(shop)
-    first = jira.changes(connected, asked=asked, cursor=None)
+    first = jira.list_changes(connected, asked=asked, cursor=None)
     shop.visible = False
     for cursor in (None, first.cursor):
         with pytest.raises(Gone) as caught:
-            jira.changes(connected, asked=asked, cursor=cursor)
+            jira.list_changes(connected, asked=asked, cursor=cursor)
         assert not caught.value.proven
 
 
@@ -208,12 +208,12 @@ def test_calls_go_where_a_scoped_token_is_good_and_links_to_the_site(cloud: simu
     with Atlassian({"a1b2": cloud}) as gateway:
         options = {"email": cloud.email, "api_site": f"{gateway.url}/ex/jira/a1b2/"}
         connected = Connection(slug="acme", site=SITE, token=cloud.token, options=options)
-        (_, listed) = Jira().changes(connected, asked=asked_of(made.project), cursor=None).observations
+        (_, listed) = Jira().list_changes(connected, asked=asked_of(made.project), cursor=None).observations
         assert isinstance(listed, Snapshot)
         assert listed.url == f"{SITE}/browse/SHOP-1"
         assert {call.status for call in gateway.rest.calls} == {200}
         with pytest.raises(Refused):
-            Jira().look(replace(connected, token="another"), identity=made.id, key=made.key)
+            Jira().fetch_issue(replace(connected, token="another"), identity=made.id, key=made.key)
 
 
 def test_many_looks_are_one_call(tracker: simulator.Jira) -> None:
@@ -224,7 +224,7 @@ def test_many_looks_are_one_call(tracker: simulator.Jira) -> None:
     issues[0].move(attic)
     issues[1].delete()
     tracker.hide(issues[2])
-    seen = Jira().look_together(by(tracker), wanted=wanted)
+    seen = Jira().fetch_issues(by(tracker), wanted=wanted)
     assert len(tracker.rest.calls) == 2, "the issues, and before them the fields of the site"
     moved = seen[issues[0].id]
     assert isinstance(moved, Snapshot)
@@ -239,9 +239,9 @@ def test_what_one_call_leaves_open_is_left_to_a_look(cloud: simulator.Jira) -> N
     """An issue with an error of its own is to be asked for again; an identity that is none never will."""
     made = cloud.project("SHOP").create_issue("Pay")
     cloud.failing_ids.add(made.id)
-    seen = Jira().look_together(by(cloud), wanted={made.id: made.key, "SHOP-2": "SHOP-2"})
+    seen = Jira().fetch_issues(by(cloud), wanted={made.id: made.key, "SHOP-2": "SHOP-2"})
     assert set(seen) == {"SHOP-2"}
     assert isinstance(seen["SHOP-2"], Rejected)
     calls_before = len(cloud.rest.calls)
-    assert set(Jira().look_together(by(cloud), wanted={"1/../2": "SHOP-2"})) == {"1/../2"}
+    assert set(Jira().fetch_issues(by(cloud), wanted={"1/../2": "SHOP-2"})) == {"1/../2"}
     assert len(cloud.rest.calls) == calls_before

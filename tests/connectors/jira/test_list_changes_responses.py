@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import responses
 
-from connectors.http import Http
+from connectors.http import HttpClient
 from connectors.jira import Jira
-from sync_service.domain.trackers.capabilities import Asked, Page
+from sync_service.domain.trackers.capabilities import ChangesRequest, Page
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected
 from tests.connectors.jira.fake_http import LONG_AGO, keys
 from tests.connectors.jira.payloads import SITE, connection, issue
@@ -25,8 +25,8 @@ def change(found: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
 
 def list_cloud(cursor: str | None = None, *, id_: str | None = "10000", since: datetime | None = LONG_AGO) -> Page:
     """List the one project of these tests."""
-    asked = Asked(name="SHOP", id=id_, since=since)
-    return Jira(Http()).changes(connection("token", **ON_CLOUD), asked=asked, cursor=cursor)
+    asked = ChangesRequest(name="SHOP", id=id_, since=since)
+    return Jira(HttpClient()).list_changes(connection("token", **ON_CLOUD), asked=asked, cursor=cursor)
 
 
 def test_a_count_that_is_not_told_is_done_without(mock: responses.RequestsMock) -> None:
@@ -54,7 +54,9 @@ def test_cloud_asked_as_data_center_says_what_is_missing(mock: responses.Request
     mock.get(f"{SERVER}/project/10000", json={"id": "10000", "key": "SHOP"})
     mock.get(f"{SERVER}/search", status=410, json={"errorMessages": ["The requested API has been removed."]})
     with pytest.raises(Refused, match="e-mail address"):
-        Jira().changes(connection("token"), asked=Asked(name="SHOP", id="10000", since=LONG_AGO), cursor=None)
+        Jira().list_changes(
+            connection("token"), asked=ChangesRequest(name="SHOP", id="10000", since=LONG_AGO), cursor=None
+        )
 
 
 @pytest.mark.parametrize(
@@ -83,15 +85,17 @@ def test_a_project_that_is_put_away_is_not_listed(mock: responses.RequestsMock, 
 def test_a_strange_name_is_never_put_into_an_address(name: str) -> None:
     """No call goes out for it."""
     with pytest.raises(Rejected, match="not the key"):
-        Jira().changes(connection("token", **ON_CLOUD), asked=Asked(name=name, id=None, since=LONG_AGO), cursor=None)
+        Jira().list_changes(
+            connection("token", **ON_CLOUD), asked=ChangesRequest(name=name, id=None, since=LONG_AGO), cursor=None
+        )
 
 
 def test_a_page_that_holds_only_parts_of_issues_asks_for_looks(mock: responses.RequestsMock) -> None:
     """Nothing is made up of what is missing, and the list still ends."""
     mock.get(f"{CLOUD}/field", json=[])
     mock.get(f"{CLOUD}/project/10000", json={"id": "10000", "key": "SHOP"})
-    part = {"id": "20012", "key": "SHOP-12", "fields": {"summary": "Pay"}}
-    mock.get(f"{CLOUD}/search/jql", json=change([part], isLast=True, nextPageToken=None))
+    bucket = {"id": "20012", "key": "SHOP-12", "fields": {"summary": "Pay"}}
+    mock.get(f"{CLOUD}/search/jql", json=change([bucket], isLast=True, nextPageToken=None))
     page = list_cloud()
     assert type(page.observations[1]).__name__ == "Look"
     assert (page.cursor, page.newest) == (None, None)
@@ -102,15 +106,15 @@ def test_a_half_answer_on_data_center_ends_the_list(mock: responses.RequestsMock
     mock.get(f"{SERVER}/field", json=[])
     mock.get(f"{SERVER}/project/10000", json={"id": "10000", "key": "SHOP"})
     mock.get(f"{SERVER}/search", json=change([]))
-    asked = Asked(name="SHOP", id="10000", since=LONG_AGO)
-    assert Jira().changes(connection("token"), asked=asked, cursor=None).cursor is None
+    asked = ChangesRequest(name="SHOP", id="10000", since=LONG_AGO)
+    assert Jira().list_changes(connection("token"), asked=asked, cursor=None).cursor is None
 
 
 def test_a_part_of_an_issue_among_many_is_rejected(mock: responses.RequestsMock) -> None:
     """There is nothing better to look at; what was not asked for is left aside."""
     mock.get(f"{CLOUD}/field", json=[])
-    part = {"id": "20012", "key": "SHOP-12", "fields": {}}
-    mock.post(f"{CLOUD}/issue/bulkfetch", json={"issues": [part, {"id": "7"}, {}], "issueErrors": []})
-    seen = Jira().look_together(connection("token", **ON_CLOUD), wanted={"20012": "SHOP-12"})
+    bucket = {"id": "20012", "key": "SHOP-12", "fields": {}}
+    mock.post(f"{CLOUD}/issue/bulkfetch", json={"issues": [bucket, {"id": "7"}, {}], "issueErrors": []})
+    seen = Jira().fetch_issues(connection("token", **ON_CLOUD), wanted={"20012": "SHOP-12"})
     assert isinstance(seen["20012"], Rejected)
     assert set(seen) == {"20012"}

@@ -18,7 +18,7 @@ from tests.connectors.jira.fake_http import BY_CLOUD, BY_SERVER, CLOUD, by
 
 def candidate(id_: str) -> Candidate:
     """Give an issue to be asked about."""
-    return Candidate(issue=Issue(identity=id_, key=f"SHOP-{id_}"), places=frozenset())
+    return Candidate(issue=Issue(identity=id_, key=f"SHOP-{id_}"), scope_names=frozenset())
 
 
 def test_several_queries_and_issues_share_calls(clock: SteppedClock) -> None:
@@ -113,4 +113,4 @@ def test_a_match_that_must_wait_waits(mock: responses.RequestsMock) -> None:
     mock.post(f"{CLOUD}/jql/match", status=429, headers={"RateLimit-Reason": "jira-burst-based", "Retry-After": "3"})
     with pytest.raises(Unavailable) as caught:
         Jira().match(BY_CLOUD, queries=["a = 1"], candidates=[candidate("7")])
-    assert caught.value.part == "reading"
+    assert caught.value.bucket == "reading"

@@ -8,14 +8,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import responses
 
-from connectors.http import Http
+from connectors.http import HttpClient
 from connectors.jira import Jira
-from sync_service.domain.trackers.connector import Client, Connection, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.connector import Connection, OAuthClient, Refused, Rejected, Unavailable
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 TOKEN = "https://auth.atlassian.com/oauth/token"
 SITES = "https://api.atlassian.com/oauth/token/accessible-resources"
-CONNECTION = Connection(slug="j", site="https://acme.atlassian.net", client=Client("cid", "hush"))
+CONNECTION = Connection(slug="j", site="https://acme.atlassian.net", client=OAuthClient("cid", "hush"))
 GIVEN = {"access_token": "a-1", "refresh_token": "r-1", "expires_in": 3600, "token_type": "Bearer"}
 ACME = {"id": "cloud-7", "url": "https://ACME.atlassian.net", "name": "acme"}
 BACK = "https://okr.example/connections/consented"
@@ -23,12 +23,12 @@ BACK = "https://okr.example/connections/consented"
 
 def jira() -> Jira:
     """Give the connector at noon."""
-    return Jira(Http(now=lambda: NOW))
+    return Jira(HttpClient(now=lambda: NOW))
 
 
 def test_a_person_consents_at_atlassian_for_the_scopes_we_use() -> None:
     """Offline access brings the refresh token; writing is asked for only where the connection writes back."""
-    address = urlsplit(jira().consent_address(CONNECTION, redirect=BACK, state="s"))
+    address = urlsplit(jira().authorization_url(CONNECTION, redirect=BACK, state="s"))
     asked = parse_qs(address.query)
     assert f"{address.scheme}://{address.netloc}{address.path}" == "https://auth.atlassian.com/authorize"
     assert asked == {
@@ -41,7 +41,7 @@ def test_a_person_consents_at_atlassian_for_the_scopes_we_use() -> None:
         "prompt": ["consent"],
     }
     writing = replace(CONNECTION, writes_back=True)
-    assert "write%3Ajira-work" in jira().consent_address(writing, redirect=BACK, state="s")
+    assert "write%3Ajira-work" in jira().authorization_url(writing, redirect=BACK, state="s")
 
 
 @responses.activate
@@ -49,7 +49,7 @@ def test_the_code_becomes_a_consent_for_the_connections_site() -> None:
     """The site is found by its address among those that the person may reach."""
     exchange = responses.post(TOKEN, json=GIVEN)
     responses.get(SITES, json=[{"id": "other", "url": "https://other.atlassian.net"}, ACME])
-    found = jira().consent(CONNECTION, code="c", redirect=BACK)
+    found = jira().exchange_code(CONNECTION, code="c", redirect=BACK)
     assert (found.access, found.refresh, found.site_id) == ("a-1", "r-1", "cloud-7")
     assert found.expires_at == NOW + timedelta(hours=1)
     assert "a-1" not in repr(found)
@@ -69,17 +69,17 @@ def test_a_consent_for_another_site_is_refused_by_name() -> None:
     responses.post(TOKEN, json=GIVEN)
     responses.get(SITES, json=[{"id": "other", "url": "https://other.atlassian.net"}])
     with pytest.raises(Refused, match=r"for other sites \(https://other.atlassian.net\), not for https://acme"):
-        jira().consent(CONNECTION, code="c", redirect=BACK)
+        jira().exchange_code(CONNECTION, code="c", redirect=BACK)
     responses.replace(responses.GET, SITES, json=[])
     with pytest.raises(Refused, match="none"):
-        jira().consent(CONNECTION, code="c", redirect=BACK)
+        jira().exchange_code(CONNECTION, code="c", redirect=BACK)
 
 
 @responses.activate
 def test_a_renewal_makes_one_call_and_keeps_the_site() -> None:
     """Nothing may fail between the answer, which uses up what was sent, and keeping it."""
     exchange = responses.post(TOKEN, json={**GIVEN, "refresh_token": "r-2", "expires_in": "soon"})
-    found = jira().renew(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
+    found = jira().refresh_tokens(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
     assert (found.refresh, found.site_id, found.expires_at) == ("r-2", "cloud-7", NOW + timedelta(hours=1))
     assert json.loads(exchange.calls[0].request.body or b"")["refresh_token"] == "r-1"
     assert len(responses.calls) == 1
@@ -91,7 +91,7 @@ def test_an_ended_consent_is_refused_in_atlassians_words(status: int) -> None:
     """A person must consent again."""
     responses.post(TOKEN, status=status, json={"error": "invalid_grant", "error_description": "Unknown token."})
     with pytest.raises(Refused, match=rf"\({status}\): invalid_grant: Unknown token."):
-        jira().renew(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
+        jira().refresh_tokens(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
 
 
 @responses.activate
@@ -101,7 +101,7 @@ def test_an_answer_that_is_none_of_oauth_ends_no_consent(status: int, body: str)
     """A proxy on the way may answer in its own form; a person would consent again for nothing."""
     responses.post(TOKEN, status=status, body=body)
     with pytest.raises(Unavailable, match=f"answers {status} without an OAuth error"):
-        jira().renew(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
+        jira().refresh_tokens(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
 
 
 @responses.activate
@@ -109,7 +109,7 @@ def test_troubles_of_the_account_service_are_waited_for() -> None:
     """It may be asked again, and what it said is obeyed."""
     responses.post(TOKEN, status=503, headers={"Retry-After": "30"})
     with pytest.raises(Unavailable) as error:
-        jira().renew(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
+        jira().refresh_tokens(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
     assert error.value.retry_at == NOW + timedelta(seconds=30)
 
 
@@ -119,14 +119,14 @@ def test_an_answer_without_tokens_is_no_consent() -> None:
     for lack in ("access_token", "refresh_token"):
         responses.post(TOKEN, json={name: value for name, value in GIVEN.items() if name != lack})
         with pytest.raises(Rejected, match="no usable tokens"):
-            jira().consent(CONNECTION, code="c", redirect=BACK)
+            jira().exchange_code(CONNECTION, code="c", redirect=BACK)
 
 
 def test_a_connection_without_an_oauth_app_takes_no_consent() -> None:
     """And one with it makes no call before somebody consented."""
     with pytest.raises(Refused, match="no OAuth app"):
-        jira().consent_address(replace(CONNECTION, client=None), redirect=BACK, state="s")
+        jira().authorization_url(replace(CONNECTION, client=None), redirect=BACK, state="s")
     with pytest.raises(Refused, match="nobody has consented yet"):
-        jira().look(CONNECTION, identity="1", key="SHOP-1")
+        jira().fetch_issue(CONNECTION, identity="1", key="SHOP-1")
     with pytest.raises(Refused, match="names no site"):
-        jira().look(replace(CONNECTION, token="a-1"), identity="1", key="SHOP-1")
+        jira().fetch_issue(replace(CONNECTION, token="a-1"), identity="1", key="SHOP-1")

@@ -35,7 +35,7 @@ def jira() -> Iterator[responses.RequestsMock]:
 )
 def test_the_site_is_told_from_any_page_of_it(typed: str, site: str) -> None:
     """A Data Center may stand below a path."""
-    assert Jira().site_of(typed) == site
+    assert Jira().normalize_site(typed) == site
 
 
 @pytest.mark.parametrize("data_center", [False, True])
@@ -46,22 +46,22 @@ def test_a_token_says_whose_it_is_and_what_it_sees(data_center: bool) -> None:  
             site.project(f"P{number:02}", f"Project {number}")
         options = {} if data_center else {"email": site.email}
         connection = Connection(slug="j", site=site.url, token=site.token, options=options)
-        assert Jira().introduce(connection).name == site.bot.display_name
-        found = Jira().offer(connection, most=500)
+        assert Jira().identify(connection).name == site.bot.display_name
+        found = Jira().list_scopes(connection, most=500)
         assert (len(found.scopes), found.more, found.scopes[0]) == (60, False, ("P00", "Project 0"))
-        assert Jira().offer(connection, most=50).more
+        assert Jira().list_scopes(connection, most=50).more
 
 
 def test_what_is_odd_is_said_or_left_out(jira: responses.RequestsMock) -> None:
     """An account without a name, rows that are no projects, an empty page that promises more."""
     jira.get(f"{SITE}/rest/api/3/myself", json={})
     with pytest.raises(Rejected, match="does not say who owns"):
-        Jira().introduce(CLOUD)
+        Jira().identify(CLOUD)
     jira.get(f"{SITE}/rest/api/3/project/search", json={"isLast": False, "values": [{"key": "A"}, {"name": "x"}, 7]})
     jira.get(f"{SITE}/rest/api/3/project/search", json={"isLast": False, "values": []})
-    assert Jira().offer(CLOUD, most=500).scopes == [("A", "")]
+    assert Jira().list_scopes(CLOUD, most=500).scopes == [("A", "")]
     with pytest.raises(Refused, match="no token"):
-        Jira().introduce(Connection(slug="j", site=SITE))
+        Jira().identify(Connection(slug="j", site=SITE))
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,6 @@ def test_what_is_odd_is_said_or_left_out(jira: responses.RequestsMock) -> None:
 )
 def test_the_filter_to_paste_names_what_is_watched(scopes: list[str], jql: str) -> None:
     """And the boxes to tick."""
-    shown = Jira().by_hand(scopes=scopes)
+    shown = Jira().manual_webhook(scopes=scopes)
     assert dict(shown.fields)["JQL filter"].startswith(jql)
     assert shown.events[0] == "Issue: created"

@@ -9,13 +9,13 @@ import pytest
 import responses
 from responses.matchers import query_param_matcher
 
-from connectors.http import Http
+from connectors.http import HttpClient
 from connectors.jira import Jira
-from connectors.jira.webhook.comment_text import spoken
+from connectors.jira.webhook.comment_text import plain_lines
 from connectors.jira.write_back.markup import MOST_LINES, escaped
-from sync_service.domain.trackers.comment_commands import asked_in
+from sync_service.domain.trackers.comment_commands import parse_lines
 from sync_service.domain.trackers.connector import Connection, Rejected, Unavailable
-from sync_service.domain.trackers.write_back import Note, Serving
+from sync_service.domain.trackers.write_back import Note, ServedKeyResult
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SITE = "https://acme.atlassian.net"
@@ -33,14 +33,14 @@ def connection(**options: Any) -> Connection:
     """Give a connection to Cloud whose issues are commented on."""
     chosen: dict[str, Any] = {"email": "a@b.c", "write_comments": True} | options
     hook = "https://okr.example/hooks/j"
-    return Connection(slug="j", site=SITE, token="t", mark=MARK, hook_url=hook, options=chosen)
+    return Connection(slug="j", site=SITE, token="t", owner_marker=MARK, hook_url=hook, options=chosen)
 
 
-def serving(slug: str = "KR-1", **fields: Any) -> Serving:
+def serving(slug: str = "KR-1", **fields: Any) -> ServedKeyResult:
     """Give a key result that is served."""
     plain: dict[str, Any] = {"title": "Ship", "url": f"https://okr.example/key-results/{slug}", "objective": "Fast"}
     stands = {"value": "1", "target": "2", "progress": "50 %", "status": "on track"}
-    return Serving(slug=slug, **(plain | stands | fields))
+    return ServedKeyResult(slug=slug, **(plain | stands | fields))
 
 
 @pytest.fixture
@@ -54,20 +54,20 @@ def jira() -> Iterator[responses.RequestsMock]:
         yield mock
 
 
-def write(*serves: Serving, memory: Any = None, afresh: bool = True, **options: Any) -> Any:
+def write(*serves: ServedKeyResult, memory: Any = None, afresh: bool = True, **options: Any) -> Any:
     """Write, and give what is remembered."""
     note, before = Note(serves or (serving(),)), None if memory is None else json.dumps(memory)
-    kept = Jira(Http(now=lambda: NOW)).write(
+    kept = Jira(HttpClient(now=lambda: NOW)).write(
         connection(**options), identity="20012", key="SHOP-12", note=note, memory=before, afresh=afresh
     )
     return None if kept is None else json.loads(kept)
 
 
-def unwrite(*, memory: Any = None, **options: Any) -> Any:
+def remove_note(*, memory: Any = None, **options: Any) -> Any:
     """Take back what was said, and give what is remembered."""
     before = None if memory is None else json.dumps(memory)
     place = {"identity": "20012", "key": "SHOP-12"}
-    kept = Jira(Http(now=lambda: NOW)).unwrite(connection(**options), **place, memory=before)
+    kept = Jira(HttpClient(now=lambda: NOW)).remove_note(connection(**options), **place, memory=before)
     return None if kept is None else json.loads(kept)
 
 
@@ -155,7 +155,7 @@ def test_a_limit_on_the_way_to_removing_another_is_waited_for(jira: responses.Re
     jira.delete(f"{COMMENTS}/703", status=429, headers={"Retry-After": "60"})
     with pytest.raises(Unavailable) as caught:
         write()
-    assert caught.value.part != "writing/20012"
+    assert caught.value.bucket != "writing/20012"
 
 
 def test_one_that_was_taken_away_is_made_again_only_afresh(jira: responses.RequestsMock) -> None:
@@ -183,7 +183,7 @@ def test_it_is_made_where_it_is_wanted_only_now(jira: responses.RequestsMock) ->
     jira.get(COMMENTS, json=listed())
     jira.post(COMMENTS, json={"id": "700"}, status=201)
     assert write(memory={"links": ["KR-1"]}, afresh=False)["comment"] == "700"
-    ways = [Jira().manner(connection(write_comments=on)) for on in (True, False)]
+    ways = [Jira().format_version(connection(write_comments=on)) for on in (True, False)]
     assert Note((serving(),)).digest(ways[0]) != Note((serving(),)).digest(ways[1])
 
 
@@ -194,7 +194,7 @@ def test_it_says_so_where_it_is_wanted_no_more(jira: responses.RequestsMock) -> 
     assert write(memory=memory, afresh=False, write_comments=False) == {"links": ["KR-1"]}
     (body,) = sent(jira, "PUT")
     assert words_of(body).startswith("The links of this issue say what it counts toward")
-    assert unwrite(memory={"links": ["KR-1"], "comment": "700"}, write_comments=False) is None
+    assert remove_note(memory={"links": ["KR-1"], "comment": "700"}, write_comments=False) is None
     assert words_of(sent(jira, "PUT")[1]).startswith("This counts toward no key result any more.")
 
 
@@ -208,14 +208,14 @@ def test_that_one_was_taken_away_is_remembered_while_comments_are_switched_off(j
 def test_an_issue_that_serves_nothing_says_so(jira: responses.RequestsMock) -> None:
     """Also where we do not remember that we said something; where it never did, it says nothing."""
     jira.put(f"{COMMENTS}/700", json={"id": "700"})
-    assert unwrite(memory={"links": ["KR-1"], "comment": "700"}) == {"links": [], "comment": "700"}
+    assert remove_note(memory={"links": ["KR-1"], "comment": "700"}) == {"links": [], "comment": "700"}
     jira.get(COMMENTS, json=listed(comment("700")))
-    assert unwrite() == {"links": [], "comment": "700"}
+    assert remove_note() == {"links": [], "comment": "700"}
     assert {words_of(one)[:42] for one in sent(jira, "PUT")} == {"This counts toward no key result any more."}
-    assert unwrite(memory={"links": ["KR-1"], "comment": ""}) == {"links": [], "comment": ""}
-    assert unwrite(memory={"links": ["KR-1"]}, write_comments=False) is None
+    assert remove_note(memory={"links": ["KR-1"], "comment": ""}) == {"links": [], "comment": ""}
+    assert remove_note(memory={"links": ["KR-1"]}, write_comments=False) is None
     jira.replace("GET", COMMENTS, json=listed())
-    assert unwrite() is None
+    assert remove_note() is None
     assert len(sent(jira, "PUT")) == 2
 
 
@@ -228,7 +228,7 @@ def test_without_the_permission_to_comment_the_issue_waits_and_its_links_stand(
     jira.post(COMMENTS, status=status, json={"errorMessages": ["You may not."]})
     with pytest.raises(Unavailable, match=r"Add comments.*You may not\.") as caught:
         write()
-    assert (caught.value.part, caught.value.retry_at) == ("writing/20012", NOW + timedelta(hours=1))
+    assert (caught.value.bucket, caught.value.retry_at) == ("writing/20012", NOW + timedelta(hours=1))
     assert [call.request.method for call in jira.calls][:2] == ["GET", "POST"]
 
 
@@ -292,5 +292,5 @@ def test_what_we_write_asks_for_nothing(jira: responses.RequestsMock) -> None:
     write(hostile)
     write(hostile, email="")
     for body in sent(jira, "POST"):
-        assert asked_in(spoken(body)) is None
+        assert parse_lines(plain_lines(body)) is None
     assert "https://o.example/a%7Cb%5Dc" in sent(jira, "POST")[1]

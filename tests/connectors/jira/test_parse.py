@@ -7,13 +7,13 @@ import pytest
 
 from connectors.jira import Jira
 from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS
-from connectors.jira.webhook.events import TREATMENTS
-from sync_service.domain.trackers.connector import Connection, Post, Rejected
+from connectors.jira.webhook.events import EVENT_RULES
+from sync_service.domain.trackers.connector import Connection, Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import (
     Account,
+    FetchNeeded,
     Ignored,
     Kind,
-    Look,
     Observation,
     Parent,
     ScopeRef,
@@ -33,20 +33,20 @@ from tests.connectors.jira.payloads import (
     done,
     issue,
     item,
-    letter,
+    delivery,
 )
 
 WON_T_DO = "Won’t do"  # noqa: RUF001  the apostrophe Jira's own default has in some languages
 
 
-def read(post: Post, by: Connection | None = None) -> tuple[Observation, ...]:
+def read(post: WebhookRequest, by: Connection | None = None) -> tuple[Observation, ...]:
     """Read a delivery's observations."""
-    return Jira().read(post, by or connection()).observations
+    return Jira().parse_delivery(post, by or connection()).observations
 
 
 def snapshot(body: dict[str, Any], *items: dict[str, Any], by: Connection | None = None) -> Snapshot:
     """Read an update that must be one snapshot."""
-    (seen,) = read(letter("jira:issue_updated", issue=body, items=list(items)), by)
+    (seen,) = read(delivery("jira:issue_updated", issue=body, items=list(items)), by)
     assert isinstance(seen, Snapshot)
     return seen
 
@@ -54,12 +54,16 @@ def snapshot(body: dict[str, Any], *items: dict[str, Any], by: Connection | None
 def test_the_published_signature_is_accepted() -> None:
     """Atlassian's own example: https://developer.atlassian.com/cloud/jira/platform/webhooks/."""
     signature = "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
-    assert Jira().verify(Post({"x-hub-signature": signature}, b"Hello World!"), ["It's a Secret to Everybody"])
+    assert Jira().verify(
+        WebhookRequest({"x-hub-signature": signature}, b"Hello World!"), ["It's a Secret to Everybody"]
+    )
 
 
 def test_an_issue_is_read_whole() -> None:
     """Every field of an issue ends where it belongs, in UTC; its address comes from the connection's site."""
-    reading = Jira().read(letter("jira:issue_created", issue=issue()), connection(points_field="customfield_10016"))
+    reading = Jira().parse_delivery(
+        delivery("jira:issue_created", issue=issue()), connection(points_field="customfield_10016")
+    )
     ana = Account("5b10a2844c20165700ede21g", "Ana Ruiz")
     assert (reading.name, reading.actor) == ("jira:issue_created", ana)
     assert reading.observations == (
@@ -188,19 +192,19 @@ def test_a_move_is_read_though_its_letter_does_not_tell_the_former_key() -> None
 
 def test_a_deleted_issue_leaves_a_tombstone() -> None:
     """Its letter still holds all fields; it is gone all the same."""
-    assert read(letter("jira:issue_deleted", issue=issue())) == (Tombstone(identity="20012", key="SHOP-12"),)
+    assert read(delivery("jira:issue_deleted", issue=issue())) == (Tombstone(identity="20012", key="SHOP-12"),)
 
 
 @pytest.mark.parametrize("missing", ["updated", "status", "project"])
 def test_a_part_of_an_issue_is_not_a_snapshot(missing: str) -> None:
     """What is left out is unknown, not none: go and look."""
-    (seen,) = read(letter("jira:issue_updated", issue=issue(without=(missing,)), items=[]))
-    assert seen == Look(identity="20012", key="SHOP-12", reason="the delivery holds only a part of the issue")
+    (seen,) = read(delivery("jira:issue_updated", issue=issue(without=(missing,)), items=[]))
+    assert seen == FetchNeeded(identity="20012", key="SHOP-12", reason="the delivery holds only a part of the issue")
 
 
 def test_a_letter_of_an_old_server_needs_no_type_name_and_no_event_name() -> None:
     """An issue with a changelog can only be an update."""
-    reading = Jira().read(letter(None, issue=issue(), items=[item("summary", toString="x")]), connection())
+    reading = Jira().parse_delivery(delivery(None, issue=issue(), items=[item("summary", toString="x")]), connection())
     assert reading.name == "jira:issue_updated"
     assert isinstance(reading.observations[0], Snapshot)
 
@@ -208,7 +212,7 @@ def test_a_letter_of_an_old_server_needs_no_type_name_and_no_event_name() -> Non
 def test_a_letter_that_names_no_event_is_rejected() -> None:
     """Without a changelog it could be a deletion as well."""
     with pytest.raises(Rejected, match="webhookEvent"):
-        read(letter(None, issue=issue()))
+        read(delivery(None, issue=issue()))
 
 
 @pytest.mark.parametrize(
@@ -278,16 +282,16 @@ def test_a_field_set_by_name_is_read_only_from_a_change_that_names_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(name for name, treatment in TREATMENTS.items() if treatment.read is None and name != "*")
+    "name", sorted(name for name, treatment in EVENT_RULES.items() if treatment.parse is None and name != "*")
 )
 def test_what_the_table_ignores_is_ignored_for_its_reason(name: str) -> None:
     """The table's words are the reason."""
-    assert read(letter(name, issue=issue())) == (Ignored(TREATMENTS[name].says),)
+    assert read(delivery(name, issue=issue())) == (Ignored(EVENT_RULES[name].description),)
 
 
 def test_an_unheard_of_event_is_ignored() -> None:
     """Jira may send whatever it likes."""
-    assert read(letter("asteroid_sighted")) == (Ignored(TREATMENTS["*"].says),)
+    assert read(delivery("asteroid_sighted")) == (Ignored(EVENT_RULES["*"].description),)
 
 
 @pytest.mark.parametrize(
@@ -295,4 +299,4 @@ def test_an_unheard_of_event_is_ignored() -> None:
 )
 def test_keys_are_taken_as_people_write_them(written: str) -> None:
     """Any case, or a web address."""
-    assert Jira().key_of(written) == "SHOP-12"
+    assert Jira().normalize_key(written) == "SHOP-12"

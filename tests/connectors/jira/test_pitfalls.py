@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from connectors.jira import Jira
-from connectors.jira.webhook.events import TREATMENTS
-from sync_service.domain.trackers.issue import take_snapshot, take_tombstone
+from connectors.jira.webhook.events import EVENT_RULES
+from sync_service.domain.trackers.issue import merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import Parent, Snapshot, State, Tombstone
 from tests.connectors.jira.payloads import (
     ANA_ON_SERVER,
@@ -20,7 +20,7 @@ from tests.connectors.jira.payloads import (
     done,
     issue,
     item,
-    letter,
+    delivery,
 )
 
 BULK = {"bulkOperationMetaData": {"entityCount": 1000, "sequenceNumber": 17, "bulkOperationId": "b-1"}}
@@ -28,8 +28,8 @@ BULK = {"bulkOperationMetaData": {"entityCount": 1000, "sequenceNumber": 17, "bu
 
 def read(body: dict[str, Any], *items: dict[str, Any], **parts: Any) -> Snapshot:
     """Read an update that must be one snapshot."""
-    post = letter("jira:issue_updated", issue=body, items=list(items), **parts)
-    (seen,) = Jira().read(post, connection()).observations
+    post = delivery("jira:issue_updated", issue=body, items=list(items), **parts)
+    (seen,) = Jira().parse_delivery(post, connection()).observations
     assert isinstance(seen, Snapshot)
     return seen
 
@@ -38,8 +38,8 @@ def test_pitfall_1_an_older_status_that_comes_late_changes_nothing() -> None:
     """The tracker's own time of the last change decides, not the order of arrival."""
     early = read(issue(status=IN_PROGRESS), item("status", toString="Building"))
     late = read(done(), item("status", toString="Shipped"), item("resolution", toString="Done"))
-    assert take_snapshot(take_snapshot(None, late), early) == take_snapshot(None, late)
-    assert take_snapshot(take_snapshot(None, early), late) == take_snapshot(None, late)
+    assert merge_snapshot(merge_snapshot(None, late), early) == merge_snapshot(None, late)
+    assert merge_snapshot(merge_snapshot(None, early), late) == merge_snapshot(None, late)
 
 
 def test_pitfall_4_only_a_letter_of_deletion_proves_one() -> None:
@@ -50,19 +50,21 @@ def test_pitfall_4_only_a_letter_of_deletion_proves_one() -> None:
         "sprint": {"id": 1, "name": "S"},
         "comment": {"id": "1", "body": "Hm"},
     }
-    for name, treatment in TREATMENTS.items():
-        post = letter(name, issue=issue(), project=PAY, **others)
-        if treatment.read and any(isinstance(one, Tombstone) for one in Jira().read(post, connection()).observations):
+    for name, treatment in EVENT_RULES.items():
+        post = delivery(name, issue=issue(), project=PAY, **others)
+        if treatment.parse and any(
+            isinstance(one, Tombstone) for one in Jira().parse_delivery(post, connection()).observations
+        ):
             deleting.append(name)
     assert deleting == ["jira:issue_deleted"]
-    gone = take_tombstone(None, Tombstone(identity="20012", key="SHOP-12"))
-    assert take_snapshot(gone, read(done())).gone == "deleted"
+    gone = merge_tombstone(None, Tombstone(identity="20012", key="SHOP-12"))
+    assert merge_snapshot(gone, read(done())).gone_reason == "deleted"
 
 
 def test_pitfall_5_one_change_delivered_by_two_webhooks_counts_once() -> None:
     """Under two identifiers: the same snapshot a second time is nothing new, so no list of changes is needed."""
-    first = take_snapshot(None, read(done(), item("status", toString="Shipped"), matchedWebhookIds=[1]))
-    assert take_snapshot(first, read(done(), item("status", toString="Shipped"), matchedWebhookIds=[2])) is first
+    first = merge_snapshot(None, read(done(), item("status", toString="Shipped"), matchedWebhookIds=[1]))
+    assert merge_snapshot(first, read(done(), item("status", toString="Shipped"), matchedWebhookIds=[2])) is first
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.jira import Jira
-from connectors.jira.webhook.events import TREATMENTS
+from connectors.jira.webhook.events import EVENT_RULES
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import (
     Ignored,
@@ -16,7 +16,7 @@ from sync_service.domain.trackers.observations import (
     TermKind,
     TermSeen,
 )
-from tests.connectors.jira.payloads import SITE, connection, letter
+from tests.connectors.jira.payloads import SITE, connection, delivery
 
 SAID_AT = datetime.fromtimestamp(1_791_200_000, UTC)
 SHOP = {"self": f"{SITE}/rest/api/2/project/10000", "id": 10000, "key": "SHOP", "name": "Shop"}
@@ -32,7 +32,7 @@ SPRINT = {
 
 def read(event: str, **parts: Any) -> Observation:
     """Read a delivery that says one thing; it is of an administrator's webhook, so it may name nobody."""
-    (seen,) = Jira().read(letter(event, **parts), connection()).observations
+    (seen,) = Jira().parse_delivery(delivery(event, **parts), connection()).observations
     return seen
 
 
@@ -125,4 +125,4 @@ def test_what_does_not_say_what_it_is_about_is_rejected(event: str, parts: dict[
 )
 def test_what_moves_no_key_result_is_ignored_for_a_reason(event: str, parts: dict[str, Any]) -> None:
     """Most of it carries only ids."""
-    assert read(event, **parts) == Ignored(TREATMENTS[event].says)
+    assert read(event, **parts) == Ignored(EVENT_RULES[event].description)

@@ -13,7 +13,7 @@ from connectors.jira.query.order_by import LONGEST, quoted, restriction
 from simulator.jira.jql import Compound, Condition, Value, parse
 from sync_service.domain.trackers.connector import Connection, Refused, Rejected, Unavailable
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.domain.trackers.queries import Queries
+from sync_service.domain.trackers.queries import EvaluatesQueries
 from tests.connectors.jira.fake_http import BY_CLOUD, BY_SERVER, CLOUD, SERVER, by
 
 QUIET = Connection(slug="acme", site="https://acme.atlassian.net")
@@ -22,8 +22,8 @@ SCOPES = [ScopeRef("10100", "SHOP"), ScopeRef("", "PAY")]
 
 def test_the_connector_evaluates_queries() -> None:
     """By asking, so that its no removes nothing."""
-    assert isinstance(Jira(), Queries)
-    assert not Jira().judges
+    assert isinstance(Jira(), EvaluatesQueries)
+    assert not Jira().evaluates_locally
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_other_answers_of_the_check_are_what_they_always_are(mock: responses.Req
 
 def test_what_can_not_be_asked_is_named() -> None:
     """Data Center knows no matches; what it is, nothing says without credentials."""
-    assert Jira().unjudged(BY_CLOUD, query="project = SHOP") == ()
-    assert Jira().unjudged(BY_SERVER, query="project = SHOP") == ("JQL on Data Center",)
-    assert Jira().unjudged(QUIET, query="project = SHOP") == ()
-    assert Jira().query_part(BY_CLOUD, query="project = SHOP", scopes=SCOPES) == "reading"
+    assert Jira().not_evaluable(BY_CLOUD, query="project = SHOP") == ()
+    assert Jira().not_evaluable(BY_SERVER, query="project = SHOP") == ("JQL on Data Center",)
+    assert Jira().not_evaluable(QUIET, query="project = SHOP") == ()
+    assert Jira().query_bucket(BY_CLOUD, query="project = SHOP", scopes=SCOPES) == "reading"

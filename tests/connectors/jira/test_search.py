@@ -14,7 +14,7 @@ from simulator.jira import Project
 from simulator.jira.sketch import Sketch
 from sync_service.domain.trackers.connector import Connection, Refused, Rejected
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.domain.trackers.queries import Members
+from sync_service.domain.trackers.queries import MemberPage
 from tests.connectors.jira.fake_http import BY_CLOUD, BY_SERVER, CLOUD, SERVER, by
 
 SCOPES = [ScopeRef("10100", "SHOP"), ScopeRef("", "PAY")]
@@ -25,11 +25,11 @@ def scopes_of(*projects: Project) -> list[ScopeRef]:
     return [ScopeRef(project.id, project.key) for project in projects]
 
 
-def listed(connection: Connection, query: str, scopes: Sequence[ScopeRef]) -> Iterator[Members]:
+def listed(connection: Connection, query: str, scopes: Sequence[ScopeRef]) -> Iterator[MemberPage]:
     """Go through a whole listing; one that does not end fails."""
     cursor: str | None = None
     for _ in range(50):
-        page = Jira().members(connection, query=query, scopes=scopes, cursor=cursor)
+        page = Jira().list_members(connection, query=query, scopes=scopes, cursor=cursor)
         yield page
         cursor = page.cursor
         if cursor is None:
@@ -37,7 +37,7 @@ def listed(connection: Connection, query: str, scopes: Sequence[ScopeRef]) -> It
     raise AssertionError(cursor)
 
 
-def keys(pages: Sequence[Members]) -> list[str]:
+def keys(pages: Sequence[MemberPage]) -> list[str]:
     """Give the keys of all pages, in order."""
     return [key for page in pages for key in page.found.values()]
 
@@ -52,7 +52,7 @@ def test_members_are_listed_in_watched_projects_and_counted_elsewhere(tracker: s
     (page,) = listed(by(tracker), query, [ScopeRef(shop.id, "OLD"), ScopeRef("", "PAY")])
     assert sorted(page.found.values()) == ["PAY-1", "SHOP-1", "SHOP-2"]
     assert {tracker.issues[identity].key for identity in page.found} == set(page.found.values())
-    assert (page.outside, page.lacking, page.observations) == (1, None, ())
+    assert (page.outside, page.incomplete_reason, page.observations) == (1, None, ())
     assert len(tracker.rest.calls) == 2
 
 
@@ -101,7 +101,7 @@ def test_the_creation_of_a_deleted_issue_is_not_known(mock: responses.RequestsMo
     mock.post(f"{CLOUD}/search/jql", json={"issues": [{"id": "7", "key": "SHOP-1"}], "nextPageToken": "n"})
     mock.post(f"{CLOUD}/search/approximate-count", json={"count": "many"})
     mock.get(f"{CLOUD}/issue/7", status=404)
-    page = Jira().members(BY_CLOUD, query="a = 1", scopes=SCOPES, cursor=None)
+    page = Jira().list_members(BY_CLOUD, query="a = 1", scopes=SCOPES, cursor=None)
     assert page.cursor is not None
     assert '"token": "n"' in page.cursor
     assert page.outside == 0
@@ -114,13 +114,13 @@ def test_a_token_that_has_expired_begins_again_at_the_last_border(clock: Stepped
         for number in range(5):
             shop.create_issue(f"At once {number}")
         tracker.page_limit = 4
-        first = Jira().members(by(tracker), query="project = SHOP", scopes=scopes_of(shop), cursor=None)
+        first = Jira().list_members(by(tracker), query="project = SHOP", scopes=scopes_of(shop), cursor=None)
         assert first.cursor is not None
-        again = Jira().members(by(tracker), query="project = SHOP", scopes=scopes_of(shop), cursor=first.cursor)
+        again = Jira().list_members(by(tracker), query="project = SHOP", scopes=scopes_of(shop), cursor=first.cursor)
         assert again.cursor is not None
         assert '"token": "' in again.cursor
         clock.step(8 * 86_400)
-        found = Jira().members(by(tracker), query="project = SHOP", scopes=scopes_of(shop), cursor=again.cursor)
+        found = Jira().list_members(by(tracker), query="project = SHOP", scopes=scopes_of(shop), cursor=again.cursor)
         assert len(found.found) == 4
 
 
@@ -141,7 +141,7 @@ def test_a_watched_project_that_is_hidden_is_said_and_the_others_are_listed(trac
     scopes = [*scopes_of(shop, pay), ScopeRef("", "SOME ONE/../")]
     pages = list(listed(by(tracker), "updated >= -7d", scopes))
     assert len(keys(pages)) == 5
-    assert {page.lacking for page in pages} == {"Jira does not show PAY, SOME ONE/../"}
+    assert {page.incomplete_reason for page in pages} == {"Jira does not show PAY, SOME ONE/../"}
     shop.visible = False
     with pytest.raises(Rejected, match="watches no project that Jira shows"):
         list(listed(by(tracker), "updated >= -7d", scopes))
@@ -151,9 +151,9 @@ def test_a_list_that_can_not_be_read_is_no_list(mock: responses.RequestsMock) ->
     """An issue without its id may be a member; and Cloud needs its e-mail address."""
     mock.post(f"{CLOUD}/search/jql", json={"issues": [{"key": "SHOP-1"}], "isLast": True})
     with pytest.raises(Rejected, match="without its id"):
-        Jira().members(BY_CLOUD, query="a = 1", scopes=SCOPES, cursor=None)
+        Jira().list_members(BY_CLOUD, query="a = 1", scopes=SCOPES, cursor=None)
     mock.post(f"{SERVER}/search", status=410)
     with pytest.raises(Refused, match="e-mail address"):
-        Jira().members(BY_SERVER, query="a = 1", scopes=SCOPES, cursor=None)
+        Jira().list_members(BY_SERVER, query="a = 1", scopes=SCOPES, cursor=None)
     with pytest.raises(Rejected, match="watches no project"):
-        Jira().members(BY_CLOUD, query="a = 1", scopes=[], cursor=None)
+        Jira().list_members(BY_CLOUD, query="a = 1", scopes=[], cursor=None)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.jira.api.field_catalogue import Catalogue
-from sync_service.domain.trackers.observations import Parent, Reading, Snapshot, Term
+from connectors.jira.api.field_catalogue import FieldCatalogue
+from sync_service.domain.trackers.observations import Parent, ParsedDelivery, Snapshot, Term
 from tests.connectors.contract_payloads import assert_storable
 from tests.connectors.jira.parse_helpers import catalogue_of, read, snapshot
 from tests.connectors.jira.payloads import FIELDS, SUMMARY, Json, connection, issue, item
@@ -120,6 +120,6 @@ def test_whatever_fields_hold_can_be_stored(custom: Json, planned: Any, changed:
     """They come from plug-ins, and from whoever calls."""
     by = connection("token", number_fields=["Story Points", "customfield_10020"])
     items = [item(name, to=changed, toString=changed) for name in ("Sprint", "Story Points", "Epic Link")]
-    for known in (catalogue_of(*FIELDS), Catalogue(problem="none"), None):
+    for known in (catalogue_of(*FIELDS), FieldCatalogue(problem="none"), None):
         observations = read(issue(components=planned, fixVersions=planned, **custom), *items, by=by, known=known)
-        assert_storable(Reading(name="jira:issue_updated", observations=observations))
+        assert_storable(ParsedDelivery(name="jira:issue_updated", observations=observations))

@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 
 import simulator
-from connectors.http import Http
+from connectors.http import HttpClient
 from connectors.jira import Jira
 from connectors.jira.api.auth import Hosts
-from connectors.jira.setup.dynamic_webhooks import ERRAND
+from connectors.jira.setup.dynamic_webhooks import TASK_NAME
 from simulator import SteppedClock
 from simulator.jira import Atlassian, Project
-from sync_service.domain.trackers.capabilities import Ran
-from sync_service.domain.trackers.connector import Client, Connection, Post
+from sync_service.domain.trackers.capabilities import TaskResult
+from sync_service.domain.trackers.connector import Connection, OAuthClient, WebhookRequest
 from sync_service.domain.trackers.observations import ScopeRef
 from tests.simulator.receiver import Receiver
 from tests.simulator.test_jira_dynamic import SITE_ID, token
@@ -28,21 +28,21 @@ class Town:
     def __init__(self, tracker: simulator.Jira, gateway: Atlassian, receiver: Receiver, clock: SteppedClock) -> None:
         self.gateway, self.receiver, self.clock = gateway, receiver, clock
         self.shop: Project = tracker.project("SHOP")
-        self.jira = Jira(Http(now=clock), hosts=Hosts(auth=gateway.url, api=gateway.url))
+        self.jira = Jira(HttpClient(now=clock), hosts=Hosts(auth=gateway.url, api=gateway.url))
         self.memory: str | None = None
 
-    def run(self) -> Ran:
+    def run(self) -> TaskResult:
         """Run the errand, with what it remembers."""
         connection = Connection(
             slug="jira",
             site="https://acme.atlassian.net",
-            client=Client(self.gateway.client_id, SECRET),
+            client=OAuthClient(self.gateway.client_id, SECRET),
             token=token(self.gateway),
             site_id=SITE_ID,
             hook_url=self.receiver.url,
         )
         scopes = [ScopeRef(self.shop.id, self.shop.key)]
-        ran = self.jira.run(connection, name=ERRAND, scopes=scopes, memory=self.memory)
+        ran = self.jira.run_task(connection, name=TASK_NAME, scopes=scopes, memory=self.memory)
         self.memory = ran.memory
         return ran
 
@@ -70,14 +70,14 @@ def test_what_a_registered_webhook_brings_is_believed(town: Town) -> None:
     assert town.run().outcome.startswith("registered, for SHOP")
     assert town.hears()
     message = town.receiver.received[-1]
-    post = Post({name.lower(): value for name, value in message.headers.items()}, message.body)
+    post = WebhookRequest({name.lower(): value for name, value in message.headers.items()}, message.body)
     assert town.jira.verify(post, [SECRET])
     assert not town.jira.verify(post, [SECRET[::-1]])
     town.shop.site.webhooks.forge_next()
     town.shop.create_issue("Pay")
     forged = town.receiver.received[-1]
     assert not town.jira.verify(
-        Post({name.lower(): text for name, text in forged.headers.items()}, forged.body), [SECRET]
+        WebhookRequest({name.lower(): text for name, text in forged.headers.items()}, forged.body), [SECRET]
     )
 
 

@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import responses
 
-from connectors.http import Http
+from connectors.http import HttpClient
 from connectors.jira import Jira
 from connectors.jira.write_back.remote_links import MOST_LINKS
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected, Unavailable
-from sync_service.domain.trackers.write_back import Note, Serving, WritesBack
+from sync_service.domain.trackers.write_back import Note, ServedKeyResult, WritesBack
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SITE = "https://acme.atlassian.net"
@@ -29,11 +29,11 @@ def connection(**fields: Any) -> Connection:
     return Connection(**(plain | fields))
 
 
-def serving(slug: str = "KR-1", **fields: Any) -> Serving:
+def serving(slug: str = "KR-1", **fields: Any) -> ServedKeyResult:
     """Give a key result that is served."""
     plain: dict[str, Any] = {"title": "Ship", "url": f"https://okr.example/key-results/{slug}", "objective": "Fast"}
     stands = {"value": "1", "target": "2", "progress": "50 %", "status": "on track"}
-    return Serving(slug=slug, **(plain | stands | fields))
+    return ServedKeyResult(slug=slug, **(plain | stands | fields))
 
 
 def link(slug: str = "KR-1", **fields: Any) -> dict[str, Any]:
@@ -63,10 +63,10 @@ def jira() -> Iterator[responses.RequestsMock]:
 
 def connector() -> Jira:
     """Give the connector at noon."""
-    return Jira(Http(now=lambda: NOW))
+    return Jira(HttpClient(now=lambda: NOW))
 
 
-def write(*serves: Serving, memory: str | None = None, afresh: bool = True, **by: Any) -> str | None:
+def write(*serves: ServedKeyResult, memory: str | None = None, afresh: bool = True, **by: Any) -> str | None:
     """Write."""
     note = Note(serves or (serving(),))
     return connector().write(connection(**by), **PLACE, note=note, memory=memory, afresh=afresh)
@@ -85,7 +85,7 @@ def sent(jira: responses.RequestsMock, method: str) -> list[Any]:
 def test_the_connector_can_write_back() -> None:
     """As an ability of its own; all its writes go one by one."""
     assert isinstance(connector(), WritesBack)
-    assert connector().writing_part(connection(), about="20012") == "writing"
+    assert connector().write_bucket(connection(), about="20012") == "writing"
 
 
 @pytest.mark.parametrize(("options", "address"), [({"email": "a@b.c"}, CLOUD), ({}, SERVER)])
@@ -111,9 +111,9 @@ def test_what_stands_there_is_not_sent_again_and_what_is_not_served_is_removed(j
 
 
 @pytest.mark.parametrize("part", ["title", "url", "summary"])
-def test_whatever_of_a_link_shows_otherwise_is_sent(jira: responses.RequestsMock, part: str) -> None:
+def test_whatever_of_a_link_shows_otherwise_is_sent(jira: responses.RequestsMock, bucket: str) -> None:
     """So is a link that is not struck out yet, or counts otherwise."""
-    jira.get(CLOUD, json=[link(**{part: "https://elsewhere.example"})])
+    jira.get(CLOUD, json=[link(**{bucket: "https://elsewhere.example"})])
     jira.post(CLOUD, json={"id": 10000})
     write()
     assert sent(jira, "POST") == [link()]
@@ -157,7 +157,7 @@ def test_unwriting_takes_away_whatever_of_ours_is_there(jira: responses.Requests
     """Somebody may have been faster."""
     jira.get(CLOUD, json=[link("KR-1"), link("KR-2"), {"globalId": "system=x"}])
     jira.delete(CLOUD, status=404)
-    assert connector().unwrite(connection(), **PLACE, memory=None) is None
+    assert connector().remove_note(connection(), **PLACE, memory=None) is None
     assert len([call for call in jira.calls if call.request.method == "DELETE"]) == 2
 
 
@@ -174,7 +174,7 @@ def test_a_missing_permission_lets_the_issue_wait_and_is_named(jira: responses.R
     """For an hour; other issues go on."""
     error = refused(jira, 403, "No Link Issue Permission for issue.")
     assert isinstance(error, Unavailable)
-    assert (error.part, error.retry_at) == ("writing/20012", NOW + timedelta(hours=1))
+    assert (error.bucket, error.retry_at) == ("writing/20012", NOW + timedelta(hours=1))
     assert "Link issues" in str(error)
 
 
@@ -182,7 +182,7 @@ def test_credentials_that_may_only_read_let_all_writes_wait(jira: responses.Requ
     """The connection is not refused: reading the same was permitted just before."""
     error = refused(jira, 401, "Unauthorized; scope does not match")
     assert isinstance(error, Unavailable)
-    assert (error.part, error.retry_at) == ("writing", NOW + timedelta(hours=1))
+    assert (error.bucket, error.retry_at) == ("writing", NOW + timedelta(hours=1))
     assert "write:jira-work" in str(error)
 
 
@@ -194,7 +194,7 @@ def test_credentials_that_may_not_read_either_are_refused(jira: responses.Reques
     jira.replace("GET", CLOUD, status=403, json={"errorMessages": ["Issue linking is disabled."]})
     with pytest.raises(Unavailable, match="disabled") as caught:
         write()
-    assert caught.value.part == "writing/20012"
+    assert caught.value.bucket == "writing/20012"
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, Gone), (413, Rejected), (400, Rejected)])
@@ -209,11 +209,11 @@ def test_what_is_about_the_issue_is_about_it_alone(
     ("reason", "part"),
     [("jira-per-issue-on-write", "writing/20012"), ("jira-burst-based", "writing"), ("jira-quota-tenant-based", "")],
 )
-def test_limits_stop_what_they_are_about(jira: responses.RequestsMock, reason: str, part: str) -> None:
+def test_limits_stop_what_they_are_about(jira: responses.RequestsMock, reason: str, bucket: str) -> None:
     """An issue, all writing, or everything; for as long as told."""
     error = refused(jira, 429, **{"RateLimit-Reason": reason, "Retry-After": "30"})
     assert isinstance(error, Unavailable)
-    assert (error.part, error.retry_at) == (part, NOW + timedelta(seconds=30))
+    assert (error.bucket, error.retry_at) == (bucket, NOW + timedelta(seconds=30))
 
 
 def test_nothing_is_written_without_a_mark_or_to_what_is_no_issue() -> None:
@@ -221,4 +221,4 @@ def test_nothing_is_written_without_a_mark_or_to_what_is_no_issue() -> None:
     with pytest.raises(Rejected, match="no owner marker"):
         write(mark=None)
     with pytest.raises(Rejected, match="is not the id"):
-        connector().unwrite(connection(), identity="../x", key="SHOP-1", memory=None)
+        connector().remove_note(connection(), identity="../x", key="SHOP-1", memory=None)

@@ -17,11 +17,11 @@ def town(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("OKR_SYNC_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("DATABASE_URL", migrated_url)
     clock = Clock()
-    house = wiring.build(Settings(), now=clock)
-    made = Town(house, create_app(house), clock)
+    services = wiring.build(Settings(), now=clock)
+    made = Town(services, create_app(services), clock)
     settle(made)
     yield made
-    house.engine.dispose()
+    services.engine.dispose()
 
 
 @pytest.fixture

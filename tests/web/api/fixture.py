@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy.engine import Connection
 from werkzeug.test import TestResponse
 
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.people import auth
@@ -45,7 +45,7 @@ class Clock:
 class Town:
     """Ana's team: two key results, one with three issues on acme-github."""
 
-    house: House
+    services: Services
     app: Flask
     clock: Clock
     ids: dict[str, int] = field(default_factory=dict)
@@ -54,12 +54,12 @@ class Town:
 
     def add(self, table: sa.Table, /, **columns: Any) -> int:
         """Insert a row; give its id."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             return insert(tx, table, columns)
 
     def change(self, table: sa.Table, row_id: int, /, **columns: Any) -> None:
         """Change a row, as the heart does: the change counter moves with it."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             tx.execute(sa.update(table).where(table.c.id == row_id).values(columns))
             self.bump(tx)
 
@@ -126,7 +126,7 @@ class Town:
 
     def token(self, role: str) -> str:
         """Make a token."""
-        with writing(self.house.engine) as tx:
+        with writing(self.services.engine) as tx:
             return auth.create_api_token(tx, name=f"token {next(self.numbers)}", role=role, now=NOW)
 
     def call(
@@ -151,7 +151,7 @@ def insert(tx: Connection, table: sa.Table, columns: Mapping[str, Any]) -> int:
 def settle(town: Town) -> None:
     """Fill the town's database with what every test may count on."""
     ids, add = town.ids, town.add
-    town.sealed = town.house.sealer.seal(SECRET)
+    town.sealed = town.services.sealer.encrypt(SECRET)
     ids["team"] = add(tables.team, slug="checkout", name="Checkout")
     ids["ana"] = add(
         tables.person, email="ana@example.com", name="Ana Ruiz", team_id=ids["team"], role="admin", accounts={}

@@ -55,7 +55,7 @@ def test_what_is_no_token_opens_nothing(town: Town) -> None:
 
 def test_a_token_that_is_unknown_or_revoked_opens_nothing(town: Town) -> None:
     """And the answer says that it is the token."""
-    with writing(town.house.engine) as tx:
+    with writing(town.services.engine) as tx:
         revoked = auth.create_api_token(tx, name="old", role="admin", now=NOW)
         auth.revoke_api_token(tx, "old", NOW)
     for token in (revoked, "guessed"):
@@ -68,7 +68,7 @@ def test_a_token_that_is_unknown_or_revoked_opens_nothing(town: Town) -> None:
 def test_a_session_is_no_token(town: Town) -> None:
     """So that no other site can make a browser call the API."""
     client = town.app.test_client()
-    with writing(town.house.engine) as tx:
+    with writing(town.services.engine) as tx:
         token = auth.start_session(tx, town.ids["ana"], NOW)
     with client.session_transaction() as session:
         session["session"] = token
@@ -77,7 +77,7 @@ def test_a_session_is_no_token(town: Town) -> None:
 
 def with_routes(town: Town) -> Flask:
     """Make the application with routes that are for members, that fail, and that state no guard."""
-    app = create_app(town.house)
+    app = create_app(town.services)
     added = Blueprint("added", __name__, url_prefix="/api/v1")
 
     @added.get("/for-members")
@@ -155,7 +155,7 @@ def test_a_database_that_is_away_is_said_with_when_to_try_again(town: Town, toke
     def away(*_: object) -> None:
         raise sa.exc.OperationalError("SELECT 1", {}, ConnectionRefusedError("the secret address"))
 
-    sa.event.listen(town.house.engine, "checkout", away)
+    sa.event.listen(town.services.engine, "checkout", away)
     response = town.call(KEY_RESULT, token=token)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
@@ -167,7 +167,7 @@ def test_too_many_requests_with_one_token_wait_and_others_go_on(
 ) -> None:
     """The limit is for all addresses of the API together; hooks have none."""
     monkeypatch.setattr(setup, "LIMIT", "2/minute")
-    town.app = create_app(town.house)
+    town.app = create_app(town.services)
     statuses = [town.call(path, token=token).status_code for path in (KEY_RESULT, "/api/v1/cycles", KEY_RESULT)]
     assert statuses == [200, 200, 429]
     refused = town.call(KEY_RESULT, token=token)

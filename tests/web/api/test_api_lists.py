@@ -56,7 +56,7 @@ def test_rules_have_a_condition_or_a_query(town: Town, token: str) -> None:
 def test_connections_tell_what_they_watch_and_when_they_are_refused(town: Town, token: str) -> None:
     """But no credentials, no secrets and no options."""
     first, second = "2026-11-02T12:00:00.000Z", {"connection_id": town.ids["connection"], "name": "acme/old"}
-    town.add(tables.scope, gone="it was deleted", **second)
+    town.add(tables.scope, gone_reason="it was deleted", **second)
     town.change(tables.connection, town.ids["connection"], refused_at=NOW, refused_reason="401")
     assert items(town, token, "connections") == [
         {

@@ -13,13 +13,13 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub
-from sync_service.config_file.plan.export import exported
+from sync_service.config_file.plan.export import export_state
 from sync_service.config_file.read.state import read_state
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.web.connections import app_registration, oauth
-from sync_service.web.connections.bounded_calls import _SLOTS, AT_ONCE, briefly
+from sync_service.web.connections.bounded_calls import _SLOTS, MAX_CONCURRENT, call_with_timeout
 from tests.web.session_client import Visitor
 
 FLASH = re.compile(r'role="(?:alert|status)">\s*<div class="alert-icon">.*?</div>\s*<div>(.*?)</div>', re.DOTALL)
@@ -39,7 +39,7 @@ class Desk:
     """Ana at her browser, and what is stored."""
 
     ana: Visitor
-    house: House
+    services: Services
     hub: GitHub
 
     def form(self, **changes: str) -> dict[str, str]:
@@ -63,19 +63,19 @@ class Desk:
 
     def stored(self, slug: str = "walk") -> Any:
         """Give a connection as an export has it; None where there is none."""
-        with reading(self.house.engine) as tx:
-            found = exported(read_state(tx, self.house.sealer))["connections"]
+        with reading(self.services.engine) as tx:
+            found = export_state(read_state(tx, self.services.sealer))["connections"]
         return next((one for one in found if one["slug"] == slug), None)
 
     def secrets(self, slug: str = "walk") -> tuple[str, ...]:
         """Give its webhook secrets."""
-        with reading(self.house.engine) as tx:
-            found: tuple[str, ...] = read_state(tx, self.house.sealer)["connections"][slug]["webhook_secrets"]
+        with reading(self.services.engine) as tx:
+            found: tuple[str, ...] = read_state(tx, self.services.sealer)["connections"][slug]["webhook_secrets"]
         return found
 
     def audit(self) -> list[tuple[str, str]]:
         """Give who changed what."""
-        with reading(self.house.engine) as tx:
+        with reading(self.services.engine) as tx:
             return [(row.actor, row.what) for row in tx.execute(sa.select(tables.audit).order_by(tables.audit.c.id))]
 
     def flashed(self, path: str = "/connections") -> list[str]:
@@ -91,7 +91,7 @@ def no_room(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextMana
     @contextmanager
     def taken() -> Iterator[None]:
         with ExitStack() as stack:
-            for _ in range(AT_ONCE):
+            for _ in range(MAX_CONCURRENT):
                 stack.enter_context(_SLOTS)
             yield
 
@@ -122,10 +122,10 @@ def slowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type, str], th
 
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (app_registration, oauth):
-        monkeypatch.setattr(module, "briefly", partial(briefly, seconds=0.05))
+        monkeypatch.setattr(module, "briefly", partial(call_with_timeout, seconds=0.05))
 
 
 @pytest.fixture
-def desk(ana: Visitor, house: House, hub: GitHub) -> Desk:
+def desk(ana: Visitor, services: Services, hub: GitHub) -> Desk:
     """Give Ana's desk, with example OKRs."""
-    return Desk(ana, house, hub)
+    return Desk(ana, services, hub)

@@ -14,8 +14,8 @@ import requests
 from flask import Flask
 
 from connectors.github import GitHub as GitHubConnector
-from sync_service.domain.trackers.capabilities import AppWanted
-from sync_service.runtime.wiring import House
+from sync_service.domain.trackers.capabilities import AppRegistration
+from sync_service.runtime.wiring import Services
 from sync_service.store.people import oauth_states
 from sync_service.web.connections.app_registration import _AppExchange
 from tests.support.example_okrs import Example
@@ -66,7 +66,7 @@ def test_an_app_that_is_to_write_asks_for_that_and_its_connection_does(desk: Des
     action, manifest = ask(desk, write_back="yes")
     assert manifest["default_permissions"] == {"issues": "write", "pull_requests": "write", "metadata": "read"}
     desk.ana.open(press(desk, action, manifest))
-    found = desk.house.connections.named("walk")
+    found = desk.services.connections.named("walk")
     assert found is not None
     assert found.view.writes_back
 
@@ -107,13 +107,13 @@ def test_an_app_is_taken_over_once_and_stored_encrypted(desk: Desk) -> None:
     assert "acme/payments" in desk.ana.read("/connections/walk/scopes/offered")
 
 
-def test_an_answer_that_nobody_began_is_refused(desk: Desk, app: Flask, house: House, example: Example) -> None:
+def test_an_answer_that_nobody_began_is_refused(desk: Desk, app: Flask, services: Services, example: Example) -> None:
     """A wrong state, none, no code, another session, another person, and a stranger."""
     back = press(desk, *ask(desk))
     query = parse_qs(urlsplit(back).query)
-    elsewhere = Visitor.signed_in(app, house, example.ana)
+    elsewhere = Visitor.signed_in(app, services, example.ana)
     assert elsewhere.open(back).status_code == 400
-    ben = Visitor.signed_in(app, house, example.ben)
+    ben = Visitor.signed_in(app, services, example.ben)
     assert ben.open(back).status_code == 403
     assert app.test_client().get(back).status_code == 302
     for state, code in (("x", query["code"][0]), ("", query["code"][0]), (query["state"][0], "")):
@@ -234,9 +234,9 @@ def test_what_can_not_be_asked_for_is_said_before(desk: Desk, field: str, value:
 def test_the_form_goes_to_the_pages_of_the_site(typed: str, site: str, goes: str) -> None:
     """Whichever GitHub it is; an Enterprise Server is not asked for events that it may not know."""
     connector = GitHubConnector()
-    found = connector.site_of(typed or connector.default_site or "")
+    found = connector.normalize_site(typed or connector.default_site or "")
     assert found == site
-    wanted = AppWanted(
+    wanted = AppRegistration(
         name="x", organization="", home_url="https://o", hook_url="https://h", back_url="https://b", installed_url=""
     )
     form = connector.app_form(site=found, wanted=wanted, state="s")

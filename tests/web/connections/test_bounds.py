@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sync_service.domain.trackers.connector import Refused, Unavailable
-from sync_service.ingest.rejected_counter import Forgeries
-from sync_service.web.connections.bounded_calls import AT_ONCE, briefly
+from sync_service.ingest.rejected_counter import RejectedCounter
+from sync_service.web.connections.bounded_calls import MAX_CONCURRENT, call_with_timeout
 from sync_service.web.connections.new import addresses_in
 from sync_service.web.connections.site_check import BadSite, check_site
 from tests.support.wait_until import until
@@ -29,32 +29,32 @@ def stuck() -> Iterator[threading.Event]:
 
 def test_an_answer_and_an_error_come_as_they_are() -> None:
     """As if nobody stood between."""
-    assert briefly(lambda: 7) == 7
+    assert call_with_timeout(lambda: 7) == 7
 
     def refuse() -> None:
         raise Refused("no")
 
     with pytest.raises(Refused, match="no"):
-        briefly(refuse)
+        call_with_timeout(refuse)
 
 
 def test_what_takes_long_is_left_alone(stuck: threading.Event) -> None:
     """Its answer goes to nobody."""
     began = time.monotonic()
     with pytest.raises(Unavailable, match="does not answer within"):
-        briefly(stuck.wait, seconds=0.05)
+        call_with_timeout(stuck.wait, seconds=0.05)
     assert time.monotonic() - began < 5
 
 
 def test_no_more_than_a_few_calls_are_under_way(stuck: threading.Event) -> None:
     """Those that nobody waits for any more count too."""
-    for _ in range(AT_ONCE):
+    for _ in range(MAX_CONCURRENT):
         with pytest.raises(Unavailable, match="does not answer"):
-            briefly(stuck.wait, seconds=0.01)
+            call_with_timeout(stuck.wait, seconds=0.01)
     with pytest.raises(Unavailable, match="too many calls"):
-        briefly(lambda: 7, seconds=0.01)
+        call_with_timeout(lambda: 7, seconds=0.01)
     stuck.set()
-    assert until(lambda: briefly(lambda: 7), "there is room again") == 7
+    assert until(lambda: call_with_timeout(lambda: 7), "there is room again") == 7
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_forgeries_are_written_seldom_however_many_come() -> None:
         del at
         written.append((connection_id, count))
 
-    forgeries = Forgeries(note)
+    forgeries = RejectedCounter(note)
     for _ in range(100):
         forgeries.add(1, at=None)  # type: ignore[arg-type]  # it only goes through
     forgeries.add(2, at=None)  # type: ignore[arg-type]  # as above

@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub, Jira
-from sync_service.config_file.plan.export import as_yaml, exported
+from sync_service.config_file.plan.export import as_yaml, export_state
 from sync_service.config_file.read.state import read_state
-from sync_service.domain.trackers.connector import Post
+from sync_service.domain.trackers.connector import WebhookRequest
 from sync_service.ingest.receive import Receipt
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.jobs import write_backs
@@ -43,7 +43,7 @@ def test_what_is_watched_is_added_and_taken_away(walk: Desk) -> None:
     assert "Nothing was chosen." in walk.flashed()
 
 
-def test_a_secret_is_rotated_and_both_are_accepted_until_the_older_is_removed(walk: Desk, house: House) -> None:
+def test_a_secret_is_rotated_and_both_are_accepted_until_the_older_is_removed(walk: Desk, services: Services) -> None:
     """The new one is shown once. Who saw another state removes nothing."""
     (old,) = walk.secrets()
     walk.send("/secrets", act="rotate")
@@ -60,7 +60,7 @@ def test_a_secret_is_rotated_and_both_are_accepted_until_the_older_is_removed(wa
     walk.send("/secrets", act="keep", newest=mark)
     assert walk.secrets() == (new,)
     body = b'{"zen": "x"}'
-    assert house.receive.take("walk", Post({"x-github-event": "ping"}, body)) is Receipt.FORGED
+    assert services.receive.receive("walk", WebhookRequest({"x-github-event": "ping"}, body)) is Receipt.FORGED
 
 
 def test_a_token_is_replaced_once_it_was_tried(walk: Desk) -> None:
@@ -169,13 +169,13 @@ def test_an_address_changes_freely_once_the_credentials_are_gone(moving: tuple[D
     assert (refused.status_code, "It must be an address whose host" in beside) == (422, True)
 
 
-def test_it_is_asked_now(walk: Desk, house: House) -> None:
+def test_it_is_asked_now(walk: Desk, services: Services) -> None:
     """Every poll of it is due; without credentials there is none."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         later = {"due_at": database_now(tx) + timedelta(days=9)}
         tx.execute(sa.update(tables.poll).values(later))
     walk.send("/ask")
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         due = tx.scalars(sa.select(tables.poll.c.due_at)).all()
         assert max(due) <= database_now(tx)
     assert "Polling for changes now" in str(walk.flashed())
@@ -183,7 +183,7 @@ def test_it_is_asked_now(walk: Desk, house: House) -> None:
     assert "Nothing to poll" in str(walk.flashed())
 
 
-def test_a_removal_says_what_it_takes_and_wants_the_name(desk: Desk, house: House, example: Example) -> None:
+def test_a_removal_says_what_it_takes_and_wants_the_name(desk: Desk, services: Services, example: Example) -> None:
     """Rules, links and issues go; key results are computed without them."""
     page = desk.ana.words("/connections/acme-github/remove")
     assert "known issue" in page
@@ -196,7 +196,7 @@ def test_a_removal_says_what_it_takes_and_wants_the_name(desk: Desk, house: Hous
     assert desk.stored("acme-github") is None
     assert desk.ana.open("/connections/acme-github").status_code == 404
     assert desk.audit()[-1][1].splitlines()[:2] == ["changed on the page Connections", "- connection acme-github"]
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         assert tx.scalar(
             sa.select(sa.func.count())
             .select_from(tables.recompute)
@@ -204,10 +204,10 @@ def test_a_removal_says_what_it_takes_and_wants_the_name(desk: Desk, house: Hous
         )
 
 
-def test_what_a_page_made_is_what_a_file_would_have_made(walk: Desk, house: House) -> None:
+def test_what_a_page_made_is_what_a_file_would_have_made(walk: Desk, services: Services) -> None:
     """An export reads it, and applying that changes nothing."""
-    with reading(house.engine) as tx:
-        text = as_yaml(exported(read_state(tx, house.sealer)))
+    with reading(services.engine) as tx:
+        text = as_yaml(export_state(read_state(tx, services.sealer)))
     assert "slug: walk" in text
     before = walk.audit()
     assert walk.send("/settings", earlier="import", owner="ana@example.com").status_code == 302
@@ -273,9 +273,9 @@ def _refusing_once(hub: GitHub, seen: list[int]) -> Callable[[Any, Any], Any]:
     return refuse
 
 
-def test_a_page_says_how_a_connection_stands(walk: Desk, house: House, vera: Visitor) -> None:
+def test_a_page_says_how_a_connection_stands(walk: Desk, services: Services, vera: Visitor) -> None:
     """Refused, paused, gone, renamed, importing, forged and heard: to everybody, in words."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         id_ = tx.scalar(sa.select(tables.connection.c.id).where(tables.connection.c.slug == "walk"))
         assert id_ is not None
         scopes = {
@@ -283,14 +283,14 @@ def test_a_page_says_how_a_connection_stands(walk: Desk, house: House, vera: Vis
         }
         importing = tables.poll.c.scope_id == scopes["acme/checkout"]
         tx.execute(sa.update(tables.poll).where(importing).values(seen=25, expected=100))
-        gone = {"gone": "the repository was deleted", "gone_at": house.now(), "called": "acme/paying"}
+        gone = {"gone_reason": "the repository was deleted", "gone_at": services.now(), "current_name": "acme/paying"}
         tx.execute(sa.update(tables.scope).where(tables.scope.c.id == scopes["acme/payments"]).values(gone))
-        for minutes, part in enumerate(("token/search", "token/graphql", "app", "token/core", "token"), start=1):
-            rate_limits.begin(tx, id_, part, wait=timedelta(minutes=minutes), reason="asked for patience")
+        for minutes, bucket in enumerate(("token/search", "token/graphql", "app", "token/core", "token"), start=1):
+            rate_limits.block(tx, id_, bucket, wait=timedelta(minutes=minutes), reason="asked for patience")
         for number in (7, 8):
-            write_backs.ask(tx, [write_backs.Ask(id_, f"501#{number}", "acme/checkout#7")], urgent=False)
+            write_backs.request(tx, [write_backs.NoteRequest(id_, f"501#{number}", "acme/checkout#7")], urgent=False)
             place = f"token/core/writes/501#{number}"
-            rate_limits.begin(tx, id_, place, wait=timedelta(hours=1), reason="the conversation is locked")
+            rate_limits.block(tx, id_, place, wait=timedelta(hours=1), reason="the conversation is locked")
     listed, shown = vera.words("/connections"), vera.words("/connections/walk")
     assert "some calls paused" in listed
     assert "1 can’t be watched" in listed  # noqa: RUF001 - as the page writes it
@@ -304,24 +304,26 @@ def test_a_page_says_how_a_connection_stands(walk: Desk, house: House, vera: Vis
         "Notes not written 2 issues: the conversation is locked",
     ):
         assert words in shown
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         connections.refuse(tx, id_, reason="the token was revoked")
     assert "the token was revoked" in vera.words("/connections")
 
 
-def test_a_delivery_with_a_wrong_signature_is_counted_and_not_kept(desk: Desk, house: House) -> None:
+def test_a_delivery_with_a_wrong_signature_is_counted_and_not_kept(desk: Desk, services: Services) -> None:
     """The page says that one came; one that is good after it is what was heard last."""
     desk.by_hand()
-    post = Post({"x-github-event": "ping", "x-hub-signature-256": "sha256=" + "0" * 64}, b'{"secret": "body"}')
-    assert house.receive.take("walk", post) is Receipt.FORGED
-    assert house.receive.take("walk", post) is Receipt.FORGED
+    post = WebhookRequest(
+        {"x-github-event": "ping", "x-hub-signature-256": "sha256=" + "0" * 64}, b'{"secret": "body"}'
+    )
+    assert services.receive.receive("walk", post) is Receipt.FORGED
+    assert services.receive.receive("walk", post) is Receipt.FORGED
     assert "A delivery arrived with a wrong signature" in desk.ana.words("/connections/walk")
-    with reading(house.engine) as tx:
+    with reading(services.engine) as tx:
         assert tx.scalars(sa.select(tables.delivery.c.body)).all() == []
-        assert tx.scalars(sa.select(tables.forgery.c.count.label("times"))).all() == [1]
-    with writing(house.engine) as tx:
+        assert tx.scalars(sa.select(tables.rejected_delivery.c.count.label("times"))).all() == [1]
+    with writing(services.engine) as tx:
         id_ = tx.scalar(sa.select(tables.connection.c.id).where(tables.connection.c.slug == "walk"))
-        later = house.now() + timedelta(seconds=1)
+        later = services.now() + timedelta(seconds=1)
         add(
             tx,
             tables.delivery,
@@ -335,21 +337,21 @@ def test_a_delivery_with_a_wrong_signature_is_counted_and_not_kept(desk: Desk, h
     assert "Last delivery ping" in desk.ana.words("/connections/walk")
 
 
-def test_an_empty_list_invites_to_connect(ana: Visitor, vera: Visitor, house: House) -> None:
+def test_an_empty_list_invites_to_connect(ana: Visitor, vera: Visitor, services: Services) -> None:
     """Those who may."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         tx.execute(sa.delete(tables.rule))
         tx.execute(sa.delete(tables.connection))
     assert "Connect the first tracker" in ana.words("/connections")
     assert "Only admins can connect a tracker." in vera.words("/connections")
 
 
-def test_a_lost_secret_key_is_said_and_new_secrets_mend_it(walk: Desk, house: House) -> None:
+def test_a_lost_secret_key_is_said_and_new_secrets_mend_it(walk: Desk, services: Services) -> None:
     """The page can still be opened."""
-    with writing(house.engine) as tx:
+    with writing(services.engine) as tx:
         lost = {"sealed_secrets": ["lost", "lost too"], "sealed_token": "lost"}
         tx.execute(sa.update(tables.connection).where(tables.connection.c.slug == "walk").values(lost))
-    house.connections.forget()
+    services.connections.forget()
     assert walk.ana.open("/connections/walk").status_code == 200
     answer = walk.ana.open("/connections/walk/scopes/offered")
     assert (answer.status_code, "enter tokens and webhook secrets again" in answer.text) == (500, True)

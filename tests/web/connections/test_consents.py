@@ -15,12 +15,12 @@ import requests
 import sqlalchemy as sa
 from flask import Flask
 
-from connectors.http import Http
+from connectors.http import HttpClient
 from connectors.jira import Jira as Connector
 from connectors.jira.api.auth import Hosts
 from simulator import Jira, SteppedClock
 from simulator.jira import Atlassian
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.web.connections.oauth import _TokenExchange
@@ -71,18 +71,18 @@ class Town:
 
     def consents(self) -> list[Any]:
         """Give the stored consents."""
-        with reading(self.desk.house.engine) as tx:
-            return list(tx.execute(sa.select(tables.consent)))
+        with reading(self.desk.services.engine) as tx:
+            return list(tx.execute(sa.select(tables.oauth_token)))
 
 
 @pytest.fixture
-def town(desk: Desk, house: House) -> Iterator[Town]:
+def town(desk: Desk, services: Services) -> Iterator[Town]:
     """Give a town whose clocks agree."""
     clock = SteppedClock(NOW)
     with Jira(clock=clock, background=False) as site, Atlassian({"cloud-7": site}, clock=clock) as atlassian:
         site.project("SHOP", "Shop")
         hosts = Hosts(auth=atlassian.url, api=atlassian.url)
-        house.connectors["jira"] = Connector(Http(now=clock), hosts=hosts)  # type: ignore[index]  # a dict, in truth
+        services.connectors["jira"] = Connector(HttpClient(now=clock), hosts=hosts)  # type: ignore[index]  # a dict, in truth
         yield Town(desk, site, atlassian)
 
 
@@ -136,11 +136,13 @@ def test_what_is_missing_is_said_beside_it(town: Town, name: str, said: str) -> 
     assert town.desk.stored() is None
 
 
-def test_an_answer_is_good_once_and_in_its_own_session(town: Town, app: Flask, house: House, example: Example) -> None:
+def test_an_answer_is_good_once_and_in_its_own_session(
+    town: Town, app: Flask, services: Services, example: Example
+) -> None:
     """Neither another session of hers nor the same link again can use it."""
     town.make()
     back = town.accept(town.ask())
-    assert Visitor.signed_in(app, house, example.ana).open(back).status_code == 400
+    assert Visitor.signed_in(app, services, example.ana).open(back).status_code == 400
     assert town.consents() == []
     assert town.desk.ana.open(back).status_code == 302
     assert town.desk.ana.open(back).status_code == 400
@@ -225,7 +227,7 @@ def test_a_consent_that_takes_long_is_stored_although_nobody_waits(
 
 def test_what_takes_a_consent_shows_neither_state_nor_session(town: Town) -> None:
     """Wherever it is printed."""
-    exchange = _TokenExchange(town.desk.house, "a-state", "a-session", "ana@example.com")
+    exchange = _TokenExchange(town.desk.services, "a-state", "a-session", "ana@example.com")
     assert ("a-state" in repr(exchange), "a-session" in repr(exchange)) == (False, False)
 
 
@@ -251,9 +253,9 @@ def test_a_connection_that_writes_back_asks_for_that_and_says_so(town: Town) -> 
     """A consent from before does not cover it."""
     town.make()
     assert "write%3Ajira-work" not in town.ask()
-    with writing(town.desk.house.engine) as tx:
+    with writing(town.desk.services.engine) as tx:
         tx.execute(sa.update(tables.connection).values(write_back=True))
-    town.desk.house.connections.forget()
+    town.desk.services.connections.forget()
     answer = town.desk.ana.submit("/connections/walk/consent", on="/connections/walk")
     assert "write%3Ajira-work" in answer.text
     assert "A consent from before this was switched on does not include it." in answer.text

@@ -5,7 +5,7 @@ from html import unescape
 import pytest
 
 from simulator import GitHub, Jira
-from sync_service.runtime.wiring import House
+from sync_service.runtime.wiring import Services
 from tests.support.example_okrs import NASTY
 from tests.web.connections.conftest import Desk
 from tests.web.session_client import Visitor, seen_words
@@ -158,17 +158,19 @@ def test_a_jira_is_connected_by_a_token(desk: Desk) -> None:
         assert desk.stored()["site"] == jira.url
 
 
-def test_a_tracker_in_a_private_network_is_taken_where_the_operator_allows_it(desk: Desk, house: House) -> None:
+def test_a_tracker_in_a_private_network_is_taken_where_the_operator_allows_it(desk: Desk, services: Services) -> None:
     """The setting is what the refusal names."""
-    allowing = house.settings.model_copy(update={"allow_private_sites": True})
-    object.__setattr__(house, "settings", allowing)
+    allowing = services.settings.model_copy(update={"allow_private_sites": True})
+    object.__setattr__(services, "settings", allowing)
     assert desk.by_hand(site="https://10.1.2.3/api/v3").status_code == 302
     assert desk.stored()["site"] == "https://10.1.2.3/api/v3"
 
 
-def test_this_machine_is_taken_only_where_the_service_itself_is_reached_there(desk: Desk, house: House) -> None:
+def test_this_machine_is_taken_only_where_the_service_itself_is_reached_there(desk: Desk, services: Services) -> None:
     """A service in the world must not be a way to what listens beside it."""
-    object.__setattr__(house, "settings", house.settings.model_copy(update={"given_base_url": "https://203.0.113.9"}))
+    object.__setattr__(
+        services, "settings", services.settings.model_copy(update={"given_base_url": "https://203.0.113.9"})
+    )
     answer = desk.by_hand()
     assert answer.status_code == 422
     assert "is this machine." in answer.text
