@@ -63,8 +63,8 @@ def raise_for_response(reply: Response, *, now: datetime, bucket_owner: str = ""
     """Return for status 2xx; raise a `ConnectorError` for any other.
 
     Raise `Unavailable` for 5xx, 408 and rate limits (429, some 403), `Refused` for 401 and other 403, `Gone` for 404
-    (not proven) and 410 (proven), `Rejected` for anything else. `bucket_owner` names the credential that was used, because
-    rate limits count per credential; `words` is the tracker's own error text, for people.
+    (not proven) and 410 (proven), `Rejected` for anything else. `bucket_owner` names the credential that was
+    used, because rate limits count per credential; `words` is the tracker's own error text, for people.
     """
     status, host = reply.status, reply.shown_host
     if 200 <= status < 300:

@@ -31,7 +31,7 @@ from sync_service.store.queue import due
 from sync_service.store.queue.retry import bury, try_again, unless_lost
 from sync_service.store.tables import mail, notice
 
-__all__ = ["NoticeComposer", "MailLine", "MailOpened", "Outbox", "MailSender", "mailbox", "open_mail"]
+__all__ = ["MailLine", "MailOpened", "MailSender", "NoticeComposer", "Outbox", "mailbox", "open_mail"]
 
 log = structlog.get_logger(__name__)
 

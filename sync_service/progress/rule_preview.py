@@ -36,7 +36,7 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A rule as somebody edits it. `slug` is None for a new rule; `condition` is valid (`domain/rules/conditions.py`)."""
+    """A rule as somebody edits it. `slug` is None for a new rule; `condition` is valid."""
 
     slug: str | None
     connection_id: int

@@ -33,7 +33,7 @@ from sync_service.tracker_sync.refresh_tokens import TokenRefresher
 from sync_service.tracker_sync.scheduled_tasks import TaskRunner
 from sync_service.write_back.write_notes import NoteWriter
 
-__all__ = ["Services", "RegistryError", "build", "load_connectors", "open_redis", "utc_now"]
+__all__ = ["RegistryError", "Services", "build", "load_connectors", "open_redis", "utc_now"]
 
 Now = Callable[[], datetime]
 Drain = Callable[[], int]

@@ -128,7 +128,7 @@ def test_a_member_that_is_not_known_yet_is_looked_at_and_then_counts(stage: Stag
         tx.execute(
             sa.insert(tables.relink_request).values(connection_id=scope.connection_id, cause="seen", due_at=EPOCH)
         )
-    stage.services.drains.drain("relink_request")
+    stage.services.drains.drain("relink")
     assert stage.linked() == ["acme/checkout#9"]
 
 
@@ -198,4 +198,4 @@ def test_a_query_that_a_version_no_longer_takes_says_why(stage: Stage) -> None:
     with writing(stage.services.engine) as tx:
         tx.execute(sa.update(tables.rule_revision).values(query="is:issue"))
     stage.list_again()
-    assert "names no place" in stage.rows(tables.query_listing)[0].lacking
+    assert "names no repository or owner" in stage.rows(tables.query_listing)[0].lacking

@@ -229,7 +229,7 @@ def test_without_credentials_the_delivery_says_what_it_would_take(stage: Stage) 
     """And an issue's own fields count as ever."""
     stage.furnish(token=None)
     stage.estimate(stage.items[1], 3)
-    assert "takes a token or an app" in stage.rows(tables.delivery)[-1].outcome
+    assert "needs a token or an app" in stage.rows(tables.delivery)[-1].outcome
     stage.items[1].issue.set_field("Points", 3)
     stage.drain()
     assert stage.current == 75

@@ -1,6 +1,6 @@
-"""Whether a connection to GitHub works: credentials, permissions, clocks, limits, and each repository.
+"""Doctor checks of a GitHub connection: credentials, permissions, clock skew, rate limit and each repository.
 
-What a check can't ask for, because these credentials may not, is told as such: it need not be wrong.
+A check that these credentials don't permit is reported as such: it need not be an error.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -23,10 +23,10 @@ from sync_service.domain.trackers.connector import Connection, ConnectorError, G
 from sync_service.domain.trackers.diagnostics import Finding
 
 SOON = timedelta(days=14)
-"""A token that expires within this time is to be replaced."""
+"""Warn when a token expires within this time."""
 
 MOST_SCOPES = 200
-"""Repositories looked at in one examination: each takes some calls."""
+"""Most repositories to check: each needs some calls."""
 
 _SKEW = timedelta(seconds=30)
 _SCARCE = 0.1
@@ -37,7 +37,7 @@ _INSTALL = "install the app on the account that has the repositories, from its p
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionChecks:
-    """One connection, examined with its credentials."""
+    """The checks of one connection, with its credentials."""
 
     connection: Connection
     site: Site
@@ -45,9 +45,9 @@ class ConnectionChecks:
     now: Callable[[], datetime]
 
     def run(self, scopes: Sequence[str], *, hooked: bool) -> Iterator[Finding]:
-        """Look at everything; what the credentials are refused for ends it, since nothing else can be asked."""
+        """Run all checks. Stop when the credentials are refused, because no other call would work."""
         app = self.credentials if isinstance(self.credentials, AppCredentials) else None
-        reply = yield from self._who(app)
+        reply = yield from self._owner(app)
         if reply is None:
             return
         if app:
@@ -58,7 +58,7 @@ class ConnectionChecks:
         for name in islice(scopes, MOST_SCOPES):
             yield from self._safely(name, self._scope(name))
         if len(scopes) > MOST_SCOPES:
-            yield Finding(what="repositories", well=None, says=f"only the first {MOST_SCOPES} were looked at")
+            yield Finding(what="repositories", well=None, says=f"only the first {MOST_SCOPES} were checked")
         if hooked:
             hooks = WebhookChecks(
                 connection=self.connection, credentials=self.credentials, ask=self._ask, lacking=_is_older(reply)
@@ -72,7 +72,7 @@ class ConnectionChecks:
             yield Finding(what=what, well=False, says=str(error))
 
     def _ask(self, path: str, *, about: str, params: Mapping[str, str] | None = None) -> Response:
-        """Ask with whichever credentials see a repository; an empty one means the app itself, or the token."""
+        """Call with the credentials that can see a repository. An empty `about` means the app itself, or the token."""
         if not about and isinstance(self.credentials, AppCredentials):
             return self.credentials.as_app("GET", path, params=params).reply
         return self.credentials.use(
@@ -86,11 +86,11 @@ class ConnectionChecks:
         raise_for_response(reply, now=self.now(), words=error_text(reply))
         return reply
 
-    def _who(self, app: AppCredentials | None) -> Generator[Finding, None, Response | None]:
-        """Find whose the credentials are; the generator's value is the reply, None where they are refused."""
+    def _owner(self, app: AppCredentials | None) -> Generator[Finding, None, Response | None]:
+        """Check who owns the credentials. The generator's return value is the reply, None when they are refused."""
         try:
             reply = self._ask("/app" if app else "/user", about="")
-            if app or reply.status != 403:  # an installation's token is nobody's, and may do its work all the same
+            if app or reply.status != 403:  # a token of an installation has no user, and may still work
                 raise_for_response(reply, now=self.now(), words=error_text(reply))
         except ConnectorError as error:
             mend = "give the app's id and the whole .pem file that GitHub made for it" if app else _RENEW
@@ -106,7 +106,7 @@ class ConnectionChecks:
         return reply
 
     def _expiry(self, reply: Response) -> Iterator[Finding]:
-        """Read when the token ends. https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation."""
+        """Check when the token expires. https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/token-expiration-and-revocation."""
         ends = _expiration(reply)
         if ends is None:
             return
@@ -131,30 +131,30 @@ class ConnectionChecks:
         raise_for_response(reply, now=self.now(), words=error_text(reply))
         found = reply.objects()
         if not found:
-            yield Finding(what="installations", well=False, says="the app is installed nowhere", mend=_INSTALL)
+            yield Finding(what="installations", well=False, says="the app is not installed", mend=_INSTALL)
         for one in found:
             yield (finding := _installation(one, writes_back=self.connection.writes_back))
             if finding.well and number_fields_of(self.connection).names:
                 yield from installation_sees(finding.what, json_object(one.get("permissions")))
 
     def _limit(self, scopes: Sequence[str]) -> Iterator[Finding]:
-        """Read what is left; asking costs nothing. https://docs.github.com/en/rest/rate-limit/rate-limit."""
+        """Check the rate limit; this call does not count. https://docs.github.com/en/rest/rate-limit/rate-limit."""
         if isinstance(self.credentials, AppCredentials) and not scopes:
             return
         try:
             reply = self._ask("/rate_limit", about=scopes[0] if scopes else "")
             if reply.status == 404:
-                yield Finding(what="limit", well=True, says="this server limits nothing")
+                yield Finding(what="limit", well=True, says="this server has no rate limit")
                 return
             raise_for_response(reply, now=self.now(), words=error_text(reply))
         except Gone:
-            return  # what is found of the repository says so
+            return  # the check of the repository reports it
         core = json_object(json_object(reply.object().get("resources")).get("core"))
         most, left = number(core.get("limit")), number(core.get("remaining"))
         if most and left is not None:
             says = f"{left:.0f} of {most:.0f} calls an hour are left"
             scarce = left < most * _SCARCE
-            mend = "who else uses these credentials? An app of its own has a limit of its own" if scarce else None
+            mend = "does anybody else use these credentials? A separate app has its own rate limit" if scarce else None
             yield Finding(what="limit", well=None if scarce else True, says=says, mend=mend)
 
     def _scope(self, name: str) -> Iterator[Finding]:
@@ -162,17 +162,17 @@ class ConnectionChecks:
         try:
             reply = self._ask(path, about=name)
             raise_for_response(reply, now=self.now(), words=error_text(reply))
-        except (Gone, Refused) as error:  # the credentials as a whole were accepted: it is this repository
-            mend = "let the token or app see it, or take it out of the connection's scopes"
+        except (Gone, Refused) as error:  # the credentials were accepted, so the error is about this repository
+            mend = "give the token or app access to it, or remove it from the connection's scopes"
             yield Finding(what=name, well=False, says=str(error), mend=mend)
             return
         yield _repository(name, reply.object())
-        if not isinstance(self.credentials, AppCredentials):  # an app's permissions are told by its installation
+        if not isinstance(self.credentials, AppCredentials):  # an app's permissions are checked at its installation
             for what, permission in (("issues", "issues"), ("pulls/1", "pull_requests")):
                 yield from self._may_read(name, f"{path}/{what}", permission)
 
     def _may_read(self, name: str, path: str, permission: str) -> Iterator[Finding]:
-        """Tell a missing permission, whether there is anything to read or not."""
+        """Report a missing permission, even when there is nothing to read."""
         reply = self._ask(path, about=name, params={"per_page": "1"})
         try:
             raise_for_response(reply, now=self.now(), words=error_text(reply))
@@ -188,37 +188,37 @@ class ConnectionChecks:
 
 
 def _expiration(reply: Response) -> datetime | None:
-    """Read `2026-12-01 10:00:00 UTC`, or the same with an offset."""
+    """Parse `2026-12-01 10:00:00 UTC`, or the same with an offset."""
     day, _, rest = reply.header(_EXPIRATION).partition(" ")
     hour, _, zone = rest.partition(" ")
     return timestamp(f"{day}T{hour}{'+00:00' if zone == 'UTC' else zone}")
 
 
 def _name(body: Json, *, app: bool) -> str:
-    name = exact_text(body.get("slug" if app else "login"), 100) or "its owner is not told"
+    name = exact_text(body.get("slug" if app else "login"), 100) or "unknown owner"
     return f"app {name}" if app else name
 
 
 def _version(reply: Response) -> Iterator[Finding]:
     version = text(reply.header("X-GitHub-Enterprise-Version"), 30)
     if version:
-        older = "; it tells nothing of sub-issues, types and issue fields" if _is_older(reply) else ""
+        older = "; it does not send sub-issues, types and issue fields" if _is_older(reply) else ""
         yield Finding(what="version", well=None if older else True, says=f"GitHub Enterprise Server {version}{older}")
 
 
 def _is_older(reply: Response) -> bool:
-    """Tell whether it is an Enterprise Server of 3.19 or before, whose description knows no sub-issues."""
+    """Return whether it is an Enterprise Server 3.19 or older: its API description has no sub-issues."""
     major, _, rest = reply.header("X-GitHub-Enterprise-Version").partition(".")
     minor = rest.partition(".")[0]
     return major.isdecimal() and minor.isdecimal() and (int(major), int(minor)) <= (3, 19)
 
 
 def _app_wants(body: Json, *, writes_back: bool, lacking: bool) -> Iterator[Finding]:
-    """Compare what the app asks its installations for with what is needed."""
+    """Compare the permissions and events that the app requests with those needed."""
     missing = ", ".join(lacking_of(json_object(body.get("permissions")), writes_back=writes_back))
     if missing:
         mend = "add them on the app's page at GitHub, Permissions & events; each installation has to accept them"
-        yield Finding(what="permissions", well=False, says=f"the app does not ask for {missing}", mend=mend)
+        yield Finding(what="permissions", well=False, says=f"the app does not request {missing}", mend=mend)
     yield from missing_events(body.get("events"), needed=parsed_events(), lacking=lacking)
 
 
@@ -226,21 +226,23 @@ def _installation(one: Json, *, writes_back: bool) -> Finding:
     name = exact_text(json_object(one.get("account")).get("login"), 100) or "an account"
     what = f"installation on {name}"
     if one.get("suspended_at"):
-        mend = "let it work again on the account's page at GitHub, Settings, Applications"
+        mend = "unsuspend it on the account's page at GitHub, Settings, Applications"
         return Finding(what=what, well=False, says=f"suspended since {text(one.get('suspended_at'), 30)}", mend=mend)
     missing = ", ".join(lacking_of(json_object(one.get("permissions")), writes_back=writes_back))
     if missing:
         mend = "accept the app's permissions on the account's page at GitHub, Settings, Applications"
         return Finding(what=what, well=False, says=f"has not granted {missing}", mend=mend)
-    return Finding(what=what, well=True, says="has granted what is needed")
+    return Finding(what=what, well=True, says="has granted all that is needed")
 
 
 def _repository(name: str, body: Json) -> Finding:
-    called = exact_text(body.get("full_name"), 300) or name
-    if called.lower() != name.lower():
-        return Finding(what=name, well=None, says=f"is called {called} now", mend="it is followed; write its new name")
+    full_name = exact_text(body.get("full_name"), 300) or name
+    if full_name.lower() != name.lower():
+        return Finding(
+            what=name, well=None, says=f"its name is {full_name} now", mend="still watched; use its new name"
+        )
     if body.get("archived") is True:
-        return Finding(what=name, well=None, says="is archived: nothing will move there")
+        return Finding(what=name, well=None, says="is archived: nothing will change there")
     if body.get("has_issues") is False:
-        return Finding(what=name, well=None, says="can be seen; its issues are switched off, pull requests count")
+        return Finding(what=name, well=None, says="can be seen; its issues are disabled, pull requests count")
     return Finding(what=name, well=True, says="can be seen")

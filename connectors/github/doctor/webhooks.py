@@ -1,6 +1,6 @@
-"""Whether GitHub's webhooks lead to us, and what became of what they last delivered.
+"""Doctor checks of GitHub's webhooks: do they send to us, and did their last deliveries arrive.
 
-A repository is told of by a webhook of its own or of its organisation; an app has one for all its installations.
+A repository has a webhook of its own or of its organisation; an app has one for all its installations.
 https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/viewing-webhook-deliveries
 """
 
@@ -21,33 +21,33 @@ from sync_service.domain.trackers.connector import Connection, Gone
 from sync_service.domain.trackers.diagnostics import Finding
 
 LAST = 30
-"""How many of the last attempts are looked at."""
+"""How many of the last attempts to check."""
 
 _FOR_APPS = frozenset({"installation", "installation_repositories", "installation_target"})
 _OF_PROJECTS = frozenset({"projects_v2_item"})
 _FOR_OWNERS = frozenset({"organization"}) | _OF_PROJECTS
 _NEEDED_MOST = frozenset({"issues", "pull_request"})
 _BY_STATUS = {
-    401: "the secrets of GitHub and of this connection differ: apply the one that GitHub has, or set it there anew",
-    404: "there is no connection of the name at the end of the webhook's address: correct it at GitHub",
-    503: "the service could not store, or the connection has no webhook secret: see what else is found here",
+    401: "the secrets of GitHub and of this connection differ: apply the one that GitHub has, or set a new one there",
+    404: "there is no connection with the name at the end of the webhook's address: correct it at GitHub",
+    503: "the service could not store it, or the connection has no webhook secret: see the other checks",
 }
-_UNREACHABLE = "can GitHub reach OKR_SYNC_BASE_URL, through proxy and firewall? Its page Recent Deliveries says more"
+_UNREACHABLE = "can GitHub reach OKR_SYNC_BASE_URL, through proxy and firewall? Recent Deliveries at GitHub shows more"
 
 
 class Ask(Protocol):
-    """Makes a call with whichever credentials see a repository, whatever the reply's status."""
+    """Call with the credentials that can see a repository. Return a reply of any status."""
 
     def __call__(self, path: str, *, about: str, params: Mapping[str, str] | None = None) -> Response:
-        """Ask; an empty `about` means the app itself, or the token."""
+        """Call; an empty `about` means the app itself, or the token."""
         ...
 
 
 @dataclass(slots=True, kw_only=True)
 class WebhookChecks:
-    """The webhooks of one connection. `lacking` says that the server knows fewer events than github.com.
+    """The checks of one connection's webhooks. `lacking` says that the server knows fewer events than github.com.
 
-    `looked_at` are those told of already: several scopes may share one.
+    `looked_at` are the webhooks already checked: several scopes may share one.
     """
 
     connection: Connection
@@ -58,7 +58,7 @@ class WebhookChecks:
     lists: dict[str, list[Json] | None] = field(default_factory=dict)
 
     def run(self, scopes: Sequence[str]) -> Iterator[Finding]:
-        """Look at the app's webhook, or at those of each repository or its owner."""
+        """Check the app's webhook, or the one of each repository or its owner."""
         if isinstance(self.credentials, AppCredentials):
             yield from self._of_app()
             return
@@ -70,22 +70,22 @@ class WebhookChecks:
         config = reply.object() if reply.status == 200 else {}
         url = text(config.get("url"), 300)
         if not self._is_ours(config):
-            leads = f"leads to {url}" if url else "is not set"
-            mend = f"on the app's page at GitHub, make the webhook active with the URL {self.connection.hook_url}"
-            yield Finding(what="webhook of the app", well=False, says=f"{leads}, not here", mend=mend)
+            leads = f"sends to {url}" if url else "is not set"
+            mend = f"on the app's page at GitHub, activate the webhook with the URL {self.connection.hook_url}"
+            yield Finding(what="webhook of the app", well=False, says=f"{leads}, not to OKR Sync", mend=mend)
             return
-        yield _settings("webhook of the app", config)
+        yield _check_settings("webhook of the app", config)
         yield from self._deliveries("webhook of the app", "/app/hook", about="")
 
     def _of_repository(self, name: str) -> Iterator[Finding]:
         owner = name.partition("/")[0]
-        places = {
+        paths = {
             f"webhook of {name}": f"/repos/{quote(name, safe='/')}/hooks",
             f"webhook of {owner}": f"/orgs/{quote(owner, safe='')}/hooks",
         }
         hidden = False
-        for what, path in places.items():
-            found = self._listed(path, about=name)
+        for what, path in paths.items():
+            found = self._list(path, about=name)
             hidden = hidden or found is None
             for hook in found or ():
                 if self._is_ours(json_object(hook.get("config"))):
@@ -93,15 +93,15 @@ class WebhookChecks:
                     return
         what = f"webhook of {name}"
         if hidden:
-            says = "whether one leads here can't be told with this token"
-            mend = "to have it told, grant it Webhooks: read on the repository (and the organisation); it works without"
+            says = "this token can't check whether one sends to OKR Sync"
+            mend = "to check it, grant Webhooks: read on the repository (and the organisation); it works without"
             yield Finding(what=what, well=None, says=says, mend=mend)
         else:
-            mend = f"add one at GitHub with the URL {self.connection.hook_url}, or have changes found by asking alone"
-            yield Finding(what=what, well=False, says="none leads here", mend=mend)
+            mend = f"add one at GitHub with the URL {self.connection.hook_url}, or rely on polling alone"
+            yield Finding(what=what, well=False, says="no webhook sends to OKR Sync", mend=mend)
 
-    def _listed(self, path: str, *, about: str) -> list[Json] | None:
-        """List hooks; None where these credentials may not."""
+    def _list(self, path: str, *, about: str) -> list[Json] | None:
+        """List webhooks; None when these credentials may not."""
         if path not in self.lists:
             try:
                 reply = self.ask(path, about=about, params={"per_page": "100"})
@@ -119,9 +119,9 @@ class WebhookChecks:
             return
         self.checked_paths.add(path)
         if hook.get("active") is not True:
-            yield Finding(what=what, well=False, says="is not active", mend="switch it on at GitHub")
+            yield Finding(what=what, well=False, says="is not active", mend="activate it at GitHub")
             return
-        yield _settings(what, json_object(hook.get("config")))
+        yield _check_settings(what, json_object(hook.get("config")))
         of_owner = path.startswith("/orgs/")
         idle = frozenset() if number_fields_of(self.connection).names else _OF_PROJECTS
         needed = parsed_events() - _FOR_APPS - (idle if of_owner else _FOR_OWNERS)
@@ -129,52 +129,52 @@ class WebhookChecks:
         yield from self._deliveries(what, path, about=about, hook=hook)
 
     def _deliveries(self, what: str, path: str, *, about: str, hook: Json | None = None) -> Iterator[Finding]:
-        """Judge the last attempts by delivery: one that went well in the end is well."""
+        """Check the last deliveries: one is fine when any of its attempts succeeded."""
         reply = self.ask(f"{path}/deliveries", about=about, params={"per_page": str(LAST)})
         if reply.status != 200:
             yield from _last_response(what, json_object((hook or {}).get("last_response")))
             return
         found = [row for row in reply.objects() if row.get("guid")]
         if not found:
-            yield Finding(what=what, well=None, says="has delivered nothing in the last days")
+            yield Finding(what=what, well=None, says="has sent nothing in the last days")
             return
-        came = {row["guid"] for row in found if row.get("status") == "OK"}
+        arrived = {row["guid"] for row in found if row.get("status") == "OK"}
         newest: dict[object, Json] = {}
         for row in found:  # newest first
             newest.setdefault(row["guid"], row)
-        failed = [row for guid, row in newest.items() if guid not in came]
+        failed = [row for guid, row in newest.items() if guid not in arrived]
         if not failed:
             yield Finding(what=what, well=True, says=f"the last {len(newest)} deliveries arrived")
             return
         counts = Counter(_outcome(row) for row in failed)
-        said = ", ".join(f"{count} with {outcome}" for outcome, count in counts.most_common())
-        says = f"{len(failed)} of the last {len(newest)} deliveries did not arrive: {said}"
-        still = found[0]["guid"] not in came
+        counted = ", ".join(f"{count} with {outcome}" for outcome, count in counts.most_common())
+        says = f"{len(failed)} of the last {len(newest)} deliveries did not arrive: {counted}"
+        still = found[0]["guid"] not in arrived
         yield Finding(what=what, well=False if still else None, says=says, mend=_mend(failed))
 
 
 def missing_events(
-    told: object, *, needed: Collection[str], what: str = "events", lacking: bool = False
+    events: object, *, needed: Collection[str], what: str = "events", lacking: bool = False
 ) -> Iterator[Finding]:
-    """Compare the events that a webhook sends with those that are read; `lacking` says that a server knows less."""
-    heard = {event for event in told if isinstance(event, str)} if isinstance(told, list) else set()
-    if "*" in heard:
+    """Compare the events that a webhook sends with those needed. `lacking` says that a server knows fewer events."""
+    sent = {event for event in events if isinstance(event, str)} if isinstance(events, list) else set()
+    if "*" in sent:
         return
     wanted = set(needed) - _FOR_APPS - (NEWER_EVENTS if lacking else frozenset())
     wanted -= _FOR_OWNERS if what == "events" else frozenset()
-    missing = sorted(wanted - heard)
+    missing = sorted(wanted - sent)
     if missing:
         well = False if _NEEDED_MOST & set(missing) else None
-        says = f"is not told of {', '.join(missing)}"
-        yield Finding(what=what, well=well, says=says, mend="choose these events too, at GitHub's page of the webhook")
+        says = f"does not send {', '.join(missing)}"
+        yield Finding(what=what, well=well, says=says, mend="select these events too, on GitHub's page of the webhook")
 
 
-def _settings(what: str, config: Json) -> Finding:
+def _check_settings(what: str, config: Json) -> Finding:
     if str(config.get("insecure_ssl", "0")) == "1":
-        mend = "switch SSL verification on at GitHub"
-        return Finding(what=what, well=None, says="leads here, and does not check our certificate", mend=mend)
+        mend = "enable SSL verification at GitHub"
+        return Finding(what=what, well=None, says="sends to OKR Sync, and does not check our certificate", mend=mend)
     form = exact_text(config.get("content_type"), 20) or "form"
-    return Finding(what=what, well=True, says=f"leads here, as {form}")
+    return Finding(what=what, well=True, says=f"sends to OKR Sync, as {form}")
 
 
 def _last_response(what: str, last: Json) -> Iterator[Finding]:
@@ -184,7 +184,7 @@ def _last_response(what: str, last: Json) -> Iterator[Finding]:
         says = f"the last delivery was answered {code}"
         yield Finding(what=what, well=well, says=says, mend=None if well else _BY_STATUS.get(code, _UNREACHABLE))
     else:
-        yield Finding(what=what, well=None, says="what became of its deliveries can't be told with these credentials")
+        yield Finding(what=what, well=None, says="these credentials can't read what happened to its deliveries")
 
 
 def _outcome(row: Json) -> str:

@@ -1,8 +1,8 @@
-"""Numbers that issues have in projects: which deliveries may change them, and how they are asked for.
+"""Number fields of GitHub Projects: deliveries that may change them, and the GraphQL query that fetches them.
 
-Deliveries about a project's items name the issue by its node id alone, and only webhooks of an organization bring
-them. GraphQL tells the numbers, of a hundred issues for about a point. An issue may be in several projects that have
-the field: an item that is not archived goes before one that is, and the project of the highest number before others.
+Deliveries about a project's items name the issue by its node id only, and only webhooks of an organization send them.
+A GraphQL query for a hundred issues costs about one point. An issue may be in several projects that have the field:
+items that are not archived win over archived ones, then the project with the highest number wins.
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#projects_v2_item
 https://docs.github.com/en/graphql/reference/objects#projectv2item
 """
@@ -21,17 +21,17 @@ from sync_service.domain.trackers.connector import Connection, Gone, Refused, Re
 from sync_service.domain.trackers.observations import FetchNeeded, Ignored, Observation
 
 MOST_NODES = 100
-"""Of a question by node ids."""
+"""Most node ids of one query."""
 
 MOST_PROJECTS = 20
-"""Of one issue. Which number is in force is not known of an issue that is in more."""
+"""Most projects of one issue. The number of an issue in more projects is unknown."""
 
 _NODE = re.compile(r"[A-Za-z0-9_=+/-]{1,100}", re.ASCII)
 _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,60}", re.ASCII)
 
 
 def read_project_item(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Ask for a look at the issue where a number that is read may have changed."""
+    """Ask for a fetch of the issue when a number that we read may have changed."""
     if reason := _irrelevant(payload, number_fields_of(connection)):
         return (Ignored(reason),)
     node = exact_text(json_object(payload.get("projects_v2_item")).get("content_node_id"), 100)
@@ -39,7 +39,7 @@ def read_project_item(payload: Json, connection: Connection) -> tuple[Observatio
     if node is None or login is None or not _NODE.fullmatch(node) or not _LOGIN.fullmatch(login):
         return (Ignored("the delivery does not say which issue it is about"),)
     if not connection.has_credentials:
-        return (Ignored("it names its issue by a node id only: finding that takes a token or an app"),)
+        return (Ignored("it names its issue by a node id only, which needs a token or an app to resolve"),)
     reason = "a number in a project may have changed"
     return (FetchNeeded(identity=node_identity(login, node), key=f"{login}, {node}", reason=reason),)
 
@@ -48,7 +48,7 @@ def _irrelevant(payload: Json, wanted: NumberFields) -> str | None:
     if not wanted.names:
         return "no numbers are read: the connection sets neither points_field nor number_fields"
     if json_object(payload.get("projects_v2_item")).get("content_type") != "Issue":
-        return "only an issue's numbers are read, and this is a draft or a pull request"
+        return "numbers are read of issues only, and this is a draft or a pull request"
     if payload.get("action") != "edited":
         return None
     change = json_object(json_object(payload.get("changes")).get("field_value"))
@@ -61,10 +61,10 @@ def _irrelevant(payload: Json, wanted: NumberFields) -> str | None:
 def fetch_project_numbers(
     calls: GitHubClient, issues: Sequence[Json], wanted: NumberFields, *, repository: str
 ) -> Mapping[str, ProjectNumbers]:
-    """Give what projects show of issues, as REST writes them: node → numbers. What is left out is not known.
+    """Fetch the numbers that projects have of issues in the shape of REST: node id → numbers. Others are unknown.
 
-    Asked is of those alone that lack one of the fields. Raise `Unavailable`; credentials that may not see projects, and
-    servers that know none, leave all out.
+    Only issues that lack one of the fields are queried. The result is empty when the credentials may not see projects
+    or the server has none. Raise `Unavailable`.
     """
     nodes = [node for one in issues if wanted.lacking(one) and (node := exact_text(one.get("node_id"), 100))]
     shown: dict[str, ProjectNumbers] = {}
@@ -73,33 +73,33 @@ def fetch_project_numbers(
     for at in range(0, len(nodes), MOST_NODES):
         if PROJECTS in calls.site.lacks:
             break
-        question = _Question(nodes=nodes[at : at + MOST_NODES], names=wanted.names)
+        query = _ProjectQuery(nodes=nodes[at : at + MOST_NODES], names=wanted.names)
         try:
-            answer = calls.graphql_partial(question, repository=repository)
+            answer = calls.graphql_partial(query, repository=repository)
         except (Gone, Refused, Rejected):
             break
         faulty = {path[1] for path in answer.faults if path[:1] == ("nodes",) and len(path) > 1}
-        told = answer.data.get("nodes")
-        for place, one in enumerate(told if isinstance(told, list) else ()):
+        listed = answer.data.get("nodes")
+        for index, one in enumerate(listed if isinstance(listed, list) else ()):
             values = _values(json_object(one), wanted.names)
             node = exact_text(json_object(one).get("id"), 100)
-            if values is not None and node is not None and str(place) not in faulty:
+            if values is not None and node is not None and str(index) not in faulty:
                 shown[node] = values
     return shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
+class _ProjectQuery:
     nodes: Sequence[str]
     names: Sequence[str]
 
     def text(self, lacking: Collection[str]) -> str:
-        """Write the query; a server that lacks projects can't be asked it in any other words."""
+        """Return the query. There is no other form for a server without projects."""
         del lacking
-        declared = "".join(f", $n{place}: String!" for place in range(len(self.names)))
+        declared = "".join(f", $n{index}: String!" for index in range(len(self.names)))
         values = " ".join(
-            f"n{place}: fieldValueByName(name: $n{place}) {{ ... on ProjectV2ItemFieldNumberValue {{ number }} }}"
-            for place in range(len(self.names))
+            f"n{index}: fieldValueByName(name: $n{index}) {{ ... on ProjectV2ItemFieldNumberValue {{ number }} }}"
+            for index in range(len(self.names))
         )
         items = (
             f"projectItems(first: {MOST_PROJECTS}) {{"
@@ -108,13 +108,13 @@ class _Question:
         return f"query($ids: [ID!]!{declared}) {{ nodes(ids: $ids) {{ ... on Issue {{ id {items} }} }} }}"
 
     def variables(self) -> dict[str, Any]:
-        """Give what the query's variables stand for."""
-        return {"ids": list(self.nodes), **{f"n{place}": name for place, name in enumerate(self.names)}}
+        """Return the values of the query's variables."""
+        return {"ids": list(self.nodes), **{f"n{index}": name for index, name in enumerate(self.names)}}
 
 
-def _values(told: Json, names: Sequence[str]) -> ProjectNumbers | None:
-    """Give the number of each field that is in force; None where not all items are shown."""
-    items = json_object(told.get("projectItems"))
+def _values(issue_json: Json, names: Sequence[str]) -> ProjectNumbers | None:
+    """Return the number of each field; None when the reply does not show all items."""
+    items = json_object(issue_json.get("projectItems"))
     listed = items.get("nodes")
     found = json_objects(listed)
     hidden = not isinstance(listed, list) or len(found) < len(listed)
@@ -122,9 +122,9 @@ def _values(told: Json, names: Sequence[str]) -> ProjectNumbers | None:
         return None
     ranked = sorted(found, key=_rank, reverse=True)
     values = {}
-    for place, name in enumerate(names):
-        written = (number(json_object(item.get(f"n{place}")).get("number")) for item in ranked)
-        values[name] = next((value for value in written if value is not None), None)
+    for index, name in enumerate(names):
+        numbers = (number(json_object(item.get(f"n{index}")).get("number")) for item in ranked)
+        values[name] = next((value for value in numbers if value is not None), None)
     return values
 
 

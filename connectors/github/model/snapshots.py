@@ -1,4 +1,4 @@
-"""GitHub's issues and pull requests as snapshots.
+"""Convert GitHub's JSON of issues and pull requests to snapshots.
 
 The shapes are those of https://docs.github.com/en/rest/issues/issues#get-an-issue and
 https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request, which the webhooks share.
@@ -42,25 +42,25 @@ _BY_NAME = re.compile(r"/repos/([^/]+/[^/]+?)(?:/issues/([0-9]+))?/?\Z")
 
 
 def scope_of(repository: Json) -> ScopeRef:
-    """Read the repository, or raise `Rejected` where it is not told which one."""
+    """Return the repository as a scope; raise `Rejected` when its id or name is missing."""
     found = required(identifier(repository.get("id")), "the repository's id")
     return ScopeRef(found, required(exact_text(repository.get("full_name"), 200), "the repository's full name"))
 
 
 def repository_in_url(url: object) -> tuple[str, str | None] | None:
-    """Take `owner/repo`, and the issue number where there is one, from an API address by name."""
+    """Return `owner/repo`, and the issue number if there is one, from an API address by name."""
     found = _BY_NAME.search(url) if isinstance(url, str) and len(url) < 500 and url.isprintable() else None
     return (found[1], found[2]) if found else None
 
 
 def identity_and_key(issue: Json, scope: ScopeRef) -> tuple[str, str]:
-    """Give identity and key of an issue or pull request in `scope`."""
+    """Return identity and key of an issue or pull request in `scope`."""
     count = required(identifier(issue.get("number")), "the issue's number")
     return f"{scope.id}#{count}", f"{scope.name}#{count}"
 
 
 def account(user: Json) -> Account | None:
-    """Read a GitHub user; the login serves as id, since it is what people write."""
+    """Return a GitHub user. The login is the id, because it is what people write."""
     login = exact_text(user.get("login"))
     return Account(login, login) if login else None
 
@@ -68,12 +68,12 @@ def account(user: Json) -> Account | None:
 def read_issue(
     issue: Json, scope: ScopeRef, wanted: NumberFields, shown: ProjectNumbers = MappingProxyType({})
 ) -> Snapshot | FetchNeeded:
-    """Read an issue in `scope`; `Look` where the letter does not hold the whole of it.
+    """Return the snapshot of an issue in `scope`, or `FetchNeeded` when the JSON is not the whole issue.
 
-    `shown` are numbers that are known beside what the issue's own fields tell.
+    `shown` are numbers from other sources than the issue's own fields.
     """
     identity, key = identity_and_key(issue, scope)
-    lack = _lack(issue)
+    lack = _missing_field(issue)
     home = repository_in_url(issue.get("repository_url"))
     if issue.get("pull_request"):
         return _pull_as_issue(issue, scope)
@@ -111,9 +111,9 @@ def read_issue(
 
 
 def _pull_as_issue(issue: Json, scope: ScopeRef) -> Snapshot | FetchNeeded:
-    """Read a pull request that came in an issue's clothes: `issues.milestoned` does that.
+    """Read a pull request in the JSON shape of an issue: `issues.milestoned` sends that.
 
-    Such a shape may not tell whether a closed one was merged.
+    This shape may not say whether a closed pull request was merged.
     """
     merge = json_object(issue.get("pull_request"))
     if issue.get("state") == "closed" and "merged_at" not in merge:
@@ -123,15 +123,15 @@ def _pull_as_issue(issue: Json, scope: ScopeRef) -> Snapshot | FetchNeeded:
 
 
 def read_pull_request(pull: Json, scope: ScopeRef, repository: Json) -> Snapshot | FetchNeeded:
-    """Read a pull request whose base is in `scope`; raise `Rejected` where its base is another repository.
+    """Read a pull request whose base is in `scope`; raise `Rejected` when its base is another repository.
 
-    `repository` is what else was told of that one: it may name the default branch.
+    `repository` is further JSON of the base repository: it may name the default branch.
     """
     identity, key = identity_and_key(pull, scope)
     base = identifier(json_object(json_object(pull.get("base")).get("repo")).get("id"))
     if base is not None and base != scope.id:
         raise Rejected(f"the pull request belongs to repository {base}, the delivery to {scope.id}")
-    lack = _lack(pull)
+    lack = _missing_field(pull)
     updated_at = timestamp(pull.get("updated_at"))
     if lack or updated_at is None:
         return FetchNeeded(identity=identity, key=key, reason=lack or "the delivery does not say when it changed")
@@ -157,7 +157,7 @@ def read_pull_request(pull: Json, scope: ScopeRef, repository: Json) -> Snapshot
 
 
 def _closes(pull: Json, scope: ScopeRef, repository: Json) -> tuple[Closing, ...] | None:
-    """Read what a pull request closes: nothing unless it is to go into the default branch, which must be told."""
+    """Return the issues that a pull request closes: none unless its base is the default branch; None when unknown."""
     base = json_object(pull.get("base"))
     into, default = (
         base.get("ref"),
@@ -171,8 +171,8 @@ def _closes(pull: Json, scope: ScopeRef, repository: Json) -> tuple[Closing, ...
     )
 
 
-def _lack(issue: Json) -> str | None:
-    """Say what of a whole issue is missing, as the reason to look."""
+def _missing_field(issue: Json) -> str | None:
+    """Return which field is missing for a whole issue, as the reason to fetch it."""
     if issue.get("state") not in ("open", "closed"):
         return "the delivery does not say whether it is open or closed"
     return None if isinstance(issue.get("labels"), list) else "the delivery leaves out the labels"
@@ -200,7 +200,7 @@ def _closed_at(issue: Json, updated_at: datetime) -> datetime | None:
 
 
 def _labels(issue: Json) -> tuple[Term, ...]:
-    # GitHub promises no order; ours is fixed, so that equal content is seen to be equal.
+    # GitHub promises no order. Sort them, so that equal content compares equal.
     found = {label_id: name for row in json_objects(issue.get("labels")) for label_id, name in _term(row, "name")}
     return tuple(Term(label_id, found[label_id]) for label_id in sorted(found))
 
@@ -209,8 +209,8 @@ def _milestone(issue: Json) -> Term | None:
     return next((Term(*pair) for pair in _term(json_object(issue.get("milestone")), "title")), None)
 
 
-def _term(row: Json, naming: str) -> tuple[tuple[str, str], ...]:
-    found, name = identifier(row.get("id")), text(row.get(naming))
+def _term(row: Json, name_field: str) -> tuple[tuple[str, str], ...]:
+    found, name = identifier(row.get("id")), text(row.get(name_field))
     return ((found, name),) if found and name else ()
 
 
@@ -220,7 +220,7 @@ def _assignees(issue: Json) -> tuple[Account, ...]:
 
 
 def _parent(issue: Json, scope: ScopeRef) -> Parent | None:
-    """Read the parent: unknown where the key is absent, none where it is null."""
+    """Read the parent: unknown when the key is absent, no parent when it is null."""
     if "parent_issue_url" not in issue:
         return None
     url = issue["parent_issue_url"]

@@ -1,6 +1,6 @@
-"""A search judged against one issue by what we hold of it: yes, no, or that only GitHub can tell.
+"""Evaluate a search on one stored issue: true, false, or None when only GitHub knows.
 
-Text is compared without regard to case, as GitHub does.
+Text is compared ignoring case, as GitHub does.
 """
 
 import re
@@ -14,41 +14,41 @@ from sync_service.domain.trackers.queries import Candidate
 
 Verdict = bool | None
 Predicate = Callable[[Candidate, str], Verdict]
-"""Judges one value of a term, in small letters."""
+"""Evaluate one value of a term, in lower case."""
 
 _DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
 _WORD = re.compile(r"\w+")
 
 
 def evaluate(node: Node, candidate: Candidate) -> Verdict:
-    """Tell whether a search finds an issue; None where that can't be told."""
-    return _judge(node, candidate, in_title=_looks_in_title(node))
+    """Return whether a search finds an issue; None when that is unknown."""
+    return _evaluate(node, candidate, in_title=_searches_title(node))
 
 
 def not_evaluable(node: Node) -> list[str]:
-    """Name the terms of a search that are not judged in every case."""
-    return sorted({str(term) for term in terms(node) if any(not _is_judged(term, value) for value in term.values)})
+    """Return the terms of a search that can't always be evaluated here."""
+    return sorted({str(term) for term in terms(node) if any(not _is_evaluable(term, value) for value in term.values)})
 
 
 def check_times(node: Node) -> None:
-    """Raise `Rejected` where a time in a search can't be read."""
+    """Raise `Rejected` when a time in a search is invalid."""
     for term in terms(node):
         for value in term.values if term.qualifier in _TIMES else ():
             if "@" not in value:
                 _bounds(value)
 
 
-def _judge(node: Node, candidate: Candidate, *, in_title: bool) -> Verdict:
+def _evaluate(node: Node, candidate: Candidate, *, in_title: bool) -> Verdict:
     match node:
         case Term():
             return _any([_of_value(node, value, candidate, in_title=in_title) for value in node.values])
         case Not():
-            found = _judge(node.term, candidate, in_title=in_title)
+            found = _evaluate(node.term, candidate, in_title=in_title)
             return None if found is None else not found
         case All():
-            return _all([_judge(part, candidate, in_title=in_title) for part in node.parts])
+            return _all([_evaluate(child, candidate, in_title=in_title) for child in node.parts])
         case Some():
-            return _any([_judge(part, candidate, in_title=in_title) for part in node.parts])
+            return _any([_evaluate(child, candidate, in_title=in_title) for child in node.parts])
 
 
 def _all(found: Collection[Verdict]) -> Verdict:
@@ -59,38 +59,38 @@ def _any(found: Collection[Verdict]) -> Verdict:
     return True if True in found else None if None in found else False
 
 
-def _looks_in_title(node: Node) -> bool:
-    places = {value for term in terms(node) if term.qualifier == "in" for value in term.values}
-    return not places or "title" in places
+def _searches_title(node: Node) -> bool:
+    fields = {value for term in terms(node) if term.qualifier == "in" for value in term.values}
+    return not fields or "title" in fields
 
 
-def _is_judged(term: Term, value: str) -> bool:
+def _is_evaluable(term: Term, value: str) -> bool:
     if not term.qualifier:
         return False
     if term.qualifier == "is":
         return value in _TRAITS
     if term.qualifier == "no":
-        return value in _PARTS
+        return value in _ABSENT
     if term.qualifier in (*_TIMES, "org", "user") and "@" in value:
         return False
     wild = term.qualifier in ("label", "milestone", "assignee", "author") and not _is_plain(value)
-    return term.qualifier in (*_JUDGES, "in") and not wild
+    return term.qualifier in (*_PREDICATES, "in") and not wild
 
 
 def _of_value(term: Term, value: str, candidate: Candidate, *, in_title: bool) -> Verdict:
     if not term.qualifier:
         return _word(candidate, value, in_title=in_title)
     if term.qualifier == "in":
-        return True  # it says where words are looked for
-    if not _is_judged(term, value):
+        return True  # it only says where words are searched
+    if not _is_evaluable(term, value):
         return None
-    return _JUDGES[term.qualifier](candidate, value)
+    return _PREDICATES[term.qualifier](candidate, value)
 
 
 def _word(candidate: Candidate, value: str, *, in_title: bool) -> Verdict:
-    """Find words in the title; GitHub also finds other forms of them, and looks elsewhere unless told."""
-    said, wanted = (" ".join(_WORD.findall(text.casefold())) for text in (candidate.issue.title, value))
-    return True if in_title and wanted and f" {wanted} " in f" {said} " else None
+    """Find words in the title. None when absent: GitHub also finds other forms of them, and other fields by default."""
+    title, wanted = (" ".join(_WORD.findall(text.casefold())) for text in (candidate.issue.title, value))
+    return True if in_title and wanted and f" {wanted} " in f" {title} " else None
 
 
 def _is_plain(value: str) -> bool:
@@ -98,11 +98,11 @@ def _is_plain(value: str) -> bool:
 
 
 def _repo(candidate: Candidate, value: str) -> Verdict:
-    return any(place.casefold() == value for place in candidate.scope_names)
+    return any(name.casefold() == value for name in candidate.scope_names)
 
 
 def _owner(candidate: Candidate, value: str) -> Verdict:
-    return any(place.casefold().partition("/")[0] == value for place in candidate.scope_names)
+    return any(name.casefold().partition("/")[0] == value for name in candidate.scope_names)
 
 
 def _closed(candidate: Candidate) -> bool:
@@ -126,7 +126,7 @@ _TRAITS: Mapping[str, Callable[[Candidate], bool]] = {
     "merged": _merged,
 }
 
-_PARTS: Mapping[str, Callable[[Candidate], Verdict]] = {
+_ABSENT: Mapping[str, Callable[[Candidate], Verdict]] = {
     "label": lambda candidate: not candidate.issue.labels,
     "milestone": lambda candidate: candidate.issue.milestone is None,
     "assignee": lambda candidate: not candidate.issue.assignees,
@@ -146,8 +146,8 @@ def _type(candidate: Candidate, value: str) -> Verdict:
 def _reason(candidate: Candidate, value: str) -> Verdict:
     if not _closed(candidate) or _is_pull(candidate):
         return None if value == "reopened" else False
-    said = candidate.issue.resolution
-    return None if said is None else said.casefold() == value.replace(" ", "_")
+    resolution = candidate.issue.resolution
+    return None if resolution is None else resolution.casefold() == value.replace(" ", "_")
 
 
 def _label(candidate: Candidate, value: str) -> Verdict:
@@ -171,7 +171,7 @@ def _author(candidate: Candidate, value: str) -> Verdict:
 
 
 def _lacks(candidate: Candidate, value: str) -> Verdict:
-    return _PARTS[value](candidate)
+    return _ABSENT[value](candidate)
 
 
 def _parent(candidate: Candidate, value: str) -> Verdict:
@@ -191,7 +191,7 @@ Bound = Callable[[datetime], Verdict]
 
 
 def _bounds(value: str) -> list[Bound]:
-    """Read `2026-10-01`, `>=…`, `<…`, `…..…`, `*..…`. Raise `Rejected` for anything else."""
+    """Parse `2026-10-01`, `>=…`, `<…`, `…..…`, `*..…`. Raise `Rejected` for anything else."""
     low, between, high = value.partition("..")
     if between:
         return [_bound(">=", low), _bound("<=", high, through=True)]
@@ -200,13 +200,13 @@ def _bounds(value: str) -> list[Bound]:
 
 
 def _bound(sign: str, written: str, *, through: bool = False) -> Bound:
-    """Compare with a day or a second. Whether a whole day counts that a bound names is GitHub's business."""
+    """Return a comparison with a day or a second. Whether a bound includes its whole day, only GitHub knows: None."""
     if written == "*":
         return lambda _at: True
     try:
         begins = datetime.fromisoformat(written.upper())
     except ValueError:
-        raise Rejected(f"{written!r} is no date: write 2026-10-01 or 2026-10-01T09:30:00Z") from None
+        raise Rejected(f"{written!r} is not a date: write 2026-10-01 or 2026-10-01T09:30:00Z") from None
     begins = begins if begins.tzinfo else begins.replace(tzinfo=UTC)
     ends = begins + (_SECOND if "t" in written else _DAY)
 
@@ -228,7 +228,7 @@ _TIMES: Mapping[str, Predicate] = {
     "merged": _time(lambda candidate: candidate.issue.closed_at if _merged(candidate) else None),
 }
 
-_JUDGES: Mapping[str, Predicate] = {
+_PREDICATES: Mapping[str, Predicate] = {
     "repo": _repo,
     "org": _owner,
     "user": _owner,

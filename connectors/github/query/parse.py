@@ -1,4 +1,4 @@
-"""Searches as GitHub writes them, read into a tree, and what makes one usable as a rule's query.
+"""Parse GitHub search syntax into a tree, and validate it as a rule's query.
 
 https://docs.github.com/en/search-github/searching-on-github/searching-issues-and-pull-requests
 https://docs.github.com/en/issues/tracking-your-work-with-issues/using-issues/filtering-and-searching-issues-and-pull-requests
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from sync_service.domain.trackers.connector import Rejected
 
 LONGEST = 220
-"""GitHub takes 256 characters, of which going on page by page takes some."""
+"""Most characters. GitHub allows 256; the condition for the next page needs some of them."""
 
 DEEPEST = 5
-"""Parentheses within parentheses that GitHub takes."""
+"""Deepest nesting of parentheses that GitHub allows."""
 
 PLACES = ("repo", "org", "user")
 KINDS = ("issue", "pr", "pull-request")
@@ -24,7 +24,7 @@ EVALUATED_LOCALLY = (
     *PLACES, "is", "state", "type", "reason", "label", "milestone", "assignee", "author", "no", "created", "updated",
     "closed", "merged", "parent-issue", "in",
 )  # fmt: skip
-"""Qualifiers that can be judged by what we hold of an issue."""
+"""Qualifiers that we can evaluate on a stored issue."""
 
 GITHUB_ONLY = (
     "app", "archived", "base", "blocked-by", "blocking", "commenter", "comments", "draft", "has", "head",
@@ -32,7 +32,7 @@ GITHUB_ONLY = (
     "review-requested", "reviewed-by", "sha", "status", "sub-issue", "team", "team-review-requested",
     "user-review-requested",
 )  # fmt: skip
-"""Qualifiers that only GitHub can judge."""
+"""Qualifiers that only GitHub can evaluate."""
 
 STATES = ("open", "closed")
 _TRAITS = (
@@ -49,38 +49,38 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_PART = re.compile(r'(?:"[^"]*"|[^,"])+')
+_VALUE = re.compile(r'(?:"[^"]*"|[^,"])+')
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One part of a search, in small letters; without a qualifier a word to look for. `values` are alternatives."""
+    """One term of a search, in lower case; without a qualifier a word to find. `values` are alternatives."""
 
     qualifier: str
     values: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Write it as GitHub does."""
+        """Return it in GitHub's syntax."""
         return f"{self.qualifier}:{','.join(self.values)}" if self.qualifier else f"the word {self.values[0]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Holds where its term does not."""
+    """True when its term is not."""
 
     term: Term
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Holds where all of its parts do."""
+    """True when all of its parts are (AND)."""
 
     parts: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Some:
-    """Holds where at least one of its parts does."""
+    """True when at least one of its parts is (OR)."""
 
     parts: tuple["Node", ...]
 
@@ -89,59 +89,59 @@ Node = Term | Not | All | Some
 
 
 def read_query(query: str) -> Node:
-    """Read a search that a rule may have. Raise `Rejected` with what is wrong with it."""
+    """Parse a search for a rule. Raise `Rejected` with the error."""
     if len(query) > LONGEST:
-        raise Rejected(f"the query has {len(query)} characters, and may have {LONGEST}")
+        raise Rejected(f"the query has {len(query)} characters, but at most {LONGEST} are allowed")
     if not query.isprintable():
-        raise Rejected("the query holds a line break, a tab or another character that can't be printed")
-    tree = _Reader(query).read()
+        raise Rejected("the query contains a line break, a tab or another character that can't be printed")
+    tree = _Parser(query).read()
     for term in terms(tree):
         _check(term)
     _check_places(tree)
-    if not _in_each_way(tree, lambda term: term.qualifier in PLACES):
-        raise Rejected("the query names no place: add repo:OWNER/NAME, org:NAME or user:NAME")
-    if not _in_each_way(tree, _names_kind):
-        raise Rejected("the query must say is:issue or is:pull-request, as GitHub asks")
+    if not _always_requires(tree, lambda term: term.qualifier in PLACES):
+        raise Rejected("the query names no repository or owner: add repo:OWNER/NAME, org:NAME or user:NAME")
+    if not _always_requires(tree, _names_kind):
+        raise Rejected("the query must contain is:issue or is:pull-request: GitHub requires it")
     return tree
 
 
 def terms(node: Node) -> Iterator[Term]:
-    """Give every term, negated ones too."""
+    """Yield every term, including negated ones."""
     match node:
         case Term():
             yield node
         case Not():
             yield node.term
         case All() | Some():
-            for part in node.parts:
-                yield from terms(part)
+            for child in node.parts:
+                yield from terms(child)
 
 
 def _names_kind(term: Term) -> bool:
     return term.qualifier in ("is", "type") and all(value in KINDS for value in term.values)
 
 
-def _in_each_way(node: Node, holds: Callable[[Term], bool]) -> bool:
-    """Tell whether an issue can be found only by a term of a sort."""
+def _always_requires(node: Node, holds: Callable[[Term], bool]) -> bool:
+    """Return whether every issue that the search finds must match a term for which `holds` is true."""
     match node:
         case Term():
             return holds(node)
         case Not():
             return False
         case All():
-            return any(_in_each_way(part, holds) for part in node.parts)
+            return any(_always_requires(child, holds) for child in node.parts)
         case Some():
-            return all(_in_each_way(part, holds) for part in node.parts)
+            return all(_always_requires(child, holds) for child in node.parts)
 
 
 def _check_places(node: Node) -> None:
     if isinstance(node, All | Some):
-        named = [part for part in node.parts if isinstance(part, Term) and part.qualifier in PLACES]
+        named = [child for child in node.parts if isinstance(child, Term) and child.qualifier in PLACES]
         if isinstance(node, All) and len(named) > 1:
             either = " OR ".join(map(str, named))
-            raise Rejected(f"an issue is in one place: write ({either}) where any of them will do")
-        for part in node.parts:
-            _check_places(part)
+            raise Rejected(f"an issue is in one repository only: write ({either}) to find issues of any of them")
+        for child in node.parts:
+            _check_places(child)
 
 
 def _check(term: Term) -> None:
@@ -149,7 +149,7 @@ def _check(term: Term) -> None:
     if not name:
         return
     if name == "sort":
-        raise Rejected("the query may not be sorted (sort:): its members are a set")
+        raise Rejected("the query may not be sorted (sort:): its result is a set")
     known = (*EVALUATED_LOCALLY, *GITHUB_ONLY)
     if name not in known and not name.startswith(_FIELD):
         near = difflib.get_close_matches(name, known, n=1)
@@ -161,57 +161,59 @@ def _check(term: Term) -> None:
             raise Rejected(f"repo: takes OWNER/NAME, not {value!r}")
 
 
-class _Reader:
-    """Reads one search from left to right; AND, said or not, binds closer than OR."""
+class _Parser:
+    """Parser of one search, left to right. AND, written or implied, binds closer than OR."""
 
     def __init__(self, query: str) -> None:
         self._tokens = list(_tokens(query))
         self._at = 0
 
     def read(self) -> Node:
-        """Read the whole."""
-        tree = self._either(0)
+        """Parse the whole search."""
+        tree = self._parse_or(0)
         if self._at < len(self._tokens):
-            raise Rejected("a ) closes nothing")
+            raise Rejected("a ) has no matching (")
         return tree
 
-    def _either(self, depth: int) -> Node:
-        parts = [self._both(depth)]
+    def _parse_or(self, depth: int) -> Node:
+        nodes = [self._parse_and(depth)]
         while self._is("OR"):
             self._at += 1
-            parts.append(self._both(depth))
-        return parts[0] if len(parts) == 1 else Some(tuple(parts))
+            nodes.append(self._parse_and(depth))
+        return nodes[0] if len(nodes) == 1 else Some(tuple(nodes))
 
-    def _both(self, depth: int) -> Node:
-        parts: list[Node] = []
+    def _parse_and(self, depth: int) -> Node:
+        nodes: list[Node] = []
         while self._at < len(self._tokens) and not self._is("OR") and not self._is(")"):
             if self._is("AND"):
-                if not parts:
+                if not nodes:
                     break
                 self._at += 1
-            parts.append(self._one(depth))
-        if not parts:
-            raise Rejected("something is missing beside AND, OR or a parenthesis" if self._tokens else "nothing to ask")
-        return parts[0] if len(parts) == 1 else All(tuple(parts))
+            nodes.append(self._parse_term(depth))
+        if not nodes:
+            raise Rejected(
+                "a term is missing beside AND, OR or a parenthesis" if self._tokens else "the query is empty"
+            )
+        return nodes[0] if len(nodes) == 1 else All(tuple(nodes))
 
-    def _one(self, depth: int) -> Node:
+    def _parse_term(self, depth: int) -> Node:
         piece = self._tokens[self._at] if self._at < len(self._tokens) else ""
         self._at += 1
         if isinstance(piece, Term | Not):
             return piece
         if piece == "NOT" and self._at < len(self._tokens):
-            negated = self._one(depth)
+            negated = self._parse_term(depth)
             if isinstance(negated, Term):
                 return Not(negated)
         if piece == "(":
             if depth >= DEEPEST:
-                raise Rejected(f"parentheses may stand {DEEPEST} deep")
-            inner = self._either(depth + 1)
+                raise Rejected(f"parentheses may be nested {DEEPEST} deep")
+            inner = self._parse_or(depth + 1)
             if not self._is(")"):
                 raise Rejected("a ( is not closed")
             self._at += 1
             return inner
-        raise Rejected(f"{piece or 'the end'} stands where a qualifier or a word should")
+        raise Rejected(f"expected a qualifier or a word, found {piece or 'the end'}")
 
     def _is(self, word: str) -> bool:
         return self._at < len(self._tokens) and self._tokens[self._at] == word
@@ -237,9 +239,9 @@ def _tokens(query: str) -> Iterator[Term | Not | str]:
 
 def _term(found: re.Match[str]) -> Term | Not:
     qualifier, value = (found["qualifier"] or "").lower(), found["value"]
-    pieces = _PART.findall(value) if qualifier else [value]
+    pieces = _VALUE.findall(value) if qualifier else [value]
     values = tuple(text for piece in pieces if (text := " ".join(piece.replace('"', "").split()).casefold()))
     if not values or set(values) == {"-"}:
-        raise Rejected(f"{found[0]} says nothing; a - stands before each qualifier, not before a parenthesis")
+        raise Rejected(f"{found[0]} has no value; write - before each qualifier, not before a parenthesis")
     term = Term(qualifier, values)
     return Not(term) if found["minus"] else term

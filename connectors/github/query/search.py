@@ -1,8 +1,8 @@
-"""The members of a search, page by page, oldest first.
+"""List the members of a search by GitHub's search API, one page for each call, oldest first.
 
-Each page asks for what was created since the last one's end, and not for a page number: an issue that ceases to be
-found meanwhile would draw others over the border of numbered pages, unseen. So the limit of 1,000 results for a search
-is none for us, unless so many were created in one second.
+The cursor of the next page is the creation time at the end of this page, not a page number (keyset pagination): when an
+issue stops matching meanwhile, numbered pages would shift and an issue would be missed. So GitHub's limit of 1,000
+results for a search does not apply, unless so many issues were created in one second.
 https://docs.github.com/en/rest/search/search#search-issues-and-pull-requests
 """
 
@@ -23,17 +23,18 @@ from sync_service.domain.trackers.queries import MemberPage
 PER_PAGE = 100
 LAST_PAGE = 10
 MOST = 10_000
-"""Results of a search that are gone through: at 30 searches a minute this takes some four minutes."""
+"""Most results of a search to list: at 30 searches a minute this takes some four minutes."""
 
-TOO_MANY = f"it finds more than {MOST} issues, and so many are not listed"
-"""Says no number that moves: what is lacking stays the same from run to run."""
+TOO_MANY = f"it finds more than {MOST} issues, too many to list"
+"""The text contains no changing number, so that it stays equal from run to run."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a run is: as who sees which repository it asks, since when, and which page of that.
+class _Position:
+    """The cursor of a run: the repository whose credential searches, the time `since`, and the page within that.
 
-    `taken` are the issues created just then that were on the page before. `asked` and `holders` are done with.
+    `taken` are the issues created at `since` that were on the last page. The repositories `asked` and the bucket owners
+    `holders` are finished.
     """
 
     repository: str
@@ -45,7 +46,7 @@ class _Place:
 
 
 def reachable_repositories(query: str, scopes: Sequence[ScopeRef]) -> list[str]:
-    """Name the watched repositories that a search may reach. Raise `Rejected` where there are none."""
+    """Return the watched repositories that a search may reach. Raise `Rejected` when there are none."""
     named = [term for term in terms(read_query(query)) if term.qualifier in PLACES]
     found = [scope.name for scope in scopes if any(_reaches(term, scope.name.casefold()) for term in named)]
     if not found:
@@ -60,18 +61,18 @@ def _reaches(term: Term, name: str) -> bool:
 def members(calls: GitHubClient, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None) -> MemberPage:
     """Fetch a page of the members in the watched scopes."""
     reachable = reachable_repositories(query, scopes)
-    place = _read(cursor) if cursor else _Place(reachable[0])
-    answer, bucket_owner = calls.search(_question(query, place), repository=place.repository)
+    position = _parse_cursor(cursor) if cursor else _Position(reachable[0])
+    answer, bucket_owner = calls.search(_params(query, position), repository=position.repository)
     found = json_objects(answer.get("items"))
-    new = [one for one in found if _name(one) not in place.taken]
+    new = [one for one in found if _name(one) not in position.taken]
     issues = [one for one in new if not one.get("pull_request")]
-    shown = fetch_project_numbers(calls, issues, number_fields_of(calls.connection), repository=place.repository)
+    shown = fetch_project_numbers(calls, issues, number_fields_of(calls.connection), repository=position.repository)
     seen, outside = _in_scopes(calls, new, scopes, shown)
-    here, lacking = _further(place, found)
+    following, lacking = _next_page(position, found)
     lacking = _lacking(answer) or lacking
     if lacking is None:
-        here = here or _next_asker(calls, place, bucket_owner, reachable)
-    after = None if lacking == TOO_MANY else here
+        following = following or _next_repository(calls, position, bucket_owner, reachable)
+    after = None if lacking == TOO_MANY else following
     return MemberPage(
         found={identity: key for identity, (key, _) in seen.items()},
         cursor=json.dumps(asdict(after)) if after else None,
@@ -81,19 +82,19 @@ def members(calls: GitHubClient, *, query: str, scopes: Sequence[ScopeRef], curs
     )
 
 
-def _read(cursor: str) -> _Place:
+def _parse_cursor(cursor: str) -> _Position:
     found = json.loads(cursor)
-    return _Place(**{**found, **{name: tuple(found[name]) for name in ("taken", "asked", "holders")}})
+    return _Position(**{**found, **{name: tuple(found[name]) for name in ("taken", "asked", "holders")}})
 
 
-def _question(query: str, place: _Place) -> dict[str, str]:
-    asked = f"({query})" if isinstance(read_query(query), Some) and place.since else query
+def _params(query: str, position: _Position) -> dict[str, str]:
+    search = f"({query})" if isinstance(read_query(query), Some) and position.since else query
     return {
-        "q": f"{asked} created:>={place.since}" if place.since else asked,
+        "q": f"{search} created:>={position.since}" if position.since else search,
         "sort": "created",
         "order": "asc",
         "per_page": str(PER_PAGE),
-        "page": str(place.page),
+        "page": str(position.page),
         "advanced_search": "true",
     }
 
@@ -101,9 +102,9 @@ def _question(query: str, place: _Place) -> dict[str, str]:
 def _in_scopes(
     calls: GitHubClient, found: Sequence[Json], scopes: Sequence[ScopeRef], shown: Mapping[str, ProjectNumbers]
 ) -> tuple[dict[str, tuple[str, Observation]], int]:
-    """Give what is found in watched scopes, by identity with its key, and how much is elsewhere.
+    """Return the results in watched scopes, identity → key and observation, and the number of results outside.
 
-    `shown` are the numbers that projects have, by node.
+    `shown` are the numbers of projects, by node id.
     """
     wanted = number_fields_of(calls.connection)
     watched = {scope.name.casefold(): scope for scope in scopes}
@@ -126,27 +127,29 @@ def _lacking(answer: Json) -> str | None:
     return "GitHub did not search everything in time" if answer.get("incomplete_results") is True else None
 
 
-def _further(place: _Place, found: Sequence[Json]) -> tuple[_Place | None, str | None]:
-    """Go on from the last creation seen; where a whole page has one and the same time, by its number."""
+def _next_page(position: _Position, found: Sequence[Json]) -> tuple[_Position | None, str | None]:
+    """Return the next cursor: the last creation time, or the next page number when all times are equal."""
     if len(found) < PER_PAGE:
         return None, None
     times = [required(text(one.get("created_at")), "when an issue was created") for one in found]
     if any(timestamp(time) is None for time in times) or sorted(times) != times:
-        raise Rejected("GitHub's search is not in the order that was asked for")
+        raise Rejected("GitHub's search results are not in the requested order")
     at_last = tuple(_name(one) for one, time in zip(found, times, strict=True) if time == times[-1])
     if len(at_last) < len(found):
-        return replace(place, since=times[-1], page=1, taken=at_last), None
-    if place.page == LAST_PAGE:
+        return replace(position, since=times[-1], page=1, taken=at_last), None
+    if position.page == LAST_PAGE:
         return None, f"more than {LAST_PAGE * PER_PAGE} of its issues were created in one second"
-    return replace(place, page=place.page + 1), None
+    return replace(position, page=position.page + 1), None
 
 
-def _next_asker(calls: GitHubClient, place: _Place, bucket_owner: str, reachable: Sequence[str]) -> _Place | None:
-    """Go on as another installation, where what this one sees is not all that the search may reach."""
-    asked, holders = (*place.asked, place.repository), (*place.holders, bucket_owner)
+def _next_repository(
+    calls: GitHubClient, position: _Position, bucket_owner: str, reachable: Sequence[str]
+) -> _Position | None:
+    """Return the cursor for another installation, when this one can't see all that the search may reach."""
+    asked, holders = (*position.asked, position.repository), (*position.holders, bucket_owner)
     for name in reachable:
         if name not in asked and calls.credentials.bucket_owner(name) not in holders:
-            return _Place(name, asked=asked, holders=holders)
+            return _Position(name, asked=asked, holders=holders)
     return None
 
 

@@ -1,4 +1,4 @@
-"""What we do with each of GitHub's webhook events and actions, as a table, and the readers it names.
+"""Table of GitHub's webhook events and actions: the parser of each, or the reason to ignore it.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
@@ -29,32 +29,32 @@ from connectors.webhook import EventRule, EventRules
 
 
 def _each(event: str, actions: str, treatment: EventRule) -> EventRules:
-    """Treat several actions of one event alike."""
+    """Return the same rule for several actions of one event."""
     return {f"{event}.{action}": treatment for action in actions.split()}
 
 
 def _alike(names: str, treatment: EventRule) -> EventRules:
-    """Treat several events alike."""
+    """Return the same rule for several events."""
     return dict.fromkeys(names.split(), treatment)
 
 
-_ISSUE = EventRule("the issue as it now stands", parse_issue)
-_PULL = EventRule("the pull request as it now stands, and what it closes", read_pull)
-_SUB_ISSUE = EventRule("the sub-issue's parent, and both issues as they now stand", read_sub_issue)
+_ISSUE = EventRule("the issue's present state", parse_issue)
+_PULL = EventRule("the pull request's present state, and what it closes", read_pull)
+_SUB_ISSUE = EventRule("the sub-issue's parent, and the present state of both issues", read_sub_issue)
 _REPOSITORY = EventRule("the repository's new name", read_repository)
 _OWNER = "the new name of the repositories' owner"
 _BACK = EventRule("its repositories can be watched again", installation_parser(None))
-_PROJECT_ITEM = EventRule("the issue is looked at, where a number that is read may have changed", read_project_item)
-_COMMENT = EventRule("the links that a line of /okr in it asks for", read_comment)
+_PROJECT_ITEM = EventRule("the issue is fetched when a number that is read may have changed", read_project_item)
+_COMMENT = EventRule("the links that a line /okr in it asks for", read_comment)
 _NO_USE = EventRule("OKR Sync has no use for deliveries of this kind")
 
 EVENT_RULES: EventRules = {
-    "ping": EventRule("it is GitHub's greeting to a new webhook"),
-    "issues.opened": EventRule("the issue as it now stands; if transferred, its old self is gone", read_opened),
+    "ping": EventRule("it is GitHub's test of a new webhook"),
+    "issues.opened": EventRule("the issue's present state; after a transfer the old issue is gone", read_opened),
     "issues.deleted": EventRule("the issue is gone", read_deleted),
-    "issues.transferred": EventRule("the issue is gone, its successor stands as told", read_transferred),
+    "issues.transferred": EventRule("the issue is gone; the present state of its successor", read_transferred),
     "issues.field_removed": EventRule(
-        "the issue as it now stands; a project is asked for the number", read_field_removed
+        "the issue's present state; its number in a project is fetched", read_field_removed
     ),
     **_each(
         "issues",
@@ -73,12 +73,12 @@ EVENT_RULES: EventRules = {
     **_each(
         "issue_dependencies",
         "blocked_by_added blocked_by_removed blocking_added blocking_removed",
-        EventRule("what blocks what moves no key result, and both issues tell of their own changes"),
+        EventRule("blocking moves no key result, and both issues send their own changes"),
     ),
     **_each(
         "issue_relates_to",
         "relates_to_added relates_to_removed",
-        EventRule("being related moves no key result, and both issues tell of their own changes"),
+        EventRule("being related moves no key result, and both issues send their own changes"),
     ),
     "label.created": EventRule("the label's name", read_label),
     "label.edited": EventRule("the label's new name, if that changed", read_label),
@@ -88,15 +88,15 @@ EVENT_RULES: EventRules = {
     "milestone.deleted": EventRule("the milestone is gone", read_milestone),
     **_each("milestone", "opened closed", EventRule("an issue counts whether its milestone is open or closed")),
     **_each("repository", "renamed transferred", _REPOSITORY),
-    "repository.deleted": EventRule("the repository is gone; what reaches it is stale", read_repository_deleted),
-    "repository.archived": EventRule("an archived repository keeps its issues as they stand"),
-    "repository.unarchived": EventRule("its issues tell of their own changes"),
+    "repository.deleted": EventRule("the repository is gone; its key results are stale", read_repository_deleted),
+    "repository.archived": EventRule("an archived repository keeps its issues as they are"),
+    "repository.unarchived": EventRule("its issues send their own changes"),
     "repository.created": EventRule("a new repository has no issues"),
     "repository.edited": EventRule("description, topics and default branch move no key result"),
     **_each("repository", "privatized publicized", EventRule("who may see a repository moves no key result")),
     "organization.renamed": EventRule(_OWNER, read_organization_renamed),
     "organization.deleted": EventRule(
-        "its repositories are gone; what reaches them is stale", read_organization_deleted
+        "its repositories are gone; their key results are stale", read_organization_deleted
     ),
     **_each(
         "organization",
@@ -105,14 +105,14 @@ EVENT_RULES: EventRules = {
     ),
     **_each("installation", "created unsuspend", _BACK),
     "installation.deleted": EventRule(
-        "its repositories can't be watched; what reaches them is stale",
+        "its repositories can't be watched; their key results are stale",
         installation_parser("the GitHub app was uninstalled"),
     ),
     "installation.suspend": EventRule(
-        "its repositories can't be watched; what reaches them is stale",
+        "its repositories can't be watched; their key results are stale",
         installation_parser("the GitHub app was suspended"),
     ),
-    "installation.new_permissions_accepted": EventRule("a look tells by itself what the app may not see"),
+    "installation.new_permissions_accepted": EventRule("a fetch shows by itself what the app may not see"),
     **_each(
         "installation_repositories",
         "added removed",
@@ -120,7 +120,7 @@ EVENT_RULES: EventRules = {
     ),
     "installation_target.renamed": EventRule(_OWNER, read_target_renamed),
     **_each("issue_comment", "created deleted edited", _COMMENT),
-    **_each("issue_comment", "pinned unpinned *", EventRule("it leaves the comment as it is")),
+    **_each("issue_comment", "pinned unpinned *", EventRule("the comment's text does not change")),
     **_each("projects_v2_item", "archived converted created deleted edited restored", _PROJECT_ITEM),
     "projects_v2_item.reordered": EventRule("the order of a project's items moves no key result"),
     "meta.deleted": EventRule("a deleted webhook says nothing about issues"),
@@ -139,14 +139,14 @@ EVENT_RULES: EventRules = {
         _NO_USE,
     ),
 }
-"""Every event and action we know of, and what follows from it; `*` stands for whatever is not listed."""
+"""The rule of every event and action that we know; `*` is the default for all others."""
 
 
 def event_rule_for(name: str, event: str) -> EventRule:
-    """Find the treatment of a delivery by its name (`issues.closed`), else by its event alone."""
+    """Return the rule of a delivery by its name (`issues.closed`), else by its event."""
     return EVENT_RULES.get(name) or EVENT_RULES.get(f"{event}.*") or EVENT_RULES["*"]
 
 
 def parsed_events() -> frozenset[str]:
-    """Name the events of which a delivery may say something we use: what a webhook should be told to send."""
+    """Return the events that we parse at least partly: a webhook should send these."""
     return frozenset(name.partition(".")[0] for name, treatment in EVENT_RULES.items() if treatment.parse)

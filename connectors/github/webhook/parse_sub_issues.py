@@ -1,6 +1,6 @@
-"""How GitHub's deliveries about sub-issues are read: who is whose child, and both issues where they are whole.
+"""Parse deliveries about sub-issues: the parent of the child, and both issues when they are complete.
 
-Each change is told twice, from the child's side and from the parent's, and the two may lie in different repositories.
+Each change is sent twice, from the child's side and from the parent's. The two may be in different repositories.
 https://docs.github.com/en/webhooks/webhook-events-and-payloads#sub_issues
 """
 
@@ -23,7 +23,7 @@ from sync_service.domain.trackers.observations import (
 
 
 def read_sub_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Read that a sub-issue gained or lost its parent, and the two issues as they now stand."""
+    """Read that a sub-issue gained or lost its parent, and the present state of both issues."""
     child, parent = json_object(payload.get("sub_issue")), json_object(payload.get("parent_issue"))
     wanted = number_fields_of(connection)
     action = str(payload.get("action"))
@@ -46,7 +46,7 @@ def read_sub_issue(payload: Json, connection: Connection) -> tuple[Observation, 
 
 
 def _home(issue: Json, named: Json, other: Json) -> ScopeRef | None:
-    """Say which repository an issue is in: the one named for it, else the other where the issue's address agrees."""
+    """Return the repository of an issue: the one named for it, else the other one if the issue's address matches."""
     if identifier(issue.get("number")) is None:
         return None
     if identifier(named.get("id")):
@@ -56,7 +56,7 @@ def _home(issue: Json, named: Json, other: Json) -> ScopeRef | None:
 
 
 def _parent(parent: Json, scope: ScopeRef | None) -> Parent | None:
-    """Name the parent: by its key alone where its repository's id is not told, not at all where its number is not."""
+    """Return the parent, with its key only when its repository's id is missing; None when its number is missing."""
     if scope:
         identity, key = identity_and_key(parent, scope)
         return Parent(key, identity)
@@ -74,6 +74,6 @@ def _relation(child: Json, scope: ScopeRef, parent: Parent | None, at: datetime 
 
 
 def _later(child: Json, parent: Json) -> datetime | None:
-    """Give the later of the two issues' times of change: GitHub gives the relation none of its own."""
+    """Return the later `updated_at` of the two issues: the relation has no time of its own."""
     times = [at for issue in (child, parent) if (at := timestamp(issue.get("updated_at")))]
     return max(times, default=None)

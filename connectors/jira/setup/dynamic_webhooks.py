@@ -28,8 +28,17 @@ REFRESH_BEFORE = timedelta(days=23)
 
 EVENTS = ("jira:issue_created", "jira:issue_updated", "jira:issue_deleted")
 COMMENTS = ("comment_created", "comment_updated", "comment_deleted")
-SPRINT_AND_VERSION_EVENTS = ("jira:version_released", "jira:version_unreleased", "jira:version_updated", "jira:version_deleted",
-         "sprint_created", "sprint_updated", "sprint_started", "sprint_closed", "sprint_deleted")  # fmt: skip
+SPRINT_AND_VERSION_EVENTS = (
+    "jira:version_released",
+    "jira:version_unreleased",
+    "jira:version_updated",
+    "jira:version_deleted",
+    "sprint_created",
+    "sprint_updated",
+    "sprint_started",
+    "sprint_closed",
+    "sprint_deleted",
+)
 """Events that not every Jira sends to an app."""
 
 _SOON = timedelta(hours=1)

@@ -64,7 +64,8 @@ def _head(note: Note | None) -> str:
         return _COMMENT_STOPPED
     if not note.key_results:
         return _NOTHING
-    return f"This counts toward {'a key result' if len(note.key_results) == 1 else f'{len(note.key_results)} key results'}:"
+    count = len(note.key_results)
+    return f"This counts toward {'a key result' if count == 1 else f'{count} key results'}:"
 
 
 def _more(note: Note | None) -> Sequence[str]:

@@ -78,7 +78,7 @@ def test_repositories_that_changed_are_told(surgery: DoctorFixture) -> None:
         ("acme/attic", None),
         ("acme/checkout", False),
     ]
-    assert "is called acme/new now" in wrong[0][2]
+    assert "its name is acme/new now" in wrong[0][2]
     assert "404" in wrong[2][2]
 
 
@@ -103,10 +103,10 @@ def test_a_limit_that_is_nearly_used_up_is_told(surgery: DoctorFixture) -> None:
 def test_a_webhook_that_does_not_lead_here_is_told(surgery: DoctorFixture) -> None:
     """Nor one of the organisation."""
     surgery.hub.hooks[0].url = "https://elsewhere.example.com/hooks/here"
-    assert surgery.wrong("acme/checkout") == [("webhook of acme/checkout", False, "none leads here")]
+    assert surgery.wrong("acme/checkout") == [("webhook of acme/checkout", False, "no webhook sends to OKR Sync")]
     surgery.hub.add_hook(url=surgery.receiver.url, secret="s", events=EVENTS)
     wrong = surgery.wrong("acme/checkout", "acme/checkout")
-    assert wrong == [("webhook of acme", None, "is not told of organization")]
+    assert wrong == [("webhook of acme", None, "does not send organization")]
 
 
 def test_a_webhook_that_rests_is_told(surgery: DoctorFixture) -> None:
@@ -170,7 +170,7 @@ def test_of_many_repositories_only_the_first_are_looked_at(
 ) -> None:
     """It is said."""
     monkeypatch.setattr("connectors.github.doctor.connection.MOST_SCOPES", 0)
-    assert surgery.wrong("acme/checkout") == [("repositories", None, "only the first 0 were looked at")]
+    assert surgery.wrong("acme/checkout") == [("repositories", None, "only the first 0 were checked")]
 
 
 def test_an_older_enterprise_server_is_known_by_its_version() -> None:

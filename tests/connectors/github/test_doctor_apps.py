@@ -24,7 +24,7 @@ def test_an_app_is_examined_by_its_installations_and_its_one_webhook(surgery: Do
     assert [one for one in found if one.well is not True] == []
     said = {one.what: one.says for one in found}
     assert said["credentials"] == "accepted: app okr-sync"
-    assert said["installation on acme"] == "has granted what is needed"
+    assert said["installation on acme"] == "has granted all that is needed"
     assert "deliveries arrived" in said["webhook of the app"]
 
 
@@ -39,8 +39,8 @@ def test_what_an_app_lacks_is_told(surgery: DoctorFixture) -> None:
         ("installations", False),
         ("webhook of the app", False),
     ]
-    assert wrong[0][2] == "the app does not ask for issues: read, pull_requests: read"
-    assert wrong[3][2] == "leads to https://elsewhere.example.com/x, not here"
+    assert wrong[0][2] == "the app does not request issues: read, pull_requests: read"
+    assert wrong[3][2] == "sends to https://elsewhere.example.com/x, not to OKR Sync"
     installation = app.install()
     assert ("installation on acme", False, "has not granted issues: read, pull_requests: read") in surgery.wrong(
         **given
@@ -55,7 +55,7 @@ def test_an_app_that_is_to_write_and_may_only_read_is_told(surgery: DoctorFixtur
     app.install()
     found = surgery.wrong("acme/checkout", app=domain.AppKey(str(app.id), app.pem), writes_back=True)
     assert [(what, says) for what, _, says in found] == [
-        ("permissions", "the app does not ask for issues: write, pull_requests: write"),
+        ("permissions", "the app does not request issues: write, pull_requests: write"),
         ("installation on acme", "has not granted issues: write, pull_requests: write"),
     ]
 
@@ -87,7 +87,7 @@ def test_projects_that_can_not_be_read_are_told_where_numbers_are_wanted(surgery
     surgery.hub.repository("payments")
     ((what, well, says),) = surgery.wrong("acme/checkout", "acme/payments", token=token, hooked=False)
     assert (what, well) == ("projects of acme", None)
-    assert "issue fields alone" in says
+    assert "issue fields only" in says
     (one,) = [one for one in surgery.findings("acme/checkout", token=token) if "projects" in one.what]
     assert one.mend
     assert "Projects: read-only" in one.mend
@@ -111,7 +111,7 @@ def test_an_app_that_may_not_read_projects_is_told(surgery: DoctorFixture) -> No
         app = surgery.hub.create_app(permissions=permissions)
         app.install([surgery.hub.repository("checkout")])
         found = surgery.findings("acme/checkout", hooked=False, app=domain.AppKey(str(app.id), app.pem))
-        assert any("issue fields alone" in one.says for one in found) == told
+        assert any("issue fields only" in one.says for one in found) == told
 
 
 def test_a_webhook_of_the_organisation_is_to_tell_of_projects_where_numbers_are_wanted(surgery: DoctorFixture) -> None:
@@ -120,4 +120,4 @@ def test_a_webhook_of_the_organisation_is_to_tell_of_projects_where_numbers_are_
     assert surgery.wrong("acme/checkout") == []
     surgery.hub.hooks[0].url = "https://elsewhere.example.com/hooks/here"
     surgery.hub.add_hook(url=surgery.receiver.url, secret="s", events=[*EVENTS, "organization"])
-    assert surgery.wrong("acme/checkout") == [("webhook of acme", None, "is not told of projects_v2_item")]
+    assert surgery.wrong("acme/checkout") == [("webhook of acme", None, "does not send projects_v2_item")]

@@ -29,7 +29,7 @@ def hook(**columns: object) -> dict[str, object]:
     [
         ({"code": 401, "status": "unauthorized"}, False, "the last delivery was answered 401"),
         ({"code": 202, "status": "active"}, True, "the last delivery was answered 202"),
-        ({"code": None, "status": "unused"}, None, "can't be told"),
+        ({"code": None, "status": "unused"}, None, "can't read what happened"),
     ],
 )
 def test_without_the_list_of_deliveries_the_last_response_tells(
@@ -67,7 +67,7 @@ def test_a_repository_that_is_forbidden_is_told_by_itself() -> None:
         found = by_answers(mock)
     (forbidden,) = [one for one in found if one.what == "acme/checkout"]
     assert (forbidden.well, words in forbidden.says) == (False, True)
-    assert "let the token or app see it" in (forbidden.mend or "")
+    assert "give the token or app access to it" in (forbidden.mend or "")
     assert found[-1].what == "webhook of acme/checkout"
 
 
@@ -84,6 +84,6 @@ def test_a_webhook_that_checks_no_certificate_or_rests_is_told() -> None:
         mock.get(f"{SITE}/repos/acme/checkout/hooks/7/deliveries", json=[])
         found = by_answers(mock)
     assert [(one.well, one.says) for one in found[-2:]] == [
-        (None, "leads here, and does not check our certificate"),
-        (None, "has delivered nothing in the last days"),
+        (None, "sends to OKR Sync, and does not check our certificate"),
+        (None, "has sent nothing in the last days"),
     ]

@@ -109,7 +109,7 @@ def test_a_token_that_is_none_is_rejected(town: GitHubAppFixture) -> None:
     town.fetch_issue()
     town.step(3600)
     town.hub.rest.answer_next(201)
-    assert "gives no token that could be used" in refusal(town, Rejected)
+    assert "returns no valid token" in refusal(town, Rejected)
 
 
 def test_a_repository_that_no_installation_sees_is_not_searched_for_all_the_time(town: GitHubAppFixture) -> None:

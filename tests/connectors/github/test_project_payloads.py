@@ -49,7 +49,7 @@ def test_only_numbers_that_are_read_ask_for_a_look() -> None:
     ("parts", "reason"),
     [
         ({"connection": CONNECTION}, "no numbers are read"),
-        ({"connection": replace(WANTED, token=None)}, "takes a token"),
+        ({"connection": replace(WANTED, token=None)}, "needs a token"),
         ({"projects_v2_item": {**ISSUE, "content_type": "DraftIssue"}}, "a draft or a pull request"),
         ({"projects_v2_item": {**ISSUE, "content_type": "PullRequest"}}, "a draft or a pull request"),
         ({"projects_v2_item": {**ISSUE, "content_node_id": "I k"}}, "which issue"),

@@ -119,7 +119,7 @@ def test_another_order_is_not_believed(github: responses.RequestsMock) -> None:
     """Some members might be missed."""
     items = [found(number + 1, f"2026-10-{31 - number // 4:02}T00:00:00Z") for number in range(100)]
     github.get(SEARCH, json=answer(*items, total=200))
-    with pytest.raises(Rejected, match="not in the order"):
+    with pytest.raises(Rejected, match="not in the requested order"):
         members()
 
 

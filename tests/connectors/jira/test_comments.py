@@ -18,7 +18,7 @@ from sync_service.domain.trackers.observations import (
     ScopeRef,
     Snapshot,
 )
-from tests.connectors.jira.payloads import ANA, ANA_ON_SERVER, SITE, Json, connection, issue, delivery
+from tests.connectors.jira.payloads import ANA, ANA_ON_SERVER, SITE, Json, connection, delivery, issue
 
 MADE, CHANGED = "2026-10-05T11:30:00.250+0200", "2026-10-05T11:31:00.000+0200"
 AT = datetime(2026, 10, 5, 9, 30, 0, 250_000, tzinfo=UTC)

@@ -17,10 +17,10 @@ from tests.connectors.jira.payloads import (
     STORY_POINTS,
     Json,
     connection,
+    delivery,
     done,
     field,
     issue,
-    delivery,
 )
 
 CLOUD = f"{SITE}/rest/api/3/issue/20012"

@@ -27,10 +27,10 @@ from tests.connectors.jira.payloads import (
     STORY_POINTS,
     Json,
     connection,
+    delivery,
     field,
     issue,
     item,
-    delivery,
 )
 
 

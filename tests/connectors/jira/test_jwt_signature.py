@@ -11,7 +11,7 @@ import pytest
 
 from connectors.jira import Jira
 from sync_service.domain.trackers.connector import WebhookRequest
-from tests.connectors.jira.payloads import issue, delivery, signed
+from tests.connectors.jira.payloads import delivery, issue, signed
 
 CLIENT_SECRET = "ATOA-a-client-secret-as-long-as-they-are-in-truth-0123456789"
 BODY = delivery("jira:issue_updated", issue=issue(), items=[])

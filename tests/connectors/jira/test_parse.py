@@ -30,10 +30,10 @@ from tests.connectors.jira.payloads import (
     SITE,
     TO_DO,
     connection,
+    delivery,
     done,
     issue,
     item,
-    delivery,
 )
 
 WON_T_DO = "Won’t do"  # noqa: RUF001  the apostrophe Jira's own default has in some languages

@@ -17,10 +17,10 @@ from tests.connectors.jira.payloads import (
     PAY,
     SITE,
     connection,
+    delivery,
     done,
     issue,
     item,
-    delivery,
 )
 
 BULK = {"bulkOperationMetaData": {"entityCount": 1000, "sequenceNumber": 17, "bulkOperationId": "b-1"}}

@@ -1,19 +1,16 @@
-"""The first schema.
-
-It is written out in full, so that later changes of the code do not change it.
-"""
+"""The first schema, written out in full, so that later changes of the code do not change it."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+revision = "1.0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """Go one step forward."""
+    """Create every table."""
     op.create_table(
         "api_token",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -40,8 +37,6 @@ def upgrade() -> None:
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counter")),
     )
-    counters = sa.table("counter", sa.column("name", sa.String()), sa.column("value", sa.BigInteger()))
-    op.bulk_insert(counters, [{"name": "rules", "value": 0}, {"name": "changes", "value": 0}])
     op.create_table(
         "cycle",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -81,6 +76,17 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "oauth_state",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("state_hash", sa.String(length=64), nullable=False),
+        sa.Column("session_hash", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=50), nullable=False),
+        sa.Column("connection_fields", sa.JSON(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oauth_state")),
+        sa.UniqueConstraint("state_hash", name=op.f("uq_oauth_state_state_hash")),
+    )
+    op.create_table(
         "team",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("slug", sa.String(length=100), nullable=False),
@@ -110,12 +116,17 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("options", sa.JSON(), nullable=False),
         sa.Column("sealed_token", sa.Text(), nullable=True),
+        sa.Column("app_id", sa.String(length=100), nullable=True),
+        sa.Column("sealed_app_key", sa.Text(), nullable=True),
+        sa.Column("client_id", sa.String(length=200), nullable=True),
+        sa.Column("sealed_client_secret", sa.Text(), nullable=True),
         sa.Column("sealed_secrets", sa.JSON(), nullable=False),
         sa.Column("earlier", sa.String(length=10), nullable=True),
         sa.Column("refused_at", sa.BigInteger(), nullable=True),
         sa.Column("refused_reason", sa.Text(), nullable=True),
-        sa.Column("asked_again_at", sa.BigInteger(), nullable=True),
-        sa.Column("unavailable_until", sa.BigInteger(), nullable=True),
+        sa.Column("retried_at", sa.BigInteger(), nullable=True),
+        sa.Column("write_back", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("owner_marker", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(
             ["owner_id"], ["person.id"], name=op.f("fk_connection_owner_id_person"), ondelete="SET NULL"
         ),
@@ -189,8 +200,41 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_index("ix_delivery_buried_at", ["buried_at"], unique=False)
+        batch_op.create_index("ix_delivery_connection_id_id", ["connection_id", "id"], unique=False)
         batch_op.create_index(
             "ix_delivery_due_at",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.create_table(
+        "fetch_request",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("identity", sa.String(length=200), nullable=False),
+        sa.Column("key", sa.String(length=300), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.String(length=200), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.String(length=32), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("buried_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_fetch_request_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fetch_request")),
+        sa.UniqueConstraint("connection_id", "identity", name=op.f("uq_fetch_request_connection_id_identity")),
+    )
+    with op.batch_alter_table("fetch_request", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_fetch_request_due_at",
             ["due_at"],
             unique=False,
             sqlite_where=sa.text("due_at IS NOT NULL"),
@@ -225,13 +269,38 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_key_result_slug")),
     )
     op.create_table(
-        "look",
+        "link_comment",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("external_id", sa.String(length=100), nullable=False),
         sa.Column("identity", sa.String(length=200), nullable=False),
-        sa.Column("key", sa.String(length=300), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("delivery_id", sa.String(length=200), nullable=True),
+        sa.Column("author", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("edited", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("gone", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("wants", sa.JSON(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_link_comment_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_link_comment")),
+        sa.UniqueConstraint("connection_id", "external_id", name=op.f("uq_link_comment_connection_id_external_id")),
+    )
+    with op.batch_alter_table("link_comment", schema=None) as batch_op:
+        batch_op.create_index("ix_link_comment_connection_id_identity", ["connection_id", "identity"], unique=False)
+
+    op.create_table(
+        "oauth_token",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sealed_access", sa.Text(), nullable=False),
+        sa.Column("sealed_refresh", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("site_id", sa.String(length=100), nullable=False),
+        sa.Column("given_by", sa.Text(), nullable=False),
+        sa.Column("given_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("lease", sa.String(length=32), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
@@ -239,14 +308,17 @@ def upgrade() -> None:
         sa.Column("buried_at", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
-            ["connection_id"], ["connection.id"], name=op.f("fk_look_connection_id_connection"), ondelete="CASCADE"
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_oauth_token_connection_id_connection"),
+            ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_look")),
-        sa.UniqueConstraint("connection_id", "identity", name=op.f("uq_look_connection_id_identity")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oauth_token")),
+        sa.UniqueConstraint("connection_id", name=op.f("uq_oauth_token_connection_id")),
     )
-    with op.batch_alter_table("look", schema=None) as batch_op:
+    with op.batch_alter_table("oauth_token", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_look_due_at",
+            "ix_oauth_token_due_at",
             ["due_at"],
             unique=False,
             sqlite_where=sa.text("due_at IS NOT NULL"),
@@ -254,11 +326,11 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "relink",
+        "query_candidate",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("cause", sa.Text(), nullable=False),
-        sa.Column("cursor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.Column("identity", sa.String(length=200), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("lease", sa.String(length=32), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
@@ -266,13 +338,110 @@ def upgrade() -> None:
         sa.Column("buried_at", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
-            ["connection_id"], ["connection.id"], name=op.f("fk_relink_connection_id_connection"), ondelete="CASCADE"
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_query_candidate_connection_id_connection"),
+            ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_relink")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_query_candidate")),
+        sa.UniqueConstraint("connection_id", "identity", name=op.f("uq_query_candidate_connection_id_identity")),
     )
-    with op.batch_alter_table("relink", schema=None) as batch_op:
+    with op.batch_alter_table("query_candidate", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_relink_due_at",
+            "ix_query_candidate_due_at",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.create_table(
+        "rate_limit",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("bucket", sa.String(length=100), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_rate_limit_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rate_limit")),
+        sa.UniqueConstraint("connection_id", "bucket", name=op.f("uq_rate_limit_connection_id_bucket")),
+    )
+    op.create_table(
+        "rejected_delivery",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_rejected_delivery_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rejected_delivery")),
+        sa.UniqueConstraint("connection_id", name=op.f("uq_rejected_delivery_connection_id")),
+    )
+    op.create_table(
+        "relink_request",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("cursor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.Column("renamed", sa.JSON(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.String(length=32), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("buried_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_relink_request_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_relink_request")),
+    )
+    with op.batch_alter_table("relink_request", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_relink_request_due_at",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.create_table(
+        "scheduled_task",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=50), nullable=False),
+        sa.Column("memory", sa.Text(), nullable=True),
+        sa.Column("ran_at", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.String(length=32), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("buried_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_scheduled_task_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_scheduled_task")),
+        sa.UniqueConstraint("connection_id", "name", name=op.f("uq_scheduled_task_connection_id_name")),
+    )
+    with op.batch_alter_table("scheduled_task", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_scheduled_task_due_at",
             ["due_at"],
             unique=False,
             sqlite_where=sa.text("due_at IS NOT NULL"),
@@ -284,9 +453,12 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.String(length=300), nullable=False),
+        sa.Column("current_name", sa.String(length=300), nullable=True),
         sa.Column("external_id", sa.String(length=100), nullable=True),
         sa.Column("covered_at", sa.BigInteger(), nullable=True),
-        sa.Column("gone", sa.Text(), nullable=True),
+        sa.Column("gone_reason", sa.Text(), nullable=True),
+        sa.Column("gone_at", sa.BigInteger(), nullable=True),
+        sa.Column("gone_for_good", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connection.id"], name=op.f("fk_scope_connection_id_connection"), ondelete="CASCADE"
         ),
@@ -310,6 +482,74 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "write_back",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("identity", sa.String(length=200), nullable=False),
+        sa.Column("key", sa.String(length=300), nullable=False),
+        sa.Column("request_count", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("memory", sa.Text(), nullable=True),
+        sa.Column("serves", sa.Text(), server_default="", nullable=False),
+        sa.Column("digest", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("written_at", sa.BigInteger(), nullable=True),
+        sa.Column("slot_at", sa.BigInteger(), nullable=True),
+        sa.Column("urgent", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("removed_by_person", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.String(length=32), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("buried_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_write_back_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_write_back")),
+        sa.UniqueConstraint("connection_id", "identity", name=op.f("uq_write_back_connection_id_identity")),
+    )
+    with op.batch_alter_table("write_back", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_write_back_due_at",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.create_table(
+        "write_back_round",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("cursor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.Column("run_again", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.String(length=32), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("buried_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_write_back_round_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_write_back_round")),
+        sa.UniqueConstraint("connection_id", name=op.f("uq_write_back_round_connection_id")),
+    )
+    with op.batch_alter_table("write_back_round", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_write_back_round_due_at",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.create_table(
         "check_in",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("key_result_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -327,6 +567,48 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("check_in", schema=None) as batch_op:
         batch_op.create_index("ix_check_in_key_result_id_id", ["key_result_id", "id"], unique=False)
+
+    op.create_table(
+        "connection_alert",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("scope_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("broke_at", sa.BigInteger(), nullable=False),
+        sa.Column("alerted_at", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.String(length=32), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("buried_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_connection_alert_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["scope_id"], ["scope.id"], name=op.f("fk_connection_alert_scope_id_scope"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_connection_alert")),
+        sa.UniqueConstraint("scope_id", name=op.f("uq_connection_alert_scope_id")),
+    )
+    with op.batch_alter_table("connection_alert", schema=None) as batch_op:
+        batch_op.create_index("ix_connection_alert_connection_id", ["connection_id"], unique=False)
+        batch_op.create_index(
+            "ix_connection_alert_due_at",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "uq_connection_alert_connection",
+            ["connection_id"],
+            unique=True,
+            sqlite_where=sa.text("scope_id IS NULL"),
+            postgresql_where=sa.text("scope_id IS NULL"),
+        )
 
     op.create_table(
         "history",
@@ -353,6 +635,7 @@ def upgrade() -> None:
         sa.Column("scope_external_id", sa.String(length=100), nullable=True),
         sa.Column("scope_name", sa.String(length=300), nullable=True),
         sa.Column("key", sa.String(length=300), nullable=False),
+        sa.Column("folded_key", sa.String(length=300), server_default="", nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=True),
         sa.Column("type", sa.Text(), nullable=True),
         sa.Column("title", sa.Text(), nullable=True),
@@ -364,19 +647,30 @@ def upgrade() -> None:
         sa.Column("parent_key", sa.String(length=300), nullable=True),
         sa.Column("parent_identity", sa.String(length=200), nullable=True),
         sa.Column("parent_at", sa.BigInteger(), nullable=True),
+        sa.Column("parent_received_at", sa.BigInteger(), nullable=True),
+        sa.Column("closes_at", sa.BigInteger(), nullable=True),
+        sa.Column("closes_fetched", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("assignees", sa.JSON(), nullable=False),
         sa.Column("author", sa.JSON(), nullable=True),
         sa.Column("priority", sa.Text(), nullable=True),
         sa.Column("points", sa.Float(), nullable=True),
         sa.Column("points_at", sa.BigInteger(), nullable=True),
+        sa.Column("components", sa.JSON(), nullable=True),
+        sa.Column("components_at", sa.BigInteger(), nullable=True),
+        sa.Column("versions", sa.JSON(), nullable=True),
+        sa.Column("versions_at", sa.BigInteger(), nullable=True),
+        sa.Column("sprints", sa.JSON(), nullable=True),
+        sa.Column("sprints_at", sa.BigInteger(), nullable=True),
+        sa.Column("numbers", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=True),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("updated_at", sa.BigInteger(), nullable=True),
         sa.Column("digest", sa.String(length=64), server_default="", nullable=False),
-        sa.Column("looked", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("fetched", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("in_doubt", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.Column("gone", sa.Text(), nullable=True),
+        sa.Column("gone_reason", sa.Text(), nullable=True),
         sa.Column("successor", sa.String(length=200), nullable=True),
+        sa.Column("seen_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connection.id"], name=op.f("fk_issue_connection_id_connection"), ondelete="CASCADE"
         ),
@@ -385,6 +679,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("connection_id", "identity", name=op.f("uq_issue_connection_id_identity")),
     )
     with op.batch_alter_table("issue", schema=None) as batch_op:
+        batch_op.create_index("ix_issue_connection_id_folded_key", ["connection_id", "folded_key"], unique=False)
         batch_op.create_index("ix_issue_connection_id_key", ["connection_id", "key"], unique=False)
         batch_op.create_index("ix_issue_scope_id_id", ["scope_id", "id"], unique=False)
 
@@ -426,6 +721,41 @@ def upgrade() -> None:
             postgresql_where=sa.text("due_at IS NOT NULL"),
         )
         batch_op.create_index("ix_notice_key_result_id_person_id", ["key_result_id", "person_id"], unique=False)
+
+    op.create_table(
+        "poll",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("scope_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=True),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("newest", sa.BigInteger(), nullable=True),
+        sa.Column("began_at", sa.BigInteger(), nullable=True),
+        sa.Column("done_at", sa.BigInteger(), nullable=True),
+        sa.Column("seen", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("changed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("expected", sa.Integer(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.String(length=32), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("buried_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"], ["connection.id"], name=op.f("fk_poll_connection_id_connection"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["scope_id"], ["scope.id"], name=op.f("fk_poll_scope_id_scope"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_poll")),
+        sa.UniqueConstraint("scope_id", name=op.f("uq_poll_scope_id")),
+    )
+    with op.batch_alter_table("poll", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_poll_due_at",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
 
     op.create_table(
         "recompute",
@@ -473,6 +803,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rule")),
         sa.UniqueConstraint("slug", name=op.f("uq_rule_slug")),
     )
+    op.create_table(
+        "closing_link",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("issue_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.String(length=300), nullable=False),
+        sa.Column("folded_key", sa.String(length=300), nullable=False),
+        sa.Column("identity", sa.String(length=200), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_closing_link_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["issue_id"], ["issue.id"], name=op.f("fk_closing_link_issue_id_issue"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_closing_link")),
+        sa.UniqueConstraint("issue_id", "key", name=op.f("uq_closing_link_issue_id_key")),
+    )
+    with op.batch_alter_table("closing_link", schema=None) as batch_op:
+        batch_op.create_index("ix_closing_link_folded_key_connection_id", ["folded_key", "connection_id"], unique=False)
+        batch_op.create_index("ix_closing_link_identity_connection_id", ["identity", "connection_id"], unique=False)
+
     op.create_table(
         "link",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -534,6 +888,7 @@ def upgrade() -> None:
         sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key_result_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("condition", sa.JSON(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=True),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("cursor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
         sa.Column("changed_by", sa.Text(), nullable=False),
@@ -571,9 +926,84 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_rule_revision_rule_id_state", ["rule_id", "state"], unique=False)
 
+    op.create_table(
+        "query_listing",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("revision_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("connection_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("began_at", sa.BigInteger(), nullable=True),
+        sa.Column("done_at", sa.BigInteger(), nullable=True),
+        sa.Column("seen", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("outside", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("run_incomplete_reason", sa.Text(), nullable=True),
+        sa.Column("incomplete_reason", sa.Text(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("lease", sa.String(length=32), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("buried_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connection.id"],
+            name=op.f("fk_query_listing_connection_id_connection"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["revision_id"],
+            ["rule_revision.id"],
+            name=op.f("fk_query_listing_revision_id_rule_revision"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_query_listing")),
+        sa.UniqueConstraint("revision_id", name=op.f("uq_query_listing_revision_id")),
+    )
+    with op.batch_alter_table("query_listing", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_query_listing_due_at",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.create_table(
+        "query_member",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("revision_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("identity", sa.String(length=200), nullable=False),
+        sa.Column("holds", sa.Boolean(), nullable=False),
+        sa.Column("matched_at", sa.BigInteger(), nullable=True),
+        sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["revision_id"],
+            ["rule_revision.id"],
+            name=op.f("fk_query_member_revision_id_rule_revision"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_query_member")),
+        sa.UniqueConstraint("revision_id", "identity", name=op.f("uq_query_member_revision_id_identity")),
+    )
+    with op.batch_alter_table("query_member", schema=None) as batch_op:
+        batch_op.create_index("ix_query_member_identity", ["identity"], unique=False)
+
 
 def downgrade() -> None:
-    """Go one step back."""
+    """Drop every table."""
+    with op.batch_alter_table("query_member", schema=None) as batch_op:
+        batch_op.drop_index("ix_query_member_identity")
+
+    op.drop_table("query_member")
+    with op.batch_alter_table("query_listing", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_query_listing_due_at",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.drop_table("query_listing")
     with op.batch_alter_table("rule_revision", schema=None) as batch_op:
         batch_op.drop_index("ix_rule_revision_rule_id_state")
         batch_op.drop_index(
@@ -593,6 +1023,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_link_issue_id")
 
     op.drop_table("link")
+    with op.batch_alter_table("closing_link", schema=None) as batch_op:
+        batch_op.drop_index("ix_closing_link_identity_connection_id")
+        batch_op.drop_index("ix_closing_link_folded_key_connection_id")
+
+    op.drop_table("closing_link")
     op.drop_table("rule")
     with op.batch_alter_table("recompute", schema=None) as batch_op:
         batch_op.drop_index(
@@ -602,6 +1037,12 @@ def downgrade() -> None:
         )
 
     op.drop_table("recompute")
+    with op.batch_alter_table("poll", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_poll_due_at", sqlite_where=sa.text("due_at IS NOT NULL"), postgresql_where=sa.text("due_at IS NOT NULL")
+        )
+
+    op.drop_table("poll")
     with op.batch_alter_table("notice", schema=None) as batch_op:
         batch_op.drop_index("ix_notice_key_result_id_person_id")
         batch_op.drop_index(
@@ -614,39 +1055,103 @@ def downgrade() -> None:
     with op.batch_alter_table("issue", schema=None) as batch_op:
         batch_op.drop_index("ix_issue_scope_id_id")
         batch_op.drop_index("ix_issue_connection_id_key")
+        batch_op.drop_index("ix_issue_connection_id_folded_key")
 
     op.drop_table("issue")
     with op.batch_alter_table("history", schema=None) as batch_op:
         batch_op.drop_index("ix_history_key_result_id_id")
 
     op.drop_table("history")
+    with op.batch_alter_table("connection_alert", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_connection_alert_connection",
+            sqlite_where=sa.text("scope_id IS NULL"),
+            postgresql_where=sa.text("scope_id IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_connection_alert_due_at",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_connection_alert_connection_id")
+
+    op.drop_table("connection_alert")
     with op.batch_alter_table("check_in", schema=None) as batch_op:
         batch_op.drop_index("ix_check_in_key_result_id_id")
 
     op.drop_table("check_in")
-    op.drop_table("term")
-    op.drop_table("scope")
-    with op.batch_alter_table("relink", schema=None) as batch_op:
+    with op.batch_alter_table("write_back_round", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_relink_due_at",
+            "ix_write_back_round_due_at",
             sqlite_where=sa.text("due_at IS NOT NULL"),
             postgresql_where=sa.text("due_at IS NOT NULL"),
         )
 
-    op.drop_table("relink")
-    with op.batch_alter_table("look", schema=None) as batch_op:
+    op.drop_table("write_back_round")
+    with op.batch_alter_table("write_back", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_look_due_at", sqlite_where=sa.text("due_at IS NOT NULL"), postgresql_where=sa.text("due_at IS NOT NULL")
+            "ix_write_back_due_at",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
         )
 
-    op.drop_table("look")
+    op.drop_table("write_back")
+    op.drop_table("term")
+    op.drop_table("scope")
+    with op.batch_alter_table("scheduled_task", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_scheduled_task_due_at",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.drop_table("scheduled_task")
+    with op.batch_alter_table("relink_request", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_relink_request_due_at",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.drop_table("relink_request")
+    op.drop_table("rejected_delivery")
+    op.drop_table("rate_limit")
+    with op.batch_alter_table("query_candidate", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_query_candidate_due_at",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.drop_table("query_candidate")
+    with op.batch_alter_table("oauth_token", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_oauth_token_due_at",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.drop_table("oauth_token")
+    with op.batch_alter_table("link_comment", schema=None) as batch_op:
+        batch_op.drop_index("ix_link_comment_connection_id_identity")
+
+    op.drop_table("link_comment")
     op.drop_table("key_result")
+    with op.batch_alter_table("fetch_request", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_fetch_request_due_at",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+
+    op.drop_table("fetch_request")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_delivery_due_at",
             sqlite_where=sa.text("due_at IS NOT NULL"),
             postgresql_where=sa.text("due_at IS NOT NULL"),
         )
+        batch_op.drop_index("ix_delivery_connection_id_id")
         batch_op.drop_index("ix_delivery_buried_at")
 
     op.drop_table("delivery")
@@ -656,6 +1161,7 @@ def downgrade() -> None:
     op.drop_table("connection")
     op.drop_table("person")
     op.drop_table("team")
+    op.drop_table("oauth_state")
     with op.batch_alter_table("mail", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_mail_due_at", sqlite_where=sa.text("due_at IS NOT NULL"), postgresql_where=sa.text("due_at IS NOT NULL")
