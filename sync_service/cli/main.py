@@ -15,23 +15,24 @@ from sync_service.runtime.instance_lock import InUse
 from sync_service.runtime.redis_server import NoServer
 from sync_service.runtime.wiring import RegistryError
 from sync_service.store.engine.encryption import DecryptionError
+from sync_service.store.engine.migrate import UnknownSchema
 
 COMMAND_MODULES = {
-    "up": "running",
-    "worker": "running",
-    "clock": "running",
-    "migrate": "running",
-    "web": "serving",
-    "apply": "configuring",
-    "export": "configuring",
-    "schema": "configuring",
-    "status": "asking",
-    "explain": "asking",
-    "replay": "replaying",
-    "reconcile": "reconciling",
-    "doctor": "doctor",
-    "sign-in": "access",
-    "token": "access",
+    "up": "run_commands",
+    "worker": "run_commands",
+    "clock": "run_commands",
+    "migrate": "run_commands",
+    "web": "serve_command",
+    "apply": "config_commands",
+    "export": "config_commands",
+    "schema": "config_commands",
+    "status": "status_commands",
+    "explain": "status_commands",
+    "replay": "replay_command",
+    "reconcile": "reconcile_command",
+    "doctor": "doctor.command",
+    "sign-in": "access_commands",
+    "token": "access_commands",
 }
 """Each command's module, imported on demand, so that long-running processes load only what they need."""
 
@@ -67,7 +68,7 @@ class Commands(click.Group):
         except (OperationalError, InterfaceError) as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise click.ClickException(f"the database does not answer: {reason}") from error
-        except (RegistryError, DecryptionError, InUse, NoServer, OSError) as error:
+        except (RegistryError, DecryptionError, UnknownSchema, InUse, NoServer, OSError) as error:
             raise click.ClickException(str(error)) from error
 
 

@@ -13,7 +13,7 @@ from config.logging import set_up_logging
 from config.settings import Settings, read_settings
 from sync_service.runtime.wiring import Services, build
 from sync_service.store.engine.database import open_database
-from sync_service.store.engine.migrate import is_current
+from sync_service.store.engine.migrate import is_current, schema_problem
 
 ADDRESS = "address"
 """The file in the data directory where a running `okr-sync up` writes its address."""
@@ -60,7 +60,8 @@ def require_database(settings: Settings) -> None:
         raise click.ClickException(f"there is no database at {url.database} yet; run okr-sync up or okr-sync migrate")
     with open_engine(settings) as engine:
         if not is_current(engine):
-            raise click.ClickException("the database has another version's schema; run okr-sync migrate")
+            problem = schema_problem(engine) or "the database has another version's schema; run okr-sync migrate"
+            raise click.ClickException(problem)
 
 
 def base_url_for(settings: Settings) -> str:

@@ -88,7 +88,7 @@ def test_one_connection_is_looked_at_by_its_name(run: Run) -> None:
 @pytest.mark.usefixtures("applied")
 def test_what_is_held_of_a_connection_is_told(run: Run, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused since when, scopes that are gone or not imported, and the last delivery."""
-    monkeypatch.setattr("connectors.github.GitHub.examine", lambda *_, **__: iter(()))
+    monkeypatch.setattr("connectors.github.GitHub.check_connection", lambda *_, **__: iter(()))
     engine = open_database(f"sqlite:///{directory / 'var' / 'okr-sync.db'}")
     with writing(engine) as tx:
         now = database_now(tx)

@@ -160,7 +160,7 @@ def test_a_deletion_that_arrives_while_somebody_looks_is_not_undone_by_what_he_s
         world.drains.by_table["delivery"]()
         return seen
 
-    monkeypatch.setattr(type(world.tracker), "look", look_while_it_is_deleted)
+    monkeypatch.setattr(type(world.tracker), "fetch_issue", look_while_it_is_deleted)
     world.receive_and_drain(FetchNeeded(identity=row.identity, key=row.key, reason="the letter is partial"))
     assert answers == []
     assert world.rows(tables.issue)[0].gone == "deleted"
@@ -178,7 +178,7 @@ def test_a_tracker_that_can_not_answer_is_left_alone(world: CoreHarness, monkeyp
         asked.append(named["identity"])
         return look(*args, **named)
 
-    monkeypatch.setattr(type(world.tracker), "look", lambda _, *args, **named: counted(*args, **named))
+    monkeypatch.setattr(type(world.tracker), "fetch_issue", lambda _, *args, **named: counted(*args, **named))
     world.tracker.shown |= {
         identity: Unavailable("429", world.now + timedelta(hours=1)) for identity, *_ in PLACES.values()
     }

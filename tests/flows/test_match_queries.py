@@ -191,7 +191,7 @@ def test_many_queries_take_no_more_statements_than_one(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, *, judges: bool
 ) -> None:
     """What they say of a batch is read once and written once."""
-    monkeypatch.setattr(FakeQueryTracker, "judges", judges)
+    monkeypatch.setattr(FakeQueryTracker, "evaluates_locally", judges)
     counts = []
     for more in (0, 4):
         stage.furnish(QUERY, *(f"{QUERY} label:l{number}" for number in range(more)))

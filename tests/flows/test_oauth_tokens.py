@@ -191,7 +191,7 @@ def test_a_worker_killed_before_it_kept_the_answer_leaves_a_consent_that_can_be_
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(oauth_tokens, "renew", die)
+        patch.setattr(oauth_tokens, "store_refreshed", die)
         stage.let_come(tables.oauth_token)
         with pytest.raises(Killed):
             stage.consenting.drain()
@@ -272,7 +272,7 @@ def test_a_consent_that_no_key_opens_any_more_is_ended_too(stage: Stage, monkeyp
 
     stage.give()
     stage.let_come(tables.oauth_token)
-    monkeypatch.setattr(oauth_tokens, "refresh_of", lost)
+    monkeypatch.setattr(oauth_tokens, "refresh_token", lost)
     stage.consenting.drain()
     assert stage.connection.refused.startswith(ENDED)
 

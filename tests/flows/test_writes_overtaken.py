@@ -65,12 +65,12 @@ def test_what_is_asked_for_while_a_row_is_given_a_time_is_not_put_off_to_it(
     writing_part = FakeWriteBackTracker.write_bucket
 
     def link_more(wall: FakeWriteBackTracker, connection: Connection, *, about: str) -> str:
-        monkeypatch.setattr(FakeWriteBackTracker, "writing_part", writing_part)
+        monkeypatch.setattr(FakeWriteBackTracker, "write_bucket", writing_part)
         room.world.post(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
         room.world.drains.drain("delivery")
         return writing_part(wall, connection, about=about)
 
-    monkeypatch.setattr(FakeWriteBackTracker, "writing_part", link_more)
+    monkeypatch.setattr(FakeWriteBackTracker, "write_bucket", link_more)
     room.world.drains.by_table["write_back"]()
     with writing(room.world.engine) as tx:
         assert room.row().due_at - database_now(tx) <= due.SETTLING

@@ -23,7 +23,7 @@ from sync_service.runtime.instance_lock import is_held
 from sync_service.runtime.redis_server import OLDEST, NoServer
 from sync_service.runtime.wiring import open_redis, utc_now
 from sync_service.store.engine.database import database_now, reading
-from sync_service.store.engine.migrate import is_current
+from sync_service.store.engine.migrate import is_current, schema_problem
 
 OLDEST_POSTGRESQL = 14
 SCARCE_BYTES, FEW_BYTES = 100 * 2**20, 2**30
@@ -46,14 +46,14 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         return
     with open_engine(settings) as engine:
         try:
-            current = is_current(engine)
+            current, problem = is_current(engine), schema_problem(engine)
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             mend = "check the server and DATABASE_URL" if file is None else "check that the file is intact and ours"
             yield Finding(what="database", well=False, says=f"does not answer: {reason}", mend=mend)
             return
-        says = "answers, and has this version's schema" if current else "has another version's schema"
-        yield Finding(what="database", well=current, says=says, mend=None if current else _NOT_YET)
+        says = "answers, and has this version's schema" if current else problem or "has another version's schema"
+        yield Finding(what="database", well=current, says=says, mend=None if current or problem else _NOT_YET)
         yield from _file_findings(file) if file else _server_findings(engine)
         yield from _clock(engine)
 

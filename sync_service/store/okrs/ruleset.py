@@ -116,7 +116,7 @@ class RulesetCache:
 def load_ruleset(tx: Transaction, version: int) -> Ruleset:
     """Load the ruleset from the database."""
     columns = (connection.c.id, connection.c.slug, connection.c.kind, connection.c.write_back.label("writes_back"))
-    named = sa.select(*columns, has_credentials().label("can_look"))
+    named = sa.select(*columns, has_credentials().label("can_fetch"))
     trackers = {row.id: Tracker(**row._mapping) for row in tx.execute(named)}  # noqa: SLF001 - SQLAlchemy's public way
     scopes = Scopes(
         Scope(

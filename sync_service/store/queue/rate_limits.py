@@ -63,12 +63,12 @@ def block(
             wait = max(wait, min(2 * waited, LONGEST_WAIT))
     row = {
         "connection_id": connection_id,
-        "part": bucket,
+        "bucket": bucket,
         "until": now + wait,
         "seconds": round(wait.total_seconds()),
         "reason": reason[:LONGEST_REASON],
     }
-    upsert(tx, rate_limit, [row], unique=("connection_id", "part"))
+    upsert(tx, rate_limit, [row], unique=("connection_id", "bucket"))
     return wait
 
 

@@ -78,8 +78,8 @@ def release_writer(tx: Transaction, connection_id: int, bucket: str) -> None:
 
 
 def _lock(tx: Transaction, connection_id: int, bucket: str) -> Row[Any]:
-    row = {"connection_id": connection_id, "part": bucket, "until": database_now(tx), "seconds": 0}
-    insert_or_skip(tx, rate_limit, [row], unique=("connection_id", "part"))
+    row = {"connection_id": connection_id, "bucket": bucket, "until": database_now(tx), "seconds": 0}
+    insert_or_skip(tx, rate_limit, [row], unique=("connection_id", "bucket"))
     mine: sa.Select[Any] = sa.select(rate_limit.c.id, rate_limit.c.until).where(
         rate_limit.c.connection_id == connection_id, rate_limit.c.bucket == bucket
     )

@@ -56,8 +56,8 @@ RELATED = "Snapshot Snapshot ParentSeen"
 
 # The sorts in the order of Fullness (whole, bare, nulls), with the events and actions of which they come.
 READ = {
-    ("Snapshot", "Look", "Snapshot"): ("issues", CHANGED),
-    ("Snapshot Tombstone", "Look", "Snapshot"): ("issues", "opened"),
+    ("Snapshot", "FetchNeeded", "Snapshot"): ("issues", CHANGED),
+    ("Snapshot Tombstone", "FetchNeeded", "Snapshot"): ("issues", "opened"),
     ("Tombstone Snapshot", "Tombstone Look", "Tombstone Snapshot"): ("issues", "transferred"),
     ("Tombstone", "Tombstone", "Tombstone"): ("issues", "deleted"),
     ("Snapshot", "Snapshot", "Snapshot"): ("pull_request", PULLS),

@@ -27,7 +27,7 @@ MARK = "f00d"
 
 def connection(**fields: Any) -> Connection:
     """Give a connection that is written to."""
-    return Connection(**({"slug": "gh", "site": SITE, "token": "t", "mark": MARK} | fields))
+    return Connection(**({"slug": "gh", "site": SITE, "token": "t", "owner_marker": MARK} | fields))
 
 
 def note(count: int = 1, **fields: str) -> Note:
@@ -194,7 +194,7 @@ def test_a_wrong_token_is_refused_as_ever(github: responses.RequestsMock) -> Non
 def test_a_connection_that_was_never_switched_on_can_not_write() -> None:
     """It has no mark."""
     with pytest.raises(Rejected, match="no mark"):
-        connector().write(connection(mark=None), **PLACE, note=note(), memory=None, afresh=True)
+        connector().write(connection(owner_marker=None), **PLACE, note=note(), memory=None, afresh=True)
 
 
 def test_a_comment_has_room_for_the_longest_note(github: responses.RequestsMock) -> None:

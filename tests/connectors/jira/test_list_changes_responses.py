@@ -97,7 +97,7 @@ def test_a_page_that_holds_only_parts_of_issues_asks_for_looks(mock: responses.R
     bucket = {"id": "20012", "key": "SHOP-12", "fields": {"summary": "Pay"}}
     mock.get(f"{CLOUD}/search/jql", json=change([bucket], isLast=True, nextPageToken=None))
     page = list_cloud()
-    assert type(page.observations[1]).__name__ == "Look"
+    assert type(page.observations[1]).__name__ == "FetchNeeded"
     assert (page.cursor, page.newest) == (None, None)
 
 

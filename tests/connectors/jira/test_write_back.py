@@ -25,8 +25,14 @@ MARK = "f00d"
 
 def connection(**fields: Any) -> Connection:
     """Give a connection to Cloud that is written to."""
-    plain: dict[str, Any] = {"slug": "j", "site": SITE, "token": "t", "mark": MARK, "options": {"email": "a@b.c"}}
-    return Connection(**(plain | fields))
+    plain: dict[str, Any] = {
+        "slug": "j",
+        "site": SITE,
+        "token": "t",
+        "owner_marker": MARK,
+        "options": {"email": "a@b.c"},
+    }
+    return Connection(**({"owner_marker": MARK} | plain | fields))
 
 
 def serving(slug: str = "KR-1", **fields: Any) -> ServedKeyResult:
@@ -219,6 +225,6 @@ def test_limits_stop_what_they_are_about(jira: responses.RequestsMock, reason: s
 def test_nothing_is_written_without_a_mark_or_to_what_is_no_issue() -> None:
     """A mark is made when writing back is switched on."""
     with pytest.raises(Rejected, match="no owner marker"):
-        write(mark=None)
+        write(owner_marker=None)
     with pytest.raises(Rejected, match="is not the id"):
         connector().remove_note(connection(), identity="../x", key="SHOP-1", memory=None)

@@ -122,7 +122,7 @@ def slowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type, str], th
 
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (app_registration, oauth):
-        monkeypatch.setattr(module, "briefly", partial(call_with_timeout, seconds=0.05))
+        monkeypatch.setattr(module, "call_with_timeout", partial(call_with_timeout, seconds=0.05))
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ def test_an_app_that_takes_long_is_stored_although_nobody_waits(
 ) -> None:
     """The page says where to look before anything is done anew: the code is on its way."""
     back = press(desk, *ask(desk))
-    go = slowed(GitHubConnector, "take_app")
+    go = slowed(GitHubConnector, "exchange_app_code")
     answer = desk.ana.open(back)
     assert (answer.status_code, "Check the Connections page first" in answer.text) == (503, True)
     assert '<a class="btn" href="/connections">Connections</a>' in answer.text

@@ -217,7 +217,7 @@ def test_a_consent_that_takes_long_is_stored_although_nobody_waits(
     """Its answer is not given back meanwhile: the code is on its way, and good once."""
     town.make()
     back = town.accept(town.ask())
-    go = slowed(Connector, "consent")
+    go = slowed(Connector, "exchange_code")
     answer = town.desk.ana.open(back)
     assert (answer.status_code, "Check the connection first" in answer.text) == (503, True)
     assert town.desk.ana.open(back).status_code == 400

@@ -31,12 +31,13 @@ def upgrade() -> None:
         sa.Column("what", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
-    op.create_table(
+    counters = op.create_table(
         "counter",
         sa.Column("name", sa.String(length=20), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_counter")),
     )
+    op.bulk_insert(counters, [{"name": "rules", "value": 0}, {"name": "changes", "value": 0}])
     op.create_table(
         "cycle",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
