@@ -90,7 +90,7 @@ class Work:
         """Store deliveries, wake the worker once, and wait until all are applied; return deliveries per second."""
         self._store(list(islice(self.payloads(), number)))
         began = time.perf_counter()
-        self.services.doorbell.wake(["delivery"])
+        self.services.wakeup.wake(["delivery"])
         until(lambda: not self._waiting(), "all are applied", seconds=300)
         return number / (time.perf_counter() - began)
 

@@ -33,7 +33,7 @@ def run(services: Services, stop: threading.Event) -> None:
 def beat(services: Services) -> None:
     """Wake the workers for every table with due rows; drain the tables here when Redis does not answer."""
     names = services.drains.due()
-    if not services.doorbell.wake(names):
+    if not services.wakeup.wake(names):
         for name in names:
             services.drains.drain(name)
 

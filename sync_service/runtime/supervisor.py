@@ -76,7 +76,7 @@ class ManagedProcess:
     """Keeps one process running: the child if it runs, when to start it if not, and its deaths until now."""
 
     spec: ProcessSpec
-    patience: RestartPolicy
+    policy: RestartPolicy
     process: Process | None = None
     started_at: float = 0.0
     due_at: float = 0.0
@@ -122,13 +122,13 @@ class ManagedProcess:
     def plan_restart(self, now: float) -> None:
         """Plan the next start, after twice the last wait."""
         self.deaths += 1
-        self.wait = min(self.wait * 2 or self.patience.first_restart, self.patience.last_restart)
+        self.wait = min(self.wait * 2 or self.policy.first_restart, self.policy.last_restart)
         self.due_at = now + self.wait
 
     @property
     def healthy_at(self) -> float:
         """When the current run resets the earlier deaths."""
-        return self.started_at + self.patience.counts_as_alive
+        return self.started_at + self.policy.counts_as_alive
 
     @property
     def next_event_at(self) -> float | None:
@@ -170,7 +170,7 @@ class ManagedProcess:
 def supervise(
     parts: Sequence[ProcessSpec],
     *,
-    patience: RestartPolicy | None = None,
+    policy: RestartPolicy | None = None,
     started: Callable[[], None] | None = None,
     changed: Callable[[Sequence[ProcessStatus]], None] | None = None,
 ) -> None:
@@ -179,51 +179,51 @@ def supervise(
     Calls `changed` with the status of all processes after the start and after each change. Must run in the main thread.
     Takes over the stop signals and SIGCHLD while it runs.
     """
-    keepers = [ManagedProcess(part, patience or RestartPolicy()) for part in parts]
+    processes = [ManagedProcess(part, policy or RestartPolicy()) for part in parts]
     report = changed or (lambda _: None)
     with waking_signals() as (wake_fd, stop_count):
         try:
-            for keeper in keepers:
-                keeper.start(time.monotonic())
-            report(process_statuses(keepers))
+            for process in processes:
+                process.start(time.monotonic())
+            report(process_statuses(processes))
             if started is not None:
                 started()
             while not stop_count():
-                sleep_until_news(wake_fd, earliest(keepers))
-                changes = [keeper.check(time.monotonic()) for keeper in keepers]
+                sleep_until_news(wake_fd, earliest(processes))
+                changes = [process.check(time.monotonic()) for process in processes]
                 if any(changes):
-                    report(process_statuses(keepers))
+                    report(process_statuses(processes))
         finally:
-            stop_all(keepers, patience or RestartPolicy(), wake_fd, stop_count)
+            stop_all(processes, policy or RestartPolicy(), wake_fd, stop_count)
 
 
-def process_statuses(keepers: Iterable[ManagedProcess]) -> list[ProcessStatus]:
+def process_statuses(processes: Iterable[ManagedProcess]) -> list[ProcessStatus]:
     """Return the status of each process now."""
     now = time.monotonic()
-    return [keeper.standing(now) for keeper in keepers]
+    return [process.standing(now) for process in processes]
 
 
 def stop_all(
-    keepers: Sequence[ManagedProcess], patience: RestartPolicy, wake_fd: int, stop_count: Callable[[], int]
+    processes: Sequence[ManagedProcess], policy: RestartPolicy, wake_fd: int, stop_count: Callable[[], int]
 ) -> None:
     """Ask the processes to stop, those that outlive the others last; kill those that do not stop in time."""
-    for last, seconds in ((False, patience.stopping), (True, patience.stopping_last)):
-        wave = [keeper for keeper in keepers if keeper.spec.outlives is last and keeper.process is not None]
-        for keeper in reversed(wave):
-            keeper.ask_to_stop()
+    for last, seconds in ((False, policy.stopping), (True, policy.stopping_last)):
+        wave = [process for process in processes if process.spec.outlives is last and process.process is not None]
+        for process in reversed(wave):
+            process.ask_to_stop()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and stop_count() < 2 and any(map(still_runs, wave)):
             sleep_until_news(wake_fd, deadline)
-        for keeper in wave:
-            if still_runs(keeper):
-                log.warning("process did not stop in time and is killed", process=keeper.spec.name)
-            keeper.reap()
+        for process in wave:
+            if still_runs(process):
+                log.warning("process did not stop in time and is killed", process=process.spec.name)
+            process.reap()
     log.info("all processes stopped")
 
 
-def still_runs(keeper: ManagedProcess) -> bool:
+def still_runs(process: ManagedProcess) -> bool:
     """Return whether the process runs."""
-    return keeper.process is not None and not has_ended(keeper.process)
+    return process.process is not None and not has_ended(process.process)
 
 
 def has_ended(process: Process) -> bool:
@@ -231,9 +231,9 @@ def has_ended(process: Process) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def earliest(keepers: Iterable[ManagedProcess]) -> float | None:
+def earliest(processes: Iterable[ManagedProcess]) -> float | None:
     """Return when there is something to do or to report next, or None while all processes run well."""
-    return min((keeper.next_event_at for keeper in keepers if keeper.next_event_at is not None), default=None)
+    return min((process.next_event_at for process in processes if process.next_event_at is not None), default=None)
 
 
 def sleep_until_news(wake_fd: int, until: float | None) -> None:

@@ -68,9 +68,9 @@ SPACING_SECONDS = 0.05
 class WakeupThread(threading.Thread):
     """Sends wakeups from its own thread, so that no request waits for Redis. Many requests share one wakeup."""
 
-    def __init__(self, doorbell: Wakeup) -> None:
+    def __init__(self, wakeup: Wakeup) -> None:
         super().__init__(name="ringer", daemon=True)
-        self._doorbell = doorbell
+        self._doorbell = wakeup
         self._requested: set[str] = set()
         self._condition = threading.Condition()
 

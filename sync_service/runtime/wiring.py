@@ -53,7 +53,7 @@ class Services:
     sealer: Sealer
     connectors: Mapping[str, Connector]
     connections: Connections
-    doorbell: Wakeup
+    wakeup: Wakeup
     receive: WebhookReceiver
     outbox: Outbox
     drains: Drains
@@ -81,7 +81,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> Services:
         sealer=sealer,
         connectors=kinds,
         connections=known,
-        doorbell=Wakeup(redis),
+        wakeup=Wakeup(redis),
         receive=WebhookReceiver(engine=engine, connectors=kinds, connections=known, now=now),
         outbox=outbox,
         drains=Drains(

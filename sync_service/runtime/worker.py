@@ -90,9 +90,9 @@ def count_workers(redis: Redis) -> int:
 def drain(name: str) -> None:
     """Drain one table, then wake the workers for the tables that became due."""
     services = _services[0]
-    services.doorbell.answered(name)
+    services.wakeup.answered(name)
     services.drains.drain(name)
-    services.doorbell.wake(services.drains.due())
+    services.wakeup.wake(services.drains.due())
 
 
 def work(services: Services) -> None:

@@ -52,10 +52,10 @@ LARGEST_FORM = 1024 * 1024
 
 def create_app(services: Services) -> Flask:
     """Return the WSGI application. Call it once per process: it starts a thread that wakes workers for new rows."""
-    ringer = WakeupThread(services.doorbell)
-    ringer.start()
-    app = create_pages_app(services, ringer)
-    app.wsgi_app = WebhookDispatcher(create_webhook_app(services, ringer).wsgi_app, app.wsgi_app)  # type: ignore[method-assign]  # as in Flask's documentation
+    wakeup_thread = WakeupThread(services.wakeup)
+    wakeup_thread.start()
+    app = create_pages_app(services, wakeup_thread)
+    app.wsgi_app = WebhookDispatcher(create_webhook_app(services, wakeup_thread).wsgi_app, app.wsgi_app)  # type: ignore[method-assign]  # as in Flask's documentation
     if services.settings.proxy_hops:
         hops = services.settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as above
@@ -75,10 +75,10 @@ class WebhookDispatcher:
         return app(environ, start_response)
 
 
-def create_webhook_app(services: Services, ringer: WakeupThread) -> Flask:
+def create_webhook_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
     """Return the application that receives webhooks. It has no sessions or tokens: the webhook signature is checked."""
     app = Flask(__name__, static_folder=None)
-    attach_services(app, services, ringer)
+    attach_services(app, services, wakeup_thread)
     guards.install(app)
     security_headers.install(app)
     errors.install(app)
@@ -86,7 +86,7 @@ def create_webhook_app(services: Services, ringer: WakeupThread) -> Flask:
     return app
 
 
-def create_pages_app(services: Services, ringer: WakeupThread) -> Flask:
+def create_pages_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
     """Return the application with pages, API and health."""
     app = OpenAPI(__name__, doc_ui=False, **setup.description())
     app.config.update(
@@ -100,7 +100,7 @@ def create_pages_app(services: Services, ringer: WakeupThread) -> Flask:
         MAX_CONTENT_LENGTH=LARGEST_FORM,
         WTF_CSRF_TIME_LIMIT=None,
     )
-    attach_services(app, services, ringer)
+    attach_services(app, services, wakeup_thread)
     guards.install(app, bearer=bearer_auth.caller)
     security_headers.install(app)
     template_globals.install(app)

@@ -250,7 +250,7 @@ def test_rows_that_are_late_are_told(lag: float, well: Any) -> None:
 def test_buried_rows_are_told() -> None:
     """They wait for somebody."""
     (one,) = work._buried([Backlog(table="fetch_request", due=0, lag_seconds=0, later=0, buried=2)])
-    assert (one.well, one.says) == (False, "2 of look")
+    assert (one.well, one.says) == (False, "2 of fetch_request")
 
 
 def test_a_name_is_in_no_private_network() -> None:

@@ -9,5 +9,5 @@ from sync_service.runtime.supervisor import RestartPolicy, supervise
 HASTE = RestartPolicy(first_restart=0.05, last_restart=0.3)
 
 if __name__ == "__main__":
-    with patch.object(run_commands, "supervise", partial(supervise, patience=HASTE)):
+    with patch.object(run_commands, "supervise", partial(supervise, policy=HASTE)):
         main()

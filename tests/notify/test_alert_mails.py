@@ -241,7 +241,7 @@ def test_a_worker_that_dies_in_between_leaves_all_or_nothing(wire: Wire, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sync_service.notify.connection_alerts.breakings.settle_along", die)
+        patch.setattr("sync_service.notify.connection_alerts.connection_alerts.settle_along", die)
         with pytest.raises(KeyboardInterrupt):
             wire.drain()
     assert wire.mails() == []
@@ -276,7 +276,7 @@ def test_what_breaks_anew_while_it_is_told_is_left_to_the_next(wire: Wire, monke
         tx.execute(sa.update(tables.connection_alert).values(lease=None))
 
     with monkeypatch.context() as patch:
-        patch.setattr("sync_service.notify.connection_alerts.breakings.lock", lock_too_late)
+        patch.setattr("sync_service.notify.connection_alerts.connection_alerts.lock", lock_too_late)
         wire.drain()
     assert wire.mails() == []
     wire.services.make_due(tables.connection_alert)

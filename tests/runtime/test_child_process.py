@@ -12,7 +12,7 @@ import pytest
 PREAMBLE = """
 import os, signal, sys, time
 from pathlib import Path
-from sync_service.children import fork
+from sync_service.runtime.child_process import fork
 room = Path(sys.argv[1])
 """
 

@@ -20,23 +20,23 @@ pytestmark = pytest.mark.slow
 SUPERVISE = """
 import sys
 from pathlib import Path
-from sync_service.supervise import Part, Patience, supervise
+from sync_service.runtime.supervisor import ProcessSpec, RestartPolicy, supervise
 
-room = Path(sys.argv[1])
+directory = Path(sys.argv[1])
 parts = [
-    Part(name=file.stem, command=[sys.executable, str(file)], outlives=file.stem == "z_last")
-    for file in sorted(room.glob("*.py"))
+    ProcessSpec(name=file.stem, command=[sys.executable, str(file)], outlives=file.stem == "z_last")
+    for file in sorted(directory.glob("*.py"))
 ]
 
-def tell(standings):
-    with (room / "told").open("a") as file:
-        print(*(f"{one.name} {'runs' if one.pid else 'waits'} {one.deaths}" for one in standings), file=file)
+def write(statuses):
+    with (directory / "changes").open("a") as file:
+        print(*(f"{one.name} {'runs' if one.pid else 'waits'} {one.deaths}" for one in statuses), file=file)
 
 supervise(
     parts,
-    patience=Patience(first_restart=0.05, stopping=float(sys.argv[2]), stopping_last=float(sys.argv[2])),
-    started=lambda: (room / "started").touch(),
-    changed=tell,
+    policy=RestartPolicy(first_restart=0.05, stopping=float(sys.argv[2]), stopping_last=float(sys.argv[2])),
+    started=lambda: (directory / "started").touch(),
+    changed=write,
 )
 """
 
@@ -185,7 +185,7 @@ def test_what_a_part_prints_goes_through(tmp_path: Path) -> None:
     assert "good day" in printed
 
 
-def keeper(*command: str) -> ManagedProcess:
+def process(*command: str) -> ManagedProcess:
     """Return the keeper of a part that is this command."""
     return ManagedProcess(ProcessSpec(name="part", command=command), RestartPolicy())
 
@@ -198,7 +198,7 @@ def die(kept: ManagedProcess) -> None:
 
 def test_restarts_wait_twice_as_long_each_time_up_to_ten_seconds() -> None:
     """A part that can't run must not eat the machine."""
-    kept, now, waits = keeper(sys.executable, "-c", ""), 0.0, []
+    kept, now, waits = process(sys.executable, "-c", ""), 0.0, []
     kept.start(now)
     for _ in range(8):
         die(kept)
@@ -212,7 +212,7 @@ def test_restarts_wait_twice_as_long_each_time_up_to_ten_seconds() -> None:
 
 def test_a_restart_is_not_made_before_it_is_due() -> None:
     """The wait is kept."""
-    kept = keeper(sys.executable, "-c", "")
+    kept = process(sys.executable, "-c", "")
     kept.start(0.0)
     die(kept)
     kept.check(1.0)
@@ -222,7 +222,7 @@ def test_a_restart_is_not_made_before_it_is_due() -> None:
 
 def test_thirty_seconds_of_life_make_up_for_earlier_deaths() -> None:
     """A part that ran well is started again soon."""
-    kept = keeper(sys.executable, "-c", "")
+    kept = process(sys.executable, "-c", "")
     kept.wait = 6.4
     kept.start(100.0)
     die(kept)
@@ -233,7 +233,7 @@ def test_thirty_seconds_of_life_make_up_for_earlier_deaths() -> None:
 def test_a_command_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     """It may be in the middle of an upgrade."""
     program = tmp_path / "program"
-    kept = keeper(str(program))
+    kept = process(str(program))
     kept.start(0.0)
     assert (kept.process, kept.due_at) == (None, 0.2)
     assert (kept.deaths, kept.code, "No such file" in kept.reason) == (1, None, True)
@@ -281,9 +281,9 @@ def test_whoever_wants_to_know_is_told_of_each_change(tmp_path: Path) -> None:
         (pid,) = run.pids("web")
         os.kill(pid, signal.SIGKILL)
         run.pids("web", at_least=2)
-        told = tmp_path / "told"
-        until(lambda: len(told.read_text().splitlines()) == 3, "all is told")
-    assert [line.split() for line in told.read_text().splitlines()] == [
+        changes = tmp_path / "changes"
+        until(lambda: len(changes.read_text().splitlines()) == 3, "all is told")
+    assert [line.split() for line in changes.read_text().splitlines()] == [
         ["web", "runs", "0", "worker", "runs", "0"],
         ["web", "waits", "1", "worker", "runs", "0"],
         ["web", "runs", "1", "worker", "runs", "0"],

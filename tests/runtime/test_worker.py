@@ -23,11 +23,11 @@ WORK = """
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from sync_service import jobs
-from sync_service.drains import Drains
-from tests.house import build_house
+from sync_service.runtime import worker
+from sync_service.runtime.drains import Drains
+from tests.support.services import build_house
 
-jobs.BEAT_SECONDS, jobs.ALIVE_SECONDS = 0.1, 1
+worker.BEAT_SECONDS, worker.ALIVE_SECONDS = 0.1, 1
 room = Path(sys.argv[1])
 house = build_house(f"sqlite:///{room / 'house.db'}", room, REDIS_URL=sys.argv[2])
 
@@ -37,7 +37,7 @@ def drain_for_long():
         time.sleep(0.02)
     return 0
 
-jobs.work(replace(house, drains=Drains(house.engine, {"fetch_request": drain_for_long})))
+worker.work(replace(house, drains=Drains(house.engine, {"fetch_request": drain_for_long})))
 """
 
 

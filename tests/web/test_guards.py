@@ -15,7 +15,7 @@ from tests.web.session_client import Visitor
 
 def test_every_route_states_its_guard(app: Flask, services: Services) -> None:
     """A route without one, by either door, is closed to everybody, and so a mistake."""
-    trackers = create_webhook_app(services, WakeupThread(services.doorbell))
+    trackers = create_webhook_app(services, WakeupThread(services.wakeup))
     for door, some in ((app, "objectives.index"), (trackers, "hooks.receive")):
         routes = {rule.endpoint for rule in door.url_map.iter_rules()}
         assert some in routes

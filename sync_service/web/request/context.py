@@ -8,9 +8,9 @@ from sync_service.runtime.wakeup import WakeupThread
 from sync_service.runtime.wiring import Services
 
 
-def attach_services(app: Flask, services: Services, ringer: WakeupThread) -> None:
+def attach_services(app: Flask, services: Services, wakeup_thread: WakeupThread) -> None:
     """Attach the services to the application."""
-    app.extensions["okr-sync"] = (services, ringer)
+    app.extensions["okr-sync"] = (services, wakeup_thread)
 
 
 def services() -> Services:

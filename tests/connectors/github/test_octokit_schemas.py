@@ -58,7 +58,7 @@ RELATED = "Snapshot Snapshot ParentSeen"
 READ = {
     ("Snapshot", "FetchNeeded", "Snapshot"): ("issues", CHANGED),
     ("Snapshot Tombstone", "FetchNeeded", "Snapshot"): ("issues", "opened"),
-    ("Tombstone Snapshot", "Tombstone Look", "Tombstone Snapshot"): ("issues", "transferred"),
+    ("Tombstone Snapshot", "Tombstone FetchNeeded", "Tombstone Snapshot"): ("issues", "transferred"),
     ("Tombstone", "Tombstone", "Tombstone"): ("issues", "deleted"),
     ("Snapshot", "Snapshot", "Snapshot"): ("pull_request", PULLS),
     (RELATED, RELATED, RELATED): ("sub_issues", SUB_ISSUES),
@@ -80,7 +80,7 @@ EXPECTED = {
 }
 
 LESS_REQUIRED = {
-    "sub_issues.parent_issue_added": "Snapshot Look",
+    "sub_issues.parent_issue_added": "Snapshot FetchNeeded",
     "sub_issues.parent_issue_removed": "Snapshot ParentSeen",
     "sub_issues.sub_issue_added": "Snapshot Ignored",
     "sub_issues.sub_issue_removed": "Snapshot Ignored",
