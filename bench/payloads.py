@@ -37,7 +37,7 @@ class Templates:
         closed = github.deliveries[-1]
         github.stop()
         self._headers = dict(closed.headers(None))
-        self._payload: dict[str, Any] = json.loads(closed.parcel.body)
+        self._payload: dict[str, Any] = json.loads(closed.request.body)
 
     def closing(self, *, repository: int, number: int, label: str, second: int, done: bool = True) -> Payload:
         """Return the delivery for an issue that was closed, or reopened, `second` seconds after the start."""

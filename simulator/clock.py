@@ -8,16 +8,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
-"""Gives the present time, aware and in UTC."""
+"""Returns the present time, aware and in UTC."""
 
 
 def real_clock() -> datetime:
-    """Give the time of this machine, in UTC."""
+    """Return the time of this machine, in UTC."""
     return datetime.now(UTC)
 
 
 class SteppedClock:
-    """A clock that stands still until it is stepped.
+    """A clock that moves only by `step`.
 
     >>> clock = SteppedClock(datetime(2026, 11, 23, 10, tzinfo=UTC))
     >>> clock.step(1.5)
@@ -29,7 +29,7 @@ class SteppedClock:
         self._now = start or real_clock()
 
     def __call__(self) -> datetime:
-        """Give the time at which the clock stands."""
+        """Return the time of the clock."""
         return self._now
 
     def step(self, seconds: float = 1.0) -> None:

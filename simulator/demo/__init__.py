@@ -1,8 +1,8 @@
-"""The demo: the whole service beside a simulated GitHub and a simulated Jira, and a story that moves key results.
+"""The demo: the whole service beside a simulated GitHub and a simulated Jira, and a scenario that moves key results.
 
-    python -m simulator.demo           plays the story for somebody who watches, goes on until Ctrl-C
-    python -m simulator.demo --once    plays it quickly, checks everything, and leaves
+    python -m simulator.demo           runs the scenario at a pace to watch, then until Ctrl-C
+    python -m simulator.demo --once    runs it quickly, checks everything and exits
 
-It uses the product as a stranger does: the command `okr-sync` as a process, and addresses over HTTP. What must come
-out is computed here, from what the trackers hold (`aims.py`), and never read from the product.
+It uses the product as a user does: the command `okr-sync` as a process, and its URLs over HTTP. The expected values
+are computed here from what the trackers hold (`expectations.py`), and never read from the product.
 """

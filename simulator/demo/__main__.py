@@ -1,4 +1,4 @@
-"""Lets `python -m simulator.demo` be the command."""
+"""Run the demo by `python -m simulator.demo`."""
 
 import sys
 

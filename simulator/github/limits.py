@@ -1,8 +1,8 @@
-"""Rate limits: how much a credential may ask, and how GitHub says that it was too much.
+"""Rate limits, primary and secondary: count requests by credential and refuse those beyond the limit.
 
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 
-Off until switched on, as on GitHub Enterprise Server; a block by hand works all the same.
+Off until switched on, as on GitHub Enterprise Server; `block` works in either case.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from simulator.clock import Clock
 
 Resource = Literal["core", "search", "graphql"]
 
-PRIMARY = "API rate limit exceeded for {allowance}."
+PRIMARY = "API rate limit exceeded for {bucket}."
 SECONDARY = (
     "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. "
     "If you reach out to GitHub Support for help, please include the request ID."
@@ -40,9 +40,9 @@ _FREE_REPOSITORIES, _PER_REPOSITORY, _MOST_OF_INSTALLATION = 20, 50, 12_500
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """How much is allowed: requests by resource, points a minute, and changes of content a minute and an hour.
+    """The limits: requests by resource, points a minute, and writes a minute and an hour.
 
-    `status` is 403 or 429. A secondary limit holds for `pause`, which `retry_after` says to the caller or not.
+    `status` is 403 or 429. A secondary limit blocks for `pause`; `retry_after`: the response says how long.
     """
 
     core: int = 5000
@@ -69,7 +69,7 @@ class Refusal:
 @dataclass(frozen=True, kw_only=True)
 class _Block:
     until: datetime
-    allowance: str
+    bucket: str
     writes_only: bool
     retry_after: bool
 
@@ -99,7 +99,7 @@ class _Recent:
 
 
 class Limits:
-    """Counts what each allowance has used, by the simulator's clock; `rules` None means that nothing is limited."""
+    """Counts requests by bucket and by the simulator's clock; `rules` None means no limit."""
 
     def __init__(self, clock: Clock) -> None:
         self.rules: Rules | None = None
@@ -110,66 +110,64 @@ class Limits:
         self._blocks: list[_Block] = []
 
     def switch_on(self, rules: Rules | None = None) -> None:
-        """Limit from now on, by GitHub's own rules unless others are given."""
+        """Switch the limits on, with GitHub's own numbers by default."""
         with self._lock:
             self.rules = rules or Rules()
             self._windows.clear()
             self._recent.clear()
 
     def switch_off(self) -> None:
-        """Limit nothing any more."""
+        """Switch the limits off."""
         with self._lock:
             self.rules = None
             self._blocks.clear()
 
-    def block(
-        self, seconds: float, *, allowance: str = "", writes_only: bool = False, retry_after: bool = True
-    ) -> None:
-        """Refuse by a secondary limit for a while, whoever calls or one allowance, all calls or only changes."""
+    def block(self, seconds: float, *, bucket: str = "", writes_only: bool = False, retry_after: bool = True) -> None:
+        """Refuse for a while by a secondary limit: every bucket or one, all calls or only writes."""
         until = self._clock() + timedelta(seconds=seconds)
         with self._lock:
-            block = _Block(until=until, allowance=allowance, writes_only=writes_only, retry_after=retry_after)
+            block = _Block(until=until, bucket=bucket, writes_only=writes_only, retry_after=retry_after)
             self._blocks.append(block)
 
-    def take(
-        self, allowance: str, resource: Resource, *, writes: bool, repositories: int | None = None
+    def check(
+        self, bucket: str, resource: Resource, *, writes: bool, repositories: int | None = None
     ) -> Refusal | None:
-        """Count a request, or refuse it. `repositories` is given for installations, which are allowed more for many."""
+        """Count a request, or refuse it. `repositories`: an installation's count, which raises its limit."""
         with self._lock:
             now = self._clock()
-            if refusal := self._blocked(allowance, now, writes=writes):
+            if refusal := self._blocked(bucket, now, writes=writes):
                 return refusal
             rules = self.rules
             if rules is None:
                 return None
-            window = self._window(allowance, resource, now)
+            window = self._window(bucket, resource, now)
             if window.used >= self._limit(rules, resource, repositories):
-                message = PRIMARY.format(allowance=allowance)
+                message = PRIMARY.format(bucket=bucket)
                 return Refusal(status=rules.status, message=message, primary=True)
-            recent = self._recent[allowance]
+            recent = self._recent[bucket]
             if self._is_too_fast(recent, now, rules, writes=writes):
                 block = _Block(
-                    until=now + rules.pause, allowance=allowance, writes_only=writes, retry_after=rules.retry_after
+                    until=now + rules.pause, bucket=bucket, writes_only=writes, retry_after=rules.retry_after
                 )
                 self._blocks.append(block)
-                return self._blocked(allowance, now, writes=writes)
+                return self._blocked(bucket, now, writes=writes)
             window.used += 1
             recent.add(now, _WRITE_POINTS if writes else _READ_POINTS, writes=writes)
             return None
 
-    def spend(self, allowance: str, resource: Resource, points: int) -> None:
-        """Count more for a request than the one point, or give it back by a negative number."""
+    def spend(self, bucket: str, resource: Resource, points: int) -> None:
+        """Count more points for a request than one; a negative number gives points back."""
         with self._lock:
             if self.rules is not None:
-                window = self._window(allowance, resource, self._clock())
+                window = self._window(bucket, resource, self._clock())
                 window.used = max(0, window.used + points)
 
-    def left(self, allowance: str, resource: Resource, *, repositories: int | None = None) -> dict[str, int]:
-        """Give limit, remaining, used and reset (seconds since 1970), as GitHub tells them."""
+    def remaining(self, bucket: str, resource: Resource, *, repositories: int | None = None) -> dict[str, int]:
+        """Return limit, remaining, used and reset (seconds since 1970), as GitHub's headers have them."""
         with self._lock:
             now, rules = self._clock(), self.rules or Rules()
             limit = self._limit(rules, resource, repositories)
-            window = self._windows.get((allowance, resource))
+            window = self._windows.get((bucket, resource))
             if self.rules is None or window is None or window.reset <= now:
                 reset = int((now + _WINDOWS[resource]).timestamp())
                 return {"limit": limit, "remaining": limit, "used": 0, "reset": reset}
@@ -178,11 +176,11 @@ class Limits:
 
     # Inside
 
-    def _window(self, allowance: str, resource: Resource, now: datetime) -> _Window:
-        window = self._windows.get((allowance, resource))
+    def _window(self, bucket: str, resource: Resource, now: datetime) -> _Window:
+        window = self._windows.get((bucket, resource))
         if window is None or window.reset <= now:
             window = _Window(reset=now + _WINDOWS[resource])
-            self._windows[allowance, resource] = window
+            self._windows[bucket, resource] = window
         return window
 
     def _limit(self, rules: Rules, resource: Resource, repositories: int | None) -> int:
@@ -200,10 +198,10 @@ class Limits:
             or recent.writes(now - _HOUR) >= rules.writes_per_hour
         )
 
-    def _blocked(self, allowance: str, now: datetime, *, writes: bool) -> Refusal | None:
+    def _blocked(self, bucket: str, now: datetime, *, writes: bool) -> Refusal | None:
         self._blocks = [block for block in self._blocks if block.until > now]
         for block in self._blocks:
-            if block.allowance in ("", allowance) and (writes or not block.writes_only):
+            if block.bucket in ("", bucket) and (writes or not block.writes_only):
                 wait = -(-(block.until - now) // timedelta(seconds=1)) if block.retry_after else None
                 status = 403 if self.rules is None else self.rules.status
                 message = CONTENT if block.writes_only else SECONDARY

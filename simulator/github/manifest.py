@@ -1,4 +1,4 @@
-"""A manifest: an app described by whoever wants it, for a person to register with one press of a button.
+"""App manifests: JSON from which a person registers an app with one button.
 
 https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
 """
@@ -9,22 +9,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from simulator.github.app import App
+from simulator.github.model.app import App
 
-LIFE = timedelta(hours=1)
+LIFETIME = timedelta(hours=1)
 """How long the code for a new app is good for."""
 
 
-class BadManifest(ValueError):
-    """A manifest that GitHub would not take; the message says what is wrong with it."""
+class ManifestError(ValueError):
+    """GitHub refuses the manifest; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a manifest says, as far as the simulator goes by it."""
+    """The fields of a manifest that the simulator uses."""
 
     name: str
     url: str
@@ -38,31 +37,31 @@ class Manifest:
 
 @dataclass(frozen=True, kw_only=True)
 class NewApp:
-    """An app that was registered and not yet handed over."""
+    """A registered app whose credentials were not fetched yet."""
 
     app: App
     made: datetime
 
 
-def read_manifest(text: str) -> Manifest:
-    """Read a manifest; raises `BadManifest`."""
+def parse_manifest(text: str) -> Manifest:
+    """Parse a manifest; raise `ManifestError`."""
     try:
-        said: dict[str, Any] = json.loads(text)
+        document: dict[str, Any] = json.loads(text)
     except json.JSONDecodeError as error:
-        raise BadManifest(f"Manifest is not JSON: {error}") from error
-    hook = said.get("hook_attributes", {})
-    for wanted in ("name", "url", "redirect_url"):
-        if not isinstance(said.get(wanted), str) or not said[wanted]:
-            raise BadManifest(f'"{wanted}" wasn\'t supplied')
+        raise ManifestError(f"Manifest is not JSON: {error}") from error
+    hook = document.get("hook_attributes", {})
+    for name in ("name", "url", "redirect_url"):
+        if not isinstance(document.get(name), str) or not document[name]:
+            raise ManifestError(f'"{name}" wasn\'t supplied')
     if hook and not hook.get("url"):
-        raise BadManifest('Hook "url" wasn\'t supplied')
+        raise ManifestError('Hook "url" wasn\'t supplied')
     return Manifest(
-        name=said["name"],
-        url=said["url"],
-        redirect_url=said["redirect_url"],
-        setup_url=said.get("setup_url", ""),
-        description=said.get("description"),
+        name=document["name"],
+        url=document["url"],
+        redirect_url=document["redirect_url"],
+        setup_url=document.get("setup_url", ""),
+        description=document.get("description"),
         hook_url=hook["url"] if hook.get("active", True) and hook else "",
-        permissions=said.get("default_permissions", {}),
-        events=tuple(said.get("default_events", ())),
+        permissions=document.get("default_permissions", {}),
+        events=tuple(document.get("default_events", ())),
     )

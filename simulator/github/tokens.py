@@ -1,4 +1,4 @@
-"""Tokens of the simulated GitHub: what people make in their settings, and what installations are given for an hour."""
+"""Tokens of the simulated GitHub: personal tokens, and installation tokens, which last an hour."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from simulator.github.app import Installation
-    from simulator.github.planning import User
+from simulator.github.model.accounts import User
+from simulator.github.model.app import Installation
 
-LIFE = timedelta(hours=1)
+LIFETIME = timedelta(hours=1)
 """How long an installation token is good for."""
 
 _LONG, _SHORT = 520, 40
@@ -38,7 +36,7 @@ class PersonalToken:
 class InstallationToken:
     """A token of an installation; `repositories` (ids) None means those of the installation, whichever they are then.
 
-    `refusals` is how often it is still refused, as if not all of GitHub knew it yet.
+    `refusals` is how many times it is still refused, as if not all of GitHub knows it yet.
     """
 
     text: str
@@ -49,7 +47,7 @@ class InstallationToken:
     refusals: int = 0
 
 
-def new_text(app_id: int, *, long: bool) -> str:
+def make_token_text(app_id: int, *, long: bool) -> str:
     """Make up the text of an installation token in the present form or in the former one.
 
     https://github.blog/changelog/2026-05-15-github-app-installation-tokens-per-request-override-header

@@ -1,11 +1,11 @@
-"""Limits of the simulated Jira: how much may be asked, and how it says that it was too much.
+"""Rate limits of the simulated Jira: count requests, and refuse those beyond the limit.
 
 Cloud: an hour's quota of points for an app, bursts at one endpoint by one method, and writes to one issue; its gateway
 may refuse without a word. https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
 Data Center: tokens that fill up again by the interval.
 https://confluence.atlassian.com/adminjiraserver/improving-instance-stability-with-rate-limiting-983794911.html
 
-Off until switched on; a block by hand works all the same.
+Off until switched on; `block` works in either case.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _READING_POSTS = ("/search", "/bulkfetch", "/approximate-count", "/parse", "/mat
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """How much is allowed. Cloud's own numbers, but for Data Center's, which its administrators choose.
+    """The limits. The numbers are Cloud's own; those of Data Center are its administrators' choice.
 
-    `beta` tells of the quota by headers alone and refuses nothing for it.
+    `beta` shows the quota in headers only and refuses nothing.
     """
 
     points_per_hour: int = 65_000
@@ -63,7 +63,7 @@ class Refusal:
 
 
 class Limits:
-    """Counts what was asked, by the simulator's clock; `rules` None means that nothing is limited."""
+    """Counts requests by the simulator's clock; `rules` None means no limit."""
 
     def __init__(self, clock: Clock, *, data_center: bool) -> None:
         self.rules: Rules | None = None
@@ -76,7 +76,7 @@ class Limits:
         self._blocks: list[tuple[datetime, str, str, bool]] = []
 
     def switch_on(self, rules: Rules | None = None) -> None:
-        """Limit from now on, by Jira's own rules unless others are given."""
+        """Switch the limits on, with Jira's own numbers by default."""
         with self._lock:
             self.rules = rules or Rules()
             self._points, self._hour = 0, _hour_of(self._clock())
@@ -84,24 +84,24 @@ class Limits:
             self._recent.clear()
 
     def switch_off(self) -> None:
-        """Limit nothing any more."""
+        """Switch the limits off."""
         with self._lock:
             self.rules = None
             self._blocks.clear()
 
-    def block(self, seconds: float, *, reason: str = "", path: str = "", told: bool = True) -> None:
-        """Refuse for a while what has `path` in its address. Not `told`, as by the gateway, without any header."""
+    def block(self, seconds: float, *, reason: str = "", path: str = "", with_headers: bool = True) -> None:
+        """Refuse paths that contain `path` for a while; without `with_headers`, as the gateway does."""
         with self._lock:
-            self._blocks.append((self._clock() + timedelta(seconds=seconds), reason, path, told))
+            self._blocks.append((self._clock() + timedelta(seconds=seconds), reason, path, with_headers))
 
-    def take(self, request: Request) -> Refusal | None:
+    def check(self, request: Request) -> Refusal | None:
         """Count a request, or refuse it."""
         with self._lock:
             now = self._clock()
             return self._blocked(request, now) or (None if self.rules is None else self._over(request, now, self.rules))
 
     def show(self, response: Response) -> None:
-        """Count what an answer holds, and say what is left."""
+        """Count the objects of a response, and add the rate limit headers."""
         rules = self.rules
         if rules is None:
             return
@@ -122,9 +122,9 @@ class Limits:
 
     def _blocked(self, request: Request, now: datetime) -> Refusal | None:
         self._blocks = [block for block in self._blocks if block[0] > now]
-        for until, reason, path, told in self._blocks:
+        for until, reason, path, with_headers in self._blocks:
             if path in request.path:
-                return self._refusal(reason, until, now) if told else Refusal(reason="", headers={})
+                return self._refusal(reason, until, now) if with_headers else Refusal(reason="", headers={})
         return None
 
     def _over(self, request: Request, now: datetime, rules: Rules) -> Refusal | None:
@@ -156,7 +156,7 @@ class Limits:
         return None
 
     def _too_fast(self, what: str, now: datetime, most: int, time: timedelta) -> datetime | None:
-        """Count one more within a time; give when there is room again where there is none."""
+        """Count one more within a period; if that is too many, return when there is room again."""
         recent = self._recent[what]
         while recent and recent[0] <= now - time:
             recent.popleft()
@@ -178,9 +178,9 @@ def _hour_of(now: datetime) -> datetime:
 
 
 def _objects(response: Response) -> int:
-    """Count the objects that an answer holds, each of which costs a point."""
+    """Count the objects in a response; each costs a point."""
     if response.status_code != 200 or response.mimetype != "application/json":
         return 0
     found = json.loads(response.get_data())
-    held = found if isinstance(found, list) else found.get("issues") or found.get("values") or [found]
-    return len(held)
+    objects = found if isinstance(found, list) else found.get("issues") or found.get("values") or [found]
+    return len(objects)

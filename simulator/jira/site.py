@@ -1,33 +1,29 @@
-"""The simulated Jira itself: one site with projects, people, hooks and a token."""
+"""Everything that the simulated Jira holds: projects, issues, people, webhooks and a token; all but the REST API."""
 
 import base64
 import hashlib
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from abc import ABC
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from werkzeug.wrappers import Request, Response
-
+from simulator.base_tracker import BaseTracker
 from simulator.clock import Clock, real_clock
-from simulator.courier import Courier
-from simulator.jira import answers
-from simulator.jira.dynamic import DynamicHooks
-from simulator.jira.hooks import (
+from simulator.jira.admin_webhooks import (
     Hook,
-    cloud_retries,
+    cloud_retry_policy,
     retry_by_hand,
 )
-from simulator.jira.index import Index
-from simulator.jira.issue import Issue
+from simulator.jira.dynamic_webhooks import DynamicWebhooks
 from simulator.jira.limits import Limits
-from simulator.jira.plans import Sprint
-from simulator.jira.project import Project
-from simulator.jira.remote_links import RemoteLinks
-from simulator.jira.shelf import Shelf
-from simulator.jira.teller import Teller
-from simulator.jira.vocabulary import (
+from simulator.jira.model.changelog import Item
+from simulator.jira.model.issue import Comment, Issue
+from simulator.jira.model.issue_store import IssueStore
+from simulator.jira.model.project import Project
+from simulator.jira.model.search_index import SearchIndex
+from simulator.jira.model.site_defaults import (
     CATEGORIES,
     PRIORITIES,
     RESOLUTIONS,
@@ -38,19 +34,21 @@ from simulator.jira.vocabulary import (
     Status,
     User,
 )
-from simulator.rest import View
-from simulator.tracker import Tracker
+from simulator.jira.model.sprints_and_versions import Sprint
+from simulator.jira.remote_links import RemoteLinks
+from simulator.jira.webhook_emitter import WebhookEmitter
+from simulator.webhook_sender import WebhookSender
 
 _Thing = TypeVar("_Thing", Status, IssueType, Named)
 
 
-class Jira(Tracker):
-    """A Jira that runs on loopback, with the face of Cloud or of Data Center.
+class JiraSite(BaseTracker, ABC):
+    """A Jira that runs on loopback, as Cloud or as Data Center.
 
     Cloud tries a failed delivery again, up to five times, after `retry_delay()` seconds; the default waits for
-    `webhooks.retry_now()`, `simulator.jira.hooks.real_retry_delay` is the real one. Data Center never tries again.
+    `webhooks.retry_now()`; `admin_webhooks.real_retry_delay` is the real one. Data Center never tries again.
     Webhooks that calls make are where `version` has them, signed where it `knows_secrets`.
-    `by_clock`: those seconds are the clock's, so that they pass as it is stepped (then call `webhooks.let_time_pass`).
+    `by_clock`: those seconds are the clock's, so that they pass as it is stepped (then call `webhooks.send_due`).
     """
 
     def __init__(  # noqa: PLR0913  one named choice each, all with a default
@@ -69,18 +67,18 @@ class Jira(Tracker):
         port: int = 0,
     ) -> None:
         self.data_center = data_center
-        retries = None if data_center else cloud_retries(retry_delay)
+        retries = None if data_center else cloud_retry_policy(retry_delay)
         seconds = (lambda: clock().timestamp()) if by_clock else time.monotonic
-        courier = Courier(background=background, retries=retries, timeout=20, seconds=seconds)
-        super().__init__(clock=clock, webhooks=courier, port=port)
+        sender = WebhookSender(background=background, retries=retries, timeout=20, seconds=seconds)
+        super().__init__(clock=clock, webhooks=sender, port=port)
         self.limits = Limits(clock, data_center=data_center)
         self.email = email
         self.token = token
         self.points_field = points_field
         self.points_field_id = points_field_id
         self.projects: list[Project] = []
-        self.index = Index(clock)
-        self.issues = Shelf(self.index)
+        self.index = SearchIndex(clock)
+        self.issues = IssueStore(self.index)
         self.hidden_ids: set[str] = set()
         self.denied: set[str] = set()
         self.is_admin = True
@@ -91,8 +89,8 @@ class Jira(Tracker):
         self.page_limit = 0
         self.hooks: list[Hook] = []
         self.remote_links = RemoteLinks()
-        self.dynamic = DynamicHooks(self)
-        self.teller = Teller(self)
+        self.dynamic_webhooks = DynamicWebhooks(self)
+        self._emitter = WebhookEmitter(self)
         self.flow = "Primary"
         self._ids = itertools.count(10100)
         self._users: dict[str, User] = {}
@@ -100,10 +98,10 @@ class Jira(Tracker):
         self.bot = self.user(email.partition("@")[0])
         self.actor = self.user(actor)
 
-    # People and words
+    # Accounts, statuses and projects
 
     def user(self, name: str, *, display_name: str = "", account_id: str = "") -> User:
-        """Give the account of that name, made now if there is none; what is not said follows from the name."""
+        """Return the account of that name; create it if it does not exist; the rest follows from the name."""
         with self.reading():
             account_id = account_id or hashlib.sha256(name.encode()).hexdigest()[:24]
             made = User(account_id, name, display_name or name.title(), f"{name}@example.com")
@@ -111,7 +109,7 @@ class Jira(Tracker):
 
     @contextmanager
     def acting_as(self, name: str) -> Iterator[None]:
-        """Let someone else do what follows."""
+        """Act as someone else."""
         former, self.actor = self.actor, self.user(name)
         try:
             yield
@@ -120,7 +118,7 @@ class Jira(Tracker):
 
     @contextmanager
     def in_bulk(self) -> Iterator[None]:
-        """Send what follows as fallout of a bulk change: in Cloud's secondary flow."""
+        """Send webhooks as those of a bulk change: in Cloud's secondary flow."""
         former, self.flow = self.flow, "Secondary"
         try:
             yield
@@ -128,7 +126,7 @@ class Jira(Tracker):
             self.flow = former
 
     def project(self, key: str, name: str = "") -> Project:
-        """Give the project of that key, made now if there is none."""
+        """Return the project of that key; create it if it does not exist."""
         with self.changing():
             for project in self.projects:
                 if project.key == key:
@@ -144,41 +142,41 @@ class Jira(Tracker):
             return self._statuses[-1]
 
     def sprint(self, name: str) -> Sprint:
-        """Make a sprint that has not begun."""
+        """Create a sprint that has not started."""
         with self.changing():
             return Sprint(site=self, id=self.new_id(), name=name)
 
     def status(self, name: str) -> Status:
-        """Give the status of that name; raises `LookupError`."""
+        """Return the status of that name; raise `LookupError`."""
         return _find(self._statuses, name)
 
     def issue_type(self, name: str) -> IssueType:
-        """Give the type of that name; raises `LookupError`."""
+        """Return the type of that name; raise `LookupError`."""
         return _find(TYPES, name)
 
     def resolution(self, name: str) -> Named:
-        """Give the resolution of that name; raises `LookupError`."""
+        """Return the resolution of that name; raise `LookupError`."""
         return _find(RESOLUTIONS, name)
 
     def priority(self, name: str) -> Named:
-        """Give the priority of that name; raises `LookupError`."""
+        """Return the priority of that name; raise `LookupError`."""
         return _find(PRIORITIES, name)
 
     def find(self, id_or_key: str) -> Issue | None:
-        """Give the issue of that id or key; a key that it had before a move still leads to it."""
+        """Return the issue of that id or key; a former key finds it too."""
         return self.issues.find(id_or_key)
 
     def find_visible(self, id_or_key: str) -> Issue | None:
-        """Give an issue if whoever calls may see it."""
+        """Return an issue if the caller may see it."""
         found = self.find(id_or_key)
         return found if found is not None and self.shows(found) else None
 
     def shows(self, issue: Issue) -> bool:
-        """Say whether whoever calls may see an issue."""
+        """Return whether the caller may see an issue."""
         return issue.id not in self.hidden_ids and issue.project.visible
 
     def find_project(self, id_or_key: str) -> Project | None:
-        """Give a project that may be seen, by its id, its key in any case, a key that it had, or its name."""
+        """Return a visible project by id, key (in any case), former key, or name."""
         name = id_or_key.lower()
         visible = [project for project in self.projects if project.visible]
         for project in visible:
@@ -187,33 +185,33 @@ class Jira(Tracker):
         return next((project for project in visible if name in map(str.lower, project.former_keys)), None)
 
     def hide(self, *issues: Issue) -> None:
-        """Hide issues from whoever calls, as a security level does; webhooks tell of them all the same."""
+        """Hide issues from REST callers, as a security level does; webhooks still carry them."""
         with self.changing():
             self.hidden_ids |= {issue.id for issue in issues}
 
     def show(self, *issues: Issue) -> None:
-        """Let hidden issues be seen again."""
+        """Show hidden issues again."""
         with self.changing():
             self.hidden_ids -= {issue.id for issue in issues}
 
     def new_id(self) -> str:
-        """Give an unused id: a number, written as text, as in all of Jira."""
+        """Return an unused id: a number, written as text, as in all of Jira."""
         return str(self.new_ids(1))
 
     def new_ids(self, count: int) -> int:
-        """Give the first of so many unused ids in a row."""
+        """Reserve ids in a row; return the first."""
         first = next(self._ids)
         self._ids = itertools.count(first + count)
         return first
 
     def reference(self, account: User | None) -> tuple[str | None, str | None]:
-        """Give an account as a changelog names it: by the face's own id, and as people read it."""
+        """Return an account as a changelog names it: by id and display name."""
         if account is None:
             return None, None
         return account.name if self.data_center else account.account_id, account.display_name
 
     def transition_type_name(self, was: Status, now: Status) -> str:
-        """Name a transition as `issue_event_type_name` does: Cloud says generic, Data Center more."""
+        """Name a transition as `issue_event_type_name` does: generic on Cloud, specific on Data Center."""
         if self.data_center:
             if now.category.key == "done":
                 return "issue_closed"
@@ -225,12 +223,34 @@ class Jira(Tracker):
 
     @property
     def authorization(self) -> str:
-        """Give the header by which calls with the site's token are made."""
+        """Return the Authorization header of the site's token."""
         if self.data_center:
             return f"Bearer {self.token}"
         return f"Basic {base64.b64encode(f'{self.email}:{self.token}'.encode()).decode()}"
 
+    # Issues
+
+    def reindex(self, issue: Issue) -> None:
+        """Update the place of a changed issue in the store and in searches."""
+        self.issues.reindex(issue)
+
+    def remove_issue(self, issue: Issue) -> None:
+        """Remove a deleted issue."""
+        del self.issues[issue.id]
+
+    def children_of(self, issue: Issue) -> list[Issue]:
+        """Return the issues whose parent an issue is, oldest first."""
+        return self.issues.children_of(issue)
+
     # Webhooks
+
+    def emit_issue(self, issue: Issue, event: str, *, type_name: str | None, items: list[Item] | None) -> None:
+        """Send a webhook about an issue, with its changelog if it has one."""
+        self._emitter.emit_issue(issue, event, type_name=type_name, items=items)
+
+    def emit_comment(self, comment: Comment, event: str) -> None:
+        """Send the webhooks of a comment."""
+        self._emitter.emit_comment(comment, event)
 
     def add_hook(
         self, *, url: str, secret: str = "", events: Iterable[str] = ("*",), projects: Iterable[str] = ()
@@ -242,35 +262,9 @@ class Jira(Tracker):
         return hook
 
     def remove_hook(self, hook: Hook) -> None:
-        """Tell this hook nothing any more."""
+        """Remove a hook."""
         with self.changing():
             self.hooks.remove(hook)
-
-    # REST
-
-    def _views(self) -> Mapping[tuple[str, str], View]:
-        return answers.views(self)
-
-    def _pages(self) -> Mapping[str, View]:
-        return answers.pages(self)
-
-    def _admit(self, request: Request) -> Response | None:
-        return answers.admit(self, request) or self._limited(request)
-
-    def _limited(self, request: Request) -> Response | None:
-        refusal = self.limits.take(request)
-        if refusal is None:
-            return None
-        response = answers.problem(429)
-        response.headers.extend(refusal.headers)
-        return response
-
-    def _finish(self, request: Request, response: Response) -> Response:
-        self.limits.show(response)
-        return super()._finish(request, response)
-
-    def _problem(self, status: int) -> Response:
-        return answers.problem(status)
 
 
 def _find(things: Iterable[_Thing], name: str) -> _Thing:

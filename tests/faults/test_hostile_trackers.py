@@ -13,10 +13,10 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from simulator.courier import Courier
-from simulator.delivery import Mishap
-from simulator.rest import Rest
-from simulator.tracker import Tracker
+from simulator.base_tracker import BaseTracker
+from simulator.rest_server import RestServer
+from simulator.webhook_delivery import Fault
+from simulator.webhook_sender import WebhookSender
 from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
@@ -33,23 +33,23 @@ from tests.support.wait_until import until
 pytestmark = pytest.mark.slow
 
 CHANGES = 400 if LONG else 60
-MISHAPS: tuple[Callable[[Courier], None], ...] = (
+MISHAPS: tuple[Callable[[WebhookSender], None], ...] = (
     lambda courier: courier.delay_next(0.2),
     lambda courier: courier.delay_next(0.4, count=3),
-    Courier.lose_next,
-    Courier.duplicate_next,
-    Courier.truncate_next,
-    Courier.forge_next,
-    Courier.unsign_next,
+    WebhookSender.lose_next,
+    WebhookSender.duplicate_next,
+    WebhookSender.truncate_next,
+    WebhookSender.forge_next,
+    WebhookSender.unsign_next,
 )
-BREAKDOWNS: tuple[Callable[[Rest], None], ...] = (
+BREAKDOWNS: tuple[Callable[[RestServer], None], ...] = (
     lambda rest: rest.answer_next(429, retry_after=1),
     lambda rest: rest.answer_next(429),
     lambda rest: rest.answer_next(500),
     lambda rest: rest.answer_next(503, times=2),
 )
-SLOWNESS: tuple[Callable[[Rest], None], ...] = (lambda rest: rest.slow_down(0.1), lambda rest: rest.slow_down(0))
-REFUSED = (Mishap.FORGED, Mishap.UNSIGNED, Mishap.TRUNCATED)
+SLOWNESS: tuple[Callable[[RestServer], None], ...] = (lambda rest: rest.slow_down(0.1), lambda rest: rest.slow_down(0))
+REFUSED = (Fault.FORGED, Fault.UNSIGNED, Fault.TRUNCATED)
 
 
 @pytest.fixture
@@ -86,13 +86,13 @@ def test_all_faults_of_both_trackers_at_once_end_in_the_right_numbers(houses: li
             tracker.rest.slow_down(0)
         for delivery in town.deliveries():
             statuses = {attempt.status for attempt in delivery.attempts}
-            assert statuses <= ({401} if delivery.mishap in REFUSED else {202}), delivery.mishap
-        befell = {delivery.mishap for delivery in town.deliveries()}
+            assert statuses <= ({401} if delivery.fault in REFUSED else {202}), delivery.fault
+        befell = {delivery.fault for delivery in town.deliveries()}
         assert town.redeliver_what_was_not_taken() > 0
         until(lambda: is_quiet(desk), "all is applied and looked at", seconds=60)
         for tracker in town.trackers:
             assert {call.status for call in tracker.rest.calls} == {200, 429, 500, 503}
-    assert befell == set(Mishap)
+    assert befell == set(Fault)
     assert values(desk) == pytest.approx(town.numbers())
     assert broken_entries(desk.engine) == []
 
@@ -103,7 +103,7 @@ def befall_webhooks(town: TrackerPair) -> None:
     if courier.held and chance.random() < 0.3:
         courier.release(seed=chance.randrange(100))
     if chance.random() < 0.5:
-        chance.choice([*MISHAPS, Courier.hold])(courier)
+        chance.choice([*MISHAPS, WebhookSender.hold])(courier)
 
 
 def befall_rest(town: TrackerPair) -> None:
@@ -196,9 +196,9 @@ def people_at_work(town: TrackerPair) -> Iterator[None]:
         thread.join()
 
 
-def delayed_five(tracker: Tracker) -> bool:
+def delayed_five(tracker: BaseTracker) -> bool:
     """Tell whether five deliveries were delayed on their way."""
-    return sum(one.mishap is Mishap.DELAYED for one in tracker.deliveries) == 5
+    return sum(one.fault is Fault.DELAYED for one in tracker.deliveries) == 5
 
 
 def answers(address: str, secret: str) -> set[int]:

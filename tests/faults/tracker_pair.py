@@ -12,12 +12,12 @@ import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from simulator import GitHub, Jira, SteppedClock
-from simulator.delivery import Delivery
-from simulator.github.hooks import Hook as HubHook
-from simulator.github.issue import Issue as HubIssue
-from simulator.jira.hooks import Hook as JiraHook
-from simulator.jira.issue import Issue as JiraIssue
-from simulator.serving import Serving
+from simulator.github.model.hooks import Hook as HubHook
+from simulator.github.model.issue import Issue as HubIssue
+from simulator.http_server import ServerThread
+from simulator.jira.admin_webhooks import Hook as JiraHook
+from simulator.jira.model.issue import Issue as JiraIssue
+from simulator.webhook_delivery import Delivery
 from sync_service.runtime.wiring import Services
 from sync_service.store.trackers import connections
 from sync_service.web import create_app
@@ -134,8 +134,8 @@ class TrackerPair:
         """Redeliver all deliveries that were not accepted, as people can do by hand; return how many."""
         count = 0
         for tracker in self.trackers:
-            accepted = {one.parcel.id for one in tracker.deliveries if one.accepted}
-            missing = {one.parcel.id: one for one in tracker.deliveries if one.parcel.id not in accepted}
+            accepted = {one.request.id for one in tracker.deliveries if one.accepted}
+            missing = {one.request.id: one for one in tracker.deliveries if one.request.id not in accepted}
             for delivery in missing.values():
                 tracker.webhooks.redeliver(delivery)
             count += len(missing)
@@ -180,7 +180,7 @@ def receiving(services: Services) -> Iterator[str]:
     A connection is known as soon as it is inserted, even if a ping arrived just before.
     """
     server = make_server("127.0.0.1", 0, create_app(services), threaded=True, request_handler=_Quiet)
-    running = Serving(server, name="receiver")
+    running = ServerThread(server, name="receiver")
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(connections, "UNKNOWN_SECONDS", 0)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from simulator import GitHub, Jira, SteppedClock
-from simulator.github.issue import Issue as HubIssue
-from simulator.jira.issue import Issue as JiraIssue
+from simulator.github.model.issue import Issue as HubIssue
+from simulator.jira.model.issue import Issue as JiraIssue
 
 OKRS = b"""\
 people:
@@ -100,7 +100,7 @@ class Workload:
     def _collect(self, connection: str, tracker: GitHub | Jira) -> None:
         for delivery in tracker.deliveries[self._collected[connection] :]:
             self._collected[connection] += 1
-            parcel = delivery.parcel
+            parcel = delivery.request
             self._ready.append(
                 SignedDelivery(connection=connection, id=parcel.id, headers=delivery.headers(None), body=parcel.body)
             )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from simulator import Jira, SteppedClock
 from simulator.jira import Issue, Project
-from simulator.jira.sketch import Sketch
+from simulator.jira.model.bulk_issues import BulkIssue
 from sync_service.runtime.wiring import utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
@@ -34,7 +34,7 @@ class JiraHarness(ServicesHarness):
     def receive_webhooks(self) -> None:
         """Insert the tracker's new deliveries into the inbox, each one once."""
         now = utc_now()
-        parcels = [one.parcel for one in self.jira.deliveries[self.received :]]
+        parcels = [one.request for one in self.jira.deliveries[self.received :]]
         self.received += len(parcels)
         rows = [
             {
@@ -51,9 +51,9 @@ class JiraHarness(ServicesHarness):
             tx.execute(sa.insert(tables.delivery), rows)
 
 
-def labelled(number: int) -> Sketch:
+def labelled(number: int) -> BulkIssue:
     """Return a sketch of an issue that counts."""
-    return Sketch(summary=f"Pay {number}", labels=("checkout",), status="Done" if number % 4 == 0 else "To Do")
+    return BulkIssue(summary=f"Pay {number}", labels=("checkout",), status="Done" if number % 4 == 0 else "To Do")
 
 
 Standing = tuple[bool, bool]

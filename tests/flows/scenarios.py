@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from simulator import GitHub, Jira, SteppedClock
-from simulator.delivery import Delivery
-from simulator.github.issue import Issue as GitHubIssue
-from simulator.jira.issue import Issue as JiraIssue
+from simulator.github.model.issue import Issue as GitHubIssue
+from simulator.jira.model.issue import Issue as JiraIssue
+from simulator.webhook_delivery import Delivery
 from tests.support.config_file import github, jira, okrs
 
 CHANGES = ("closed", "cancelled", "reopened", "unlabelled", "moved", "deleted")

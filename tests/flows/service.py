@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from simulator.demo.service import Service, choose_port, command
+from simulator.demo.service_process import Service, choose_port, command
 from tests.support.wait_until import until
 
 ANA = "ana@example.com"

@@ -108,7 +108,7 @@ def test_a_used_up_installation_stops_neither_another_one_nor_another_connection
 def test_a_limit_without_a_time_is_waited_for_longer_each_time(stage: Stage) -> None:
     """By all that would use the installation."""
     stage.poll_now()
-    stage.hub.limits.block(86400, allowance=f"installation ID {stage.here.id}", retry_after=False)
+    stage.hub.limits.block(86400, bucket=f"installation ID {stage.here.id}", retry_after=False)
     for seconds in (60, 120, 240):
         stage.look_at("checkout")
         (pause,) = stage.rows(tables.rate_limit)

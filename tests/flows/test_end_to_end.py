@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simulator.demo.visiting import Visitor
+from simulator.demo.browser_session import BrowserSession
 from tests.flows.scenarios import (
     CHANGES,
     SECRET,
@@ -35,7 +35,7 @@ class Town:
 
     running: Running
     trackers: Trackers
-    visitor: Visitor
+    visitor: BrowserSession
 
 
 @pytest.fixture(scope="module", params=["embedded", "parts"])
@@ -54,7 +54,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         trackers.hub.add_hook(url=run.hook("github"), secret=SECRET)
         trackers.cloud.add_hook(url=run.hook("jira-cloud"), secret=SECRET)
         trackers.data_center.add_hook(url=run.hook("jira-data-center"), secret=SECRET)
-        yield Town(run, trackers, Visitor(run.address, run.sign_in_link()))
+        yield Town(run, trackers, BrowserSession(run.address, run.sign_in_link()))
 
 
 def _own_servers(request: pytest.FixtureRequest, ending: ExitStack) -> dict[str, str]:
@@ -114,7 +114,7 @@ def test_what_happens_in_a_tracker_moves_its_key_result_and_says_why(town: Town,
     delivery = entry["causes"][0]["delivery"]
     assert delivery in town.running.deliveries()
     if name != "jira-data-center":  # which sends no id
-        assert delivery in {one.parcel.id for one in way.deliveries}
+        assert delivery in {one.request.id for one in way.deliveries}
     explained = town.running.explain(slug)
     assert explained["current"] == pytest.approx(expected.value)
     check_entry(explained["history"][0], before=25, after=expected.value, cause=cause)
@@ -130,7 +130,7 @@ def check_entry(entry: dict[str, Any], *, before: float | None, after: float, ca
     assert [{name: one[name] for name in cause} for one in entry["causes"]] == [cause]
 
 
-def check_page(visitor: Visitor, slug: str, *, cause: dict[str, str], value: float) -> None:
+def check_page(visitor: BrowserSession, slug: str, *, cause: dict[str, str], value: float) -> None:
     """Check the newest line of the page's history as a reader sees it."""
     words = seen_words(visitor.read(f"/key-results/{slug}"))
     line = words.partition("What moved it")[2].partition("delivery")[0]
@@ -152,7 +152,7 @@ def test_a_delivery_that_comes_twice_counts_once(town: Town) -> None:
     town.trackers.hub.webhooks.duplicate_next()
     town.trackers.hub.repository("first").create_issue("Twice")
     town.trackers.hub.flush()
-    twin, other = [one for one in town.trackers.hub.deliveries if one.mishap == "duplicate"][-2:]
+    twin, other = [one for one in town.trackers.hub.deliveries if one.fault == "duplicate"][-2:]
     assert (twin.status, other.status) == (202, 202)
-    until(lambda: town.running.deliveries()[twin.parcel.id]["state"] == "settled", "the delivery is applied")
-    assert [one for one in town.running.deliveries() if one == twin.parcel.id] == [twin.parcel.id]
+    until(lambda: town.running.deliveries()[twin.request.id]["state"] == "settled", "the delivery is applied")
+    assert [one for one in town.running.deliveries() if one == twin.request.id] == [twin.request.id]

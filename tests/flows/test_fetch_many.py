@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from connectors.github import GitHub as Connector
 from simulator import GitHub, SteppedClock
-from simulator.github.issue import Issue
+from simulator.github.model.issue import Issue
 from sync_service.domain.trackers.capabilities import FetchResult
 from sync_service.domain.trackers.connector import Connection, Gone, Rejected, Unavailable, WebhookRequest
 from sync_service.domain.trackers.observations import FetchNeeded
@@ -113,7 +113,7 @@ def test_a_letter_does_not_undo_what_a_look_showed_of_links_by_hand(stage: Stage
     assert closes() == ["acme/checkout#1"]
     stage.clock.step(5)
     pull.edit(title="Add more")
-    parcel = stage.hub.deliveries[-1].parcel
+    parcel = stage.hub.deliveries[-1].request
     headers = {name.lower(): value for name, value in {**parcel.headers, **parcel.sign()}.items()}
     assert stage.services.receive.receive("gh", WebhookRequest(headers, parcel.body)) is Receipt.STORED
     stage.services.drains.drain("delivery")

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import Jira
-from simulator.jira.sketch import Sketch
+from simulator.jira.model.bulk_issues import BulkIssue
 from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
@@ -167,7 +167,7 @@ def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(stage: Sta
     stage.shop.create_issues(150, labelled)
     stage.clock.step(DAY.total_seconds())
     stage.furnish()
-    stage.jira.limits.block(30, reason="jira-quota-global-based", told=told)
+    stage.jira.limits.block(30, reason="jira-quota-global-based", with_headers=told)
     stage.drain()
     (pause,) = stage.rows(tables.rate_limit)
     assert pause.bucket == ""
@@ -198,7 +198,7 @@ def test_a_burst_of_one_connection_slows_no_other_and_no_writing(stage: Stage) -
 
 def test_a_bulk_change_of_a_thousand_issues_computes_each_key_result_a_few_times(stage: Stage) -> None:
     """And each owner gets one mail at most."""
-    stage.shop.create_issues(1000, lambda number: Sketch(summary=f"Pay {number}", labels=("checkout",)))
+    stage.shop.create_issues(1000, lambda number: BulkIssue(summary=f"Pay {number}", labels=("checkout",)))
     stage.clock.step(DAY.total_seconds())
     stage.furnish()
     stage.drain()

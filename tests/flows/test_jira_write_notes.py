@@ -91,7 +91,7 @@ def test_a_deleted_comment_links_no_more_and_strangers_never_do(stage: Stage) ->
 
 def test_our_own_links_make_nothing_of_themselves(stage: Stage) -> None:
     """Though Jira should tell of them as of an updated issue."""
-    stage.jira.remote_links.told = True
+    stage.jira.remote_links.sends_webhooks = True
     stage.furnish()
     issue = stage.open_issue()
     for _ in range(3):
@@ -120,12 +120,12 @@ def test_without_the_permission_writes_wait_and_reading_goes_on(stage: Stage) ->
     stage.hear_and_write(seconds=600)
     assert "Link issues" in stage.row(issue).outcome
     stage.jira.denied.clear()
-    stage.jira.remote_links.readable = True
+    stage.jira.remote_links.read_only = True
     stage.write()
     assert "write:jira-work" in stage.row(issue).outcome
     assert len(stage.writes()) == 2
     assert stage.rows(tables.connection)[0].refused_at is None
-    stage.jira.remote_links.readable = False
+    stage.jira.remote_links.read_only = False
     stage.write(seconds=2 * HOUR)
     assert stage.titles(issue) == ["KR-1 Ship carts"]
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from simulator.jira.sketch import Sketch
+from simulator.jira.model.bulk_issues import BulkIssue
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import EPOCH, database_now, reading, writing
@@ -193,7 +193,7 @@ def test_a_watched_project_that_is_hidden_lets_go_of_nothing(stage: JqlHarness) 
 
 def test_what_a_first_import_is_to_bring_is_not_looked_at(stage: JqlHarness) -> None:
     """Each of its issues would be fetched twice. What none brings is looked at."""
-    stage.shop.create_issues(30, lambda _: Sketch(summary="Pay", labels=("checkout",)))
+    stage.shop.create_issues(30, lambda _: BulkIssue(summary="Pay", labels=("checkout",)))
     stage.begin(LABELLED, drained=False)
     with writing(stage.services.engine) as tx:
         tx.execute(sa.update(tables.poll).values(due_at=database_now(tx) + DAY))
@@ -213,7 +213,7 @@ def test_what_a_first_import_is_to_bring_is_not_looked_at(stage: JqlHarness) -> 
 def test_a_listing_that_is_killed_goes_on_where_it_was(stage: JqlHarness) -> None:
     """Killed before each of its statements once, it ends as one that was never killed."""
     stage.furnish()
-    stage.shop.create_issues(120, lambda number: Sketch(summary=f"Pay {number}", labels=("checkout",)))
+    stage.shop.create_issues(120, lambda number: BulkIssue(summary=f"Pay {number}", labels=("checkout",)))
     stage.jira.page_limit = 50
     with writing(stage.services.engine) as tx:
         tx.execute(sa.update(tables.query_listing).values(due_at=EPOCH))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from simulator.jira.sketch import Sketch
+from simulator.jira.model.bulk_issues import BulkIssue
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
@@ -47,7 +47,7 @@ def test_what_is_linked_again_is_listed_and_not_asked_about(cloud: JqlHarness) -
 
 def test_ten_queries_and_five_hundred_changes_cost_a_handful_of_calls(cloud: JqlHarness) -> None:
     """Fifty issues and all queries share one."""
-    cloud.shop.create_issues(500, lambda number: Sketch(summary="Pay", labels=(f"l{number % 10}",)))
+    cloud.shop.create_issues(500, lambda number: BulkIssue(summary="Pay", labels=(f"l{number % 10}",)))
     cloud.furnish(*(f"labels = l{number}" for number in range(10)))
     cloud.ask_once_more()
     before = cloud.calls("/jql/match")

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub
-from simulator.github.projects import ProjectItem
+from simulator.github.model.projects import ProjectItem
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing

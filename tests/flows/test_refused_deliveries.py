@@ -174,4 +174,4 @@ def test_what_the_simulated_github_forges_is_refused_and_its_redelivery_taken(se
         again = hub.redeliver(spoiled)
         hub.flush()
         assert again.status == 202
-        until(lambda: service.deliveries()[spoiled.parcel.id]["state"] == "settled", "the redelivery is applied")
+        until(lambda: service.deliveries()[spoiled.request.id]["state"] == "settled", "the redelivery is applied")

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub, SteppedClock
-from simulator.github.issue import Issue
+from simulator.github.model.issue import Issue
 from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
@@ -92,7 +92,7 @@ def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: 
         tx.execute(sa.update(tables.poll).values(done_at=six_hours_ago))
         tx.execute(sa.update(tables.issue).values(seen_at=six_hours_ago))
     done = work(stage, issues, chance)
-    stage.hub.webhooks._mishaps.clear()
+    stage.hub.webhooks._faults.clear()
     stage.hub.limits.switch_on()
     stage.hub.rest.calls.clear()
     with writing(stage.services.engine) as tx:

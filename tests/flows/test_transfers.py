@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub
-from simulator.github.issue import Issue
+from simulator.github.model.issue import Issue
 from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing

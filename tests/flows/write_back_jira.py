@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 
 from simulator import Jira
 from simulator.jira import Issue, Project
-from simulator.rest import Call
+from simulator.rest_server import Call
 from sync_service.runtime.wiring import Services
 from tests.flows.harness import clock_of
 from tests.flows.write_back_harness import WriteBackHarness

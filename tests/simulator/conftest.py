@@ -1,4 +1,4 @@
-"""What the simulator's tests share: a receiver, and both trackers, delivering before each operation returns."""
+"""Fixtures: a webhook receiver, and both trackers, which deliver before each operation returns."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,27 +15,27 @@ SECRET = "It's a Secret to Everybody"
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """Give a receiver that listens."""
+    """Return a running webhook receiver."""
     with Receiver() as receiver:
         yield receiver
 
 
 @pytest.fixture
 def clock() -> SteppedClock:
-    """Give a clock that stands at ten o'clock and a bit."""
+    """Return a clock at a little after ten o'clock."""
     return SteppedClock(datetime(2026, 11, 23, 10, 0, 0, 123_456, tzinfo=UTC))
 
 
 @pytest.fixture
 def hub(clock: SteppedClock) -> Iterator[GitHub]:
-    """Give a GitHub that runs and delivers before each operation returns."""
+    """Return a GitHub that runs and delivers before each operation returns."""
     with GitHub("acme", clock=clock, background=False) as hub:
         yield hub
 
 
 @pytest.fixture
 def checkout(hub: GitHub, receiver: Receiver) -> Repository:
-    """Give a repository with a hook that tells the receiver, its ping forgotten."""
+    """Return a repository with a hook to the receiver, after its ping."""
     repository = hub.repository("checkout")
     hub.add_hook(repository, url=receiver.url, secret=SECRET)
     receiver.forget()
@@ -44,21 +44,21 @@ def checkout(hub: GitHub, receiver: Receiver) -> Repository:
 
 @pytest.fixture
 def jira(clock: SteppedClock) -> Iterator[Jira]:
-    """Give a Jira Cloud that runs and delivers before each operation returns."""
+    """Return a Jira Cloud that runs and delivers before each operation returns."""
     with Jira(clock=clock, background=False) as jira:
         yield jira
 
 
 @pytest.fixture
 def shop(jira: Jira, receiver: Receiver) -> Project:
-    """Give a project whose site tells the receiver."""
+    """Return a project of a site with a hook to the receiver."""
     jira.add_hook(url=receiver.url, secret=SECRET)
     return jira.project("SHOP", "Shop")
 
 
 @pytest.fixture
 def data_center(clock: SteppedClock, receiver: Receiver) -> Iterator[Jira]:
-    """Give a Jira Data Center that tells the receiver."""
+    """Return a Jira Data Center with a hook to the receiver."""
     with Jira(clock=clock, background=False, data_center=True) as jira:
         jira.add_hook(url=receiver.url, secret=SECRET)
         yield jira

@@ -1,4 +1,4 @@
-"""A receiver of webhooks that keeps what it gets and answers as told."""
+"""A webhook receiver that records requests and answers with chosen statuses."""
 
 import json
 from collections import deque
@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs
 
-from simulator.serving import Serving
+from simulator.http_server import ServerThread
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,14 @@ class Received:
 
     @property
     def json(self) -> Any:
-        """The message, from a JSON body or from a form's field `payload`."""
+        """The payload, from a JSON body or from a form's field `payload`."""
         if self.headers["Content-Type"] == "application/x-www-form-urlencoded":
             return json.loads(parse_qs(self.body.decode())["payload"][0])
         return json.loads(self.body)
 
     @property
     def name(self) -> str:
-        """The message's name, as in `issues.closed` or `jira:issue_updated`."""
+        """The event name, as in `issues.closed` or `jira:issue_updated`."""
         if "webhookEvent" in self.json:
             return str(self.json["webhookEvent"])
         event = self.headers["X-GitHub-Event"]
@@ -55,7 +55,7 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._server.server_port}/hooks/here"
 
     def __enter__(self) -> Self:
-        self._serving = Serving(self._server, name="receiver")
+        self._serving = ServerThread(self._server, name="receiver")
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -64,14 +64,14 @@ class Receiver:
 
     @property
     def names(self) -> list[str]:
-        """The names of all messages, in the order in which they came."""
+        """The names of all events, in the order of arrival."""
         return [each.name for each in self.received]
 
     @property
     def last(self) -> Any:
-        """The JSON of the message that came last."""
+        """The JSON of the last request."""
         return self.received[-1].json
 
     def forget(self) -> None:
-        """Drop what came so far, so that a test speaks of its own change alone."""
+        """Drop what was received so far, so that a test sees only its own change."""
         self.received.clear()

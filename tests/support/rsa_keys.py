@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from connectors.github.api import app_jwt
-from simulator.github import hub
-from simulator.github.app import new_key
+from simulator.github import state
+from simulator.github.model.app import new_key
 
 APART = 16
 """Number of different keys; no test has as many apps."""
@@ -27,6 +27,6 @@ def shared_rsa_keys() -> Iterator[None]:
 
     indexes = itertools.cycle(range(APART))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hub, "new_key", lambda: key(next(indexes)))
+        patch.setattr(state, "new_key", lambda: key(next(indexes)))
         patch.setattr(app_jwt, "load_pem_private_key", cache(load_pem_private_key))
         yield

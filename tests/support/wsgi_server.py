@@ -6,7 +6,7 @@ from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from simulator.serving import Serving
+from simulator.http_server import ServerThread
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -33,6 +33,6 @@ class Quiet(WSGIRequestHandler):
 def serving(app: "WSGIApplication") -> Iterator[str]:
     """Serve an application until the end of the block, and yield its URL."""
     with make_server("127.0.0.1", 0, app, server_class=Threaded, handler_class=Quiet) as server:
-        running = Serving(server, name="site")
+        running = ServerThread(server, name="site")
         yield f"http://127.0.0.1:{server.server_port}"
         running.stop()

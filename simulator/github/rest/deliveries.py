@@ -1,4 +1,4 @@
-"""The log of deliveries as GitHub shows it, and deliveries tried again.
+"""The delivery log as GitHub shows it, and redelivery.
 
 https://docs.github.com/en/rest/webhooks/repo-deliveries
 
@@ -11,22 +11,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 from werkzeug.wrappers import Request, Response
 
-from simulator.delivery import Delivery, Mishap
-from simulator.github.bodies import Body, moment
-from simulator.github.rest.hooks import at_hook, of_app
-from simulator.github.rest.paging import link, per_page
-from simulator.github.rest.places import Views
-from simulator.github.rest.problems import problem
-from simulator.rest import json_answer
-
-if TYPE_CHECKING:
-    from simulator.github.hooks import Hook
-    from simulator.github.hub import GitHub
+from simulator.github.json.common import Json, moment
+from simulator.github.model.hooks import Hook
+from simulator.github.rest.hooks import app_hook_route, hook_route
+from simulator.github.rest.request.pagination import link, per_page
+from simulator.github.rest.request.problems import problem
+from simulator.github.rest.request.repository_routes import Views
+from simulator.github.state import GitHubState
+from simulator.rest_server import json_response
+from simulator.webhook_delivery import Delivery, Fault
 
 _FIRST_ROW = 27_500_000_000
 _WINDOW, _WINDOW_OF_GHES = timedelta(days=3), timedelta(days=7)
@@ -36,35 +34,35 @@ _CURSOR = "v1_"
 _CODES = {"success": range(200, 400), "failure": range(400, 600)}
 
 
-def views(hub: GitHub) -> Views:
-    """Give the calls about deliveries, for each of the three kinds of hooks."""
+def views(hub: GitHubState) -> Views:
+    """Return the calls about deliveries, for each of the three kinds of hooks."""
 
     def listed(request: Request, hook: Hook) -> Response:
-        wanted, cursor = request.args.get("status"), request.args.get("cursor", "")
-        if wanted not in (None, *_CODES):
+        requested, cursor = request.args.get("status"), request.args.get("cursor", "")
+        if requested not in (None, *_CODES):
             return problem(422)
         rows = _rows(hub, hook)
         if cursor:
             if not cursor.removeprefix(_CURSOR).isdecimal():
                 return problem(400, "Invalid cursor")
             rows = [row for row in rows if row[0] < int(cursor.removeprefix(_CURSOR))]
-        if wanted is not None:
-            rows = [(id_, each) for id_, each in rows if (each.status or 0) in _CODES[wanted]]
+        if requested is not None:
+            rows = [(id_, each) for id_, each in rows if (each.status or 0) in _CODES[requested]]
         shown = rows[: per_page(request)]
-        following = {"next": {"cursor": f"{_CURSOR}{shown[-1][0]}"}} if len(rows) > len(shown) else {}
-        headers = link(hub.api_url + request.path.removeprefix(hub.api_path), request, **following)
-        return json_answer([_row(id_, each) for id_, each in shown], headers=headers)
+        page_url = {"next": {"cursor": f"{_CURSOR}{shown[-1][0]}"}} if len(rows) > len(shown) else {}
+        headers = link(hub.api_url + request.path.removeprefix(hub.api_path), request, **page_url)
+        return json_response([_row(id_, each) for id_, each in shown], headers=headers)
 
     def one(_request: Request, hook: Hook, delivery_id: int) -> Response:
         found = dict(_rows(hub, hook)).get(delivery_id)
-        return problem(404) if found is None else json_answer(_whole(delivery_id, found))
+        return problem(404) if found is None else json_response(_whole(delivery_id, found))
 
     def again(_request: Request, hook: Hook, delivery_id: int) -> Response:
         found = dict(_rows(hub, hook)).get(delivery_id)
         if found is None:
             return problem(404)
         hub.redeliver(found)
-        return json_answer({}, status=202)
+        return json_response({}, status=202)
 
     calls: list[tuple[str, str, Callable[..., Response]]] = [
         ("GET", "/deliveries", listed),
@@ -73,30 +71,30 @@ def views(hub: GitHub) -> Views:
     ]
     found: dict[tuple[str, str], Callable[..., Response]] = {}
     for method, suffix, view in calls:
-        found |= at_hook(hub, method, suffix, view)
-        found[method, f"/app/hook{suffix}"] = of_app(hub, view)
+        found |= hook_route(hub, method, suffix, view)
+        found[method, f"/app/hook{suffix}"] = app_hook_route(hub, view)
     return found
 
 
-def _rows(hub: GitHub, hook: Hook) -> list[tuple[int, Delivery]]:
-    """Give what was tried for a hook and is not too old, newest first, each with its id."""
+def _rows(hub: GitHubState, hook: Hook) -> list[tuple[int, Delivery]]:
+    """Return the deliveries to a hook that are not too old, newest first, each with its id."""
     oldest = hub.clock() - (_WINDOW_OF_GHES if hub.ghes else _WINDOW)
     return [
-        (_FIRST_ROW + place, each)
-        for place, each in reversed(list(enumerate(hub.deliveries)))
-        if each.parcel.hook_id == hook.id
-        and (each.attempts or each.mishap is Mishap.LOST)
-        and (each.parcel.sent is None or each.parcel.sent > oldest)
+        (_FIRST_ROW + repo, each)
+        for repo, each in reversed(list(enumerate(hub.deliveries)))
+        if each.request.hook_id == hook.id
+        and (each.attempts or each.fault is Fault.LOST)
+        and (each.request.sent is None or each.request.sent > oldest)
     ]
 
 
-def _row(id_: int, delivery: Delivery) -> Body:
-    event, _, action = delivery.parcel.name.partition(".")
+def _row(id_: int, delivery: Delivery) -> Json:
+    event, _, action = delivery.request.name.partition(".")
     message = _message(delivery)
     return {
         "id": id_,
-        "guid": delivery.parcel.id,
-        "delivered_at": moment(delivery.parcel.sent or delivery.attempts[0].at),
+        "guid": delivery.request.id,
+        "delivered_at": moment(delivery.request.sent or delivery.attempts[0].at),
         "redelivery": delivery.redelivery,
         "duration": 0.05,
         "status": _status(delivery),
@@ -109,11 +107,11 @@ def _row(id_: int, delivery: Delivery) -> Body:
     }
 
 
-def _whole(id_: int, delivery: Delivery) -> Body:
+def _whole(id_: int, delivery: Delivery) -> Json:
     answered = delivery.status is not None
     return {
         **_row(id_, delivery),
-        "url": delivery.parcel.url,
+        "url": delivery.request.url,
         "request": {"headers": delivery.headers(None), "payload": _message(delivery)},
         "response": {"headers": {} if answered else None, "payload": "" if answered else None},
     }
@@ -129,11 +127,11 @@ def _status(delivery: Delivery) -> str:
 
 
 def _message(delivery: Delivery) -> dict[str, Any]:
-    text = delivery.parcel.body.decode()
-    if delivery.parcel.headers["Content-Type"] == "application/x-www-form-urlencoded":
+    text = delivery.request.body.decode()
+    if delivery.request.headers["Content-Type"] == "application/x-www-form-urlencoded":
         text = parse_qs(text)["payload"][0]
     try:
         message: dict[str, Any] = json.loads(text)
     except json.JSONDecodeError:
-        return {}  # a parcel that somebody broke on purpose
+        return {}  # a test sent an invalid payload
     return message

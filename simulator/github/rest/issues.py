@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import Any, cast
 
 from werkzeug.wrappers import Request, Response
 
-from simulator.github.bodies import label as label_body
-from simulator.github.bodies import milestone as milestone_body
-from simulator.github.pull_request import PullRequest
-from simulator.github.rest.paging import link, page_number, page_of, per_page
-from simulator.github.rest.places import READ_WORK, Views, at_issue, at_repository
-from simulator.github.rest.problems import problem
-from simulator.github.rest.versions import dated
-from simulator.github.shelf import Order, State, Wanted
-from simulator.github.work import issue_answer, issue_body, pull_request_body
-from simulator.rest import json_answer
-
-if TYPE_CHECKING:
-    from simulator.github.hub import GitHub
-    from simulator.github.issue import Issue
-    from simulator.github.repository import Repository
+from simulator.github.json.common import label_json, milestone_json
+from simulator.github.json.issues import issue_details_json, issue_json, pull_request_json
+from simulator.github.model.issue import Issue
+from simulator.github.model.issue_store import ListQuery, Order, State
+from simulator.github.model.pull_request import PullRequest
+from simulator.github.model.repository import Repository
+from simulator.github.rest.request.pagination import link, page_number, paginate, per_page
+from simulator.github.rest.request.problems import problem
+from simulator.github.rest.request.repository_routes import READ_WORK, Views, issue_route, repository_route
+from simulator.github.rest.request.versions import for_api_version
+from simulator.github.state import GitHubState
+from simulator.rest_server import json_response
 
 TOO_DEEP = (
     "Pagination with the page parameter is not supported for large datasets, "
@@ -32,62 +30,62 @@ TOO_DEEP = (
 _LIST_PARAMETERS = {"state", "sort", "direction", "since", "per_page", "page", "after"}
 
 
-def views(hub: GitHub) -> Views:
-    """Give the calls that read issues, pull requests and milestones."""
+def views(hub: GitHubState) -> Views:
+    """Return the calls that read issues, pull requests and milestones."""
 
     def one(request: Request, issue: Issue) -> Response:
-        return json_answer(dated(request, issue_answer(issue)))
+        return json_response(for_api_version(request, issue_details_json(issue)))
 
-    def pull(request: Request, place: Repository, number: int) -> Response:
-        found = place.issues.get(number)
+    def pull(request: Request, repo: Repository, number: int) -> Response:
+        found = repo.issues.get(number)
         if not isinstance(found, PullRequest):
             return problem(404)
-        return json_answer(dated(request, pull_request_body(found)))
+        return json_response(for_api_version(request, pull_request_json(found)))
 
-    def labels(request: Request, place: Repository) -> Response:
-        shown, headers = page_of(place.labels, f"{hub.api_url}/repositories/{place.id}/labels", request)
-        return json_answer([label_body(each) for each in shown], headers=headers)
+    def labels(request: Request, repo: Repository) -> Response:
+        shown, headers = paginate(repo.labels, f"{hub.api_url}/repositories/{repo.id}/labels", request)
+        return json_response([label_json(each) for each in shown], headers=headers)
 
-    def milestones(request: Request, place: Repository) -> Response:
+    def milestones(request: Request, repo: Repository) -> Response:
         state = request.args.get("state", "open")
-        found = [each for each in place.milestones if state in ("all", "closed" if each.closed else "open")]
-        shown, headers = page_of(found, f"{hub.api_url}/repositories/{place.id}/milestones", request)
-        return json_answer([milestone_body(each, hub.site) for each in shown], headers=headers)
+        found = [each for each in repo.milestones if state in ("all", "closed" if each.closed else "open")]
+        shown, headers = paginate(found, f"{hub.api_url}/repositories/{repo.id}/milestones", request)
+        return json_response([milestone_json(each, hub.site) for each in shown], headers=headers)
 
-    def milestone(_request: Request, place: Repository, number: int) -> Response:
-        found = next((each for each in place.milestones if each.number == number), None)
-        return problem(404) if found is None else json_answer(milestone_body(found, hub.site))
+    def milestone(_request: Request, repo: Repository, number: int) -> Response:
+        found = next((each for each in repo.milestones if each.number == number), None)
+        return problem(404) if found is None else json_response(milestone_json(found, hub.site))
 
     return {
-        **at_repository(hub, "GET", "/issues", listed, needs=READ_WORK),
-        **at_issue(hub, "GET", "", one),
-        **at_repository(hub, "GET", "/pulls/<int:number>", pull, needs=(("pull_requests", "read"),)),
-        **at_repository(hub, "GET", "/labels", labels, needs=READ_WORK),
-        **at_repository(hub, "GET", "/milestones", milestones, needs=READ_WORK),
-        **at_repository(hub, "GET", "/milestones/<int:number>", milestone, needs=READ_WORK),
+        **repository_route(hub, "GET", "/issues", partial(listed, hub), needs=READ_WORK),
+        **issue_route(hub, "GET", "", one),
+        **repository_route(hub, "GET", "/pulls/<int:number>", pull, needs=(("pull_requests", "read"),)),
+        **repository_route(hub, "GET", "/labels", labels, needs=READ_WORK),
+        **repository_route(hub, "GET", "/milestones", milestones, needs=READ_WORK),
+        **repository_route(hub, "GET", "/milestones/<int:number>", milestone, needs=READ_WORK),
     }
 
 
-def listed(request: Request, place: Repository) -> Response:
+def listed(hub: GitHubState, request: Request, repo: Repository) -> Response:
     """List issues and pull requests; what the simulator cannot filter by is refused rather than ignored."""
-    asked = request.args
-    if unknown := set(asked) - _LIST_PARAMETERS:
+    params = request.args
+    if unknown := set(params) - _LIST_PARAMETERS:
         return problem(422, f"This simulator does not filter by {', '.join(sorted(unknown))}")
     choices = {"state": ("open", "closed", "all"), "sort": ("created", "updated"), "direction": ("desc", "asc")}
-    if any(asked.get(name, allowed[0]) not in allowed for name, allowed in choices.items()):
+    if any(params.get(name, allowed[0]) not in allowed for name, allowed in choices.items()):
         return problem(422)
     try:
-        since, after = _moment(asked.get("since")), _key(asked.get("after"))
+        since, after = _moment(params.get("since")), _key(params.get("after"))
     except ValueError:
         return problem(422)
     page, size = page_number(request), per_page(request)
-    if after is None and page * size >= place.hub.deepest_page:
+    if after is None and page * size >= hub.deepest_page:
         return problem(422, TOO_DEEP)
-    part = place.issues.part(
-        Wanted(
-            state=cast("State", asked.get("state", "open")),
-            order=cast("Order", asked.get("sort", "created")),
-            descending=asked.get("direction", "desc") == "desc",
+    listing = repo.issues.page(
+        ListQuery(
+            state=cast("State", params.get("state", "open")),
+            order=cast("Order", params.get("sort", "created")),
+            descending=params.get("direction", "desc") == "desc",
             since=since,
             after=after,
             skip=0 if after is not None else (page - 1) * size,
@@ -95,13 +93,13 @@ def listed(request: Request, place: Repository) -> Response:
         )
     )
     relations: dict[str, dict[str, object]] = {}
-    if part.last is not None:
+    if listing.last is not None:
         relations["next"] = {"page": page + 1}
-        if part.total >= place.hub.deepest_page:
-            relations["next"] |= {"after": _cursor(part.last)}
-    headers = link(f"{place.hub.api_url}/repositories/{place.id}/issues", request, **relations)
-    bodies: list[Any] = [dated(request, issue_body(place.issues.peek(number))) for number in part.numbers]
-    return json_answer(bodies, headers=headers)
+        if listing.total >= hub.deepest_page:
+            relations["next"] |= {"after": _cursor(listing.last)}
+    headers = link(f"{hub.api_url}/repositories/{repo.id}/issues", request, **relations)
+    bodies: list[Any] = [for_api_version(request, issue_json(repo.issues.peek(number))) for number in listing.numbers]
+    return json_response(bodies, headers=headers)
 
 
 def _moment(text: str | None) -> datetime | None:

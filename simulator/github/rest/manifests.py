@@ -1,4 +1,4 @@
-"""How an app comes to be from a manifest, and how a person installs it.
+"""Create an app from a manifest, and install it, by pages and one call.
 
 https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
 """
@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from werkzeug.wrappers import Request, Response
 
-from simulator.github.app_bodies import app_body
-from simulator.github.manifest import LIFE, BadManifest, Manifest, NewApp, read_manifest
-from simulator.github.rest.places import Views
-from simulator.github.rest.problems import problem
-from simulator.pages import Form, form_page, no_page, page, refusal_page
-from simulator.rest import View, json_answer
-
-if TYPE_CHECKING:
-    from simulator.github.app import App
-    from simulator.github.hub import GitHub
-    from simulator.github.planning import User
+from simulator.github.json.apps import app_json
+from simulator.github.manifest import LIFETIME, Manifest, ManifestError, NewApp, parse_manifest
+from simulator.github.model.accounts import User
+from simulator.github.model.app import App
+from simulator.github.rest.request.problems import problem
+from simulator.github.rest.request.repository_routes import Views
+from simulator.github.state import GitHubState
+from simulator.html_pages import Form, error_page, form_page, not_found_page, page
+from simulator.rest_server import View, json_response
 
 _ALL = "all"
 _NEW = ("/settings/apps/new", "/organizations/<org>/settings/apps/new")
@@ -30,24 +27,24 @@ _MADE = ("/settings/apps/manifest", "/organizations/<org>/settings/apps/manifest
 _INSTALL = "/apps/<slug>/installations/new"
 
 
-def views(hub: GitHub) -> Views:
-    """Give the call by which a new app is handed over: once, within the hour."""
+def views(hub: GitHubState) -> Views:
+    """Return the call that returns the credentials of a new app: once, within the hour."""
 
     def convert(_request: Request, code: str) -> Response:
         with hub.changing() as now:
             made = hub.manifest_codes.pop(code, None)
-            if made is None or made.made + LIFE <= now:
+            if made is None or made.made + LIFETIME <= now:
                 return problem(404)
             app = made.app
             secret = None if app.hook is None else app.hook.secret
             handed = {"client_secret": app.client_secret, "webhook_secret": secret, "pem": app.pem}
-            return json_answer({**app_body(app), **handed}, status=201)
+            return json_response({**app_json(app), **handed}, status=201)
 
     return {("POST", "/app-manifests/<code>/conversions"): convert}
 
 
-def pages(hub: GitHub) -> Mapping[str, View]:
-    """Give the pages, by path."""
+def pages(hub: GitHubState) -> Mapping[str, View]:
+    """Return the pages, by path."""
 
     def empty(_request: Request, org: str = "") -> Response:
         return page("Register new GitHub App", {"Owner": org, "How": "Send a manifest to this address"})
@@ -56,24 +53,24 @@ def pages(hub: GitHub) -> Mapping[str, View]:
         with hub.reading():
             app = _app(hub, slug)
             if app is None:
-                return no_page()
-            places = {str(place.id): place.name for place in hub.repositories if place.owner == hub.owner}
+                return not_found_page()
+            repositories = {str(repo.id): repo.name for repo in hub.repositories if repo.owner == hub.owner}
             form = Form(
                 action=request.full_path,
                 button="Install",
                 choose="repository_ids",
-                choices={_ALL: "All repositories", **places},
+                choices={_ALL: "All repositories", **repositories},
             )
             return form_page(f"Install {app.name}", {"On": hub.owner.login, **app.permissions}, form)
 
     return {**dict.fromkeys(_NEW, empty), _INSTALL: install}
 
 
-def forms(hub: GitHub) -> Mapping[str, View]:
-    """Give what answers the forms, by path."""
+def forms(hub: GitHubState) -> Mapping[str, View]:
+    """Return the form handlers, by path."""
 
     def confirm(request: Request, org: str = "") -> Response:
-        """Show what was asked for, with one button."""
+        """Show what the manifest requests, with one button."""
         manifest = _manifest(hub, request)
         if isinstance(manifest, Response):
             return manifest
@@ -101,11 +98,11 @@ def forms(hub: GitHub) -> Mapping[str, View]:
         with hub.changing():
             app = _app(hub, slug)
             if app is None:
-                return no_page()
-            places = [place for place in hub.repositories if str(place.id) in chosen]
+                return not_found_page()
+            repositories = [repo for repo in hub.repositories if str(repo.id) in chosen]
             if not chosen:
-                return refusal_page(422, "Choose at least one repository")
-            installation = app.install(None if _ALL in chosen else places)
+                return error_page(422, "Choose at least one repository")
+            installation = app.install(None if _ALL in chosen else repositories)
         if not app.setup_url:
             return page(f"{app.name} is installed", {"Id": str(installation.id)})
         query = {"installation_id": str(installation.id), "setup_action": "install"}
@@ -115,7 +112,7 @@ def forms(hub: GitHub) -> Mapping[str, View]:
     return {**dict.fromkeys(_NEW, confirm), **dict.fromkeys(_MADE, create), _INSTALL: install}
 
 
-def _create(hub: GitHub, manifest: Manifest, owner: User) -> App:
+def _create(hub: GitHubState, manifest: Manifest, owner: User) -> App:
     return hub.create_app(
         manifest.name,
         permissions=manifest.permissions,
@@ -129,17 +126,17 @@ def _create(hub: GitHub, manifest: Manifest, owner: User) -> App:
     )
 
 
-def _manifest(hub: GitHub, request: Request) -> Manifest | Response:
+def _manifest(hub: GitHubState, request: Request) -> Manifest | Response:
     try:
-        manifest = read_manifest(request.form.get("manifest", ""))
-    except BadManifest as error:
-        return refusal_page(422, f"Invalid GitHub App configuration: {error}")
+        manifest = parse_manifest(request.form.get("manifest", ""))
+    except ManifestError as error:
+        return error_page(422, f"Invalid GitHub App configuration: {error}")
     if any(app.name == manifest.name for app in hub.apps):
-        return refusal_page(422, "Invalid GitHub App configuration: Name has already been taken")
+        return error_page(422, "Invalid GitHub App configuration: Name has already been taken")
     return manifest
 
 
-def _app(hub: GitHub, slug: str) -> App | None:
+def _app(hub: GitHubState, slug: str) -> App | None:
     return next((app for app in hub.apps if app.slug == slug), None)
 
 

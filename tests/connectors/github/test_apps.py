@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from connectors.github.api.app_auth import NEW_TOKEN_RETRY_SECONDS
 from connectors.github.api.app_jwt import app_jwt, private_key
-from simulator.github.app import new_key
+from simulator.github.model.app import new_key
 from sync_service.domain.trackers.connector import AppKey, Connection, Refused
 from tests.connectors.github.app_fixture import START, GitHubAppFixture, refusal
 

@@ -12,7 +12,7 @@ from connectors.http import HttpClient, Method
 from connectors.responses import Response
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
-from simulator.github.issue import Issue
+from simulator.github.model.issue import Issue
 from sync_service.domain.trackers import connector as domain
 from sync_service.domain.trackers.capabilities import BatchFetch
 from sync_service.domain.trackers.connector import Connection, Refused, Rejected, Unavailable
@@ -61,7 +61,7 @@ class Town:
 
     def wanted(self, *works: Issue) -> dict[str, str]:
         """Name issues: all there are, unless some are given."""
-        chosen = works or [one for place in (self.here, self.there) for one in place.issues.each()]
+        chosen = works or [one for place in (self.here, self.there) for one in place.issues.peek_all()]
         return {f"{one.repository.id}#{one.number}": f"{one.repository.full_name}#{one.number}" for one in chosen}
 
     def together(self, *works: Issue) -> Mapping[str, Any]:
@@ -162,7 +162,7 @@ def test_a_hundred_cost_few_calls_and_points(town: Town) -> None:
     assert len(town.together()) == 100
     asked = 2 if not town.hub.ghes else town.calls()  # the issues, and what projects have of them
     assert (town.calls(), town.calls("/labels"), town.calls(f"/repositories/{town.here.id}")) == (asked, 1, 1)
-    points = town.hub.limits.left(f"user ID {town.hub.actor.id}", "graphql")["used"]
+    points = town.hub.limits.remaining(f"user ID {town.hub.actor.id}", "graphql")["used"]
     assert points <= 6 + asked
     town.hub.rest.calls.clear()
     assert len(town.together()) == 100

@@ -11,7 +11,7 @@ import connectors.github
 from connectors.http import HttpClient
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
-from simulator.github.issue import Issue
+from simulator.github.model.issue import Issue
 from sync_service.domain.trackers import connector as domain
 from sync_service.domain.trackers.capabilities import ChangesRequest
 from sync_service.domain.trackers.connector import Connection, Gone, Rejected, ResolvedTo, Unavailable
@@ -171,7 +171,7 @@ def test_a_hundred_issues_of_a_list_take_one_question_more(town: Town) -> None:
         town.connection, asked=ChangesRequest(name="acme/checkout", id=None, since=None), cursor=None
     )
     assert town.calls("/graphql") == 1
-    assert town.hub.limits.left(f"user ID {town.hub.actor.id}", "graphql")["used"] <= 2
+    assert town.hub.limits.remaining(f"user ID {town.hub.actor.id}", "graphql")["used"] <= 2
 
 
 def test_a_node_leads_to_the_issue(town: Town) -> None:

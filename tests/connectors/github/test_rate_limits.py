@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from simulator.github import Rules
-from simulator.github.repository import Repository
+from simulator.github.model.repository import Repository
 from sync_service.domain.trackers.connector import Unavailable
 from tests.connectors.github.app_fixture import START, GitHubAppFixture
 
@@ -72,6 +72,6 @@ def test_a_secondary_limit_holds_for_the_whole_installation(town: GitHubAppFixtu
 def test_a_limit_of_the_app_itself_is_its_own(town: GitHubAppFixture) -> None:
     """It is met where a token is made."""
     town.app.install()
-    town.hub.limits.block(40, allowance=f"app ID {town.app.id}")
+    town.hub.limits.block(40, bucket=f"app ID {town.app.id}")
     met = limited(town)
     assert (met.bucket, met.retry_at) == ("app", START + timedelta(seconds=40))

@@ -28,7 +28,7 @@ def tracker(clock: SteppedClock, *, data_center: bool) -> Iterator[simulator.Jir
 
 def last_letter(tracker: simulator.Jira, jira: Jira) -> tuple[Observation, ...]:
     """Read the newest delivery."""
-    parcel = tracker.deliveries[-1].parcel
+    parcel = tracker.deliveries[-1].request
     headers = {name.lower(): value for name, value in parcel.headers.items()}
     return jira.parse_delivery(WebhookRequest(headers, parcel.body), by(tracker)).observations
 

@@ -10,8 +10,9 @@ import pytest
 import simulator
 from connectors.jira import Jira
 from simulator import SteppedClock
-from simulator.jira import Atlassian, Project
-from simulator.jira.sketch import Sketch
+from simulator.jira import Atlassian
+from simulator.jira.model.bulk_issues import BulkIssue
+from simulator.jira.model.issue import IssueProject
 from sync_service.domain.trackers.capabilities import BatchFetch, ChangesRequest, HasBuckets, ListsChanges, Page
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected
 from sync_service.domain.trackers.observations import ScopeRef, ScopeSeen, Snapshot
@@ -26,7 +27,7 @@ def cloud(clock: SteppedClock) -> Iterator[simulator.Jira]:
         yield tracker
 
 
-def asked_of(project: Project, *, known: bool = True, since: datetime | None = None) -> ChangesRequest:
+def asked_of(project: IssueProject, *, known: bool = True, since: datetime | None = None) -> ChangesRequest:
     """Ask for the changes of a project."""
     return ChangesRequest(name=project.key, id=project.id if known else None, since=since)
 
@@ -98,7 +99,7 @@ def test_only_what_changed_since_is_listed(tracker: simulator.Jira, clock: Stepp
 def test_many_changes_of_one_and_the_same_moment_are_all_listed(tracker: simulator.Jira, clock: SteppedClock) -> None:
     """Where the time leads no further, the page after it is asked for."""
     shop = tracker.project("SHOP")
-    shop.create_issues(350, lambda number: Sketch(summary=f"Step {number}", updated=LONG_AGO))
+    shop.create_issues(350, lambda number: BulkIssue(summary=f"Step {number}", updated=LONG_AGO))
     shop.create_issues(50)
     clock.step(600)
     found = list(pages(tracker, asked_of(shop)))
@@ -136,7 +137,7 @@ def test_short_pages_are_no_end(tracker: simulator.Jira, clock: SteppedClock) ->
 def test_a_token_that_expired_begins_again_at_the_last_change(cloud: simulator.Jira, clock: SteppedClock) -> None:
     """A run may rest for a week."""
     shop = cloud.project("SHOP")
-    shop.create_issues(150, lambda number: Sketch(summary=f"Step {number}", updated=LONG_AGO))
+    shop.create_issues(150, lambda number: BulkIssue(summary=f"Step {number}", updated=LONG_AGO))
     clock.step(600)
     jira, connected, asked = Jira(), by(cloud), asked_of(shop, since=LONG_AGO)
     first = jira.list_changes(connected, asked=asked, cursor=None)

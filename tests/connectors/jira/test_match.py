@@ -9,7 +9,7 @@ import responses
 import simulator
 from connectors.jira import Jira
 from simulator import SteppedClock
-from simulator.jira.sketch import Sketch
+from simulator.jira.model.bulk_issues import BulkIssue
 from sync_service.domain.trackers.connector import Refused, Unavailable
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.queries import Candidate
@@ -25,7 +25,7 @@ def test_several_queries_and_issues_share_calls(clock: SteppedClock) -> None:
     """A query that Jira refuses says nothing, and the others do."""
     with simulator.Jira(clock=clock, background=False) as tracker:
         shop = tracker.project("SHOP")
-        shop.create_issues(120, lambda number: Sketch(summary="Pay", labels=("odd",) if number % 2 else ()))
+        shop.create_issues(120, lambda number: BulkIssue(summary="Pay", labels=("odd",) if number % 2 else ()))
         ids = sorted(tracker.issues, key=int)
         queries = ["labels = odd ORDER BY key", "nothing = 1", "project = SHOP", "labels = )"]
         said = Jira().match(by(tracker), queries=queries, candidates=[candidate(id_) for id_ in [*ids, "x"]])

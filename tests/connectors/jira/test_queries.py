@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import simulator
 from connectors.jira import Jira
 from connectors.jira.query.order_by import LONGEST, quoted, restriction
-from simulator.jira.jql import Compound, Condition, Value, parse
+from simulator.jira.query.jql import Compound, Condition, Value, parse
 from sync_service.domain.trackers.connector import Connection, Refused, Rejected, Unavailable
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.domain.trackers.queries import EvaluatesQueries

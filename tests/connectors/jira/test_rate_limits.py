@@ -25,7 +25,7 @@ def limited(bucket: str = READ_BUCKET, **headers: str) -> Unavailable:
 
 
 @pytest.mark.parametrize(
-    ("reason", "part", "stopped"),
+    ("reason", "bucket", "stopped"),
     [
         ("jira-quota-global-based", READ_BUCKET, ""),
         ("jira-quota-tenant-based", f"{WRITE_BUCKET}/20012", ""),

@@ -11,7 +11,7 @@ from connectors.jira import Jira
 from connectors.jira.query import search
 from simulator import SteppedClock
 from simulator.jira import Project
-from simulator.jira.sketch import Sketch
+from simulator.jira.model.bulk_issues import BulkIssue
 from sync_service.domain.trackers.connector import Connection, Refused, Rejected
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.domain.trackers.queries import MemberPage
@@ -73,7 +73,7 @@ def test_many_members_come_page_by_page(tracker: simulator.Jira, clock: SteppedC
 def test_a_member_is_seen_though_others_cease_to_be_found_meanwhile(tracker: simulator.Jira) -> None:
     """They would draw it over the border of numbered pages."""
     shop = tracker.project("SHOP")
-    shop.create_issues(9, lambda number: Sketch(summary=f"{number}", labels=("pay",)))
+    shop.create_issues(9, lambda number: BulkIssue(summary=f"{number}", labels=("pay",)))
     tracker.page_limit = 3
     pages = []
     for page in listed(by(tracker), "labels = pay", scopes_of(shop)):

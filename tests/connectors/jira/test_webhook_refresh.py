@@ -15,8 +15,8 @@ from simulator.jira import Atlassian, Project
 from sync_service.domain.trackers.capabilities import TaskResult
 from sync_service.domain.trackers.connector import Connection, OAuthClient, WebhookRequest
 from sync_service.domain.trackers.observations import ScopeRef
+from tests.simulator.jira.test_dynamic_webhooks import SITE_ID, token
 from tests.simulator.receiver import Receiver
-from tests.simulator.test_jira_dynamic import SITE_ID, token
 
 SECRET = "-".join(["a secret for tests"] * 3)
 DAY = timedelta(days=1).total_seconds()
@@ -26,7 +26,7 @@ class Town:
     """A Jira with its gateway, a receiver, and the connector with a consent."""
 
     def __init__(self, tracker: simulator.Jira, gateway: Atlassian, receiver: Receiver, clock: SteppedClock) -> None:
-        self.gateway, self.receiver, self.clock = gateway, receiver, clock
+        self.gateway, self.receiver, self.clock, self.tracker = gateway, receiver, clock, tracker
         self.shop: Project = tracker.project("SHOP")
         self.jira = Jira(HttpClient(now=clock), hosts=Hosts(auth=gateway.url, api=gateway.url))
         self.memory: str | None = None
@@ -73,7 +73,7 @@ def test_what_a_registered_webhook_brings_is_believed(town: Town) -> None:
     post = WebhookRequest({name.lower(): value for name, value in message.headers.items()}, message.body)
     assert town.jira.verify(post, [SECRET])
     assert not town.jira.verify(post, [SECRET[::-1]])
-    town.shop.site.webhooks.forge_next()
+    town.tracker.webhooks.forge_next()
     town.shop.create_issue("Pay")
     forged = town.receiver.received[-1]
     assert not town.jira.verify(
@@ -87,7 +87,7 @@ def test_a_webhook_is_kept_alive_for_months_and_there_is_only_one(town: Town) ->
         town.run()
         town.clock.step(DAY)
         assert town.hears()
-    assert len(town.shop.site.dynamic._hooks) == 1
+    assert len(town.tracker.dynamic_webhooks._hooks) == 1
 
 
 def test_a_webhook_that_died_is_made_anew(town: Town) -> None:

@@ -116,7 +116,7 @@ def test_what_stands_there_is_not_sent_again_and_what_is_not_served_is_removed(j
     assert parse_qs(urlsplit(removed).query) == {"globalId": ["okr-sync/f00d/KR 3&x"]}
 
 
-@pytest.mark.parametrize("part", ["title", "url", "summary"])
+@pytest.mark.parametrize("bucket", ["title", "url", "summary"])
 def test_whatever_of_a_link_shows_otherwise_is_sent(jira: responses.RequestsMock, bucket: str) -> None:
     """So is a link that is not struck out yet, or counts otherwise."""
     jira.get(CLOUD, json=[link(**{bucket: "https://elsewhere.example"})])
@@ -212,7 +212,7 @@ def test_what_is_about_the_issue_is_about_it_alone(
 
 
 @pytest.mark.parametrize(
-    ("reason", "part"),
+    ("reason", "bucket"),
     [("jira-per-issue-on-write", "writing/20012"), ("jira-burst-based", "writing"), ("jira-quota-tenant-based", "")],
 )
 def test_limits_stop_what_they_are_about(jira: responses.RequestsMock, reason: str, bucket: str) -> None:

@@ -1,0 +1,1 @@
+"""What every REST call shares: authentication, permissions, rate limits, pagination, routes, errors."""

@@ -1,0 +1,1 @@
+"""The objects of the simulated Jira and what people do to them: projects, issues, sprints, versions."""

@@ -1,0 +1,1 @@
+"""JQL: parse a query, evaluate it on an issue, search with it."""

@@ -1,0 +1,41 @@
+"""The demo's random work after the scenario."""
+
+import random
+
+from simulator import GitHub, Jira
+from simulator.demo import github_scenario, jira_scenario
+from simulator.demo.background_activity import in_github, in_jira
+from simulator.demo.expectations import tracked_issues
+
+NOWHERE = "http://127.0.0.1:9/hooks"
+"""Nothing is delivered: the trackers are not started."""
+
+STATES = {
+    "opened": "open",
+    "created": "open",
+    "reopened": "open",
+    "closed": "done",
+    "done": "done",
+    "closed as not planned": "dropped",
+    "closed as Won't Do": "dropped",
+}
+
+
+def test_random_work_does_what_it_writes() -> None:
+    """300 times in each tracker: the named issue has the named state, and every kind of change occurs."""
+    hub, jira = GitHub("acme"), Jira()
+    try:
+        checkout = github_scenario.set_up(hub, NOWHERE, "hush")
+        returns = jira_scenario.set_up(jira, NOWHERE, "hush")
+        chance = random.Random(7)  # noqa: S311  the same work in every run, not a secret
+        text = set()
+        for number in range(600):
+            outcome = in_jira(jira, returns, chance) if number % 2 else in_github(hub, checkout, chance)
+            name, key, happened = outcome.split(" ", 2)
+            found = {one.key: one.state for one in tracked_issues(hub, jira)}
+            assert found[key] == STATES[happened]
+            text.add((name, happened))
+        assert {happened for _, happened in text} == set(STATES)
+    finally:
+        hub.stop()
+        jira.stop()
