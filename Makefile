@@ -6,7 +6,7 @@ COVERAGE ?= 95
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup setup-dev demo up test test-fast faults bench check lock clean
+.PHONY: help python setup setup-dev demo up test test-all test-fast faults mutation bench check lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,17 +27,23 @@ demo: setup ## start everything, play real webhooks, show what moved (DEMO_ONCE=
 up: setup ## run the service on the embedded database and Redis (Ctrl-C stops it)
 	@$(BIN)/okr-sync up
 
-test: setup-dev ## run every test against the real parts, with branch coverage
+test: setup-dev ## run the tests on real servers with branch coverage; on PostgreSQL those that may differ there
 	@$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(COVERAGE)
 
+test-all: export TESTS = all
+test-all: test ## the same with every case, each on both databases
+
 test-fast: setup-dev ## run the tests that take less than a second each
 	$(BIN)/pytest -n 2 -m "not slow"
 
 faults: setup-dev ## 200 kills on each database under load, and longer runs of all tests of faults (FAULTS_SEED=n)
-	FAULTS=long $(BIN)/pytest tests/faults -s
+	FAULTS=long TESTS=all $(BIN)/pytest tests/faults tests/flows/test_six_hours_away.py -s
+
+mutation: setup-dev ## change the code of domain/ in 400 ways and count what the tests notice (MUTATION_SEED=n)
+	@$(BIN)/python tools/mutation.py --seed $(or $(MUTATION_SEED),0)
 
 bench: setup-dev ## compare the speed with its baselines; exits 1 where one is past twice its bound
 	$(BIN)/python -m bench
@@ -47,10 +53,10 @@ check: setup-dev ## lint, formatting and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-lock: python ## choose the newest versions that pyproject.toml and package.json allow
-	@$(PYTHON) tools/lock.py
+lock: python ## choose the newest versions that pyproject.toml and package.json allow (KEEP=1: only add what is missing)
+	@$(PYTHON) tools/lock.py $(if $(KEEP),--keep)
 
 clean: ## remove what setup and tests made; the data in var/ stays
-	rm -rf .venv build dist node_modules sync_service/web/static/vendor .coverage .coverage.* \
+	rm -rf .venv build dist mutants node_modules sync_service/web/static/vendor .coverage .coverage.* \
 	  .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

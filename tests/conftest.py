@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 from hypothesis import settings
 from playwright.sync_api import Browser, Page
 
@@ -16,6 +17,7 @@ from tests.support.browser import Look, chromium, visit
 from tests.support.migrated_database import prepare
 from tests.support.rsa_keys import shared_rsa_keys
 from tests.support.run_directory import RunDirectory, open_run_directory
+from tests.support.run_scope import ALL
 from tests.support.servers import (
     AS_FILES,
     Databases,
@@ -30,8 +32,10 @@ from tests.support.skip_guard import SHARED, SHARED_IS_ABSENT, SkipCount, expect
 from tests.support.statement_cache import shared_statement_cache
 
 # No deadline: a test must not fail because the machine is busy.
-settings.register_profile("okr-sync", deadline=None, print_blob=True)
+settings.register_profile("okr-sync", deadline=None, print_blob=True, max_examples=100 if ALL else 40)
 settings.load_profile("okr-sync")
+# mutmut brings rich, with which structlog would spend seconds on each traceback; the product prints plain ones too.
+structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
 ROOM = "TESTS_ROOM"  # passes the shared directory of the run to the workers
 OPENED = pytest.StashKey[RunDirectory]()
@@ -51,12 +55,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[OPENED].remove()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests on PostgreSQL as slow: the fast run has the same tests on SQLite."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run a test that takes `databases` on PostgreSQL only when it is marked `both_databases`, or with `TESTS=all`.
+
+    Leave out tests marked `only_in_test_all` without `TESTS=all`.
+    Mark tests on PostgreSQL as slow: the fast run has the same tests on SQLite.
+    """
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
-        parameters = getattr(item, "callspec", None)
-        if parameters and "postgresql" in parameters.params.values():
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if "postgresql" in parameters.values():
             item.add_marker(pytest.mark.slow)
+        optional = parameters.get("databases") == "postgresql" and item.get_closest_marker("both_databases") is None
+        optional = optional or item.get_closest_marker("only_in_test_all") is not None
+        (left_out if optional and not ALL else kept).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -108,7 +124,7 @@ def sqlite() -> SqliteDatabases:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
-    """Run the test on both kinds of database."""
+    """Yield SQLite, and PostgreSQL for tests marked `both_databases` or with `TESTS=all`."""
     name = {"sqlite": "sqlite", "postgresql": "postgres"}[request.param]
     chosen: Databases = request.getfixturevalue(name)
     yield chosen

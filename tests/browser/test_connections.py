@@ -16,6 +16,7 @@ from tests.browser.conftest import Site
 from tests.support.browser import LOOKS
 from tests.support.example_okrs import fill_with_examples
 from tests.support.migrated_database import prepare
+from tests.support.run_scope import ALL
 from tests.support.servers import SqliteDatabases
 from tests.support.services import build_house
 from tests.support.wsgi_server import serving
@@ -47,9 +48,12 @@ def hub() -> Iterator[GitHub]:
         yield running
 
 
-@pytest.fixture(params=["cloud", "10.3.5", "9.12.4"])
+VERSIONS = ["cloud", "10.3.5", "9.12.4"]
+
+
+@pytest.fixture(params=VERSIONS if ALL else ["cloud", "9.12.4"])
 def jira(request: pytest.FixtureRequest) -> Iterator[Jira]:
-    """Give a Jira of each face and age, with two projects."""
+    """Yield Jira Cloud, Data Center 9 and with `TESTS=all` 10, with two projects."""
     with Jira(data_center=request.param != "cloud") as running:
         if request.param != "cloud":
             running.version = request.param
@@ -241,6 +245,7 @@ def test_a_newcomer_connects_jira_by_a_token_and_a_key_result_moves(site: Site, 
     moves_by_jira(site, page, jira)
 
 
+@pytest.mark.parametrize("jira", VERSIONS if ALL else ["9.12.4"], indirect=True)
 def test_whoever_is_no_administrator_of_jira_pastes_the_values(site: Site, page: Page, jira: Jira) -> None:
     """The usual case: the page says who can, shows the secret, and watches for the first delivery."""
     jira.is_admin = False
@@ -254,6 +259,7 @@ def test_whoever_is_no_administrator_of_jira_pastes_the_values(site: Site, page:
     paste_webhook(site, page, jira)
 
 
+@pytest.mark.parametrize("jira", VERSIONS if ALL else ["cloud"], indirect=True)
 def test_a_newcomer_connects_jira_by_hand_and_a_key_result_moves(site: Site, page: Page, jira: Jira) -> None:
     """Nothing that takes a token is asked for, and a wrong signature is told."""
     begin(site, page, "Webhook only", jira)

@@ -48,6 +48,7 @@ def connected(run: Run, directory: Path, hub: GitHub, either_database: None) -> 
     assert run("apply", "gh.yaml").exit_code == 0
 
 
+@pytest.mark.both_databases
 @pytest.mark.usefixtures("connected")
 def test_everything_is_looked_at_and_what_is_wrong_ends_with_1(run: Run, hub: GitHub) -> None:
     """In words, with how to mend beneath, and as JSON; no secret is in either."""

@@ -152,6 +152,7 @@ def test_new_credentials_mend_a_refused_connection(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.both_databases
 def test_rules_are_revised_and_removed(desk: Desk) -> None:
     """Each edit is a revision of its own, which counts once its links are filled in."""
     desk.apply(EXAMPLE)

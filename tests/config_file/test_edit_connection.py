@@ -128,6 +128,7 @@ def test_a_rotation_keeps_the_older_secret_until_it_is_taken_away(desk: Desk) ->
     assert not editing.keep_newest_secret("hub", lambda _newest: True).changes
 
 
+@pytest.mark.both_databases
 def test_a_removal_takes_rules_and_links_by_hand_and_nothing_else(desk: Desk) -> None:
     """As `--prune` does for a file that has them no longer."""
     editing = made(desk)

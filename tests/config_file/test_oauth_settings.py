@@ -30,6 +30,7 @@ def with_oauth(written: str) -> str:
 GIVEN = with_oauth('{client_id: "IDfor-us", client_secret: "the client secret"}')
 
 
+@pytest.mark.both_databases
 def test_an_oauth_app_is_stored_sealed_and_calls_nothing_before_somebody_consents(desk: Desk) -> None:
     """It is a client, not yet credentials."""
     desk.apply(EXAMPLE)

@@ -17,6 +17,7 @@ from tests.connectors.contract_payloads import (
     kinds,
     read_if_possible,
 )
+from tests.support.run_scope import ALL
 
 # Written as JSON text, since some of it no Python value can spell.
 ODD_VALUES = (
@@ -104,7 +105,7 @@ JSON_VALUES = st.recursive(
 
 @kinds
 @given(choice=st.data())
-@settings(max_examples=300)
+@settings(max_examples=300 if ALL else 60)
 def test_reading_mangled_letters_raises_nothing_but_rejected(kind: str, choice: st.DataObject) -> None:
     """Several parts at once are replaced by whatever Hypothesis thinks of."""
     post = choice.draw(st.sampled_from([one for one in PAYLOADS[kind].issues if one.body.startswith(b"{")]))

@@ -26,7 +26,7 @@ from tests.support.migrated_database import prepare
 from tests.support.servers import Databases, SqliteDatabases
 from tests.support.services import build_house
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)

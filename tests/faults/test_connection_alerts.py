@@ -14,7 +14,7 @@ from tests.faults.crashing_worker import CrashingWorker
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
 LATEST = 30
 """Statements after which the latest kill strikes: telling takes fewer, sending included."""

@@ -26,11 +26,12 @@ from tests.faults.conftest import LONG, SEED
 from tests.faults.oracle_check import broken_entries, furnish
 from tests.faults.tracker_pair import TrackerPair, at_work, close, receiving
 from tests.support.migrated_database import prepare
+from tests.support.run_scope import ALL
 from tests.support.servers import Databases
 from tests.support.services import build_house
 from tests.support.wait_until import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
 CHANGES = 400 if LONG else 60
 MISHAPS: tuple[Callable[[WebhookSender], None], ...] = (
@@ -132,6 +133,7 @@ def values(services: Services) -> dict[str, float | None]:
         return {row.slug: row.current for row in tx.execute(sa.select(k.c.slug, k.c.current))}
 
 
+@pytest.mark.parametrize("databases", ["sqlite", "postgresql"] if ALL else ["sqlite"], indirect=True)
 def test_a_secret_rotated_while_deliveries_flow_refuses_none_and_lets_none_in_by_the_old_one(
     houses: list[Services],
 ) -> None:

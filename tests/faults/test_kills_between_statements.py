@@ -19,9 +19,10 @@ from tests.faults.crashing_worker import CrashingWorker
 from tests.faults.oracle_check import apply_in_order, broken_entries, check, furnish, receive
 from tests.faults.workload import SignedDelivery, Workload
 from tests.support.migrated_database import prepare
+from tests.support.run_scope import ALL
 from tests.support.servers import Databases
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
 LETTERS = 25
 LATEST = 60
@@ -64,7 +65,7 @@ def deliveries(seed: int) -> list[SignedDelivery]:
     return found
 
 
-@tries(short=6, long=500)
+@tries(short=4, long=500)
 @given(st.integers(0, 10**9), st.lists(st.lists(st.integers(0, LATEST), max_size=3), min_size=1, max_size=8))
 def test_any_order_any_repeat_and_any_kill_end_in_the_same_numbers(
     mortal: CrashingWorker, oracle: Services, seed: int, deaths: list[list[int]]
@@ -83,7 +84,8 @@ def test_any_order_any_repeat_and_any_kill_end_in_the_same_numbers(
     check(mortal.services.engine, oracle=oracle, sent=history, acknowledged=[delivery.id for delivery in history])
 
 
-@tries(short=3, long=60)
+@pytest.mark.parametrize("databases", ["sqlite", "postgresql"] if LONG or ALL else ["sqlite"], indirect=True)
+@tries(short=2, long=60)
 @given(st.integers(0, 10**9), st.lists(st.integers(0, LATEST), min_size=LETTERS, max_size=LETTERS))
 def test_in_order_history_and_mails_equal_the_oracles_whatever_kills(
     mortal: CrashingWorker, oracle: Services, seed: int, deaths: list[int]
@@ -128,7 +130,7 @@ def test_a_kill_at_every_statement_of_one_drain_changes_nothing(
     oracle = new_oracle()
     history = deliveries(seed)
     apply_in_order(oracle, history)
-    for statements in range(0, 400, 1 if LONG else 7):
+    for statements in range(0, 400, 1 if LONG else 13):
         empty(mortal.services.engine)
         for delivery in history:
             receive(mortal.services, delivery)

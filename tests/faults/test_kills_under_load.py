@@ -21,6 +21,7 @@ from tests.faults.nemesis import end_leases
 from tests.faults.oracle_check import broken_entries, check, stored
 from tests.faults.own_postgres import OwnPostgres
 from tests.faults.workload import SignedDelivery, Workload
+from tests.support.run_scope import ALL
 from tests.support.wait_until import until
 
 pytestmark = pytest.mark.slow
@@ -44,6 +45,7 @@ def test_nothing_acknowledged_is_lost_by_any_fault(stage: FaultHarness, oracle: 
     check(stage.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
 
 
+@pytest.mark.parametrize("stage", ["sqlite", "postgresql"] if LONG or ALL else ["sqlite"], indirect=True)
 def test_without_redis_all_is_applied_within_a_minute_of_quiet(stage: FaultHarness, oracle: Services) -> None:
     """Redis is flushed and killed under load; nobody helps with leases, the clock and the flags' short life do.
 

@@ -20,6 +20,8 @@ from tests.support.fake_tracker import CoreHarness, FakeTracker, open_core_harne
 from tests.support.migrated_database import prepare
 from tests.support.servers import PostgresDatabases
 
+pytestmark = pytest.mark.both_databases
+
 
 @dataclass(slots=True)
 class SlowTracker(FakeTracker):

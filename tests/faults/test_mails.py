@@ -15,7 +15,7 @@ from tests.notify.servers import serving
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases, MailServer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
 MOST_STATEMENTS = 60
 

@@ -14,9 +14,9 @@ from tests.domain.factories import at, snapshot
 from tests.faults.conftest import LONG
 from tests.support.fake_tracker import ANA, CoreHarness, open_core_harness
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
-MANY = 1000 if LONG else 250
+MANY = 1000 if LONG else 40
 POISON = MANY // 2 + 7
 
 

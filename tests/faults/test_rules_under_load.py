@@ -15,9 +15,9 @@ from tests.support.migrated_database import prepare
 from tests.support.servers import Databases
 from tests.support.services import build_house
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
-EDITS = 60 if LONG else 8
+EDITS = 60 if LONG else 4
 LETTERS_BETWEEN = 15
 
 EDITED = (

@@ -1,4 +1,4 @@
-"""Run the whole service for flow tests: `okr-sync up`, or web, worker and clock as separate processes."""
+"""Run the whole service for flow tests: `okr-sync up`, or its processes one by one, or all in this process."""
 
 import json
 import subprocess
@@ -9,24 +9,35 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import sqlalchemy as sa
 
+from config.settings import Settings, known_names
 from simulator.demo.service_process import Service, choose_port, command
+from sync_service.runtime import wiring
+from sync_service.runtime.wiring import Services
+from sync_service.store import tables
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.engine.migrate import migrate
+from sync_service.store.people.auth import create_api_token
+from sync_service.store.views.as_json import explained
+from sync_service.store.views.issues import issues_view
+from sync_service.store.views.key_results import history_view, key_result_view
+from tests.faults.oracle_check import furnish
+from tests.faults.tracker_pair import receiving
+from tests.support.example_okrs import sign_in_path
+from tests.support.services import open_house
 from tests.support.wait_until import until
 
 ANA = "ana@example.com"
+KEY = "k" * 40
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A running service as a client sees it: commands, and the API with a viewer's token."""
+class Seen:
+    """A running service as a client sees it: the API with a viewer's token."""
 
-    service: Service
+    address: str
     token: str
-
-    @property
-    def address(self) -> str:
-        """The service's URL."""
-        return self.service.address
 
     def hook(self, connection: str) -> str:
         """Return the webhook URL of a connection."""
@@ -59,24 +70,89 @@ class Running:
         until(has_value, f"{slug} comes to {value:g}", seconds=seconds, every=0.15)
 
     def explain(self, slug: str) -> Any:
-        """Run `okr-sync explain` for a key result."""
-        return json.loads(self.service.run("explain", slug, "--json"))
+        """Return what `okr-sync explain --json` says of a key result."""
+        raise NotImplementedError
 
     def sign_in_link(self) -> str:
         """Return a sign-in link for Ana."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Running(Seen):
+    """A service in its own processes, asked by its commands too."""
+
+    service: Service
+
+    def explain(self, slug: str) -> Any:
+        """Run the command."""
+        return json.loads(self.service.run("explain", slug, "--json"))
+
+    def sign_in_link(self) -> str:
+        """Run the command."""
         return self.service.run("sign-in", ANA)
+
+
+@dataclass(frozen=True, slots=True)
+class InThisProcess(Seen):
+    """A service in this process: the web application in a thread, and due rows drained whenever a test waits."""
+
+    services: Services
+
+    def current(self, slug: str) -> float | None:
+        """Drain all tables and read the value."""
+        self.services.drains.drain_everything()
+        with reading(self.services.engine) as tx:
+            found: float | None = tx.scalar(sa.select(tables.key_result.c.current).filter_by(slug=slug))
+        return found
+
+    def deliveries(self) -> dict[str, Any]:
+        """Drain all tables and ask the API."""
+        self.services.drains.drain_everything()
+        return Seen.deliveries(self)
+
+    def explain(self, slug: str) -> Any:
+        """Return what the command would print."""
+        with reading(self.services.engine) as tx:
+            view = key_result_view(tx, slug, self.services.now())
+            assert view is not None
+            return json.loads(
+                json.dumps(explained(view, issues_view(tx, view.id), history_view(tx, view.id, limit=20)))
+            )
+
+    def sign_in_link(self) -> str:
+        """Create one."""
+        with reading(self.services.engine) as tx:
+            ana = tx.execute(sa.select(tables.person.c.id).filter_by(email=ANA)).scalar_one()
+        return self.address + sign_in_path(self.services, ana)
+
+
+@contextmanager
+def in_this_process(database_url: str, directory: Path, file: str) -> Iterator[InThisProcess]:
+    """Open a service on a migrated database with an applied configuration file."""
+    with open_house(database_url, directory) as services, receiving(services) as address:
+        furnish(services, file.encode())
+        services.connections.forget()
+        yield InThisProcess(address, _token(services), services)
 
 
 @contextmanager
 def running(
-    directory: Path, file: str, *, settings: Mapping[str, str] | None = None, parts: bool = False
+    directory: Path,
+    file: str,
+    *,
+    settings: Mapping[str, str] | None = None,
+    parts: bool = False,
+    by_commands: bool = False,
 ) -> Iterator[Running]:
-    """Start the service with an applied configuration file, and stop it; `parts` starts its processes one by one."""
-    service = Service(directory=directory, port=choose_port(0), settings=settings or {})
+    """Start the service with an applied configuration file, and stop it; `parts` starts its processes one by one.
+
+    Migrate, apply the file and create the token in this process, or `by_commands` of `okr-sync`, which takes longer.
+    """
+    given = settings or {} if by_commands else {"OKR_SYNC_SECRET_KEY": KEY, **(settings or {})}
+    service = Service(directory=directory, port=choose_port(0), settings=given)
     with ExitStack() as ending:
-        service.run("migrate")
-        service.apply("okrs.yaml", file)
-        token = service.run("token", "create", "--name", "tests", "--role", "viewer")
+        token = _by_commands(service, file) if by_commands else _prepared(service, file)
         if parts:
             for arguments in (("web", "--port", str(service.port)), ("worker",), ("clock",)):
                 ending.enter_context(_process(service, *arguments))
@@ -84,7 +160,30 @@ def running(
             ending.callback(service.stop)
             service.start(workers=1)
         service.wait_until_ready()
-        yield Running(service, token)
+        yield Running(service.address, token, service)
+
+
+def _by_commands(service: Service, file: str) -> str:
+    service.run("migrate")
+    service.apply("okrs.yaml", file)
+    return service.run("token", "create", "--name", "tests", "--role", "viewer")
+
+
+def _prepared(service: Service, file: str) -> str:
+    environment = service.environment()
+    known = {name: environment[name] for name in known_names() if name in environment}
+    services = wiring.build(Settings.model_validate({"_env_file": None, **known}))
+    migrate(services.engine)
+    furnish(services, file.encode())
+    token = _token(services)
+    services.engine.dispose()
+    services.redis.close()
+    return token
+
+
+def _token(services: Services) -> str:
+    with writing(services.engine) as tx:
+        return create_api_token(tx, name="tests", role="viewer", now=services.now())
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from tests.flows.issue_factory import done, issue
 from tests.support.config_file import LABELLED
 from tests.support.fake_tracker import CoreHarness
 
+pytestmark = pytest.mark.both_databases
+
 UNLINKED = "no longer linked by rule checkout-label"
 
 

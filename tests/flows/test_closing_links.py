@@ -57,6 +57,7 @@ def test_a_pull_request_counts_where_the_issue_that_it_closes_is_not_linked(worl
     assert (world.value("KR-1"), world.value("KR-2")) == (0, 100)
 
 
+@pytest.mark.both_databases
 def test_a_change_of_what_it_closes_moves_the_value_and_says_so(world: CoreHarness) -> None:
     """The relation has effects of its own, though nothing else about the pull request changed."""
     world.receive_and_drain(ISSUE, pull())

@@ -207,6 +207,7 @@ def test_a_late_letter_brings_no_old_name_back(world: CoreHarness) -> None:
     assert len(world.rows(tables.link)) == 3
 
 
+@pytest.mark.both_databases
 def test_a_name_that_another_worker_wrote_meanwhile_is_not_overwritten(world: CoreHarness) -> None:
     """The batch begins again, and goes by the newer name."""
     world.receive_and_drain(issue("a", 0, labels=[LABEL]))

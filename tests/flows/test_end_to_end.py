@@ -1,10 +1,11 @@
-"""The whole way, on real parts: what happens in a tracker moves the right key result by the right amount, and says why.
+"""The whole way: what happens in a tracker moves the right key result by the right amount, and says why.
 
-Each happening is looked at where people look: in the API, in its history, in `okr-sync explain`, and on the page.
+Each case is checked where people look: in the API, in the history, in `okr-sync explain`, and on the page.
+All cases run in one process; one case for each tracker runs in real processes too, and all with `TESTS=all`.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +22,10 @@ from tests.flows.scenarios import (
     make_trackers,
     slug_of,
 )
-from tests.flows.service import Running, running
-from tests.support.servers import PostgresDatabases, Valkey
+from tests.flows.service import Seen, in_this_process, running
+from tests.support.migrated_database import prepare
+from tests.support.run_scope import ALL
+from tests.support.servers import PostgresDatabases, SqliteDatabases, Valkey
 from tests.support.wait_until import until
 from tests.web.session_client import seen_words
 
@@ -33,35 +36,55 @@ pytestmark = pytest.mark.slow
 class Town:
     """A running service, the trackers that tell it, and somebody at a browser."""
 
-    running: Running
+    running: Seen
     trackers: Trackers
     visitor: BrowserSession
 
 
-@pytest.fixture(scope="module", params=["embedded", "parts"])
-def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """Give `okr-sync up` on its embedded default, then the single parts on PostgreSQL and a Valkey of its own."""
+@pytest.fixture(scope="module")
+def town(sqlite: SqliteDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Yield a service in this process."""
     trackers = make_trackers()
-    with ExitStack() as ending:
-        for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
-            ending.callback(tracker.stop)
+    with _stopping(trackers), ExitStack() as ending:
+        directory, file = tmp_path_factory.mktemp("town"), configuration(trackers)
+        yield _town(ending.enter_context(in_this_process(sqlite.prepared(prepare), directory, file)), trackers)
+
+
+@pytest.fixture(scope="module", params=["embedded", "parts"])
+def real_town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """Yield `okr-sync up` on its embedded default, then the single parts on PostgreSQL and a Valkey of its own."""
+    trackers = make_trackers()
+    with _stopping(trackers), ExitStack() as ending:
         settings = _own_servers(request, ending) if request.param == "parts" else {}
-        directory = tmp_path_factory.mktemp("town")
-        file = configuration(trackers)
-        run = ending.enter_context(running(directory, file, settings=settings, parts=bool(settings)))
+        directory, file = tmp_path_factory.mktemp("town"), configuration(trackers)
+        parts = bool(settings)
+        run = running(directory, file, settings=settings, parts=parts, by_commands=not parts)
+        yield _town(ending.enter_context(run), trackers)
+
+
+@contextmanager
+def _stopping(trackers: Trackers) -> Iterator[None]:
+    try:
+        yield
+    finally:
         for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
-            tracker.start()
-        trackers.hub.add_hook(url=run.hook("github"), secret=SECRET)
-        trackers.cloud.add_hook(url=run.hook("jira-cloud"), secret=SECRET)
-        trackers.data_center.add_hook(url=run.hook("jira-data-center"), secret=SECRET)
-        yield Town(run, trackers, BrowserSession(run.address, run.sign_in_link()))
+            tracker.stop()
+
+
+def _town(seen: Seen, trackers: Trackers) -> Town:
+    for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
+        tracker.start()
+    trackers.hub.add_hook(url=seen.hook("github"), secret=SECRET)
+    trackers.cloud.add_hook(url=seen.hook("jira-cloud"), secret=SECRET)
+    trackers.data_center.add_hook(url=seen.hook("jira-data-center"), secret=SECRET)
+    return Town(seen, trackers, BrowserSession(seen.address, seen.sign_in_link()))
 
 
 def _own_servers(request: pytest.FixtureRequest, ending: ExitStack) -> dict[str, str]:
     databases: PostgresDatabases = request.getfixturevalue("postgres")
     ending.callback(databases.drop)
     server: Valkey = request.getfixturevalue("session_valkey")
-    return {"DATABASE_URL": databases.empty(), "REDIS_URL": server.url, "OKR_SYNC_SECRET_KEY": "k" * 40}
+    return {"DATABASE_URL": databases.empty(), "REDIS_URL": server.url}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +114,18 @@ def expected_of(what: str, way: TrackerScenarios, slug: str, *, now: str) -> Exp
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_happens_in_a_tracker_moves_its_key_result_and_says_why(town: Town, name: str, what: str) -> None:
     """Four issues, one of them done; then one thing happens, and value and reason are right wherever one looks."""
+    check_happening(town, name, what)
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+@pytest.mark.parametrize("what", CHANGES if ALL else ["moved"])
+def test_real_processes_do_the_same(real_town: Town, name: str, what: str) -> None:
+    """Web, worker, clock, database and Redis stand between the tracker and the reader."""
+    check_happening(real_town, name, what)
+
+
+def check_happening(town: Town, name: str, what: str) -> None:
+    """Let one thing happen, and check the value and the reason in every view."""
     way, slug = town.trackers.ways[name], slug_of(name, what)
     issues = [f"{what}-{delivery}" for delivery in "abcd"]
     for issue in issues:

@@ -218,6 +218,7 @@ def test_a_turn_that_is_over_gives_rows_back_without_counting_an_attempt(
     ] * 3
 
 
+@pytest.mark.both_databases
 def test_a_refused_connection_is_asked_by_one_look_alone(stage: Stage) -> None:
     """Once an hour."""
     issues = stage.open_issues(4)

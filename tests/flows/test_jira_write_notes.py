@@ -70,6 +70,7 @@ def test_labels_and_comments_link_and_unlink_with_their_reasons_in_the_history(s
     assert [cause["what"] for row in stage.rows(tables.history) for cause in row.causes if "issue" in cause] == REASONS
 
 
+@pytest.mark.both_databases
 def test_a_deleted_comment_links_no_more_and_strangers_never_do(stage: Stage) -> None:
     """The outcome of a stranger's delivery says why."""
     stage.furnish()
@@ -235,6 +236,7 @@ def test_hostile_titles_stay_texts_of_one_line(stage: Stage) -> None:
     assert title.isprintable()
 
 
+@pytest.mark.both_databases
 def test_two_workers_write_each_link_once(stage: Stage, other_house: Services) -> None:
     """However their drains meet."""
     stage.furnish()

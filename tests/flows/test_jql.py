@@ -210,6 +210,7 @@ def test_what_a_first_import_is_to_bring_is_not_looked_at(stage: JqlHarness) -> 
     assert len(stage.rows(tables.fetch_request)) == 1
 
 
+@pytest.mark.both_databases
 def test_a_listing_that_is_killed_goes_on_where_it_was(stage: JqlHarness) -> None:
     """Killed before each of its statements once, it ends as one that was never killed."""
     stage.furnish()

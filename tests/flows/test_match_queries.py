@@ -62,6 +62,7 @@ def test_an_issue_that_is_found_counts_at_once(stage: Stage) -> None:
     assert stage.seconds(tables.query_listing) > 120
 
 
+@pytest.mark.both_databases
 def test_an_issue_that_is_not_found_is_asked_about_again_and_removed_by_the_listing_alone(stage: Stage) -> None:
     """The index may not know of the change yet."""
     stage.furnish()

@@ -147,6 +147,7 @@ def test_secrets_of_a_consent_are_sealed(stage: Stage) -> None:
     assert (row.given_by, row.site_id) == ("ana@example.com", "cloud-7")
 
 
+@pytest.mark.both_databases
 def test_a_consent_is_renewed_before_its_token_expires(stage: Stage) -> None:
     """It waits until a quarter of an hour before, and what comes of it waits again."""
     stage.give()

@@ -77,6 +77,7 @@ def test_a_query_counts_from_its_first_complete_listing(stage: Stage) -> None:
     assert stage.key_result().status != "partial"
 
 
+@pytest.mark.both_databases
 def test_an_issue_that_changes_is_judged_without_a_search(stage: Stage) -> None:
     """Both ways, and the history says by which rule."""
     issue = stage.repository.create_issue("Pay")
@@ -137,6 +138,7 @@ def test_more_than_a_thousand_members_are_listed(stage: Stage) -> None:
     assert row.lacking is None
 
 
+@pytest.mark.both_databases
 def test_an_incomplete_search_adds_and_removes_nothing(stage: Stage) -> None:
     """It says so, and the next one that is complete puts it right."""
     gone = stage.repository.create_issue("Pay", labels=["checkout"])
@@ -287,6 +289,7 @@ def test_a_listing_does_not_undo_what_was_judged_after_it_began(stage: Stage, mo
     assert len(stage.counted()) == 149
 
 
+@pytest.mark.both_databases
 def test_a_run_that_is_killed_goes_on_where_it_was(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed before each of its statements once, it ends as one that was never killed."""
     stage.open_issues(120, apart=1)

@@ -29,6 +29,7 @@ from tests.flows.preview_data import (
     save,
     seed,
 )
+from tests.support.run_scope import ALL
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ issue_columns = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40 if ALL else 12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     found=st.lists(issue_columns, max_size=8),
     measures=st.tuples(st.sampled_from(MEASURES), st.sampled_from(MEASURES)),

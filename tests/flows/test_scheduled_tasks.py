@@ -149,6 +149,7 @@ def test_errands_that_come_and_go_with_a_version_are_noticed(stage: Stage) -> No
     assert [name for name, _, _ in stage.connector.ran] == ["sweep", "dust", "sweep"]
 
 
+@pytest.mark.both_databases
 def test_without_credentials_errands_settle_and_with_them_they_begin_again(stage: Stage) -> None:
     """As lists do."""
     stage.furnish(None)

@@ -37,6 +37,7 @@ def named(world: CoreHarness) -> list[tuple[str, str, str | None]]:
     return [(row.key, row.scope_name, row.parent_key) for row in world.rows(tables.issue)]
 
 
+@pytest.mark.both_databases
 def test_issues_of_a_renamed_project_have_new_keys_and_are_linked_by_them(world: CoreHarness) -> None:
     """Those of other projects stay, but for the parents they name; what only begins alike is another's."""
     assert world.value() is None
@@ -99,6 +100,7 @@ def test_other_requests_to_link_again_rename_nothing(world: CoreHarness) -> None
     assert [key for key, _, _ in named(world)][:2] == ["STORE-1", "STORE-2"]
 
 
+@pytest.mark.both_databases
 def test_a_project_that_does_not_tell_its_key_keeps_it(world: CoreHarness) -> None:
     """Only what became of it is told."""
     delivery = world.receive_and_drain(ScopeSeen(scope=ScopeRef("501", ""), gone="the project was archived"))

@@ -60,6 +60,7 @@ def test_a_linked_issue_is_enough(world: CoreHarness) -> None:
     assert stale(world, "KR-5") is not None
 
 
+@pytest.mark.both_databases
 def test_no_later_word_brings_a_deleted_repository_back(world: CoreHarness) -> None:
     """A letter may be late."""
     world.receive_and_drain(DELETED)
@@ -90,6 +91,7 @@ def test_an_app_that_may_see_again_ends_it(world: CoreHarness) -> None:
     assert stale(world) is None
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("order", list(permutations([SUSPENDED, AccountSeen(name="acme", returned=True, at=at(9))])))
 def test_a_suspension_that_comes_late_does_not_undo_its_end(world: CoreHarness, order: tuple[AccountSeen, ...]) -> None:
     """The tracker's own times decide."""
@@ -168,6 +170,7 @@ def test_an_account_that_gets_its_old_name_back_has_no_other_name(world: CoreHar
     assert world.outcome(again) == "acme/checkout: nothing new"
 
 
+@pytest.mark.both_databases
 def test_an_account_of_which_nothing_is_watched_is_ignored(world: CoreHarness) -> None:
     """With a reason."""
     delivery = world.receive_and_drain(AccountSeen(name="other", gone="the GitHub app was uninstalled"))

@@ -86,6 +86,7 @@ def test_ids_of_different_kinds_of_terms_are_told_apart(world: CoreHarness) -> N
     assert (known["versions"], known["components"], known["sprint"]) == (["2.0"], ["App"], ["S"])
 
 
+@pytest.mark.both_databases
 def test_numbers_are_kept_with_their_times(world: CoreHarness) -> None:
     """None is kept, too: it is not unknown."""
     world.receive_and_drain(snapshot(1, numbers=(Number("Effort", 2.5), Number("Größe", None))))

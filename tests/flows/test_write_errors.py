@@ -116,6 +116,7 @@ def test_a_block_of_writes_is_waited_for(stage: Stage) -> None:
     assert all(len(stage.our_comments(issue)) == 1 for issue in issues)
 
 
+@pytest.mark.both_databases
 def test_whoever_dies_between_writing_and_noting_leaves_one_comment(mortal: CrashingWorker) -> None:
     """Or anywhere else: after each of the statements of a write."""
     with on_stage(mortal.services) as stage:
@@ -129,6 +130,7 @@ def test_whoever_dies_between_writing_and_noting_leaves_one_comment(mortal: Cras
     assert mortal.deaths > 10
 
 
+@pytest.mark.both_databases
 def test_two_workers_write_one_after_the_other_and_each_comment_once(stage: Stage, other_house: Services) -> None:
     """However their drains meet."""
     stage.furnish()

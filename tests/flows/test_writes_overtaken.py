@@ -125,6 +125,7 @@ def test_a_write_that_landed_unheard_is_taken_away_where_the_issue_serves_nothin
     assert room.row().settled_at is not None
 
 
+@pytest.mark.both_databases
 def test_what_is_asked_for_while_a_row_is_settled_without_a_write_is_not_lost(
     room: FakeWriteBackHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +149,7 @@ def test_what_is_asked_for_while_a_row_is_settled_without_a_write_is_not_lost(
     assert room.row().due_at is None
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(("error", "tries"), [(Gone("it is locked", proven=False), 1), (RuntimeError("a bug"), 8)])
 def test_what_is_asked_for_while_a_row_is_put_aside_is_not_lost(
     room: FakeWriteBackHarness, error: Exception, tries: int

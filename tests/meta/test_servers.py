@@ -44,6 +44,7 @@ def with_one_row(url: str) -> None:
     run(url, "CREATE TABLE thing (id INTEGER)", "INSERT INTO thing VALUES (1)")
 
 
+@pytest.mark.both_databases
 def test_each_test_gets_an_empty_database_of_either_kind(databases: Databases, database_url: str) -> None:
     """Two of them never meet."""
     with_one_row(database_url)
@@ -51,6 +52,7 @@ def test_each_test_gets_an_empty_database_of_either_kind(databases: Databases, d
     assert run(database_url, "SELECT id FROM thing") == [1]
 
 
+@pytest.mark.both_databases
 def test_a_prepared_database_is_a_copy_and_its_model_is_made_once(databases: Databases) -> None:
     """Migrations run once for many tests, and no test sees another's rows."""
     calls = []
@@ -65,6 +67,7 @@ def test_a_prepared_database_is_a_copy_and_its_model_is_made_once(databases: Dat
     assert len(calls) == 1
 
 
+@pytest.mark.both_databases
 def test_a_database_with_an_open_connection_is_dropped_all_the_same(databases: Databases) -> None:
     """A test that failed half-way leaves such."""
     url = databases.prepared(with_one_row)
@@ -194,6 +197,7 @@ def test_what_goes_wrong_unseen_on_a_page_is_noticed(
     page_mistakes.clear()
 
 
+@pytest.mark.only_in_test_all
 @pytest.mark.skipif(sys.platform != "linux", reason=NOT_LINUX)
 def test_a_run_leaves_no_process_behind() -> None:
     """Neither PostgreSQL, nor Valkey, nor Chromium, nor what they started."""

@@ -120,6 +120,7 @@ def test_a_connection_mended_within_the_settling_time_is_not_told_of(wire: Wire)
     assert wire.rows()[0].outcome == MENDED
 
 
+@pytest.mark.both_databases
 def test_a_breaking_that_comes_again_waits_its_own_settling_time(wire: Wire) -> None:
     """Mended and broken again, it begins anew."""
     wire.refuse()
@@ -168,6 +169,7 @@ def test_fifty_scopes_gone_at_once_are_one_mail(services: House) -> None:
     assert {row.due_at for row in wire.rows()} == {None}
 
 
+@pytest.mark.both_databases
 def test_what_breaks_while_another_waits_goes_along(services: House) -> None:
     """One connection, one mail: rows that are not due yet are settled with it."""
     wire = Wire(services)
@@ -284,6 +286,7 @@ def test_what_breaks_anew_while_it_is_told_is_left_to_the_next(wire: Wire, monke
     assert wire.mails() == [BO]
 
 
+@pytest.mark.both_databases
 def test_two_workers_write_one_mail(services: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever claims which scope."""
     wire = Wire(services)

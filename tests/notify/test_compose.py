@@ -59,6 +59,7 @@ def test_a_notice_that_is_not_due_waits(services: House) -> None:
     assert services.rows(tables.mail) == []
 
 
+@pytest.mark.both_databases
 def test_one_cause_makes_one_mail_whatever_it_moved(services: House) -> None:
     """The others that it moved go along before their time, also by way of a third; what it did not move waits."""
     services.tell(1, ON_TRACK, COMPLETED, closed(1))
@@ -147,6 +148,7 @@ def test_notices_of_a_person_who_is_gone_vanish(services: House, monkeypatch: py
     assert services.rows(tables.notice) == services.rows(tables.mail) == []
 
 
+@pytest.mark.both_databases
 def test_two_composers_at_once_make_one_mail(services: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has claimed one of two notices that share a cause."""
     services.tell(1, ON_TRACK, COMPLETED, closed(1))

@@ -188,6 +188,7 @@ def test_a_fault_of_our_own_is_tried_again(sending: House, mail: MailServer, mon
     assert mail.recipients == [[BO]]
 
 
+@pytest.mark.both_databases
 def test_without_a_server_mails_are_shown_in_the_local_mailbox(services: House) -> None:
     """Newest first, by pages, of everybody or of one."""
     for recipient in (ANA, BO, ANA):
@@ -209,6 +210,7 @@ def test_without_a_server_mails_are_shown_in_the_local_mailbox(services: House) 
     assert "<html" in opened.html
 
 
+@pytest.mark.both_databases
 def test_a_mail_sealed_with_a_lost_key_does_not_hide_the_others(services: House) -> None:
     """It says so in the list."""
     services.write_mail()

@@ -14,6 +14,8 @@ from sync_service.store.engine.migrate import migrate
 from sync_service.store.people import auth
 from tests.support.servers import Databases
 
+pytestmark = pytest.mark.both_databases
+
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 

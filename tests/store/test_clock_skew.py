@@ -12,6 +12,8 @@ from sync_service.store.engine.database import database_now, open_database, read
 from sync_service.store.queue import due
 from sync_service.store.queue.clock_skew import repair_due_times
 
+pytestmark = pytest.mark.both_databases
+
 SETTLE = timedelta(minutes=10)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 

@@ -13,6 +13,8 @@ from sync_service.store import tables
 from sync_service.store.engine.database import database_now, open_database, reading, writing
 from sync_service.store.queue import due
 
+pytestmark = pytest.mark.both_databases
+
 MAIL = tables.mail
 HOUR = timedelta(hours=1)
 

@@ -14,6 +14,8 @@ from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.engine.migrate import UnknownSchema, _config, is_current, migrate, schema_problem
 from sync_service.store.tables import metadata
 
+pytestmark = pytest.mark.both_databases
+
 FIRST = "1.0001"
 """The first schema; rows of it must survive every later migration."""
 

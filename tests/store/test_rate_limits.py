@@ -11,6 +11,8 @@ from sync_service.store import tables
 from sync_service.store.engine.database import database_now, open_database, writing
 from sync_service.store.queue import rate_limits
 
+pytestmark = pytest.mark.both_databases
+
 MINUTE = timedelta(minutes=1)
 PART = "installation 7/core"
 

@@ -21,6 +21,8 @@ from sync_service.store.views.key_results import history_view, key_result_view, 
 from sync_service.store.views.service_status import backlogs, connection_views
 from tests.support.servers import Databases
 
+pytestmark = pytest.mark.both_databases
+
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 STARTS, ENDS = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 

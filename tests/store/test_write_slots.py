@@ -11,6 +11,9 @@ from sync_service.store import tables
 from sync_service.store.engine.database import database_now, open_database, writing
 from sync_service.store.queue import rate_limits, write_slots
 from sync_service.store.queue.write_slots import BACKGROUND, FARTHEST, URGENT, WriteBucket
+from tests.support.run_scope import ALL
+
+pytestmark = pytest.mark.both_databases
 
 PART = "installation 7/core/writes"
 HOUR = timedelta(hours=1)
@@ -39,6 +42,7 @@ def most_within(found: list[datetime], span: timedelta) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("databases", ["sqlite", "postgresql"] if ALL else ["sqlite"], indirect=True)
 def test_a_thousand_issues_are_written_within_an_hours_and_a_minutes_limits(engine: Engine) -> None:
     """Both lanes together; times are given until they are too far ahead, and then none."""
     links, standings = times(engine, URGENT, 1000), times(engine, BACKGROUND, 1500)

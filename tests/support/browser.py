@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 
+from tests.support.run_scope import ALL
+
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 QUIET = (
     "--disable-gpu",
@@ -34,7 +36,9 @@ class Look:
         return f"{self.theme}-{self.size}"
 
 
-LOOKS = tuple(Look(theme=theme, size=size) for theme in ("light", "dark") for size in ("phone", "wide"))
+EVERY_LOOK = tuple(Look(theme=theme, size=size) for theme in ("light", "dark") for size in ("phone", "wide"))
+LOOKS = EVERY_LOOK if ALL else (Look(theme="light", size="phone"), Look(theme="dark", size="wide"))
+"""Each theme and each size; with `TESTS=all` each theme in each size."""
 
 
 def program() -> str:

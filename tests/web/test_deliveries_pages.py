@@ -87,12 +87,14 @@ def test_the_newest_delivery_comes_first_with_its_outcome_in_words(ana: Visitor,
         assert said in words
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("outcome", ["applied", "ignored", "buried", "waiting"])
 def test_deliveries_are_chosen_by_outcome(ana: Visitor, ids: dict[str, int], outcome: str) -> None:
     """Each outcome has its own."""
     assert listed(ana.read(f"/deliveries?outcome={outcome}")) == [str(ids[f"{outcome}-1"])]
 
 
+@pytest.mark.both_databases
 def test_deliveries_are_chosen_by_connection_and_id(ana: Visitor, ids: dict[str, int]) -> None:
     """A delivery's id leads from a reason to what brought it."""
     assert listed(ana.read("/deliveries?q=buried-1&connection=acme-github")) == [str(ids["buried-1"])]
@@ -100,6 +102,7 @@ def test_deliveries_are_chosen_by_connection_and_id(ana: Visitor, ids: dict[str,
     assert "No matching delivery" in ana.words("/deliveries?q=burie")
 
 
+@pytest.mark.both_databases
 def test_a_long_list_goes_on_from_a_cursor(ana: Visitor, services: Services, example: Example) -> None:
     """No delivery is left out or shown twice, though new ones come in between."""
     with writing(services.engine) as tx:
@@ -127,6 +130,7 @@ def test_a_long_list_goes_on_from_a_cursor(ana: Visitor, services: Services, exa
     assert seen == sorted(seen, key=int, reverse=True)
 
 
+@pytest.mark.both_databases
 def test_one_delivery_shows_what_came_and_what_it_moved(ana: Visitor, ids: dict[str, int]) -> None:
     """Headers, the body set out, and the change of the key result."""
     page, words = ana.read(f"/deliveries/{ids['applied-1']}"), ana.words(f"/deliveries/{ids['applied-1']}")
@@ -188,6 +192,7 @@ def test_deliveries_are_for_admins(ben: Visitor, stranger: FlaskClient, ids: dic
     assert "/sign-in" in stranger.get("/deliveries").location
 
 
+@pytest.mark.both_databases
 def test_what_is_not_there_is_not_found(ana: Visitor) -> None:
     """Neither shown nor replayed."""
     assert ana.open("/deliveries/4711").status_code == 404

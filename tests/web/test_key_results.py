@@ -153,6 +153,7 @@ def test_a_strange_query_shows_the_page_all_the_same(vera: Visitor, query: str) 
     assert "Ship the new checkout" in vera.words(f"/key-results/KR-1?{query}")
 
 
+@pytest.mark.both_databases
 def test_the_owner_checks_in_a_value_with_a_note(ben: Visitor, services: Services) -> None:
     """It is computed at once, and the history names who and why."""
     answer = ben.submit(CHECK_IN, on=PATH, value=" 64,5 ", note="Dashboard of  Monday")

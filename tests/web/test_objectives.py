@@ -95,6 +95,7 @@ def test_an_empty_house_says_what_to_do(app: Flask, services: Services) -> None:
     assert "okr-sync apply" not in words
 
 
+@pytest.mark.both_databases
 def test_before_the_first_cycle_the_next_one_is_shown(app: Flask, services: Services) -> None:
     """Plans can be looked at before they begin."""
     with writing(services.engine) as tx:

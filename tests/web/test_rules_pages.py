@@ -194,6 +194,7 @@ def test_an_edit_over_somebody_elses_is_refused_and_shows_theirs(
     assert kept.condition == {"all": [{"field": "labels", "has": "mine"}]}
 
 
+@pytest.mark.both_databases
 def test_a_rule_is_switched_off_and_on(ana: Visitor, services: Services, example: Example) -> None:
     """Its links go, and come back."""
     add_rule(services, example, "network-label")
@@ -212,6 +213,7 @@ def test_a_rule_is_switched_off_and_on(ana: Visitor, services: Services, example
     ]
 
 
+@pytest.mark.both_databases
 def test_saving_without_a_change_says_so(ana: Visitor, services: Services, example: Example) -> None:
     """No revision, no line in the audit log."""
     add_rule(services, example, "network-label")
@@ -253,6 +255,7 @@ def test_strangers_are_sent_to_sign_in(stranger: FlaskClient, example: Example) 
         assert "/sign-in" in stranger.get(path).location
 
 
+@pytest.mark.both_databases
 def test_a_rule_with_a_query_is_shown_and_not_changed(ana: Visitor, services: Services, example: Example) -> None:
     """With how far its listing has come, and what only the tracker can judge."""
     query = "repo:acme/checkout is:issue archived:false"

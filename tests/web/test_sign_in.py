@@ -155,6 +155,7 @@ def test_asking_too_often_is_slowed_down(stranger: FlaskClient, services: Servic
     assert len(mails_to(services)) == 5
 
 
+@pytest.mark.both_databases
 def test_an_answer_that_changes_nothing_brings_no_cookie(ana: Visitor) -> None:
     """It would undo what another one, which was under way, has just put into it."""
     ana.open("/")  # which takes the sign-in's words out of it, and puts a form's token into it

@@ -147,6 +147,7 @@ def test_a_jira_delivery_is_stored_under_its_identifier(client: FlaskClient, ser
     assert [row.delivery_id for row in stored(services)] == ["abc", "sha256:" + hashlib.sha256(BODY).hexdigest()]
 
 
+@pytest.mark.both_databases
 def test_a_database_that_can_not_store_is_told_as_503(client: FlaskClient, services: Services) -> None:
     """Never a 2xx for what is not durable."""
     assert post(client, X_GitHub_Delivery="first").status_code == 202

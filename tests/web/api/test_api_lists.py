@@ -1,5 +1,7 @@
 """The plain lists: what was configured and what came in, without a secret."""
 
+import pytest
+
 from sync_service.store import tables
 from tests.web.api.fixture import CAUSE, NOW, SECRET, Town
 
@@ -40,6 +42,7 @@ def test_cycles_have_their_first_and_last_day(town: Town, token: str) -> None:
     ]
 
 
+@pytest.mark.both_databases
 def test_rules_have_a_condition_or_a_query(town: Town, token: str) -> None:
     """In the form of the configuration file."""
     both = {"connection_id": town.ids["connection"], "key_result_id": town.ids["KR-1"], "enabled": True}
@@ -97,6 +100,7 @@ def test_deliveries_come_newest_first_with_what_became_of_them(town: Town, token
     }
 
 
+@pytest.mark.both_databases
 def test_notices_say_who_hears_what_and_why(town: Town, token: str) -> None:
     """With the moment it is told."""
     town.add(
@@ -128,6 +132,7 @@ def test_notices_say_who_hears_what_and_why(town: Town, token: str) -> None:
     ]
 
 
+@pytest.mark.both_databases
 def test_no_list_tells_a_secret(town: Town, token: str) -> None:
     """Neither sealed ones nor what a tracker sent."""
     town.delivery("delivery-1")

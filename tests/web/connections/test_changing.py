@@ -183,6 +183,7 @@ def test_it_is_asked_now(walk: Desk, services: Services) -> None:
     assert "Nothing to poll" in str(walk.flashed())
 
 
+@pytest.mark.both_databases
 def test_a_removal_says_what_it_takes_and_wants_the_name(desk: Desk, services: Services, example: Example) -> None:
     """Rules, links and issues go; key results are computed without them."""
     page = desk.ana.words("/connections/acme-github/remove")
@@ -273,6 +274,7 @@ def _refusing_once(hub: GitHub, seen: list[int]) -> Callable[[Any, Any], Any]:
     return refuse
 
 
+@pytest.mark.both_databases
 def test_a_page_says_how_a_connection_stands(walk: Desk, services: Services, vera: Visitor) -> None:
     """Refused, paused, gone, renamed, importing, forged and heard: to everybody, in words."""
     with writing(services.engine) as tx:
@@ -309,6 +311,7 @@ def test_a_page_says_how_a_connection_stands(walk: Desk, services: Services, ver
     assert "the token was revoked" in vera.words("/connections")
 
 
+@pytest.mark.both_databases
 def test_a_delivery_with_a_wrong_signature_is_counted_and_not_kept(desk: Desk, services: Services) -> None:
     """The page says that one came; one that is good after it is what was heard last."""
     desk.by_hand()
@@ -346,6 +349,7 @@ def test_an_empty_list_invites_to_connect(ana: Visitor, vera: Visitor, services:
     assert "Only admins can connect a tracker." in vera.words("/connections")
 
 
+@pytest.mark.both_databases
 def test_a_lost_secret_key_is_said_and_new_secrets_mend_it(walk: Desk, services: Services) -> None:
     """The page can still be opened."""
     with writing(services.engine) as tx:

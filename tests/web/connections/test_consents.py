@@ -91,6 +91,7 @@ def test_the_form_shows_what_the_oauth_app_has_to_name(town: Town) -> None:
     assert "http://127.0.0.1:8080/connections/jira/consented" in town.desk.ana.read(WAY)
 
 
+@pytest.mark.both_databases
 def test_from_the_form_to_projects_that_can_be_chosen(town: Town) -> None:
     """The client's secret is sealed, the consent renewed by itself, and what it sees is offered."""
     assert town.make().location == "/connections/walk#consent"
