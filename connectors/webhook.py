@@ -1,4 +1,4 @@
-"""Webhook basics that all connectors share: HMAC signature, delivery id, JSON body, and the rule for each event."""
+"""Webhook signature (HMAC), delivery id, JSON body and event rules: what all connectors share of webhooks."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""The instance lock of a data directory, and the status file of the processes of `okr-sync up`.
+"""The instance lock, a lock file of the data directory, and the status file of the processes of `okr-sync up`.
 
 The lock says which process holds the directory; it ends with that process, however it ends. The status file says how
 the processes of `up` run. A file left by a killed `up` is ignored, because its lock is gone.

@@ -1,4 +1,4 @@
-"""Match changed issues to queries (JQL, GitHub search), so that links follow within seconds, before the next listing.
+"""Query membership of changed issues: ask each query (JQL, GitHub search) about them, before the next listing.
 
 No tracker call is made inside a transaction. Issues are read, then the connector is asked. Then one transaction stores
 the query members, updates the links, and computes the touched key results. An issue that changes meanwhile breaks the

@@ -1,4 +1,4 @@
-"""Refresh OAuth tokens before they expire, by one worker at a time; store the new tokens before they are used.
+"""Token refresh: refresh OAuth tokens before they expire, by one worker at a time; store new tokens before their use.
 
 The lease of the row is the lock: a refresh uses up the refresh token, so two refreshes at once would end the grant. A
 worker that dies between the tracker's answer and our commit leaves a used refresh token in the row. Atlassian accepts

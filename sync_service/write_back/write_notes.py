@@ -1,4 +1,4 @@
-"""Write notes on issues: which key results an issue serves, and their status.
+"""Write-back: write notes on issues that say which key results an issue serves, and their status.
 
 A due row only means that an issue may need a new note. The note is built from the rows as they are then, and written
 only if it differs from the last one. No write call is made inside a transaction. Writes of one credential go one by

@@ -11,8 +11,8 @@ from sync_service.domain.measures.measures import (
     compute,
     parse_measure,
     progress,
-    roll_up,
 )
+from sync_service.domain.measures.roll_up import roll_up
 from sync_service.domain.trackers.observations import State
 
 TODO, DOING, DONE, DROPPED = State.TODO, State.DOING, State.DONE, State.DROPPED

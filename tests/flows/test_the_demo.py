@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from simulator.demo.service_process import DemoFailed, Service, choose_port
 
+from simulator.demo.service_process import DemoFailed, Service, choose_port
 from tests.flows.service import left_in
 from tests.support.run_scope import ALL
 from tests.support.skip_guard import NOT_LINUX

@@ -112,14 +112,14 @@ def _done_share(measure: Measure, start: float, counted: list[Tally], dropped_te
         size_text = f", {done:g} of {total:g} points"
     elif (done, total) != (closed, issues):
         size_text = f", {done:g} of {total:g} by weight"
-    return _round(100 * done / total), f"{closed} of {issues} issues done{size_text}{dropped_text}"
+    return round_value(100 * done / total), f"{closed} of {issues} issues done{size_text}{dropped_text}"
 
 
 def _done_count(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:
     ever = measure.within == "ever"
     done = sum(tally.issues for tally in counted if tally.state is State.DONE and (ever or tally.in_cycle))
     when = "" if ever else " within the cycle"
-    return _round(start + done), f"{start:g} at the start and {done} issues done{when}{dropped_text}"
+    return round_value(start + done), f"{start:g} at the start and {done} issues done{when}{dropped_text}"
 
 
 def _open_count(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
@@ -133,22 +133,9 @@ _VALUES = {"done-share": _done_share, "done-count": _done_count, "open-count": _
 
 def progress(current: float | None, *, start: float, target: float) -> float | None:
     """Return (current - start) / (target - start), unclamped; None without data. Values may decrease."""
-    return None if current is None else _round((current - start) / (target - start))
+    return None if current is None else round_value((current - start) / (target - start))
 
 
-def roll_up(key_results: Iterable[tuple[float, float | None]]) -> tuple[float | None, int]:
-    """Return the progress of an objective from the (weight, progress) of its key results.
-
-    It is the weighted mean of progress clamped to 0…1. Key results without data are left out; the second number counts
-    them.
-    """
-    rows = list(key_results)
-    known = [(weight, min(max(value, 0.0), 1.0)) for weight, value in rows if value is not None]
-    total = sum(weight for weight, _ in known)
-    mean = sum(weight * value for weight, value in known) / total if total > 0 else None
-    return (None if mean is None else _round(mean)), len(rows) - len(known)
-
-
-def _round(value: float) -> float:
-    # The sum of floats depends on their order in the last bits; that must not make a history entry.
+def round_value(value: float) -> float:
+    """Return the value to six decimals: the last bits of a sum depend on its order, which must not move a value."""
     return round(value, 6)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.measures.measures import roll_up
+from sync_service.domain.measures.roll_up import roll_up
 from sync_service.domain.measures.status import Span
 from sync_service.domain.people.notices import Change
 from sync_service.store import tables
