@@ -140,7 +140,7 @@ def test_who_takes_a_link_away_wins_until_the_issue_serves_something_else(stage:
     other.finish()
     stage.hear_and_write(seconds=2 * HOUR)
     assert stage.titles(issue) == []
-    assert "took away" in stage.row(issue).outcome
+    assert "deleted the note" in stage.row(issue).outcome
     issue.label("okr:KR-2")
     stage.hear_and_write()
     assert stage.titles(issue) == ["KR-1 Ship carts", "KR-2 Ship it"]

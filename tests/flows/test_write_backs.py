@@ -121,7 +121,7 @@ def test_whoever_would_wait_too_long_asks_again_later(
     room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     monkeypatch.setattr(write_slots, "reserve_slot", lambda *_arguments: None)
     room.write_now()
-    assert "fewer issues" in room.row().outcome
+    assert "fewer notes" in room.row().outcome
     assert room.wall.writes == 0
 
 

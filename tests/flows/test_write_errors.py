@@ -52,7 +52,7 @@ def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(s
         moving()
         stage.hear_and_write(seconds=2 * HOUR)
     assert stage.our_comments(issue) == []
-    assert "took away" in stage.row(issue).outcome
+    assert "deleted the note" in stage.row(issue).outcome
     issue.label("okr:KR-2")
     stage.hear_and_write()
     assert len(stage.our_comments(issue)) == 1
