@@ -15,9 +15,10 @@ from sync_service.domain.trackers.queries import Candidate, MemberPage
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.runtime.wiring import utc_now
 from sync_service.store import tables
-from sync_service.store.engine.database import EPOCH, writing
+from sync_service.store.engine.database import writing
 from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.queue import query_candidates
+from sync_service.store.tables.instant import EPOCH
 from sync_service.tracker_sync.list_query_members import QueryLister
 from sync_service.tracker_sync.match_queries import QueryMatcher
 from tests.flows.harness import ServicesHarness

@@ -11,8 +11,9 @@ from simulator import GitHub, SteppedClock
 from simulator.github import Issue, Repository
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
-from sync_service.store.engine.database import EPOCH, database_now, reading, writing
+from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.jobs import polls
+from sync_service.store.tables.instant import EPOCH
 from sync_service.tracker_sync.match_queries import SURE_AFTER
 from tests.faults.crashing_worker import SimulatedCrash
 from tests.faults.oracle_check import furnish

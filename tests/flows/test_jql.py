@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from simulator.jira.model.bulk_issues import BulkIssue
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
-from sync_service.store.engine.database import EPOCH, database_now, reading, writing
+from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.okrs import query_listings, query_members, staleness
+from sync_service.store.tables.instant import EPOCH
 from tests.flows.harness import drain_with_crashes
 from tests.flows.jira_harness import DAY
 from tests.flows.jql_harness import LABELLED, JqlHarness, on_stage

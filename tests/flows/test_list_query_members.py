@@ -13,8 +13,9 @@ from sync_service.domain.trackers.queries import MemberPage
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine import versions as counters
-from sync_service.store.engine.database import EPOCH, database_now, reading, writing
+from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.okrs import query_members
+from sync_service.store.tables.instant import EPOCH
 from sync_service.tracker_sync.list_query_members import INTERVAL
 from tests.flows.fake_query_tracker import FINDS_FIRST, FIRST, SECOND, FakeQueryTracker, Stage
 from tests.support.services import NOW, add_issue

@@ -9,8 +9,9 @@ from sqlalchemy.engine import Engine
 from sync_service.domain.trackers.connector import ConnectorError, Refused, Unavailable
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
-from sync_service.store.engine.database import EPOCH, writing
+from sync_service.store.engine.database import writing
 from sync_service.store.okrs import query_members
+from sync_service.store.tables.instant import EPOCH
 from sync_service.store.trackers import connections
 from sync_service.tracker_sync.list_query_members import INTERVAL
 from sync_service.tracker_sync.match_queries import SURE_AFTER

@@ -9,9 +9,10 @@ from simulator import GitHub, SteppedClock
 from simulator.github.limits import Rules
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
-from sync_service.store.engine.database import EPOCH, reading, writing
+from sync_service.store.engine.database import reading, writing
 from sync_service.store.jobs import polls
 from sync_service.store.okrs import query_listings, staleness
+from sync_service.store.tables.instant import EPOCH
 from tests.flows.harness import GitHubHarness, drain_with_crashes
 from tests.support.config_file import github, okrs
 

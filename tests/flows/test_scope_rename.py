@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from sync_service.domain.trackers.observations import Parent, ScopeRef, ScopeSeen, State
 from sync_service.store import tables
-from sync_service.store.engine.database import EPOCH, writing
+from sync_service.store.engine.database import writing
+from sync_service.store.tables.instant import EPOCH
 from tests.domain.factories import at, snapshot
 from tests.support.fake_tracker import CoreHarness, bump_rules
 

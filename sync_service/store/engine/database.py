@@ -7,22 +7,21 @@ never fails half way because it read first. https://www.sqlite.org/lang_transact
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
-from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+from sync_service.store.tables.instant import Instant
 
 BUSY_SECONDS = 5.0
 """How long a writer waits for SQLite's one write lock before it fails with "database is locked"."""
@@ -30,23 +29,6 @@ BUSY_SECONDS = 5.0
 STALL_SECONDS = 60.0
 """How long PostgreSQL lets our transaction stay idle. A worker that stalls that long has lost its leases; it must not
 hold locks that other workers need."""
-
-
-class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware UTC datetime, stored as whole microseconds since 1970: exact and comparable on both databases."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | int | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Convert an aware datetime to microseconds; leave whole numbers unchanged."""
-        if value is None or isinstance(value, int):
-            return value
-        return (value - EPOCH) // MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Convert microseconds to an aware UTC datetime."""
-        return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
 def open_database(url: str) -> Engine:

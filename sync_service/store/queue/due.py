@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.store import tables
-from sync_service.store.engine.database import Instant, database_now, writing
+from sync_service.store.engine.database import database_now, writing
+from sync_service.store.tables.instant import Instant
 
 TABLES: Mapping[str, sa.Table] = {
     table.name: table

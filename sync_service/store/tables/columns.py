@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from sync_service.store.engine.database import Instant
+from sync_service.store.tables.instant import Instant
 
 metadata = sa.MetaData(
     naming_convention={

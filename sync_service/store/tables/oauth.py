@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from sync_service.store.engine.database import Instant
 from sync_service.store.tables.columns import metadata, refers, row_id
+from sync_service.store.tables.instant import Instant
 
 # A registration of an app at a tracker, under way: its `state` is valid once, and only in the session that began it.
 oauth_state = sa.Table(

@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from sync_service.store.engine.database import Instant
 from sync_service.store.tables.columns import Id, due_columns, metadata, refers, row_id
+from sync_service.store.tables.instant import Instant
 
 # An issue with our note about the key results it serves, or one that needs it.
 write_back = sa.Table(
