@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sync_service.domain.text import clipped, listed, plain
-from sync_service.store.trackers.connection_alerts import ConnectionAlert, GoneScope
+from sync_service.store.views.connection_alert import ConnectionAlert, GoneScope
 
 MOST_LISTED = 10
 """Scopes and key results named in one mail; the rest is only counted."""

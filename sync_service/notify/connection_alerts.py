@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
+from sync_service.domain.people.notices import ALERT_QUIET
 from sync_service.notify import render
 from sync_service.notify.outbox import Outbox
 from sync_service.store.engine import versions
@@ -23,7 +24,7 @@ from sync_service.store.queue import due
 from sync_service.store.queue.retry import bury, try_again
 from sync_service.store.tables import connection_alert
 from sync_service.store.trackers import connection_alerts
-from sync_service.store.trackers.connection_alerts import QUIET, ConnectionAlert
+from sync_service.store.views.connection_alert import ConnectionAlert, read_alert
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ class ConnectionAlerter:
 
     def _alert(self, connection_id: int, leases: set[str]) -> None:
         with reading(self.engine) as tx:
-            broken = connection_alerts.read(tx, connection_id)
+            broken = read_alert(tx, connection_id)
             now = database_now(tx)
         ours = [row for row in broken.rows if row.lease in leases]
         ready = any(row.broke_at + self.settle <= now for row in ours)
@@ -81,7 +82,7 @@ class ConnectionAlerter:
                 _postpone(
                     tx,
                     row,
-                    until=row.alerted_at + QUIET,
+                    until=row.alerted_at + ALERT_QUIET,
                     now=now,
                     outcome="its owner got a mail about it in the last 24 hours",
                 )

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from sync_service.domain.text import plain
 from sync_service.notify import alert_text, notice_text
 from sync_service.notify.notice_text import NoticeItem
-from sync_service.store.trackers.connection_alerts import ConnectionAlert
+from sync_service.store.views.connection_alert import ConnectionAlert
 
 WIDTH = 72
 """Width of the text version, so that a quoted copy fits in 80 columns."""

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 
 from sync_service.domain.measures.status import Status
 from sync_service.domain.trackers.causes import Cause
+
+ALERT_QUIET = timedelta(days=1)
+"""For how long a failure of a connection that was repaired and returns causes no second mail."""
 
 
 class NoticeKind(StrEnum):

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from sync_service.domain.people.notices import ALERT_QUIET
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.queue import due, write_slots
-from sync_service.store.trackers.connection_alerts import QUIET
 
 SLACK = timedelta(seconds=5)
 """Tolerance: transactions may commit in another order than they read the clock."""
@@ -42,7 +42,7 @@ def _waits(settle: timedelta) -> Mapping[str, Waits]:
         "write_back": Waits(first=write_slots.FARTHEST, later=due.LONGEST_PATIENCE),
         "write_back_round": Waits(first=due.LONGEST_WAIT),
         "notice": Waits(first=settle, later=settle + due.LONGEST_WAIT),
-        "connection_alert": Waits(later=max(settle, QUIET) + due.LONGEST_WAIT),
+        "connection_alert": Waits(later=max(settle, ALERT_QUIET) + due.LONGEST_WAIT),
     }
     return dict.fromkeys(due.TABLES, Waits()) | others
 
