@@ -14,7 +14,7 @@ from sync_service.domain.trackers.connector import Connector, WebhookRequest
 from sync_service.ingest.group_commit import GroupCommit, NotStored
 from sync_service.ingest.rejected_counter import RejectedCounter
 from sync_service.store.engine.encryption import DecryptionError
-from sync_service.store.trackers import inbox, rejected_deliveries
+from sync_service.store.trackers import inbox
 from sync_service.store.trackers.connections import Connections
 from sync_service.store.trackers.inbox import ReceivedDelivery
 
@@ -54,7 +54,7 @@ class WebhookReceiver:
     def __post_init__(self) -> None:
         writers = 1 if self.engine.dialect.name == "sqlite" else WRITERS
         self._group_commit = GroupCommit(self._store, most=MOST_AT_ONCE, lanes=writers)
-        self._rejected = RejectedCounter(partial(rejected_deliveries.note, self.engine))
+        self._rejected = RejectedCounter(partial(inbox.count_rejected, self.engine))
 
     def receive(self, slug: str, post: WebhookRequest) -> Receipt:
         """Verify and store one request. Nothing without a valid signature is stored, and no body is logged."""

@@ -18,7 +18,7 @@ from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.runtime.instance_lock import ProcessView
 from sync_service.store import tables as t
 from sync_service.store.engine.database import database_now, open_database, writing
-from sync_service.store.trackers import rejected_deliveries
+from sync_service.store.trackers import inbox
 from sync_service.store.views.service_status import Backlog
 from tests.cli.conftest import Run
 from tests.cli.found_findings import form
@@ -102,7 +102,7 @@ def test_what_is_held_of_a_connection_is_told(run: Run, directory: Path, monkeyp
     assert found["connection"]["says"].endswith(": Bad credentials")
     assert found["webhooks"]["says"].startswith("last delivery 3 h ago")
     assert found["acme/checkout"]["says"].startswith("is not imported yet")
-    rejected_deliveries.note(engine, 1, count=3, at=now - timedelta(hours=2))
+    inbox.count_rejected(engine, 1, count=3, at=now - timedelta(hours=2))
     found = form(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]
     assert (found["well"], found["says"][:44]) == (None, "3 deliveries rejected for a wrong or missing")
     with writing(engine) as tx:

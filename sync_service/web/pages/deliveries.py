@@ -10,7 +10,8 @@ from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.people import audit
 from sync_service.store.trackers import inbox
-from sync_service.store.trackers.inbox import OUTCOMES, DeliveryOpened
+from sync_service.store.views import deliveries
+from sync_service.store.views.deliveries import OUTCOMES, DeliveryOpened
 from sync_service.store.views.rules import connection_choices
 from sync_service.web.pages import formats
 from sync_service.web.request.context import services, wake
@@ -39,7 +40,7 @@ def index() -> ResponseReturnValue:
     chosen = outcome if outcome in OUTCOMES else None
     with reading(services().engine) as tx:
         connections = connection_choices(tx)
-        found = inbox.delivery_lines(
+        found = deliveries.delivery_lines(
             tx,
             outcome=chosen,
             connection=connection or None,
@@ -47,7 +48,7 @@ def index() -> ResponseReturnValue:
             before=before,
             limit=PAGE + 1,
         )
-        counts = inbox.counts(tx)
+        counts = deliveries.counts(tx)
     return render_template(
         "deliveries.html",
         lines=found[:PAGE],
@@ -67,11 +68,11 @@ def index() -> ResponseReturnValue:
 def show(delivery_id: int) -> ResponseReturnValue:
     """Show one delivery as received, and the key results it moved."""
     with reading(services().engine) as tx:
-        opened = inbox.open_delivery(tx, delivery_id, most=MAX_BODY_SHOWN)
+        opened = deliveries.open_delivery(tx, delivery_id, most=MAX_BODY_SHOWN)
         if opened is None:
             abort(404, f"There is no delivery {delivery_id}.")
         line = opened.line
-        moved = inbox.movements(tx, line.delivery, since=line.received_at, looked_through=MAX_HISTORY_SEARCHED)
+        moved = deliveries.movements(tx, line.delivery, since=line.received_at, looked_through=MAX_HISTORY_SEARCHED)
     return render_template(
         "delivery.html", line=line, opened=opened, moved=moved, body=pretty(opened), most=MAX_BODY_SHOWN
     )
