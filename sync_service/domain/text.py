@@ -52,3 +52,8 @@ def amount(value: float | None, unit: str) -> str:
 def listed(names: list[str]) -> str:
     """Join names as in a sentence: "KR-1, KR-2 and KR-3"."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def sentence(words: str) -> str:
+    """Return the words as a sentence: first letter capital, full stop at the end."""
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")

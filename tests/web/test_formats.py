@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from sync_service.domain.text import sentence
 from sync_service.domain.trackers.causes import Cause
 from sync_service.web.pages import formats
 from sync_service.web.pages.template_globals import moved_by, web_address
@@ -84,8 +85,8 @@ def test_a_duration_is_told_in_its_largest_unit(length: timedelta, said: str) ->
 
 def test_a_sentence_begins_and_ends_as_one() -> None:
     """What ends well stays."""
-    assert formats.sentence("no issue is linked") == "No issue is linked."
-    assert formats.sentence("Done!") == "Done!"
+    assert sentence("no issue is linked") == "No issue is linked."
+    assert sentence("Done!") == "Done!"
 
 
 @pytest.mark.parametrize(

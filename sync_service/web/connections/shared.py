@@ -10,11 +10,11 @@ from flask import abort, flash
 from sync_service.config_file.plan.apply import ConfigApplier, Plan
 from sync_service.config_file.plan.edit_connection import ConnectionEditor, NoConnection
 from sync_service.config_file.read.errors import InvalidFiles
+from sync_service.domain.text import sentence
 from sync_service.domain.trackers.connector import Connector
 from sync_service.store.engine.database import reading
 from sync_service.store.trackers.connections import Configured
 from sync_service.store.views.connections import ConnectionPage, connection_pages
-from sync_service.web.pages import formats
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import current_caller
 
@@ -109,7 +109,7 @@ def save(change: Callable[[ConnectionEditor], Plan]) -> Plan:
     edited = tuple(f"connection {one.key}{after}" for one in plan.changes for after in (" ", ":"))
     for warning in plan.warnings:
         if warning.startswith(edited):
-            flash(formats.sentence(warning), "warning")
+            flash(sentence(warning), "warning")
     wake("relink_request", "recompute", "rule_revision", "poll")
     return plan
 

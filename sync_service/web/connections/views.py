@@ -17,9 +17,8 @@ from sync_service.store.views.rules import owner_choices
 from sync_service.web.connections import reveal_once
 from sync_service.web.connections.create_webhooks import creatable_webhooks
 from sync_service.web.connections.shared import configured, find, hook_url, installed_connector, secret_fingerprint
-from sync_service.web.pages.template_globals import may
 from sync_service.web.request.context import services, wake
-from sync_service.web.request.guards import Guard, guarded
+from sync_service.web.request.guards import Guard, guarded, may
 
 blueprint = Blueprint("connections", __name__, url_prefix="/connections")
 

@@ -66,8 +66,3 @@ def duration(length: timedelta) -> str:
     if seconds < HOUR:
         return f"{seconds // MINUTE:.0f} min"
     return f"{seconds // HOUR:.0f} h" if seconds < DAY else counted(int(seconds // DAY), "day")
-
-
-def sentence(words: str) -> str:
-    """Return the words as a sentence: first letter capital, full stop at the end."""
-    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")

@@ -12,10 +12,11 @@ from flask import Flask, Response, current_app, g, request, url_for
 
 import sync_service
 from sync_service.domain.measures.status import STATUS_TEXT, Status
+from sync_service.domain.text import sentence
 from sync_service.domain.trackers.causes import Cause
 from sync_service.web.pages import formats
 from sync_service.web.request.context import services
-from sync_service.web.request.guards import RANK, Guard, current_caller
+from sync_service.web.request.guards import Guard, current_caller, may
 
 STATIC = Path(__file__).parents[1] / "static"
 ONE_YEAR = 31_536_000
@@ -53,7 +54,7 @@ def install(app: Flask) -> None:
         exact=exact,
         duration=formats.duration,
         web_address=web_address,
-        sentence=formats.sentence,
+        sentence=sentence,
     )
     app.jinja_env.globals.update(
         asset=asset,
@@ -89,12 +90,6 @@ def _cache_versioned_files(response: Response) -> Response:
 def navigation() -> list[NavigationEntry]:
     """Return the navigation entries that the caller may open."""
     return [entry for entry in NAVIGATION if entry.endpoint in current_app.view_functions and may(entry.guard)]
-
-
-def may(guard: str) -> bool:
-    """Return whether the caller has this role or a higher one."""
-    person = current_caller()
-    return person is not None and RANK[person.role] >= RANK[Guard(guard)]
 
 
 def zone() -> ZoneInfo:

@@ -78,6 +78,12 @@ def current_caller() -> Caller | None:
     return cast("Caller | None", g.get("who"))
 
 
+def may(guard: str) -> bool:
+    """Return whether the caller has this role or a higher one."""
+    person = current_caller()
+    return person is not None and RANK[person.role] >= RANK[Guard(guard)]
+
+
 def install(app: Flask, *, bearer: Identify | None = None) -> None:
     """Check the guard before every request. `bearer` identifies API callers; without it every API call is refused."""
     app.before_request(partial(_check, bearer or _nobody))
