@@ -15,8 +15,10 @@ from sync_service.domain.trackers.queries import EvaluatesQueries
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.receive import WebhookReceiver
 from sync_service.notify import smtp
+from sync_service.notify.compose_notices import NoticeComposer
 from sync_service.notify.connection_alerts import ConnectionAlerter
-from sync_service.notify.outbox import MailSender, NoticeComposer, Outbox
+from sync_service.notify.outbox import Outbox
+from sync_service.notify.send_mail import MailSender
 from sync_service.progress.relink_jobs import Relinker
 from sync_service.runtime.drains import Drains
 from sync_service.runtime.redis_server import private_server

@@ -11,7 +11,9 @@ from sync_service.domain.measures.status import Status
 from sync_service.domain.people.notices import Change, KeyResultState
 from sync_service.domain.trackers.causes import Cause
 from sync_service.notify import smtp
-from sync_service.notify.outbox import MailSender, NoticeComposer, Outbox
+from sync_service.notify.compose_notices import NoticeComposer
+from sync_service.notify.outbox import Outbox
+from sync_service.notify.send_mail import MailSender
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.engine.encryption import Sealer

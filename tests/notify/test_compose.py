@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from sync_service.domain.people.notices import Change
 from sync_service.domain.trackers.causes import Cause
-from sync_service.notify.outbox import NoticeComposer, Outbox
+from sync_service.notify.compose_notices import NoticeComposer
+from sync_service.notify.outbox import Outbox
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
@@ -153,7 +154,7 @@ def test_two_composers_at_once_make_one_mail(services: House, monkeypatch: pytes
     """Each has claimed one of two notices that share a cause."""
     services.tell(1, ON_TRACK, COMPLETED, closed(1))
     services.tell(2, ON_TRACK, AT_RISK, closed(1))
-    monkeypatch.setattr("sync_service.notify.outbox.NOTICES", 1)
+    monkeypatch.setattr("sync_service.notify.compose_notices.NOTICES", 1)
     both_claimed = Barrier(2)
     after_claim(monkeypatch, lambda: both_claimed.wait(timeout=10))
     with ThreadPoolExecutor(2) as two:

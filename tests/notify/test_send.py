@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.notify import mime
-from sync_service.notify.outbox import GIVE_UP, IN_MAILBOX, SIGN_IN_VALID
+from sync_service.notify.outbox import SIGN_IN_VALID
 from sync_service.notify.render import Content
+from sync_service.notify.send_mail import GIVE_UP, IN_MAILBOX
 from sync_service.notify.smtp import Server
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing

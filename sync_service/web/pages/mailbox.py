@@ -3,8 +3,8 @@
 from flask import Blueprint, abort, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from sync_service.notify.outbox import MailOpened, mailbox, open_mail
 from sync_service.store.engine.database import reading
+from sync_service.store.jobs.mails import MailOpened, mailbox, open_mail
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 

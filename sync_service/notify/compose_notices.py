@@ -1,0 +1,110 @@
+"""Compose the mails of due notices.
+
+A due notice becomes a mail in one transaction, together with the notices that share a cause with it: one cause never
+makes two mails.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.exc import OperationalError
+
+from sync_service.domain.people.notices import WaitingNotice, choose_for_mail
+from sync_service.notify import render
+from sync_service.notify.notice_text import NoticeItem
+from sync_service.notify.outbox import Outbox
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import writing
+from sync_service.store.jobs import mails
+from sync_service.store.okrs.key_results import change_of
+from sync_service.store.queue import due
+from sync_service.store.queue.retry import try_again
+from sync_service.store.tables import notice
+
+log = structlog.get_logger(__name__)
+
+NOTICES = 50
+"""Notices claimed at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeComposer:
+    """Drains notices: they become mails."""
+
+    engine: Engine
+    outbox: Outbox
+    now: Callable[[], datetime]
+
+    def drain(self) -> int:
+        """Write the mails of a batch of due notices; return how many notices were claimed."""
+        rows = due.claim(self.engine, notice, limit=NOTICES)
+        by_person: dict[int, list[Row[Any]]] = defaultdict(list)
+        for row in rows:
+            by_person[row.person_id].append(row)
+        for person_id, claimed in by_person.items():
+            try:
+                self._write_to(person_id, claimed)
+            except due.LeaseLost as error:
+                log.warning("lease lost; another worker has the row", error=str(error))
+            except OperationalError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one person's poison must not keep others' mails; it is logged, tried again and buried
+                for row in claimed:
+                    try_again(self.engine, notice, row, error)
+        return len(rows)
+
+    def _write_to(self, person_id: int, claimed: Sequence[Row[Any]]) -> None:
+        """Write one person's mail, after locking every key result it may be about."""
+        locked: set[int] = set()
+        while True:
+            with writing(self.engine) as tx:
+                mails.lock_key_results(tx, locked)
+                key_result_ids = mails.key_results_told(tx, person_id)
+                if key_result_ids <= locked:
+                    self._compose(tx, person_id, {row.lease for row in claimed})
+                    return
+            # Locks are taken in the order of ids, so to lock more of them we start again.
+            locked |= key_result_ids
+
+    def _compose(self, tx: Connection, person_id: int, leases: set[str]) -> None:
+        """Turn the claimed notices, and those that share a cause with them, into one mail."""
+        waiting = mails.lock_notices(tx, person_id)
+        ours = [row for row in waiting if row.lease in leases]
+        if not ours:
+            return  # each was dropped, or is in another mail since we claimed it
+        chosen = set(
+            choose_for_mail([WaitingNotice(row.id, row.lease in leases, frozenset(_causes(row))) for row in waiting])
+        )
+        items = [_notice_item(row) for row in waiting if row.id in chosen]
+        content = render.notice(items, base_url=self.outbox.base_url)
+        recipient = mails.email_of(tx, person_id)
+        mail_id = self.outbox.put(tx, content, kind="notice", recipient=recipient, now=self.now())
+        others = [row for row in waiting if row.id in chosen and row.lease not in leases]
+        due.settle(tx, notice, ours, [{"outcome": "mailed", "mail_id": mail_id}] * len(ours))
+        mails.settle_along(tx, others, mail_id=mail_id, outcome="mailed together with another notice")
+        versions.bump(tx, versions.CHANGES)
+        log.info("mail written", mail=mail_id, notices=len(chosen))
+
+
+def _causes(row: Row[Any]) -> Iterable[str]:
+    """Yield what caused a notice: its deliveries, or the text of a cause without one (a day passed, a rule changed)."""
+    for cause in change_of(row).causes:
+        yield cause.delivery or f"{cause.what} {cause.issue or ''}"
+
+
+def _notice_item(row: Row[Any]) -> NoticeItem:
+    percents = row.measure.get("kind") == "done-share"
+    return NoticeItem(
+        slug=row.slug,
+        title=row.title,
+        objective=row.objective,
+        unit=row.unit or ("%" if percents else ""),
+        target=row.target,
+        owned=row.owned,
+        change=change_of(row),
+    )

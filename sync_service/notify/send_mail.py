@@ -1,0 +1,126 @@
+"""Send due mails to the SMTP server, or show them in the local mailbox where there is no server.
+
+A retry repeats the same mail with its Message-ID. Sending claims one mail, hands it to the server, and settles it at
+once: a crash in between repeats the mail once, and never loses it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import structlog
+from sqlalchemy.engine import Engine, Row
+
+from sync_service.notify import mime, smtp
+from sync_service.notify.outbox import SIGN_IN_VALID
+from sync_service.notify.render import Content
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import writing
+from sync_service.store.engine.encryption import DecryptionError, Sealer
+from sync_service.store.jobs import mails
+from sync_service.store.queue import due
+from sync_service.store.queue.retry import bury, try_again, unless_lost
+from sync_service.store.tables import mail
+
+log = structlog.get_logger(__name__)
+
+TURN_SECONDS = 20.0
+"""How long one drain sends before other tables are drained."""
+
+MAILS = 50
+"""Mails sent over one SMTP connection."""
+
+LEASE = due.LONGEST_LEASE
+"""Lease of a mail: eight steps of an SMTP session at `smtp.SECONDS` each fit in."""
+
+GIVE_UP = timedelta(days=5)
+"""How long a mail is retried. https://www.rfc-editor.org/rfc/rfc5321#section-4.5.4.1"""
+
+IN_MAILBOX = "shown in the local mailbox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSender:
+    """Drains mails: to the SMTP server, or to the local mailbox where there is no server."""
+
+    engine: Engine
+    sealer: Sealer
+    mail_from: str
+    server: smtp.Server | None
+    now: Callable[[], datetime]
+
+    def drain(self) -> int:
+        """Send due mails over one SMTP connection; return how many were claimed."""
+        return self._show_in_mailbox() if self.server is None else self._send_over(self.server)
+
+    def _show_in_mailbox(self) -> int:
+        rows = due.claim(self.engine, mail, limit=MAILS)
+        if rows:
+            with unless_lost(), writing(self.engine) as tx:
+                due.settle(tx, mail, rows, [{"outcome": IN_MAILBOX}] * len(rows))
+                versions.bump(tx, versions.CHANGES)
+        return len(rows)
+
+    def _send_over(self, server: smtp.Server) -> int:
+        """Claim each mail just before it is sent, so that its lease covers it alone."""
+        ends = time.monotonic() + TURN_SECONDS
+        with smtp.Line(server) as line:
+            for count in range(MAILS):
+                if time.monotonic() > ends:
+                    return count
+                rows = due.claim(self.engine, mail, limit=1, lease=LEASE)
+                if not rows:
+                    return count
+                if not self._send(line, rows[0]):
+                    return count + 1
+        return MAILS
+
+    def _send(self, line: smtp.Line, row: Row[Any]) -> bool:
+        """Send one mail and record the result; return whether the server can take another one."""
+        if row.kind == "sign_in" and self.now() - row.created_at > SIGN_IN_VALID:
+            bury(self.engine, mail, row, reason="the sign-in link expired before a mail server took it")
+            return True
+        try:
+            line.send(self._message(row))
+        except smtp.Temporary as error:
+            self._wait(row, error)
+            return not isinstance(error, smtp.Unreachable)
+        except (smtp.Permanent, mime.Unaddressable, DecryptionError) as error:
+            bury(self.engine, mail, row, reason=f"can't be sent: {error}")
+        except Exception as error:  # noqa: BLE001 - a poison mail must not stop its neighbours; it is logged, tried again and buried
+            try_again(self.engine, mail, row, error)
+        else:
+            self._settle(row)
+        return True
+
+    def _message(self, row: Row[Any]) -> EmailMessage:
+        content = Content(**mails.content_of(self.sealer, row))
+        return mime.build(
+            content,
+            sender=self.mail_from,
+            recipient=row.recipient,
+            message_id=row.message_id,
+            created_at=row.created_at,
+        )
+
+    def _settle(self, row: Row[Any]) -> None:
+        try:
+            with writing(self.engine) as tx:
+                due.settle(tx, mail, [row], [{"outcome": "sent"}])
+                versions.bump(tx, versions.CHANGES)
+        except due.LeaseLost as error:
+            log.warning("a mail took longer than its lease and may be sent twice", error=str(error))
+        else:
+            log.info("mail sent", mail=row.id, attempts=row.attempts)
+
+    def _wait(self, row: Row[Any], error: smtp.Temporary) -> None:
+        now = self.now()
+        if now - row.created_at > GIVE_UP:
+            bury(self.engine, mail, row, reason=f"not sent for {GIVE_UP.days} days, last error: {error}")
+            return
+        log.warning("a mail will be tried again", mail=row.id, attempts=row.attempts, reason=str(error))
+        with unless_lost(), writing(self.engine) as tx:
+            due.postpone(tx, mail, row, wait=due.wait_after(row.attempts), outcome=f"will be tried again: {error}")
