@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.config_file.plan.positions import positions
+from sync_service.config_file.plan.diff import positions
 
 names = st.lists(st.sampled_from("abcdefgh"), unique=True)
 

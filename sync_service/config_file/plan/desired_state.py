@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from sync_service.config_file.plan.positions import positions
+from sync_service.config_file.plan.diff import positions
 from sync_service.config_file.read import models
 from sync_service.config_file.read.credentials import CredentialsResolver
 from sync_service.config_file.read.errors import FileError, did_you_mean, format_value

@@ -1,6 +1,6 @@
 """The difference between two states, and how it reads for people."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -124,3 +124,17 @@ def _value(value: Any) -> str:
     if isinstance(value, date):
         return str(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else format_value(value)
+
+
+def positions(wanted: Sequence[str], stored: Mapping[str, int]) -> dict[str, int]:
+    """Return the position of each wanted item. `stored` must be in its present order.
+
+    Only a changed order is a change, whatever numbers express it. Items in their old order keep their positions, and
+    new ones at the end follow them; otherwise number all again.
+    """
+    kept = [one for one in stored if one in set(wanted)]
+    if list(wanted[: len(kept)]) == kept:
+        after = max((stored[one] for one in stored), default=-1) + 1
+        new = {one: after + index for index, one in enumerate(wanted[len(kept) :])}
+        return {one: stored[one] for one in kept} | new
+    return {one: index for index, one in enumerate(wanted)}
