@@ -26,7 +26,7 @@ from sync_service.web.pages import (
     objectives,
     template_globals,
 )
-from sync_service.web.request import errors, guards, rate_limits, security_headers, sign_in
+from sync_service.web.request import errors, guards, security_headers, sign_in
 from sync_service.web.request.context import attach_services
 from sync_service.web.rules import views
 
@@ -105,7 +105,7 @@ def create_pages_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
     security_headers.install(app)
     template_globals.install(app)
     errors.install(app)
-    rate_limits.limiter.init_app(app)
+    sign_in.limiter.init_app(app)
     csrf = CSRFProtect(app)
     setup.install(app, csrf)
     for blueprint in (health.blueprint, *PAGES):

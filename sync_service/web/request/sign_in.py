@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 from sqlalchemy.engine import Connection
 
 from sync_service.store.engine.database import writing
@@ -22,9 +24,11 @@ from sync_service.store.people.auth import (
 from sync_service.store.tables import person
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import SESSION, Guard, current_caller, guarded
-from sync_service.web.request.rate_limits import limiter
 
 blueprint = Blueprint("sign_in", __name__)
+
+limiter = Limiter(key_func=get_remote_address, storage_uri="memory://", headers_enabled=False)
+"""Rate limit of sign-in requests, per client address and web process. Webhooks are never limited."""
 
 NEXT = "next"
 LONGEST_ADDRESS = 320
