@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from connectors.github.api.app_jwt import app_jwt, clock_skew, private_key
-from connectors.github.api.attributed import AttributedReply, AuthorizedCall
 from connectors.github.api.installations import SUSPENDED, Installations
-from connectors.github.api.site import Site, error_text
+from connectors.github.api.site import AttributedReply, AuthorizedCall, Site, error_text
 from connectors.http import Method
 from connectors.json_fields import Json, exact_text, json_objects, timestamp
 from connectors.responses import Response, raise_for_response

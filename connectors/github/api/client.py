@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.github.api.app_auth import AppCredentials
-from connectors.github.api.attributed import AttributedReply
 from connectors.github.api.credentials import Credentials
 from connectors.github.api.graphql import MissingFields, PartialData, partial_data_or_raise, raise_for_graphql_errors
 from connectors.github.api.graphql_queries import GraphQLQuery
-from connectors.github.api.site import Site, error_text
+from connectors.github.api.site import AttributedReply, Site, error_text
 from connectors.http import JsonResponse, Method
 from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected, Unavailable

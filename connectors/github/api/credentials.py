@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from connectors.github.api.app_auth import AppCredentials
-from connectors.github.api.attributed import AttributedReply, AuthorizedCall
-from connectors.github.api.site import Site
+from connectors.github.api.site import AttributedReply, AuthorizedCall, Site
 from connectors.http import HttpClient
 from sync_service.domain.trackers.connector import AppKey, Connection, Refused
 

@@ -3,7 +3,8 @@
 https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from connectors.http import HttpClient, Method
@@ -17,6 +18,17 @@ API_VERSION = "2026-03-10"
 _VERSION = "X-GitHub-Api-Version"
 _MEDIA_TYPE = "application/vnd.github+json"
 _ENTERPRISE_PATH = "/api/v3"
+
+AuthorizedCall = Callable[[str], Response]
+"""Make one call with a value of the header `Authorization`. It may be called again with another value."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributedReply:
+    """A reply of any status, with the owner of the rate limit it counts against: `token`, `app`, `installation 7`."""
+
+    reply: Response
+    bucket_owner: str
 
 
 class Site:

@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 from connectors.github.api.app_auth import AppCredentials
 from connectors.github.api.credentials import Credentials
+from connectors.github.api.graphql import FORBIDDEN
 from connectors.github.api.site import Site, error_text
-from connectors.github.doctor.projects import examine_projects, installation_sees
 from connectors.github.doctor.webhooks import WebhookChecks, missing_events
 from connectors.github.model.number_fields import number_fields_of
 from connectors.github.setup.onboarding import missing_permissions as lacking_of
 from connectors.github.webhook.events import parsed_events
-from connectors.json_fields import Json, exact_text, json_object, number, text, timestamp
+from connectors.json_fields import Json, exact_text, json_object, json_objects, number, text, timestamp
 from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Refused
 from sync_service.domain.trackers.diagnostics import Finding
@@ -33,6 +33,10 @@ _SCARCE = 0.1
 _EXPIRATION = "github-authentication-token-expiration"
 _RENEW = "make a new token at GitHub, and apply the connection with it"
 _INSTALL = "install the app on the account that has the repositories, from its page at GitHub"
+_PROJECTS_PERMISSION = "organization_projects"
+_PROJECTS_QUERY = "query($login: String!) { organization(login: $login) { projectsV2(first: 1) { totalCount } } }"
+_HIDDEN = "its projects can't be read: points and numbers come from issue fields only"
+_GRANT = "if a project has them, grant the organization permission Projects: read-only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,7 @@ class ConnectionChecks:
             yield from self._safely("installations", self._installations(app))
         yield from self._safely("limit", self._limit(scopes))
         if not app and number_fields_of(self.connection).names:
-            yield from self._safely("projects", examine_projects(scopes[:MOST_SCOPES], self._ask_graph))
+            yield from self._safely("projects", _examine_projects(scopes[:MOST_SCOPES], self._ask_graph))
         for name in islice(scopes, MOST_SCOPES):
             yield from self._safely(name, self._scope(name))
         if len(scopes) > MOST_SCOPES:
@@ -135,7 +139,7 @@ class ConnectionChecks:
         for one in found:
             yield (finding := _installation(one, writes_back=self.connection.writes_back))
             if finding.well and number_fields_of(self.connection).names:
-                yield from installation_sees(finding.what, json_object(one.get("permissions")))
+                yield from _installation_sees(finding.what, json_object(one.get("permissions")))
 
     def _limit(self, scopes: Sequence[str]) -> Iterator[Finding]:
         """Check the rate limit; this call does not count. https://docs.github.com/en/rest/rate-limit/rate-limit."""
@@ -246,3 +250,36 @@ def _repository(name: str, body: Json) -> Finding:
     if body.get("has_issues") is False:
         return Finding(what=name, well=None, says="can be seen; its issues are disabled, pull requests count")
     return Finding(what=name, well=True, says="can be seen")
+
+
+def _examine_projects(scopes: Sequence[str], ask: Callable[[Json, str], Response]) -> Iterator[Finding]:
+    """Check whether a token can read the projects of each owner. `ask` sends a query about a repository.
+
+    Projects may have the numbers that a connection reads. If not, report a warning only: numbers then come from the
+    fields of issues alone.
+    https://docs.github.com/en/issues/planning-and-tracking-with-projects/automating-your-project/using-the-api-to-manage-projects
+    """
+    owners = {name.partition("/")[0].lower(): name for name in reversed(scopes)}
+    for owner, name in sorted(owners.items()):
+        answer = ask({"query": _PROJECTS_QUERY, "variables": {"login": owner}}, name).object()
+        kinds = {error.get("type") for error in json_objects(answer.get("errors"))}
+        if kinds & FORBIDDEN:
+            yield Finding(
+                what=f"projects of {owner}",
+                well=None,
+                says=_HIDDEN,
+                mend=f"{_GRANT} (classic: read:project)",
+            )
+        elif json_object(json_object(answer.get("data")).get("organization")):
+            yield Finding(what=f"projects of {owner}", well=True, says="can be read")
+
+
+def _installation_sees(what: str, permissions: Json) -> Iterator[Finding]:
+    """Report when an installation of an app may not read projects."""
+    if not permissions.get(_PROJECTS_PERMISSION):
+        yield Finding(
+            what=what,
+            well=None,
+            says=_HIDDEN,
+            mend=f"{_GRANT}, on the app's page, and accept it there",
+        )
