@@ -12,8 +12,7 @@ from connectors.jira.api.field_catalogue import FieldCatalogueCache, add_field_c
 from connectors.jira.api.oauth import OAuth
 from connectors.jira.api.rate_limits import READ_BUCKET, WRITE_BUCKET
 from connectors.jira.doctor.connection import ConnectionChecks
-from connectors.jira.issues.fetch import fetch_issue
-from connectors.jira.issues.fetch_many import MOST_TOGETHER, fetch_issues
+from connectors.jira.issues.fetch import MOST_TOGETHER, fetch_issue, fetch_issues
 from connectors.jira.issues.list_changes import changes
 from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS, KEY, account
 from connectors.jira.query.match import match
