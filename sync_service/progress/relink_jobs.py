@@ -5,7 +5,7 @@ before, and computes the key results of both again. The links of the retired rev
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,9 +18,10 @@ from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.trackers.causes import Cause
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import LinkInput, known_entries, relink
-from sync_service.progress.scope_rename import renaming_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store import tables
 from sync_service.store.engine import versions
@@ -30,7 +31,7 @@ from sync_service.store.okrs import key_results, query_listings, query_members, 
 from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
 from sync_service.store.queue import due, query_candidates
 from sync_service.store.queue.retry import try_again
-from sync_service.store.trackers import issues
+from sync_service.store.trackers import issues, scope_changes
 from sync_service.store.trackers.issues import IssueRow
 
 log = structlog.get_logger(__name__)
@@ -143,7 +144,7 @@ class Relinker:
     def _link_chunk(self, tx: Transaction, ruleset: Ruleset, row: Row[Any], cause: str) -> list[IssueRow]:
         """Derive the links of a connection's next issues again; return these issues."""
         held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK)
-        renaming = renaming_of(tx, row)
+        renaming = _renaming_of(tx, row)
         known = [(one, renaming.applied_to(one.issue) if renaming else one.issue) for one in held if one.issue]
         entries = known_entries(ruleset, row.connection_id, [(kept.id, one) for kept, one in known], cause=cause)
         names = TermNames.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
@@ -188,3 +189,39 @@ def _save_changed(tx: Transaction, held: Sequence[IssueRow], entries: Sequence[L
         if kept.scope_id != scope_id or kept.issue != entry.issue
     ]
     issues.save(tx, changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """A renamed scope: its id at the tracker, its old name, and its current name.
+
+    After two renames in a row, two workers may process the second one first. So a key with any older name gets the
+    current name of the scope.
+    """
+
+    scope: str
+    was: str
+    now: str
+
+    def applied_to(self, one: Issue) -> Issue:
+        """Return an issue with its key, URL and parent key after the rename."""
+        parent_key = self._under(one.parent_key)
+        # The old name may be spelled as in the configuration, and trackers ignore case in it.
+        if one.scope is None or one.scope.id != self.scope or one.scope.name.lower() != self.was.lower():
+            return one if parent_key == one.parent_key else replace(one, parent_key=parent_key)
+        key = self._under(one.key) or one.key
+        url = one.url.removesuffix(one.key) + key if one.url.endswith(one.key) else one.url
+        return replace(one, key=key, url=url, scope=ScopeRef(one.scope.id, self.now), parent_key=parent_key)
+
+    def _under(self, key: str | None) -> str | None:
+        rest = key[len(self.was) :] if key and key.lower().startswith(self.was.lower()) else ""
+        return self.now + rest if rest.startswith(("#", "-")) else key
+
+
+def _renaming_of(tx: Transaction, row: Row[Any]) -> Renaming | None:
+    """Return the rename in a relink request; None where there is none."""
+    renamed = getattr(row, "renamed", None)
+    if not renamed:
+        return None
+    present = scope_changes.present_name(tx, row.connection_id, renamed["scope"])
+    return Renaming(renamed["scope"], renamed["was"], present or renamed["now"])
