@@ -230,3 +230,13 @@ def recompute(tx: Transaction, ids: Iterable[int], *, causes: Sequence[Cause] = 
         # This ends the lease of a computation under way on purpose: its result may be out of date.
         columns = {"due_at": now, "lease": None, "attempts": 0, "causes": all_causes, "buried_at": None}
         tx.execute(sa.update(r).where(r.c.id == row.id).values(columns))
+
+
+def add_check_in(
+    tx: Transaction, key_result_id: int, *, person_id: int | None, name: str, value: float, note: str, now: datetime
+) -> None:
+    """Store a check-in with a value and request to compute its key result; `name` is the person's name."""
+    columns = {"key_result_id": key_result_id, "person_id": person_id, "at": now, "value": value, "note": note}
+    tx.execute(sa.insert(tables.check_in).values(columns))
+    what = f"checked in: {note}" if note else "checked in"
+    recompute(tx, [key_result_id], causes=[Cause(what=what, actor=name)])

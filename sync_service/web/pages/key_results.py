@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
 from sync_service.store.engine.database import reading, writing
-from sync_service.store.okrs.check_ins import add_check_in
+from sync_service.store.okrs.key_results import add_check_in
 from sync_service.store.views.issues import issues_view
 from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
 from sync_service.store.views.objectives import CycleView, course, cycle_views, history_count
