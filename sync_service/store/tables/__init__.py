@@ -2,7 +2,6 @@
 
 from sync_service.store.tables.columns import metadata
 from sync_service.store.tables.notifications import connection_alert, mail, notice
-from sync_service.store.tables.oauth import oauth_state, rejected_delivery
 from sync_service.store.tables.okrs import check_in, cycle, history, key_result, objective, person, recompute, team
 from sync_service.store.tables.people import api_token, audit, session, sign_in_link
 from sync_service.store.tables.rules import (
@@ -22,9 +21,11 @@ from sync_service.store.tables.trackers import (
     delivery,
     fetch_request,
     issue,
+    oauth_state,
     oauth_token,
     poll,
     rate_limit,
+    rejected_delivery,
     scheduled_task,
     scope,
     term,
