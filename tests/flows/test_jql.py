@@ -161,7 +161,7 @@ def test_a_refused_query_says_why_in_jiras_words_and_stops_no_other(stage: JqlHa
     stage.furnish("labels = checkout AND nothing = 1", LABELLED)
     assert stage.linked() == ["SHOP-1"]
     said = "Jira refuses the query: Field 'nothing' does not exist or you do not have permission to view it."
-    assert [row.lacking for row in stage.rows(tables.query_listing)] == [said, None]
+    assert [row.incomplete_reason for row in stage.rows(tables.query_listing)] == [said, None]
     first, second = stage.rows(tables.key_result)
     assert (first.status, second.status != "partial") == ("partial", True)
     assert said in first.explanation
@@ -172,7 +172,7 @@ def test_a_refused_query_says_why_in_jiras_words_and_stops_no_other(stage: JqlHa
     issue.edit(summary="Pay still")
     stage.list_now()
     said = "Jira refuses the query: The value 'SHOP' does not exist for the field 'project'."
-    assert stage.rows(tables.query_listing)[1].lacking == said
+    assert stage.rows(tables.query_listing)[1].incomplete_reason == said
     assert len(stage.linked()) == 1
     with reading(stage.services.engine) as tx:
         assert said in staleness.stale(tx, [second.id])[second.id].reason
@@ -186,10 +186,10 @@ def test_a_watched_project_that_is_hidden_lets_go_of_nothing(stage: JqlHarness) 
     stage.pay.visible = False
     stage.list_now()
     assert stage.linked() == ["PAY-1", "SHOP-1"]
-    assert stage.rows(tables.query_listing)[0].lacking == "Jira does not show PAY"
+    assert stage.rows(tables.query_listing)[0].incomplete_reason == "Jira does not show PAY"
     stage.pay.visible = True
     stage.list_now()
-    assert stage.rows(tables.query_listing)[0].lacking is None
+    assert stage.rows(tables.query_listing)[0].incomplete_reason is None
 
 
 def test_what_a_first_import_is_to_bring_is_not_looked_at(stage: JqlHarness) -> None:
@@ -223,4 +223,4 @@ def test_a_listing_that_is_killed_goes_on_where_it_was(stage: JqlHarness) -> Non
     assert deaths > 15
     stage.drain()
     assert len(stage.linked()) == 120
-    assert stage.rows(tables.query_listing)[0].lacking is None
+    assert stage.rows(tables.query_listing)[0].incomplete_reason is None

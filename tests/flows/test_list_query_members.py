@@ -58,7 +58,7 @@ def test_a_listing_that_the_tracker_rejects_says_so_and_comes_again(stage: Stage
     stage.connector.pages = [Rejected("no such field")]
     stage.list_again()
     (row,) = stage.rows(tables.query_listing)
-    assert (row.lacking, row.cursor) == ("no such field", None)
+    assert (row.incomplete_reason, row.cursor) == ("no such field", None)
     assert stage.seconds(tables.query_listing) == pytest.approx(INTERVAL.total_seconds(), abs=60)
     assert stage.linked() == [FIRST]
     stage.connector.pages = [Unavailable("busy"), FINDS_FIRST]
@@ -66,7 +66,7 @@ def test_a_listing_that_the_tracker_rejects_says_so_and_comes_again(stage: Stage
     with writing(stage.services.engine) as tx:
         tx.execute(sa.delete(tables.rate_limit))
     stage.list_again()
-    assert stage.rows(tables.query_listing)[0].lacking is None
+    assert stage.rows(tables.query_listing)[0].incomplete_reason is None
 
 
 def test_a_query_that_is_never_listed_whole_is_not_listed_every_minute(stage: Stage) -> None:
@@ -199,4 +199,4 @@ def test_a_query_that_a_version_no_longer_takes_says_why(stage: Stage) -> None:
     with writing(stage.services.engine) as tx:
         tx.execute(sa.update(tables.rule_revision).values(query="is:issue"))
     stage.list_again()
-    assert "names no repository or owner" in stage.rows(tables.query_listing)[0].lacking
+    assert "names no repository or owner" in stage.rows(tables.query_listing)[0].incomplete_reason

@@ -174,7 +174,7 @@ def test_without_queries_or_credentials_nobody_is_asked(stage: Stage) -> None:
     stage.furnish(token=None)
     stage.list_again()
     (row,) = stage.rows(tables.query_listing)
-    assert row.lacking == "it can't be listed, since there are no credentials"
+    assert row.incomplete_reason == "it can't be listed, since there are no credentials"
     stage.change(1)
     stage.match()
     with writing(stage.services.engine) as tx:

@@ -136,7 +136,7 @@ def test_more_than_a_thousand_members_are_listed(stage: Stage) -> None:
     assert len(stage.counted()) == 1050
     (row,) = stage.rows(tables.query_listing)
     assert row.seen >= 1050
-    assert row.lacking is None
+    assert row.incomplete_reason is None
 
 
 @pytest.mark.both_databases
@@ -153,14 +153,14 @@ def test_an_incomplete_search_adds_and_removes_nothing(stage: Stage) -> None:
     stage.services.drains.drain("query_listing")
     assert stage.counted() == ["acme/checkout#1", "acme/checkout#2"]
     (row,) = stage.rows(tables.query_listing)
-    assert row.lacking == "GitHub did not search everything in time"
+    assert row.incomplete_reason == "GitHub did not search everything in time"
     with reading(stage.services.engine) as tx:
         (stale,) = staleness.stale(tx, [stage.key_result().id]).values()
     assert stale.reason == "query of rule asked: GitHub did not search everything in time"
     stage.hub.search_is_incomplete = False
     stage.list_later()
     assert stage.counted() == ["acme/checkout#2"]
-    assert stage.rows(tables.query_listing)[0].lacking is None
+    assert stage.rows(tables.query_listing)[0].incomplete_reason is None
 
 
 def test_searches_have_a_limit_of_their_own(stage: Stage) -> None:
@@ -299,4 +299,4 @@ def test_a_run_that_is_killed_goes_on_where_it_was(stage: Stage, monkeypatch: py
     assert deaths > 20
     stage.drain()
     assert len(stage.counted()) == 120
-    assert stage.rows(tables.query_listing)[0].lacking is None
+    assert stage.rows(tables.query_listing)[0].incomplete_reason is None

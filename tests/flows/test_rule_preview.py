@@ -175,7 +175,7 @@ def test_a_query_that_becomes_a_condition_is_waited_for_no_more(engine: Engine, 
         rules.save(tx, asked, changed_by="Ana Ruiz", now=NOW)
         tx.execute(sa.update(tables.rule_revision).values(state=state, due_at=None))
         rules.save(tx, replace(asked, slug="other", key_result_id=1), changed_by="Ana Ruiz", now=NOW)
-        tx.execute(sa.update(tables.query_listing).values(lacking="too many"))
+        tx.execute(sa.update(tables.query_listing).values(incomplete_reason="too many"))
     drain(engine)
     edit = replace(CHECKOUT, slug="checkout-label")
     seen = preview_edit(engine, edit)

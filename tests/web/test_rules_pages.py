@@ -266,7 +266,7 @@ def test_a_rule_with_a_query_is_shown_and_not_changed(ana: Visitor, services: Se
     assert "Only the tracker can evaluate archived:false" in words
     assert "being applied" in words
     with writing(services.engine) as tx:
-        said = {"lacking": "there are no credentials", "outside": 3, "done_at": NOW}
+        said = {"incomplete_reason": "there are no credentials", "outside": 3, "done_at": NOW}
         tx.execute(sa.update(tables.query_listing).values(said))
     words = ana.words("/rules/payment-bugs")
     assert "Some issues of this query are missing: there are no credentials." in words

@@ -17,8 +17,8 @@ class MemberPage:
     """One page of the issues that a query finds: identity → key.
 
     `cursor` is where the next page begins, None at the end. `observations` are what the page shows besides; they are
-    applied like those of a poll. `outside` counts the issues in scopes that are not watched. `lacking` says why the
-    listing does not show every member: then it removes nothing and does not count as complete.
+    applied like those of a poll. `outside` counts the issues in scopes that are not watched. `incomplete_reason` says
+    why the listing does not show every member: then it removes nothing and does not count as complete.
     """
 
     found: Mapping[str, str]
