@@ -23,7 +23,7 @@ from sync_service.domain.measures.measures import SETTINGS, parse_measure
 from sync_service.domain.measures.status import STATUS_TEXT
 from sync_service.domain.rules.conditions import FIELDS, compile_condition
 from sync_service.store.queue.due import TABLES
-from tests.meta.test_imports import ROOT
+from tests.meta.import_graph import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
