@@ -8,6 +8,7 @@ fetched (`tracker_sync/fetch_issues.py`), and the result goes the same way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -56,39 +57,30 @@ BATCH_BYTES = 20_000_000
 """Bytes of bodies in one batch, whatever their number: one body may have 25 MB."""
 
 
+@dataclass(slots=True, kw_only=True)
 class UpdateApplier:
     """Applies updates. Safe to run at any moment, any number of times, by any number of workers."""
 
-    def __init__(
-        self,
-        *,
-        engine: Engine,
-        connectors: Mapping[str, Connector],
-        connections: Connections,
-        ruleset_cache: RulesetCache,
-        settle: timedelta,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._engine = engine
-        self._connectors = connectors
-        self._connections = connections
-        self._settle = settle
-        self._now = now
-        self._rulesets = ruleset_cache
-        self._bound: set[tuple[int, ScopeRef]] = set()
-        self._bound_at: int | None = None
+    engine: Engine
+    connectors: Mapping[str, Connector]
+    connections: Connections
+    ruleset_cache: RulesetCache
+    settle: timedelta
+    now: Callable[[], datetime]
+    _bound: set[tuple[int, ScopeRef]] = field(init=False, default_factory=set)
+    _bound_at: int | None = field(init=False, default=None)
 
     def drain(self) -> int:
         """Apply one batch of due deliveries; return how many rows were claimed."""
-        rows = due.claim(self._engine, delivery, limit=BATCH, size=sa.func.length(delivery.c.body), most=BATCH_BYTES)
+        rows = due.claim(self.engine, delivery, limit=BATCH, size=sa.func.length(delivery.c.body), most=BATCH_BYTES)
         self._apply_claimed([(row, update) for row in rows if (update := self._parse(row))])
         return len(rows)
 
     def _parse(self, row: Row[Any]) -> Update | None:
         """Parse a delivery with its connector. Bury one that can't be read; retry after a bug of ours."""
         try:
-            connection = self._connections.of(row.connection_id)
-            delivered = self._connectors[connection.kind].parse_delivery(
+            connection = self.connections.of(row.connection_id)
+            delivered = self.connectors[connection.kind].parse_delivery(
                 WebhookRequest(row.headers, row.body), connection.view
             )
             return Update(
@@ -98,11 +90,11 @@ class UpdateApplier:
                 delivery_id=row.delivery_id,
             )
         except Rejected as error:
-            bury(self._engine, delivery, row, reason=f"can't be read: {error}")
+            bury(self.engine, delivery, row, reason=f"can't be read: {error}")
         except OperationalError:
             raise
         except Exception as error:  # noqa: BLE001 - a poison delivery must not stop its neighbours; it is logged, tried again and buried
-            try_again(self._engine, delivery, row, error)
+            try_again(self.engine, delivery, row, error)
         return None
 
     def _apply_claimed(self, claimed: Sequence[tuple[Row[Any], Update]]) -> None:
@@ -120,7 +112,7 @@ class UpdateApplier:
             elif isinstance(error, due.LeaseLost):
                 log.warning("lease lost; another worker has the row", error=str(error))
             else:
-                try_again(self._engine, delivery, claimed[0][0], error)
+                try_again(self.engine, delivery, claimed[0][0], error)
 
     def apply(self, updates: Sequence[Update], finish: Callable[[Transaction, Outcomes], None]) -> None:
         """Apply updates and finish their rows in one transaction.
@@ -132,13 +124,13 @@ class UpdateApplier:
 
     def _apply_once(self, updates: Sequence[Update], finish: Callable[[Transaction, Outcomes], None]) -> None:
         self._bind_scopes(updates)
-        with writing(self._engine) as tx:
+        with writing(self.engine) as tx:
             finish(tx, self._apply_updates(tx, updates))
             versions.bump(tx, versions.CHANGES)
 
     def _apply_updates(self, tx: Transaction, updates: Sequence[Update]) -> Outcomes:
         """Apply updates: issues, then links, then values with their history and notices."""
-        ruleset = self._rulesets.current(tx)
+        ruleset = self.ruleset_cache.current(tx)
         batch = IssueBatch.lock(tx, ruleset, about.identities(ruleset, updates))
         names = TermNames.read(tx, about.terms(batch, updates))
         outcomes = [
@@ -150,7 +142,7 @@ class UpdateApplier:
         touched = relink(tx, ruleset, batch.entries(names), names)
         names.save(tx)
         if not all(update.defer_compute for update in updates):
-            compute_key_results(tx, ruleset, touched, now=self._now(), settle=self._settle)
+            compute_key_results(tx, ruleset, touched, now=self.now(), settle=self.settle)
         relink_requests.add(tx, [*batch.followed, *((one.connection_id, str(one)) for one in names.renamed)])
         fetch_requests.add(tx, batch.fetch_requests)
         if not all(update.defer_compute for update in updates):  # queries are listed after a first import
@@ -193,11 +185,11 @@ class UpdateApplier:
 
     def _bind_scopes(self, updates: Sequence[Update]) -> None:
         """Store the tracker's stable ids of scopes configured by name, before the batch: once per rules version."""
-        if self._rulesets.version != self._bound_at:
-            self._bound, self._bound_at = set(), self._rulesets.version
+        if self.ruleset_cache.version != self._bound_at:
+            self._bound, self._bound_at = set(), self.ruleset_cache.version
         seen = {(update.connection_id, ref) for update in updates for ref in about.scopes(update)} - self._bound
         if seen:
-            with writing(self._engine) as tx:
+            with writing(self.engine) as tx:
                 connections.bind_scopes(tx, seen)
             self._bound |= seen
 

@@ -32,7 +32,7 @@ NOTICES = 50
 """Notices claimed at a time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NoticeComposer:
     """Drains notices: they become mails."""
 

@@ -35,7 +35,7 @@ MENDED = "works again; no mail was sent"
 NOBODY = "no recipient: the connection has no owner, and there is no admin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ConnectionAlerter:
     """Drains connection alerts: they become mails.
 

@@ -14,7 +14,7 @@ SIGN_IN_VALID = timedelta(minutes=15)
 """How long a sign-in link works, and so how long its mail is worth sending."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Outbox:
     """Stores mails to be sent, as part of the caller's transaction."""
 

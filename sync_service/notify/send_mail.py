@@ -42,7 +42,7 @@ GIVE_UP = timedelta(days=5)
 IN_MAILBOX = "shown in the local mailbox"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class MailSender:
     """Drains mails: to the SMTP server, or to the local mailbox where there is no server."""
 

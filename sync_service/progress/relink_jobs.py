@@ -43,7 +43,7 @@ SWEEP = 5000
 """Links of a retired revision deleted in one transaction."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Relinker:
     """Drains rule revisions, relink requests, and key results to compute again."""
 

@@ -24,7 +24,7 @@ CALLS_TRACKERS = (
 """Tables whose drains call trackers."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, kw_only=True)
 class Drains:
     """The drain functions of all tables with due rows."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypedDict
 
 from redis import Redis
 from sqlalchemy.engine import Engine
@@ -61,6 +62,15 @@ class Services:
     drains: Drains
 
 
+class _Parts(TypedDict):
+    """What all services need that know the trackers."""
+
+    engine: Engine
+    connectors: Mapping[str, Connector]
+    connections: Connections
+    now: Now
+
+
 def utc_now() -> datetime:
     """Return the time of this machine."""
     return datetime.now(UTC)
@@ -71,29 +81,27 @@ def build(settings: Settings, *, now: Now = utc_now) -> Services:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = open_database(settings.database_url)
     sealer = Sealer(settings.secret_keys())
-    kinds = load_connectors()
-    known = Connections(engine, sealer, base_url=settings.base_url)
-    redis = open_redis(settings)
+    connections = Connections(engine=engine, sealer=sealer, base_url=settings.base_url)
+    parts = _Parts(engine=engine, connectors=load_connectors(), connections=connections, now=now)
     outbox = Outbox(sealer=sealer, mail_from=settings.mail_from, base_url=settings.base_url)
+    redis = open_redis(settings)
+    by_table = {
+        **_tracker_drains(settings, parts, sealer=sealer),
+        **_mail_drains(settings, outbox, engine=engine, now=now),
+        **_write_drains(settings, parts),
+    }
     return Services(
         settings=settings,
         now=now,
         engine=engine,
         redis=redis,
         sealer=sealer,
-        connectors=kinds,
-        connections=known,
+        connectors=parts["connectors"],
+        connections=connections,
         wakeup=Wakeup(redis),
-        receive=WebhookReceiver(engine=engine, connectors=kinds, connections=known, now=now),
+        receive=WebhookReceiver(**parts),
         outbox=outbox,
-        drains=Drains(
-            engine,
-            {
-                **_tracker_drains(settings, engine, kinds, known, sealer=sealer, now=now),
-                **_mail_drains(settings, engine, outbox, now=now),
-                **_write_drains(settings, engine, kinds, known, now=now),
-            },
-        ),
+        drains=Drains(engine=engine, by_table=by_table),
     )
 
 
@@ -103,64 +111,47 @@ def open_redis(settings: Settings) -> Redis:
     return Redis.from_url(url, socket_connect_timeout=REDIS_SECONDS, health_check_interval=30)
 
 
-def _tracker_drains(
-    settings: Settings,
-    engine: Engine,
-    kinds: Mapping[str, Connector],
-    known: Connections,
-    *,
-    sealer: Sealer,
-    now: Now,
-) -> Mapping[str, Drain]:
-    settle = timedelta(seconds=settings.settle_seconds)
-    rulesets = RulesetCache()
-    applier = UpdateApplier(
-        engine=engine, connectors=kinds, connections=known, ruleset_cache=rulesets, settle=settle, now=now
-    )
-    fetcher = IssueFetcher(engine=engine, connectors=kinds, connections=known, refresh=applier, now=now)
-    poller = ScopePoller(engine=engine, connectors=kinds, connections=known, refresh=applier, now=now)
-    task_runner = TaskRunner(engine=engine, connectors=kinds, connections=known, now=now)
-    matcher = QueryMatcher(
-        engine=engine, connectors=kinds, connections=known, ruleset_cache=rulesets, settle=settle, now=now
-    )
-    lister = QueryLister(matcher, applier)
-    token_refresher = TokenRefresher(engine=engine, sealer=sealer, connectors=kinds, connections=known, now=now)
+def _tracker_drains(settings: Settings, parts: _Parts, *, sealer: Sealer) -> Mapping[str, Drain]:
+    engine, connectors, now = parts["engine"], parts["connectors"], parts["now"]
+    settle, ruleset_cache = timedelta(seconds=settings.settle_seconds), RulesetCache()
+    applier = UpdateApplier(**parts, ruleset_cache=ruleset_cache, settle=settle)
+    matcher = QueryMatcher(**parts, ruleset_cache=ruleset_cache, settle=settle)
     evaluated_by_tracker = frozenset(
-        kind for kind, one in kinds.items() if isinstance(one, EvaluatesQueries) and not one.evaluates_locally
+        kind for kind, one in connectors.items() if isinstance(one, EvaluatesQueries) and not one.evaluates_locally
     )
     relinker = Relinker(
         engine=engine,
         settle=settle,
         timezone=settings.zone,
         now=now,
-        ruleset_cache=rulesets,
+        ruleset_cache=ruleset_cache,
         listed_kinds=evaluated_by_tracker,
     )
     return {
         "delivery": applier.drain,
-        "oauth_token": token_refresher.drain,
-        "fetch_request": fetcher.drain,
-        "poll": poller.drain,
-        "scheduled_task": task_runner.drain,
+        "oauth_token": TokenRefresher(**parts, sealer=sealer).drain,
+        "fetch_request": IssueFetcher(**parts, applier=applier).drain,
+        "poll": ScopePoller(**parts, applier=applier).drain,
+        "scheduled_task": TaskRunner(**parts).drain,
         "query_candidate": matcher.drain,
-        "query_listing": lister.drain,
+        "query_listing": QueryLister(matcher=matcher, applier=applier).drain,
         "rule_revision": relinker.drain_revisions,
         "relink_request": relinker.drain_relinks,
         "recompute": relinker.drain_recomputes,
     }
 
 
-def _mail_drains(settings: Settings, engine: Engine, outbox: Outbox, *, now: Now) -> Mapping[str, Drain]:
+def _mail_drains(settings: Settings, outbox: Outbox, *, engine: Engine, now: Now) -> Mapping[str, Drain]:
     server = smtp.Server(**asdict(settings.smtp)) if settings.smtp else None
     settle = timedelta(seconds=settings.settle_seconds)
-    composer = NoticeComposer(engine=engine, outbox=outbox, now=now)
-    alerter = ConnectionAlerter(engine=engine, outbox=outbox, settle=settle, now=now)
     sender = MailSender(engine=engine, sealer=outbox.sealer, mail_from=settings.mail_from, now=now, server=server)
-    return {"notice": composer.drain, "connection_alert": alerter.drain, "mail": sender.drain}
+    return {
+        "notice": NoticeComposer(engine=engine, outbox=outbox, now=now).drain,
+        "connection_alert": ConnectionAlerter(engine=engine, outbox=outbox, settle=settle, now=now).drain,
+        "mail": sender.drain,
+    }
 
 
-def _write_drains(
-    settings: Settings, engine: Engine, kinds: Mapping[str, Connector], known: Connections, *, now: Now
-) -> Mapping[str, Drain]:
-    note_writer = NoteWriter(engine=engine, connectors=kinds, connections=known, base_url=settings.base_url, now=now)
-    return {"write_back": note_writer.drain, "write_back_round": note_writer.drain_rounds}
+def _write_drains(settings: Settings, parts: _Parts) -> Mapping[str, Drain]:
+    writer = NoteWriter(**parts, base_url=settings.base_url)
+    return {"write_back": writer.drain, "write_back_round": writer.drain_rounds}

@@ -48,7 +48,7 @@ def bucket_for(connector: Connector, connection: Configured, *, about: str) -> s
     return connector.bucket_for(connection.view, about=about) if isinstance(connector, HasBuckets) else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CallPolicy:
     """Postpones or buries the rows of one table, as the tracker's state and answers require."""
 

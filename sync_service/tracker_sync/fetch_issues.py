@@ -6,7 +6,7 @@ one by one. A fetch may only find out which issue is meant: then the issue itsel
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, assert_never
@@ -41,27 +41,23 @@ TURN_SECONDS = 20.0
 Rows = Sequence[Row[Any]]
 
 
+@dataclass(slots=True, kw_only=True)
 class IssueFetcher:
     """Drains fetch requests. Makes no network call inside a transaction."""
 
-    def __init__(
-        self,
-        *,
-        engine: Engine,
-        connectors: Mapping[str, Connector],
-        connections: Connections,
-        refresh: UpdateApplier,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._connectors = connectors
-        self._connections = connections
-        self._applier = refresh
-        self._now = now
-        self._policy = CallPolicy(engine=engine, table=fetch_request, now=now)
+    engine: Engine
+    connectors: Mapping[str, Connector]
+    connections: Connections
+    applier: UpdateApplier
+    now: Callable[[], datetime]
+    _policy: CallPolicy = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._policy = CallPolicy(engine=self.engine, table=fetch_request, now=self.now)
 
     def drain(self) -> int:
         """Fetch some issues; return how many rows were claimed."""
-        together = any(isinstance(one, BatchFetch) for one in self._connectors.values())
+        together = any(isinstance(one, BatchFetch) for one in self.connectors.values())
         limit = BATCH_TOGETHER if together else BATCH
         return self._policy.drain(self._fetch, limit=limit, seconds=TURN_SECONDS, together=self._fetch_together)
 
@@ -91,10 +87,10 @@ class IssueFetcher:
 
     def _batch_target(self, row: Row[Any]) -> tuple[Configured, BatchFetch, str] | None:
         try:
-            connection = self._connections.of(row.connection_id)
+            connection = self.connections.of(row.connection_id)
         except KeyError:
             return None  # the connection was removed, and its rows with it
-        connector = self._connectors[connection.kind]
+        connector = self.connectors[connection.kind]
         if connection.refused or not connection.view.has_credentials or not isinstance(connector, BatchFetch):
             return None
         return connection, connector, bucket_for(connector, connection, about=row.identity)
@@ -143,8 +139,8 @@ class IssueFetcher:
     # One issue with one call
 
     def _fetch(self, row: Row[Any]) -> None:
-        connection = self._connections.of(row.connection_id)
-        connector = self._connectors[connection.kind]
+        connection = self.connections.of(row.connection_id)
+        connector = self.connectors[connection.kind]
         if self._policy.is_blocked(row, connection, bucket=bucket_for(connector, connection, about=row.identity)):
             return
         try:
@@ -177,7 +173,7 @@ class IssueFetcher:
             Update(
                 connection_id=row.connection_id,
                 parsed=ParsedDelivery(name="look", observations=(one,)),
-                received_at=self._now(),
+                received_at=self.now(),
                 delivery_id=row.delivery_id,
                 via=UpdateSource.FETCH,
             )
@@ -193,7 +189,7 @@ class IssueFetcher:
             )
 
         if updates:
-            self._applier.apply(updates, settle)
+            self.applier.apply(updates, settle)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ if the connector can evaluate every part of the query.
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -49,24 +50,26 @@ ASKED = 100
 """Issues in one call of `Queries.match`."""
 
 
+@dataclass(slots=True, kw_only=True)
 class QueryLister:
     """Drains query listings. Makes no network call inside a transaction."""
 
-    def __init__(self, matcher: QueryMatcher, applier: UpdateApplier) -> None:
-        self._engine = matcher.engine
-        self._matcher = matcher
-        self._applier = applier
-        self._policy = CallPolicy(engine=matcher.engine, table=query_listing, now=matcher.now)
+    matcher: QueryMatcher
+    applier: UpdateApplier
+    _policy: CallPolicy = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._policy = CallPolicy(engine=self.matcher.engine, table=query_listing, now=self.matcher.now)
 
     def drain(self) -> int:
         """Continue one listing for a while; return how many rows were claimed."""
         return self._policy.drain(self._continue)
 
     def _continue(self, row: Row[Any]) -> None:
-        with reading(self._engine) as tx:
+        with reading(self.matcher.engine) as tx:
             revision = query_listings.revision_of(tx, row)
-        connection = self._matcher.connections.of(row.connection_id)
-        connector = self._matcher.connectors[connection.kind]
+        connection = self.matcher.connections.of(row.connection_id)
+        connector = self.matcher.connectors[connection.kind]
         if revision.state == "retired":
             self._policy.settle(row, "the rule was changed")
         elif not isinstance(connector, EvaluatesQueries):
@@ -77,7 +80,7 @@ class QueryLister:
             self._list(row, revision, connection, connector)
 
     def _list(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: EvaluatesQueries) -> None:
-        with reading(self._engine) as tx:
+        with reading(self.matcher.engine) as tx:
             scopes = scheduled_tasks.watched_scopes(tx, connection.id)
         try:
             bucket = connector.query_bucket(connection.view, query=revision.query, scopes=scopes)
@@ -96,14 +99,14 @@ class QueryLister:
         run: Run | None = self._current_run(row)
         ends = time.monotonic() + TURN_SECONDS
         while run is not None and run.cursor != END:
-            with reading(self._engine) as tx:
+            with reading(self.matcher.engine) as tx:
                 scopes = scheduled_tasks.watched_scopes(tx, connection.id)
             page = connector.list_members(connection.view, query=revision.query, scopes=scopes, cursor=run.cursor)
             self._policy.note_recovered(connection)
             self._apply_page(connection, page)
             run = self._save_page(row, run, page)
             if run is not None and run.cursor != END and time.monotonic() > ends:
-                with writing(self._engine) as tx:
+                with writing(self.matcher.engine) as tx:
                     due.release(tx, query_listing, row, outcome=f"{run.seen} members seen so far")
                 return
         if run is not None:
@@ -113,7 +116,7 @@ class QueryLister:
         """Return the run that is under way, or begin one."""
         if row.cursor is not None:
             return Run.of(row)
-        with writing(self._engine) as tx:
+        with writing(self.matcher.engine) as tx:
             run = Run(number=row.run + 1, cursor=None, began_at=database_now(tx))
             due.checkpoint(tx, query_listing, row, lease=LEASE, **run.columns())
         return run
@@ -126,12 +129,12 @@ class QueryLister:
         if page.observations:
             reading_ = ParsedDelivery(name="listing", observations=page.observations)
             update = Update(
-                connection_id=connection.id, parsed=reading_, received_at=self._matcher.now(), via=UpdateSource.POLL
+                connection_id=connection.id, parsed=reading_, received_at=self.matcher.now(), via=UpdateSource.POLL
             )
-            self._applier.apply([update], lambda _tx, _outcomes: None)
+            self.applier.apply([update], lambda _tx, _outcomes: None)
         shown = {one.identity for one in page.observations if isinstance(one, Snapshot | FetchNeeded)}
         unshown = [identity for identity in page.found if identity not in shown]
-        with reading(self._engine) as tx:
+        with reading(self.matcher.engine) as tx:
             if polls.is_importing(tx, connection.id):
                 return
             known = {one.issue.identity for one in issues.read_named(tx, connection.id, unshown) if one.issue}
@@ -141,7 +144,7 @@ class QueryLister:
             if identity not in known
         }
         if wanted:
-            fetch_requests.request_and_commit(self._engine, wanted)
+            fetch_requests.request_and_commit(self.matcher.engine, wanted)
 
     def _save_page(self, row: Row[Any], run: Run, page: MemberPage) -> Run | None:
         """Save the members on a page with the cursor of the run; return None where the rule was changed meanwhile."""
@@ -164,7 +167,7 @@ class QueryLister:
         """Save some members of a page, and the run's progress; return whether the rule is still the same."""
 
         def save() -> bool:
-            with writing(self._engine) as tx:
+            with writing(self.matcher.engine) as tx:
                 versions.lock_rules_shared(tx)
                 if query_listings.revision_of(tx, row).state == "retired":
                     due.settle(tx, query_listing, [row], [{"outcome": "the rule was changed"}])
@@ -181,7 +184,7 @@ class QueryLister:
             pass
         complete, again = run.run_incomplete_reason is None, run.run_incomplete_reason in (None, row.incomplete_reason)
         outcome = f"{run.seen} members" + (f", {run.outside} outside the watched scopes" if run.outside else "")
-        with writing(self._engine) as tx:
+        with writing(self.matcher.engine) as tx:
             query_listings.note_lacking(tx, revision, run.run_incomplete_reason)
             is_contradicted = complete and query_members.is_contradicted(
                 tx, revision.id, run=run.number, began_at=run.began_at
@@ -204,8 +207,8 @@ class QueryLister:
     def _apply_some(self, row: Row[Any], revision: Row[Any], run: Run) -> bool:
         """Apply a chunk of the difference; return whether there may be more."""
         complete = run.run_incomplete_reason is None
-        with writing(self._engine) as tx:
-            ruleset = self._matcher.ruleset_cache.current(tx)
+        with writing(self.matcher.engine) as tx:
+            ruleset = self.matcher.ruleset_cache.current(tx)
             differing = query_members.differing(
                 tx, revision.id, run=run.number, began_at=run.began_at, complete=complete, limit=CHUNK
             )
@@ -218,7 +221,7 @@ class QueryLister:
             )
             cause = f"query of rule {revision.rule_slug} listed"
             known = sorted(held.values(), key=lambda one: one.id)
-            self._matcher.follow(tx, ruleset, row.connection_id, known, cause=cause)
+            self.matcher.follow(tx, ruleset, row.connection_id, known, cause=cause)
         return True
 
     def _evaluate_known(
@@ -238,7 +241,7 @@ class QueryLister:
         after = 0
         while (last := self._evaluate_some(row, revision, connection, connector, after)) is not None:
             after = last
-        with writing(self._engine) as tx:
+        with writing(self.matcher.engine) as tx:
             query_listings.note_lacking(tx, revision, None)
             query_listings.activate_revision(tx, revision.id)
             done = {"outcome": "evaluated with the known issues", "done_at": database_now(tx), "cursor": None}
@@ -248,16 +251,16 @@ class QueryLister:
         self, row: Row[Any], revision: Row[Any], connection: Configured, connector: EvaluatesQueries, after: int
     ) -> int | None:
         """Evaluate the next known issues; return the row id of the last one, None after the end."""
-        with reading(self._engine) as tx:
+        with reading(self.matcher.engine) as tx:
             held = issues.read_chunk(tx, connection_id=connection.id, after=after, limit=ASKED)
-            known = as_candidates(tx, self._matcher.ruleset_cache.current(tx), connection.id, held)
+            known = as_candidates(tx, self.matcher.ruleset_cache.current(tx), connection.id, held)
         if not held:
             return None
         answers = ask(connector, connection, {revision.id: revision.query}, known)
 
         def save() -> None:
-            with writing(self._engine) as tx:
-                ruleset = self._matcher.ruleset_cache.current(tx)
+            with writing(self.matcher.engine) as tx:
+                ruleset = self.matcher.ruleset_cache.current(tx)
                 locked = issues.lock(tx, {(connection.id, one.issue.identity): None for one in known})
                 unchanged_rows = [one for one in locked.values() if one.issue in unchanged]
                 certain = {one.issue.identity for one in unchanged_rows if one.issue}
@@ -266,7 +269,7 @@ class QueryLister:
                 }
                 note_judged(tx, ruleset, connection.id, {revision.id: certain_answers})
                 cause = f"query of rule {revision.rule_slug} asked"
-                self._matcher.follow(tx, ruleset, connection.id, unchanged_rows, cause=cause)
+                self.matcher.follow(tx, ruleset, connection.id, unchanged_rows, cause=cause)
                 due.checkpoint(tx, query_listing, row, lease=LEASE)
 
         unchanged = [one.issue for one in known]
@@ -275,12 +278,12 @@ class QueryLister:
 
     def _settle_unlistable(self, row: Row[Any], revision: Row[Any], incomplete_reason: str) -> None:
         """Record why a query can't be listed; it is tried again when the connection or the rule changes."""
-        with writing(self._engine) as tx:
+        with writing(self.matcher.engine) as tx:
             query_listings.note_lacking(tx, revision, incomplete_reason)
             due.settle(tx, query_listing, [row], [{"outcome": incomplete_reason, "cursor": None}])
 
     def _retry_later(self, row: Row[Any], revision: Row[Any], incomplete_reason: str) -> None:
         """Record why a query could not be listed; the next run tries again."""
-        with writing(self._engine) as tx:
+        with writing(self.matcher.engine) as tx:
             query_listings.note_lacking(tx, revision, incomplete_reason)
             due.release(tx, query_listing, row, wait=INTERVAL, outcome=incomplete_reason, cursor=None)

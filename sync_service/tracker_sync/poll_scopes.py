@@ -8,7 +8,7 @@ away, is fetched.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,38 +62,33 @@ RESTART_AFTER = 3
 """After so many unusable answers in a row, a run starts again: its cursor may be the cause."""
 
 
+@dataclass(slots=True, kw_only=True)
 class ScopePoller:
     """Drains polls. Makes no network call inside a transaction."""
 
-    def __init__(
-        self,
-        *,
-        engine: Engine,
-        connectors: Mapping[str, Connector],
-        connections: Connections,
-        refresh: UpdateApplier,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._engine = engine
-        self._connectors = connectors
-        self._connections = connections
-        self._applier = refresh
-        self._now = now
-        self._policy = CallPolicy(engine=engine, table=poll, now=now)
+    engine: Engine
+    connectors: Mapping[str, Connector]
+    connections: Connections
+    applier: UpdateApplier
+    now: Callable[[], datetime]
+    _policy: CallPolicy = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._policy = CallPolicy(engine=self.engine, table=poll, now=self.now)
 
     def drain(self) -> int:
         """Continue one poll for a while; return how many rows were claimed."""
         return self._policy.drain(self._continue)
 
     def _continue(self, row: Row[Any]) -> None:
-        connection = self._connections.of(row.connection_id)
+        connection = self.connections.of(row.connection_id)
         if not connection.view.has_credentials:
-            connection = self._connections.latest(row.connection_id)
-        connector = self._connectors[connection.kind]
+            connection = self.connections.latest(row.connection_id)
+        connector = self.connectors[connection.kind]
         if not connection.view.has_credentials or not isinstance(connector, ListsChanges):
             self._policy.settle(row, "there are no credentials to call with, or the tracker can't be polled yet")
             return
-        with reading(self._engine) as tx:
+        with reading(self.engine) as tx:
             scope = polls.poll_scope(tx, row)
         bucket = bucket_for(connector, connection, about=scope.external_id or scope.name)
         if self._policy.is_blocked(row, connection, bucket=bucket):
@@ -117,7 +112,7 @@ class ScopePoller:
             self._policy.note_recovered(connection)
             run = self._apply_page(row, run, page, quiet=not scope.covered)
             if time.monotonic() > ends and run.cursor != END:
-                with writing(self._engine) as tx:
+                with writing(self.engine) as tx:
                     due.release(tx, poll, row, outcome=f"{run.seen} issues seen so far")
                 return
         self._end(row, connection, run, scope)
@@ -127,7 +122,7 @@ class ScopePoller:
         if row.cursor is not None:
             found = {one.name: getattr(row, one.name) for one in fields(_Progress)}
             return _Progress(**{**found, "cursor": row.cursor or None})
-        with writing(self._engine) as tx:
+        with writing(self.engine) as tx:
             run = _Progress(since=row.since, cursor=None, began_at=database_now(tx))
             due.checkpoint(tx, poll, row, lease=LEASE, **run.columns())
         return run
@@ -150,7 +145,7 @@ class ScopePoller:
             due.checkpoint(tx, poll, row, lease=LEASE, **next_run.columns())
             after[:] = [next_run]
 
-        self._applier.apply([update], finish)
+        self.applier.apply([update], finish)
         return after[0]
 
     def _end(self, row: Row[Any], connection: Configured, run: "_Progress", scope: PollScope) -> None:
@@ -158,10 +153,10 @@ class ScopePoller:
 
         The first run also marks the scope as covered.
         """
-        together = isinstance(self._connectors[connection.kind], BatchFetch)
+        together = isinstance(self.connectors[connection.kind], BatchFetch)
         limit = MOST_BATCH_FETCHES if together else MOST_FETCHES
         away = row.done_at is None or run.began_at - row.done_at > AWAY
-        with writing(self._engine) as tx:
+        with writing(self.engine) as tx:
             if not scope.covered:
                 polls.cover(tx, row, scope, seen=run.seen)
                 query_listings.request_soon(tx, query_candidates.asking(tx, connection.id))
@@ -187,7 +182,7 @@ class ScopePoller:
         """
         log.warning("a poll page can't be used", connection=connection.slug, reason=reason)
         restart = {"cursor": None} if row.attempts % RESTART_AFTER == 0 else {}
-        with writing(self._engine) as tx:
+        with writing(self.engine) as tx:
             wait = max(INTERVAL, due.wait_after(row.attempts))
             due.release(
                 tx, poll, row, wait=wait, outcome=f"can't be polled: {reason}", attempts=row.attempts, **restart
@@ -203,13 +198,13 @@ class ScopePoller:
         def finish(tx: Transaction, _: Outcomes) -> None:
             due.release(tx, poll, row, wait=INTERVAL, outcome=reason)
 
-        self._applier.apply([self._update(row, (seen,), quiet=False)], finish)
+        self.applier.apply([self._update(row, (seen,), quiet=False)], finish)
 
     def _update(self, row: Row[Any], observations: tuple[Observation, ...], *, quiet: bool) -> Update:
         return Update(
             connection_id=row.connection_id,
             parsed=ParsedDelivery(name="list", observations=observations),
-            received_at=self._now(),
+            received_at=self.now(),
             via=UpdateSource.POLL,
             defer_compute=quiet,
         )

@@ -4,6 +4,7 @@ What a task wants to remember is stored after it has run. If it is killed before
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,31 +28,28 @@ SHORTEST_WAIT = timedelta(seconds=1)
 """Shortest wait of a task that wants to continue at once, so that other rows run in between."""
 
 
+@dataclass(slots=True, kw_only=True)
 class TaskRunner:
     """Drains scheduled tasks. Makes no network call inside a transaction."""
 
-    def __init__(
-        self,
-        *,
-        engine: Engine,
-        connectors: Mapping[str, Connector],
-        connections: Connections,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._engine = engine
-        self._connectors = connectors
-        self._connections = connections
-        self._policy = CallPolicy(engine=engine, table=scheduled_task, now=now)
+    engine: Engine
+    connectors: Mapping[str, Connector]
+    connections: Connections
+    now: Callable[[], datetime]
+    _policy: CallPolicy = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._policy = CallPolicy(engine=self.engine, table=scheduled_task, now=self.now)
 
     def drain(self) -> int:
         """Run one scheduled task; return how many rows were claimed."""
         return self._policy.drain(self._run)
 
     def _run(self, row: Row[Any]) -> None:
-        connection = self._connections.of(row.connection_id)
+        connection = self.connections.of(row.connection_id)
         if not connection.view.has_credentials:
-            connection = self._connections.latest(row.connection_id)
-        connector = self._connectors[connection.kind]
+            connection = self.connections.latest(row.connection_id)
+        connector = self.connectors[connection.kind]
         if not connection.view.has_credentials or not isinstance(connector, HasScheduledTasks):
             self._policy.settle(row, "there are no credentials to call with, or the tracker has no scheduled tasks")
             return
@@ -69,13 +67,13 @@ class TaskRunner:
 
     def _add_tasks(self, row: Row[Any], intervals: Mapping[str, timedelta]) -> None:
         """Make sure that each task has its row."""
-        with writing(self._engine) as tx:
+        with writing(self.engine) as tx:
             scheduled_tasks.add(tx, row.connection_id, intervals)
             outcome = ", ".join(sorted(intervals)) or "none"
             due.release(tx, scheduled_task, row, wait=CALL_INTERVAL, outcome=outcome, ran_at=database_now(tx))
 
     def _call(self, row: Row[Any], connection: Configured, connector: HasScheduledTasks, interval: timedelta) -> None:
-        with reading(self._engine) as tx:
+        with reading(self.engine) as tx:
             scopes = scheduled_tasks.watched_scopes(tx, connection.id)
         try:
             result = connector.run_task(connection.view, name=row.name, scopes=scopes, memory=row.memory)
@@ -91,7 +89,7 @@ class TaskRunner:
         wait = min(
             max(result.next_run_in if result.next_run_in is not None else interval, SHORTEST_WAIT), due.LONGEST_PATIENCE
         )
-        with writing(self._engine) as tx:
+        with writing(self.engine) as tx:
             due.release(
                 tx,
                 scheduled_task,

@@ -8,7 +8,7 @@ switched.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -50,24 +50,21 @@ class _WantedNote:
         return self.note.digest(self.manner) if self.note.key_results else ""
 
 
+@dataclass(slots=True, kw_only=True)
 class NoteWriter:
     """Drains write-backs. Safe to run at any moment, any number of times, by any number of workers."""
 
-    def __init__(
-        self,
-        *,
-        engine: Engine,
-        connectors: Mapping[str, Connector],
-        connections: Connections,
-        base_url: str,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._engine = engine
-        self._connectors = connectors
-        self._connections = connections
-        self._base_url = base_url
-        self._policy = CallPolicy(engine=engine, table=write_back, now=now)
-        self._rounds = CallPolicy(engine=engine, table=write_back_round, now=now)
+    engine: Engine
+    connectors: Mapping[str, Connector]
+    connections: Connections
+    base_url: str
+    now: Callable[[], datetime]
+    _policy: CallPolicy = field(init=False)
+    _rounds: CallPolicy = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._policy = CallPolicy(engine=self.engine, table=write_back, now=self.now)
+        self._rounds = CallPolicy(engine=self.engine, table=write_back_round, now=self.now)
 
     def drain(self) -> int:
         """Write the note of one issue; return how many rows were claimed."""
@@ -78,8 +75,8 @@ class NoteWriter:
         return self._rounds.drain(lambda row: retry_on_conflict(partial(self._compare, row)))
 
     def _process(self, row: Row[Any]) -> None:
-        connection = self._connections.of(row.connection_id)
-        connector = self._connectors[connection.kind]
+        connection = self.connections.of(row.connection_id)
+        connector = self.connectors[connection.kind]
         if not connection.view.owner_marker:
             self._policy.postpone(row, due.FIRST_WAIT, "waits until this process knows that write-back is switched on")
             return
@@ -110,18 +107,18 @@ class NoteWriter:
         """Postpone an issue that may not be written on, longer each time: others need the reserved slots."""
         wait = self._policy.block(connection, error, attempts=row.attempts) * 2 ** min(row.attempts - 1, 10)
         later = {"urgent": False, "slot_at": None, "attempts": row.attempts}
-        with writing(self._engine) as tx:
+        with writing(self.engine) as tx:
             due.release(tx, write_back, row, wait=min(wait, write_slots.FARTHEST), outcome=str(error), **later)
 
     def _wanted_note(self, row: Row[Any], manner: str) -> _WantedNote | str:
         """Return the note an issue should have now, or the reason why nothing is written."""
-        with reading(self._engine) as tx:
+        with reading(self.engine) as tx:
             if not write_backs.is_on(tx, row.connection_id):
                 return SWITCHED_OFF
             if write_backs.is_gone(tx, row.connection_id, row.identity):
                 return "the issue is gone"
             found = write_backs.served(tx, row.connection_id, [row.identity]).get(row.identity, [])
-        wanted = _WantedNote(note_of(found, self._base_url), ids_of(found), manner)
+        wanted = _WantedNote(note_of(found, self.base_url), ids_of(found), manner)
         if row.removed_by_person and wanted.serves == row.serves:
             return NOTE_DELETED
         if wanted.digest == row.digest and not _may_differ(row):
@@ -131,7 +128,7 @@ class NoteWriter:
     def _acquire_slot(self, row: Row[Any], wanted: _WantedNote, bucket: str) -> bool:
         """Acquire the bucket's writer when the row's slot has come; else postpone. Return whether the row may write."""
         write_bucket = write_slots.URGENT if row.urgent and wanted.serves != row.serves else write_slots.BACKGROUND
-        with writing(self._engine) as tx:
+        with writing(self.engine) as tx:
             at = row.slot_at
             if at is None or not -write_slots.KEPT <= at - database_now(tx) <= write_slots.FARTHEST:
                 at = write_slots.reserve_slot(tx, row.connection_id, bucket, write_bucket)
@@ -167,10 +164,10 @@ class NoteWriter:
                     "the issue no longer serves a key result",
                 )
         finally:
-            with writing(self._engine) as tx:
+            with writing(self.engine) as tx:
                 write_slots.release_writer(tx, row.connection_id, bucket)
         self._policy.note_recovered(connection)
-        with writing(self._engine) as tx:
+        with writing(self.engine) as tx:
             self._finish(tx, row, wanted, memory=memory, outcome=outcome)
 
     def _finish(self, tx: Transaction, row: Row[Any], wanted: _WantedNote, *, memory: str | None, outcome: str) -> None:
@@ -189,7 +186,7 @@ class NoteWriter:
 
     def _compare(self, row: Row[Any]) -> None:
         """Compare the next issues with their notes, and make those due that differ."""
-        with writing(self._engine) as tx:
+        with writing(self.engine) as tx:
             if not write_backs.is_on(tx, row.connection_id):
                 due.settle(tx, write_back_round, [row], [{"outcome": SWITCHED_OFF, "cursor": 0}])
                 return
@@ -211,7 +208,7 @@ class NoteWriter:
         again = write_backs.rewrite_interval(tx, connection_id)
         for one in found:
             rows = served.get(one.identity, [])
-            wanted = _WantedNote(note_of(rows, self._base_url), ids_of(rows), manner)
+            wanted = _WantedNote(note_of(rows, self.base_url), ids_of(rows), manner)
             buried = one.buried_at is not None and now - one.buried_at < write_backs.BURIED_AGAIN
             waits = one.due_at is not None or buried
             if waits or wanted.digest == (one.digest or ""):
@@ -224,8 +221,8 @@ class NoteWriter:
             yield NoteRequest(connection_id, one.identity, one.key, min(max(wait, NO_WAIT), again))
 
     def _format_version(self, connection_id: int) -> str:
-        connection = self._connections.of(connection_id)
-        connector = self._connectors[connection.kind]
+        connection = self.connections.of(connection_id)
+        connector = self.connectors[connection.kind]
         return connector.format_version(connection.view) if isinstance(connector, WritesBack) else ""
 
 

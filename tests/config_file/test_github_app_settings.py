@@ -52,7 +52,7 @@ def test_an_app_is_stored_sealed_and_is_credentials(desk: Desk) -> None:
     assert lines[0] == "~ connection acme-github: token removed, app set"
     row = desk.rows(sa.select(tables.connection.c.id, tables.connection.c.sealed_app_key).where(IS_GITHUB))[0]
     assert "the private key" not in str(row[1])
-    view = Connections(desk.engine, desk.sealer).of(row[0]).view
+    view = Connections(engine=desk.engine, sealer=desk.sealer).of(row[0]).view
     assert (view.token, view.has_credentials) == (None, True)
     assert view.app is not None
     assert (view.app.id, view.app.private_key) == ("1204001", "the private key")

@@ -38,7 +38,7 @@ def test_an_oauth_app_is_stored_sealed_and_calls_nothing_before_somebody_consent
     assert lines[0] == "~ connection acme-jira: options.email 'okr-bot@example.com' → none, token removed, oauth set"
     row = desk.rows(sa.select(tables.connection.c.id, tables.connection.c.sealed_client_secret).where(IS_JIRA))[0]
     assert "the client secret" not in str(row[1])
-    view = Connections(desk.engine, desk.sealer, base_url="http://127.0.0.1:8080").of(row[0]).view
+    view = Connections(engine=desk.engine, sealer=desk.sealer, base_url="http://127.0.0.1:8080").of(row[0]).view
     assert view.client is not None
     assert (view.client.id, view.client.secret) == ("IDfor-us", "the client secret")
     assert (view.token, view.has_credentials) == (None, False)

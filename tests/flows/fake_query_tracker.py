@@ -95,7 +95,7 @@ class Stage(ServicesHarness):
         judging = QueryMatcher(
             engine=engine, connectors=kinds, connections=known, ruleset_cache=cache, settle=settle, now=utc_now
         )
-        return judging, QueryLister(judging, refresh)
+        return judging, QueryLister(matcher=judging, applier=refresh)
 
     def furnish(self, *queries: str, token: str | None = "t") -> None:
         """Apply a configuration with a rule for each query, and insert two issues."""

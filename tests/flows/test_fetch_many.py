@@ -56,7 +56,7 @@ class Stage(GitHubHarness):
             "now": utc_now,
         }
         refresh = UpdateApplier(**parts, ruleset_cache=RulesetCache(), settle=timedelta(0))
-        self.looking = IssueFetcher(**parts, refresh=refresh)
+        self.looking = IssueFetcher(**parts, applier=refresh)
 
     def look_at(self, *works: Issue) -> None:
         """Ask for looks, and make them."""

@@ -39,7 +39,7 @@ def stage(
     if not LONG:
         monkeypatch.setattr("connectors.github.redelivery.redeliver.MOST_PAGES", 2)
     with receiving(services) as address:
-        services.connections._base_url = address
+        services.connections.base_url = address
         yield GitHubHarness(services, hub, clock)
 
 
@@ -89,7 +89,7 @@ def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: 
     chance = random.Random(4)  # noqa: S311 - a seed makes it repeatable
     issues = stage.open_issues(ISSUES)
     issues[0].label("spare")
-    stage.hub.add_hook(url=f"{stage.services.connections._base_url}/hooks/gh", secret="hush")
+    stage.hub.add_hook(url=f"{stage.services.connections.base_url}/hooks/gh", secret="hush")
     stage.apply(okrs(github(stage.hub, earlier="import")))
     stage.drain()
     stage.clock.step((utc_now() - AWAY - stage.clock()).total_seconds())

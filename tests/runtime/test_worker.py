@@ -37,7 +37,7 @@ def drain_for_long():
         time.sleep(0.02)
     return 0
 
-worker.work(replace(house, drains=Drains(house.engine, {"fetch_request": drain_for_long})))
+worker.work(replace(house, drains=Drains(engine=house.engine, by_table={"fetch_request": drain_for_long})))
 """
 
 

@@ -101,7 +101,7 @@ class CoreHarness:
         with writing(self.engine) as tx:
             self._seed(tx)
         kinds = {"paper": self.tracker}
-        self.connections = Connections(self.engine, self.sealer)
+        self.connections = Connections(engine=self.engine, sealer=self.sealer)
         cache = RulesetCache()
         clock = self.clock
         common: dict[str, Any] = {
@@ -112,13 +112,15 @@ class CoreHarness:
         }
         self.receive = WebhookReceiver(**common)
         self.refresh = UpdateApplier(**common, ruleset_cache=cache, settle=self.settle)
-        looking = IssueFetcher(**common, refresh=self.refresh)
+        looking = IssueFetcher(**common, applier=self.refresh)
         outbox = Outbox(sealer=self.sealer, mail_from="okr@example.com", base_url="https://okr.example.com")
-        relinking = Relinker(self.engine, self.settle, ZoneInfo("UTC"), clock, cache)
+        relinking = Relinker(
+            engine=self.engine, settle=self.settle, timezone=ZoneInfo("UTC"), now=clock, ruleset_cache=cache
+        )
         writing_back = NoteWriter(**common, base_url="https://okr.example")
         self.drains = Drains(
-            self.engine,
-            {
+            engine=self.engine,
+            by_table={
                 "delivery": self.refresh.drain,
                 "fetch_request": looking.drain,
                 "rule_revision": relinking.drain_revisions,

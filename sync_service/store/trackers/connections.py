@@ -43,17 +43,17 @@ class Configured:
     refresh_stopped: bool = False
 
 
+@dataclass(slots=True, kw_only=True)
 class Connections:
     """Cached reader of the connections: reads at most once a second per process; an unknown one is read sooner."""
 
-    def __init__(self, engine: Engine, sealer: Sealer, *, base_url: str = "") -> None:
-        self._engine = engine
-        self._base_url = base_url.rstrip("/")
-        self._sealer = sealer
-        self._lock = threading.Lock()
-        self._read_at = float("-inf")
-        self._by_id: Mapping[int, Configured] = {}
-        self._by_slug: Mapping[str, Configured] = {}
+    engine: Engine
+    sealer: Sealer
+    base_url: str = ""
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _read_at: float = field(init=False, default=float("-inf"))
+    _by_id: Mapping[int, Configured] = field(init=False, default_factory=dict)
+    _by_slug: Mapping[str, Configured] = field(init=False, default_factory=dict)
 
     def of(self, connection_id: int) -> Configured:
         """Return a connection by its row id. Raise `KeyError` when it was removed."""
@@ -72,7 +72,7 @@ class Connections:
 
     def hook_url(self, slug: str) -> str:
         """Return the address for a connection's webhooks; the connection need not exist yet."""
-        return f"{self._base_url}/hooks/{slug}"
+        return f"{self.base_url.rstrip('/')}/hooks/{slug}"
 
     def forget(self) -> None:
         """Clear the cache, because this process has just changed a connection."""
@@ -83,7 +83,7 @@ class Connections:
         with self._lock:
             if time.monotonic() - self._read_at < fresh:
                 return
-            with reading(self._engine) as tx:
+            with reading(self.engine) as tx:
                 consents = {row.connection_id: row for row in tx.execute(sa.select(oauth_token))}
                 found = [self._configured(row, consents.get(row.id)) for row in tx.execute(sa.select(connection))]
             self._by_id = {one.id: one for one in found}
@@ -101,9 +101,9 @@ class Connections:
                 site=row.site,
                 options=row.options,
                 hook_url=self.hook_url(row.slug),
-                token=self._sealer.decrypt(sealed_token) if sealed_token else None,
-                app=AppKey(row.app_id, self._sealer.decrypt(row.sealed_app_key)) if row.sealed_app_key else None,
-                client=OAuthClient(row.client_id, self._sealer.decrypt(row.sealed_client_secret))
+                token=self.sealer.decrypt(sealed_token) if sealed_token else None,
+                app=AppKey(row.app_id, self.sealer.decrypt(row.sealed_app_key)) if row.sealed_app_key else None,
+                client=OAuthClient(row.client_id, self.sealer.decrypt(row.sealed_client_secret))
                 if row.client_id
                 else None,
                 site_id=tokens.site_id if tokens else None,
@@ -119,7 +119,7 @@ class Connections:
     def _secrets(self, row: Row[Any]) -> tuple[str, ...]:
         """Return the secrets that may sign deliveries; an OAuth app's deliveries are signed with its client secret."""
         sealed = [*row.sealed_secrets, *([row.sealed_client_secret] if row.client_id else [])]
-        return tuple(self._sealer.decrypt(one) for one in sealed)
+        return tuple(self.sealer.decrypt(one) for one in sealed)
 
 
 def bind_scopes(tx: Transaction, seen: Iterable[tuple[int, ScopeRef]]) -> None:
