@@ -155,7 +155,7 @@ def test_a_newcomer_pastes_a_token_and_a_key_result_moves(
     site.services.drains.drain_everything()
     expect(page.locator("#webhook-state")).to_contain_text("receiving")
     page.get_by_role("button", name="Create the webhooks for me").click()
-    expect(page.get_by_text("Its webhook was there")).to_have_count(2)
+    expect(page.get_by_text("Its webhook existed")).to_have_count(2)
     assert len(hub.hooks) == 2
     moves(site, page, hub)
 

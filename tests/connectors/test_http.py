@@ -102,7 +102,7 @@ def test_a_time_is_meant_by_the_tracker_s_clock(told: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "part"),
+    ("headers", "bucket"),
     [
         ({"X-RateLimit-Remaining": "0", "X-RateLimit-Resource": "search"}, "token/search"),
         ({"X-RateLimit-Remaining": "7", "X-RateLimit-Resource": "search", "Retry-After": "9"}, "token"),

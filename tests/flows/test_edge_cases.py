@@ -163,7 +163,7 @@ def test_a_deletion_that_arrives_while_somebody_looks_is_not_undone_by_what_he_s
     monkeypatch.setattr(type(world.tracker), "fetch_issue", look_while_it_is_deleted)
     world.receive_and_drain(FetchNeeded(identity=row.identity, key=row.key, reason="the letter is partial"))
     assert answers == []
-    assert world.rows(tables.issue)[0].gone == "deleted"
+    assert world.rows(tables.issue)[0].gone_reason == "deleted"
     assert world.rows(tables.fetch_request)[0].due_at is None
 
 

@@ -150,13 +150,13 @@ def test_a_project_that_is_hidden_makes_its_key_results_stale_until_it_returns(s
     stage.drain()
     stage.shop.visible = False
     stage.poll_now()
-    assert "can't be seen" in stage.rows(tables.scope)[0].gone
+    assert "can't be seen" in stage.rows(tables.scope)[0].gone_reason
     assert stage.value() == 100
     stage.shop.visible = True
     stage.shop.rename("STORE")
     stage.poll_now()
     scope = stage.rows(tables.scope)[0]
-    assert (scope.gone, scope.called) == (None, "STORE")
+    assert (scope.gone_reason, scope.current_name) == (None, "STORE")
     assert [row.key for row in stage.rows(tables.issue)] == ["STORE-1"]
     assert stage.value() == 100
 

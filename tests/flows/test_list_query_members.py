@@ -16,7 +16,7 @@ from sync_service.store.engine import versions as counters
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.okrs import query_members
 from sync_service.store.tables.instant import EPOCH
-from sync_service.tracker_sync.list_query_members import INTERVAL
+from sync_service.tracker_sync.list_query_members import INTERVAL, QueryLister
 from tests.flows.fake_query_tracker import FINDS_FIRST, FIRST, SECOND, FakeQueryTracker, Stage
 from tests.support.services import NOW, add_issue
 
@@ -29,23 +29,23 @@ def stage(services: Services) -> Stage:
     return Stage(services, FakeQueryTracker())
 
 
-def test_a_page_from_before_a_change_adds_nothing_that_left(stage: Stage) -> None:
+def test_a_page_from_before_a_change_adds_nothing_that_left(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The listing began before, and ends after the index was asked once more."""
     stage.furnish()
     stage.list_again()
     stage.connector.answers = {"1#1": False}
     stage.connector.pages = [MemberPage(found={"1#1": FIRST}, cursor="next"), MemberPage(found={}, cursor=None)]
-    turned = stage.querying._save_page
+    save_page = QueryLister._save_page
 
-    def keep(row: Row[Any], run: Any, page: MemberPage) -> Any:
-        kept = turned(row, run, page)
+    def save_and_change(lister: QueryLister, row: Row[Any], run: Any, page: MemberPage) -> Any:
+        kept = save_page(lister, row, run, page)
         if page.cursor:
             stage.change(1)
             stage.match()
             stage.ask_once_more()
         return kept
 
-    stage.querying._save_page = keep  # type: ignore[method-assign]  # between two pages
+    monkeypatch.setattr(QueryLister, "_save_page", save_and_change)
     stage.list_again()
     assert stage.linked() == []
 
@@ -129,7 +129,7 @@ def test_a_member_that_is_not_known_yet_is_looked_at_and_then_counts(stage: Stag
         tx.execute(
             sa.insert(tables.relink_request).values(connection_id=scope.connection_id, cause="seen", due_at=EPOCH)
         )
-    stage.services.drains.drain("relink")
+    stage.services.drains.drain("relink_request")
     assert stage.linked() == ["acme/checkout#9"]
 
 

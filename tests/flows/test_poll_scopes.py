@@ -144,12 +144,12 @@ def test_a_scope_that_can_not_be_seen_makes_its_key_results_stale_until_it_retur
     stage.repository.visible = False
     stage.poll_now()
     (scope,) = stage.rows(tables.scope)
-    assert "can't be seen" in scope.gone
+    assert "can't be seen" in scope.gone_reason
     assert stage.key_result().current == 100
     stage.repository.visible = True
     stage.poll_now()
     (scope,) = stage.rows(tables.scope)
-    assert scope.gone is None
+    assert scope.gone_reason is None
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -120,7 +120,7 @@ def test_of_several_reasons_the_longest_stands(world: CoreHarness) -> None:
 def scope_of(world: CoreHarness, name: str) -> tuple[str | None, str | None]:
     """Give the id and the present name of a watched scope."""
     (row,) = world.rows(tables.scope, tables.scope.c.name == name)
-    return row.external_id, row.called
+    return row.external_id, row.current_name
 
 
 def test_a_repository_that_was_renamed_before_it_was_seen_is_found_by_its_old_name(world: CoreHarness) -> None:
