@@ -1,10 +1,13 @@
-"""HTTP client for trackers: timeouts, a size limit, no redirect to another host; errors are `ConnectorError`s."""
+"""HTTP client for trackers: keep-alive, timeouts, a size limit, no redirect to another host; `ConnectorError`s."""
 
 import builtins
+import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
@@ -47,7 +50,16 @@ class _HeaderAuth(requests.auth.AuthBase):
 
 
 class _Session(requests.Session):
-    """A session that leaves redirects to us: requests parses their address even with `allow_redirects=False`."""
+    """A session that keeps connections alive, keeps no cookies, and leaves redirects to us.
+
+    requests parses the address of a redirect even with `allow_redirects=False`.
+    """
+
+    def __init__(self, *, trust_env: bool) -> None:
+        super().__init__()
+        self.trust_env = trust_env
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self.has_been_used = False
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Return None: no reply counts as a redirect for requests."""
@@ -55,11 +67,29 @@ class _Session(requests.Session):
         return None
 
 
-def _session_for(url: str) -> requests.Session:
-    session = _Session()
-    # A proxy can't reach a server that listens on this machine only.
-    session.trust_env = host_of_url(url) not in _LOOPBACK
-    return session
+class _Sessions(threading.local):
+    """The sessions of one thread. A forked process makes its own: two processes must not share a connection."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._sessions: dict[bool, _Session] = {}
+
+    def for_url(self, url: str) -> _Session:
+        """Return the session for an address. No proxy can reach a server that listens on this machine only."""
+        if self._pid != os.getpid():
+            self._pid, self._sessions = os.getpid(), {}
+        trust_env = host_of_url(url) not in _LOOPBACK
+        if trust_env not in self._sessions:
+            self._sessions[trust_env] = _Session(trust_env=trust_env)
+        return self._sessions[trust_env]
+
+    def discard(self, session: _Session) -> None:
+        """Close a session with its connections."""
+        session.close()
+        self._sessions.pop(session.trust_env, None)
+
+
+_sessions = _Sessions()
 
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -137,29 +167,36 @@ class HttpClient:
         raise Rejected(f"{shown_host(url)} redirects in a loop")
 
     def _call(self, call: requests.Request) -> Response:
-        method, url = str(call.method), str(call.url)
         try:
-            with (
-                _session_for(url) as session,
-                session.request(
-                    method,
-                    url,
-                    headers=call.headers,
-                    params=call.params,
-                    json=call.json,
-                    auth=call.auth,
-                    timeout=(self.connect_seconds, self.read_seconds),
-                    allow_redirects=False,
-                    stream=True,
-                ) as answer,
-            ):
-                body = self._read_bounded(answer)
-                return Response(answer.url, status=answer.status_code, headers=answer.headers, body=body)
+            return self._call_on(_sessions.for_url(str(call.url)), call)
         except _INVALID_URL:
             raise Rejected("the connection's site is not a web address") from None
         except (requests.exceptions.RequestException, HTTPError) as error:
             # The error's own text contains the whole address, which must not be logged; its class is enough.
-            raise Unavailable(f"{shown_host(url)} does not answer ({type(error).__name__})") from error
+            raise Unavailable(f"{shown_host(str(call.url))} does not answer ({type(error).__name__})") from error
+
+    def _call_on(self, session: _Session, call: requests.Request) -> Response:
+        """Send the request. A server may close a kept-alive connection just then: read once more on a new one."""
+        is_reused, session.has_been_used = session.has_been_used, True
+        try:
+            with session.request(
+                str(call.method),
+                str(call.url),
+                headers=call.headers,
+                params=call.params,
+                json=call.json,
+                auth=call.auth,
+                timeout=(self.connect_seconds, self.read_seconds),
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                body = self._read_bounded(answer)
+                return Response(answer.url, status=answer.status_code, headers=answer.headers, body=body)
+        except requests.exceptions.ConnectionError as error:
+            if call.method != "GET" or not is_reused or isinstance(error, requests.exceptions.Timeout):
+                raise
+            _sessions.discard(session)
+            return self._call_on(_sessions.for_url(str(call.url)), call)
 
     def _read_bounded(self, answer: requests.Response) -> bytes:
         """Read a body in small reads: `iter_content` waits for whole chunks, which a slow server fills in hours."""
