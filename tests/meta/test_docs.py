@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -185,10 +186,48 @@ def test_every_link_leads_somewhere() -> None:
     assert broken == []
 
 
-def test_every_module_named_in_the_architecture_is_there() -> None:
+def located(path: str) -> Path | None:
+    """Return the file or folder that a page names, below sync_service/ or at the top; None when there is none."""
+    return next((found for found in (ROOT / "sync_service" / path, ROOT / path) if found.exists()), None)
+
+
+@pytest.mark.parametrize("name", ["architecture.md", "hazards.md"])
+def test_every_module_named_on_the_page_exists(name: str) -> None:
     """As `name.py` or a path to it, below sync_service/ or at the top."""
-    named = set(re.findall(r"`([a-z_/]+\.py)`", page("architecture.md")))
-    assert {name for name in named if not ((ROOT / name).exists() or (ROOT / "sync_service" / name).exists())} == set()
+    named = set(re.findall(r"`([a-z_/]+\.py)`", page(name)))
+    assert named
+    assert {path for path in named if located(path) is None} == set()
+
+
+def test_the_architecture_fits_in_1500_words() -> None:
+    """The picture counts too."""
+    assert len(page("architecture.md").split()) <= 1500
+
+
+PLACES = re.findall(r"^\| (?!where is|---)([^|]+) \| ([^|]+) \|(.*)\|$", page("reading-the-code.md"), re.MULTILINE)
+
+
+def test_reading_the_code_answers_many_questions() -> None:
+    """Each question once."""
+    questions = [question for question, *_ in PLACES]
+    assert len(questions) == len(set(questions)) >= 20
+
+
+@pytest.mark.parametrize(("question", "modules", "names"), PLACES, ids=[question for question, *_ in PLACES])
+def test_every_place_in_reading_the_code_exists(question: str, modules: str, names: str) -> None:
+    """Each path is there, each name is defined in one of the modules beside it, and each module has such a name."""
+    found = {path: located(path) for path in re.findall(r"`([^`]+)`", modules)}
+    assert found, question
+    assert [path for path, file in found.items() if file is None] == []
+    defined = {path: definitions(file) for path, file in found.items() if file and file.suffix == ".py"}
+    named = set(re.findall(r"`([^`]+)`", names))
+    assert named - set().union(*defined.values()) == set()
+    assert [path for path, its_own in defined.items() if not named & its_own] == []
+
+
+def definitions(file: Path) -> set[str]:
+    """Return the names that a module of ours defines."""
+    return set(vars(import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))))
 
 
 def test_every_log_line_that_is_worth_an_alarm_is_written() -> None:
