@@ -199,6 +199,15 @@ def test_every_module_named_on_the_page_exists(name: str) -> None:
     assert {path for path in named if located(path) is None} == set()
 
 
+def test_every_test_named_beside_a_promise_exists() -> None:
+    """As a path below tests/, or by its own name."""
+    text = page("reliability.md")
+    paths = set(re.findall(r"`(tests/[a-z_/]+\.py)`", text))
+    code = "\n".join((ROOT / path).read_text(encoding="utf-8") for path in paths)
+    assert len(paths) >= 20
+    assert {name for name in re.findall(r"`(test_[a-z_]+)`", text) if f"def {name}(" not in code} == set()
+
+
 def test_the_architecture_fits_in_1500_words() -> None:
     """The picture counts too."""
     assert len(page("architecture.md").split()) <= 1500
