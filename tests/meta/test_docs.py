@@ -194,9 +194,20 @@ def located(path: str) -> Path | None:
 @pytest.mark.parametrize("name", ["architecture.md", "hazards.md"])
 def test_every_module_named_on_the_page_exists(name: str) -> None:
     """As `name.py` or a path to it, below sync_service/ or at the top."""
-    named = set(re.findall(r"`([a-z_/]+\.py)`", page(name)))
+    named = set(re.findall(r"`([a-z0-9_/]+\.py)`", page(name)))
     assert named
     assert {path for path in named if located(path) is None} == set()
+
+
+def test_every_path_to_a_module_exists() -> None:
+    """On any page: what is in code and has a folder."""
+    named = {
+        (file.name, path)
+        for file in PAGES
+        for path in re.findall(r"`([a-z0-9_]+/[a-z0-9_/]+\.py)`", file.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 100
+    assert {(name, path) for name, path in named if located(path) is None} == set()
 
 
 def test_every_test_named_beside_a_promise_exists() -> None:
