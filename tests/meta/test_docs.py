@@ -1,4 +1,4 @@
-"""The documents are held to the code: settings, commands, events, links and examples."""
+"""The documents agree with the code: settings, commands, events, paths, names, links and examples."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -38,14 +38,14 @@ def page(name: str) -> str:
 
 
 def between(name: str, mark: str) -> str:
-    """Give what stands between `<!-- mark -->` and `<!-- end -->` on a page."""
+    """Return the text between `<!-- mark -->` and `<!-- end -->` on a page."""
     return page(name).split(f"<!-- {mark} -->\n")[1].split("<!-- end -->")[0]
 
 
-def table_of(treatments: EventRules) -> str:
-    """Write treatments as a table of Markdown: one line for all names that are treated alike, in the code's order."""
+def table_of(event_rules: EventRules) -> str:
+    """Return event rules as a Markdown table: one line for all events with the same rule, in the code's order."""
     alike: dict[tuple[bool, str], list[str]] = {}
-    for name, one in treatments.items():
+    for name, one in event_rules.items():
         alike.setdefault((one.parse is not None, one.description), []).append(f"`{name}`")
     lines = ["| event | used | what follows |", "|---|---|---|"]
     for (used, says), names in alike.items():
@@ -55,10 +55,10 @@ def table_of(treatments: EventRules) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize(("kind", "treatments"), [("github", GITHUB), ("jira", JIRA)])
-def test_the_table_of_events_is_that_of_the_connector(kind: str, treatments: EventRules) -> None:
+@pytest.mark.parametrize(("kind", "event_rules"), [("github", GITHUB), ("jira", JIRA)])
+def test_the_table_of_events_is_that_of_the_connector(kind: str, event_rules: EventRules) -> None:
     """Paste the expected text between the marks where it differs."""
-    assert between(f"connecting-{kind}.md", f"treatments: {kind}") == table_of(treatments)
+    assert between(f"connecting-{kind}.md", f"events: {kind}") == table_of(event_rules)
 
 
 JIRA_BOXES = [box.partition(": ")[2] for box in JIRA_EVENTS]
@@ -91,7 +91,7 @@ def test_no_page_names_a_setting_that_is_not_there() -> None:
 
 
 def commands(group: click.Group, before: str = "") -> Iterator[str]:
-    """Name every command of a group, those of its groups too."""
+    """Yield the name of every command of a group, also those of its groups."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -145,7 +145,7 @@ def test_every_example_of_a_condition_and_a_measure_can_be_used() -> None:
 
 
 def check(written: object) -> int:
-    """Compile the conditions and measures in an example; give how many there were."""
+    """Compile the conditions and measures in an example; return how many there were."""
     if isinstance(written, list):
         return sum(check(one) for one in written)
     if not isinstance(written, dict):
@@ -161,14 +161,14 @@ def check(written: object) -> int:
 
 
 def anchors(file: Path) -> set[str]:
-    """Name the anchors that GitHub gives to a page's headings."""
+    """Return the anchors that GitHub gives to a page's headings."""
     text = FENCED.sub("", file.read_text(encoding="utf-8"))
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def links() -> Iterator[tuple[Path, str]]:
-    """Give every relative link of every page, outside code."""
+    """Yield every relative link of every page, outside code."""
     for file in PAGES:
         for found in LINK.finditer(FENCED.sub("", file.read_text(encoding="utf-8"))):
             if "://" not in found["target"]:
