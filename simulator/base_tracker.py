@@ -19,6 +19,8 @@ from simulator.webhook_sender import WebhookSender
 
 
 class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"  # as the real trackers: connections are kept alive
+
     def log(self, *_line: object) -> None:
         pass  # the library logs each request to stderr, where the demo writes
 
