@@ -17,7 +17,6 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
-from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.trackers.connector import Connector, Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import (
@@ -43,7 +42,7 @@ from sync_service.store.engine import versions
 from sync_service.store.engine.database import retry_on_conflict, writing
 from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.queue import due, fetch_requests, query_candidates, relink_requests
-from sync_service.store.queue.retry import bury, try_again
+from sync_service.store.queue.retry import Rows, bury, one_group, try_groups
 from sync_service.store.tables import delivery
 from sync_service.store.trackers import connections, issues, scope_changes
 from sync_service.store.trackers.connections import Connections
@@ -72,47 +71,36 @@ class UpdateApplier:
 
     def drain(self) -> int:
         """Apply one batch of due deliveries; return how many rows were claimed."""
+        parsed: dict[int, Update] = {}
         rows = due.claim(self.engine, delivery, limit=BATCH, size=sa.func.length(delivery.c.body), most=BATCH_BYTES)
-        self._apply_claimed([(row, update) for row in rows if (update := self._parse(row))])
+        try_groups(self.engine, delivery, rows, partial(self._parse, parsed))
+        readable = [row for row in rows if row.id in parsed]
+        apply = partial(self._apply_parsed, parsed)
+        try_groups(self.engine, delivery, readable, apply, group_by=one_group, divisible=True)
         return len(rows)
 
-    def _parse(self, row: Row[Any]) -> Update | None:
-        """Parse a delivery with its connector. Bury one that can't be read; retry after a bug of ours."""
+    def _parse(self, parsed: dict[int, Update], rows: Rows) -> None:
+        """Parse a delivery with its connector, into `parsed` by row id. Bury one that can't be read."""
+        row = rows[0]
         try:
             connection = self.connections.of(row.connection_id)
             delivered = self.connectors[connection.kind].parse_delivery(
                 WebhookRequest(row.headers, row.body), connection.view
             )
-            return Update(
-                connection_id=row.connection_id,
-                parsed=delivered,
-                received_at=row.received_at,
-                delivery_id=row.delivery_id,
-            )
         except Rejected as error:
             bury(self.engine, delivery, row, reason=f"can't be read: {error}")
-        except OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a poison delivery must not stop its neighbours; it is logged, tried again and buried
-            try_again(self.engine, delivery, row, error)
-        return None
-
-    def _apply_claimed(self, claimed: Sequence[tuple[Row[Any], Update]]) -> None:
-        """Apply deliveries together; if that fails, one by one, so that only the failing one is buried."""
-        if not claimed:
             return
-        try:
-            self.apply([update for _, update in claimed], partial(_settle, claimed))
-        except OperationalError:
-            raise  # the database failed, not the deliveries: their lease ends and they are due again
-        except Exception as error:  # noqa: BLE001 - as above
-            if len(claimed) > 1:
-                for one in claimed:
-                    self._apply_claimed([one])
-            elif isinstance(error, due.LeaseLost):
-                log.warning("lease lost; another worker has the row", error=str(error))
-            else:
-                try_again(self.engine, delivery, claimed[0][0], error)
+        parsed[row.id] = Update(
+            connection_id=row.connection_id,
+            parsed=delivered,
+            received_at=row.received_at,
+            delivery_id=row.delivery_id,
+        )
+
+    def _apply_parsed(self, parsed: Mapping[int, Update], rows: Rows) -> None:
+        """Apply deliveries together."""
+        claimed = [(row, parsed[row.id]) for row in rows]
+        self.apply([update for _, update in claimed], partial(_settle, claimed))
 
     def apply(self, updates: Sequence[Update], finish: Callable[[Transaction, Outcomes], None]) -> None:
         """Apply updates and finish their rows in one transaction.

@@ -4,15 +4,14 @@ A due notice becomes a mail in one transaction, together with the notices that s
 makes two mails.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import structlog
 from sqlalchemy.engine import Connection, Engine, Row
-from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.people.notices import WaitingNotice, choose_for_mail
 from sync_service.notify import render
@@ -23,7 +22,7 @@ from sync_service.store.engine.database import writing
 from sync_service.store.jobs import mails
 from sync_service.store.okrs.key_results import change_of
 from sync_service.store.queue import due
-from sync_service.store.queue.retry import try_again
+from sync_service.store.queue.retry import drain_rows
 from sync_service.store.tables import notice
 
 log = structlog.get_logger(__name__)
@@ -42,24 +41,11 @@ class NoticeComposer:
 
     def drain(self) -> int:
         """Write the mails of a batch of due notices; return how many notices were claimed."""
-        rows = due.claim(self.engine, notice, limit=NOTICES)
-        by_person: dict[int, list[Row[Any]]] = defaultdict(list)
-        for row in rows:
-            by_person[row.person_id].append(row)
-        for person_id, claimed in by_person.items():
-            try:
-                self._write_to(person_id, claimed)
-            except due.LeaseLost as error:
-                log.warning("lease lost; another worker has the row", error=str(error))
-            except OperationalError:
-                raise
-            except Exception as error:  # noqa: BLE001 - one person's poison must not keep others' mails; it is logged, tried again and buried
-                for row in claimed:
-                    try_again(self.engine, notice, row, error)
-        return len(rows)
+        return drain_rows(self.engine, notice, self._write_mail, limit=NOTICES, group_by=attrgetter("person_id"))
 
-    def _write_to(self, person_id: int, claimed: Sequence[Row[Any]]) -> None:
+    def _write_mail(self, claimed: Sequence[Row[Any]]) -> None:
         """Write one person's mail, after locking every key result it may be about."""
+        person_id: int = claimed[0].person_id
         locked: set[int] = set()
         while True:
             with writing(self.engine) as tx:

@@ -4,16 +4,15 @@ An alert waits for the settling time. When the first row of a connection has wai
 broken of the connection goes into one mail: an app that was uninstalled takes all its scopes away at once.
 """
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
-from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.people.notices import ALERT_QUIET
 from sync_service.notify import render
@@ -21,7 +20,7 @@ from sync_service.notify.outbox import Outbox
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.queue import due
-from sync_service.store.queue.retry import bury, try_again
+from sync_service.store.queue.retry import bury, drain_rows
 from sync_service.store.tables import connection_alert
 from sync_service.store.trackers import connection_alerts
 from sync_service.store.views.connection_alert import ConnectionAlert, read_alert
@@ -49,23 +48,12 @@ class ConnectionAlerter:
 
     def drain(self) -> int:
         """Write the mails of a batch of due alerts; return how many rows were claimed."""
-        rows = due.claim(self.engine, connection_alert, limit=BREAKINGS)
-        by_connection: dict[int, list[Row[Any]]] = defaultdict(list)
-        for row in rows:
-            by_connection[row.connection_id].append(row)
-        for connection_id, claimed in by_connection.items():
-            try:
-                self._alert(connection_id, {row.lease for row in claimed})
-            except due.LeaseLost as error:
-                log.warning("lease lost; another worker has the row", error=str(error))
-            except OperationalError:
-                raise
-            except Exception as error:  # noqa: BLE001 - one connection's poison must not keep others' mails; it is logged, tried again and buried
-                for row in claimed:
-                    try_again(self.engine, connection_alert, row, error)
-        return len(rows)
+        group_by = attrgetter("connection_id")
+        return drain_rows(self.engine, connection_alert, self._alert, limit=BREAKINGS, group_by=group_by)
 
-    def _alert(self, connection_id: int, leases: set[str]) -> None:
+    def _alert(self, claimed: Sequence[Row[Any]]) -> None:
+        """Write the mails about one connection."""
+        connection_id, leases = claimed[0].connection_id, {row.lease for row in claimed}
         with reading(self.engine) as tx:
             broken = read_alert(tx, connection_id)
             now = database_now(tx)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,7 +23,7 @@ from sync_service.store.engine.database import writing
 from sync_service.store.engine.encryption import DecryptionError, Sealer
 from sync_service.store.jobs import mails
 from sync_service.store.queue import due
-from sync_service.store.queue.retry import bury, try_again, unless_lost
+from sync_service.store.queue.retry import Rows, bury, drain_rows, one_group
 from sync_service.store.tables import mail
 
 log = structlog.get_logger(__name__)
@@ -57,12 +58,12 @@ class MailSender:
         return self._show_in_mailbox() if self.server is None else self._send_over(self.server)
 
     def _show_in_mailbox(self) -> int:
-        rows = due.claim(self.engine, mail, limit=MAILS)
-        if rows:
-            with unless_lost(), writing(self.engine) as tx:
-                due.settle(tx, mail, rows, [{"outcome": IN_MAILBOX}] * len(rows))
-                versions.bump(tx, versions.CHANGES)
-        return len(rows)
+        return drain_rows(self.engine, mail, self._show, limit=MAILS, group_by=one_group)
+
+    def _show(self, rows: Rows) -> None:
+        with writing(self.engine) as tx:
+            due.settle(tx, mail, rows, [{"outcome": IN_MAILBOX}] * len(rows))
+            versions.bump(tx, versions.CHANGES)
 
     def _send_over(self, server: smtp.Server) -> int:
         """Claim each mail just before it is sent, so that its lease covers it alone."""
@@ -71,30 +72,26 @@ class MailSender:
             for count in range(MAILS):
                 if time.monotonic() > ends:
                     return count
-                rows = due.claim(self.engine, mail, limit=1, lease=LEASE)
-                if not rows:
+                if not drain_rows(self.engine, mail, partial(self._send, line), limit=1, lease=LEASE):
                     return count
-                if not self._send(line, rows[0]):
+                if line.unreachable:
                     return count + 1
         return MAILS
 
-    def _send(self, line: smtp.Line, row: Row[Any]) -> bool:
-        """Send one mail and record the result; return whether the server can take another one."""
+    def _send(self, line: smtp.Line, rows: Rows) -> None:
+        """Send one mail and record the result."""
+        row = rows[0]
         if row.kind == "sign_in" and self.now() - row.created_at > SIGN_IN_VALID:
             bury(self.engine, mail, row, reason="the sign-in link expired before a mail server took it")
-            return True
+            return
         try:
             line.send(self._message(row))
         except smtp.Temporary as error:
             self._wait(row, error)
-            return not isinstance(error, smtp.Unreachable)
         except (smtp.Permanent, mime.Unaddressable, DecryptionError) as error:
             bury(self.engine, mail, row, reason=f"can't be sent: {error}")
-        except Exception as error:  # noqa: BLE001 - a poison mail must not stop its neighbours; it is logged, tried again and buried
-            try_again(self.engine, mail, row, error)
         else:
             self._settle(row)
-        return True
 
     def _message(self, row: Row[Any]) -> EmailMessage:
         content = Content(**mails.content_of(self.sealer, row))
@@ -122,5 +119,5 @@ class MailSender:
             bury(self.engine, mail, row, reason=f"not sent for {GIVE_UP.days} days, last error: {error}")
             return
         log.warning("a mail will be tried again", mail=row.id, attempts=row.attempts, reason=str(error))
-        with unless_lost(), writing(self.engine) as tx:
+        with writing(self.engine) as tx:
             due.postpone(tx, mail, row, wait=due.wait_after(row.attempts), outcome=f"will be tried again: {error}")

@@ -49,12 +49,16 @@ class Server:
 
 
 class Line:
-    """One SMTP session, opened with the first mail and used as long as it works."""
+    """One SMTP session, opened with the first mail and used as long as it works.
+
+    `unreachable`: the last mail found no server that can take mails now.
+    """
 
     def __init__(self, server: Server, *, seconds: float = SECONDS) -> None:
         self._server = server
         self._seconds = seconds
         self._client: smtplib.SMTP | None = None
+        self.unreachable = False
 
     def __enter__(self) -> Self:
         return self
@@ -68,11 +72,12 @@ class Line:
 
     def send(self, message: EmailMessage) -> None:
         """Send one mail, from and to its headers' addresses. Raise `Temporary`, `Unreachable` or `Permanent`."""
-        client = self._connected()
         try:
+            client = self._connected()
             with _translated_errors():
                 client.send_message(message)
         except Unreachable:
+            self.unreachable = True
             self._close()
             raise
 

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
-from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.issue import Issue
@@ -30,11 +29,14 @@ from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import key_results, query_listings, query_members, rules
 from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
 from sync_service.store.queue import due, query_candidates
-from sync_service.store.queue.retry import try_again
+from sync_service.store.queue.retry import drain_rows
 from sync_service.store.trackers import issues, scope_changes
 from sync_service.store.trackers.issues import IssueRow
 
 log = structlog.get_logger(__name__)
+
+BATCH = 20
+"""Rows claimed at a time."""
 
 CHUNK = 500
 """Issues in one transaction: a few tens of milliseconds."""
@@ -68,17 +70,9 @@ class Relinker:
         return self._drain(tables.recompute, self._recompute)
 
     def _drain(self, table: sa.Table, work: Callable[[Transaction, Row[Any]], None]) -> int:
-        rows = due.claim(self.engine, table, limit=20)
-        for row in rows:
-            try:
-                retry_on_conflict(partial(self._process, work, row))
-            except due.LeaseLost as error:
-                log.warning("lease lost; another worker has the row", error=str(error))
-            except OperationalError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
-                try_again(self.engine, table, row, error)
-        return len(rows)
+        return drain_rows(
+            self.engine, table, lambda rows: retry_on_conflict(partial(self._process, work, rows[0])), limit=BATCH
+        )
 
     def _process(self, process: Callable[[Transaction, Row[Any]], None], row: Row[Any]) -> None:
         with writing(self.engine) as tx:

@@ -7,7 +7,7 @@ rate-limit bucket, until it can answer.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,13 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine, Row
-from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.trackers.capabilities import HasBuckets
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused, Unavailable
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.queue import due, rate_limits
-from sync_service.store.queue.retry import bury, try_again
+from sync_service.store.queue.retry import Rows, bury, try_groups, try_rows
 from sync_service.store.trackers import connections
 from sync_service.store.trackers.connections import Configured
 
@@ -40,7 +39,7 @@ LEASE = due.LEASE * 3
 """Lease of a row that calls a tracker: a call may take fifteen seconds, and a whole batch must end within it."""
 
 Act = Callable[[Row[Any]], None]
-BatchAct = Callable[[Sequence[Row[Any]]], Sequence[Row[Any]]]
+BatchAct = Callable[[Rows], Rows]
 
 
 def bucket_for(connector: Connector, connection: Configured, *, about: str) -> str:
@@ -64,20 +63,16 @@ class CallPolicy:
         """
         rows = due.claim(self.engine, self.table, limit=limit, lease=LEASE)
         ends = time.monotonic() + seconds
-        for row in rows if together is None else together(rows):
-            self.guard(row, act if time.monotonic() <= ends else self._release)
+
+        def work(some: Rows) -> None:
+            (act if time.monotonic() <= ends else self._release)(some[0])
+
+        try_groups(self.engine, self.table, rows if together is None else together(rows), work)
         return len(rows)
 
     def guard(self, row: Row[Any], act: Act) -> None:
-        """Act on a row. Leave a row whose lease is lost to its new holder; retry or bury a row that fails."""
-        try:
-            act(row)
-        except due.LeaseLost as error:
-            log.warning("lease lost; another worker has the row", error=str(error))
-        except OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
-            try_again(self.engine, self.table, row, error)
+        """Act on one row, and retry or bury it when that fails."""
+        try_rows(self.engine, self.table, [row], lambda rows: act(rows[0]))
 
     def _release(self, row: Row[Any]) -> None:
         with writing(self.engine) as tx:

@@ -23,6 +23,7 @@ from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.updates import Outcomes, Update, UpdateSource, outcome_text
 from sync_service.store.queue import due
 from sync_service.store.queue.fetch_requests import UNREACHABLE
+from sync_service.store.queue.retry import Rows
 from sync_service.store.tables import fetch_request
 from sync_service.store.trackers.connections import Configured, Connections
 from sync_service.tracker_sync.call_policy import CallPolicy, bucket_for
@@ -37,8 +38,6 @@ BATCH_TOGETHER = 100
 
 TURN_SECONDS = 20.0
 """How long one drain fetches before other tables are drained: a slow tracker must not stop deliveries."""
-
-Rows = Sequence[Row[Any]]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,12 +8,12 @@ lease of its row and is matched again; the answers about the other issues are us
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
-from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.trackers.connector import Connector, ConnectorError
 from sync_service.domain.trackers.observations import TermKind
@@ -26,11 +26,12 @@ from sync_service.store.engine.database import database_now, reading, retry_on_c
 from sync_service.store.okrs import query_listings, query_members
 from sync_service.store.okrs.ruleset import Ruleset, RulesetCache
 from sync_service.store.queue import due, query_candidates
+from sync_service.store.queue.retry import drain_rows
 from sync_service.store.tables import query_candidate
 from sync_service.store.trackers import issues
 from sync_service.store.trackers.connections import Configured, Connections
 from sync_service.store.trackers.issues import IssueRow
-from sync_service.tracker_sync.call_policy import CallPolicy, bucket_for
+from sync_service.tracker_sync.call_policy import LEASE, CallPolicy, bucket_for
 
 log = structlog.get_logger(__name__)
 
@@ -63,31 +64,18 @@ class QueryMatcher:
 
     def drain(self) -> int:
         """Match a batch of issues; return how many rows were claimed."""
-        claimed = 0
-
-        def together(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
-            nonlocal claimed
-            claimed = len(rows)
-            return self._match_together(rows)
-
-        self._policy.drain(lambda row: self._match([row]), limit=BATCH, together=together)
-        return claimed
-
-    def _match_together(self, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
-        """Match the issues of each connection together; return the rows that must be tried alone."""
-        left: list[Row[Any]] = []
-        for connection_id in sorted({row.connection_id for row in rows}):
-            mine = [row for row in rows if row.connection_id == connection_id]
-            try:
-                self._match(mine)
-            except OperationalError:
-                raise
-            except Exception as error:  # noqa: BLE001 - one issue changed meanwhile, or is poison: each is tried alone, and handled there
-                log.warning("issues are matched one by one", reason=str(error))
-                left += mine
-        return left
+        return drain_rows(
+            self.engine,
+            query_candidate,
+            self._match,
+            limit=BATCH,
+            lease=LEASE,
+            group_by=attrgetter("connection_id"),
+            divisible=True,
+        )
 
     def _match(self, rows: Sequence[Row[Any]]) -> None:
+        """Match issues of one connection together."""
         connection = self.connections.of(rows[0].connection_id)
         connector = self.connectors[connection.kind]
         with reading(self.engine) as tx:

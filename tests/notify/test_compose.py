@@ -1,11 +1,14 @@
 """From notices to mails: one cause, one mail."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Row
 
 from sync_service.domain.people.notices import Change
 from sync_service.domain.trackers.causes import Cause
@@ -219,11 +222,11 @@ def test_the_owner_of_the_objective_is_told_why_the_mail_is_theirs(services: Hou
 
 def after_claim(monkeypatch: pytest.MonkeyPatch, meanwhile: object) -> None:
     """Let something happen between the claim and the mail."""
-    real = NoticeComposer._write_to
+    real = NoticeComposer._write_mail
 
-    def write(composing: NoticeComposer, person_id: int, claimed: object) -> None:
-        if callable(meanwhile) and person_id == 1:
+    def write(composing: NoticeComposer, claimed: Sequence[Row[Any]]) -> None:
+        if callable(meanwhile) and claimed[0].person_id == 1:
             meanwhile()
-        real(composing, person_id, claimed)  # type: ignore[arg-type]  # passed through
+        real(composing, claimed)
 
-    monkeypatch.setattr(NoticeComposer, "_write_to", write)
+    monkeypatch.setattr(NoticeComposer, "_write_mail", write)
