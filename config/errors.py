@@ -11,9 +11,9 @@ SECRET_NAMES = frozenset({"DATABASE_URL", "REDIS_URL", "SMTP_URL", "OKR_SYNC_SEC
 class InvalidSettings(ValueError):
     """The service cannot start with these settings. `errors` has one line for each."""
 
-    def __init__(self, mistakes: Sequence[str]) -> None:
-        super().__init__("\n".join(mistakes))
-        self.errors = tuple(mistakes)
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = tuple(errors)
 
 
 def unknown_names(environment: Iterable[str], *, known: frozenset[str], prefix: str) -> list[str]:

@@ -195,18 +195,18 @@ class Settings(BaseSettings):
 def read_settings() -> Settings:
     """Read and validate the settings of this process. Raise `InvalidSettings` with every error at once."""
     environment = read_environment()
-    mistakes = unknown_names(environment, known=known_names(), prefix=PREFIX)
+    errors = unknown_names(environment, known=known_names(), prefix=PREFIX)
     try:
         settings = Settings()
     except ValidationError as error:
-        raise InvalidSettings([*mistakes, *wrong_values(error, allowed=allowed_values())]) from None
+        raise InvalidSettings([*errors, *wrong_values(error, allowed=allowed_values())]) from None
     if not settings.embedded and settings.given_secret_key is None:
-        mistakes.append(
+        errors.append(
             "OKR_SYNC_SECRET_KEY is missing; it must be set with DATABASE_URL, the same for every process. "
             "Create one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
-    if mistakes:
-        raise InvalidSettings(mistakes)
+    if errors:
+        raise InvalidSettings(errors)
     return settings
 
 

@@ -257,11 +257,11 @@ class GitHub:
         return ""
 
     def write(
-        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
+        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, force: bool
     ) -> str | None:
         """Comment on an issue or pull request, or edit our comment. Return the comment's id, to be stored."""
         target = comment_target(self._calls(connection), identity=identity, key=key)
-        return write_note(target, note, memory=memory, afresh=afresh)
+        return write_note(target, note, memory=memory, force=force)
 
     def remove_note(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
         """Edit our comment to say that the issue serves no key result. An edit, unlike a deletion, can be undone."""

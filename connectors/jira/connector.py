@@ -200,11 +200,11 @@ class Jira:
         return WRITE_COMMENTS if wants_comments(connection) else ""
 
     def write(
-        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
+        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, force: bool
     ) -> str | None:
         """Write our remote links on an issue, and our comment if the connection wants one; return what to remember."""
         del key
-        return write_note(issue_client(self._calls(connection), identity=identity), note, memory=memory, afresh=afresh)
+        return write_note(issue_client(self._calls(connection), identity=identity), note, memory=memory, force=force)
 
     def remove_note(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
         """Remove our remote links; an existing comment then says that the issue serves nothing."""

@@ -20,7 +20,7 @@ from sync_service.cli.main import main
 from sync_service.cli.startup import ADDRESS, open_engine, services_for, settings_for
 from sync_service.runtime import scheduler as the_clock
 from sync_service.runtime import worker as jobs
-from sync_service.runtime.child_process import share_what_is_there
+from sync_service.runtime.child_process import freeze_shared_memory
 from sync_service.runtime.instance_lock import hold_instance_lock, write_process_status
 from sync_service.runtime.redis_server import end_leftover, private_server
 from sync_service.runtime.supervisor import ProcessSpec, ProcessStatus, supervise
@@ -99,7 +99,7 @@ def _run_as(called: str, *words: str) -> None:
 def _import_for_all_processes() -> None:
     """Import now what all processes need, so that the forks share the memory."""
     importlib.import_module("sync_service.cli.serve_command")
-    share_what_is_there()
+    freeze_shared_memory()
 
 
 def _prepare_database(settings: Settings) -> int:

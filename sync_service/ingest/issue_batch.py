@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sync_service.domain.trackers.causes import Cause, counts_differently, describe_change, was_reopened
 from sync_service.domain.trackers.issue import Issue, merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, ParentSeen, Snapshot, Tombstone
-from sync_service.progress.comment_links import outcome
+from sync_service.progress.comment_links import comment_outcome
 from sync_service.progress.link_issues import IssueChange, LinkInput
 from sync_service.progress.term_names import TermNames
 from sync_service.store.okrs import links
@@ -145,7 +145,7 @@ class IssueBatch:
         key = before.key if before and last_identity == seen.identity else seen.key
         if not link_comments.save(tx, connection_id, seen, identity=last_identity):
             return f"{key}: nothing new in the comment", None
-        outcome_text = f"{key}: {outcome(self.ruleset, connection_id, seen)}"
+        outcome_text = f"{key}: {comment_outcome(self.ruleset, connection_id, seen)}"
         if last_identity != seen.identity:
             self.followed.append((connection_id, f"a comment on {seen.key} moved with it"))
         elif before is not None:

@@ -25,7 +25,7 @@ class Line:
     url: str | None = None
 
 
-def told(broken: ConnectionAlert, *, base_url: str) -> dict[str, Any]:
+def view_model(broken: ConnectionAlert, *, base_url: str) -> dict[str, Any]:
     """Return the variables of the `broken` templates."""
     slug = plain(broken.slug)
     headline = _headline(broken)

@@ -50,7 +50,7 @@ class NoticeComposer:
         while True:
             with writing(self.engine) as tx:
                 mails.lock_key_results(tx, locked)
-                key_result_ids = mails.key_results_told(tx, person_id)
+                key_result_ids = mails.key_results_mailed(tx, person_id)
                 if key_result_ids <= locked:
                     self._compose(tx, person_id, {row.lease for row in claimed})
                     return

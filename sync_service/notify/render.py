@@ -48,7 +48,7 @@ def notice(items: Sequence[NoticeItem], *, base_url: str) -> Content:
 
 def broken(found: ConnectionAlert, *, base_url: str) -> Content:
     """Render the connection alert mail."""
-    return _content("broken", **alert_text.told(found, base_url=base_url))
+    return _content("broken", **alert_text.view_model(found, base_url=base_url))
 
 
 def sign_in(*, name: str, link: str, base_url: str, valid: timedelta, until: datetime) -> Content:

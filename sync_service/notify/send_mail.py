@@ -28,7 +28,7 @@ from sync_service.store.tables import mail
 
 log = structlog.get_logger(__name__)
 
-TURN_SECONDS = 20.0
+DRAIN_SECONDS = 20.0
 """How long one drain sends before other tables are drained."""
 
 MAILS = 50
@@ -67,8 +67,8 @@ class MailSender:
 
     def _send_over(self, server: smtp.Server) -> int:
         """Claim each mail just before it is sent, so that its lease covers it alone."""
-        ends = time.monotonic() + TURN_SECONDS
-        with smtp.Line(server) as line:
+        ends = time.monotonic() + DRAIN_SECONDS
+        with smtp.SmtpSession(server) as line:
             for count in range(MAILS):
                 if time.monotonic() > ends:
                     return count
@@ -78,7 +78,7 @@ class MailSender:
                     return count + 1
         return MAILS
 
-    def _send(self, line: smtp.Line, rows: Rows) -> None:
+    def _send(self, line: smtp.SmtpSession, rows: Rows) -> None:
         """Send one mail and record the result."""
         row = rows[0]
         if row.kind == "sign_in" and self.now() - row.created_at > SIGN_IN_VALID:

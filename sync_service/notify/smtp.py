@@ -48,7 +48,7 @@ class Server:
     password: str | None = field(default=None, repr=False)
 
 
-class Line:
+class SmtpSession:
     """One SMTP session, opened with the first mail and used as long as it works.
 
     `unreachable`: the last mail found no server that can take mails now.

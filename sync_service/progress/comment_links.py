@@ -13,7 +13,7 @@ from sync_service.domain.trackers.observations import CommentSeen
 from sync_service.store.okrs.ruleset import Ruleset
 
 
-def why_not(ruleset: Ruleset, connection_id: int, author: str) -> str | None:
+def why_may_not_link(ruleset: Ruleset, connection_id: int, author: str) -> str | None:
     """Return why an account may make no links; None where it may."""
     kind = ruleset.trackers[connection_id].kind
     person = ruleset.people.get((kind, author.casefold()))
@@ -22,38 +22,38 @@ def why_not(ruleset: Ruleset, connection_id: int, author: str) -> str | None:
     return None if person.may_link else f"{person.name} is a viewer, and viewers make no links"
 
 
-def counting(ruleset: Ruleset, connection_id: int, rows: Sequence[Row[Any]]) -> Row[Any] | None:
+def comment_that_counts(ruleset: Ruleset, connection_id: int, rows: Sequence[Row[Any]]) -> Row[Any] | None:
     """Return the comment that counts: the newest one whose author may link.
 
     `rows` are the comments on one issue, newest first.
     """
     for row in rows:
-        if not row.gone and row.wants is not None and why_not(ruleset, connection_id, row.author) is None:
+        if not row.gone and row.wants is not None and why_may_not_link(ruleset, connection_id, row.author) is None:
             return row
     return None
 
 
-def wanted(ruleset: Ruleset, row: Row[Any]) -> list[int]:
+def requested_key_results(ruleset: Ruleset, row: Row[Any]) -> list[int]:
     """Return the ids of the key results that a comment asks for, without those that do not exist."""
     slugs = (slug.casefold() for slug in row.wants)
     return [ruleset.key_results[slug] for slug in slugs if slug in ruleset.key_results]
 
 
-def in_words(ruleset: Ruleset, connection_id: int, row: Row[Any]) -> str:
+def describe_comment(ruleset: Ruleset, connection_id: int, row: Row[Any]) -> str:
     """Describe the comment that made a link: `by a comment of Ana (/okr KR-1)`."""
     person = ruleset.people.get((ruleset.trackers[connection_id].kind, row.author))
     command = f" (/okr {' '.join(row.wants) or 'none'})" if row.wants is not None and not row.gone else ""
     return f"by a comment of {person.name if person else row.author}{command}"
 
 
-def outcome(ruleset: Ruleset, connection_id: int, seen: CommentSeen) -> str:
+def comment_outcome(ruleset: Ruleset, connection_id: int, seen: CommentSeen) -> str:
     """Return the outcome of a comment: what it asks for, and why some of it has no effect."""
     if seen.gone:
         return "the comment that asked for links is deleted"
     if seen.wants is None:
         return "the comment no longer asks for links"
     command = f"/okr {' '.join(seen.wants) or 'none'}"
-    refused = why_not(ruleset, connection_id, seen.author.id if seen.author else "")
+    refused = why_may_not_link(ruleset, connection_id, seen.author.id if seen.author else "")
     if refused:
         return f"{command} makes no link, because {refused}"
     if not seen.wants:

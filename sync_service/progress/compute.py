@@ -21,7 +21,7 @@ from sync_service.store.okrs.ruleset import Ruleset
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class ComputeResult:
     """What a computation changed: how many values, and whether notices wait now."""
 
     values: int
@@ -35,27 +35,25 @@ def compute_key_results(
     *,
     now: datetime,
     settle: timedelta,
-) -> Moved:
+) -> ComputeResult:
     """Compute each key result once from what is stored. `causes` maps a key result's id to the causes that touched it.
 
     Locks the key results in id order and reads their tallies after that, so that two workers agree.
     """
     if not causes:
-        return Moved(0, notices=False)
-    computed = standings(tx, ruleset, key_results.lock(tx, causes), causes, now=now)
+        return ComputeResult(0, notices=False)
+    computed = compute_states(tx, ruleset, key_results.lock(tx, causes), causes, now=now)
     changed = [
-        one
-        for one in computed
-        if one.standing != one.key_result.standing or one.explanation != one.key_result.explanation
+        one for one in computed if one.state != one.key_result.state or one.explanation != one.key_result.explanation
     ]
     key_results.save(tx, changed, now=now)
     if changed:
         write_backs.wake(tx, ruleset.write_back_connections)
     notices = _update_notices(tx, computed, now=now, settle=settle)
-    return Moved(sum(one.moved for one in changed), notices)
+    return ComputeResult(sum(one.moved for one in changed), notices)
 
 
-def standings(
+def compute_states(
     tx: Connection,
     ruleset: Ruleset,
     found: Iterable[KeyResult],
@@ -82,7 +80,7 @@ def standings(
         computed.append(
             Computed(
                 key_result=one,
-                standing=KeyResultState(state, value.current, fraction),
+                state=KeyResultState(state, value.current, fraction),
                 explanation=explanation,
                 causes=tuple(causes.get(one.id, ())),
             )
@@ -92,12 +90,12 @@ def standings(
 
 def _close(one: KeyResult) -> Computed:
     """Close a key result with its last state: work after the cycle's grace period changes nothing."""
-    state = replace(one.standing, status=Status.CLOSED)
-    return Computed(key_result=one, standing=state, explanation=one.explanation, causes=())
+    state = replace(one.state, status=Status.CLOSED)
+    return Computed(key_result=one, state=state, explanation=one.explanation, causes=())
 
 
 def _is_closed(one: KeyResult, now: datetime) -> bool:
-    return one.span.frozen(now) and one.standing.status == "closed"
+    return one.span.frozen(now) and one.state.status == "closed"
 
 
 def _partly_seen(tx: Connection, ruleset: Ruleset, ids: Sequence[int], supposed: PreviewLinks | None) -> dict[int, str]:
@@ -123,10 +121,10 @@ def _update_notices(tx: Connection, computed: Sequence[Computed], *, now: dateti
     changed: dict[int, Change] = {}
     for one in computed:
         owner_id = one.key_result.owner_id
-        if owner_id is None or one.standing == one.key_result.standing:
+        if owner_id is None or one.state == one.key_result.state:
             continue
         waiting = pending.get((one.key_result.id, owner_id))
-        change = absorb(waiting.change if waiting else None, Change(one.key_result.standing, one.standing, one.causes))
+        change = absorb(waiting.change if waiting else None, Change(one.key_result.state, one.state, one.causes))
         if waiting and change is None:
             dropped[waiting.id] = "undone before the mail was written"
         elif waiting and change:

@@ -12,8 +12,8 @@ from sync_service.domain.rules.conditions import CompiledRule, Subject
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import TermKind
-from sync_service.progress.comment_links import counting, in_words
-from sync_service.progress.comment_links import wanted as asked_key_results
+from sync_service.progress.comment_links import comment_that_counts, describe_comment
+from sync_service.progress.comment_links import requested_key_results as asked_key_results
 from sync_service.progress.term_names import TermNames
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import links, query_members
@@ -94,7 +94,9 @@ def wanted_links(
     if scope is None or issue.gone_reason is not None or issue.state is None:
         return {}
     subject = subject_of(issue, scope, entry.connection_id, names)
-    wanted: Links = {(rule.key_result_id, "rule", rule.revision_id): 1.0 for rule in matching(ruleset, entry, subject)}
+    wanted: Links = {
+        (rule.key_result_id, "rule", rule.revision_id): 1.0 for rule in matching_rules(ruleset, entry, subject)
+    }
     for revision_id in found_by:
         if revision_id in ruleset.rules.queries:
             wanted[ruleset.rules.queries[revision_id].key_result_id, "rule", revision_id] = 1.0
@@ -102,7 +104,7 @@ def wanted_links(
         slug = label.removeprefix(LABEL).strip()
         if label.startswith(LABEL) and slug in ruleset.key_results:
             wanted[ruleset.key_results[slug], "label", 0] = 1.0
-    comment = counting(ruleset, entry.connection_id, requested)
+    comment = comment_that_counts(ruleset, entry.connection_id, requested)
     if comment is not None:
         wanted |= {(key_result_id, "comment", comment.id): 1.0 for key_result_id in asked_key_results(ruleset, comment)}
     for row in manual:
@@ -110,7 +112,7 @@ def wanted_links(
     return wanted
 
 
-def matching(ruleset: Ruleset, entry: LinkInput, subject: Subject) -> list[CompiledRule]:
+def matching_rules(ruleset: Ruleset, entry: LinkInput, subject: Subject) -> list[CompiledRule]:
     """Return the rules that match the entry's issue."""
     return ruleset.rules.matching(entry.connection_id, subject)
 
@@ -148,7 +150,7 @@ def relink(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names
             ruleset, entry, names, manual.get(entry.row_id, ()), requested=comments_here, found_by=by_query
         )
         source_names = _SourceNames(
-            rules, {row.id: in_words(ruleset, entry.connection_id, row) for row in comments_here}
+            rules, {row.id: describe_comment(ruleset, entry.connection_id, row) for row in comments_here}
         )
         if had != has:
             changes[entry.row_id] = (had, has)
@@ -157,7 +159,7 @@ def relink(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names
                 entry, _of_key_result(had, key_result_id), _of_key_result(has, key_result_id), source_names
             )
     links.save(tx, changes)
-    write_backs.ask_after_linking(tx, _note_requests(ruleset, entries, changes, rules))
+    write_backs.request_after_linking(tx, _note_requests(ruleset, entries, changes, rules))
     return {key_result_id: causes for key_result_id, causes in touched.items() if causes}
 
 

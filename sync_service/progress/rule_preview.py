@@ -16,7 +16,7 @@ from sync_service.domain.people.notices import KeyResultState
 from sync_service.domain.rules.conditions import CompiledRule, compile_condition, possible_scopes
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef, State
-from sync_service.progress.compute import standings
+from sync_service.progress.compute import compute_states
 from sync_service.progress.link_issues import subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.engine import versions
@@ -46,7 +46,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class MatchedIssue:
     """A known issue that the rule matches, or no longer matches. `new`: the rule did not link it before."""
 
     id: int
@@ -81,8 +81,8 @@ class Preview:
     matching: int
     gained: int
     let_go: int
-    shown: Sequence[Seen]
-    lost: Sequence[Seen]
+    shown: Sequence[MatchedIssue]
+    lost: Sequence[MatchedIssue]
     effects: Sequence[Effect]
 
 
@@ -92,7 +92,7 @@ def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
     ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
     before = [one for one in ruleset.rules.rules if edit.slug is not None and one.slug == edit.slug]
     had = links.of_revisions(tx, [one.revision_id for one in before if not one.pending])
-    watched, matching = 0, dict[int, Seen]()
+    watched, matching = 0, dict[int, MatchedIssue]()
     for row_id, issue, scope, names in _known(tx, ruleset, edit.connection_id):
         watched += 1
         if rule.predicate(subject_of(issue, scope, edit.connection_id, names)):
@@ -139,8 +139,8 @@ def _known(tx: Connection, ruleset: Ruleset, connection_id: int) -> Iterator[tup
                 yield row_id, one, scope, names
 
 
-def _seen(row_id: int, issue: Issue, scope: str, *, new: bool) -> Seen:
-    return Seen(
+def _seen(row_id: int, issue: Issue, scope: str, *, new: bool) -> MatchedIssue:
+    return MatchedIssue(
         id=row_id,
         key=issue.key,
         title=issue.title,
@@ -151,12 +151,12 @@ def _seen(row_id: int, issue: Issue, scope: str, *, new: bool) -> Seen:
     )
 
 
-def _first(matching: Mapping[int, Seen]) -> list[Seen]:
+def _first(matching: Mapping[int, MatchedIssue]) -> list[MatchedIssue]:
     """Return the first few matching issues: those that are new to the rule, then the latest."""
     return sorted(matching.values(), key=lambda one: (not one.new, -one.id))[:SHOWN]
 
 
-def _lost(tx: Connection, row_ids: Iterable[int]) -> list[Seen]:
+def _lost(tx: Connection, row_ids: Iterable[int]) -> list[MatchedIssue]:
     """Return the first few issues that the rule would no longer link, the latest first."""
     held = issues.read(tx, sorted(row_ids, reverse=True)[:SHOWN])
     return [
@@ -182,7 +182,7 @@ def _effects(
     touched = key_results.read(tx, {rule.key_result_id, *(one.key_result_id for one in before if not one.pending)})
     edited_ruleset = with_rules(tx, ruleset, [*others, rule])
     computed = {
-        one.key_result.id: one for one in standings(tx, edited_ruleset, touched, {}, now=now, supposed=supposed)
+        one.key_result.id: one for one in compute_states(tx, edited_ruleset, touched, {}, now=now, supposed=supposed)
     }
     return [_effect(one, computed.get(one.id)) for one in touched]
 
@@ -191,7 +191,7 @@ def _effect(one: KeyResult, computed: Computed | None) -> Effect:
     """Return the change of a key result; one in a frozen cycle stays as it is."""
     return Effect(
         slug=one.slug,
-        before=one.standing,
-        after=computed.standing if computed else one.standing,
+        before=one.state,
+        after=computed.state if computed else one.state,
         explanation=computed.explanation if computed else one.explanation,
     )

@@ -69,7 +69,7 @@ def execute(command: Sequence[str], *, environment: Mapping[str, str] | None) ->
     )
 
 
-def share_what_is_there() -> None:
+def freeze_shared_memory() -> None:
     """Keep the garbage collector from writing to objects that exist now, so that forks keep sharing their memory."""
     gc.collect()
     gc.freeze()

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 from sync_service.store.engine.database import reading
 from sync_service.store.queue import due
 
-TURN_SECONDS = 20.0
+DRAIN_SECONDS = 20.0
 """How long one job drains one table before other tables are drained."""
 
 CALLS_TRACKERS = (
@@ -37,7 +37,7 @@ class Drains:
         A drain that calls trackers is slow: it stops early when deliveries are due.
         """
         drain_once = self.by_table[name]
-        ends = time.monotonic() + TURN_SECONDS
+        ends = time.monotonic() + DRAIN_SECONDS
         worked = False
         while drain_once():
             worked = True

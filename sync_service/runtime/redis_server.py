@@ -110,14 +110,14 @@ def socket_path(directory: Path) -> Path:
     return short / "valkey.sock"
 
 
-def visit(server: PrivateServer, *, seconds: float) -> redis.Redis:
+def client_for(server: PrivateServer, *, seconds: float) -> redis.Redis:
     """Return a client that tries once and gives up after `seconds`."""
     return redis.Redis(unix_socket_path=str(server.socket), socket_timeout=seconds, retry=Retry(NoBackoff(), 0))
 
 
 def answers(server: PrivateServer) -> bool:
     """Return whether a server answers on the socket."""
-    with visit(server, seconds=2) as client:
+    with client_for(server, seconds=2) as client:
         try:
             return bool(client.ping())
         except redis.RedisError:
@@ -133,7 +133,7 @@ def end_leftover(server: PrivateServer, *, seconds: float = 10) -> bool:
     """
     if not answers(server):
         return False
-    with visit(server, seconds=seconds) as client:
+    with client_for(server, seconds=seconds) as client:
         client.shutdown()
     deadline = time.monotonic() + seconds
     while answers(server):

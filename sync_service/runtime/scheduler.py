@@ -24,7 +24,7 @@ def run(services: Services, stop: threading.Event) -> None:
             return
         try:
             if number % CLOCK_SKEW_BEATS == 0:
-                set_right(services)
+                repair_clock_skew(services)
             beat(services)
         except SQLAlchemyError as error:
             log.warning("the database does not answer; trying again", error=str(error).splitlines()[0])
@@ -38,7 +38,7 @@ def beat(services: Services) -> None:
             services.drains.drain(name)
 
 
-def set_right(services: Services) -> None:
+def repair_clock_skew(services: Services) -> None:
     """Repair due times that are too far ahead after the database clock was stepped back."""
     count = repair_due_times(services.engine, settle=timedelta(seconds=services.settings.settle_seconds))
     if count:

@@ -137,7 +137,7 @@ class ManagedProcess:
             return self.due_at
         return self.healthy_at if self.deaths else None
 
-    def standing(self, now: float) -> ProcessStatus:
+    def status(self, now: float) -> ProcessStatus:
         """Return the status of the process."""
         runs = self.process is not None
         return ProcessStatus(
@@ -168,7 +168,7 @@ class ManagedProcess:
 
 
 def supervise(
-    parts: Sequence[ProcessSpec],
+    specs: Sequence[ProcessSpec],
     *,
     policy: RestartPolicy | None = None,
     started: Callable[[], None] | None = None,
@@ -179,7 +179,7 @@ def supervise(
     Calls `changed` with the status of all processes after the start and after each change. Must run in the main thread.
     Takes over the stop signals and SIGCHLD while it runs.
     """
-    processes = [ManagedProcess(part, policy or RestartPolicy()) for part in parts]
+    processes = [ManagedProcess(part, policy or RestartPolicy()) for part in specs]
     report = changed or (lambda _: None)
     with waking_signals() as (wake_fd, stop_count):
         try:
@@ -189,7 +189,7 @@ def supervise(
             if started is not None:
                 started()
             while not stop_count():
-                sleep_until_news(wake_fd, earliest(processes))
+                sleep_until_signal(wake_fd, earliest(processes))
                 changes = [process.check(time.monotonic()) for process in processes]
                 if any(changes):
                     report(process_statuses(processes))
@@ -200,7 +200,7 @@ def supervise(
 def process_statuses(processes: Iterable[ManagedProcess]) -> list[ProcessStatus]:
     """Return the status of each process now."""
     now = time.monotonic()
-    return [process.standing(now) for process in processes]
+    return [process.status(now) for process in processes]
 
 
 def stop_all(
@@ -213,7 +213,7 @@ def stop_all(
             process.ask_to_stop()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and stop_count() < 2 and any(map(still_runs, wave)):
-            sleep_until_news(wake_fd, deadline)
+            sleep_until_signal(wake_fd, deadline)
         for process in wave:
             if still_runs(process):
                 log.warning("process did not stop in time and is killed", process=process.spec.name)
@@ -236,7 +236,7 @@ def earliest(processes: Iterable[ManagedProcess]) -> float | None:
     return min((process.next_event_at for process in processes if process.next_event_at is not None), default=None)
 
 
-def sleep_until_news(wake_fd: int, until: float | None) -> None:
+def sleep_until_signal(wake_fd: int, until: float | None) -> None:
     """Sleep until a signal arrives or `until` is reached."""
     seconds = None if until is None else max(0.0, until - time.monotonic())
     readable, _, _ = select.select([wake_fd], [], [], seconds)

@@ -49,7 +49,7 @@ class Wakeup:
             return False
         return True
 
-    def answered(self, name: str) -> None:
+    def clear_flag(self, name: str) -> None:
         """Remove the flag, before the drain's first claim."""
         try:
             self._redis.delete(_flag(name))
@@ -70,11 +70,11 @@ class WakeupThread(threading.Thread):
 
     def __init__(self, wakeup: Wakeup) -> None:
         super().__init__(name="ringer", daemon=True)
-        self._doorbell = wakeup
+        self._wakeup = wakeup
         self._requested: set[str] = set()
         self._condition = threading.Condition()
 
-    def ring(self, *names: str) -> None:
+    def request(self, *names: str) -> None:
         """Request a wakeup for tables; return at once."""
         with self._condition:
             self._requested.update(names)
@@ -86,5 +86,5 @@ class WakeupThread(threading.Thread):
             with self._condition:
                 self._condition.wait_for(lambda: self._requested)
                 names, self._requested = self._requested, set()
-            self._doorbell.wake(sorted(names))
+            self._wakeup.wake(sorted(names))
             time.sleep(SPACING_SECONDS)

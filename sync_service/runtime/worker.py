@@ -90,7 +90,7 @@ def count_workers(redis: Redis) -> int:
 def drain(name: str) -> None:
     """Drain one table, then wake the workers for the tables that became due."""
     services = _services[0]
-    services.wakeup.answered(name)
+    services.wakeup.clear_flag(name)
     services.drains.drain(name)
     services.wakeup.wake(services.drains.due())
 

@@ -147,7 +147,7 @@ class CallPolicy:
         Where the tracker gives no time, the row waits with backoff, and the other workers wait a short while only.
         """
         requested = error.retry_at - self.now() if error.retry_at else due.wait_after(attempts)
-        wait = min(max(requested, due.FIRST_WAIT), due.LONGEST_PATIENCE)
+        wait = min(max(requested, due.FIRST_WAIT), due.LONGEST_POSTPONE)
         known = error.retry_at is not None or error.guessed
         pause: dict[str, Any] = {
             "wait": wait if known else min(wait, SHORT_BLOCK),

@@ -36,7 +36,7 @@ BATCH = 10
 BATCH_TOGETHER = 100
 """Rows claimed at a time where a connector fetches many issues with one call."""
 
-TURN_SECONDS = 20.0
+DRAIN_SECONDS = 20.0
 """How long one drain fetches before other tables are drained: a slow tracker must not stop deliveries."""
 
 
@@ -58,13 +58,13 @@ class IssueFetcher:
         """Fetch some issues; return how many rows were claimed."""
         together = any(isinstance(one, BatchFetch) for one in self.connectors.values())
         limit = BATCH_TOGETHER if together else BATCH
-        return self._policy.drain(self._fetch, limit=limit, seconds=TURN_SECONDS, together=self._fetch_together)
+        return self._policy.drain(self._fetch, limit=limit, seconds=DRAIN_SECONDS, together=self._fetch_together)
 
     # Many issues with one call
 
     def _fetch_together(self, rows: Rows) -> Rows:
         """Fetch many issues, one call for each rate-limit bucket; return the rows that are left, in their order."""
-        ends = time.monotonic() + TURN_SECONDS
+        ends = time.monotonic() + DRAIN_SECONDS
         done: set[int] = set()
         for group in self._groups(rows):
             if time.monotonic() <= ends:
@@ -155,7 +155,7 @@ class IssueFetcher:
         if isinstance(seen, Snapshot):
             self._apply([(row, seen)])
         elif isinstance(seen, ResolvedTo):
-            self._apply([(row, seen.look)])
+            self._apply([(row, seen.fetch)])
         elif isinstance(seen, Gone) and seen.proven:
             moved = {"successor": seen.successor, "moved_to": seen.moved_to}
             self._apply([(row, Tombstone(identity=row.identity, key=row.key, **moved))])

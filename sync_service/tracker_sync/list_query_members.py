@@ -30,23 +30,23 @@ from sync_service.store.tables import query_listing
 from sync_service.store.trackers import issues
 from sync_service.store.trackers.connections import Configured
 from sync_service.tracker_sync.call_policy import LEASE, CallPolicy
-from sync_service.tracker_sync.match_queries import QueryMatcher, as_candidates, ask, note_judged
+from sync_service.tracker_sync.match_queries import QueryMatcher, as_candidates, match, record_definite
 
 log = structlog.get_logger(__name__)
 
 INTERVAL = timedelta(minutes=15)
 """How often the members of a query are listed."""
 
-SOON = timedelta(minutes=1)
+INCOMPLETE_RETRY = timedelta(minutes=1)
 """How soon an incomplete run is followed by another; one with the same gap as the last run waits `INTERVAL`."""
 
-TURN_SECONDS = 5.0
+DRAIN_SECONDS = 5.0
 """How long one run goes on before other tables are drained."""
 
 CHUNK = 500
 """Members recorded, or memberships changed, in one transaction."""
 
-ASKED = 100
+MATCH_BATCH = 100
 """Issues in one call of `Queries.match`."""
 
 
@@ -97,7 +97,7 @@ class QueryLister:
     def _run(self, row: Row[Any], revision: Row[Any], connection: Configured, connector: EvaluatesQueries) -> None:
         """Read page after page, then apply the difference chunk after chunk; release the row when the time is over."""
         run: Run | None = self._current_run(row)
-        ends = time.monotonic() + TURN_SECONDS
+        ends = time.monotonic() + DRAIN_SECONDS
         while run is not None and run.cursor != END:
             with reading(self.matcher.engine) as tx:
                 scopes = scheduled_tasks.watched_scopes(tx, connection.id)
@@ -195,7 +195,7 @@ class QueryLister:
                 tx,
                 query_listing,
                 row,
-                wait=query_members.LAG if is_contradicted else INTERVAL if again else SOON,
+                wait=query_members.LAG if is_contradicted else INTERVAL if again else INCOMPLETE_RETRY,
                 outcome=f"{outcome}; {run.run_incomplete_reason}" if run.run_incomplete_reason else outcome,
                 cursor=None,
                 done_at=database_now(tx) if complete else row.done_at,
@@ -221,7 +221,7 @@ class QueryLister:
             )
             cause = f"query of rule {revision.rule_slug} listed"
             known = sorted(held.values(), key=lambda one: one.id)
-            self.matcher.follow(tx, ruleset, row.connection_id, known, cause=cause)
+            self.matcher.update_links(tx, ruleset, row.connection_id, known, cause=cause)
         return True
 
     def _evaluate_known(
@@ -252,11 +252,11 @@ class QueryLister:
     ) -> int | None:
         """Evaluate the next known issues; return the row id of the last one, None after the end."""
         with reading(self.matcher.engine) as tx:
-            held = issues.read_chunk(tx, connection_id=connection.id, after=after, limit=ASKED)
+            held = issues.read_chunk(tx, connection_id=connection.id, after=after, limit=MATCH_BATCH)
             known = as_candidates(tx, self.matcher.ruleset_cache.current(tx), connection.id, held)
         if not held:
             return None
-        answers = ask(connector, connection, {revision.id: revision.query}, known)
+        answers = match(connector, connection, {revision.id: revision.query}, known)
 
         def save() -> None:
             with writing(self.matcher.engine) as tx:
@@ -267,9 +267,9 @@ class QueryLister:
                 certain_answers = {
                     identity: answer for identity, answer in answers[revision.id].items() if identity in certain
                 }
-                note_judged(tx, ruleset, connection.id, {revision.id: certain_answers})
+                record_definite(tx, ruleset, connection.id, {revision.id: certain_answers})
                 cause = f"query of rule {revision.rule_slug} asked"
-                self.matcher.follow(tx, ruleset, connection.id, unchanged_rows, cause=cause)
+                self.matcher.update_links(tx, ruleset, connection.id, unchanged_rows, cause=cause)
                 due.checkpoint(tx, query_listing, row, lease=LEASE)
 
         unchanged = [one.issue for one in known]

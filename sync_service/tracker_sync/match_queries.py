@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 BATCH = 100
 """Issues matched together: the most that one call of `Queries.match` takes."""
 
-SURE_AFTER = timedelta(minutes=1)
+INDEX_LAG = timedelta(minutes=1)
 """Time after a change when an index that may lag is asked once more: its first answer may be older than the change."""
 
 CAUSE = "asked again whether a query finds it"
@@ -102,7 +102,7 @@ class QueryMatcher:
             held = issues.read_named(tx, connection.id, [row.identity for row in rows])
             known = as_candidates(tx, self.ruleset_cache.current(tx), connection.id, held)
         try:
-            answers = ask(connector, connection, queries, known)
+            answers = match(connector, connection, queries, known)
         except ConnectorError as error:
             for row in rows:
                 self._policy.handle_error(row, connection, error)
@@ -123,10 +123,10 @@ class QueryMatcher:
             }
             fresh = {} if judges else _fresh(tx, rows)
             if judges:
-                note_judged(tx, ruleset, connection_id, answers)
+                record_definite(tx, ruleset, connection_id, answers)
             else:
-                note_asked(tx, ruleset, connection_id, answers, fresh=fresh)
-            self.follow(tx, ruleset, connection_id, held, cause=CAUSE)
+                record_lagging(tx, ruleset, connection_id, answers, fresh=fresh)
+            self.update_links(tx, ruleset, connection_id, held, cause=CAUSE)
             self._finish(tx, rows, fresh, answers)
 
     def _finish(
@@ -146,7 +146,7 @@ class QueryMatcher:
         later = [{"due_at": fresh[row.identity], "outcome": outcome} for row, outcome in again]
         due.release_some(tx, query_candidate, [row for row, _ in again], later)
 
-    def follow(
+    def update_links(
         self, tx: Transaction, ruleset: Ruleset, connection_id: int, held: Sequence[IssueRow], *, cause: str
     ) -> None:
         """Update links and values after the memberships of locked issues changed."""
@@ -177,7 +177,7 @@ def as_candidates(tx: Transaction, ruleset: Ruleset, connection_id: int, held: I
     return shown
 
 
-def ask(
+def match(
     connector: EvaluatesQueries, connection: Configured, queries: Mapping[int, str], known: Sequence[Candidate]
 ) -> Answers:
     """Ask each query about issues, once even if several revisions have it. Raise any `ConnectorError`."""
@@ -187,7 +187,7 @@ def ask(
     return {revision_id: {**nothing, **answers.get(query, {})} for revision_id, query in queries.items()}
 
 
-def note_judged(tx: Transaction, ruleset: Ruleset, connection_id: int, answers: Answers) -> None:
+def record_definite(tx: Transaction, ruleset: Ruleset, connection_id: int, answers: Answers) -> None:
     """Store memberships of locked issues by definite answers; ask for a listing where there is no answer."""
     live = _live(ruleset, connection_id, answers)
     if not live:
@@ -200,7 +200,7 @@ def note_judged(tx: Transaction, ruleset: Ruleset, connection_id: int, answers: 
     query_listings.request_soon(tx, [one for one, by_identity in live.items() if None in by_identity.values()])
 
 
-def note_asked(
+def record_lagging(
     tx: Transaction, ruleset: Ruleset, connection_id: int, answers: Answers, *, fresh: Collection[str]
 ) -> None:
     """Store memberships of locked issues by answers of an index that may lag: yes counts at once, no removes nothing.
@@ -240,5 +240,5 @@ def _live(ruleset: Ruleset, connection_id: int, answers: Answers) -> Answers:
 def _fresh(tx: Transaction, rows: Sequence[Row[Any]]) -> dict[str, datetime]:
     """Return the issues that changed so lately that an index may not know it, each with the time when it will."""
     now = database_now(tx)
-    known_at = {row.identity: row.changed_at + SURE_AFTER for row in rows}
-    return {identity: at for identity, at in known_at.items() if now < at <= now + SURE_AFTER}
+    known_at = {row.identity: row.changed_at + INDEX_LAG for row in rows}
+    return {identity: at for identity, at in known_at.items() if now < at <= now + INDEX_LAG}

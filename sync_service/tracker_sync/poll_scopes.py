@@ -48,7 +48,7 @@ MOST_FETCHES = 500
 MOST_BATCH_FETCHES = 5000
 """Fetches requested at the end of one run: one call each, or one call for a hundred. Later runs request the rest."""
 
-TURN_SECONDS = 2.0
+DRAIN_SECONDS = 2.0
 """How long one run goes on before deliveries may use the worker."""
 
 END = "end"
@@ -105,7 +105,7 @@ class ScopePoller:
     def _run(self, row: Row[Any], connection: Configured, connector: ListsChanges, scope: PollScope) -> None:
         """Apply page after page; end the run after the last page, or release the row when the time is over."""
         run = self._current_run(row)
-        ends = time.monotonic() + TURN_SECONDS
+        ends = time.monotonic() + DRAIN_SECONDS
         request = ChangesRequest(name=scope.name, id=scope.external_id, since=run.since)
         while run.cursor != END:
             page = connector.list_changes(connection.view, asked=request, cursor=run.cursor)

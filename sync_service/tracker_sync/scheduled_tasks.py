@@ -87,7 +87,7 @@ class TaskRunner:
 
     def _save(self, row: Row[Any], result: TaskResult, interval: timedelta) -> None:
         wait = min(
-            max(result.next_run_in if result.next_run_in is not None else interval, SHORTEST_WAIT), due.LONGEST_PATIENCE
+            max(result.next_run_in if result.next_run_in is not None else interval, SHORTEST_WAIT), due.LONGEST_POSTPONE
         )
         with writing(self.engine) as tx:
             due.release(

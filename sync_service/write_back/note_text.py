@@ -11,12 +11,12 @@ from sync_service.domain.text import NO_DATA, amount, plain
 from sync_service.domain.trackers.write_back import Note, ServedKeyResult
 
 
-def note_of(rows: Sequence[Row[Any]], base_url: str) -> Note:
+def build_note(rows: Sequence[Row[Any]], base_url: str) -> Note:
     """Return the note for rows of `write_backs.served`. Each text is one line, but still comes from other people."""
     return Note(tuple(_serving(row, base_url) for row in rows))
 
 
-def ids_of(rows: Sequence[Row[Any]]) -> str:
+def key_result_ids(rows: Sequence[Row[Any]]) -> str:
     """Return the ids of the key results as one text, in a fixed order."""
     return " ".join(str(key_result_id) for key_result_id in sorted(row.id for row in rows))
 

@@ -25,7 +25,7 @@ from sync_service.store.queue import due, write_slots
 from sync_service.store.tables import write_back, write_back_round
 from sync_service.store.trackers.connections import Configured, Connections
 from sync_service.tracker_sync.call_policy import LEASE, CallPolicy, bucket_for
-from sync_service.write_back.note_text import ids_of, note_of
+from sync_service.write_back.note_text import build_note, key_result_ids
 
 CHUNK = 500
 """Issues compared in one transaction."""
@@ -42,12 +42,12 @@ class _WantedNote:
 
     note: Note
     serves: str
-    manner: str
+    format_version: str
 
     @property
     def digest(self) -> str:
         """Return a hash of the note's content; empty where there is nothing to say."""
-        return self.note.digest(self.manner) if self.note.key_results else ""
+        return self.note.digest(self.format_version) if self.note.key_results else ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,7 +110,7 @@ class NoteWriter:
         with writing(self.engine) as tx:
             due.release(tx, write_back, row, wait=min(wait, write_slots.FARTHEST), outcome=str(error), **later)
 
-    def _wanted_note(self, row: Row[Any], manner: str) -> _WantedNote | str:
+    def _wanted_note(self, row: Row[Any], format_version: str) -> _WantedNote | str:
         """Return the note an issue should have now, or the reason why nothing is written."""
         with reading(self.engine) as tx:
             if not write_backs.is_on(tx, row.connection_id):
@@ -118,7 +118,7 @@ class NoteWriter:
             if write_backs.is_gone(tx, row.connection_id, row.identity):
                 return "the issue is gone"
             found = write_backs.served(tx, row.connection_id, [row.identity]).get(row.identity, [])
-        wanted = _WantedNote(note_of(found, self.base_url), ids_of(found), manner)
+        wanted = _WantedNote(build_note(found, self.base_url), key_result_ids(found), format_version)
         if row.removed_by_person and wanted.serves == row.serves:
             return NOTE_DELETED
         if wanted.digest == row.digest and not _may_differ(row):
@@ -156,7 +156,7 @@ class NoteWriter:
         try:
             if wanted.note.key_results:
                 force = wanted.serves != row.serves or row.written_at is None
-                memory = connector.write(connection.view, **target, note=wanted.note, afresh=force)
+                memory = connector.write(connection.view, **target, note=wanted.note, force=force)
                 outcome = "written" if memory is not None else NOTE_DELETED
             else:
                 memory, outcome = (
@@ -203,12 +203,12 @@ class NoteWriter:
                 due.release(tx, write_back_round, row, outcome=f"compared up to {last.key}", cursor=last.id)
 
     def _differing(self, tx: Transaction, connection_id: int, found: Sequence[Row[Any]]) -> Iterator[NoteRequest]:
-        now, manner = database_now(tx), self._format_version(connection_id)
+        now, format_version = database_now(tx), self._format_version(connection_id)
         served = write_backs.served(tx, connection_id, [one.identity for one in found])
         again = write_backs.rewrite_interval(tx, connection_id)
         for one in found:
             rows = served.get(one.identity, [])
-            wanted = _WantedNote(note_of(rows, self.base_url), ids_of(rows), manner)
+            wanted = _WantedNote(build_note(rows, self.base_url), key_result_ids(rows), format_version)
             buried = one.buried_at is not None and now - one.buried_at < write_backs.BURIED_AGAIN
             waits = one.due_at is not None or buried
             if waits or wanted.digest == (one.digest or ""):

@@ -111,5 +111,8 @@ def test_a_server_that_hangs_keeps_nobody_waiting(run: Run, monkeypatch: pytest.
 
 def test_a_line_to_a_server_without_tls_is_known_as_open() -> None:
     """So that it can be told."""
-    with serving(object()) as port, smtp.Line(smtp.Server(host="127.0.0.1", port=port, security="offered")) as line:
+    with (
+        serving(object()) as port,
+        smtp.SmtpSession(smtp.Server(host="127.0.0.1", port=port, security="offered")) as line,
+    ):
         assert line.open() is False

@@ -14,7 +14,7 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "examples" / "env.example"
 LONG_ENOUGH = "k" * 32
 
 
-def mistakes() -> tuple[str, ...]:
+def errors() -> tuple[str, ...]:
     """Return what reading the settings complains about."""
     with pytest.raises(InvalidSettings) as refused:
         read_settings()
@@ -83,7 +83,7 @@ def test_an_unknown_name_stops_the_start_with_a_suggestion(monkeypatch: pytest.M
     """A typo must not pass silently for the default."""
     monkeypatch.setenv("OKR_SYNC_SETTLE_SECOND", "5")
     monkeypatch.setenv("OKR_SYNC_XYZZY", "5")
-    assert mistakes() == (
+    assert errors() == (
         "OKR_SYNC_SETTLE_SECOND is not a setting; did you mean OKR_SYNC_SETTLE_SECONDS?",
         "OKR_SYNC_XYZZY is not a setting",
     )
@@ -92,7 +92,7 @@ def test_an_unknown_name_stops_the_start_with_a_suggestion(monkeypatch: pytest.M
 def test_an_unknown_name_in_the_env_file_stops_the_start_too(bare_environment: Path) -> None:
     """The file is no way around the check."""
     (bare_environment / ".env").write_text("OKR_SYNC_DATADIR=here\n")
-    assert mistakes() == ("OKR_SYNC_DATADIR is not a setting; did you mean OKR_SYNC_DATA_DIR?",)
+    assert errors() == ("OKR_SYNC_DATADIR is not a setting; did you mean OKR_SYNC_DATA_DIR?",)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
 ) -> None:
     """The message holds the name, the value found and what may stand there."""
     monkeypatch.setenv(name, value)
-    (line,) = mistakes()
+    (line,) = errors()
     assert line.startswith(f"{name} is {value!r} (")
     assert allowed in line.partition("; allowed: ")[2]
 
@@ -138,7 +138,7 @@ def test_a_wrong_value_that_may_hold_a_secret_is_not_shown(
     """Messages end up in logs and tickets."""
     monkeypatch.setenv("OKR_SYNC_SECRET_KEY", LONG_ENOUGH)
     monkeypatch.setenv(name, value)
-    (line,) = mistakes()
+    (line,) = errors()
     assert line.startswith(f"{name} has a wrong value (")
     assert "hunter2" not in line
 
@@ -148,13 +148,13 @@ def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OKR_SYNC_PROT", "1")
     monkeypatch.setenv("PORT", "x")
     monkeypatch.setenv("OKR_SYNC_LOG_FORMAT", "x")
-    assert [line.split()[0] for line in mistakes()] == ["OKR_SYNC_PROT", "PORT", "OKR_SYNC_LOG_FORMAT"]
+    assert [line.split()[0] for line in errors()] == ["OKR_SYNC_PROT", "PORT", "OKR_SYNC_LOG_FORMAT"]
 
 
 def test_the_secret_key_must_be_set_when_a_database_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several machines need the same key, so none may make its own."""
     monkeypatch.setenv("DATABASE_URL", "postgres://db/okr")
-    (line,) = mistakes()
+    (line,) = errors()
     assert line.startswith("OKR_SYNC_SECRET_KEY is missing")
 
 

@@ -59,7 +59,7 @@ class Desk:
         """Plan only."""
         return self.applying.plan(self._files(texts), prune=prune)
 
-    def mistakes(self, *texts: str, prune: bool = False) -> tuple[FileError, ...]:
+    def errors(self, *texts: str, prune: bool = False) -> tuple[FileError, ...]:
         """Apply files that must be refused; give their mistakes."""
         with pytest.raises(InvalidFiles) as caught:
             self.apply(*texts, prune=prune)

@@ -203,7 +203,7 @@ def test_jql_that_nobody_can_list_is_kept_with_a_warning(desk: Desk) -> None:
 )
 def test_jql_that_restricts_nothing_or_has_no_end_is_refused_without_a_call(desk: Desk, jql: str, says: str) -> None:
     """With the line it stands in, and in Jira's words where Jira has some."""
-    (mistake,) = desk.mistakes(replace(EXAMPLE, (JQL, jql)))
+    (mistake,) = desk.errors(replace(EXAMPLE, (JQL, jql)))
     assert mistake.field == "rules[1].query"
     assert says in str(mistake)
 

@@ -100,7 +100,7 @@ def test_a_mistake_is_told_with_its_place_and_what_is_allowed(
 ) -> None:
     """One line for the one thing that is wrong (`*` stands for any text), and nothing in the database."""
     desk = small_desk()
-    lines = [str(mistake) for mistake in desk.mistakes(replace(EXAMPLE, (old, new)))]
+    lines = [str(mistake) for mistake in desk.errors(replace(EXAMPLE, (old, new)))]
     assert any(_fits(line.removeprefix("one.yaml:"), told) for line in lines), "\n".join(lines)
     assert desk.rows(sa.select(sa.func.count()).select_from(tables.team)) == [(0,)]
 
@@ -120,7 +120,7 @@ def test_all_mistakes_of_all_files_come_at_once_and_in_order(small_desk: MakeDes
     """A person mends a file once, not line by line."""
     first = replace(EXAMPLE, ("role: admin", "role: boss"), ("cycle: 2026-q4", "cycle: never"))
     second = "teams:\n  - {slug: checkout, name: Again}\nrules: {}\n"
-    places = [(one.file, one.line, one.field) for one in small_desk().mistakes(first, second)]
+    places = [(one.file, one.line, one.field) for one in small_desk().errors(first, second)]
     assert places == [
         ("one.yaml", 4, "people[0].role"),
         ("one.yaml", 31, "objectives[0].cycle"),
@@ -132,7 +132,7 @@ def test_all_mistakes_of_all_files_come_at_once_and_in_order(small_desk: MakeDes
 def test_a_mistake_in_one_part_does_not_make_others_of_what_refers_to_it(small_desk: MakeDesk) -> None:
     """A key result with a wrong measure is still a key result to its rules."""
     wrong = replace(EXAMPLE, ("done-share", "nothing"), ("role: admin", "role: boss"))
-    assert len(small_desk().mistakes(wrong)) == 2
+    assert len(small_desk().errors(wrong)) == 2
 
 
 @pytest.mark.parametrize(
@@ -171,15 +171,15 @@ def test_aliases_that_multiply_are_stopped(small_desk: MakeDesk) -> None:
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
     )
-    assert any("too many values" in mistake.found for mistake in small_desk().mistakes(bomb))
+    assert any("too many values" in mistake.found for mistake in small_desk().errors(bomb))
 
 
 def test_a_secret_is_never_shown(small_desk: MakeDesk) -> None:
     """Not even a wrong one."""
     text = replace(EXAMPLE, ("env:GITHUB_TOKEN", "[my-very-secret]"), ("[env:JIRA_WEBHOOK_SECRET]", "my-very-secret"))
-    mistakes = small_desk().mistakes(text)
-    assert {mistake.field for mistake in mistakes} >= {"connections[0].token", "connections[1].webhook_secrets"}
-    assert "my-very-secret" not in "\n".join(map(str, mistakes))
+    errors = small_desk().errors(text)
+    assert {mistake.field for mistake in errors} >= {"connections[0].token", "connections[1].webhook_secrets"}
+    assert "my-very-secret" not in "\n".join(map(str, errors))
 
 
 def test_a_secret_may_stand_in_a_file_beside(small_desk: MakeDesk, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_secret_file_must_hold_a_secret(small_desk: MakeDesk, tmp_path: Path, 
     """Empty, not text, or too large: refused."""
     (tmp_path / "token").write_bytes(content)
     text = replace(EXAMPLE, ("env:GITHUB_TOKEN", f"file:{tmp_path / 'token'}"))
-    assert [mistake.field for mistake in small_desk().mistakes(text)] == ["connections[0].token"]
+    assert [mistake.field for mistake in small_desk().errors(text)] == ["connections[0].token"]
 
 
 def test_names_in_the_database_may_be_referred_to_unless_they_are_to_go(small_desk: MakeDesk) -> None:
@@ -206,7 +206,7 @@ def test_names_in_the_database_may_be_referred_to_unless_they_are_to_go(small_de
     desk.apply(EXAMPLE)
     rule = "rules:\n  - {slug: new, connection: acme-github, key_result: KR-1, when: {field: kind, is: issue}}\n"
     assert [str(change) for change in desk.apply(rule).changes] == ["+ rule new"]
-    assert {mistake.field for mistake in desk.mistakes(rule, prune=True)} == {
+    assert {mistake.field for mistake in desk.errors(rule, prune=True)} == {
         "rules[0].connection",
         "rules[0].key_result",
     }
@@ -216,8 +216,8 @@ def test_a_stored_name_in_other_letters_is_no_new_name(small_desk: MakeDesk) -> 
     """`okr:kr-1` on an issue means KR-1, so there can't be both."""
     desk = small_desk()
     desk.apply(EXAMPLE)
-    mistakes = desk.mistakes("teams:\n  - {slug: Checkout, name: Another}\n")
-    assert [mistake.allowed for mistake in mistakes] == ["checkout as it is stored, or another"]
+    errors = desk.errors("teams:\n  - {slug: Checkout, name: Another}\n")
+    assert [mistake.allowed for mistake in errors] == ["checkout as it is stored, or another"]
 
 
 def test_a_connection_keeps_its_kind(small_desk: MakeDesk) -> None:
@@ -225,7 +225,7 @@ def test_a_connection_keeps_its_kind(small_desk: MakeDesk) -> None:
     desk = small_desk()
     desk.apply(EXAMPLE)
     other = "connections:\n  - {slug: acme-jira, kind: github, earlier: ignore}\n"
-    assert [mistake.field for mistake in desk.mistakes(other)] == ["connections[0].kind"]
+    assert [mistake.field for mistake in desk.errors(other)] == ["connections[0].kind"]
 
 
 def test_found_values_and_ways_are_shown_for_people() -> None:

@@ -47,4 +47,4 @@ def test_an_export_is_no_file_for_another_database(desk: Desk) -> None:
     desk.apply(EXAMPLE)
     written = as_yaml(export(desk))
     desk.apply("teams: []", prune=True)
-    assert {mistake.found for mistake in desk.mistakes(written)} == {"kept"}
+    assert {mistake.found for mistake in desk.errors(written)} == {"kept"}

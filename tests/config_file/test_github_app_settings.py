@@ -131,9 +131,9 @@ def test_a_new_key_or_app_mends_a_refused_connection(small_desk: MakeDesk) -> No
 )
 def test_a_mistake_says_where_what_and_what_is_allowed(small_desk: MakeDesk, text: str, told: str) -> None:
     """And nothing secret."""
-    mistakes = [str(one) for one in small_desk().mistakes(text)]
-    assert any(fnmatch(one, f"one.yaml:{told.replace('[', '[[]')}") for one in mistakes), mistakes
-    assert "the whole secret" not in "\n".join(mistakes)
+    errors = [str(one) for one in small_desk().errors(text)]
+    assert any(fnmatch(one, f"one.yaml:{told.replace('[', '[[]')}") for one in errors), errors
+    assert "the whole secret" not in "\n".join(errors)
 
 
 def test_the_schema_knows_apps() -> None:

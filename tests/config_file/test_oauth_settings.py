@@ -84,7 +84,7 @@ def test_an_export_keeps_the_client_secret_and_shows_the_client_id(desk: Desk) -
 )
 def test_mistakes_name_the_place_and_never_the_secret(small_desk: MakeDesk, text: str, told: str) -> None:
     """All of them, with what is allowed."""
-    found = [str(mistake) for mistake in small_desk().mistakes(text)]
+    found = [str(mistake) for mistake in small_desk().errors(text)]
     assert any(fnmatch(mistake, told.replace("[", "[[]")) for mistake in found), found
     assert not any("the whole of it" in mistake for mistake in found)
 

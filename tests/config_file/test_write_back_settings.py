@@ -57,12 +57,12 @@ class Mute(Jira):
 def test_writing_takes_credentials_and_a_tracker_that_can_be_written_to(desk: Desk) -> None:
     """Else it is a mistake."""
     bare = replace(EXAMPLE, (TOKEN, "    write_back: true\n"))
-    assert any("write_back: found true without a token or an app" in str(one) for one in desk.mistakes(bare))
+    assert any("write_back: found true without a token or an app" in str(one) for one in desk.errors(bare))
     jira = replace(
         EXAMPLE, ("    token: env:JIRA_API_TOKEN\n", "    token: env:JIRA_API_TOKEN\n    write_back: true\n")
     )
     desk.applying = dataclasses.replace(desk.applying, connectors={**load_connectors(), "jira": Mute()})
-    assert any("write_back: found true, which Jira does not support yet" in str(one) for one in desk.mistakes(jira))
+    assert any("write_back: found true, which Jira does not support yet" in str(one) for one in desk.errors(jira))
     desk.applying = dataclasses.replace(desk.applying, connectors=load_connectors())
     desk.apply(jira)
     assert [on for on, _ in marks(desk)] == [False, True]

@@ -18,16 +18,16 @@ CLOSED = Cause(what="closed as done", issue="a#1", delivery="d1")
 REOPENED = Cause(what="reopened", issue="a#1", delivery="d2", reopened=True)
 
 
-def standing(status: Status, progress: float | None) -> KeyResultState:
+def state(status: Status, progress: float | None) -> KeyResultState:
     """Give a standing of a key result from 0 to 100."""
     return KeyResultState(status, None if progress is None else progress * 100, progress)
 
 
-NO_DATA = standing(Status.NO_DATA, None)
-ON_TRACK, MORE = standing(Status.ON_TRACK, 0.5), standing(Status.ON_TRACK, 0.6)
-AT_RISK, BEHIND = standing(Status.AT_RISK, 0.4), standing(Status.BEHIND, 0.2)
-COMPLETED, PARTIAL = standing(Status.COMPLETED, 1.0), standing(Status.PARTIAL, 0.5)
-ENDED = standing(Status.CLOSED, 0.5)
+NO_DATA = state(Status.NO_DATA, None)
+ON_TRACK, MORE = state(Status.ON_TRACK, 0.5), state(Status.ON_TRACK, 0.6)
+AT_RISK, BEHIND = state(Status.AT_RISK, 0.4), state(Status.BEHIND, 0.2)
+COMPLETED, PARTIAL = state(Status.COMPLETED, 1.0), state(Status.PARTIAL, 0.5)
+ENDED = state(Status.CLOSED, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class LoadGenerator:
     pause: float = 0.05
     sent: list[SignedDelivery] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
-    mistakes: list[BaseException] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _end: threading.Event = field(default_factory=threading.Event)
     _senders: list[threading.Thread] = field(default_factory=list)
@@ -51,7 +51,7 @@ class LoadGenerator:
         self._end.set()
         for sender in self._senders:
             sender.join()
-        assert self.mistakes == []
+        assert self.errors == []
 
     def acknowledged(self) -> set[str]:
         """Return the ids of deliveries that were answered 202 at least once."""
@@ -75,7 +75,7 @@ class LoadGenerator:
             for delivery in late:
                 self._deliver(delivery, chance)
         except BaseException as error:
-            self.mistakes.append(error)
+            self.errors.append(error)
             raise
 
     def _next(self) -> SignedDelivery:

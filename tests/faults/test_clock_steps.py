@@ -43,8 +43,8 @@ def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(
     workers = [build_house(url, tmp_path, clock=lambda off=off: utc_now() + off) for off in (DAY, -DAY)]
     furnish(desk)
     desk.drains.drain_everything()
-    end, mistakes = threading.Event(), list[BaseException]()
-    threads = [threading.Thread(target=work, args=(services, end, mistakes)) for services in workers]
+    end, errors = threading.Event(), list[BaseException]()
+    threads = [threading.Thread(target=work, args=(services, end, errors)) for services in workers]
     for thread in threads:
         thread.start()
     history = Workload(SEED)
@@ -57,7 +57,7 @@ def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(
         end.set()
         for thread in threads:
             thread.join()
-    assert mistakes == []
+    assert errors == []
     check(desk.engine, oracle=oracle, sent=sent, acknowledged=[delivery.id for delivery in sent])
     assert {row.attempts for row in stored(desk.engine).values()} == {1}
     for services in (desk, *workers):
@@ -86,7 +86,7 @@ class SteppedHouse:
     def step(self, seconds: timedelta) -> None:
         """Step the clock, and let the clock part notice."""
         self.ahead += seconds
-        scheduler.set_right(self.services)
+        scheduler.repair_clock_skew(self.services)
 
     def waiting(self) -> int:
         """Count the deliveries that wait."""

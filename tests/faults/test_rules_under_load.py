@@ -35,8 +35,8 @@ def test_rules_may_change_while_two_workers_apply_deliveries(
     url = databases.prepared(prepare)
     desk, *workers = (build_house(url, tmp_path, clock=utc_now) for _ in range(3))
     furnish(desk)
-    end, mistakes = threading.Event(), list[BaseException]()
-    threads = [threading.Thread(target=work, args=(services, end, mistakes)) for services in workers]
+    end, errors = threading.Event(), list[BaseException]()
+    threads = [threading.Thread(target=work, args=(services, end, errors)) for services in workers]
     for thread in threads:
         thread.start()
     history, sent = Workload(SEED), []
@@ -52,7 +52,7 @@ def test_rules_may_change_while_two_workers_apply_deliveries(
         for thread in threads:
             thread.join()
         history.close()
-    assert mistakes == []
+    assert errors == []
     end_leases(desk.engine)
     desk.drains.drain_everything()
     check(desk.engine, oracle=oracle, sent=sent, acknowledged=[delivery.id for delivery in sent])
@@ -61,12 +61,12 @@ def test_rules_may_change_while_two_workers_apply_deliveries(
         services.redis.close()
 
 
-def work(services: Services, end: threading.Event, mistakes: list[BaseException]) -> None:
+def work(services: Services, end: threading.Event, errors: list[BaseException]) -> None:
     """Drain whatever is due, as a worker does, until the end."""
     try:
         while not end.is_set() or services.drains.due():
             for name in services.drains.due():
                 services.drains.drain(name)
     except BaseException as error:
-        mistakes.append(error)
+        errors.append(error)
         raise

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from sync_service.runtime.instance_lock import ProcessView, read_process_status
-from sync_service.runtime.redis_server import answers, private_server, visit
+from sync_service.runtime.redis_server import answers, client_for, private_server
 from sync_service.store.engine.migrate import migrate
 from tests.faults.oracle_check import furnish
 from tests.faults.service import Service, lives
@@ -89,7 +89,7 @@ def test_a_leftover_valkey_is_replaced_and_a_second_up_refused(service: Service)
     assert leftover.process is not None
     service.start()
     assert leftover.process.wait(timeout=10) == 0
-    with visit(leftover.server, seconds=5) as client:
+    with client_for(leftover.server, seconds=5) as client:
         assert client.info("server")["process_id"] == service.pids["redis"]
 
     assert service.process is not None

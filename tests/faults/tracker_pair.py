@@ -193,8 +193,8 @@ def receiving(services: Services) -> Iterator[str]:
 @contextmanager
 def at_work(houses: Sequence[Services]) -> Iterator[None]:
     """Drain due rows, with one thread for each of `houses`, until the end of the block."""
-    end, mistakes = threading.Event(), list[BaseException]()
-    workers = [threading.Thread(target=_drain, args=(services, end, mistakes)) for services in houses]
+    end, errors = threading.Event(), list[BaseException]()
+    workers = [threading.Thread(target=_drain, args=(services, end, errors)) for services in houses]
     for worker in workers:
         worker.start()
     try:
@@ -203,16 +203,16 @@ def at_work(houses: Sequence[Services]) -> Iterator[None]:
         end.set()
         for worker in workers:
             worker.join()
-    assert mistakes == []
+    assert errors == []
 
 
-def _drain(services: Services, end: threading.Event, mistakes: list[BaseException]) -> None:
+def _drain(services: Services, end: threading.Event, errors: list[BaseException]) -> None:
     try:
         while not end.wait(0.02):
             for name in services.drains.due():
                 services.drains.drain(name)
     except BaseException as error:
-        mistakes.append(error)
+        errors.append(error)
         raise
 
 

@@ -34,10 +34,10 @@ class FakeWriteBackTracker(FakeTracker):
         return ""
 
     def write(
-        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
+        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, force: bool
     ) -> str | None:
         """Store the note."""
-        del connection, key, memory, afresh
+        del connection, key, memory, force
         self.writes += 1
         if isinstance(self.before, Exception):
             raise self.before

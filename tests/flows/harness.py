@@ -14,7 +14,7 @@ from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.jobs import polls
 from sync_service.store.tables.instant import EPOCH
-from sync_service.tracker_sync.match_queries import SURE_AFTER
+from sync_service.tracker_sync.match_queries import INDEX_LAG
 from tests.faults.crashing_worker import SimulatedCrash
 from tests.faults.oracle_check import furnish
 
@@ -63,7 +63,7 @@ class ServicesHarness:
     def pass_a_minute(self) -> None:
         """Move the changes of issues a minute into the past: then the search index is asked again."""
         with writing(self.services.engine) as tx:
-            late = {"due_at": EPOCH, "changed_at": database_now(tx) - SURE_AFTER}
+            late = {"due_at": EPOCH, "changed_at": database_now(tx) - INDEX_LAG}
             tx.execute(
                 sa.update(tables.query_candidate).where(tables.query_candidate.c.settled_at.is_(None)).values(late)
             )

@@ -60,15 +60,15 @@ Standing = tuple[bool, bool]
 """Whether an issue counts, and whether it is done."""
 
 
-def standing(issue: Issue) -> Standing:
+def state(issue: Issue) -> Standing:
     """Return whether an issue counts now, and whether it is done."""
     dropped = issue.resolution is not None and issue.resolution.name == "Won't Do"
     return "checkout" in issue.labels and not dropped, issue.status.category.key == "done"
 
 
-def share(standings: list[Standing]) -> float:
+def share(statuses: list[Standing]) -> float:
     """Return the expected value of the key result."""
-    counted = [done for counts, done in standings if counts]
+    counted = [done for counts, done in statuses if counts]
     return 100 * sum(counted) / len(counted)
 
 

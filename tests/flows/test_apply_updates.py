@@ -177,9 +177,9 @@ def test_what_is_partly_seen_is_shown_so_and_not_told(world: CoreHarness) -> Non
         tx.execute(sa.update(tables.scope).values(covered_at=None))
         tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))
     world.receive_and_drain(done(1, 0))
-    standing = world.key_result_row()
-    assert (standing.status, standing.current) == ("partial", 100)
-    assert "not imported yet: acme/checkout" in standing.explanation
+    state = world.key_result_row()
+    assert (state.status, state.current) == ("partial", 100)
+    assert "not imported yet: acme/checkout" in state.explanation
     assert world.rows(tables.notice) == []
 
 

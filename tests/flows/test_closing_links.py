@@ -148,9 +148,9 @@ def test_a_preview_counts_as_the_rule_will(world: CoreHarness) -> None:
         with reading(world.engine) as tx:
             (effect,) = preview(tx, edit, now=world.now).effects
         world.rule("as-written", second, condition)
-        standing = world.key_result_row("KR-2")
-        assert (effect.after.value, effect.explanation) == (standing.current, standing.explanation)
-    assert standing.explanation == "1 of 2 issues done"
+        state = world.key_result_row("KR-2")
+        assert (effect.after.value, effect.explanation) == (state.current, state.explanation)
+    assert state.explanation == "1 of 2 issues done"
 
 
 def test_open_pull_requests_beside_their_issues_are_not_open_work(world: CoreHarness) -> None:

@@ -19,7 +19,7 @@ from sync_service.store.engine.database import reading, writing
 from sync_service.store.queue import rate_limits
 from sync_service.store.views.issues import issues_view
 from tests.flows.harness import clock_of
-from tests.flows.jira_harness import DAY, JiraHarness, change, labelled, share, standing
+from tests.flows.jira_harness import DAY, JiraHarness, change, labelled, share, state
 from tests.support.config_file import ANA, LABELLED, jira, okrs
 from tests.support.services import open_house
 
@@ -250,7 +250,7 @@ def test_after_a_day_without_webhooks_every_value_is_right(stage: Stage) -> None
     issues = list(stage.jira.issues.values())
     chance.shuffle(issues)
     deleted, hidden, to_pay, away = issues[:50], issues[50:100], issues[100:125], issues[125:150]
-    last_known = [standing(issue) for issue in deleted + hidden]
+    last_known = [state(issue) for issue in deleted + hidden]
     stage.jira.hide(*hidden)
     for issue in deleted:
         stage.clock.step(5)
@@ -265,7 +265,7 @@ def test_after_a_day_without_webhooks_every_value_is_right(stage: Stage) -> None
     stage.be_away()
     stage.poll_now()
 
-    seen = [standing(issue) for issue in to_pay + issues[150:]]
+    seen = [state(issue) for issue in to_pay + issues[150:]]
     assert stage.value() == pytest.approx(share(seen + last_known))
     held = {row.identity: row for row in stage.rows(tables.issue)}
     assert [row.key for row in held.values() if row.gone_reason] == [], "without a webhook nothing proves a deletion"

@@ -14,7 +14,7 @@ from sync_service.store.okrs import query_members
 from sync_service.store.tables.instant import EPOCH
 from sync_service.store.trackers import connections
 from sync_service.tracker_sync.list_query_members import INTERVAL
-from sync_service.tracker_sync.match_queries import SURE_AFTER
+from sync_service.tracker_sync.match_queries import INDEX_LAG
 from tests.flows.fake_query_tracker import FINDS_FIRST, FIRST, QUERY, SECOND, FakeQueryTracker, Stage
 
 pytestmark = pytest.mark.slow
@@ -56,7 +56,7 @@ def test_an_issue_that_is_found_counts_at_once(stage: Stage) -> None:
     assert [row.outcome for row in stage.rows(tables.query_candidate)] == [
         f"{one}; asked once more later" for one in said
     ]
-    assert 30 < stage.seconds(tables.query_candidate) <= SURE_AFTER.total_seconds()
+    assert 30 < stage.seconds(tables.query_candidate) <= INDEX_LAG.total_seconds()
     stage.ask_once_more()
     assert [row.outcome for row in stage.rows(tables.query_candidate)] == said
     assert all(row.settled_at for row in stage.rows(tables.query_candidate))

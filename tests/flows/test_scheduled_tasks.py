@@ -130,7 +130,7 @@ def test_an_errand_may_say_when_it_wants_to_go_on(stage: Stage) -> None:
     assert 0 < stage.waits() <= 1
     stage.hurry()
     stage.run()
-    assert stage.waits() == about(due.LONGEST_PATIENCE)
+    assert stage.waits() == about(due.LONGEST_POSTPONE)
 
 
 def test_errands_that_come_and_go_with_a_version_are_noticed(stage: Stage) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from sync_service.notify.smtp import Line, Permanent, Server, Temporary, Unreachable
+from sync_service.notify.smtp import Permanent, Server, SmtpSession, Temporary, Unreachable
 from tests.notify.servers import certificate, serving
 from tests.support.servers import MailServer
 
@@ -35,7 +35,7 @@ def at(port: int) -> Server:
 
 def test_one_connection_carries_many_mails(mail: MailServer) -> None:
     """It is opened with the first."""
-    with Line(at(mail.port)) as line:
+    with SmtpSession(at(mail.port)) as line:
         for name in ("ana", "bo", "cy"):
             line.send(delivery(f"{name}@example.com"))
     assert mail.recipients == [["ana@example.com"], ["bo@example.com"], ["cy@example.com"]]
@@ -56,7 +56,7 @@ def test_the_answer_about_a_recipient_says_whether_to_try_again(
 ) -> None:
     """4xx may be mended by time, 5xx not; and the next mail goes out all the same."""
     mail.refusals["ana@example.com"] = answer
-    with Line(at(mail.port)) as line:
+    with SmtpSession(at(mail.port)) as line:
         with pytest.raises((Temporary, Permanent), match=answer) as raised:
             line.send(delivery())
         assert raised.type is error
@@ -72,7 +72,7 @@ def test_the_answer_about_the_content_says_whether_to_try_again(
 ) -> None:
     """The same after the mail was handed over."""
     mail.trouble = answer
-    with Line(at(mail.port)) as line, pytest.raises((Temporary, Permanent), match=answer) as raised:
+    with SmtpSession(at(mail.port)) as line, pytest.raises((Temporary, Permanent), match=answer) as raised:
         line.send(delivery())
     assert raised.type is error
 
@@ -90,7 +90,7 @@ def test_a_refusal_of_our_own_address_loses_no_mail(answer: str, error: type[Exc
         ) -> str:
             return answer
 
-    with serving(Picky()) as port, Line(at(port)) as line:
+    with serving(Picky()) as port, SmtpSession(at(port)) as line:
         with pytest.raises((Temporary, Permanent), match=r"okr@example\.com") as raised:
             line.send(delivery())
         assert raised.type is error
@@ -100,7 +100,7 @@ def test_nobody_there_is_a_reason_to_wait() -> None:
     """Connection refused."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with Line(at(port)) as line, pytest.raises(Unreachable, match="refused"):
+    with SmtpSession(at(port)) as line, pytest.raises(Unreachable, match="refused"):
         line.send(delivery())
 
 
@@ -108,7 +108,7 @@ def test_a_silent_server_is_not_waited_for_forever() -> None:
     """It takes the connection and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = at(silent.getsockname()[1])
-        with Line(server, seconds=0.05) as line, pytest.raises(Unreachable, match="timed out"):
+        with SmtpSession(server, seconds=0.05) as line, pytest.raises(Unreachable, match="timed out"):
             line.send(delivery())
 
 
@@ -116,7 +116,7 @@ def test_a_server_that_hung_up_between_mails_is_called_again() -> None:
     """The mail goes out once."""
     first, second = MailServer(), MailServer()
     with serving(first) as port:
-        line = Line(at(port))
+        line = SmtpSession(at(port))
         line.send(delivery())
     with serving(second, port=port), line:
         line.send(delivery())
@@ -132,7 +132,7 @@ def test_a_server_that_hangs_up_half_way_is_a_reason_to_wait() -> None:
             server.transport.abort()
             return "250 said to nobody"
 
-    with serving(Rude()) as port, Line(at(port)) as line, pytest.raises(Unreachable, match="can't be used"):
+    with serving(Rude()) as port, SmtpSession(at(port)) as line, pytest.raises(Unreachable, match="can't be used"):
         line.send(delivery())
 
 
@@ -141,7 +141,7 @@ def test_an_address_outside_ascii_needs_a_server_that_takes_it(mail: MailServer)
     message = delivery()
     del message["To"]
     message["To"] = "jörg@example.com"
-    with Line(at(mail.port)) as line, pytest.raises(Permanent, match="SMTPUTF8"):
+    with SmtpSession(at(mail.port)) as line, pytest.raises(Permanent, match="SMTPUTF8"):
         line.send(message)
 
 
@@ -159,10 +159,10 @@ def test_we_sign_in_and_a_wrong_password_keeps_the_mail(
     kept = MailServer()
     with serving(kept, tls_context=tls, authenticator=let_in_okr, auth_required=True) as port:
         right = Server(host="localhost", port=port, security="starttls", user="okr", password="right")
-        with Line(right) as line:
+        with SmtpSession(right) as line:
             line.send(delivery())
         wrong = Server(host="localhost", port=port, security="starttls", user="okr", password="wrong")
-        with Line(wrong) as line, pytest.raises(Unreachable, match="535"):
+        with SmtpSession(wrong) as line, pytest.raises(Unreachable, match="535"):
             line.send(delivery())
     assert len(kept.messages) == 1
     assert "right" not in repr(right)
@@ -173,10 +173,10 @@ def test_tls_from_the_first_byte(tls: ssl.SSLContext, tmp_path: Path, monkeypatc
     kept = MailServer()
     with serving(kept, tls=tls) as port:
         server = Server(host="localhost", port=port, security="tls")
-        with Line(server) as line, pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
+        with SmtpSession(server) as line, pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
             line.send(delivery())
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-        with Line(server) as line:
+        with SmtpSession(server) as line:
             line.send(delivery())
     assert len(kept.messages) == 1
 
@@ -184,10 +184,10 @@ def test_tls_from_the_first_byte(tls: ssl.SSLContext, tmp_path: Path, monkeypatc
 def test_starttls_is_taken_where_offered_and_insisted_on_where_asked_for(tls: ssl.SSLContext, mail: MailServer) -> None:
     """Any encryption beats none where none was asked for; where it was, nothing goes in the clear."""
     kept = MailServer()
-    with serving(kept, tls_context=tls, require_starttls=True) as port, Line(at(port)) as line:
+    with serving(kept, tls_context=tls, require_starttls=True) as port, SmtpSession(at(port)) as line:
         line.send(delivery())
     assert len(kept.messages) == 1
     insisting = Server(host="127.0.0.1", port=mail.port, security="starttls")
-    with Line(insisting) as line, pytest.raises(Unreachable, match="STARTTLS"):
+    with SmtpSession(insisting) as line, pytest.raises(Unreachable, match="STARTTLS"):
         line.send(delivery())
     assert mail.messages == []

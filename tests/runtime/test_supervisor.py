@@ -251,25 +251,25 @@ def test_how_a_part_stands_tells_its_deaths_until_it_has_made_up_for_them(tmp_pa
     command = ("sh", "-c", f"test -e '{tmp_path}/mended' || exit 3; exec sleep 600")
     kept = ManagedProcess(ProcessSpec(name="part", command=command), RestartPolicy(first_restart=0.25))
     kept.start(0.0)
-    assert kept.standing(1.5) == standing(pid=kept.process.pid if kept.process else None, runs_for=1.5)
+    assert kept.status(1.5) == state(pid=kept.process.pid if kept.process else None, runs_for=1.5)
     for now, deaths, wait in ((2.0, 1, 0.25), (2.25, 2, 0.5)):
         die(kept)
         assert kept.check(now)
-        assert kept.standing(now + 0.125) == standing(starts_in=wait - 0.125, deaths=deaths, code=3)
+        assert kept.status(now + 0.125) == state(starts_in=wait - 0.125, deaths=deaths, code=3)
         assert not kept.check(now + 0.125)
         if deaths == 1:
             kept.check(now + wait)
     (tmp_path / "mended").touch()
     assert kept.check(3.0)
     assert kept.process is not None
-    assert kept.standing(4.0) == standing(pid=kept.process.pid, runs_for=1.0, deaths=2, code=3)
+    assert kept.status(4.0) == state(pid=kept.process.pid, runs_for=1.0, deaths=2, code=3)
     assert (kept.check(32.9), kept.next_event_at) == (False, 33.0)
     assert (kept.check(33.0), kept.check(34.0), kept.next_event_at) == (True, False, None)
-    assert kept.standing(34.0) == standing(pid=kept.process.pid, runs_for=31.0, code=3)
+    assert kept.status(34.0) == state(pid=kept.process.pid, runs_for=31.0, code=3)
     kept.reap()
 
 
-def standing(**columns: Any) -> ProcessStatus:
+def state(**columns: Any) -> ProcessStatus:
     """Give how a part stands that never died, as far as nothing else is said."""
     usual = {"pid": None, "runs_for": 0.0, "starts_in": 0.0, "deaths": 0, "code": None, "reason": ""}
     return ProcessStatus(name="part", **usual | columns)

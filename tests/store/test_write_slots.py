@@ -45,11 +45,11 @@ def most_within(found: list[datetime], span: timedelta) -> int:
 @pytest.mark.parametrize("databases", ["sqlite", "postgresql"] if ALL else ["sqlite"], indirect=True)
 def test_a_thousand_issues_are_written_within_an_hours_and_a_minutes_limits(engine: Engine) -> None:
     """Both lanes together; times are given until they are too far ahead, and then none."""
-    links, standings = times(engine, URGENT, 1000), times(engine, BACKGROUND, 1500)
-    found = sorted(one for one in [*links, *standings] if one)
+    links, statuses = times(engine, URGENT, 1000), times(engine, BACKGROUND, 1500)
+    found = sorted(one for one in [*links, *statuses] if one)
     assert most_within(found, HOUR) <= 460
     assert most_within(found, timedelta(minutes=1)) <= 60
-    assert standings[-1] is None
+    assert statuses[-1] is None
     assert found[-1] - found[0] <= FARTHEST + timedelta(minutes=2)
 
 

@@ -61,7 +61,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def visit(browser: Browser, look: Look, mistakes: list[str]) -> Iterator[Page]:
+def visit(browser: Browser, look: Look, errors: list[str]) -> Iterator[Page]:
     """Open a page with its own cookies. Append console errors, and requests to other hosts, to `mistakes`."""
     width, height = SIZES[look.size]
     phone = look.size == "phone"
@@ -74,17 +74,17 @@ def visit(browser: Browser, look: Look, mistakes: list[str]) -> Iterator[Page]:
         if urlsplit(route.request.url).hostname in LOOPBACK:
             route.continue_()
         else:
-            mistakes.append(f"a request left this machine: {route.request.url}")
+            errors.append(f"a request left this machine: {route.request.url}")
             route.abort()
 
     def listen(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            mistakes.append(f"console: {message.text}")
+            errors.append(f"console: {message.text}")
 
     context.route("**/*", block_other_hosts)
     page = context.new_page()
     page.on("console", listen)
-    page.on("pageerror", lambda error: mistakes.append(f"script: {error}"))
+    page.on("pageerror", lambda error: errors.append(f"script: {error}"))
     try:
         yield page
     finally:

@@ -35,7 +35,7 @@ _BY_STATUS = {
 _UNREACHABLE = "can GitHub reach OKR_SYNC_BASE_URL, through proxy and firewall? Recent Deliveries at GitHub shows more"
 
 
-class Ask(Protocol):
+class CallWebhooks(Protocol):
     """Call with the credentials that can see a repository. Return a reply of any status."""
 
     def __call__(self, path: str, *, about: str, params: Mapping[str, str] | None = None) -> Response:
@@ -52,7 +52,7 @@ class WebhookChecks:
 
     connection: Connection
     credentials: Credentials
-    ask: Ask
+    ask: CallWebhooks
     lacking: bool
     checked_paths: set[str] = field(default_factory=set)
     lists: dict[str, list[Json] | None] = field(default_factory=dict)

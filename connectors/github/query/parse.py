@@ -17,12 +17,12 @@ LONGEST = 220
 DEEPEST = 5
 """Deepest nesting of parentheses that GitHub allows."""
 
-PLACES = ("repo", "org", "user")
+SCOPE_QUALIFIERS = ("repo", "org", "user")
 KINDS = ("issue", "pr", "pull-request")
 
 EVALUATED_LOCALLY = (
-    *PLACES, "is", "state", "type", "reason", "label", "milestone", "assignee", "author", "no", "created", "updated",
-    "closed", "merged", "parent-issue", "in",
+    *SCOPE_QUALIFIERS, "is", "state", "type", "reason", "label", "milestone", "assignee", "author", "no",
+    "created", "updated", "closed", "merged", "parent-issue", "in",
 )  # fmt: skip
 """Qualifiers that we can evaluate on a stored issue."""
 
@@ -97,8 +97,8 @@ def read_query(query: str) -> Node:
     tree = _Parser(query).read()
     for term in terms(tree):
         _check(term)
-    _check_places(tree)
-    if not _always_requires(tree, lambda term: term.qualifier in PLACES):
+    _check_scope_qualifiers(tree)
+    if not _always_requires(tree, lambda term: term.qualifier in SCOPE_QUALIFIERS):
         raise Rejected("the query names no repository or owner: add repo:OWNER/NAME, org:NAME or user:NAME")
     if not _always_requires(tree, _names_kind):
         raise Rejected("the query must contain is:issue or is:pull-request: GitHub requires it")
@@ -134,14 +134,14 @@ def _always_requires(node: Node, holds: Callable[[Term], bool]) -> bool:
             return all(_always_requires(child, holds) for child in node.parts)
 
 
-def _check_places(node: Node) -> None:
+def _check_scope_qualifiers(node: Node) -> None:
     if isinstance(node, All | Some):
-        named = [child for child in node.parts if isinstance(child, Term) and child.qualifier in PLACES]
+        named = [child for child in node.parts if isinstance(child, Term) and child.qualifier in SCOPE_QUALIFIERS]
         if isinstance(node, All) and len(named) > 1:
             either = " OR ".join(map(str, named))
             raise Rejected(f"an issue is in one repository only: write ({either}) to find issues of any of them")
         for child in node.parts:
-            _check_places(child)
+            _check_scope_qualifiers(child)
 
 
 def _check(term: Term) -> None:

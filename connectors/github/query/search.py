@@ -14,7 +14,7 @@ from connectors.github.api.client import GitHubClient, repository_path
 from connectors.github.issues.project_fields import fetch_project_numbers
 from connectors.github.model.number_fields import ProjectNumbers, number_fields_of
 from connectors.github.model.snapshots import identity_and_key, read_issue, repository_in_url, scope_of
-from connectors.github.query.parse import PLACES, Some, Term, read_query, terms
+from connectors.github.query.parse import SCOPE_QUALIFIERS, Some, Term, read_query, terms
 from connectors.json_fields import Json, json_objects, number, required, text, timestamp
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import Observation, ScopeRef
@@ -47,7 +47,7 @@ class _Position:
 
 def reachable_repositories(query: str, scopes: Sequence[ScopeRef]) -> list[str]:
     """Return the watched repositories that a search may reach. Raise `Rejected` when there are none."""
-    named = [term for term in terms(read_query(query)) if term.qualifier in PLACES]
+    named = [term for term in terms(read_query(query)) if term.qualifier in SCOPE_QUALIFIERS]
     found = [scope.name for scope in scopes if any(_reaches(term, scope.name.casefold()) for term in named)]
     if not found:
         raise Rejected("the query reaches no repository that the connection watches")

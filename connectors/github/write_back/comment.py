@@ -94,13 +94,13 @@ def comment_target(calls: GitHubClient, *, identity: str, key: str) -> CommentTa
     return CommentTarget(calls, repository=repository, number=number, key=key, marker=mark)
 
 
-def write_note(place: CommentTarget, note: Note, *, memory: str | None, afresh: bool) -> str | None:
+def write_note(place: CommentTarget, note: Note, *, memory: str | None, force: bool) -> str | None:
     """Edit our comment, or create one when `force` is set. Return its id; None when somebody deleted it."""
     body = note_markdown(note, place.marker)
     known = memory or place.find()
     if known and place.edit(known, body):
         return known
-    return place.make(body) if afresh else None
+    return place.make(body) if force else None
 
 
 def remove_note(place: CommentTarget, *, memory: str | None) -> str | None:

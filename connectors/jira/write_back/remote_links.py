@@ -18,7 +18,7 @@ _LONGEST = 255
 """Characters of a title. Data Center's database column holds no more."""
 
 
-def put_links(client: IssueClient, note: Note, *, made: Collection[str], afresh: bool) -> Collection[str]:
+def put_links(client: IssueClient, note: Note, *, made: Collection[str], force: bool) -> Collection[str]:
     """Make our links equal to the note's first ten; return the slugs of the links that exist afterwards.
 
     Read the existing links first: send no unchanged link, and find links that a crash left. A link that was `made`
@@ -26,7 +26,7 @@ def put_links(client: IssueClient, note: Note, *, made: Collection[str], afresh:
     """
     existing = _links(client)
     wanted = {one.slug: one for one in note.key_results[:MOST_LINKS]}
-    removed = set() if afresh else {slug for slug in wanted if slug in made and slug not in existing}
+    removed = set() if force else {slug for slug in wanted if slug in made and slug not in existing}
     for slug, one in wanted.items():
         link = _link(client, one)
         if slug not in removed and not _is_same(existing.get(slug), link):

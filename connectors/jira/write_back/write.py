@@ -37,12 +37,12 @@ def wants_comments(connection: Connection) -> bool:
     return connection.options.get(WRITE_COMMENTS) is True
 
 
-def write_note(client: IssueClient, note: Note, *, memory: str | None, afresh: bool) -> str | None:
+def write_note(client: IssueClient, note: Note, *, memory: str | None, force: bool) -> str | None:
     """Write the note on an issue; return what to remember, None when somebody removed everything that we wrote."""
     was = Memory.read(memory)
     wanted = wanted_links(note)
-    links = put_links(client, note, made=wanted if memory is None else was.links, afresh=afresh)
-    comment = _write_comment(client, note, was.comment, make=afresh or was.comment is None)
+    links = put_links(client, note, made=wanted if memory is None else was.links, force=force)
+    comment = _write_comment(client, note, was.comment, make=force or was.comment is None)
     return Memory(tuple(wanted), comment).written() if links or comment else None
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sync_service.domain.trackers.diagnostics import Finding, HasDiagnostics
 from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import database_now, reading
-from sync_service.store.views.diagnostics import ConnectionDiagnostics, ScopeExamined, diagnostics_of
+from sync_service.store.views.diagnostics import ConnectionDiagnostics, ScopeDiagnostics, diagnostics_of
 
 _NO_SECRET = "give the connection webhook_secrets, the same as the tracker's webhook has, and apply it"  # noqa: S105 - says what to do
 
@@ -42,8 +42,8 @@ def _stored_findings(held: ConnectionDiagnostics, now: datetime, *, has_credenti
         mend = "give it an owner; until then all admins get the mail when it breaks"
         yield Finding(what="owner", well=None, says="it has no owner", mend=mend)
     yield _webhook(held, now, has_credentials=has_credentials)
-    if held.forged_at:
-        yield _forged(held, held.forged_at, now)
+    if held.rejected_at:
+        yield _rejected(held, held.rejected_at, now)
     if not held.scopes:
         yield Finding(what="scopes", well=None, says="it watches no scope", mend="give it scopes, and apply it")
     for one in held.scopes:
@@ -61,19 +61,19 @@ def _webhook(held: ConnectionDiagnostics, now: datetime, *, has_credentials: boo
     return Finding(what="webhooks", well=True, says=f"last delivery {_since(held.last_delivery_at, now)}")
 
 
-def _forged(held: ConnectionDiagnostics, at: datetime, now: datetime) -> Finding:
+def _rejected(held: ConnectionDiagnostics, at: datetime, now: datetime) -> Finding:
     """Report deliveries with a bad signature.
 
     If good deliveries arrive too, the secrets agree and somebody else sends here; otherwise the secrets probably
     differ.
     """
-    says = f"{held.forged} deliveries rejected for a wrong or missing signature, the last {_since(at, now)}"
+    says = f"{held.rejected} deliveries rejected for a wrong or missing signature, the last {_since(at, now)}"
     well = None if held.last_delivery_at and held.last_delivery_at > at - timedelta(days=1) else False
     mend = "compare the secrets of the tracker's webhook and of this connection; if equal, somebody else sends here"
     return Finding(what="signatures", well=well, says=says, mend=mend)
 
 
-def _scope(one: ScopeExamined, *, has_credentials: bool) -> Iterator[Finding]:
+def _scope(one: ScopeDiagnostics, *, has_credentials: bool) -> Iterator[Finding]:
     if one.gone:
         mend = "make it visible at the tracker again, or remove it from the connection's scopes"
         yield Finding(what=one.name, well=False, says=one.gone, mend=mend)

@@ -145,7 +145,7 @@ def check_smtp(settings: Settings) -> Iterator[Finding]:
     server = smtp.Server(**asdict(settings.smtp))
     where = f"{server.host}:{server.port}"
     try:
-        with smtp.Line(server, seconds=SMTP_SECONDS) as line:
+        with smtp.SmtpSession(server, seconds=SMTP_SECONDS) as line:
             encrypted = line.open()
     except smtp.Unreachable as error:
         mend = "check SMTP_URL with user and password, and that this machine may connect there"

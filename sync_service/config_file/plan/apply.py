@@ -107,14 +107,14 @@ class ConfigApplier:
             zone=self.zone,
         )
         wanted = wanting.state()
-        mistakes = [
+        errors = [
             *document.errors,
-            *wanting.mistakes,
+            *wanting.errors,
             *duplicate_names(document, stored),
             *dangling_references(document, known),
         ]
-        if mistakes:
-            raise InvalidFiles(mistakes)
+        if errors:
+            raise InvalidFiles(errors)
         changes = diff(stored, wanted, prune=prune)
         after = _after(stored, wanted, prune=prune)
         return Plan(tuple(changes), tuple(warnings(after, changes, connectors=self.connectors)))

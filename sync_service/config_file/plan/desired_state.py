@@ -29,7 +29,7 @@ class DesiredStateBuilder:
     connectors: Mapping[str, Connector]
     environment: Mapping[str, str]
     zone: ZoneInfo
-    mistakes: list[FileError] = field(default_factory=list)
+    errors: list[FileError] = field(default_factory=list)
 
     def state(self) -> State:
         """Return the desired state; it is complete only when there are no errors."""
@@ -45,7 +45,7 @@ class DesiredStateBuilder:
         }
 
     def _add_error(self, part: FileItem, path: tuple[str | int, ...], found: str, allowed: str) -> None:
-        self.mistakes.append(part.error_at(path, found, allowed))
+        self.errors.append(part.error_at(path, found, allowed))
 
     def _people(self) -> Iterator[tuple[Key, Fields]]:
         for part in self.document.items["people"]:
@@ -107,7 +107,7 @@ class DesiredStateBuilder:
                 }
                 | given.fields(),
             )
-            self.mistakes += given.mistakes
+            self.errors += given.errors
 
     def _options(self, form: models.Connection) -> dict[str, Any]:
         """Return the options that only this kind has; credentials are not options."""

@@ -26,7 +26,7 @@ class CredentialsResolver:
     stored: Fields
     connector: Connector
     environment: Mapping[str, str]
-    mistakes: list[FileError] = field(default_factory=list)
+    errors: list[FileError] = field(default_factory=list)
 
     def fields(self) -> dict[str, Any]:
         """Return the credentials and `webhook_secrets`; they are complete only when there are no errors."""
@@ -89,4 +89,4 @@ class CredentialsResolver:
             return None
 
     def _add_error(self, path: tuple[str, ...], found: str, allowed: str) -> None:
-        self.mistakes.append(self.part.error_at(path, found, allowed))
+        self.errors.append(self.part.error_at(path, found, allowed))

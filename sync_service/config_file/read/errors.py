@@ -30,8 +30,8 @@ class FileError:
 class InvalidFiles(Exception):
     """Files that cannot be applied. `errors` are sorted by file and line."""
 
-    def __init__(self, mistakes: Iterable[FileError]) -> None:
-        self.errors = tuple(sorted(set(mistakes)))
+    def __init__(self, errors: Iterable[FileError]) -> None:
+        self.errors = tuple(sorted(set(errors)))
         super().__init__("\n".join(str(mistake) for mistake in self.errors))
 
 

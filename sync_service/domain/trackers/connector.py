@@ -53,7 +53,7 @@ class ResolvedTo(ConnectorError):
 
     def __init__(self, look: FetchNeeded) -> None:
         super().__init__(f"it is {look.key}")
-        self.look = look
+        self.fetch = look
 
 
 class Refused(ConnectorError):

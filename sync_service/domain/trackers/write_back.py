@@ -34,7 +34,7 @@ class Note:
 
     key_results: tuple[ServedKeyResult, ...]
 
-    def digest(self, manner: str = "") -> str:
+    def digest(self, format_version: str = "") -> str:
         """Hash the content that is worth an edit (hex, 64 characters).
 
         A new value alone is not worth an edit; a new rounded progress or target is. A new `WritesBack.format_version`
@@ -44,7 +44,7 @@ class Note:
             (one.slug, one.title, one.url, one.objective, one.target, one.progress, one.status)
             for one in self.key_results
         ]
-        return hashlib.sha256((manner + repr(content)).encode("utf-8", "replace")).hexdigest()
+        return hashlib.sha256((format_version + repr(content)).encode("utf-8", "replace")).hexdigest()
 
 
 @runtime_checkable
@@ -69,7 +69,7 @@ class WritesBack(Protocol):
         ...
 
     def write(
-        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, afresh: bool
+        self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, force: bool
     ) -> str | None:
         """Create the note, or replace our earlier one; return what to remember for the next time.
 

@@ -20,7 +20,7 @@ State = Literal["waiting", "settled", "buried"]
 UNOPENABLE = "(encrypted with a secret key that no longer exists)"
 
 
-def key_results_told(tx: Transaction, person_id: int) -> set[int]:
+def key_results_mailed(tx: Transaction, person_id: int) -> set[int]:
     """Return the ids of the key results that a person's waiting notices are about."""
     n = tables.notice
     return set(tx.scalars(sa.select(n.c.key_result_id).where(n.c.person_id == person_id, n.c.due_at.isnot(None))))

@@ -114,7 +114,7 @@ def request(tx: Transaction, asks: Sequence[NoteRequest], *, urgent: bool) -> No
     tx.execute(sa.update(w).where(mine).values(changed), parameters)
 
 
-def ask_after_linking(tx: Transaction, changed: Sequence[tuple[int, str, str]]) -> None:
+def request_after_linking(tx: Transaction, changed: Sequence[tuple[int, str, str]]) -> None:
     """Make the notes of issues due whose links changed, by (connection id, identity, key); up to `BURST` are urgent."""
     request(tx, [NoteRequest(*one) for one in changed], urgent=len(changed) <= BURST)
 

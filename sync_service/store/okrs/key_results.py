@@ -31,7 +31,7 @@ class KeyResult:
     measure: Measure
     span: Span
     explanation: str
-    standing: KeyResultState
+    state: KeyResultState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +39,14 @@ class Computed:
     """The new state of a key result, and the causes that may have changed it."""
 
     key_result: KeyResult
-    standing: KeyResultState
+    state: KeyResultState
     explanation: str
     causes: tuple[Cause, ...]
 
     @property
     def moved(self) -> bool:
         """Return whether the value changed."""
-        return self.standing.value != self.key_result.standing.value
+        return self.state.value != self.key_result.state.value
 
 
 def lock(tx: Transaction, ids: Iterable[int]) -> list[KeyResult]:
@@ -81,7 +81,7 @@ def _key_results(tx: Transaction, statement: sa.Select[Any]) -> list[KeyResult]:
             measure=parse_measure(row.measure),
             span=Span(row.starts_at, row.ends_at),
             explanation=row.explanation,
-            standing=KeyResultState(Status(row.status), row.current, row.progress),
+            state=KeyResultState(Status(row.status), row.current, row.progress),
         )
         for row in tx.execute(statement)
     ]
@@ -101,9 +101,9 @@ def save(tx: Transaction, computed: Sequence[Computed], *, now: datetime) -> Non
     rows = [
         {
             "row_id": one.key_result.id,
-            "current": one.standing.value,
-            "progress": one.standing.progress,
-            "status": one.standing.status,
+            "current": one.state.value,
+            "progress": one.state.progress,
+            "status": one.state.status,
             "explanation": one.explanation,
             "moved_at": now if one.moved else None,
         }
@@ -121,8 +121,8 @@ def _entry(one: Computed, now: datetime) -> dict[str, Any]:
     return {
         "key_result_id": one.key_result.id,
         "at": now,
-        "from": one.key_result.standing.value,
-        "to": one.standing.value,
+        "from": one.key_result.state.value,
+        "to": one.state.value,
         "causes": [to_columns(cause) for cause in one.causes],
     }
 

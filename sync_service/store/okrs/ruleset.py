@@ -98,19 +98,19 @@ class RulesetCache:
     """Caches the newest ruleset; loads it again only when the rules' version has changed."""
 
     def __init__(self) -> None:
-        self._book: Ruleset | None = None
+        self._ruleset: Ruleset | None = None
 
     @property
     def version(self) -> int | None:
         """Return the version of the cached ruleset."""
-        return self._book.version if self._book else None
+        return self._ruleset.version if self._ruleset else None
 
     def current(self, tx: Transaction) -> Ruleset:
         """Return the current ruleset and lock the rules against changes until `tx` ends."""
         version = versions.lock_rules_shared(tx)
-        if self._book is None or self._book.version != version:
-            self._book = load_ruleset(tx, version)
-        return self._book
+        if self._ruleset is None or self._ruleset.version != version:
+            self._ruleset = load_ruleset(tx, version)
+        return self._ruleset
 
 
 def load_ruleset(tx: Transaction, version: int) -> Ruleset:

@@ -45,7 +45,7 @@ LEASE = timedelta(seconds=60)
 LONGEST_LEASE = timedelta(minutes=5)
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(hours=1)
-LONGEST_PATIENCE = timedelta(days=7)
+LONGEST_POSTPONE = timedelta(days=7)
 """The longest wait that a tracker can impose on us, whatever it asks for."""
 
 SETTLING = timedelta(seconds=5)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.engine.database import database_now, upsert
-from sync_service.store.queue.due import LONGEST_PATIENCE, LONGEST_WAIT
+from sync_service.store.queue.due import LONGEST_POSTPONE, LONGEST_WAIT
 from sync_service.store.tables import rate_limit, write_back
 
 NONE = timedelta(0)
@@ -39,7 +39,7 @@ def blocked_for(tx: Transaction, connection_id: int, bucket: str) -> timedelta:
     now = database_now(tx)
     here = sa.and_(rate_limit.c.connection_id == connection_id, rate_limit.c.bucket.in_(list(_with_parents(bucket))))
     remaining_waits = (until - now for until in tx.scalars(sa.select(rate_limit.c.until).where(here)))
-    return max((remaining for remaining in remaining_waits if NONE < remaining <= LONGEST_PATIENCE), default=NONE)
+    return max((remaining for remaining in remaining_waits if NONE < remaining <= LONGEST_POSTPONE), default=NONE)
 
 
 def block(
@@ -57,7 +57,7 @@ def block(
     if last:
         waited = timedelta(seconds=last.seconds)
         remaining: timedelta = last.until - now
-        if NONE < remaining <= LONGEST_PATIENCE and (guessed or remaining > wait):
+        if NONE < remaining <= LONGEST_POSTPONE and (guessed or remaining > wait):
             return remaining
         if guessed and NONE <= -remaining <= waited:
             wait = max(wait, min(2 * waited, LONGEST_WAIT))
@@ -79,7 +79,7 @@ def active_limits(tx: Transaction, connection_ids: Sequence[int]) -> Mapping[int
     """
     now = database_now(tx)
     begun = sa.and_(rate_limit.c.connection_id.in_(connection_ids), rate_limit.c.seconds > 0)
-    active = sa.and_(rate_limit.c.until > now, rate_limit.c.until <= now + LONGEST_PATIENCE)
+    active = sa.and_(rate_limit.c.until > now, rate_limit.c.until <= now + LONGEST_POSTPONE)
     rows = tx.execute(
         sa.select(rate_limit).where(begun, active).order_by(rate_limit.c.until.desc(), rate_limit.c.bucket)
     ).all()

@@ -83,12 +83,12 @@ class ConnectionPage:
     pauses: tuple[RateLimit, ...]
     held: tuple[RateLimit, ...]
     newest_delivery: NewestDelivery | None
-    forged: RejectedCount | None
+    rejected: RejectedCount | None
 
     @property
     def webhook(self) -> Literal["heard", "forged", "silent"]:
         """Return what came last: a delivery, a rejected delivery, or nothing."""
-        if self.forged and (self.newest_delivery is None or self.newest_delivery.at < self.forged.at):
+        if self.rejected and (self.newest_delivery is None or self.newest_delivery.at < self.rejected.at):
             return "forged"
         return "heard" if self.newest_delivery else "silent"
 
@@ -150,7 +150,7 @@ def _page(row: Row[Any], related: _Related) -> ConnectionPage:
         pauses=tuple(one for one in related.rate_limits.get(row.id, ()) if not one.of_issue),
         held=tuple(one for one in related.rate_limits.get(row.id, ()) if one.of_issue),
         newest_delivery=related.newest_deliveries.get(row.id),
-        forged=related.rejected.get(row.id),
+        rejected=related.rejected.get(row.id),
     )
 
 

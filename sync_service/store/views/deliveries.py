@@ -150,14 +150,14 @@ def open_delivery(tx: Transaction, delivery_id: int, *, most: int) -> DeliveryOp
     return DeliveryOpened(line=_line(row), headers=row.headers, body=bytes(row.start or b""), size=row.size)
 
 
-def movements(tx: Transaction, delivery: str, *, since: datetime, looked_through: int) -> list[Movement]:
+def movements(tx: Transaction, delivery: str, *, since: datetime, searched: int) -> list[Movement]:
     """Return the history entries caused by a delivery, oldest first, among the first `looked_through` since a time."""
     h, k = tables.history, tables.key_result
     first = (
         sa.select(h.c.key_result_id, h.c.at, h.c["from"].label("before"), h.c.to, h.c.causes, h.c.id)
         .where(h.c.at >= since)
         .order_by(h.c.id)
-        .limit(looked_through)
+        .limit(searched)
         .subquery()
     )
     statement = (

@@ -10,7 +10,7 @@ from sync_service.store import tables as t
 
 
 @dataclass(frozen=True, slots=True)
-class ScopeExamined:
+class ScopeDiagnostics:
     """A watched scope: `called` is its present name at the tracker, `heard` says that its id is known."""
 
     name: str
@@ -30,9 +30,9 @@ class ConnectionDiagnostics:
     refused_at: datetime | None
     refused_reason: str | None
     last_delivery_at: datetime | None
-    forged: int
-    forged_at: datetime | None
-    scopes: tuple[ScopeExamined, ...]
+    rejected: int
+    rejected_at: datetime | None
+    scopes: tuple[ScopeDiagnostics, ...]
 
 
 def diagnostics_of(tx: Transaction, slug: str) -> ConnectionDiagnostics | None:
@@ -53,10 +53,10 @@ def diagnostics_of(tx: Transaction, slug: str) -> ConnectionDiagnostics | None:
         refused_at=row.refused_at,
         refused_reason=row.refused_reason,
         last_delivery_at=tx.scalar(newest),
-        forged=forgery.forged if forgery else 0,
-        forged_at=forgery.last_at if forgery else None,
+        rejected=forgery.rejected if forgery else 0,
+        rejected_at=forgery.last_at if forgery else None,
         scopes=tuple(
-            ScopeExamined(
+            ScopeDiagnostics(
                 name=one.name,
                 current_name=one.current_name or one.name,
                 id_known=one.external_id is not None,

@@ -179,7 +179,7 @@ def in_words(definition: Definition) -> str:
     return definition.query or describe(definition.condition)
 
 
-LOOKED_THROUGH = 2000
+SUGGESTIONS_FROM = 2000
 """Suggestions come from so many of the latest issues."""
 
 SUGGESTED = 100
@@ -193,7 +193,7 @@ def suggestions(tx: Transaction, connection_id: int) -> dict[str, list[str]]:
         sa.select(*(i.c[name] for name in _SUGGESTING))
         .where(i.c.connection_id == connection_id, i.c.gone_reason.is_(None), i.c.state.isnot(None))
         .order_by(i.c.id.desc())
-        .limit(LOOKED_THROUGH)
+        .limit(SUGGESTIONS_FROM)
     )
     rows = tx.execute(latest).all()
     names = _term_names(tx, connection_id)

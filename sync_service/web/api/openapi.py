@@ -58,6 +58,6 @@ def docs() -> str:
 
 @blueprint.get("/docs/<path:name>")
 @guarded(Guard.OPEN)
-def part(name: str) -> Response:
+def asset(name: str) -> Response:
     """Return a file of Swagger UI."""
     return send_from_directory(SWAGGER, name, max_age=DAY)

@@ -42,8 +42,8 @@ def ask(kind: str) -> ResponseReturnValue:
     try:
         form = connector.app_form(site=drafted.site, wanted=_wanted(drafted), state=state)
     except ValueError as error:
-        drafted.mistakes["organization" if "organisation" in str(error) else "name"] = f"it must be {error}"
-    if drafted.mistakes:
+        drafted.errors["organization" if "organisation" in str(error) else "name"] = f"it must be {error}"
+    if drafted.errors:
         return show(drafted, "app", 422)
     with writing(services().engine) as tx:
         oauth_states.begin(

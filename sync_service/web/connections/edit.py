@@ -109,7 +109,7 @@ def settings(slug: str) -> ResponseReturnValue:
     """
     one = find(slug)
     wanted, token = _wanted(one), request.form.get("token", "").strip()
-    mistakes = _mistakes(one, wanted, token)
+    errors = _mistakes(one, wanted, token)
 
     def edit(written: ConnectionFields) -> ConnectionFields:
         addresses = _changed_addresses(written, wanted)
@@ -119,13 +119,13 @@ def settings(slug: str) -> ResponseReturnValue:
         kept = {name: value for name, value in changed.items() if value != "" or name not in wanted}
         return {**kept, "token": secret_reference("TOKEN")} if token else kept
 
-    if not mistakes:
+    if not errors:
         try:
             save_and_flash(lambda editing: editing.change(slug, edit, {"TOKEN": token}), "The settings are saved.")
         except _TokenNeeded as error:
-            mistakes = dict.fromkeys(error.names, _NEW_ADDRESS)
-    if mistakes:
-        return show_to_admins(one, typed=wanted, mistakes=mistakes), 422
+            errors = dict.fromkeys(error.names, _NEW_ADDRESS)
+    if errors:
+        return show_to_admins(one, typed=wanted, errors=errors), 422
     return _back(slug)
 
 

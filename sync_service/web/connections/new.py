@@ -62,7 +62,7 @@ class Draft:
     organization: str = ""
     name: str = ""
     write_back: bool = False
-    mistakes: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
 
     def written(self) -> dict[str, object]:
         """Return the connection as in a configuration file, without credentials and secrets."""
@@ -173,13 +173,13 @@ def check(drafted: Draft) -> None:
     except InvalidFiles as error:
         note(drafted, error)
     if drafted.slug.casefold() in taken:
-        drafted.mistakes["slug"] = "another connection has this name"
+        drafted.errors["slug"] = "another connection has this name"
     elif drafted.slug in RESERVED:
-        drafted.mistakes["slug"] = f"{drafted.slug} is reserved"
+        drafted.errors["slug"] = f"{drafted.slug} is reserved"
     for name, address in {"site": drafted.site, **addresses_in(drafted.options)}.items():
         wrong = wrong_address(address)
         if wrong:
-            drafted.mistakes[name] = wrong
+            drafted.errors[name] = wrong
 
 
 def addresses_in(options: Mapping[str, Any]) -> dict[str, str]:
@@ -210,7 +210,7 @@ def wrong_address(address: str) -> str | None:
 def note(drafted: Draft, error: InvalidFiles) -> None:
     """Copy the errors of an edit to the fields of the form."""
     for one in error.errors:
-        drafted.mistakes.setdefault(field_of(one.field), f"found {one.found}; allowed: {one.allowed}")
+        drafted.errors.setdefault(field_of(one.field), f"found {one.found}; allowed: {one.allowed}")
 
 
 def store(drafted: Draft, written: ConnectionFields, secrets: Mapping[str, str]) -> bool:
@@ -233,7 +233,7 @@ def by_webhook_only(kind: str) -> ResponseReturnValue:
     check(drafted)
     made = new_secret()
     written = {**drafted.written(), "scopes": scopes_in(drafted.scopes), "webhook_secrets": [secret_reference("MADE")]}
-    if drafted.mistakes or not store(drafted, written, {"MADE": made}):
+    if drafted.errors or not store(drafted, written, {"MADE": made}):
         return show(drafted, "hand", 422)
     reveal_once.store_secret(drafted.slug, made, show=True)
     return redirect(url_for("connections.show", slug=drafted.slug))
@@ -247,13 +247,13 @@ def by_token(kind: str) -> ResponseReturnValue:
     drafted = read_draft(kind, connector)
     token = request.form.get("token", "").strip()
     check(drafted)
-    if not drafted.mistakes:
+    if not drafted.errors:
         wrong = credentials_error(connector, probe_of(drafted, token)) if token else "paste the token"
         if wrong:
-            drafted.mistakes["token"] = wrong
+            drafted.errors["token"] = wrong
     made = new_secret()
     written = {**drafted.written(), "token": secret_reference("TOKEN"), "webhook_secrets": [secret_reference("MADE")]}
-    if drafted.mistakes or not store(drafted, written, {"MADE": made, "TOKEN": token}):
+    if drafted.errors or not store(drafted, written, {"MADE": made, "TOKEN": token}):
         return show(drafted, "token", 422)
     reveal_once.store_secret(drafted.slug, made, show=not isinstance(connector, CreatesWebhooks))
     return redirect(url_for("connections_scopes.choose", slug=drafted.slug))
@@ -269,9 +269,9 @@ def by_consent(kind: str) -> ResponseReturnValue:
     check(drafted)
     for name, value in (("client_id", client_id), ("client_secret", client_secret)):
         if not value:
-            drafted.mistakes[name] = "paste it from the page of the OAuth app"
+            drafted.errors[name] = "paste it from the page of the OAuth app"
     oauth = {"client_id": client_id, "client_secret": secret_reference("CLIENT")}
-    if drafted.mistakes or not store(drafted, {**drafted.written(), "oauth": oauth}, {"CLIENT": client_secret}):
+    if drafted.errors or not store(drafted, {**drafted.written(), "oauth": oauth}, {"CLIENT": client_secret}):
         return show(drafted, "consent", 422)
     return redirect(url_for("connections.show", slug=drafted.slug, _anchor="consent"))
 

@@ -54,7 +54,7 @@ def show_to_admins(
     *,
     made: str | None = None,
     typed: Mapping[str, Any] | None = None,
-    mistakes: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
 ) -> str:
     """Render one connection with its settings; `mistakes` are the errors in the `typed` settings, by field."""
     with reading(services().engine) as tx:
@@ -66,7 +66,7 @@ def show_to_admins(
         owners=owners,
         made=made,
         typed=typed or {},
-        mistakes=mistakes or {},
+        errors=errors or {},
         **_setup_variables(found),
     )
 

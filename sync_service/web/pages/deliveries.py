@@ -72,7 +72,7 @@ def show(delivery_id: int) -> ResponseReturnValue:
         if opened is None:
             abort(404, f"There is no delivery {delivery_id}.")
         line = opened.line
-        moved = deliveries.movements(tx, line.delivery, since=line.received_at, looked_through=MAX_HISTORY_SEARCHED)
+        moved = deliveries.movements(tx, line.delivery, since=line.received_at, searched=MAX_HISTORY_SEARCHED)
     return render_template(
         "delivery.html", line=line, opened=opened, moved=moved, body=pretty(opened), most=MAX_BODY_SHOWN
     )

@@ -20,4 +20,4 @@ def services() -> Services:
 
 def wake(*tables: str) -> None:
     """Wake workers for these tables of due rows; return at once."""
-    cast("tuple[Services, WakeupThread]", current_app.extensions["okr-sync"])[1].ring(*tables)
+    cast("tuple[Services, WakeupThread]", current_app.extensions["okr-sync"])[1].request(*tables)

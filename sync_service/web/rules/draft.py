@@ -160,45 +160,45 @@ def reshape(draft: Draft, act: str) -> tuple[Draft, FormErrors]:
 def _to_rows(draft: Draft) -> tuple[Draft, FormErrors]:
     if not draft.text.strip():
         return replace(draft, mode="rows", rows=(Row(number=0),)), FormErrors()
-    mistakes = FormErrors()
-    condition = _condition(draft, mistakes)
+    errors = FormErrors()
+    condition = _condition(draft, errors)
     if condition is None:
-        return draft, mistakes
+        return draft, errors
     shown = condition_builder.rows_from_condition(condition)
     if shown is None:
-        mistakes.fields["text"] = "rows can't show this condition: it has groups inside groups, or values with a comma"
-        return draft, mistakes
-    return replace(draft, mode="rows", group=shown[0], rows=shown[1]), mistakes
+        errors.fields["text"] = "rows can't show this condition: it has groups inside groups, or values with a comma"
+        return draft, errors
+    return replace(draft, mode="rows", group=shown[0], rows=shown[1]), errors
 
 
-def _condition(draft: Draft, mistakes: FormErrors) -> dict[str, Any] | None:
+def _condition(draft: Draft, errors: FormErrors) -> dict[str, Any] | None:
     """Return the draft's condition; or None, with the error added to `mistakes`."""
     try:
         return draft.condition()
     except InvalidConditionText as error:
-        mistakes.fields["text"] = str(error)
+        errors.fields["text"] = str(error)
     except RuleError as error:
         number = condition_builder.row_of_error(error, draft.group, draft.rows) if draft.mode == "rows" else None
         if number is not None:
             found = repr(error.found) if error.found else "nothing"
-            mistakes.rows[number] = f"found {found}; allowed: {error.allowed}"
+            errors.rows[number] = f"found {found}; allowed: {error.allowed}"
         else:
-            mistakes.fields["text" if draft.mode == "text" else "rows"] = str(error)
+            errors.fields["text" if draft.mode == "text" else "rows"] = str(error)
     return None
 
 
 def as_edit(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Edit | None, FormErrors]:
     """Return the draft as an edit to preview, or None with the errors that prevent a preview."""
-    mistakes = FormErrors()
-    condition = _condition(draft, mistakes)
+    errors = FormErrors()
+    condition = _condition(draft, errors)
     connection_id = id_of(choices.connections, draft.connection)
     key_result_id = id_of(choices.key_results, draft.key_result)
     if connection_id is None:
-        mistakes.fields["connection"] = "choose the connection whose issues the rule matches"
+        errors.fields["connection"] = "choose the connection whose issues the rule matches"
     if key_result_id is None:
-        mistakes.fields["key_result"] = "choose the key result that the issues count toward"
+        errors.fields["key_result"] = "choose the key result that the issues count toward"
     if condition is None or connection_id is None or key_result_id is None:
-        return None, mistakes
+        return None, errors
     edit = Edit(
         slug=slug,
         connection_id=connection_id,
@@ -206,22 +206,22 @@ def as_edit(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Edit |
         condition=condition,
         enabled=draft.enabled,
     )
-    return edit, mistakes
+    return edit, errors
 
 
 def as_definition(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Definition | None, FormErrors]:
     """Return the draft as a definition to save, or None with all errors. A new rule without a slug gets one."""
-    edit, mistakes = as_edit(draft, choices, slug=slug)
+    edit, errors = as_edit(draft, choices, slug=slug)
     owner_id = id_of(choices.owners, draft.owner)
     if draft.owner and owner_id is None:
-        mistakes.fields["owner"] = "no person has this address"
+        errors.fields["owner"] = "no person has this address"
     wanted = slug or draft.slug or (condition_builder.slug_for(edit.condition, draft.connection) if edit else "")
     if slug is None and wanted and (not SLUG.fullmatch(wanted) or wanted in RESERVED):
-        mistakes.fields["slug"] = (
+        errors.fields["slug"] = (
             f"use letters, digits, '.', '_' and '-', at most 100; these are reserved: {', '.join(RESERVED)}"
         )
-    if edit is None or mistakes:
-        return None, mistakes
+    if edit is None or errors:
+        return None, errors
     definition = Definition(
         slug=wanted,
         owner_id=owner_id,
@@ -230,4 +230,4 @@ def as_definition(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[
         condition=edit.condition,
         enabled=draft.enabled,
     )
-    return definition, mistakes
+    return definition, errors

@@ -25,7 +25,7 @@ class PreviewContent:
 
     preview: Preview | None = None
     key_results: dict[str, KeyResultView] | None = None
-    mistakes: FormErrors | None = None
+    errors: FormErrors | None = None
     slug: str = ""
 
 
@@ -35,7 +35,7 @@ def show_form(
     drafted: Draft,
     *,
     rule: RuleView | None = None,
-    mistakes: FormErrors | None = None,
+    errors: FormErrors | None = None,
     overtaken: bool = False,
 ) -> str:
     """Render a draft with its preview; read-only for callers who may not change it, and for rules with a query."""
@@ -48,7 +48,7 @@ def show_form(
         rule=rule,
         state=state,
         not_evaluable=_not_evaluable(rule),
-        mistakes=mistakes or FormErrors(),
+        errors=errors or FormErrors(),
         overtaken=overtaken,
         choices=choices,
         promise=preview_draft(tx, choices, drafted, rule.slug if rule else None) if may_change else None,
@@ -85,9 +85,9 @@ def preview_draft(tx: Connection, choices: Choices, drafted: Draft, slug: str | 
     """Preview a draft as if it were enabled. An incomplete or invalid draft gives its errors instead."""
     if not drafted.complete:
         return PreviewContent()
-    edit, mistakes = as_edit(replace(drafted, enabled=True), choices, slug=slug)
+    edit, errors = as_edit(replace(drafted, enabled=True), choices, slug=slug)
     if edit is None:
-        return PreviewContent(mistakes=mistakes)
+        return PreviewContent(errors=errors)
     seen = preview(tx, edit, now=services().now())
     views = {one.slug: key_result_view(tx, one.slug, services().now()) for one in seen.effects}
     return PreviewContent(

@@ -120,11 +120,11 @@ def enable(slug: str) -> ResponseReturnValue:
 @guarded(Guard.ADMIN)
 def draft() -> ResponseReturnValue:
     """Render the builder after one of its buttons or choices, for htmx; nothing is saved."""
-    drafted, mistakes = reshape(read_draft(request.form), request.form.get("act", ""))
+    drafted, errors = reshape(read_draft(request.form), request.form.get("act", ""))
     with reading(services().engine) as tx:
         choices = Choices.read(tx)
         response = make_response(
-            render_template("rule_builder.html", draft=drafted, mistakes=mistakes, **builder(tx, choices, drafted))
+            render_template("rule_builder.html", draft=drafted, errors=errors, **builder(tx, choices, drafted))
         )
     response.headers["HX-Trigger"] = "rule-changed"
     return response
@@ -153,10 +153,10 @@ def _submit(slug: str | None) -> ResponseReturnValue:
     act = request.form.get("act", "save")
     drafted = read_draft(request.form)
     if act != "save":
-        drafted, mistakes = reshape(drafted, act)
+        drafted, errors = reshape(drafted, act)
         with reading(services().engine) as tx:
             rule = _find(tx, slug) if slug else None
-            return show_form(tx, Choices.read(tx), drafted, rule=rule, mistakes=mistakes)
+            return show_form(tx, Choices.read(tx), drafted, rule=rule, errors=errors)
     not_saved = _write(drafted, slug)
     if not_saved is None:
         wake("rule_revision")
@@ -166,7 +166,7 @@ def _submit(slug: str | None) -> ResponseReturnValue:
         if rule and not_saved.overtaken:
             drafted = replace(drafted, seen=rule.version)
         form = show_form(
-            tx, Choices.read(tx), drafted, rule=rule, mistakes=not_saved.mistakes, overtaken=not_saved.overtaken
+            tx, Choices.read(tx), drafted, rule=rule, errors=not_saved.errors, overtaken=not_saved.overtaken
         )
     return form, 409 if not_saved.overtaken else 422
 
@@ -175,7 +175,7 @@ def _submit(slug: str | None) -> ResponseReturnValue:
 class NotSaved:
     """Why a draft was not saved: its errors, or `overtaken` by another person's edit."""
 
-    mistakes: FormErrors
+    errors: FormErrors
     overtaken: bool = False
 
 
@@ -183,21 +183,21 @@ def _write(drafted: Draft, slug: str | None) -> NotSaved | None:
     """Save a draft; return why it was not saved, else None."""
     try:
         with writing(services().engine) as tx:
-            definition, mistakes = as_definition(drafted, Choices.read(tx), slug=slug)
+            definition, errors = as_definition(drafted, Choices.read(tx), slug=slug)
             existing = rule_views.lock(tx, slug or (definition.slug if definition else ""))
             if slug and existing is None:
                 abort(404, f"There is no rule {slug}.")
             if slug and existing and existing.query:
                 abort(409, "A rule with a query can be changed only in the configuration file.")
             if slug and existing and drafted.seen != existing.version:
-                return NotSaved(mistakes=FormErrors(), overtaken=True)
+                return NotSaved(errors=FormErrors(), overtaken=True)
             if existing and not slug:
-                return NotSaved(mistakes=_slug_taken(existing.slug))
+                return NotSaved(errors=_slug_taken(existing.slug))
             if definition is None:
-                return NotSaved(mistakes=mistakes)
+                return NotSaved(errors=errors)
             changed = _save(tx, definition, "changed" if slug else "created")
     except IntegrityError:  # two new rules with the same slug at the same moment
-        return NotSaved(mistakes=_slug_taken(drafted.slug))
+        return NotSaved(errors=_slug_taken(drafted.slug))
     message = f"{definition.slug} is saved. Its links change in a moment." if changed else "Nothing to change."
     flash(message, "success")
     return None

@@ -178,7 +178,7 @@ def test_a_node_leads_to_the_issue(town: Town) -> None:
     """A repository's number is learned once."""
     pay, other = town.estimated("Pay", 5), town.estimated("Other", 3)
     scope = ScopeRef(str(town.place.id), "acme/checkout")
-    found = [one.look for one in town.find(town.named(pay), town.named(other)) if isinstance(one, ResolvedTo)]
+    found = [one.fetch for one in town.find(town.named(pay), town.named(other)) if isinstance(one, ResolvedTo)]
     assert [(one.identity, one.key, one.scope) for one in found] == [
         (f"{scope.id}#1", "acme/checkout#1", scope),
         (f"{scope.id}#2", "acme/checkout#2", scope),

@@ -49,9 +49,9 @@ def github() -> Iterator[responses.RequestsMock]:
         yield mock
 
 
-def write(memory: str | None = None, *, afresh: bool = True, said: Note | None = None) -> str | None:
+def write(memory: str | None = None, *, force: bool = True, said: Note | None = None) -> str | None:
     """Write with a token."""
-    return connector().write(connection(), **PLACE, note=said or note(), memory=memory, afresh=afresh)
+    return connector().write(connection(), **PLACE, note=said or note(), memory=memory, force=force)
 
 
 def connector() -> GitHub:
@@ -105,7 +105,7 @@ def test_what_was_taken_away_is_made_again_only_afresh(github: responses.Request
     """404 and 410 mean the same of a comment."""
     github.patch(f"{ONE}/7", status=404, json={})
     github.get(WHOLE, json={"id": 1, "number": 12})
-    assert write("7", afresh=False) is None
+    assert write("7", force=False) is None
     github.replace("PATCH", f"{ONE}/7", status=410, json={})
     github.post(COMMENTS, json={"id": 8}, status=201)
     assert write("7") == "8"
@@ -194,7 +194,7 @@ def test_a_wrong_token_is_refused_as_ever(github: responses.RequestsMock) -> Non
 def test_a_connection_that_was_never_switched_on_can_not_write() -> None:
     """It has no mark."""
     with pytest.raises(Rejected, match="no mark"):
-        connector().write(connection(owner_marker=None), **PLACE, note=note(), memory=None, afresh=True)
+        connector().write(connection(owner_marker=None), **PLACE, note=note(), memory=None, force=True)
 
 
 def test_a_comment_has_room_for_the_longest_note(github: responses.RequestsMock) -> None:

@@ -54,11 +54,11 @@ def jira() -> Iterator[responses.RequestsMock]:
         yield mock
 
 
-def write(*serves: ServedKeyResult, memory: Any = None, afresh: bool = True, **options: Any) -> Any:
+def write(*serves: ServedKeyResult, memory: Any = None, force: bool = True, **options: Any) -> Any:
     """Write, and give what is remembered."""
     note, before = Note(serves or (serving(),)), None if memory is None else json.dumps(memory)
     kept = Jira(HttpClient(now=lambda: NOW)).write(
-        connection(**options), identity="20012", key="SHOP-12", note=note, memory=before, afresh=afresh
+        connection(**options), identity="20012", key="SHOP-12", note=note, memory=before, force=force
     )
     return None if kept is None else json.loads(kept)
 
@@ -131,7 +131,7 @@ def test_it_is_edited_in_place_and_nobody_is_told(jira: responses.RequestsMock) 
     """By the id that is remembered, without looking for it."""
     quietly = query_param_matcher({"notifyUsers": "false"})
     jira.put(f"{COMMENTS}/700", json={"id": "700"}, match=[quietly])
-    assert write(memory={"links": ["KR-1"], "comment": "700"}, afresh=False)["comment"] == "700"
+    assert write(memory={"links": ["KR-1"], "comment": "700"}, force=False)["comment"] == "700"
     assert len(sent(jira, "PUT")) == 1
 
 
@@ -163,9 +163,9 @@ def test_one_that_was_taken_away_is_made_again_only_afresh(jira: responses.Reque
     jira.put(f"{COMMENTS}/700", status=404, json={})
     before = {"links": ["KR-1"], "comment": "700"}
     jira.get(COMMENTS, json=listed())
-    assert write(memory={**before, "links": []}, afresh=False) == {"links": ["KR-1"], "comment": ""}
-    assert write(memory={"links": [], "comment": ""}, afresh=False) == {"links": ["KR-1"], "comment": ""}
-    assert write(memory=before, afresh=False) is None
+    assert write(memory={**before, "links": []}, force=False) == {"links": ["KR-1"], "comment": ""}
+    assert write(memory={"links": [], "comment": ""}, force=False) == {"links": ["KR-1"], "comment": ""}
+    assert write(memory=before, force=False) is None
     assert sent(jira, "POST") == []
     jira.post(COMMENTS, json={"id": "800"}, status=201)
     assert write(memory=before)["comment"] == "800"
@@ -175,14 +175,14 @@ def test_one_that_was_taken_away_is_made_again_only_afresh(jira: responses.Reque
 def test_it_stands_alone_where_somebody_took_the_links_away(jira: responses.RequestsMock) -> None:
     """Each by itself."""
     jira.put(f"{COMMENTS}/700", json={"id": "700"})
-    assert write(memory={"links": ["KR-1"], "comment": "700"}, afresh=False) == {"links": ["KR-1"], "comment": "700"}
+    assert write(memory={"links": ["KR-1"], "comment": "700"}, force=False) == {"links": ["KR-1"], "comment": "700"}
 
 
 def test_it_is_made_where_it_is_wanted_only_now(jira: responses.RequestsMock) -> None:
     """Though the issue serves what it served."""
     jira.get(COMMENTS, json=listed())
     jira.post(COMMENTS, json={"id": "700"}, status=201)
-    assert write(memory={"links": ["KR-1"]}, afresh=False)["comment"] == "700"
+    assert write(memory={"links": ["KR-1"]}, force=False)["comment"] == "700"
     ways = [Jira().format_version(connection(write_comments=on)) for on in (True, False)]
     assert Note((serving(),)).digest(ways[0]) != Note((serving(),)).digest(ways[1])
 
@@ -191,7 +191,7 @@ def test_it_says_so_where_it_is_wanted_no_more(jira: responses.RequestsMock) -> 
     """And is left to itself then."""
     jira.put(f"{COMMENTS}/700", json={"id": "700"})
     memory = {"links": [], "comment": "700"}
-    assert write(memory=memory, afresh=False, write_comments=False) == {"links": ["KR-1"]}
+    assert write(memory=memory, force=False, write_comments=False) == {"links": ["KR-1"]}
     (body,) = sent(jira, "PUT")
     assert words_of(body).startswith("The links of this issue say what it counts toward")
     assert remove_note(memory={"links": ["KR-1"], "comment": "700"}, write_comments=False) is None
@@ -201,7 +201,7 @@ def test_it_says_so_where_it_is_wanted_no_more(jira: responses.RequestsMock) -> 
 def test_that_one_was_taken_away_is_remembered_while_comments_are_switched_off(jira: responses.RequestsMock) -> None:
     """Who took it away meant it, whatever is switched on later."""
     gone = {"links": [], "comment": ""}
-    assert write(memory=gone, afresh=False, write_comments=False) == {"links": ["KR-1"], "comment": ""}
+    assert write(memory=gone, force=False, write_comments=False) == {"links": ["KR-1"], "comment": ""}
     assert sent(jira, "PUT") == []
 
 

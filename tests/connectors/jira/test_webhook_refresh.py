@@ -75,9 +75,9 @@ def test_what_a_registered_webhook_brings_is_believed(town: Town) -> None:
     assert not town.jira.verify(post, [SECRET[::-1]])
     town.tracker.webhooks.forge_next()
     town.shop.create_issue("Pay")
-    forged = town.receiver.received[-1]
+    rejected = town.receiver.received[-1]
     assert not town.jira.verify(
-        WebhookRequest({name.lower(): text for name, text in forged.headers.items()}, forged.body), [SECRET]
+        WebhookRequest({name.lower(): text for name, text in rejected.headers.items()}, rejected.body), [SECRET]
     )
 
 

@@ -72,10 +72,10 @@ def connector() -> Jira:
     return Jira(HttpClient(now=lambda: NOW))
 
 
-def write(*serves: ServedKeyResult, memory: str | None = None, afresh: bool = True, **by: Any) -> str | None:
+def write(*serves: ServedKeyResult, memory: str | None = None, force: bool = True, **by: Any) -> str | None:
     """Write."""
     note = Note(serves or (serving(),))
-    return connector().write(connection(**by), **PLACE, note=note, memory=memory, afresh=afresh)
+    return connector().write(connection(**by), **PLACE, note=note, memory=memory, force=force)
 
 
 def memory(*slugs: str) -> str:
@@ -139,11 +139,11 @@ def test_a_link_that_was_taken_away_is_made_again_only_afresh(jira: responses.Re
     both = (serving("KR-1"), serving("KR-2"))
     jira.get(CLOUD, json=[link("KR-2", title="old")])
     jira.post(CLOUD, json={"id": 10000})
-    assert write(*both, memory=memory("KR-1", "KR-2"), afresh=False) == memory("KR-1", "KR-2")
+    assert write(*both, memory=memory("KR-1", "KR-2"), force=False) == memory("KR-1", "KR-2")
     assert sent(jira, "POST") == [link("KR-2")]
     jira.replace("GET", CLOUD, json=[])
-    assert write(*both, memory=memory("KR-1", "KR-2"), afresh=False) is None
-    assert write(*both, afresh=False) is None
+    assert write(*both, memory=memory("KR-1", "KR-2"), force=False) is None
+    assert write(*both, force=False) is None
     assert len(sent(jira, "POST")) == 1
     write(*both, memory=memory("KR-1", "KR-2"))
     assert len(sent(jira, "POST")) == 3
