@@ -27,7 +27,7 @@ from sync_service.store.views.connection_alert import ConnectionAlert, read_aler
 
 log = structlog.get_logger(__name__)
 
-BREAKINGS = 500
+ALERT_BATCH = 500
 """Rows claimed at a time. Other rows of the same connections go into the same mail."""
 
 MENDED = "works again; no mail was sent"
@@ -49,7 +49,7 @@ class ConnectionAlerter:
     def drain(self) -> int:
         """Write the mails of a batch of due alerts; return how many rows were claimed."""
         group_by = attrgetter("connection_id")
-        return drain_rows(self.engine, connection_alert, self._alert, limit=BREAKINGS, group_by=group_by)
+        return drain_rows(self.engine, connection_alert, self._alert, limit=ALERT_BATCH, group_by=group_by)
 
     def _alert(self, claimed: Sequence[Row[Any]]) -> None:
         """Write the mails about one connection."""

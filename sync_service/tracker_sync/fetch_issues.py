@@ -171,7 +171,7 @@ class IssueFetcher:
         updates = [
             Update(
                 connection_id=row.connection_id,
-                parsed=ParsedDelivery(name="look", observations=(one,)),
+                parsed=ParsedDelivery(name="fetch", observations=(one,)),
                 received_at=self.now(),
                 delivery_id=row.delivery_id,
                 via=UpdateSource.FETCH,

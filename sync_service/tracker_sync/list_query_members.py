@@ -185,7 +185,7 @@ class QueryLister:
         complete, again = run.run_incomplete_reason is None, run.run_incomplete_reason in (None, row.incomplete_reason)
         outcome = f"{run.seen} members" + (f", {run.outside} outside the watched scopes" if run.outside else "")
         with writing(self.matcher.engine) as tx:
-            query_listings.note_lacking(tx, revision, run.run_incomplete_reason)
+            query_listings.note_incomplete(tx, revision, run.run_incomplete_reason)
             is_contradicted = complete and query_members.is_contradicted(
                 tx, revision.id, run=run.number, began_at=run.began_at
             )
@@ -242,7 +242,7 @@ class QueryLister:
         while (last := self._evaluate_some(row, revision, connection, connector, after)) is not None:
             after = last
         with writing(self.matcher.engine) as tx:
-            query_listings.note_lacking(tx, revision, None)
+            query_listings.note_incomplete(tx, revision, None)
             query_listings.activate_revision(tx, revision.id)
             done = {"outcome": "evaluated with the known issues", "done_at": database_now(tx), "cursor": None}
             due.settle(tx, query_listing, [row], [done])
@@ -279,11 +279,11 @@ class QueryLister:
     def _settle_unlistable(self, row: Row[Any], revision: Row[Any], incomplete_reason: str) -> None:
         """Record why a query can't be listed; it is tried again when the connection or the rule changes."""
         with writing(self.matcher.engine) as tx:
-            query_listings.note_lacking(tx, revision, incomplete_reason)
+            query_listings.note_incomplete(tx, revision, incomplete_reason)
             due.settle(tx, query_listing, [row], [{"outcome": incomplete_reason, "cursor": None}])
 
     def _retry_later(self, row: Row[Any], revision: Row[Any], incomplete_reason: str) -> None:
         """Record why a query could not be listed; the next run tries again."""
         with writing(self.matcher.engine) as tx:
-            query_listings.note_lacking(tx, revision, incomplete_reason)
+            query_listings.note_incomplete(tx, revision, incomplete_reason)
             due.release(tx, query_listing, row, wait=INTERVAL, outcome=incomplete_reason, cursor=None)

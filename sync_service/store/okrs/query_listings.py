@@ -122,7 +122,7 @@ def activate_revision(tx: Transaction, revision_id: int) -> None:
     tx.execute(sa.update(rule_revision).where(waiting).values(due_at=DatabaseNow()))
 
 
-def note_lacking(tx: Transaction, revision: Row[Any], incomplete_reason: str | None) -> None:
+def note_incomplete(tx: Transaction, revision: Row[Any], incomplete_reason: str | None) -> None:
     """Save why a query's members are not all known (None: they are), and request to compute its key result.
 
     Call this first in `tx`: it changes the rules' version.

@@ -45,7 +45,9 @@ def diagnostics_of(tx: Transaction, slug: str) -> ConnectionDiagnostics | None:
     scopes = tx.execute(sa.select(s).where(s.c.connection_id == row.id).order_by(s.c.name))
     newest = sa.select(d.c.received_at).where(d.c.connection_id == row.id).order_by(d.c.id.desc()).limit(1)
     f = t.rejected_delivery
-    forgery = tx.execute(sa.select(f.c.count.label("forged"), f.c.last_at).where(f.c.connection_id == row.id)).first()
+    rejected = tx.execute(
+        sa.select(f.c.count.label("deliveries"), f.c.last_at).where(f.c.connection_id == row.id)
+    ).first()
     return ConnectionDiagnostics(
         kind=row.kind,
         owner=row.email,
@@ -53,8 +55,8 @@ def diagnostics_of(tx: Transaction, slug: str) -> ConnectionDiagnostics | None:
         refused_at=row.refused_at,
         refused_reason=row.refused_reason,
         last_delivery_at=tx.scalar(newest),
-        rejected=forgery.rejected if forgery else 0,
-        rejected_at=forgery.last_at if forgery else None,
+        rejected=rejected.deliveries if rejected else 0,
+        rejected_at=rejected.last_at if rejected else None,
         scopes=tuple(
             ScopeDiagnostics(
                 name=one.name,
