@@ -293,7 +293,7 @@ def test_two_workers_write_one_mail(services: House, monkeypatch: pytest.MonkeyP
     wire.furnish(20)
     wire.tell(UNINSTALLED)
     wire.pass_(SETTLE)
-    monkeypatch.setattr("sync_service.notify.connection_alerts.BREAKINGS", 7)
+    monkeypatch.setattr("sync_service.notify.connection_alerts.ALERT_BATCH", 7)
     start = Barrier(2)
 
     def work() -> None:
