@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sync_service.domain.measures.status import STATUS_TEXT
+from sync_service.domain.text import amount, number
 from sync_service.domain.trackers.causes import Cause
 from sync_service.runtime.instance_lock import ProcessView
 from sync_service.store.okrs.query_listings import Listed
@@ -142,7 +143,7 @@ def explain_lines(
     yield f"{view.slug}  {view.title}"
     yield f"  objective  {view.objective_title} ({view.objective}, cycle {view.cycle})"
     yield f"  owner      {owner}"
-    yield f"  value      {_amount(view.current, view.unit)}, from {view.start:g} to {view.target:g}"
+    yield f"  value      {amount(view.current, view.unit)}, from {number(view.start)} to {number(view.target)}"
     progress = "" if view.progress is None else f", {view.progress:.0%} of the way"
     yield f"  status     {STATUS_TEXT[view.status]}{progress}"
     yield f"  because    {view.explanation or 'it is not computed yet'}"
@@ -158,12 +159,8 @@ def explain_lines(
     yield ""
     yield "What changed it" if history else "It has not changed yet"
     for entry in history:
-        yield f"  {instant(entry.at)}  {_amount(entry.before, view.unit)} → {_amount(entry.after, view.unit)}"
+        yield f"  {instant(entry.at)}  {amount(entry.before, view.unit)} → {amount(entry.after, view.unit)}"
         yield from (f"    {_cause(cause)}" for cause in entry.causes)
-
-
-def _amount(value: float | None, unit: str) -> str:
-    return "no data" if value is None else f"{value:g} {unit}".strip()
 
 
 def _listed(query: Listed) -> str:
@@ -176,13 +173,13 @@ def _listed(query: Listed) -> str:
 
 def _issue_line(issue: IssueView) -> str:
     state = issue.state.value if issue.state else "?"
-    points = "" if issue.points is None else f", {issue.points:g} points"
+    points = "" if issue.points is None else f", {number(issue.points)} points"
     by_rules = f"by rule {', '.join(issue.rules)}"
     origin = {"manual": "by hand", "label": "by its label", "comment": "by a comment"}.get(issue.origin, by_rules)
     counts = "" if issue.counts else f"; does not count: {issue.why_not}"
     unreachable = f"; cannot be reached since {issue.unreachable_since:%Y-%m-%d}" if issue.unreachable_since else ""
     title = f"  {issue.title}" if issue.title else ""
-    return f"  {state:<8} {issue.key}{title}  (weight {issue.weight:g}{points}, {origin}{counts}{unreachable})"
+    return f"  {state:<8} {issue.key}{title}  (weight {number(issue.weight)}{points}, {origin}{counts}{unreachable})"
 
 
 def _cause(cause: Cause) -> str:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 NO_DATA = "no data"
+NARROW_SPACE = "\u202f"
 
 # Bidirectional overrides and isolates change the direction of the text around them: a title with one could disguise the
 # rest of the mail.
@@ -27,26 +28,32 @@ def clipped(text: str, most: int) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number with at most two decimals, four below one, and no needless zeros."""
-    written = f"{value:,.{2 if abs(value) >= 1 else 4}f}".rstrip("0").rstrip(".")
-    return "0" if written == "-0" else written
+    """Return a number for people: at most two decimals, four below one, thousands apart: `1 234.5`, `0.0125`."""
+    rounded = round(value, 2 if abs(value) >= 1 else 4) + 0.0  # no minus before a zero
+    digits = f"{rounded:,.4f}".rstrip("0").rstrip(".")
+    return digits.replace(",", NARROW_SPACE).replace("-", "\u2212")
 
 
-def percent(value: float) -> str:
-    """Return percents with at most one decimal; less than a hundred is never rounded up to a hundred."""
-    rounded = round(value, 1)
-    if rounded >= 100 > value:
-        rounded = 99.9
-    return f"{number(rounded)} %"
+def percent(fraction: float | None) -> str:
+    """Return a fraction as whole percents: `37 %`. Less than the whole never reads 100 %."""
+    if fraction is None:
+        return NO_DATA
+    return f"{number(_short_of(100, 100 * fraction, step=1))}{NARROW_SPACE}%"
 
 
-def amount(value: float | None, unit: str) -> str:
-    """Return a value with its unit."""
+def amount(value: float | None, unit: str = "") -> str:
+    """Return a value with its unit: `37.5 %`, `12 bugs`, `no data`. Less than 100 % never reads 100 %."""
     if value is None:
         return NO_DATA
     if unit == "%":
-        return percent(value)
-    return f"{number(value)} {unit}".rstrip()
+        value = _short_of(100, value, step=0.01)
+    return f"{number(value)}{NARROW_SPACE}{unit}" if unit else number(value)
+
+
+def _short_of(whole: float, value: float, *, step: float) -> float:
+    """Round a value to a multiple of `step`; a value below `whole` stays below it."""
+    rounded = round(value / step) * step
+    return whole - step if value < whole <= rounded else rounded
 
 
 def listed(names: list[str]) -> str:

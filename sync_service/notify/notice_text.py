@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from sync_service.domain.measures.status import STATUS_TEXT, Status
 from sync_service.domain.people.notices import Change, KeyResultState, NoticeKind, kind_of
-from sync_service.domain.text import amount, clipped, listed, plain
+from sync_service.domain.text import amount, clipped, listed, percent, plain
 from sync_service.domain.trackers.causes import Cause
 
 MOST_REASONS = 10
@@ -147,7 +147,7 @@ def _value_is_progress(state: KeyResultState) -> bool:
 
 
 def _progress(state: KeyResultState) -> str:
-    return amount(None if state.progress is None else 100 * state.progress, "%")
+    return percent(state.progress)
 
 
 def _headline(change: Change, unit: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.rules.conditions import CompiledRule, Subject
+from sync_service.domain.text import number
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import TermKind
@@ -246,7 +247,7 @@ def _link_change(had: Links, has: Links, known: _SourceNames) -> str | None:
     lost = [key for key in had if key not in has and not _pending(key, rules)]
     phrases = [f"now linked {_origin(key, known)}" for key in gained]
     phrases += [f"no longer linked {_origin(key, known)}" for key in lost]
-    phrases += [f"weight {had[key]:g} → {has[key]:g}" for key in has if key in had and had[key] != has[key]]
+    phrases += [f"weight {number(had[key])} → {number(has[key])}" for key in has if key in had and had[key] != has[key]]
     return ", ".join(phrases) or None
 
 

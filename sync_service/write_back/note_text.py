@@ -7,7 +7,7 @@ from urllib.parse import quote
 from sqlalchemy.engine import Row
 
 from sync_service.domain.measures.status import STATUS_TEXT, Status
-from sync_service.domain.text import NO_DATA, amount, plain
+from sync_service.domain.text import amount, percent, plain
 from sync_service.domain.trackers.write_back import Note, ServedKeyResult
 
 
@@ -29,15 +29,7 @@ def _serving(row: Row[Any], base_url: str) -> ServedKeyResult:
         objective=plain(row.objective),
         value=amount(row.current, plain(row.unit)),
         target=amount(row.target, plain(row.unit)),
-        progress=_percent(row.progress),
+        progress=percent(row.progress),
         status=STATUS_TEXT[Status(row.status)],
         completed=Status(row.status) is Status.COMPLETED,
     )
-
-
-def _percent(fraction: float | None) -> str:
-    """Return whole percents; less than a hundred is never rounded up to a hundred."""
-    if fraction is None:
-        return NO_DATA
-    whole = round(100 * fraction)
-    return f"{99 if whole == 100 and fraction < 1 else whole} %"

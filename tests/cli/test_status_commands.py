@@ -104,7 +104,7 @@ def test_explain_says_where_a_key_result_is_and_why(run: Run, engine: Engine) ->
         )
     said = run("explain", "kr-1").stdout
     assert "KR-1  Ship the new checkout" in said
-    assert "50 %, from 0 to 100" in said
+    assert "50\u202f%, from 0 to 100" in said
     assert "Bad credentials" in said
     assert "acme/checkout#12  (weight 3, by hand; does not count: not seen yet)" in said
     assert "acme/checkout#1: closed as done, by ana (delivery d-1)" in said

@@ -36,13 +36,13 @@ def test_a_linked_issue_links_to_its_key_result_within_seconds_and_moves_with_it
     stage.write(seconds=10)
     shown = stage.shown(issue)
     assert (shown["title"], shown["url"]) == ("KR-1 Ship carts", "http://127.0.0.1:8080/key-results/KR-1")
-    assert shown["summary"].startswith("0 % (0 % of 100 %), ")
+    assert shown["summary"].startswith("0\u202f% (0\u202f% of 100\u202f%), ")
     assert shown["status"]["resolved"] is False
     other.finish()
     stage.hear_and_write(seconds=600)
-    assert stage.shown(issue)["summary"].startswith("0 %")
+    assert stage.shown(issue)["summary"].startswith("0\u202f%")
     stage.write()
-    assert stage.shown(issue)["summary"].startswith("50 %")
+    assert stage.shown(issue)["summary"].startswith("50\u202f%")
     issue.finish()
     stage.hear_and_write(seconds=2 * HOUR)
     assert stage.shown(issue)["status"]["resolved"] is True
@@ -220,7 +220,7 @@ def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(s
     issue.comments[0].delete()
     other.finish()
     stage.hear_and_write(seconds=2 * HOUR)
-    assert (stage.comments(issue), stage.shown(issue)["summary"][:4]) == ([], "50 %")
+    assert (stage.comments(issue), stage.shown(issue)["summary"][:4]) == ([], "50\u202f%")
     issue.label("okr:KR-2")
     stage.hear_and_write()
     assert len(stage.comments(issue)) == 1

@@ -30,7 +30,7 @@ def test_a_linked_issue_says_so_within_seconds_and_once(stage: Stage) -> None:
     stage.write(seconds=10)
     (said,) = stage.our_comments(issue)
     assert "KR\\-1 Ship carts](http://127.0.0.1:8080/key-results/KR-1)" in said
-    assert "0 \\%" in said
+    assert "0\u202f\\%" in said
     assert "Paying is fast" in said
     assert stage.row(issue).outcome == "written"
 
@@ -105,7 +105,7 @@ def test_a_moving_key_result_is_told_of_once_an_hour(stage: Stage) -> None:
     assert stage.writes() == 8
     stage.write()
     assert stage.writes() == 16
-    assert all("50 \\%" in said for issue in issues for said in stage.our_comments(issue))
+    assert all("50\u202f\\%" in said for issue in issues for said in stage.our_comments(issue))
 
 
 def test_what_is_switched_off_is_written_no_more(stage: Stage) -> None:

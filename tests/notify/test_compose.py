@@ -46,7 +46,7 @@ def test_a_due_notice_becomes_a_mail_that_is_due(services: House) -> None:
     assert changes(services) == before + 1
     (opened,) = services.opened()
     assert opened.line.subject == "KR-1 completed: Ship the new checkout"
-    assert "50 % → 100 %" in opened.text
+    assert "50\u202f% → 100\u202f%" in opened.text
     assert services.composing.drain() == 0
 
 

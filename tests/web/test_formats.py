@@ -13,38 +13,6 @@ from tests.support.services import NOW
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        (37.5, "37.5"),
-        (100.0, "100"),
-        (0.125, "0.12"),
-        (1234.5, "1\u202f234.5"),
-        (1e6, "1\u202f000\u202f000"),
-        (-4.0, "\u22124"),
-        (-0.001, "0"),
-    ],
-)
-def test_a_number_has_two_decimals_at_most(value: float, said: str) -> None:
-    """And its thousands apart."""
-    assert formats.number(value) == said
-
-
-def test_an_amount_has_its_unit_or_none() -> None:
-    """No data is said in words."""
-    assert formats.amount(37.5, "%") == "37.5\u202f%"
-    assert formats.amount(8.0) == "8"
-    assert formats.amount(None, "%") == "no data"
-
-
-@pytest.mark.parametrize(
-    ("share", "said"), [(0.375, "38"), (0.999, "99"), (1.0, "100"), (1.25, "125"), (-0.1, "\u221210"), (0.0, "0")]
-)
-def test_a_share_is_a_whole_percentage_that_never_claims_to_be_finished(share: float, said: str) -> None:
-    """99.9 % is not 100 %."""
-    assert formats.percent(share) == f"{said}\u202f%"
-
-
-@pytest.mark.parametrize(
     ("before", "said"),
     [
         (timedelta(seconds=3), "just now"),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sync_service.domain.text import number
 from sync_service.domain.trackers.observations import State
 
 
@@ -109,9 +110,9 @@ def _done_share(measure: Measure, start: float, counted: list[Tally], dropped_te
     closed = sum(tally.issues for tally in counted if tally.state is State.DONE)
     size_text = ""
     if measure.weight == "points":
-        size_text = f", {done:g} of {total:g} points"
+        size_text = f", {number(done)} of {number(total)} points"
     elif (done, total) != (closed, issues):
-        size_text = f", {done:g} of {total:g} by weight"
+        size_text = f", {number(done)} of {number(total)} by weight"
     return round_value(100 * done / total), f"{closed} of {issues} issues done{size_text}{dropped_text}"
 
 

@@ -1,33 +1,10 @@
-"""Format numbers, amounts, percentages, dates and durations for pages, the same everywhere."""
+"""Format counts, dates and durations for pages; numbers, amounts and percentages are in `domain/text`."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from sync_service.domain.text import number
+
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 7 * 86400
-NARROW_SPACE = "\u202f"
-
-
-def number(value: float) -> str:
-    """Format a number with at most two decimals and separated thousands: `1 234.5`."""
-    rounded = round(value, 2) + 0.0  # no minus before a zero
-    digits = f"{rounded:,.2f}".rstrip("0").rstrip(".")
-    return digits.replace(",", NARROW_SPACE).replace("-", "\u2212")
-
-
-def amount(value: float | None, unit: str = "") -> str:
-    """Format a value in its unit: `37.5 %`, `12 bugs`, `no data`."""
-    if value is None:
-        return "no data"
-    return f"{number(value)}{NARROW_SPACE}{unit}" if unit else number(value)
-
-
-def percent(share: float | None) -> str:
-    """Format a fraction as a whole percentage: `37 %`. Unfinished progress is never rounded up to 100 %."""
-    if share is None:
-        return "no data"
-    whole = round(100 * share)
-    if whole == 100 and share < 1:
-        whole = 99
-    return f"{number(whole)}{NARROW_SPACE}%"
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, g, request, url_for
 
 import sync_service
 from sync_service.domain.measures.status import STATUS_TEXT, Status
-from sync_service.domain.text import sentence
+from sync_service.domain.text import amount, number, percent, sentence
 from sync_service.domain.trackers.causes import Cause
 from sync_service.web.pages import formats
 from sync_service.web.request.context import services
@@ -46,9 +46,9 @@ def install(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        number=formats.number,
-        amount=formats.amount,
-        percent=formats.percent,
+        number=number,
+        amount=amount,
+        percent=percent,
         counted=formats.counted,
         ago=ago,
         exact=exact,

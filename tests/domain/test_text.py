@@ -1,0 +1,87 @@
+"""Numbers as people write them, and strangers' texts made safe."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_service.domain.text import amount, clipped, listed, number, percent, plain
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (37.5, "37.5"),
+        (100.0, "100"),
+        (0.125, "0.125"),
+        (0.00004, "0"),
+        (33.333333, "33.33"),
+        (1234.5, "1\u202f234.5"),
+        (1e6, "1\u202f000\u202f000"),
+        (-4.0, "\u22124"),
+        (-0.00001, "0"),
+    ],
+)
+def test_a_number_has_two_decimals_at_most_and_four_below_one(value: float, written: str) -> None:
+    """No needless zeros, thousands apart, and no minus before a zero."""
+    assert number(value) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "written"),
+    [
+        (62.0, "%", "62\u202f%"),
+        (100 / 3, "%", "33.33\u202f%"),
+        (99.5305, "%", "99.53\u202f%"),
+        (99.999, "%", "99.99\u202f%"),
+        (100.0, "%", "100\u202f%"),
+        (12.0, "bugs", "12\u202fbugs"),
+        (12.0, "", "12"),
+        (None, "%", "no data"),
+    ],
+)
+def test_an_amount_has_its_unit(value: float | None, unit: str, written: str) -> None:
+    """No data is written in words."""
+    assert amount(value, unit) == written
+
+
+@pytest.mark.parametrize(
+    ("fraction", "written"),
+    [(0.375, "38"), (0.999, "99"), (1.0, "100"), (1.25, "125"), (-0.1, "\u221210"), (0.0, "0")],
+)
+def test_a_fraction_is_written_as_whole_percents(fraction: float, written: str) -> None:
+    """99.9 % is not 100 %."""
+    assert percent(fraction) == f"{written}\u202f%"
+    assert percent(None) == "no data"
+
+
+@given(st.floats(min_value=-1e6, max_value=100, exclude_max=True))
+def test_no_rounding_shows_completion_before_it_is_reached(value: float) -> None:
+    """Neither as a value in percent nor as progress."""
+    assert amount(value, "%") != amount(100, "%")
+    assert percent(value / 100) != percent(1) or value / 100 >= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("one\r\nBcc: all@example.com", "one Bcc: all@example.com"),
+        ("tab\tand\x00null\u2028line", "tab and null line"),
+        ("turned \u202egnp.exe\u202c back", "turned gnp.exe back"),
+        ("half \ud800 a pair", "half ? a pair"),
+        ("👩\u200d💻 שלום", "👩\u200d💻 שלום"),
+    ],
+)
+def test_a_strangers_text_stays_on_its_line(text: str, safe: str) -> None:
+    """No new header lines, no turned direction, nothing that can't be encoded; emoji and other scripts stay."""
+    assert plain(text) == safe
+
+
+def test_long_texts_are_clipped_and_short_ones_are_not() -> None:
+    """The end is marked."""
+    assert clipped("abcdef", 6) == "abcdef"
+    assert clipped("abcdefg", 6) == "abcde…"
+
+
+def test_names_are_joined_as_in_a_sentence() -> None:
+    """One, two and three names."""
+    assert [listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
