@@ -1,4 +1,4 @@
-"""Issues that rules can look at, in the example connection acme-github: scope, labels by id, and their names apart."""
+"""Issues for rules to match, in the example connection acme-github; labels are stored by id, with their names apart."""
 
 from typing import Any
 
@@ -23,13 +23,13 @@ NETWORK = {
     "row-0-operator": "has",
     "row-0-value": "network",
 }
-"""A form that was filled in: issues labelled `network` count toward KR-6."""
+"""The fields of a complete form: issues labelled `network` count toward KR-6."""
 
 LABELS = {"901": "payments", "902": "network", "903": NASTY_LABEL}
 
 
 def add_labelled_issues(services: Services, example: Example) -> None:
-    """Add four issues labelled `network`, one of them done and one dropped, and one labelled with something nasty."""
+    """Add four issues labelled `network`, one done and one dropped, and one with a title and label of markup."""
     with writing(services.engine) as tx:
         s = tables.scope
         scope_id = tx.scalars(sa.select(s.c.id).where(s.c.connection_id == example.github)).one()
@@ -51,12 +51,12 @@ def add_labelled_issues(services: Services, example: Example) -> None:
 
 
 def _add(tx: sa.Connection, example: Example, scope_id: int, number: int, title: str, **columns: Any) -> None:
-    place = {"scope_external_id": "501", "scope_name": "acme/checkout"}
-    add_issue(tx, example.github, scope_id, f"acme/checkout#{number}", title, **place, **columns)
+    scope_columns = {"scope_external_id": "501", "scope_name": "acme/checkout"}
+    add_issue(tx, example.github, scope_id, f"acme/checkout#{number}", title, **scope_columns, **columns)
 
 
 def add_rule(services: Services, example: Example, slug: str, **fields: Any) -> None:
-    """Save a rule as somebody else would, and let it come into force."""
+    """Save a rule as another person, and apply it."""
     defaults: dict[str, Any] = {
         "owner_id": example.ana,
         "connection_id": example.github,
@@ -69,13 +69,13 @@ def add_rule(services: Services, example: Example, slug: str, **fields: Any) -> 
 
 
 def apply_rules(services: Services) -> None:
-    """Let what was saved come into force."""
+    """Drain the revisions of the rules."""
     while services.drains.by_table["rule_revision"]():
         pass
 
 
 def current(services: Services, slug: str) -> float | None:
-    """Read the value of a key result."""
+    """Return the value of a key result."""
     k = tables.key_result
     with reading(services.engine) as tx:
         value: float | None = tx.scalars(sa.select(k.c.current).where(k.c.slug == slug)).one()
@@ -83,13 +83,13 @@ def current(services: Services, slug: str) -> float | None:
 
 
 def stored_rule(services: Services, slug: str) -> sa.Row[Any] | None:
-    """Read a rule's row."""
+    """Return a rule's row, or None."""
     with reading(services.engine) as tx:
         return tx.execute(sa.select(tables.rule).where(tables.rule.c.slug == slug)).one_or_none()
 
 
 def audited(services: Services) -> list[tuple[str, str]]:
-    """Read the audit log: who, and what."""
+    """Return the audit log: who changed what."""
     with reading(services.engine) as tx:
         rows = tx.execute(sa.select(tables.audit).order_by(tables.audit.c.id))
         return [(row.actor, row.what) for row in rows]

@@ -1,4 +1,4 @@
-"""A visitor with a browser's manners: it keeps cookies and sends a form with the token that the page gave it."""
+"""A test client that keeps cookies and sends each form with the CSRF token of its page."""
 
 import re
 from dataclasses import dataclass
@@ -15,41 +15,41 @@ TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 @dataclass(slots=True)
-class Visitor:
-    """Somebody at a browser."""
+class SessionClient:
+    """A test client with a session."""
 
     client: FlaskClient
 
     @classmethod
-    def signed_in(cls, app: Flask, services: Services, person_id: int) -> "Visitor":
-        """Come in by a link."""
-        visitor = cls(app.test_client())
+    def signed_in(cls, app: Flask, services: Services, person_id: int) -> "SessionClient":
+        """Return a client that signed in by a sign-in link."""
+        signed_in = cls(app.test_client())
         path = sign_in_path(services, person_id)
-        assert visitor.submit(path, on=path).status_code == 302
-        return visitor
+        assert signed_in.submit(path, on=path).status_code == 302
+        return signed_in
 
     def open(self, path: str) -> TestResponse:
-        """Open a page."""
+        """Request a page."""
         return self.client.get(path)
 
     def read(self, path: str) -> str:
-        """Open a page that is there and give its text."""
-        answer = self.open(path)
-        assert answer.status_code == 200, answer.status
-        return answer.text
+        """Request a page, check that the status is 200, and return its HTML."""
+        response = self.open(path)
+        assert response.status_code == 200, response.status
+        return response.text
 
     def words(self, path: str) -> str:
-        """Open a page that is there and give the words a reader sees, with single spaces."""
+        """Request a page, check that the status is 200, and return its visible text with single spaces."""
         return seen_words(self.read(path))
 
     def submit(self, path: str, *, on: str, **fields: str) -> TestResponse:
-        """Open the page `on`, and send a form of it to `path`."""
+        """Request the page `on`, and send a form with its CSRF token to `path`."""
         found = TOKEN.search(self.open(on).text)
         assert found, f"no form on {on}"
         return self.client.post(path, data={"csrf_token": found[1], **fields})
 
 
 def seen_words(html: str) -> str:
-    """Give what a reader of the page sees, with single spaces."""
+    """Return the visible text of a page with single spaces."""
     main = html.partition("<main")[2] or html
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", main)).split())

@@ -1,12 +1,12 @@
-"""The counter that open pages ask for."""
+"""Tests of the change counter, which open pages poll."""
 
 from sync_service.runtime.wiring import Services
 from tests.support.services import moved
-from tests.web.session_client import Visitor
+from tests.web.session_client import SessionClient
 
 
-def test_the_counter_is_not_told_twice(vera: Visitor, services: Services) -> None:
-    """304 while nothing changed, the new number once something did."""
+def test_the_counter_answers_304_until_something_changes(vera: SessionClient, services: Services) -> None:
+    """Then it returns the new number."""
     first = vera.open("/changes")
     tag = {"If-None-Match": first.headers["ETag"]}
     again = vera.client.get("/changes", headers=tag)
@@ -15,7 +15,7 @@ def test_the_counter_is_not_told_twice(vera: Visitor, services: Services) -> Non
     assert vera.client.get("/changes", headers=tag).get_json() == {"changes": first.get_json()["changes"] + 1}
 
 
-def test_a_page_carries_the_counter_it_was_made_at(vera: Visitor) -> None:
-    """So that nothing is missed between the page and the first question."""
+def test_a_page_contains_the_counter_of_its_content(vera: SessionClient) -> None:
+    """So the page misses no change between its creation and its first poll."""
     counter = vera.open("/changes").get_json()["changes"]
     assert f'data-changes="{counter}" data-changes-url="/changes"' in vera.read("/")

@@ -1,4 +1,4 @@
-"""Conditions as rows and as text: what can be shown as rows comes back the same, and bad text says where it is bad."""
+"""Conditions as form rows and as YAML text: both convert without loss, and errors name the position."""
 
 import contextlib
 from typing import Any
@@ -30,7 +30,7 @@ words = st.text(
 
 @st.composite
 def leaves(draw: st.DrawFn) -> dict[str, Any]:
-    """Give any valid leaf that a row can show."""
+    """Draw any valid leaf that a row can show."""
     field = draw(st.sampled_from(sorted(FIELDS)))
     operator = draw(st.sampled_from(sorted(operators(field))))
     if operator == IS_EMPTY:
@@ -46,8 +46,8 @@ groups = st.builds(
 
 
 @given(groups)
-def test_what_rows_show_is_the_condition_again(condition: dict[str, Any]) -> None:
-    """And the form leaves such rows as they are."""
+def test_a_condition_survives_the_conversion_to_rows_and_back(condition: dict[str, Any]) -> None:
+    """The form does not change such rows."""
     shown = rows_from_condition(condition)
     assert shown is not None
     group, rows = shown
@@ -58,8 +58,8 @@ def test_what_rows_show_is_the_condition_again(condition: dict[str, Any]) -> Non
 
 @pytest.mark.slow
 @given(st.recursive(leaves(), lambda members: st.builds(lambda found: {"any": found}, st.lists(members, min_size=1))))
-def test_what_text_shows_is_the_condition_again(condition: dict[str, Any]) -> None:
-    """However deep it is nested."""
+def test_a_condition_survives_the_conversion_to_text_and_back(condition: dict[str, Any]) -> None:
+    """At any depth of nesting."""
     assert parse_condition(condition_as_yaml(condition)) == condition
 
 
@@ -72,14 +72,14 @@ def test_what_text_shows_is_the_condition_again(condition: dict[str, Any]) -> No
         {"any": [{"field": "title", "is": None}]},
     ],
 )
-def test_what_rows_cannot_show_is_left_to_text(condition: dict[str, Any]) -> None:
+def test_a_condition_that_rows_cannot_show_has_no_rows(condition: dict[str, Any]) -> None:
     """Groups inside groups, several groups, values with commas."""
     compile_condition(condition)
     assert rows_from_condition(condition) is None
 
 
 def test_a_single_leaf_is_one_row() -> None:
-    """Conditions need no group."""
+    """A condition needs no group."""
     assert rows_from_condition({"field": "milestone", "is": None}) == (
         "all",
         (Row(number=0, field="milestone", operator=IS_EMPTY),),
@@ -87,7 +87,7 @@ def test_a_single_leaf_is_one_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("all: [\n  - {", "line 2, column"),
         ("[" * 60, "line 1: it is nested too deep"),
@@ -98,14 +98,14 @@ def test_a_single_leaf_is_one_row() -> None:
         ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),
     ],
 )
-def test_text_that_cannot_be_read_says_where_and_why(text: str, said: str) -> None:
-    """It never grows, never runs, and is never an internal error."""
-    with pytest.raises(InvalidConditionText, match=said):
+def test_invalid_yaml_is_an_error_with_line_and_reason(text: str, message: str) -> None:
+    """Text from a form is never expanded, never executed and never an internal error."""
+    with pytest.raises(InvalidConditionText, match=message):
         parse_condition(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "found None, allowed is a mapping"),
         ("just words", "found 'just words', allowed is a mapping"),
@@ -115,21 +115,21 @@ def test_text_that_cannot_be_read_says_where_and_why(text: str, said: str) -> No
         ("{1: [{field: labels, has: a}]}", "found 1, allowed is 'field'"),
     ],
 )
-def test_text_that_is_no_condition_says_what_is_allowed(text: str, said: str) -> None:
-    """In the words of the configuration file."""
-    with pytest.raises(RuleError, match=said):
+def test_valid_yaml_that_is_no_condition_is_an_error_that_says_what_is_allowed(text: str, message: str) -> None:
+    """With the same messages as for the configuration file."""
+    with pytest.raises(RuleError, match=message):
         parse_condition(text)
 
 
 @given(st.text(max_size=200))
-def test_no_text_at_all_breaks_the_reader(text: str) -> None:
-    """It is read, or refused with a reason."""
+def test_any_text_is_parsed_or_rejected_with_a_reason(text: str) -> None:
+    """Other exceptions fail the test."""
     with contextlib.suppress(InvalidConditionText, RuleError):
         assert parse_condition(text)
 
 
-def test_a_rows_operator_and_values_give_way_to_its_field() -> None:
-    """A select that was changed leaves the others behind."""
+def test_a_new_field_replaces_operators_and_values_that_do_not_fit() -> None:
+    """The form may send the old operator with the new field."""
     assert fit_row(Row(number=2, field="kind", operator="has", values=("network",))) == Row(
         number=2, field="kind", operator="is", values=()
     )
@@ -151,13 +151,13 @@ def test_a_rows_operator_and_values_give_way_to_its_field() -> None:
         ({"field": "title", "matches": "*"}, "acme-github"),
     ],
 )
-def test_a_slug_is_suggested_from_what_a_rule_asks_for(condition: dict[str, Any], slug: str) -> None:
-    """Only letters and digits of addresses are taken over."""
+def test_the_suggested_slug_contains_the_values_of_the_condition(condition: dict[str, Any], slug: str) -> None:
+    """With ASCII letters and digits only."""
     assert slug_for(condition, "acme-github") == slug
 
 
-def test_a_written_condition_reads_well() -> None:
-    """As one would write it in the configuration file."""
+def test_a_condition_is_written_as_in_the_configuration_file() -> None:
+    """In block style."""
     condition = {"all": [{"field": "labels", "has": "checkout"}]}
     assert yaml.safe_load(condition_as_yaml(condition)) == condition
     assert condition_as_yaml(condition) == "all:\n- field: labels\n  has: checkout\n"

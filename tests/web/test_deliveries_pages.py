@@ -1,4 +1,4 @@
-"""Deliveries are listed with what became of them, shown as they came, and tried again."""
+"""The pages of deliveries: list with outcomes, content, and replay."""
 
 import json
 import re
@@ -14,17 +14,17 @@ from sync_service.store.engine.database import reading, writing
 from tests.support.example_okrs import Example
 from tests.support.services import NOW, add
 from tests.web.rules_seed import SCRIPT, audited
-from tests.web.session_client import Visitor
+from tests.web.session_client import SessionClient
 
 BODY = json.dumps({"action": "closed", "issue": {"number": 12, "title": SCRIPT}}).encode()
 
 
 @pytest.fixture
 def ids(services: Services, example: Example) -> dict[str, int]:
-    """Add one delivery of each outcome, the applied one having moved KR-1; give their row ids by delivery id."""
+    """Add one delivery of each outcome, of which the applied one changed KR-1; return row ids by delivery id."""
     found = {}
     with writing(services.engine) as tx:
-        for place, (delivery, columns) in enumerate(
+        for seconds, (delivery, columns) in enumerate(
             {
                 "applied-1": {"settled_at": NOW, "outcome": "acme/checkout#12: applied"},
                 "ignored-1": {"settled_at": NOW, "outcome": "ignored, because acme/other is not watched"},
@@ -35,25 +35,25 @@ def ids(services: Services, example: Example) -> dict[str, int]:
             defaults = {
                 "connection_id": example.github,
                 "delivery_id": delivery,
-                "received_at": NOW + timedelta(seconds=place),
+                "received_at": NOW + timedelta(seconds=seconds),
                 "headers": {"x-github-event": SCRIPT},
                 "body": BODY,
                 "name": "issues.closed",
             }
             found[delivery] = add(tx, tables.delivery, **(defaults | columns))
-        moved = {
+        change = {
             "key_result_id": example.key_results["KR-1"],
             "at": NOW + timedelta(seconds=5),
             "from": 10.0,
             "to": 20.0,
         }
         cause = {"what": "closed as done", "issue": "acme/checkout#12", "delivery": "applied-1"}
-        tx.execute(sa.insert(tables.history).values(moved | {"causes": [cause]}))
+        tx.execute(sa.insert(tables.history).values(change | {"causes": [cause]}))
     return found
 
 
 def due_rows(services: Services) -> set[str]:
-    """Name the deliveries that are due now."""
+    """Return the ids of the deliveries that are due now."""
     d = tables.delivery
     with reading(services.engine) as tx:
         due = sa.select(d.c.delivery_id).where(d.c.due_at.isnot(None), d.c.attempts == 0)
@@ -61,22 +61,22 @@ def due_rows(services: Services) -> set[str]:
 
 
 def listed(page: str) -> list[str]:
-    """Give the row ids on a page in their order."""
+    """Return the row ids on a page in order."""
     return re.findall(r'<tr id="delivery-(\d+)"', page)
 
 
-def test_before_anything_arrived_the_page_says_what_will(ana: Visitor) -> None:
-    """And where to point a webhook."""
+def test_without_deliveries_the_page_says_where_to_send_webhooks(ana: SessionClient) -> None:
+    """An empty list says what to do next."""
     words = ana.words("/deliveries")
     assert "No delivery yet" in words
     assert "/hooks/CONNECTION" in words
 
 
-def test_the_newest_delivery_comes_first_with_its_outcome_in_words(ana: Visitor, ids: dict[str, int]) -> None:
-    """What waits says when it is tried next."""
+def test_deliveries_are_listed_newest_first_with_their_outcome(ana: SessionClient, ids: dict[str, int]) -> None:
+    """A waiting delivery shows the time of its next try."""
     page, words = ana.read("/deliveries"), ana.words("/deliveries")
     assert listed(page) == [str(row_id) for row_id in reversed(ids.values())]
-    for said in (
+    for text in (
         "1 waiting",
         "1 buried",
         "acme/checkout#12: applied",
@@ -84,27 +84,27 @@ def test_the_newest_delivery_comes_first_with_its_outcome_in_words(ana: Visitor,
         "locked; next try",
         "acme-github",
     ):
-        assert said in words
+        assert text in words
 
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("outcome", ["applied", "ignored", "buried", "waiting"])
-def test_deliveries_are_chosen_by_outcome(ana: Visitor, ids: dict[str, int], outcome: str) -> None:
-    """Each outcome has its own."""
+def test_deliveries_are_filtered_by_outcome(ana: SessionClient, ids: dict[str, int], outcome: str) -> None:
+    """For each of the four outcomes."""
     assert listed(ana.read(f"/deliveries?outcome={outcome}")) == [str(ids[f"{outcome}-1"])]
 
 
 @pytest.mark.both_databases
-def test_deliveries_are_chosen_by_connection_and_id(ana: Visitor, ids: dict[str, int]) -> None:
-    """A delivery's id leads from a reason to what brought it."""
+def test_deliveries_are_filtered_by_connection_and_id(ana: SessionClient, ids: dict[str, int]) -> None:
+    """A history entry names the id of its delivery."""
     assert listed(ana.read("/deliveries?q=buried-1&connection=acme-github")) == [str(ids["buried-1"])]
     assert "No matching delivery" in ana.words("/deliveries?connection=acme-jira")
     assert "No matching delivery" in ana.words("/deliveries?q=burie")
 
 
 @pytest.mark.both_databases
-def test_a_long_list_goes_on_from_a_cursor(ana: Visitor, services: Services, example: Example) -> None:
-    """No delivery is left out or shown twice, though new ones come in between."""
+def test_a_long_list_has_pages_by_cursor(ana: SessionClient, services: Services, example: Example) -> None:
+    """Each delivery is on exactly one page, also when new ones arrive meanwhile."""
     with writing(services.engine) as tx:
         rows = [
             {
@@ -131,8 +131,8 @@ def test_a_long_list_goes_on_from_a_cursor(ana: Visitor, services: Services, exa
 
 
 @pytest.mark.both_databases
-def test_one_delivery_shows_what_came_and_what_it_moved(ana: Visitor, ids: dict[str, int]) -> None:
-    """Headers, the body set out, and the change of the key result."""
+def test_a_delivery_shows_its_content_and_the_key_results_it_changed(ana: SessionClient, ids: dict[str, int]) -> None:
+    """Headers, the indented body, and the change of the key result."""
     page, words = ana.read(f"/deliveries/{ids['applied-1']}"), ana.words(f"/deliveries/{ids['applied-1']}")
     assert "x-github-event" in words
     assert "&#34;number&#34;: 12," in page
@@ -141,7 +141,7 @@ def test_one_delivery_shows_what_came_and_what_it_moved(ana: Visitor, ids: dict[
     assert "No key result changed" in ana.words(f"/deliveries/{ids['buried-1']}")
 
 
-def test_nothing_that_was_sent_becomes_markup(ana: Visitor, ids: dict[str, int]) -> None:
+def test_content_of_deliveries_is_escaped(ana: SessionClient, ids: dict[str, int]) -> None:
     """Titles, headers and reasons are text."""
     for path in ("/deliveries", f"/deliveries/{ids['buried-1']}"):
         assert "<script>alert" not in ana.read(path)
@@ -157,8 +157,10 @@ def test_nothing_that_was_sent_becomes_markup(ana: Visitor, ids: dict[str, int])
         (b"", "0 bytes"),
     ],
 )
-def test_any_body_can_be_shown(ana: Visitor, services: Services, ids: dict[str, int], body: bytes, shown: str) -> None:
-    """However long it is, and whether or not it is JSON or text."""
+def test_any_body_can_be_shown(
+    ana: SessionClient, services: Services, ids: dict[str, int], body: bytes, shown: str
+) -> None:
+    """Of any length, and whether or not it is JSON or text."""
     with writing(services.engine) as tx:
         tx.execute(sa.update(tables.delivery).values(body=body))
     page = ana.read(f"/deliveries/{ids['buried-1']}")
@@ -166,16 +168,18 @@ def test_any_body_can_be_shown(ana: Visitor, services: Services, ids: dict[str, 
     assert len(page) < 250_000
 
 
-def test_a_delivery_is_replayed(ana: Visitor, services: Services, ids: dict[str, int]) -> None:
-    """It is due again, from the first attempt; the audit log knows who asked."""
+def test_a_delivery_is_replayed(ana: SessionClient, services: Services, ids: dict[str, int]) -> None:
+    """It is due again with no attempts counted; the audit log names the admin."""
     path = f"/deliveries/{ids['buried-1']}"
     assert ana.submit(f"{path}/replay", on=path).location == path
     assert due_rows(services) == {"buried-1"}
     assert audited(services) == [("ana@example.com", f"delivery {ids['buried-1']} replayed")]
 
 
-def test_all_buried_deliveries_are_replayed_at_once(ana: Visitor, services: Services, ids: dict[str, int]) -> None:
-    """What was settled stays settled."""
+def test_all_buried_deliveries_are_replayed_at_once(
+    ana: SessionClient, services: Services, ids: dict[str, int]
+) -> None:
+    """Settled deliveries stay settled."""
     assert ana.submit("/deliveries/replay", on="/deliveries").status_code == 302
     assert due_rows(services) == {"buried-1"}
     assert "Replaying 1 buried delivery now" in ana.words("/deliveries")
@@ -184,16 +188,16 @@ def test_all_buried_deliveries_are_replayed_at_once(ana: Visitor, services: Serv
     assert len(audited(services)) == 1
 
 
-def test_deliveries_are_for_admins(ben: Visitor, stranger: FlaskClient, ids: dict[str, int]) -> None:
-    """Bodies may hold what only the trackers' members should read."""
+def test_deliveries_are_for_admins(ben: SessionClient, anonymous: FlaskClient, ids: dict[str, int]) -> None:
+    """Bodies may contain what only members of the tracker may read."""
     paths = ["/deliveries", f"/deliveries/{ids['applied-1']}"]
     assert [ben.open(path).status_code for path in paths] == [403, 403]
     assert ben.submit("/deliveries/replay", on="/").status_code == 403
-    assert "/sign-in" in stranger.get("/deliveries").location
+    assert "/sign-in" in anonymous.get("/deliveries").location
 
 
 @pytest.mark.both_databases
-def test_what_is_not_there_is_not_found(ana: Visitor) -> None:
+def test_an_unknown_delivery_is_not_found(ana: SessionClient) -> None:
     """Neither shown nor replayed."""
     assert ana.open("/deliveries/4711").status_code == 404
     assert ana.submit("/deliveries/4711/replay", on="/rules/new").status_code == 404

@@ -1,4 +1,4 @@
-"""What a visitor sees when something goes wrong."""
+"""Error pages."""
 
 import logging
 from pathlib import Path
@@ -14,36 +14,36 @@ from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.web import create_app
-from tests.web.session_client import Visitor
+from tests.web.session_client import SessionClient
 
 
-def test_an_address_that_is_not_there_keeps_the_navigation(vera: Visitor) -> None:
-    """A mistyped address is no reason to be lost."""
-    answer = vera.open("/nothing")
-    assert answer.status_code == 404
-    assert "Page not found" in answer.text
-    assert "Vera Lind" in answer.text
+def test_an_unknown_address_answers_404_with_the_navigation(vera: SessionClient) -> None:
+    """After a mistyped address one can go on from the menu."""
+    response = vera.open("/nothing")
+    assert response.status_code == 404
+    assert "Page not found" in response.text
+    assert "Vera Lind" in response.text
 
 
-def test_a_wrong_method_says_which_are_right(vera: Visitor) -> None:
-    """For those who look closely."""
-    answer = vera.client.put("/changes")
-    assert answer.status_code == 405
-    assert "GET" in answer.headers["Allow"]
+def test_a_wrong_method_answers_405_with_the_allowed_methods(vera: SessionClient) -> None:
+    """In the header `Allow`."""
+    response = vera.client.put("/changes")
+    assert response.status_code == 405
+    assert "GET" in response.headers["Allow"]
 
 
-def test_trackers_and_scripts_get_no_pages(vera: Visitor) -> None:
-    """They read a problem document."""
-    answer = vera.client.get("/hooks/acme/nothing")
-    assert answer.status_code == 404
-    assert answer.mimetype == "application/problem+json"
-    assert answer.get_json()["status"] == 404
+def test_errors_of_webhook_addresses_are_problem_documents(vera: SessionClient) -> None:
+    """Trackers do not read HTML."""
+    response = vera.client.get("/hooks/acme/nothing")
+    assert response.status_code == 404
+    assert response.mimetype == "application/problem+json"
+    assert response.get_json()["status"] == 404
 
 
-def test_a_mistake_of_ours_says_so_and_tells_nothing_else(
-    app: Flask, vera: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_an_internal_error_shows_no_detail(
+    app: Flask, vera: SessionClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The reason goes to the log."""
+    """The reason is only in the log."""
 
     def broken() -> str:
         raise RuntimeError("the secret inside")
@@ -51,15 +51,15 @@ def test_a_mistake_of_ours_says_so_and_tells_nothing_else(
     broken.guard = "viewer"  # type: ignore[attr-defined]  # as `guarded` does
     monkeypatch.setitem(app.view_functions, "objectives.index", broken)
     with caplog.at_level(logging.ERROR):
-        answer = vera.open("/")
-    assert answer.status_code == 500
-    assert "Something went wrong on our side" in answer.text
-    assert "the secret inside" not in answer.text
+        response = vera.open("/")
+    assert response.status_code == 500
+    assert "Something went wrong on our side" in response.text
+    assert "the secret inside" not in response.text
     assert "the secret inside" in caplog.text
 
 
-def test_a_database_that_does_not_answer_is_told_and_the_page_tries_again(tmp_path: Path) -> None:
-    """503, with a refresh; nothing listens on port 1."""
+def test_an_unreachable_database_answers_503_with_a_refresh(tmp_path: Path) -> None:
+    """Nothing listens on port 1."""
     settings = Settings.model_validate(
         {
             "_env_file": None,
@@ -68,22 +68,22 @@ def test_a_database_that_does_not_answer_is_told_and_the_page_tries_again(tmp_pa
             "OKR_SYNC_SECRET_KEY": "a key for tests " * 3,
         }
     )
-    visitor = Visitor(create_app(wiring.build(settings)).test_client())
-    answer = visitor.submit("/sign-in", on="/sign-in", email="ana@example.com")
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert "The database does not answer" in answer.text
-    assert '<meta http-equiv="refresh" content="5">' in answer.text
+    client = SessionClient(create_app(wiring.build(settings)).test_client())
+    response = client.submit("/sign-in", on="/sign-in", email="ana@example.com")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert "The database does not answer" in response.text
+    assert '<meta http-equiv="refresh" content="5">' in response.text
 
 
-def test_a_person_who_was_removed_is_out_at_once(vera: Visitor, services: Services) -> None:
-    """The session goes with the person."""
+def test_a_deleted_person_loses_the_session(vera: SessionClient, services: Services) -> None:
+    """The next request redirects to the sign-in page."""
     with writing(services.engine) as tx:
         tx.execute(sa.delete(tables.person).where(tables.person.c.email == "vera@example.com"))
     assert vera.open("/").status_code == 302
 
 
-def test_a_query_that_is_our_mistake_is_no_outage(vera: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """500, so that nobody waits for it to pass."""
+def test_a_database_error_that_is_a_bug_answers_500(vera: SessionClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 503 would say that waiting helps."""
 
     def wrong(*_: object, **__: object) -> None:
         raise IntegrityError("INSERT", {}, ValueError("twice"))

@@ -1,4 +1,4 @@
-"""How pages say numbers, times and shares."""
+"""Numbers, times and shares as pages show them."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from tests.support.services import NOW
 
 
 @pytest.mark.parametrize(
-    ("before", "said"),
+    ("before", "expected"),
     [
         (timedelta(seconds=3), "just now"),
         (timedelta(seconds=-3), "in a moment"),
@@ -25,19 +25,19 @@ from tests.support.services import NOW
         (timedelta(days=40), "1 Oct 2026"),
     ],
 )
-def test_a_time_is_told_from_now(before: timedelta, said: str) -> None:
-    """Old ones by their date."""
-    assert formats.ago(NOW - before, NOW) == said
+def test_a_time_is_shown_relative_to_now(before: timedelta, expected: str) -> None:
+    """An old one by its date."""
+    assert formats.ago(NOW - before, NOW) == expected
 
 
-def test_an_exact_time_is_told_where_the_reader_is() -> None:
-    """With the zone's name."""
+def test_an_exact_time_is_in_the_zone_of_the_reader() -> None:
+    """With the name of the zone."""
     at = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
     assert formats.exact(at, ZoneInfo("Europe/Madrid")) == "Tue 10 Nov 2026, 10:30:00 CET"
 
 
 @pytest.mark.parametrize(
-    ("length", "said"),
+    ("length", "expected"),
     [
         (timedelta(seconds=3), "3 s"),
         (timedelta(minutes=5), "5 min"),
@@ -46,19 +46,19 @@ def test_an_exact_time_is_told_where_the_reader_is() -> None:
         (timedelta(seconds=-4), "0 s"),
     ],
 )
-def test_a_duration_is_told_in_its_largest_unit(length: timedelta, said: str) -> None:
-    """One is enough."""
-    assert formats.duration(length) == said
+def test_a_duration_is_shown_in_its_largest_unit(length: timedelta, expected: str) -> None:
+    """One unit is exact enough."""
+    assert formats.duration(length) == expected
 
 
-def test_a_sentence_begins_and_ends_as_one() -> None:
-    """What ends well stays."""
+def test_a_sentence_begins_with_a_capital_and_ends_with_a_full_stop() -> None:
+    """Other final punctuation stays."""
     assert sentence("no issue is linked") == "No issue is linked."
     assert sentence("Done!") == "Done!"
 
 
 @pytest.mark.parametrize(
-    ("causes", "said"),
+    ("causes", "expected"),
     [
         ([], "settings or the calendar"),
         ([Cause(what="closed as done", issue="SHOP-7", actor="Ana")], "SHOP-7 closed as done"),
@@ -66,13 +66,13 @@ def test_a_sentence_begins_and_ends_as_one() -> None:
         ([Cause(what="opened", issue="SHOP-7")] * 4, "SHOP-7 opened, and 3 more"),
     ],
 )
-def test_what_moved_a_value_is_told_in_half_a_sentence(causes: list[Cause], said: str) -> None:
-    """The first cause stands for all."""
-    assert moved_by(causes) == said
+def test_the_causes_of_a_change_are_summarised(causes: list[Cause], expected: str) -> None:
+    """By the first cause and the number of the others."""
+    assert moved_by(causes) == expected
 
 
 @pytest.mark.parametrize("given", [None, "", "javascript:alert(1)", "data:text/html,x", "//example.com", "/local"])
-def test_only_an_address_of_the_web_becomes_a_link(given: str | None) -> None:
-    """Whatever a tracker says."""
+def test_only_http_addresses_become_links(given: str | None) -> None:
+    """A tracker may send any text as a URL."""
     assert web_address(given) is None
     assert web_address("https://example.com/1") == "https://example.com/1"

@@ -1,4 +1,4 @@
-"""The page of a key result: value, reasons, issues, and checking in."""
+"""The page of a key result: value, history, issues and check-ins."""
 
 from datetime import timedelta
 
@@ -10,49 +10,49 @@ from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from tests.support.example_okrs import Example, add_many
 from tests.support.services import Clock, add_history
-from tests.web.session_client import Visitor
+from tests.web.session_client import SessionClient
 
 PATH = "/key-results/KR-3"
 CHECK_IN = f"{PATH}/check-ins"
 
 
 def check_ins(services: Services) -> list[tuple[float, str]]:
-    """Give values and notes of the check-ins."""
+    """Return values and notes of the check-ins."""
     with reading(services.engine) as tx:
         c = tables.check_in
         return [(row.value, row.note) for row in tx.execute(sa.select(c.c.value, c.c.note).order_by(c.c.id))]
 
 
-def test_the_page_says_how_the_value_was_computed_and_why_the_status(vera: Visitor) -> None:
-    """Both in sentences."""
+def test_the_page_explains_value_and_status(vera: SessionClient) -> None:
+    """In sentences."""
     words = vera.words("/key-results/KR-1")
     assert "How it is computed 2 of 5 issues done, 8 of 27 points; 1 dropped left out." in words
     assert "30 % done on day 41 of 92, 44 % expected: 14 percentage points behind." in words
     assert "More than 10 points behind is “at risk”, more than 25 is “behind”." in words
 
 
-def test_a_key_result_is_found_in_any_case_of_letters(vera: Visitor) -> None:
-    """As people type it."""
+def test_the_slug_is_case_insensitive(vera: SessionClient) -> None:
+    """People type it in lower case."""
     assert "Ship the new checkout" in vera.words("/key-results/kr-1")
 
 
-def test_an_unknown_key_result_is_not_found(vera: Visitor) -> None:
+def test_an_unknown_key_result_is_not_found(vera: SessionClient) -> None:
     """The page names it."""
-    answer = vera.open("/key-results/KR-99")
-    assert answer.status_code == 404
-    assert "There is no key result KR-99" in answer.text
+    response = vera.open("/key-results/KR-99")
+    assert response.status_code == 404
+    assert "There is no key result KR-99" in response.text
 
 
-def test_the_history_gives_every_change_with_issue_and_actor(vera: Visitor) -> None:
-    """Newest first, each issue with its link."""
+def test_the_history_lists_every_change_with_issue_and_actor(vera: SessionClient) -> None:
+    """Newest first, with a link to each issue."""
     text, words = vera.read("/key-results/KR-1"), vera.words("/key-results/KR-1")
     assert "31.6 % → to 29.63 % acme/checkout#42 Card form in one step reopened by anaruiz 2 days ago" in words
     assert 'href="https://github.example.com/acme/checkout/issues/42"' in text
     assert words.index("acme/checkout#42") < words.index("acme/checkout#36")
 
 
-def test_an_issue_that_can_not_be_reached_says_since_when(vera: Visitor, services: Services, clock: Clock) -> None:
-    """It counts as it was last seen."""
+def test_an_inaccessible_issue_shows_since_when(vera: SessionClient, services: Services, clock: Clock) -> None:
+    """It still counts with its last known state."""
     i = tables.issue
     with writing(services.engine) as tx:
         mine = i.c.key == "acme/checkout#14"
@@ -64,24 +64,24 @@ def test_an_issue_that_can_not_be_reached_says_since_when(vera: Visitor, service
     assert words.count("acme/checkout#14 in progress yes not accessible: deleted or hidden, last seen 5 days ago") == 1
 
 
-def test_a_long_list_of_causes_folds(vera: Visitor) -> None:
-    """Thirteen causes: five are shown, eight unfold."""
+def test_a_long_list_of_causes_is_folded(vera: SessionClient) -> None:
+    """Of thirteen causes five are visible and eight are folded."""
     assert "8 more" in vera.words("/key-results/KR-1")
 
 
-def test_a_stale_value_says_since_when_and_why(vera: Visitor) -> None:
+def test_a_stale_value_shows_since_when_and_why(vera: SessionClient) -> None:
     """The last value stays."""
     words = vera.words("/key-results/KR-2")
     assert "This value may be out of date since 2 days ago : acme-jira: the token is expired or was revoked" in words
 
 
-def test_the_chart_has_words_that_stand_for_it(vera: Visitor) -> None:
-    """For those who can't see it."""
+def test_the_chart_has_an_alternative_text(vera: SessionClient) -> None:
+    """For screen readers."""
     assert "Chart: the value over the cycle, 6 changes, now 29.63\u202f%" in vera.read("/key-results/KR-1")
 
 
-def test_issues_say_state_weight_origin_and_why_they_do_not_count(vera: Visitor) -> None:
-    """One row each."""
+def test_issues_show_state_weight_origin_and_why_they_do_not_count(vera: SessionClient) -> None:
+    """In one row each."""
     words = vera.words("/key-results/KR-1")
     assert "6 issues, 5 count" in words
     assert "Pay by bank transfer acme/checkout#14 in progress yes weight 2 · 8 points okr:KR-1 label" in words
@@ -89,26 +89,28 @@ def test_issues_say_state_weight_origin_and_why_they_do_not_count(vera: Visitor)
 
 
 @pytest.mark.parametrize(
-    ("origin", "said"), [("comment", "/okr KR-1 comment"), ("label", "okr:KR-1 label"), ("manual", "manual")]
+    ("origin", "expected"), [("comment", "/okr KR-1 comment"), ("label", "okr:KR-1 label"), ("manual", "manual")]
 )
-def test_each_issue_says_by_what_it_is_linked(vera: Visitor, services: Services, origin: str, said: str) -> None:
-    """Whatever that is."""
+def test_each_issue_shows_the_origin_of_its_link(
+    vera: SessionClient, services: Services, origin: str, expected: str
+) -> None:
+    """A comment, a label or a manual link."""
     with writing(services.engine) as tx:
         tx.execute(sa.update(tables.link).values(origin=origin))
-    assert f"Pay by bank transfer acme/checkout#14 in progress yes weight 2 · 8 points {said}" in vera.words(
+    assert f"Pay by bank transfer acme/checkout#14 in progress yes weight 2 · 8 points {expected}" in vera.words(
         "/key-results/KR-1"
     )
 
 
-def test_a_link_of_a_tracker_is_one_only_if_it_is_of_the_web(vera: Visitor, services: Services) -> None:
-    """A forged issue can't carry a script's address."""
+def test_the_address_of_an_issue_is_a_link_only_with_http(vera: SessionClient, services: Services) -> None:
+    """The URL of a crafted issue must not run as a script."""
     with writing(services.engine) as tx:
         tx.execute(sa.update(tables.issue).values(url="javascript:alert(1)"))
     assert "javascript:" not in vera.read("/key-results/KR-1")
 
 
-def test_a_key_result_without_issues_says_how_to_link_some(vera: Visitor) -> None:
-    """A rule, a label or the file."""
+def test_a_key_result_without_issues_says_how_to_link_some(vera: SessionClient) -> None:
+    """By a rule, a label or the configuration file."""
     words = vera.words("/key-results/KR-6")
     assert "No issue is linked" in words
     assert "okr:KR-6" in words
@@ -116,8 +118,10 @@ def test_a_key_result_without_issues_says_how_to_link_some(vera: Visitor) -> Non
 
 
 @pytest.mark.slow
-def test_a_thousand_issues_come_a_hundred_at_a_time(vera: Visitor, services: Services, example: Example) -> None:
-    """And can be searched and narrowed down."""
+def test_a_thousand_issues_are_shown_in_pages_of_a_hundred(
+    vera: SessionClient, services: Services, example: Example
+) -> None:
+    """They can be searched and filtered."""
     add_many(services, example.key_results["KR-5"], example.github, issues=1000, entries=500)
     first = vera.words("/key-results/KR-5")
     assert "1 to 100 of 1 004 issues" in first
@@ -130,7 +134,7 @@ def test_a_thousand_issues_come_a_hundred_at_a_time(vera: Visitor, services: Ser
     assert "501 changes" in first
 
 
-def test_a_long_history_goes_on_from_page_to_page(vera: Visitor, services: Services, example: Example) -> None:
+def test_a_long_history_has_pages(vera: SessionClient, services: Services, example: Example) -> None:
     """Each change is on exactly one page."""
     key_result_id = example.key_results["KR-6"]
     with writing(services.engine) as tx:
@@ -148,16 +152,16 @@ def test_a_long_history_goes_on_from_page_to_page(vera: Visitor, services: Servi
 
 
 @pytest.mark.parametrize("query", ["page=0", "page=-3", "page=x", "page=99999999", "state=odd", "older=x", "q="])
-def test_a_strange_query_shows_the_page_all_the_same(vera: Visitor, query: str) -> None:
-    """What can't be read counts as not said."""
+def test_invalid_query_parameters_are_ignored(vera: SessionClient, query: str) -> None:
+    """The page shows its default."""
     assert "Ship the new checkout" in vera.words(f"/key-results/KR-1?{query}")
 
 
 @pytest.mark.both_databases
-def test_the_owner_checks_in_a_value_with_a_note(ben: Visitor, services: Services) -> None:
-    """It is computed at once, and the history names who and why."""
-    answer = ben.submit(CHECK_IN, on=PATH, value=" 64,5 ", note="Dashboard of  Monday")
-    assert (answer.status_code, answer.location) == (302, PATH)
+def test_the_owner_checks_in_a_value_with_a_note(ben: SessionClient, services: Services) -> None:
+    """The value is computed at once, and the history names person and note."""
+    response = ben.submit(CHECK_IN, on=PATH, value=" 64,5 ", note="Dashboard of  Monday")
+    assert (response.status_code, response.location) == (302, PATH)
     assert "Checked in. The value changes in a moment." in ben.words(PATH)
     services.drains.by_table["recompute"]()
     words = ben.words(PATH)
@@ -166,44 +170,44 @@ def test_the_owner_checks_in_a_value_with_a_note(ben: Visitor, services: Service
     assert check_ins(services) == [(64.5, "Dashboard of Monday")]
 
 
-def test_a_refresh_in_the_background_does_not_use_up_a_message(ben: Visitor) -> None:
-    """The message is for the visitor, not for the script."""
+def test_a_background_refresh_does_not_consume_a_message(ben: SessionClient) -> None:
+    """The message is for the person, not for the script."""
     ben.submit(CHECK_IN, on=PATH, value="64")
     ben.client.get(PATH, headers={"X-Live": "1"})
     assert "Checked in. The value changes" in ben.words(PATH)
 
 
 @pytest.mark.parametrize("value", ["", "many", "nan", "inf", "1e13", "1.2.3"])
-def test_what_is_no_number_is_not_checked_in(ben: Visitor, services: Services, value: str) -> None:
-    """The form comes back as it was typed, with the mistake."""
-    answer = ben.submit(CHECK_IN, on=PATH, value=value, note="my long note")
-    assert answer.status_code == 422
-    assert 'aria-invalid="true"' in answer.text
-    assert 'value="my long note"' in answer.text
+def test_a_check_in_needs_a_number(ben: SessionClient, services: Services, value: str) -> None:
+    """The form comes back as it was typed, with the error."""
+    response = ben.submit(CHECK_IN, on=PATH, value=value, note="my long note")
+    assert response.status_code == 422
+    assert 'aria-invalid="true"' in response.text
+    assert 'value="my long note"' in response.text
     assert check_ins(services) == []
 
 
-def test_a_note_has_an_end(ben: Visitor, services: Services) -> None:
-    """Whatever the browser lets through."""
+def test_a_note_has_a_maximum_length(ben: SessionClient, services: Services) -> None:
+    """The server checks it, whatever the browser allows."""
     assert ben.submit(CHECK_IN, on=PATH, value="64", note="a" * 501).status_code == 422
     assert check_ins(services) == []
 
 
-def test_an_admin_may_check_in_for_the_owner(ana: Visitor, services: Services) -> None:
-    """The history names the admin."""
+def test_an_admin_may_check_in_for_the_owner(ana: SessionClient, services: Services) -> None:
+    """The owner may be away."""
     assert ana.submit(CHECK_IN, on=PATH, value="65").status_code == 302
     assert check_ins(services) == [(65.0, "")]
 
 
-def test_only_a_manual_key_result_takes_check_ins(ana: Visitor, services: Services) -> None:
-    """The others have their values from issues."""
+def test_only_a_manual_key_result_takes_check_ins(ana: SessionClient, services: Services) -> None:
+    """The value of any other key result is computed from issues."""
     assert "check-in-value" not in ana.read("/key-results/KR-1")
     assert ana.submit("/key-results/KR-1/check-ins", on="/", value="65").status_code == 403
     assert check_ins(services) == []
 
 
-def test_another_member_may_not_check_in(ben: Visitor, services: Services, example: Example) -> None:
-    """A number has an owner."""
+def test_another_member_may_not_check_in(ben: SessionClient, services: Services, example: Example) -> None:
+    """Only the owner and admins may."""
     with writing(services.engine) as tx:
         tx.execute(sa.update(tables.key_result).values(owner_id=example.ana))
     assert "check-in-value" not in ben.read(PATH)
@@ -211,13 +215,13 @@ def test_another_member_may_not_check_in(ben: Visitor, services: Services, examp
     assert check_ins(services) == []
 
 
-def test_checking_in_needs_the_token_of_the_form(ben: Visitor, services: Services) -> None:
-    """Another site can't do it in one's name."""
+def test_a_check_in_needs_the_csrf_token(ben: SessionClient, services: Services) -> None:
+    """Another site must not send it in a person's name."""
     assert ben.client.post(CHECK_IN, data={"value": "64"}).status_code == 400
     assert check_ins(services) == []
 
 
-def test_a_cycle_that_is_over_takes_no_check_ins(ana: Visitor, services: Services, clock: Clock) -> None:
+def test_a_closed_cycle_takes_no_check_ins(ana: SessionClient, services: Services, clock: Clock) -> None:
     """Its numbers are final."""
     with writing(services.engine) as tx:
         tx.execute(sa.update(tables.cycle).values(ends_at=clock.at - timedelta(days=3)))

@@ -1,8 +1,8 @@
-"""Texts and numbers that no database can hold are refused before anything is asked of it."""
+"""Texts and numbers that no database can store are rejected before any query."""
 
 import pytest
 
-from tests.web.session_client import Visitor
+from tests.web.session_client import SessionClient
 
 ADDRESSES = [
     "/key-results/a%00b",
@@ -15,6 +15,6 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_an_address_that_no_database_can_hold_is_a_bad_request(ana: Visitor, address: str) -> None:
-    """Never a 500."""
+def test_an_address_that_no_database_can_store_answers_400(ana: SessionClient, address: str) -> None:
+    """Never 500."""
     assert ana.open(address).status_code == 400

@@ -1,4 +1,4 @@
-"""Pace in words."""
+"""Status and expected progress in words."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ VIEW = KeyResultView(
 
 
 @pytest.mark.parametrize(
-    ("view", "said"),
+    ("view", "expected_text"),
     [
         (VIEW, "60\u202f% done on day 47 of 92, 50\u202f% expected: not behind."),
         (replace(VIEW, progress=0.49, status=Status.ON_TRACK), "1 percentage point behind."),
@@ -46,9 +46,9 @@ VIEW = KeyResultView(
         (replace(VIEW, status=Status.CLOSED), "The cycle is over"),
     ],
 )
-def test_every_status_has_its_reason(view: KeyResultView, said: str) -> None:
-    """Nobody has to know the rule."""
-    assert said in status_reason(view, SPAN, HALF)
+def test_every_status_has_a_reason(view: KeyResultView, expected_text: str) -> None:
+    """So that nobody has to know the rules."""
+    assert expected_text in status_reason(view, SPAN, HALF)
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_every_status_has_its_reason(view: KeyResultView, said: str) -> None:
         (SPAN.ends_at + timedelta(days=9), 92),
     ],
 )
-def test_the_day_of_the_cycle_stays_within_it(at: datetime, day: int) -> None:
-    """Day 1 is the first, day 92 the last."""
+def test_the_day_of_the_cycle_never_exceeds_the_cycle(at: datetime, day: int) -> None:
+    """Day 1 is the first, day 92 the last; before the cycle it is 0."""
     assert day_of_cycle(SPAN, at) == (day, 92)
 
 
-def test_nothing_is_expected_once_a_cycle_is_frozen() -> None:
-    """Its numbers stand."""
+def test_a_frozen_cycle_has_no_expected_progress() -> None:
+    """Its numbers are final."""
     assert expected(SPAN, HALF) == pytest.approx(0.5)
     assert expected(SPAN, SPAN.ends_at + timedelta(days=3)) is None

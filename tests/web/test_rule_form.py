@@ -1,4 +1,4 @@
-"""The form of a rule: rows come and go, become text and back, and a preview answers while somebody types."""
+"""The form of a rule: rows and text, adding and removing rows, and the preview."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from sync_service.runtime.wiring import Services
 from tests.support.example_okrs import Example
 from tests.web.rules_seed import NETWORK, add_labelled_issues, stored_rule
-from tests.web.session_client import Visitor, seen_words
+from tests.web.session_client import SessionClient, seen_words
 
 NESTED = (
     "any:\n- field: labels\n  has: network\n- all:\n  - field: type\n    is: Bug\n  - field: milestone\n    is: null\n"
@@ -15,15 +15,15 @@ NESTED = (
 
 
 @pytest.fixture(autouse=True)
-def labelled(services: Services, example: Example) -> None:
-    """Every test here has issues to match."""
+def labelled_issues(services: Services, example: Example) -> None:
+    """Add issues that rules can match."""
     add_labelled_issues(services, example)
 
 
-def test_a_nested_condition_is_edited_as_text(ana: Visitor, services: Services, example: Example) -> None:
-    """Rows can't show it, and say so; what is saved is what was written."""
-    answer = ana.submit("/rules/new", on="/rules/new", slug="nested", **(NETWORK | {"mode": "text", "text": NESTED}))
-    assert answer.status_code == 302
+def test_a_nested_condition_is_edited_as_text(ana: SessionClient, services: Services, example: Example) -> None:
+    """Rows can't show it, and the form says so; the text is saved unchanged."""
+    response = ana.submit("/rules/new", on="/rules/new", slug="nested", **(NETWORK | {"mode": "text", "text": NESTED}))
+    assert response.status_code == 302
     kept = stored_rule(services, "nested")
     assert kept is not None
     assert kept.condition == {
@@ -38,18 +38,18 @@ def test_a_nested_condition_is_edited_as_text(ana: Visitor, services: Services, 
     assert "Rows can't show this" in seen_words(ana.submit("/rules/draft", on="/rules/nested", **draft).text)
 
 
-def test_rows_become_text_and_text_becomes_rows(ana: Visitor) -> None:
-    """Nothing is lost on the way."""
+def test_rows_are_converted_to_text_and_back(ana: SessionClient) -> None:
+    """Without loss."""
     text = ana.submit("/rules/draft", on="/rules/new", act="to-text", **NETWORK).text
     assert "all:\n- field: labels\n  has: network" in text
-    written = {"mode": "text", "text": "none: [{field: state, in: [done, dropped]}]", "act": "to-rows"}
-    rows = ana.submit("/rules/draft", on="/rules/new", **(NETWORK | written)).text
+    text_fields = {"mode": "text", "text": "none: [{field: state, in: [done, dropped]}]", "act": "to-rows"}
+    rows = ana.submit("/rules/draft", on="/rules/new", **(NETWORK | text_fields)).text
     assert re.search(r'<option value="none" selected>', rows)
     assert re.findall(r'name="row-0-value" value="(\w+)" checked', rows) == ["done", "dropped"]
 
 
-def test_lines_come_and_go_and_keep_what_stands_in_the_others(ana: Visitor) -> None:
-    """Also without script: then the whole page answers."""
+def test_rows_are_added_and_removed_without_changing_the_others(ana: SessionClient) -> None:
+    """It works without scripts too: then the response is the whole page."""
     two = NETWORK | {"row-3-field": "state", "row-3-operator": "is", "row-3-value": "done"}
     added = ana.submit("/rules/new", on="/rules/new", act="add", **two)
     assert added.status_code == 200
@@ -62,8 +62,8 @@ def test_lines_come_and_go_and_keep_what_stands_in_the_others(ana: Visitor) -> N
     assert 'name="row-0-field"' in last
 
 
-def test_a_fields_operators_and_values_follow_it(ana: Visitor) -> None:
-    """An operator that the new field does not have gives way; what is known is suggested."""
+def test_operators_and_suggested_values_depend_on_the_field(ana: SessionClient) -> None:
+    """An operator that the new field does not have is replaced."""
     changed = NETWORK | {"row-0-field": "kind"}
     kinds = ana.submit("/rules/draft", on="/rules/new", **changed).text
     assert '<option value="pull_request">pull request</option>' in kinds
@@ -77,8 +77,8 @@ def test_a_fields_operators_and_values_follow_it(ana: Visitor) -> None:
     assert "no milestone is set" in empty.text
 
 
-def test_half_a_condition_promises_nothing_yet(ana: Visitor) -> None:
-    """No error while somebody is still typing."""
+def test_an_incomplete_condition_has_no_preview(ana: SessionClient) -> None:
+    """There is no error while somebody is still typing."""
     words = seen_words(ana.submit("/rules/preview", on="/rules/new", **(NETWORK | {"row-0-value": ""})).text)
     assert words.startswith("Choose which issues count")
     wrong = NETWORK | {"mode": "text", "text": "all: [{field: colour, is: red}]"}

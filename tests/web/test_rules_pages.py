@@ -1,4 +1,4 @@
-"""Rules are listed, written, seen through before they are saved, and switched off and on."""
+"""The pages of rules: list, form, preview, and enabling and disabling."""
 
 import re
 from typing import Any
@@ -25,40 +25,40 @@ from tests.web.rules_seed import (
     current,
     stored_rule,
 )
-from tests.web.session_client import Visitor, seen_words
+from tests.web.session_client import SessionClient, seen_words
 
 
 @pytest.fixture(autouse=True)
-def labelled(services: Services, example: Example) -> None:
-    """Every test here has issues to match."""
+def labelled_issues(services: Services, example: Example) -> None:
+    """Add issues that rules can match."""
     add_labelled_issues(services, example)
 
 
 def version(services: Services, slug: str) -> str:
-    """Give the version of a rule that an edit begins from."""
+    """Return the version of a rule on which an edit is based."""
     with reading(services.engine) as tx:
         return rules.rule_views(tx, slug=slug)[0].version
 
 
-def test_without_rules_the_page_explains_them_and_offers_the_first(ana: Visitor, vera: Visitor) -> None:
-    """Only to those who may write one."""
+def test_without_rules_the_page_explains_them(ana: SessionClient, vera: SessionClient) -> None:
+    """Only admins get the link to add the first one."""
     assert "No rule yet" in ana.words("/rules")
     assert "Add the first rule" in ana.words("/rules")
     assert "Add the first rule" not in vera.words("/rules")
     assert "Only admins can add rules" in vera.words("/rules")
 
 
-def test_the_list_says_what_a_rule_is_and_how_it_stands(ana: Visitor, services: Services, example: Example) -> None:
-    """Condition in words, key result, connection, owner, linked issues, state."""
+def test_the_list_shows_each_rule_with_its_status(ana: SessionClient, services: Services, example: Example) -> None:
+    """Condition in words, key result, connection, owner, number of linked issues, status."""
     add_rule(services, example, "network-label")
     words = ana.words("/rules")
-    for said in ("network-label", "labels has network", "KR-6", "acme-github", "Ana Ruiz", "active"):
-        assert said in words
+    for message in ("network-label", "labels has network", "KR-6", "acme-github", "Ana Ruiz", "active"):
+        assert message in words
     assert re.search(r'class="number" data-watch>4<', ana.read("/rules"))
 
 
-def test_a_rule_that_is_not_applied_yet_says_so(ana: Visitor, services: Services) -> None:
-    """Saving begins a revision; until its links are there it is being applied."""
+def test_a_saved_rule_is_shown_as_being_applied(ana: SessionClient, services: Services) -> None:
+    """Until its revision is drained and its links are stored."""
     assert ana.submit("/rules/new", on="/rules/new", **NETWORK).location == "/rules"
     assert "being applied" in ana.words("/rules")
     apply_rules(services)
@@ -66,8 +66,8 @@ def test_a_rule_that_is_not_applied_yet_says_so(ana: Visitor, services: Services
     assert "active" in ana.words("/rules")
 
 
-def test_a_list_is_filtered_by_words_and_paged(ana: Visitor, services: Services, example: Example) -> None:
-    """All words must be there, in any column."""
+def test_the_list_has_a_filter_and_pages(ana: SessionClient, services: Services, example: Example) -> None:
+    """Each word must be in some column."""
     with writing(services.engine) as tx:
         for number in range(60):
             condition = {"all": [{"field": "labels", "has": f"label-{number}"}]}
@@ -93,21 +93,21 @@ def test_a_list_is_filtered_by_words_and_paged(ana: Visitor, services: Services,
     assert "No matching rule" in ana.words("/rules?q=nowhere")
 
 
-def test_a_saved_rule_moves_its_key_result(ana: Visitor, services: Services) -> None:
-    """Left without a name it is called after what it asks for; the audit log knows who wrote it."""
-    answer = ana.submit("/rules/new", on="/rules/new", act="save", **NETWORK)
-    assert (answer.status_code, answer.location) == (302, "/rules")
+def test_a_saved_rule_changes_its_key_result(ana: SessionClient, services: Services) -> None:
+    """Without a slug it gets one from its condition; the audit log names the admin."""
+    response = ana.submit("/rules/new", on="/rules/new", act="save", **NETWORK)
+    assert (response.status_code, response.location) == (302, "/rules")
     assert "network is saved" in ana.words("/rules")
     apply_rules(services)
     assert current(services, "KR-6") == pytest.approx(100 / 3, abs=1e-5)
     assert ("ana@example.com", "rule network created: labels has network") in audited(services)
 
 
-def test_the_preview_shows_issues_and_values_and_saves_nothing(ana: Visitor, services: Services) -> None:
-    """What matches, what is dropped, and from what to what the key result would go."""
+def test_the_preview_shows_issues_and_values_and_saves_nothing(ana: SessionClient, services: Services) -> None:
+    """Which issues match, which are dropped, and how the value of the key result would change."""
     before = current(services, "KR-6")
-    answer = ana.submit("/rules/preview", on="/rules/new", **NETWORK)
-    words = seen_words(answer.text)
+    response = ana.submit("/rules/preview", on="/rules/new", **NETWORK)
+    words = seen_words(response.text)
     assert "4 issues of 5 match" in words
     assert "acme/checkout#704" in words
     assert re.search(r"no data would be 33\.33\s% ", words)
@@ -118,10 +118,10 @@ def test_the_preview_shows_issues_and_values_and_saves_nothing(ana: Visitor, ser
     assert "No rule yet" in ana.words("/rules")
 
 
-def test_the_preview_of_an_edit_tells_what_comes_and_what_goes(
-    ana: Visitor, services: Services, example: Example
+def test_the_preview_of_an_edit_shows_new_and_removed_links(
+    ana: SessionClient, services: Services, example: Example
 ) -> None:
-    """Moved to another key result, both are shown."""
+    """When the edit names another key result, it shows both."""
     add_rule(services, example, "network-label")
     form = NETWORK | {"editing": "network-label", "seen": version(services, "network-label"), "key_result": "KR-2"}
     form |= {"row-0-value": "payments"}
@@ -133,7 +133,7 @@ def test_the_preview_of_an_edit_tells_what_comes_and_what_goes(
 
 
 @pytest.mark.parametrize(
-    ("changed", "place", "said"),
+    ("changed", "error_id", "message"),
     [
         ({"row-0-value": "  "}, "row-0-mistake", "allowed: a text that is not empty"),
         ({"connection": ""}, "connection-mistake", "Choose the connection"),
@@ -144,59 +144,59 @@ def test_the_preview_of_an_edit_tells_what_comes_and_what_goes(
         ({"mode": "text", "text": "all: [{field: colour, is: red}]"}, "text-mistake", "found 'colour', allowed is one"),
     ],
 )
-def test_what_is_wrong_stands_beside_it_and_nothing_is_saved(
-    ana: Visitor, changed: dict[str, str], place: str, said: str
+def test_an_error_is_shown_beside_its_field_and_nothing_is_saved(
+    ana: SessionClient, changed: dict[str, str], error_id: str, message: str
 ) -> None:
-    """The form comes back as it was, with 422."""
-    answer = ana.submit("/rules/new", on="/rules/new", **(NETWORK | changed))
-    assert answer.status_code == 422
-    beside = re.search(rf'id="{place}">(.*?)</div>', answer.text, re.DOTALL)
+    """The form comes back with its values and status 422."""
+    response = ana.submit("/rules/new", on="/rules/new", **(NETWORK | changed))
+    assert response.status_code == 422
+    beside = re.search(rf'id="{error_id}">(.*?)</div>', response.text, re.DOTALL)
     assert beside, "nothing beside the field"
-    assert said in seen_words(beside[1])
+    assert message in seen_words(beside[1])
     assert "No rule yet" in ana.words("/rules")
 
 
-def test_two_rules_cannot_have_one_name(ana: Visitor, services: Services, example: Example) -> None:
-    """Neither when named so, nor by the suggestion."""
+def test_a_slug_must_be_unique(ana: SessionClient, services: Services, example: Example) -> None:
+    """Whether typed or suggested."""
     add_rule(services, example, "network", key_result_id=example.key_results["KR-1"])
     for slug in ("network", ""):
-        answer = ana.submit("/rules/new", on="/rules/new", slug=slug, **NETWORK)
-        assert answer.status_code == 422
-        assert "A rule named network exists already" in seen_words(answer.text)
-    kept = stored_rule(services, "network")
-    assert kept is not None
-    assert kept.key_result_id == example.key_results["KR-1"]
+        response = ana.submit("/rules/new", on="/rules/new", slug=slug, **NETWORK)
+        assert response.status_code == 422
+        assert "A rule named network exists already" in seen_words(response.text)
+    saved = stored_rule(services, "network")
+    assert saved is not None
+    assert saved.key_result_id == example.key_results["KR-1"]
 
 
-def test_an_edit_over_somebody_elses_is_refused_and_shows_theirs(
-    ana: Visitor, services: Services, example: Example
+def test_a_conflicting_edit_is_refused_and_shows_the_other_one(
+    ana: SessionClient, services: Services, example: Example
 ) -> None:
-    """Saving once more replaces it knowingly."""
+    """Saving once more overwrites it on purpose."""
     add_rule(services, example, "network-label")
-    begun = version(services, "network-label")
+    edited_version = version(services, "network-label")
     add_rule(services, example, "network-label", condition={"field": "labels", "has": "payments"})
     form = NETWORK | {"row-0-value": "mine"}
-    answer = ana.submit("/rules/network-label", on="/rules/network-label", seen=begun, **form)
-    words = seen_words(answer.text)
-    assert answer.status_code == 409
+    response = ana.submit("/rules/network-label", on="/rules/network-label", seen=edited_version, **form)
+    words = seen_words(response.text)
+    assert response.status_code == 409
     assert "Somebody else changed this rule while you were editing. Ben Okafor" in words
     assert "acme-github: labels has payments → KR-6" in words
-    assert 'value="mine"' in answer.text
-    kept = stored_rule(services, "network-label")
-    assert kept is not None
-    assert kept.condition == {"field": "labels", "has": "payments"}
+    assert 'value="mine"' in response.text
+    saved = stored_rule(services, "network-label")
+    assert saved is not None
+    assert saved.condition == {"field": "labels", "has": "payments"}
 
-    seen = re.search(r'name="seen" value="([^"]+)"', answer.text)
+    seen = re.search(r'name="seen" value="([^"]+)"', response.text)
     assert seen
     assert ana.submit("/rules/network-label", on="/rules/network-label", seen=seen[1], **form).status_code == 302
-    kept = stored_rule(services, "network-label")
-    assert kept is not None
-    assert kept.condition == {"all": [{"field": "labels", "has": "mine"}]}
+    saved = stored_rule(services, "network-label")
+    assert saved is not None
+    assert saved.condition == {"all": [{"field": "labels", "has": "mine"}]}
 
 
 @pytest.mark.both_databases
-def test_a_rule_is_switched_off_and_on(ana: Visitor, services: Services, example: Example) -> None:
-    """Its links go, and come back."""
+def test_a_rule_is_disabled_and_enabled(ana: SessionClient, services: Services, example: Example) -> None:
+    """Its links are removed, and added again."""
     add_rule(services, example, "network-label")
     assert current(services, "KR-6") is not None
     assert ana.submit("/rules/network-label/enabled", on="/rules", enabled="off").status_code == 302
@@ -214,8 +214,8 @@ def test_a_rule_is_switched_off_and_on(ana: Visitor, services: Services, example
 
 
 @pytest.mark.both_databases
-def test_saving_without_a_change_says_so(ana: Visitor, services: Services, example: Example) -> None:
-    """No revision, no line in the audit log."""
+def test_saving_without_a_change_says_so(ana: SessionClient, services: Services, example: Example) -> None:
+    """There is no revision and no line in the audit log."""
     add_rule(services, example, "network-label")
     seen = version(services, "network-label")
     ana.submit("/rules/network-label", on="/rules/network-label", seen=seen, **NETWORK)
@@ -223,8 +223,8 @@ def test_saving_without_a_change_says_so(ana: Visitor, services: Services, examp
     assert audited(services) == []
 
 
-def test_a_viewer_reads_rules_and_changes_none(vera: Visitor, services: Services, example: Example) -> None:
-    """No form, and no way around it."""
+def test_a_viewer_may_read_rules_but_not_change_them(vera: SessionClient, services: Services, example: Example) -> None:
+    """The page has no form, and every POST answers 403."""
     add_rule(services, example, "network-label")
     assert "labels has network" in vera.words("/rules/network-label")
     assert 'id="rule-form"' not in vera.read("/rules/network-label")
@@ -240,24 +240,26 @@ def test_a_viewer_reads_rules_and_changes_none(vera: Visitor, services: Services
         assert vera.submit(path, on="/rules", **NETWORK).status_code == 403
 
 
-def test_a_form_without_its_token_changes_nothing(ana: Visitor, services: Services, example: Example) -> None:
-    """Somebody else's page can't send it."""
+def test_a_form_without_its_csrf_token_changes_nothing(
+    ana: SessionClient, services: Services, example: Example
+) -> None:
+    """Another site must not be able to send it."""
     add_rule(services, example, "network-label")
     assert ana.client.post("/rules/network-label/enabled", data={"enabled": "off"}).status_code == 400
-    kept = stored_rule(services, "network-label")
-    assert kept is not None
-    assert kept.enabled
+    saved = stored_rule(services, "network-label")
+    assert saved is not None
+    assert saved.enabled
 
 
-def test_strangers_are_sent_to_sign_in(stranger: FlaskClient, example: Example) -> None:
-    """Every page of rules is closed."""
+def test_rules_need_a_session(anonymous: FlaskClient, example: Example) -> None:
+    """Without one every page of rules redirects to the sign-in page."""
     for path in ("/rules", "/rules/new", "/rules/x"):
-        assert "/sign-in" in stranger.get(path).location
+        assert "/sign-in" in anonymous.get(path).location
 
 
 @pytest.mark.both_databases
-def test_a_rule_with_a_query_is_shown_and_not_changed(ana: Visitor, services: Services, example: Example) -> None:
-    """With how far its listing has come, and what only the tracker can judge."""
+def test_a_rule_with_a_query_is_read_only(ana: SessionClient, services: Services, example: Example) -> None:
+    """The page shows the state of its list run, and which qualifiers only the tracker can evaluate."""
     query = "repo:acme/checkout is:issue archived:false"
     add_rule(services, example, "payment-bugs", condition={}, query=query)
     words = ana.words("/rules/payment-bugs")
@@ -266,21 +268,21 @@ def test_a_rule_with_a_query_is_shown_and_not_changed(ana: Visitor, services: Se
     assert "Only the tracker can evaluate archived:false" in words
     assert "being applied" in words
     with writing(services.engine) as tx:
-        said = {"incomplete_reason": "there are no credentials", "outside": 3, "done_at": NOW}
-        tx.execute(sa.update(tables.query_listing).values(said))
+        listing = {"incomplete_reason": "there are no credentials", "outside": 3, "done_at": NOW}
+        tx.execute(sa.update(tables.query_listing).values(listing))
     words = ana.words("/rules/payment-bugs")
     assert "Some issues of this query are missing: there are no credentials." in words
     assert "3 outside the watched scopes" in words
     assert "incomplete" in ana.words("/rules")
-    answer = ana.submit("/rules/payment-bugs", on="/rules", seen=version(services, "payment-bugs"), **NETWORK)
-    assert answer.status_code == 409
-    kept = stored_rule(services, "payment-bugs")
-    assert kept is not None
-    assert kept.query == query
+    response = ana.submit("/rules/payment-bugs", on="/rules", seen=version(services, "payment-bugs"), **NETWORK)
+    assert response.status_code == 409
+    saved = stored_rule(services, "payment-bugs")
+    assert saved is not None
+    assert saved.query == query
 
 
-def test_nothing_from_a_tracker_becomes_markup(ana: Visitor, services: Services, example: Example) -> None:
-    """Titles, labels and values are text, wherever they stand."""
+def test_texts_from_a_tracker_are_escaped(ana: SessionClient, services: Services, example: Example) -> None:
+    """Titles, labels and values."""
     form: dict[str, Any] = NETWORK | {"row-0-value": NASTY_LABEL}
     preview = ana.submit("/rules/preview", on="/rules/new", **form).text
     assert SCRIPT in seen_words(preview) or "&lt;script&gt;" in preview
@@ -291,8 +293,8 @@ def test_nothing_from_a_tracker_becomes_markup(ana: Visitor, services: Services,
 
 
 @pytest.mark.parametrize("path", ["/rules/nowhere", "/rules/nowhere/enabled"])
-def test_a_rule_that_is_not_there_is_not_found(ana: Visitor, path: str) -> None:
-    """It is said which."""
-    answer = ana.submit(path, on="/rules/new", **NETWORK)
-    assert answer.status_code == 404
-    assert "There is no rule nowhere" in seen_words(answer.text)
+def test_an_unknown_rule_is_not_found(ana: SessionClient, path: str) -> None:
+    """The page names it."""
+    response = ana.submit(path, on="/rules/new", **NETWORK)
+    assert response.status_code == 404
+    assert "There is no rule nowhere" in seen_words(response.text)

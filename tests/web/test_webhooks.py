@@ -1,4 +1,4 @@
-"""The door for trackers answers as the contract says, and stores nothing that was not signed."""
+"""The webhook endpoint: statuses as in the contract, and only signed deliveries are stored."""
 
 import hashlib
 import hmac
@@ -27,7 +27,7 @@ BODY = json.dumps({"zen": "Keep it logically awesome.", "hook_id": 1}).encode()
 
 @pytest.fixture
 def services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
-    """Give a house with a GitHub and a Jira connection, and one without a secret."""
+    """Build the services with a GitHub and a Jira connection, and one without a secret."""
     built = build_house(migrated_url, tmp_path)
     with writing(built.engine) as tx:
         for slug, kind, secrets in (("hub", "github", SECRETS), ("jira", "jira", SECRETS), ("mute", "github", ())):
@@ -42,35 +42,35 @@ def services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
 
 @pytest.fixture
 def client(services: Services) -> FlaskClient:
-    """Give a client of the application."""
+    """Return a client of the application."""
     return create_app(services).test_client()
 
 
 def signature(body: bytes, secret: str = SECRETS[0]) -> str:
-    """Sign a body as both trackers do."""
+    """Return the signature of a body, as both trackers send it."""
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def post(client: FlaskClient, body: bytes = BODY, *, to: str = "hub", **headers: str) -> TestResponse:
-    """Send a delivery of GitHub's."""
+    """Send a delivery as GitHub does."""
     named = {"X-GitHub-Event": "ping", "X-GitHub-Delivery": "guid-1", "X-Hub-Signature-256": signature(body)}
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     sent = {name: value for name, value in (named | given).items() if value}
     return client.post(f"/hooks/{to}", data=body, headers=sent, content_type="application/json")
 
 
-def stored(services: Services) -> list[Any]:
-    """Read the deliveries that were stored."""
+def stored_deliveries(services: Services) -> list[Any]:
+    """Return the stored deliveries."""
     with reading(services.engine) as tx:
         return list(tx.execute(sa.select(tables.delivery).order_by(tables.delivery.c.id)))
 
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_signed_delivery_is_stored_and_acknowledged(client: FlaskClient, services: Services, secret: str) -> None:
-    """By each of several secrets; as received, without the signature."""
-    answer = post(client, X_Hub_Signature_256=signature(BODY, secret))
-    assert answer.status_code == 202
-    (row,) = stored(services)
+    """With each of several secrets; stored as received, without the signature."""
+    response = post(client, X_Hub_Signature_256=signature(BODY, secret))
+    assert response.status_code == 202
+    (row,) = stored_deliveries(services)
     assert (row.delivery_id, row.body) == ("guid-1", BODY)
     assert row.headers["x-github-event"] == "ping"
     assert "signature" not in json.dumps(row.headers)
@@ -78,9 +78,9 @@ def test_a_signed_delivery_is_stored_and_acknowledged(client: FlaskClient, servi
 
 
 def test_a_repeat_is_acknowledged_and_stored_once(client: FlaskClient, services: Services) -> None:
-    """Trackers send again what they heard no answer to."""
+    """Trackers send a delivery again when they got no response."""
     assert [post(client).status_code for _ in range(3)] == [202, 202, 202]
-    assert len(stored(services)) == 1
+    assert len(stored_deliveries(services)) == 1
 
 
 @pytest.mark.parametrize(
@@ -97,59 +97,60 @@ def test_a_repeat_is_acknowledged_and_stored_once(client: FlaskClient, services:
         "sha256=\u00e9",
     ],
 )
-def test_what_is_forged_or_unsigned_is_refused_and_not_stored(
+def test_a_wrong_or_missing_signature_answers_401_and_is_not_stored(
     client: FlaskClient, services: Services, wrong: str
 ) -> None:
-    """401, and a line in the log without the body."""
+    """The log has a line without the body."""
     assert post(client, X_Hub_Signature_256=wrong).status_code == 401
-    assert stored(services) == []
+    assert stored_deliveries(services) == []
 
 
 def test_an_unknown_connection_is_not_found(client: FlaskClient) -> None:
-    """Whatever was sent."""
+    """The response is 404, also with a valid signature."""
     assert post(client, to="nowhere").status_code == 404
 
 
 def test_a_connection_without_a_secret_accepts_nothing(client: FlaskClient, services: Services) -> None:
-    """Never "accept": 503, so that Jira sends it again once a secret is set."""
+    """It answers 503, so that Jira sends the delivery again once a secret is set."""
     assert post(client, to="mute", X_Hub_Signature_256=signature(BODY, "")).status_code == 503
-    assert stored(services) == []
+    assert stored_deliveries(services) == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b"nul\x00"])
-def test_what_is_signed_but_unreadable_is_stored_and_buried(
-    client: FlaskClient, services: Services, body: bytes
-) -> None:
-    """The tracker gets its 202; a person sees the reason."""
+def test_a_signed_but_malformed_body_is_stored_and_buried(client: FlaskClient, services: Services, body: bytes) -> None:
+    """The tracker gets 202; an admin sees the reason."""
     assert post(client, body, X_GitHub_Event="issues").status_code == 202
     services.drains.drain_everything()
-    (row,) = stored(services)
+    (row,) = stored_deliveries(services)
     assert row.buried_at is not None
     assert row.outcome.startswith("can't be read")
 
 
-def test_a_body_over_the_limit_is_refused_unread(client: FlaskClient, services: Services) -> None:
-    """By its announced length, and by its real one where none is announced."""
+def test_a_too_large_body_answers_413(client: FlaskClient, services: Services) -> None:
+    """By its announced length, or by its real length where none is announced."""
     announced = client.post("/hooks/hub", data=b"x", environ_overrides={"CONTENT_LENGTH": str(LARGEST + 2)})
     assert announced.status_code == 413
     stream = io.BytesIO(b"x" * (LARGEST + 1))
     chunked = client.post("/hooks/hub", input_stream=stream, environ_overrides={"wsgi.input_terminated": True})
     assert chunked.status_code == 413
-    assert stored(services) == []
+    assert stored_deliveries(services) == []
 
 
-def test_a_jira_delivery_is_stored_under_its_identifier(client: FlaskClient, services: Services) -> None:
-    """And one without, as Data Center sends, under the hash of its body."""
+def test_a_jira_delivery_has_its_identifier_as_id(client: FlaskClient, services: Services) -> None:
+    """Without one, as from Data Center, the id is the hash of its body."""
     headers = {"X-Hub-Signature": signature(BODY), "X-Atlassian-Webhook-Identifier": "abc"}
     assert client.post("/hooks/jira", data=BODY, headers=headers).status_code == 202
     del headers["X-Atlassian-Webhook-Identifier"]
     assert [client.post("/hooks/jira", data=BODY, headers=headers).status_code for _ in range(2)] == [202, 202]
-    assert [row.delivery_id for row in stored(services)] == ["abc", "sha256:" + hashlib.sha256(BODY).hexdigest()]
+    assert [row.delivery_id for row in stored_deliveries(services)] == [
+        "abc",
+        "sha256:" + hashlib.sha256(BODY).hexdigest(),
+    ]
 
 
 @pytest.mark.both_databases
-def test_a_database_that_can_not_store_is_told_as_503(client: FlaskClient, services: Services) -> None:
-    """Never a 2xx for what is not durable."""
+def test_a_database_error_answers_503(client: FlaskClient, services: Services) -> None:
+    """Never 2xx for a delivery that is not durable."""
     assert post(client, X_GitHub_Delivery="first").status_code == 202
     with writing(services.engine) as tx:
         tx.execute(sa.text("ALTER TABLE delivery RENAME TO away"))
@@ -157,9 +158,9 @@ def test_a_database_that_can_not_store_is_told_as_503(client: FlaskClient, servi
     with writing(services.engine) as tx:
         tx.execute(sa.text("ALTER TABLE away RENAME TO delivery"))
     assert post(client).status_code == 202
-    assert len(stored(services)) == 2
+    assert len(stored_deliveries(services)) == 2
 
 
-def test_a_hook_takes_only_posts(client: FlaskClient) -> None:
-    """A browser that looks at the address learns so."""
+def test_the_webhook_endpoint_accepts_only_post(client: FlaskClient) -> None:
+    """A browser that opens the address gets 405."""
     assert client.get("/hooks/hub").status_code == 405

@@ -20,7 +20,7 @@ from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.web.connections import app_registration, oauth
 from sync_service.web.connections.bounded_calls import _SLOTS, MAX_CONCURRENT, call_with_timeout
-from tests.web.session_client import Visitor
+from tests.web.session_client import SessionClient
 
 FLASH = re.compile(r'role="(?:alert|status)">\s*<div class="alert-icon">.*?</div>\s*<div>(.*?)</div>', re.DOTALL)
 
@@ -38,7 +38,7 @@ def hub() -> Iterator[GitHub]:
 class Desk:
     """Ana at her browser, and what is stored."""
 
-    ana: Visitor
+    ana: SessionClient
     services: Services
     hub: GitHub
 
@@ -126,6 +126,6 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def desk(ana: Visitor, services: Services, hub: GitHub) -> Desk:
+def desk(ana: SessionClient, services: Services, hub: GitHub) -> Desk:
     """Give Ana's desk, with example OKRs."""
     return Desk(ana, services, hub)

@@ -22,7 +22,7 @@ from tests.support.example_okrs import Example
 from tests.support.services import Clock
 from tests.support.wait_until import until
 from tests.web.connections.conftest import Desk
-from tests.web.session_client import Visitor
+from tests.web.session_client import SessionClient
 
 APP = "/connections/new/github/app"
 HIDDEN = re.compile(r'<input type=hidden name="([^"]+)" value="([^"]*)">')
@@ -111,9 +111,9 @@ def test_an_answer_that_nobody_began_is_refused(desk: Desk, app: Flask, services
     """A wrong state, none, no code, another session, another person, and a stranger."""
     back = press(desk, *ask(desk))
     query = parse_qs(urlsplit(back).query)
-    elsewhere = Visitor.signed_in(app, services, example.ana)
+    elsewhere = SessionClient.signed_in(app, services, example.ana)
     assert elsewhere.open(back).status_code == 400
-    ben = Visitor.signed_in(app, services, example.ben)
+    ben = SessionClient.signed_in(app, services, example.ben)
     assert ben.open(back).status_code == 403
     assert app.test_client().get(back).status_code == 302
     for state, code in (("x", query["code"][0]), ("", query["code"][0]), (query["state"][0], "")):

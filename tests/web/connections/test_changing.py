@@ -21,7 +21,7 @@ from sync_service.store.trackers import connections
 from tests.support.example_okrs import Example
 from tests.support.services import add
 from tests.web.connections.conftest import Desk
-from tests.web.session_client import Visitor
+from tests.web.session_client import SessionClient
 
 
 @pytest.fixture
@@ -275,7 +275,7 @@ def _refusing_once(hub: GitHub, seen: list[int]) -> Callable[[Any, Any], Any]:
 
 
 @pytest.mark.both_databases
-def test_a_page_says_how_a_connection_stands(walk: Desk, services: Services, vera: Visitor) -> None:
+def test_a_page_says_how_a_connection_stands(walk: Desk, services: Services, vera: SessionClient) -> None:
     """Refused, paused, gone, renamed, importing, forged and heard: to everybody, in words."""
     with writing(services.engine) as tx:
         id_ = tx.scalar(sa.select(tables.connection.c.id).where(tables.connection.c.slug == "walk"))
@@ -340,7 +340,7 @@ def test_a_delivery_with_a_wrong_signature_is_counted_and_not_kept(desk: Desk, s
     assert "Last delivery ping" in desk.ana.words("/connections/walk")
 
 
-def test_an_empty_list_invites_to_connect(ana: Visitor, vera: Visitor, services: Services) -> None:
+def test_an_empty_list_invites_to_connect(ana: SessionClient, vera: SessionClient, services: Services) -> None:
     """Those who may."""
     with writing(services.engine) as tx:
         tx.execute(sa.delete(tables.rule))

@@ -28,7 +28,7 @@ from tests.support.example_okrs import Example
 from tests.support.services import NOW, Clock
 from tests.support.wait_until import until
 from tests.web.connections.conftest import Desk
-from tests.web.session_client import Visitor
+from tests.web.session_client import SessionClient
 
 WAY = "/connections/new/jira/consent"
 BACK = "/connections/jira/consented"
@@ -54,7 +54,7 @@ class Town:
         }
         return self.desk.ana.submit(WAY, on=WAY, **(fields | changes))
 
-    def ask(self, who: Visitor | None = None) -> str:
+    def ask(self, who: SessionClient | None = None) -> str:
         """Press the button on the connection's page; give where its page leads."""
         answer = (who or self.desk.ana).submit("/connections/walk/consent", on="/connections/walk")
         assert answer.status_code == 200, answer.text
@@ -143,7 +143,7 @@ def test_an_answer_is_good_once_and_in_its_own_session(
     """Neither another session of hers nor the same link again can use it."""
     town.make()
     back = town.accept(town.ask())
-    assert Visitor.signed_in(app, services, example.ana).open(back).status_code == 400
+    assert SessionClient.signed_in(app, services, example.ana).open(back).status_code == 400
     assert town.consents() == []
     assert town.desk.ana.open(back).status_code == 302
     assert town.desk.ana.open(back).status_code == 400

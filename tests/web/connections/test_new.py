@@ -8,10 +8,10 @@ from simulator import GitHub, Jira
 from sync_service.runtime.wiring import Services
 from tests.support.example_okrs import NASTY
 from tests.web.connections.conftest import Desk
-from tests.web.session_client import Visitor, seen_words
+from tests.web.session_client import SessionClient, seen_words
 
 
-def test_each_tracker_offers_its_ways_in(ana: Visitor) -> None:
+def test_each_tracker_offers_its_ways_in(ana: SessionClient) -> None:
     """No app for Jira, of which none can be made."""
     text = ana.read("/connections/new")
     for path in ("github/app", "github/token", "github/hand", "jira/token", "jira/hand"):
@@ -20,7 +20,7 @@ def test_each_tracker_offers_its_ways_in(ana: Visitor) -> None:
 
 
 @pytest.mark.parametrize("path", ["/connections/new/jira/app", "/connections/new/trello/hand", "/connections/none"])
-def test_what_there_is_not_is_404(ana: Visitor, path: str) -> None:
+def test_what_there_is_not_is_404(ana: SessionClient, path: str) -> None:
     """A kind without a connector, a way that its tracker lacks, a connection that is gone."""
     assert ana.open(path).status_code == 404
 
@@ -176,7 +176,7 @@ def test_this_machine_is_taken_only_where_the_service_itself_is_reached_there(de
     assert "is this machine." in answer.text
 
 
-def test_a_member_may_look_and_change_nothing(desk: Desk, ben: Visitor, hub: GitHub) -> None:
+def test_a_member_may_look_and_change_nothing(desk: Desk, ben: SessionClient, hub: GitHub) -> None:
     """Secrets, addresses to paste and buttons are the admins'."""
     desk.by_hand()
     text = ben.read("/connections/walk")
