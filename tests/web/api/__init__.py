@@ -1,1 +1,1 @@
-"""The API, on both databases."""
+"""Tests of the REST API."""

@@ -1,4 +1,4 @@
-"""Holding answers against the OpenAPI document, by JSON Schema alone."""
+"""Validate responses against the OpenAPI document, by JSON Schema alone."""
 
 import re
 from typing import Any
@@ -12,20 +12,20 @@ HERE = "urn:openapi"
 
 
 def check_against_document(document: dict[str, Any], response: TestResponse) -> None:
-    """Fail where the document does not tell of this status, media type or body; outside its paths, do nothing."""
+    """Fail if the document does not describe this status, media type or body; ignore paths outside the document."""
     operation = operation_of(document, response.request.path)
     if operation is None:
         return
-    told = operation["responses"][str(response.status_code)]
-    if "content" not in told:
+    described = operation["responses"][str(response.status_code)]
+    if "content" not in described:
         assert response.data == b""
         return
-    schema = told["content"][response.mimetype]["schema"]
+    schema = described["content"][response.mimetype]["schema"]
     validator(document, schema).validate(response.get_json())
 
 
 def operation_of(document: dict[str, Any], path: str) -> dict[str, Any] | None:
-    """Find the GET operation that a path belongs to."""
+    """Return the GET operation of a path, or None."""
     for template, item in document["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             found: dict[str, Any] = item["get"]
@@ -34,7 +34,7 @@ def operation_of(document: dict[str, Any], path: str) -> dict[str, Any] | None:
 
 
 def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
-    """Make a validator for a schema of the document; every property it names must be there, and no other."""
+    """Return a validator for a schema of the document; objects must have every named property, and no other."""
     resource = DRAFT202012.create_resource(strict(document))
     registry: Registry[Any] = Registry().with_resource(HERE, resource)
     absolute = {"$ref": HERE + schema["$ref"]}
@@ -42,7 +42,7 @@ def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Va
 
 
 def strict(document: dict[str, Any]) -> dict[str, Any]:
-    """Give a copy whose objects allow no property that they do not name."""
+    """Return a copy whose objects allow no property that they do not name."""
     schemas = {
         name: schema | {"additionalProperties": False} if "properties" in schema else schema
         for name, schema in document["components"]["schemas"].items()

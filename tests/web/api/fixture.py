@@ -1,4 +1,4 @@
-"""A town for the API to tell of: one team's quarter in a real database, and a caller who checks every answer."""
+"""Test harness of the API: one team's cycle in a database, and calls whose responses are validated."""
 
 import itertools
 from collections.abc import Mapping
@@ -32,18 +32,18 @@ CAUSE = {
 
 @dataclass(slots=True)
 class Clock:
-    """The time of the house; a test may move it."""
+    """A clock that a test may set."""
 
     now: datetime = NOW
 
     def __call__(self) -> datetime:
-        """Give the time."""
+        """Return the time."""
         return self.now
 
 
 @dataclass(slots=True)
-class Town:
-    """Ana's team: two key results, one with three issues on acme-github."""
+class ApiHarness:
+    """Ana's team with two key results on the connection acme-github; methods add more rows."""
 
     services: Services
     app: Flask
@@ -53,24 +53,24 @@ class Town:
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def add(self, table: sa.Table, /, **columns: Any) -> int:
-        """Insert a row; give its id."""
+        """Insert a row and return its id."""
         with writing(self.services.engine) as tx:
             return insert(tx, table, columns)
 
     def change(self, table: sa.Table, row_id: int, /, **columns: Any) -> None:
-        """Change a row, as the heart does: the change counter moves with it."""
+        """Change a row and increase the change counter, as a worker does."""
         with writing(self.services.engine) as tx:
             tx.execute(sa.update(table).where(table.c.id == row_id).values(columns))
             self.bump(tx)
 
     def bump(self, tx: Connection) -> None:
-        """Move the change counter."""
+        """Increase the change counter."""
         counter = tables.counter
         tx.execute(sa.update(counter).where(counter.c.name == "changes").values(value=counter.c.value + 1))
 
     def key_result(self, slug: str, /, **columns: Any) -> int:
-        """Add a key result with a value, unless told otherwise."""
-        plain: dict[str, Any] = {
+        """Add a key result, by default with a value."""
+        defaults: dict[str, Any] = {
             "objective_id": self.ids["objective"],
             "slug": slug,
             "title": f"The title of {slug}",
@@ -85,11 +85,11 @@ class Town:
             "explanation": "1 of 2 issues done",
             "updated_at": NOW - timedelta(hours=1),
         }
-        return self.add(tables.key_result, **plain | columns)
+        return self.add(tables.key_result, **defaults | columns)
 
     def issue(self, key: str, key_result_id: int, /, **columns: Any) -> int:
-        """Add an open issue and its link by hand."""
-        plain: dict[str, Any] = {
+        """Add an issue, by default open, with a manual link."""
+        defaults: dict[str, Any] = {
             "connection_id": self.ids["connection"],
             "identity": f"501#{next(self.numbers)}",
             "key": key,
@@ -100,7 +100,7 @@ class Town:
             "labels": [],
             "assignees": [["7", "anaruiz"]],
         }
-        issue_id = self.add(tables.issue, **plain | columns)
+        issue_id = self.add(tables.issue, **defaults | columns)
         link = {"key_result_id": key_result_id, "issue_id": issue_id, "origin": "manual", "source": 1, "weight": 3}
         self.add(tables.link, **link)
         return issue_id
@@ -111,8 +111,8 @@ class Town:
         return self.add(tables.history, key_result_id=key_result_id, **values)
 
     def delivery(self, delivery_id: str, /, **columns: Any) -> int:
-        """Add a settled delivery."""
-        plain: dict[str, Any] = {
+        """Add a delivery, by default settled."""
+        defaults: dict[str, Any] = {
             "connection_id": self.ids["connection"],
             "delivery_id": delivery_id,
             "received_at": NOW,
@@ -122,17 +122,17 @@ class Town:
             "settled_at": NOW,
             "outcome": "applied",
         }
-        return self.add(tables.delivery, **plain | columns)
+        return self.add(tables.delivery, **defaults | columns)
 
     def token(self, role: str) -> str:
-        """Make a token."""
+        """Create a token and return it."""
         with writing(self.services.engine) as tx:
             return auth.create_api_token(tx, name=f"token {next(self.numbers)}", role=role, now=NOW)
 
     def call(
         self, path: str, *, token: str | None, method: str = "GET", headers: Mapping[str, str] | None = None
     ) -> TestResponse:
-        """Call an address, with a token or none, and hold the answer against the OpenAPI document."""
+        """Call an address, with or without a token, and validate the response against the OpenAPI document."""
         sent = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
         client = self.app.test_client()
         response = client.open(path, method=method, headers=sent)
@@ -143,15 +143,15 @@ class Town:
 
 
 def insert(tx: Connection, table: sa.Table, columns: Mapping[str, Any]) -> int:
-    """Insert a row; give its id."""
+    """Insert a row and return its id."""
     row_id: int = tx.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one()
     return row_id
 
 
-def settle(town: Town) -> None:
-    """Fill the town's database with what every test may count on."""
-    ids, add = town.ids, town.add
-    town.sealed = town.services.sealer.encrypt(SECRET)
+def add_example(api: ApiHarness) -> None:
+    """Add what every test may rely on."""
+    ids, add = api.ids, api.add
+    api.sealed = api.services.sealer.encrypt(SECRET)
     ids["team"] = add(tables.team, slug="checkout", name="Checkout")
     ids["ana"] = add(
         tables.person, email="ana@example.com", name="Ana Ruiz", team_id=ids["team"], role="admin", accounts={}
@@ -172,8 +172,8 @@ def settle(town: Town) -> None:
         site="https://api.github.example",
         owner_id=ids["ana"],
         options={"email": SECRET},
-        sealed_token=town.sealed,
-        sealed_secrets=[town.sealed],
+        sealed_token=api.sealed,
+        sealed_secrets=[api.sealed],
         earlier="import",
     )
     add(tables.scope, connection_id=ids["connection"], name="acme/checkout", external_id="501", covered_at=NOW)
@@ -185,7 +185,7 @@ def settle(town: Town) -> None:
         team_id=ids["team"],
         owner_id=ids["ana"],
     )
-    ids["KR-1"] = town.key_result("KR-1", weight=2)
-    ids["KR-2"] = town.key_result(
+    ids["KR-1"] = api.key_result("KR-1", weight=2)
+    ids["KR-2"] = api.key_result(
         "KR-2", current=None, progress=None, status="no_data", updated_at=None, explanation="nothing is linked"
     )

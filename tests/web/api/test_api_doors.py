@@ -1,4 +1,4 @@
-"""Who may call the API, and what those hear who may not, or when something fails."""
+"""Access to the API, and its error responses."""
 
 import json
 import re
@@ -13,71 +13,71 @@ from sync_service.store.people import auth
 from sync_service.web import create_app
 from sync_service.web.api import setup
 from sync_service.web.request.guards import Guard, guarded
-from tests.web.api.fixture import NOW, Town
+from tests.web.api.fixture import NOW, ApiHarness
 
 KEY_RESULT = "/api/v1/key-results/KR-1"
 
 
 def problem(response: TestResponse) -> dict[str, object]:
-    """Check the form of a problem document, and give it."""
+    """Check the form of a problem document, and return it."""
     assert response.mimetype == "application/problem+json"
-    said: dict[str, object] = json.loads(response.data)
-    assert said["status"] == response.status_code
-    assert said["type"] == "about:blank"
-    assert said["title"]
-    assert said["detail"]
-    assert said["instance"] == response.request.path
-    return said
+    body: dict[str, object] = json.loads(response.data)
+    assert body["status"] == response.status_code
+    assert body["type"] == "about:blank"
+    assert body["title"]
+    assert body["detail"]
+    assert body["instance"] == response.request.path
+    return body
 
 
-def test_every_role_may_read(town: Town) -> None:
+def test_every_role_may_read(api: ApiHarness) -> None:
     """Admin, member and viewer."""
     for role in auth.ROLES:
-        assert town.call(KEY_RESULT, token=town.token(role)).status_code == 200
+        assert api.call(KEY_RESULT, token=api.token(role)).status_code == 200
 
 
-def test_without_a_token_nothing_is_told(town: Town) -> None:
-    """Not even whether there is such a key result."""
+def test_without_a_token_every_address_answers_401(api: ApiHarness) -> None:
+    """So nobody learns which key results exist."""
     for path in (KEY_RESULT, "/api/v1/key-results/nothing", "/api/v1/connections"):
-        response = town.call(path, token=None)
+        response = api.call(path, token=None)
         assert response.status_code == 401
         assert response.headers["WWW-Authenticate"] == 'Bearer realm="OKR Sync"'
         problem(response)
 
 
-def test_what_is_no_token_opens_nothing(town: Town) -> None:
-    """Nor does it break anything."""
+def test_a_malformed_token_answers_401(api: ApiHarness) -> None:
+    """It causes no internal error."""
     for sent in ("Bearer", "Bearer ", "Basic YW5hOnNlY3JldA==", "Bearer a b", "Bearer é", "nonsense"):
-        response = town.call(KEY_RESULT, token=None, headers={"Authorization": sent})
+        response = api.call(KEY_RESULT, token=None, headers={"Authorization": sent})
         assert response.status_code == 401, sent
         problem(response)
 
 
-def test_a_token_that_is_unknown_or_revoked_opens_nothing(town: Town) -> None:
-    """And the answer says that it is the token."""
-    with writing(town.services.engine) as tx:
+def test_an_unknown_or_revoked_token_answers_401(api: ApiHarness) -> None:
+    """The response says that the token is the reason."""
+    with writing(api.services.engine) as tx:
         revoked = auth.create_api_token(tx, name="old", role="admin", now=NOW)
         auth.revoke_api_token(tx, "old", NOW)
     for token in (revoked, "guessed"):
-        response = town.call(KEY_RESULT, token=token)
+        response = api.call(KEY_RESULT, token=token)
         assert response.status_code == 401
         assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
         assert problem(response)["detail"] == "This token is unknown or revoked."
 
 
-def test_a_session_is_no_token(town: Town) -> None:
-    """So that no other site can make a browser call the API."""
-    client = town.app.test_client()
-    with writing(town.services.engine) as tx:
-        token = auth.start_session(tx, town.ids["ana"], NOW)
+def test_a_session_does_not_replace_a_token(api: ApiHarness) -> None:
+    """Another site must not make a browser call the API."""
+    client = api.app.test_client()
+    with writing(api.services.engine) as tx:
+        token = auth.start_session(tx, api.ids["ana"], NOW)
     with client.session_transaction() as session:
         session["session"] = token
     assert client.get(KEY_RESULT).status_code == 401
 
 
-def with_routes(town: Town) -> Flask:
-    """Make the application with routes that are for members, that fail, and that state no guard."""
-    app = create_app(town.services)
+def app_with_more_routes(api: ApiHarness) -> Flask:
+    """Return the application with routes that need a member, that fail, and that have no guard."""
+    app = create_app(api.services)
     added = Blueprint("added", __name__, url_prefix="/api/v1")
 
     @added.get("/for-members")
@@ -101,78 +101,76 @@ def with_routes(town: Town) -> Flask:
     return app
 
 
-def test_a_role_that_does_not_reach_is_refused(town: Town) -> None:
+def test_a_too_low_role_answers_403(api: ApiHarness) -> None:
     """A viewer may not do what a member may."""
-    town.app = with_routes(town)
-    assert town.call("/api/v1/for-members", token=town.token("member")).status_code == 200
-    refused = town.call("/api/v1/for-members", token=town.token("viewer"))
+    api.app = app_with_more_routes(api)
+    assert api.call("/api/v1/for-members", token=api.token("member")).status_code == 200
+    refused = api.call("/api/v1/for-members", token=api.token("viewer"))
     assert refused.status_code == 403
     problem(refused)
 
 
-def test_a_route_without_a_guard_is_closed(town: Town) -> None:
+def test_a_route_without_a_guard_is_closed(api: ApiHarness) -> None:
     """Even to an admin."""
-    town.app = with_routes(town)
-    response = town.call("/api/v1/unguarded", token=town.token("admin"))
+    api.app = app_with_more_routes(api)
+    response = api.call("/api/v1/unguarded", token=api.token("admin"))
     assert response.status_code == 403
     problem(response)
 
 
-def test_a_bug_is_a_problem_that_tells_no_secret(town: Town, token: str) -> None:
-    """The reason is in the log."""
-    town.app = with_routes(town)
-    response = town.call("/api/v1/failing", token=token)
+def test_an_internal_error_shows_no_detail(api: ApiHarness, token: str) -> None:
+    """The reason is only in the log."""
+    api.app = app_with_more_routes(api)
+    response = api.call("/api/v1/failing", token=token)
     assert response.status_code == 500
     assert "secret reason" not in str(problem(response))
 
 
-def test_a_wrong_address_is_answered_with_where_to_look(town: Town) -> None:
-    """Never with a page."""
+def test_an_unknown_address_answers_404_with_the_documentation(api: ApiHarness) -> None:
+    """Never with an HTML page."""
     for path in ("/api/", "/api/v1", "/api/v2/key-results", "/api/v1/nothing", "/api/v1/docs/no.js"):
-        response = town.call(path, token=None)
+        response = api.call(path, token=None)
         assert response.status_code == 404
         assert "/api/v1/docs" in str(problem(response)["detail"])
 
 
-def test_nothing_can_be_written(town: Town, token: str) -> None:
-    """And the answer says what can be done."""
+def test_the_api_is_read_only(api: ApiHarness, token: str) -> None:
+    """Other methods answer 405 with the allowed ones."""
     for method in ("POST", "PUT", "PATCH", "DELETE"):
-        response = town.call(KEY_RESULT, token=token, method=method)
+        response = api.call(KEY_RESULT, token=token, method=method)
         assert response.status_code == 405
         assert "GET" in response.headers["Allow"]
         problem(response)
 
 
-def test_other_addresses_keep_their_own_errors(town: Town) -> None:
-    """Problem documents in this form are for the API."""
-    response = town.app.test_client().post("/hooks/nothing")
+def test_webhook_errors_have_their_own_form(api: ApiHarness) -> None:
+    """Problem documents in this form are only for the API."""
+    response = api.app.test_client().post("/hooks/nothing")
     assert (response.status_code, response.get_json()) == (404, {"outcome": "there is no such connection"})
 
 
-def test_a_database_that_is_away_is_said_with_when_to_try_again(town: Town, token: str) -> None:
+def test_an_unreachable_database_answers_503_with_retry_after(api: ApiHarness, token: str) -> None:
     """The caller did nothing wrong."""
 
-    def away(*_: object) -> None:
+    def fail_to_connect(*_: object) -> None:
         raise sa.exc.OperationalError("SELECT 1", {}, ConnectionRefusedError("the secret address"))
 
-    sa.event.listen(town.services.engine, "checkout", away)
-    response = town.call(KEY_RESULT, token=token)
+    sa.event.listen(api.services.engine, "checkout", fail_to_connect)
+    response = api.call(KEY_RESULT, token=token)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
     assert "secret address" not in str(problem(response))
 
 
-def test_too_many_requests_with_one_token_wait_and_others_go_on(
-    town: Town, token: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The limit is for all addresses of the API together; hooks have none."""
+def test_each_token_has_its_own_request_limit(api: ApiHarness, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit counts all addresses of the API together; webhooks have none."""
     monkeypatch.setattr(setup, "LIMIT", "2/minute")
-    town.app = create_app(town.services)
-    statuses = [town.call(path, token=token).status_code for path in (KEY_RESULT, "/api/v1/cycles", KEY_RESULT)]
+    api.app = create_app(api.services)
+    statuses = [api.call(path, token=token).status_code for path in (KEY_RESULT, "/api/v1/cycles", KEY_RESULT)]
     assert statuses == [200, 200, 429]
-    refused = town.call(KEY_RESULT, token=token)
+    refused = api.call(KEY_RESULT, token=token)
     assert re.fullmatch(r"[0-9]+", refused.headers["Retry-After"])
     problem(refused)
-    assert town.call(KEY_RESULT, token=town.token("viewer")).status_code == 200
-    hooks = {town.app.test_client().post("/hooks/nothing").status_code for _ in range(4)}
+    assert api.call(KEY_RESULT, token=api.token("viewer")).status_code == 200
+    hooks = {api.app.test_client().post("/hooks/nothing").status_code for _ in range(4)}
     assert hooks == {404}

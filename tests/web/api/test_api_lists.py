@@ -1,20 +1,20 @@
-"""The plain lists: what was configured and what came in, without a secret."""
+"""The other lists of the API: configuration, deliveries and notices, without secrets."""
 
 import pytest
 
 from sync_service.store import tables
-from tests.web.api.fixture import CAUSE, NOW, SECRET, Town
+from tests.web.api.fixture import CAUSE, NOW, SECRET, ApiHarness
 
 
-def items(town: Town, token: str, name: str) -> list[dict[str, object]]:
-    """Give the items of a list."""
-    found: list[dict[str, object]] = town.call(f"/api/v1/{name}", token=token).get_json()["items"]
+def items(api: ApiHarness, token: str, name: str) -> list[dict[str, object]]:
+    """Return the items of a list."""
+    found: list[dict[str, object]] = api.call(f"/api/v1/{name}", token=token).get_json()["items"]
     return found
 
 
-def test_objectives_roll_their_key_results_up(town: Town, token: str) -> None:
-    """Those without data are left out and counted."""
-    assert items(town, token, "objectives") == [
+def test_objectives_show_the_roll_up_of_their_key_results(api: ApiHarness, token: str) -> None:
+    """Key results without data are left out and counted."""
+    assert items(api, token, "objectives") == [
         {
             "slug": "fast-checkout",
             "title": "Paying is effortless",
@@ -28,40 +28,40 @@ def test_objectives_roll_their_key_results_up(town: Town, token: str) -> None:
     ]
 
 
-def test_an_objective_may_lack_everything(town: Town, token: str) -> None:
-    """A team, an owner and key results."""
-    town.add(tables.objective, slug="bare", title="Bare", cycle_id=town.ids["cycle"])
-    bare = items(town, token, "objectives")[1]
+def test_an_objective_may_be_empty(api: ApiHarness, token: str) -> None:
+    """Without team, owner and key results."""
+    api.add(tables.objective, slug="bare", title="Bare", cycle_id=api.ids["cycle"])
+    bare = items(api, token, "objectives")[1]
     assert (bare["team"], bare["owner"], bare["progress"], bare["key_results"]) == (None, None, None, [])
 
 
-def test_cycles_have_their_first_and_last_day(town: Town, token: str) -> None:
+def test_cycles_have_their_first_and_last_day(api: ApiHarness, token: str) -> None:
     """As written in the configuration file."""
-    assert items(town, token, "cycles") == [
+    assert items(api, token, "cycles") == [
         {"slug": "2026-q4", "name": "Q4 2026", "starts": "2026-10-01", "ends": "2026-12-31", "closed": False}
     ]
 
 
 @pytest.mark.both_databases
-def test_rules_have_a_condition_or_a_query(town: Town, token: str) -> None:
+def test_rules_have_a_condition_or_a_query(api: ApiHarness, token: str) -> None:
     """In the form of the configuration file."""
-    both = {"connection_id": town.ids["connection"], "key_result_id": town.ids["KR-1"], "enabled": True}
+    both = {"connection_id": api.ids["connection"], "key_result_id": api.ids["KR-1"], "enabled": True}
     condition = {"field": "labels", "has": "checkout"}
-    town.add(tables.rule, slug="by-label", owner_id=town.ids["ana"], condition=condition, **both)
-    town.add(tables.rule, slug="by-query", condition={}, query="project = SHOP", **both)
+    api.add(tables.rule, slug="by-label", owner_id=api.ids["ana"], condition=condition, **both)
+    api.add(tables.rule, slug="by-query", condition={}, query="project = SHOP", **both)
     written = {"connection": "acme-github", "key_result": "KR-1", "enabled": True}
-    assert items(town, token, "rules") == [
+    assert items(api, token, "rules") == [
         {"slug": "by-label", "owner": "ana@example.com", "when": condition, "query": None, **written},
         {"slug": "by-query", "owner": None, "when": None, "query": "project = SHOP", **written},
     ]
 
 
-def test_connections_tell_what_they_watch_and_when_they_are_refused(town: Town, token: str) -> None:
-    """But no credentials, no secrets and no options."""
-    first, second = "2026-11-02T12:00:00.000Z", {"connection_id": town.ids["connection"], "name": "acme/old"}
-    town.add(tables.scope, gone_reason="it was deleted", **second)
-    town.change(tables.connection, town.ids["connection"], refused_at=NOW, refused_reason="401")
-    assert items(town, token, "connections") == [
+def test_connections_show_scopes_and_refusals(api: ApiHarness, token: str) -> None:
+    """But no credentials, secrets or options."""
+    first, second = "2026-11-02T12:00:00.000Z", {"connection_id": api.ids["connection"], "name": "acme/old"}
+    api.add(tables.scope, gone_reason="it was deleted", **second)
+    api.change(tables.connection, api.ids["connection"], refused_at=NOW, refused_reason="401")
+    assert items(api, token, "connections") == [
         {
             "slug": "acme-github",
             "kind": "github",
@@ -77,12 +77,12 @@ def test_connections_tell_what_they_watch_and_when_they_are_refused(town: Town, 
     ]
 
 
-def test_deliveries_come_newest_first_with_what_became_of_them(town: Town, token: str) -> None:
-    """Settled, buried, or waiting to be tried."""
-    town.delivery("delivery-1")
-    town.delivery("delivery-2", settled_at=None, buried_at=NOW, outcome="it can't be read")
-    town.delivery("delivery-3", settled_at=None, due_at=NOW, outcome="", name="")
-    found = items(town, token, "deliveries")
+def test_deliveries_are_listed_newest_first_with_state_and_outcome(api: ApiHarness, token: str) -> None:
+    """Settled, buried or due."""
+    api.delivery("delivery-1")
+    api.delivery("delivery-2", settled_at=None, buried_at=NOW, outcome="it can't be read")
+    api.delivery("delivery-3", settled_at=None, due_at=NOW, outcome="", name="")
+    found = items(api, token, "deliveries")
     assert [(one["delivery"], one["state"], one["outcome"]) for one in found] == [
         ("delivery-3", "due", ""),
         ("delivery-2", "buried", "it can't be read"),
@@ -101,12 +101,12 @@ def test_deliveries_come_newest_first_with_what_became_of_them(town: Town, token
 
 
 @pytest.mark.both_databases
-def test_notices_say_who_hears_what_and_why(town: Town, token: str) -> None:
-    """With the moment it is told."""
-    town.add(
+def test_notices_show_person_change_and_causes(api: ApiHarness, token: str) -> None:
+    """And when they are due."""
+    api.add(
         tables.notice,
-        person_id=town.ids["ana"],
-        key_result_id=town.ids["KR-1"],
+        person_id=api.ids["ana"],
+        key_result_id=api.ids["KR-1"],
         created_at=NOW,
         due_at=NOW,
         from_status="on_track",
@@ -117,7 +117,7 @@ def test_notices_say_who_hears_what_and_why(town: Town, token: str) -> None:
         to_progress=1,
         causes=[CAUSE],
     )
-    assert items(town, token, "notices") == [
+    assert items(api, token, "notices") == [
         {
             "at": "2026-11-02T12:00:00.000Z",
             "person": "ana@example.com",
@@ -133,10 +133,10 @@ def test_notices_say_who_hears_what_and_why(town: Town, token: str) -> None:
 
 
 @pytest.mark.both_databases
-def test_no_list_tells_a_secret(town: Town, token: str) -> None:
-    """Neither sealed ones nor what a tracker sent."""
-    town.delivery("delivery-1")
+def test_no_list_contains_a_secret(api: ApiHarness, token: str) -> None:
+    """Neither in plain text nor encrypted, and nothing of the content of deliveries."""
+    api.delivery("delivery-1")
     for name in ("objectives", "cycles", "rules", "connections", "deliveries", "notices"):
-        said = town.call(f"/api/v1/{name}", token=token).get_data(as_text=True)
-        assert SECRET not in said
-        assert town.sealed not in said
+        body = api.call(f"/api/v1/{name}", token=token).get_data(as_text=True)
+        assert SECRET not in body
+        assert api.sealed not in body

@@ -1,4 +1,4 @@
-"""Lists come in pages that neither repeat nor lose a row, whatever is added meanwhile."""
+"""Pagination: pages neither repeat nor lose a row, also when rows are added meanwhile."""
 
 import base64
 import json
@@ -10,109 +10,109 @@ import requests.utils
 from werkzeug.test import TestResponse
 
 from sync_service.store import tables
-from tests.web.api.fixture import Town
+from tests.web.api.fixture import ApiHarness
 
 ORIGIN = "http://localhost"
 
 
-def following(response: TestResponse) -> str | None:
-    """Give the address of the next page, as any client reads it."""
+def next_page(response: TestResponse) -> str | None:
+    """Return the address of the next page, parsed as any client does, or None."""
     links = requests.utils.parse_header_links(response.headers.get("Link", ""))
     addresses = [str(link["url"]) for link in links if link.get("rel") == "next"]
     return addresses[0].removeprefix(ORIGIN) if addresses else None
 
 
-def pages(town: Town, token: str, path: str) -> Iterator[list[Any]]:
-    """Walk from page to page."""
+def pages(api: ApiHarness, token: str, path: str) -> Iterator[list[Any]]:
+    """Yield the items of each page."""
     address: str | None = path
     while address is not None:
-        response = town.call(address, token=token)
+        response = api.call(address, token=token)
         assert response.status_code == 200
         yield response.get_json()["items"]
-        address = following(response)
+        address = next_page(response)
 
 
-def test_pages_together_give_every_key_result_once(town: Town, token: str) -> None:
-    """And the filter stays."""
+def test_each_key_result_is_on_one_page(api: ApiHarness, token: str) -> None:
+    """The links keep the filter."""
     for number in range(3, 6):
-        town.key_result(f"KR-{number}")
-    found = list(pages(town, token, "/api/v1/key-results?limit=2&cycle=2026-q4"))
+        api.key_result(f"KR-{number}")
+    found = list(pages(api, token, "/api/v1/key-results?limit=2&cycle=2026-q4"))
     assert [[one["slug"] for one in page] for page in found] == [["KR-1", "KR-2"], ["KR-3", "KR-4"], ["KR-5"]]
 
 
-def test_a_full_last_page_names_no_next_one(town: Town, token: str) -> None:
+def test_a_full_last_page_has_no_next_link(api: ApiHarness, token: str) -> None:
     """An empty page would be a wasted call."""
-    response = town.call("/api/v1/key-results?limit=2", token=token)
+    response = api.call("/api/v1/key-results?limit=2", token=token)
     assert len(response.get_json()["items"]) == 2
     assert "Link" not in response.headers
 
 
-def test_entries_added_meanwhile_shift_nothing(town: Town, token: str) -> None:
-    """History grows at its newest end, where the walk began."""
+def test_new_history_entries_do_not_shift_pages(api: ApiHarness, token: str) -> None:
+    """They are added before the first page."""
     for number in range(4):
-        town.entry(town.ids["KR-1"], number, number + 1)
-    walk = pages(town, token, "/api/v1/key-results/KR-1/history?limit=2")
-    seen = next(walk)
-    town.entry(town.ids["KR-1"], 4, 5)
-    seen += next(walk)
+        api.entry(api.ids["KR-1"], number, number + 1)
+    iterator = pages(api, token, "/api/v1/key-results/KR-1/history?limit=2")
+    seen = next(iterator)
+    api.entry(api.ids["KR-1"], 4, 5)
+    seen += next(iterator)
     assert [entry["to"] for entry in seen] == [4, 3, 2, 1]
-    assert list(walk) == []
+    assert list(iterator) == []
 
 
-def test_an_issue_that_closes_meanwhile_is_not_lost(town: Town, token: str) -> None:
-    """The order of the pages does not follow the states; numbers are in their natural order."""
-    ids = [town.issue(f"acme/checkout#{number}", town.ids["KR-1"]) for number in (10, 9, 2)]
-    walk = pages(town, token, "/api/v1/key-results/KR-1/issues?limit=1")
-    first = next(walk)
-    town.change(tables.issue, ids[0], state="done")
-    town.issue("acme/checkout#1", town.ids["KR-1"])
-    assert [page[0]["key"] for page in [first, *walk]] == ["acme/checkout#2", "acme/checkout#9", "acme/checkout#10"]
+def test_a_closed_issue_stays_on_its_page(api: ApiHarness, token: str) -> None:
+    """The order does not depend on the state; numbers are in natural order."""
+    ids = [api.issue(f"acme/checkout#{number}", api.ids["KR-1"]) for number in (10, 9, 2)]
+    iterator = pages(api, token, "/api/v1/key-results/KR-1/issues?limit=1")
+    first = next(iterator)
+    api.change(tables.issue, ids[0], state="done")
+    api.issue("acme/checkout#1", api.ids["KR-1"])
+    assert [page[0]["key"] for page in [first, *iterator]] == ["acme/checkout#2", "acme/checkout#9", "acme/checkout#10"]
 
 
-def test_issues_of_one_name_stay_on_one_page(town: Town, token: str) -> None:
-    """A repository was deleted and made again: two issues, one key."""
+def test_issues_with_the_same_key_are_on_one_page(api: ApiHarness, token: str) -> None:
+    """A repository was deleted and created again: two issues have one key."""
     for _ in range(2):
-        town.issue("acme/checkout#1", town.ids["KR-1"])
-    town.issue("acme/checkout#2", town.ids["KR-1"])
-    sizes = [len(page) for page in pages(town, token, "/api/v1/key-results/KR-1/issues?limit=1")]
+        api.issue("acme/checkout#1", api.ids["KR-1"])
+    api.issue("acme/checkout#2", api.ids["KR-1"])
+    sizes = [len(page) for page in pages(api, token, "/api/v1/key-results/KR-1/issues?limit=1")]
     assert sizes == [2, 1]
 
 
-Make = Callable[[Town, int], object]
-LISTS: dict[str, tuple[str, Make]] = {
-    "/api/v1/deliveries": ("delivery", lambda town, n: town.delivery(f"delivery-{n}")),
-    "/api/v1/key-results/KR-1/history": ("to", lambda town, n: town.entry(town.ids["KR-1"], n, n + 1)),
+AddRow = Callable[[ApiHarness, int], object]
+LISTS: dict[str, tuple[str, AddRow]] = {
+    "/api/v1/deliveries": ("delivery", lambda api, n: api.delivery(f"delivery-{n}")),
+    "/api/v1/key-results/KR-1/history": ("to", lambda api, n: api.entry(api.ids["KR-1"], n, n + 1)),
 }
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_hundred_rows_make_a_page_unless_told_otherwise(town: Town, token: str, path: str) -> None:
-    """And five hundred are the most."""
-    name, make = LISTS[path]
+def test_a_page_has_a_hundred_rows_by_default(api: ApiHarness, token: str, path: str) -> None:
+    """And at most five hundred."""
+    name, add_row = LISTS[path]
     for number in range(101):
-        make(town, number)
-    assert [len(page) for page in pages(town, token, path)] == [100, 1]
-    (everything,) = pages(town, token, f"{path}?limit=500")
+        add_row(api, number)
+    assert [len(page) for page in pages(api, token, path)] == [100, 1]
+    (everything,) = pages(api, token, f"{path}?limit=500")
     assert len({one[name] for one in everything}) == 101
 
 
-def cursor(place: object) -> str:
-    """Write a cursor as the lists do."""
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+def cursor(position: object) -> str:
+    """Return a cursor as the lists write it."""
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 
 
 WRONG = (
     *("limit=0", "limit=501", "limit=many", "cursor=%00", "cursor=abc", "cursor=é"),
-    *(f"cursor={cursor(place)}" for place in (1, [], [-1], [2**63], [True], [None], ["1"], [1, 2], {"id": 1})),
+    *(f"cursor={cursor(position)}" for position in (1, [], [-1], [2**63], [True], [None], ["1"], [1, 2], {"id": 1})),
 )
 
 
 @pytest.mark.parametrize("path", ["/api/v1/key-results", "/api/v1/key-results/KR-1/history", "/api/v1/deliveries"])
-def test_a_parameter_that_can_not_be_used_is_named(town: Town, token: str, path: str) -> None:
-    """Before anything is read."""
+def test_an_invalid_parameter_is_named(api: ApiHarness, token: str, path: str) -> None:
+    """With status 422."""
     for wrong in WRONG:
-        response = town.call(f"{path}?{wrong}", token=token)
+        response = api.call(f"{path}?{wrong}", token=token)
         assert response.status_code == 422, wrong
-        said, name = response.get_json(), wrong.partition("=")[0]
-        assert [one["parameter"] for one in said["errors"]] == [name]
-        assert said["detail"].startswith(name)
+        body, name = response.get_json(), wrong.partition("=")[0]
+        assert [one["parameter"] for one in body["errors"]] == [name]
+        assert body["detail"].startswith(name)
