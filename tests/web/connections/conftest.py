@@ -1,4 +1,4 @@
-"""A GitHub that runs, and an admin on whose pages it is connected."""
+"""Fixtures: a simulated GitHub, and an admin who connects it on the pages."""
 
 import re
 import threading
@@ -27,7 +27,7 @@ FLASH = re.compile(r'role="(?:alert|status)">\s*<div class="alert-icon">.*?</div
 
 @pytest.fixture
 def hub() -> Iterator[GitHub]:
-    """Give a GitHub with two repositories, whose webhooks lead nowhere."""
+    """Yield a GitHub with two repositories, which sends no webhooks by itself."""
     with GitHub(background=False) as running:
         running.repository("checkout")
         running.repository("payments")
@@ -35,24 +35,24 @@ def hub() -> Iterator[GitHub]:
 
 
 @dataclass
-class Desk:
-    """Ana at her browser, and what is stored."""
+class ConnectionsHarness:
+    """Ana's signed-in client, the services and a GitHub; methods send forms and read what is stored."""
 
     ana: SessionClient
     services: Services
     hub: GitHub
 
     def form(self, **changes: str) -> dict[str, str]:
-        """Fill in what every way in asks for."""
+        """Return the fields that every form of a new connection has."""
         return {"slug": "walk", "site": self.hub.url, "owner": "ana@example.com", "earlier": "import", **changes}
 
     def by_token(self, **changes: str) -> Any:
-        """Send the form of the way by a token."""
+        """Create a connection by the form with a token."""
         fields = self.form(token=self.hub.token, **changes)
         return self.ana.submit("/connections/new/github/token", on="/connections/new/github/token", **fields)
 
-    def by_hand(self, **changes: str) -> Any:
-        """Send the form of the way by hand."""
+    def by_webhook_only(self, **changes: str) -> Any:
+        """Create a connection by the form for a webhook only."""
         return self.ana.submit(
             "/connections/new/github/hand", on="/connections/new/github/hand", **self.form(**changes)
         )
@@ -62,56 +62,56 @@ class Desk:
         return self.ana.submit(f"/connections/walk{path}", on="/connections/walk", **fields)
 
     def stored(self, slug: str = "walk") -> Any:
-        """Give a connection as an export has it; None where there is none."""
+        """Return a connection as it is exported, or None."""
         with reading(self.services.engine) as tx:
             found = export_state(read_state(tx, self.services.sealer))["connections"]
         return next((one for one in found if one["slug"] == slug), None)
 
     def secrets(self, slug: str = "walk") -> tuple[str, ...]:
-        """Give its webhook secrets."""
+        """Return the webhook secrets of a connection."""
         with reading(self.services.engine) as tx:
             found: tuple[str, ...] = read_state(tx, self.services.sealer)["connections"][slug]["webhook_secrets"]
         return found
 
     def audit(self) -> list[tuple[str, str]]:
-        """Give who changed what."""
+        """Return the audit log: who changed what."""
         with reading(self.services.engine) as tx:
             return [(row.actor, row.what) for row in tx.execute(sa.select(tables.audit).order_by(tables.audit.c.id))]
 
-    def flashed(self, path: str = "/connections") -> list[str]:
-        """Open a page and give what it says once."""
-        return [" ".join(unescape(said).split()) for said in FLASH.findall(self.ana.open(path).text)]
+    def flash_messages(self, path: str = "/connections") -> list[str]:
+        """Open a page and return its flash messages."""
+        return [" ".join(unescape(text).split()) for text in FLASH.findall(self.ana.open(path).text)]
 
 
 @pytest.fixture
-def no_room(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
-    """Give what takes all the room for calls to trackers, and gives it back; pages hardly wait for any."""
-    _hurry(monkeypatch)
+def no_free_slot(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Return a context manager that takes all slots for calls to trackers; pages wait only 50 ms for one."""
+    _shorten_timeouts(monkeypatch)
 
     @contextmanager
-    def taken() -> Iterator[None]:
+    def take_slots() -> Iterator[None]:
         with ExitStack() as stack:
             for _ in range(MAX_CONCURRENT):
                 stack.enter_context(_SLOTS)
             yield
 
-    return taken
+    return take_slots
 
 
 @pytest.fixture
 def slowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type, str], threading.Event]]:
-    """Give what makes a method of a connector wait for an event; pages hardly wait for it."""
+    """Yield a function that makes a connector's method wait for an event; pages wait only 50 ms for it."""
     events: list[threading.Event] = []
 
     def slow(connector: type, method: str) -> threading.Event:
-        event, quick = threading.Event(), getattr(connector, method)
+        event, original = threading.Event(), getattr(connector, method)
         events.append(event)
 
-        def wait(*given: Any, **named: Any) -> Any:
+        def wait(*args: Any, **kwargs: Any) -> Any:
             event.wait(timeout=20)
-            return quick(*given, **named)
+            return original(*args, **kwargs)
 
-        _hurry(monkeypatch)
+        _shorten_timeouts(monkeypatch)
         monkeypatch.setattr(connector, method, wait)
         return event
 
@@ -120,12 +120,12 @@ def slowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type, str], th
         event.set()
 
 
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def _shorten_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (app_registration, oauth):
         monkeypatch.setattr(module, "call_with_timeout", partial(call_with_timeout, seconds=0.05))
 
 
 @pytest.fixture
-def desk(ana: SessionClient, services: Services, hub: GitHub) -> Desk:
-    """Give Ana's desk, with example OKRs."""
-    return Desk(ana, services, hub)
+def harness(ana: SessionClient, services: Services, hub: GitHub) -> ConnectionsHarness:
+    """Return the harness, with the example OKRs."""
+    return ConnectionsHarness(ana, services, hub)

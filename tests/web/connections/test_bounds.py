@@ -1,4 +1,4 @@
-"""What keeps pages from waiting long, and from calling where they must not."""
+"""Limits of calls from pages: time, number, and allowed addresses."""
 
 import socket
 import threading
@@ -20,15 +20,15 @@ HERE = "http://127.0.0.1:8080"
 
 @pytest.fixture
 def stuck() -> Iterator[threading.Event]:
-    """Give an event on which calls wait, and let them go at the end."""
+    """Yield an event for calls to wait on, and set it at the end."""
     event = threading.Event()
     yield event
     event.set()
     until(lambda: not any(one.name == "a call for a page" for one in threading.enumerate()), "no call is left")
 
 
-def test_an_answer_and_an_error_come_as_they_are() -> None:
-    """As if nobody stood between."""
+def test_a_result_or_an_error_is_passed_through() -> None:
+    """As without the timeout."""
     assert call_with_timeout(lambda: 7) == 7
 
     def refuse() -> None:
@@ -38,16 +38,16 @@ def test_an_answer_and_an_error_come_as_they_are() -> None:
         call_with_timeout(refuse)
 
 
-def test_what_takes_long_is_left_alone(stuck: threading.Event) -> None:
-    """Its answer goes to nobody."""
+def test_a_slow_call_times_out(stuck: threading.Event) -> None:
+    """Its result is dropped."""
     began = time.monotonic()
     with pytest.raises(Unavailable, match="does not answer within"):
         call_with_timeout(stuck.wait, seconds=0.05)
     assert time.monotonic() - began < 5
 
 
-def test_no_more_than_a_few_calls_are_under_way(stuck: threading.Event) -> None:
-    """Those that nobody waits for any more count too."""
+def test_the_number_of_concurrent_calls_is_limited(stuck: threading.Event) -> None:
+    """Calls that timed out count until they end."""
     for _ in range(MAX_CONCURRENT):
         with pytest.raises(Unavailable, match="does not answer"):
             call_with_timeout(stuck.wait, seconds=0.01)
@@ -58,7 +58,7 @@ def test_no_more_than_a_few_calls_are_under_way(stuck: threading.Event) -> None:
 
 
 @pytest.mark.parametrize(
-    ("addresses", "taken"),
+    ("addresses", "allowed"),
     [
         (["8.8.8.8"], True),
         (["2001:4860:4860::8888"], True),
@@ -81,27 +81,27 @@ def test_no_more_than_a_few_calls_are_under_way(stuck: threading.Event) -> None:
         (["fec0::1"], False),
     ],
 )
-def test_a_name_is_judged_by_every_address_it_leads_to(
-    monkeypatch: pytest.MonkeyPatch, *, addresses: list[str], taken: bool
+def test_a_host_is_allowed_only_if_all_its_addresses_are(
+    monkeypatch: pytest.MonkeyPatch, *, addresses: list[str], allowed: bool
 ) -> None:
-    """Whatever it looks like, and by the service's own address, which is public here."""
+    """The service's own address is public here."""
 
-    def found(host: str, *_rest: Any, **_more: Any) -> list[Any]:
+    def resolve(host: str, *_rest: Any, **_more: Any) -> list[Any]:
         given = ["8.8.4.4"] if host == "okr.example.com" else addresses
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 0)) for one in given]
 
-    monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     try:
         check_site("https://git.example.com/api/v3", base_url="https://okr.example.com", allow_private=False)
     except BadSite:
-        assert not taken
+        assert not allowed
     else:
-        assert taken
+        assert allowed
     check_site("https://git.example.com/api/v3", base_url="https://okr.example.com", allow_private=True)
 
 
-def test_without_tls_only_this_machine_is_called() -> None:
-    """And only where the service itself is reached there, or the operator allows it."""
+def test_http_is_allowed_only_to_this_machine() -> None:
+    """And only if the service itself is on loopback, or the operator allows private sites."""
     check_site("http://127.0.0.1:9", base_url=HERE, allow_private=False)
     check_site("http://127.0.0.1:9", base_url="https://203.0.113.9", allow_private=True)
     with pytest.raises(BadSite, match="is this machine"):
@@ -110,16 +110,16 @@ def test_without_tls_only_this_machine_is_called() -> None:
         check_site("http://10.0.0.1", base_url=HERE, allow_private=True)
 
 
-def test_a_service_that_can_not_find_itself_connects_trackers_nevertheless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own name may be known outside alone. This machine is not taken then."""
+def test_the_check_works_if_the_services_own_name_is_not_resolvable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name may be known only outside. Then this machine is not allowed."""
     known = {"git.example.com": "8.8.8.8", "localhost": "127.0.0.1"}
 
-    def found(host: str, *_rest: Any, **_more: Any) -> list[Any]:
+    def resolve(host: str, *_rest: Any, **_more: Any) -> list[Any]:
         if host not in known:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (known[host], 0))]
 
-    monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     check_site("https://git.example.com", base_url="https://okr.example.com", allow_private=False)
     with pytest.raises(BadSite, match="is this machine"):
         check_site("https://localhost", base_url="https://okr.example.com", allow_private=False)
@@ -141,31 +141,31 @@ def test_a_service_that_can_not_find_itself_connects_trackers_nevertheless(monke
         "https://8\N{IDEOGRAPHIC FULL STOP}8.8.8",
     ],
 )
-def test_an_address_that_is_read_in_two_ways_is_not_taken(monkeypatch: pytest.MonkeyPatch, site: str) -> None:
-    """Whichever reader is right: nobody is even asked where its host is."""
+def test_an_ambiguous_address_is_refused_before_any_lookup(monkeypatch: pytest.MonkeyPatch, site: str) -> None:
+    """Parsers differ in what they take for the host."""
 
-    def found(*_rest: Any, **_more: Any) -> list[Any]:
-        raise AssertionError("nobody has to look for this host")
+    def resolve(*_rest: Any, **_more: Any) -> list[Any]:
+        raise AssertionError("this host must not be resolved")
 
-    monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with pytest.raises(BadSite, match="an address"):
         check_site(site, base_url=HERE, allow_private=True)
     assert list(addresses_in({"api_site": site, "points_field": "Points: all"})) == ["api_site"]
 
 
-def test_forgeries_are_written_seldom_however_many_come() -> None:
-    """One process writes once a second at most; a database that is away changes nothing."""
+def test_rejected_deliveries_are_written_at_most_once_a_second() -> None:
+    """For each connection."""
     written: list[tuple[int, int]] = []
 
-    def note(connection_id: int, *, count: int, at: Any) -> None:
+    def write(connection_id: int, *, count: int, at: Any) -> None:
         del at
         written.append((connection_id, count))
 
-    forgeries = RejectedCounter(note)
+    counter = RejectedCounter(write)
     for _ in range(100):
-        forgeries.add(1, at=None)  # type: ignore[arg-type]  # it only goes through
-    forgeries.add(2, at=None)  # type: ignore[arg-type]  # as above
+        counter.add(1, at=None)  # type: ignore[arg-type]  # it is only passed on
+    counter.add(2, at=None)  # type: ignore[arg-type]  # as above
     assert written == [(1, 1), (2, 1)]
-    forgeries._written_at.clear()
-    forgeries.add(1, at=None)  # type: ignore[arg-type]  # as above
+    counter._written_at.clear()
+    counter.add(1, at=None)  # type: ignore[arg-type]  # as above
     assert written[-1] == (1, 100)

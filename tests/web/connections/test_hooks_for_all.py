@@ -1,4 +1,4 @@
-"""One webhook for all that is watched, as Jira has: asked for once, with everything that is watched by then."""
+"""Jira has one webhook for all scopes of a connection: it is created once, and updated with all scopes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,92 +7,92 @@ from typing import Any
 import pytest
 
 from simulator import Jira
-from tests.web.connections.conftest import Desk
+from tests.web.connections.conftest import ConnectionsHarness
 from tests.web.session_client import seen_words
 
 
 @dataclass
-class Counter:
-    """A Jira, and Ana's desk with a connection to it by a token."""
+class JiraSetup:
+    """The harness with a connection to a Jira by token."""
 
-    desk: Desk
+    harness: ConnectionsHarness
     jira: Jira
 
     def send(self, path: str, **fields: str) -> Any:
         """Send a form of the connection's page."""
-        return self.desk.send(path, **fields)
+        return self.harness.send(path, **fields)
 
-    def make(self) -> str:
-        """Let the page's one line ask for the webhook; give what it says."""
+    def create_webhook(self) -> str:
+        """Create or update the webhook by the button of the page; return the text of the response."""
         return seen_words(self.send("/webhooks/one", scope="").text)
 
 
 @pytest.fixture
-def counter(desk: Desk) -> Iterator[Counter]:
-    """Give a Jira Cloud with two projects, connected."""
+def setup(harness: ConnectionsHarness) -> Iterator[JiraSetup]:
+    """Yield the setup, with a Jira Cloud with two projects."""
     with Jira(background=False) as jira:
         jira.project("SHOP")
         jira.project("PAY")
         path = "/connections/new/jira/token"
-        fields = desk.form(site=jira.url, email=jira.email, token=jira.token)
-        assert desk.ana.submit(path, on=path, **fields).location == "/connections/walk/scopes"
-        yield Counter(desk, jira)
+        fields = harness.form(site=jira.url, email=jira.email, token=jira.token)
+        assert harness.ana.submit(path, on=path, **fields).location == "/connections/walk/scopes"
+        yield JiraSetup(harness, jira)
 
 
-def test_it_serves_what_was_watched_before_too(counter: Counter) -> None:
-    """There is one line on the page, and one webhook at the tracker."""
-    assert "Create the webhook for me" in counter.desk.ana.words("/connections/walk/scopes")
+def test_the_webhook_covers_all_scopes(setup: JiraSetup) -> None:
+    """The page has one line, and the tracker one webhook."""
+    assert "Create the webhook for me" in setup.harness.ana.words("/connections/walk/scopes")
     for scope, filtered in (("SHOP", '"SHOP"'), ("PAY", '"PAY", "SHOP"')):
-        page = counter.send("/scopes", scope=scope, hooks="on").text
+        page = setup.send("/scopes", scope=scope, hooks="on").text
         assert page.count("hx-post") == 1
         assert "all scopes" in page
-        assert "created" in counter.make()
-        (hook,) = counter.jira.hooks
+        assert "created" in setup.create_webhook()
+        (hook,) = setup.jira.hooks
         assert hook.jql == f"project in ({filtered})"
-    assert (hook.url, hook.secret) == ("http://127.0.0.1:8080/hooks/walk", counter.desk.secrets()[0])
+    assert (hook.url, hook.secret) == ("http://127.0.0.1:8080/hooks/walk", setup.harness.secrets()[0])
 
 
-def test_a_new_secret_is_set_by_the_button_on_its_page(counter: Counter) -> None:
-    """The newest of them."""
-    counter.send("/scopes", scope="SHOP", hooks="on")
-    counter.make()
-    counter.send("/secrets", act="rotate")
-    assert counter.send("/webhooks").text.count("hx-post") == 1
-    assert "Its webhook existed and was updated with the newest secret." in counter.make()
-    assert [hook.secret for hook in counter.jira.hooks] == [counter.desk.secrets()[0]]
+def test_the_button_updates_the_webhook_with_the_newest_secret(setup: JiraSetup) -> None:
+    """After a rotation."""
+    setup.send("/scopes", scope="SHOP", hooks="on")
+    setup.create_webhook()
+    setup.send("/secrets", act="rotate")
+    assert setup.send("/webhooks").text.count("hx-post") == 1
+    assert "Its webhook existed and was updated with the newest secret." in setup.create_webhook()
+    assert [hook.secret for hook in setup.jira.hooks] == [setup.harness.secrets()[0]]
 
 
-def test_whoever_is_no_administrator_gets_the_values_and_the_secret(counter: Counter) -> None:
-    """It says who can."""
-    counter.jira.is_admin = False
-    counter.send("/scopes", scope="SHOP", hooks="on")
-    said = counter.make()
-    assert "only a Jira administrator may" in said
-    assert said.startswith("SHOP create by hand")
-    assert counter.desk.secrets()[0] in counter.desk.ana.read("/connections/walk")
+def test_without_administrator_rights_the_page_shows_the_secret(setup: JiraSetup) -> None:
+    """And says who can create the webhook."""
+    setup.jira.is_admin = False
+    setup.send("/scopes", scope="SHOP", hooks="on")
+    text = setup.create_webhook()
+    assert "only a Jira administrator may" in text
+    assert text.startswith("SHOP create by hand")
+    assert setup.harness.secrets()[0] in setup.harness.ana.read("/connections/walk")
 
 
-def test_whoever_does_not_want_it_made_gets_the_secret_too(counter: Counter) -> None:
+def test_without_creating_the_webhook_the_page_shows_the_secret(setup: JiraSetup) -> None:
     """Once."""
-    counter.send("/scopes", scope="SHOP")
-    made = counter.desk.secrets()[0]
-    assert made in counter.desk.ana.read("/connections/walk")
-    assert made not in counter.desk.ana.read("/connections/walk")
+    setup.send("/scopes", scope="SHOP")
+    secret = setup.harness.secrets()[0]
+    assert secret in setup.harness.ana.read("/connections/walk")
+    assert secret not in setup.harness.ana.read("/connections/walk")
 
 
-def test_nothing_watched_is_nothing_to_make(counter: Counter) -> None:
-    """And a tracker that is away is said."""
-    assert "Nothing is watched yet." in counter.send("/webhooks").text
-    counter.jira.rest.answer_next(503)
-    assert "can't answer now (503)" in counter.make()
+def test_without_scopes_there_is_no_webhook_to_create(setup: JiraSetup) -> None:
+    """An error of the tracker is shown."""
+    assert "Nothing is watched yet." in setup.send("/webhooks").text
+    setup.jira.rest.answer_next(503)
+    assert "can't answer now (503)" in setup.create_webhook()
 
 
-def test_the_form_by_hand_asks_for_nothing_that_takes_credentials(counter: Counter) -> None:
-    """The form of a token does, and so do the settings, for a token to come."""
-    by_hand = counter.desk.ana.read("/connections/new/jira/hand")
-    by_token = counter.desk.ana.read("/connections/new/jira/token")
+def test_the_form_for_a_webhook_only_has_no_fields_for_calls(setup: JiraSetup) -> None:
+    """The form with a token has them, and so have the settings, for a later token."""
+    webhook_only_form = setup.harness.ana.read("/connections/new/jira/hand")
+    token_form = setup.harness.ana.read("/connections/new/jira/token")
     for name in ("api_site", "email"):
-        assert f'name="{name}"' not in by_hand
-        assert f'name="{name}"' in by_token
-    assert 'name="points_field"' in by_hand
-    assert "E-mail address" in counter.desk.ana.words("/connections/walk")
+        assert f'name="{name}"' not in webhook_only_form
+        assert f'name="{name}"' in token_form
+    assert 'name="points_field"' in webhook_only_form
+    assert "E-mail address" in setup.harness.ana.words("/connections/walk")

@@ -1,4 +1,4 @@
-"""New connections by a token and by hand: what is tried, what is refused and why, and what is stored."""
+"""New connections by a token or for a webhook only: test calls, errors, and what is stored."""
 
 from html import unescape
 
@@ -7,12 +7,12 @@ import pytest
 from simulator import GitHub, Jira
 from sync_service.runtime.wiring import Services
 from tests.support.example_okrs import NASTY
-from tests.web.connections.conftest import Desk
+from tests.web.connections.conftest import ConnectionsHarness
 from tests.web.session_client import SessionClient, seen_words
 
 
-def test_each_tracker_offers_its_ways_in(ana: SessionClient) -> None:
-    """No app for Jira, of which none can be made."""
+def test_each_tracker_offers_its_forms(ana: SessionClient) -> None:
+    """Jira has no apps to create."""
     text = ana.read("/connections/new")
     for path in ("github/app", "github/token", "github/hand", "jira/token", "jira/hand"):
         assert f"/connections/new/{path}" in text
@@ -20,70 +20,72 @@ def test_each_tracker_offers_its_ways_in(ana: SessionClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/connections/new/jira/app", "/connections/new/trello/hand", "/connections/none"])
-def test_what_there_is_not_is_404(ana: SessionClient, path: str) -> None:
-    """A kind without a connector, a way that its tracker lacks, a connection that is gone."""
+def test_an_unknown_form_or_connection_answers_404(ana: SessionClient, path: str) -> None:
+    """A form that the tracker does not have, a kind without a connector, and an unknown connection."""
     assert ana.open(path).status_code == 404
 
 
-def test_a_token_is_tried_and_stored_with_a_secret_that_nobody_sees(desk: Desk) -> None:
-    """What it sees is offered on the next page, and what is watched already is marked."""
-    answer = desk.by_token()
-    assert (answer.status_code, answer.location) == (302, "/connections/walk/scopes")
-    stored = desk.stored()
+def test_a_token_is_tried_and_stored_with_a_new_webhook_secret(harness: ConnectionsHarness) -> None:
+    """The next page offers the scopes of the token; no page shows the secret."""
+    response = harness.by_token()
+    assert (response.status_code, response.location) == (302, "/connections/walk/scopes")
+    stored = harness.stored()
     assert (stored["token"], stored["webhook_secrets"], stored["earlier"]) == ("kept", ["kept"], "import")
-    assert "acme/payments" in desk.ana.read("/connections/walk/scopes/offered")
-    assert desk.secrets()[0] not in desk.ana.read("/connections/walk")
-    actor, what = desk.audit()[-1]
+    assert "acme/payments" in harness.ana.read("/connections/walk/scopes/offered")
+    assert harness.secrets()[0] not in harness.ana.read("/connections/walk")
+    actor, what = harness.audit()[-1]
     assert (actor, what.splitlines()[:2]) == (
         "ana@example.com",
         ["changed on the page Connections", "+ connection walk"],
     )
-    assert desk.hub.token not in str(desk.audit())
+    assert harness.hub.token not in str(harness.audit())
 
 
-def test_a_token_that_is_refused_is_neither_stored_nor_shown_again(desk: Desk) -> None:
-    """The rest of the form stays as it was typed."""
-    answer = desk.ana.submit(
+def test_a_refused_token_is_neither_stored_nor_shown(harness: ConnectionsHarness) -> None:
+    """The other fields keep their values."""
+    response = harness.ana.submit(
         "/connections/new/github/token",
         on="/connections/new/github/token",
-        **desk.form(token="github_pat_wrong", points_field="Size"),
+        **harness.form(token="github_pat_wrong", points_field="Size"),
     )
-    assert answer.status_code == 422
-    assert "does not accept the credentials" in answer.text
-    assert 'value="Size"' in answer.text
-    assert "github_pat_wrong" not in answer.text
-    assert desk.stored() is None
+    assert response.status_code == 422
+    assert "does not accept the credentials" in response.text
+    assert 'value="Size"' in response.text
+    assert "github_pat_wrong" not in response.text
+    assert harness.stored() is None
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(404, "finds nothing there"), (422, "refuses"), (500, "can&#39;t answer")]
+    ("status", "message"), [(404, "finds nothing there"), (422, "refuses"), (500, "can&#39;t answer")]
 )
-def test_a_tracker_that_can_not_answer_is_said_beside_the_token(desk: Desk, status: int, said: str) -> None:
-    """Nothing is stored, and the page is no error."""
-    desk.hub.rest.answer_next(status)
-    answer = desk.by_token()
-    assert answer.status_code == 422
-    assert said in answer.text
-    assert desk.stored() is None
+def test_an_error_of_the_tracker_is_shown_beside_the_token(
+    harness: ConnectionsHarness, status: int, message: str
+) -> None:
+    """Nothing is stored."""
+    harness.hub.rest.answer_next(status)
+    response = harness.by_token()
+    assert response.status_code == 422
+    assert message in response.text
+    assert harness.stored() is None
 
 
-def test_a_tracker_that_is_not_there_is_said(desk: Desk) -> None:
-    """Nobody listens on port 9."""
-    answer = desk.by_token(site="http://127.0.0.1:9")
-    assert "127.0.0.1 does not answer" in answer.text
+def test_an_unreachable_tracker_is_an_error(harness: ConnectionsHarness) -> None:
+    """Nothing listens on port 9."""
+    response = harness.by_token(site="http://127.0.0.1:9")
+    assert "127.0.0.1 does not answer" in response.text
 
 
-def test_no_token_is_said(desk: Desk) -> None:
-    """Before anybody is asked."""
-    answer = desk.ana.submit(
-        "/connections/new/github/token", on="/connections/new/github/token", **desk.form(token=" ")
+def test_an_empty_token_is_an_error_without_a_call(harness: ConnectionsHarness) -> None:
+    """The tracker is not called."""
+    response = harness.ana.submit(
+        "/connections/new/github/token", on="/connections/new/github/token", **harness.form(token=" ")
     )
-    assert "Paste the token" in answer.text
-    assert desk.hub.rest.calls == []
+    assert "Paste the token" in response.text
+    assert harness.hub.rest.calls == []
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("slug", "a b", "found &#39;a b&#39;"),
         ("slug", "new", "is reserved"),
@@ -101,84 +103,90 @@ def test_no_token_is_said(desk: Desk) -> None:
         ("scopes", "acme/a\nACME/A", "a second time"),
     ],
 )
-def test_what_can_not_be_taken_is_said_beside_its_field(desk: Desk, field: str, value: str, said: str) -> None:
-    """And nothing is connected."""
-    before = desk.audit()
-    answer = desk.by_hand(**{field: value})
-    assert answer.status_code == 422
-    assert f'id="{field}-mistake"' in answer.text
-    beside = answer.text.partition(f'id="{field}-mistake"')[2].partition("</div>")[0]
-    assert said.lower() in beside.lower()
-    assert desk.audit() == before
+def test_an_invalid_field_has_its_error_beside_it(
+    harness: ConnectionsHarness, field: str, value: str, message: str
+) -> None:
+    """Nothing is stored."""
+    before = harness.audit()
+    response = harness.by_webhook_only(**{field: value})
+    assert response.status_code == 422
+    assert f'id="{field}-mistake"' in response.text
+    shown_error = response.text.partition(f'id="{field}-mistake"')[2].partition("</div>")[0]
+    assert message.lower() in shown_error.lower()
+    assert harness.audit() == before
 
 
-def test_hostile_names_are_shown_as_they_are(desk: Desk) -> None:
-    """In every field, and back."""
-    answer = desk.by_hand(slug=NASTY, scopes=NASTY, points_field=NASTY)
-    assert answer.status_code == 422
-    assert "<script>alert" not in answer.text
-    assert desk.by_hand(scopes=f"{NASTY}, acme/checkout").status_code == 302
-    assert desk.stored()["scopes"] == ["<script>alert('x')</script> & “quotes”", "acme/checkout"]
+def test_names_are_escaped(harness: ConnectionsHarness) -> None:
+    """On every page of a connection."""
+    response = harness.by_webhook_only(slug=NASTY, scopes=NASTY, points_field=NASTY)
+    assert response.status_code == 422
+    assert "<script>alert" not in response.text
+    assert harness.by_webhook_only(scopes=f"{NASTY}, acme/checkout").status_code == 302
+    assert harness.stored()["scopes"] == ["<script>alert('x')</script> & “quotes”", "acme/checkout"]
     for path in ("/connections", "/connections/walk", "/connections/walk/scopes", "/connections/walk/remove"):
-        assert "<script>alert" not in desk.ana.read(path)
+        assert "<script>alert" not in harness.ana.read(path)
 
 
-def test_by_hand_the_secret_is_shown_once_and_the_values_always(desk: Desk) -> None:
-    """A refresh of the open page neither shows it nor uses it up."""
-    assert desk.by_hand().location == "/connections/walk"
-    (made,) = desk.secrets()
-    live = desk.ana.client.get("/connections/walk", headers={"X-Live": "1"}).text
-    assert made not in live
-    first = desk.ana.read("/connections/walk")
-    assert f'value="{made}"' in first
-    again = desk.ana.read("/connections/walk")
-    assert made not in again
+def test_for_a_webhook_only_the_secret_is_shown_once(harness: ConnectionsHarness) -> None:
+    """A background refresh neither shows nor consumes it; the other values are always shown."""
+    assert harness.by_webhook_only().location == "/connections/walk"
+    (secret,) = harness.secrets()
+    live = harness.ana.client.get("/connections/walk", headers={"X-Live": "1"}).text
+    assert secret not in live
+    first = harness.ana.read("/connections/walk")
+    assert f'value="{secret}"' in first
+    again = harness.ana.read("/connections/walk")
+    assert secret not in again
     assert 'value="http://127.0.0.1:8080/hooks/walk"' in again
-    assert desk.stored()["earlier"] == "ignore"
+    assert harness.stored()["earlier"] == "ignore"
     for word in ("Payload URL", "application/json", "Sub-issues", "Milestones"):
         assert word in seen_words(again)
 
 
-def test_a_jira_is_connected_by_a_token(desk: Desk) -> None:
-    """Its projects are offered, and its webhook is made by hand: so the secret is shown."""
+def test_a_jira_is_connected_by_a_token(harness: ConnectionsHarness) -> None:
+    """Its projects are offered. Without its webhook created, the page shows the secret."""
     with Jira(background=False) as jira:
         jira.project("SHOP", "The shop")
-        fields = desk.form(site=f"{jira.url}/jira/software/projects/SHOP", email=jira.email, token=jira.token)
+        fields = harness.form(site=f"{jira.url}/jira/software/projects/SHOP", email=jira.email, token=jira.token)
         path = "/connections/new/jira/token"
-        wrong = desk.ana.submit(path, on=path, **(fields | {"email": "else@example.com"}))
+        wrong = harness.ana.submit(path, on=path, **(fields | {"email": "else@example.com"}))
         assert (wrong.status_code, "does not accept" in wrong.text) == (422, True)
-        answer = desk.ana.submit(path, on=path, **(fields | {"earlier": "ignore"}))
-        assert answer.location == "/connections/walk/scopes"
-        offered = desk.ana.words("/connections/walk/scopes/offered")
+        response = harness.ana.submit(path, on=path, **(fields | {"earlier": "ignore"}))
+        assert response.location == "/connections/walk/scopes"
+        offered = harness.ana.words("/connections/walk/scopes/offered")
         assert "SHOP The shop" in offered
-        desk.ana.submit("/connections/walk/scopes", on="/connections/walk/scopes", scope="SHOP")
-        shown = unescape(desk.ana.read("/connections/walk"))
-        assert desk.secrets()[0] in shown
+        harness.ana.submit("/connections/walk/scopes", on="/connections/walk/scopes", scope="SHOP")
+        shown = unescape(harness.ana.read("/connections/walk"))
+        assert harness.secrets()[0] in shown
         assert 'project in ("SHOP")' in shown
-        assert desk.stored()["site"] == jira.url
+        assert harness.stored()["site"] == jira.url
 
 
-def test_a_tracker_in_a_private_network_is_taken_where_the_operator_allows_it(desk: Desk, services: Services) -> None:
-    """The setting is what the refusal names."""
+def test_a_private_address_is_allowed_by_a_setting(harness: ConnectionsHarness, services: Services) -> None:
+    """The error message names the setting."""
     allowing = services.settings.model_copy(update={"allow_private_sites": True})
     object.__setattr__(services, "settings", allowing)
-    assert desk.by_hand(site="https://10.1.2.3/api/v3").status_code == 302
-    assert desk.stored()["site"] == "https://10.1.2.3/api/v3"
+    assert harness.by_webhook_only(site="https://10.1.2.3/api/v3").status_code == 302
+    assert harness.stored()["site"] == "https://10.1.2.3/api/v3"
 
 
-def test_this_machine_is_taken_only_where_the_service_itself_is_reached_there(desk: Desk, services: Services) -> None:
-    """A service in the world must not be a way to what listens beside it."""
+def test_loopback_is_allowed_only_if_the_service_is_on_loopback(
+    harness: ConnectionsHarness, services: Services
+) -> None:
+    """A public service must not give access to local ports."""
     object.__setattr__(
         services, "settings", services.settings.model_copy(update={"given_base_url": "https://203.0.113.9"})
     )
-    answer = desk.by_hand()
-    assert answer.status_code == 422
-    assert "is this machine." in answer.text
+    response = harness.by_webhook_only()
+    assert response.status_code == 422
+    assert "is this machine." in response.text
 
 
-def test_a_member_may_look_and_change_nothing(desk: Desk, ben: SessionClient, hub: GitHub) -> None:
-    """Secrets, addresses to paste and buttons are the admins'."""
-    desk.by_hand()
+def test_a_member_may_read_but_not_change_connections(
+    harness: ConnectionsHarness, ben: SessionClient, hub: GitHub
+) -> None:
+    """Secrets, webhook addresses and buttons are only for admins."""
+    harness.by_webhook_only()
     text = ben.read("/connections/walk")
     assert "/hooks/walk" not in text
     assert "Create a new secret" not in text
@@ -190,10 +198,10 @@ def test_a_member_may_look_and_change_nothing(desk: Desk, ben: SessionClient, hu
     assert hub.rest.calls == []
 
 
-def test_a_form_without_its_token_is_refused(desk: Desk) -> None:
-    """Whoever sends it."""
-    desk.by_hand()
+def test_a_form_without_its_csrf_token_is_refused(harness: ConnectionsHarness) -> None:
+    """Also from an admin's session."""
+    harness.by_webhook_only()
     for path in ("/connections/new/github/hand", "/connections/new/github/app", "/connections/walk/remove"):
-        assert desk.ana.client.post(path, data=desk.form(slug="else", name="walk")).status_code == 400
-    assert desk.stored() is not None
-    assert desk.stored("else") is None
+        assert harness.ana.client.post(path, data=harness.form(slug="else", name="walk")).status_code == 400
+    assert harness.stored() is not None
+    assert harness.stored("else") is None
