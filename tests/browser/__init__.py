@@ -1,1 +1,1 @@
-"""Tests in a real browser."""
+"""Tests of the pages in Chromium."""

@@ -1,4 +1,4 @@
-"""The web application on a port of loopback, with example OKRs, for a real browser."""
+"""Serve the web application with example OKRs on a loopback port, for a real browser."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from tests.support.servers import SqliteDatabases
 from tests.support.services import build_house
 from tests.support.wsgi_server import serving
 
-expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no mistake
+expect.set_options(timeout=20_000)  # milliseconds; the machine may be busy
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The running site."""
+    """The served application, with its services and example."""
 
     url: str
     services: Services
     example: Example
 
-    def enter(self, page: Page, person_id: int) -> None:
-        """Sign in by a link, as a person does."""
+    def sign_in(self, page: Page, person_id: int) -> None:
+        """Sign in by a sign-in link."""
         page.goto(self.url + sign_in_path(self.services, person_id))
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(self.url + "/")
@@ -34,7 +34,7 @@ class Site:
 
 @pytest.fixture
 def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
-    """Serve the example OKRs until the test ends; the open page leaves before the server does."""
+    """Serve the example OKRs; leave the page before the server stops."""
     services = build_house(sqlite.prepared(prepare_examples), tmp_path)
     example = find_examples(services)
     with serving(create_app(services)) as address:

@@ -1,4 +1,4 @@
-"""A newcomer connects GitHub or Jira in Chromium, by each way in, until a key result moves."""
+"""An admin connects GitHub or Jira in Chromium, in each possible way, until a key result changes."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -28,20 +28,20 @@ pytestmark = pytest.mark.slow
 
 
 @dataclass
-class Door:
-    """What is served: an application that is made once its address is known."""
+class DeferredApp:
+    """A WSGI application that is set once its URL is known."""
 
     app: "WSGIApplication | None" = None
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer a request."""
+        """Call the application."""
         assert self.app is not None
         return self.app(environ, start_response)
 
 
 @pytest.fixture
 def hub() -> Iterator[GitHub]:
-    """Give a GitHub with two repositories."""
+    """Yield a GitHub with two repositories."""
     with GitHub() as running:
         running.repository("checkout")
         running.repository("payments")
@@ -64,31 +64,31 @@ def jira(request: pytest.FixtureRequest) -> Iterator[Jira]:
 
 @pytest.fixture
 def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
-    """Serve the example OKRs at the very address that trackers are told."""
-    door = Door()
-    with serving(door) as url:
+    """Serve the example OKRs with their real URL as base URL, so that webhooks reach them."""
+    deferred = DeferredApp()
+    with serving(deferred) as url:
         services = build_house(sqlite.prepared(prepare), tmp_path, OKR_SYNC_BASE_URL=url, clock=utc_now)
-        door.app = create_app(services).wsgi_app
+        deferred.app = create_app(services).wsgi_app
         yield Site(url, services, fill_with_examples(services))
         page.goto("about:blank")
     services.engine.dispose()
 
 
-def begin(site: Site, page: Page, way: str, tracker: GitHub | Jira) -> None:
-    """Come as Ana, and fill in what every way in asks for."""
+def begin_connection(site: Site, page: Page, link_text: str, tracker: GitHub | Jira) -> None:
+    """Sign in as Ana, choose a tracker and a way to connect, and fill in short name and site."""
     title = "GitHub" if isinstance(tracker, GitHub) else "Jira"
-    site.enter(page, site.example.ana)
+    site.sign_in(page, site.example.ana)
     page.get_by_role("link", name="Connections", exact=True).click()
     page.get_by_role("link", name="Connect a tracker").click()
     page.locator("section", has=page.get_by_role("heading", name=title)).get_by_role(
-        "link", name=re.compile(f"^{way}")
+        "link", name=re.compile(f"^{link_text}")
     ).click()
     page.get_by_label("Short name").fill("walk")
     page.locator("#site").fill(tracker.url)
 
 
-def moves(site: Site, page: Page, hub: GitHub) -> None:
-    """Close an issue at GitHub, and see a key result's page tell of it."""
+def close_issue_and_see_it(site: Site, page: Page, hub: GitHub) -> None:
+    """Close an issue at GitHub, and check that the key result's page shows it."""
     page.goto(f"{site.url}/key-results/KR-4")
     issue = hub.repository("checkout").create_issue("Write the runbook", labels=["okr:KR-4"])
     issue.close()
@@ -98,9 +98,9 @@ def moves(site: Site, page: Page, hub: GitHub) -> None:
     expect(page.locator(".history-entry").first).to_contain_text("closed as done")
 
 
-def test_a_newcomer_creates_an_app_and_a_key_result_moves(site: Site, page: Page, hub: GitHub) -> None:
-    """One press of a button there, one way back, an installation that the open page finds by itself."""
-    begin(site, page, "Create GitHub App", hub)
+def test_connecting_github_with_a_new_app(site: Site, page: Page, hub: GitHub) -> None:
+    """From the manifest to the installation, which the open page notices without a reload."""
+    begin_connection(site, page, "Create GitHub App", hub)
     page.get_by_label("Organisation").fill("acme")
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("pull requests: read")).to_be_visible()
@@ -123,14 +123,12 @@ def test_a_newcomer_creates_an_app_and_a_key_result_moves(site: Site, page: Page
     site.services.drains.drain_everything()
     expect(page.locator("#webhook-state")).to_contain_text("receiving")
     expect(page.get_by_text("imported", exact=True)).to_be_visible()
-    moves(site, page, hub)
+    close_issue_and_see_it(site, page, hub)
 
 
-def test_a_newcomer_pastes_a_token_and_a_key_result_moves(
-    site: Site, page: Page, hub: GitHub, page_mistakes: list[str]
-) -> None:
-    """It is tried, what it sees is chosen, and the webhook is made, one for each repository and never a second."""
-    begin(site, page, "Paste a token", hub)
+def test_connecting_github_with_a_token(site: Site, page: Page, hub: GitHub, page_mistakes: list[str]) -> None:
+    """The token is tried, scopes are chosen, and each repository gets one webhook."""
+    begin_connection(site, page, "Paste a token", hub)
     page.get_by_label("Token").fill("github_pat_wrong")
     page.get_by_role("button", name="Test the token").click()
     expect(page.locator("#token-mistake")).to_contain_text("does not accept the credentials")
@@ -157,34 +155,36 @@ def test_a_newcomer_pastes_a_token_and_a_key_result_moves(
     page.get_by_role("button", name="Create the webhooks for me").click()
     expect(page.get_by_text("Its webhook existed")).to_have_count(2)
     assert len(hub.hooks) == 2
-    moves(site, page, hub)
+    close_issue_and_see_it(site, page, hub)
 
 
-def test_a_newcomer_pastes_by_hand_and_a_key_result_moves(site: Site, page: Page, hub: GitHub) -> None:
-    """The open page says that a wrong signature came, and that the right one did."""
-    begin(site, page, "Webhook only", hub)
+def test_connecting_github_by_webhook_only(site: Site, page: Page, hub: GitHub) -> None:
+    """The open page shows a wrong signature, and then the valid delivery."""
+    begin_connection(site, page, "Webhook only", hub)
     page.get_by_label("What to watch").fill("acme/checkout")
     page.get_by_role("button", name="Connect").click()
     page.wait_for_url(f"{site.url}/connections/walk")
     secret, url = page.locator("#made-secret").input_value(), page.locator("#hook-url").input_value()
     expect(page.locator("#webhook-state")).to_contain_text("no delivery yet")
-    place = hub.repository("checkout")
-    wrong = hub.add_hook(place, url=url, secret="mistyped", content_type="json", events=("issues",))
+    repository = hub.repository("checkout")
+    wrong = hub.add_hook(repository, url=url, secret="mistyped", content_type="json", events=("issues",))
     expect(page.locator("#webhook-state")).to_contain_text("A delivery arrived with a wrong signature")
     hub.remove_hook(wrong)
-    hub.add_hook(place, url=url, secret=secret, content_type="json", events=("issues",))
+    hub.add_hook(repository, url=url, secret=secret, content_type="json", events=("issues",))
     hub.flush()
     site.services.drains.drain_everything()
     expect(page.locator("#webhook-state")).to_contain_text("receiving")
     expect(page.locator("#made-secret")).to_be_visible()
-    moves(site, page, hub)
+    close_issue_and_see_it(site, page, hub)
     page.goto(f"{site.url}/connections/walk")
     expect(page.locator("#made-secret")).to_have_count(0)
 
 
-def test_a_token_that_may_make_no_webhook_leads_to_the_values_to_paste(site: Site, page: Page, hub: GitHub) -> None:
-    """It says so, and the secret that nobody has seen yet is shown after all."""
-    begin(site, page, "Paste a token", hub)
+def test_a_token_without_the_permission_for_webhooks_shows_the_values_to_paste(
+    site: Site, page: Page, hub: GitHub
+) -> None:
+    """The page names the permission and shows the secret."""
+    begin_connection(site, page, "Paste a token", hub)
     weak = hub.add_token("anaruiz", permissions={"metadata": "read", "issues": "read", "pull_requests": "read"})
     page.get_by_label("Token").fill(weak.text)
     page.get_by_role("button", name="Test the token").click()
@@ -198,8 +198,8 @@ def test_a_token_that_may_make_no_webhook_leads_to_the_values_to_paste(site: Sit
     expect(page.locator("#hook-url")).to_have_value(f"{site.url}/hooks/walk")
 
 
-def moves_by_jira(site: Site, page: Page, jira: Jira) -> None:
-    """Finish an issue at Jira, and see a key result's page tell of it."""
+def finish_issue_and_see_it(site: Site, page: Page, jira: Jira) -> None:
+    """Finish an issue in Jira, and check that the key result's page shows it."""
     page.goto(f"{site.url}/key-results/KR-4")
     issue = jira.project("SHOP").create_issue("Write the runbook", labels=["okr:KR-4"])
     issue.finish()
@@ -210,7 +210,7 @@ def moves_by_jira(site: Site, page: Page, jira: Jira) -> None:
 
 
 def paste_token(page: Page, jira: Jira) -> None:
-    """Fill in the form of a token, and go on to the projects."""
+    """Fill in the form with a token, and go on to the projects."""
     page.get_by_label("Token").fill(jira.token)
     if not jira.data_center:
         page.get_by_label("E-mail address").fill(jira.email)
@@ -219,9 +219,9 @@ def paste_token(page: Page, jira: Jira) -> None:
     expect(page.get_by_text("Connected to Jira as Okr-Bot")).to_be_visible()
 
 
-def test_a_newcomer_connects_jira_by_a_token_and_a_key_result_moves(site: Site, page: Page, jira: Jira) -> None:
-    """Projects are chosen, one webhook is made for them all, and set anew with a new secret."""
-    begin(site, page, "Paste a token", jira)
+def test_connecting_jira_with_a_token(site: Site, page: Page, jira: Jira) -> None:
+    """One webhook is created for all chosen projects, and updated with a new secret."""
+    begin_connection(site, page, "Paste a token", jira)
     paste_token(page, jira)
     page.get_by_label("SHOP").check()
     page.get_by_label("PAY").check()
@@ -242,14 +242,14 @@ def test_a_newcomer_connects_jira_by_a_token_and_a_key_result_moves(site: Site, 
     page.get_by_role("button", name="Create the webhook for me").click()
     expect(page.get_by_text("Its webhook existed and was updated")).to_be_visible()
     assert [hook.secret == before for hook in jira.hooks] == [False]
-    moves_by_jira(site, page, jira)
+    finish_issue_and_see_it(site, page, jira)
 
 
 @pytest.mark.parametrize("jira", VERSIONS if ALL else ["9.12.4"], indirect=True)
-def test_whoever_is_no_administrator_of_jira_pastes_the_values(site: Site, page: Page, jira: Jira) -> None:
-    """The usual case: the page says who can, shows the secret, and watches for the first delivery."""
+def test_connecting_jira_without_administrator_rights(site: Site, page: Page, jira: Jira) -> None:
+    """The usual case: the page says who can create the webhook, shows the secret, and waits for the first delivery."""
     jira.is_admin = False
-    begin(site, page, "Paste a token", jira)
+    begin_connection(site, page, "Paste a token", jira)
     paste_token(page, jira)
     page.get_by_label("SHOP").check()
     page.get_by_role("button", name="Watch these").click()
@@ -260,9 +260,9 @@ def test_whoever_is_no_administrator_of_jira_pastes_the_values(site: Site, page:
 
 
 @pytest.mark.parametrize("jira", VERSIONS if ALL else ["cloud"], indirect=True)
-def test_a_newcomer_connects_jira_by_hand_and_a_key_result_moves(site: Site, page: Page, jira: Jira) -> None:
-    """Nothing that takes a token is asked for, and a wrong signature is told."""
-    begin(site, page, "Webhook only", jira)
+def test_connecting_jira_by_webhook_only(site: Site, page: Page, jira: Jira) -> None:
+    """The form has no fields for calls, and the page shows a wrong signature."""
+    begin_connection(site, page, "Webhook only", jira)
     expect(page.get_by_label("API address")).to_have_count(0)
     page.get_by_label("What to watch").fill("SHOP")
     page.get_by_role("button", name="Connect").click()
@@ -275,7 +275,7 @@ def test_a_newcomer_connects_jira_by_hand_and_a_key_result_moves(site: Site, pag
 
 
 def paste_webhook(site: Site, page: Page, jira: Jira) -> None:
-    """Do as the page says in Jira's form, change an issue, and see that the page hears of it."""
+    """Create the webhook in Jira with the values of the page, change an issue, and check that the page shows it."""
     expect(page.locator("#made-secret")).to_be_visible()
     secret, url = page.locator("#made-secret").input_value(), page.locator("#hook-url").input_value()
     expect(page.get_by_text('project in ("SHOP")')).to_be_visible()
@@ -284,13 +284,13 @@ def paste_webhook(site: Site, page: Page, jira: Jira) -> None:
     jira.flush()
     site.services.drains.drain_everything()
     expect(page.locator("#webhook-state")).to_contain_text("receiving")
-    moves_by_jira(site, page, jira)
+    finish_issue_and_see_it(site, page, jira)
 
 
 @pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
 def test_no_page_about_connections_is_wider_than_its_window(site: Site, page: Page, hub: GitHub) -> None:
-    """In every look, and on the narrowest phone."""
-    site.enter(page, site.example.ana)
+    """In each appearance, and on the narrowest phone."""
+    site.sign_in(page, site.example.ana)
     for size in (page.viewport_size, {"width": 360, "height": 740}):
         assert size
         page.set_viewport_size({"width": size["width"], "height": size["height"]})

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def buried(site: Site) -> int:
-    """Add a buried delivery that is nasty wherever it can be, and give its row id."""
+    """Add a buried delivery with a script in every text, and return its row id."""
     with writing(site.services.engine) as tx:
         return add(
             tx,
@@ -38,7 +38,7 @@ def buried(site: Site) -> int:
 
 @pytest.fixture
 def mail_id(site: Site) -> int:
-    """Add a mail that tries to run a script, and give its row id."""
+    """Add a mail with a script and a remote image, and return its row id."""
     html = f"<!doctype html><p id='said'>KR-1 is done</p><img src='https://tracker.example.com/x.png'>{SCRIPT}"
     content = {"subject": f"KR-1 is completed {SCRIPT}", "text": "KR-1 is done, as text", "html": html}
     with writing(site.services.engine) as tx:
@@ -48,8 +48,8 @@ def mail_id(site: Site) -> int:
 
 
 def test_a_buried_delivery_is_found_and_replayed(site: Site, page: Page, buried: int) -> None:
-    """From the list to its body, and back into the queue; the open page follows what becomes of it."""
-    site.enter(page, site.example.ana)
+    """From the list to its body, and back into the queue; the open page shows the new outcome."""
+    site.sign_in(page, site.example.ana)
     page.get_by_role("link", name="Deliveries", exact=True).click()
     page.get_by_label("Show only").get_by_role("link", name="buried").click()
     page.locator(f"#delivery-{buried} .stack-title a").click()
@@ -64,8 +64,8 @@ def test_a_buried_delivery_is_found_and_replayed(site: Site, page: Page, buried:
 
 
 def test_a_delivery_is_found_by_its_id(site: Site, page: Page, buried: int) -> None:
-    """As a reason in a history names it."""
-    site.enter(page, site.example.ana)
+    """A history entry names this id."""
+    site.sign_in(page, site.example.ana)
     page.goto(f"{site.url}/deliveries")
     page.get_by_label("Delivery id").fill("72d3162e-cc78")
     page.get_by_label("Delivery id").press("Enter")
@@ -75,9 +75,9 @@ def test_a_delivery_is_found_by_its_id(site: Site, page: Page, buried: int) -> N
     expect(page.get_by_text("No matching delivery")).to_be_visible()
 
 
-def test_a_mail_is_read_and_runs_nothing(site: Site, page: Page, mail_id: int, page_mistakes: list[str]) -> None:
-    """Its frame shows it, and neither runs its script nor fetches its picture."""
-    site.enter(page, site.example.ana)
+def test_a_mail_runs_no_script(site: Site, page: Page, mail_id: int, page_mistakes: list[str]) -> None:
+    """Its frame blocks the script and the image."""
+    site.sign_in(page, site.example.ana)
     page.get_by_role("link", name="Mailbox", exact=True).click()
     page.locator(f"#mail-{mail_id} a").first.click()
     expect(page.frame_locator("#mail-frame").locator("#said")).to_have_text("KR-1 is done")
@@ -89,8 +89,8 @@ def test_a_mail_is_read_and_runs_nothing(site: Site, page: Page, mail_id: int, p
 
 @pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
 def test_no_page_for_admins_is_wider_than_its_window(site: Site, page: Page, buried: int, mail_id: int) -> None:
-    """In every look, and on the narrowest phone."""
-    site.enter(page, site.example.ana)
+    """In each appearance, and on the narrowest phone."""
+    site.sign_in(page, site.example.ana)
     for size in (page.viewport_size, {"width": 360, "height": 740}):
         assert size
         page.set_viewport_size({"width": size["width"], "height": size["height"]})

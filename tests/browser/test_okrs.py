@@ -1,4 +1,4 @@
-"""A walk through the pages of OKRs in Chromium. What goes wrong unseen on a page fails its test."""
+"""The pages of OKRs in Chromium; a console or network error fails the test."""
 
 import re
 from datetime import datetime, timedelta
@@ -20,17 +20,17 @@ pytestmark = pytest.mark.slow
 PATHS = ("/", "/key-results/KR-1", "/key-results/KR-2", "/key-results/KR-3", "/key-results/KR-6", "/?cycle=2027-q1")
 
 FIRST_FRAME = """
-    const look = () => {
+    const check = () => {
       if (document.body) window.firstTheme = document.documentElement.dataset.bsTheme ?? "none";
-      else requestAnimationFrame(look);
+      else requestAnimationFrame(check);
     };
-    requestAnimationFrame(look);
+    requestAnimationFrame(check);
 """
 
 
-def test_a_visitor_comes_in_by_a_link_and_opens_a_key_result(page: Page, site: Site) -> None:
-    """From the mail to the reasons."""
-    site.enter(page, site.example.ben)
+def test_a_person_signs_in_and_opens_a_key_result(page: Page, site: Site) -> None:
+    """From the sign-in link to the history."""
+    site.sign_in(page, site.example.ben)
     page.get_by_role("link", name="Ship the new checkout").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ship the new checkout")
     expect(page.get_by_role("progressbar").first).to_have_attribute("aria-valuenow", "29.63")
@@ -40,8 +40,8 @@ def test_a_visitor_comes_in_by_a_link_and_opens_a_key_result(page: Page, site: S
 
 @pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
 def test_no_page_is_wider_than_its_window(page: Page, site: Site) -> None:
-    """In every look, and on the narrowest phone."""
-    site.enter(page, site.example.ana)
+    """In each appearance, and on the narrowest phone."""
+    site.sign_in(page, site.example.ana)
     add_many(site.services, site.example.key_results["KR-6"], site.example.github, issues=120, entries=30)
     sizes = [page.viewport_size, {"width": 360, "height": 740}]
     for size in sizes:
@@ -52,9 +52,9 @@ def test_no_page_is_wider_than_its_window(page: Page, site: Site) -> None:
             assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, path
 
 
-def test_a_value_moves_while_the_page_is_open(page: Page, site: Site) -> None:
-    """Without a reload: what the page's script kept is still there."""
-    site.enter(page, site.example.ben)
+def test_a_value_changes_on_the_open_page(page: Page, site: Site) -> None:
+    """Without a reload: the variable of the page is still set."""
+    site.sign_in(page, site.example.ben)
     page.evaluate("window.marked = true")
     bar = page.locator("#bar-of-KR-5")
     expect(bar).to_have_attribute("aria-valuenow", "25.0")
@@ -65,9 +65,9 @@ def test_a_value_moves_while_the_page_is_open(page: Page, site: Site) -> None:
     assert page.evaluate("window.marked")
 
 
-def test_a_refresh_leaves_typed_words_focus_and_unfolded_parts_alone(page: Page, site: Site) -> None:
-    """A half-filled form is the visitor's."""
-    site.enter(page, site.example.ben)
+def test_a_refresh_keeps_form_fields_and_focus(page: Page, site: Site) -> None:
+    """A half-filled form must not be lost."""
+    site.sign_in(page, site.example.ben)
     page.goto(f"{site.url}/key-results/KR-3")
     page.get_by_label("Value now").fill("64")
     note = page.get_by_label("Note")
@@ -81,8 +81,8 @@ def test_a_refresh_leaves_typed_words_focus_and_unfolded_parts_alone(page: Page,
 
 
 def test_unfolded_causes_stay_unfolded(page: Page, site: Site) -> None:
-    """They were opened for a reason."""
-    site.enter(page, site.example.ben)
+    """A refresh must not close them."""
+    site.sign_in(page, site.example.ben)
     page.goto(f"{site.url}/key-results/KR-1")
     page.get_by_text("8 more").click()
     close_issue(site.services, "acme/checkout#15", site.example.key_results["KR-1"])
@@ -90,9 +90,9 @@ def test_unfolded_causes_stay_unfolded(page: Page, site: Site) -> None:
     expect(page.get_by_text("acme/checkout#51")).to_be_visible()
 
 
-def test_the_chart_goes_on_when_the_value_moves(page: Page, site: Site) -> None:
-    """It is drawn again with the new change."""
-    site.enter(page, site.example.ben)
+def test_the_chart_shows_a_new_change(page: Page, site: Site) -> None:
+    """It is drawn again."""
+    site.sign_in(page, site.example.ben)
     page.goto(f"{site.url}/key-results/KR-5")
     key = page.locator("#chart .u-legend")
     expect(key).to_contain_text("25 %")
@@ -100,36 +100,36 @@ def test_the_chart_goes_on_when_the_value_moves(page: Page, site: Site) -> None:
     expect(key).to_contain_text("50 %")
 
 
-def test_the_chart_tells_times_in_the_zone_of_whoever_looks(page: Page, site: Site) -> None:
-    """As the rest of the page does, wherever the browser is."""
+def test_the_chart_shows_times_in_the_persons_zone(page: Page, site: Site) -> None:
+    """As the rest of the page does, whatever the zone of the browser."""
     with writing(site.services.engine) as tx:
         tx.execute(sa.update(person).where(person.c.id == site.example.ben).values(timezone="Pacific/Kiritimati"))
-    site.enter(page, site.example.ben)
+    site.sign_in(page, site.example.ben)
     page.goto(f"{site.url}/key-results/KR-5")
-    told = page.locator("#chart .u-legend .u-value").first
-    expect(told).to_contain_text(":")
-    there = site.services.now().astimezone(ZoneInfo("Pacific/Kiritimati"))
-    shown = datetime.strptime(f"{told.inner_text()} {there.year} +1400", "%d %b, %H:%M %Y %z")
-    assert abs(there - shown) < timedelta(minutes=5)
+    legend_time = page.locator("#chart .u-legend .u-value").first
+    expect(legend_time).to_contain_text(":")
+    local_now = site.services.now().astimezone(ZoneInfo("Pacific/Kiritimati"))
+    shown = datetime.strptime(f"{legend_time.inner_text()} {local_now.year} +1400", "%d %b, %H:%M %Y %z")
+    assert abs(local_now - shown) < timedelta(minutes=5)
 
 
-def test_checking_in_tells_so_and_keeps_telling_it(page: Page, site: Site) -> None:
-    """The message outlives the refresh that brings the value, and the chart begins."""
-    site.enter(page, site.example.ben)
+def test_the_message_of_a_check_in_survives_the_refresh(page: Page, site: Site) -> None:
+    """The refresh brings the value, and the chart appears."""
+    site.sign_in(page, site.example.ben)
     page.goto(f"{site.url}/key-results/KR-3")
     expect(page.get_by_text("No change yet")).to_be_visible()
     page.get_by_label("Value now").fill("64,5")
     page.get_by_role("button", name="Check in").click()
-    said = page.get_by_text("Checked in. The value changes in a moment.")
-    expect(said).to_be_visible()
+    message = page.get_by_text("Checked in. The value changes in a moment.")
+    expect(message).to_be_visible()
     site.services.drains.by_table["recompute"]()
     expect(page.locator(".now-value")).to_have_text("64.5\u202f%")
-    expect(said).to_be_visible()
+    expect(message).to_be_visible()
     expect(page.locator("#chart canvas")).to_be_visible()
 
 
 def test_the_theme_follows_the_system_until_one_is_chosen(page: Page, site: Site) -> None:
-    """And the choice is kept."""
+    """A reload keeps the choice."""
     theme = page.locator("html")
     page.goto(f"{site.url}/sign-in")
     expect(theme).to_have_attribute("data-bs-theme", "light")
@@ -144,39 +144,43 @@ def test_the_theme_follows_the_system_until_one_is_chosen(page: Page, site: Site
 
 
 @pytest.mark.parametrize("page", [Look(theme="dark")], indirect=True, ids=str)
-def test_the_dark_theme_never_flashes_light(page: Page, site: Site) -> None:
-    """It is set before the first frame that has something to show."""
+def test_the_dark_theme_is_set_before_the_first_frame(page: Page, site: Site) -> None:
+    """Otherwise the page would flash."""
     page.add_init_script(FIRST_FRAME)
     page.goto(f"{site.url}/sign-in")
     assert page.evaluate("window.firstTheme") == "dark"
 
 
-def test_a_page_says_that_the_server_is_away_and_recovers(page: Page, site: Site, page_mistakes: list[str]) -> None:
-    """A hint, not an error page; what moved meanwhile appears."""
-    site.enter(page, site.example.ben)
+def test_a_page_shows_that_the_server_does_not_answer_and_recovers(
+    page: Page, site: Site, page_mistakes: list[str]
+) -> None:
+    """It shows a hint, not an error page, and later the changes made meanwhile."""
+    site.sign_in(page, site.example.ben)
     page.route("**/changes", lambda route: route.abort())
     expect(page.get_by_text("Reconnecting…")).to_be_visible()
     close_issue(site.services, "acme/checkout#201", site.example.key_results["KR-5"])
     page.unroute("**/changes")
     expect(page.locator("#bar-of-KR-5")).to_have_attribute("aria-valuenow", "50.0", timeout=20_000)
     expect(page.get_by_text("Reconnecting…")).to_be_hidden()
-    assert all("net::ERR_FAILED" in mistake for mistake in page_mistakes)
+    assert all("net::ERR_FAILED" in error for error in page_mistakes)
     page_mistakes.clear()
 
 
-def test_whoever_is_signed_out_elsewhere_is_asked_to_sign_in(page: Page, site: Site, page_mistakes: list[str]) -> None:
-    """The open page does not stand there as if it were true."""
-    site.enter(page, site.example.ben)
+def test_after_the_end_of_the_session_the_open_page_asks_to_sign_in(
+    page: Page, site: Site, page_mistakes: list[str]
+) -> None:
+    """It must not go on showing old values."""
+    site.sign_in(page, site.example.ben)
     page.context.clear_cookies()
     moved(site.services)
     page.wait_for_url(f"{site.url}/sign-in**")
-    assert all("401" in mistake for mistake in page_mistakes)
+    assert all("401" in error for error in page_mistakes)
     page_mistakes.clear()
 
 
 def test_the_account_menu_signs_out(page: Page, site: Site) -> None:
-    """By keyboard too."""
-    site.enter(page, site.example.ben)
+    """It works by keyboard."""
+    site.sign_in(page, site.example.ben)
     page.get_by_role("button", name="Ben Okafor, account").press("Enter")
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(f"{site.url}/sign-in")
@@ -186,6 +190,6 @@ def test_the_account_menu_signs_out(page: Page, site: Site) -> None:
 
 def test_the_cycle_changes_when_another_is_chosen(page: Page, site: Site) -> None:
     """Without another click."""
-    site.enter(page, site.example.ben)
+    site.sign_in(page, site.example.ben)
     page.get_by_label("Cycle").select_option("Q1 2027")
     expect(page.get_by_text("No objectives in Q1 2027")).to_be_visible()

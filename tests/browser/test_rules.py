@@ -1,4 +1,4 @@
-"""An admin writes rules in Chromium, and sees what they would do before they are saved."""
+"""An admin writes rules in Chromium, and the preview shows their effect before they are saved."""
 
 import re
 
@@ -14,16 +14,16 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def labelled(site: Site) -> Site:
-    """Give the site with issues that rules can match."""
+def site_with_issues(site: Site) -> Site:
+    """Return the site with issues that rules can match."""
     add_labelled_issues(site.services, site.example)
     return site
 
 
-def test_a_rule_is_written_seen_through_and_saved(labelled: Site, page: Page) -> None:
-    """What the preview promised is what the key result becomes."""
-    site = labelled
-    site.enter(page, site.example.ana)
+def test_a_rule_is_previewed_and_saved(site_with_issues: Site, page: Page) -> None:
+    """The saved rule has the effect that the preview showed."""
+    site = site_with_issues
+    site.sign_in(page, site.example.ana)
     page.get_by_role("link", name="Rules", exact=True).click()
     page.get_by_role("link", name="Add the first rule").click()
     page.get_by_label("Issues of").select_option("acme-github")
@@ -49,10 +49,10 @@ def test_a_rule_is_written_seen_through_and_saved(labelled: Site, page: Page) ->
     expect(page.get_by_role("link", name="Move service 703")).to_be_visible()
 
 
-def test_lines_are_added_changed_and_removed_while_the_preview_follows(labelled: Site, page: Page) -> None:
-    """The operators follow the field, and what stands in other lines stays."""
-    site = labelled
-    site.enter(page, site.example.ana)
+def test_the_preview_follows_each_change_of_the_rows(site_with_issues: Site, page: Page) -> None:
+    """The operators depend on the field, and other rows keep their values."""
+    site = site_with_issues
+    site.sign_in(page, site.example.ana)
     page.goto(f"{site.url}/rules/new")
     page.get_by_label("Issues of").select_option("acme-github")
     page.get_by_label("count toward").select_option("KR-6")
@@ -76,22 +76,22 @@ def test_lines_are_added_changed_and_removed_while_the_preview_follows(labelled:
     assert "network" in suggested
 
 
-def test_a_rule_is_edited_moved_and_disabled(labelled: Site, page: Page) -> None:
-    """Both key results of a move are shown, and both change."""
-    site = labelled
+def test_a_rule_is_edited_and_disabled(site_with_issues: Site, page: Page) -> None:
+    """A new key result changes both, and the preview shows both."""
+    site = site_with_issues
     add_rule(site.services, site.example, "network-label")
     moved(site.services)
-    site.enter(page, site.example.ana)
+    site.sign_in(page, site.example.ana)
     page.goto(f"{site.url}/rules/network-label")
     page.get_by_label("count toward").select_option("KR-2")
     preview = page.locator("#preview")
     expect(preview.locator("#effect-KR-6 .effect-new")).to_have_text("no data")
-    promised = preview.locator("#effect-KR-2 .effect-new").inner_text()
+    previewed = preview.locator("#effect-KR-2 .effect-new").inner_text()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#rule-network-label")).to_contain_text("KR-2")
     apply_rules(site.services)
     assert current(site.services, "KR-6") is None
-    assert promised == f"{current(site.services, 'KR-2'):g}\u202fbugs"
+    assert previewed == f"{current(site.services, 'KR-2'):g}\u202fbugs"
 
     page.get_by_role("button", name="Disable network-label").click()
     apply_rules(site.services)
@@ -99,12 +99,10 @@ def test_a_rule_is_edited_moved_and_disabled(labelled: Site, page: Page) -> None
     expect(page.get_by_role("button", name="Enable network-label")).to_be_visible()
 
 
-def test_a_nested_condition_is_written_as_text_and_says_what_is_wrong(
-    labelled: Site, page: Page, page_mistakes: list[str]
-) -> None:
-    """The message follows while one types, and stands beside the text when it is sent."""
-    site = labelled
-    site.enter(page, site.example.ana)
+def test_a_nested_condition_is_written_as_text(site_with_issues: Site, page: Page, page_mistakes: list[str]) -> None:
+    """An error is shown while typing, and beside the text after sending."""
+    site = site_with_issues
+    site.sign_in(page, site.example.ana)
     page.goto(f"{site.url}/rules/new")
     page.get_by_label("Issues of").select_option("acme-github")
     page.get_by_label("count toward").select_option("KR-6")
@@ -126,11 +124,13 @@ def test_a_nested_condition_is_written_as_text_and_says_what_is_wrong(
     expect(page.locator("#rule-network-done")).to_be_visible()
 
 
-def test_somebody_elses_edit_is_not_overwritten_unseen(labelled: Site, page: Page, page_mistakes: list[str]) -> None:
-    """Theirs is shown beside mine."""
-    site = labelled
+def test_a_conflicting_edit_is_shown_before_it_is_overwritten(
+    site_with_issues: Site, page: Page, page_mistakes: list[str]
+) -> None:
+    """Beside one's own values."""
+    site = site_with_issues
     add_rule(site.services, site.example, "network-label")
-    site.enter(page, site.example.ana)
+    site.sign_in(page, site.example.ana)
     page.goto(f"{site.url}/rules/network-label")
     add_rule(site.services, site.example, "network-label", condition={"field": "labels", "has": "payments"})
     page.locator("#row-0-value").fill("mine")
@@ -141,11 +141,11 @@ def test_somebody_elses_edit_is_not_overwritten_unseen(labelled: Site, page: Pag
     page_mistakes.clear()
 
 
-def test_a_viewer_sees_rules_and_no_way_to_change_them(labelled: Site, page: Page) -> None:
+def test_a_viewer_sees_rules_without_forms(site_with_issues: Site, page: Page) -> None:
     """Neither button nor form."""
-    site = labelled
+    site = site_with_issues
     add_rule(site.services, site.example, "network-label")
-    site.enter(page, site.example.vera)
+    site.sign_in(page, site.example.vera)
     page.goto(f"{site.url}/rules")
     expect(page.get_by_role("link", name="New rule")).to_have_count(0)
     page.get_by_role("link", name="network-label").click()
@@ -153,12 +153,12 @@ def test_a_viewer_sees_rules_and_no_way_to_change_them(labelled: Site, page: Pag
     expect(page.locator("form[action^='/rules']")).to_have_count(0)
 
 
-def test_the_list_is_filtered_while_one_types(labelled: Site, page: Page) -> None:
-    """The address follows, so that it can be shared."""
-    site = labelled
+def test_the_list_is_filtered_while_typing(site_with_issues: Site, page: Page) -> None:
+    """The address contains the filter, so that it can be shared."""
+    site = site_with_issues
     add_rule(site.services, site.example, "network-label")
     add_rule(site.services, site.example, "payments-label", condition={"field": "labels", "has": "payments"})
-    site.enter(page, site.example.ana)
+    site.sign_in(page, site.example.ana)
     page.goto(f"{site.url}/rules")
     page.get_by_label("Search the rules").press_sequentially("payments")
     expect(page.locator("#rule-network-label")).to_have_count(0)
@@ -168,12 +168,12 @@ def test_the_list_is_filtered_while_one_types(labelled: Site, page: Page) -> Non
 
 
 @pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
-def test_no_page_of_rules_is_wider_than_its_window(labelled: Site, page: Page) -> None:
-    """In every look, and on the narrowest phone."""
-    site = labelled
+def test_no_page_of_rules_is_wider_than_its_window(site_with_issues: Site, page: Page) -> None:
+    """In each appearance, and on the narrowest phone."""
+    site = site_with_issues
     add_rule(site.services, site.example, "network-label")
     add_rule(site.services, site.example, "long", condition={"any": [{"field": "title", "contains": "x" * 200}]})
-    site.enter(page, site.example.ana)
+    site.sign_in(page, site.example.ana)
     for size in (page.viewport_size, {"width": 360, "height": 740}):
         assert size
         page.set_viewport_size({"width": size["width"], "height": size["height"]})

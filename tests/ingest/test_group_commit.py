@@ -1,4 +1,4 @@
-"""Group commit: together while the store is busy, alone otherwise, and nobody is told "stored" who is not."""
+"""Group commit: waiting deliveries share a transaction, and a caller returns only after its own is stored."""
 
 import threading
 from collections.abc import Sequence
@@ -12,128 +12,128 @@ from tests.support.wait_until import until
 
 
 @dataclass
-class Slow:
-    """A store that waits at a gate in its first call, and refuses what it is told to refuse."""
+class SlowStore:
+    """A store whose first call waits for a gate, and which raises for some items."""
 
-    refuses: dict[str, BaseException] = field(default_factory=dict)
+    errors: dict[str, BaseException] = field(default_factory=dict)
     batches: list[list[str]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
 
-    def __call__(self, things: Sequence[str]) -> None:
-        """Take things, once the gate is open."""
-        self.batches.append(list(things))
+    def __call__(self, items: Sequence[str]) -> None:
+        """Store a batch once the gate is open."""
+        self.batches.append(list(items))
         self.gate.wait(20)
-        for thing in things:
-            if thing in self.refuses:
-                raise self.refuses[thing]
+        for item in items:
+            if item in self.errors:
+                raise self.errors[item]
 
 
 @dataclass
 class Callers:
-    """Threads that each put one thing, and what became of it."""
+    """Threads that each put one item, and the outcome of each."""
 
-    gathering: GroupCommit[str]
-    told: dict[str, str] = field(default_factory=dict)
+    group_commit: GroupCommit[str]
+    outcomes: dict[str, str] = field(default_factory=dict)
     threads: list[threading.Thread] = field(default_factory=list)
 
-    def put(self, thing: str) -> None:
-        """Put a thing from a thread of its own."""
-        self.threads.append(threading.Thread(target=self._put, args=(thing,)))
+    def put(self, item: str) -> None:
+        """Put an item from a new thread."""
+        self.threads.append(threading.Thread(target=self._put, args=(item,)))
         self.threads[-1].start()
 
-    def _put(self, thing: str) -> None:
+    def _put(self, item: str) -> None:
         try:
-            self.gathering.put(thing)
-            self.told[thing] = "stored"
+            self.group_commit.put(item)
+            self.outcomes[item] = "stored"
         except NotStored as error:
-            self.told[thing] = type(error.__cause__).__name__
+            self.outcomes[item] = type(error.__cause__).__name__
         except KeyboardInterrupt:
-            self.told[thing] = "ended"
+            self.outcomes[item] = "interrupted"
 
-    def put_while_busy(self, store: Slow, first: str, others: Sequence[str]) -> None:
-        """Put a thing, then others while it is being stored, and let all go on."""
+    def put_while_busy(self, store: SlowStore, first: str, others: Sequence[str]) -> None:
+        """Put an item, then others while it is being stored; then open the gate and wait for all."""
         self.put(first)
         until(lambda: store.batches, "the first is being stored")
-        for number, thing in enumerate(others, 1):
-            self.put(thing)
-            until(lambda number=number: len(self.gathering._waiting) == number, f"{thing} waits")  # type: ignore[misc]  # mypy can't infer the lambda
+        for number, item in enumerate(others, 1):
+            self.put(item)
+            until(lambda number=number: len(self.group_commit._waiting) == number, f"{item} waits")  # type: ignore[misc]  # mypy can't infer the lambda
         store.gate.set()
         for thread in self.threads:
             thread.join(20)
 
 
-def test_what_comes_while_one_is_stored_is_stored_together() -> None:
-    """The second transaction has all that waited, in their order."""
-    store = Slow()
+def test_items_that_wait_are_stored_in_one_batch() -> None:
+    """In their order."""
+    store = SlowStore()
     callers = Callers(GroupCommit(store, most=10, lanes=1))
     callers.put_while_busy(store, "a", ["b", "c", "d"])
     assert store.batches == [["a"], ["b", "c", "d"]]
-    assert callers.told == dict.fromkeys("abcd", "stored")
+    assert callers.outcomes == dict.fromkeys("abcd", "stored")
 
 
-def test_no_batch_is_larger_than_the_most() -> None:
-    """The rest is the next batch's."""
-    store = Slow()
+def test_a_batch_has_a_maximum_size() -> None:
+    """The next batch has the rest."""
+    store = SlowStore()
     callers = Callers(GroupCommit(store, most=2, lanes=1))
     callers.put_while_busy(store, "a", ["b", "c", "d"])
     assert store.batches == [["a"], ["b", "c"], ["d"]]
-    assert callers.told == dict.fromkeys("abcd", "stored")
+    assert callers.outcomes == dict.fromkeys("abcd", "stored")
 
 
-def test_lanes_store_side_by_side() -> None:
-    """With two lanes the second caller does not wait for the first."""
-    store = Slow()
+def test_several_batches_are_stored_in_parallel() -> None:
+    """As many as `lanes`; with two the second caller does not wait for the first."""
+    store = SlowStore()
     callers = Callers(GroupCommit(store, most=10, lanes=2))
     callers.put("a")
     callers.put("b")
     until(lambda: len(store.batches) == 2, "both are being stored")
     callers.put("c")
-    until(lambda: len(callers.gathering._waiting) == 1, "the third waits")
+    until(lambda: len(callers.group_commit._waiting) == 1, "the third waits")
     store.gate.set()
     for thread in callers.threads:
         thread.join(20)
     assert sorted(store.batches) == [["a"], ["b"], ["c"]]
-    assert callers.told == dict.fromkeys("abc", "stored")
+    assert callers.outcomes == dict.fromkeys("abc", "stored")
 
 
-def test_what_is_wrong_with_one_is_told_to_its_caller_alone() -> None:
-    """The batch is tried one by one."""
-    store = Slow(refuses={"c": ValueError("c is odd")})
+def test_an_invalid_item_fails_only_its_own_caller() -> None:
+    """The items of a failed batch are stored one by one."""
+    store = SlowStore(errors={"c": ValueError("c is odd")})
     callers = Callers(GroupCommit(store, most=10, lanes=1))
     callers.put_while_busy(store, "a", ["b", "c", "d"])
     assert store.batches == [["a"], ["b", "c", "d"], ["b"], ["c"], ["d"]]
-    assert callers.told == {"a": "stored", "b": "stored", "c": "ValueError", "d": "stored"}
+    assert callers.outcomes == {"a": "stored", "b": "stored", "c": "ValueError", "d": "stored"}
 
 
-def test_the_databases_trouble_is_told_to_all_and_tried_once() -> None:
-    """Nobody waits for the database once for each delivery of a batch."""
-    store = Slow(refuses={"c": OperationalError("INSERT", {}, Exception("database is locked"))})
+def test_a_database_error_fails_the_whole_batch_at_once() -> None:
+    """Otherwise each caller would wait for the database once for each item."""
+    store = SlowStore(errors={"c": OperationalError("INSERT", {}, Exception("database is locked"))})
     callers = Callers(GroupCommit(store, most=10, lanes=1))
     callers.put_while_busy(store, "a", ["b", "c"])
     assert store.batches == [["a"], ["b", "c"]]
-    assert callers.told == {"a": "stored", "b": "OperationalError", "c": "OperationalError"}
+    assert callers.outcomes == {"a": "stored", "b": "OperationalError", "c": "OperationalError"}
 
 
-def test_who_is_ended_while_storing_for_others_lets_them_know() -> None:
-    """Nobody is told that their thing is stored, and the lane is free again."""
-    store = Slow(refuses={"b": KeyboardInterrupt()})
+def test_an_interrupted_store_fails_all_callers_of_its_batch() -> None:
+    """Nobody gets "stored" wrongly, and the next batch is not blocked."""
+    store = SlowStore(errors={"b": KeyboardInterrupt()})
     callers = Callers(GroupCommit(store, most=10, lanes=1))
     callers.put_while_busy(store, "a", ["b", "c"])
-    assert callers.told == {"a": "stored", "b": "ended", "c": "InterruptedError"}
-    callers.gathering.put("d")
+    assert callers.outcomes == {"a": "stored", "b": "interrupted", "c": "InterruptedError"}
+    callers.group_commit.put("d")
     assert store.batches[-1] == ["d"]
 
 
 @pytest.mark.parametrize("lanes", [1, 3])
-def test_many_callers_at_once_are_all_stored_once(lanes: int) -> None:
-    """Nothing is lost or stored twice when two hundred come in a rush."""
-    kept: list[str] = []
-    gathering: GroupCommit[str] = GroupCommit(kept.extend, most=7, lanes=lanes)
-    callers = Callers(gathering)
+def test_each_item_of_many_callers_is_stored_once(lanes: int) -> None:
+    """None of two hundred is lost or stored twice."""
+    stored: list[str] = []
+    group_commit: GroupCommit[str] = GroupCommit(stored.extend, most=7, lanes=lanes)
+    callers = Callers(group_commit)
     for number in range(200):
         callers.put(str(number))
     for thread in callers.threads:
         thread.join(20)
-    assert sorted(kept) == sorted(str(number) for number in range(200))
-    assert set(callers.told.values()) == {"stored"}
-    assert len(callers.told) == 200
+    assert sorted(stored) == sorted(str(number) for number in range(200))
+    assert set(callers.outcomes.values()) == {"stored"}
+    assert len(callers.outcomes) == 200

@@ -1,4 +1,4 @@
-"""Forks of this process: their own environment, signals and files; their end is told as any child's."""
+"""Forks of this process: environment, signals, open files, and exit codes."""
 
 import os
 import signal
@@ -13,14 +13,14 @@ PREAMBLE = """
 import os, signal, sys, time
 from pathlib import Path
 from sync_service.runtime.child_process import fork
-room = Path(sys.argv[1])
+directory = Path(sys.argv[1])
 """
 
 
-def run(room: Path, program: str) -> str:
-    """Run a program that forks, in a process of its own that has but one thread; give what it prints."""
+def run(directory: Path, program: str) -> str:
+    """Run a program that forks, in a new process with one thread; return its output."""
     done = subprocess.run(
-        [sys.executable, "-c", PREAMBLE + textwrap.dedent(program), str(room)],
+        [sys.executable, "-c", PREAMBLE + textwrap.dedent(program), str(directory)],
         capture_output=True,
         text=True,
         check=False,
@@ -42,30 +42,30 @@ def run(room: Path, program: str) -> str:
         ("lambda: os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
     ],
 )
-def test_a_forks_end_is_its_exit_code(tmp_path: Path, ends: str, code: int) -> None:
-    """However it ends."""
+def test_a_fork_ends_with_an_exit_code(tmp_path: Path, ends: str, code: int) -> None:
+    """As a child process would: by return, exit, exception or signal."""
     assert run(tmp_path, f"print(fork({ends}, environment=None).wait())") == f"{code}\n"
 
 
-def test_a_fork_has_its_own_environment_group_and_files(tmp_path: Path) -> None:
-    """What the parent holds open is closed in the fork: a lock held there ends with the parent."""
+def test_a_fork_has_its_own_environment_and_process_group(tmp_path: Path) -> None:
+    """Files of the parent are closed in it: a lock of the parent ends with the parent."""
     program = """
-        held = (room / "lock").open("w")
-        def look():
+        file = (directory / "lock").open("w")
+        def check():
             try:
-                os.fstat(held.fileno())
+                os.fstat(file.fileno())
                 is_open = True
             except OSError:
                 is_open = False
-            (room / "seen").write_text(f"{dict(os.environ)} {os.getpgid(0) == os.getpid()} {is_open}")
-        fork(look, environment={"ONLY": "this"}).wait()
+            (directory / "seen").write_text(f"{dict(os.environ)} {os.getpgid(0) == os.getpid()} {is_open}")
+        fork(check, environment={"ONLY": "this"}).wait()
     """
     run(tmp_path, program)
     assert (tmp_path / "seen").read_text() == "{'ONLY': 'this'} True False"
 
 
-def test_signals_do_in_a_fork_what_they_do_in_a_new_process(tmp_path: Path) -> None:
-    """The parent's own way with SIGTERM is not the fork's."""
+def test_a_fork_has_the_default_signal_handlers(tmp_path: Path) -> None:
+    """The parent's handler for SIGTERM does not apply."""
     program = """
         signal.signal(signal.SIGTERM, lambda *_: None)
         child = fork(lambda: time.sleep(60), environment=None)
@@ -79,13 +79,13 @@ def test_signals_do_in_a_fork_what_they_do_in_a_new_process(tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="not Linux")
 def test_a_fork_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    """The kernel asks it to stop."""
+    """The kernel sends it SIGTERM."""
     program = """
-        def live():
-            (room / "pid").write_text(str(os.getpid()))
+        def sleep():
+            (directory / "pid").write_text(str(os.getpid()))
             time.sleep(60)
-        fork(live, environment=None)
-        while not (room / "pid").exists() or not (room / "pid").read_text():
+        fork(sleep, environment=None)
+        while not (directory / "pid").exists() or not (directory / "pid").read_text():
             time.sleep(0.01)
         if os.fork() == 0:
             os.kill(os.getppid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""One process holds a data directory, and says there how its parts stand."""
+"""The instance lock of a data directory, and the status file of its processes."""
 
 import contextlib
 import fcntl
@@ -23,12 +23,12 @@ from sync_service.runtime.instance_lock import (
 from sync_service.runtime.supervisor import ProcessStatus
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-RUNS = ProcessStatus(name="web", pid=7, runs_for=90.0, starts_in=0.0, deaths=0, code=None, reason="")
-WAITS = ProcessStatus(name="clock", pid=None, runs_for=0.0, starts_in=1.5, deaths=4, code=-9, reason="")
+RUNNING = ProcessStatus(name="web", pid=7, runs_for=90.0, starts_in=0.0, deaths=0, code=None, reason="")
+WAITING = ProcessStatus(name="clock", pid=None, runs_for=0.0, starts_in=1.5, deaths=4, code=-9, reason="")
 
 
-def test_a_directory_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
-    """A second start on the same data says who is first and what to do."""
+def test_a_directory_is_locked_by_one_process_at_a_time(tmp_path: Path) -> None:
+    """The error of a second start names the first process and says what to do."""
     directory = tmp_path / "var"
     second = hold_instance_lock(directory)
     with hold_instance_lock(directory), pytest.raises(InUse, match=rf"process {os.getpid()}\); stop it"):
@@ -37,24 +37,24 @@ def test_a_directory_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
         assert (directory / "up.lock").read_text() == str(os.getpid())
 
 
-def test_who_only_looks_keeps_nobody_from_starting(tmp_path: Path) -> None:
-    """`status` holds the lock for an instant; a start waits for that instant."""
-    with (tmp_path / "up.lock").open("w") as looking:
-        fcntl.flock(looking, fcntl.LOCK_SH)
-        end = threading.Timer(0.05, fcntl.flock, (looking, fcntl.LOCK_UN))
-        end.start()
+def test_reading_the_status_does_not_prevent_a_start(tmp_path: Path) -> None:
+    """`status` takes the lock for an instant; a start waits for that."""
+    with (tmp_path / "up.lock").open("w") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_SH)
+        unlock = threading.Timer(0.05, fcntl.flock, (lock_file, fcntl.LOCK_UN))
+        unlock.start()
         with hold_instance_lock(tmp_path):
             assert is_held(tmp_path)
-        end.join()
+        unlock.join()
     assert not is_held(tmp_path)
     assert not is_held(tmp_path / "nowhere")
 
 
-def test_how_the_parts_stand_can_be_read_while_the_directory_is_held(tmp_path: Path) -> None:
-    """In moments, since who reads it does so later; afterwards nothing is left."""
+def test_the_status_of_the_processes_is_readable_while_the_lock_is_held(tmp_path: Path) -> None:
+    """With absolute times, since it is read later; afterwards the file is removed."""
     with hold_instance_lock(tmp_path):
         assert read_process_status(tmp_path) == []
-        write_process_status(tmp_path, [RUNS, WAITS], now=NOW)
+        write_process_status(tmp_path, [RUNNING, WAITING], now=NOW)
         since, starts_at = NOW - timedelta(seconds=90), NOW + timedelta(seconds=1.5)
         assert read_process_status(tmp_path) == [
             ProcessView(name="web", pid=7, since=since, starts_at=None, deaths=0, code=None, reason=""),
@@ -63,9 +63,9 @@ def test_how_the_parts_stand_can_be_read_while_the_directory_is_held(tmp_path: P
     assert [file.name for file in tmp_path.iterdir()] == ["up.lock"]
 
 
-def test_what_a_killed_holder_left_behind_is_not_believed(tmp_path: Path) -> None:
-    """Not while nobody holds the directory, nor when the next one has just begun."""
-    write_process_status(tmp_path, [RUNS], now=NOW)
+def test_the_status_file_of_a_killed_process_is_ignored(tmp_path: Path) -> None:
+    """While nobody holds the lock, and after the next start."""
+    write_process_status(tmp_path, [RUNNING], now=NOW)
     assert read_process_status(tmp_path) is None
     with hold_instance_lock(tmp_path):
         assert read_process_status(tmp_path) == []
@@ -73,7 +73,7 @@ def test_what_a_killed_holder_left_behind_is_not_believed(tmp_path: Path) -> Non
 
 @contextlib.contextmanager
 def full_disk() -> Iterator[None]:
-    """Let no file of this process grow."""
+    """Set the maximum file size of this process to 0."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
@@ -82,11 +82,11 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_disk_that_takes_nothing_is_logged_and_what_was_said_is_taken_back(tmp_path: Path) -> None:
-    """The supervisor goes on; an old state must not be taken for the present one."""
+def test_on_a_full_disk_the_old_status_is_removed_with_a_warning(tmp_path: Path) -> None:
+    """The supervisor goes on; an old status must not be taken for the present one."""
     with hold_instance_lock(tmp_path):
-        write_process_status(tmp_path, [RUNS], now=NOW)
+        write_process_status(tmp_path, [RUNNING], now=NOW)
         with full_disk(), capture_logs() as logs:
-            write_process_status(tmp_path, [WAITS], now=NOW)
+            write_process_status(tmp_path, [WAITING], now=NOW)
         assert [line["log_level"] for line in logs] == ["warning"]
         assert read_process_status(tmp_path) == []
