@@ -11,7 +11,7 @@ from sync_service.runtime.wiring import Services
 from sync_service.web import create_app
 from tests.support.example_okrs import Example, find_examples, prepare_examples, sign_in_path
 from tests.support.servers import SqliteDatabases
-from tests.support.services import build_house
+from tests.support.services import build_services
 from tests.support.wsgi_server import serving
 
 expect.set_options(timeout=20_000)  # milliseconds; the machine may be busy
@@ -35,7 +35,7 @@ class Site:
 @pytest.fixture
 def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
     """Serve the example OKRs; leave the page before the server stops."""
-    services = build_house(sqlite.prepared(prepare_examples), tmp_path)
+    services = build_services(sqlite.prepared(prepare_examples), tmp_path)
     example = find_examples(services)
     with serving(create_app(services)) as address:
         yield Site(address, services, example)

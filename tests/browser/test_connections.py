@@ -18,7 +18,7 @@ from tests.support.example_okrs import fill_with_examples
 from tests.support.migrated_database import prepare
 from tests.support.run_scope import ALL
 from tests.support.servers import SqliteDatabases
-from tests.support.services import build_house
+from tests.support.services import build_services
 from tests.support.wsgi_server import serving
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def site(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Site]:
     """Serve the example OKRs with their real URL as base URL, so that webhooks reach them."""
     deferred = DeferredApp()
     with serving(deferred) as url:
-        services = build_house(sqlite.prepared(prepare), tmp_path, OKR_SYNC_BASE_URL=url, clock=utc_now)
+        services = build_services(sqlite.prepared(prepare), tmp_path, OKR_SYNC_BASE_URL=url, clock=utc_now)
         deferred.app = create_app(services).wsgi_app
         yield Site(url, services, fill_with_examples(services))
         page.goto("about:blank")

@@ -17,7 +17,7 @@ from tests.faults.oracle_check import furnish
 from tests.faults.own_postgres import OwnPostgres
 from tests.faults.service import Service
 from tests.support.servers import Valkey
-from tests.support.services import build_house
+from tests.support.services import build_services
 
 LONG = os.environ.get("FAULTS") == "long"
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
@@ -75,7 +75,7 @@ def new_oracle(tmp_path: Path) -> Iterator[Callable[[], Services]]:
     def make() -> Services:
         directory = tmp_path / f"oracle-{len(made)}"
         directory.mkdir()
-        services = build_house(f"sqlite:///{directory / 'oracle.db'}", directory, clock=utc_now)
+        services = build_services(f"sqlite:///{directory / 'oracle.db'}", directory, clock=utc_now)
         made.append(services)
         furnish(services)
         services.drains.drain_everything()

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sync_service.runtime.wiring import Services, utc_now
 from tests.faults.nemesis import end_leases
-from tests.support.services import build_house
+from tests.support.services import build_services
 
 
 class SimulatedCrash(BaseException):
@@ -51,7 +51,7 @@ class CrashingWorker:
         self.services.redis.close()
 
     def _start(self) -> None:
-        self.services = build_house(self.database_url, self.directory, clock=utc_now, **self.settings)
+        self.services = build_services(self.database_url, self.directory, clock=utc_now, **self.settings)
         sa.event.listen(self.services.engine, "before_cursor_execute", self._count_statement)
         sa.event.listen(self.services.engine, "commit", self._count_statement)
 

@@ -24,7 +24,7 @@ from tests.faults.test_rules_under_load import work
 from tests.faults.workload import SignedDelivery, Workload
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases, SqliteDatabases
-from tests.support.services import build_house
+from tests.support.services import build_services
 
 pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
@@ -39,8 +39,8 @@ def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(
 ) -> None:
     """One is a day ahead, one a day behind: leases and due times are the database's."""
     url = databases.prepared(prepare)
-    desk = build_house(url, tmp_path, clock=utc_now)
-    workers = [build_house(url, tmp_path, clock=lambda off=off: utc_now() + off) for off in (DAY, -DAY)]
+    desk = build_services(url, tmp_path, clock=utc_now)
+    workers = [build_services(url, tmp_path, clock=lambda off=off: utc_now() + off) for off in (DAY, -DAY)]
     furnish(desk)
     desk.drains.drain_everything()
     end, errors = threading.Event(), list[BaseException]()
@@ -102,7 +102,7 @@ class SteppedHouse:
 @pytest.fixture
 def stepped(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[SteppedHouse]:
     """Give such a house, with the OKRs."""
-    made = SteppedHouse(build_house(sqlite.prepared(prepare), tmp_path, clock=utc_now))
+    made = SteppedHouse(build_services(sqlite.prepared(prepare), tmp_path, clock=utc_now))
     furnish(made.services)
     made.services.drains.drain_everything()
     yield made

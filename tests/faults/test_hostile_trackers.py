@@ -28,7 +28,7 @@ from tests.faults.tracker_pair import TrackerPair, at_work, close, receiving
 from tests.support.migrated_database import prepare
 from tests.support.run_scope import ALL
 from tests.support.servers import Databases
-from tests.support.services import build_house
+from tests.support.services import build_services
 from tests.support.wait_until import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
@@ -57,7 +57,7 @@ REFUSED = (Fault.FORGED, Fault.UNSIGNED, Fault.TRUNCATED)
 def houses(databases: Databases, tmp_path: Path) -> Iterator[list[Services]]:
     """Give one house to receive and two to work, on one database."""
     url = databases.prepared(prepare)
-    made = [build_house(url, tmp_path, clock=utc_now) for _ in range(3)]
+    made = [build_services(url, tmp_path, clock=utc_now) for _ in range(3)]
     yield made
     close(made)
 

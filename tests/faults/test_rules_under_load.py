@@ -13,7 +13,7 @@ from tests.faults.oracle_check import check, furnish, receive
 from tests.faults.workload import OKRS, Workload
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases
-from tests.support.services import build_house
+from tests.support.services import build_services
 
 pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
@@ -33,7 +33,7 @@ def test_rules_may_change_while_two_workers_apply_deliveries(
 ) -> None:
     """Each edit takes effect while letters come in; the last one puts all back, and the oracle never saw another."""
     url = databases.prepared(prepare)
-    desk, *workers = (build_house(url, tmp_path, clock=utc_now) for _ in range(3))
+    desk, *workers = (build_services(url, tmp_path, clock=utc_now) for _ in range(3))
     furnish(desk)
     end, errors = threading.Event(), list[BaseException]()
     threads = [threading.Thread(target=work, args=(services, end, errors)) for services in workers]

@@ -25,11 +25,11 @@ from dataclasses import replace
 from pathlib import Path
 from sync_service.runtime import worker
 from sync_service.runtime.drains import Drains
-from tests.support.services import build_house
+from tests.support.services import build_services
 
 worker.BEAT_SECONDS, worker.ALIVE_SECONDS = 0.1, 1
 directory = Path(sys.argv[1])
-services = build_house(f"sqlite:///{directory / 'okr.db'}", directory, REDIS_URL=sys.argv[2])
+services = build_services(f"sqlite:///{directory / 'okr.db'}", directory, REDIS_URL=sys.argv[2])
 
 def drain_for_long():
     (directory / "started").touch()

@@ -23,7 +23,7 @@ from tests.support.services import (
     add_issue,
     add_key_result,
     add_person,
-    build_house,
+    build_services,
     link,
     recompute,
 )
@@ -100,7 +100,7 @@ def fill_with_examples(services: Services) -> Example:
 def prepare_examples(database_url: str) -> None:
     """Migrate an empty database and add the examples; it is copied, since the examples take longer than most tests."""
     with TemporaryDirectory() as directory:
-        services = build_house(database_url, Path(directory))
+        services = build_services(database_url, Path(directory))
         fill_with_examples(services)
         close_for_copy(services.engine)
 

@@ -39,7 +39,7 @@ class Clock:
         self.at += time
 
 
-def build_house(database_url: str, directory: Path, *, clock: Any = None, **settings: Any) -> Services:
+def build_services(database_url: str, directory: Path, *, clock: Any = None, **settings: Any) -> Services:
     """Build the services on a migrated database; without `REDIS_URL`, at an address where no Redis answers."""
     defaults = {
         "_env_file": None,
@@ -60,7 +60,7 @@ def build_house(database_url: str, directory: Path, *, clock: Any = None, **sett
 @contextmanager
 def open_house(database_url: str, directory: Path, *, clock: Any = utc_now, **settings: Any) -> Iterator[Services]:
     """Build the services, by default with the real clock; close their connections at the end."""
-    services = build_house(database_url, directory, clock=clock, **settings)
+    services = build_services(database_url, directory, clock=clock, **settings)
     try:
         yield services
     finally:

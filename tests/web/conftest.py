@@ -12,7 +12,7 @@ from sync_service.web import create_app
 from tests.support.example_okrs import Example, find_examples, prepare_examples
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases
-from tests.support.services import Clock, build_house
+from tests.support.services import Clock, build_services
 from tests.web.session_client import SessionClient
 
 
@@ -26,7 +26,7 @@ def clock() -> Clock:
 def services(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path, clock: Clock) -> Iterator[Services]:
     """Build the services on a new, migrated database; tests that use `example` get one with the example OKRs."""
     prepare_database = prepare_examples if "example" in request.fixturenames else prepare
-    built = build_house(databases.prepared(prepare_database), tmp_path, clock=clock)
+    built = build_services(databases.prepared(prepare_database), tmp_path, clock=clock)
     yield built
     built.engine.dispose()
 

@@ -11,7 +11,7 @@ from sync_service.store.engine.database import writing
 from sync_service.store.jobs.mails import add_mail
 from sync_service.web import create_app
 from tests.support.example_okrs import Example, fill_with_examples
-from tests.support.services import NOW, build_house
+from tests.support.services import NOW, build_services
 from tests.web.rules_seed import SCRIPT
 from tests.web.session_client import SessionClient
 
@@ -95,7 +95,7 @@ def test_an_unknown_mail_is_not_found(ana: SessionClient) -> None:
 @pytest.fixture
 def smtp_services(tmp_path: Path) -> Iterator[Services]:
     """Build the services with an SMTP server configured."""
-    built = build_house(f"sqlite:///{tmp_path / 'okr.db'}", tmp_path, SMTP_URL="smtp://mail.example.com:2525")
+    built = build_services(f"sqlite:///{tmp_path / 'okr.db'}", tmp_path, SMTP_URL="smtp://mail.example.com:2525")
     yield built
     built.engine.dispose()
 

@@ -19,7 +19,7 @@ from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
 from sync_service.web import create_app
-from tests.support.services import add, build_house
+from tests.support.services import add, build_services
 
 SECRETS = ("It's a secret", "the one before")
 BODY = json.dumps({"zen": "Keep it logically awesome.", "hook_id": 1}).encode()
@@ -28,7 +28,7 @@ BODY = json.dumps({"zen": "Keep it logically awesome.", "hook_id": 1}).encode()
 @pytest.fixture
 def services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
     """Build the services with a GitHub and a Jira connection, and one without a secret."""
-    built = build_house(migrated_url, tmp_path)
+    built = build_services(migrated_url, tmp_path)
     with writing(built.engine) as tx:
         for slug, kind, secrets in (("hub", "github", SECRETS), ("jira", "jira", SECRETS), ("mute", "github", ())):
             sealed = [built.sealer.encrypt(secret) for secret in secrets]
