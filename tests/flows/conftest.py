@@ -13,20 +13,20 @@ from tests.flows.fake_write_back_tracker import FakeWriteBackHarness, open_fake_
 from tests.flows.harness import clock_of
 from tests.support.config_file import LABELLED
 from tests.support.fake_tracker import CoreHarness, open_core_harness
-from tests.support.services import open_house
+from tests.support.services import open_services
 
 
 @pytest.fixture
 def services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
     """Yield services on either database."""
-    with open_house(migrated_url, tmp_path) as made:
+    with open_services(migrated_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def other_house(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
     """Yield other services on the same database."""
-    with open_house(migrated_url, tmp_path) as made:
+    with open_services(migrated_url, tmp_path) as made:
         yield made
 
 

@@ -25,7 +25,7 @@ from sync_service.store.views.key_results import history_view, key_result_view
 from tests.faults.oracle_check import furnish
 from tests.faults.tracker_pair import receiving
 from tests.support.example_okrs import sign_in_path
-from tests.support.services import open_house
+from tests.support.services import open_services
 from tests.support.wait_until import until
 
 ANA = "ana@example.com"
@@ -130,7 +130,7 @@ class InThisProcess(Seen):
 @contextmanager
 def in_this_process(database_url: str, directory: Path, file: str) -> Iterator[InThisProcess]:
     """Open a service on a migrated database with an applied configuration file."""
-    with open_house(database_url, directory) as services, receiving(services) as address:
+    with open_services(database_url, directory) as services, receiving(services) as address:
         furnish(services, file.encode())
         services.connections.forget()
         yield InThisProcess(address, _token(services), services)

@@ -21,7 +21,7 @@ from sync_service.store.views.issues import issues_view
 from tests.flows.harness import clock_of
 from tests.flows.jira_harness import DAY, JiraHarness, change, labelled, share, state
 from tests.support.config_file import ANA, LABELLED, jira, okrs
-from tests.support.services import open_house
+from tests.support.services import open_services
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ class Stage(JiraHarness):
 @pytest.fixture
 def services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
     """Give a house on either database, whose notices wait for a quarter of an hour."""
-    with open_house(migrated_url, tmp_path, OKR_SYNC_SETTLE_SECONDS=900) as made:
+    with open_services(migrated_url, tmp_path, OKR_SYNC_SETTLE_SECONDS=900) as made:
         yield made
 
 

@@ -16,7 +16,7 @@ from sync_service.store.queue import scheduled_tasks
 from tests.faults.tracker_pair import receiving
 from tests.flows.harness import GitHubHarness, clock_of
 from tests.support.config_file import github, okrs
-from tests.support.services import open_house
+from tests.support.services import open_services
 
 pytestmark = pytest.mark.slow
 
@@ -60,9 +60,9 @@ def stage(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("connectors.github.redelivery.redeliver.APART_SECONDS", 0)
     clock = clock_of(timedelta(hours=7))
     with (
-        open_house(migrated_url, tmp_path / "door") as door,
+        open_services(migrated_url, tmp_path / "door") as door,
         receiving(door) as address,
-        open_house(migrated_url, tmp_path, OKR_SYNC_BASE_URL=f"{address}/") as services,
+        open_services(migrated_url, tmp_path, OKR_SYNC_BASE_URL=f"{address}/") as services,
         GitHub("acme", clock=clock, background=False) as hub,
     ):
         yield Stage(services, hub, clock, address)

@@ -28,7 +28,7 @@ from sync_service.tracker_sync.call_policy import CallPolicy
 from sync_service.tracker_sync.refresh_tokens import ENDED, TokenRefresher
 from tests.flows.harness import ServicesHarness
 from tests.support.config_file import jira, okrs
-from tests.support.services import NOW, open_house
+from tests.support.services import NOW, open_services
 
 pytestmark = pytest.mark.slow
 
@@ -116,7 +116,7 @@ def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
     with (
         Jira(clock=clock, background=False) as site,
         Atlassian({"cloud-7": site}, clock=clock) as atlassian,
-        open_house(migrated_url, tmp_path, clock=clock) as services,
+        open_services(migrated_url, tmp_path, clock=clock) as services,
     ):
         yield Stage(services, site, atlassian, clock)
 

@@ -58,7 +58,7 @@ def build_services(database_url: str, directory: Path, *, clock: Any = None, **s
 
 
 @contextmanager
-def open_house(database_url: str, directory: Path, *, clock: Any = utc_now, **settings: Any) -> Iterator[Services]:
+def open_services(database_url: str, directory: Path, *, clock: Any = utc_now, **settings: Any) -> Iterator[Services]:
     """Build the services, by default with the real clock; close their connections at the end."""
     services = build_services(database_url, directory, clock=clock, **settings)
     try:
