@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from sync_service.runtime import redis_server
 from tests.support.app_cache import cached_app_setup
-from tests.support.browser import Look, chromium, visit
+from tests.support.browser import Appearance, chromium, visit
 from tests.support.migrated_database import prepare
 from tests.support.rsa_keys import shared_rsa_keys
 from tests.support.run_directory import RunDirectory, open_run_directory
@@ -200,7 +200,7 @@ def page_mistakes() -> list[str]:
 
 @pytest.fixture
 def page(request: pytest.FixtureRequest, browser: Browser, page_mistakes: list[str]) -> Iterator[Page]:
-    """Open a page in Chromium, light and wide unless parametrised with a `Look`; console errors fail the test."""
-    with visit(browser, getattr(request, "param", Look()), page_mistakes) as opened:
+    """Open a page in Chromium, light and wide unless parametrised with an `Appearance`; console errors fail the test."""
+    with visit(browser, getattr(request, "param", Appearance()), page_mistakes) as opened:
         yield opened
     assert page_mistakes == []

@@ -13,7 +13,7 @@ from simulator import GitHub, Jira
 from sync_service.runtime.wiring import utc_now
 from sync_service.web import create_app
 from tests.browser.conftest import Site
-from tests.support.browser import LOOKS
+from tests.support.browser import APPEARANCES
 from tests.support.example_okrs import fill_with_examples
 from tests.support.migrated_database import prepare
 from tests.support.run_scope import ALL
@@ -287,7 +287,7 @@ def paste_webhook(site: Site, page: Page, jira: Jira) -> None:
     finish_issue_and_see_it(site, page, jira)
 
 
-@pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
+@pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_about_connections_is_wider_than_its_window(site: Site, page: Page, hub: GitHub) -> None:
     """In each appearance, and on the narrowest phone."""
     site.sign_in(page, site.example.ana)

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from sync_service.store.engine.database import writing
 from sync_service.store.tables import person
 from tests.browser.conftest import Site
-from tests.support.browser import LOOKS, Look
+from tests.support.browser import APPEARANCES, Appearance
 from tests.support.example_okrs import add_many, close_issue
 from tests.support.services import moved
 
@@ -38,7 +38,7 @@ def test_a_person_signs_in_and_opens_a_key_result(page: Page, site: Site) -> Non
     expect(page.get_by_role("link", name="acme/checkout#42")).to_be_visible()
 
 
-@pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
+@pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_is_wider_than_its_window(page: Page, site: Site) -> None:
     """In each appearance, and on the narrowest phone."""
     site.sign_in(page, site.example.ana)
@@ -143,7 +143,7 @@ def test_the_theme_follows_the_system_until_one_is_chosen(page: Page, site: Site
     expect(theme).to_have_attribute("data-bs-theme", "dark")
 
 
-@pytest.mark.parametrize("page", [Look(theme="dark")], indirect=True, ids=str)
+@pytest.mark.parametrize("page", [Appearance(theme="dark")], indirect=True, ids=str)
 def test_the_dark_theme_is_set_before_the_first_frame(page: Page, site: Site) -> None:
     """Otherwise the page would flash."""
     page.add_init_script(FIRST_FRAME)

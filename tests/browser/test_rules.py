@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Site
-from tests.support.browser import LOOKS
+from tests.support.browser import APPEARANCES
 from tests.support.services import moved
 from tests.web.rules_seed import add_labelled_issues, add_rule, apply_rules, current
 
@@ -167,7 +167,7 @@ def test_the_list_is_filtered_while_typing(site_with_issues: Site, page: Page) -
     expect(page).to_have_url(re.compile(r"\?q=payments"))
 
 
-@pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
+@pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_of_rules_is_wider_than_its_window(site_with_issues: Site, page: Page) -> None:
     """In each appearance, and on the narrowest phone."""
     site = site_with_issues

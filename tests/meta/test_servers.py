@@ -19,7 +19,7 @@ from playwright.sync_api import Page
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from tests.support.browser import LOOKS, SIZES, Look
+from tests.support.browser import APPEARANCES, SIZES, Appearance
 from tests.support.servers import Databases, MailServer, PostgresDatabases, Valkey
 from tests.support.skip_guard import NOT_LINUX, SkipCount
 from tests.support.wait_until import until
@@ -168,10 +168,10 @@ def site() -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.mark.parametrize("page", LOOKS, indirect=True, ids=str)
+@pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_a_page_is_seen_in_every_look(page: Page, site: str, request: pytest.FixtureRequest) -> None:
     """Light and dark, on a phone and on a wide screen."""
-    look: Look = request.node.callspec.params["page"]
+    look: Appearance = request.node.callspec.params["page"]
     page.goto(site)
     assert page.inner_text("h1") == "Here"
     assert page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") is (look.theme == "dark")

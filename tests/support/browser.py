@@ -26,7 +26,7 @@ SIZES = {"phone": (390, 844), "wide": (1440, 900)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Appearance:
     """Appearance of the pages: colour theme and window size."""
 
     theme: Literal["light", "dark"] = "light"
@@ -36,8 +36,10 @@ class Look:
         return f"{self.theme}-{self.size}"
 
 
-EVERY_LOOK = tuple(Look(theme=theme, size=size) for theme in ("light", "dark") for size in ("phone", "wide"))
-LOOKS = EVERY_LOOK if ALL else (Look(theme="light", size="phone"), Look(theme="dark", size="wide"))
+ALL_APPEARANCES = tuple(Appearance(theme=theme, size=size) for theme in ("light", "dark") for size in ("phone", "wide"))
+APPEARANCES = (
+    ALL_APPEARANCES if ALL else (Appearance(theme="light", size="phone"), Appearance(theme="dark", size="wide"))
+)
 """Each theme and each size; with `TESTS=all` each theme in each size."""
 
 
@@ -61,7 +63,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def visit(browser: Browser, look: Look, errors: list[str]) -> Iterator[Page]:
+def visit(browser: Browser, look: Appearance, mistakes: list[str]) -> Iterator[Page]:
     """Open a page with its own cookies. Append console errors, and requests to other hosts, to `mistakes`."""
     width, height = SIZES[look.size]
     phone = look.size == "phone"
@@ -74,17 +76,17 @@ def visit(browser: Browser, look: Look, errors: list[str]) -> Iterator[Page]:
         if urlsplit(route.request.url).hostname in LOOPBACK:
             route.continue_()
         else:
-            errors.append(f"a request left this machine: {route.request.url}")
+            mistakes.append(f"a request left this machine: {route.request.url}")
             route.abort()
 
     def listen(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            errors.append(f"console: {message.text}")
+            mistakes.append(f"console: {message.text}")
 
     context.route("**/*", block_other_hosts)
     page = context.new_page()
     page.on("console", listen)
-    page.on("pageerror", lambda error: errors.append(f"script: {error}"))
+    page.on("pageerror", lambda error: mistakes.append(f"script: {error}"))
     try:
         yield page
     finally:
