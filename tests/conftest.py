@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from sync_service.runtime import redis_server
 from tests.support.app_cache import cached_app_setup
-from tests.support.browser import Appearance, chromium, visit
+from tests.support.browser import Appearance, chromium, open_page
 from tests.support.migrated_database import prepare
 from tests.support.rsa_keys import shared_rsa_keys
 from tests.support.run_directory import RunDirectory, open_run_directory
@@ -201,6 +201,6 @@ def page_mistakes() -> list[str]:
 @pytest.fixture
 def page(request: pytest.FixtureRequest, browser: Browser, page_mistakes: list[str]) -> Iterator[Page]:
     """Open a page in Chromium, light and wide unless parametrised with an `Appearance`; console errors fail the test."""
-    with visit(browser, getattr(request, "param", Appearance()), page_mistakes) as opened:
+    with open_page(browser, getattr(request, "param", Appearance()), page_mistakes) as opened:
         yield opened
     assert page_mistakes == []

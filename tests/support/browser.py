@@ -63,7 +63,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def visit(browser: Browser, look: Appearance, mistakes: list[str]) -> Iterator[Page]:
+def open_page(browser: Browser, look: Appearance, mistakes: list[str]) -> Iterator[Page]:
     """Open a page with its own cookies. Append console errors, and requests to other hosts, to `mistakes`."""
     width, height = SIZES[look.size]
     phone = look.size == "phone"
