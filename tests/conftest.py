@@ -193,14 +193,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page_mistakes() -> list[str]:
+def page_errors() -> list[str]:
     """Collect the console and network errors of `page`. A test that provokes one checks and clears the list."""
     return []
 
 
 @pytest.fixture
-def page(request: pytest.FixtureRequest, browser: Browser, page_mistakes: list[str]) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, browser: Browser, page_errors: list[str]) -> Iterator[Page]:
     """Open a page in Chromium, light and wide unless parametrised with an `Appearance`; console errors fail the test."""
-    with open_page(browser, getattr(request, "param", Appearance()), page_mistakes) as opened:
+    with open_page(browser, getattr(request, "param", Appearance()), page_errors) as opened:
         yield opened
-    assert page_mistakes == []
+    assert page_errors == []

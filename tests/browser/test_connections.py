@@ -126,14 +126,14 @@ def test_connecting_github_with_a_new_app(site: Site, page: Page, hub: GitHub) -
     close_issue_and_see_it(site, page, hub)
 
 
-def test_connecting_github_with_a_token(site: Site, page: Page, hub: GitHub, page_mistakes: list[str]) -> None:
+def test_connecting_github_with_a_token(site: Site, page: Page, hub: GitHub, page_errors: list[str]) -> None:
     """The token is tried, scopes are chosen, and each repository gets one webhook."""
     begin_connection(site, page, "Paste a token", hub)
     page.get_by_label("Token").fill("github_pat_wrong")
     page.get_by_role("button", name="Test the token").click()
     expect(page.locator("#token-mistake")).to_contain_text("does not accept the credentials")
-    assert all("422" in one for one in page_mistakes)
-    page_mistakes.clear()
+    assert all("422" in one for one in page_errors)
+    page_errors.clear()
     page.get_by_label("Token").fill(hub.token)
     page.get_by_role("button", name="Test the token").click()
     page.wait_for_url(f"{site.url}/connections/walk/scopes")

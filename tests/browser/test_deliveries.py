@@ -75,16 +75,16 @@ def test_a_delivery_is_found_by_its_id(site: Site, page: Page, buried: int) -> N
     expect(page.get_by_text("No matching delivery")).to_be_visible()
 
 
-def test_a_mail_runs_no_script(site: Site, page: Page, mail_id: int, page_mistakes: list[str]) -> None:
+def test_a_mail_runs_no_script(site: Site, page: Page, mail_id: int, page_errors: list[str]) -> None:
     """Its frame blocks the script and the image."""
     site.sign_in(page, site.example.ana)
     page.get_by_role("link", name="Mailbox", exact=True).click()
     page.locator(f"#mail-{mail_id} a").first.click()
     expect(page.frame_locator("#mail-frame").locator("#said")).to_have_text("KR-1 is done")
     expect(page.locator("#mail-text")).to_have_text("KR-1 is done, as text")
-    assert page_mistakes
-    assert all("Blocked script" in one or "Content Security Policy" in one for one in page_mistakes), page_mistakes
-    page_mistakes.clear()
+    assert page_errors
+    assert all("Blocked script" in one or "Content Security Policy" in one for one in page_errors), page_errors
+    page_errors.clear()
 
 
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)

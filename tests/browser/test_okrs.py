@@ -152,7 +152,7 @@ def test_the_dark_theme_is_set_before_the_first_frame(page: Page, site: Site) ->
 
 
 def test_a_page_shows_that_the_server_does_not_answer_and_recovers(
-    page: Page, site: Site, page_mistakes: list[str]
+    page: Page, site: Site, page_errors: list[str]
 ) -> None:
     """It shows a hint, not an error page, and later the changes made meanwhile."""
     site.sign_in(page, site.example.ben)
@@ -162,20 +162,20 @@ def test_a_page_shows_that_the_server_does_not_answer_and_recovers(
     page.unroute("**/changes")
     expect(page.locator("#bar-of-KR-5")).to_have_attribute("aria-valuenow", "50.0", timeout=20_000)
     expect(page.get_by_text("Reconnecting…")).to_be_hidden()
-    assert all("net::ERR_FAILED" in error for error in page_mistakes)
-    page_mistakes.clear()
+    assert all("net::ERR_FAILED" in error for error in page_errors)
+    page_errors.clear()
 
 
 def test_after_the_end_of_the_session_the_open_page_asks_to_sign_in(
-    page: Page, site: Site, page_mistakes: list[str]
+    page: Page, site: Site, page_errors: list[str]
 ) -> None:
     """It must not go on showing old values."""
     site.sign_in(page, site.example.ben)
     page.context.clear_cookies()
     moved(site.services)
     page.wait_for_url(f"{site.url}/sign-in**")
-    assert all("401" in error for error in page_mistakes)
-    page_mistakes.clear()
+    assert all("401" in error for error in page_errors)
+    page_errors.clear()
 
 
 def test_the_account_menu_signs_out(page: Page, site: Site) -> None:

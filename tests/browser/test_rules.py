@@ -99,7 +99,7 @@ def test_a_rule_is_edited_and_disabled(site_with_issues: Site, page: Page) -> No
     expect(page.get_by_role("button", name="Enable network-label")).to_be_visible()
 
 
-def test_a_nested_condition_is_written_as_text(site_with_issues: Site, page: Page, page_mistakes: list[str]) -> None:
+def test_a_nested_condition_is_written_as_text(site_with_issues: Site, page: Page, page_errors: list[str]) -> None:
     """An error is shown while typing, and beside the text after sending."""
     site = site_with_issues
     site.sign_in(page, site.example.ana)
@@ -114,8 +114,8 @@ def test_a_nested_condition_is_written_as_text(site_with_issues: Site, page: Pag
     expect(page.locator("#preview")).to_contain_text("found 'colour', allowed is one of scope")
     page.get_by_role("button", name="Create the rule").click()
     expect(page.locator("#text-mistake")).to_contain_text("Any.0.field: found 'colour'")
-    assert [one for one in page_mistakes if "422" not in one] == []
-    page_mistakes.clear()
+    assert [one for one in page_errors if "422" not in one] == []
+    page_errors.clear()
     page.locator("#text").fill("any:\n- all:\n  - {field: labels, has: network}\n  - {field: state, is: done}\n")
     expect(page.locator("#preview")).to_contain_text("1 issue of 5 matches")
     page.get_by_role("button", name="Rows").click()
@@ -125,7 +125,7 @@ def test_a_nested_condition_is_written_as_text(site_with_issues: Site, page: Pag
 
 
 def test_a_conflicting_edit_is_shown_before_it_is_overwritten(
-    site_with_issues: Site, page: Page, page_mistakes: list[str]
+    site_with_issues: Site, page: Page, page_errors: list[str]
 ) -> None:
     """Beside one's own values."""
     site = site_with_issues
@@ -137,8 +137,8 @@ def test_a_conflicting_edit_is_shown_before_it_is_overwritten(
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("labels has payments")
     expect(page.locator("#row-0-value")).to_have_value("mine")
-    assert [one for one in page_mistakes if "409" not in one] == []
-    page_mistakes.clear()
+    assert [one for one in page_errors if "409" not in one] == []
+    page_errors.clear()
 
 
 def test_a_viewer_sees_rules_without_forms(site_with_issues: Site, page: Page) -> None:

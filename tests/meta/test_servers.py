@@ -187,14 +187,14 @@ def test_a_page_is_seen_in_every_look(page: Page, site: str, request: pytest.Fix
     ],
 )
 def test_what_goes_wrong_unseen_on_a_page_is_noticed(
-    page: Page, page_mistakes: list[str], site: str, path: str, mistake: str
+    page: Page, page_errors: list[str], site: str, path: str, mistake: str
 ) -> None:
     """The page looks fine, the test fails all the same (but here, where that is what is tested)."""
     page.goto(site + path)
-    until(lambda: page.evaluate("1") and page_mistakes, "the mistake is noticed")
-    assert mistake in "\n".join(page_mistakes)
+    until(lambda: page.evaluate("1") and page_errors, "the mistake is noticed")
+    assert mistake in "\n".join(page_errors)
     page.close()  # one mistake may bring another a moment later
-    page_mistakes.clear()
+    page_errors.clear()
 
 
 @pytest.mark.only_in_test_all
