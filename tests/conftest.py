@@ -200,7 +200,7 @@ def page_errors() -> list[str]:
 
 @pytest.fixture
 def page(request: pytest.FixtureRequest, browser: Browser, page_errors: list[str]) -> Iterator[Page]:
-    """Open a page in Chromium, light and wide unless parametrised with an `Appearance`; console errors fail the test."""
+    """Open a page in Chromium, light and wide unless parametrised with `Appearance`; its errors fail the test."""
     with open_page(browser, getattr(request, "param", Appearance()), page_errors) as opened:
         yield opened
     assert page_errors == []

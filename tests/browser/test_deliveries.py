@@ -11,7 +11,7 @@ from sync_service.store.engine.database import writing
 from sync_service.store.jobs.mails import add_mail
 from tests.browser.conftest import Site
 from tests.support.browser import APPEARANCES
-from tests.support.services import NOW, add, moved
+from tests.support.services import NOW, add, bump_changes
 from tests.web.rules_seed import SCRIPT
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,7 @@ def test_a_buried_delivery_is_found_and_replayed(site: Site, page: Page, buried:
     with writing(site.services.engine) as tx:
         done = {"due_at": None, "settled_at": NOW, "outcome": "ignored, because it is a test"}
         tx.execute(sa.update(tables.delivery).values(done))
-    moved(site.services)
+    bump_changes(site.services)
     expect(page.get_by_text("because it is a test")).to_be_visible()
 
 

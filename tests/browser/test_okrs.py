@@ -13,7 +13,7 @@ from sync_service.store.tables import person
 from tests.browser.conftest import Site
 from tests.support.browser import APPEARANCES, Appearance
 from tests.support.example_okrs import add_many, close_issue
-from tests.support.services import moved
+from tests.support.services import bump_changes
 
 pytestmark = pytest.mark.slow
 
@@ -172,7 +172,7 @@ def test_after_the_end_of_the_session_the_open_page_asks_to_sign_in(
     """It must not go on showing old values."""
     site.sign_in(page, site.example.ben)
     page.context.clear_cookies()
-    moved(site.services)
+    bump_changes(site.services)
     page.wait_for_url(f"{site.url}/sign-in**")
     assert all("401" in error for error in page_errors)
     page_errors.clear()

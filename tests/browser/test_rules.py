@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Site
 from tests.support.browser import APPEARANCES
-from tests.support.services import moved
+from tests.support.services import bump_changes
 from tests.web.rules_seed import add_labelled_issues, add_rule, apply_rules, current
 
 pytestmark = pytest.mark.slow
@@ -80,7 +80,7 @@ def test_a_rule_is_edited_and_disabled(site_with_issues: Site, page: Page) -> No
     """A new key result changes both, and the preview shows both."""
     site = site_with_issues
     add_rule(site.services, site.example, "network-label")
-    moved(site.services)
+    bump_changes(site.services)
     site.sign_in(page, site.example.ana)
     page.goto(f"{site.url}/rules/network-label")
     page.get_by_label("count toward").select_option("KR-2")

@@ -149,7 +149,7 @@ def recompute(services: Services, *key_result_ids: int, because: str = "the exam
     services.drains.by_table["recompute"]()
 
 
-def moved(services: Services) -> None:
+def bump_changes(services: Services) -> None:
     """Increase the change counter, so that open pages reload."""
     with writing(services.engine) as tx:
         versions.bump(tx, versions.CHANGES)

@@ -1,7 +1,7 @@
 """Tests of the change counter, which open pages poll."""
 
 from sync_service.runtime.wiring import Services
-from tests.support.services import moved
+from tests.support.services import bump_changes
 from tests.web.session_client import SessionClient
 
 
@@ -11,7 +11,7 @@ def test_the_counter_answers_304_until_something_changes(vera: SessionClient, se
     tag = {"If-None-Match": first.headers["ETag"]}
     again = vera.client.get("/changes", headers=tag)
     assert (again.status_code, again.data) == (304, b"")
-    moved(services)
+    bump_changes(services)
     assert vera.client.get("/changes", headers=tag).get_json() == {"changes": first.get_json()["changes"] + 1}
 
 
