@@ -34,7 +34,7 @@ class Clock:
         """Return the time."""
         return self.at
 
-    def pass_(self, time: timedelta) -> None:
+    def advance(self, time: timedelta) -> None:
         """Move the clock forward."""
         self.at += time
 

@@ -77,7 +77,7 @@ def test_the_current_cycle_follows_the_date(
     app: Flask, services: Services, example: Example, clock: Clock, *, passed: timedelta, shown: str
 ) -> None:
     """Sessions last 30 days, so the test signs in again."""
-    clock.pass_(passed)
+    clock.advance(passed)
     page = SessionClient.signed_in(app, services, example.vera).read("/")
     assert f"selected>{shown}</option>" in page
 

@@ -63,7 +63,7 @@ def test_a_link_expires_after_fifteen_minutes(
 ) -> None:
     """An old mail must not open a session."""
     path = sign_in_path(services, example.ben)
-    clock.pass_(timedelta(minutes=15))
+    clock.advance(timedelta(minutes=15))
     assert SessionClient(anonymous).submit(path, on=path).status_code == 410
 
 
@@ -133,7 +133,7 @@ def test_signing_out_ends_the_session_on_the_server(ben: SessionClient, services
 
 def test_a_session_ends_after_thirty_days(ben: SessionClient, clock: Clock) -> None:
     """Then a new link is needed."""
-    clock.pass_(timedelta(days=30))
+    clock.advance(timedelta(days=30))
     assert ben.open("/").status_code == 302
 
 

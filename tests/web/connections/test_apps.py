@@ -128,7 +128,7 @@ def test_a_redirect_without_its_state_and_session_is_refused(
 def test_a_state_expires_after_an_hour(harness: ConnectionsHarness, clock: Clock) -> None:
     """As GitHub's code does."""
     redirect = create_at_github(harness, *submit_form(harness))
-    clock.pass_(oauth_states.LIFE + oauth_states.LIFE / 60)
+    clock.advance(oauth_states.LIFE + oauth_states.LIFE / 60)
     assert harness.ana.open(redirect).status_code == 400
 
 

@@ -172,7 +172,7 @@ def test_a_state_expires_after_an_hour(oauth: OAuthSetup, clock: Clock) -> None:
     """Then the redirect is refused."""
     oauth.create()
     redirect = oauth.accept(oauth.request_consent())
-    clock.pass_(timedelta(minutes=61))
+    clock.advance(timedelta(minutes=61))
     assert oauth.harness.ana.open(redirect).status_code == 400
     assert oauth.tokens() == []
 
