@@ -133,7 +133,7 @@ def test_the_mail_server_refuses_whom_it_is_told_to(mail: MailServer) -> None:
             with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
                 client.send_message(delivery(address))
             assert refused.value.recipients[address][0] == code
-        mail.trouble = "452 disk full"
+        mail.rejection = "452 disk full"
         with pytest.raises(smtplib.SMTPDataError):
             client.send_message(delivery("ana@example.com"))
     assert mail.messages == []

@@ -71,7 +71,7 @@ def test_the_answer_about_the_content_says_whether_to_try_again(
     mail: MailServer, answer: str, error: type[Exception]
 ) -> None:
     """The same after the mail was handed over."""
-    mail.trouble = answer
+    mail.rejection = answer
     with SmtpSession(at(mail.port)) as line, pytest.raises((Temporary, Permanent), match=answer) as raised:
         line.send(delivery())
     assert raised.type is error

@@ -196,7 +196,7 @@ class Valkey:
 class MailServer:
     """An SMTP server on loopback that stores mails and can refuse some.
 
-    `refusals` maps a recipient to a response, like "451 try later" or "550 no such user"; `trouble` is the response to
+    `refusals` maps a recipient to a response, like "451 try later" or "550 no such user"; `rejection` is the response to
     every message, or None. `messages` has the received messages, `recipients` the recipients of each.
     """
 
@@ -204,7 +204,7 @@ class MailServer:
     messages: list[EmailMessage] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
     refusals: dict[str, str] = field(default_factory=dict)
-    trouble: str | None = None
+    rejection: str | None = None
 
     @property
     def url(self) -> str:
@@ -222,8 +222,8 @@ class MailServer:
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # as above
         """Store the message, or refuse it."""
-        if self.trouble is not None:
-            return self.trouble
+        if self.rejection is not None:
+            return self.rejection
         assert isinstance(envelope.content, bytes)
         self.messages.append(message_from_bytes(envelope.content, policy=modern))
         self.recipients.append(list(envelope.rcpt_tos))
