@@ -63,7 +63,7 @@ def test_a_poison_delivery_among_many_is_buried_alone(
     """All others count after the first drain; the poison one is tried, buried, mended and replayed."""
     for number in range(MANY):
         world.post(*told(number).observations, delivery_id=f"d{number}")
-    world.tracker.readings[POISON] = poison
+    world.tracker.parsed_deliveries[POISON] = poison
     world.drain()
     settled = world.rows(tables.delivery, tables.delivery.c.settled_at.isnot(None))
     assert len(settled) == MANY - 1
@@ -76,7 +76,7 @@ def test_a_poison_delivery_among_many_is_buried_alone(
     assert buried.outcome.startswith(f"failed {MOST_ATTEMPTS} times, last error: {reason}")
     assert len(world.rows(tables.link)) == MANY - 1
 
-    world.tracker.readings[POISON] = told(POISON)
+    world.tracker.parsed_deliveries[POISON] = told(POISON)
     with writing(world.engine) as tx:
         assert inbox.replay_buried(tx) == 1
     world.drain()

@@ -43,7 +43,7 @@ class FakeTracker:
     default_site: str | None = "https://paper.example"
     options: tuple[Option, ...] = ()
     stored_headers: tuple[str, ...] = ("x-id",)
-    readings: list[ParsedDelivery | Exception] = field(default_factory=list)
+    parsed_deliveries: list[ParsedDelivery | Exception] = field(default_factory=list)
     shown: dict[str, Snapshot | ConnectorError] = field(default_factory=dict)
 
     def verify(self, post: WebhookRequest, secrets: Sequence[str]) -> bool:
@@ -55,10 +55,10 @@ class FakeTracker:
         return post.headers["x-id"]
 
     def parse_delivery(self, post: WebhookRequest, connection: Connection) -> ParsedDelivery:
-        """Return, or raise, the entry of `readings` with that index."""
+        """Return, or raise, the entry of `parsed_deliveries` with that index."""
         del connection
         try:
-            found: ParsedDelivery | Exception = self.readings[json.loads(post.body)]
+            found: ParsedDelivery | Exception = self.parsed_deliveries[json.loads(post.body)]
         except ValueError:
             raise Rejected("the body is not a number") from None
         if not isinstance(found, ParsedDelivery):
@@ -203,8 +203,8 @@ class CoreHarness:
         name = delivery_id or f"d{self._sent}"
         error = observations[0] if isinstance(observations[0], Exception) else None
         parsed = ParsedDelivery(name="paper.slip", observations=observations, actor=ANA)  # type: ignore[arg-type]  # without an exception, or not used
-        self.tracker.readings.append(error or parsed)
-        body = str(len(self.tracker.readings) - 1).encode()
+        self.tracker.parsed_deliveries.append(error or parsed)
+        body = str(len(self.tracker.parsed_deliveries) - 1).encode()
         self.receive.receive("paper", WebhookRequest({"x-id": name, "x-secret": SECRET}, body))
         return name
 

@@ -196,8 +196,8 @@ class Valkey:
 class MailServer:
     """An SMTP server on loopback that stores mails and can refuse some.
 
-    `refusals` maps a recipient to a response, like "451 try later" or "550 no such user"; `rejection` is the response to
-    every message, or None. `messages` has the received messages, `recipients` the recipients of each.
+    `refusals` maps a recipient to a response, like "451 try later" or "550 no such user"; `rejection` is the response
+    to every message, or None. `messages` has the received messages, `recipients` the recipients of each.
     """
 
     port: int = 0
