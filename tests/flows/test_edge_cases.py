@@ -136,7 +136,7 @@ def give_token(world: CoreHarness) -> None:
 def test_a_look_that_shows_something_older_than_what_is_in_doubt_settles(world: CoreHarness) -> None:
     """It does not ask for itself again."""
     give_token(world)
-    world.tracker.shown["501#1"] = issue("a", -9)
+    world.tracker.snapshots["501#1"] = issue("a", -9)
     world.receive_and_drain(issue("a", 0), done("a", 0))
     (look,) = world.rows(tables.fetch_request)
     assert look.due_at is None
@@ -154,7 +154,7 @@ def test_a_deletion_that_arrives_while_somebody_looks_is_not_undone_by_what_he_s
     answers: list[Snapshot | ConnectorError] = [issue("a", 0), Gone("410", proven=True)]
 
     def look_while_it_is_deleted(*args: Any, **named: Any) -> Snapshot:
-        world.tracker.shown[row.identity] = answers.pop(0)
+        world.tracker.snapshots[row.identity] = answers.pop(0)
         seen = look(*args, **named)
         world.post(Tombstone(identity=row.identity, key=row.key))
         world.drains.by_table["delivery"]()
@@ -179,7 +179,7 @@ def test_a_tracker_that_can_not_answer_is_left_alone(world: CoreHarness, monkeyp
         return look(*args, **named)
 
     monkeypatch.setattr(type(world.tracker), "fetch_issue", lambda _, *args, **named: counted(*args, **named))
-    world.tracker.shown |= {
+    world.tracker.snapshots |= {
         identity: Unavailable("429", world.now + timedelta(hours=1)) for identity, *_ in PLACES.values()
     }
     for identity, key, _ in PLACES.values():

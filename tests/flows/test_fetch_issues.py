@@ -26,7 +26,7 @@ from tests.support.fake_tracker import CoreHarness
 def test_two_changes_in_one_second_are_settled_by_a_look(world: CoreHarness) -> None:
     """With credentials, doubt is settled by asking."""
     give_token(world)
-    world.tracker.shown["501#1"] = issue(1, 0)
+    world.tracker.snapshots["501#1"] = issue(1, 0)
     world.receive_and_drain(issue(1, 0), done(1, 0))
     assert world.value() == 0
     assert world.rows(tables.fetch_request)[0].outcome == "acme/checkout#1: applied, reopened"
@@ -36,9 +36,9 @@ def test_two_changes_in_one_second_are_settled_by_a_look(world: CoreHarness) -> 
 def test_a_change_in_the_second_of_a_look_and_after_it_is_not_missed(world: CoreHarness) -> None:
     """Its letter has the time of what was seen and says something else, so we look again."""
     give_token(world)
-    world.tracker.shown["501#1"] = issue(1, 0)
+    world.tracker.snapshots["501#1"] = issue(1, 0)
     world.receive_and_drain(ASKED)
-    world.tracker.shown["501#1"] = done(1, 0)
+    world.tracker.snapshots["501#1"] = done(1, 0)
     world.receive_and_drain(done(1, 0))
     assert world.value() == 100
     assert not world.rows(tables.issue)[0].in_doubt
@@ -79,7 +79,7 @@ def test_each_answer_to_a_look_has_its_consequence(
     """Hidden is not deleted, and no answer is no zero."""
     world.receive_and_drain(issue(1, 0))
     give_token(world)
-    world.tracker.shown["501#1"] = found
+    world.tracker.snapshots["501#1"] = found
     world.receive_and_drain(ASKED)
     assert world.value() == value
     row = world.rows(tables.fetch_request)[0]
@@ -103,10 +103,10 @@ def test_another_name_of_an_issue_leads_to_a_look_at_it(
     """One row for each name and one for the issue; where it is not watched nobody looks at it."""
     world.receive_and_drain(issue(1, 0))
     give_token(world)
-    world.tracker.shown["node:1"] = ResolvedTo(
+    world.tracker.snapshots["node:1"] = ResolvedTo(
         FetchNeeded(identity="501#1", key="acme/checkout#1", reason="named", scope=scope)
     )
-    world.tracker.shown["501#1"] = done(1, 1)
+    world.tracker.snapshots["501#1"] = done(1, 1)
     world.receive_and_drain(FetchNeeded(identity="node:1", key="a node", reason="told by a name"))
     assert world.value() == value
     fetched = {row.identity: row.outcome for row in world.rows(tables.fetch_request)}
@@ -125,9 +125,9 @@ def test_a_refused_connection_is_asked_again_once_in_a_while(
     """Nobody tells us when it is mended at the tracker's."""
     monkeypatch.setattr(connections, "FRESH_SECONDS", 0.0)
     give_token(world)
-    world.tracker.shown["501#1"] = Refused("401")
+    world.tracker.snapshots["501#1"] = Refused("401")
     world.receive_and_drain(ASKED)
-    world.tracker.shown["501#1"] = issue(1, 0)
+    world.tracker.snapshots["501#1"] = issue(1, 0)
     world.make_due(tables.fetch_request)
     world.drain()
     assert "waits until the connection works again" in world.rows(tables.fetch_request)[0].outcome
@@ -142,7 +142,7 @@ def test_a_refused_connection_is_asked_again_once_in_a_while(
 def test_a_bug_in_looking_is_tried_again(world: CoreHarness) -> None:
     """And logged, not swallowed."""
     give_token(world)
-    world.tracker.shown["501#1"] = "no snapshot at all"  # type: ignore[assignment]  # that is the bug
+    world.tracker.snapshots["501#1"] = "no snapshot at all"  # type: ignore[assignment]  # that is the bug
     world.receive_and_drain(ASKED)
     row = world.rows(tables.fetch_request)[0]
     assert row.due_at is not None

@@ -44,7 +44,7 @@ class FakeTracker:
     options: tuple[Option, ...] = ()
     stored_headers: tuple[str, ...] = ("x-id",)
     parsed_deliveries: list[ParsedDelivery | Exception] = field(default_factory=list)
-    shown: dict[str, Snapshot | ConnectorError] = field(default_factory=dict)
+    snapshots: dict[str, Snapshot | ConnectorError] = field(default_factory=dict)
 
     def verify(self, post: WebhookRequest, secrets: Sequence[str]) -> bool:
         """Return whether the header holds one of the secrets."""
@@ -70,9 +70,9 @@ class FakeTracker:
         return text
 
     def fetch_issue(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
-        """Return, or raise, the test's entry of `shown`; raise `Gone` without one."""
+        """Return, or raise, the test's entry of `snapshots`; raise `Gone` without one."""
         del connection, key
-        found = self.shown.get(identity, Gone("there is no such issue", proven=False))
+        found = self.snapshots.get(identity, Gone("there is no such issue", proven=False))
         if isinstance(found, ConnectorError):
             raise found
         return found
