@@ -63,7 +63,7 @@ def test_a_worker_that_lost_its_lease_applies_nothing(world: CoreHarness, tracke
     """Another worker has the row: the first rolls back, and the second one's work is the only one."""
     world.post(snapshot(1, state=State.DONE, closed_at=at(1)))
     tracker.meanwhile = lambda: lose_the_lease(world)
-    assert world.refresh.drain() == 1
+    assert world.applier.drain() == 1
     assert world.rows(tables.history) == []
     end_leases(world.engine)
     world.drain()
@@ -96,7 +96,7 @@ def test_a_failing_row_whose_lease_is_lost_is_left_to_its_new_holder(
     """It is neither buried nor postponed under the new holder's hands, and the rows beside it are still applied."""
     world.post(trouble)
     tracker.meanwhile = lambda: lose_the_lease(world)
-    world.refresh.drain()
+    world.applier.drain()
     (row,) = world.rows(tables.delivery)
     assert (row.buried_at, row.outcome, row.lease is not None) == (None, "", True)
 

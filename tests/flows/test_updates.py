@@ -83,7 +83,7 @@ def test_one_lost_lease_does_not_hold_up_the_batch(world: CoreHarness) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(due, "claim", claim_and_lose_one)
-        world.refresh.drain()
+        world.applier.drain()
     settled = world.rows(tables.delivery, tables.delivery.c.settled_at.isnot(None))
     assert [row.delivery_id for row in settled] == ["d2", "d3"]
 

@@ -95,7 +95,7 @@ class CoreHarness:
     drains: Drains = field(init=False)
     receive: WebhookReceiver = field(init=False)
     connections: Connections = field(init=False)
-    refresh: UpdateApplier = field(init=False)
+    applier: UpdateApplier = field(init=False)
 
     def __post_init__(self) -> None:
         with writing(self.engine) as tx:
@@ -111,8 +111,8 @@ class CoreHarness:
             "now": clock,
         }
         self.receive = WebhookReceiver(**common)
-        self.refresh = UpdateApplier(**common, ruleset_cache=cache, settle=self.settle)
-        looking = IssueFetcher(**common, applier=self.refresh)
+        self.applier = UpdateApplier(**common, ruleset_cache=cache, settle=self.settle)
+        looking = IssueFetcher(**common, applier=self.applier)
         outbox = Outbox(sealer=self.sealer, mail_from="okr@example.com", base_url="https://okr.example.com")
         relinking = Relinker(
             engine=self.engine, settle=self.settle, timezone=ZoneInfo("UTC"), now=clock, ruleset_cache=cache
@@ -121,7 +121,7 @@ class CoreHarness:
         self.drains = Drains(
             engine=self.engine,
             by_table={
-                "delivery": self.refresh.drain,
+                "delivery": self.applier.drain,
                 "fetch_request": looking.drain,
                 "rule_revision": relinking.drain_revisions,
                 "relink_request": relinking.drain_relinks,
