@@ -19,14 +19,14 @@ from tests.support.rsa_keys import shared_rsa_keys
 from tests.support.run_directory import RunDirectory, open_run_directory
 from tests.support.run_scope import ALL
 from tests.support.servers import (
-    AS_FILES,
+    FILE_COPY,
     Databases,
     MailServer,
     PostgresDatabases,
     SqliteDatabases,
     Valkey,
     mail_server,
-    postgres_in,
+    start_postgres,
 )
 from tests.support.skip_guard import SHARED, SHARED_IS_ABSENT, SkipCount, expected_reasons
 from tests.support.statement_cache import shared_statement_cache
@@ -37,22 +37,22 @@ settings.load_profile("okr-sync")
 # mutmut brings rich, with which structlog would spend seconds on each traceback; the product prints plain ones too.
 structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
-ROOM = "TESTS_ROOM"  # passes the shared directory of the run to the workers
-OPENED = pytest.StashKey[RunDirectory]()
+RUN_DIRECTORY = "TESTS_RUN_DIRECTORY"  # passes the shared directory of the run to the workers
+RUN_DIRECTORY_KEY = pytest.StashKey[RunDirectory]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """In the main process: create the shared directory, and count the skips of all workers."""
     if not hasattr(config, "workerinput"):
-        config.stash[OPENED] = open_run_directory()
-        os.environ[ROOM] = str(config.stash[OPENED].directory)
+        config.stash[RUN_DIRECTORY_KEY] = open_run_directory()
+        os.environ[RUN_DIRECTORY] = str(config.stash[RUN_DIRECTORY_KEY].directory)
         config.pluginmanager.register(SkipCount(expected_reasons()))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """In the main process, after all workers: remove the shared directory, which stops the shared server."""
     if not hasattr(config, "workerinput"):
-        config.stash[OPENED].remove()
+        config.stash[RUN_DIRECTORY_KEY].remove()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -61,37 +61,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Leave out tests marked `only_in_test_all` without `TESTS=all`.
     Mark tests on PostgreSQL as slow: the fast run has the same tests on SQLite.
     """
-    kept: list[pytest.Item] = []
-    left_out: list[pytest.Item] = []
+    selected: list[pytest.Item] = []
+    deselected: list[pytest.Item] = []
     for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         if "postgresql" in parameters.values():
             item.add_marker(pytest.mark.slow)
         optional = parameters.get("databases") == "postgresql" and item.get_closest_marker("both_databases") is None
         optional = optional or item.get_closest_marker("only_in_test_all") is not None
-        (left_out if optional and not ALL else kept).append(item)
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = kept
+        (deselected if optional and not ALL else selected).append(item)
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = selected
 
 
 @pytest.fixture(scope="session", autouse=True)
-def parts_of_applications() -> Iterator[None]:
+def cached_apps() -> Iterator[None]:
     """Share the set-up of Flask applications."""
     with cached_app_setup():
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
-def statements() -> Iterator[None]:
-    """Compile each statement once."""
+def cached_statements() -> Iterator[None]:
+    """Compile each SQL statement once."""
     with shared_statement_cache():
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
-def keys() -> Iterator[None]:
-    """Create the keys of simulated apps once."""
+def cached_keys() -> Iterator[None]:
+    """Create the RSA keys of simulated apps once."""
     with shared_rsa_keys():
         yield
 
@@ -107,11 +107,11 @@ def shared_folder() -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresDatabases]:
     """Yield PostgreSQL: the server of `TEST_POSTGRES_URL`, else one that all workers share."""
-    given = os.environ.get("TEST_POSTGRES_URL")
-    if given:
-        databases = PostgresDatabases(given)
+    url = os.environ.get("TEST_POSTGRES_URL")
+    if url:
+        databases = PostgresDatabases(url)
     else:
-        databases = PostgresDatabases(postgres_in(Path(os.environ[ROOM])), copying=AS_FILES)
+        databases = PostgresDatabases(start_postgres(Path(os.environ[RUN_DIRECTORY])), copy_option=FILE_COPY)
     yield databases
     databases.drop_all()
 
@@ -119,16 +119,16 @@ def postgres() -> Iterator[PostgresDatabases]:
 @pytest.fixture(scope="session")
 def sqlite() -> SqliteDatabases:
     """Return a directory of SQLite files."""
-    return SqliteDatabases(Path(tempfile.mkdtemp(prefix="sqlite-", dir=os.environ[ROOM])))
+    return SqliteDatabases(Path(tempfile.mkdtemp(prefix="sqlite-", dir=os.environ[RUN_DIRECTORY])))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
     """Yield SQLite, and PostgreSQL for tests marked `both_databases` or with `TESTS=all`."""
     name = {"sqlite": "sqlite", "postgresql": "postgres"}[request.param]
-    chosen: Databases = request.getfixturevalue(name)
-    yield chosen
-    chosen.drop()
+    server: Databases = request.getfixturevalue(name)
+    yield server
+    server.drop()
 
 
 @pytest.fixture
@@ -146,8 +146,8 @@ def migrated_url(databases: Databases) -> str:
 @pytest.fixture(params=[False, True], ids=["cloud", "data center"])
 def data_center(request: pytest.FixtureRequest) -> bool:
     """Run the test with Jira Cloud and with Jira Data Center."""
-    found: bool = request.param
-    return found
+    value: bool = request.param
+    return value
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store.engine.migrate import migrate
-from tests.conftest import ROOM
+from tests.conftest import RUN_DIRECTORY
 from tests.faults.nemesis import Nemesis
 from tests.faults.oracle_check import furnish
 from tests.faults.own_postgres import OwnPostgres
@@ -61,7 +61,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FaultHarne
 @pytest.fixture
 def own_postgres() -> Iterator[OwnPostgres]:
     """Yield a PostgreSQL for one test, which may crash and restart it."""
-    server = OwnPostgres(Path(os.environ[ROOM]))
+    server = OwnPostgres(Path(os.environ[RUN_DIRECTORY]))
     server.start()
     yield server
     server.stop()

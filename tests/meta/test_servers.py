@@ -313,5 +313,5 @@ def test_a_run_with_an_unexpected_skip_fails(tmp_path: Path, expected: set[str],
 def test_a_skip_by_agreed_reason_is_no_surprise() -> None:
     """The reason must be the agreed one, word for word."""
     count = SkipCount(frozenset({"agreed"}))
-    count.seen = [("a", "agreed"), ("b", "agreed more or less")]
+    count.skips = [("a", "agreed"), ("b", "agreed more or less")]
     assert count.unexpected() == [("b", "agreed more or less")]

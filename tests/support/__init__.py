@@ -1,1 +1,1 @@
-"""What tests share: databases, servers, a fake tracker, a browser, and waiting with a deadline."""
+"""Shared by all tests: databases, servers, a fake tracker, a browser, and waiting with a deadline."""

@@ -19,8 +19,8 @@ from werkzeug.routing import Rule
 from sync_service.web.api import openapi
 
 
-class Compiled(BytecodeCache):
-    """Cache of compiled templates, by name and text."""
+class TemplateCache(BytecodeCache):
+    """Cache of compiled templates, by name and checksum."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], CodeType | None] = {}
@@ -34,21 +34,21 @@ class Compiled(BytecodeCache):
         self._codes[bucket.key, bucket.checksum] = bucket.code
 
 
-def built_once() -> Callable[..., Any]:
+def cached_url_builder() -> Callable[..., Any]:
     """Return a URL builder factory that compiles once for all rules of the same form.
 
     It replaces werkzeug's own, which compiles two functions for each route of each application.
     """
     original = Rule._compile_builder
-    known: dict[tuple[Any, ...], Any] = {}
+    builders: dict[tuple[Any, ...], Any] = {}
 
     def compile_builder(rule: Rule, append_unknown: bool = True) -> Any:  # noqa: FBT001, FBT002 - as werkzeug calls it
         form = (rule.rule, tuple(rule._trace), append_unknown)
         if rule.defaults:
             return original(rule, append_unknown)
-        if form not in known:
-            known[form] = original(rule, append_unknown)
-        return known[form]
+        if form not in builders:
+            builders[form] = original(rule, append_unknown)
+        return builders[form]
 
     return compile_builder
 
@@ -58,7 +58,7 @@ def cached_app_setup() -> Iterator[None]:
     """Share compiled templates, routes and API schemas between applications, until the end of the block."""
     schemas = cache(openapi.components)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", built_once())
-        patch.setitem(Flask.jinja_options, "bytecode_cache", Compiled())
+        patch.setattr(Rule, "_compile_builder", cached_url_builder())
+        patch.setitem(Flask.jinja_options, "bytecode_cache", TemplateCache())
         patch.setattr(openapi, "components", lambda: deepcopy(schemas()))
         yield

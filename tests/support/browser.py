@@ -1,4 +1,4 @@
-"""Browser for tests: Chromium driven by Playwright; collects console errors and requests to other hosts."""
+"""Chromium for tests, driven by Playwright; collects console errors and requests to other hosts."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playw
 from tests.support.run_scope import ALL
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-QUIET = (
+ARGUMENTS = (
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -43,7 +43,7 @@ APPEARANCES = (
 """Each theme and each size; with `TESTS=all` each theme in each size."""
 
 
-def program() -> str:
+def find_program() -> str:
     """Return the path of Chromium: `CHROMIUM`, or the one on PATH. Raise `FileNotFoundError` when there is none."""
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PROGRAMS)), None)
     if found is None:
@@ -56,19 +56,19 @@ def chromium() -> Iterator[Browser]:
     """Run Chromium until the end of the block. The sandbox does not work as root."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program(), args=[*QUIET], chromium_sandbox=os.geteuid() != 0
+            executable_path=find_program(), args=[*ARGUMENTS], chromium_sandbox=os.geteuid() != 0
         )
         yield browser
         browser.close()
 
 
 @contextmanager
-def open_page(browser: Browser, look: Appearance, mistakes: list[str]) -> Iterator[Page]:
-    """Open a page with its own cookies. Append console errors, and requests to other hosts, to `mistakes`."""
-    width, height = SIZES[look.size]
-    phone = look.size == "phone"
+def open_page(browser: Browser, appearance: Appearance, errors: list[str]) -> Iterator[Page]:
+    """Open a page with its own cookies. Append console errors, and requests to other hosts, to `errors`."""
+    width, height = SIZES[appearance.size]
+    phone = appearance.size == "phone"
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=look.theme, has_touch=phone, is_mobile=phone
+        viewport={"width": width, "height": height}, color_scheme=appearance.theme, has_touch=phone, is_mobile=phone
     )
     context.set_default_timeout(10_000)
 
@@ -76,17 +76,17 @@ def open_page(browser: Browser, look: Appearance, mistakes: list[str]) -> Iterat
         if urlsplit(route.request.url).hostname in LOOPBACK:
             route.continue_()
         else:
-            mistakes.append(f"a request left this machine: {route.request.url}")
+            errors.append(f"a request left this machine: {route.request.url}")
             route.abort()
 
-    def listen(message: ConsoleMessage) -> None:
+    def collect(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            mistakes.append(f"console: {message.text}")
+            errors.append(f"console: {message.text}")
 
     context.route("**/*", block_other_hosts)
     page = context.new_page()
-    page.on("console", listen)
-    page.on("pageerror", lambda error: mistakes.append(f"script: {error}"))
+    page.on("console", collect)
+    page.on("pageerror", lambda error: errors.append(f"script: {error}"))
     try:
         yield page
     finally:

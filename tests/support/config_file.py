@@ -1,4 +1,4 @@
-"""Configuration files for tests, from plain values: as JSON, which is valid YAML, so that nothing needs quoting."""
+"""Configuration files for tests, from plain values: as JSON, which is valid YAML, so nothing needs quoting."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -44,7 +44,7 @@ class Example:
 
 
 def fill_with_examples(services: Services) -> Example:
-    """Add two teams, three people, two cycles, three objectives and their linked work, computed."""
+    """Add two teams, three people, two cycles, three objectives and their linked issues; compute the key results."""
     with writing(services.engine) as tx:
         checkout = add(tx, tables.team, slug="checkout", name="Checkout")
         platform = add(tx, tables.team, slug="platform", name="Platform")
@@ -90,10 +90,10 @@ def fill_with_examples(services: Services) -> Example:
             "KR-5": add_key_result(tx, steady, "KR-5", "Move every service to the new network", measure=share),
             "KR-6": add_key_result(tx, steady, "KR-6", NASTY, measure=share),
         }
-        _work(tx, ids, github, jira)
+        _add_issues(tx, ids, github, jira)
     recompute(services, *ids.values())
     with writing(services.engine) as tx:
-        _past(tx, ids)
+        _add_past(tx, ids)
     return Example(ana=ana, ben=ben, vera=vera, github=github[0], key_results=ids)
 
 
@@ -126,7 +126,7 @@ def close_issue(services: Services, key: str, *key_result_ids: int) -> None:
     with writing(services.engine) as tx:
         change = {"state": "done", "closed_at": services.now()}
         tx.execute(sa.update(tables.issue).where(tables.issue.c.key == key).values(change))
-    recompute(services, *key_result_ids, because="closed as done")
+    recompute(services, *key_result_ids, cause="closed as done")
 
 
 def add_many(services: Services, key_result_id: int, connection: int, *, issues: int, entries: int) -> None:
@@ -173,7 +173,7 @@ def _objective(tx: Connection, slug: str, title: str, cycle: int, team: int | No
     return add(tx, tables.objective, slug=slug, title=title, cycle_id=cycle, team_id=team, owner_id=owner)
 
 
-def _work(tx: Connection, ids: dict[str, int], github: tuple[int, int], jira: tuple[int, int]) -> None:
+def _add_issues(tx: Connection, ids: dict[str, int], github: tuple[int, int], jira: tuple[int, int]) -> None:
     checkout = (
         ("Card form in one step", "done", 5.0, None),
         ("Keep the basket over a sign-in", "done", 3.0, None),
@@ -222,22 +222,22 @@ def _work(tx: Connection, ids: dict[str, int], github: tuple[int, int], jira: tu
         link(tx, ids["KR-5"], one)
 
 
-def _past(tx: Connection, ids: dict[str, int]) -> None:
+def _add_past(tx: Connection, ids: dict[str, int]) -> None:
     """Add plausible history entries before the computed values."""
     tx.execute(sa.delete(tables.history).where(tables.history.c.key_result_id == ids["KR-1"]))
     steps = ((3, None, 0.0), (9, 0.0, 15.0), (15, 15.0, 12.5), (24, 12.5, 25.0), (33, 25.0, 31.6), (39, 31.6, 29.63))
     for day, before, after in steps:
         at = NOW - (41 - day) * DAY
-        fell = before is not None and after < before
+        decreased = before is not None and after < before
         causes = [
             Cause(
-                what="reopened" if fell else "closed as done",
+                what="reopened" if decreased else "closed as done",
                 issue=f"acme/checkout#{day + 3}",
                 title="Card form in one step",
                 url=f"https://github.example.com/acme/checkout/issues/{day + 3}",
                 delivery=f"72d3162e-cc78-11e3-81ab-4c9367dc0{day:03}",
                 actor="anaruiz",
-                reopened=fell,
+                reopened=decreased,
             )
         ]
         if day == 24:

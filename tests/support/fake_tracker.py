@@ -112,25 +112,25 @@ class CoreHarness:
         }
         self.receive = WebhookReceiver(**common)
         self.applier = UpdateApplier(**common, ruleset_cache=cache, settle=self.settle)
-        looking = IssueFetcher(**common, applier=self.applier)
+        issue_fetcher = IssueFetcher(**common, applier=self.applier)
         outbox = Outbox(sealer=self.sealer, mail_from="okr@example.com", base_url="https://okr.example.com")
-        relinking = Relinker(
+        relinker = Relinker(
             engine=self.engine, settle=self.settle, timezone=ZoneInfo("UTC"), now=clock, ruleset_cache=cache
         )
-        writing_back = NoteWriter(**common, base_url="https://okr.example")
+        note_writer = NoteWriter(**common, base_url="https://okr.example")
         self.drains = Drains(
             engine=self.engine,
             by_table={
                 "delivery": self.applier.drain,
-                "fetch_request": looking.drain,
-                "rule_revision": relinking.drain_revisions,
-                "relink_request": relinking.drain_relinks,
-                "recompute": relinking.drain_recomputes,
+                "fetch_request": issue_fetcher.drain,
+                "rule_revision": relinker.drain_revisions,
+                "relink_request": relinker.drain_relinks,
+                "recompute": relinker.drain_recomputes,
                 "connection_alert": ConnectionAlerter(
                     engine=self.engine, outbox=outbox, settle=self.settle, now=clock
                 ).drain,
-                "write_back": writing_back.drain,
-                "write_back_round": writing_back.drain_rounds,
+                "write_back": note_writer.drain,
+                "write_back_round": note_writer.drain_rounds,
             },
         )
 

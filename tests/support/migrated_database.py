@@ -1,4 +1,4 @@
-"""Migrated databases for tests: migrate one, which is then copied for each test."""
+"""Migrated databases for tests: one is migrated, and copied for each test."""
 
 from sqlalchemy.engine import Engine
 

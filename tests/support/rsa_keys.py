@@ -13,19 +13,19 @@ from connectors.github.api import app_jwt
 from simulator.github import state
 from simulator.github.model.app import new_key
 
-APART = 16
+KEY_COUNT = 16
 """Number of different keys; no test has as many apps."""
 
 
 @contextmanager
 def shared_rsa_keys() -> Iterator[None]:
-    """Return simulated apps the same few keys in rotation, each parsed once, until the end of the block."""
+    """Give simulated apps a few keys in rotation, each parsed once, until the end of the block."""
 
     @cache
     def key(_index: int) -> RSAPrivateKey:
         return new_key()
 
-    indexes = itertools.cycle(range(APART))
+    indexes = itertools.cycle(range(KEY_COUNT))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(state, "new_key", lambda: key(next(indexes)))
         patch.setattr(app_jwt, "load_pem_private_key", cache(load_pem_private_key))

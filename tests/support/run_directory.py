@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.support.wait_until import until
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - we create a directory in it, with a random name
-PLENTY = 4 * 1024**3
+MIN_FREE_BYTES = 4 * 1024**3
 """Free bytes that a file system in memory needs so that databases are stored there."""
 
 
@@ -26,32 +26,32 @@ class RunDirectory:
     """A directory, and the process that removes it when our end of the pipe closes."""
 
     directory: Path
-    watch: subprocess.Popen[bytes]
+    remover: subprocess.Popen[bytes]
 
     def remove(self) -> None:
         """Close the pipe and wait until everything is removed."""
-        self.watch.communicate()
+        self.remover.communicate()
 
 
 def open_run_directory() -> RunDirectory:
     """Create the directory and start the process that removes it."""
-    directory = Path(tempfile.mkdtemp(prefix="okr-tests-", dir=quickest()))
-    watch = subprocess.Popen(
+    directory = Path(tempfile.mkdtemp(prefix="okr-tests-", dir=fastest_parent()))
+    remover = subprocess.Popen(
         [sys.executable, "-m", "tests.support.run_directory", str(directory)],
         cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C must not reach it: it has to outlive the run
     )
-    return RunDirectory(directory, watch)
+    return RunDirectory(directory, remover)
 
 
-def quickest() -> Path | None:
+def fastest_parent() -> Path | None:
     """Return the fastest parent directory: in memory if there is enough, else None, the default for temporary files.
 
     Each test on PostgreSQL creates and removes some 300 files. ext4 without a journal skips every inode that was
     removed within the last minute, and is ten times slower than memory.
     """
-    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= PLENTY:
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MIN_FREE_BYTES:
         return MEMORY
     return None
 

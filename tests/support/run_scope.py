@@ -1,4 +1,4 @@
-"""Which tests a run has: the usual ones, or with `TESTS=all` every case on both databases."""
+"""Scope of a test run: the usual tests, or with `TESTS=all` every case on both databases."""
 
 import os
 

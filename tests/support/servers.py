@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import default as modern
+from email.policy import default as modern_policy
 from pathlib import Path
 from typing import LiteralString, Protocol
 
@@ -50,7 +50,7 @@ class SqliteDatabases:
 
     directory: Path
     templates: dict[Prepare, Path] = field(default_factory=dict)
-    handed_out: list[Path] = field(default_factory=list)
+    created: list[Path] = field(default_factory=list)
 
     def empty(self) -> str:
         """Return the URL of a file that does not exist yet."""
@@ -65,20 +65,20 @@ class SqliteDatabases:
         return f"sqlite:///{shutil.copyfile(self.templates[prepare], self._new())}"
 
     def drop(self) -> None:
-        """Remove the files, and the files that SQLite added to them."""
-        for file in self.handed_out:
-            for beside in file.parent.glob(f"{file.name}*"):
-                beside.unlink()
-        self.handed_out.clear()
+        """Remove the files, and the journal files of SQLite beside them."""
+        for file in self.created:
+            for sibling in file.parent.glob(f"{file.name}*"):
+                sibling.unlink()
+        self.created.clear()
 
     def _new(self) -> Path:
         file = self.directory / f"{uuid.uuid4().hex}.db"
-        self.handed_out.append(file)
+        self.created.append(file)
         return file
 
 
-AS_IT_WILL: LiteralString = ""
-AS_FILES: LiteralString = "STRATEGY FILE_COPY"
+DEFAULT_COPY: LiteralString = ""
+FILE_COPY: LiteralString = "STRATEGY FILE_COPY"
 """Twice as fast on a server without fsync; PostgreSQL 14 does not support it."""
 
 
@@ -86,13 +86,13 @@ AS_FILES: LiteralString = "STRATEGY FILE_COPY"
 class PostgresDatabases:
     """Databases on one PostgreSQL server. `server` is its URL for psycopg, with the database to connect to first.
 
-    `copying` ends the command that copies a template: https://www.postgresql.org/docs/current/sql-createdatabase.html
+    `copy_option` ends the command that copies a template: https://www.postgresql.org/docs/current/sql-createdatabase.html
     """
 
     server: str
-    copying: LiteralString = AS_IT_WILL
+    copy_option: LiteralString = DEFAULT_COPY
     templates: dict[Prepare, str] = field(default_factory=dict)
-    handed_out: list[str] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
 
     def empty(self) -> str:
         """Return the URL of a new, empty database."""
@@ -102,28 +102,28 @@ class PostgresDatabases:
         """Return the URL of a copy of the database that `prepare` filled."""
         if prepare not in self.templates:
             template = self._create("template0")
-            self.handed_out.remove(template)
+            self.created.remove(template)
             prepare(self._url(template))
             self.templates[prepare] = template
         return self._url(self._create(self.templates[prepare]))
 
     def drop(self) -> None:
         """Drop the databases, also when a test left connections open."""
-        for name in self.handed_out:
+        for name in self.created:
             self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        self.handed_out.clear()
+        self.created.clear()
 
     def drop_all(self) -> None:
         """Drop the templates too."""
-        self.handed_out += self.templates.values()
+        self.created += self.templates.values()
         self.templates.clear()
         self.drop()
 
     def _create(self, template: str) -> str:
         name = f"okr_{uuid.uuid4().hex}"
         command = sql.SQL("CREATE DATABASE {} TEMPLATE {} {}")
-        self._run(command.format(sql.Identifier(name), sql.Identifier(template), sql.SQL(self.copying)))
-        self.handed_out.append(name)
+        self._run(command.format(sql.Identifier(name), sql.Identifier(template), sql.SQL(self.copy_option)))
+        self.created.append(name)
         return name
 
     def _run(self, command: sql.Composed) -> None:
@@ -131,13 +131,13 @@ class PostgresDatabases:
             connection.execute(command)
 
     def _url(self, name: str) -> str:
-        parts = conninfo_to_dict(self.server)
+        settings = conninfo_to_dict(self.server)
         url = URL.create(
             "postgresql+psycopg",
-            username=text_or_none(parts.get("user")),
-            password=text_or_none(parts.get("password")),
+            username=text_or_none(settings.get("user")),
+            password=text_or_none(settings.get("password")),
             database=name,
-            query={key: str(parts[key]) for key in ("host", "port") if parts.get(key)},
+            query={key: str(settings[key]) for key in ("host", "port") if settings.get(key)},
         )
         return url.render_as_string(hide_password=False)
 
@@ -147,12 +147,12 @@ def text_or_none(value: str | int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def postgres_in(room: Path) -> str:
+def start_postgres(run_directory: Path) -> str:
     """Start PostgreSQL in the run's directory, or use the one of another worker; return its URL for psycopg.
 
     PostgreSQL refuses to run as root: then it runs as the user `pgserver`, which is created if it is missing.
     """
-    directory = room / "postgres"
+    directory = run_directory / "postgres"
     get_server(directory, cleanup_mode=None)
     url = f"host={directory} user=postgres dbname=postgres"
     with psycopg.connect(url, autocommit=True) as connection:
@@ -179,7 +179,7 @@ class Valkey:
         """Start it and wait until it answers."""
         self.process = subprocess.Popen(
             self.server.command(),
-            preexec_fn=stop_with(os.getpid()),  # noqa: PLW1509  # it only makes the kernel end it together with us
+            preexec_fn=stop_with(os.getpid()),  # noqa: PLW1509  # it only makes the kernel end it with this process
             restore_signals=False,  # a write over the file size limit then fails, as on a full disk, and kills nothing
         )
         until(lambda: redis_server.answers(self.server), "Valkey answers")
@@ -225,9 +225,9 @@ class MailServer:
         if self.rejection is not None:
             return self.rejection
         assert isinstance(envelope.content, bytes)
-        self.messages.append(message_from_bytes(envelope.content, policy=modern))
+        self.messages.append(message_from_bytes(envelope.content, policy=modern_policy))
         self.recipients.append(list(envelope.rcpt_tos))
-        return "250 kept"
+        return "250 stored"
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ class Clock:
 
 
 def build_services(database_url: str, directory: Path, *, clock: Any = None, **settings: Any) -> Services:
-    """Build the services on a migrated database; without `REDIS_URL`, at an address where no Redis answers."""
+    """Build the services on a database, migrated if needed; without `REDIS_URL`, no Redis answers."""
     defaults = {
         "_env_file": None,
         "DATABASE_URL": database_url,
@@ -142,14 +142,14 @@ def add_history(
     return add(tx, tables.history, key_result_id=key_result_id, at=at, **columns)
 
 
-def recompute(services: Services, *key_result_ids: int, because: str = "the example was made") -> None:
-    """Compute key results once, as a worker does: the next day's run is due by the database's clock, not by `now`."""
+def recompute(services: Services, *key_result_ids: int, cause: str = "the example was added") -> None:
+    """Compute key results once, as a worker does. The next day's run is due by the database's clock, not by `now`."""
     with writing(services.engine) as tx:
-        key_results.recompute(tx, key_result_ids, causes=[Cause(what=because)])
+        key_results.recompute(tx, key_result_ids, causes=[Cause(what=cause)])
     services.drains.by_table["recompute"]()
 
 
 def bump_changes(services: Services) -> None:
-    """Increase the change counter, so that open pages reload."""
+    """Increase the change counter, so that open pages refresh."""
     with writing(services.engine) as tx:
         versions.bump(tx, versions.CHANGES)

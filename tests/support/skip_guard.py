@@ -17,7 +17,7 @@ NOT_LINUX = "only Linux can do this"
 def expected_reasons() -> frozenset[str]:
     """Return the accepted reasons on this machine."""
     reasons = {SHARED_IS_ABSENT: not SHARED.is_dir(), NOT_LINUX: sys.platform != "linux"}
-    return frozenset(reason for reason, holds in reasons.items() if holds)
+    return frozenset(reason for reason, is_true in reasons.items() if is_true)
 
 
 class SkipCount:
@@ -25,26 +25,26 @@ class SkipCount:
 
     def __init__(self, expected: frozenset[str]) -> None:
         self.expected = expected
-        self.seen: list[tuple[str, str]] = []
+        self.skips: list[tuple[str, str]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a skipped test."""
         if report.skipped and not hasattr(report, "wasxfail"):
-            self.note(report)
+            self.record(report)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Count a module that skipped itself."""
         if report.skipped:
-            self.note(report)
+            self.record(report)
 
-    def note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+    def record(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         """Store which test was skipped and why."""
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        self.seen.append((report.nodeid, reason.removeprefix("Skipped: ")))
+        self.skips.append((report.nodeid, reason.removeprefix("Skipped: ")))
 
     def unexpected(self) -> list[tuple[str, str]]:
         """Return the skips without an accepted reason."""
-        return [(test, reason) for test, reason in self.seen if reason not in self.expected]
+        return [(test, reason) for test, reason in self.skips if reason not in self.expected]
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Fail the run if there was an unexpected skip."""
@@ -55,7 +55,7 @@ class SkipCount:
         """Print the counts, and the unexpected skips by name."""
         unexpected = self.unexpected()
         terminalreporter.write_line(
-            f"skips: {len(self.seen) - len(unexpected)} expected, {len(unexpected)} not expected"
+            f"skips: {len(self.skips) - len(unexpected)} expected, {len(unexpected)} not expected"
         )
         for test, reason in unexpected:
             terminalreporter.write_line(f"  not expected: {test}: {reason}", red=True)

@@ -14,15 +14,15 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.util import LRUCache
 
-MOST = 5_000
-"""Most cached statements: more than the tests have, and a bound in case a test generates statements."""
+MAX_STATEMENTS = 5_000
+"""Maximum of cached statements: more than the tests have, and a bound in case a test generates statements."""
 
 
 @contextmanager
 def shared_statement_cache() -> Iterator[None]:
     """Share a dialect and its compiled statements between all engines of one kind, until the end of the block."""
     shared: dict[str, Dialect] = {}
-    compiled: LRUCache[Any, Any] = LRUCache(MOST)
+    compiled: LRUCache[Any, Any] = LRUCache(MAX_STATEMENTS)
 
     def share(connection: Connection) -> None:
         engine = connection.engine

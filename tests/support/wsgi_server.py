@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
-class Threaded(ThreadingMixIn, WSGIServer):
+class ThreadingServer(ThreadingMixIn, WSGIServer):
     """Answers each request in a thread, and closes the response even when the browser disconnects early.
 
     werkzeug's own server leaves the file of such a response open. Stopping waits for no thread: a browser opens
@@ -22,7 +22,7 @@ class Threaded(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
-class Quiet(WSGIRequestHandler):
+class SilentHandler(WSGIRequestHandler):
     """Handles requests without logging them."""
 
     def log_message(self, format: str, *words: object) -> None:  # noqa: A002 - the name is the standard library's
@@ -32,7 +32,7 @@ class Quiet(WSGIRequestHandler):
 @contextmanager
 def serving(app: "WSGIApplication") -> Iterator[str]:
     """Serve an application until the end of the block, and yield its URL."""
-    with make_server("127.0.0.1", 0, app, server_class=Threaded, handler_class=Quiet) as server:
+    with make_server("127.0.0.1", 0, app, server_class=ThreadingServer, handler_class=SilentHandler) as server:
         running = ServerThread(server, name="site")
         yield f"http://127.0.0.1:{server.server_port}"
         running.stop()
