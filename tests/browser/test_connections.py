@@ -99,7 +99,7 @@ def close_issue_and_see_it(site: Site, page: Page, hub: GitHub) -> None:
 
 
 def test_connecting_github_with_a_new_app(site: Site, page: Page, hub: GitHub) -> None:
-    """From the manifest to the installation, which the open page notices without a reload."""
+    """The open page notices the installation of the app without a reload."""
     begin_connection(site, page, "Create GitHub App", hub)
     page.get_by_label("Organisation").fill("acme")
     page.get_by_role("button", name="Continue").click()
@@ -289,7 +289,7 @@ def paste_webhook(site: Site, page: Page, jira: Jira) -> None:
 
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_about_connections_is_wider_than_its_window(site: Site, page: Page, hub: GitHub) -> None:
-    """In each appearance, and on the narrowest phone."""
+    """It fits in each appearance, and on the narrowest phone."""
     site.sign_in(page, site.example.ana)
     for size in (page.viewport_size, {"width": 360, "height": 740}):
         assert size

@@ -48,7 +48,7 @@ def mail_id(site: Site) -> int:
 
 
 def test_a_buried_delivery_is_found_and_replayed(site: Site, page: Page, buried: int) -> None:
-    """From the list to its body, and back into the queue; the open page shows the new outcome."""
+    """After the replay the open page shows the new outcome."""
     site.sign_in(page, site.example.ana)
     page.get_by_role("link", name="Deliveries", exact=True).click()
     page.get_by_label("Show only").get_by_role("link", name="buried").click()
@@ -89,7 +89,7 @@ def test_a_mail_runs_no_script(site: Site, page: Page, mail_id: int, page_errors
 
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_for_admins_is_wider_than_its_window(site: Site, page: Page, buried: int, mail_id: int) -> None:
-    """In each appearance, and on the narrowest phone."""
+    """It fits in each appearance, and on the narrowest phone."""
     site.sign_in(page, site.example.ana)
     for size in (page.viewport_size, {"width": 360, "height": 740}):
         assert size

@@ -29,7 +29,7 @@ FIRST_FRAME = """
 
 
 def test_a_person_signs_in_and_opens_a_key_result(page: Page, site: Site) -> None:
-    """From the sign-in link to the history."""
+    """The page shows the chart and the history."""
     site.sign_in(page, site.example.ben)
     page.get_by_role("link", name="Ship the new checkout").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ship the new checkout")
@@ -40,7 +40,7 @@ def test_a_person_signs_in_and_opens_a_key_result(page: Page, site: Site) -> Non
 
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_is_wider_than_its_window(page: Page, site: Site) -> None:
-    """In each appearance, and on the narrowest phone."""
+    """It fits in each appearance, and on the narrowest phone."""
     site.sign_in(page, site.example.ana)
     add_many(site.services, site.example.key_results["KR-6"], site.example.github, issues=120, entries=30)
     sizes = [page.viewport_size, {"width": 360, "height": 740}]
@@ -53,7 +53,7 @@ def test_no_page_is_wider_than_its_window(page: Page, site: Site) -> None:
 
 
 def test_a_value_changes_on_the_open_page(page: Page, site: Site) -> None:
-    """Without a reload: the variable of the page is still set."""
+    """There is no reload: the variable of the page is still set."""
     site.sign_in(page, site.example.ben)
     page.evaluate("window.marked = true")
     bar = page.locator("#bar-of-KR-5")
@@ -101,7 +101,7 @@ def test_the_chart_shows_a_new_change(page: Page, site: Site) -> None:
 
 
 def test_the_chart_shows_times_in_the_persons_zone(page: Page, site: Site) -> None:
-    """As the rest of the page does, whatever the zone of the browser."""
+    """The rest of the page uses this zone too, whatever the zone of the browser is."""
     with writing(site.services.engine) as tx:
         tx.execute(sa.update(person).where(person.c.id == site.example.ben).values(timezone="Pacific/Kiritimati"))
     site.sign_in(page, site.example.ben)
@@ -166,7 +166,7 @@ def test_a_page_shows_that_the_server_does_not_answer_and_recovers(
     page_errors.clear()
 
 
-def test_after_the_end_of_the_session_the_open_page_asks_to_sign_in(
+def test_after_the_end_of_the_session_the_open_page_redirects_to_sign_in(
     page: Page, site: Site, page_errors: list[str]
 ) -> None:
     """It must not go on showing old values."""
@@ -189,7 +189,7 @@ def test_the_account_menu_signs_out(page: Page, site: Site) -> None:
 
 
 def test_the_cycle_changes_when_another_is_chosen(page: Page, site: Site) -> None:
-    """Without another click."""
+    """It needs no other click."""
     site.sign_in(page, site.example.ben)
     page.get_by_label("Cycle").select_option("Q1 2027")
     expect(page.get_by_text("No objectives in Q1 2027")).to_be_visible()

@@ -127,7 +127,7 @@ def test_a_nested_condition_is_written_as_text(site_with_issues: Site, page: Pag
 def test_a_conflicting_edit_is_shown_before_it_is_overwritten(
     site_with_issues: Site, page: Page, page_errors: list[str]
 ) -> None:
-    """Beside one's own values."""
+    """The page shows it beside one's own values."""
     site = site_with_issues
     add_rule(site.services, site.example, "network-label")
     site.sign_in(page, site.example.ana)
@@ -142,7 +142,7 @@ def test_a_conflicting_edit_is_shown_before_it_is_overwritten(
 
 
 def test_a_viewer_sees_rules_without_forms(site_with_issues: Site, page: Page) -> None:
-    """Neither button nor form."""
+    """A viewer may not change rules."""
     site = site_with_issues
     add_rule(site.services, site.example, "network-label")
     site.sign_in(page, site.example.vera)
@@ -169,7 +169,7 @@ def test_the_list_is_filtered_while_typing(site_with_issues: Site, page: Page) -
 
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_of_rules_is_wider_than_its_window(site_with_issues: Site, page: Page) -> None:
-    """In each appearance, and on the narrowest phone."""
+    """It fits in each appearance, and on the narrowest phone."""
     site = site_with_issues
     add_rule(site.services, site.example, "network-label")
     add_rule(site.services, site.example, "long", condition={"any": [{"field": "title", "contains": "x" * 200}]})

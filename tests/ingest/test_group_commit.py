@@ -63,7 +63,7 @@ class Callers:
 
 
 def test_items_that_wait_are_stored_in_one_batch() -> None:
-    """In their order."""
+    """The batch keeps their order."""
     store = SlowStore()
     callers = Callers(GroupCommit(store, most=10, lanes=1))
     callers.put_while_busy(store, "a", ["b", "c", "d"])
@@ -81,7 +81,7 @@ def test_a_batch_has_a_maximum_size() -> None:
 
 
 def test_several_batches_are_stored_in_parallel() -> None:
-    """As many as `lanes`; with two the second caller does not wait for the first."""
+    """With two lanes the second caller does not wait for the first."""
     store = SlowStore()
     callers = Callers(GroupCommit(store, most=10, lanes=2))
     callers.put("a")

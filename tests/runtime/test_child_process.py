@@ -43,7 +43,7 @@ def run(directory: Path, program: str) -> str:
     ],
 )
 def test_a_fork_ends_with_an_exit_code(tmp_path: Path, ends: str, code: int) -> None:
-    """As a child process would: by return, exit, exception or signal."""
+    """The code is that of a child process, for each kind of end: return, exit, exception, signal."""
     assert run(tmp_path, f"print(fork({ends}, environment=None).wait())") == f"{code}\n"
 
 

@@ -51,7 +51,7 @@ def test_reading_the_status_does_not_prevent_a_start(tmp_path: Path) -> None:
 
 
 def test_the_status_of_the_processes_is_readable_while_the_lock_is_held(tmp_path: Path) -> None:
-    """With absolute times, since it is read later; afterwards the file is removed."""
+    """Times are absolute, since it is read later. Afterwards the file is removed."""
     with hold_instance_lock(tmp_path):
         assert read_process_status(tmp_path) == []
         write_process_status(tmp_path, [RUNNING, WAITING], now=NOW)
@@ -64,7 +64,7 @@ def test_the_status_of_the_processes_is_readable_while_the_lock_is_held(tmp_path
 
 
 def test_the_status_file_of_a_killed_process_is_ignored(tmp_path: Path) -> None:
-    """While nobody holds the lock, and after the next start."""
+    """Nobody reads it while the lock is free, and the next start removes it."""
     write_process_status(tmp_path, [RUNNING], now=NOW)
     assert read_process_status(tmp_path) is None
     with hold_instance_lock(tmp_path):

@@ -110,7 +110,7 @@ def gone(pid: int) -> bool:
 
 
 def test_a_killed_process_is_restarted(tmp_path: Path) -> None:
-    """Each time; other processes are not affected."""
+    """Other processes are not affected."""
     with supervised(tmp_path, web=SLEEPER, worker=SLEEPER) as run:
         for start in (1, 2):
             os.kill(run.pids("web", at_least=start)[-1], signal.SIGKILL)
@@ -138,7 +138,7 @@ def test_redis_is_stopped_last(tmp_path: Path) -> None:
 
 
 def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
-    """After a deadline."""
+    """The supervisor waits until a deadline."""
     with supervised(tmp_path, stopping=0.2, web=STUBBORN) as run:
         pids = run.pids("web")
         assert run.stop(signal.SIGTERM) == 0
@@ -168,7 +168,7 @@ def test_children_end_with_their_process(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason=NOT_LINUX)
 def test_processes_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
-    """Also after `kill -9`."""
+    """Even `kill -9` leaves nothing running."""
     with supervised(tmp_path, web=SLEEPER, worker=SLEEPER) as run:
         pids = [*run.pids("web"), *run.pids("worker")]
         until((tmp_path / "started").exists, "everything was started")
@@ -276,7 +276,7 @@ def process_status(**columns: Any) -> ProcessStatus:
 
 
 def test_each_change_of_status_is_reported(tmp_path: Path) -> None:
-    """The start, a death, and the restart."""
+    """The supervisor reports the start, a death, and the restart."""
     with supervised(tmp_path, web=SLEEPER, worker=SLEEPER) as run:
         (pid,) = run.pids("web")
         os.kill(pid, signal.SIGKILL)

@@ -22,7 +22,7 @@ class SessionClient:
 
     @classmethod
     def signed_in(cls, app: Flask, services: Services, person_id: int) -> "SessionClient":
-        """Return a client that signed in by a sign-in link."""
+        """Sign in by a sign-in link, and return the client."""
         signed_in = cls(app.test_client())
         path = sign_in_path(services, person_id)
         assert signed_in.submit(path, on=path).status_code == 302

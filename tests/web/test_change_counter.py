@@ -16,6 +16,6 @@ def test_the_counter_answers_304_until_something_changes(vera: SessionClient, se
 
 
 def test_a_page_contains_the_counter_of_its_content(vera: SessionClient) -> None:
-    """So the page misses no change between its creation and its first poll."""
+    """The page misses no change between its creation and its first poll."""
     counter = vera.open("/changes").get_json()["changes"]
     assert f'data-changes="{counter}" data-changes-url="/changes"' in vera.read("/")

@@ -59,7 +59,7 @@ def test_a_condition_survives_the_conversion_to_rows_and_back(condition: dict[st
 @pytest.mark.slow
 @given(st.recursive(leaves(), lambda members: st.builds(lambda found: {"any": found}, st.lists(members, min_size=1))))
 def test_a_condition_survives_the_conversion_to_text_and_back(condition: dict[str, Any]) -> None:
-    """At any depth of nesting."""
+    """The depth of nesting does not matter."""
     assert parse_condition(condition_as_yaml(condition)) == condition
 
 
@@ -73,7 +73,7 @@ def test_a_condition_survives_the_conversion_to_text_and_back(condition: dict[st
     ],
 )
 def test_a_condition_that_rows_cannot_show_has_no_rows(condition: dict[str, Any]) -> None:
-    """Groups inside groups, several groups, values with commas."""
+    """Rows can't show nested groups, several groups, or values with commas."""
     compile_condition(condition)
     assert rows_from_condition(condition) is None
 
@@ -116,7 +116,7 @@ def test_invalid_yaml_is_an_error_with_line_and_reason(text: str, message: str) 
     ],
 )
 def test_valid_yaml_that_is_no_condition_is_an_error_that_says_what_is_allowed(text: str, message: str) -> None:
-    """With the same messages as for the configuration file."""
+    """The messages are those of the configuration file."""
     with pytest.raises(RuleError, match=message):
         parse_condition(text)
 
@@ -152,12 +152,12 @@ def test_a_new_field_replaces_operators_and_values_that_do_not_fit() -> None:
     ],
 )
 def test_the_suggested_slug_contains_the_values_of_the_condition(condition: dict[str, Any], slug: str) -> None:
-    """With ASCII letters and digits only."""
+    """It has only ASCII letters and digits."""
     assert slug_for(condition, "acme-github") == slug
 
 
 def test_a_condition_is_written_as_in_the_configuration_file() -> None:
-    """In block style."""
+    """The YAML has block style."""
     condition = {"all": [{"field": "labels", "has": "checkout"}]}
     assert yaml.safe_load(condition_as_yaml(condition)) == condition
     assert condition_as_yaml(condition) == "all:\n- field: labels\n  has: checkout\n"

@@ -90,7 +90,7 @@ def test_deliveries_are_listed_newest_first_with_their_outcome(ana: SessionClien
 @pytest.mark.both_databases
 @pytest.mark.parametrize("outcome", ["applied", "ignored", "buried", "waiting"])
 def test_deliveries_are_filtered_by_outcome(ana: SessionClient, ids: dict[str, int], outcome: str) -> None:
-    """For each of the four outcomes."""
+    """There are four outcomes."""
     assert listed(ana.read(f"/deliveries?outcome={outcome}")) == [str(ids[f"{outcome}-1"])]
 
 
@@ -132,7 +132,7 @@ def test_a_long_list_has_pages_by_cursor(ana: SessionClient, services: Services,
 
 @pytest.mark.both_databases
 def test_a_delivery_shows_its_content_and_the_key_results_it_changed(ana: SessionClient, ids: dict[str, int]) -> None:
-    """Headers, the indented body, and the change of the key result."""
+    """The page has the headers, the indented body, and the change of the key result."""
     page, words = ana.read(f"/deliveries/{ids['applied-1']}"), ana.words(f"/deliveries/{ids['applied-1']}")
     assert "x-github-event" in words
     assert "&#34;number&#34;: 12," in page
@@ -160,7 +160,7 @@ def test_content_of_deliveries_is_escaped(ana: SessionClient, ids: dict[str, int
 def test_any_body_can_be_shown(
     ana: SessionClient, services: Services, ids: dict[str, int], body: bytes, shown: str
 ) -> None:
-    """Of any length, and whether or not it is JSON or text."""
+    """A body may be long, and need not be JSON or text."""
     with writing(services.engine) as tx:
         tx.execute(sa.update(tables.delivery).values(body=body))
     page = ana.read(f"/deliveries/{ids['buried-1']}")
@@ -198,6 +198,6 @@ def test_deliveries_are_for_admins(ben: SessionClient, anonymous: FlaskClient, i
 
 @pytest.mark.both_databases
 def test_an_unknown_delivery_is_not_found(ana: SessionClient) -> None:
-    """Neither shown nor replayed."""
+    """It is neither shown nor replayed."""
     assert ana.open("/deliveries/4711").status_code == 404
     assert ana.submit("/deliveries/4711/replay", on="/rules/new").status_code == 404

@@ -18,7 +18,7 @@ from tests.web.session_client import SessionClient
 
 
 def test_an_unknown_address_answers_404_with_the_navigation(vera: SessionClient) -> None:
-    """After a mistyped address one can go on from the menu."""
+    """A mistyped address must not be a dead end."""
     response = vera.open("/nothing")
     assert response.status_code == 404
     assert "Page not found" in response.text
@@ -26,7 +26,7 @@ def test_an_unknown_address_answers_404_with_the_navigation(vera: SessionClient)
 
 
 def test_a_wrong_method_answers_405_with_the_allowed_methods(vera: SessionClient) -> None:
-    """In the header `Allow`."""
+    """The header `Allow` has them."""
     response = vera.client.put("/changes")
     assert response.status_code == 405
     assert "GET" in response.headers["Allow"]

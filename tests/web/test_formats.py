@@ -26,12 +26,12 @@ from tests.support.services import NOW
     ],
 )
 def test_a_time_is_shown_relative_to_now(before: timedelta, expected: str) -> None:
-    """An old one by its date."""
+    """An old time is shown as a date."""
     assert formats.ago(NOW - before, NOW) == expected
 
 
 def test_an_exact_time_is_in_the_zone_of_the_reader() -> None:
-    """With the name of the zone."""
+    """It has the name of the zone."""
     at = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
     assert formats.exact(at, ZoneInfo("Europe/Madrid")) == "Tue 10 Nov 2026, 10:30:00 CET"
 
@@ -67,7 +67,7 @@ def test_a_sentence_begins_with_a_capital_and_ends_with_a_full_stop() -> None:
     ],
 )
 def test_the_causes_of_a_change_are_summarised(causes: list[Cause], expected: str) -> None:
-    """By the first cause and the number of the others."""
+    """The summary has the first cause and the number of the others."""
     assert moved_by(causes) == expected
 
 

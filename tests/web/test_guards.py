@@ -14,7 +14,7 @@ from tests.web.session_client import SessionClient
 
 
 def test_every_route_has_a_guard(app: Flask, services: Services) -> None:
-    """In both applications. A route without a guard is closed to everybody."""
+    """A route without a guard, in either application, is closed to everybody."""
     webhook_app = create_webhook_app(services, WakeupThread(services.wakeup))
     for application, known_endpoint in ((app, "objectives.index"), (webhook_app, "hooks.receive")):
         routes = {rule.endpoint for rule in application.url_map.iter_rules()}
@@ -23,7 +23,7 @@ def test_every_route_has_a_guard(app: Flask, services: Services) -> None:
 
 
 def test_a_route_without_a_guard_is_closed(app: Flask, ana: SessionClient) -> None:
-    """Even to an admin, so that a forgotten guard exposes nothing."""
+    """It is closed even to an admin, so that a forgotten guard exposes nothing."""
     app._got_first_request = False
     app.add_url_rule("/forgotten", "forgotten", lambda: "open!")
     response = ana.open("/forgotten")

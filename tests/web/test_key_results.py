@@ -24,7 +24,7 @@ def check_ins(services: Services) -> list[tuple[float, str]]:
 
 
 def test_the_page_explains_value_and_status(vera: SessionClient) -> None:
-    """In sentences."""
+    """The explanations are sentences."""
     words = vera.words("/key-results/KR-1")
     assert "How it is computed 2 of 5 issues done, 8 of 27 points; 1 dropped left out." in words
     assert "30 % done on day 41 of 92, 44 % expected: 14 percentage points behind." in words
@@ -44,7 +44,7 @@ def test_an_unknown_key_result_is_not_found(vera: SessionClient) -> None:
 
 
 def test_the_history_lists_every_change_with_issue_and_actor(vera: SessionClient) -> None:
-    """Newest first, with a link to each issue."""
+    """The newest is first, and each issue has its link."""
     text, words = vera.read("/key-results/KR-1"), vera.words("/key-results/KR-1")
     assert "31.6 % → to 29.63 % acme/checkout#42 Card form in one step reopened by anaruiz 2 days ago" in words
     assert 'href="https://github.example.com/acme/checkout/issues/42"' in text
@@ -76,12 +76,12 @@ def test_a_stale_value_shows_since_when_and_why(vera: SessionClient) -> None:
 
 
 def test_the_chart_has_an_alternative_text(vera: SessionClient) -> None:
-    """For screen readers."""
+    """Screen readers read it."""
     assert "Chart: the value over the cycle, 6 changes, now 29.63\u202f%" in vera.read("/key-results/KR-1")
 
 
 def test_issues_show_state_weight_origin_and_why_they_do_not_count(vera: SessionClient) -> None:
-    """In one row each."""
+    """Each issue has one row."""
     words = vera.words("/key-results/KR-1")
     assert "6 issues, 5 count" in words
     assert "Pay by bank transfer acme/checkout#14 in progress yes weight 2 · 8 points okr:KR-1 label" in words
@@ -94,7 +94,7 @@ def test_issues_show_state_weight_origin_and_why_they_do_not_count(vera: Session
 def test_each_issue_shows_the_origin_of_its_link(
     vera: SessionClient, services: Services, origin: str, expected: str
 ) -> None:
-    """A comment, a label or a manual link."""
+    """The origin is a comment, a label or a manual link."""
     with writing(services.engine) as tx:
         tx.execute(sa.update(tables.link).values(origin=origin))
     assert f"Pay by bank transfer acme/checkout#14 in progress yes weight 2 · 8 points {expected}" in vera.words(
@@ -110,7 +110,7 @@ def test_the_address_of_an_issue_is_a_link_only_with_http(vera: SessionClient, s
 
 
 def test_a_key_result_without_issues_says_how_to_link_some(vera: SessionClient) -> None:
-    """By a rule, a label or the configuration file."""
+    """The page names the label of the key result."""
     words = vera.words("/key-results/KR-6")
     assert "No issue is linked" in words
     assert "okr:KR-6" in words

@@ -28,14 +28,14 @@ def store_mail(services: Services, recipient: str, subject: str) -> int:
 
 
 def test_an_empty_mailbox_says_how_to_have_mails_sent(ana: SessionClient) -> None:
-    """By the setting SMTP_URL."""
+    """The setting is SMTP_URL."""
     words = ana.words("/mailbox")
     assert "No mail yet" in words
     assert "SMTP_URL" in words
 
 
 def test_mails_are_listed_newest_first_and_by_recipient(ana: SessionClient, services: Services) -> None:
-    """With subject, recipient and state."""
+    """Each has subject, recipient and state."""
     store_mail(services, "ana@example.com", "The first")
     store_mail(services, "ben@example.com", f"The second {SCRIPT}")
     page, words = ana.read("/mailbox"), ana.words("/mailbox")
@@ -49,7 +49,7 @@ def test_mails_are_listed_newest_first_and_by_recipient(ana: SessionClient, serv
 
 
 def test_a_long_mailbox_has_pages(ana: SessionClient, services: Services) -> None:
-    """Of fifty mails."""
+    """A page has fifty mails."""
     ids = [store_mail(services, "ana@example.com", f"Mail {number}") for number in range(52)]
     assert 'rel="next"' in ana.read("/mailbox")
     rest = ana.read(f"/mailbox?before={ids[2]}")
@@ -87,7 +87,7 @@ def test_the_mailbox_is_for_admins(ben: SessionClient, anonymous: FlaskClient, s
 
 
 def test_an_unknown_mail_is_not_found(ana: SessionClient) -> None:
-    """Neither page nor frame."""
+    """There is neither page nor frame."""
     assert ana.open("/mailbox/4711").status_code == 404
     assert ana.open("/mailbox/4711/html").status_code == 404
 

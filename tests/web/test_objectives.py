@@ -13,7 +13,7 @@ from tests.web.session_client import SessionClient
 
 
 def test_the_objectives_of_the_current_cycle_are_grouped_by_team(vera: SessionClient) -> None:
-    """Teams by name; objectives without a team are last."""
+    """Teams are sorted by name; objectives without a team are last."""
     words = vera.words("/")
     positions = [words.index(name) for name in ("Checkout", "Paying is effortless", "Platform", "Without a team")]
     assert positions == sorted(positions)
@@ -27,7 +27,7 @@ def test_an_objective_shows_its_progress_and_how_many_key_results_have_no_data(v
 
 
 def test_a_key_result_shows_value_target_status_and_its_last_change(vera: SessionClient) -> None:
-    """With the first cause of the change."""
+    """The change has its first cause."""
     words = vera.words("/")
     assert "29.63 % → of target 100 % at risk" in words
     assert "2 days ago : acme/checkout#42 reopened" in words
@@ -35,14 +35,14 @@ def test_a_key_result_shows_value_target_status_and_its_last_change(vera: Sessio
 
 
 def test_a_stale_value_is_marked(vera: SessionClient) -> None:
-    """With the reason as its title."""
+    """The page has the time and the reason."""
     text = vera.read("/")
     assert "stale since" in text
     assert "acme-jira: the token is expired or was revoked (401)" in text
 
 
 def test_a_key_result_without_data_shows_no_number(vera: SessionClient) -> None:
-    """Neither 0 nor 100 %."""
+    """It shows neither 0 nor 100 %."""
     assert "no data → of target 68 % no data no check-in has set a value yet" in vera.words("/")
 
 
@@ -56,7 +56,7 @@ def test_titles_are_escaped(vera: SessionClient) -> None:
 
 
 def test_another_cycle_can_be_chosen(ana: SessionClient, vera: SessionClient) -> None:
-    """For a cycle without objectives, only admins read how to add some."""
+    """Only admins see how to add objectives to an empty cycle."""
     words = vera.words("/?cycle=2027-q1")
     assert "No objectives in Q1 2027" in words
     assert "okr-sync apply" not in words

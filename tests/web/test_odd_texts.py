@@ -16,5 +16,5 @@ ADDRESSES = [
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_an_address_that_no_database_can_store_answers_400(ana: SessionClient, address: str) -> None:
-    """Never 500."""
+    """It must never answer 500."""
     assert ana.open(address).status_code == 400

@@ -47,7 +47,7 @@ VIEW = KeyResultView(
     ],
 )
 def test_every_status_has_a_reason(view: KeyResultView, expected_text: str) -> None:
-    """So that nobody has to know the rules."""
+    """Readers need not know the rules."""
     assert expected_text in status_reason(view, SPAN, HALF)
 
 

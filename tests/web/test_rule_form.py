@@ -39,7 +39,7 @@ def test_a_nested_condition_is_edited_as_text(ana: SessionClient, services: Serv
 
 
 def test_rows_are_converted_to_text_and_back(ana: SessionClient) -> None:
-    """Without loss."""
+    """Nothing is lost."""
     text = ana.submit("/rules/draft", on="/rules/new", act="to-text", **NETWORK).text
     assert "all:\n- field: labels\n  has: network" in text
     text_fields = {"mode": "text", "text": "none: [{field: state, in: [done, dropped]}]", "act": "to-rows"}

@@ -49,7 +49,7 @@ def test_without_rules_the_page_explains_them(ana: SessionClient, vera: SessionC
 
 
 def test_the_list_shows_each_rule_with_its_status(ana: SessionClient, services: Services, example: Example) -> None:
-    """Condition in words, key result, connection, owner, number of linked issues, status."""
+    """A row has condition, key result, connection, owner, number of linked issues and status."""
     add_rule(services, example, "network-label")
     words = ana.words("/rules")
     for message in ("network-label", "labels has network", "KR-6", "acme-github", "Ana Ruiz", "active"):
@@ -58,7 +58,7 @@ def test_the_list_shows_each_rule_with_its_status(ana: SessionClient, services: 
 
 
 def test_a_saved_rule_is_shown_as_being_applied(ana: SessionClient, services: Services) -> None:
-    """Until its revision is drained and its links are stored."""
+    """It is active once its revision is drained and its links are stored."""
     assert ana.submit("/rules/new", on="/rules/new", **NETWORK).location == "/rules"
     assert "being applied" in ana.words("/rules")
     apply_rules(services)
@@ -104,7 +104,7 @@ def test_a_saved_rule_changes_its_key_result(ana: SessionClient, services: Servi
 
 
 def test_the_preview_shows_issues_and_values_and_saves_nothing(ana: SessionClient, services: Services) -> None:
-    """Which issues match, which are dropped, and how the value of the key result would change."""
+    """It shows which issues match or are dropped, and how the value would change."""
     before = current(services, "KR-6")
     response = ana.submit("/rules/preview", on="/rules/new", **NETWORK)
     words = seen_words(response.text)
@@ -157,7 +157,7 @@ def test_an_error_is_shown_beside_its_field_and_nothing_is_saved(
 
 
 def test_a_slug_must_be_unique(ana: SessionClient, services: Services, example: Example) -> None:
-    """Whether typed or suggested."""
+    """A typed slug is checked, and a suggested one too."""
     add_rule(services, example, "network", key_result_id=example.key_results["KR-1"])
     for slug in ("network", ""):
         response = ana.submit("/rules/new", on="/rules/new", slug=slug, **NETWORK)
@@ -252,7 +252,7 @@ def test_a_form_without_its_csrf_token_changes_nothing(
 
 
 def test_rules_need_a_session(anonymous: FlaskClient, example: Example) -> None:
-    """Without one every page of rules redirects to the sign-in page."""
+    """Without a session every page of rules redirects to the sign-in page."""
     for path in ("/rules", "/rules/new", "/rules/x"):
         assert "/sign-in" in anonymous.get(path).location
 
@@ -282,7 +282,7 @@ def test_a_rule_with_a_query_is_read_only(ana: SessionClient, services: Services
 
 
 def test_texts_from_a_tracker_are_escaped(ana: SessionClient, services: Services, example: Example) -> None:
-    """Titles, labels and values."""
+    """They are titles, labels and values."""
     form: dict[str, Any] = NETWORK | {"row-0-value": NASTY_LABEL}
     preview = ana.submit("/rules/preview", on="/rules/new", **form).text
     assert SCRIPT in seen_words(preview) or "&lt;script&gt;" in preview

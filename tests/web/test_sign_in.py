@@ -31,7 +31,7 @@ def request_link(client: FlaskClient, address: str, **fields: str) -> tuple[int,
 def test_a_link_signs_in_and_redirects_to_the_objectives(
     anonymous: FlaskClient, services: Services, example: Example
 ) -> None:
-    """By the button on its page."""
+    """The person presses the button on its page."""
     path = sign_in_path(services, example.ben)
     response = SessionClient(anonymous).submit(path, on=path)
     assert (response.status_code, response.location) == (302, "/")
@@ -68,12 +68,12 @@ def test_a_link_expires_after_fifteen_minutes(
 
 
 def test_an_invented_link_is_refused(anonymous: FlaskClient) -> None:
-    """With the response of a used link."""
+    """The response is the same as for a used link."""
     assert SessionClient(anonymous).submit("/sign-in/made-up", on="/sign-in/made-up").status_code == 410
 
 
 def test_known_and_unknown_addresses_get_the_same_response(app: Flask, services: Services, example: Example) -> None:
-    """So nobody learns who has an account; only known people get a mail."""
+    """Nobody must learn who has an account; only known people get a mail."""
     known = request_link(app.test_client(), "Ben@Example.com ")
     unknown = request_link(app.test_client(), "eve@example.com")
     assert known[0] == unknown[0] == 200
@@ -118,7 +118,7 @@ def test_a_redirect_stays_on_this_site(given: str | None) -> None:
 
 
 def test_a_path_on_this_site_is_accepted() -> None:
-    """With its query."""
+    """It keeps its query."""
     assert local_path("/key-results/KR-1?state=done#issues") == "/key-results/KR-1?state=done#issues"
 
 
@@ -146,12 +146,12 @@ def test_a_form_without_its_csrf_token_is_refused(ben: SessionClient) -> None:
 
 
 def test_the_sign_in_page_redirects_people_with_a_session(ben: SessionClient) -> None:
-    """To the page that they requested."""
+    """They get to the page that they requested."""
     assert ben.open("/sign-in?next=/key-results/KR-2").location == "/key-results/KR-2"
 
 
 def test_too_many_link_requests_answer_429(anonymous: FlaskClient, services: Services, example: Example) -> None:
-    """So nobody can flood a mailbox."""
+    """Nobody can flood a mailbox."""
     statuses = [request_link(anonymous, "ben@example.com")[0] for _ in range(6)]
     assert statuses == [200] * 5 + [429]
     assert len(mails_to(services)) == 5

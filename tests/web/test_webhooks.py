@@ -67,7 +67,7 @@ def stored_deliveries(services: Services) -> list[Any]:
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_signed_delivery_is_stored_and_acknowledged(client: FlaskClient, services: Services, secret: str) -> None:
-    """With each of several secrets; stored as received, without the signature."""
+    """Each of several secrets is accepted; the delivery is stored as received, without the signature."""
     response = post(client, X_Hub_Signature_256=signature(BODY, secret))
     assert response.status_code == 202
     (row,) = stored_deliveries(services)
@@ -127,7 +127,7 @@ def test_a_signed_but_malformed_body_is_stored_and_buried(client: FlaskClient, s
 
 
 def test_a_too_large_body_answers_413(client: FlaskClient, services: Services) -> None:
-    """By its announced length, or by its real length where none is announced."""
+    """Its announced length counts, or its real length where none is announced."""
     announced = client.post("/hooks/hub", data=b"x", environ_overrides={"CONTENT_LENGTH": str(LARGEST + 2)})
     assert announced.status_code == 413
     stream = io.BytesIO(b"x" * (LARGEST + 1))
@@ -150,7 +150,7 @@ def test_a_jira_delivery_has_its_identifier_as_id(client: FlaskClient, services:
 
 @pytest.mark.both_databases
 def test_a_database_error_answers_503(client: FlaskClient, services: Services) -> None:
-    """Never 2xx for a delivery that is not durable."""
+    """A 2xx would promise that the delivery is durable."""
     assert post(client, X_GitHub_Delivery="first").status_code == 202
     with writing(services.engine) as tx:
         tx.execute(sa.text("ALTER TABLE delivery RENAME TO away"))

@@ -65,7 +65,7 @@ def test_every_example_matches_its_schema(document: dict[str, Any]) -> None:
 
 
 def test_every_operation_describes_security_responses_and_errors(document: dict[str, Any]) -> None:
-    """With a unique id, a summary, and a problem document for each error."""
+    """Each has a unique id, a summary, and a problem document for each error."""
     names = [operation["operationId"] for _, operation in operations(document)]
     assert len(names) == len(set(names))
     for name, operation in operations(document):
@@ -81,7 +81,7 @@ def test_every_operation_describes_security_responses_and_errors(document: dict[
 
 
 def test_every_parameter_is_described(document: dict[str, Any]) -> None:
-    """In the path and in the query."""
+    """Parameters in the path are required, those in the query are not."""
     for name, operation in operations(document):
         for parameter in operation.get("parameters", []):
             assert parameter["description"], name
@@ -117,7 +117,7 @@ def address(api: ApiHarness, page: Page) -> Iterator[str]:
 @pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 @pytest.mark.slow
 def test_an_operation_can_be_tried_in_a_browser(api: ApiHarness, token: str, address: str, page: Page) -> None:
-    """With a token in the form of the page; a request to another host or a violated policy fails the test."""
+    """A request to another host or a violated policy fails the test."""
     page.goto(f"{address}/api/v1/docs")
     page.get_by_role("button", name="Authorize").click()
     page.locator("input[type=text], input[type=password]").first.fill(token)

@@ -31,13 +31,13 @@ def problem(response: TestResponse) -> dict[str, object]:
 
 
 def test_every_role_may_read(api: ApiHarness) -> None:
-    """Admin, member and viewer."""
+    """The roles are admin, member and viewer."""
     for role in auth.ROLES:
         assert api.call(KEY_RESULT, token=api.token(role)).status_code == 200
 
 
 def test_without_a_token_every_address_answers_401(api: ApiHarness) -> None:
-    """So nobody learns which key results exist."""
+    """Otherwise anybody could learn which key results exist."""
     for path in (KEY_RESULT, "/api/v1/key-results/nothing", "/api/v1/connections"):
         response = api.call(path, token=None)
         assert response.status_code == 401
@@ -111,7 +111,7 @@ def test_a_too_low_role_answers_403(api: ApiHarness) -> None:
 
 
 def test_a_route_without_a_guard_is_closed(api: ApiHarness) -> None:
-    """Even to an admin."""
+    """It is closed even to an admin."""
     api.app = app_with_more_routes(api)
     response = api.call("/api/v1/unguarded", token=api.token("admin"))
     assert response.status_code == 403
@@ -127,7 +127,7 @@ def test_an_internal_error_shows_no_detail(api: ApiHarness, token: str) -> None:
 
 
 def test_an_unknown_address_answers_404_with_the_documentation(api: ApiHarness) -> None:
-    """Never with an HTML page."""
+    """The response is never an HTML page."""
     for path in ("/api/", "/api/v1", "/api/v2/key-results", "/api/v1/nothing", "/api/v1/docs/no.js"):
         response = api.call(path, token=None)
         assert response.status_code == 404

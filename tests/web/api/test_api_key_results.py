@@ -7,7 +7,7 @@ from tests.web.api.fixture import CAUSE, ENDS, NOW, ApiHarness
 
 
 def test_a_key_result_has_the_form_of_the_contract(api: ApiHarness, token: str) -> None:
-    """Without an owner of its own it shows the owner of the objective."""
+    """A key result without an owner shows the owner of its objective."""
     response = api.call("/api/v1/key-results/KR-1", token=token)
     assert response.mimetype == "application/json"
     assert response.get_json() == {
@@ -36,7 +36,7 @@ def test_the_slug_is_case_insensitive(api: ApiHarness, token: str) -> None:
 
 
 def test_without_data_the_value_is_null(api: ApiHarness, token: str) -> None:
-    """Neither 0 nor 100."""
+    """The value is neither 0 nor 100."""
     body = api.call("/api/v1/key-results/KR-2", token=token).get_json()
     assert (body["current"], body["progress"], body["status"]) == (None, None, "no_data")
 
@@ -49,7 +49,7 @@ def test_progress_is_not_clamped(api: ApiHarness, token: str) -> None:
 
 
 def test_a_refused_connection_makes_its_key_results_stale(api: ApiHarness, token: str) -> None:
-    """With the time and the reason."""
+    """The response has the time and the reason."""
     api.issue("acme/checkout#1", api.ids["KR-1"])
     api.change(tables.connection, api.ids["connection"], refused_at=NOW, refused_reason="the token was refused (401)")
     stale = api.call("/api/v1/key-results/KR-1", token=token).get_json()["stale"]
@@ -78,7 +78,7 @@ def test_history_is_listed_newest_first_with_causes(api: ApiHarness, token: str)
 
 
 def test_issues_show_whether_they_count_and_why_not(api: ApiHarness, token: str) -> None:
-    """An open issue, a dropped one, and one that is linked manually but not yet fetched."""
+    """The three issues are open, dropped, and linked manually but not yet fetched."""
     key_result_id = api.ids["KR-1"]
     api.issue("acme/checkout#1", key_result_id, points=2)
     api.issue("acme/checkout#2", key_result_id, state="dropped", resolution="not_planned", closed_at=NOW)
@@ -116,7 +116,7 @@ def test_issues_show_whether_they_count_and_why_not(api: ApiHarness, token: str)
 
 
 def test_an_unknown_key_result_answers_404_with_similar_slugs(api: ApiHarness, token: str) -> None:
-    """For each address of a key result."""
+    """Each address of a key result does so."""
     for suffix in ("", "/history", "/issues"):
         response = api.call(f"/api/v1/key-results/kr-3{suffix}", token=token)
         assert response.status_code == 404
@@ -124,7 +124,7 @@ def test_an_unknown_key_result_answers_404_with_similar_slugs(api: ApiHarness, t
 
 
 def test_any_unusual_slug_answers_404(api: ApiHarness, token: str) -> None:
-    """Also texts that a database would reject."""
+    """Some of these texts would be an error in the database."""
     for slug in ("something-else", "%00", "KR-1%00", "%ff", "a" * 5000):
         response = api.call(f"/api/v1/key-results/{slug}", token=token)
         assert response.status_code == 404, slug

@@ -29,14 +29,14 @@ def test_objectives_show_the_roll_up_of_their_key_results(api: ApiHarness, token
 
 
 def test_an_objective_may_be_empty(api: ApiHarness, token: str) -> None:
-    """Without team, owner and key results."""
+    """It may have no team, no owner and no key results."""
     api.add(tables.objective, slug="bare", title="Bare", cycle_id=api.ids["cycle"])
     bare = items(api, token, "objectives")[1]
     assert (bare["team"], bare["owner"], bare["progress"], bare["key_results"]) == (None, None, None, [])
 
 
 def test_cycles_have_their_first_and_last_day(api: ApiHarness, token: str) -> None:
-    """As written in the configuration file."""
+    """The dates are those of the configuration file."""
     assert items(api, token, "cycles") == [
         {"slug": "2026-q4", "name": "Q4 2026", "starts": "2026-10-01", "ends": "2026-12-31", "closed": False}
     ]
@@ -44,7 +44,7 @@ def test_cycles_have_their_first_and_last_day(api: ApiHarness, token: str) -> No
 
 @pytest.mark.both_databases
 def test_rules_have_a_condition_or_a_query(api: ApiHarness, token: str) -> None:
-    """In the form of the configuration file."""
+    """Both have the form of the configuration file."""
     both = {"connection_id": api.ids["connection"], "key_result_id": api.ids["KR-1"], "enabled": True}
     condition = {"field": "labels", "has": "checkout"}
     api.add(tables.rule, slug="by-label", owner_id=api.ids["ana"], condition=condition, **both)
@@ -57,7 +57,7 @@ def test_rules_have_a_condition_or_a_query(api: ApiHarness, token: str) -> None:
 
 
 def test_connections_show_scopes_and_refusals(api: ApiHarness, token: str) -> None:
-    """But no credentials, secrets or options."""
+    """They show no credentials, secrets or options."""
     first, second = "2026-11-02T12:00:00.000Z", {"connection_id": api.ids["connection"], "name": "acme/old"}
     api.add(tables.scope, gone_reason="it was deleted", **second)
     api.change(tables.connection, api.ids["connection"], refused_at=NOW, refused_reason="401")
@@ -78,7 +78,7 @@ def test_connections_show_scopes_and_refusals(api: ApiHarness, token: str) -> No
 
 
 def test_deliveries_are_listed_newest_first_with_state_and_outcome(api: ApiHarness, token: str) -> None:
-    """Settled, buried or due."""
+    """The state is settled, buried or due."""
     api.delivery("delivery-1")
     api.delivery("delivery-2", settled_at=None, buried_at=NOW, outcome="it can't be read")
     api.delivery("delivery-3", settled_at=None, due_at=NOW, outcome="", name="")
@@ -102,7 +102,7 @@ def test_deliveries_are_listed_newest_first_with_state_and_outcome(api: ApiHarne
 
 @pytest.mark.both_databases
 def test_notices_show_person_change_and_causes(api: ApiHarness, token: str) -> None:
-    """And when they are due."""
+    """They also show when they are due."""
     api.add(
         tables.notice,
         person_id=api.ids["ana"],
@@ -134,7 +134,7 @@ def test_notices_show_person_change_and_causes(api: ApiHarness, token: str) -> N
 
 @pytest.mark.both_databases
 def test_no_list_contains_a_secret(api: ApiHarness, token: str) -> None:
-    """Neither in plain text nor encrypted, and nothing of the content of deliveries."""
+    """Secrets appear neither in plain text nor encrypted, and bodies of deliveries not at all."""
     api.delivery("delivery-1")
     for name in ("objectives", "cycles", "rules", "connections", "deliveries", "notices"):
         body = api.call(f"/api/v1/{name}", token=token).get_data(as_text=True)

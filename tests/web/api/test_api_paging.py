@@ -87,7 +87,7 @@ LISTS: dict[str, tuple[str, AddRow]] = {
 
 @pytest.mark.parametrize("path", LISTS)
 def test_a_page_has_a_hundred_rows_by_default(api: ApiHarness, token: str, path: str) -> None:
-    """And at most five hundred."""
+    """A page has at most five hundred."""
     name, add_row = LISTS[path]
     for number in range(101):
         add_row(api, number)
@@ -109,7 +109,7 @@ WRONG = (
 
 @pytest.mark.parametrize("path", ["/api/v1/key-results", "/api/v1/key-results/KR-1/history", "/api/v1/deliveries"])
 def test_an_invalid_parameter_is_named(api: ApiHarness, token: str, path: str) -> None:
-    """With status 422."""
+    """The status is 422."""
     for wrong in WRONG:
         response = api.call(f"{path}?{wrong}", token=token)
         assert response.status_code == 422, wrong

@@ -50,7 +50,7 @@ def create_at_github(harness: ConnectionsHarness, action: str, manifest: Mapping
     return redirect.removeprefix("http://127.0.0.1:8080")
 
 
-def test_the_app_asks_only_for_read_permissions(harness: ConnectionsHarness) -> None:
+def test_the_app_requests_only_read_permissions(harness: ConnectionsHarness) -> None:
     """Its webhook address is the connection's, and its installation leads to the choice of scopes."""
     action, manifest = submit_form(harness)
     assert action.startswith(f"{harness.hub.url}/organizations/acme/settings/apps/new?state=")
@@ -61,7 +61,7 @@ def test_the_app_asks_only_for_read_permissions(harness: ConnectionsHarness) -> 
     assert harness.hub.rest.calls == []
 
 
-def test_with_write_back_the_app_asks_for_write_permissions(harness: ConnectionsHarness) -> None:
+def test_with_write_back_the_app_requests_write_permissions(harness: ConnectionsHarness) -> None:
     """The connection then writes back."""
     action, manifest = submit_form(harness, write_back="yes")
     assert manifest["default_permissions"] == {"issues": "write", "pull_requests": "write", "metadata": "read"}
@@ -72,7 +72,7 @@ def test_with_write_back_the_app_asks_for_write_permissions(harness: Connections
 
 
 def test_the_page_with_the_manifest_says_whether_the_app_writes(harness: ConnectionsHarness) -> None:
-    """As chosen in the form."""
+    """It follows the choice in the form."""
     form = harness.form(organization="acme", name="OKR Sync")
     reads = harness.ana.submit(APP, on=APP, **form).text
     writes = harness.ana.submit(APP, on=APP, **form, write_back="yes").text
@@ -81,7 +81,7 @@ def test_the_page_with_the_manifest_says_whether_the_app_writes(harness: Connect
 
 
 def test_only_the_page_with_the_manifest_may_send_a_form_to_github(harness: ConnectionsHarness) -> None:
-    """The form before it may not."""
+    """The form before it has the usual policy."""
     assert "form-action 'self';" in harness.ana.open(APP).headers["Content-Security-Policy"]
 
 
@@ -110,7 +110,7 @@ def test_an_app_is_stored_once_and_encrypted(harness: ConnectionsHarness) -> Non
 def test_a_redirect_without_its_state_and_session_is_refused(
     harness: ConnectionsHarness, app: Flask, services: Services, example: Example
 ) -> None:
-    """A wrong state, no state, no code, another session, another person, and a client without a session."""
+    """Wrong are: the state, the code, the session, the person, or no session at all."""
     redirect = create_at_github(harness, *submit_form(harness))
     query = parse_qs(urlsplit(redirect).query)
     elsewhere = SessionClient.signed_in(app, services, example.ana)
@@ -126,7 +126,7 @@ def test_a_redirect_without_its_state_and_session_is_refused(
 
 
 def test_a_state_expires_after_an_hour(harness: ConnectionsHarness, clock: Clock) -> None:
-    """As GitHub's code does."""
+    """GitHub's code expires then too."""
     redirect = create_at_github(harness, *submit_form(harness))
     clock.advance(oauth_states.LIFE + oauth_states.LIFE / 60)
     assert harness.ana.open(redirect).status_code == 400

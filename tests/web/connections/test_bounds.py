@@ -28,7 +28,7 @@ def stuck() -> Iterator[threading.Event]:
 
 
 def test_a_result_or_an_error_is_passed_through() -> None:
-    """As without the timeout."""
+    """The caller sees the same as without the timeout."""
     assert call_with_timeout(lambda: 7) == 7
 
     def refuse() -> None:
@@ -101,7 +101,7 @@ def test_a_host_is_allowed_only_if_all_its_addresses_are(
 
 
 def test_http_is_allowed_only_to_this_machine() -> None:
-    """And only if the service itself is on loopback, or the operator allows private sites."""
+    """The service itself must be on loopback, or the operator must allow private sites."""
     check_site("http://127.0.0.1:9", base_url=HERE, allow_private=False)
     check_site("http://127.0.0.1:9", base_url="https://203.0.113.9", allow_private=True)
     with pytest.raises(BadSite, match="is this machine"):
@@ -154,7 +154,7 @@ def test_an_ambiguous_address_is_refused_before_any_lookup(monkeypatch: pytest.M
 
 
 def test_rejected_deliveries_are_written_at_most_once_a_second() -> None:
-    """For each connection."""
+    """The counter limits each connection on its own."""
     written: list[tuple[int, int]] = []
 
     def write(connection_id: int, *, count: int, at: Any) -> None:

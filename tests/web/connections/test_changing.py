@@ -33,7 +33,7 @@ def connected(harness: ConnectionsHarness) -> ConnectionsHarness:
 
 
 def test_scopes_are_added_and_removed(connected: ConnectionsHarness) -> None:
-    """Each once, in any case of letters; removing an unknown scope changes nothing."""
+    """Each is stored once, in any case of letters; removing an unknown scope changes nothing."""
     connected.send("/scopes", typed="ACME/checkout, acme/third", scope="acme/payments")
     assert connected.stored()["scopes"] == ["acme/checkout", "acme/payments", "acme/third"]
     connected.send("/scopes/remove", scope="acme/third")
@@ -90,7 +90,7 @@ def test_removed_credentials_leave_the_webhook(connected: ConnectionsHarness) ->
 
 
 def test_settings_are_changed_and_emptied(connected: ConnectionsHarness) -> None:
-    """Owner, import of earlier issues, and options of the connector; an address among them is checked like a site."""
+    """They are owner, earlier issues and options of the connector; an address among them is checked like a site."""
     connected.send("/settings", earlier="ignore", owner="ben@example.com", points_field="Size")
     stored = connected.stored()
     assert (stored["earlier"], stored["owner"], stored["points_field"]) == ("ignore", "ben@example.com", "Size")
@@ -224,7 +224,7 @@ def test_a_connection_from_the_pages_is_the_same_as_one_from_a_file(
 
 
 def test_webhooks_are_created_once_and_updated_later(connected: ConnectionsHarness) -> None:
-    """With the newest secret, our events and JSON; webhooks of others stay unchanged."""
+    """They get the newest secret, our events and JSON; webhooks of others stay unchanged."""
     repository = connected.hub.repository("checkout")
     other = connected.hub.add_hook(
         repository, url="http://127.0.0.1:9/else", secret="x", content_type="form", events=("push",)
@@ -233,12 +233,12 @@ def test_webhooks_are_created_once_and_updated_later(connected: ConnectionsHarne
         connected.send("/secrets", act="rotate")
         for name in ("acme/checkout", "acme/payments"):
             assert message in connected.send("/webhooks/one", scope=name).text
-        ours = [hook for hook in connected.hub.hooks if hook is not other]
-        assert len(ours) == count
-        assert {(hook.url, hook.secret, hook.content_type, hook.active) for hook in ours} == {
+        own_hooks = [hook for hook in connected.hub.hooks if hook is not other]
+        assert len(own_hooks) == count
+        assert {(hook.url, hook.secret, hook.content_type, hook.active) for hook in own_hooks} == {
             ("http://127.0.0.1:8080/hooks/walk", connected.secrets()[0], "json", True)
         }
-        assert {"issues", "sub_issues", "pull_request"} <= set(ours[0].events)
+        assert {"issues", "sub_issues", "pull_request"} <= set(own_hooks[0].events)
     assert (other.url, other.content_type, other.events) == ("http://127.0.0.1:9/else", "form", ("push",))
     assert "acme/checkout" in connected.send("/webhooks").text
 
@@ -255,7 +255,7 @@ def test_a_webhook_that_can_not_be_created_is_left_to_the_admin(connected: Conne
 
 
 def test_an_error_of_the_tracker_is_shown_beside_its_webhook(connected: ConnectionsHarness) -> None:
-    """And in the list of its scopes."""
+    """The list of its scopes shows it too."""
     connected.hub.rest.answer_next(500)
     assert "can&#39;t answer now (500)" in connected.send("/webhooks/one", scope="acme/checkout").text
     connected.hub.rest.answer_next(500)
@@ -357,7 +357,7 @@ def test_a_delivery_with_a_wrong_signature_is_counted_and_not_stored(
 
 
 def test_an_empty_list_offers_to_connect_a_tracker(ana: SessionClient, vera: SessionClient, services: Services) -> None:
-    """Only to admins."""
+    """Only admins get the offer."""
     with writing(services.engine) as tx:
         tx.execute(sa.delete(tables.rule))
         tx.execute(sa.delete(tables.connection))

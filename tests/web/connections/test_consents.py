@@ -87,7 +87,7 @@ def oauth(harness: ConnectionsHarness, services: Services) -> Iterator[OAuthSetu
 
 
 def test_the_form_shows_the_callback_address(oauth: OAuthSetup) -> None:
-    """Before anything is stored."""
+    """The OAuth app must name it before anything is stored."""
     assert "http://127.0.0.1:8080/connections/jira/consented" in oauth.harness.ana.read(FORM_PATH)
 
 
@@ -115,7 +115,7 @@ def test_a_consent_leads_to_the_choice_of_projects(oauth: OAuthSetup) -> None:
 
 
 def test_a_second_consent_replaces_the_first(oauth: OAuthSetup) -> None:
-    """With scopes there is nothing to choose."""
+    """A connection with scopes leads back to its own page."""
     oauth.create()
     oauth.harness.ana.open(oauth.accept(oauth.request_consent()))
     oauth.harness.send("/scopes", scopes="SHOP", act="add")
@@ -243,7 +243,7 @@ def test_a_pasted_token_replaces_oauth(oauth: OAuthSetup) -> None:
 
 
 def test_a_connection_without_an_oauth_app_has_no_consent(oauth: OAuthSetup) -> None:
-    """Neither as a button nor by a crafted request."""
+    """There is no button, and a crafted request answers 409."""
     form_path = "/connections/new/jira/hand"
     oauth.harness.ana.submit(form_path, on=form_path, slug="walk", site=oauth.site.url, owner="", scopes="SHOP")
     assert "/consent" not in oauth.harness.ana.read("/connections/walk")

@@ -53,7 +53,7 @@ def test_the_webhook_covers_all_scopes(setup: JiraSetup) -> None:
 
 
 def test_the_button_updates_the_webhook_with_the_newest_secret(setup: JiraSetup) -> None:
-    """After a rotation."""
+    """The old secret remains accepted until it is removed."""
     setup.send("/scopes", scope="SHOP", hooks="on")
     setup.create_webhook()
     setup.send("/secrets", act="rotate")
@@ -63,7 +63,7 @@ def test_the_button_updates_the_webhook_with_the_newest_secret(setup: JiraSetup)
 
 
 def test_without_administrator_rights_the_page_shows_the_secret(setup: JiraSetup) -> None:
-    """And says who can create the webhook."""
+    """It says who can create the webhook."""
     setup.jira.is_admin = False
     setup.send("/scopes", scope="SHOP", hooks="on")
     text = setup.create_webhook()
@@ -73,7 +73,7 @@ def test_without_administrator_rights_the_page_shows_the_secret(setup: JiraSetup
 
 
 def test_without_creating_the_webhook_the_page_shows_the_secret(setup: JiraSetup) -> None:
-    """Once."""
+    """It shows the secret only once."""
     setup.send("/scopes", scope="SHOP")
     secret = setup.harness.secrets()[0]
     assert secret in setup.harness.ana.read("/connections/walk")

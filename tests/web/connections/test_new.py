@@ -21,7 +21,7 @@ def test_each_tracker_offers_its_forms(ana: SessionClient) -> None:
 
 @pytest.mark.parametrize("path", ["/connections/new/jira/app", "/connections/new/trello/hand", "/connections/none"])
 def test_an_unknown_form_or_connection_answers_404(ana: SessionClient, path: str) -> None:
-    """A form that the tracker does not have, a kind without a connector, and an unknown connection."""
+    """The tracker has no such form, the kind has no connector, or the connection does not exist."""
     assert ana.open(path).status_code == 404
 
 
@@ -117,7 +117,7 @@ def test_an_invalid_field_has_its_error_beside_it(
 
 
 def test_names_are_escaped(harness: ConnectionsHarness) -> None:
-    """On every page of a connection."""
+    """Every page of a connection escapes them."""
     response = harness.by_webhook_only(slug=NASTY, scopes=NASTY, points_field=NASTY)
     assert response.status_code == 422
     assert "<script>alert" not in response.text
@@ -199,7 +199,7 @@ def test_a_member_may_read_but_not_change_connections(
 
 
 def test_a_form_without_its_csrf_token_is_refused(harness: ConnectionsHarness) -> None:
-    """Also from an admin's session."""
+    """A session of an admin is not enough."""
     harness.by_webhook_only()
     for path in ("/connections/new/github/hand", "/connections/new/github/app", "/connections/walk/remove"):
         assert harness.ana.client.post(path, data=harness.form(slug="else", name="walk")).status_code == 400
