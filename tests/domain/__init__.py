@@ -1,1 +1,1 @@
-"""The pure core, by tables of examples and by properties."""
+"""Tests of the pure core: tables of examples, and properties."""

@@ -11,12 +11,12 @@ BILLING = ScopeRef("502", "acme/billing")
 
 
 def at(seconds: float) -> datetime:
-    """Give the moment so many seconds after noon."""
+    """Return the time this many seconds after noon."""
     return NOON + timedelta(seconds=seconds)
 
 
 def snapshot(seconds: float = 0, /, **fields: Any) -> Snapshot:
-    """Give a snapshot of acme/checkout#1, last changed so many seconds after noon; `labels` may be plain names."""
+    """Return a snapshot of acme/checkout#1, last changed this many seconds after noon; `labels` may be plain names."""
     plain: dict[str, Any] = {
         "identity": "501#1",
         "scope": CHECKOUT,

@@ -1,4 +1,4 @@
-"""What happened, in words."""
+"""Causes: what happened to an issue, in words."""
 
 from dataclasses import replace
 
@@ -24,8 +24,8 @@ DONE = snapshot(1, labels=["checkout"], state=State.DONE, resolution="completed"
 CANCELLED = snapshot(1, labels=["checkout"], state=State.DROPPED, resolution="not_planned", closed_at=at(1))
 
 
-def held(one: Snapshot) -> Issue:
-    """Hold one snapshot."""
+def issue_of(one: Snapshot) -> Issue:
+    """Return the issue that one snapshot gives."""
     return merge_snapshot(None, one)
 
 
@@ -74,15 +74,15 @@ def held(one: Snapshot) -> Issue:
         (snapshot(0), snapshot(1), "seen again"),
     ],
 )
-def test_what_happened(before: Snapshot | None, after: Snapshot, expected: str) -> None:
-    """The most telling change comes first."""
-    one = held(before) if before else None
+def test_the_cause_names_the_most_important_change(before: Snapshot | None, after: Snapshot, expected: str) -> None:
+    """If several things changed, the cause names the most important one."""
+    one = issue_of(before) if before else None
     assert describe_change(one, merge_snapshot(one, after), name_of=lambda *_: None) == expected
 
 
-def test_a_gone_issue_says_how() -> None:
-    """And one that is found again says that."""
-    issue = held(OPEN)
+def test_a_deleted_or_moved_issue_says_how() -> None:
+    """An issue that is found again says that too."""
+    issue = issue_of(OPEN)
     gone = merge_tombstone(issue, DELETED)
     assert describe_change(issue, gone, name_of=lambda *_: None) == "deleted"
     assert describe_change(issue, merge_tombstone(issue, MOVED), name_of=lambda *_: None) == "moved to acme/billing#9"
@@ -90,23 +90,23 @@ def test_a_gone_issue_says_how() -> None:
     assert describe_change(gone, again, name_of=lambda *_: None) == "found again"
 
 
-def test_names_stand_for_ids() -> None:
-    """Labels and milestones are kept by id."""
-    before, after = held(snapshot(0)), held(snapshot(1, labels=[Term("77", "checkout")]))
+def test_causes_show_names_instead_of_ids() -> None:
+    """We store labels and milestones by id; people know them by name."""
+    before, after = issue_of(snapshot(0)), issue_of(snapshot(1, labels=[Term("77", "checkout")]))
     names = {(TermKind.LABEL, "77"): "checkout", (TermKind.COMPONENT, "77"): "App"}
     assert describe_change(before, after, name_of=lambda *key: names.get(key)) == "labelled checkout"
 
 
 def test_only_some_changes_can_move_a_measure() -> None:
-    """A new title can't."""
-    assert not counts_differently(held(OPEN), held(replace(OPEN, title="x", updated_at=at(1))))
-    assert counts_differently(held(OPEN), held(DONE))
-    assert counts_differently(None, held(OPEN))
+    """A new title, for example, can't."""
+    assert not counts_differently(issue_of(OPEN), issue_of(replace(OPEN, title="x", updated_at=at(1))))
+    assert counts_differently(issue_of(OPEN), issue_of(DONE))
+    assert counts_differently(None, issue_of(OPEN))
 
 
-def test_reopening_is_told_apart() -> None:
-    """Deleted work is not reopened work."""
-    assert was_reopened(held(DONE), held(OPEN))
-    assert not was_reopened(held(OPEN), held(DONE))
-    assert not was_reopened(None, held(OPEN))
-    assert not was_reopened(held(DONE), merge_tombstone(held(OPEN), DELETED))
+def test_reopened_work_differs_from_work_that_is_found_again() -> None:
+    """Work that was deleted and is found again was not reopened."""
+    assert was_reopened(issue_of(DONE), issue_of(OPEN))
+    assert not was_reopened(issue_of(OPEN), issue_of(DONE))
+    assert not was_reopened(None, issue_of(OPEN))
+    assert not was_reopened(issue_of(DONE), merge_tombstone(issue_of(OPEN), DELETED))

@@ -1,4 +1,4 @@
-"""Commands in comments: what counts as one, and what does not."""
+"""Parse `/okr` commands in comments: which lines count and which do not."""
 
 import pytest
 from hypothesis import given
@@ -37,13 +37,13 @@ from sync_service.domain.trackers.comment_commands import MAX_KEY_RESULTS, parse
         ("", None),
     ],
 )
-def test_a_line_of_its_own_that_people_read_is_a_command(body: str, wants: tuple[str, ...] | None) -> None:
-    """Code, quotes and what is hidden are none."""
+def test_a_visible_line_of_its_own_is_a_command(body: str, wants: tuple[str, ...] | None) -> None:
+    """Code, quotes and hidden text are no commands."""
     assert parse_markdown(body) == wants
 
 
-def test_what_a_comment_names_is_bounded() -> None:
-    """In number and in length."""
+def test_the_names_in_a_comment_are_limited() -> None:
+    """Their number and their length are limited."""
     found = parse_markdown("/okr " + " ".join(f"KR-{number}{'x' * 200}" for number in range(100)))
     assert found is not None
     assert len(found) == MAX_KEY_RESULTS
@@ -51,13 +51,13 @@ def test_what_a_comment_names_is_bounded() -> None:
 
 
 @given(st.text(alphabet="/okr KR-1none`~<!->\n\t", max_size=80))
-def test_no_text_breaks_the_reading(body: str) -> None:
-    """Whatever it is, it asks for slugs or for nothing."""
+def test_any_text_can_be_parsed(body: str) -> None:
+    """Any text gives slugs or nothing, and never an error."""
     found = parse_markdown(body)
     assert found is None or all(found)
 
 
-def test_much_that_is_opened_and_never_closed_is_read_at_once() -> None:
-    """Comments may have 65,536 characters."""
+def test_many_unclosed_marks_are_parsed_fast() -> None:
+    """A comment may have 65,536 characters."""
     assert parse_markdown("<!--" * 16_000 + "\n/okr KR-1") is None
     assert parse_markdown("<!---->" * 9_000 + "\n/okr KR-1") == ("KR-1",)

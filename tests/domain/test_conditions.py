@@ -1,4 +1,4 @@
-"""Conditions: what they match, what they refuse, which scopes they reach."""
+"""Conditions: what they match, what they refuse, and which scopes they can match."""
 
 from typing import Any
 
@@ -90,8 +90,8 @@ def test_condition_holds(condition: dict[str, Any], *, expected: bool) -> None:
 
 
 @pytest.mark.parametrize("field", ["milestone", "parent", "assignee", "type"])
-def test_nothing_can_be_asked_for(field: str) -> None:
-    """`is: null` holds where there is none."""
+def test_a_condition_can_require_an_empty_field(field: str) -> None:
+    """`is: null` holds if the issue has no value."""
     assert compile_condition({"field": field, "is": None})(BARE)
     assert not compile_condition({"field": field, "is": None})(ISSUE)
 
@@ -121,16 +121,16 @@ def test_nothing_can_be_asked_for(field: str) -> None:
         ({"all": [{"field": "type", "is": "bug"}, {"field": "nope", "is": "x"}]}, ("all", 1, "field")),
     ],
 )
-def test_a_wrong_condition_names_the_place(condition: object, path: tuple[object, ...]) -> None:
-    """With what was found and what is allowed."""
+def test_an_invalid_condition_names_the_field(condition: object, path: tuple[object, ...]) -> None:
+    """The error shows what was found and what is allowed."""
     with pytest.raises(RuleError) as raised:
         compile_condition(condition)
     assert raised.value.path == path
     assert raised.value.allowed in str(raised.value)
 
 
-def test_deep_nesting_is_refused_not_suffered() -> None:
-    """A condition is written by people."""
+def test_deep_nesting_is_refused() -> None:
+    """People write conditions, so a deep one is an error or an attack, and must not exhaust the stack."""
     condition: dict[str, Any] = {"field": "type", "is": "bug"}
     for _ in range(500):
         condition = {"all": [condition]}
@@ -139,8 +139,8 @@ def test_deep_nesting_is_refused_not_suffered() -> None:
 
 
 @given(st.text("ab*", max_size=8), st.text("ab", max_size=8))
-def test_stars_match_as_globs_do(pattern: str, text: str) -> None:
-    """Against the obvious recursive definition."""
+def test_stars_match_like_globs(pattern: str, text: str) -> None:
+    """Compare with the obvious recursive definition."""
 
     def plain(rest: str, left: str) -> bool:
         if not rest:
@@ -174,13 +174,13 @@ OTHER = {"field": "type", "is": "bug"}
         ({"field": "scope", "matches": "acme/*"}, None),
     ],
 )
-def test_scopes_reached(condition: dict[str, Any], expected: set[str] | None) -> None:
-    """None where a rule may hold in any scope."""
+def test_the_scopes_that_a_rule_can_match(condition: dict[str, Any], expected: set[str] | None) -> None:
+    """The answer is none if a rule may match in any scope."""
     assert possible_scopes(condition) == expected
 
 
-def test_the_index_asks_only_rules_that_could_match() -> None:
-    """By connection and scope."""
+def test_the_index_returns_only_rules_that_could_match() -> None:
+    """It looks rules up by connection and scope."""
 
     def rule(revision_id: int, connection_id: int, condition: dict[str, Any]) -> CompiledRule:
         return CompiledRule(
@@ -202,8 +202,8 @@ def test_the_index_asks_only_rules_that_could_match() -> None:
     assert index.matching(3, ISSUE) == []
 
 
-def test_a_condition_is_said_in_words() -> None:
-    """For lists and mails."""
+def test_a_condition_is_described_in_words() -> None:
+    """Lists and mails show this text."""
     condition = {"all": [{"field": "labels", "has": "checkout"}, {"any": [A, OTHER]}], "none": [OTHER]}
     assert describe(condition) == (
         "(labels has checkout and (scope is Acme/A or type is bug)) and (none of (type is bug))"

@@ -1,4 +1,4 @@
-"""The arithmetic, as a table of examples."""
+"""Measures: the arithmetic, as a table of examples."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ TODO, DOING, DONE, DROPPED = State.TODO, State.DOING, State.DONE, State.DROPPED
 
 
 def tally(state: State, issues: int = 1, *, points: float = 0, unestimated: float = 0, in_cycle: bool = True) -> Tally:
-    """Give a tally of issues that weigh 1 each."""
+    """Return a tally of issues with weight 1 each."""
     return Tally(
         state=state,
         in_cycle=in_cycle,
@@ -62,19 +62,19 @@ DONE_COUNT, OPEN_COUNT = Measure(kind="done-count"), Measure(kind="open-count")
 def test_value_follows_from_tallies(
     measure: Measure, start: float, tallies: list[Tally], expected: float | None
 ) -> None:
-    """Dropped work is left out; nothing linked is no data, neither 0 nor 100."""
+    """Dropped work does not count. Without linked issues there is no data, which is neither 0 nor 100."""
     assert compute(measure, start=start, tallies=tallies, checked_in=None).current == expected
 
 
 @pytest.mark.parametrize("checked_in", [None, 0.0, 12.5])
 def test_a_manual_value_is_the_latest_check_ins(checked_in: float | None) -> None:
-    """Linked issues only inform."""
+    """Linked issues do not change a manual value."""
     value = compute(Measure(kind="manual"), start=0, tallies=[tally(DONE, 9)], checked_in=checked_in)
     assert value.current == checked_in
 
 
-def test_the_explanation_gives_the_numbers() -> None:
-    """Every number can answer why."""
+def test_the_explanation_shows_the_numbers() -> None:
+    """Every value can explain itself."""
     value = compute(
         POINTS, start=0, tallies=[tally(DONE, points=3), tally(TODO, points=5), tally(DROPPED)], checked_in=None
     )
@@ -85,15 +85,13 @@ def test_the_explanation_gives_the_numbers() -> None:
     ("current", "start", "target", "expected"),
     [(None, 0, 100, None), (50, 0, 100, 0.5), (40, 40, 5, 0), (5, 40, 5, 1), (75, 40, 5, -1), (12, 0, 10, 1.2)],
 )
-def test_progress_is_raw_and_may_run_down(
-    current: float | None, start: float, target: float, expected: float | None
-) -> None:
-    """(current - start) / (target - start), unclamped."""
+def test_progress_is_not_clamped(current: float | None, start: float, target: float, expected: float | None) -> None:
+    """It is (current - start) / (target - start), and may be negative."""
     assert progress(current, start=start, target=target) == expected
 
 
 @pytest.mark.parametrize(
-    ("parts", "expected"),
+    ("key_results", "expected"),
     [
         ([], (None, 0)),
         ([(1, None)], (None, 1)),
@@ -103,10 +101,10 @@ def test_progress_is_raw_and_may_run_down(
     ],
 )
 def test_roll_up_is_a_weighted_mean_of_clamped_progress(
-    parts: list[tuple[float, float | None]], expected: tuple[float | None, int]
+    key_results: list[tuple[float, float | None]], expected: tuple[float | None, int]
 ) -> None:
     """Key results without data are left out and counted."""
-    assert roll_up(parts) == expected
+    assert roll_up(key_results) == expected
 
 
 @pytest.mark.parametrize(
@@ -123,15 +121,15 @@ def test_roll_up_is_a_weighted_mean_of_clamped_progress(
         ({"kind": "done-count", "within": "quarter"}, "within"),
     ],
 )
-def test_a_wrong_measure_names_the_setting(settings: dict[str, Any], field: str) -> None:
-    """With what was found and what is allowed."""
+def test_an_invalid_measure_names_the_setting(settings: dict[str, Any], field: str) -> None:
+    """The error shows what was found and what is allowed."""
     with pytest.raises(MeasureError) as raised:
         parse_measure(settings)
     assert raised.value.field == field
     assert raised.value.allowed in str(raised.value)
 
 
-def test_a_right_measure_is_read() -> None:
-    """As in the configuration file."""
+def test_a_valid_measure_is_parsed() -> None:
+    """It has the form of the configuration file."""
     read = parse_measure({"kind": "done-share", "weight": "points", "unestimated": 3})
     assert read == Measure(kind="done-share", weight="points", unestimated=3.0)

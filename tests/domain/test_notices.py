@@ -1,4 +1,4 @@
-"""Which changes people hear about."""
+"""Notices: which changes are worth a mail."""
 
 import pytest
 
@@ -19,7 +19,7 @@ REOPENED = Cause(what="reopened", issue="a#1", delivery="d2", reopened=True)
 
 
 def state(status: Status, progress: float | None) -> KeyResultState:
-    """Give a standing of a key result from 0 to 100."""
+    """Return the state of a key result from 0 to 100."""
     return KeyResultState(status, None if progress is None else progress * 100, progress)
 
 
@@ -52,26 +52,26 @@ ENDED = state(Status.CLOSED, 0.5)
 def test_kind_of_change(
     before: KeyResultState, after: KeyResultState, cause: Cause, expected: NoticeKind | None
 ) -> None:
-    """Only what needs a person is told at once."""
+    """Only a change that needs a person is sent at once."""
     assert kind_of(Change(before, after, (cause,))) is expected
 
 
 def test_a_later_change_is_absorbed_with_its_causes() -> None:
-    """One notice tells the whole way."""
+    """One notice tells the change from the first state to the last."""
     waiting = absorb(None, Change(ON_TRACK, AT_RISK, (CLOSED,)))
     joined = absorb(waiting, Change(AT_RISK, BEHIND, (REOPENED,)))
     assert joined == Change(ON_TRACK, BEHIND, (CLOSED, REOPENED))
 
 
-def test_a_change_that_is_undone_vanishes() -> None:
-    """Completed, reopened and closed again within the settling time is no news."""
+def test_a_change_that_is_undone_gives_no_notice() -> None:
+    """Completed, reopened and closed again within the settling time needs no mail."""
     waiting = absorb(None, Change(COMPLETED, AT_RISK, (REOPENED,)))
     assert waiting is not None
     assert absorb(waiting, Change(AT_RISK, COMPLETED, (CLOSED,))) is None
 
 
 def test_one_cause_never_makes_two_mails() -> None:
-    """What shares a delivery with a due notice goes along, also through a third."""
+    """Notices that share a delivery with a due notice go in the same mail, also through a third notice."""
     waiting = [
         WaitingNotice(1, due=True, deliveries=frozenset({"d1"})),
         WaitingNotice(2, due=False, deliveries=frozenset({"d1", "d2"})),
@@ -82,8 +82,8 @@ def test_one_cause_never_makes_two_mails() -> None:
     assert choose_for_mail(waiting) == [1, 5, 2, 3]
 
 
-def test_a_surge_leaves_the_latest_causes() -> None:
-    """A notice that waits does not grow without end."""
+def test_a_notice_keeps_only_the_latest_causes() -> None:
+    """A waiting notice must not grow without limit."""
     waiting = absorb(None, Change(ON_TRACK, AT_RISK, (CLOSED,) * 40))
     joined = absorb(waiting, Change(AT_RISK, BEHIND, (REOPENED,) * 30))
     assert joined is not None

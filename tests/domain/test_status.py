@@ -1,4 +1,4 @@
-"""From progress to a status."""
+"""Status: compare progress with the elapsed time of the cycle."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,17 +29,17 @@ SPAN = Span(START, START + timedelta(days=100))
     ],
 )
 def test_status_compares_progress_with_the_elapsed_share(day: int, progress: float | None, expected: Status) -> None:
-    """A tenth behind is at risk, a quarter behind is behind."""
+    """A tenth less is at risk, a quarter less is behind."""
     assert status(progress, span=SPAN, now=START + timedelta(days=day), partial=False) is expected
 
 
-def test_what_is_partly_seen_has_no_other_status() -> None:
-    """Not even completed."""
+def test_a_partial_value_has_no_other_status() -> None:
+    """Not even completed, because part of the issues is not imported yet."""
     assert status(1.0, span=SPAN, now=START, partial=True) is Status.PARTIAL
 
 
-def test_a_cycle_closes_after_its_grace() -> None:
-    """And not a moment before."""
+def test_a_cycle_closes_after_its_grace_period() -> None:
+    """It does not close a moment earlier."""
     closing = SPAN.ends_at + GRACE
     assert status(0.5, span=SPAN, now=closing, partial=False) is Status.CLOSED
     assert status(0.5, span=SPAN, now=closing - timedelta(seconds=1), partial=False) is not Status.CLOSED

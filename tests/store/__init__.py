@@ -1,1 +1,1 @@
-"""The only SQL, on both databases."""
+"""Tests of the store, which holds the only SQL, on both databases."""

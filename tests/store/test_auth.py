@@ -1,4 +1,4 @@
-"""Sign-in links, sessions and API tokens: good for what they are for, once or for a time, and kept as hashes."""
+"""Sign-in links, sessions and API tokens: valid once or for a time, stored as hashes."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +20,8 @@ NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def filled(url: str) -> None:
-    """Migrate, and put in a person."""
+def insert_person(url: str) -> None:
+    """Migrate the database and insert a person."""
     engine = open_database(url)
     migrate(engine)
     with writing(engine) as tx:
@@ -31,21 +31,21 @@ def filled(url: str) -> None:
 
 @pytest.fixture
 def engine(databases: Databases) -> Iterator[Engine]:
-    """Give a filled database of either kind."""
-    opened = open_database(databases.prepared(filled))
+    """Yield a prepared database of each kind."""
+    opened = open_database(databases.prepared(insert_person))
     yield opened
     opened.dispose()
 
 
 @pytest.fixture
 def tx(engine: Engine) -> Iterator[Connection]:
-    """Give a transaction."""
+    """Yield a transaction."""
     with writing(engine) as begun:
         yield begun
 
 
-def test_a_sign_in_link_is_good_once(tx: Connection) -> None:
-    """And its token is not in the database."""
+def test_a_sign_in_link_works_once(tx: Connection) -> None:
+    """The database does not hold its token."""
     token = auth.create_sign_in_link(tx, 1, NOW)
     assert len(token) >= 43
     assert token not in repr(tx.execute(sa.select(t.sign_in_link)).all())
@@ -53,8 +53,8 @@ def test_a_sign_in_link_is_good_once(tx: Connection) -> None:
     assert auth.use_sign_in_link(tx, token, NOW) is None
 
 
-def test_a_sign_in_link_is_good_for_a_quarter_of_an_hour(tx: Connection) -> None:
-    """Not a second longer, and the next one clears it away."""
+def test_a_sign_in_link_is_valid_for_fifteen_minutes(tx: Connection) -> None:
+    """Not a second longer. The next link deletes the old one."""
     token = auth.create_sign_in_link(tx, 1, NOW)
     assert auth.use_sign_in_link(tx, token, NOW + timedelta(minutes=15)) is None
     assert auth.use_sign_in_link(tx, token, NOW + timedelta(minutes=15) - SECOND) == 1
@@ -62,8 +62,8 @@ def test_a_sign_in_link_is_good_for_a_quarter_of_an_hour(tx: Connection) -> None
     assert tx.execute(sa.select(sa.func.count()).select_from(t.sign_in_link)).scalar_one() == 1
 
 
-def test_of_many_who_use_a_link_at_once_one_gets_in(engine: Engine) -> None:
-    """A link that was forwarded, or a browser that asks twice."""
+def test_only_one_of_many_concurrent_sign_ins_succeeds(engine: Engine) -> None:
+    """A link may be forwarded, or a browser may send it twice."""
     with writing(engine) as tx:
         token = auth.create_sign_in_link(tx, 1, NOW)
 
@@ -75,15 +75,15 @@ def test_of_many_who_use_a_link_at_once_one_gets_in(engine: Engine) -> None:
         assert sorted(threads.map(use, range(8)), key=str) == [1, *[None] * 7]
 
 
-def test_an_unknown_token_opens_nothing(tx: Connection) -> None:
-    """Of whatever kind."""
+def test_an_unknown_token_is_refused(tx: Connection) -> None:
+    """The same holds for every kind of token."""
     assert auth.use_sign_in_link(tx, "guess", NOW) is None
     assert auth.session_person(tx, "guess", NOW) is None
     assert auth.token_role(tx, "guess") is None
 
 
-def test_a_session_lasts_thirty_days_or_until_it_is_ended(tx: Connection) -> None:
-    """Its person is told as they are now."""
+def test_a_session_lasts_thirty_days_or_until_sign_out(tx: Connection) -> None:
+    """It returns the person's current data."""
     token = auth.start_session(tx, 1, NOW)
     tx.execute(sa.update(t.person).values(role="viewer"))
     person = auth.session_person(tx, token, NOW + timedelta(days=30) - SECOND)
@@ -93,22 +93,22 @@ def test_a_session_lasts_thirty_days_or_until_it_is_ended(tx: Connection) -> Non
     assert auth.session_person(tx, token, NOW) is None
 
 
-def test_a_session_ends_with_its_person(tx: Connection) -> None:
-    """Who was removed is out at once."""
+def test_a_session_ends_when_its_person_is_removed(tx: Connection) -> None:
+    """A removed person is signed out at once."""
     token = auth.start_session(tx, 1, NOW)
     tx.execute(sa.delete(t.person))
     assert auth.session_person(tx, token, NOW) is None
 
 
-def test_a_new_session_clears_old_ones_away(tx: Connection) -> None:
-    """The table does not grow for ever."""
+def test_a_new_session_deletes_expired_ones(tx: Connection) -> None:
+    """The table must not grow without limit."""
     auth.start_session(tx, 1, NOW)
     auth.start_session(tx, 1, NOW + timedelta(days=31))
     assert tx.execute(sa.select(sa.func.count()).select_from(t.session)).scalar_one() == 1
 
 
 def test_a_token_has_its_role_until_it_is_revoked(tx: Connection) -> None:
-    """Its name is free again then."""
+    """Then its name is free again."""
     token = auth.create_api_token(tx, name="ci", role="member", now=NOW)
     assert (auth.token_role(tx, token), auth.api_token_names(tx)) == ("member", ["ci"])
     with pytest.raises(auth.NameTaken):
@@ -120,7 +120,7 @@ def test_a_token_has_its_role_until_it_is_revoked(tx: Connection) -> None:
     assert (auth.token_role(tx, again), auth.token_role(tx, token)) == ("viewer", None)
 
 
-def test_a_person_is_found_by_address_in_any_letters(tx: Connection) -> None:
-    """With spaces around it, as it is pasted."""
+def test_a_person_is_found_by_address_in_any_case(tx: Connection) -> None:
+    """Spaces around a pasted address do not matter."""
     assert auth.person_id_of(tx, " Ana@Example.com ") == 1
     assert auth.person_id_of(tx, "ben@example.com") is None

@@ -1,4 +1,4 @@
-"""After the database's clock was stepped back no row waits until it catches up."""
+"""Clock skew: no row waits long after the database clock was set back."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 
 @pytest.fixture
 def engine(migrated_url: str) -> Iterator[Engine]:
-    """Give a database with one mail."""
+    """Yield a database with one mail."""
     opened = open_database(migrated_url)
     with writing(opened) as tx:
         now = database_now(tx)
@@ -31,28 +31,28 @@ def engine(migrated_url: str) -> Iterator[Engine]:
 
 
 def wait(engine: Engine, wait_for: timedelta, *, attempts: int = 0, lease: str | None = None) -> None:
-    """Let the mail wait for so long."""
+    """Make the mail wait this long."""
     with writing(engine) as tx:
         columns = {"due_at": database_now(tx) + wait_for, "attempts": attempts, "lease": lease}
         tx.execute(sa.update(tables.mail).values(columns))
 
 
 def due_at(engine: Engine) -> datetime:
-    """Tell when the mail is due."""
+    """Return when the mail is due."""
     with reading(engine) as tx:
         at: datetime = tx.execute(sa.select(tables.mail.c.due_at)).scalar_one()
         return at
 
 
 def waits(engine: Engine) -> timedelta:
-    """Tell for how long the mail waits."""
+    """Return how long the mail waits."""
     with reading(engine) as tx:
         now = database_now(tx)
     return max(due_at(engine) - now, timedelta(0))
 
 
 @pytest.mark.parametrize("step", [MINUTE, HOUR, 1000 * DAY])
-def test_what_was_not_tried_yet_is_due_at_once(engine: Engine, step: timedelta) -> None:
+def test_a_row_that_was_never_tried_is_due_at_once(engine: Engine, step: timedelta) -> None:
     """It was due when it was stored."""
     wait(engine, step)
     assert repair_due_times(engine, settle=SETTLE) == 1
@@ -60,8 +60,8 @@ def test_what_was_not_tried_yet_is_due_at_once(engine: Engine, step: timedelta) 
     assert len(due.claim(engine, tables.mail, limit=1)) == 1
 
 
-def test_who_holds_a_lease_keeps_it_for_as_long_as_the_longest(engine: Engine) -> None:
-    """He may be at work, and can still finish the row; if he is dead, the row is due after that."""
+def test_a_lease_is_kept_for_at_most_the_longest_lease(engine: Engine) -> None:
+    """The worker may be busy, and can still finish the row. If it is dead, the row is due after that."""
     (row,) = due.claim(engine, tables.mail, limit=1)
     wait(engine, HOUR, attempts=1, lease=row.lease)
     assert repair_due_times(engine, settle=SETTLE) == 1
@@ -70,8 +70,8 @@ def test_who_holds_a_lease_keeps_it_for_as_long_as_the_longest(engine: Engine) -
         due.settle(tx, tables.mail, [row], [{"outcome": "sent"}])
 
 
-def test_what_waits_for_its_next_try_waits_for_no_longer_than_ever(engine: Engine) -> None:
-    """An hour at most."""
+def test_a_retry_waits_for_at_most_the_longest_backoff(engine: Engine) -> None:
+    """That is an hour."""
     wait(engine, HOUR + MINUTE, attempts=3)
     assert repair_due_times(engine, settle=SETTLE) == 1
     assert waits(engine) == timedelta(0)
@@ -81,15 +81,17 @@ def test_what_waits_for_its_next_try_waits_for_no_longer_than_ever(engine: Engin
     ("waiting", "attempts", "lease"),
     [(timedelta(0), 0, None), (SECOND, 0, None), (HOUR, 1, None), (due.LONGEST_LEASE, 1, "held")],
 )
-def test_what_may_wait_is_left_alone(engine: Engine, waiting: timedelta, attempts: int, lease: str | None) -> None:
-    """No clock was stepped."""
+def test_a_due_time_within_the_limits_stays(
+    engine: Engine, waiting: timedelta, attempts: int, lease: str | None
+) -> None:
+    """The clock was not set back."""
     wait(engine, waiting, attempts=attempts, lease=lease)
     before = due_at(engine)
     assert repair_due_times(engine, settle=SETTLE) == 0
     assert due_at(engine) == before
 
 
-def test_a_settled_row_is_never_touched(engine: Engine) -> None:
+def test_a_settled_row_is_never_changed(engine: Engine) -> None:
     """It has no due time."""
     (row,) = due.claim(engine, tables.mail, limit=1)
     with writing(engine) as tx:

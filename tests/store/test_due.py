@@ -1,4 +1,4 @@
-"""The life of a row with a due time: claim, lease, settle, postpone, bury, replay."""
+"""Due rows: claim, lease, settle, postpone, bury, replay."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def engine(migrated_url: str) -> Iterator[Engine]:
-    """Give a database with ten mails, due one second after the other, all in the past."""
+    """Yield a database with ten mails, due one second after the other, all in the past."""
     opened = open_database(migrated_url)
     with writing(opened) as tx:
         now = database_now(tx)
@@ -42,7 +42,7 @@ def engine(migrated_url: str) -> Iterator[Engine]:
 
 
 def row(engine: Engine, row_id: int) -> Row[Any]:
-    """Read one mail."""
+    """Return one mail."""
     with reading(engine) as tx:
         return tx.execute(sa.select(MAIL).where(MAIL.c.id == row_id)).one()
 
@@ -55,13 +55,13 @@ def test_the_oldest_due_rows_are_claimed_first(engine: Engine) -> None:
     assert all(one.lease for one in claimed)
 
 
-def test_a_claimed_row_is_not_claimed_again_while_its_lease_runs(engine: Engine) -> None:
-    """Ten rows, two claims of six: six and four."""
+def test_a_claimed_row_is_not_claimed_again_during_its_lease(engine: Engine) -> None:
+    """Ten rows and two claims of six give six and four."""
     assert [len(due.claim(engine, MAIL, limit=6)) for _ in range(3)] == [6, 4, 0]
 
 
-def test_a_lease_that_ended_makes_the_row_due_again(engine: Engine) -> None:
-    """A worker that died has lost it, without anybody's doing."""
+def test_an_expired_lease_makes_the_row_due_again(engine: Engine) -> None:
+    """The lease of a dead worker ends by itself."""
     due.claim(engine, MAIL, limit=10, lease=timedelta(0))
     again = due.claim(engine, MAIL, limit=10)
     assert len(again) == 10
@@ -69,7 +69,7 @@ def test_a_lease_that_ended_makes_the_row_due_again(engine: Engine) -> None:
 
 
 def test_a_settled_row_is_done(engine: Engine) -> None:
-    """With its outcome; nothing is due then."""
+    """It keeps its outcome and is not due."""
     (claimed,) = due.claim(engine, MAIL, limit=1)
     with writing(engine) as tx:
         due.settle(tx, MAIL, [claimed], [{"outcome": "sent"}])
@@ -79,8 +79,8 @@ def test_a_settled_row_is_done(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("finish", ["settle", "postpone", "bury", "hand_back"])
-def test_who_lost_the_lease_can_finish_nothing(engine: Engine, finish: str) -> None:
-    """And what they did in the transaction is undone."""
+def test_a_worker_that_lost_its_lease_can_finish_nothing(engine: Engine, finish: str) -> None:
+    """The changes of its transaction are rolled back."""
     (stalled,) = due.claim(engine, MAIL, limit=1, lease=timedelta(0))
     taken_over = next(one for one in due.claim(engine, MAIL, limit=10) if one.id == stalled.id)
     acts: dict[str, Callable[[Connection], object]] = {
@@ -101,8 +101,8 @@ def test_who_lost_the_lease_can_finish_nothing(engine: Engine, finish: str) -> N
     assert row(engine, stalled.id).lease == taken_over.lease
 
 
-def test_one_lost_lease_among_many_undoes_all(engine: Engine) -> None:
-    """Settling matches every token."""
+def test_one_lost_lease_among_many_rolls_back_all(engine: Engine) -> None:
+    """Settling checks every token."""
     claimed = due.claim(engine, MAIL, limit=3)
     with writing(engine) as tx:
         tx.execute(sa.update(MAIL).where(MAIL.c.id == claimed[1].id).values(lease="somebody else"))
@@ -117,7 +117,7 @@ def test_one_lost_lease_among_many_undoes_all(engine: Engine) -> None:
 
 
 def test_a_postponed_row_waits(engine: Engine) -> None:
-    """And says why."""
+    """It keeps the reason."""
     (claimed,) = due.claim(engine, MAIL, limit=1)
     with writing(engine) as tx:
         now = database_now(tx)
@@ -128,8 +128,8 @@ def test_a_postponed_row_waits(engine: Engine) -> None:
     assert len(due.claim(engine, MAIL, limit=10)) == 9
 
 
-def test_a_buried_row_rests_until_it_is_replayed(engine: Engine) -> None:
-    """Then it begins anew."""
+def test_a_buried_row_waits_for_a_replay(engine: Engine) -> None:
+    """A replay starts with the first attempt."""
     (claimed,) = due.claim(engine, MAIL, limit=1)
     with writing(engine) as tx:
         due.bury(tx, MAIL, claimed, reason="550 unknown user")
@@ -142,7 +142,7 @@ def test_a_buried_row_rests_until_it_is_replayed(engine: Engine) -> None:
 
 
 def test_many_workers_share_the_rows_without_overlap(engine: Engine) -> None:
-    """Every row to exactly one of them."""
+    """Each row is claimed by exactly one worker."""
     taken: list[int] = []
 
     def work() -> None:
@@ -157,13 +157,13 @@ def test_many_workers_share_the_rows_without_overlap(engine: Engine) -> None:
     assert sorted(taken) == [row(engine, number).id for number in range(1, 11)]
 
 
-def test_what_is_due_is_found_by_its_index(engine: Engine) -> None:
-    """However many rows a table has: it is asked each second."""
-    asked: list[tuple[str, Any]] = []
-    sa.event.listen(engine, "before_cursor_execute", lambda *event: asked.append(event[2:4]))
+def test_due_rows_are_found_by_the_index(engine: Engine) -> None:
+    """The query runs every second, so it must not scan a large table."""
+    statements: list[tuple[str, Any]] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *event: statements.append(event[2:4]))
     with reading(engine) as tx:
         due.tables_with_due_rows(tx)
-        statement, parameters = asked[-1]
+        statement, parameters = statements[-1]
         if engine.dialect.name == "postgresql":
             tx.exec_driver_sql("SET LOCAL enable_seqscan = off")  # the tables are empty
             plan = [row[0] for row in tx.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
@@ -172,8 +172,8 @@ def test_what_is_due_is_found_by_its_index(engine: Engine) -> None:
     assert sum("Index Cond: (due_at <= " in step or "(due_at<?)" in step for step in plan) == len(due.TABLES), plan
 
 
-def test_tables_with_due_rows_are_named(engine: Engine) -> None:
-    """The clock rings for these; the lag is that of the oldest row."""
+def test_tables_with_due_rows_are_listed(engine: Engine) -> None:
+    """The scheduler wakes the workers of these tables. The lag is that of the oldest row."""
     with reading(engine) as tx:
         assert due.tables_with_due_rows(tx) == ["mail"]
         lag = due.oldest_lag(tx)
@@ -186,6 +186,6 @@ def test_tables_with_due_rows_are_named(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(("attempts", "seconds"), [(1, 2), (2, 4), (3, 8), (8, 256), (30, 3600)])
-def test_waits_double_up_to_an_hour(attempts: int, seconds: int) -> None:
-    """From two seconds on."""
+def test_backoff_doubles_up_to_an_hour(attempts: int, seconds: int) -> None:
+    """It starts at two seconds."""
     assert due.wait_after(attempts) == timedelta(seconds=seconds)

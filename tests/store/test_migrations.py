@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables that the code knows."""
+"""The migrations create exactly the tables that the code defines."""
 
 from datetime import date
 from typing import Any
@@ -21,7 +21,7 @@ FIRST = "1.0001"
 
 
 def test_migrating_an_empty_database_gives_the_tables_of_the_code(database_url: str) -> None:
-    """A difference in either direction is a forgotten migration."""
+    """Any difference is a forgotten migration."""
     engine = open_database(database_url)
     assert not is_current(engine)
     migrate(engine)
@@ -32,7 +32,7 @@ def test_migrating_an_empty_database_gives_the_tables_of_the_code(database_url: 
 
 
 def test_migrating_again_changes_nothing(migrated_url: str) -> None:
-    """Every part of the service may try."""
+    """Every process of the service may try."""
     engine = open_database(migrated_url)
     migrate(engine)
     assert is_current(engine)
@@ -40,7 +40,7 @@ def test_migrating_again_changes_nothing(migrated_url: str) -> None:
 
 
 def test_every_row_of_the_first_schema_survives_all_migrations(database_url: str) -> None:
-    """A table or row that a later step loses would be lost for every user who upgrades."""
+    """If a later step loses a table or row, every user who upgrades loses it."""
     engine = open_database(database_url)
     with writing(engine) as tx:
         _upgrade(tx, FIRST)
@@ -53,8 +53,10 @@ def test_every_row_of_the_first_schema_survives_all_migrations(database_url: str
 
 
 @pytest.mark.parametrize(("revision", "reason"), [("0019", "export"), ("9.0001", "newer version")])
-def test_a_database_of_another_version_is_refused_in_words(database_url: str, revision: str, reason: str) -> None:
-    """The migrations before 0.1.0 were squashed; a database of theirs is exported by the old version."""
+def test_a_database_of_an_older_version_is_refused_with_an_explanation(
+    database_url: str, revision: str, reason: str
+) -> None:
+    """The migrations before 0.1.0 were squashed. The old version exports such a database."""
     engine = open_database(database_url)
     migrate(engine)
     with writing(engine) as tx:
@@ -72,7 +74,7 @@ def _upgrade(tx: Transaction, revision: str) -> None:
 
 
 def _fill(tx: Transaction) -> dict[str, int]:
-    """Add a row to every table of the schema as it stands; return the number of rows of each table."""
+    """Insert a row into every table of the current schema and return the number of rows of each table."""
     schema = sa.MetaData()
     schema.reflect(tx)
     for table in schema.sorted_tables:

@@ -1,4 +1,4 @@
-"""The loop over claimed rows: each alone or in groups; what fails is retried and stops no other."""
+"""Retry loop over claimed rows: each alone or in groups. A failing row is retried and stops no other."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -54,7 +54,7 @@ def engine(migrated_url: str) -> Iterator[Engine]:
 
 
 def outcomes(engine: Engine) -> list[str]:
-    """Return the outcome of each mail, with a star where it is still waiting."""
+    """Return the outcome of each mail, with a star if it is still waiting."""
     with reading(engine) as tx:
         rows = tx.execute(sa.select(MAIL).order_by(MAIL.c.id)).all()
     return [f"{row.outcome}{'*' if row.due_at else ''}" for row in rows]
@@ -69,14 +69,14 @@ def test_without_groups_each_row_is_worked_on_alone(engine: Engine) -> None:
 
 
 def test_rows_of_a_group_are_worked_on_together(engine: Engine) -> None:
-    """In the order of the first row of each."""
+    """Groups are in the order of their first rows."""
     work = Work(engine)
     assert drain_rows(engine, MAIL, work, limit=9, group_by=attrgetter("recipient")) == 4
     assert work.got == [["m0", "m2"], ["m1"], ["m3"]]
 
 
 def test_a_group_that_fails_is_retried_whole_and_stops_no_other(engine: Engine) -> None:
-    """Where the work is not divisible: one mail to one person."""
+    """Its work is not divisible: one mail to one person."""
     work = Work(engine, poison={"m2": ValueError("no words")})
     drain_rows(engine, MAIL, work, limit=9, group_by=attrgetter("recipient"))
     assert outcomes(engine) == ["ValueError: no words*", "sent", "ValueError: no words*", "sent"]
@@ -100,7 +100,7 @@ def test_divisible_work_on_a_single_row_is_tried_once(engine: Engine) -> None:
 
 @pytest.mark.parametrize("divisible", [False, True])
 def test_a_row_whose_lease_is_lost_is_left_to_its_new_holder(engine: Engine, *, divisible: bool) -> None:
-    """The others go on."""
+    """The other rows are settled."""
     work = Work(engine, poison={"m1": due.LeaseLost("somebody else has it")})
     group_by = one_group if divisible else None
     drain_rows(engine, MAIL, work, limit=9, group_by=group_by, divisible=divisible)

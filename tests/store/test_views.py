@@ -1,4 +1,4 @@
-"""What is told of a key result: its value, why it is so, which issues count, and what moved it."""
+"""Views of a key result: its value, the reasons, the linked issues and the history."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -27,8 +27,8 @@ NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 STARTS, ENDS = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 
 
-def filled(url: str) -> None:
-    """Migrate, and put in two people, a cycle, two connections and two key results."""
+def insert_okrs(url: str) -> None:
+    """Migrate the database; insert two people, a cycle, two connections and two key results."""
     engine = open_database(url)
     migrate(engine)
     with writing(engine) as tx:
@@ -51,21 +51,21 @@ def filled(url: str) -> None:
 
 @pytest.fixture
 def engine(databases: Databases) -> Iterator[Engine]:
-    """Give a filled database of either kind."""
-    opened = open_database(databases.prepared(filled))
+    """Yield a prepared database of each kind."""
+    opened = open_database(databases.prepared(insert_okrs))
     yield opened
     opened.dispose()
 
 
 @pytest.fixture
 def tx(engine: Engine) -> Iterator[Connection]:
-    """Give a transaction."""
+    """Yield a transaction."""
     with writing(engine) as begun:
         yield begun
 
 
 def add_issue(tx: Connection, number: int, state: State, **columns: Any) -> int:
-    """Put in an issue of the first connection; give its row id."""
+    """Insert an issue of the first connection and return its row id."""
     row = {
         "connection_id": 1,
         "identity": f"7:{number}",
@@ -80,7 +80,7 @@ def add_issue(tx: Connection, number: int, state: State, **columns: Any) -> int:
 def add_rule(
     tx: Connection, slug: str, *, state: str = "active", key_result_id: int = 1, connection_id: int = 1
 ) -> int:
-    """Put in a rule with one revision; give the revision's row id."""
+    """Insert a rule with one revision and return the revision's row id."""
     row = {"connection_id": connection_id, "key_result_id": 1, "condition": {}}
     rule_id = tx.execute(sa.insert(t.rule).values(slug=slug, enabled=True, **row).returning(t.rule.c.id)).scalar_one()
     revision = row | {"rule_id": rule_id, "rule_slug": slug, "state": state, "changed_by": "ana", "created_at": NOW}
@@ -95,8 +95,8 @@ def add_link(
     tx.execute(sa.insert(t.link).values(row))
 
 
-def test_a_key_result_is_found_in_any_letters_with_its_owner(tx: Connection) -> None:
-    """The objective's owner where it has none of its own."""
+def test_a_key_result_is_found_in_any_case_with_its_owner(tx: Connection) -> None:
+    """Without an owner of its own it has the objective's."""
     one, two = key_result_view(tx, "kr-1", NOW), key_result_view(tx, "KR-2", NOW)
     assert one is not None
     assert two is not None
@@ -111,8 +111,8 @@ def test_a_key_result_is_found_in_any_letters_with_its_owner(tx: Connection) -> 
     assert key_result_view(tx, "KR-3", NOW) is None
 
 
-def test_the_key_results_of_a_cycle_come_in_their_order(tx: Connection) -> None:
-    """By position, then as they were made."""
+def test_the_key_results_of_a_cycle_are_in_order(tx: Connection) -> None:
+    """By position, then by creation."""
     tx.execute(sa.update(t.key_result).where(t.key_result.c.id == 1).values(position=1))
     assert [view.slug for view in key_result_views(tx, NOW, cycle="q4")] == ["KR-2", "KR-1"]
     assert [view.slug for view in key_result_views(tx, NOW)] == ["KR-2", "KR-1"]
@@ -120,7 +120,7 @@ def test_the_key_results_of_a_cycle_come_in_their_order(tx: Connection) -> None:
 
 
 def test_a_frozen_cycle_closes_its_key_results(tx: Connection) -> None:
-    """Even before they are computed once more."""
+    """Even before they are computed again."""
     view = key_result_view(tx, "KR-1", ENDS + timedelta(days=3))
     assert view is not None
     assert view.status is Status.CLOSED
@@ -128,7 +128,7 @@ def test_a_frozen_cycle_closes_its_key_results(tx: Connection) -> None:
 
 @pytest.mark.parametrize("reached_by", ["rule", "link"])
 def test_a_key_result_is_stale_while_a_connection_it_reaches_is_refused(tx: Connection, reached_by: str) -> None:
-    """By a rule or by a linked issue; the other key result is not."""
+    """It may reach the connection by a rule or by a linked issue. The other key result is not stale."""
     if reached_by == "rule":
         add_rule(tx, "r")
     else:
@@ -138,8 +138,8 @@ def test_a_key_result_is_stale_while_a_connection_it_reaches_is_refused(tx: Conn
     assert (one.stale, two.stale) == (Stale(NOW, "c1: Bad credentials"), None)
 
 
-def test_the_longest_refusal_is_told(tx: Connection) -> None:
-    """It is since then that the value may be out of date."""
+def test_the_longest_refusal_is_reported(tx: Connection) -> None:
+    """The value may be out of date since then."""
     add_rule(tx, "a", connection_id=1)
     add_rule(tx, "b", connection_id=2)
     for number in (1, 2):
@@ -148,8 +148,8 @@ def test_the_longest_refusal_is_told(tx: Connection) -> None:
     assert key_result_views(tx, NOW)[0].stale == Stale(NOW - timedelta(hours=2), "c2: reason 2")
 
 
-def test_an_issue_is_told_once_with_the_weight_that_counts(tx: Connection) -> None:
-    """A weight by hand stands above the others; what is pending does not count yet."""
+def test_an_issue_is_listed_once_with_the_effective_weight(tx: Connection) -> None:
+    """A manual weight overrides the others. Pending links do not count yet."""
     issue_id = add_issue(tx, 1, State.DOING, points=3.0, url="https://x/1")
     add_link(tx, issue_id, "rule", add_rule(tx, "b"), weight=5)
     add_link(tx, issue_id, "rule", add_rule(tx, "a"))
@@ -174,8 +174,8 @@ def test_an_issue_is_told_once_with_the_weight_that_counts(tx: Connection) -> No
     ]
 
 
-def test_an_issue_is_told_with_the_names_of_what_it_carries(tx: Connection) -> None:
-    """As they are now; what was deleted is left out, and what has no other name goes by its id."""
+def test_an_issue_shows_the_names_of_its_labels_and_terms(tx: Connection) -> None:
+    """Current names. Deleted terms are left out, and a term without a name shows its id."""
     for kind, external_id, name in (("version", "9", "2.0"), ("version", "8", None), ("sprint", "9", "Sprint 7")):
         values = {"connection_id": 1, "kind": kind, "external_id": external_id, "name": name, "at": NOW}
         tx.execute(sa.insert(t.term).values(values))
@@ -197,10 +197,10 @@ def test_an_issue_is_told_with_the_names_of_what_it_carries(tx: Connection) -> N
         ("#1: nothing new", NOW, NOW - timedelta(days=1), None),
     ],
 )
-def test_an_issue_that_can_not_be_reached_still_counts_and_says_since_when(
+def test_an_unreachable_issue_still_counts_and_shows_since_when(
     tx: Connection, outcome: str, settled: datetime | None, seen: datetime, shown: datetime | None
 ) -> None:
-    """Until something shows it again; a look that is due once more does not change that."""
+    """Until the tracker shows it again. A second due fetch does not change that."""
     issue_id = add_issue(tx, 1, State.DONE, seen_at=seen, identity="7#1")
     add_link(tx, issue_id, "label", 0)
     values = {"connection_id": 1, "identity": "7#1", "key": "acme/app#1", "reason": "not seen for long"}
@@ -210,7 +210,7 @@ def test_an_issue_that_can_not_be_reached_still_counts_and_says_since_when(
 
 
 def test_issues_that_do_not_count_say_why_and_open_ones_come_first(tx: Connection) -> None:
-    """Dropped, closed outside the cycle, not seen yet."""
+    """Dropped, closed outside the cycle, or not seen yet."""
     early = STARTS - timedelta(days=1)
     for number, state, columns in (
         (1, State.DROPPED, {"resolution": "not_planned"}),
@@ -225,8 +225,8 @@ def test_issues_that_do_not_count_say_why_and_open_ones_come_first(tx: Connectio
             add_link(tx, issue_id, "label", 0, key_result_id=key_result_id)
     waiting = {"key_result_id": 2, "connection_id": 2, "key": "acme/web#5", "weight": 4.0}
     tx.execute(sa.insert(t.manual_link).values(waiting))
-    told = [(one.key.partition("#")[2], one.counts, one.why_not) for one in issues_view(tx, 2)]
-    assert told == [
+    listed = [(one.key.partition("#")[2], one.counts, one.why_not) for one in issues_view(tx, 2)]
+    assert listed == [
         ("9", True, None),
         ("10", True, None),
         ("3", False, "closed outside the cycle"),
@@ -238,15 +238,15 @@ def test_issues_that_do_not_count_say_why_and_open_ones_come_first(tx: Connectio
     assert [one.counts for one in issues_view(tx, 1)] == [True, True, True, True, False, False]
 
 
-def test_nothing_counts_toward_what_people_set_themselves(tx: Connection) -> None:
-    """Linked issues inform only."""
+def test_no_issue_counts_toward_a_manual_value(tx: Connection) -> None:
+    """Linked issues are only shown."""
     tx.execute(sa.update(t.key_result).values(measure={"kind": "manual"}))
     add_link(tx, add_issue(tx, 1, State.DONE), "label", 0)
     assert [one.why_not for one in issues_view(tx, 1)] == ["the value is set by check-ins"]
 
 
 def test_history_comes_newest_first_and_page_by_page(tx: Connection) -> None:
-    """An entry's id is where the next page begins."""
+    """An entry's id starts the next page."""
     entries = [
         {
             "key_result_id": 1,
@@ -267,8 +267,8 @@ def test_history_comes_newest_first_and_page_by_page(tx: Connection) -> None:
     assert history_view(tx, 2) == []
 
 
-def test_the_form_has_the_names_of_the_contract(tx: Connection) -> None:
-    """As the API and `--json` give it."""
+def test_the_json_has_the_names_of_the_contract(tx: Connection) -> None:
+    """The API and `--json` return it."""
     view = key_result_view(tx, "KR-1", NOW)
     assert view is not None
     add_link(tx, add_issue(tx, 1, State.DONE, closed_at=NOW), "label", 0)
@@ -285,8 +285,8 @@ def test_the_form_has_the_names_of_the_contract(tx: Connection) -> None:
     assert {"what", "issue", "delivery", "actor"} <= set(form["history"][0]["causes"][0])
 
 
-def test_backlogs_tell_due_later_late_and_buried_apart(tx: Connection) -> None:
-    """Table by table; settled rows are in none of them."""
+def test_backlogs_separate_due_later_late_and_buried(tx: Connection) -> None:
+    """By table. Settled rows are in none of them."""
     long_ago, far_off = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
     rows = [(long_ago, None), (long_ago, None), (far_off, None), (None, NOW), (None, None)]
     for number, (due_at, buried_at) in enumerate(rows):
@@ -298,8 +298,8 @@ def test_backlogs_tell_due_later_late_and_buried_apart(tx: Connection) -> None:
     assert (found["mail"].due, found["mail"].lag_seconds) == (0, 0.0)
 
 
-def test_connections_are_told_without_their_secrets(tx: Connection) -> None:
-    """Whether there are any, and how their scopes stand."""
+def test_connections_are_listed_without_their_secrets(tx: Connection) -> None:
+    """The view says whether there are any, and the state of the scopes."""
     tx.execute(sa.insert(t.scope).values(connection_id=1, name="acme/app", covered_at=NOW))
     tx.execute(sa.update(t.connection).where(t.connection.c.id == 1).values(sealed_token="sealed", owner_id=1))
     one, two = connection_views(tx)
