@@ -1,4 +1,4 @@
-"""Numbers as people write them, and strangers' texts made safe."""
+"""Format numbers, and make foreign texts safe."""
 
 import pytest
 from hypothesis import given
@@ -71,13 +71,13 @@ def test_no_rounding_shows_completion_before_it_is_reached(value: float) -> None
         ("👩\u200d💻 שלום", "👩\u200d💻 שלום"),
     ],
 )
-def test_a_strangers_text_stays_on_its_line(text: str, safe: str) -> None:
-    """No new header lines, no turned direction, nothing that can't be encoded; emoji and other scripts stay."""
+def test_foreign_text_stays_on_one_line(text: str, safe: str) -> None:
+    """No new header lines, no reversed direction, nothing that can't be encoded. Emoji and other scripts stay."""
     assert plain(text) == safe
 
 
 def test_long_texts_are_clipped_and_short_ones_are_not() -> None:
-    """The end is marked."""
+    """An ellipsis marks the end."""
     assert clipped("abcdef", 6) == "abcdef"
     assert clipped("abcdefg", 6) == "abcde…"
 

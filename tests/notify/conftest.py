@@ -1,20 +1,20 @@
-"""A furnished house on both databases."""
+"""Fixture: the mail services on each database."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from sync_service.store.engine.database import open_database
-from tests.notify.services import House
+from tests.notify.services import MailServices
 
 
 @pytest.fixture
-def services(migrated_url: str) -> Iterator[House]:
-    """Give a house without an SMTP server."""
+def services(migrated_url: str) -> Iterator[MailServices]:
+    """Yield mail services without an SMTP server."""
     engine = open_database(migrated_url)
     try:
-        built = House(engine)
-        built.furnish()
+        built = MailServices(engine)
+        built.add_okrs()
         yield built
     finally:
         engine.dispose()

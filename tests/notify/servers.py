@@ -1,4 +1,4 @@
-"""Mail servers of other kinds than the usual one: with TLS, with passwords, or with manners of their own."""
+"""SMTP servers for tests: with TLS, with passwords, or with unusual replies."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from sync_service.runtime.wiring import utc_now
 
 @contextlib.contextmanager
 def serving(handler: object, *, port: int = 0, tls: ssl.SSLContext | None = None, **manners: Any) -> Iterator[int]:
-    """Run an SMTP server on loopback until the end of the block; give its port. `tls` is from the first byte."""
+    """Run an SMTP server on loopback until the block ends and yield its port. `tls` starts with the first byte."""
     ready: Future[tuple[int, Callable[[], object]]] = Future()
 
     async def serve() -> None:
@@ -38,10 +38,10 @@ def serving(handler: object, *, port: int = 0, tls: ssl.SSLContext | None = None
         await end.wait()
         server.close()
         for guest in guests:
-            # One that is closing already must not be aborted: Python 3.11.2 trips over it under TLS.
+            # Do not abort a connection that is already closing: Python 3.11.2 fails then under TLS.
             if isinstance(guest.transport, asyncio.WriteTransport) and not guest.transport.is_closing():
                 guest.transport.abort()
-        await asyncio.sleep(0)  # lets the connections notice that they are closed
+        await asyncio.sleep(0)  # lets the connections see that they are closed
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="other mail server")
     thread.start()
@@ -54,7 +54,7 @@ def serving(handler: object, *, port: int = 0, tls: ssl.SSLContext | None = None
 
 
 def certificate(directory: Path) -> ssl.SSLContext:
-    """Make a certificate for this machine that vouches for itself, `cert.pem`; give a server's context with it."""
+    """Write a self-signed certificate for this machine to `cert.pem` and return a server context that uses it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     hosts = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])

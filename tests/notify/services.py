@@ -1,4 +1,4 @@
-"""A small house to send mails from: Ana owns three key results of one objective, Bo owns the objective."""
+"""Mail services for tests. Ana owns three key results of one objective; Bo owns the objective."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -31,7 +31,7 @@ COMPLETED = KeyResultState(Status.COMPLETED, 100.0, 1.0)
 
 
 def closed(number: int, *, delivery: str | None = None) -> Cause:
-    """Give the cause that an issue was closed, by default with a delivery of its own."""
+    """Return the cause "closed" of an issue, by default with a delivery of its own."""
     return Cause(
         what="closed as done",
         issue=f"acme/checkout#{number}",
@@ -43,8 +43,8 @@ def closed(number: int, *, delivery: str | None = None) -> Cause:
 
 
 @dataclass(slots=True)
-class House:
-    """The parts that mails go through, with a clock that tests set."""
+class MailServices:
+    """The outbox, composer and sender of mails, with a clock that tests set."""
 
     engine: Engine
     now: datetime = NOW
@@ -52,22 +52,22 @@ class House:
 
     @property
     def sealer(self) -> Sealer:
-        """Seal with a key of the tests."""
+        """Return the sealer with the tests' key."""
         return Sealer(("a secret key of the tests, long enough",))
 
     @property
     def outbox(self) -> Outbox:
-        """Put mails where they wait."""
+        """Return the outbox, which stores mails."""
         return Outbox(sealer=self.sealer, mail_from="OKR Sync <okr@example.com>", base_url=BASE_URL)
 
     @property
-    def composing(self) -> NoticeComposer:
-        """Turn notices into mails."""
+    def composer(self) -> NoticeComposer:
+        """Return the composer, which turns notices into mails."""
         return NoticeComposer(engine=self.engine, outbox=self.outbox, now=lambda: self.now)
 
     @property
-    def sending(self) -> MailSender:
-        """Turn mails into SMTP."""
+    def sender(self) -> MailSender:
+        """Return the sender, which sends mails by SMTP."""
         return MailSender(
             engine=self.engine,
             sealer=self.sealer,
@@ -76,8 +76,8 @@ class House:
             now=lambda: self.now,
         )
 
-    def furnish(self) -> None:
-        """Fill the tables that mails are about."""
+    def add_okrs(self) -> None:
+        """Insert two people, a cycle, an objective and three key results."""
         with writing(self.engine) as tx:
             people = [
                 {"id": 1, "email": ANA, "name": "Ana Ruiz", "role": "admin", "accounts": {}},
@@ -91,7 +91,7 @@ class House:
             tx.execute(sa.insert(tables.objective), objective)
             tx.execute(sa.insert(tables.key_result), [_key_result(number) for number in (1, 2, 3)])
 
-    def tell(
+    def add_notice(
         self,
         key_result: int,
         before: KeyResultState,
@@ -100,39 +100,39 @@ class House:
         person: int = 1,
         waits: timedelta = timedelta(seconds=-1),
     ) -> None:
-        """Let a change of a key result wait to be told; by default it is due."""
+        """Add a notice about a change of a key result. By default it is due."""
         with writing(self.engine) as tx:
             notice = NewNotice(person_id=person, key_result_id=key_result, change=Change(before, after, causes))
             key_results.add_notices(tx, [notice], now=self.now, settle=waits)
 
     def rows(self, table: sa.Table) -> list[Row[Any]]:
-        """Read a table."""
+        """Return all rows of a table."""
         with reading(self.engine) as tx:
             return list(tx.execute(sa.select(table).order_by(table.c.id)))
 
     def make_due(self, table: sa.Table) -> None:
-        """Let time pass: leases end, and rows that wait are due."""
+        """Make time pass: leases end, and waiting rows are due."""
         with writing(self.engine) as tx:
             past = database_now(tx) - timedelta(seconds=1)
             tx.execute(sa.update(table).where(table.c.due_at.isnot(None)).values(due_at=past))
 
     def mailbox(self) -> list[MailLine]:
-        """List the mails, newest first."""
+        """Return the mails, newest first."""
         with reading(self.engine) as tx:
             return mailbox(tx, self.sealer, limit=100)
 
     def opened(self) -> list[MailOpened]:
-        """Open all mails, oldest first."""
+        """Return all mails opened, oldest first."""
         with reading(self.engine) as tx:
             found = [open_mail(tx, self.sealer, line.id) for line in reversed(mailbox(tx, self.sealer, limit=100))]
         return [one for one in found if one]
 
     def write_mail(self, recipient: str = ANA) -> None:
         """Put a mail about KR-1 into the outbox."""
-        self.tell(
+        self.add_notice(
             1, ON_TRACK, COMPLETED, closed(len(self.rows(tables.notice)) + 1), person=1 if recipient == ANA else 2
         )
-        self.composing.drain()
+        self.composer.drain()
 
 
 def _key_result(number: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What goes over the wire."""
+"""MIME messages: headers, both versions, encoding."""
 
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -14,7 +14,7 @@ from tests.notify.services import NOW
 def sent(
     *, subject: str = "KR-1 completed", sender: str = "OKR Sync <okr@example.com>", recipient: str = "ana@example.com"
 ) -> EmailMessage:
-    """Build a mail and read it back as a mail program does."""
+    """Build a mail and parse it as a mail program does."""
     host = mime.host_of(sender)
     built = mime.build(
         Content(subject, "Grüße\n" + "x" * 2000 + "\n", "<p>Grüße 👩\u200d💻</p>\n"),
@@ -29,8 +29,8 @@ def sent(
     return message_from_bytes(raw, policy=default)
 
 
-def test_the_headers_say_who_when_and_that_a_machine_wrote() -> None:
-    """Nothing answers it automatically."""
+def test_the_headers_mark_an_automatic_mail() -> None:
+    """Automatic responders must not answer it."""
     mail = sent()
     assert mail["From"] == "OKR Sync <okr@example.com>"
     assert mail["To"] == "ana@example.com"
@@ -41,8 +41,8 @@ def test_the_headers_say_who_when_and_that_a_machine_wrote() -> None:
     assert mail.get_content_type() == "multipart/alternative"
 
 
-def test_both_versions_arrive_as_they_were_written() -> None:
-    """The text first, the HTML last: programs show the last that they can."""
+def test_both_versions_arrive_unchanged() -> None:
+    """Text first, HTML last: mail programs show the last version that they can show."""
     text, html = sent().iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
     assert text.get_content().splitlines() == ["Grüße", "x" * 2000]
@@ -60,25 +60,25 @@ def test_both_versions_arrive_as_they_were_written() -> None:
     ],
 )
 def test_subjects_survive_in_all_scripts_and_lengths(subject: str) -> None:
-    """Folded and encoded on the way, the same on arrival."""
+    """They are folded and encoded for transport and equal after parsing."""
     assert sent(subject=subject.strip())["Subject"] == subject.strip()
 
 
-def test_what_looks_encoded_is_not_decoded() -> None:
-    """Else a title could smuggle in a line break, and with it a header."""
+def test_text_that_looks_encoded_is_not_decoded() -> None:
+    """Otherwise a title could add a line break, and with it a header."""
     mail = sent(subject="KR-1 completed: =?utf-8?q?a=0D=0ABcc:_all=40example.com?=")
     assert mail["Subject"] == "KR-1 completed: = ?utf-8?q?a=0D=0ABcc:_all=40example.com?="
     assert mail["Bcc"] is None
 
 
 def test_a_line_break_can_not_become_a_header() -> None:
-    """Should one ever get so far, nothing is sent."""
+    """If a line break ever reaches this code, nothing is sent."""
     with pytest.raises(ValueError, match="linefeed"):
         sent(subject="one\nBcc: all@example.com")
 
 
-def test_hosts_of_other_letters_are_written_the_way_mail_needs() -> None:
-    """The Message-ID is ASCII, and long hosts leave it in one piece."""
+def test_international_hosts_are_written_in_ascii() -> None:
+    """The Message-ID is ASCII, and a long host does not split it."""
     mail = sent(sender="OKR <okr@bücher.example>", recipient="ana@bücher.example")
     assert mail["To"] == "ana@xn--bcher-kva.example"
     assert mail["Message-ID"] == "<okr-sync.0123456789abcdef01234567@xn--bcher-kva.example>"
@@ -89,7 +89,7 @@ def test_hosts_of_other_letters_are_written_the_way_mail_needs() -> None:
 @pytest.mark.parametrize(
     "recipient", ["", "ana", "@example.com", "ana@", "ana@example.com\nBcc: b@example.com", "a b@example.com", "a@b..c"]
 )
-def test_what_is_no_address_is_said_to_be_none(recipient: str) -> None:
-    """No mail is tried."""
+def test_an_invalid_address_is_reported(recipient: str) -> None:
+    """No delivery is tried."""
     with pytest.raises(mime.Unaddressable, match="is not an e-mail address"):
         sent(recipient=recipient)

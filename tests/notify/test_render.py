@@ -1,4 +1,4 @@
-"""What mails say, in both versions."""
+"""Render mails as text and HTML."""
 
 import re
 from dataclasses import replace
@@ -40,7 +40,7 @@ KR_3 = replace(KR_1, slug="KR-3", title="Refunds", change=Change(ON_TRACK, COMPL
 
 
 class Reader(HTMLParser):
-    """Reads a page as a person does: visible words, links, and the names of elements."""
+    """Parse a page as a person reads it: visible words, links and element names."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Reader(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element, and its link."""
+        """Record an element and its link."""
         self.elements.append(tag)
         self._hidden = tag in ("style", "title")
         self.links += [value for name, value in attrs if name == "href" and value]
@@ -61,47 +61,47 @@ class Reader(HTMLParser):
         self._hidden = self._hidden and tag not in ("style", "title")
 
     def handle_data(self, data: str) -> None:
-        """Note words that are shown."""
+        """Record visible words."""
         if not self._hidden:
             self.words.append(data)
 
     @property
     def text(self) -> str:
-        """All visible words on one line."""
+        """Return all visible words on one line."""
         return " ".join(" ".join(self.words).split())
 
 
-def notice(*told: NoticeItem) -> Content:
-    """Write a mail."""
-    return render.notice(told, base_url=BASE_URL)
+def notice(*items: NoticeItem) -> Content:
+    """Render a mail."""
+    return render.notice(items, base_url=BASE_URL)
 
 
-def telling(before: KeyResultState, after: KeyResultState, *causes: Cause) -> NoticeItem:
-    """Tell another change of KR-1."""
+def item(before: KeyResultState, after: KeyResultState, *causes: Cause) -> NoticeItem:
+    """Return one more change of KR-1."""
     return replace(KR_1, change=Change(before, after, causes))
 
 
 @pytest.mark.parametrize(
-    ("told", "subject"),
+    ("change", "subject"),
     [
         (KR_1, "KR-1 fell back to 62 %: Ship the new checkout"),
         (KR_2, "KR-2 is now at risk: Bugs"),
         (KR_3, "KR-3 completed: Refunds"),
-        (telling(AT_RISK, ON_TRACK), "KR-1 is back on track: Ship the new checkout"),
+        (item(AT_RISK, ON_TRACK), "KR-1 is back on track: Ship the new checkout"),
         (
-            telling(AT_RISK, KeyResultState(Status.NO_DATA, None, None)),
+            item(AT_RISK, KeyResultState(Status.NO_DATA, None, None)),
             "KR-1 has no data any more: Ship the new checkout",
         ),
-        (telling(ON_TRACK, replace(ON_TRACK, value=60.0)), "KR-1 moved to 60 %: Ship the new checkout"),
+        (item(ON_TRACK, replace(ON_TRACK, value=60.0)), "KR-1 moved to 60 %: Ship the new checkout"),
     ],
 )
-def test_the_subject_says_the_most_telling_thing_first(told: NoticeItem, subject: str) -> None:
-    """Each kind of change has its words."""
-    assert notice(told).subject == subject
+def test_the_subject_names_the_most_important_change(change: NoticeItem, subject: str) -> None:
+    """Each kind of change has its own words."""
+    assert notice(change).subject == subject
 
 
 def test_several_key_results_share_a_subject_with_the_most_urgent_first() -> None:
-    """A fall comes before a worse status, and that before what went well."""
+    """A drop comes before a worse status, and both come before good changes."""
     assert notice(KR_3, KR_2, KR_1).subject == "KR-1 fell back to 62 %, and 2 more moved"
     assert notice(KR_3, KR_2).subject == "KR-2 is now at risk, and KR-3 moved"
     better = replace(KR_1, change=Change(AT_RISK, ON_TRACK, ()))
@@ -109,8 +109,8 @@ def test_several_key_results_share_a_subject_with_the_most_urgent_first() -> Non
 
 
 @pytest.mark.parametrize("version", ["text", "html"])
-def test_both_versions_tell_the_whole_story(version: str) -> None:
-    """From where to where, why, for whom, and where to see more."""
+def test_both_versions_are_complete(version: str) -> None:
+    """They show the change, the reason, the recipient's role and where to read more."""
     content = notice(KR_1, replace(KR_2, owned=False))
     text = " ".join(content.text.split()) if version == "text" else Reader(content.html).text
     for words in (
@@ -131,47 +131,47 @@ def test_both_versions_tell_the_whole_story(version: str) -> None:
 
 
 def test_both_versions_link_the_issues_and_the_pages() -> None:
-    """Each key result has its page, each issue its place in the tracker."""
+    """Each key result links its page, each issue its page in the tracker."""
     content = notice(KR_1)
-    wanted = {f"{BASE_URL}/key-results/KR-1", f"{BASE_URL}/", "https://github.com/acme/checkout/issues/12"}
-    assert set(Reader(content.html).links) == wanted
-    assert set(re.findall(r"https?://\S+", content.text)) == wanted
+    expected = {f"{BASE_URL}/key-results/KR-1", f"{BASE_URL}/", "https://github.com/acme/checkout/issues/12"}
+    assert set(Reader(content.html).links) == expected
+    assert set(re.findall(r"https?://\S+", content.text)) == expected
 
 
-def test_a_slug_is_quoted_in_its_address() -> None:
-    """Whatever a slug is made of, its link leads to its page."""
+def test_a_slug_is_quoted_in_its_url() -> None:
+    """The link works for any characters of the slug."""
     assert f"{BASE_URL}/key-results/KR%201%2F%3F" in notice(replace(KR_1, slug="KR 1/?")).text
 
 
-def test_ten_reasons_are_told_and_the_rest_is_counted() -> None:
-    """The latest ten: the others stand on the page."""
-    content = notice(telling(ON_TRACK, COMPLETED, *(closed(number) for number in range(100, 147))))
+def test_ten_reasons_are_shown_and_the_rest_is_counted() -> None:
+    """The mail shows the latest ten; the page shows all."""
+    content = notice(item(ON_TRACK, COMPLETED, *(closed(number) for number in range(100, 147))))
     for text in (content.text, Reader(content.html).text):
         assert "and 37 more" in text
         assert len(set(re.findall(r"checkout#(\d+)", text))) == 10
         assert "acme/checkout#146" in text
 
 
-def test_what_happened_to_one_issue_is_told_in_order_and_once() -> None:
-    """Closed, then reopened: one reason, and repeats of the same thing are not repeated."""
+def test_the_events_of_one_issue_are_in_order_without_repeats() -> None:
+    """Closed, then reopened is one reason, and repeated events are shown once."""
     first = closed(12)
-    content = notice(telling(COMPLETED, AT_RISK, first, first, REOPENED))
+    content = notice(item(COMPLETED, AT_RISK, first, first, REOPENED))
     assert "closed as done by ana, then reopened by ana, no longer" in " ".join(content.text.split())
     assert content.text.count("closed as done") == 1
 
 
-def test_after_a_fall_the_reopened_issues_come_first() -> None:
-    """They are why it fell."""
-    text = notice(telling(COMPLETED, AT_RISK, REOPENED, closed(98), closed(99))).text
+def test_after_a_drop_the_reopened_issues_come_first() -> None:
+    """They explain the drop."""
+    text = notice(item(COMPLETED, AT_RISK, REOPENED, closed(98), closed(99))).text
     assert text.index("checkout#12") < text.index("checkout#99") < text.index("checkout#98")
 
 
-def test_causes_without_an_issue_are_told_too() -> None:
-    """A rule that changed by somebody's hand, a day that passed, an issue that was only noticed."""
+def test_causes_without_an_issue_are_shown_too() -> None:
+    """For example a changed rule, a new day, or an issue that was only seen."""
     changed = Cause(what="rule checkout changed", actor="ana@example.com")
     passed = Cause(what="another day of the cycle passed")
     seen = Cause(what="first seen, already done", issue="SHOP-1", actor="bo")
-    content = notice(telling(ON_TRACK, AT_RISK, changed, passed, seen))
+    content = notice(item(ON_TRACK, AT_RISK, changed, passed, seen))
     for text in (content.text, Reader(content.html).text):
         assert "rule checkout changed by ana@example.com" in text
         assert "another day of the cycle passed" in text
@@ -180,18 +180,18 @@ def test_causes_without_an_issue_are_told_too() -> None:
         assert "by bo" not in text
 
 
-def test_no_data_is_said_in_words() -> None:
+def test_no_data_is_written_in_words() -> None:
     """Nothing linked is not 0 %."""
-    content = notice(telling(AT_RISK, KeyResultState(Status.NO_DATA, None, None)))
+    content = notice(item(AT_RISK, KeyResultState(Status.NO_DATA, None, None)))
     for text in (content.text, Reader(content.html).text):
         assert "30 % → no data" in text.replace("\u202f", " ")
         assert "at risk → no data" in text
 
 
-def test_what_stayed_is_said_to_have_stayed() -> None:
-    """A status may change by the calendar alone."""
-    content = notice(telling(ON_TRACK, replace(ON_TRACK, status=Status.AT_RISK)))
-    fell = notice(telling(ON_TRACK, KeyResultState(Status.ON_TRACK, 45.0, 0.45), REOPENED))
+def test_an_unchanged_value_is_shown_as_unchanged() -> None:
+    """A new day alone may change the status."""
+    content = notice(item(ON_TRACK, replace(ON_TRACK, status=Status.AT_RISK)))
+    fell = notice(item(ON_TRACK, KeyResultState(Status.ON_TRACK, 45.0, 0.45), REOPENED))
     for text, other in (
         (content.text, fell.text),
         (Reader(content.html).text, Reader(fell.html).text),
@@ -200,8 +200,8 @@ def test_what_stayed_is_said_to_have_stayed() -> None:
         assert "still on track" in other
 
 
-def test_markup_in_titles_is_shown_and_not_obeyed() -> None:
-    """Also in names of issues, people and objectives."""
+def test_markup_in_titles_is_escaped() -> None:
+    """The same holds for names of issues, people and objectives."""
     evil = '<script>alert(1)</script><img src=x onerror="x">'
     cause = replace(REOPENED, what=evil, title=evil, actor=evil, issue=evil)
     content = notice(
@@ -215,12 +215,12 @@ def test_markup_in_titles_is_shown_and_not_obeyed() -> None:
 
 
 def test_only_web_addresses_become_links() -> None:
-    """A tracker's answer can't put a script behind a link."""
-    content = notice(telling(ON_TRACK, COMPLETED, replace(REOPENED, url="javascript:alert(1)")))
+    """A tracker's response must not put a script into a link."""
+    content = notice(item(ON_TRACK, COMPLETED, replace(REOPENED, url="javascript:alert(1)")))
     assert "javascript:" not in content.html + content.text
 
 
-def test_line_breaks_in_titles_and_names_break_no_line() -> None:
+def test_line_breaks_in_titles_and_names_are_removed() -> None:
     """The subject stays one line, whatever people type."""
     torn = replace(KR_1, slug="KR-1\nX", title="Ship\r\nBcc: everybody@example.com")
     assert notice(torn).subject == "KR-1 X fell back to 62 %: Ship Bcc: everybody@example.com"
@@ -235,21 +235,21 @@ def test_very_long_titles_are_clipped() -> None:
 
 
 def test_other_scripts_stay_as_they_are() -> None:
-    """Right-to-left text is set apart, so that it does not turn what stands beside it."""
+    """Right-to-left text is isolated, so that it does not reverse the text beside it."""
     content = notice(replace(KR_1, title="שלום 👩\u200d💻"))
     assert "<bdi>שלום 👩\u200d💻</bdi>" in content.html
     assert content.subject.endswith(": שלום 👩\u200d💻")
 
 
 def test_the_text_version_is_wrapped_but_links_are_whole() -> None:
-    """Nothing is wider than 72 columns, except addresses."""
-    long = telling(ON_TRACK, COMPLETED, replace(REOPENED, title="word " * 40))
+    """No line is wider than 72 columns, except URLs."""
+    long = item(ON_TRACK, COMPLETED, replace(REOPENED, title="word " * 40))
     lines = notice(replace(long, title="many words " * 20)).text.splitlines()
     assert max(len(line) for line in lines if "://" not in line) <= 72
 
 
 def test_the_html_version_loads_nothing_and_says_its_language() -> None:
-    """No images, no outside style sheets, colours for dark rooms, styles on the elements themselves."""
+    """No images and no external style sheets; colours for dark mode; styles on the elements themselves."""
     html = notice(KR_1).html
     assert re.search(r'<html[^>]* lang="en"', html)
     assert "@media (prefers-color-scheme: dark)" in html
@@ -258,8 +258,8 @@ def test_the_html_version_loads_nothing_and_says_its_language() -> None:
     assert not re.search(r"<(img|link|script|iframe)|url\(|@import", html)
 
 
-def test_the_preview_beside_the_subject_adds_to_it() -> None:
-    """Mail programs show the first words of a mail: they are the move and its first reason."""
+def test_the_preview_adds_to_the_subject() -> None:
+    """Mail programs show the first words of a mail, so these are the change and its first reason."""
     words = Reader(notice(KR_1).html).text
     assert words.startswith("100 % → 62 %: acme/checkout#12 “Pay by card” reopened by ana")
 
@@ -275,14 +275,14 @@ def test_the_preview_beside_the_subject_adds_to_it() -> None:
     ],
 )
 def test_the_bar_is_full_only_when_everything_is_done(before: float, after: float, widths: dict[str, int]) -> None:
-    """Its parts add up to a hundred, empty parts are left out, and a little is seen."""
-    html = notice(telling(KeyResultState(Status.BEHIND, 1.0, before), KeyResultState(Status.AT_RISK, 2.0, after))).html
+    """The segments add up to 100 %, empty ones are left out, and a small one is still visible."""
+    html = notice(item(KeyResultState(Status.BEHIND, 1.0, before), KeyResultState(Status.AT_RISK, 2.0, after))).html
     found = dict(re.findall(r'<td class="(stayed|gained|lost|missing)[^>]*width="(\d+)%"', html))
     assert {kind: int(width) for kind, width in found.items()} == widths
 
 
 def test_a_mail_about_very_many_key_results_stays_small() -> None:
-    """The most urgent are told in full, the others named with their links."""
+    """The most urgent changes are shown in full, the others by name and link."""
     many = [replace(KR_3, slug=f"KR-{number}", title=f"Title {number}") for number in range(1, 31)]
     content = notice(*many)
     assert len(content.html.encode()) < 100_000
@@ -291,8 +291,8 @@ def test_a_mail_about_very_many_key_results_stays_small() -> None:
         assert "Also moved" in text
 
 
-def test_the_sign_in_mail_says_how_the_link_works_and_what_to_do_unasked() -> None:
-    """Its subject is plain, its link whole, in both versions."""
+def test_the_sign_in_mail_explains_its_link() -> None:
+    """It also says what to do if nobody asked for it. The subject is plain, the link whole, in both versions."""
     link = f"{BASE_URL}/sign-in/" + "a1_-" * 30
     content = render.sign_in(
         name="Ana <b>Ruiz", link=link, base_url=BASE_URL, valid=timedelta(minutes=15), until=NOW + timedelta(minutes=15)
@@ -311,9 +311,9 @@ HOSTILE = "<script>x</script>\u202eb\nSubject: y"
 MOMENT = NOW - timedelta(hours=1)
 
 
-def test_a_broken_connection_is_told_with_strangers_texts_made_safe() -> None:
-    """What a tracker says, and what people call their key results, is text and nothing else."""
-    told = ConnectionAlert(
+def test_an_alert_mail_escapes_foreign_texts() -> None:
+    """Tracker messages and key result titles appear as plain text."""
+    alert = ConnectionAlert(
         slug="acme-github",
         kind="github",
         site="https://api.github.com",
@@ -326,7 +326,7 @@ def test_a_broken_connection_is_told_with_strangers_texts_made_safe() -> None:
         recently_alerted=(),
         mended=(),
     )
-    content = render.broken(told, base_url=BASE_URL)
+    content = render.broken(alert, base_url=BASE_URL)
     page = Reader(content.html)
     assert "\n" not in content.subject
     assert "script" not in page.elements
@@ -338,9 +338,9 @@ def test_a_broken_connection_is_told_with_strangers_texts_made_safe() -> None:
     assert all(len(line) <= 80 or "://" in line for line in content.text.splitlines())
 
 
-def test_a_connection_that_nothing_reaches_is_told_as_that() -> None:
+def test_an_alert_about_a_connection_without_links_says_so() -> None:
     """Its owner still wants to know."""
-    told = ConnectionAlert(
+    alert = ConnectionAlert(
         slug="acme-github",
         kind="github",
         site="https://api.github.com",
@@ -353,7 +353,7 @@ def test_a_connection_that_nothing_reaches_is_told_as_that() -> None:
         recently_alerted=(),
         mended=(),
     )
-    content = render.broken(told, base_url=BASE_URL)
+    content = render.broken(alert, base_url=BASE_URL)
     assert content.subject == "acme-github broke: acme/old can no longer be watched"
     assert "No key result depends on it" in content.text
     assert "No key result depends on it" in Reader(content.html).text

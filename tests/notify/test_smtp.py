@@ -1,4 +1,4 @@
-"""The conversation with an SMTP server, and what its answers mean for a mail."""
+"""SMTP: the dialogue with a server, and what its replies mean for a mail."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ from tests.support.servers import MailServer
 
 @pytest.fixture
 def tls(tmp_path: Path) -> ssl.SSLContext:
-    """Give a server's certificate, kept as `cert.pem`."""
+    """Return a server context with a certificate, stored as `cert.pem`."""
     return certificate(tmp_path)
 
 
@@ -29,12 +29,12 @@ def delivery(to: str = "ana@example.com") -> EmailMessage:
 
 
 def at(port: int) -> Server:
-    """Give the address of a server on loopback."""
+    """Return the settings of a server on loopback."""
     return Server(host="127.0.0.1", port=port, security="offered")
 
 
 def test_one_connection_carries_many_mails(mail: MailServer) -> None:
-    """It is opened with the first."""
+    """The first mail opens it."""
     with SmtpSession(at(mail.port)) as line:
         for name in ("ana", "bo", "cy"):
             line.send(delivery(f"{name}@example.com"))
@@ -51,10 +51,8 @@ def test_one_connection_carries_many_mails(mail: MailServer) -> None:
         ("553 not a mailbox", Permanent),
     ],
 )
-def test_the_answer_about_a_recipient_says_whether_to_try_again(
-    mail: MailServer, answer: str, error: type[Exception]
-) -> None:
-    """4xx may be mended by time, 5xx not; and the next mail goes out all the same."""
+def test_the_reply_about_a_recipient_decides_on_a_retry(mail: MailServer, answer: str, error: type[Exception]) -> None:
+    """4xx is temporary and 5xx is permanent. The next mail is sent either way."""
     mail.refusals["ana@example.com"] = answer
     with SmtpSession(at(mail.port)) as line:
         with pytest.raises((Temporary, Permanent), match=answer) as raised:
@@ -67,10 +65,8 @@ def test_the_answer_about_a_recipient_says_whether_to_try_again(
 @pytest.mark.parametrize(
     ("answer", "error"), [("452 disk full", Temporary), ("554 looks like spam", Permanent), ("421 bye", Unreachable)]
 )
-def test_the_answer_about_the_content_says_whether_to_try_again(
-    mail: MailServer, answer: str, error: type[Exception]
-) -> None:
-    """The same after the mail was handed over."""
+def test_the_reply_about_the_content_decides_on_a_retry(mail: MailServer, answer: str, error: type[Exception]) -> None:
+    """The same holds after the mail was transferred."""
     mail.rejection = answer
     with SmtpSession(at(mail.port)) as line, pytest.raises((Temporary, Permanent), match=answer) as raised:
         line.send(delivery())
@@ -81,8 +77,8 @@ def test_the_answer_about_the_content_says_whether_to_try_again(
     ("answer", "error"),
     [("550 not your address", Temporary), ("552 too much", Permanent), ("421 bye", Unreachable), ("450 no", Temporary)],
 )
-def test_a_refusal_of_our_own_address_loses_no_mail(answer: str, error: type[Exception]) -> None:
-    """The operator mends that; only a mail that is too large stays so."""
+def test_a_refused_sender_loses_no_mail(answer: str, error: type[Exception]) -> None:
+    """The operator can fix that. Only a mail that is too large fails for good."""
 
     class Picky:
         async def handle_MAIL(  # noqa: N802  # aiosmtpd's name
@@ -96,24 +92,24 @@ def test_a_refusal_of_our_own_address_loses_no_mail(answer: str, error: type[Exc
         assert raised.type is error
 
 
-def test_nobody_there_is_a_reason_to_wait() -> None:
-    """Connection refused."""
+def test_a_refused_connection_is_temporary() -> None:
+    """The server may come back."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with SmtpSession(at(port)) as line, pytest.raises(Unreachable, match="refused"):
         line.send(delivery())
 
 
-def test_a_silent_server_is_not_waited_for_forever() -> None:
-    """It takes the connection and says nothing."""
+def test_a_silent_server_times_out() -> None:
+    """It accepts the connection and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = at(silent.getsockname()[1])
         with SmtpSession(server, seconds=0.05) as line, pytest.raises(Unreachable, match="timed out"):
             line.send(delivery())
 
 
-def test_a_server_that_hung_up_between_mails_is_called_again() -> None:
-    """The mail goes out once."""
+def test_a_connection_closed_between_mails_is_opened_again() -> None:
+    """The mail is sent once."""
     first, second = MailServer(), MailServer()
     with serving(first) as port:
         line = SmtpSession(at(port))
@@ -123,8 +119,8 @@ def test_a_server_that_hung_up_between_mails_is_called_again() -> None:
     assert (len(first.messages), len(second.messages)) == (1, 1)
 
 
-def test_a_server_that_hangs_up_half_way_is_a_reason_to_wait() -> None:
-    """Whether it took the mail can't be known; it is tried again."""
+def test_a_connection_closed_in_the_middle_is_temporary() -> None:
+    """Nobody can know whether the server took the mail, so it is sent again."""
 
     class Rude:
         async def handle_DATA(self, server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802  # as above
@@ -136,8 +132,8 @@ def test_a_server_that_hangs_up_half_way_is_a_reason_to_wait() -> None:
         line.send(delivery())
 
 
-def test_an_address_outside_ascii_needs_a_server_that_takes_it(mail: MailServer) -> None:
-    """Else it will never be taken."""
+def test_an_address_outside_ascii_needs_smtputf8(mail: MailServer) -> None:
+    """A server without it will never accept the mail."""
     message = delivery()
     del message["To"]
     message["To"] = "jörg@example.com"
@@ -146,15 +142,15 @@ def test_an_address_outside_ascii_needs_a_server_that_takes_it(mail: MailServer)
 
 
 def let_in_okr(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: object) -> AuthResult:
-    """Know one user."""
+    """Accept one user."""
     known = isinstance(given, LoginPassword) and (given.login, given.password) == (b"okr", b"right")
     return AuthResult(success=known, handled=False)
 
 
-def test_we_sign_in_and_a_wrong_password_keeps_the_mail(
+def test_login_works_and_a_wrong_password_keeps_the_mail(
     tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A password is the operator's to mend. It goes over TLS, to a server with a certificate that we trust."""
+    """The operator can fix a password. It is sent only over TLS, to a server with a trusted certificate."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
     kept = MailServer()
     with serving(kept, tls_context=tls, authenticator=let_in_okr, auth_required=True) as port:
@@ -169,7 +165,7 @@ def test_we_sign_in_and_a_wrong_password_keeps_the_mail(
 
 
 def test_tls_from_the_first_byte(tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `smtps://` promises; a certificate of a stranger is refused."""
+    """`smtps://` means TLS from the start; an untrusted certificate is refused."""
     kept = MailServer()
     with serving(kept, tls=tls) as port:
         server = Server(host="localhost", port=port, security="tls")
@@ -181,8 +177,8 @@ def test_tls_from_the_first_byte(tls: ssl.SSLContext, tmp_path: Path, monkeypatc
     assert len(kept.messages) == 1
 
 
-def test_starttls_is_taken_where_offered_and_insisted_on_where_asked_for(tls: ssl.SSLContext, mail: MailServer) -> None:
-    """Any encryption beats none where none was asked for; where it was, nothing goes in the clear."""
+def test_starttls_is_used_if_offered_and_required_if_configured(tls: ssl.SSLContext, mail: MailServer) -> None:
+    """By default any encryption is better than none. If it is required, nothing is sent in clear text."""
     kept = MailServer()
     with serving(kept, tls_context=tls, require_starttls=True) as port, SmtpSession(at(port)) as line:
         line.send(delivery())
