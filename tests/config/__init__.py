@@ -1,1 +1,1 @@
-"""What an operator can set, and what they are told when it is wrong."""
+"""Tests of the settings: what an operator can set, and the errors for invalid values."""

@@ -1,4 +1,4 @@
-"""An environment without any setting of ours, in an empty directory."""
+"""Fixture: an empty directory and an environment without our settings."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from config.settings import known_names
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Work in an empty directory with no setting set; return the directory."""
+    """Change to an empty directory, unset all settings and return the directory."""
     for name in list(os.environ):
         if name in known_names() or name.startswith("OKR_SYNC_"):
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""The web server takes our settings and logs our way."""
+"""Gunicorn: its configuration comes from our settings, and it logs through our logging."""
 
 import logging
 import os
@@ -31,8 +31,8 @@ WebServer(lambda: application, gunicorn_options(read_settings(), host="127.0.0.1
 """
 
 
-def test_every_option_is_one_that_gunicorn_takes() -> None:
-    """A misspelled option would be found only at the start."""
+def test_every_option_is_one_that_gunicorn_knows() -> None:
+    """Otherwise a misspelled option would appear only at the start."""
     config = Config()
     for name, value in gunicorn_options(read_settings(), host="::1", port=8080).items():
         config.set(name, value)
@@ -41,23 +41,23 @@ def test_every_option_is_one_that_gunicorn_takes() -> None:
     assert config.control_socket_disable
 
 
-def test_forwarded_headers_are_believed_only_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise anybody could claim to have come by https."""
+def test_forwarded_headers_are_trusted_only_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise any client could claim to use HTTPS."""
     assert gunicorn_options(read_settings(), host="127.0.0.1", port=1)["forwarded_allow_ips"] == ""
     monkeypatch.setenv("OKR_SYNC_PROXY_HOPS", "1")
     assert gunicorn_options(read_settings(), host="127.0.0.1", port=1)["forwarded_allow_ips"] == "*"
 
 
 def test_gunicorn_logs_through_the_root_logger(caplog: pytest.LogCaptureFixture) -> None:
-    """Its lines look like all others and lose their secrets on the way."""
+    """Its lines have the same form as all others, and secrets are removed from them."""
     with caplog.at_level(logging.INFO):
         RoutedLogger(Config()).info("Listening at %s", "there")
     assert caplog.messages == ["Listening at there"]
 
 
 @pytest.mark.slow
-def test_the_server_answers_and_ends_when_asked_to(tmp_path: Path) -> None:
-    """Started as the command line starts it, in a process of its own, ended by SIGTERM."""
+def test_the_server_answers_and_stops_on_sigterm(tmp_path: Path) -> None:
+    """It runs in a process of its own, as the command line starts it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -77,6 +77,6 @@ def test_the_server_answers_and_ends_when_asked_to(tmp_path: Path) -> None:
 
 
 def answers(port: int) -> bool:
-    """Tell whether something listens there."""
+    """Return whether a server listens on the port."""
     with socket.socket() as visitor:
         return visitor.connect_ex(("127.0.0.1", port)) == 0

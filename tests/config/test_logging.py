@@ -1,4 +1,4 @@
-"""Every line goes one way, in one form, and tells no secret."""
+"""Logging: one path and one form for every line, and no secrets."""
 
 import io
 import json
@@ -14,7 +14,7 @@ from config.logging import set_up_logging
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """Give the test runner its own logging back."""
+    """Restore the test runner's logging."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
@@ -24,7 +24,7 @@ def logging_as_it_was() -> Iterator[None]:
 
 
 def logged(log_format: Literal["console", "json"]) -> io.StringIO:
-    """Set logging up and return where the lines go."""
+    """Set up logging and return the stream that receives the lines."""
     stream = io.StringIO()
     set_up_logging(log_format, stream=stream)
     return stream
@@ -37,8 +37,8 @@ def only_line(stream: io.StringIO) -> dict[str, Any]:
     return parsed
 
 
-def test_a_json_line_holds_what_happened_to_which_row_and_when() -> None:
-    """A collector can find the lines of one delivery."""
+def test_a_json_line_names_the_row_the_event_and_the_time() -> None:
+    """A log collector can find all lines of one delivery."""
     stream = logged("json")
     structlog.get_logger("sync_service.ingest.apply_updates").info(
         "delivery settled", delivery=7, connection="acme-github"
@@ -49,8 +49,8 @@ def test_a_json_line_holds_what_happened_to_which_row_and_when() -> None:
     assert line["timestamp"].endswith("Z")
 
 
-def test_a_line_of_a_library_takes_the_same_way() -> None:
-    """Gunicorn and alembic know only the standard library's loggers."""
+def test_lines_of_libraries_have_the_same_form() -> None:
+    """Gunicorn and Alembic know only the loggers of the standard library."""
     stream = logged("json")
     logging.getLogger("alembic").warning("running %s", "upgrade", extra={"revision": "0001"})
     line = only_line(stream)
@@ -58,7 +58,7 @@ def test_a_line_of_a_library_takes_the_same_way() -> None:
 
 
 def test_setting_up_twice_writes_each_line_once() -> None:
-    """A part may be started inside another."""
+    """One process of the service may start another."""
     logged("json")
     stream = logged("json")
     logging.getLogger("x").info("once")
@@ -66,8 +66,8 @@ def test_setting_up_twice_writes_each_line_once() -> None:
 
 
 @pytest.mark.parametrize("log_format", ["console", "json"])
-def test_secrets_and_bodies_never_reach_a_line(log_format: Literal["console", "json"]) -> None:
-    """Neither under their names, nor from a library, nor in a URL, nor in a traceback."""
+def test_secrets_and_bodies_are_never_logged(log_format: Literal["console", "json"]) -> None:
+    """Not as fields, not by a library, not in a URL, not in a traceback."""
     stream = logged(log_format)
     log = structlog.get_logger("x")
     log.info("connected", token="hunter2", Authorization="hunter2", body=b"hunter2", webhook_secrets=["hunter2"])
@@ -82,8 +82,8 @@ def test_secrets_and_bodies_never_reach_a_line(log_format: Literal["console", "j
     assert "ValueError" in stream.getvalue()
 
 
-def test_the_console_form_is_plain_where_nobody_looks() -> None:
-    """Colours are for terminals, not for files."""
+def test_the_console_form_has_no_colours_outside_a_terminal() -> None:
+    """A log file must not contain colour codes."""
     stream = logged("console")
     structlog.get_logger("x").info("started", part="web")
     assert "started" in stream.getvalue()
@@ -91,8 +91,8 @@ def test_the_console_form_is_plain_where_nobody_looks() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
-def test_chatter_about_every_job_stays_out() -> None:
-    """A warning of the same logger still shows."""
+def test_lines_about_every_job_are_dropped() -> None:
+    """A warning of the same logger is still logged."""
     stream = logged("json")
     logging.getLogger("rq.worker").info("drain ok")
     logging.getLogger("rq.worker").warning("lost Redis")

@@ -1,4 +1,4 @@
-"""Settings are read once, checked whole, and a mistake names itself."""
+"""Settings: read once and checked as a whole; each error names its setting."""
 
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,15 +14,15 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "examples" / "env.example"
 LONG_ENOUGH = "k" * 32
 
 
-def errors() -> tuple[str, ...]:
-    """Return what reading the settings complains about."""
+def setting_errors() -> tuple[str, ...]:
+    """Return the errors of reading the settings."""
     with pytest.raises(InvalidSettings) as refused:
         read_settings()
     return refused.value.errors
 
 
-def test_without_any_setting_everything_lives_in_the_data_directory(bare_environment: Path) -> None:
-    """The embedded default: SQLite in ./var, this machine only, mails in the local mailbox."""
+def test_the_defaults_keep_everything_in_the_data_directory(bare_environment: Path) -> None:
+    """Embedded mode: SQLite in ./var, this machine only, mails in the local mailbox."""
     settings = read_settings()
     assert settings.embedded
     assert settings.database_url == f"sqlite:///{bare_environment}/var/okr-sync.db"
@@ -33,14 +33,14 @@ def test_without_any_setting_everything_lives_in_the_data_directory(bare_environ
 
 
 def test_a_port_set_by_a_platform_opens_all_interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PORT means that somebody outside this machine will knock."""
+    """A platform that sets PORT sends requests from outside this machine."""
     monkeypatch.setenv("PORT", "5000")
     settings = read_settings()
     assert (settings.host, settings.base_url) == ("0.0.0.0", "http://127.0.0.1:5000")  # noqa: S104  # what is tested
 
 
 def test_settings_are_frozen() -> None:
-    """Nobody changes a setting while the process runs."""
+    """No code changes a setting while the process runs."""
     settings = read_settings()
     with pytest.raises(ValidationError, match="frozen"):
         settings.port = 1
@@ -48,7 +48,7 @@ def test_settings_are_frozen() -> None:
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_any_spelling_of_a_postgresql_url_gets_our_driver(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    """Platforms hand out `postgres://`, SQLAlchemy wants the driver named."""
+    """Platforms set `postgres://`, and SQLAlchemy needs the name of the driver."""
     monkeypatch.setenv("DATABASE_URL", f"{scheme}://okr:pw@db/okr?sslmode=require")
     monkeypatch.setenv("OKR_SYNC_SECRET_KEY", LONG_ENOUGH)
     settings = read_settings()
@@ -56,8 +56,8 @@ def test_any_spelling_of_a_postgresql_url_gets_our_driver(monkeypatch: pytest.Mo
     assert not settings.embedded
 
 
-def test_a_sqlite_file_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who names the database takes over from embedded mode, the secret key included."""
+def test_a_sqlite_file_may_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A set database URL ends embedded mode, so the secret key must be set too."""
     monkeypatch.setenv("DATABASE_URL", "sqlite:////srv/okr.db")
     monkeypatch.setenv("OKR_SYNC_SECRET_KEY", LONG_ENOUGH)
     assert (read_settings().database_url, read_settings().embedded) == ("sqlite:////srv/okr.db", False)
@@ -71,7 +71,7 @@ def test_an_empty_value_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_env_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, bare_environment: Path) -> None:
-    """`.env` is for what the environment does not say; names that are not ours may stand in it."""
+    """`.env` fills what the environment does not set. It may contain names that are not ours."""
     (bare_environment / ".env").write_text("PORT=1000\nOKR_SYNC_SETTLE_SECONDS=5\nGITHUB_TOKEN=ghp\n")
     monkeypatch.setenv("PORT", "2000")
     assert (read_settings().port, read_settings().settle_seconds) == (2000, 5)
@@ -80,19 +80,19 @@ def test_the_env_file_is_read_and_the_environment_wins(monkeypatch: pytest.Monke
 
 
 def test_an_unknown_name_stops_the_start_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A typo must not pass silently for the default."""
+    """A typo must not silently leave the default."""
     monkeypatch.setenv("OKR_SYNC_SETTLE_SECOND", "5")
     monkeypatch.setenv("OKR_SYNC_XYZZY", "5")
-    assert errors() == (
+    assert setting_errors() == (
         "OKR_SYNC_SETTLE_SECOND is not a setting; did you mean OKR_SYNC_SETTLE_SECONDS?",
         "OKR_SYNC_XYZZY is not a setting",
     )
 
 
 def test_an_unknown_name_in_the_env_file_stops_the_start_too(bare_environment: Path) -> None:
-    """The file is no way around the check."""
+    """The file gets the same check as the environment."""
     (bare_environment / ".env").write_text("OKR_SYNC_DATADIR=here\n")
-    assert errors() == ("OKR_SYNC_DATADIR is not a setting; did you mean OKR_SYNC_DATA_DIR?",)
+    assert setting_errors() == ("OKR_SYNC_DATADIR is not a setting; did you mean OKR_SYNC_DATA_DIR?",)
 
 
 @pytest.mark.parametrize(
@@ -111,12 +111,12 @@ def test_an_unknown_name_in_the_env_file_stops_the_start_too(bare_environment: P
         ("OKR_SYNC_WEB_WORKERS", "0", "1 or more"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_is_allowed(
+def test_an_invalid_value_is_reported_with_what_is_allowed(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str
 ) -> None:
-    """The message holds the name, the value found and what may stand there."""
+    """The message has the name, the value and the allowed values."""
     monkeypatch.setenv(name, value)
-    (line,) = errors()
+    (line,) = setting_errors()
     assert line.startswith(f"{name} is {value!r} (")
     assert allowed in line.partition("; allowed: ")[2]
 
@@ -132,40 +132,40 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
         ("OKR_SYNC_SECRET_KEY", "hunter2"),
     ],
 )
-def test_a_wrong_value_that_may_hold_a_secret_is_not_shown(
+def test_an_invalid_value_that_may_be_secret_is_not_shown(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     """Messages end up in logs and tickets."""
     monkeypatch.setenv("OKR_SYNC_SECRET_KEY", LONG_ENOUGH)
     monkeypatch.setenv(name, value)
-    (line,) = errors()
+    (line,) = setting_errors()
     assert line.startswith(f"{name} has a wrong value (")
     assert "hunter2" not in line
 
 
-def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody wants to start six times to find six typos."""
+def test_all_errors_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise six typos would need six starts."""
     monkeypatch.setenv("OKR_SYNC_PROT", "1")
     monkeypatch.setenv("PORT", "x")
     monkeypatch.setenv("OKR_SYNC_LOG_FORMAT", "x")
-    assert [line.split()[0] for line in errors()] == ["OKR_SYNC_PROT", "PORT", "OKR_SYNC_LOG_FORMAT"]
+    assert [line.split()[0] for line in setting_errors()] == ["OKR_SYNC_PROT", "PORT", "OKR_SYNC_LOG_FORMAT"]
 
 
-def test_the_secret_key_must_be_set_when_a_database_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several machines need the same key, so none may make its own."""
+def test_the_secret_key_is_required_with_a_database_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several machines need the same key, so none may create its own."""
     monkeypatch.setenv("DATABASE_URL", "postgres://db/okr")
-    (line,) = errors()
+    (line,) = setting_errors()
     assert line.startswith("OKR_SYNC_SECRET_KEY is missing")
 
 
 def test_the_newest_secret_key_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Old keys stay readable while the key is changed."""
+    """Old keys can still decrypt while the key is rotated."""
     monkeypatch.setenv("OKR_SYNC_SECRET_KEY", f"{'n' * 32}, {'o' * 32}")
     assert read_settings().secret_keys() == ("n" * 32, "o" * 32)
 
 
-def test_the_embedded_secret_key_is_made_once_and_for_its_owner_alone(bare_environment: Path) -> None:
-    """It survives a restart, and other users of the machine can't read it."""
+def test_the_embedded_secret_key_is_created_once_and_only_its_owner_can_read_it(bare_environment: Path) -> None:
+    """It survives a restart."""
     (key,) = read_settings().secret_keys()
     file = bare_environment / "var" / "secret-key"
     assert len(key) >= 32
@@ -177,7 +177,7 @@ def test_the_embedded_secret_key_is_made_once_and_for_its_owner_alone(bare_envir
 
 @pytest.mark.slow
 def test_processes_that_start_together_get_the_same_secret_key(tmp_path: Path) -> None:
-    """Web, worker and clock may all be first."""
+    """Web, worker and scheduler may all be the first to start."""
     with get_context("spawn").Pool(4) as pool:
         keys = pool.map(read_or_create, [tmp_path / "new"] * 16, chunksize=1)
         pool.close()
@@ -186,7 +186,7 @@ def test_processes_that_start_together_get_the_same_secret_key(tmp_path: Path) -
 
 
 def test_no_secret_shows_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A traceback or a debug line must not tell."""
+    """A traceback or a debug line must not show one."""
     monkeypatch.setenv("DATABASE_URL", "postgres://okr:hunter2@db/okr")
     monkeypatch.setenv("REDIS_URL", "redis://:hunter2@redis:6379/0")
     monkeypatch.setenv("SMTP_URL", "smtp://okr:hunter2@mail")
@@ -196,7 +196,7 @@ def test_no_secret_shows_when_settings_are_printed(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_example_file_shows_every_setting_and_no_other(bare_environment: Path) -> None:
-    """Uncommented, each example value is allowed and each setting has a line."""
+    """Each setting has a line, and each example value is valid when uncommented."""
     lines = [line.removeprefix("#") for line in EXAMPLE.read_text().splitlines() if not line.startswith("# ")]
     shown = [line for line in lines if "=" in line]
     assert {line.partition("=")[0] for line in shown} == known_names()

@@ -1,4 +1,4 @@
-"""Addresses among the settings mean one thing, or are refused with a reason."""
+"""URLs among the settings: one meaning, or an error with a reason."""
 
 import pytest
 
@@ -19,8 +19,8 @@ from config.urls import SmtpServer, base_url, redis_url, smtp_server
         ),
     ],
 )
-def test_an_smtp_url_says_when_tls_starts(written: str, meant: SmtpServer) -> None:
-    """A password never travels in the clear, except to this machine."""
+def test_an_smtp_url_defines_when_tls_starts(written: str, meant: SmtpServer) -> None:
+    """A password is never sent in clear text, except to this machine."""
     assert smtp_server(written) == meant
 
 
@@ -35,32 +35,32 @@ def test_an_smtp_url_says_when_tls_starts(written: str, meant: SmtpServer) -> No
         ("smtp://mail/path", "nothing may follow"),
     ],
 )
-def test_an_smtp_url_that_says_nothing_clear_is_refused(written: str, reason: str) -> None:
-    """Better no start than mails that go nowhere."""
+def test_an_ambiguous_smtp_url_is_refused(written: str, reason: str) -> None:
+    """An error at the start is better than mails that are lost."""
     with pytest.raises(ValueError, match=reason):
         smtp_server(written)
 
 
 @pytest.mark.parametrize("written", ["redis://h:6379/0", "rediss://:pw@h", "unix:///run/redis.sock?db=1"])
-def test_the_usual_redis_urls_are_kept_as_written(written: str) -> None:
-    """redis-py reads them itself."""
+def test_the_usual_redis_urls_are_kept_unchanged(written: str) -> None:
+    """redis-py parses them itself."""
     assert redis_url(written) == written
 
 
 @pytest.mark.parametrize("written", ["unix://", "redis://:6379", "h:6379", "https://h"])
 def test_a_redis_url_without_a_server_is_refused(written: str) -> None:
-    """The mistake is found at the start, not at the first job."""
+    """The error appears at the start, not at the first job."""
     with pytest.raises(ValueError, match=r"server|its scheme is"):
         redis_url(written)
 
 
 def test_a_base_url_loses_its_last_slash_and_keeps_its_path() -> None:
-    """Links are made by putting a path behind it."""
+    """Links are built by appending a path to it."""
     assert base_url("https://example.com/okr/") == "https://example.com/okr"
 
 
 @pytest.mark.parametrize("written", ["//example.com", "https://", "ftp://h", "https://u@h", "https://h/?a=1"])
-def test_a_base_url_that_links_can_not_start_with_is_refused(written: str) -> None:
-    """A mail with a broken link helps nobody."""
+def test_an_invalid_base_url_is_refused(written: str) -> None:
+    """It would break the links in mails."""
     with pytest.raises(ValueError, match="it "):
         base_url(written)

@@ -1,4 +1,4 @@
-"""A migrated database, and files applied to it."""
+"""Fixtures: a migrated database, and a harness that applies files to it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
 @pytest.fixture
 def engine(migrated_url: str) -> Iterator[Engine]:
-    """Give a migrated database of either kind."""
+    """Yield a migrated database of each kind."""
     opened = open_database(migrated_url)
     yield opened
     opened.dispose()
@@ -31,17 +31,17 @@ def engine(migrated_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def sealer() -> Sealer:
-    """Give the sealer that the tests' secrets are sealed with."""
+    """Return the sealer with the tests' key."""
     return Sealer(("a key of the tests, long enough to be one",))
 
 
-class Desk:
-    """Applies files to a database as a person would, and looks at what became of it."""
+class ConfigHarness:
+    """Applies files to a database as a person would, and reads the results."""
 
     def __init__(self, engine: Engine, sealer: Sealer, environment: Mapping[str, str]) -> None:
         self.engine = engine
         self.sealer = sealer
-        self.applying = ConfigApplier(
+        self.applier = ConfigApplier(
             engine=engine,
             sealer=sealer,
             connectors=load_connectors(),
@@ -52,21 +52,21 @@ class Desk:
         )
 
     def apply(self, *texts: str, prune: bool = False) -> Plan:
-        """Apply files by the names one.yaml, two.yaml and so on."""
-        return self.applying.apply(self._files(texts), prune=prune)
+        """Apply the files, named one.yaml, two.yaml and so on."""
+        return self.applier.apply(self._files(texts), prune=prune)
 
     def plan(self, *texts: str, prune: bool = False) -> Plan:
-        """Plan only."""
-        return self.applying.plan(self._files(texts), prune=prune)
+        """Return the plan and apply nothing."""
+        return self.applier.plan(self._files(texts), prune=prune)
 
     def errors(self, *texts: str, prune: bool = False) -> tuple[FileError, ...]:
-        """Apply files that must be refused; give their mistakes."""
+        """Apply files that must be refused and return their errors."""
         with pytest.raises(InvalidFiles) as caught:
             self.apply(*texts, prune=prune)
         return caught.value.errors
 
     def rows(self, statement: sa.Select[Any]) -> list[tuple[Any, ...]]:
-        """Ask the database."""
+        """Return the rows of a query."""
         with reading(self.engine) as tx:
             return [tuple(row) for row in tx.execute(statement)]
 
@@ -77,15 +77,15 @@ class Desk:
 
 
 @pytest.fixture
-def desk(engine: Engine, sealer: Sealer) -> Desk:
-    """Give a desk on either kind of database."""
-    return Desk(engine, sealer, SECRETS)
+def harness(engine: Engine, sealer: Sealer) -> ConfigHarness:
+    """Return a harness on each kind of database."""
+    return ConfigHarness(engine, sealer, SECRETS)
 
 
 @pytest.fixture
-def small_desk(sqlite: Databases, sealer: Sealer) -> Iterator[Callable[[], Desk]]:
-    """Give a desk on SQLite alone, for what does not depend on the database."""
+def sqlite_harness(sqlite: Databases, sealer: Sealer) -> Iterator[Callable[[], ConfigHarness]]:
+    """Yield a harness factory on SQLite alone, for tests that do not depend on the database."""
     opened = open_database(sqlite.prepared(prepare))
-    yield lambda: Desk(opened, sealer, SECRETS)
+    yield lambda: ConfigHarness(opened, sealer, SECRETS)
     opened.dispose()
     sqlite.drop()

@@ -1,4 +1,4 @@
-"""A configuration file with something of everything, to be applied as it is or with a part replaced."""
+"""An example configuration file that uses every section, and a function that replaces text in it."""
 
 EXAMPLE = """\
 teams:
@@ -104,7 +104,7 @@ SECRETS = {
 
 
 def replace(text: str, *pairs: tuple[str, str]) -> str:
-    """Replace parts of a file, each of which must be in it."""
+    """Replace texts of a file. Each must occur in it."""
     for old, new in pairs:
         assert old in text, old
         text = text.replace(old, new)

@@ -1,4 +1,4 @@
-"""Connections changed from a page are changed as by a file, on both databases."""
+"""Edit connections on a page: the result is the same as with a file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.state import Fields, read_state
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading
-from tests.config_file.conftest import Desk
+from tests.config_file.conftest import ConfigHarness
 from tests.config_file.files import EXAMPLE
 
 NEW: Mapping[str, Any] = {
@@ -35,79 +35,79 @@ NEW: Mapping[str, Any] = {
 SECRETS = {"TOKEN": "of-the-page", "MADE": "made-for-the-page"}
 
 
-def stored(desk: Desk, slug: str) -> Fields:
-    """Give a connection as it is stored."""
-    with reading(desk.engine) as tx:
-        return read_state(tx, desk.sealer)["connections"][slug]
+def stored(harness: ConfigHarness, slug: str) -> Fields:
+    """Return a stored connection."""
+    with reading(harness.engine) as tx:
+        return read_state(tx, harness.sealer)["connections"][slug]
 
 
-def export(desk: Desk) -> str:
+def export(harness: ConfigHarness) -> str:
     """Export what is stored."""
-    with reading(desk.engine) as tx:
-        return as_yaml(export_state(read_state(tx, desk.sealer)))
+    with reading(harness.engine) as tx:
+        return as_yaml(export_state(read_state(tx, harness.sealer)))
 
 
-def made(desk: Desk) -> ConnectionEditor:
-    """Apply the example, and make a connection as a page does."""
-    desk.apply(EXAMPLE)
-    editing = ConnectionEditor(desk.applying)
+def made(harness: ConfigHarness) -> ConnectionEditor:
+    """Apply the example, and create a connection as a page does."""
+    harness.apply(EXAMPLE)
+    editing = ConnectionEditor(harness.applier)
     plan = editing.create(NEW, SECRETS)
     assert plan.lines()[0] == "+ connection hub"
     return editing
 
 
 def add_scope(written: ConnectionFields) -> ConnectionFields:
-    """Watch one more."""
+    """Watch one more scope."""
     return {**written, "scopes": [*written["scopes"], "acme/payments"]}
 
 
-def test_a_connection_made_on_a_page_is_one_made_by_a_file(desk: Desk) -> None:
-    """Its export changes nothing when applied, and a file without it leaves it alone unless it prunes."""
-    made(desk)
-    assert stored(desk, "hub")["token"] == "of-the-page"
-    assert "of-the-page" not in export(desk)
-    assert desk.apply(export(desk), prune=True).lines() == ["nothing to change"]
-    assert desk.apply(EXAMPLE).lines() == ["nothing to change"]
-    assert "- connection hub" in desk.plan(EXAMPLE, prune=True).lines()
+def test_a_connection_from_a_page_equals_one_from_a_file(harness: ConfigHarness) -> None:
+    """Applying its export changes nothing. A file without the connection removes it only with prune."""
+    made(harness)
+    assert stored(harness, "hub")["token"] == "of-the-page"
+    assert "of-the-page" not in export(harness)
+    assert harness.apply(export(harness), prune=True).lines() == ["nothing to change"]
+    assert harness.apply(EXAMPLE).lines() == ["nothing to change"]
+    assert "- connection hub" in harness.plan(EXAMPLE, prune=True).lines()
     polls = sa.select(t.scope.c.name).join(t.poll, t.poll.c.scope_id == t.scope.c.id)
-    assert desk.rows(
+    assert harness.rows(
         polls.join(t.connection, t.connection.c.id == t.scope.c.connection_id).where(t.connection.c.slug == "hub")
     ) == [("acme/checkout",)]
 
 
-def test_an_edit_keeps_what_it_leaves_alone(desk: Desk) -> None:
-    """Secrets too; known issues are linked again, as after a file, and the audit log says who did it."""
-    editing = made(desk)
-    before = stored(desk, "hub")
+def test_an_edit_keeps_everything_else(harness: ConfigHarness) -> None:
+    """Secrets stay too. Known issues are relinked as after a file, and the audit log has the actor."""
+    editing = made(harness)
+    before = stored(harness, "hub")
     assert editing.change("hub", add_scope).lines()[0] == "~ connection hub: scope acme/payments watched"
-    after = stored(desk, "hub")
+    after = stored(harness, "hub")
     assert after == {**before, "scopes": ("acme/checkout", "acme/payments")}
     assert editing.change("hub", lambda written: written).lines() == ["nothing to change"]
-    assert desk.rows(sa.select(t.audit.c.actor).order_by(t.audit.c.id)) == [("the tests",)] * 3
-    assert desk.rows(sa.select(sa.func.count()).select_from(t.relink_request)) == [(3,)]
+    assert harness.rows(sa.select(t.audit.c.actor).order_by(t.audit.c.id)) == [("the tests",)] * 3
+    assert harness.rows(sa.select(sa.func.count()).select_from(t.relink_request)) == [(3,)]
 
 
 @pytest.mark.parametrize("typed", ["env:HOME", "file:/etc/hostname", "kept", "${HOME}", "a: [b", "\u202e\u2028x"])
-def test_a_typed_secret_is_never_looked_up(desk: Desk, typed: str) -> None:
-    """Not in our environment, not in a file beside us, and not in the database."""
-    editing = made(desk)
+def test_a_typed_secret_is_never_resolved(harness: ConfigHarness, typed: str) -> None:
+    """It is not read from our environment, a file or the database."""
+    editing = made(harness)
     editing.change("hub", lambda written: {**written, "token": secret_reference("TOKEN")}, {"TOKEN": typed})
-    assert stored(desk, "hub")["token"] == typed
+    assert stored(harness, "hub")["token"] == typed
 
 
-def test_a_name_that_is_taken_is_refused(desk: Desk) -> None:
-    """A page never changes the connection of somebody else by making its own."""
-    editing = made(desk)
+def test_a_used_name_is_refused(harness: ConfigHarness) -> None:
+    """Creating a connection on a page must not change an existing one."""
+    editing = made(harness)
     for slug in ("hub", "HUB", "acme-github"):
         with pytest.raises(InvalidFiles) as caught:
             editing.create({**NEW, "slug": slug}, SECRETS)
         assert {one.field for one in caught.value.errors} <= {"slug", "connections[0].slug"}
-    assert stored(desk, "acme-github")["token"] == "token-of-github"
+    assert stored(harness, "acme-github")["token"] == "token-of-github"
 
 
-def test_what_a_file_may_not_say_a_page_may_not_either(desk: Desk) -> None:
-    """The same checks, before anything is made too."""
-    editing = made(desk)
+def test_a_page_has_the_same_checks_as_a_file(harness: ConfigHarness) -> None:
+    """They run before a new connection is created, too."""
+    editing = made(harness)
     for wrong in ({"owner": "nobody@example.com"}, {"scopes": ["a/b", "A/B"]}, {"slug": "a b"}, {"earlier": "soon"}):
         with pytest.raises(InvalidFiles):
             editing.check({**NEW, "slug": "another", "webhook_secrets": [], "token": "x", **wrong})
@@ -115,23 +115,23 @@ def test_what_a_file_may_not_say_a_page_may_not_either(desk: Desk) -> None:
             editing.create({**NEW, "slug": "another", **wrong}, SECRETS)
 
 
-def test_a_rotation_keeps_the_older_secret_until_it_is_taken_away(desk: Desk) -> None:
-    """The newest stands in front; who looked at another newest takes nothing away."""
-    editing = made(desk)
+def test_a_rotation_keeps_the_older_secret_until_it_is_removed(harness: ConfigHarness) -> None:
+    """The newest is first. A request that saw another newest secret removes nothing."""
+    editing = made(harness)
     rotate = {"webhook_secrets": [secret_reference("MADE"), "kept"]}
     editing.change("hub", lambda written: {**written, **rotate}, {"MADE": "newer"})
-    assert stored(desk, "hub")["webhook_secrets"] == ("newer", "made-for-the-page")
+    assert stored(harness, "hub")["webhook_secrets"] == ("newer", "made-for-the-page")
     with pytest.raises(EditConflict):
         editing.keep_newest_secret("hub", lambda newest: newest == "made-for-the-page")
     assert editing.keep_newest_secret("hub", lambda newest: newest == "newer").changes
-    assert stored(desk, "hub")["webhook_secrets"] == ("newer",)
+    assert stored(harness, "hub")["webhook_secrets"] == ("newer",)
     assert not editing.keep_newest_secret("hub", lambda _newest: True).changes
 
 
 @pytest.mark.both_databases
-def test_a_removal_takes_rules_and_links_by_hand_and_nothing_else(desk: Desk) -> None:
-    """As `--prune` does for a file that has them no longer."""
-    editing = made(desk)
+def test_a_removal_deletes_rules_and_manual_links_and_nothing_else(harness: ConfigHarness) -> None:
+    """It works like `--prune` with a file that no longer has them."""
+    editing = made(harness)
     plan: Plan = editing.remove("acme-github")
     assert plan.lines() == [
         "- connection acme-github",
@@ -139,14 +139,14 @@ def test_a_removal_takes_rules_and_links_by_hand_and_nothing_else(desk: Desk) ->
         "- link KR-1 ← acme-github:acme/checkout#12",
         "0 created, 0 changed, 3 removed",
     ]
-    assert "checkout-label" not in export(desk)
-    assert "acme-jira" in export(desk)
-    assert ("acme-github removed" in str(desk.rows(sa.select(t.recompute.c.causes)))) is True
+    assert "checkout-label" not in export(harness)
+    assert "acme-jira" in export(harness)
+    assert ("acme-github removed" in str(harness.rows(sa.select(t.recompute.c.causes)))) is True
 
 
-def test_what_is_not_there_is_said(desk: Desk) -> None:
-    """Somebody else may have removed it while its page was open."""
-    editing = made(desk)
+def test_a_removed_connection_is_reported(harness: ConfigHarness) -> None:
+    """Another person may have removed it while its page was open."""
+    editing = made(harness)
     with pytest.raises(NoConnection):
         editing.change("gone", add_scope)
     with pytest.raises(NoConnection):

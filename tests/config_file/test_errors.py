@@ -1,4 +1,4 @@
-"""Every mistake in a file is told with its place, what was found and what is allowed, and nothing is applied."""
+"""Errors of a file: each has the position, what was found and what is allowed, and nothing is applied."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,14 +8,14 @@ import sqlalchemy as sa
 
 from sync_service.config_file.read.errors import InvalidFiles, did_you_mean, format_path, format_value
 from sync_service.store import tables
-from tests.config_file.conftest import Desk
+from tests.config_file.conftest import ConfigHarness
 from tests.config_file.files import EXAMPLE, replace
 
-MakeDesk = Callable[[], Desk]
+MakeHarness = Callable[[], ConfigHarness]
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         ("role: admin", "rol: admin", "4: people[0].rol: found the unknown field 'rol'; allowed: *did you mean role?"),
         ("role: admin", "role: boss", "4: people[0].role: found 'boss'; allowed: admin, member or viewer"),
@@ -95,14 +95,14 @@ MakeDesk = Callable[[], Desk]
         ("role: admin", "name: Ana", "4: people[0].name: found 'name' a second time; allowed: each key once"),
     ],
 )
-def test_a_mistake_is_told_with_its_place_and_what_is_allowed(
-    small_desk: MakeDesk, old: str, new: str, told: str
+def test_an_error_has_its_position_and_what_is_allowed(
+    sqlite_harness: MakeHarness, old: str, new: str, expected: str
 ) -> None:
-    """One line for the one thing that is wrong (`*` stands for any text), and nothing in the database."""
-    desk = small_desk()
-    lines = [str(mistake) for mistake in desk.errors(replace(EXAMPLE, (old, new)))]
-    assert any(_fits(line.removeprefix("one.yaml:"), told) for line in lines), "\n".join(lines)
-    assert desk.rows(sa.select(sa.func.count()).select_from(tables.team)) == [(0,)]
+    """One line for the one error (`*` matches any text), and nothing in the database."""
+    harness = sqlite_harness()
+    lines = [str(error) for error in harness.errors(replace(EXAMPLE, (old, new)))]
+    assert any(_fits(line.removeprefix("one.yaml:"), expected) for line in lines), "\n".join(lines)
+    assert harness.rows(sa.select(sa.func.count()).select_from(tables.team)) == [(0,)]
 
 
 def _fits(line: str, pattern: str) -> bool:
@@ -116,12 +116,12 @@ def _fits(line: str, pattern: str) -> bool:
     return True
 
 
-def test_all_mistakes_of_all_files_come_at_once_and_in_order(small_desk: MakeDesk) -> None:
-    """A person mends a file once, not line by line."""
+def test_all_errors_of_all_files_are_reported_at_once_and_in_order(sqlite_harness: MakeHarness) -> None:
+    """A person can then correct a file in one step."""
     first = replace(EXAMPLE, ("role: admin", "role: boss"), ("cycle: 2026-q4", "cycle: never"))
     second = "teams:\n  - {slug: checkout, name: Again}\nrules: {}\n"
-    places = [(one.file, one.line, one.field) for one in small_desk().errors(first, second)]
-    assert places == [
+    positions = [(one.file, one.line, one.field) for one in sqlite_harness().errors(first, second)]
+    assert positions == [
         ("one.yaml", 4, "people[0].role"),
         ("one.yaml", 31, "objectives[0].cycle"),
         ("two.yaml", 2, "teams[0].slug"),
@@ -129,14 +129,14 @@ def test_all_mistakes_of_all_files_come_at_once_and_in_order(small_desk: MakeDes
     ]
 
 
-def test_a_mistake_in_one_part_does_not_make_others_of_what_refers_to_it(small_desk: MakeDesk) -> None:
-    """A key result with a wrong measure is still a key result to its rules."""
+def test_an_error_causes_no_errors_in_items_that_refer_to_it(sqlite_harness: MakeHarness) -> None:
+    """Rules may still refer to a key result with an invalid measure."""
     wrong = replace(EXAMPLE, ("done-share", "nothing"), ("role: admin", "role: boss"))
-    assert len(small_desk().errors(wrong)) == 2
+    assert len(sqlite_harness().errors(wrong)) == 2
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (b"", "1: found an empty file; allowed: at least one of teams,"),
         (b"- teams\n", "1: found ['teams']; allowed: a mapping with"),
@@ -158,78 +158,78 @@ def test_a_mistake_in_one_part_does_not_make_others_of_what_refers_to_it(small_d
         (b"#" * (1024 * 1024 + 1), "1: found 1048577 bytes; allowed: 1048576 bytes at most"),
     ],
 )
-def test_a_file_that_is_no_configuration_is_refused_in_words(small_desk: MakeDesk, content: bytes, told: str) -> None:
-    """Whatever stands in it, there is a line and a reason, and nothing is run."""
+def test_a_file_that_is_no_configuration_is_refused(sqlite_harness: MakeHarness, content: bytes, expected: str) -> None:
+    """For any content there is a line and a reason, and no code is run."""
     with pytest.raises(InvalidFiles) as caught:
-        small_desk().applying.apply([("odd.yaml", content)], prune=False)
-    lines = [str(mistake) for mistake in caught.value.errors]
-    assert any(line.startswith(f"odd.yaml:{told}") for line in lines), lines
+        sqlite_harness().applier.apply([("odd.yaml", content)], prune=False)
+    lines = [str(error) for error in caught.value.errors]
+    assert any(line.startswith(f"odd.yaml:{expected}") for line in lines), lines
 
 
-def test_aliases_that_multiply_are_stopped(small_desk: MakeDesk) -> None:
+def test_aliases_that_multiply_are_refused(sqlite_harness: MakeHarness) -> None:
     """A few hundred bytes must not become a billion values."""
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
     )
-    assert any("too many values" in mistake.found for mistake in small_desk().errors(bomb))
+    assert any("too many values" in error.found for error in sqlite_harness().errors(bomb))
 
 
-def test_a_secret_is_never_shown(small_desk: MakeDesk) -> None:
-    """Not even a wrong one."""
+def test_a_secret_is_never_shown(sqlite_harness: MakeHarness) -> None:
+    """The error hides even an invalid one."""
     text = replace(EXAMPLE, ("env:GITHUB_TOKEN", "[my-very-secret]"), ("[env:JIRA_WEBHOOK_SECRET]", "my-very-secret"))
-    errors = small_desk().errors(text)
-    assert {mistake.field for mistake in errors} >= {"connections[0].token", "connections[1].webhook_secrets"}
+    errors = sqlite_harness().errors(text)
+    assert {error.field for error in errors} >= {"connections[0].token", "connections[1].webhook_secrets"}
     assert "my-very-secret" not in "\n".join(map(str, errors))
 
 
-def test_a_secret_may_stand_in_a_file_beside(small_desk: MakeDesk, tmp_path: Path) -> None:
-    """The path starts from the file that names it; the secret's last line break is not part of it."""
+def test_a_secret_may_be_in_another_file(sqlite_harness: MakeHarness, tmp_path: Path) -> None:
+    """The path is relative to the file that names it. The last line break is not part of the secret."""
     (tmp_path / "token").write_text("from-a-file\n")
-    desk = small_desk()
+    harness = sqlite_harness()
     text = replace(EXAMPLE, ("env:GITHUB_TOKEN", "file:token"))
-    desk.applying.apply([(str(tmp_path / "okrs.yaml"), text.encode())], prune=False)
-    sealed = desk.rows(sa.select(tables.connection.c.sealed_token).where(tables.connection.c.slug == "acme-github"))
-    assert desk.sealer.decrypt(str(sealed[0][0])) == "from-a-file"
+    harness.applier.apply([(str(tmp_path / "okrs.yaml"), text.encode())], prune=False)
+    sealed = harness.rows(sa.select(tables.connection.c.sealed_token).where(tables.connection.c.slug == "acme-github"))
+    assert harness.sealer.decrypt(str(sealed[0][0])) == "from-a-file"
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"x" * 70000])
-def test_a_secret_file_must_hold_a_secret(small_desk: MakeDesk, tmp_path: Path, content: bytes) -> None:
-    """Empty, not text, or too large: refused."""
+def test_an_invalid_secret_file_is_refused(sqlite_harness: MakeHarness, tmp_path: Path, content: bytes) -> None:
+    """Empty, not text, or too large."""
     (tmp_path / "token").write_bytes(content)
     text = replace(EXAMPLE, ("env:GITHUB_TOKEN", f"file:{tmp_path / 'token'}"))
-    assert [mistake.field for mistake in small_desk().errors(text)] == ["connections[0].token"]
+    assert [error.field for error in sqlite_harness().errors(text)] == ["connections[0].token"]
 
 
-def test_names_in_the_database_may_be_referred_to_unless_they_are_to_go(small_desk: MakeDesk) -> None:
-    """A file of rules alone is enough where the rest is stored; with --prune the rest would be removed."""
-    desk = small_desk()
-    desk.apply(EXAMPLE)
+def test_a_file_may_refer_to_stored_names(sqlite_harness: MakeHarness) -> None:
+    """A file with only rules is enough if the rest is stored. With --prune the rest would be removed."""
+    harness = sqlite_harness()
+    harness.apply(EXAMPLE)
     rule = "rules:\n  - {slug: new, connection: acme-github, key_result: KR-1, when: {field: kind, is: issue}}\n"
-    assert [str(change) for change in desk.apply(rule).changes] == ["+ rule new"]
-    assert {mistake.field for mistake in desk.errors(rule, prune=True)} == {
+    assert [str(change) for change in harness.apply(rule).changes] == ["+ rule new"]
+    assert {error.field for error in harness.errors(rule, prune=True)} == {
         "rules[0].connection",
         "rules[0].key_result",
     }
 
 
-def test_a_stored_name_in_other_letters_is_no_new_name(small_desk: MakeDesk) -> None:
-    """`okr:kr-1` on an issue means KR-1, so there can't be both."""
-    desk = small_desk()
-    desk.apply(EXAMPLE)
-    errors = desk.errors("teams:\n  - {slug: Checkout, name: Another}\n")
-    assert [mistake.allowed for mistake in errors] == ["checkout as it is stored, or another"]
+def test_a_stored_name_in_another_case_is_not_a_new_name(sqlite_harness: MakeHarness) -> None:
+    """`okr:kr-1` on an issue means KR-1, so both can't exist."""
+    harness = sqlite_harness()
+    harness.apply(EXAMPLE)
+    errors = harness.errors("teams:\n  - {slug: Checkout, name: Another}\n")
+    assert [error.allowed for error in errors] == ["checkout as it is stored, or another"]
 
 
-def test_a_connection_keeps_its_kind(small_desk: MakeDesk) -> None:
-    """Its issues are known by the tracker's own identities."""
-    desk = small_desk()
-    desk.apply(EXAMPLE)
+def test_a_connection_keeps_its_kind(sqlite_harness: MakeHarness) -> None:
+    """Its issues are stored by the tracker's own identities."""
+    harness = sqlite_harness()
+    harness.apply(EXAMPLE)
     other = "connections:\n  - {slug: acme-jira, kind: github, earlier: ignore}\n"
-    assert [mistake.field for mistake in desk.errors(other)] == ["connections[0].kind"]
+    assert [error.field for error in harness.errors(other)] == ["connections[0].kind"]
 
 
-def test_found_values_and_ways_are_shown_for_people() -> None:
-    """As they would write them, and never at length."""
+def test_found_values_and_paths_are_readable() -> None:
+    """They look as people write them, and long ones are cut."""
     assert format_path(("connections", 0, "scopes", 2)) == "connections[0].scopes[2]"
     assert [format_value(one) for one in (None, True, {"a": 1}, [1, 2])] == [
         "nothing",

@@ -1,4 +1,4 @@
-"""A GitHub App as a connection's credentials: what may be written, what is stored, and what is shown of it."""
+"""GitHub App credentials of a connection: valid input, what is stored, and what is shown."""
 
 from collections.abc import Callable
 from fnmatch import fnmatch
@@ -16,89 +16,89 @@ from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.store.okrs.ruleset import load_ruleset
 from sync_service.store.trackers.connections import Connections
-from tests.config_file.conftest import Desk
+from tests.config_file.conftest import ConfigHarness
 from tests.config_file.files import EXAMPLE, replace
 
-MakeDesk = Callable[[], Desk]
+MakeHarness = Callable[[], ConfigHarness]
 
 IS_GITHUB = tables.connection.c.slug == "acme-github"
 TOKEN = "    token: env:GITHUB_TOKEN\n"
 
 
 def with_app(written: str) -> str:
-    """Give the example with an app in place of GitHub's token."""
+    """Return the example with an app instead of GitHub's token."""
     return replace(EXAMPLE, (TOKEN, f"    app: {written}\n"))
 
 
 APPED = with_app('{id: 1204001, private_key: "the private key"}')
 
 
-def export(desk: Desk) -> str:
-    """Give the configuration as a file."""
-    with reading(desk.engine) as tx:
-        return as_yaml(export_state(read_state(tx, desk.sealer)))
+def export(harness: ConfigHarness) -> str:
+    """Return the stored configuration as a file."""
+    with reading(harness.engine) as tx:
+        return as_yaml(export_state(read_state(tx, harness.sealer)))
 
 
 def connection(text: str) -> dict[str, object]:
-    """Give GitHub's connection of a file."""
+    """Return GitHub's connection of a file."""
     found: dict[str, object] = yaml.safe_load(text)["connections"][0]
     return found
 
 
-def test_an_app_is_stored_sealed_and_is_credentials(desk: Desk) -> None:
-    """Its connection can look, and calls with it; no token is left."""
-    desk.apply(EXAMPLE)
-    lines = desk.apply(APPED).lines()
+def test_an_app_is_stored_encrypted_and_counts_as_credentials(harness: ConfigHarness) -> None:
+    """The connection can fetch and makes calls with the app; no token is stored."""
+    harness.apply(EXAMPLE)
+    lines = harness.apply(APPED).lines()
     assert lines[0] == "~ connection acme-github: token removed, app set"
-    row = desk.rows(sa.select(tables.connection.c.id, tables.connection.c.sealed_app_key).where(IS_GITHUB))[0]
+    row = harness.rows(sa.select(tables.connection.c.id, tables.connection.c.sealed_app_key).where(IS_GITHUB))[0]
     assert "the private key" not in str(row[1])
-    view = Connections(engine=desk.engine, sealer=desk.sealer).of(row[0]).view
+    view = Connections(engine=harness.engine, sealer=harness.sealer).of(row[0]).view
     assert (view.token, view.has_credentials) == (None, True)
     assert view.app is not None
     assert (view.app.id, view.app.private_key) == ("1204001", "the private key")
     assert "the private key" not in repr(view)
     assert "the private key" not in repr(view.app)
-    with reading(desk.engine) as tx:
+    with reading(harness.engine) as tx:
         assert load_ruleset(tx, 1).trackers[row[0]].can_fetch
-    assert desk.apply(APPED).lines() == ["nothing to change"]
+    assert harness.apply(APPED).lines() == ["nothing to change"]
 
 
-def test_the_scopes_of_an_app_are_asked_for_their_changes(small_desk: MakeDesk) -> None:
-    """An app is as good as a token for that."""
-    desk = small_desk()
-    desk.apply(APPED)
-    asked = sa.select(tables.scope.c.name).join(tables.poll, tables.poll.c.scope_id == tables.scope.c.id)
-    assert ("acme/checkout",) in desk.rows(asked)
+def test_the_scopes_of_an_app_are_polled(sqlite_harness: MakeHarness) -> None:
+    """An app can poll as well as a token."""
+    harness = sqlite_harness()
+    harness.apply(APPED)
+    polled = sa.select(tables.scope.c.name).join(tables.poll, tables.poll.c.scope_id == tables.scope.c.id)
+    assert ("acme/checkout",) in harness.rows(polled)
 
 
-def test_an_export_keeps_the_key_and_shows_the_id(desk: Desk) -> None:
-    """As people write it: a number as a number. Applied again it changes nothing."""
+def test_an_export_hides_the_key_and_shows_the_id(harness: ConfigHarness) -> None:
+    """A numeric id is exported as a number. Applying the export changes nothing."""
     for id_ in ("1204001", "Iv23liAbc", "007"):
-        desk.apply(replace(APPED, ("1204001", f'"{id_}"')))
-        written = export(desk)
+        harness.apply(replace(APPED, ("1204001", f'"{id_}"')))
+        written = export(harness)
         assert connection(written)["app"] == {
             "id": int(id_) if id_ == "1204001" else id_,
             "private_key": "kept",
         }
-        assert desk.apply(written, prune=True).lines() == ["nothing to change"]
+        assert harness.apply(written, prune=True).lines() == ["nothing to change"]
     assert "private key" not in written
 
 
-def test_a_new_key_or_app_mends_a_refused_connection(small_desk: MakeDesk) -> None:
-    """As a new token does."""
-    desk = small_desk()
-    desk.apply(APPED)
+def test_a_new_key_or_app_clears_a_refusal(sqlite_harness: MakeHarness) -> None:
+    """A new token does the same."""
+    harness = sqlite_harness()
+    harness.apply(APPED)
     refused = sa.select(tables.connection.c.refused_reason).where(IS_GITHUB)
-    with desk.engine.begin() as tx:
+    with harness.engine.begin() as tx:
         tx.execute(sa.update(tables.connection).values(refused_reason="no"))
-    desk.apply(APPED)
-    assert desk.rows(refused) == [("no",)]
-    desk.apply(replace(APPED, ("the private key", "another key")))
-    assert desk.rows(refused) == [(None,)]
+    harness.apply(APPED)
+    assert harness.rows(refused) == [("no",)]
+    harness.apply(replace(APPED, ("the private key", "another key")))
+    assert harness.rows(refused) == [(None,)]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         (
             replace(EXAMPLE, (TOKEN, TOKEN + "    app: {id: 7, private_key: k}\n")),
@@ -129,15 +129,17 @@ def test_a_new_key_or_app_mends_a_refused_connection(small_desk: MakeDesk) -> No
         ),
     ],
 )
-def test_a_mistake_says_where_what_and_what_is_allowed(small_desk: MakeDesk, text: str, told: str) -> None:
-    """And nothing secret."""
-    errors = [str(one) for one in small_desk().errors(text)]
-    assert any(fnmatch(one, f"one.yaml:{told.replace('[', '[[]')}") for one in errors), errors
+def test_an_app_error_has_its_position_and_what_is_allowed(
+    sqlite_harness: MakeHarness, text: str, expected: str
+) -> None:
+    """It shows no secret."""
+    errors = [str(one) for one in sqlite_harness().errors(text)]
+    assert any(fnmatch(one, f"one.yaml:{expected.replace('[', '[[]')}") for one in errors), errors
     assert "the whole secret" not in "\n".join(errors)
 
 
-def test_the_schema_knows_apps() -> None:
-    """Of GitHub alone, and never beside a token."""
+def test_the_schema_allows_apps() -> None:
+    """For GitHub alone, and never together with a token."""
     validator = Draft202012Validator(schema(load_connectors().values()))
 
     def fits(**changes: object) -> bool:

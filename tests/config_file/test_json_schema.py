@@ -1,4 +1,4 @@
-"""The JSON Schema knows what `apply` knows."""
+"""The JSON Schema accepts and refuses the same files as `apply`."""
 
 from functools import cache
 
@@ -13,15 +13,15 @@ from tests.config_file.files import EXAMPLE, RICH, replace
 
 @cache
 def validator() -> Draft202012Validator:
-    """Give a validator of the schema, which must itself be one."""
+    """Return a validator of the schema, which must itself be valid."""
     made = schema(load_connectors().values())
     Draft202012Validator.check_schema(made)
     return Draft202012Validator(made)
 
 
 @pytest.mark.parametrize("text", [EXAMPLE, RICH])
-def test_files_that_apply_fit_the_schema(text: str) -> None:
-    """Days are texts to it."""
+def test_valid_files_fit_the_schema(text: str) -> None:
+    """Dates are strings in the schema."""
     document = yaml.safe_load(text)
     for cycle in document["cycles"]:
         cycle |= {name: str(cycle[name]) for name in ("starts", "ends")}
@@ -41,8 +41,8 @@ def test_files_that_apply_fit_the_schema(text: str) -> None:
         ("    query: project = SHOP AND issuetype = Bug AND component = payments\n", ""),
     ],
 )
-def test_mistakes_do_not_fit_the_schema(old: str, new: str) -> None:
-    """An editor can underline them while they are typed."""
+def test_invalid_files_do_not_fit_the_schema(old: str, new: str) -> None:
+    """An editor can underline the errors while a person types."""
     text = replace(
         EXAMPLE, ('    dropped_resolutions: ["Won\'t Do", Duplicate, Declined]\n    points_field: Story Points\n', "")
     )
@@ -52,7 +52,7 @@ def test_mistakes_do_not_fit_the_schema(old: str, new: str) -> None:
 
 
 def test_every_field_is_described() -> None:
-    """An editor shows what is allowed."""
+    """An editor shows the descriptions."""
     for name, definition in schema(load_connectors().values())["$defs"].items():
         for field, described in definition.get("properties", {}).items():
             assert described.get("description") or name in ("Condition", "Measure"), f"{name}.{field}"

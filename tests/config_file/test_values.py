@@ -1,4 +1,4 @@
-"""What applying made due, done: values move as the files say, each with its reason in the history."""
+"""Values after an apply: they change as the files say, each with its reason in the history."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.queue import due
 from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
-from tests.config_file.conftest import NOW, Desk
+from tests.config_file.conftest import NOW, ConfigHarness
 from tests.config_file.files import replace
 
 FILE = """\
@@ -36,31 +36,35 @@ links:
 """
 
 
-def work(desk: Desk) -> None:
-    """Do what is due, as a worker would."""
+def drain(harness: ConfigHarness) -> None:
+    """Run all due work, as a worker would."""
     relinking = Relinker(
-        engine=desk.engine, settle=timedelta(0), timezone=ZoneInfo("UTC"), now=lambda: NOW, ruleset_cache=RulesetCache()
+        engine=harness.engine,
+        settle=timedelta(0),
+        timezone=ZoneInfo("UTC"),
+        now=lambda: NOW,
+        ruleset_cache=RulesetCache(),
     )
     drains = {
         "rule_revision": relinking.drain_revisions,
         "relink_request": relinking.drain_relinks,
         "recompute": relinking.drain_recomputes,
     }
-    while names := [name for name in _due(desk) if name in drains]:
+    while names := [name for name in _due(harness) if name in drains]:
         for name in names:
             drains[name]()
 
 
-def _due(desk: Desk) -> list[str]:
-    with reading(desk.engine) as tx:
+def _due(harness: ConfigHarness) -> list[str]:
+    with reading(harness.engine) as tx:
         return due.tables_with_due_rows(tx)
 
 
 @pytest.fixture
-def worked(desk: Desk) -> Desk:
-    """Apply the file to a database that knows four issues: two of each repository, one of each done."""
-    desk.apply(FILE)
-    with writing(desk.engine) as tx:
+def applied(harness: ConfigHarness) -> ConfigHarness:
+    """Apply the file to a database with four issues: two in each repository, one of each two done."""
+    harness.apply(FILE)
+    with writing(harness.engine) as tx:
         connection_id = tx.scalars(sa.select(t.connection.c.id)).one()
         scopes = {row.name: row.id for row in tx.execute(sa.select(t.scope))}
         for number, (name, state) in enumerate(
@@ -82,22 +86,22 @@ def worked(desk: Desk) -> Desk:
             closed = datetime(2026, 10, 20, tzinfo=UTC) if state == "done" else None
             row |= {"state": State(state), "labels": [], "assignees": [], "updated_at": NOW, "closed_at": closed}
             tx.execute(sa.insert(t.issue).values(row))
-    work(desk)
-    return desk
+    drain(harness)
+    return harness
 
 
-def look(desk: Desk) -> tuple[KeyResultView, list[str]]:
-    """Give the key result, and why it moved last."""
-    with reading(desk.engine) as tx:
+def read_key_result(harness: ConfigHarness) -> tuple[KeyResultView, list[str]]:
+    """Return the key result and the causes of its last change."""
+    with reading(harness.engine) as tx:
         view = key_result_view(tx, "KR", NOW)
         assert view is not None
         entries = history_view(tx, view.id, limit=1)
     return view, [cause.what for entry in entries for cause in entry.causes]
 
 
-def test_known_issues_count_by_rule_and_by_hand(worked: Desk) -> None:
-    """Issue 1 weighs three by hand: two of six."""
-    view, _ = look(worked)
+def test_known_issues_count_by_rule_and_by_manual_link(applied: ConfigHarness) -> None:
+    """Issue 1 has the manual weight three, so two of six are done."""
+    view, _ = read_key_result(applied)
     assert view.current == pytest.approx(100 * 2 / 6)
 
 
@@ -111,76 +115,76 @@ def test_known_issues_count_by_rule_and_by_hand(worked: Desk) -> None:
     ],
 )
 def test_a_changed_file_moves_the_value_with_its_reason(
-    worked: Desk, old: str, new: str, current: float, cause: str
+    applied: ConfigHarness, old: str, new: str, current: float, cause: str
 ) -> None:
-    """As soon as what it made due is done."""
-    worked.apply(replace(FILE, (old, new)), prune=True)
-    work(worked)
-    view, causes = look(worked)
+    """The value changes as soon as the due work is done."""
+    applied.apply(replace(FILE, (old, new)), prune=True)
+    drain(applied)
+    view, causes = read_key_result(applied)
     assert view.current == pytest.approx(current)
     assert cause in causes
 
 
-def test_a_scope_that_is_no_longer_watched_no_longer_counts(worked: Desk) -> None:
-    """Watched again, its known issues count again."""
-    worked.apply(replace(FILE, ("[acme/app, acme/web]", "[acme/app]")))
-    work(worked)
-    view, causes = look(worked)
+def test_issues_of_an_unwatched_scope_do_not_count(applied: ConfigHarness) -> None:
+    """They count again when the scope is watched again."""
+    applied.apply(replace(FILE, ("[acme/app, acme/web]", "[acme/app]")))
+    drain(applied)
+    view, causes = read_key_result(applied)
     assert view.current == pytest.approx(100 / 4)
     assert causes
     assert all("acme/web no longer watched" in cause for cause in causes)
-    worked.apply(FILE)
-    work(worked)
-    assert look(worked)[0].current == pytest.approx(100 * 2 / 6)
+    applied.apply(FILE)
+    drain(applied)
+    assert read_key_result(applied)[0].current == pytest.approx(100 * 2 / 6)
 
 
-def test_another_target_moves_the_progress_and_not_the_value(worked: Desk) -> None:
-    """So there is no entry in the history."""
-    before = look(worked)
-    worked.apply(replace(FILE, ("measure: {kind: done-share}", "target: 50, measure: {kind: done-share}")))
-    work(worked)
-    view, causes = look(worked)
+def test_another_target_changes_the_progress_and_not_the_value(applied: ConfigHarness) -> None:
+    """So the history gets no entry."""
+    before = read_key_result(applied)
+    applied.apply(replace(FILE, ("measure: {kind: done-share}", "target: 50, measure: {kind: done-share}")))
+    drain(applied)
+    view, causes = read_key_result(applied)
     assert (view.current, causes) == (before[0].current, before[1])
     assert view.progress == pytest.approx(2 * 2 / 6)
 
 
-def test_another_measure_computes_another_value(worked: Desk) -> None:
-    """With the reason in words."""
-    worked.apply(replace(FILE, ("measure: {kind: done-share}", "start: 9, target: 0, measure: {kind: open-count}")))
-    work(worked)
-    view, causes = look(worked)
+def test_another_measure_gives_another_value(applied: ConfigHarness) -> None:
+    """The history has the reason in words."""
+    applied.apply(replace(FILE, ("measure: {kind: done-share}", "start: 9, target: 0, measure: {kind: open-count}")))
+    drain(applied)
+    view, causes = read_key_result(applied)
     assert view.current == 2
     assert any("measure.kind changed from 'done-share' to 'open-count'" in cause for cause in causes)
 
 
-def test_without_its_connection_a_key_result_has_no_data(worked: Desk) -> None:
-    """The last entry says what happened to it."""
+def test_without_its_connection_a_key_result_has_no_data(applied: ConfigHarness) -> None:
+    """The last history entry says what happened."""
     text = FILE[: FILE.index("connections:")] + FILE[FILE.index("objectives:") : FILE.index("rules:")]
-    worked.apply(text, prune=True)
-    work(worked)
-    view, causes = look(worked)
+    applied.apply(text, prune=True)
+    drain(applied)
+    view, causes = read_key_result(applied)
     assert (view.current, causes) == (None, ["connection gh removed"])
 
 
-def test_without_its_rules_and_links_a_key_result_has_no_data(worked: Desk) -> None:
-    """The rule's links end as if it had been disabled."""
-    worked.apply(FILE[: FILE.index("rules:")], prune=True)
-    work(worked)
-    assert look(worked)[0].current is None
+def test_without_its_rules_and_links_a_key_result_has_no_data(applied: ConfigHarness) -> None:
+    """Its links end as if the rule had been disabled."""
+    applied.apply(FILE[: FILE.index("rules:")], prune=True)
+    drain(applied)
+    assert read_key_result(applied)[0].current is None
 
 
-def test_a_scope_to_be_imported_makes_its_key_results_partial(worked: Desk) -> None:
-    """Until nothing earlier counts."""
+def test_a_pending_import_makes_its_key_results_partial(applied: ConfigHarness) -> None:
+    """It stops when earlier issues are ignored."""
     text = replace(
         FILE,
         ("[hush]", "[hush], token: t"),
         ("earlier: ignore", "earlier: import"),
         ("acme/web]", "acme/web, acme/new]"),
     )
-    worked.apply(text)
-    work(worked)
-    view, _ = look(worked)
+    applied.apply(text)
+    drain(applied)
+    view, _ = read_key_result(applied)
     assert (view.status, view.explanation.endswith("(not imported yet: acme/new)")) == ("partial", True)
-    worked.apply(replace(text, ("earlier: import", "earlier: ignore")))
-    work(worked)
-    assert look(worked)[0].status != "partial"
+    applied.apply(replace(text, ("earlier: import", "earlier: ignore")))
+    drain(applied)
+    assert read_key_result(applied)[0].status != "partial"
