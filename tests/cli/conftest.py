@@ -1,4 +1,4 @@
-"""The command in an empty directory, with nothing set but what a test sets."""
+"""Fixtures: run the command in an empty directory with an empty environment."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture(autouse=True)
 def directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Work in an empty directory that holds one configuration file; only its secrets are set."""
+    """Change to an empty directory with one configuration file, and set only the secrets that it needs."""
     for name in list(os.environ):
         if name in known_names() or name.startswith("OKR_SYNC_"):
             monkeypatch.delenv(name)
@@ -33,7 +33,7 @@ def directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_logging() -> Iterator[None]:
-    """Put the log back that the command sends to streams of its own."""
+    """Restore logging after a command that redirects it."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -44,7 +44,7 @@ def own_logging() -> Iterator[None]:
 
 @pytest.fixture
 def run() -> Run:
-    """Run a command line; its output and its errors come apart."""
+    """Return a function that runs a command line. The result separates output and errors."""
 
     def run_it(*words: str) -> Result:
         result = CliRunner().invoke(main, list(words), prog_name="okr-sync")
@@ -56,20 +56,20 @@ def run() -> Run:
 
 
 @pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give where the data directory is kept that `applied` copies."""
+def applied_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of the data directory that `applied` copies."""
     return tmp_path_factory.mktemp("applied") / "var"
 
 
 @pytest.fixture
-def applied(run: Run, directory: Path, kept: Path) -> None:
-    """Have the configuration file applied: the first time by the command, and from then on as a copy."""
-    if kept.exists():
-        shutil.copytree(kept, directory / "var")
+def applied(run: Run, directory: Path, applied_copy: Path) -> None:
+    """Apply the configuration file: the first time by the command, later by a copy."""
+    if applied_copy.exists():
+        shutil.copytree(applied_copy, directory / "var")
         return
     assert run("migrate").exit_code == 0
     assert run("apply", "okrs.yaml").exit_code == 0
-    shutil.copytree(directory / "var", kept)
+    shutil.copytree(directory / "var", applied_copy)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

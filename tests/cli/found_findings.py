@@ -1,4 +1,4 @@
-"""What doctor finds, read for tests."""
+"""Read the findings of `doctor`."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,12 +9,12 @@ from click.testing import Result
 from sync_service.domain.trackers.diagnostics import Finding
 
 
-def form(result: Result) -> dict[str, Any]:
-    """Read what was printed as JSON: findings by section and by what they are about."""
-    told = json.loads(result.stdout)
-    return {one["name"]: {each["what"]: each for each in one["findings"]} for one in told["sections"]}
+def parse_findings(result: Result) -> dict[str, Any]:
+    """Parse the JSON output into findings by section and by subject."""
+    document = json.loads(result.stdout)
+    return {one["name"]: {each["what"]: each for each in one["findings"]} for one in document["sections"]}
 
 
-def findings(look: Callable[[], Iterator[Finding]]) -> dict[str, Finding]:
-    """Give findings by what they are about."""
-    return {one.what: one for one in look()}
+def findings(check: Callable[[], Iterator[Finding]]) -> dict[str, Finding]:
+    """Return the findings of a check by subject."""
+    return {one.what: one for one in check()}

@@ -1,4 +1,4 @@
-"""doctor: what it finds of settings, connections and work, and how it says it."""
+"""The command doctor: findings about settings, connections and work, and their output."""
 
 import json
 import threading
@@ -21,13 +21,13 @@ from sync_service.store.engine.database import database_now, open_database, writ
 from sync_service.store.trackers import inbox
 from sync_service.store.views.service_status import Backlog
 from tests.cli.conftest import Run
-from tests.cli.found_findings import form
+from tests.cli.found_findings import parse_findings
 from tests.support.config_file import github, okrs
 
 
 @pytest.fixture
 def hub() -> Iterator[GitHub]:
-    """Give a GitHub with a repository."""
+    """Yield a GitHub with a repository."""
     with GitHub("acme", background=False) as made:
         made.repository("checkout")
         yield made
@@ -35,7 +35,7 @@ def hub() -> Iterator[GitHub]:
 
 @pytest.fixture
 def connected(run: Run, directory: Path, hub: GitHub, either_database: None) -> None:
-    """Apply a connection with a token, and one that nobody owns, without anything."""
+    """Apply two connections: one with a token, and one without owner and credentials."""
     paper = {
         "slug": "paper",
         "kind": "jira",
@@ -50,21 +50,21 @@ def connected(run: Run, directory: Path, hub: GitHub, either_database: None) -> 
 
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("connected")
-def test_everything_is_looked_at_and_what_is_wrong_ends_with_1(run: Run, hub: GitHub) -> None:
-    """In words, with how to mend beneath, and as JSON; no secret is in either."""
+def test_doctor_checks_everything_and_errors_give_exit_code_1(run: Run, hub: GitHub) -> None:
+    """The text output also says how to fix an error. Neither text nor JSON shows a secret."""
     result = run("doctor")
     assert result.exit_code == 1
-    said = result.stdout
-    assert "  ✓ database: answers, and has this version's schema\n" in said
+    text = result.stdout
+    assert "  ✓ database: answers, and has this version's schema\n" in text
     assert (
         "  ✗ webhooks: no secret is set, so no delivery can be accepted\n      give the connection webhook_secrets"
-        in said
+        in text
     )
-    assert "  ✓ acme/checkout: can be seen\n" in said
-    told = run("doctor", "--json")
-    found = form(told)
+    assert "  ✓ acme/checkout: can be seen\n" in text
+    printed = run("doctor", "--json")
+    found = parse_findings(printed)
     assert list(found) == ["settings", "database", "Redis", "mail", "work", "connection gh", "connection paper"]
-    assert json.loads(told.stdout)["well"] is False
+    assert json.loads(printed.stdout)["well"] is False
     assert found["connection gh"]["credentials"]["says"].startswith("accepted: ")
     assert found["connection gh"]["webhooks"]["says"] == "no delivery was ever received"
     assert found["connection gh"]["webhook of acme/checkout"]["well"] is False
@@ -74,21 +74,23 @@ def test_everything_is_looked_at_and_what_is_wrong_ends_with_1(run: Run, hub: Gi
     )
     assert found["connection paper"]["SHOP"]["says"] == "no delivery from it yet"
     for secret in (hub.token, "hush-hush-hush"):
-        assert secret not in said + told.stdout
+        assert secret not in text + printed.stdout
 
 
 @pytest.mark.usefixtures("connected")
-def test_one_connection_is_looked_at_by_its_name(run: Run) -> None:
-    """A name that is none is wrong usage."""
-    assert "connection paper" not in form(run("doctor", "gh", "--json"))
+def test_doctor_can_check_one_connection(run: Run) -> None:
+    """An unknown name is a usage error."""
+    assert "connection paper" not in parse_findings(run("doctor", "gh", "--json"))
     result = run("doctor", "ghh")
     assert result.exit_code == 2
     assert "gh" in result.stderr
 
 
 @pytest.mark.usefixtures("applied")
-def test_what_is_held_of_a_connection_is_told(run: Run, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused since when, scopes that are gone or not imported, and the last delivery."""
+def test_doctor_reports_the_stored_state_of_a_connection(
+    run: Run, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time of a refusal, scopes that are deleted or not imported, and the last delivery."""
     monkeypatch.setattr("connectors.github.GitHub.check_connection", lambda *_, **__: iter(()))
     engine = open_database(f"sqlite:///{directory / 'var' / 'okr-sync.db'}")
     with writing(engine) as tx:
@@ -97,35 +99,37 @@ def test_what_is_held_of_a_connection_is_told(run: Run, directory: Path, monkeyp
         tx.execute(sa.update(t.connection).where(t.connection.c.slug == "acme-github").values(refused))
         row = {"connection_id": 1, "headers": {}, "body": b"", "delivery_id": "d"}
         tx.execute(sa.insert(t.delivery).values(row | {"received_at": now - timedelta(hours=3)}))
-    found = form(run("doctor", "--json", "acme-github"))["connection acme-github"]
+    found = parse_findings(run("doctor", "--json", "acme-github"))["connection acme-github"]
     assert found["connection"]["says"].startswith("refused since 3 days ago (")
     assert found["connection"]["says"].endswith(": Bad credentials")
     assert found["webhooks"]["says"].startswith("last delivery 3 h ago")
     assert found["acme/checkout"]["says"].startswith("is not imported yet")
     inbox.count_rejected(engine, 1, count=3, at=now - timedelta(hours=2))
-    found = form(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]
+    found = parse_findings(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]
     assert (found["well"], found["says"][:44]) == (None, "3 deliveries rejected for a wrong or missing")
     with writing(engine) as tx:
         tx.execute(sa.delete(t.delivery))
-    assert form(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]["well"] is False
+    assert (
+        parse_findings(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]["well"] is False
+    )
     with writing(engine) as tx:
         tx.execute(sa.update(t.scope).values(gone_reason="the repository was deleted", external_id="7"))
         tx.execute(sa.delete(t.rule))
-    found = form(run("doctor", "--json", "acme-github"))["connection acme-github"]
+    found = parse_findings(run("doctor", "--json", "acme-github"))["connection acme-github"]
     assert (found["acme/checkout"]["well"], found["acme/checkout"]["says"]) == (False, "the repository was deleted")
     with writing(engine) as tx:
         tx.execute(sa.delete(t.scope))
         tx.execute(sa.update(t.connection).values(kind="paper"))
-    found = form(run("doctor", "--json", "acme-github"))["connection acme-github"]
+    found = parse_findings(run("doctor", "--json", "acme-github"))["connection acme-github"]
     assert found["scopes"]["says"] == "it watches no scope"
     assert found["kind"]["says"] == "no connector of kind paper is installed"
     engine.dispose()
 
 
-def test_before_the_first_start_nothing_is_made(run: Run, directory: Path) -> None:
-    """There is no database, which is what is wrong."""
+def test_doctor_creates_nothing_before_the_first_start(run: Run, directory: Path) -> None:
+    """The missing database is a finding."""
     result = run("doctor", "--json")
-    found = form(result)
+    found = parse_findings(result)
     assert result.exit_code == 1
     assert found["database"]["database"]["mend"] == "run okr-sync up, or okr-sync migrate"
     assert found["settings"]["data directory"]["well"] is None
@@ -133,8 +137,8 @@ def test_before_the_first_start_nothing_is_made(run: Run, directory: Path) -> No
     assert not (directory / "var").exists()
 
 
-def test_wrong_settings_are_findings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each with what is allowed."""
+def test_invalid_settings_are_findings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each says what is allowed."""
     monkeypatch.setenv("PORT", "eighty")
     result = run("doctor")
     assert result.exit_code == 1
@@ -142,38 +146,38 @@ def test_wrong_settings_are_findings(run: Run, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("applied")
-def test_a_lost_key_is_told_and_no_new_one_is_made(run: Run, directory: Path) -> None:
-    """A new one would open nothing."""
+def test_a_lost_key_is_reported_and_no_new_one_is_created(run: Run, directory: Path) -> None:
+    """A new key could not decrypt anything."""
     (directory / "var" / "secret-key").unlink()
-    found = form(run("doctor", "--json"))
+    found = parse_findings(run("doctor", "--json"))
     assert "backup" in found["connections"]["secret key"]["mend"]
     assert not (directory / "var" / "secret-key").exists()
 
 
 @pytest.mark.usefixtures("applied")
-def test_a_key_that_opens_nothing_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By each connection."""
+def test_a_wrong_key_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each connection has the finding."""
     monkeypatch.setenv("OKR_SYNC_SECRET_KEY", "another" * 6)
     result = run("doctor", "--json")
-    assert form(result)["connection acme-github"]["check"]["well"] is False
+    assert parse_findings(result)["connection acme-github"]["check"]["well"] is False
 
 
-def test_without_letters_for_marks_ascii_is_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal may know nothing else."""
+def test_ascii_marks_are_used_without_unicode(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal may support only ASCII."""
     monkeypatch.setattr("sync_service.cli.doctor.command._can_write", lambda _: False)
-    said = run("doctor").stdout
-    assert "  x database: " in said
-    assert "✗" not in said
+    text = run("doctor").stdout
+    assert "  x database: " in text
+    assert "✗" not in text
 
 
-def test_files_that_are_open_to_others_are_told(run: Run, directory: Path) -> None:
+def test_files_that_others_can_read_are_reported(run: Run, directory: Path) -> None:
     """The data directory, the key, and the database in it."""
     assert run("migrate").exit_code == 0
     var = directory / "var"
     (var / "secret-key").write_text("k" * 40)
     for file, mode in ((var, 0o755), (var / "secret-key", 0o644), (var / "okr-sync.db", 0o644)):
         file.chmod(mode)
-    found = form(run("doctor", "--json"))
+    found = parse_findings(run("doctor", "--json"))
     assert found["settings"]["data directory"]["mend"] == f"chmod 700 {var}"
     assert found["settings"]["secret key"]["mend"].startswith("chmod 600")
     assert found["database"]["database file"]["well"] is False
@@ -188,24 +192,24 @@ def test_files_that_are_open_to_others_are_told(run: Run, directory: Path) -> No
         ("http://localhost:8080", None, "only on this machine"),
     ],
 )
-def test_our_address_is_judged(run: Run, monkeypatch: pytest.MonkeyPatch, url: str, well: Any, says: str) -> None:
-    """Where trackers and people may reach it."""
+def test_the_base_url_is_checked(run: Run, monkeypatch: pytest.MonkeyPatch, url: str, well: Any, says: str) -> None:
+    """Trackers and people must be able to reach it."""
     monkeypatch.setenv("OKR_SYNC_BASE_URL", url)
-    found = form(run("doctor", "--json"))["settings"]["address"]
+    found = parse_findings(run("doctor", "--json"))["settings"]["address"]
     assert found["well"] is well
     assert says in found["says"]
 
 
 @pytest.mark.parametrize(("free", "well"), [(2 * 2**30, True), (2**29, None), (2**20, False)])
-def test_a_disk_that_fills_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, free: int, well: Any) -> None:
-    """Before deliveries can't be kept."""
+def test_a_nearly_full_disk_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch, free: int, well: Any) -> None:
+    """The warning comes before deliveries can't be stored."""
     run("migrate")
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": free}))
-    assert form(run("doctor", "--json"))["database"]["disk"]["well"] is well
+    assert parse_findings(run("doctor", "--json"))["database"]["disk"]["well"] is well
 
 
-def test_what_was_found_before_time_was_up_stands() -> None:
-    """And what fails in one section hides none of another."""
+def test_findings_before_a_timeout_are_kept() -> None:
+    """An error in one section does not hide another section."""
     gate = threading.Event()
 
     def hangs() -> Iterator[Finding]:
@@ -222,39 +226,39 @@ def test_what_was_found_before_time_was_up_stands() -> None:
     assert [one.says for one in broken[1]] == ["well", "failed: RedisError: broken"]
 
 
-def bucket_for(name: str, pid: int | None, deaths: int = 0) -> ProcessView:
-    """Give a part of an `up`."""
+def process(name: str, pid: int | None, deaths: int = 0) -> ProcessView:
+    """Return the view of a process of `up`."""
     return ProcessView(name=name, pid=pid, since=None, starts_at=None, deaths=deaths, code=None, reason="")
 
 
 @pytest.mark.parametrize(
-    ("parts", "told"),
+    ("processes", "expected"),
     [
         (None, [("clock", None)]),
-        ([bucket_for("clock", 7), bucket_for("web", 8)], [("clock", True)]),
-        ([bucket_for("clock", None, deaths=3), bucket_for("worker 1", None)], [("clock", False), ("worker 1", False)]),
+        ([process("clock", 7), process("web", 8)], [("clock", True)]),
+        ([process("clock", None, deaths=3), process("worker 1", None)], [("clock", False), ("worker 1", False)]),
     ],
 )
-def test_parts_that_do_not_run_are_told(parts: Sequence[ProcessView] | None, told: list[Any]) -> None:
-    """Where it can be told."""
-    assert [(one.what, one.well) for one in work._clock(parts)] == told
+def test_stopped_processes_are_reported(processes: Sequence[ProcessView] | None, expected: list[Any]) -> None:
+    """Without a status file of `up` the state is unknown."""
+    assert [(one.what, one.well) for one in work._clock(processes)] == expected
 
 
 @pytest.mark.parametrize(("lag", "well"), [(5.0, True), (90.0, None), (900.0, False)])
-def test_rows_that_are_late_are_told(lag: float, well: Any) -> None:
-    """From when on somebody should look."""
+def test_late_rows_are_reported(lag: float, well: Any) -> None:
+    """The lag decides whether it is a warning or an error."""
     rows = [Backlog(table="delivery", due=3, lag_seconds=lag, later=0, buried=0)]
     (one,) = work._late(rows)
     assert one.well is well
 
 
-def test_buried_rows_are_told() -> None:
-    """They wait for somebody."""
+def test_buried_rows_are_reported() -> None:
+    """They wait until a person replays them."""
     (one,) = work._buried([Backlog(table="fetch_request", due=0, lag_seconds=0, later=0, buried=2)])
     assert (one.well, one.says) == (False, "2 of fetch_request")
 
 
-def test_a_name_is_in_no_private_network() -> None:
-    """Only addresses can be judged."""
+def test_a_host_name_counts_as_public() -> None:
+    """Only IP addresses can be checked."""
     assert machine._is_private("192.168.1.2")
     assert not machine._is_private("okr.example.com")

@@ -1,4 +1,4 @@
-"""What people can mend ends in a clear line and exit code 1, never in a traceback."""
+"""Command line errors: what a person can fix is one clear line with exit code 1, and no traceback."""
 
 import socket
 from pathlib import Path
@@ -12,8 +12,8 @@ from sync_service.store.engine.database import open_database, writing
 from tests.cli.conftest import Run
 
 
-def test_an_absent_database_is_not_made_by_asking(run: Run, directory: Path) -> None:
-    """The line says what to run."""
+def test_reading_does_not_create_a_missing_database(run: Run, directory: Path) -> None:
+    """The line says which command to run."""
     result = run("status")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "run okr-sync up or okr-sync migrate" in result.stderr
@@ -22,7 +22,7 @@ def test_an_absent_database_is_not_made_by_asking(run: Run, directory: Path) -> 
 
 @pytest.mark.parametrize("command", ["status", "web", "worker", "clock", "export"])
 def test_a_database_of_another_version_is_not_used(run: Run, directory: Path, command: str) -> None:
-    """Neither to ask nor to run."""
+    """Neither for reading nor for running."""
     (directory / "var").mkdir()
     (directory / "var" / "okr-sync.db").touch()
     result = run(command)
@@ -30,8 +30,8 @@ def test_a_database_of_another_version_is_not_used(run: Run, directory: Path, co
     assert result.stderr.endswith("Error: the database has another version's schema; run okr-sync migrate\n")
 
 
-def test_a_database_that_does_not_answer_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one line, without the password."""
+def test_an_unreachable_database_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, without the password."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://okr:hush@127.0.0.1:1/okr")
     monkeypatch.setenv("OKR_SYNC_SECRET_KEY", "k" * 40)
     result = run("status")
@@ -40,7 +40,7 @@ def test_a_database_that_does_not_answer_is_told(run: Run, monkeypatch: pytest.M
     assert "hush" not in result.stderr
 
 
-def test_wrong_settings_are_told_by_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_settings_are_reported_by_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of them."""
     monkeypatch.setenv("OKR_SYNC_SETLE_SECONDS", "1")
     monkeypatch.setenv("PORT", "many")
@@ -51,8 +51,8 @@ def test_wrong_settings_are_told_by_name(run: Run, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.usefixtures("applied")
-def test_secrets_can_be_given_anew_after_the_key_was_lost(run: Run, directory: Path) -> None:
-    """What is stored can't be opened with another one, and so counts as changed."""
+def test_secrets_can_be_set_again_after_the_key_was_lost(run: Run, directory: Path) -> None:
+    """The new key can't decrypt the stored secrets, so they count as changed."""
     assert run("apply", "okrs.yaml").stdout.strip() == "nothing to change"
     (directory / "var" / "secret-key").unlink()
     assert "webhook secrets changed" in run("apply", "okrs.yaml").stdout
@@ -60,8 +60,8 @@ def test_secrets_can_be_given_anew_after_the_key_was_lost(run: Run, directory: P
 
 
 @pytest.mark.usefixtures("applied")
-def test_a_port_in_use_is_told_before_anything_starts(run: Run, directory: Path) -> None:
-    """The supervisor would start a web part again and again."""
+def test_a_used_port_is_reported_before_anything_starts(run: Run, directory: Path) -> None:
+    """Otherwise the supervisor would restart the web process again and again."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -70,8 +70,8 @@ def test_a_port_in_use_is_told_before_anything_starts(run: Run, directory: Path)
     assert "choose another with --port" in result.stderr
 
 
-def test_every_command_explains_itself(run: Run) -> None:
-    """The product can be learned from its help."""
+def test_every_command_has_help(run: Run) -> None:
+    """A person can learn the product from its help."""
     listed = run("--help").stdout
     for command in ("up", "web", "worker", "clock", "migrate", "apply", "export", "schema", "status", "explain"):
         assert f"\n  {command} " in listed
@@ -80,14 +80,14 @@ def test_every_command_explains_itself(run: Run) -> None:
         assert run(*words, "--help").exit_code == 0
 
 
-def test_the_version_is_ours(run: Run) -> None:
-    """As the package has it."""
+def test_the_version_is_the_package_version(run: Run) -> None:
+    """The package metadata has the same."""
     assert run("--version").stdout == f"okr-sync, version {sync_service.__version__}\n"
 
 
 @pytest.mark.parametrize("words", [("fly",), ("up", "--port", "99999"), ("token", "create"), ("explain",)])
-def test_wrong_usage_is_exit_code_2(run: Run, words: tuple[str, ...]) -> None:
-    """With a line that says how it is used."""
+def test_a_usage_error_has_exit_code_2(run: Run, words: tuple[str, ...]) -> None:
+    """The error line shows the usage."""
     result = run(*words)
     assert result.exit_code == 2
     assert "Usage: okr-sync" in result.stderr
@@ -95,7 +95,7 @@ def test_wrong_usage_is_exit_code_2(run: Run, words: tuple[str, ...]) -> None:
 
 @pytest.mark.usefixtures("applied")
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (("explain", "KR-11"), "there is no key result 'KR-11'; did you mean KR-1?"),
         (("explain", "zzz"), "there is no key result 'zzz'; there are KR-1, KR-2"),
@@ -105,14 +105,14 @@ def test_wrong_usage_is_exit_code_2(run: Run, words: tuple[str, ...]) -> None:
         (("replay", "--delivery", "77"), "there is no delivery '77'"),
     ],
 )
-def test_an_unknown_name_is_told_with_what_there_is(run: Run, words: tuple[str, ...], told: str) -> None:
+def test_an_unknown_name_is_reported_with_known_names(run: Run, words: tuple[str, ...], expected: str) -> None:
     """Exit code 1."""
     result = run(*words)
-    assert (result.exit_code, result.stderr) == (1, f"Error: {told}\n")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {expected}\n")
 
 
-def test_nothing_known_at_all_is_told_too(run: Run, directory: Path) -> None:
-    """On an empty database."""
+def test_an_unknown_name_in_an_empty_database_is_reported(run: Run, directory: Path) -> None:
+    """There are no names to suggest."""
     run("migrate")
     assert "there is none at all" in run("explain", "KR-1").stderr
     assert "No connection is configured yet" in run("status").stdout

@@ -1,4 +1,4 @@
-"""`okr-sync up`, as a newcomer runs it: one command, and a signed webhook moves a key result."""
+"""The command `okr-sync up`: one command, and a signed webhook changes a key result."""
 
 import hashlib
 import hmac
@@ -40,7 +40,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @contextmanager
 def service(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run `up` on a free port; give its process and address."""
+    """Yield the process and the URL of an `up` on a free port."""
     command = [sys.executable, "-m", "sync_service.cli", "up", "--port", "0"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     with (directory / "log").open("w") as log:
@@ -58,7 +58,7 @@ def service(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def answers(address: str) -> bool:
-    """Tell whether the web part is there."""
+    """Return whether the web process answers."""
     try:
         return requests.get(f"{address}/healthz", timeout=5).ok
     except requests.ConnectionError:
@@ -66,7 +66,7 @@ def answers(address: str) -> bool:
 
 
 def post(address: str, *, state: str) -> int:
-    """Send a signed webhook as GitHub does; give the status."""
+    """Send a signed webhook as GitHub does and return the HTTP status."""
     issue = {
         "id": 1001,
         "number": 1,
@@ -97,7 +97,7 @@ def post(address: str, *, state: str) -> int:
 
 @pytest.mark.slow
 def test_up_starts_everything_moves_a_key_result_and_stops_clean(run: Run, directory: Path) -> None:
-    """From an empty directory: start, apply, two webhooks, explain, and nothing is left after SIGTERM."""
+    """From an empty directory: start, apply, two webhooks, explain. After SIGTERM nothing is left."""
     (directory / "okrs.yaml").write_text(FILE)
     with service(directory) as (process, address):
         until(lambda: answers(address), "the web part answers")
@@ -109,16 +109,16 @@ def test_up_starts_everything_moves_a_key_result_and_stops_clean(run: Run, direc
         until(lambda: current(run) == 100, "the closed issue counts")
         found = json.loads(run("status", "--json").stdout)
         assert found["workers"] == 1
-        assert [(part["name"], part["deaths"]) for part in found["parts"]] == [
+        assert [(process["name"], process["deaths"]) for process in found["parts"]] == [
             ("redis", 0),
             ("web", 0),
             ("worker 1", 0),
             ("clock", 0),
         ]
         assert f"web         running as process {found['parts'][1]['pid']} since" in run("status").stdout
-        said = run("explain", "KR-1").stdout
-        assert "done     acme/checkout#1  Pay by card" in said
-        assert "closed as done, by ana (delivery delivery-closed)" in said
+        text = run("explain", "KR-1").stdout
+        assert "done     acme/checkout#1  Pay by card" in text
+        assert "closed as done, by ana (delivery delivery-closed)" in text
         second = run("up", "--port", "0")
         assert (second.exit_code, f"process {process.pid}" in second.stderr) == (1, True)
     assert process.returncode == 0, (directory / "log").read_text()
@@ -127,10 +127,10 @@ def test_up_starts_everything_moves_a_key_result_and_stops_clean(run: Run, direc
 
 
 def nothing_is_due(run: Run) -> bool:
-    """Tell whether no table has a row that is due now."""
+    """Return whether no table has a row that is due now."""
     return not any(rows["due"] for rows in json.loads(run("status", "--json").stdout)["rows"])
 
 
 def current(run: Run) -> object:
-    """Ask for the value."""
+    """Return the current value."""
     return json.loads(run("explain", "KR-1", "--json").stdout)["current"]

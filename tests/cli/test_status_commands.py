@@ -1,4 +1,4 @@
-"""status, explain, replay, sign-in and token, on a database in which something has happened."""
+"""The commands status, explain, replay, sign-in and token."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 @pytest.fixture
 def engine(applied: None, directory: Path) -> Iterator[Engine]:
-    """Open the database beside the command, with two deliveries and a refused connection in it."""
+    """Yield the command's database with two deliveries and a refused connection."""
     opened = open_database(f"sqlite:///{directory / 'var' / 'okr-sync.db'}")
     with writing(opened) as tx:
         row = {"connection_id": 1, "headers": {}, "body": b"", "outcome": "", "due_at": None, "attempts": 1}
@@ -40,24 +40,24 @@ def engine(applied: None, directory: Path) -> Iterator[Engine]:
     opened.dispose()
 
 
-def test_status_says_what_waits_and_what_is_refused(run: Run, engine: Engine) -> None:
+def test_status_shows_the_backlog_and_refusals(run: Run, engine: Engine) -> None:
     """In words and as JSON; no Redis runs here."""
-    said = run("status").stdout
-    assert "refused since" in said
-    assert "acme/checkout: not imported yet" in said
-    assert "Redis does not answer" in said
-    assert "okr-sync replay --buried" in said
-    form = json.loads(run("status", "--json").stdout)
-    assert form["connections"][0]["refused"]["reason"] == "Bad credentials"
-    assert form["connections"][1]["refused"] is None
-    rows = {one["table"]: one for one in form["rows"]}
+    text = run("status").stdout
+    assert "refused since" in text
+    assert "acme/checkout: not imported yet" in text
+    assert "Redis does not answer" in text
+    assert "okr-sync replay --buried" in text
+    report = json.loads(run("status", "--json").stdout)
+    assert report["connections"][0]["refused"]["reason"] == "Bad credentials"
+    assert report["connections"][1]["refused"] is None
+    rows = {one["table"]: one for one in report["rows"]}
     assert (rows["delivery"]["buried"], rows["delivery"]["due"], rows["relink_request"]["due"]) == (1, 0, 2)
     assert rows["relink_request"]["lag_seconds"] >= 0
-    assert (form["redis"], form["workers"]) == ("away", None)
+    assert (report["redis"], report["workers"]) == ("away", None)
 
 
 def test_status_counts_the_workers(run: Run, engine: Engine, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With Redis there, and none running."""
+    """Redis is available, and no worker runs."""
     monkeypatch.setenv("REDIS_URL", redis_url)
     assert "Workers: 0; start one" in run("status").stdout
 
@@ -73,10 +73,10 @@ def test_status_counts_the_workers(run: Run, engine: Engine, redis_url: str, mon
         ({"deaths": 5, "reason": "no such file"}, "failed 5 times in a row, most recently because it cannot start: no"),
     ],
 )
-def test_status_says_how_the_parts_stand(
+def test_status_shows_the_processes(
     run: Run, engine: Engine, directory: Path, columns: dict[str, Any], line: str
 ) -> None:
-    """One line for each, as long as an `up` runs on this directory."""
+    """One line for each while an `up` runs in this directory."""
     usual = {"pid": None, "runs_for": 0.0, "starts_in": 0.0, "deaths": 0, "code": None, "reason": ""}
     with hold_instance_lock(directory / "var"):
         assert "the status of its processes is unknown" in run("status").stdout
@@ -92,8 +92,8 @@ def test_status_says_how_the_parts_stand(
     assert json.loads(run("status", "--json").stdout)["parts"] is None
 
 
-def test_explain_says_where_a_key_result_is_and_why(run: Run, engine: Engine) -> None:
-    """Whatever the letters of its name, with the link that waits, and stale while its connection is refused."""
+def test_explain_shows_the_value_and_its_reasons(run: Run, engine: Engine) -> None:
+    """The case of the name does not matter. It shows pending links, and stale values of a refused connection."""
     with writing(engine) as tx:
         cause = {"what": "closed as done", "issue": "acme/checkout#1", "delivery": "d-1", "actor": "ana"}
         tx.execute(
@@ -102,18 +102,23 @@ def test_explain_says_where_a_key_result_is_and_why(run: Run, engine: Engine) ->
         tx.execute(
             sa.update(t.key_result).where(t.key_result.c.id == 1).values(current=50.0, progress=0.5, updated_at=NOW)
         )
-    said = run("explain", "kr-1").stdout
-    assert "KR-1  Ship the new checkout" in said
-    assert "50\u202f%, from 0 to 100" in said
-    assert "Bad credentials" in said
-    assert "acme/checkout#12  (weight 3, by hand; does not count: not seen yet)" in said
-    assert "acme/checkout#1: closed as done, by ana (delivery d-1)" in said
-    form = json.loads(run("explain", "KR-1", "--json").stdout)
-    assert (form["slug"], form["owner"], form["current"], form["progress"]) == ("KR-1", "ana@example.com", 50, 0.5)
-    assert form["stale"] == {"since": form["updated_at"], "reason": "acme-github: Bad credentials"}
-    assert form["updated_at"].endswith("Z")
-    assert form["history"][0]["causes"][0]["delivery"] == "d-1"
-    assert form["issues"][0]["why_not"] == "not seen yet"
+    text = run("explain", "kr-1").stdout
+    assert "KR-1  Ship the new checkout" in text
+    assert "50\u202f%, from 0 to 100" in text
+    assert "Bad credentials" in text
+    assert "acme/checkout#12  (weight 3, by hand; does not count: not seen yet)" in text
+    assert "acme/checkout#1: closed as done, by ana (delivery d-1)" in text
+    report = json.loads(run("explain", "KR-1", "--json").stdout)
+    assert (report["slug"], report["owner"], report["current"], report["progress"]) == (
+        "KR-1",
+        "ana@example.com",
+        50,
+        0.5,
+    )
+    assert report["stale"] == {"since": report["updated_at"], "reason": "acme-github: Bad credentials"}
+    assert report["updated_at"].endswith("Z")
+    assert report["history"][0]["causes"][0]["delivery"] == "d-1"
+    assert report["issues"][0]["why_not"] == "not seen yet"
     assert "It has not changed yet" in run("explain", "KR-2").stdout
     assert "No issue is linked" in run("explain", "KR-2").stdout
     assert "query      of rule payment-bugs: project = SHOP" in run("explain", "KR-2").stdout
@@ -131,8 +136,8 @@ def test_explain_says_where_a_key_result_is_and_why(run: Run, engine: Engine) ->
         (("--since", "2000-01-01T00:00+02:00"), ["early", "late"]),
     ],
 )
-def test_rows_are_due_again(run: Run, engine: Engine, words: tuple[str, ...], due: list[str]) -> None:
-    """As chosen, from their first attempt on."""
+def test_replay_makes_rows_due_again(run: Run, engine: Engine, words: tuple[str, ...], due: list[str]) -> None:
+    """The selected rows start with their first attempt."""
     result = run("replay", *words)
     assert (result.exit_code, result.stdout) == (0, f"due again: {len(due)} rows ({len(due)} of delivery)\n")
     again = sa.select(t.delivery.c.delivery_id).where(t.delivery.c.due_at.isnot(None), t.delivery.c.attempts == 0)
@@ -141,13 +146,13 @@ def test_rows_are_due_again(run: Run, engine: Engine, words: tuple[str, ...], du
 
 
 @pytest.mark.parametrize("words", [(), ("--buried", "--since", "1d"), ("--since", "yesterday")])
-def test_what_to_replay_must_be_clear(run: Run, engine: Engine, words: tuple[str, ...]) -> None:
+def test_an_ambiguous_replay_is_refused(run: Run, engine: Engine, words: tuple[str, ...]) -> None:
     """Exit code 2."""
     assert run("replay", *words).exit_code == 2
 
 
-def test_a_sign_in_link_is_printed_and_good_once(run: Run, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under the address that people reach us at."""
+def test_a_sign_in_link_is_printed_and_works_once(run: Run, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It uses the base URL."""
     monkeypatch.setenv("OKR_SYNC_BASE_URL", "https://okr.example.com/")
     link = run("sign-in", "Ana@Example.com").stdout.strip()
     address, _, token = link.rpartition("/")
@@ -158,7 +163,7 @@ def test_a_sign_in_link_is_printed_and_good_once(run: Run, engine: Engine, monke
 
 
 def test_a_token_is_printed_once_and_can_be_revoked(run: Run, engine: Engine) -> None:
-    """Alone on standard output, for scripts."""
+    """Only the token goes to standard output, for scripts."""
     token = run("token", "create", "--name", "ci", "--role", "viewer").stdout.strip()
     with reading(engine) as tx:
         assert auth.token_role(tx, token) == "viewer"
