@@ -30,7 +30,7 @@ def ghes(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def town(clock: SteppedClock) -> Iterator[GitHubAppFixture]:
+def harness(clock: SteppedClock) -> Iterator[GitHubAppFixture]:
     """Yield a GitHub with an app that is not installed yet."""
     with GitHub("acme", clock=clock, background=False) as hub:
         yield GitHubAppFixture(hub, clock)

@@ -19,11 +19,11 @@ PERMISSIONS = {"issues": "read", "pull_requests": "read"}
 
 @dataclass
 class GitHubAppFixture:
-    """A GitHub with an app and a repository with one issue; `ours` is our clock, `slept` the seconds we waited."""
+    """A GitHub with an app and a repository with one issue; `own_clock` is our clock, `slept` the seconds we waited."""
 
     hub: GitHub
     clock: SteppedClock
-    ours: SteppedClock = field(default_factory=lambda: SteppedClock(START))
+    own_clock: SteppedClock = field(default_factory=lambda: SteppedClock(START))
     slept: list[float] = field(default_factory=list)
     app: App = field(init=False)
     checkout: Repository = field(init=False)
@@ -36,7 +36,7 @@ class GitHubAppFixture:
 
     def new_connector(self) -> connectors.github.GitHub:
         """Return a new connector with empty caches, as in another worker."""
-        return connectors.github.GitHub(HttpClient(now=self.ours), sleep=self.slept.append)
+        return connectors.github.GitHub(HttpClient(now=self.own_clock), sleep=self.slept.append)
 
     def repository(self, name: str) -> Repository:
         """Create a repository with an issue."""
@@ -46,7 +46,7 @@ class GitHubAppFixture:
 
     @property
     def connection(self) -> Connection:
-        """The connection with the app's id and key."""
+        """Return the connection with the app's id and key."""
         return self.connected_as(str(self.app.id), self.app.pem)
 
     def connected_as(self, id_: str, key: str) -> Connection:
@@ -67,7 +67,7 @@ class GitHubAppFixture:
     def step(self, seconds: float) -> None:
         """Move both clocks forward."""
         self.clock.step(seconds)
-        self.ours.step(seconds)
+        self.own_clock.step(seconds)
 
     def calls(self, ending: str) -> list[int]:
         """Return the statuses of the calls so far with this end of the path."""
@@ -78,9 +78,9 @@ class GitHubAppFixture:
         self.hub.rest.calls.clear()
 
 
-def refusal(town: GitHubAppFixture, kind: type[ConnectorError] = Refused) -> str:
+def refusal(harness: GitHubAppFixture, kind: type[ConnectorError] = Refused) -> str:
     """Fetch, and return the text of the expected error."""
     with pytest.raises(kind) as caught:
-        town.fetch_issue()
+        harness.fetch_issue()
     assert not isinstance(caught.value, Gone) or not caught.value.proven
     return str(caught.value)

@@ -44,7 +44,7 @@ class DoctorFixture:
 
 
 @contextmanager
-def open_surgery() -> Iterator[DoctorFixture]:
+def open_harness() -> Iterator[DoctorFixture]:
     """Yield a GitHub with a repository and a webhook to us with all events that we read."""
     clock = SteppedClock(START)
     with GitHub("acme", clock=clock, background=False) as hub, Receiver() as receiver:

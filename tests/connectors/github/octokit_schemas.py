@@ -57,7 +57,7 @@ class DeliverySchema:
 
     def make(self, fullness: FieldSelection) -> dict[str, Any]:
         """Return a body with these fields."""
-        body: dict[str, Any] = _Maker(_load(self.document), fullness).make(self.schema, ())
+        body: dict[str, Any] = _Generator(_load(self.document), fullness).make(self.schema, ())
         return body
 
     def post(self, body: dict[str, Any]) -> WebhookRequest:
@@ -82,7 +82,7 @@ def _load(document: Path) -> Any:
 
 
 @dataclass(frozen=True)
-class _Maker:
+class _Generator:
     document: Any
     fullness: FieldSelection
 
@@ -99,7 +99,7 @@ class _Maker:
             if forms and "properties" not in schema:
                 return self.make(forms[0], path, within)
         if "allOf" in schema:
-            return reduce(_joined, [self.make(bucket, path, within) for bucket in schema["allOf"]])
+            return reduce(_merged, [self.make(bucket, path, within) for bucket in schema["allOf"]])
         if "enum" in schema:
             return next(value for value in schema["enum"] if value is not None)
         return self._of_type(_type(schema), schema, path, within)
@@ -111,13 +111,13 @@ class _Maker:
         match kind:
             case "object":
                 required = schema.get("required", ())
-                wanted = [
+                included = [
                     name
                     for name in schema.get("properties", {})
                     if (name in required or self.fullness is not FieldSelection.BARE)
                     and not (path and name == "pull_request")
                 ]
-                return {name: self.make(schema["properties"][name], (*path, name), within) for name in wanted}
+                return {name: self.make(schema["properties"][name], (*path, name), within) for name in included}
             case "array":
                 empty = self.fullness is FieldSelection.BARE or "items" not in schema
                 return [] if empty else [self.make(schema["items"], path, within)]
@@ -129,10 +129,10 @@ class _Maker:
                 return WRITTEN.get(path[-1] if path else "", _TEXTS.get(schema.get("format", ""), "text"))
 
 
-def _joined(one: Any, other: Any) -> Any:
+def _merged(one: Any, other: Any) -> Any:
     """Merge two values of `allOf`: the second replaces the first unless it is a default value."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return {name: _joined(one.get(name), other.get(name)) for name in {**one, **other}}
+        return {name: _merged(one.get(name), other.get(name)) for name in {**one, **other}}
     return one if other in (None, {}, [], [None], [{}], "text") else other
 
 

@@ -92,9 +92,9 @@ def merged() -> Json:
     )
 
 
-def delivery(event: str, action: str | None = None, **parts: Any) -> WebhookRequest:
-    """Return a JSON delivery of `event`; `parts` are added to the body or replace repository and sender."""
-    body: Json = {"repository": CHECKOUT, "sender": ANA, **parts}
+def delivery(event: str, action: str | None = None, **fields: Any) -> WebhookRequest:
+    """Return a JSON delivery of `event`; `fields` are added to the body or replace repository and sender."""
+    body: Json = {"repository": CHECKOUT, "sender": ANA, **fields}
     if action:
         body = {"action": action, **body}
     headers = {
@@ -106,12 +106,12 @@ def delivery(event: str, action: str | None = None, **parts: Any) -> WebhookRequ
 
 
 def as_form(post: WebhookRequest) -> WebhookRequest:
-    """Return the same delivery in the content type `form`."""
+    """Return the same delivery with the content type `form`."""
     headers = {**post.headers, "content-type": "application/x-www-form-urlencoded"}
     return WebhookRequest(headers, urlencode({"payload": post.body.decode()}).encode())
 
 
 def signed(post: WebhookRequest, secret: str = SECRET) -> WebhookRequest:
-    """Sign a delivery as GitHub does."""
+    """Return the delivery with a signature as GitHub makes it."""
     digest = hmac.new(secret.encode(), post.body, hashlib.sha256).hexdigest()
     return WebhookRequest({**post.headers, "x-hub-signature-256": f"sha256={digest}"}, post.body)

@@ -51,7 +51,7 @@ class RedeliveryFixture:
         return ran
 
     def fail_deliveries(self, count: int = 1) -> None:
-        """Let so many deliveries fail."""
+        """Make this many deliveries fail."""
         self.receiver.answers.extend([503] * count)
         for number in range(count):
             self.clock.step(1)
@@ -72,29 +72,31 @@ class RedeliveryFixture:
 
 
 @contextmanager
-def open_town(*, ghes: str) -> Iterator[RedeliveryFixture]:
+def open_harness(*, ghes: str) -> Iterator[RedeliveryFixture]:
     """Yield the fixture on github.com, or on an Enterprise Server of this version."""
     clock = SteppedClock(START)
     with Receiver() as receiver, GitHub("acme", clock=clock, background=False, ghes=ghes) as hub:
         yield RedeliveryFixture(hub, clock, receiver)
 
 
-def hooked(town: RedeliveryFixture, kind: str) -> None:
+def add_webhooks(harness: RedeliveryFixture, kind: str) -> None:
     """Create a webhook of one kind to the receiver, and another one to a different address."""
     if kind == "app":
         rights = {"issues": "read", "pull_requests": "read"}
-        app = town.hub.create_app(permissions=rights, events=["issues"], hook_url=town.receiver.url)
-        app.install([town.repository])
-        town.connection = town.connected(app=domain.AppKey(str(app.id), app.pem))
+        app = harness.hub.create_app(permissions=rights, events=["issues"], hook_url=harness.receiver.url)
+        app.install([harness.repository])
+        harness.connection = harness.connected(app=domain.AppKey(str(app.id), app.pem))
     else:
-        town.hub.add_hook(town.repository if kind == "repository" else None, url=f"{town.receiver.url.upper()}/")
-        town.hub.hooks[-1].url = town.receiver.url
-    town.hub.add_hook(town.repository, url="http://127.0.0.1:9/hooks/here", events=["issues"])
-    town.receiver.forget()
+        harness.hub.add_hook(
+            harness.repository if kind == "repository" else None, url=f"{harness.receiver.url.upper()}/"
+        )
+        harness.hub.hooks[-1].url = harness.receiver.url
+    harness.hub.add_hook(harness.repository, url="http://127.0.0.1:9/hooks/here", events=["issues"])
+    harness.receiver.forget()
 
 
-def refusing(town: RedeliveryFixture, *, status: int, when: Callable[[str, Mapping[str, str]], bool]) -> None:
-    """Let GitHub refuse the calls for which `when` is true, by URL and parameters."""
+def refuse_calls(harness: RedeliveryFixture, *, status: int, when: Callable[[str, Mapping[str, str]], bool]) -> None:
+    """Make GitHub refuse the calls for which `when` is true, by URL and parameters."""
 
     class Refusing(HttpClient):
         def send(self, method: Method, url: str, **options: Any) -> Response:
@@ -102,4 +104,4 @@ def refusing(town: RedeliveryFixture, *, status: int, when: Callable[[str, Mappi
                 return Response(url, status=status, headers={}, body=b'{"message": "Validation Failed"}')
             return super().send(method, url, **options)
 
-    town.connector = connectors.github.GitHub(Refusing(now=town.clock), sleep=town.slept.append)
+    harness.connector = connectors.github.GitHub(Refusing(now=harness.clock), sleep=harness.slept.append)

@@ -1,4 +1,4 @@
-"""How GitHub's deliveries tell that repositories are called otherwise, are gone, or can be watched again."""
+"""Deliveries about access: repositories that are renamed, deleted or available again."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +15,9 @@ ACME: Json = {"login": "acme", "id": 77, "type": "Organization"}
 INSTALLATION: Json = {"id": 5, "account": ACME, "repository_selection": "selected", "suspended_at": None}
 
 
-def read(event: str, action: str, **parts: Any) -> tuple[Observation, ...]:
-    """Read a delivery's observations."""
-    return GitHub().parse_delivery(delivery(event, action, **parts), CONNECTION).observations
+def read(event: str, action: str, **fields: Any) -> tuple[Observation, ...]:
+    """Return a delivery's observations."""
+    return GitHub().parse_delivery(delivery(event, action, **fields), CONNECTION).observations
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ def read(event: str, action: str, **parts: Any) -> tuple[Observation, ...]:
         ("renamed", {}, None),
     ],
 )
-def test_a_repository_tells_its_old_name_with_the_new_one(action: str, changes: Json, was: str | None) -> None:
-    """One that was configured by name and never seen can be found by the old one alone."""
+def test_a_renamed_repository_has_its_old_and_new_name(action: str, changes: Json, was: str | None) -> None:
+    """A repository that was only configured, and never seen, is found by its old name alone."""
     assert read("repository", action, changes=changes) == (ScopeSeen(scope=SCOPE, was=was),)
 
 
-def test_a_deleted_repository_is_gone_for_good() -> None:
-    """And nothing else that was deleted can pass for it: the event's name is not signed, the body is."""
+def test_a_deleted_repository_is_deleted_for_good() -> None:
+    """Only the signed body counts. The event's name is not signed, so another deletion can't pass for it."""
     assert read("repository", "deleted") == (ScopeSeen(scope=SCOPE, gone="the repository was deleted", for_good=True),)
     with pytest.raises(Rejected, match="about 'label'"):
         read("repository", "deleted", label=LABEL)
@@ -45,8 +45,8 @@ def test_a_deleted_repository_is_gone_for_good() -> None:
         read("organization", "deleted", organization=ACME, team={"id": 1})
 
 
-def test_a_renamed_owner_tells_both_names() -> None:
-    """For organizations and for whatever an app is installed on."""
+def test_a_renamed_owner_has_both_names() -> None:
+    """For organizations, and for any account with the app."""
     changes = {"login": {"from": "emca"}}
     assert read("organization", "renamed", organization=ACME, changes=changes) == (
         AccountSeen(name="acme", was="emca"),
@@ -59,8 +59,8 @@ def test_a_renamed_owner_tells_both_names() -> None:
     assert read("installation_target", "renamed", account={"slug": "acme"}, changes=changes) == unknown
 
 
-def test_a_deleted_organization_takes_its_repositories_along() -> None:
-    """Whichever they were."""
+def test_a_deleted_organization_deletes_its_repositories() -> None:
+    """All of them."""
     assert read("organization", "deleted", organization=ACME, membership={"role": "admin"}) == (
         AccountSeen(name="acme", gone="the organization was deleted", for_good=True),
     )
@@ -72,10 +72,8 @@ UNINSTALLED, SUSPENDED = "the GitHub app was uninstalled", "the GitHub app was s
 @pytest.mark.parametrize(
     ("action", "gone"), [("created", None), ("unsuspend", None), ("deleted", UNINSTALLED), ("suspend", SUSPENDED)]
 )
-def test_an_installation_speaks_for_the_repositories_it_lists_or_for_all_of_its_account(
-    action: str, gone: str | None
-) -> None:
-    """Where all are selected, or none is named, those of the account are meant."""
+def test_an_installation_covers_its_listed_repositories_or_the_whole_account(action: str, gone: str | None) -> None:
+    """If all are selected or none is listed, it covers all repositories of the account."""
     back = gone is None
     named = read("installation", action, installation=INSTALLATION, repositories=[CHECKOUT, LEDGER])
     assert named == (
@@ -93,17 +91,17 @@ def test_an_installation_speaks_for_the_repositories_it_lists_or_for_all_of_its_
     assert nobody == (Ignored("the delivery does not say whose installation it is"),)
 
 
-def test_a_suspension_says_since_when() -> None:
-    """So that it does not undo the word that ended it, should it come later."""
+def test_a_suspension_has_its_time() -> None:
+    """An older suspension that arrives late must not undo its end."""
     (seen,) = read("installation", "suspend", installation={**INSTALLATION, "suspended_at": "2026-10-08T07:00:00Z"})
     assert seen == AccountSeen(name="acme", gone=SUSPENDED, at=datetime(2026, 10, 8, 7, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("action", ["added", "removed"])
-def test_an_app_is_given_repositories_and_loses_others(action: str) -> None:
-    """Both lists are read, whatever the action: a change of the selection may do both at once."""
-    parts = {"repositories_added": [LEDGER], "repositories_removed": [CHECKOUT]}
-    assert read("installation_repositories", action, installation=INSTALLATION, **parts) == (
+def test_repositories_are_added_to_an_installation_and_removed(action: str) -> None:
+    """Both lists are read for any action: one change of the selection may do both."""
+    fields = {"repositories_added": [LEDGER], "repositories_removed": [CHECKOUT]}
+    assert read("installation_repositories", action, installation=INSTALLATION, **fields) == (
         ScopeSeen(scope=ScopeRef("8002", "acme/ledger"), returned=True),
         ScopeSeen(scope=SCOPE, gone="the GitHub app may no longer see it"),
     )

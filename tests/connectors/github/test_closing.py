@@ -1,4 +1,4 @@
-"""Which issues a pull request closes, by the keywords in its description."""
+"""Closing keywords: which issues a pull request closes by its description."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ PAGE = "https://github.com/acme/checkout/pull/14"
 
 
 def keys(text: str) -> list[str]:
-    """Give the keys that a description of acme/checkout#14 closes."""
+    """Return the keys that a description of acme/checkout#14 closes."""
     return [one.key for one in parse_closing_keywords(text, scope=SCOPE, page=PAGE)]
 
 
@@ -25,7 +25,7 @@ KEYWORDS = ("close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "re
 
 @pytest.mark.parametrize("keyword", KEYWORDS)
 def test_every_keyword_in_any_case_with_or_without_a_colon_closes(keyword: str) -> None:
-    """The nine of GitHub's documentation."""
+    """The nine keywords of GitHub's documentation."""
     for written in (keyword, keyword.upper(), keyword.title(), f"{keyword}:"):
         assert keys(f"This {written} #10, at last.") == ["acme/checkout#10"]
 
@@ -53,8 +53,8 @@ def test_every_keyword_in_any_case_with_or_without_a_colon_closes(keyword: str) 
         ("text\r\n\r\n    closes #1\r\n\r\ncloses #2\r\n", ["acme/checkout#2"]),
     ],
 )
-def test_a_reference_is_taken_where_github_takes_it(text: str, expected: list[str]) -> None:
-    """A number, a repository's number, or the address of an issue on the same site, right after the keyword."""
+def test_a_reference_has_the_forms_that_github_accepts(text: str, expected: list[str]) -> None:
+    """A number, a repository and number, or a URL of an issue on the same site, right after the keyword."""
     assert keys(text) == expected
 
 
@@ -90,25 +90,25 @@ def test_a_reference_is_taken_where_github_takes_it(text: str, expected: list[st
         "closes `x` #10",
     ],
 )
-def test_nothing_is_closed_by_mere_mention_or_within_code_and_comments(text: str) -> None:
-    """What a template says in a comment is no promise."""
+def test_mentions_code_and_comments_close_nothing(text: str) -> None:
+    """A comment in a template closes nothing either."""
     assert keys(text) == []
 
 
-def test_an_issue_of_the_same_repository_has_an_identity_and_others_a_key_alone() -> None:
-    """Only the repository's id makes an identity."""
+def test_only_an_issue_of_the_same_repository_has_an_identity() -> None:
+    """Others have only a key, because an identity needs the repository's id."""
     found = parse_closing_keywords("fixes ACME/checkout#2, fixes acme/ledger#1", scope=SCOPE, page=PAGE)
     assert found == (Closing("acme/checkout#2", "8001#2"), Closing("acme/ledger#1"))
 
 
-def test_a_description_of_nothing_but_keywords_closes_no_more_than_a_hundred() -> None:
-    """Rows have an end."""
+def test_a_description_closes_at_most_a_hundred_issues() -> None:
+    """The size of a row is limited."""
     assert len(keys(" ".join(f"fixes #{number}" for number in range(1, 500)))) == MOST_CLOSINGS
 
 
 @given(st.text(st.sampled_from("`~<!->\n \t#1fix:closesa/"), max_size=60))
-def test_any_text_is_read(text: str) -> None:
-    """Nothing in it does harm, and only keys come out."""
+def test_any_text_can_be_parsed(text: str) -> None:
+    """It gives only keys, and never an error."""
     assert all("#" in key for key in keys(text))
 
 
@@ -130,14 +130,14 @@ LONG = {
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_a_long_text_of_odd_parts_is_read_through(name: str) -> None:
-    """Anybody may write a description; one that took minutes to read would stop a worker, and this test."""
+def test_a_long_unusual_text_is_parsed_fast(name: str) -> None:
+    """Anybody may write a description. If parsing took minutes, a worker would stop, and so would this test."""
     text, read_to_the_end = LONG[name]
     assert keys(text + "\n\ncloses #1") == (["acme/checkout#1"] if read_to_the_end else [])
 
 
-def of(body: Any = "Fixes #10", **changes: Any) -> tuple[Closing, ...] | None:
-    """Read what a letter about a pull request says it closes."""
+def closed_by(body: Any = "Fixes #10", **changes: Any) -> tuple[Closing, ...] | None:
+    """Return what a pull request delivery says it closes."""
     (seen,) = (
         GitHub()
         .parse_delivery(delivery("pull_request", "edited", pull_request=pull(body=body, **changes)), CONNECTION)
@@ -148,22 +148,22 @@ def of(body: Any = "Fixes #10", **changes: Any) -> tuple[Closing, ...] | None:
 
 
 def test_a_pull_request_closes_what_its_description_says() -> None:
-    """And nothing where the description is empty."""
-    assert of() == (Closing("acme/checkout#10", "8001#10"),)
-    assert of(None) == ()
-    assert of("Just words.") == ()
+    """An empty description closes nothing."""
+    assert closed_by() == (Closing("acme/checkout#10", "8001#10"),)
+    assert closed_by(None) == ()
+    assert closed_by("Just words.") == ()
 
 
 def test_a_pull_request_into_another_branch_closes_nothing() -> None:
-    """GitHub reads the keywords only where the default branch is the base."""
-    assert of(base={"ref": "release", "repo": CHECKOUT}) == ()
+    """GitHub reads the keywords only if the base is the default branch."""
+    assert closed_by(base={"ref": "release", "repo": CHECKOUT}) == ()
 
 
-def test_what_a_letter_leaves_out_is_unknown() -> None:
-    """Without a description, a base or the name of the default branch, nobody can tell."""
-    assert of(base={"ref": None, "repo": CHECKOUT}) is None
+def test_closing_links_without_enough_data_are_unknown() -> None:
+    """They need a description, a base and the name of the default branch."""
+    assert closed_by(base={"ref": None, "repo": CHECKOUT}) is None
     bare = {name: value for name, value in CHECKOUT.items() if name != "default_branch"}
-    assert of(base={"ref": "main", "repo": bare}) == (Closing("acme/checkout#10", "8001#10"),)
+    assert closed_by(base={"ref": "main", "repo": bare}) == (Closing("acme/checkout#10", "8001#10"),)
     post = delivery("pull_request", "edited", pull_request=pull(base={"ref": "main"}), repository=bare)
     (seen,) = GitHub().parse_delivery(post, CONNECTION).observations
     assert isinstance(seen, Snapshot)
@@ -177,8 +177,8 @@ def test_what_a_letter_leaves_out_is_unknown() -> None:
     assert seen.closes is None
 
 
-def test_an_issue_closes_nothing_whatever_it_says() -> None:
-    """Keywords count in pull requests only."""
+def test_an_issue_closes_nothing() -> None:
+    """Keywords count only in pull requests."""
     (seen,) = (
         GitHub().parse_delivery(delivery("issues", "edited", issue=issue(body="Fixes #10")), CONNECTION).observations
     )

@@ -1,4 +1,4 @@
-"""How GitHub's deliveries are taken: signatures, forms, transfers, deletions, terms, repositories, the ignored."""
+"""Deliveries: signatures, forms, transfers, deletions, terms, repositories, ignored events."""
 
 from dataclasses import replace
 from typing import Any
@@ -32,12 +32,12 @@ from tests.connectors.github.payloads import (
 
 
 def read(post: WebhookRequest) -> tuple[Observation, ...]:
-    """Read a delivery's observations."""
+    """Return a delivery's observations."""
     return GitHub().parse_delivery(post, CONNECTION).observations
 
 
 def snapshot(post: WebhookRequest) -> Snapshot:
-    """Read a delivery that must be one snapshot."""
+    """Return the one snapshot of a delivery."""
     (seen,) = read(post)
     assert isinstance(seen, Snapshot)
     return seen
@@ -50,7 +50,7 @@ def test_the_published_signature_is_accepted() -> None:
     assert GitHub().verify(post, ["It's a Secret to Everybody"])
 
 
-def test_the_older_sha1_signature_is_not_believed() -> None:
+def test_the_older_sha1_signature_is_refused() -> None:
     """Only X-Hub-Signature-256 counts."""
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
     assert not GitHub().verify(
@@ -58,35 +58,35 @@ def test_the_older_sha1_signature_is_not_believed() -> None:
     )
 
 
-def test_a_form_delivery_says_the_same_as_a_json_one() -> None:
-    """Hooks made by API are form-encoded unless told otherwise."""
+def test_a_form_delivery_equals_a_json_one() -> None:
+    """Webhooks created by API are form-encoded by default."""
     post = delivery("issues", "edited", issue=issue(title="50 % + más & less"))
     assert read(as_form(post)) == read(post)
     assert snapshot(as_form(post)).title == "50 % + más & less"
 
 
-def test_a_letter_without_an_event_is_rejected() -> None:
+def test_a_delivery_without_an_event_header_is_rejected() -> None:
     """The header says what the body is."""
     with pytest.raises(Rejected, match="X-GitHub-Event"):
         read(WebhookRequest({}, b"{}"))
 
 
 def test_a_ping_needs_neither_repository_nor_sender() -> None:
-    """An app's ping has none."""
+    """The ping of an app has none."""
     reading = GitHub().parse_delivery(
         WebhookRequest({"x-github-event": "ping"}, b'{"zen": "Keep it simple.", "hook_id": 1}'), CONNECTION
     )
     assert (reading.name, reading.actor) == ("ping", None)
 
 
-def test_a_deleted_issue_leaves_a_tombstone() -> None:
-    """Deleted is final."""
+def test_a_deleted_issue_gives_a_tombstone() -> None:
+    """A deletion is final."""
     assert read(delivery("issues", "deleted", issue=issue())) == (
         Tombstone(identity="8001#12", key="acme/checkout#12"),
     )
 
 
-def test_a_deleted_comment_cannot_pass_for_a_deleted_issue() -> None:
+def test_a_deleted_comment_can_not_pass_for_a_deleted_issue() -> None:
     """The event's name is not signed, the body is."""
     with pytest.raises(Rejected, match="about a comment"):
         read(delivery("issues", "deleted", issue=issue(), comment={"id": 1}))
@@ -96,7 +96,7 @@ MOVED = Tombstone(identity="8001#12", key="acme/checkout#12", successor="8002#5"
 
 
 def test_a_transfer_seen_from_the_old_repository() -> None:
-    """The old issue is gone, the new one stands as told."""
+    """The old issue is deleted, and the new one has the data of the delivery."""
     changes = {"new_issue": issue(LEDGER, number=5), "new_repository": LEDGER}
     tombstone, seen = read(delivery("issues", "transferred", issue=issue(), changes=changes))
     assert tombstone == MOVED
@@ -105,7 +105,7 @@ def test_a_transfer_seen_from_the_old_repository() -> None:
 
 
 def test_a_transfer_seen_from_the_new_repository() -> None:
-    """The same two facts, whichever letter comes first."""
+    """The result is the same, whichever delivery comes first."""
     changes = {"old_issue": issue(), "old_repository": CHECKOUT}
     post = delivery("issues", "opened", issue=issue(LEDGER, number=5), repository=LEDGER, changes=changes)
     seen, tombstone = read(post)
@@ -114,16 +114,16 @@ def test_a_transfer_seen_from_the_new_repository() -> None:
     assert seen.identity == "8002#5"
 
 
-def test_a_transfer_may_hide_the_other_side() -> None:
-    """`old_issue` can be null, and a transfer without a target still takes the issue away."""
+def test_a_transfer_may_lack_the_other_side() -> None:
+    """`old_issue` can be null. A transfer without a target still deletes the issue."""
     changes = {"old_issue": None, "old_repository": CHECKOUT}
     assert snapshot(delivery("issues", "opened", issue=issue(), changes=changes)).identity == "8001#12"
     gone = Tombstone(identity="8001#12", key="acme/checkout#12")
     assert read(delivery("issues", "transferred", issue=issue(), changes={})) == (gone,)
 
 
-def test_a_transfer_to_a_sketch_of_an_issue_is_looked_at() -> None:
-    """GitHub promises neither state nor labels of the new issue."""
+def test_an_incomplete_issue_of_a_transfer_is_fetched() -> None:
+    """GitHub guarantees neither state nor labels of the new issue."""
     sketch = {"number": 5, "updated_at": "2026-10-05T09:30:00Z"}
     changes = {"new_issue": sketch, "new_repository": LEDGER}
     tombstone, seen = read(delivery("issues", "transferred", issue=issue(), changes=changes))
@@ -142,8 +142,8 @@ SCOPE = ScopeRef("8001", "acme/checkout")
         ("milestone", TermKind.MILESTONE, MILESTONE, "title"),
     ],
 )
-def test_terms_are_known_by_id(event: str, kind: TermKind, term: dict[str, Any], naming: str) -> None:
-    """A new name belongs to the old id; deleted has no name; other changes say nothing."""
+def test_terms_are_identified_by_id(event: str, kind: TermKind, term: dict[str, Any], naming: str) -> None:
+    """A renamed term keeps its id, a deleted one has no name, and other changes give nothing."""
     seen = TermSeen(kind=kind, scope=SCOPE, id=str(term["id"]), name=term[naming])
     assert read(delivery(event, "created", **{event: term})) == (seen,)
     renamed = delivery(event, "edited", changes={naming: {"from": "old"}}, **{event: term})
@@ -161,8 +161,8 @@ def test_terms_are_known_by_id(event: str, kind: TermKind, term: dict[str, Any],
         ("deleted", ScopeSeen(scope=SCOPE, gone="the repository was deleted", for_good=True)),
     ],
 )
-def test_a_repository_keeps_its_id_through_new_names(action: str, seen: ScopeSeen) -> None:
-    """Renamed and transferred repositories are seen under their new name, deleted ones are gone."""
+def test_a_repository_keeps_its_id_when_renamed(action: str, seen: ScopeSeen) -> None:
+    """Renamed and transferred repositories have their new name; deleted ones are gone."""
     assert read(delivery("repository", action)) == (seen,)
 
 
@@ -170,15 +170,15 @@ def test_a_repository_keeps_its_id_through_new_names(action: str, seen: ScopeSee
     "name",
     sorted(name for name, treatment in EVENT_RULES.items() if treatment.parse is None and name != "*"),
 )
-def test_what_the_table_ignores_is_ignored_for_its_reason(name: str) -> None:
-    """The table's words are the reason, also for actions it does not list."""
+def test_ignored_events_have_the_reason_of_the_table(name: str) -> None:
+    """Also for actions that the table does not list."""
     event, _, action = name.partition(".")
     (seen,) = read(delivery(event, action.replace("*", "an_action_of_next_year") or None, comment={"id": 1}))
     assert seen == Ignored(EVENT_RULES[name].description)
 
 
-def test_an_unheard_of_event_is_ignored() -> None:
-    """GitHub may send whatever it likes."""
+def test_an_unknown_event_is_ignored() -> None:
+    """GitHub may send new events at any time."""
     assert read(delivery("an_event_of_next_year", "requested")) == (Ignored(EVENT_RULES["*"].description),)
 
 
@@ -191,6 +191,6 @@ def test_an_unheard_of_event_is_ignored() -> None:
         ("https://ghe.acme.example/acme/checkout/pull/14?w=1#note", "acme/checkout#14"),
     ],
 )
-def test_keys_are_taken_as_people_write_them(written: str, key: str) -> None:
-    """A key or a web address will do."""
+def test_keys_have_the_forms_that_people_write(written: str, key: str) -> None:
+    """A key or a web address."""
     assert GitHub().normalize_key(written) == key

@@ -1,4 +1,4 @@
-"""Looking at GitHub: one issue by its repository's id, whatever became of it."""
+"""Fetch one issue from GitHub by its repository's id."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,18 +20,18 @@ PULL = f"{SITE}/repositories/8001/pulls/12"
 
 @pytest.fixture
 def github() -> Iterator[responses.RequestsMock]:
-    """Stand in for GitHub; every answer prepared must be asked for."""
+    """Yield a stub of GitHub; each prepared response must be requested."""
     with responses.RequestsMock() as mock:
         yield mock
 
 
 def fetch_issue(identity: str = "8001#12") -> Snapshot:
-    """Look at the one issue of these tests."""
+    """Fetch the issue of these tests."""
     return GitHub().fetch_issue(CONNECTION, identity=identity, key="acme/checkout#12")
 
 
-def test_a_look_says_the_same_as_a_letter(github: responses.RequestsMock) -> None:
-    """Same issue, same snapshot, so that neither seems to change the other."""
+def test_a_fetch_gives_the_same_as_a_delivery(github: responses.RequestsMock) -> None:
+    """The same issue gives the same snapshot, so neither looks like a change of the other."""
     github.get(ISSUE, json=closed("not_planned"))
     (seen,) = (
         GitHub().parse_delivery(delivery("issues", "closed", issue=closed("not_planned")), CONNECTION).observations
@@ -39,8 +39,8 @@ def test_a_look_says_the_same_as_a_letter(github: responses.RequestsMock) -> Non
     assert fetch_issue() == seen
 
 
-def test_a_look_sends_what_github_asks_for(github: responses.RequestsMock) -> None:
-    """Token, media type, version and name."""
+def test_a_fetch_sends_the_headers_that_github_requires(github: responses.RequestsMock) -> None:
+    """Token, media type, version and user agent."""
     github.get(ISSUE, json=issue(parent_issue_url=None))
     assert fetch_issue().parent == Parent(None)
     sent = github.calls[0].request.headers
@@ -51,7 +51,7 @@ def test_a_look_sends_what_github_asks_for(github: responses.RequestsMock) -> No
 
 
 def test_a_renamed_repository_shows_its_new_name(github: responses.RequestsMock) -> None:
-    """The path goes by id, the name comes from the answer."""
+    """The path has the id, and the name comes from the response."""
     github.get(ISSUE, json=issue({**CHECKOUT, "full_name": "acme/pay"}))
     assert (fetch_issue().scope, fetch_issue().key) == (ScopeRef("8001", "acme/pay"), "acme/pay#12")
 
@@ -61,7 +61,7 @@ def test_a_renamed_repository_shows_its_new_name(github: responses.RequestsMock)
     [(merged(), State.DONE), (pull(state="closed"), State.DROPPED), (pull(), State.DOING)],
 )
 def test_a_pull_request_is_fetched_as_one(github: responses.RequestsMock, body: dict[str, Any], state: State) -> None:
-    """Only the pull request tells whether it was merged."""
+    """Only the pull request says whether it was merged."""
     github.get(ISSUE, json=issue(pull_request={"url": PULL}))
     github.get(PULL, json={**body, "number": 12})
     seen = fetch_issue()
@@ -76,10 +76,10 @@ def test_a_pull_request_is_fetched_as_one(github: responses.RequestsMock, body: 
         (f"{SITE}/repos/acme/ledger/issues/5", None),
     ],
 )
-def test_a_transferred_issue_is_gone_for_sure(
+def test_a_transferred_issue_is_deleted_for_sure(
     github: responses.RequestsMock, location: str, successor: str | None
 ) -> None:
-    """Following the redirect must not take another repository's issue for ours; where it went is told if it is sure."""
+    """Following the redirect must not return another repository's issue. The target is stored if it is sure."""
     github.get(ISSUE, status=301, headers={"Location": location})
     github.get(location, json=issue(LEDGER, number=5))
     with pytest.raises(Gone, match=r"acme/checkout#12 was transferred to acme/ledger") as caught:
@@ -89,7 +89,7 @@ def test_a_transferred_issue_is_gone_for_sure(
 
 
 def test_a_redirect_to_the_repository_s_own_name_is_no_transfer(github: responses.RequestsMock) -> None:
-    """An address by name is judged by the repository's present name."""
+    """A URL with a name is compared with the repository's present name."""
     location = f"{SITE}/repos/acme/pay/issues/12"
     named = {**CHECKOUT, "full_name": "acme/pay"}
     github.get(ISSUE, status=301, headers={"Location": location})
@@ -98,8 +98,8 @@ def test_a_redirect_to_the_repository_s_own_name_is_no_transfer(github: response
     assert fetch_issue().key == "acme/pay#12"
 
 
-def test_an_issue_of_equal_number_elsewhere_is_gone_for_sure(github: responses.RequestsMock) -> None:
-    """The number alone proves nothing, whether the new address goes by id or by name."""
+def test_a_redirect_to_an_equal_number_elsewhere_proves_a_deletion(github: responses.RequestsMock) -> None:
+    """The number alone proves nothing, whether the new URL has an id or a name."""
     by_id, by_name = f"{SITE}/repositories/8002/issues/12", f"{SITE}/repos/acme/ledger/issues/12"
     github.get(f"{SITE}/repositories/8001", json=CHECKOUT)
     for location in (by_id, by_name):
@@ -112,15 +112,15 @@ def test_an_issue_of_equal_number_elsewhere_is_gone_for_sure(github: responses.R
 
 @pytest.mark.parametrize(("status", "proven"), [(404, False), (410, True)])
 def test_a_missing_issue_is_gone(github: responses.RequestsMock, status: int, proven: bool) -> None:  # noqa: FBT001  a table's column
-    """Deleted is proven, hidden is not."""
+    """A deletion is proven; a hidden issue may still exist."""
     github.get(ISSUE, status=status, json={})
     with pytest.raises(Gone) as caught:
         fetch_issue()
     assert caught.value.proven is proven
 
 
-def test_an_answer_that_tells_too_little_is_rejected(github: responses.RequestsMock) -> None:
-    """There is nothing better to look at."""
+def test_an_incomplete_response_is_rejected(github: responses.RequestsMock) -> None:
+    """There is no better source."""
     github.get(ISSUE, json={"number": 12})
     with pytest.raises(Rejected, match="does not name its repository"):
         fetch_issue()
@@ -130,8 +130,8 @@ def test_an_answer_that_tells_too_little_is_rejected(github: responses.RequestsM
 
 
 @pytest.mark.parametrize("identity", ["", "12", "8001#0", "8001#12/../..", "٣#1"])
-def test_a_strange_identity_is_never_put_into_an_address(identity: str) -> None:
-    """No call goes out for it."""
+def test_an_invalid_identity_is_never_put_into_a_url(identity: str) -> None:
+    """No call is made."""
     with pytest.raises(Rejected, match="not the identity"):
         fetch_issue(identity)
 
@@ -152,8 +152,8 @@ def test_a_strange_identity_is_never_put_into_an_address(identity: str) -> None:
         "../user",
     ],
 )
-def test_what_can_be_no_name_of_a_repository_is_never_put_into_an_address(name: str) -> None:
-    """As a scope that somebody mistyped: it can't be seen, and no call goes out for it."""
+def test_an_invalid_repository_name_is_never_put_into_a_url(name: str) -> None:
+    """For example a mistyped scope: it can't be seen, and no call is made."""
     with pytest.raises(Gone, match="is written owner/name") as caught:
         GitHub().list_changes(CONNECTION, asked=ChangesRequest(name=name, id=None, since=None), cursor=None)
     assert not caught.value.proven
@@ -163,15 +163,15 @@ def test_what_can_be_no_name_of_a_repository_is_never_put_into_an_address(name: 
 
 
 @pytest.mark.parametrize("name", ["acme/.github", "ana_acme/a.b-c_d", "acme/..."])
-def test_strange_names_of_repositories_are_names(github: responses.RequestsMock, name: str) -> None:
-    """As GitHub allows them."""
+def test_unusual_repository_names_are_valid(github: responses.RequestsMock, name: str) -> None:
+    """GitHub allows them."""
     github.get(f"{SITE}/repos/{name}", status=404, json={})
     with pytest.raises(Gone, match="404"):
         GitHub().list_changes(CONNECTION, asked=ChangesRequest(name=name, id=None, since=None), cursor=None)
 
 
-def test_a_version_that_the_site_does_not_know_is_left_out_from_then_on(github: responses.RequestsMock) -> None:
-    """An older Enterprise Server's own is the one without a name."""
+def test_an_unknown_api_version_is_left_out_from_then_on(github: responses.RequestsMock) -> None:
+    """An older Enterprise Server uses its own version if none is named."""
     versioned = [responses.matchers.header_matcher({"X-GitHub-Api-Version": "2026-03-10"})]
     github.get(ISSUE, status=400, json={"message": "unknown version"}, match=versioned)
     github.get(ISSUE, json=issue())
@@ -181,8 +181,8 @@ def test_a_version_that_the_site_does_not_know_is_left_out_from_then_on(github: 
     assert ["X-GitHub-Api-Version" in call.request.headers for call in github.calls] == [True, False, False]
 
 
-def test_a_400_that_the_version_does_not_explain_is_rejected(github: responses.RequestsMock) -> None:
-    """With GitHub's words, and the version is named again."""
+def test_another_400_is_rejected(github: responses.RequestsMock) -> None:
+    """With GitHub's words. The next call names the version again."""
     github.get(ISSUE, status=400, json={"message": "Problems parsing JSON"})
     connector = GitHub()
     for _ in range(2):
@@ -192,12 +192,17 @@ def test_a_400_that_the_version_does_not_explain_is_rejected(github: responses.R
 
 
 def test_a_missing_permission_is_named(github: responses.RequestsMock) -> None:
-    """All of a group are needed, and any of the groups. It is about the one repository, so the issue is only hidden."""
-    told = {
+    """All permissions of one group are needed. The error is about one repository, so the issue is hidden."""
+    permission_headers = {
         "X-Accepted-GitHub-Permissions": "issues=read; contents=read,pull_requests=read",
         "X-RateLimit-Remaining": "7",
     }
-    github.get(ISSUE, status=403, json={"message": "Resource not accessible by personal access token"}, headers=told)
+    github.get(
+        ISSUE,
+        status=403,
+        json={"message": "Resource not accessible by personal access token"},
+        headers=permission_headers,
+    )
     with pytest.raises(Gone) as caught:
         fetch_issue()
     assert not caught.value.proven
@@ -207,8 +212,8 @@ def test_a_missing_permission_is_named(github: responses.RequestsMock) -> None:
     )
 
 
-def test_a_pull_request_that_may_not_be_read_is_hidden_and_refuses_no_other(github: responses.RequestsMock) -> None:
-    """A token may be given issues alone, though a list shows pull requests among them."""
+def test_a_forbidden_pull_request_is_hidden_and_refuses_no_other(github: responses.RequestsMock) -> None:
+    """A token may read issues alone, although a list contains pull requests."""
     github.get(ISSUE, json=issue(pull_request={"url": "x"}))
     github.get(PULL, status=403, json={"message": "Resource not accessible"})
     with pytest.raises(Gone, match=r"\(403\): Resource not accessible") as caught:
@@ -219,7 +224,7 @@ def test_a_pull_request_that_may_not_be_read_is_hidden_and_refuses_no_other(gith
 @pytest.mark.parametrize(
     ("status", "words"), [(401, "Bad credentials"), (403, "Sorry. Your account was suspended. Please contact support.")]
 )
-def test_what_is_about_the_credentials_as_a_whole_refuses_them(
+def test_errors_of_the_credentials_refuse_the_connection(
     github: responses.RequestsMock, status: int, words: str
 ) -> None:
     """No other repository could be seen either."""
@@ -228,8 +233,8 @@ def test_what_is_about_the_credentials_as_a_whole_refuses_them(
         fetch_issue()
 
 
-def test_a_moved_repository_is_followed_to_its_id_and_never_elsewhere(github: responses.RequestsMock) -> None:
-    """By 301 or 307 on the same host; the token goes nowhere else."""
+def test_a_moved_repository_is_followed_only_on_the_same_host(github: responses.RequestsMock) -> None:
+    """By 301 or 307. The token is sent to no other host."""
     for status in (301, 307):
         github.upsert(responses.GET, ISSUE, status=status, headers={"Location": f"{SITE}/repositories/8001/issues/12/"})
         github.upsert(responses.GET, f"{SITE}/repositories/8001/issues/12/", json=issue())

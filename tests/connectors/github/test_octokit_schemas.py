@@ -1,4 +1,4 @@
-"""One delivery of each sort that GitHub describes, whole, bare and with every null: read to exactly what it says."""
+"""Parse every delivery that GitHub's schemas describe: with all fields, required fields, and every null."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -54,7 +54,7 @@ PULLS = (
 SUB_ISSUES = "parent_issue_added parent_issue_removed sub_issue_added sub_issue_removed"
 RELATED = "Snapshot Snapshot ParentSeen"
 
-# The sorts in the order of Fullness (whole, bare, nulls), with the events and actions of which they come.
+# The observations in the order of FieldSelection (all, required, nulls), with the events and actions that give them.
 READ = {
     ("Snapshot", "FetchNeeded", "Snapshot"): ("issues", CHANGED),
     ("Snapshot Tombstone", "FetchNeeded", "Snapshot"): ("issues", "opened"),
@@ -89,17 +89,17 @@ LESS_REQUIRED = {
 
 
 def read(one: DeliverySchema, body: dict[str, Any]) -> tuple[Observation, ...]:
-    """Read a delivery. Nothing that GitHub describes is rejected."""
+    """Return a delivery's observations. No described delivery is rejected."""
     return GitHub().parse_delivery(one.post(body), CONNECTION).observations
 
 
 def sorts(observations: tuple[Observation, ...]) -> str:
-    """Name the sorts of observations, in their order."""
+    """Return the names of the observation types, in order."""
     return " ".join(type(seen).__name__ for seen in observations)
 
 
 def check(document: Path, bare: dict[str, str] | None = None) -> list[str]:
-    """Read every delivery of a document in every fullness; give their names."""
+    """Parse every delivery of a document with each selection of fields, and return their names."""
     names = []
     for one in described(document):
         names.append(one.name)
@@ -116,18 +116,18 @@ def check(document: Path, bare: dict[str, str] | None = None) -> list[str]:
 
 
 FIXES = (Closing("acme/checkout#3", "1#3"),)
-SAID_AT = datetime(2026, 10, 5, 9, 30, tzinfo=UTC)
+TIMES = datetime(2026, 10, 5, 9, 30, tzinfo=UTC)
 
 
 def assert_true(seen: Observation, body: dict[str, Any]) -> None:
-    """Hold an observation against the delivery's own fields."""
+    """Compare an observation with the delivery's own fields."""
     match seen:
         case Snapshot():
-            bucket = part_of(body, seen)
+            bucket = source_of(body, seen)
             assert seen.scope == ScopeRef("1", "acme/checkout")
             assert seen.kind is (Kind.PULL_REQUEST if "base" in bucket else Kind.ISSUE)
             assert seen.state is state_of(bucket)
-            assert (seen.updated_at, seen.title) == (SAID_AT, bucket["title"] or seen.key)
+            assert (seen.updated_at, seen.title) == (TIMES, bucket["title"] or seen.key)
             assert [label.id for label in seen.labels] == ["1"] * any(one for one in bucket["labels"] if one != "text")
             assert (seen.milestone is None) == (not bucket.get("milestone"))
             assert [account.id for account in seen.assignees] == ["anaruiz"] * any(bucket.get("assignees") or ())
@@ -136,9 +136,9 @@ def assert_true(seen: Observation, body: dict[str, Any]) -> None:
             assert seen.identity == f"1#{body['sub_issue']['number']}"
             parent = body["parent_issue"]["number"] if body["action"].endswith("added") else None
             assert seen.parent == (Parent(f"acme/checkout#{parent}", f"1#{parent}") if parent else Parent(None))
-            assert seen.at == SAID_AT
+            assert seen.at == TIMES
         case Tombstone():
-            assert seen.identity in {f"1#{bucket['number']}" for bucket in parts_of(body)}
+            assert seen.identity in {f"1#{bucket['number']}" for bucket in issues_in(body)}
         case TermSeen():
             assert (seen.id, seen.scope) == ("1", ScopeRef("1", "acme/checkout"))
             assert seen.name == (None if body["action"] == "deleted" else "text")
@@ -148,8 +148,8 @@ def assert_true(seen: Observation, body: dict[str, Any]) -> None:
             assert seen.name == "anaruiz"
 
 
-def parts_of(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give the issues and pull requests in a delivery."""
+def issues_in(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the issues and pull requests in a delivery."""
     changes = body.get("changes") or {}
     for bucket_owner, names in (
         (body, ("issue", "pull_request", "sub_issue", "parent_issue")),
@@ -158,14 +158,14 @@ def parts_of(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (bucket_owner[name] for name in names if isinstance(bucket_owner.get(name), dict))
 
 
-def part_of(body: dict[str, Any], seen: Snapshot) -> dict[str, Any]:
-    """Find what a snapshot was read from."""
-    (found,) = [bucket for bucket in parts_of(body) if f"1#{bucket['number']}" == seen.identity]
+def source_of(body: dict[str, Any], seen: Snapshot) -> dict[str, Any]:
+    """Return the object that a snapshot was read from."""
+    (found,) = [bucket for bucket in issues_in(body) if f"1#{bucket['number']}" == seen.identity]
     return found
 
 
 def state_of(bucket: dict[str, Any]) -> State:
-    """Say where an issue or pull request stands, by the fields that GitHub documents."""
+    """Return the state of an issue or pull request by the documented fields."""
     if "base" in bucket:
         if bucket["state"] == "open":
             return State.DOING
@@ -176,16 +176,16 @@ def state_of(bucket: dict[str, Any]) -> State:
 
 
 @pytest.mark.slow
-def test_every_delivery_of_github_com_is_read_to_what_it_says() -> None:
-    """And all of the table above are tried, but for the few that are newer."""
+def test_every_delivery_of_github_com_is_parsed_correctly() -> None:
+    """The table above covers all of them, except a few newer ones."""
     names = check(GITHUB_COM)
     assert len(names) > 250
     assert set(EXPECTED) - set(names) == set(NEW) & set(EXPECTED)
 
 
 @pytest.mark.parametrize("name", NEW)
-def test_what_is_newer_than_the_package_is_read_like_what_it_resembles(name: str) -> None:
-    """The action says which it is."""
+def test_deliveries_newer_than_the_package_are_parsed_like_similar_ones(name: str) -> None:
+    """The action says which one it is."""
     (like,) = [one for one in described(GITHUB_COM) if one.name == NEW[name]]
     new = replace(like, name=name)
     for fullness in FieldSelection:
@@ -198,14 +198,14 @@ def test_what_is_newer_than_the_package_is_read_like_what_it_resembles(name: str
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*ENTERPRISE_SERVERS, "ghec.json"])
-def test_every_delivery_of_an_enterprise_server_is_read_alike(name: str) -> None:
-    """What an older one does not know is absent there, not null, and nobody misses it."""
+def test_every_delivery_of_an_enterprise_server_is_parsed_alike(name: str) -> None:
+    """Fields that an older server lacks are absent, not null."""
     names = check(GENERATED / name)
     assert "issues.closed" in names
 
 
-def test_an_enterprise_server_does_not_know_every_delivery() -> None:
-    """So that the test above tells something; which ones, is as the package has it."""
+def test_an_enterprise_server_lacks_some_deliveries() -> None:
+    """So the test above has a meaning. The package says which ones."""
     older = {one.name for one in described(GENERATED / ENTERPRISE_SERVERS[0])}
     newer = {one.name for one in described(GITHUB_COM)}
     missing = {name for name in EXPECTED if name in newer - older}
@@ -215,16 +215,16 @@ def test_an_enterprise_server_does_not_know_every_delivery() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason=SHARED_IS_ABSENT)
-def test_every_delivery_of_the_shared_description_is_read_to_what_it_says() -> None:
-    """A later mirror, with what the package does not have yet, and less that is required."""
+def test_every_delivery_of_the_shared_description_is_parsed_correctly() -> None:
+    """A later copy has deliveries that the package lacks, and fewer required fields."""
     names = check(SHARED_DESCRIPTION, LESS_REQUIRED)
     assert len(names) == 75
     assert set(names) & set(NEW) == {name for name in NEW if name.startswith("issues.") or "pinned" in name}
     assert [name for name in names if name not in EVENT_RULES] == []
 
 
-def test_every_delivery_that_github_describes_is_in_the_table() -> None:
-    """Those that could be about linked work each by their own name, the others at least by their event's."""
+def test_every_described_delivery_is_in_the_table() -> None:
+    """Deliveries about linked work by their own name, others at least by their event."""
     own = {name.partition(".")[0] for name in EVENT_RULES if not name.endswith("*")}
     names = {one.name for one in described(GITHUB_COM)} | set(NEW)
     assert sorted(name for name in names if name.partition(".")[0] in own and name not in EVENT_RULES) == []

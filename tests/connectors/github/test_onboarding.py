@@ -1,4 +1,4 @@
-"""Connecting GitHub: which site is meant, who we are, what we see, and webhooks that are made."""
+"""Onboarding of GitHub: the site, the account, the visible scopes, and the webhooks that we create."""
 
 import json
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ HOOK = "https://okr.example.com/hooks/gh"
 
 @pytest.fixture
 def github() -> Iterator[responses.RequestsMock]:
-    """Stand in for GitHub; every answer prepared must be asked for."""
+    """Yield a stub of GitHub; each prepared response must be requested."""
     with responses.RequestsMock() as mock:
         yield mock
 
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    """Give a GitHub with a repository."""
+    """Yield a GitHub with a repository."""
     with Hub(background=False) as running:
         running.repository("checkout")
         yield running
@@ -50,15 +50,15 @@ def hub() -> Iterator[Hub]:
         ("http://127.0.0.1:8090", "http://127.0.0.1:8090", "http://127.0.0.1:8090"),
     ],
 )
-def test_the_site_is_told_from_any_address_of_it(typed: str, site: str, pages: str) -> None:
-    """That of the pages or that of the API, and back."""
+def test_the_site_is_found_from_any_of_its_urls(typed: str, site: str, pages: str) -> None:
+    """A page or the API, in both directions."""
     assert GitHub().normalize_site(typed) == site
     assert pages_of(site) == pages
 
 
 @pytest.mark.parametrize("typed", ["", "https://[", "nonsense"])
-def test_what_is_no_address_comes_back_as_it_is(typed: str) -> None:
-    """Whoever asked says what is wrong with it."""
+def test_an_invalid_url_is_returned_unchanged(typed: str) -> None:
+    """The caller reports the error."""
     assert GitHub().normalize_site(typed) == typed
 
 
@@ -71,15 +71,17 @@ def test_what_is_no_address_comes_back_as_it_is(typed: str) -> None:
         ("public_repo, admin:repo_hook", ("read private repositories (repo)",)),
     ],
 )
-def test_a_classic_token_tells_what_it_lacks(github: responses.RequestsMock, held: str, lacks: tuple[str, ...]) -> None:
-    """A fine-grained one says nothing about that."""
+def test_a_classic_token_names_its_missing_scopes(
+    github: responses.RequestsMock, held: str, lacks: tuple[str, ...]
+) -> None:
+    """GitHub does not list the permissions of a fine-grained token."""
     github.get(f"{API}/user", json={"login": "anaruiz"}, headers={"X-OAuth-Scopes": held} if held else {})
     found = GitHub().identify(CONNECTION)
     assert (found.name, tuple(found.missing_permissions), found.install_url) == ("anaruiz", lacks, None)
 
 
-def test_who_is_nobody_is_refused(github: responses.RequestsMock) -> None:
-    """An answer without a name, and a connection without credentials."""
+def test_unusable_credentials_are_refused(github: responses.RequestsMock) -> None:
+    """A response without a login, and a connection without credentials."""
     github.get(f"{API}/user", json={})
     with pytest.raises(Refused, match="does not say whose"):
         GitHub().identify(CONNECTION)
@@ -87,8 +89,8 @@ def test_who_is_nobody_is_refused(github: responses.RequestsMock) -> None:
         GitHub().identify(Connection(slug="gh", site=API))
 
 
-def test_an_app_says_its_name_what_it_lacks_and_where_it_is_installed(hub: Hub) -> None:
-    """Permissions may be taken from it at GitHub."""
+def test_an_app_shows_its_name_missing_permissions_and_installations(hub: Hub) -> None:
+    """An owner may revoke permissions at GitHub."""
     app = hub.create_app("Reader", permissions={"issues": "read"})
     found = GitHub().identify(Connection(slug="gh", site=hub.api_url, app=AppKey(app.client_id, app.pem)))
     assert (found.name, tuple(found.missing_permissions)) == ("Reader", ("pull_requests: read",))
@@ -97,8 +99,8 @@ def test_an_app_says_its_name_what_it_lacks_and_where_it_is_installed(hub: Hub) 
     assert tuple(GitHub().identify(writing).missing_permissions) == ("issues: write", "pull_requests: write")
 
 
-def test_repositories_are_listed_up_to_a_bound(github: responses.RequestsMock) -> None:
-    """Page by page; odd rows are left out, and no more is asked than is shown."""
+def test_repositories_are_listed_up_to_a_limit(github: responses.RequestsMock) -> None:
+    """Page by page. Invalid rows are skipped, and no page beyond the limit is read."""
     full = [{"full_name": f"acme/r{number}", "description": None} for number in range(100)]
     github.get(f"{API}/user/repos", json=full)
     github.get(f"{API}/user/repos", json=[*full[:99], {"full_name": 7}])
@@ -107,8 +109,8 @@ def test_repositories_are_listed_up_to_a_bound(github: responses.RequestsMock) -
     assert found.scopes[0] == ("acme/r0", "")
 
 
-def test_an_app_lists_the_repositories_of_all_its_installations_up_to_a_bound(hub: Hub) -> None:
-    """A suspended one sees none; what was installed a moment ago is seen at once."""
+def test_an_app_lists_the_repositories_of_all_installations_up_to_a_limit(hub: Hub) -> None:
+    """A suspended installation has none; a new installation is seen at once."""
     app = hub.create_app(permissions={"issues": "read", "pull_requests": "read"})
     github = GitHub()
     connection = Connection(slug="gh", site=hub.api_url, app=AppKey(app.client_id, app.pem))
@@ -122,7 +124,7 @@ def test_an_app_lists_the_repositories_of_all_its_installations_up_to_a_bound(hu
     assert [name for name, _ in github.list_scopes(connection, most=10).scopes] == ["acme/checkout"]
 
 
-def test_a_webhook_that_appeared_meanwhile_is_set_and_not_doubled(github: responses.RequestsMock) -> None:
+def test_a_webhook_that_exists_meanwhile_is_updated_and_not_doubled(github: responses.RequestsMock) -> None:
     """Two people may press the button at once."""
     hooks = f"{API}/repos/acme/checkout/hooks"
     exists = {"message": "Validation Failed", "errors": [{"message": "Hook already exists on this repository"}]}
@@ -137,8 +139,8 @@ def test_a_webhook_that_appeared_meanwhile_is_set_and_not_doubled(github: respon
     assert sent["active"] is True
 
 
-def test_a_webhook_that_github_refuses_is_told_in_its_words(github: responses.RequestsMock) -> None:
-    """Such as an address that the world can't reach."""
+def test_a_webhook_that_github_refuses_is_reported_in_its_words(github: responses.RequestsMock) -> None:
+    """For example a URL that is not public."""
     hooks = f"{API}/repos/acme/checkout/hooks"
     words = {"message": "Validation Failed", "errors": [{"message": "url is not supported because it isn't reachable"}]}
     github.get(hooks, json=[])
@@ -150,8 +152,8 @@ def test_a_webhook_that_github_refuses_is_told_in_its_words(github: responses.Re
     assert "isn't reachable" in made.says
 
 
-def test_a_limit_is_told_from_a_lack_of_permission_and_stops_the_rest(github: responses.RequestsMock) -> None:
-    """A 403 may be either; what has to wait is not asked for the others."""
+def test_a_rate_limit_is_no_missing_permission_and_ends_the_run(github: responses.RequestsMock) -> None:
+    """A 403 may be either. After a rate limit no further webhook is requested."""
     limit = {"X-RateLimit-Remaining": "0", "X-RateLimit-Resource": "core"}
     github.get(f"{API}/repos/acme/a/hooks", json={"message": "Resource not accessible"}, status=403)
     github.get(f"{API}/repos/acme/b/hooks", json={"message": "API rate limit exceeded"}, status=403, headers=limit)
@@ -162,8 +164,8 @@ def test_a_limit_is_told_from_a_lack_of_permission_and_stops_the_rest(github: re
     assert made[1].says == made[2].says
 
 
-def test_the_webhook_of_an_app_is_set_by_itself(hub: Hub) -> None:
-    """One for everything it sees; an app without one says what to do."""
+def test_the_webhook_of_an_app_is_configured_by_api(hub: Hub) -> None:
+    """One webhook for everything that the app sees. Without one there is a manual step."""
     app = hub.create_app(permissions={"issues": "read"}, hook_url="http://127.0.0.1:9/old", hook_secret="old")
     connection = Connection(slug="gh", site=hub.api_url, app=AppKey(app.client_id, app.pem))
     (made,) = GitHub().create_webhooks(connection, scopes=["a/b", "c/d"], hook_url=HOOK, secret="new")
@@ -180,8 +182,8 @@ def test_the_webhook_of_an_app_is_set_by_itself(hub: Hub) -> None:
         )
 
 
-def test_an_app_that_is_handed_over_in_part_is_refused(github: responses.RequestsMock) -> None:
-    """Nothing half is stored; an Enterprise Server's app goes by its number."""
+def test_an_incomplete_app_is_refused(github: responses.RequestsMock) -> None:
+    """Nothing is stored partly. An Enterprise Server's app uses its number."""
     whole = {"id": 7, "client_id": "Iv23x", "name": "OKR", "pem": " KEY\n", "webhook_secret": None}
     site = "https://git.acme.example/api/v3"
     for url in (API, site):
@@ -201,8 +203,8 @@ def test_an_app_that_is_handed_over_in_part_is_refused(github: responses.Request
         connector.exchange_app_code(site=API, code="jkl")
 
 
-def test_the_secret_of_a_webhook_is_in_no_message() -> None:
-    """Whatever is raised or logged while one is made."""
+def test_the_webhook_secret_is_in_no_message() -> None:
+    """In no error and no log line."""
     http = HttpClient()
     made = WebhookCreator(credentials=TokenCredentials("t"), site=Site(http, API), http=http, url=HOOK, secret="s3same")
     assert HOOK in repr(made)

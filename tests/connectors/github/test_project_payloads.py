@@ -1,4 +1,4 @@
-"""Numbers that issues have in projects: which deliveries ask for a look."""
+"""Project deliveries: which ones need a fetch of the issue."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,33 +10,33 @@ from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import FetchNeeded, Ignored, Observation
 from tests.connectors.github.payloads import CONNECTION, delivery
 
-WANTED = replace(CONNECTION, options={"points_field": "Points", "number_fields": ["Effort"]})
+WITH_NUMBERS = replace(CONNECTION, options={"points_field": "Points", "number_fields": ["Effort"]})
 ISSUE = {"content_node_id": "I_kwDOB", "content_type": "Issue", "archived_at": None}
 
 
-def read(action: str, connection: Connection = WANTED, **parts: Any) -> Observation:
-    """Read a delivery about an item of a project."""
-    body = {"projects_v2_item": ISSUE, "organization": {"login": "acme"}, **parts}
+def read(action: str, connection: Connection = WITH_NUMBERS, **fields: Any) -> Observation:
+    """Return the observations of a delivery about an item of a project."""
+    body = {"projects_v2_item": ISSUE, "organization": {"login": "acme"}, **fields}
     post = delivery("projects_v2_item", action, **body)
     (seen,) = connectors.github.GitHub().parse_delivery(post, connection).observations
     return seen
 
 
 def edited(**change: Any) -> Observation:
-    """Read that a field of an item was edited."""
+    """Return the observations of an edited field of an item."""
     return read("edited", changes={"field_value": change})
 
 
 @pytest.mark.parametrize("action", ["created", "deleted", "archived", "restored", "converted"])
-def test_an_item_that_comes_or_goes_asks_for_a_look(action: str) -> None:
-    """At its node: nothing else of the issue is told."""
+def test_a_new_or_removed_item_needs_a_fetch(action: str) -> None:
+    """By the node id: the delivery has nothing else of the issue."""
     seen = read(action)
     assert isinstance(seen, FetchNeeded)
     assert (seen.identity, seen.key) == ("node:acme/I_kwDOB", "acme, I_kwDOB")
 
 
-def test_only_numbers_that_are_read_ask_for_a_look() -> None:
-    """By the field's name, whose case does not matter; an older delivery does not tell it."""
+def test_only_configured_number_fields_need_a_fetch() -> None:
+    """The field's name counts, in any case. An older delivery does not have the name."""
     assert isinstance(edited(field_type="number", field_name="points"), FetchNeeded)
     assert isinstance(edited(field_type="number", field_name="Effort"), FetchNeeded)
     assert isinstance(edited(field_type="number"), FetchNeeded)
@@ -46,10 +46,10 @@ def test_only_numbers_that_are_read_ask_for_a_look() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "reason"),
+    ("fields", "reason"),
     [
         ({"connection": CONNECTION}, "no numbers are read"),
-        ({"connection": replace(WANTED, token=None)}, "needs a token"),
+        ({"connection": replace(WITH_NUMBERS, token=None)}, "needs a token"),
         ({"projects_v2_item": {**ISSUE, "content_type": "DraftIssue"}}, "a draft or a pull request"),
         ({"projects_v2_item": {**ISSUE, "content_type": "PullRequest"}}, "a draft or a pull request"),
         ({"projects_v2_item": {**ISSUE, "content_node_id": "I k"}}, "which issue"),
@@ -60,13 +60,13 @@ def test_only_numbers_that_are_read_ask_for_a_look() -> None:
         ({"organization": None}, "which issue"),
     ],
 )
-def test_everything_else_is_ignored_for_a_reason(parts: dict[str, Any], reason: str) -> None:
-    """Also what is not whole, and what could be no name."""
-    seen = read("created", **parts)
+def test_everything_else_is_ignored_with_a_reason(fields: dict[str, Any], reason: str) -> None:
+    """Also incomplete deliveries and impossible names."""
+    seen = read("created", **fields)
     assert isinstance(seen, Ignored)
     assert reason in seen.reason
 
 
-def test_an_order_that_changed_is_ignored() -> None:
-    """It moves nothing."""
+def test_a_changed_order_is_ignored() -> None:
+    """It changes no value."""
     assert isinstance(read("reordered"), Ignored)

@@ -1,4 +1,4 @@
-"""GitHub searches as queries of rules: what may be asked, and what is judged here."""
+"""GitHub searches as rule queries: parse and evaluate them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,8 +40,8 @@ PULL = replace(ONE, issue=replace(ISSUE, kind=Kind.PULL_REQUEST, type=None, reso
 OPEN = replace(ONE, issue=replace(ISSUE, state=State.TODO, resolution=None, closed_at=None, parent_at=None))
 
 
-def judged(query: str, one: Candidate = ONE) -> bool | None:
-    """Judge a search, bounded as every one must be."""
+def evaluated(query: str, one: Candidate = ONE) -> bool | None:
+    """Evaluate a search with the scope that every search must have."""
     whole = f"repo:acme/checkout (is:issue OR is:pr) ({query})"
     return GitHub().match(NOWHERE, queries=[whole], candidates=[one])[whole]["8001#12"]
 
@@ -109,9 +109,9 @@ def judged(query: str, one: Candidate = ONE) -> bool | None:
         ("archived:false AND (label:checkout OR label:x)", None),
     ],
 )
-def test_an_issue_is_judged_by_what_is_held_of_it(*, query: str, expected: bool | None) -> None:
-    """Yes and no where that is sure; where only GitHub can tell, neither."""
-    assert judged(query) is expected
+def test_an_issue_is_evaluated_by_its_stored_fields(*, query: str, expected: bool | None) -> None:
+    """Yes or no if that is sure; unknown if only GitHub can decide."""
+    assert evaluated(query) is expected
 
 
 @pytest.mark.parametrize(
@@ -131,16 +131,16 @@ def test_an_issue_is_judged_by_what_is_held_of_it(*, query: str, expected: bool 
         ("no:milestone", replace(ONE, issue=replace(ISSUE, milestone=None)), True),
     ],
 )
-def test_what_is_not_known_is_not_judged(*, query: str, one: Candidate, expected: bool | None) -> None:
-    """Unknown is not none, and a pull request is none of the issues."""
-    assert judged(query, one) is expected
+def test_unknown_fields_give_an_unknown_result(*, query: str, one: Candidate, expected: bool | None) -> None:
+    """Unknown does not mean none. A pull request does not match a search for issues."""
+    assert evaluated(query, one) is expected
 
 
-def test_a_repository_goes_by_all_its_names() -> None:
-    """A renamed one may be held by the old name."""
+def test_a_repository_matches_all_its_names() -> None:
+    """A renamed repository may be stored with its old name."""
     renamed = replace(ONE, scope_names=frozenset({"acme/old", "Acme/Checkout"}))
-    assert judged("is:closed", renamed) is True
-    assert judged("is:closed", replace(ONE, scope_names=frozenset({"acme/other"}))) is False
+    assert evaluated("is:closed", renamed) is True
+    assert evaluated("is:closed", replace(ONE, scope_names=frozenset({"acme/other"}))) is False
     for query, expected in (("org:Acme is:issue", True), ("user:other is:issue", False), ("user:@me is:issue", None)):
         assert GitHub().match(NOWHERE, queries=[query], candidates=[ONE])[query]["8001#12"] is expected
 
@@ -175,16 +175,16 @@ def test_a_repository_goes_by_all_its_names() -> None:
         ("repo:acme/a is:issue " + "x" * 220, "at most 220"),
     ],
 )
-def test_a_query_that_can_not_be_used_is_refused(query: str, says: str) -> None:
-    """With words that say what to do."""
+def test_an_unusable_query_is_refused(query: str, says: str) -> None:
+    """The error says what to change."""
     with pytest.raises(Rejected) as caught:
         GitHub().check_query(NOWHERE, query=query)
     assert says in str(caught.value)
 
 
 @given(st.text(st.sampled_from(list('repo:acme/a is:issue OR AND NOT label:x,"()-*>..2026 ')), max_size=80))
-def test_whatever_is_written_is_read_or_refused(query: str) -> None:
-    """Nothing else comes of it, and what is read can be judged."""
+def test_any_text_is_parsed_or_refused(query: str) -> None:
+    """There is no other result, and a parsed query can be evaluated."""
     try:
         GitHub().check_query(NOWHERE, query=query)
     except Rejected:
@@ -192,8 +192,8 @@ def test_whatever_is_written_is_read_or_refused(query: str) -> None:
     assert set(GitHub().match(NOWHERE, queries=[query], candidates=[ONE])[query]) == {"8001#12"}
 
 
-def test_what_only_github_can_judge_is_named() -> None:
-    """Words too: GitHub finds other forms of them."""
+def test_terms_that_only_github_can_evaluate_are_named() -> None:
+    """Words too: GitHub also finds other forms of them."""
     query = "repo:acme/checkout is:issue archived:false pay label:a,b* created:>@today-1w no:project is:locked"
     assert GitHub().not_evaluable(NOWHERE, query=query) == [
         "archived:false",

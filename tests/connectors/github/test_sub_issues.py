@@ -1,4 +1,4 @@
-"""How GitHub's deliveries about sub-issues become parents, from either side and across repositories."""
+"""Sub-issue deliveries: they set the parent, from either side and across repositories."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -30,8 +30,8 @@ SEEN = ParentSeen(
 )
 
 
-def read(action: str, **parts: Any) -> tuple[Observation, ...]:
-    """Read a delivery about acme/checkout#12 and its parent acme/ledger#3; a part that is None is left out."""
+def read(action: str, **fields: Any) -> tuple[Observation, ...]:
+    """Return the observations about acme/checkout#12 and its parent acme/ledger#3; a field that is None is left out."""
     child_side = action.startswith("parent_issue_")
     sides: Json = {"parent_issue_repo": LEDGER} if child_side else {"sub_issue_repo": CHECKOUT}
     body = {
@@ -39,15 +39,15 @@ def read(action: str, **parts: Any) -> tuple[Observation, ...]:
         "sub_issue": CHILD,
         "parent_issue": PARENT,
         **sides,
-        **parts,
+        **fields,
     }
-    told = {name: bucket for name, bucket in body.items() if bucket is not None}
-    return GitHub().parse_delivery(delivery("sub_issues", action, **told), CONNECTION).observations
+    present = {name: value for name, value in body.items() if value is not None}
+    return GitHub().parse_delivery(delivery("sub_issues", action, **present), CONNECTION).observations
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_either_side_tells_both_issues_and_the_relation(action: str) -> None:
-    """Child and parent as they stand, each in its own repository, and the parent at the later of their times."""
+def test_both_sides_give_both_issues_and_the_relation(action: str) -> None:
+    """Each issue in its own repository. The relation has the later of their times."""
     child, parent, relation = read(action)
     assert isinstance(child, Snapshot)
     assert isinstance(parent, Snapshot)
@@ -62,10 +62,15 @@ def test_either_side_tells_both_issues_and_the_relation(action: str) -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_within_one_repository_the_other_need_not_be_named(action: str) -> None:
-    """The issue's own address says that it is the same."""
-    parts = {"repository": CHECKOUT, "parent_issue": issue(number=3), "parent_issue_repo": None, "sub_issue_repo": None}
-    child, parent, relation = read(action, **parts)
+def test_the_other_repository_may_be_absent_if_it_is_the_same(action: str) -> None:
+    """The issue's own URL shows it."""
+    fields = {
+        "repository": CHECKOUT,
+        "parent_issue": issue(number=3),
+        "parent_issue_repo": None,
+        "sub_issue_repo": None,
+    }
+    child, parent, relation = read(action, **fields)
     assert isinstance(child, Snapshot)
     assert isinstance(parent, Snapshot)
     assert (child.identity, parent.identity) == ("8001#12", "8001#3")
@@ -73,8 +78,8 @@ def test_within_one_repository_the_other_need_not_be_named(action: str) -> None:
     assert relation.parent == (Parent("acme/checkout#3", "8001#3") if action.endswith("added") else Parent(None))
 
 
-def test_a_parent_in_a_repository_that_is_not_named_is_known_by_its_key() -> None:
-    """Its address tells the name, and only the repository's id would make an identity."""
+def test_a_parent_in_an_unnamed_repository_has_a_key_only() -> None:
+    """The URL has the name, but an identity needs the repository's id."""
     child, relation = read("parent_issue_added", parent_issue_repo=None)
     assert isinstance(child, Snapshot)
     assert isinstance(relation, ParentSeen)
@@ -82,26 +87,26 @@ def test_a_parent_in_a_repository_that_is_not_named_is_known_by_its_key() -> Non
 
 
 @pytest.mark.parametrize("sketch", [{"number": 12}, {**CHILD, "labels": None}, {**CHILD, "state": None}])
-def test_what_is_not_whole_tells_the_relation_alone(sketch: Json) -> None:
-    """Nothing says that the issue itself has changed, so nobody looks."""
+def test_an_incomplete_delivery_gives_the_relation_alone(sketch: Json) -> None:
+    """The issue itself may not have changed, so there is no fetch."""
     _, relation = read("sub_issue_added", sub_issue=sketch)
     assert relation == SEEN
 
 
-def test_a_sub_issue_that_cannot_be_told_is_ignored_and_the_parent_is_not() -> None:
-    """Newer descriptions of the event let either issue be absent."""
-    for bucket in (None, {}, {"number": None}):
-        parent, ignored = read("sub_issue_added", sub_issue=bucket)
+def test_a_missing_sub_issue_is_ignored_and_the_parent_is_not() -> None:
+    """In newer descriptions of the event either issue may be absent."""
+    for value in (None, {}, {"number": None}):
+        parent, ignored = read("sub_issue_added", sub_issue=value)
         assert isinstance(parent, Snapshot)
         assert ignored == Ignored("the delivery does not say which issue is the sub-issue")
     (_, ignored) = read("sub_issue_removed", sub_issue_repo=None)
     assert isinstance(ignored, Ignored)
 
 
-def test_a_parent_that_is_not_told_is_looked_for_unless_it_was_taken_away() -> None:
-    """That there is one is sure, which one is not."""
-    _, look = read("parent_issue_added", parent_issue=None)
-    assert look == FetchNeeded(
+def test_a_missing_parent_is_fetched_unless_it_was_removed() -> None:
+    """There is a parent, but the delivery does not say which."""
+    _, fetch_needed = read("parent_issue_added", parent_issue=None)
+    assert fetch_needed == FetchNeeded(
         identity="8001#12", key="acme/checkout#12", reason="the delivery does not say which issue is the parent"
     )
     _, relation = read("parent_issue_removed", parent_issue=None)
@@ -109,9 +114,9 @@ def test_a_parent_that_is_not_told_is_looked_for_unless_it_was_taken_away() -> N
     assert (relation.parent, relation.at) == (Parent(None), datetime(2026, 10, 5, 9, 30, tzinfo=UTC))
 
 
-def test_a_relation_without_a_time_is_looked_at() -> None:
-    """It could not be told from an older one."""
-    (look,) = read("sub_issue_removed", sub_issue={"number": 12}, parent_issue={"number": 3})
-    assert look == FetchNeeded(
+def test_a_relation_without_a_time_is_fetched() -> None:
+    """It could be older than the stored one."""
+    (fetch_needed,) = read("sub_issue_removed", sub_issue={"number": 12}, parent_issue={"number": 3})
+    assert fetch_needed == FetchNeeded(
         identity="8001#12", key="acme/checkout#12", reason="the delivery does not say when its parent changed"
     )
