@@ -1,1 +1,1 @@
-"""Tests of the connectors, with payloads of our own making."""
+"""Tests of the connectors, with our own payloads."""

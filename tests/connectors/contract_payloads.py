@@ -1,4 +1,4 @@
-"""Payloads of each kind of tracker for the contract tests: a new connector adds its own to `LETTERS`."""
+"""Payloads of each kind of tracker for the contract tests: a new connector adds its own to `PAYLOADS`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from connectors.registry import load_connectors
 from sync_service.domain.trackers.connector import Connection, Connector, Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import ParsedDelivery, Snapshot
 from tests.connectors.github import payloads
-from tests.connectors.jira import payloads as jira_letters
+from tests.connectors.jira import payloads as jira_payloads
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ PAYLOADS = {
         key="acme/checkout#12",
     ),
     "jira": ContractPayloads(
-        connection=jira_letters.connection("token", email="ana@example.com", points_field="Story Points"),
-        sign=jira_letters.signed,
+        connection=jira_payloads.connection("token", email="ana@example.com", points_field="Story Points"),
+        sign=jira_payloads.signed,
         issues=(
-            jira_letters.delivery("jira:issue_created", issue=jira_letters.issue()),
-            jira_letters.delivery(
+            jira_payloads.delivery("jira:issue_created", issue=jira_payloads.issue()),
+            jira_payloads.delivery(
                 "jira:issue_updated",
-                issue=jira_letters.done(),
-                items=[jira_letters.item("Epic Link", to="20001", toString="SHOP-1")],
+                issue=jira_payloads.done(),
+                items=[jira_payloads.item("Epic Link", to="20001", toString="SHOP-1")],
             ),
         ),
-        ignored=jira_letters.delivery("comment_created", comment={"id": "1"}),
+        ignored=jira_payloads.delivery("comment_created", comment={"id": "1"}),
         id_header="x-atlassian-webhook-identifier",
         key="SHOP-12",
     ),

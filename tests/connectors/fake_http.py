@@ -1,4 +1,4 @@
-"""A connector's GET call, to a tracker that does not exist."""
+"""A GET call as a connector makes it, to a tracker that does not exist."""
 
 from datetime import UTC, datetime
 

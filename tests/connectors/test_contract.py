@@ -1,4 +1,4 @@
-"""What every connector in the registry promises, whatever its tracker."""
+"""The contract of every connector in the registry."""
 
 import re
 
@@ -10,8 +10,8 @@ from tests.connectors.contract_payloads import PAYLOADS, assert_has_words, conne
 
 
 @kinds
-def test_a_connector_says_what_it_is(kind: str) -> None:
-    """Kind, title, options and headers are filled in and hold no secret."""
+def test_a_connector_describes_itself(kind: str) -> None:
+    """Kind, title, options and headers are set and have no secret."""
     connector = connector_of(kind)
     assert connector.kind == kind
     assert connector.title
@@ -21,8 +21,8 @@ def test_a_connector_says_what_it_is(kind: str) -> None:
 
 
 @kinds
-def test_a_signed_letter_is_verified_under_any_of_several_secrets(kind: str) -> None:
-    """While a secret is changed, the old and the new one both count."""
+def test_a_delivery_is_verified_with_any_of_several_secrets(kind: str) -> None:
+    """During a rotation the old and the new secret are valid."""
     deliveries = PAYLOADS[kind]
     for post in (*deliveries.issues, deliveries.ignored):
         signed = deliveries.sign(post, "new secret")
@@ -32,7 +32,7 @@ def test_a_signed_letter_is_verified_under_any_of_several_secrets(kind: str) -> 
 
 @kinds
 def test_verification_fails_closed(kind: str) -> None:
-    """No secret, another secret, an empty one, no signature, an altered body: none passes."""
+    """No secret, another secret, an empty one, no signature, or a changed body: each is refused."""
     connector, deliveries = connector_of(kind), PAYLOADS[kind]
     post = deliveries.issues[0]
     signed = deliveries.sign(post, "secret")
@@ -45,8 +45,8 @@ def test_verification_fails_closed(kind: str) -> None:
 
 
 @kinds
-def test_verification_takes_any_signature_without_failing(kind: str) -> None:
-    """Whatever stands in the signature's header, the answer is no."""
+def test_any_signature_text_can_be_verified(kind: str) -> None:
+    """For any text in the header the answer is no, without an error."""
     connector, deliveries = connector_of(kind), PAYLOADS[kind]
     signed = deliveries.sign(deliveries.issues[0], "secret")
     (header,) = set(signed.headers) - set(deliveries.issues[0].headers)
@@ -58,8 +58,8 @@ def test_verification_takes_any_signature_without_failing(kind: str) -> None:
 
 
 @kinds
-def test_a_repeated_delivery_has_the_same_id_and_another_has_another(kind: str) -> None:
-    """The tracker's own id is kept; without one, the body's hash tells repeats apart from news."""
+def test_a_repeated_delivery_has_the_same_id(kind: str) -> None:
+    """Another delivery has another one. The tracker's id is used; without one, the hash of the body."""
     connector, deliveries = connector_of(kind), PAYLOADS[kind]
     post = deliveries.issues[0]
     assert connector.delivery_id(post) == post.headers[deliveries.id_header]
@@ -72,16 +72,16 @@ def test_a_repeated_delivery_has_the_same_id_and_another_has_another(kind: str) 
 
 @kinds
 @pytest.mark.parametrize("given_id", ["", "x" * 201, "a\x00b", "a\nb", "a b", "é", "\ud800"])
-def test_an_id_unfit_to_keep_gives_way_to_the_hash_of_the_body(kind: str, given_id: str) -> None:
-    """Ids come from outside the signature, so none of them may harm a row."""
+def test_an_invalid_delivery_id_is_replaced_by_the_body_hash(kind: str, given_id: str) -> None:
+    """The id is not signed, so it must not harm a row."""
     deliveries = PAYLOADS[kind]
     post = WebhookRequest({**deliveries.issues[0].headers, deliveries.id_header: given_id}, deliveries.issues[0].body)
     assert connector_of(kind).delivery_id(post).startswith("sha256:")
 
 
 @kinds
-def test_letters_about_issues_give_snapshots_and_others_say_why_not(kind: str) -> None:
-    """Each main letter is read whole; an ignored one completes the sentence "ignored, because …"."""
+def test_issue_deliveries_give_snapshots_and_ignored_ones_a_reason(kind: str) -> None:
+    """Each main delivery is fully parsed. A reason completes the sentence "ignored, because …"."""
     connector, deliveries = connector_of(kind), PAYLOADS[kind]
     for post in deliveries.issues:
         assert any(
@@ -93,8 +93,8 @@ def test_letters_about_issues_give_snapshots_and_others_say_why_not(kind: str) -
 
 
 @kinds
-def test_reading_is_repeatable(kind: str) -> None:
-    """The same letter always says the same."""
+def test_parsing_is_deterministic(kind: str) -> None:
+    """Equal deliveries give equal results."""
     connector, deliveries = connector_of(kind), PAYLOADS[kind]
     for post in deliveries.issues:
         assert connector.parse_delivery(post, deliveries.connection) == connector.parse_delivery(
@@ -104,7 +104,7 @@ def test_reading_is_repeatable(kind: str) -> None:
 
 @kinds
 def test_keys_have_one_canonical_form(kind: str) -> None:
-    """A key as letters show it is already canonical, also after stray spaces; nonsense says what is allowed."""
+    """A key in a delivery is canonical already, also with spaces. An invalid key's error says what is allowed."""
     connector, key = connector_of(kind), PAYLOADS[kind].key
     assert connector.normalize_key(key) == key
     assert connector.normalize_key(f"  {key}\n") == key
@@ -115,8 +115,8 @@ def test_keys_have_one_canonical_form(kind: str) -> None:
 
 
 @kinds
-def test_without_a_token_there_is_no_looking(kind: str) -> None:
-    """No call goes out without credentials."""
+def test_without_a_token_there_are_no_fetches(kind: str) -> None:
+    """No call is made without credentials."""
     bare = Connection(slug="bare", site="https://tracker.example", token=None)
     with pytest.raises(Refused, match="no token"):
         connector_of(kind).fetch_issue(bare, identity="8001#12" if kind == "github" else "20012", key="any")

@@ -1,4 +1,4 @@
-"""Calls to trackers: what each answer means."""
+"""HTTP calls to trackers: the meaning of each response."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ from tests.connectors.fake_http import NOW, URL, get
 
 
 def error_of(status: int, headers: dict[str, str] | None = None, body: str = "{}") -> ConnectorError:
-    """Give the error that such an answer raises."""
+    """Return the error that this response raises."""
     with responses.RequestsMock() as mock:
         mock.get(URL, status=status, headers=headers, body=body)
         with pytest.raises(ConnectorError) as caught:
@@ -20,8 +20,8 @@ def error_of(status: int, headers: dict[str, str] | None = None, body: str = "{}
     return caught.value
 
 
-def test_an_answer_is_read_as_json(mock: responses.RequestsMock) -> None:
-    """Credentials, parameters and our name go out; the object comes back."""
+def test_a_response_is_parsed_as_json(mock: responses.RequestsMock) -> None:
+    """Credentials, parameters and our user agent are sent."""
     mock.get(URL, json={"id": 1})
     assert get() == JsonResponse(f"{URL}?a=b", {"id": 1})
     sent = mock.calls[0].request.headers
@@ -37,8 +37,8 @@ def test_an_answer_is_read_as_json(mock: responses.RequestsMock) -> None:
     [(401, Refused), (403, Refused), (400, Rejected), (422, Rejected), (418, Rejected),
      (408, Unavailable), (500, Unavailable), (502, Unavailable), (503, Unavailable)],
 )  # fmt: skip
-def test_a_status_says_what_to_do(status: int, error: type[ConnectorError]) -> None:
-    """Each status belongs to exactly one error, and the message names the host."""
+def test_each_status_raises_its_error(status: int, error: type[ConnectorError]) -> None:
+    """Each status has exactly one error, and the message names the host."""
     found = error_of(status)
     assert type(found) is error
     assert "tracker.example" in str(found)
@@ -46,8 +46,8 @@ def test_a_status_says_what_to_do(status: int, error: type[ConnectorError]) -> N
 
 
 @pytest.mark.parametrize(("status", "proven"), [(404, False), (410, True)])
-def test_only_410_proves_that_something_is_gone(status: int, proven: bool) -> None:  # noqa: FBT001  a table's column
-    """A 404 may hide what is there."""
+def test_only_410_proves_a_deletion(status: int, proven: bool) -> None:  # noqa: FBT001  a table's column
+    """A 404 may mean hidden."""
     found = error_of(status)
     assert isinstance(found, Gone)
     assert found.proven is proven
@@ -76,27 +76,27 @@ AT_NINE = str(int(datetime(2026, 10, 5, 12, 9, tzinfo=UTC).timestamp()))
         (503, {"Retry-After": "20"}, 20),
     ],
 )
-def test_patience_is_obeyed_exactly(status: int, headers: dict[str, str], seconds: int) -> None:
-    """Retry-After first, then the reset of a used-up limit, else a minute."""
+def test_retry_after_is_used_exactly(status: int, headers: dict[str, str], seconds: int) -> None:
+    """Then the reset of a used-up limit, otherwise a minute."""
     found = error_of(status, headers)
     assert isinstance(found, Unavailable)
     assert found.retry_at == NOW + timedelta(seconds=seconds)
 
 
-def test_github_s_secondary_limit_may_speak_in_words_alone() -> None:
-    """A 403 without any header is a limit where its message says so; the minute is our guess."""
+def test_github_s_secondary_limit_may_only_have_a_message() -> None:
+    """A 403 without any header is a rate limit if its message says so. The minute is our guess."""
     found = error_of(403, body='{"message": "You have exceeded a secondary rate limit."}')
     assert isinstance(found, Unavailable)
     assert (found.retry_at, found.guessed) == (NOW + timedelta(seconds=60), True)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "headers",
     [{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": AT_NINE}, {"Retry-After": "Mon, 05 Oct 2026 12:09:00 GMT"}],
 )
-def test_a_time_is_meant_by_the_tracker_s_clock(told: dict[str, str]) -> None:
-    """Which says what it shows: ours may be off."""
-    found = error_of(429, {**told, "Date": "Mon, 05 Oct 2026 12:08:00 GMT"})
+def test_a_reset_time_is_by_the_tracker_s_clock(headers: dict[str, str]) -> None:
+    """The response has that clock's time; ours may differ."""
+    found = error_of(429, {**headers, "Date": "Mon, 05 Oct 2026 12:08:00 GMT"})
     assert isinstance(found, Unavailable)
     assert (found.retry_at, found.guessed) == (NOW + timedelta(minutes=1), False)
 
@@ -111,7 +111,7 @@ def test_a_time_is_meant_by_the_tracker_s_clock(told: dict[str, str]) -> None:
     ],
 )
 def test_a_limit_holds_for_a_resource_or_for_the_whole_credential(headers: dict[str, str], bucket: str) -> None:
-    """What is used up is the one, what is asked too fast the other; without a credential it is all we know."""
+    """A used-up limit is for a resource, a secondary one for the credential. Without a credential both are unknown."""
     reply = Response(URL, status=429, headers=headers, body=b"")
     for bucket_owner, expected in (("token", bucket), ("", "")):
         with pytest.raises(Unavailable) as caught:
@@ -119,8 +119,8 @@ def test_a_limit_holds_for_a_resource_or_for_the_whole_credential(headers: dict[
         assert caught.value.bucket == expected
 
 
-def test_a_question_is_posted_and_redirected_as_it_is(mock: responses.RequestsMock) -> None:
-    """Only by a status that keeps method and body; any other is left to whoever asked."""
+def test_a_post_is_redirected_with_method_and_body(mock: responses.RequestsMock) -> None:
+    """Only by a status that keeps them; the caller handles any other."""
     other = "https://tracker.example/issue/2"
     mock.post(URL, status=307, headers={"Location": other})
     mock.post(other, status=301, headers={"Location": URL})
@@ -130,7 +130,7 @@ def test_a_question_is_posted_and_redirected_as_it_is(mock: responses.RequestsMo
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "[]", '{"a": NaN}', "[" * 100_000])
-def test_an_unreadable_answer_is_rejected(body: str) -> None:
+def test_an_unreadable_response_is_rejected(body: str) -> None:
     """A login page is not an issue."""
     found = error_of(200, body=body)
     assert isinstance(found, Rejected)

@@ -1,4 +1,4 @@
-"""The HTTP client keeps connections alive: it reuses them, and never trusts one too far."""
+"""HTTP keep-alive: connections are reused, and a broken one is replaced."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from sync_service.domain.trackers.connector import Rejected, Unavailable
 
 
 class _Tracker(ThreadingHTTPServer):
-    """An HTTP/1.1 server that counts connections and notes requests."""
+    """An HTTP/1.1 server that counts connections and records requests."""
 
     daemon_threads = True
     block_on_close = False
@@ -30,7 +30,7 @@ class _Tracker(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def send(self, method: http.Method, path: str, client: HttpClient | None = None) -> int:
-        """Send a request to this server; return the status of the reply."""
+        """Send a request to this server and return the status of the reply."""
         client = client or HttpClient()
         return client.send(method, self.url + path, authorization=None, json={} if method == "POST" else None).status
 
@@ -81,20 +81,20 @@ def tracker() -> Iterator[_Tracker]:
 
 
 def test_a_second_call_uses_the_same_connection(tracker: _Tracker) -> None:
-    """Whichever client object makes it."""
+    """The calls may come from different client objects."""
     assert [tracker.send("GET", "/"), tracker.send("POST", "/"), tracker.send("GET", "/")] == [200, 200, 200]
     assert tracker.connections == 1
 
 
 def test_cookies_are_not_kept(tracker: _Tracker) -> None:
-    """A cookie of one connection's account must not go along with another's token."""
+    """A cookie of one connection's account must not be sent with another's token."""
     tracker.send("GET", "/")
     tracker.send("GET", "/")
     assert [cookie for _, _, cookie in tracker.requests] == [None, None]
 
 
 def test_a_connection_that_the_server_closed_after_its_reply_is_replaced(tracker: _Tracker) -> None:
-    """Servers close idle connections without a word."""
+    """Servers close idle connections without notice."""
     assert tracker.send("GET", "/closes") == 200
     assert tracker.closed.wait(5)
     assert tracker.send("POST", "/") == 200
@@ -102,7 +102,7 @@ def test_a_connection_that_the_server_closed_after_its_reply_is_replaced(tracker
 
 
 def test_a_read_that_finds_its_connection_closed_is_sent_again_once(tracker: _Tracker) -> None:
-    """The server closes while the request is on its way."""
+    """The server closes the connection while the request is under way."""
     assert tracker.send("GET", "/breaks-when-reused") == 200
     assert tracker.send("GET", "/breaks-when-reused") == 200
     assert (tracker.connections, len(tracker.requests)) == (2, 3)

@@ -1,4 +1,4 @@
-"""No letter, however mangled, makes a connector raise anything but `Rejected` or give what a database can't keep."""
+"""Malformed deliveries: a connector raises only `Rejected`, or returns values that a database can store."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.connectors.contract_payloads import (
 )
 from tests.support.run_scope import ALL
 
-# Written as JSON text, since some of it no Python value can spell.
+# Written as JSON text, because Python has no value for some of it.
 ODD_VALUES = (
     "null", "true", "-1", "0", "1e999", "9" * 400, '""', '"\\u0000"', '"\\ud800 lone"', '"' + "x" * 5000 + '"',
     '"2026-02-30T00:00:00Z"', '"0001-01-01T00:00:00+14:00"', '"\u202e\u0085"', "[]", "{}", "[[null]]",
@@ -35,7 +35,7 @@ NO_OBJECTS = (
 @kinds
 @pytest.mark.parametrize("body", NO_OBJECTS)
 def test_a_body_that_is_no_json_object_is_rejected_with_a_reason(kind: str, body: bytes) -> None:
-    """Truncated, deep, binary or merely odd: `Rejected`, never another error."""
+    """Truncated, deep, binary or of another type: `Rejected`, never another error."""
     for content_type in ("application/json", "application/x-www-form-urlencoded"):
         headers = {**PAYLOADS[kind].issues[0].headers, "content-type": content_type}
         with pytest.raises(Rejected) as caught:
@@ -45,13 +45,13 @@ def test_a_body_that_is_no_json_object_is_rejected_with_a_reason(kind: str, body
 
 @kinds
 @given(body=st.binary(max_size=200))
-def test_reading_any_bytes_raises_nothing_but_rejected(kind: str, body: bytes) -> None:
-    """Bytes of any sort leave the reader standing."""
+def test_parsing_any_bytes_raises_nothing_but_rejected(kind: str, body: bytes) -> None:
+    """The parser must survive any input."""
     read_if_possible(kind, WebhookRequest(PAYLOADS[kind].issues[0].headers, body))
 
 
 def paths_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Give the path to every part of a JSON value."""
+    """Yield the path to every value of a JSON document."""
     yield path
     for name, bucket in (
         value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -59,22 +59,22 @@ def paths_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
         yield from paths_in(bucket, (*path, name))
 
 
-def mangled(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """Give a copy with the part at `path` replaced, or left out where `new` is None."""
+def mutated(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """Return a copy with the value at `path` replaced, or removed if `new` is None."""
     if not path:
         return new
     name, rest = path[0], path[1:]
     copied = value.copy()
     if rest or new is not None:
-        copied[name] = mangled(value[name], rest, new)
+        copied[name] = mutated(value[name], rest, new)
     else:
         del copied[name]
     return copied
 
 
 @kinds
-def test_no_single_odd_value_anywhere_does_harm(kind: str) -> None:
-    """Every part of every main letter is in turn left out and replaced by every odd value."""
+def test_any_single_malformed_value_is_handled(kind: str) -> None:
+    """Each value of each main delivery is removed and replaced by every malformed value."""
     count = 0
     for post in PAYLOADS[kind].issues:
         if "urlencoded" in post.headers["content-type"]:
@@ -83,8 +83,8 @@ def test_no_single_odd_value_anywhere_does_harm(kind: str) -> None:
         for path in paths_in(whole):
             if not path:
                 continue
-            read_if_possible(kind, WebhookRequest(post.headers, json.dumps(mangled(whole, path, None)).encode()))
-            holed = json.dumps(mangled(whole, path, "@odd@"))
+            read_if_possible(kind, WebhookRequest(post.headers, json.dumps(mutated(whole, path, None)).encode()))
+            holed = json.dumps(mutated(whole, path, "@odd@"))
             for odd in ODD_VALUES:
                 read_if_possible(kind, WebhookRequest(post.headers, holed.replace('"@odd@"', odd).encode()))
                 count += 1
@@ -106,12 +106,12 @@ JSON_VALUES = st.recursive(
 @kinds
 @given(choice=st.data())
 @settings(max_examples=300 if ALL else 60)
-def test_reading_mangled_letters_raises_nothing_but_rejected(kind: str, choice: st.DataObject) -> None:
-    """Several parts at once are replaced by whatever Hypothesis thinks of."""
+def test_parsing_mutated_deliveries_raises_nothing_but_rejected(kind: str, choice: st.DataObject) -> None:
+    """Hypothesis replaces several values at once."""
     post = choice.draw(st.sampled_from([one for one in PAYLOADS[kind].issues if one.body.startswith(b"{")]))
     payload: Any = json.loads(post.body)
     for _ in range(choice.draw(st.integers(1, 4))):
         path = choice.draw(st.sampled_from([path for path in paths_in(payload) if path] or [("action",)]))
         if isinstance(payload, dict) and payload:
-            payload = mangled(payload, path, choice.draw(JSON_VALUES))
+            payload = mutated(payload, path, choice.draw(JSON_VALUES))
     read_if_possible(kind, WebhookRequest(post.headers, json.dumps(payload).encode()))

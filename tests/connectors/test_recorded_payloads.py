@@ -1,4 +1,4 @@
-"""Payloads that others recorded from the real trackers, where a folder of them lies beside the repository."""
+"""Payloads recorded from real trackers, if their folder is next to the repository."""
 
 import json
 from collections import Counter
@@ -53,7 +53,7 @@ ALLOWED: dict[str, set[type]] = {
 
 
 def read(path: Path) -> ParsedDelivery:
-    """Read one recorded payload by its place in the folder."""
+    """Return a recorded payload by its path in the folder."""
     kind = path.relative_to(FOLDER).parts[0]
     headers = {"content-type": "application/json", "x-github-event": path.parent.name}
     connection = Connection(slug="recorded", site="https://tracker.example")
@@ -61,12 +61,12 @@ def read(path: Path) -> ParsedDelivery:
 
 
 def sorts(reading: ParsedDelivery) -> set[type]:
-    """Give the sorts of observation in a reading."""
+    """Return the types of the observations."""
     return {type(seen) for seen in reading.observations}
 
 
-def test_every_recorded_payload_is_read() -> None:
-    """Those about issues are whole or looked at, those about terms and scopes are known, the rest are ignored."""
+def test_every_recorded_payload_is_parsed() -> None:
+    """Issues are complete or fetched, terms and scopes are known, the rest is ignored."""
     counts: Counter[str] = Counter()
     for path in FOLDER.rglob("*.json"):
         reading = read(path)
@@ -81,8 +81,8 @@ def test_every_recorded_payload_is_read() -> None:
     assert counts["jira"] > 20
 
 
-def test_every_recorded_issue_and_pull_request_of_github_is_what_its_fields_say() -> None:
-    """Identity, state, labels and times, by the fields that GitHub documents."""
+def test_every_recorded_github_issue_and_pull_request_matches_its_fields() -> None:
+    """Identity, state, labels and times, by the documented fields."""
     checked = 0
     for path in (FOLDER / "github").rglob("*.json"):
         body = json.loads(path.read_bytes())
@@ -104,8 +104,8 @@ def test_every_recorded_issue_and_pull_request_of_github_is_what_its_fields_say(
     assert checked > 50
 
 
-def test_recorded_changes_of_access_and_names_are_right() -> None:
-    """Spot checks of a transfer, an uninstalled and a suspended app and a repository taken from one."""
+def test_recorded_changes_of_access_and_names_are_correct() -> None:
+    """Samples: a transfer, an uninstalled and a suspended app, and a repository removed from one."""
     (transferred,) = read(FOLDER / "github/repository/transferred.payload.json").observations
     assert transferred == ScopeSeen(scope=ScopeRef("186853261", "Octocoders/Hello-World"), was="octocat/Hello-World")
     (deleted,) = read(FOLDER / "github/installation/deleted.payload.json").observations
@@ -120,14 +120,14 @@ def test_recorded_changes_of_access_and_names_are_right() -> None:
     )
 
 
-def test_only_the_two_incomplete_issues_are_looked_at() -> None:
-    """Those two recordings lack state and labels, as GitHub's own examples do."""
+def test_only_the_two_incomplete_issues_are_fetched() -> None:
+    """Those two recordings lack state and labels, like GitHub's own examples."""
     fetched = {path.name for path in (FOLDER / "github").rglob("*.json") if FetchNeeded in sorts(read(path))}
     assert fetched == {"pinned.payload.json", "unpinned.payload.json"}
 
 
-def test_a_recorded_github_issue_is_right() -> None:
-    """Spot check of one issue with label, milestone and assignee."""
+def test_a_recorded_github_issue_is_correct() -> None:
+    """A sample with label, milestone and assignee."""
     (seen,) = read(FOLDER / "github/issues/labeled.payload.json").observations
     octocat = Account("Codertocat", "Codertocat")
     assert isinstance(seen, Snapshot)
@@ -140,16 +140,16 @@ def test_a_recorded_github_issue_is_right() -> None:
     assert seen.updated_at == datetime(2019, 5, 15, 15, 20, 18, tzinfo=UTC)
 
 
-def test_a_recorded_pull_request_closed_unmerged_is_dropped() -> None:
-    """Spot check."""
+def test_a_recorded_pull_request_closed_without_merge_is_dropped() -> None:
+    """One sample."""
     (seen,) = read(FOLDER / "github/pull_request/closed.payload.json").observations
     assert isinstance(seen, Snapshot)
     assert (seen.kind, seen.key) == (Kind.PULL_REQUEST, "Codertocat/Hello-World#2")
     assert (seen.state, seen.resolution) == (State.DROPPED, "closed without merging")
 
 
-def test_a_recorded_transfer_names_both_ends() -> None:
-    """The old and the new letter agree on the sort of facts they tell."""
+def test_a_recorded_transfer_names_both_issues() -> None:
+    """The old and the new delivery give the same types of observations."""
     tombstone, seen = read(FOLDER / "github/issues/transferred.payload.json").observations
     assert tombstone == Tombstone(
         identity="17273051#1", key="octo-org/octo-repo#1", successor="186853002#1", moved_to="Codertocat/Hello-World#1"
@@ -237,7 +237,7 @@ JIRA_GONE = {"webhook-issue-deleted": Tombstone(identity="10303", key="IDT-19")}
 
 
 def jira_observations(path: Path) -> tuple[Observation, ...]:
-    """Read a recorded Jira payload: the fields of Cloud sites are not known, those of servers are."""
+    """Parse a recorded Jira payload. The fields of Cloud sites are unknown, those of servers are known."""
     payload = decode_object(path.read_bytes())
     by = Connection(slug="recorded", site="https://tracker.example", options={"number_fields": "MJK - Number Field"})
     of_server = "server" in path.name or "indentation" in path.name
@@ -249,8 +249,8 @@ def jira_observations(path: Path) -> tuple[Observation, ...]:
     return treatment.parse(payload, add_field_catalogue(plain, FieldCatalogueCache().fetch(plain, lambda: OF_SERVERS)))
 
 
-def test_every_recorded_jira_issue_is_read_to_exactly_the_right_snapshot() -> None:
-    """Field by field; every file is in one of the tables or is about a comment."""
+def test_every_recorded_jira_issue_gives_the_correct_snapshot() -> None:
+    """Field by field. Every file is in one of the tables or is about a comment."""
     found = {path.name.removesuffix(".json"): path for path in (FOLDER / "jira").glob("*.json")}
     about_comments = {name for name in found if name.partition("comment")[2] in ("-created", "-updated")}
     assert set(found) == {*JIRA_ISSUES, *JIRA_GONE, *about_comments}
@@ -266,7 +266,7 @@ def test_every_recorded_jira_issue_is_read_to_exactly_the_right_snapshot() -> No
         assert jira_observations(found[name]) == (gone,)
 
 
-def test_a_recorded_server_delivery_names_who_acted() -> None:
+def test_a_recorded_server_delivery_names_the_actor() -> None:
     """By the account's name."""
     actor = read(FOLDER / "jira/webhook-server-issue-updated-in-progress.json").actor
     assert actor is not None

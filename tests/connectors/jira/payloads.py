@@ -97,9 +97,9 @@ def item(field: str, *, old: tuple[str | None, str | None] = (None, None), **new
     }  # fmt: skip
 
 
-def delivery(event: str | None, *, items: list[Json] | None = None, **parts: Any) -> WebhookRequest:
-    """Return a delivery of `event`; `parts` (issue, user, comment…) are added to its body."""
-    body: Json = {"timestamp": 1_791_200_000_000, "webhookEvent": event, "user": ANA, **parts}
+def delivery(event: str | None, *, items: list[Json] | None = None, **fields: Any) -> WebhookRequest:
+    """Return a delivery of `event`; `fields` (issue, user, comment…) are added to its body."""
+    body: Json = {"timestamp": 1_791_200_000_000, "webhookEvent": event, "user": ANA, **fields}
     if event is None:
         del body["webhookEvent"]
     if items is not None:
@@ -109,6 +109,6 @@ def delivery(event: str | None, *, items: list[Json] | None = None, **parts: Any
 
 
 def signed(post: WebhookRequest, secret: str = SECRET) -> WebhookRequest:
-    """Sign a delivery as Jira does."""
+    """Return the delivery with a signature as Jira makes it."""
     digest = hmac.new(secret.encode(), post.body, hashlib.sha256).hexdigest()
     return WebhookRequest({**post.headers, "x-hub-signature": f"sha256={digest}"}, post.body)

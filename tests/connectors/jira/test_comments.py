@@ -1,4 +1,4 @@
-"""Comments on Jira that ask for links: in wiki markup and documents, from Cloud and Data Center."""
+"""Parse `/okr` comments in Jira: wiki markup and ADF documents, from Cloud and Data Center."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,45 +23,45 @@ from tests.connectors.jira.payloads import ANA, ANA_ON_SERVER, SITE, Json, conne
 MADE, CHANGED = "2026-10-05T11:30:00.250+0200", "2026-10-05T11:31:00.000+0200"
 AT = datetime(2026, 10, 5, 9, 30, 0, 250_000, tzinfo=UTC)
 BO: Json = {"accountId": "bo", "displayName": "Bo Lind"}
-PART = issue(without=("updated", "labels", "created", "creator", "reporter"))
+INCOMPLETE = issue(without=("updated", "labels", "created", "creator", "reporter"))
 
 
 def comment(body: object = "/okr KR-1", **fields: Any) -> Json:
-    """Make a comment of Ana's as webhooks hold it."""
+    """Return a comment by Ana, as webhooks contain it."""
     address = f"{SITE}/rest/api/2/issue/20012/comment/700"
     plain = {"self": address, "id": "700", "author": ANA, "updateAuthor": ANA, "created": MADE, "updated": MADE}
     return plain | {"body": body} | fields
 
 
 def read(post: WebhookRequest) -> list[Observation]:
-    """Read a delivery without a token."""
+    """Return the observations of a delivery, without a token."""
     return [*Jira().parse_delivery(post, connection()).observations]
 
 
 def seen(post: WebhookRequest) -> CommentSeen:
-    """Read a delivery that is about one comment."""
+    """Return the one observation of a delivery about a comment."""
     (found,) = (one for one in read(post) if isinstance(one, CommentSeen))
     return found
 
 
 def paragraph(*content: Json) -> Json:
-    """Make a paragraph of a document."""
+    """Return a paragraph node."""
     return {"type": "paragraph", "content": list(content)}
 
 
 def words(text: str, *marks: str) -> Json:
-    """Make text of a document."""
+    """Return a text node."""
     return {"type": "text", "text": text, "marks": [{"type": mark} for mark in marks]}
 
 
 def block(kind: str, *content: Json) -> Json:
-    """Make a node of a document that holds others."""
+    """Return a node with child nodes."""
     return {"type": kind, "content": list(content)}
 
 
-def test_a_comment_on_cloud_is_its_authors_with_a_part_of_the_issue() -> None:
-    """As Cloud sends it: without a user."""
-    assert seen(delivery("comment_created", comment=comment(), issue=PART, user=None)) == CommentSeen(
+def test_a_comment_on_cloud_has_its_author_and_an_incomplete_issue() -> None:
+    """Cloud sends it without a user."""
+    assert seen(delivery("comment_created", comment=comment(), issue=INCOMPLETE, user=None)) == CommentSeen(
         identity="20012",
         key="SHOP-12",
         scope=ScopeRef("10000", "SHOP"),
@@ -72,23 +72,23 @@ def test_a_comment_on_cloud_is_its_authors_with_a_part_of_the_issue() -> None:
     )
 
 
-def test_who_changes_a_comment_asks() -> None:
-    """At the time of the change."""
+def test_an_edited_comment_counts_for_its_editor() -> None:
+    """From the time of the edit."""
     changed = comment(updated=CHANGED, updateAuthor=BO)
-    found = seen(delivery("comment_updated", comment=changed, issue=PART))
+    found = seen(delivery("comment_updated", comment=changed, issue=INCOMPLETE))
     assert (found.author, found.edited) == (Account("bo", "Bo Lind"), True)
     assert found.at == AT + timedelta(seconds=59.75)
 
 
 @pytest.mark.parametrize("event", ["comment_updated", "comment_deleted"])
-def test_a_changed_or_deleted_comment_is_told_of_whatever_it_says_now(event: str) -> None:
-    """Jira does not tell what it asked for before."""
-    found = seen(delivery(event, comment=comment("Never mind"), issue=PART))
+def test_every_edited_or_deleted_comment_gives_an_observation(event: str) -> None:
+    """Jira does not send the earlier text, which may have had a command."""
+    found = seen(delivery(event, comment=comment("Never mind"), issue=INCOMPLETE))
     assert (found.wants, found.gone) == (None, event == "comment_deleted")
 
 
-def test_data_center_tells_the_same_of_a_comment_twice() -> None:
-    """Alone, by the issue's id in its address, and with the issue; the second brings the issue too."""
+def test_data_center_sends_a_comment_twice() -> None:
+    """Once alone with the issue's id in its URL, once with the issue. The second gives the issue too."""
     body = comment(author=ANA_ON_SERVER, updateAuthor=ANA_ON_SERVER)
     alone = seen(delivery("comment_created", comment=body))
     whole = delivery("jira:issue_updated", comment=body, issue=issue(), issue_event_type_name="issue_commented")
@@ -105,34 +105,36 @@ def test_data_center_tells_the_same_of_a_comment_twice() -> None:
     assert (alone.scope, both.scope) == (None, ScopeRef("10000", "SHOP"))
 
 
-def test_a_comment_with_a_part_of_an_updated_issue_is_read_too() -> None:
-    """Beside the look that the part asks for."""
-    found = read(delivery("jira:issue_updated", comment=comment(), issue=PART))
+def test_a_comment_with_an_incomplete_issue_is_parsed_too() -> None:
+    """The incomplete issue also needs a fetch."""
+    found = read(delivery("jira:issue_updated", comment=comment(), issue=INCOMPLETE))
     assert [type(one) for one in found] == [FetchNeeded, CommentSeen]
 
 
-def test_a_comment_that_asks_for_nothing_is_ignored() -> None:
-    """And with an updated issue it is not even mentioned."""
-    said = comment("I like /okr KR-1")
-    assert read(delivery("comment_created", comment=said, issue=PART)) == [Ignored("the comment asks for no links")]
-    assert [type(one) for one in read(delivery("jira:issue_updated", comment=said, issue=issue()))] == [Snapshot]
+def test_a_comment_without_commands_is_ignored() -> None:
+    """With an updated issue it gives no observation at all."""
+    written = comment("I like /okr KR-1")
+    assert read(delivery("comment_created", comment=written, issue=INCOMPLETE)) == [
+        Ignored("the comment asks for no links")
+    ]
+    assert [type(one) for one in read(delivery("jira:issue_updated", comment=written, issue=issue()))] == [Snapshot]
 
 
 @pytest.mark.parametrize("address", [None, "https://acme.atlassian.net/rest/api/2/comment/700", 7])
-def test_a_comment_on_nobody_knows_which_issue_is_ignored(address: object) -> None:
-    """With the reason."""
+def test_a_comment_without_a_known_issue_is_ignored(address: object) -> None:
+    """The result has the reason."""
     (found,) = read(delivery("comment_created", comment=comment(self=address)))
     assert found == Ignored("the delivery does not say which issue the comment is on")
 
 
-def test_a_comment_without_an_id_or_a_time_can_not_be_read() -> None:
-    """A time is the delivery's own where the comment has none."""
+def test_a_comment_without_an_id_or_any_time_is_rejected() -> None:
+    """If the comment has no time, the delivery's time counts."""
     with pytest.raises(Rejected, match="the comment's id"):
-        read(delivery("comment_created", comment=comment(id=None), issue=PART))
+        read(delivery("comment_created", comment=comment(id=None), issue=INCOMPLETE))
     bare = comment(created=None, updated=None)
-    assert seen(delivery("comment_created", comment=bare, issue=PART)).at.year == 2026
+    assert seen(delivery("comment_created", comment=bare, issue=INCOMPLETE)).at.year == 2026
     with pytest.raises(Rejected, match="time of the comment"):
-        read(delivery("comment_created", comment=bare, issue=PART, timestamp=None))
+        read(delivery("comment_created", comment=bare, issue=INCOMPLETE, timestamp=None))
 
 
 @pytest.mark.parametrize(
@@ -163,13 +165,13 @@ def test_a_comment_without_an_id_or_a_time_can_not_be_read() -> None:
         (["/okr KR-1"], None),
     ],
 )  # fmt: skip
-def test_only_lines_that_people_read_as_text_ask(body: object, wants: tuple[str, ...] | None) -> None:
-    """Quotes, code, lists and what is not shown count for nothing."""
+def test_commands_count_only_in_visible_text(body: object, wants: tuple[str, ...] | None) -> None:
+    """Not in quotes, code, lists and hidden text."""
     assert parse_lines(plain_lines(body)) == wants
 
 
-def test_a_document_that_is_nested_too_deep_ends_somewhere() -> None:
-    """And a text full of openings does not take long."""
+def test_deep_documents_and_unclosed_marks_are_parsed_fast() -> None:
+    """Nesting is limited."""
     node = paragraph(words("/okr KR-1"))
     for _ in range(500):
         node = block("panel", node)

@@ -1,4 +1,4 @@
-"""A simulated Jira with either face: looks and letters end in the same issue, whichever field tells a thing."""
+"""Simulated Jira, Cloud and Data Center: fetches and deliveries give the same issue, whichever field has the data."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from tests.connectors.jira.fake_http import by
 
 @pytest.fixture
 def tracker(clock: SteppedClock, *, data_center: bool) -> Iterator[simulator.Jira]:
-    """Give a simulated Jira with either face, whose webhook nobody hears."""
+    """Yield a simulated Jira of each edition, whose webhook has no receiver."""
     nobody = responses.RequestsMock(assert_all_requests_are_fired=False)
     with nobody, simulator.Jira(clock=clock, background=False, data_center=data_center) as tracker:
         nobody.add_passthru(tracker.url)
@@ -26,37 +26,37 @@ def tracker(clock: SteppedClock, *, data_center: bool) -> Iterator[simulator.Jir
         yield tracker
 
 
-def last_letter(tracker: simulator.Jira, jira: Jira) -> tuple[Observation, ...]:
-    """Read the newest delivery."""
+def last_delivery(tracker: simulator.Jira, jira: Jira) -> tuple[Observation, ...]:
+    """Parse the newest delivery."""
     parcel = tracker.deliveries[-1].request
     headers = {name.lower(): value for name, value in parcel.headers.items()}
     return jira.parse_delivery(WebhookRequest(headers, parcel.body), by(tracker)).observations
 
 
 def fetch_issue(tracker: simulator.Jira, jira: Jira, issue: Issue) -> Snapshot:
-    """Look at an issue."""
+    """Fetch an issue."""
     return jira.fetch_issue(by(tracker), identity=issue.id, key=issue.key)
 
 
-def test_an_epic_is_found_on_either_face(tracker: simulator.Jira) -> None:
-    """In `parent` on Cloud, in Epic Link on Data Center; by a look, and by letters from then on."""
+def test_an_epic_is_found_in_each_edition(tracker: simulator.Jira) -> None:
+    """In `parent` on Cloud, in Epic Link on Data Center. First by a fetch, then also by deliveries."""
     shop, jira = tracker.project("SHOP"), Jira()
     epic = shop.create_issue("Checkout", type="Epic")
     child = shop.create_issue("Pay", parent=epic, points=3)
-    first = last_letter(tracker, jira)
+    first = last_delivery(tracker, jira)
     assert [type(one) for one in first] == [Snapshot, FetchNeeded]
     seen = fetch_issue(tracker, jira, child)
     assert seen.parent is not None
     assert (seen.parent.key, seen.points) == (epic.key, 3)
     child.set_parent(None)
-    (delivery,) = last_letter(tracker, jira)
+    (delivery,) = last_delivery(tracker, jira)
     assert isinstance(delivery, Snapshot)
     assert delivery.parent == Parent(None)
     assert fetch_issue(tracker, jira, child).parent == Parent(None)
 
 
-def test_a_sub_task_has_its_issue_as_parent_on_either_face(tracker: simulator.Jira) -> None:
-    """Though it has no epic of its own."""
+def test_a_sub_task_has_its_issue_as_parent_in_each_edition(tracker: simulator.Jira) -> None:
+    """It has no epic of its own."""
     shop, jira = tracker.project("SHOP"), Jira()
     issue = shop.create_issue("Pay", parent=shop.create_issue("Checkout", type="Epic"))
     sub_task = shop.create_issue("Test it", type="Sub-task", parent=issue)
@@ -64,14 +64,14 @@ def test_a_sub_task_has_its_issue_as_parent_on_either_face(tracker: simulator.Ji
     assert seen.parent == Parent(issue.key, issue.id)
 
 
-def test_letters_after_a_look_say_what_the_look_says(tracker: simulator.Jira) -> None:
-    """So that nothing is in doubt, and nothing is lost by either."""
+def test_deliveries_after_a_fetch_equal_the_fetch(tracker: simulator.Jira) -> None:
+    """So nothing is in doubt, and no value is lost."""
     shop, jira = tracker.project("SHOP"), Jira()
     issue = shop.create_issue("Pay", labels=["ui"], components=["payments"], points=3)
     fetch_issue(tracker, jira, issue)
     for act in (issue.start, issue.finish, issue.reopen, issue.drop, lambda: issue.set_points(5)):
         act()
-        (delivery,) = last_letter(tracker, jira)
+        (delivery,) = last_delivery(tracker, jira)
         assert isinstance(delivery, Snapshot)
         fetched = fetch_issue(tracker, jira, issue)
         held = merge_snapshot(None, delivery)

@@ -1,4 +1,4 @@
-"""What an examination of a connection to Jira finds, on both faces, and what it says to do about it."""
+"""Doctor checks of a Jira connection, Cloud and Data Center: findings and remedies."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ HOOK = "https://okr.example.com/hooks/here"
 
 
 @dataclass
-class Surgery:
+class DoctorHarness:
     """A Jira, and the connector."""
 
     jira: Jira
@@ -30,7 +30,7 @@ class Surgery:
     def findings(
         self, *scopes: str, token: str = "", hooked: bool = True, writes_back: bool = False, **options: Any
     ) -> list[Finding]:
-        """Examine a connection, by default with the right token."""
+        """Check a connection, by default with the right token."""
         if not self.jira.data_center:
             options.setdefault("email", self.jira.email)
         plain = Connection(slug="here", site=self.jira.url, hook_url=HOOK, options=options)
@@ -40,96 +40,96 @@ class Surgery:
         )
 
     def wrong(self, *scopes: str, **options: Any) -> list[tuple[str, bool | None, str]]:
-        """Give what is not well."""
+        """Return the findings that are not well."""
         return [(one.what, one.well, one.says) for one in self.findings(*scopes, **options) if one.well is not True]
 
 
 @pytest.fixture(params=["cloud", "data center"])
-def surgery(request: pytest.FixtureRequest) -> Iterator[Surgery]:
-    """Give a Jira of either face with a project and a webhook that leads to us."""
+def harness(request: pytest.FixtureRequest) -> Iterator[DoctorHarness]:
+    """Yield a Jira of each edition with a project and a webhook with our URL."""
     clock = SteppedClock(START)
     with Jira(data_center=request.param == "data center", clock=clock, background=False) as jira:
         jira.project("SHOP", "Shop")
         jira.add_hook(url=f"{HOOK}?from=jira")
-        yield Surgery(jira, clock)
+        yield DoctorHarness(jira, clock)
 
 
-def test_all_is_well(surgery: Surgery) -> None:
-    """Each part of it is said."""
+def test_all_is_well(harness: DoctorHarness) -> None:
+    """Each check has a finding."""
     options: dict[str, Any] = {"points_field": "customfield_10016", "dropped_resolutions": ["won’t do", "Duplicate"]}  # noqa: RUF001 - people write it so
-    found = surgery.findings("SHOP", **options)
+    found = harness.findings("SHOP", **options)
     assert [one for one in found if one.well is not True or one.mend] == []
-    said = {one.what: one.says for one in found}
-    assert said["credentials"].startswith("accepted: ")
-    assert "no time zone" in said["time zone"]
-    assert said["SHOP"] == "can be read"
-    assert said["points_field"] == "Story Points (customfield_10016)"
-    assert said["dropped_resolutions"] == "all are at this site"
-    assert said["webhook"] == "sends to OKR Sync"
+    texts = {one.what: one.says for one in found}
+    assert texts["credentials"].startswith("accepted: ")
+    assert "no time zone" in texts["time zone"]
+    assert texts["SHOP"] == "can be read"
+    assert texts["points_field"] == "Story Points (customfield_10016)"
+    assert texts["dropped_resolutions"] == "all are at this site"
+    assert texts["webhook"] == "sends to OKR Sync"
 
 
-def test_refused_credentials_end_it(surgery: Surgery) -> None:
-    """Nothing of them is said."""
-    (one,) = surgery.findings("SHOP", token="sesame")
+def test_refused_credentials_end_the_checks(harness: DoctorHarness) -> None:
+    """The finding does not show them."""
+    (one,) = harness.findings("SHOP", token="sesame")
     assert (one.what, one.well) == ("credentials", False)
     assert "401" in one.says
     assert "sesame" not in repr(one)
 
 
-def test_a_project_that_can_t_be_read_is_told(surgery: Surgery) -> None:
-    """Hidden altogether, or without the permission."""
-    assert [(what, well) for what, well, _ in surgery.wrong("NOPE")] == [("NOPE", False)]
-    surgery.jira.denied.add("BROWSE_PROJECTS")
-    assert surgery.wrong("SHOP") == [("SHOP", False, "the account can't read its issues")]
+def test_an_unreadable_project_is_reported(harness: DoctorHarness) -> None:
+    """Hidden, or without the permission."""
+    assert [(what, well) for what, well, _ in harness.wrong("NOPE")] == [("NOPE", False)]
+    harness.jira.denied.add("BROWSE_PROJECTS")
+    assert harness.wrong("SHOP") == [("SHOP", False, "the account can't read its issues")]
 
 
-def test_a_points_field_that_is_not_there_is_told_with_those_that_are(surgery: Surgery) -> None:
-    """By id or by name; the name alone leads to a look."""
-    (one,) = [one for one in surgery.findings(points_field="Size") if one.what == "points_field"]
+def test_a_missing_points_field_is_reported_with_the_existing_ones(harness: DoctorHarness) -> None:
+    """By id or by name. A name needs the field catalogue."""
+    (one,) = [one for one in harness.findings(points_field="Size") if one.what == "points_field"]
     assert (one.well, one.says) == (False, "points_field names Size, but no numeric field has this name")
     assert "Story Points (customfield_10016)" in str(one.mend)
-    assert [what for what, _, _ in surgery.wrong(points_field="customfield_9")] == ["points_field"]
-    (one,) = [one for one in surgery.findings(points_field="story points") if one.what == "points_field"]
+    assert [what for what, _, _ in harness.wrong(points_field="customfield_9")] == ["points_field"]
+    (one,) = [one for one in harness.findings(points_field="story points") if one.what == "points_field"]
     assert (one.well, one.mend) == (True, "write the field's id: then webhooks suffice, without a fetch")
-    found = surgery.findings("SHOP", number_fields=["Story Points", "Size"])
+    found = harness.findings("SHOP", number_fields=["Story Points", "Size"])
     assert [(one.what, one.well) for one in found if one.what.startswith("number")] == [
         ("number_fields, Story Points", True),
         ("number_fields, Size", False),
     ]
 
 
-def test_resolutions_that_are_not_at_the_site_are_told(surgery: Surgery) -> None:
-    """With those that are."""
-    wrong = surgery.wrong(dropped_resolutions=["Duplicate", "Vanished"])
+def test_unknown_resolutions_are_reported(harness: DoctorHarness) -> None:
+    """With the known ones."""
+    wrong = harness.wrong(dropped_resolutions=["Duplicate", "Vanished"])
     assert wrong == [("dropped_resolutions", None, "not at this site: Vanished")]
-    assert surgery.wrong(dropped_resolutions="Duplicate") == []
+    assert harness.wrong(dropped_resolutions="Duplicate") == []
 
 
-def test_a_webhook_that_does_not_lead_here_is_told(surgery: Surgery) -> None:
-    """Nor one that hears too little; where the account is no administrator it can't be told."""
-    hook = surgery.jira.hooks[0]
+def test_a_webhook_with_another_url_is_reported(harness: DoctorHarness) -> None:
+    """Also one with too few events. Without administrator rights the webhook is unknown."""
+    hook = harness.jira.hooks[0]
     for well, missed in ((False, ("comment_deleted", "jira:issue_updated")), (None, ("comment_created",))):
         hook.events = tuple(event for event in (*EVENTS, *COMMENTS) if event not in missed)
-        assert surgery.wrong() == [("webhook", well, f"does not send {', '.join(missed)}")]
-    surgery.jira.hooks[0].url = "https://elsewhere.example.com"
-    assert surgery.wrong() == [("webhook", False, "no webhook sends to OKR Sync")]
-    surgery.jira.is_admin = False
-    assert [(what, well) for what, well, _ in surgery.wrong()] == [("webhook", None)]
-    assert surgery.wrong(hooked=False) == []
+        assert harness.wrong() == [("webhook", well, f"does not send {', '.join(missed)}")]
+    harness.jira.hooks[0].url = "https://elsewhere.example.com"
+    assert harness.wrong() == [("webhook", False, "no webhook sends to OKR Sync")]
+    harness.jira.is_admin = False
+    assert [(what, well) for what, well, _ in harness.wrong()] == [("webhook", None)]
+    assert harness.wrong(hooked=False) == []
 
 
-def test_a_filter_that_leaves_out_what_is_watched_is_told(surgery: Surgery) -> None:
-    """Data Center 10 shows none that could be read."""
-    surgery.jira.project("PAY", "Payments")
-    surgery.jira.hooks[0].projects = ("SHOP",)
+def test_a_filter_without_a_watched_project_is_reported(harness: DoctorHarness) -> None:
+    """Data Center 10 shows no readable filter."""
+    harness.jira.project("PAY", "Payments")
+    harness.jira.hooks[0].projects = ("SHOP",)
     hidden = ("webhook", False, "its JQL filter blocks PAY")
-    assert surgery.wrong("SHOP", "PAY") == ([] if surgery.jira.data_center else [hidden])
-    assert surgery.wrong("SHOP") == []
-    surgery.jira.version = "9.12.4"
-    assert surgery.wrong("SHOP", "PAY") == [hidden]
-    surgery.jira.project("ATTIC")
-    surgery.jira.hooks[0].projects = ("SHOP", "ATTIC")
-    ((_, well, says),) = surgery.wrong("SHOP", "PAY")
+    assert harness.wrong("SHOP", "PAY") == ([] if harness.jira.data_center else [hidden])
+    assert harness.wrong("SHOP") == []
+    harness.jira.version = "9.12.4"
+    assert harness.wrong("SHOP", "PAY") == [hidden]
+    harness.jira.project("ATTIC")
+    harness.jira.hooks[0].projects = ("SHOP", "ATTIC")
+    ((_, well, says),) = harness.wrong("SHOP", "PAY")
     assert (well, "does not contain the keys PAY" in says) == (None, True)
 
 
@@ -146,32 +146,32 @@ def test_a_filter_that_leaves_out_what_is_watched_is_told(surgery: Surgery) -> N
         ({"jql": "project = X"}, []),
     ],
 )
-def test_a_filter_is_judged_only_where_it_names_projects_alone(jql: Any, hidden: list[str]) -> None:
-    """Any other may be meant so."""
+def test_only_a_filter_of_projects_is_checked(jql: Any, hidden: list[str]) -> None:
+    """Any other may be intended."""
     assert blocked_projects(jql, ["SHOP", "PAY"]) == hidden
 
 
-def test_clocks_that_differ_are_told(surgery: Surgery) -> None:
-    """Ours may be the wrong one."""
-    theirs, surgery.clock = surgery.clock, SteppedClock(START + timedelta(minutes=2))
-    assert theirs is not surgery.clock
-    assert surgery.wrong() == [("clock", None, "Jira's clock and ours differ by 120 s")]
+def test_clock_skew_is_reported(harness: DoctorHarness) -> None:
+    """Our clock may be the wrong one."""
+    theirs, harness.clock = harness.clock, SteppedClock(START + timedelta(minutes=2))
+    assert theirs is not harness.clock
+    assert harness.wrong() == [("clock", None, "Jira's clock and ours differ by 120 s")]
 
 
-def test_a_tracker_that_breaks_off_is_a_finding(surgery: Surgery) -> None:
-    """What was found before stands."""
+def test_a_broken_connection_to_the_tracker_is_a_finding(harness: DoctorHarness) -> None:
+    """Earlier findings are kept."""
     found: list[Finding] = []
     connection = Connection(
         slug="here",
-        site=surgery.jira.url,
-        token=surgery.jira.token,
-        options={} if surgery.jira.data_center else {"email": surgery.jira.email},
+        site=harness.jira.url,
+        token=harness.jira.token,
+        options={} if harness.jira.data_center else {"email": harness.jira.email},
     )
-    for one in connectors.jira.Jira(HttpClient(now=surgery.clock)).check_connection(
+    for one in connectors.jira.Jira(HttpClient(now=harness.clock)).check_connection(
         connection, scopes=["SHOP"], hooked=False
     ):
         found.append(one)
-        surgery.jira.rest.answer_next(502)
+        harness.jira.rest.answer_next(502)
     assert (found[0].well, found[-1].well) == (True, False)
     assert "502" in found[-1].says
 
@@ -181,15 +181,15 @@ SITE = "https://acme.atlassian.net"
 
 @pytest.fixture
 def answers() -> Iterator[responses.RequestsMock]:
-    """Answer for Jira, with an account that is accepted."""
+    """Prepare Jira's responses, with an accepted account."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         mock.get(f"{SITE}/rest/api/3/myself", json={"displayName": "Bot"})
         mock.get("https://api.atlassian.com/ex/jira/cloud-7/rest/api/3/myself", json={"displayName": "Bot"})
         yield mock
 
 
-def examined(*scopes: str, oauth: bool = False, **options: str) -> dict[str, Finding]:
-    """Examine a Cloud connection; give what was found by what it is about."""
+def findings_by_subject(*scopes: str, oauth: bool = False, **options: str) -> dict[str, Finding]:
+    """Check a Cloud connection and return the findings by subject."""
     given: dict[str, Any] = {"client": OAuthClient("c", "s"), "site_id": "cloud-7"} if oauth else {}
     connection = Connection(
         slug="here", site=SITE, hook_url=HOOK, token="t", options={"email": "a@b.c"} | options, **given
@@ -198,31 +198,31 @@ def examined(*scopes: str, oauth: bool = False, **options: str) -> dict[str, Fin
     return {one.what: one for one in found}
 
 
-def test_fields_of_one_name_are_told_with_their_ids(answers: responses.RequestsMock) -> None:
-    """So that one can be chosen."""
+def test_fields_with_the_same_name_are_reported_with_their_ids(answers: responses.RequestsMock) -> None:
+    """So that a person can choose one."""
     fields = [{"id": f"customfield_{n}", "name": "Points", "schema": {"type": "number"}} for n in (1, 2)]
     answers.get(f"{SITE}/rest/api/3/field", json=fields)
-    found = examined(points_field="Points")["points_field"]
+    found = findings_by_subject(points_field="Points")["points_field"]
     assert found.well is False
     says = "several fields are called Points: set points_field to the id of one, customfield_1 or customfield_2"
     assert says in found.says
 
 
-def test_fields_that_are_not_shown_can_t_be_told(answers: responses.RequestsMock) -> None:
-    """Looks go on without."""
+def test_unreadable_fields_are_a_finding(answers: responses.RequestsMock) -> None:
+    """Fetches work without them."""
     answers.get(f"{SITE}/rest/api/3/field", status=403, json={})
-    assert examined(points_field="Points")["fields"].well is None
+    assert findings_by_subject(points_field="Points")["fields"].well is None
 
 
 @pytest.mark.parametrize(
     ("project", "says"), [({"key": "STORE"}, "its key is STORE now"), ({"key": "SHOP", "archived": True}, "archived")]
 )
-def test_a_project_that_changed_is_told(answers: responses.RequestsMock, project: dict[str, Any], says: str) -> None:
-    """It works, and is worth knowing."""
+def test_a_changed_project_is_reported(answers: responses.RequestsMock, project: dict[str, Any], says: str) -> None:
+    """As a warning: it still works."""
     answers.get(f"{SITE}/rest/api/3/project/SHOP", json=project)
     may = {"permissions": {"BROWSE_PROJECTS": {"havePermission": True}}}
     answers.get(f"{SITE}/rest/api/3/mypermissions", json=may)
-    found = examined("SHOP")["SHOP"]
+    found = findings_by_subject("SHOP")["SHOP"]
     assert found.well is None
     assert says in found.says
 
@@ -238,30 +238,30 @@ def test_a_project_that_changed_is_told(answers: responses.RequestsMock, project
         (403, {}, None, "can't list webhooks"),
     ],
 )  # fmt: skip
-def test_the_webhook_of_an_oauth_app_is_told(
+def test_the_webhook_of_an_oauth_app_is_checked(
     answers: responses.RequestsMock, status: int, body: Any, well: bool | None, says: str  # noqa: FBT001 - a parameter of the test
 ) -> None:  # fmt: skip
-    """By the list that it may see."""
+    """The app may read the list of its webhooks."""
     answers.get("https://api.atlassian.com/ex/jira/cloud-7/rest/api/3/webhook", json=body, status=status)
-    found = examined(oauth=True)["webhook"]
+    found = findings_by_subject(oauth=True)["webhook"]
     assert found.well is well
     assert says in found.says
 
 
-def test_of_many_projects_only_the_first_are_looked_at(
+def test_only_the_first_of_many_projects_are_checked(
     answers: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is said."""
+    """A finding says so."""
     monkeypatch.setattr("connectors.jira.doctor.connection.MOST_SCOPES", 0)
-    assert examined("SHOP")["projects"].well is None
+    assert findings_by_subject("SHOP")["projects"].well is None
 
 
-def test_a_project_whose_issues_can_not_be_written_on_is_told_where_that_is_wanted(surgery: Surgery) -> None:
-    """To link takes a permission of its own, and to comment others."""
-    surgery.jira.denied |= {"LINK_ISSUES", "EDIT_OWN_COMMENTS"}
-    assert surgery.wrong("SHOP") == []
+def test_missing_write_permissions_are_reported_if_write_back_is_on(harness: DoctorHarness) -> None:
+    """Links and comments need different permissions."""
+    harness.jira.denied |= {"LINK_ISSUES", "EDIT_OWN_COMMENTS"}
+    assert harness.wrong("SHOP") == []
     says = "the account can read its issues, but lacks permissions for write-back: Link Issues"
-    assert surgery.wrong("SHOP", writes_back=True) == [("SHOP", False, says)]
+    assert harness.wrong("SHOP", writes_back=True) == [("SHOP", False, says)]
     says = "the account can read its issues, but lacks permissions for write-back: Link Issues, Edit Own Comments"
-    assert surgery.wrong("SHOP", writes_back=True, write_comments=True) == [("SHOP", False, says)]
-    assert surgery.wrong("SHOP", write_comments=True) == []
+    assert harness.wrong("SHOP", writes_back=True, write_comments=True) == [("SHOP", False, says)]
+    assert harness.wrong("SHOP", write_comments=True) == []

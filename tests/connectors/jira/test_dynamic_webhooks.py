@@ -1,4 +1,4 @@
-"""The webhooks of an OAuth app: registered, kept alive, read back, and made anew when Jira forgot them."""
+"""Dynamic webhooks of an OAuth app: register, refresh, read back, and register again."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ EVENTS = ["jira:issue_created", "jira:issue_updated", "jira:issue_deleted", "com
 
 
 class Registered:
-    """What Jira has registered, as it answers by turns."""
+    """The webhooks that Jira has registered, with its responses."""
 
     def __init__(self, mock: responses.RequestsMock) -> None:
         self.mock = mock
@@ -38,7 +38,7 @@ class Registered:
         mock.add_callback(responses.GET, BASE, self._list)
 
     def add(self, id_: int, jql: str, *, days: float, events: list[str] | None = None) -> None:
-        """Register one that lives for so many days."""
+        """Register a webhook that expires after this many days."""
         until = int((NOW + timedelta(days=days)).timestamp() * 1000)
         self.hooks.append({"id": id_, "jqlFilter": jql, "events": events or EVENTS, "expirationDate": until})
 
@@ -49,31 +49,31 @@ class Registered:
         return 200, {}, json.dumps(page)
 
     def sent(self, method: str) -> list[Any]:
-        """Give the bodies of the calls by a method."""
+        """Return the bodies of the calls with this method."""
         return [json.loads(call.request.body or b"") for call in self.mock.calls if call.request.method == method]
 
 
 @pytest.fixture
 def jira() -> Iterator[Registered]:
-    """Stand in for Jira."""
+    """Yield a stub of Jira."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield Registered(mock)
 
 
 def run(*scopes: ScopeRef, memory: str | None = None) -> TaskResult:
-    """Run the errand."""
+    """Run the scheduled task."""
     connector = Jira(HttpClient(now=lambda: NOW))
     (name,) = connector.scheduled_tasks(CONNECTION)
     return connector.run_task(CONNECTION, name=name, scopes=scopes, memory=memory)
 
 
-def test_only_an_oauth_apps_connection_has_the_errand() -> None:
-    """An administrator's webhooks live until they are removed."""
+def test_only_a_connection_with_an_oauth_app_has_the_task() -> None:
+    """An administrator's webhooks never expire."""
     assert Jira().scheduled_tasks(Connection(slug="j", site="https://acme.atlassian.net", token="t")) == {}
 
 
-def test_one_webhook_brings_all_watched_projects_here(jira: Registered) -> None:
-    """It is registered once, and believed only when it is listed."""
+def test_one_webhook_covers_all_watched_projects(jira: Registered) -> None:
+    """It is registered once, and counts only when the list contains it."""
 
     def register(request: Any) -> tuple[int, dict[str, str], str]:
         jira.add(1000, json.loads(request.body)["webhooks"][0]["jqlFilter"], days=30)
@@ -82,17 +82,17 @@ def test_one_webhook_brings_all_watched_projects_here(jira: Registered) -> None:
     jira.mock.add_callback(responses.POST, BASE, register)
     ran = run(SHOP, PAY)
     assert ran == TaskResult(outcome="registered, for PAY, SHOP, until 2026-12-25", memory="[1000]")
-    (wanted,) = jira.sent("POST")
-    assert wanted["url"] == "https://okr.example/hooks/j"
-    assert wanted["webhooks"][0]["jqlFilter"] == 'project in ("PAY", "SHOP")'
-    assert {"jira:issue_deleted", "comment_deleted", "sprint_closed"} <= set(wanted["webhooks"][0]["events"])
+    (registration,) = jira.sent("POST")
+    assert registration["url"] == "https://okr.example/hooks/j"
+    assert registration["webhooks"][0]["jqlFilter"] == 'project in ("PAY", "SHOP")'
+    assert {"jira:issue_deleted", "comment_deleted", "sprint_closed"} <= set(registration["webhooks"][0]["events"])
     again = TaskResult(outcome="registered earlier, for PAY, SHOP, until 2026-12-25", memory="[1000]")
     assert run(SHOP, PAY, memory=ran.memory) == again
     assert len(jira.sent("POST")) == 1
 
 
-def test_a_jira_that_does_not_know_newer_events_is_asked_for_the_others(jira: Registered) -> None:
-    """By a 400 for the whole, or an error for the one."""
+def test_a_jira_without_newer_events_gets_the_others(jira: Registered) -> None:
+    """It answers 400 for the whole request, or an error for one event."""
     refused = {"errorMessages": ["Invalid event sprint_created"]}
     jira.mock.post(BASE, status=400, json=refused)
     jira.mock.post(BASE, json={"webhookRegistrationResult": [{"createdWebhookId": 7}]})
@@ -102,17 +102,17 @@ def test_a_jira_that_does_not_know_newer_events_is_asked_for_the_others(jira: Re
     assert "lists no webhook" in ran.outcome
 
 
-def test_what_jira_says_against_a_webhook_is_told(jira: Registered) -> None:
-    """Five for an app, a user and a site is the most."""
+def test_a_refused_registration_is_reported_in_jira_s_words(jira: Registered) -> None:
+    """The limit is five webhooks for an app, a user and a site."""
     jira.mock.post(BASE, json={"webhookRegistrationResult": [{"errors": ["Limit of 5 reached", 7]}]})
-    said = "Jira does not register the webhook: Limit of 5 reached; will retry"
-    assert run(SHOP) == TaskResult(outcome=said, next_run_in=timedelta(hours=1))
+    outcome = "Jira does not register the webhook: Limit of 5 reached; will retry"
+    assert run(SHOP) == TaskResult(outcome=outcome, next_run_in=timedelta(hours=1))
     jira.mock.replace(responses.POST, BASE, json={"webhookRegistrationResult": []})
     assert "without a reason" in run(SHOP).outcome
 
 
-def test_a_webhook_stays_until_there_is_another(jira: Registered) -> None:
-    """A new project that Jira refuses must not make us deaf for the others, and nothing is forgotten."""
+def test_a_webhook_stays_until_its_replacement_exists(jira: Registered) -> None:
+    """If Jira refuses a new project, deliveries of the others must still arrive."""
     jira.add(1, "project in (SHOP)", days=30)
     jira.mock.post(BASE, status=400, json={"errorMessages": ["The value 'PAY' does not exist"]})
     ran = run(SHOP, PAY, memory="[1]")
@@ -131,8 +131,8 @@ def test_a_webhook_stays_until_there_is_another(jira: Registered) -> None:
     assert [call.request.method for call in jira.mock.calls][-3:] == ["POST", "GET", "DELETE"]
 
 
-def test_a_webhook_is_refreshed_long_before_it_ends_and_read_back(jira: Registered) -> None:
-    """Jira ignores ids it does not know, so only the list tells."""
+def test_a_webhook_is_refreshed_long_before_it_expires_and_read_back(jira: Registered) -> None:
+    """Jira ignores unknown ids, so only the list proves the refresh."""
     jira.add(1, "project in (SHOP)", days=22)
 
     def refresh(_request: Any) -> tuple[int, dict[str, str], str]:
@@ -145,8 +145,8 @@ def test_a_webhook_is_refreshed_long_before_it_ends_and_read_back(jira: Register
     assert jira.sent("PUT") == [{"webhookIds": [1]}]
 
 
-def test_a_refresh_that_changed_nothing_is_tried_again_soon(jira: Registered) -> None:
-    """Silence for a month is what must not happen."""
+def test_a_refresh_without_effect_is_retried_soon(jira: Registered) -> None:
+    """Otherwise a month without deliveries could follow."""
     jira.add(1, "project in (SHOP)", days=3)
     jira.mock.put(f"{BASE}/refresh", json={"expirationDate": 1})
     ran = run(SHOP, memory="[1]")
@@ -155,7 +155,7 @@ def test_a_refresh_that_changed_nothing_is_tried_again_soon(jira: Registered) ->
 
 
 def test_a_webhook_for_former_scopes_is_replaced(jira: Registered) -> None:
-    """Only what we registered is removed."""
+    """Only webhooks that we registered are removed."""
     jira.add(1, "project in (SHOP)", days=30)
     jira.add(2, "project = OTHER", days=30)
     jira.add(3, "project in (PAY, SHOP)", days=30)
@@ -165,8 +165,8 @@ def test_a_webhook_for_former_scopes_is_replaced(jira: Registered) -> None:
     assert jira.sent("DELETE") == [{"webhookIds": [1]}]
 
 
-def test_a_long_filter_is_known_again(jira: Registered) -> None:
-    """Else another webhook would be registered each time."""
+def test_a_long_filter_is_recognised(jira: Registered) -> None:
+    """Otherwise another webhook would be registered each time."""
     scopes = [ScopeRef(str(number), f"PROJECT{number:04}") for number in range(2000)]
     jira.add(1, project_filter(sorted(scope.name for scope in scopes)), days=30)
     assert run(*scopes, memory="[1]").outcome.startswith("registered earlier, for PROJECT0000")
@@ -174,7 +174,7 @@ def test_a_long_filter_is_known_again(jira: Registered) -> None:
 
 
 def test_without_projects_there_is_no_webhook(jira: Registered) -> None:
-    """A filter that names none would bring everything, or nothing."""
+    """A filter without projects would match everything, or nothing."""
     jira.add(1, "project in (SHOP)", days=30)
     jira.mock.delete(BASE, status=202)
     assert run(ScopeRef("1", "no key!"), memory="[1]") == TaskResult(
@@ -183,8 +183,8 @@ def test_without_projects_there_is_no_webhook(jira: Registered) -> None:
     assert jira.sent("DELETE") == [{"webhookIds": [1]}]
 
 
-def test_one_that_lacks_an_event_we_need_does_not_do(jira: Registered) -> None:
-    """It would be deaf for deletions."""
+def test_a_webhook_without_a_required_event_is_replaced(jira: Registered) -> None:
+    """Otherwise deletions would be missed."""
     jira.add(1, "project in (SHOP)", days=30, events=["jira:issue_created"])
     jira.mock.post(BASE, json={"webhookRegistrationResult": [{"createdWebhookId": 2}]})
     run(SHOP)
@@ -198,8 +198,8 @@ def test_one_that_lacks_an_event_we_need_does_not_do(jira: Registered) -> None:
         (403, {"errorMessages": ["scope does not match"]}),
     ],
 )
-def test_a_consent_without_webhooks_goes_on_without_them(status: int, body: dict[str, Any]) -> None:
-    """Looking and listing work all the same, so the connection is not refused, by the gateway or by Jira."""
+def test_a_consent_without_webhook_permission_works_without_webhooks(status: int, body: dict[str, Any]) -> None:
+    """Fetches and polls work, so neither a refusal by the gateway nor one by Jira refuses the connection."""
     with responses.RequestsMock() as mock:
         mock.get(BASE, status=status, json=body)
         ran = run(SHOP, memory="[1]")
@@ -208,8 +208,8 @@ def test_a_consent_without_webhooks_goes_on_without_them(status: int, body: dict
     assert ran.memory == "[1]"
 
 
-def test_limits_and_troubles_are_waited_for() -> None:
-    """As with every other call."""
+def test_rate_limits_and_outages_are_retried_later() -> None:
+    """As for every other call."""
     with responses.RequestsMock() as mock:
         mock.get(BASE, status=429, headers={"Retry-After": "9"})
         with pytest.raises(Unavailable) as error:
@@ -217,8 +217,8 @@ def test_limits_and_troubles_are_waited_for() -> None:
     assert error.value.retry_at == NOW + timedelta(seconds=9)
 
 
-def test_what_jira_answers_out_of_form_counts_as_no_webhook(jira: Registered) -> None:
-    """And a list without end is left at some point."""
+def test_an_invalid_response_counts_as_no_webhook(jira: Registered) -> None:
+    """Rows with unexpected types are skipped, and the number of pages is limited."""
     jira.hooks = [{"id": "x", "jqlFilter": 7, "events": "all"}, {"id": 9, "events": [3]}]
     jira.mock.post(BASE, json={"webhookRegistrationResult": [{"createdWebhookId": 2}]})
     assert "lists no webhook" in run(SHOP).outcome

@@ -1,4 +1,4 @@
-"""Looking at Jira: one issue by its id, on Cloud and on Data Center."""
+"""Fetch one issue from Jira by its id, on Cloud and on Data Center."""
 
 import base64
 from collections.abc import Iterator
@@ -29,29 +29,29 @@ SERVER = f"{SITE}/rest/api/2/issue/20012"
 
 @pytest.fixture
 def jira() -> Iterator[responses.RequestsMock]:
-    """Stand in for Jira; every answer prepared must be asked for."""
+    """Yield a stub of Jira; each prepared response must be requested."""
     with responses.RequestsMock() as mock:
         yield mock
 
 
 def show_fields(jira: responses.RequestsMock, *fields: Json, version: int = 2) -> None:
-    """Let the site show its fields, once."""
+    """Make the site show its fields, once."""
     jira.get(f"{SITE}/rest/api/{version}/field", json=list(fields or FIELDS))
 
 
 def fetch_issue(by: Connection, identity: str = "20012") -> Snapshot:
-    """Look at the one issue of these tests."""
+    """Fetch the issue of these tests."""
     return Jira().fetch_issue(by, identity=identity, key="SHOP-12")
 
 
-def asked_for(jira: responses.RequestsMock) -> set[str]:
-    """Give the fields that the last call asked for."""
+def requested_fields(jira: responses.RequestsMock) -> set[str]:
+    """Return the fields that the last call requested."""
     query = parse_qs(urlsplit(str(jira.calls[-1].request.url)).query)
     return set(query["fields"][0].split(","))
 
 
-def test_a_look_says_the_same_as_a_letter(jira: responses.RequestsMock) -> None:
-    """Same issue, same snapshot, so that neither seems to change the other."""
+def test_a_fetch_gives_the_same_as_a_delivery(jira: responses.RequestsMock) -> None:
+    """The same issue gives the same snapshot, so neither looks like a change of the other."""
     show_fields(jira, version=3)
     jira.get(CLOUD, json=done("Declined"))
     by, connector = connection("token", email="ana@example.com"), Jira()
@@ -59,7 +59,7 @@ def test_a_look_says_the_same_as_a_letter(jira: responses.RequestsMock) -> None:
     assert connector.parse_delivery(delivery("jira:issue_updated", issue=done("Declined")), by).observations == (seen,)
 
 
-def test_on_cloud_an_email_address_goes_with_the_token(jira: responses.RequestsMock) -> None:
+def test_on_cloud_an_email_address_is_sent_with_the_token(jira: responses.RequestsMock) -> None:
     """Basic authentication, REST v3, and only the fields we read."""
     show_fields(jira, version=3)
     jira.get(CLOUD, json=issue())
@@ -67,10 +67,10 @@ def test_on_cloud_an_email_address_goes_with_the_token(jira: responses.RequestsM
     for call in jira.calls:
         assert call.request.headers["Authorization"] == "Basic " + base64.b64encode(b"ana@example.com:token").decode()
     found = {"customfield_10014", "customfield_10016", "customfield_10018", "customfield_10020", "customfield_10026"}
-    assert found | {"summary", "status", "components", "fixVersions", "parent"} <= asked_for(jira)
+    assert found | {"summary", "status", "components", "fixVersions", "parent"} <= requested_fields(jira)
 
 
-def test_on_data_center_the_token_goes_alone(jira: responses.RequestsMock) -> None:
+def test_on_data_center_only_the_token_is_sent(jira: responses.RequestsMock) -> None:
     """A personal access token as bearer, REST v2."""
     show_fields(jira)
     jira.get(SERVER, json=issue())
@@ -85,24 +85,24 @@ def test_a_moved_issue_is_found_under_its_new_key(jira: responses.RequestsMock) 
     assert fetch_issue(connection("token")).key == "PAY-3"
 
 
-def test_a_points_field_set_by_id_is_asked_for(jira: responses.RequestsMock) -> None:
-    """The field joins the list."""
+def test_a_points_field_set_by_id_is_requested(jira: responses.RequestsMock) -> None:
+    """It is added to the list of fields."""
     show_fields(jira)
     jira.get(SERVER, json=issue(customfield_10016=3))
     assert fetch_issue(connection("token", points_field="customfield_10016")).points == 3.0
-    assert "customfield_10016" in asked_for(jira)
-    assert "customfield_10026" not in asked_for(jira)
+    assert "customfield_10016" in requested_fields(jira)
+    assert "customfield_10026" not in requested_fields(jira)
 
 
-def test_a_points_field_set_by_name_is_found_among_the_site_s_fields(jira: responses.RequestsMock) -> None:
-    """Only numeric ones can be meant; case and space do not matter."""
+def test_a_points_field_set_by_name_is_found_in_the_field_catalogue(jira: responses.RequestsMock) -> None:
+    """Only numeric fields count; case and spaces do not matter."""
     show_fields(jira, field(10050, " story size", FLOAT), field(10051, "Story Size", "x:textfield", kind="string"))
     jira.get(SERVER, json=issue(customfield_10050=8, customfield_10051="13"))
     assert fetch_issue(connection("token", points_field="Story Size")).points == 8.0
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "expected"),
     [
         ((5, None), (5, True)),
         ((None, 8), (8, True)),
@@ -112,17 +112,17 @@ def test_a_points_field_set_by_name_is_found_among_the_site_s_fields(jira: respo
     ],
 )
 def test_points_come_from_either_of_jira_s_own_fields(
-    jira: responses.RequestsMock, values: tuple[float | None, float | None], told: tuple[float | None, bool]
+    jira: responses.RequestsMock, values: tuple[float | None, float | None], expected: tuple[float | None, bool]
 ) -> None:
-    """Team-managed and company-managed projects have different ones; where both say otherwise, neither is believed."""
+    """Team-managed and company-managed projects have different ones. Two different values give no points."""
     show_fields(jira)
     jira.get(SERVER, json=issue(customfield_10016=values[0], customfield_10026=values[1]))
     seen = fetch_issue(connection("token"))
-    assert (seen.points, seen.points_known) == told
+    assert (seen.points, seen.points_known) == expected
 
 
-def test_of_several_fields_of_one_name_none_is_believed(jira: responses.RequestsMock) -> None:
-    """People have to say which one they mean; each may hold something."""
+def test_several_fields_of_one_name_give_no_points(jira: responses.RequestsMock) -> None:
+    """People have to choose one by id; each may have a value."""
     show_fields(jira, STORY_POINTS, field(10099, "Story Points", FLOAT))
     jira.get(SERVER, json=issue(customfield_10026=3, customfield_10099=None))
     by, connector = connection("token", points_field="Story Points"), Jira()
@@ -135,17 +135,17 @@ def test_of_several_fields_of_one_name_none_is_believed(jira: responses.Requests
     )
 
 
-def test_a_field_that_another_project_alone_has_is_no_second_one(jira: responses.RequestsMock) -> None:
-    """Each team-managed project may make a field of the same name."""
-    ours, theirs = field(10071, "Size", FLOAT, project="10000"), field(10072, "Size", FLOAT, project="10001")
-    show_fields(jira, ours, theirs)
+def test_a_field_of_another_project_does_not_count(jira: responses.RequestsMock) -> None:
+    """Each team-managed project may have a field with the same name."""
+    own, foreign = field(10071, "Size", FLOAT, project="10000"), field(10072, "Size", FLOAT, project="10001")
+    show_fields(jira, own, foreign)
     jira.get(SERVER, json=issue(customfield_10071=2))
     seen = fetch_issue(connection("token", points_field="Size", number_fields=["size"]))
     assert (seen.points, seen.numbers) == (2.0, (Number("size", 2.0),))
 
 
-def test_a_site_is_not_asked_for_its_fields_again(jira: responses.RequestsMock) -> None:
-    """Once an hour is enough; letters are read by them meanwhile."""
+def test_the_field_catalogue_is_read_once_an_hour(jira: responses.RequestsMock) -> None:
+    """Deliveries are parsed with it meanwhile."""
     show_fields(jira)
     jira.get(SERVER, json=issue())
     connector, by = Jira(), connection("token")
@@ -160,23 +160,23 @@ def test_a_site_is_not_asked_for_its_fields_again(jira: responses.RequestsMock) 
     assert seen.sprints == (Term("8", "Sprint 8"),)
 
 
-def test_a_look_that_may_not_see_the_fields_goes_on_without(jira: responses.RequestsMock) -> None:
-    """What every issue has is enough for most."""
+def test_a_fetch_works_without_the_field_catalogue(jira: responses.RequestsMock) -> None:
+    """The standard fields are enough for most uses."""
     jira.get(f"{SITE}/rest/api/2/field", status=403, json={"errorMessages": ["no"]})
     jira.get(SERVER, json=issue(components=[]))
     seen = fetch_issue(connection("token", points_field="customfield_10016"))
     assert (seen.points, seen.components, seen.sprints, seen.parent) == (5.0, (), None, None)
 
 
-def test_a_look_waits_where_the_fields_can_t_be_told_now(jira: responses.RequestsMock) -> None:
-    """To go on would be to read less than there is."""
+def test_a_fetch_waits_if_the_field_catalogue_is_unavailable(jira: responses.RequestsMock) -> None:
+    """Without it the fetch would read less than there is."""
     jira.get(f"{SITE}/rest/api/2/field", status=503)
     with pytest.raises(Unavailable):
         fetch_issue(connection("token"))
 
 
-def test_an_issue_looked_at_without_a_parent_has_none(jira: responses.RequestsMock) -> None:
-    """Everything that could tell one was asked for; on Data Center, the epic is told by its link alone."""
+def test_a_fetched_issue_without_a_parent_has_none(jira: responses.RequestsMock) -> None:
+    """All possible fields were requested. On Data Center only Epic Link has the epic."""
     for body, parent in (
         (issue(without=("customfield_10014",)), Parent(None)),
         (issue(customfield_10014="SHOP-1"), Parent("SHOP-1")),
@@ -187,8 +187,8 @@ def test_an_issue_looked_at_without_a_parent_has_none(jira: responses.RequestsMo
         assert fetch_issue(connection("token")).parent == parent
 
 
-def test_a_missing_issue_may_only_be_hidden(jira: responses.RequestsMock) -> None:
-    """Jira gives 404 for both, so it proves nothing."""
+def test_a_missing_issue_may_be_hidden(jira: responses.RequestsMock) -> None:
+    """Jira sends 404 for both, so it proves nothing."""
     show_fields(jira)
     jira.get(SERVER, status=404, json={"errorMessages": ["Issue does not exist"]})
     with pytest.raises(Gone) as caught:
@@ -196,16 +196,16 @@ def test_a_missing_issue_may_only_be_hidden(jira: responses.RequestsMock) -> Non
     assert not caught.value.proven
 
 
-def test_another_issue_is_not_taken_for_ours(jira: responses.RequestsMock) -> None:
-    """The answer must be about the id asked for."""
+def test_a_response_about_another_issue_is_rejected(jira: responses.RequestsMock) -> None:
+    """It must have the requested id."""
     show_fields(jira)
     jira.get(SERVER, json={**issue(), "id": "20013"})
     with pytest.raises(Gone, match="another issue"):
         fetch_issue(connection("token"))
 
 
-def test_an_answer_that_tells_too_little_is_rejected(jira: responses.RequestsMock) -> None:
-    """There is nothing better to look at."""
+def test_an_incomplete_response_is_rejected(jira: responses.RequestsMock) -> None:
+    """There is no better source."""
     show_fields(jira)
     jira.get(SERVER, json=issue(without=("updated",)))
     with pytest.raises(Rejected, match="is incomplete"):
@@ -213,7 +213,7 @@ def test_an_answer_that_tells_too_little_is_rejected(jira: responses.RequestsMoc
 
 
 @pytest.mark.parametrize("identity", ["", "SHOP-12", "1/../2", "٣"])
-def test_a_strange_identity_is_never_put_into_an_address(identity: str) -> None:
-    """No call goes out for it."""
+def test_an_invalid_identity_is_never_put_into_a_url(identity: str) -> None:
+    """No call is made."""
     with pytest.raises(Rejected, match="not the id"):
         fetch_issue(connection("token"), identity)

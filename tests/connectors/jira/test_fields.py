@@ -1,4 +1,4 @@
-"""Which field is which: found once, remembered for an hour, and used for letters that name fields by id alone."""
+"""Field catalogue: read once, cached for an hour, and used for deliveries that name fields by id alone."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,26 +40,26 @@ class Clock:
     now = 0.0
 
     def __call__(self) -> float:
-        """Give the seconds."""
+        """Return the seconds."""
         return self.now
 
 
 def failing(error: Exception) -> Callable[[], list[Json]]:
-    """Give a site that fails so."""
+    """Return a site that fails with this error."""
 
-    def ask() -> list[Json]:
+    def call() -> list[Json]:
         raise error
 
-    return ask
+    return call
 
 
 def no_call() -> list[Json]:
-    """Stand for a site that must not be asked."""
+    """Stand for a site that must not be called."""
     raise AssertionError("the site was asked again")
 
 
-def test_a_site_is_asked_once_an_hour() -> None:
-    """For each connection, and for as long as it is reachable."""
+def test_a_site_is_called_once_an_hour() -> None:
+    """For each connection, as long as it answers."""
     clock = Clock()
     catalogues = FieldCatalogueCache(clock)
     first = catalogues.fetch(BY, lambda: [STORY_POINTS])
@@ -71,8 +71,8 @@ def test_a_site_is_asked_once_an_hour() -> None:
     assert catalogues.known(Connection(slug="other", site=BY.site)) is None
 
 
-def test_what_is_known_of_fields_counts_as_unknown_after_a_day() -> None:
-    """So that a letter asks for a look, and the look asks the site."""
+def test_the_field_catalogue_expires_after_a_day() -> None:
+    """Then a delivery needs a fetch, and the fetch calls the site."""
     clock = Clock()
     catalogues = FieldCatalogueCache(clock)
     assert catalogues.known(BY) is None
@@ -84,8 +84,8 @@ def test_what_is_known_of_fields_counts_as_unknown_after_a_day() -> None:
 
 
 @pytest.mark.parametrize("error", [Gone("404", proven=False), Refused("403"), Rejected("400")])
-def test_a_site_that_does_not_show_its_fields_is_read_without(error: ConnectorError) -> None:
-    """Points come from changes that name the field, and nothing asks for a look again and again."""
+def test_a_site_that_hides_its_fields_is_read_without(error: ConnectorError) -> None:
+    """Points come from changelog items with the field's name, and no fetch is repeated for them."""
     known = FieldCatalogueCache().fetch(BY, failing(error))
     assert known.problem == f"the site does not show its fields: {error}"
     seen = snapshot(issue(), item("Story Points", toString="5"), known=known)
@@ -95,8 +95,8 @@ def test_a_site_that_does_not_show_its_fields_is_read_without(error: ConnectorEr
     assert not snapshot(issue(customfield_10026=3), by=named, known=known).points_known
 
 
-def test_a_site_that_is_away_at_first_is_asked_again() -> None:
-    """Nothing is known yet, so the look waits."""
+def test_an_unreachable_site_is_called_again() -> None:
+    """The catalogue is still unknown, so the fetch waits."""
     with pytest.raises(Unavailable):
         FieldCatalogueCache().fetch(BY, failing(Unavailable("away")))
 
@@ -106,31 +106,31 @@ def test_a_site_that_is_away_at_first_is_asked_again() -> None:
     [{}, {"id": 5}, {"id": "customfield_1"}, {"id": "customfield_x", "name": "X"}, {"id": "summary", "name": "Summary"},
      {"id": "customfield_1", "name": ""}],
 )  # fmt: skip
-def test_what_is_no_custom_field_is_left_out(row: Json) -> None:
-    """Others have fixed names."""
+def test_standard_fields_are_left_out(row: Json) -> None:
+    """They have fixed names."""
     assert catalogue_of(row).fields == ()
 
 
 @pytest.mark.parametrize("schema", [None, [], {"type": 5, "custom": 7}])
 def test_a_field_of_unknown_type_is_no_number(schema: Any) -> None:
-    """And of no type we know."""
+    """It has none of the known types."""
     (found,) = catalogue_of({"id": "customfield_1", "name": "Story Points", "schema": schema, "scope": "odd"}).fields
     assert (found.is_number, found.custom, found.project) == (False, "", None)
 
 
-def test_a_letter_asks_for_a_look_while_nothing_is_known_of_the_fields() -> None:
-    """It counts at once all the same; without credentials, or where it holds no custom field, there is no use."""
-    seen, look = read(issue(), known=None)
+def test_a_delivery_needs_a_fetch_while_the_catalogue_is_unknown() -> None:
+    """It still counts at once. Without credentials or custom fields there is no fetch."""
+    seen, fetch_needed = read(issue(), known=None)
     assert isinstance(seen, Snapshot)
-    assert isinstance(look, FetchNeeded)
-    assert (look.identity, "by id only" in look.reason) == ("20012", True)
+    assert isinstance(fetch_needed, FetchNeeded)
+    assert (fetch_needed.identity, "by id only" in fetch_needed.reason) == ("20012", True)
     assert len(read(issue(), known=None, by=connection())) == 1
     assert len(read(issue(customfield_10016=None), known=None)) == 1
     assert len(read(issue(), known=catalogue_of())) == 1
 
 
-def test_points_of_a_letter_are_read_once_the_fields_are_known() -> None:
-    """By id, though the letter tells no name."""
+def test_a_delivery_has_points_once_the_catalogue_is_known() -> None:
+    """By the field's id, although the delivery has no name."""
     assert snapshot(issue(customfield_10016=5)).points == 5
     assert snapshot(issue(customfield_10016=None, customfield_10026=8)).points == 8
     assert snapshot(issue(customfield_10016=None)).points_known
@@ -138,15 +138,15 @@ def test_points_of_a_letter_are_read_once_the_fields_are_known() -> None:
     assert snapshot(issue(customfield_10016=5), known=german).points == 5
 
 
-def test_fields_with_usual_ids_of_other_types_are_not_believed() -> None:
+def test_a_usual_id_with_another_type_is_not_used() -> None:
     """`customfield_10016` is another field on another site."""
     other = catalogue_of(field(10016, "Severity", FLOAT), field(10014, "Cost", FLOAT), field(10020, "Size", FLOAT))
     seen = snapshot(issue(customfield_10014="SHOP-1", customfield_10020=[{"id": 1, "name": "S"}]), known=other)
     assert (seen.points, seen.parent, seen.sprints) == (None, None, None)
 
 
-def test_two_fields_that_tell_different_points_are_said_to_be_unclear() -> None:
-    """People have to choose."""
+def test_two_fields_with_different_points_are_reported() -> None:
+    """People have to choose one."""
     seen, unclear = read(issue(customfield_10016=5, customfield_10026=8), known=catalogue_of(*FIELDS))
     assert isinstance(seen, Snapshot)
     assert not seen.points_known
@@ -158,7 +158,7 @@ def test_two_fields_that_tell_different_points_are_said_to_be_unclear() -> None:
     assert isinstance(unclear, Ignored)
 
 
-def test_a_name_that_no_field_has_is_said_to_be_wrong() -> None:
+def test_an_unknown_field_name_is_reported() -> None:
     """Its points stay unknown."""
     by = connection("token", points_field="Story Pionts", number_fields=["Effort"])
     seen, points, effort = read(issue(), by=by, known=catalogue_of(*FIELDS))
@@ -169,7 +169,7 @@ def test_a_name_that_no_field_has_is_said_to_be_wrong() -> None:
 
 
 def test_numbers_are_read_by_id_and_by_name() -> None:
-    """Each under the name that the connection gives it; ten at most, each once."""
+    """Each has its configured name. At most ten fields, each once."""
     by = connection("token", number_fields=["customfield_10071", " Customers ", "customers ", *map(str, range(20))])
     known = catalogue_of(field(10072, "Customers", FLOAT), *(field(n, str(n), FLOAT) for n in range(20)))
     seen = snapshot(issue(customfield_10071=2.5, customfield_10072="many"), by=by, known=known)
@@ -180,21 +180,21 @@ def test_numbers_are_read_by_id_and_by_name() -> None:
     )
 
 
-def test_a_number_whose_field_is_not_known_comes_from_its_changes() -> None:
-    """As points do; what no change names is unknown."""
+def test_a_number_of_an_unknown_field_comes_from_the_changelog() -> None:
+    """As for points. Without a changelog item it is unknown."""
     by = connection(number_fields=["Effort", "Customers"])
     (seen,) = read(issue(), item("Effort", fieldtype="custom", toString="12"), by=by, known=None)
     assert isinstance(seen, Snapshot)
     assert seen.numbers == (Number("Effort", 12.0),)
 
 
-def test_what_another_project_alone_has_is_none_here() -> None:
-    """The field exists, so nothing is wrong with its name."""
+def test_a_field_of_another_project_has_no_value_here() -> None:
+    """It exists, so its name is not reported as wrong."""
     known = catalogue_of(field(10071, "Effort", FLOAT, project="10001"))
     assert snapshot(issue(), by=connection(number_fields=["Effort"]), known=known).numbers == ()
 
 
-def test_so_many_fields_that_an_address_could_not_hold_them_are_asked_for_together() -> None:
+def test_too_many_fields_for_a_url_are_requested_together() -> None:
     """Each team-managed project may have one of its own."""
     many = [field(number, "Story Points", FLOAT, project=str(number)) for number in range(1, MOST_NAMED + 2)]
     assert requested_fields(add_field_catalogue(BY, catalogue_of(*many))) == ("*all",)
@@ -203,6 +203,6 @@ def test_so_many_fields_that_an_address_could_not_hold_them_are_asked_for_togeth
     assert requested_fields(add_field_catalogue(BY, known))[-2:] == ("customfield_10014", "customfield_10018")
 
 
-def test_a_connector_reads_by_what_its_own_looks_have_shown() -> None:
-    """Another process learns by itself."""
+def test_a_connector_uses_the_catalogue_of_its_own_fetches() -> None:
+    """Each process reads its own."""
     assert len(Jira().parse_delivery(delivery("jira:issue_updated", issue=issue(), items=[]), BY).observations) == 2

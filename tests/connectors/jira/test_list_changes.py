@@ -1,4 +1,4 @@
-"""Listing what changed in a Jira project, and looking at many issues at once, on Cloud and on Data Center."""
+"""List the changes of a Jira project, and fetch many issues, on Cloud and on Data Center."""
 
 import json
 from collections.abc import Iterator
@@ -22,22 +22,22 @@ from tests.connectors.jira.payloads import SITE, connection
 
 @pytest.fixture
 def cloud(clock: SteppedClock) -> Iterator[simulator.Jira]:
-    """Give a simulated Jira Cloud."""
+    """Yield a simulated Jira Cloud."""
     with simulator.Jira(clock=clock, background=False) as tracker:
         yield tracker
 
 
-def asked_of(project: IssueProject, *, known: bool = True, since: datetime | None = None) -> ChangesRequest:
-    """Ask for the changes of a project."""
+def request_for(project: IssueProject, *, known: bool = True, since: datetime | None = None) -> ChangesRequest:
+    """Return the request for the changes of a project."""
     return ChangesRequest(name=project.key, id=project.id if known else None, since=since)
 
 
-def pages(tracker: simulator.Jira, asked: ChangesRequest, **options: str) -> Iterator[Page]:
-    """Go through a whole list; a list that does not end fails."""
+def pages(tracker: simulator.Jira, request: ChangesRequest, **options: str) -> Iterator[Page]:
+    """Yield all pages of a list; an endless list fails."""
     cursor: str | None = None
     jira = Jira()
     for _ in range(100):
-        page = jira.list_changes(by(tracker, **options), asked=asked, cursor=cursor)
+        page = jira.list_changes(by(tracker, **options), asked=request, cursor=cursor)
         yield page
         cursor = page.cursor
         if cursor is None:
@@ -45,8 +45,8 @@ def pages(tracker: simulator.Jira, asked: ChangesRequest, **options: str) -> Ite
     pytest.fail("the list does not end")
 
 
-def test_the_connector_has_these_abilities() -> None:
-    """So that the core makes use of them."""
+def test_the_connector_has_these_capabilities() -> None:
+    """So the core uses them."""
     assert isinstance(Jira(), ListsChanges)
     assert isinstance(Jira(), BatchFetch)
     assert isinstance(Jira(), HasBuckets)
@@ -54,12 +54,12 @@ def test_the_connector_has_these_abilities() -> None:
 
 
 def test_everything_is_listed_once_oldest_change_first(tracker: simulator.Jira, clock: SteppedClock) -> None:
-    """With the project as it is called, how many issues there are, and the newest time."""
+    """With the project's name, the number of issues and the newest time."""
     shop = tracker.project("SHOP")
     shop.create_issues(250)
     tracker.project("PAY").create_issue("Not ours")
     clock.step(600)
-    found = list(pages(tracker, asked_of(shop, known=False)))
+    found = list(pages(tracker, request_for(shop, known=False)))
     assert keys(found) == [f"SHOP-{number}" for number in range(1, 251)]
     assert found[0].observations[0] == ScopeSeen(scope=ScopeRef(shop.id, "SHOP"), returned=True)
     assert found[0].expected == 250
@@ -68,13 +68,13 @@ def test_everything_is_listed_once_oldest_change_first(tracker: simulator.Jira, 
     assert len(tracker.rest.calls) == 6, "three pages, the project, its count, and the fields of the site"
 
 
-def test_a_list_says_the_same_as_a_look(tracker: simulator.Jira) -> None:
-    """So that neither seems to change the other."""
+def test_a_list_gives_the_same_as_a_fetch(tracker: simulator.Jira) -> None:
+    """So neither looks like a change of the other."""
     made = tracker.project("SHOP").create_issue("Pay", labels=["ui"], assignee="bruno", points=3)
     made.finish()
     for options in ({}, {"points_field": "customfield_10016"}, {"points_field": "story points"}):
         jira, connected = Jira(), by(tracker, **options)
-        (_, listed) = jira.list_changes(connected, asked=asked_of(made.project), cursor=None).observations
+        (_, listed) = jira.list_changes(connected, asked=request_for(made.project), cursor=None).observations
         fetched = jira.fetch_issue(connected, identity=made.id, key=made.key)
         assert listed == fetched
         assert jira.fetch_issues(connected, wanted={made.id: made.key}) == {made.id: fetched}
@@ -82,8 +82,8 @@ def test_a_list_says_the_same_as_a_look(tracker: simulator.Jira) -> None:
         assert listed.points == 3, "which of the fields holds them is found without being told, too"
 
 
-def test_only_what_changed_since_is_listed(tracker: simulator.Jira, clock: SteppedClock) -> None:
-    """To the millisecond, and the moment itself with it; nobody counts how many there are."""
+def test_only_changes_since_the_cursor_are_listed(tracker: simulator.Jira, clock: SteppedClock) -> None:
+    """To the millisecond, including that time. There is no count."""
     shop = tracker.project("SHOP")
     shop.create_issue("Old")
     clock.step(0.002)
@@ -91,29 +91,29 @@ def test_only_what_changed_since_is_listed(tracker: simulator.Jira, clock: Stepp
     shop.create_issue("Then")
     clock.step(600)
     shop.create_issue("New")
-    (page,) = pages(tracker, asked_of(shop, since=since))
+    (page,) = pages(tracker, request_for(shop, since=since))
     assert keys([page]) == ["SHOP-2", "SHOP-3"]
     assert page.expected is None
 
 
-def test_many_changes_of_one_and_the_same_moment_are_all_listed(tracker: simulator.Jira, clock: SteppedClock) -> None:
-    """Where the time leads no further, the page after it is asked for."""
+def test_many_changes_of_the_same_time_are_all_listed(tracker: simulator.Jira, clock: SteppedClock) -> None:
+    """If the time does not advance, the next page of it is requested."""
     shop = tracker.project("SHOP")
     shop.create_issues(350, lambda number: BulkIssue(summary=f"Step {number}", updated=LONG_AGO))
     shop.create_issues(50)
     clock.step(600)
-    found = list(pages(tracker, asked_of(shop)))
+    found = list(pages(tracker, request_for(shop)))
     assert sorted(set(keys(found))) == sorted(f"SHOP-{number}" for number in range(1, 401))
     assert len(keys(found)) <= 500
 
 
 def test_changes_between_two_pages_are_not_missed(tracker: simulator.Jira, clock: SteppedClock) -> None:
-    """What changes moves to the end, and draws nothing over the border of a page."""
+    """A changed issue moves to the end and pulls no other issue over the page border."""
     shop = tracker.project("SHOP")
     shop.create_issues(300)
     clock.step(600)
     seen: list[Page] = []
-    for number, page in enumerate(pages(tracker, asked_of(shop))):
+    for number, page in enumerate(pages(tracker, request_for(shop))):
         seen.append(page)
         for touched in range(number * 7 + 1, number * 7 + 8):
             clock.step(1)
@@ -125,34 +125,34 @@ def test_changes_between_two_pages_are_not_missed(tracker: simulator.Jira, clock
     assert sum(title == "Changed" for title in titles.values()) >= 14
 
 
-def test_short_pages_are_no_end(tracker: simulator.Jira, clock: SteppedClock) -> None:
-    """Jira gives fewer than asked for where fields are many."""
+def test_a_short_page_is_not_the_end(tracker: simulator.Jira, clock: SteppedClock) -> None:
+    """Jira sends fewer issues than requested if they have many fields."""
     shop = tracker.project("SHOP")
     shop.create_issues(40)
     clock.step(600)
     tracker.page_limit = 7
-    assert len(set(keys(list(pages(tracker, asked_of(shop)))))) == 40
+    assert len(set(keys(list(pages(tracker, request_for(shop)))))) == 40
 
 
-def test_a_token_that_expired_begins_again_at_the_last_change(cloud: simulator.Jira, clock: SteppedClock) -> None:
-    """A run may rest for a week."""
+def test_an_expired_page_token_continues_at_the_last_change(cloud: simulator.Jira, clock: SteppedClock) -> None:
+    """A run may pause for a week."""
     shop = cloud.project("SHOP")
     shop.create_issues(150, lambda number: BulkIssue(summary=f"Step {number}", updated=LONG_AGO))
     clock.step(600)
-    jira, connected, asked = Jira(), by(cloud), asked_of(shop, since=LONG_AGO)
-    first = jira.list_changes(connected, asked=asked, cursor=None)
+    jira, connected, request = Jira(), by(cloud), request_for(shop, since=LONG_AGO)
+    first = jira.list_changes(connected, asked=request, cursor=None)
     assert first.cursor is not None
     assert json.loads(first.cursor)["token"]
     clock.step(timedelta(days=8).total_seconds())
-    again = jira.list_changes(connected, asked=asked, cursor=first.cursor)
+    again = jira.list_changes(connected, asked=request, cursor=first.cursor)
     assert again.cursor is not None
-    last = jira.list_changes(connected, asked=asked, cursor=again.cursor)
+    last = jira.list_changes(connected, asked=request, cursor=again.cursor)
     assert len(set(keys([first, again, last]))) == 150
     assert last.cursor is None
 
 
-def test_an_issue_shown_out_of_its_place_draws_nothing_past(cloud: simulator.Jira, clock: SteppedClock) -> None:
-    """A search that lags shows what was changed just now where it was before; that is not where the page ends."""
+def test_a_lagging_search_hides_no_issue(cloud: simulator.Jira, clock: SteppedClock) -> None:
+    """It may show a changed issue at its old position, which is not the page border."""
     shop = cloud.project("SHOP")
     shop.create_issues(250)
     clock.step(86_400)
@@ -161,55 +161,55 @@ def test_an_issue_shown_out_of_its_place_draws_nothing_past(cloud: simulator.Jir
         found = cloud.find(f"SHOP-{number}")
         assert found is not None
         found.edit(summary="Just now")
-    shown = list(pages(cloud, asked_of(shop)))
+    shown = list(pages(cloud, request_for(shop)))
     assert {f"SHOP-{number}" for number in range(1, 251)} == set(keys(shown))
     newest = max(page.newest for page in shown if page.newest)
     assert newest < clock() - timedelta(minutes=5), "so that the next run asks again for what may have been late"
 
 
-def test_what_changed_just_now_is_asked_for_again(cloud: simulator.Jira) -> None:
-    """Nothing is old enough to be trusted, so the run has no newest change, and goes on by token."""
+def test_recent_changes_are_requested_again(cloud: simulator.Jira) -> None:
+    """No issue is old enough to trust, so the run keeps the page token and no newest time."""
     shop = cloud.project("SHOP")
     for number in range(120):
         shop.create_issue(f"Step {number}")
-    found = list(pages(cloud, asked_of(shop)))
+    found = list(pages(cloud, request_for(shop)))
     assert len(keys(found)) == 120
     assert [page.newest for page in found] == [None, None]
 
 
 def test_a_project_with_another_key_says_so(tracker: simulator.Jira, clock: SteppedClock) -> None:
-    """Its issues have other keys, and no time of change tells of them: the core gives them."""
+    """All its issues have other keys without a change of their times, so the core changes the keys."""
     shop = tracker.project("SHOP")
     shop.create_issue("Old")
     clock.step(600)
-    asked = asked_of(shop, since=clock())
+    request = request_for(shop, since=clock())
     shop.rename("STORE")
-    (page,) = pages(tracker, asked)
+    (page,) = pages(tracker, request)
     assert page.observations == (ScopeSeen(scope=ScopeRef(shop.id, "STORE"), was="SHOP", returned=True),)
-    assert keys(list(pages(tracker, asked_of(shop)))) == ["STORE-1"]
+    assert keys(list(pages(tracker, request_for(shop)))) == ["STORE-1"]
 
 
 def test_a_project_that_can_not_be_seen_is_gone(tracker: simulator.Jira, clock: SteppedClock) -> None:
-    """At once, or in the middle of a list; nothing proves that it was deleted."""
+    """At the start or in the middle of a list. Nothing proves a deletion."""
     shop = tracker.project("SHOP")
     shop.create_issues(150)
     clock.step(600)
-    jira, connected, asked = Jira(), by(tracker), asked_of(shop)
-    first = jira.list_changes(connected, asked=asked, cursor=None)
+    jira, connected, request = Jira(), by(tracker), request_for(shop)
+    first = jira.list_changes(connected, asked=request, cursor=None)
     shop.visible = False
     for cursor in (None, first.cursor):
         with pytest.raises(Gone) as caught:
-            jira.list_changes(connected, asked=asked, cursor=cursor)
+            jira.list_changes(connected, asked=request, cursor=cursor)
         assert not caught.value.proven
 
 
-def test_calls_go_where_a_scoped_token_is_good_and_links_to_the_site(cloud: simulator.Jira) -> None:
-    """Issues are opened at the site that was configured, whatever answers say."""
+def test_calls_use_the_gateway_and_links_use_the_site(cloud: simulator.Jira) -> None:
+    """Scoped tokens need the gateway. Links use the configured site, whatever a response says."""
     made = cloud.project("SHOP").create_issue("Pay")
     with Atlassian({"a1b2": cloud}) as gateway:
         options = {"email": cloud.email, "api_site": f"{gateway.url}/ex/jira/a1b2/"}
         connected = Connection(slug="acme", site=SITE, token=cloud.token, options=options)
-        (_, listed) = Jira().list_changes(connected, asked=asked_of(made.project), cursor=None).observations
+        (_, listed) = Jira().list_changes(connected, asked=request_for(made.project), cursor=None).observations
         assert isinstance(listed, Snapshot)
         assert listed.url == f"{SITE}/browse/SHOP-1"
         assert {call.status for call in gateway.rest.calls} == {200}
@@ -217,15 +217,15 @@ def test_calls_go_where_a_scoped_token_is_good_and_links_to_the_site(cloud: simu
             Jira().fetch_issue(replace(connected, token="another"), identity=made.id, key=made.key)
 
 
-def test_many_looks_are_one_call(tracker: simulator.Jira) -> None:
-    """Deleted and hidden ones can't be told apart, and are never called deleted."""
+def test_many_issues_are_fetched_with_one_call(tracker: simulator.Jira) -> None:
+    """Deleted and hidden ones look the same, and are never called deleted."""
     shop, attic = tracker.project("SHOP"), tracker.project("ATTIC")
     issues = [shop.create_issue(f"Pay {number}") for number in range(100)]
-    wanted = {one.id: one.key for one in issues}
+    keys_by_id = {one.id: one.key for one in issues}
     issues[0].move(attic)
     issues[1].delete()
     tracker.hide(issues[2])
-    seen = Jira().fetch_issues(by(tracker), wanted=wanted)
+    seen = Jira().fetch_issues(by(tracker), wanted=keys_by_id)
     assert len(tracker.rest.calls) == 2, "the issues, and before them the fields of the site"
     moved = seen[issues[0].id]
     assert isinstance(moved, Snapshot)
@@ -236,8 +236,8 @@ def test_many_looks_are_one_call(tracker: simulator.Jira) -> None:
     assert sum(isinstance(one, Snapshot) for one in seen.values()) == 98
 
 
-def test_what_one_call_leaves_open_is_left_to_a_look(cloud: simulator.Jira) -> None:
-    """An issue with an error of its own is to be asked for again; an identity that is none never will."""
+def test_issues_without_a_result_are_left_to_single_fetches(cloud: simulator.Jira) -> None:
+    """An issue with an error is fetched again; an invalid identity never is."""
     made = cloud.project("SHOP").create_issue("Pay")
     cloud.failing_ids.add(made.id)
     seen = Jira().fetch_issues(by(cloud), wanted={made.id: made.key, "SHOP-2": "SHOP-2"})

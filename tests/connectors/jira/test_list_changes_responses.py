@@ -1,4 +1,4 @@
-"""What is made of strange answers to a list of what changed in a Jira project, or to a look at many issues."""
+"""Unusual responses to a list of changes or to a common fetch."""
 
 from datetime import datetime
 from typing import Any
@@ -19,18 +19,18 @@ ON_CLOUD = {"email": "ana@example.com"}
 
 
 def change(found: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    """Make a page of a list."""
+    """Prepare a page of a list."""
     return {"issues": found, **more}
 
 
 def list_cloud(cursor: str | None = None, *, id_: str | None = "10000", since: datetime | None = LONG_AGO) -> Page:
-    """List the one project of these tests."""
-    asked = ChangesRequest(name="SHOP", id=id_, since=since)
-    return Jira(HttpClient()).list_changes(connection("token", **ON_CLOUD), asked=asked, cursor=cursor)
+    """List the project of these tests."""
+    request = ChangesRequest(name="SHOP", id=id_, since=since)
+    return Jira(HttpClient()).list_changes(connection("token", **ON_CLOUD), asked=request, cursor=cursor)
 
 
-def test_a_count_that_is_not_told_is_done_without(mock: responses.RequestsMock) -> None:
-    """An import needs it for its bar alone."""
+def test_a_missing_count_is_no_error(mock: responses.RequestsMock) -> None:
+    """An import needs it only for its progress bar."""
     mock.get(f"{CLOUD}/field", json=[])
     mock.get(f"{CLOUD}/project/SHOP", json={"id": "10000", "key": "SHOP"})
     mock.get(f"{CLOUD}/search/jql", json=change([issue()], isLast=True))
@@ -39,8 +39,8 @@ def test_a_count_that_is_not_told_is_done_without(mock: responses.RequestsMock) 
     assert (page.expected, page.cursor, keys([page])) == (None, None, ["SHOP-12"])
 
 
-def test_a_query_that_is_refused_says_why(mock: responses.RequestsMock) -> None:
-    """Where the project is still there."""
+def test_a_refused_query_says_why(mock: responses.RequestsMock) -> None:
+    """If the project still exists."""
     mock.get(f"{CLOUD}/field", json=[])
     mock.get(f"{CLOUD}/project/10000", json={"id": "10000", "key": "SHOP"})
     mock.get(f"{CLOUD}/search/jql", status=400, json={"errorMessages": ["Field 'updated' does not exist."]})
@@ -48,8 +48,8 @@ def test_a_query_that_is_refused_says_why(mock: responses.RequestsMock) -> None:
         list_cloud()
 
 
-def test_cloud_asked_as_data_center_says_what_is_missing(mock: responses.RequestsMock) -> None:
-    """Its old search is gone, which must not look like a project that is."""
+def test_cloud_configured_as_data_center_says_what_is_missing(mock: responses.RequestsMock) -> None:
+    """Cloud has no old search any more, which must not look like a missing project."""
     mock.get(f"{SERVER}/field", json=[])
     mock.get(f"{SERVER}/project/10000", json={"id": "10000", "key": "SHOP"})
     mock.get(f"{SERVER}/search", status=410, json={"errorMessages": ["The requested API has been removed."]})
@@ -63,18 +63,18 @@ def test_cloud_asked_as_data_center_says_what_is_missing(mock: responses.Request
     ("answer", "error"),
     [({"id": "10001", "key": "SHOP"}, Gone), ({"key": "SHOP"}, Rejected), ({"id": "10000"}, Rejected)],
 )
-def test_another_project_is_not_taken_for_ours(
+def test_another_project_is_rejected(
     mock: responses.RequestsMock, answer: dict[str, str], error: type[Exception]
 ) -> None:
-    """Nor an answer that names none."""
+    """Also a response that names none."""
     mock.get(f"{CLOUD}/project/10000", json=answer)
     with pytest.raises(error):
         list_cloud()
 
 
 @pytest.mark.parametrize(("away", "why"), [("archived", "was archived"), ("deleted", "was moved to the trash")])
-def test_a_project_that_is_put_away_is_not_listed(mock: responses.RequestsMock, away: str, why: str) -> None:
-    """Jira still tells of it, and a list would call back what the webhook has just called gone."""
+def test_an_archived_project_is_not_listed(mock: responses.RequestsMock, away: str, why: str) -> None:
+    """Jira still returns it. A list would restore what the webhook has just removed."""
     mock.get(f"{CLOUD}/project/10000", json={"id": "10000", "key": "SHOP", away: True})
     with pytest.raises(Gone, match=why) as caught:
         list_cloud()
@@ -82,16 +82,16 @@ def test_a_project_that_is_put_away_is_not_listed(mock: responses.RequestsMock, 
 
 
 @pytest.mark.parametrize("name", ["SHOP/../x", "", "Ümlaut", "A B"])
-def test_a_strange_name_is_never_put_into_an_address(name: str) -> None:
-    """No call goes out for it."""
+def test_an_invalid_name_is_never_put_into_a_url(name: str) -> None:
+    """No call is made."""
     with pytest.raises(Rejected, match="not the key"):
         Jira().list_changes(
             connection("token", **ON_CLOUD), asked=ChangesRequest(name=name, id=None, since=LONG_AGO), cursor=None
         )
 
 
-def test_a_page_that_holds_only_parts_of_issues_asks_for_looks(mock: responses.RequestsMock) -> None:
-    """Nothing is made up of what is missing, and the list still ends."""
+def test_incomplete_issues_on_a_page_need_fetches(mock: responses.RequestsMock) -> None:
+    """Missing fields are not invented, and the list still ends."""
     mock.get(f"{CLOUD}/field", json=[])
     mock.get(f"{CLOUD}/project/10000", json={"id": "10000", "key": "SHOP"})
     bucket = {"id": "20012", "key": "SHOP-12", "fields": {"summary": "Pay"}}
@@ -101,17 +101,17 @@ def test_a_page_that_holds_only_parts_of_issues_asks_for_looks(mock: responses.R
     assert (page.cursor, page.newest) == (None, None)
 
 
-def test_a_half_answer_on_data_center_ends_the_list(mock: responses.RequestsMock) -> None:
-    """Without a total there is no telling what follows."""
+def test_an_incomplete_page_on_data_center_ends_the_list(mock: responses.RequestsMock) -> None:
+    """Without a total the next page is unknown."""
     mock.get(f"{SERVER}/field", json=[])
     mock.get(f"{SERVER}/project/10000", json={"id": "10000", "key": "SHOP"})
     mock.get(f"{SERVER}/search", json=change([]))
-    asked = ChangesRequest(name="SHOP", id="10000", since=LONG_AGO)
-    assert Jira().list_changes(connection("token"), asked=asked, cursor=None).cursor is None
+    request = ChangesRequest(name="SHOP", id="10000", since=LONG_AGO)
+    assert Jira().list_changes(connection("token"), asked=request, cursor=None).cursor is None
 
 
-def test_a_part_of_an_issue_among_many_is_rejected(mock: responses.RequestsMock) -> None:
-    """There is nothing better to look at; what was not asked for is left aside."""
+def test_an_incomplete_issue_in_a_common_fetch_is_rejected(mock: responses.RequestsMock) -> None:
+    """There is no better source. Issues that were not requested are skipped."""
     mock.get(f"{CLOUD}/field", json=[])
     bucket = {"id": "20012", "key": "SHOP-12", "fields": {}}
     mock.post(f"{CLOUD}/issue/bulkfetch", json={"issues": [bucket, {"id": "7"}, {}], "issueErrors": []})

@@ -1,4 +1,4 @@
-"""OAuth 2.0 at Atlassian: where a person consents, what the code becomes, and how a consent is renewed."""
+"""OAuth 2.0 at Atlassian: the consent page, the exchange of the code, and the token refresh."""
 
 import json
 from dataclasses import replace
@@ -22,16 +22,16 @@ BACK = "https://okr.example/connections/consented"
 
 
 def jira() -> Jira:
-    """Give the connector at noon."""
+    """Return the connector at noon."""
     return Jira(HttpClient(now=lambda: NOW))
 
 
-def test_a_person_consents_at_atlassian_for_the_scopes_we_use() -> None:
-    """Offline access brings the refresh token; writing is asked for only where the connection writes back."""
+def test_the_consent_page_lists_the_scopes_we_use() -> None:
+    """Offline access gives the refresh token. Write scopes are requested only for write-back."""
     address = urlsplit(jira().authorization_url(CONNECTION, redirect=BACK, state="s"))
-    asked = parse_qs(address.query)
+    params = parse_qs(address.query)
     assert f"{address.scheme}://{address.netloc}{address.path}" == "https://auth.atlassian.com/authorize"
-    assert asked == {
+    assert params == {
         "audience": ["api.atlassian.com"],
         "client_id": ["cid"],
         "scope": ["read:jira-work read:jira-user manage:jira-webhook offline_access"],
@@ -45,8 +45,8 @@ def test_a_person_consents_at_atlassian_for_the_scopes_we_use() -> None:
 
 
 @responses.activate
-def test_the_code_becomes_a_consent_for_the_connections_site() -> None:
-    """The site is found by its address among those that the person may reach."""
+def test_the_code_becomes_tokens_for_the_connection_s_site() -> None:
+    """The site is found by its URL among those that the person may use."""
     exchange = responses.post(TOKEN, json=GIVEN)
     responses.get(SITES, json=[{"id": "other", "url": "https://other.atlassian.net"}, ACME])
     found = jira().exchange_code(CONNECTION, code="c", redirect=BACK)
@@ -65,7 +65,7 @@ def test_the_code_becomes_a_consent_for_the_connections_site() -> None:
 
 @responses.activate
 def test_a_consent_for_another_site_is_refused_by_name() -> None:
-    """Whoever consented sees which ones were chosen."""
+    """The error lists the chosen sites."""
     responses.post(TOKEN, json=GIVEN)
     responses.get(SITES, json=[{"id": "other", "url": "https://other.atlassian.net"}])
     with pytest.raises(Refused, match=r"for other sites \(https://other.atlassian.net\), not for https://acme"):
@@ -76,8 +76,8 @@ def test_a_consent_for_another_site_is_refused_by_name() -> None:
 
 
 @responses.activate
-def test_a_renewal_makes_one_call_and_keeps_the_site() -> None:
-    """Nothing may fail between the answer, which uses up what was sent, and keeping it."""
+def test_a_token_refresh_makes_one_call_and_keeps_the_site() -> None:
+    """The response invalidates the old refresh token, so nothing may fail before the new one is stored."""
     exchange = responses.post(TOKEN, json={**GIVEN, "refresh_token": "r-2", "expires_in": "soon"})
     found = jira().refresh_tokens(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
     assert (found.refresh, found.site_id, found.expires_at) == ("r-2", "cloud-7", NOW + timedelta(hours=1))
@@ -87,7 +87,7 @@ def test_a_renewal_makes_one_call_and_keeps_the_site() -> None:
 
 @responses.activate
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_an_ended_consent_is_refused_in_atlassians_words(status: int) -> None:
+def test_an_ended_consent_is_refused_in_atlassian_s_words(status: int) -> None:
     """A person must consent again."""
     responses.post(TOKEN, status=status, json={"error": "invalid_grant", "error_description": "Unknown token."})
     with pytest.raises(Refused, match=rf"\({status}\): invalid_grant: Unknown token."):
@@ -97,16 +97,16 @@ def test_an_ended_consent_is_refused_in_atlassians_words(status: int) -> None:
 @responses.activate
 @pytest.mark.parametrize("status", [400, 401, 403])
 @pytest.mark.parametrize("body", ["<html>", "{}", '{"error": 7}', "[]"])
-def test_an_answer_that_is_none_of_oauth_ends_no_consent(status: int, body: str) -> None:
-    """A proxy on the way may answer in its own form; a person would consent again for nothing."""
+def test_a_response_outside_oauth_ends_no_consent(status: int, body: str) -> None:
+    """A proxy may send its own error page. Otherwise a person would have to consent again for nothing."""
     responses.post(TOKEN, status=status, body=body)
     with pytest.raises(Unavailable, match=f"answers {status} without an OAuth error"):
         jira().refresh_tokens(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
 
 
 @responses.activate
-def test_troubles_of_the_account_service_are_waited_for() -> None:
-    """It may be asked again, and what it said is obeyed."""
+def test_outages_of_the_account_service_are_retried() -> None:
+    """Its Retry-After is used."""
     responses.post(TOKEN, status=503, headers={"Retry-After": "30"})
     with pytest.raises(Unavailable) as error:
         jira().refresh_tokens(replace(CONNECTION, site_id="cloud-7"), refresh="r-1")
@@ -114,8 +114,8 @@ def test_troubles_of_the_account_service_are_waited_for() -> None:
 
 
 @responses.activate
-def test_an_answer_without_tokens_is_no_consent() -> None:
-    """Neither may be missing: without offline access there is no refresh token."""
+def test_a_response_without_both_tokens_is_rejected() -> None:
+    """Without offline access there is no refresh token."""
     for lack in ("access_token", "refresh_token"):
         responses.post(TOKEN, json={name: value for name, value in GIVEN.items() if name != lack})
         with pytest.raises(Rejected, match="no usable tokens"):
@@ -123,7 +123,7 @@ def test_an_answer_without_tokens_is_no_consent() -> None:
 
 
 def test_a_connection_without_an_oauth_app_takes_no_consent() -> None:
-    """And one with it makes no call before somebody consented."""
+    """A connection with one makes no call before the consent."""
     with pytest.raises(Refused, match="no OAuth app"):
         jira().authorization_url(replace(CONNECTION, client=None), redirect=BACK, state="s")
     with pytest.raises(Refused, match="nobody has consented yet"):

@@ -1,4 +1,4 @@
-"""Connecting Jira: which site is meant, whose the token is, and which projects it sees."""
+"""Onboarding of Jira: the site, the owner of the token, and the visible projects."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ CLOUD = Connection(slug="j", site=SITE, token="t", options={"email": "a@example.
 
 @pytest.fixture
 def jira() -> Iterator[responses.RequestsMock]:
-    """Stand in for Jira; every answer prepared must be asked for."""
+    """Yield a stub of Jira; each prepared response must be requested."""
     with responses.RequestsMock() as mock:
         yield mock
 
@@ -33,14 +33,14 @@ def jira() -> Iterator[responses.RequestsMock]:
         ("", ""),
     ],
 )
-def test_the_site_is_told_from_any_page_of_it(typed: str, site: str) -> None:
-    """A Data Center may stand below a path."""
+def test_the_site_is_found_from_any_of_its_pages(typed: str, site: str) -> None:
+    """A Data Center may have a path."""
     assert Jira().normalize_site(typed) == site
 
 
 @pytest.mark.parametrize("data_center", [False, True])
-def test_a_token_says_whose_it_is_and_what_it_sees(data_center: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """On Cloud page by page, on Data Center at once."""
+def test_a_token_shows_its_owner_and_projects(data_center: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """On Cloud page by page, on Data Center with one call."""
     with Site(background=False, data_center=data_center) as site:
         for number in range(60):
             site.project(f"P{number:02}", f"Project {number}")
@@ -52,7 +52,7 @@ def test_a_token_says_whose_it_is_and_what_it_sees(data_center: bool) -> None:  
         assert Jira().list_scopes(connection, most=50).more
 
 
-def test_what_is_odd_is_said_or_left_out(jira: responses.RequestsMock) -> None:
+def test_invalid_values_are_reported_or_skipped(jira: responses.RequestsMock) -> None:
     """An account without a name, rows that are no projects, an empty page that promises more."""
     jira.get(f"{SITE}/rest/api/3/myself", json={})
     with pytest.raises(Rejected, match="does not say who owns"):
@@ -68,8 +68,8 @@ def test_what_is_odd_is_said_or_left_out(jira: responses.RequestsMock) -> None:
     ("scopes", "jql"),
     [([], "none"), (["SHOP"], 'project in ("SHOP")'), (["SHOP", "DATE"], 'project in ("SHOP", "DATE")')],
 )
-def test_the_filter_to_paste_names_what_is_watched(scopes: list[str], jql: str) -> None:
-    """And the boxes to tick."""
+def test_the_manual_steps_name_the_watched_projects(scopes: list[str], jql: str) -> None:
+    """They also name the events to select."""
     shown = Jira().manual_webhook(scopes=scopes)
     assert dict(shown.fields)["JQL filter"].startswith(jql)
     assert shown.events[0] == "Issue: created"

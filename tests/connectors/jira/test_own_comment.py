@@ -1,4 +1,4 @@
-"""Our own comment on Jira's issues: made once, edited in place, found again, and safe whatever titles hold."""
+"""Our comment on Jira issues: written once, edited in place, found again, and safe for any title."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -30,14 +30,14 @@ STANDS = "50 % (1 of 2), on track · Fast"
 
 
 def connection(**options: Any) -> Connection:
-    """Give a connection to Cloud whose issues are commented on."""
+    """Return a connection to Cloud with comments switched on."""
     chosen: dict[str, Any] = {"email": "a@b.c", "write_comments": True} | options
     hook = "https://okr.example/hooks/j"
     return Connection(slug="j", site=SITE, token="t", owner_marker=MARK, hook_url=hook, options=chosen)
 
 
 def serving(slug: str = "KR-1", **fields: Any) -> ServedKeyResult:
-    """Give a key result that is served."""
+    """Return a key result that the issue serves."""
     plain: dict[str, Any] = {"title": "Ship", "url": f"https://okr.example/key-results/{slug}", "objective": "Fast"}
     stands = {"value": "1", "target": "2", "progress": "50 %", "status": "on track"}
     return ServedKeyResult(slug=slug, **(plain | stands | fields))
@@ -45,7 +45,7 @@ def serving(slug: str = "KR-1", **fields: Any) -> ServedKeyResult:
 
 @pytest.fixture
 def jira() -> Iterator[responses.RequestsMock]:
-    """Stand in for Jira, that takes links without a word; each other answer is asked for."""
+    """Yield a stub of Jira that accepts links; each other response must be requested."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for base in (CLOUD, SERVER):
             mock.get(f"{base}{ISSUE}/remotelink", json=[])
@@ -55,7 +55,7 @@ def jira() -> Iterator[responses.RequestsMock]:
 
 
 def write(*serves: ServedKeyResult, memory: Any = None, force: bool = True, **options: Any) -> Any:
-    """Write, and give what is remembered."""
+    """Write and return the new memory."""
     note, before = Note(serves or (serving(),)), None if memory is None else json.dumps(memory)
     kept = Jira(HttpClient(now=lambda: NOW)).write(
         connection(**options), identity="20012", key="SHOP-12", note=note, memory=before, force=force
@@ -64,43 +64,43 @@ def write(*serves: ServedKeyResult, memory: Any = None, force: bool = True, **op
 
 
 def remove_note(*, memory: Any = None, **options: Any) -> Any:
-    """Take back what was said, and give what is remembered."""
+    """Remove the note and return the new memory."""
     before = None if memory is None else json.dumps(memory)
-    place = {"identity": "20012", "key": "SHOP-12"}
-    kept = Jira(HttpClient(now=lambda: NOW)).remove_note(connection(**options), **place, memory=before)
+    target = {"identity": "20012", "key": "SHOP-12"}
+    kept = Jira(HttpClient(now=lambda: NOW)).remove_note(connection(**options), **target, memory=before)
     return None if kept is None else json.loads(kept)
 
 
 def sent(jira: responses.RequestsMock, method: str) -> list[Any]:
-    """Give the comments that were sent by a method."""
+    """Return the comments that were sent with this method."""
     calls = (call.request for call in jira.calls)
     about = (one for one in calls if one.method == method and "/comment" in str(one.url))
     return [json.loads(one.body or b"{}")["body"] for one in about]
 
 
 def listed(*comments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a page of comments."""
+    """Return a page of comments."""
     return {"startAt": 0, "maxResults": 100, "total": len(comments), "comments": list(comments)}
 
 
 def comment(id_: str, author: str = "bot", body: Any = f"x {HOME}") -> dict[str, Any]:
-    """Give a comment as it is listed."""
+    """Return a comment as in a list."""
     return {"id": id_, "author": {"accountId": author}, "body": body}
 
 
 def words_of(node: Any) -> str:
-    """Give the text of a document."""
+    """Return the text of a document."""
     return node.get("text") or "".join(words_of(one) for one in node["content"])
 
 
-def test_none_is_written_unless_it_is_wanted(jira: responses.RequestsMock) -> None:
-    """Links are."""
+def test_no_comment_is_written_unless_it_is_switched_on(jira: responses.RequestsMock) -> None:
+    """Links are written."""
     assert write(write_comments=False) == {"links": ["KR-1"]}
     assert [str(call.request.url).rpartition("/")[2] for call in jira.calls] == ["remotelink", "remotelink"]
 
 
 def test_cloud_gets_a_document(jira: responses.RequestsMock) -> None:
-    """Which links to each key result, and to us."""
+    """It links each key result, and us."""
     jira.get(COMMENTS, json=listed())
     jira.post(COMMENTS, json={"id": "700"}, status=201)
     assert write(serving(), serving("KR-2")) == {"links": ["KR-1", "KR-2"], "comment": "700"}
@@ -114,7 +114,7 @@ def test_cloud_gets_a_document(jira: responses.RequestsMock) -> None:
 
 
 def test_data_center_gets_wiki_markup(jira: responses.RequestsMock) -> None:
-    """The same in its words."""
+    """With the same content."""
     address = f"{SERVER}{ISSUE}/comment"
     jira.get(address, json=listed())
     jira.post(address, json={"id": 700}, status=201)
@@ -127,8 +127,8 @@ def test_data_center_gets_wiki_markup(jira: responses.RequestsMock) -> None:
     ]
 
 
-def test_it_is_edited_in_place_and_nobody_is_told(jira: responses.RequestsMock) -> None:
-    """By the id that is remembered, without looking for it."""
+def test_a_comment_is_edited_in_place_without_notification(jira: responses.RequestsMock) -> None:
+    """By the stored id, without a search."""
     quietly = query_param_matcher({"notifyUsers": "false"})
     jira.put(f"{COMMENTS}/700", json={"id": "700"}, match=[quietly])
     assert write(memory={"links": ["KR-1"], "comment": "700"}, force=False)["comment"] == "700"
@@ -136,8 +136,8 @@ def test_it_is_edited_in_place_and_nobody_is_told(jira: responses.RequestsMock) 
 
 
 @pytest.mark.parametrize("removal", [204, 404, 403])
-def test_one_that_we_do_not_remember_is_found_by_its_mark(jira: responses.RequestsMock, removal: int) -> None:
-    """The oldest that our account wrote, and others go, if they may; a copy by somebody else is left alone."""
+def test_an_unknown_comment_is_found_by_its_marker(jira: responses.RequestsMock, removal: int) -> None:
+    """The oldest by our account stays, and others are deleted if permitted. A copy by another user stays."""
     others = [comment(str(number), body="no mark") for number in range(1, 101)]
     jira.get(COMMENTS, json=listed(*others), match=[query_param_matcher({**PAGE, "startAt": "0"})])
     marked = [comment("703"), comment("702", body={"type": "doc", "x": [HOME]}), comment("701", author="mallory")]
@@ -149,8 +149,8 @@ def test_one_that_we_do_not_remember_is_found_by_its_mark(jira: responses.Reques
     jira.assert_call_count(f"{COMMENTS}/703", 1)
 
 
-def test_a_limit_on_the_way_to_removing_another_is_waited_for(jira: responses.RequestsMock) -> None:
-    """Else nobody would come back to it."""
+def test_a_rate_limit_while_deleting_a_duplicate_is_retried(jira: responses.RequestsMock) -> None:
+    """Otherwise the duplicate would stay for ever."""
     jira.get(COMMENTS, json=listed(comment("703"), comment("702")))
     jira.delete(f"{COMMENTS}/703", status=429, headers={"Retry-After": "60"})
     with pytest.raises(Unavailable) as caught:
@@ -158,8 +158,8 @@ def test_a_limit_on_the_way_to_removing_another_is_waited_for(jira: responses.Re
     assert caught.value.bucket != "writing/20012"
 
 
-def test_one_that_was_taken_away_is_made_again_only_afresh(jira: responses.RequestsMock) -> None:
-    """Links go on; where those were taken away too, that is said."""
+def test_a_removed_comment_is_written_again_only_if_requested(jira: responses.RequestsMock) -> None:
+    """Links are still updated. The result says if those were removed too."""
     jira.put(f"{COMMENTS}/700", status=404, json={})
     before = {"links": ["KR-1"], "comment": "700"}
     jira.get(COMMENTS, json=listed())
@@ -172,23 +172,23 @@ def test_one_that_was_taken_away_is_made_again_only_afresh(jira: responses.Reque
     assert write(memory={"links": ["KR-1"], "comment": ""})["comment"] == "800"
 
 
-def test_it_stands_alone_where_somebody_took_the_links_away(jira: responses.RequestsMock) -> None:
-    """Each by itself."""
+def test_a_comment_is_independent_of_removed_links(jira: responses.RequestsMock) -> None:
+    """Each may be removed by itself."""
     jira.put(f"{COMMENTS}/700", json={"id": "700"})
     assert write(memory={"links": ["KR-1"], "comment": "700"}, force=False) == {"links": ["KR-1"], "comment": "700"}
 
 
-def test_it_is_made_where_it_is_wanted_only_now(jira: responses.RequestsMock) -> None:
-    """Though the issue serves what it served."""
+def test_a_comment_is_written_when_it_is_switched_on_later(jira: responses.RequestsMock) -> None:
+    """Even if the issue's key results did not change."""
     jira.get(COMMENTS, json=listed())
     jira.post(COMMENTS, json={"id": "700"}, status=201)
     assert write(memory={"links": ["KR-1"]}, force=False)["comment"] == "700"
-    ways = [Jira().format_version(connection(write_comments=on)) for on in (True, False)]
-    assert Note((serving(),)).digest(ways[0]) != Note((serving(),)).digest(ways[1])
+    versions = [Jira().format_version(connection(write_comments=on)) for on in (True, False)]
+    assert Note((serving(),)).digest(versions[0]) != Note((serving(),)).digest(versions[1])
 
 
-def test_it_says_so_where_it_is_wanted_no_more(jira: responses.RequestsMock) -> None:
-    """And is left to itself then."""
+def test_a_comment_says_so_when_it_is_switched_off(jira: responses.RequestsMock) -> None:
+    """After that it is not changed any more."""
     jira.put(f"{COMMENTS}/700", json={"id": "700"})
     memory = {"links": [], "comment": "700"}
     assert write(memory=memory, force=False, write_comments=False) == {"links": ["KR-1"]}
@@ -198,15 +198,15 @@ def test_it_says_so_where_it_is_wanted_no_more(jira: responses.RequestsMock) -> 
     assert words_of(sent(jira, "PUT")[1]).startswith("This counts toward no key result any more.")
 
 
-def test_that_one_was_taken_away_is_remembered_while_comments_are_switched_off(jira: responses.RequestsMock) -> None:
-    """Who took it away meant it, whatever is switched on later."""
+def test_a_removal_is_remembered_while_comments_are_switched_off(jira: responses.RequestsMock) -> None:
+    """The person who removed it did so on purpose."""
     gone = {"links": [], "comment": ""}
     assert write(memory=gone, force=False, write_comments=False) == {"links": ["KR-1"], "comment": ""}
     assert sent(jira, "PUT") == []
 
 
-def test_an_issue_that_serves_nothing_says_so(jira: responses.RequestsMock) -> None:
-    """Also where we do not remember that we said something; where it never did, it says nothing."""
+def test_the_comment_of_an_issue_without_key_results_says_so(jira: responses.RequestsMock) -> None:
+    """Also if our memory is lost. An issue that never had a comment gets none."""
     jira.put(f"{COMMENTS}/700", json={"id": "700"})
     assert remove_note(memory={"links": ["KR-1"], "comment": "700"}) == {"links": [], "comment": "700"}
     jira.get(COMMENTS, json=listed(comment("700")))
@@ -220,10 +220,10 @@ def test_an_issue_that_serves_nothing_says_so(jira: responses.RequestsMock) -> N
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_without_the_permission_to_comment_the_issue_waits_and_its_links_stand(
+def test_without_comment_permission_the_issue_waits_and_its_links_stay(
     jira: responses.RequestsMock, status: int
 ) -> None:
-    """Jira answers 400 for that."""
+    """Jira sends 400 for that."""
     jira.get(COMMENTS, json=listed())
     jira.post(COMMENTS, status=status, json={"errorMessages": ["You may not."]})
     with pytest.raises(Unavailable, match=r"Add comments.*You may not\.") as caught:
@@ -232,8 +232,8 @@ def test_without_the_permission_to_comment_the_issue_waits_and_its_links_stand(
     assert [call.request.method for call in jira.calls][:2] == ["GET", "POST"]
 
 
-def test_an_issue_full_of_comments_is_put_aside(jira: responses.RequestsMock) -> None:
-    """That is about it alone. An answer without an id is not believed either."""
+def test_an_issue_with_too_many_comments_is_rejected(jira: responses.RequestsMock) -> None:
+    """The error is about this issue alone. A response without an id is rejected too."""
     jira.get(COMMENTS, json=listed())
     jira.post(COMMENTS, status=413, json={"errorMessages": ["Too many."]})
     with pytest.raises(Rejected):
@@ -243,8 +243,8 @@ def test_an_issue_full_of_comments_is_put_aside(jira: responses.RequestsMock) ->
         write()
 
 
-def test_no_more_than_some_lines_are_written(jira: responses.RequestsMock) -> None:
-    """A comment has an end, and so have its lines."""
+def test_the_number_of_lines_is_limited(jira: responses.RequestsMock) -> None:
+    """The size of a comment and of each line is limited too."""
     address = f"{SERVER}{ISSUE}/comment"
     for where in (COMMENTS, address):
         jira.get(where, json=listed())
@@ -275,13 +275,13 @@ def test_no_more_than_some_lines_are_written(jira: responses.RequestsMock) -> No
         ("Größe 5", "Größe 5"),
     ],
 )
-def test_texts_are_shown_as_they_are_in_wiki_markup(text: str, shown: str) -> None:
-    """By a backslash where that is one, else by a space of no width."""
+def test_text_is_escaped_in_wiki_markup(text: str, shown: str) -> None:
+    """By a backslash if that works, otherwise by a zero-width space."""
     assert escaped(text) == shown
 
 
-def test_what_we_write_asks_for_nothing(jira: responses.RequestsMock) -> None:
-    """A title that looks like a command is no line of its own: our own comment, told of, makes no link."""
+def test_our_own_comment_has_no_commands(jira: responses.RequestsMock) -> None:
+    """A title that looks like a command has no line of its own, so our comment creates no link."""
     address = f"{SERVER}{ISSUE}/comment"
     for where in (COMMENTS, address):
         jira.get(where, json=listed())

@@ -1,4 +1,4 @@
-"""How Jira's deliveries are read, rule by rule."""
+"""Parse Jira's deliveries."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -40,12 +40,12 @@ WON_T_DO = "Won’t do"  # noqa: RUF001  the apostrophe Jira's own default has i
 
 
 def read(post: WebhookRequest, by: Connection | None = None) -> tuple[Observation, ...]:
-    """Read a delivery's observations."""
+    """Return a delivery's observations."""
     return Jira().parse_delivery(post, by or connection()).observations
 
 
 def snapshot(body: dict[str, Any], *items: dict[str, Any], by: Connection | None = None) -> Snapshot:
-    """Read an update that must be one snapshot."""
+    """Return the one snapshot of an update."""
     (seen,) = read(delivery("jira:issue_updated", issue=body, items=list(items)), by)
     assert isinstance(seen, Snapshot)
     return seen
@@ -59,8 +59,8 @@ def test_the_published_signature_is_accepted() -> None:
     )
 
 
-def test_an_issue_is_read_whole() -> None:
-    """Every field of an issue ends where it belongs, in UTC; its address comes from the connection's site."""
+def test_all_fields_of_an_issue_are_parsed() -> None:
+    """Times are in UTC. The URL uses the connection's site."""
     reading = Jira().parse_delivery(
         delivery("jira:issue_created", issue=issue()), connection(points_field="customfield_10016")
     )
@@ -122,25 +122,25 @@ def test_other_resolutions_and_none_mean_done(resolution: str | None) -> None:
     ("chosen", "state"),
     [(["Parked"], State.DONE), ([], State.DONE), (["parked", "WON'T DO"], State.DROPPED), ("Won't Do", State.DROPPED)],
 )
-def test_the_connection_chooses_what_dropped_means(chosen: object, state: State) -> None:
-    """The option stands in place of our list, not beside it."""
+def test_the_connection_can_choose_the_dropped_resolutions(chosen: object, state: State) -> None:
+    """The option replaces our list."""
     assert snapshot(done("Won't Do"), by=connection(dropped_resolutions=chosen)).state is state
 
 
 @pytest.mark.parametrize(("chosen", "state"), [("10000", State.DROPPED), ("10001", State.DONE)])
-def test_a_dropped_resolution_may_be_chosen_by_its_id(chosen: str, state: State) -> None:
-    """Names are translated and changed; the id stays."""
+def test_a_dropped_resolution_may_be_set_by_its_id(chosen: str, state: State) -> None:
+    """Names are translated and edited; the id stays."""
     assert snapshot(done("Erledigt"), by=connection(dropped_resolutions=[chosen])).state is state
 
 
-def test_a_resolution_left_on_a_reopened_issue_does_not_make_it_done() -> None:
-    """The status alone says whether work is over."""
+def test_a_resolution_on_a_reopened_issue_does_not_make_it_done() -> None:
+    """Only the status says whether work is over."""
     left = issue(status=IN_PROGRESS, resolution={"name": "Done"}, resolutiondate="2026-10-06T12:00:00.000+0200")
     seen = snapshot(left)
     assert (seen.state, seen.resolution, seen.closed_at) == (State.DOING, None, None)
 
 
-def test_the_closing_time_is_the_best_one_told() -> None:
+def test_the_closing_time_is_the_best_available_one() -> None:
     """First the resolution's, then the status category's, then the last change."""
     assert snapshot(done()).closed_at == datetime(2026, 10, 6, 10, tzinfo=UTC)
     assert snapshot(done(None)).closed_at == datetime(2026, 10, 6, 10, 0, 1, tzinfo=UTC)
@@ -157,13 +157,13 @@ def test_the_closing_time_is_the_best_one_told() -> None:
         (1_791_192_610_000, 10),
     ],
 )
-def test_times_are_read_in_each_form(written: object, second: int) -> None:
+def test_times_are_parsed_in_each_form(written: object, second: int) -> None:
     """Offsets with and without a colon, and milliseconds since 1970."""
     seen = snapshot(issue(updated=written)).updated_at
     assert seen.replace(minute=30, hour=9) == datetime(2026, 10, 5, 9, 30, second, tzinfo=UTC)
 
 
-def test_a_server_s_accounts_are_known_by_name() -> None:
+def test_a_server_s_accounts_are_identified_by_name() -> None:
     """Data Center has no accountId."""
     seen = snapshot(issue(assignee=ANA_ON_SERVER, creator=None, reporter={"key": "JIRAUSER1"}))
     assert seen.assignees == (Account("aruiz", "Ana Ruiz"),)
@@ -183,40 +183,40 @@ def test_a_moved_issue_keeps_its_identity_under_a_new_key() -> None:
     assert seen.came_from == ScopeRef("10000", "SHOP")
 
 
-def test_a_move_is_read_though_its_letter_does_not_tell_the_former_key() -> None:
-    """The project's id is enough, once it is known; a letter without a move came from nowhere."""
+def test_a_move_is_parsed_without_the_former_key() -> None:
+    """The stored project id is enough. A delivery without a move has no former key."""
     moved = snapshot(issue(project=PAY), item("project", old=("10000", "Shop"), to="10001", toString="Payments"))
     assert moved.came_from == ScopeRef("10000", "")
     assert snapshot(issue(), item("labels", old=("", "checkout"))).came_from is None
 
 
-def test_a_deleted_issue_leaves_a_tombstone() -> None:
-    """Its letter still holds all fields; it is gone all the same."""
+def test_a_deleted_issue_gives_a_tombstone() -> None:
+    """Even though the delivery has all fields."""
     assert read(delivery("jira:issue_deleted", issue=issue())) == (Tombstone(identity="20012", key="SHOP-12"),)
 
 
 @pytest.mark.parametrize("missing", ["updated", "status", "project"])
-def test_a_part_of_an_issue_is_not_a_snapshot(missing: str) -> None:
-    """What is left out is unknown, not none: go and look."""
+def test_an_incomplete_issue_is_no_snapshot(missing: str) -> None:
+    """Missing fields are unknown, not empty, so the issue is fetched."""
     (seen,) = read(delivery("jira:issue_updated", issue=issue(without=(missing,)), items=[]))
     assert seen == FetchNeeded(identity="20012", key="SHOP-12", reason="the delivery holds only a part of the issue")
 
 
-def test_a_letter_of_an_old_server_needs_no_type_name_and_no_event_name() -> None:
+def test_a_delivery_of_an_old_server_needs_no_type_and_event_name() -> None:
     """An issue with a changelog can only be an update."""
     reading = Jira().parse_delivery(delivery(None, issue=issue(), items=[item("summary", toString="x")]), connection())
     assert reading.name == "jira:issue_updated"
     assert isinstance(reading.observations[0], Snapshot)
 
 
-def test_a_letter_that_names_no_event_is_rejected() -> None:
-    """Without a changelog it could be a deletion as well."""
+def test_a_delivery_without_an_event_is_rejected() -> None:
+    """Without a changelog it may be a deletion."""
     with pytest.raises(Rejected, match="webhookEvent"):
         read(delivery(None, issue=issue()))
 
 
 @pytest.mark.parametrize(
-    ("told", "parent"),
+    ("parent_field", "parent"),
     [
         ({"id": "20001", "key": "SHOP-1", "fields": {}}, Parent("SHOP-1", "20001")),
         ({"key": "SHOP-1"}, Parent("SHOP-1")),
@@ -224,9 +224,9 @@ def test_a_letter_that_names_no_event_is_rejected() -> None:
         ({"id": "20001"}, None),
     ],
 )
-def test_a_parent_told_is_taken_and_none_told_is_unknown(told: object, parent: Parent | None) -> None:
-    """Cloud leaves the field out both for "none" and for "not shown"."""
-    assert snapshot(issue(parent=told)).parent == parent
+def test_a_present_parent_is_used_and_a_missing_one_is_unknown(parent_field: object, parent: Parent | None) -> None:
+    """Cloud omits the field both for none and for hidden."""
+    assert snapshot(issue(parent=parent_field)).parent == parent
     assert snapshot(issue()).parent is None
 
 
@@ -241,37 +241,37 @@ def test_a_parent_told_is_taken_and_none_told_is_unknown(told: object, parent: P
         ({"to": "20001", "toString": "Faster refunds"}, None),
     ],
 )
-def test_a_change_of_parent_is_believed(field: str, new: dict[str, Any], parent: Parent | None) -> None:
-    """Only the changelog says that a parent was taken away."""
+def test_a_changed_parent_in_the_changelog_counts(field: str, new: dict[str, Any], parent: Parent | None) -> None:
+    """Only the changelog shows that a parent was removed."""
     assert snapshot(issue(), item(field, old=("20000", "SHOP-9"), **new)).parent == parent
 
 
 def test_the_last_change_of_parent_counts() -> None:
-    """A changelog may hold two, as when an epic link becomes a parent."""
+    """A changelog may have two, for example when an epic link becomes a parent."""
     changes = (item("Epic Link", to=None), item("IssueParentAssociation", to="20001", toString="SHOP-1"))
     assert snapshot(issue(), *changes).parent == Parent("SHOP-1", "20001")
 
 
-def test_a_parent_in_the_fields_outweighs_the_changelog() -> None:
-    """The issue as it stands is surer than a step towards it."""
-    told = issue(parent={"id": "20002", "key": "SHOP-2"})
-    assert snapshot(told, item("Epic Link", to=None)).parent == Parent("SHOP-2", "20002")
+def test_a_parent_in_the_fields_overrides_the_changelog() -> None:
+    """The fields have the current state, the changelog only one step."""
+    parent_field = issue(parent={"id": "20002", "key": "SHOP-2"})
+    assert snapshot(parent_field, item("Epic Link", to=None)).parent == Parent("SHOP-2", "20002")
 
 
-def test_an_epic_link_field_is_never_guessed_by_its_usual_id() -> None:
+def test_an_epic_link_field_is_not_assumed_by_its_usual_id() -> None:
     """`customfield_10014` is another field on another site."""
     assert snapshot(issue(customfield_10014="SHOP-1")).parent is None
 
 
 @pytest.mark.parametrize(("value", "points"), [(8, 8.0), (0.5, 0.5), (0, 0.0), (None, None), ("8", None), (True, None)])
-def test_points_come_from_the_field_whose_id_is_set(value: object, points: float | None) -> None:
+def test_points_come_from_the_field_with_the_configured_id(value: object, points: float | None) -> None:
     """Only numbers count, and zero is a number."""
     assert snapshot(issue(customfield_10016=value), by=connection(points_field="customfield_10016")).points == points
     assert snapshot(issue(customfield_10016=value)).points is None
 
 
-def test_a_field_set_by_name_is_read_only_from_a_change_that_names_it() -> None:
-    """Letters name custom fields by id, except in their changelog; on a server there without the id."""
+def test_a_field_set_by_name_is_read_only_from_the_changelog() -> None:
+    """Deliveries name custom fields by id, except in the changelog, where servers omit the id."""
     by = connection(points_field="Story Points")
     assert snapshot(issue(), by=by).points is None
     cloud = item("Story Points", fieldId="customfield_10016", toString="5")
@@ -284,19 +284,19 @@ def test_a_field_set_by_name_is_read_only_from_a_change_that_names_it() -> None:
 @pytest.mark.parametrize(
     "name", sorted(name for name, treatment in EVENT_RULES.items() if treatment.parse is None and name != "*")
 )
-def test_what_the_table_ignores_is_ignored_for_its_reason(name: str) -> None:
-    """The table's words are the reason."""
+def test_ignored_events_have_the_reason_of_the_table(name: str) -> None:
+    """The table has the words."""
     assert read(delivery(name, issue=issue())) == (Ignored(EVENT_RULES[name].description),)
 
 
-def test_an_unheard_of_event_is_ignored() -> None:
-    """Jira may send whatever it likes."""
+def test_an_unknown_event_is_ignored() -> None:
+    """Jira may send new events at any time."""
     assert read(delivery("asteroid_sighted")) == (Ignored(EVENT_RULES["*"].description),)
 
 
 @pytest.mark.parametrize(
     "written", ["SHOP-12", "shop-12", f"{SITE}/browse/SHOP-12", "https://acme.example/jira/browse/shop-12?focus=1"]
 )
-def test_keys_are_taken_as_people_write_them(written: str) -> None:
+def test_keys_have_the_forms_that_people_write(written: str) -> None:
     """Any case, or a web address."""
     assert Jira().normalize_key(written) == "SHOP-12"

@@ -1,4 +1,4 @@
-"""The pitfalls of Jira's webhooks, each with the test that it does not take us in."""
+"""The pitfalls of Jira's webhooks, with a test for each."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,24 +26,24 @@ from tests.connectors.jira.payloads import (
 BULK = {"bulkOperationMetaData": {"entityCount": 1000, "sequenceNumber": 17, "bulkOperationId": "b-1"}}
 
 
-def read(body: dict[str, Any], *items: dict[str, Any], **parts: Any) -> Snapshot:
-    """Read an update that must be one snapshot."""
-    post = delivery("jira:issue_updated", issue=body, items=list(items), **parts)
+def read(body: dict[str, Any], *items: dict[str, Any], **fields: Any) -> Snapshot:
+    """Return the one snapshot of an update."""
+    post = delivery("jira:issue_updated", issue=body, items=list(items), **fields)
     (seen,) = Jira().parse_delivery(post, connection()).observations
     assert isinstance(seen, Snapshot)
     return seen
 
 
-def test_pitfall_1_an_older_status_that_comes_late_changes_nothing() -> None:
-    """The tracker's own time of the last change decides, not the order of arrival."""
+def test_pitfall_1_an_older_status_that_arrives_late_changes_nothing() -> None:
+    """The tracker's time of the last change decides, not the order of arrival."""
     early = read(issue(status=IN_PROGRESS), item("status", toString="Building"))
     late = read(done(), item("status", toString="Shipped"), item("resolution", toString="Done"))
     assert merge_snapshot(merge_snapshot(None, late), early) == merge_snapshot(None, late)
     assert merge_snapshot(merge_snapshot(None, early), late) == merge_snapshot(None, late)
 
 
-def test_pitfall_4_only_a_letter_of_deletion_proves_one() -> None:
-    """A tombstone is final for letters, and comes from one event alone; see also the tests of looks at a 404."""
+def test_pitfall_4_only_a_deletion_event_proves_a_deletion() -> None:
+    """A tombstone is final for deliveries, and only one event gives it. See also the tests of fetches with 404."""
     deleting = []
     others: dict[str, Any] = {
         "version": {"id": 1, "name": "1"},
@@ -61,8 +61,8 @@ def test_pitfall_4_only_a_letter_of_deletion_proves_one() -> None:
     assert merge_snapshot(gone, read(done())).gone_reason == "deleted"
 
 
-def test_pitfall_5_one_change_delivered_by_two_webhooks_counts_once() -> None:
-    """Under two identifiers: the same snapshot a second time is nothing new, so no list of changes is needed."""
+def test_pitfall_5_one_change_sent_by_two_webhooks_counts_once() -> None:
+    """The ids differ, but an equal snapshot changes nothing, so we need no list of changes."""
     first = merge_snapshot(None, read(done(), item("status", toString="Shipped"), matchedWebhookIds=[1]))
     assert merge_snapshot(first, read(done(), item("status", toString="Shipped"), matchedWebhookIds=[2])) is first
 
@@ -72,22 +72,22 @@ def test_pitfall_5_one_change_delivered_by_two_webhooks_counts_once() -> None:
     ["https://api.atlassian.com/ex/jira/11111111-2222-3333-4444-555555555555/rest/api/2/issue/20012", "", None, 5],
 )
 def test_pitfall_6_the_site_is_never_taken_from_self(address: object) -> None:
-    """The page people open is under the address that the connection names."""
+    """Links use the connection's site."""
     seen = read({**issue(), "self": address})
     assert seen.url == f"{SITE}/browse/SHOP-12"
     assert seen == read(issue())
 
 
-def test_pitfall_7_letters_of_a_bulk_change_are_read_as_any_other() -> None:
-    """Late, many, and with a mark that says so."""
+def test_pitfall_7_deliveries_of_a_bulk_change_are_parsed_like_others() -> None:
+    """They are late, many, and marked."""
     changed = item("labels", toString="payments")
     assert read(issue(), changed, **BULK) == read(issue(), changed)
     assert read(issue(), changed, **BULK, issue_event_type_name="issue_updated") == read(issue(), changed)
 
 
 @pytest.mark.parametrize("named", ["issue_generic", "issue_resolved", "issue_closed", "made_by_a_plugin", None, 5])
-def test_the_type_name_decides_nothing(named: object) -> None:
-    """Resolving may be called `issue_generic`, and reopening too; old servers name none."""
+def test_the_type_name_does_not_matter(named: object) -> None:
+    """Resolving may have the type `issue_generic`, and reopening too; old servers send none."""
     assert read(done(), item("status", toString="Shipped"), issue_event_type_name=named).state is State.DONE
     reopened = issue(status=IN_PROGRESS, resolution={"id": "10000", "name": "Done"})
     assert read(reopened, item("resolution"), issue_event_type_name=named).state is State.DOING
@@ -98,7 +98,7 @@ def test_the_type_name_decides_nothing(named: object) -> None:
     ["h1. Refunds\r\n{code}x{code}", {"type": "doc", "version": 1, "content": [{"type": "paragraph"}]}, None, 5],
 )
 def test_descriptions_may_be_wiki_or_adf(text: object) -> None:
-    """Webhooks and v2 write the one, v3 the other; nothing of them is used."""
+    """Webhooks and v2 send wiki markup, v3 sends ADF. We use neither."""
     assert read(issue(description=text, environment=text)) == read(issue())
 
 
@@ -106,16 +106,16 @@ def test_descriptions_may_be_wiki_or_adf(text: object) -> None:
     ("status", "category", "state"),
     [("Erledigt", "Fertig", State.DONE), ("完了", "完了", State.DONE), ("Готово", "Выполнено", State.DONE)],
 )
-def test_localised_names_of_statuses_decide_nothing(status: str, category: str, state: State) -> None:
+def test_localised_names_of_statuses_do_not_matter(status: str, category: str, state: State) -> None:
     """Only the category's key is the same everywhere."""
-    told = {"id": "9", "name": status, "statusCategory": {"id": 3, "key": "done", "name": category}}
-    assert read(issue(status=told)).state is state
+    translated = {"id": "9", "name": status, "statusCategory": {"id": 3, "key": "done", "name": category}}
+    assert read(issue(status=translated)).state is state
     misleading = {"id": "9", "name": "Done", "statusCategory": {"id": 2, "key": "new", "name": "Done"}}
     assert read(issue(status=misleading)).state is State.TODO
 
 
-def test_a_sub_task_is_told_by_its_parent() -> None:
-    """Cloud and Data Center alike; it counts by itself."""
+def test_a_sub_task_is_recognised_by_its_parent() -> None:
+    """On Cloud and Data Center. It counts as an issue."""
     parent = {"id": "20001", "key": "SHOP-1", "fields": {"summary": "x", "status": DONE}}
     kind = {"id": "10003", "name": "Sub-task", "subtask": True, "hierarchyLevel": -1}
     seen = read(issue(issuetype=kind, parent=parent))
@@ -124,8 +124,8 @@ def test_a_sub_task_is_told_by_its_parent() -> None:
     assert on_server.parent == seen.parent
 
 
-def test_a_move_changes_key_and_project_and_nothing_else() -> None:
-    """So links by hand, which go by the id, stay."""
+def test_a_move_changes_only_key_and_project() -> None:
+    """Manual links use the id, so they stay."""
     moved = read(
         issue(key="PAY-3", project=PAY),
         item("project", old=("10000", "Shop"), to="10001", toString="Payments"),
@@ -136,8 +136,8 @@ def test_a_move_changes_key_and_project_and_nothing_else() -> None:
     assert replace(moved, key=before.key, scope=before.scope, url=before.url, came_from=None) == before
 
 
-def test_an_issue_that_is_done_without_resolution_is_done_since_its_status_changed() -> None:
-    """The resolution's date is not there to go by."""
+def test_an_issue_done_without_resolution_closes_at_its_status_change() -> None:
+    """It has no date of a resolution."""
     seen = read(done(None))
     assert (seen.state, seen.resolution) == (State.DONE, None)
     assert seen.closed_at == datetime(2026, 10, 6, 10, 0, 1, tzinfo=UTC)

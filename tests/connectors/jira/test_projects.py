@@ -1,4 +1,4 @@
-"""Deliveries about projects, versions and sprints, and those that carry only ids."""
+"""Deliveries about projects, versions and sprints, and deliveries with only ids."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from sync_service.domain.trackers.observations import (
 )
 from tests.connectors.jira.payloads import SITE, connection, delivery
 
-SAID_AT = datetime.fromtimestamp(1_791_200_000, UTC)
+TIME = datetime.fromtimestamp(1_791_200_000, UTC)
 SHOP = {"self": f"{SITE}/rest/api/2/project/10000", "id": 10000, "key": "SHOP", "name": "Shop"}
 VERSION = {
     "self": f"{SITE}/rest/api/2/version/901", "id": "901", "description": "", "name": "2.0", "archived": False,
@@ -30,9 +30,9 @@ SPRINT = {
 }  # fmt: skip
 
 
-def read(event: str, **parts: Any) -> Observation:
-    """Read a delivery that says one thing; it is of an administrator's webhook, so it may name nobody."""
-    (seen,) = Jira().parse_delivery(delivery(event, **parts), connection()).observations
+def read(event: str, **fields: Any) -> Observation:
+    """Return the one observation of a delivery of an administrator's webhook, which may lack a user."""
+    (seen,) = Jira().parse_delivery(delivery(event, **fields), connection()).observations
     return seen
 
 
@@ -47,17 +47,17 @@ def read(event: str, **parts: Any) -> Observation:
         ("project_restored_archived", {"returned": True}),
     ],
 )
-def test_what_becomes_of_a_project_is_told(event: str, expected: dict[str, Any]) -> None:
-    """By its id: its key may have changed. Only a deleted one does not come back."""
-    assert read(event, project=SHOP) == ScopeSeen(scope=ScopeRef("10000", "SHOP"), at=SAID_AT, **expected)
-    bare = ScopeSeen(scope=ScopeRef("10000", ""), at=SAID_AT, **expected)
+def test_a_changed_project_is_identified_by_its_id(event: str, expected: dict[str, Any]) -> None:
+    """Its key may change. Only a deleted project never returns."""
+    assert read(event, project=SHOP) == ScopeSeen(scope=ScopeRef("10000", "SHOP"), at=TIME, **expected)
+    bare = ScopeSeen(scope=ScopeRef("10000", ""), at=TIME, **expected)
     assert read(event, project={"id": "10000"}) == bare
 
 
 @pytest.mark.parametrize("event", ["jira:version_updated", "jira:version_released", "jira:version_unreleased"])
-def test_a_version_s_name_is_told(event: str) -> None:
-    """At the tracker's time, so that two renames may come in any order."""
-    named = TermSeen(kind=TermKind.VERSION, id="901", name="2.0", at=SAID_AT)
+def test_a_version_has_its_name_and_time(event: str) -> None:
+    """The tracker's time, so two renames may arrive in any order."""
+    named = TermSeen(kind=TermKind.VERSION, id="901", name="2.0", at=TIME)
     assert read(event, version=VERSION) == named
 
 
@@ -72,25 +72,23 @@ def test_a_version_s_name_is_told(event: str) -> None:
         (["902"], None, None),
     ],
 )
-def test_a_version_that_is_deleted_may_have_been_merged(
-    into: object, name: str | None, merged_into: str | None
-) -> None:
-    """How Jira names the other one is not written down, so each way is read."""
+def test_a_deleted_version_may_have_been_merged(into: object, name: str | None, merged_into: str | None) -> None:
+    """Jira does not document how it names the other version, so each form is parsed."""
     merged = {} if into is None else {"mergedTo": into}
     assert read("jira:version_deleted", version=VERSION, **merged) == TermSeen(
-        kind=TermKind.VERSION, id="901", name=name, at=SAID_AT, merged_into=merged_into
+        kind=TermKind.VERSION, id="901", name=name, at=TIME, merged_into=merged_into
     )
 
 
 @pytest.mark.parametrize("event", ["sprint_updated", "sprint_started", "sprint_closed", "sprint_deleted"])
-def test_a_sprint_s_name_is_told(event: str) -> None:
-    """Which project it belongs to is not."""
+def test_a_sprint_has_its_name(event: str) -> None:
+    """The delivery does not have its project."""
     name = None if event == "sprint_deleted" else "Sprint 8"
-    assert read(event, sprint=SPRINT) == TermSeen(kind=TermKind.SPRINT, id="8", name=name, at=SAID_AT)
+    assert read(event, sprint=SPRINT) == TermSeen(kind=TermKind.SPRINT, id="8", name=name, at=TIME)
 
 
 @pytest.mark.parametrize(
-    ("event", "parts"),
+    ("event", "fields"),
     [
         ("project_updated", {}),
         ("project_archived", {"project": {"key": "SHOP"}}),
@@ -100,14 +98,14 @@ def test_a_sprint_s_name_is_told(event: str) -> None:
         ("sprint_deleted", {"sprint": None}),
     ],
 )
-def test_what_does_not_say_what_it_is_about_is_rejected(event: str, parts: dict[str, Any]) -> None:
-    """It waits among the buried deliveries, with its reason."""
+def test_a_delivery_without_its_subject_is_rejected(event: str, fields: dict[str, Any]) -> None:
+    """It stays among the buried deliveries, with its reason."""
     with pytest.raises(Rejected, match="is missing"):
-        read(event, **parts)
+        read(event, **fields)
 
 
 @pytest.mark.parametrize(
-    ("event", "parts"),
+    ("event", "fields"),
     [
         ("worklog_created", {"worklog": {"id": "1", "issueId": "20012", "timeSpentSeconds": 60}}),
         ("worklog_deleted", {"worklog": {"id": "1", "issueId": "20012"}}),
@@ -123,6 +121,6 @@ def test_what_does_not_say_what_it_is_about_is_rejected(event: str, parts: dict[
         ("issue_property_set", {"property": {"key": "x"}}),
     ],
 )
-def test_what_moves_no_key_result_is_ignored_for_a_reason(event: str, parts: dict[str, Any]) -> None:
-    """Most of it carries only ids."""
-    assert read(event, **parts) == Ignored(EVENT_RULES[event].description)
+def test_deliveries_without_effect_are_ignored_with_a_reason(event: str, fields: dict[str, Any]) -> None:
+    """Most of them have only ids."""
+    assert read(event, **fields) == Ignored(EVENT_RULES[event].description)

@@ -1,4 +1,4 @@
-"""JQL as queries of rules: what is refused, what Jira is asked about it, and how it is joined with ours."""
+"""JQL as rule queries: what is refused, how Jira checks it, and how it is joined with our clauses."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ SCOPES = [ScopeRef("10100", "SHOP"), ScopeRef("", "PAY")]
 
 
 def test_the_connector_evaluates_queries() -> None:
-    """By asking, so that its no removes nothing."""
+    """By calling Jira, so its "no" removes nothing."""
     assert isinstance(Jira(), EvaluatesQueries)
     assert not Jira().evaluates_locally
 
@@ -43,8 +43,8 @@ def test_the_connector_evaluates_queries() -> None:
         ("x" * (LONGEST + 1), f"a query may have {LONGEST} characters, and this has {LONGEST + 1}"),
     ],
 )
-def test_a_query_that_can_not_be_one_is_refused_without_a_call(query: str, says: str) -> None:
-    """With words that say what to do."""
+def test_an_unusable_query_is_refused_without_a_call(query: str, says: str) -> None:
+    """The error says what to change."""
     with pytest.raises(Rejected) as caught:
         Jira().check_query(QUIET, query=query)
     assert says in str(caught.value)
@@ -66,8 +66,8 @@ def test_a_query_that_can_not_be_one_is_refused_without_a_call(query: str, says:
         ("labels = order\\ by", "labels = order\\ by"),
     ],
 )
-def test_an_order_is_taken_off(query: str, expected: str) -> None:
-    """Since listings have one of ours; what only looks like one stays."""
+def test_an_order_is_removed(query: str, expected: str) -> None:
+    """Listings have an order of their own. Text that only looks like an order stays."""
     Jira().check_query(QUIET, query=query)
     assert restriction(query) == expected
 
@@ -77,8 +77,8 @@ def test_an_order_is_taken_off(query: str, expected: str) -> None:
 @example(r"a=\(b")
 @example(r"a=b\) OR (c=d")
 @given(st.text(alphabet="ab =()\"'\\ORDERBYorderby\n\t", max_size=40) | st.text(max_size=40))
-def test_what_is_joined_to_a_query_stays_beside_it(query: str) -> None:
-    """However it is written: as Jira reads it, ours is a clause that must hold, too."""
+def test_our_clause_always_holds_together_with_a_query(query: str) -> None:
+    """For any query text, as Jira parses it."""
     try:
         joined = f"({restriction(query)}) AND project in (7)"
         where = parse(joined).where
@@ -91,8 +91,8 @@ def test_what_is_joined_to_a_query_stays_beside_it(query: str) -> None:
     assert last.field == "project"
 
 
-def test_values_are_quoted_as_jql_takes_them() -> None:
-    """Whatever is in them."""
+def test_values_are_quoted_for_jql() -> None:
+    """Whatever they contain."""
     written = 'a "b" \\ c'
     where = parse(f"project = {quoted(written)}").where
     assert isinstance(where, Condition)
@@ -100,7 +100,7 @@ def test_values_are_quoted_as_jql_takes_them() -> None:
 
 
 def test_jira_checks_a_query_in_its_own_words(tracker: simulator.Jira) -> None:
-    """By taking it apart on Cloud, by a search for none of it on Data Center."""
+    """By parsing it on Cloud, by a search without results on Data Center."""
     tracker.project("SHOP")
     Jira().check_query(by(tracker), query="project = SHOP AND labels = pay ORDER BY key")
     with pytest.raises(Rejected, match=r"Jira refuses the query: Field 'nothing' does not exist"):
@@ -111,14 +111,14 @@ def test_jira_checks_a_query_in_its_own_words(tracker: simulator.Jira) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_who_may_only_search_is_not_stopped_by_the_check(mock: responses.RequestsMock, status: int) -> None:
-    """Scoped tokens may lack what the check needs; if it is more, the search says so."""
+def test_credentials_that_may_only_search_skip_the_check(mock: responses.RequestsMock, status: int) -> None:
+    """Scoped tokens may lack the check's permission. The search reports a real error."""
     mock.post(f"{CLOUD}/jql/parse", status=status, json={"errorMessages": ["scope does not match"]})
     Jira().check_query(BY_CLOUD, query="project = SHOP")
 
 
-def test_other_answers_of_the_check_are_what_they_always_are(mock: responses.RequestsMock) -> None:
-    """A server in trouble refuses no query, and odd answers find nothing wrong with it."""
+def test_other_responses_of_the_check_have_their_usual_meaning(mock: responses.RequestsMock) -> None:
+    """A server error refuses no query, and an unusual response finds no error in it."""
     mock.post(f"{CLOUD}/jql/parse", status=503)
     with pytest.raises(Unavailable):
         Jira().check_query(BY_CLOUD, query="project = SHOP")
@@ -131,8 +131,8 @@ def test_other_answers_of_the_check_are_what_they_always_are(mock: responses.Req
         Jira().check_query(BY_SERVER, query="project = SHOP")
 
 
-def test_what_can_not_be_asked_is_named() -> None:
-    """Data Center knows no matches; what it is, nothing says without credentials."""
+def test_a_site_without_matches_is_named() -> None:
+    """Data Center has no matches. Without credentials the edition is unknown."""
     assert Jira().not_evaluable(BY_CLOUD, query="project = SHOP") == ()
     assert Jira().not_evaluable(BY_SERVER, query="project = SHOP") == ("JQL on Data Center",)
     assert Jira().not_evaluable(QUIET, query="project = SHOP") == ()

@@ -1,4 +1,4 @@
-"""Members of JQL are listed page by page, on both faces of Jira, and whatever happens meanwhile."""
+"""Members of JQL queries: listed page by page on Cloud and Data Center, even if issues change meanwhile."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -21,12 +21,12 @@ SCOPES = [ScopeRef("10100", "SHOP"), ScopeRef("", "PAY")]
 
 
 def scopes_of(*projects: Project) -> list[ScopeRef]:
-    """Give projects as watched."""
+    """Return projects as watched scopes."""
     return [ScopeRef(project.id, project.key) for project in projects]
 
 
 def listed(connection: Connection, query: str, scopes: Sequence[ScopeRef]) -> Iterator[MemberPage]:
-    """Go through a whole listing; one that does not end fails."""
+    """Return all pages of a listing; an endless one fails."""
     cursor: str | None = None
     for _ in range(50):
         page = Jira().list_members(connection, query=query, scopes=scopes, cursor=cursor)
@@ -38,12 +38,12 @@ def listed(connection: Connection, query: str, scopes: Sequence[ScopeRef]) -> It
 
 
 def keys(pages: Sequence[MemberPage]) -> list[str]:
-    """Give the keys of all pages, in order."""
+    """Return the keys of all pages, in order."""
     return [key for page in pages for key in page.found.values()]
 
 
 def test_members_are_listed_in_watched_projects_and_counted_elsewhere(tracker: simulator.Jira) -> None:
-    """Ids and keys, in the order of creation, of which a project's key may be all that is known."""
+    """Ids and keys, in the order of creation. Only a project's key may be known."""
     shop, pay, attic = (tracker.project(key) for key in ("SHOP", "PAY", "ATTIC"))
     for project in (pay, shop, attic, shop):
         project.create_issue("Pay", labels=["pay"])
@@ -56,8 +56,8 @@ def test_members_are_listed_in_watched_projects_and_counted_elsewhere(tracker: s
     assert len(tracker.rest.calls) == 2
 
 
-def test_many_members_come_page_by_page(tracker: simulator.Jira, clock: SteppedClock) -> None:
-    """Also where more than a page were created at one moment; of these some are shown twice."""
+def test_many_members_are_listed_page_by_page(tracker: simulator.Jira, clock: SteppedClock) -> None:
+    """Also if more than a page were created at one time; some of these are listed twice."""
     shop = tracker.project("SHOP")
     shop.create_issues(7, every=timedelta(seconds=1))
     for number in range(5):
@@ -70,8 +70,8 @@ def test_many_members_come_page_by_page(tracker: simulator.Jira, clock: SteppedC
     assert keys(pages[:2]) == [f"SHOP-{number}" for number in range(1, 6)]
 
 
-def test_a_member_is_seen_though_others_cease_to_be_found_meanwhile(tracker: simulator.Jira) -> None:
-    """They would draw it over the border of numbered pages."""
+def test_a_member_is_listed_although_others_disappear_meanwhile(tracker: simulator.Jira) -> None:
+    """Numbered pages would skip it."""
     shop = tracker.project("SHOP")
     shop.create_issues(9, lambda number: BulkIssue(summary=f"{number}", labels=("pay",)))
     tracker.page_limit = 3
@@ -85,10 +85,10 @@ def test_a_member_is_seen_though_others_cease_to_be_found_meanwhile(tracker: sim
     assert {f"SHOP-{number}" for number in range(3, 10)} <= set(keys(pages))
 
 
-def test_where_the_last_of_a_page_was_deleted_the_tracker_says_how_to_go_on(
+def test_if_the_last_issue_of_a_page_was_deleted_the_page_token_is_used(
     tracker: simulator.Jira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody knows when it was created."""
+    """Its time of creation is unknown."""
     shop = tracker.project("SHOP")
     shop.create_issues(5)
     tracker.page_limit = 3
@@ -96,8 +96,8 @@ def test_where_the_last_of_a_page_was_deleted_the_tracker_says_how_to_go_on(
     assert keys(list(listed(by(tracker), "project = SHOP", scopes_of(shop)))) == [f"SHOP-{n}" for n in range(1, 6)]
 
 
-def test_the_creation_of_a_deleted_issue_is_not_known(mock: responses.RequestsMock) -> None:
-    """Nor one that is no time."""
+def test_the_creation_time_of_a_deleted_issue_is_unknown(mock: responses.RequestsMock) -> None:
+    """An invalid time is unknown too."""
     mock.post(f"{CLOUD}/search/jql", json={"issues": [{"id": "7", "key": "SHOP-1"}], "nextPageToken": "n"})
     mock.post(f"{CLOUD}/search/approximate-count", json={"count": "many"})
     mock.get(f"{CLOUD}/issue/7", status=404)
@@ -107,8 +107,8 @@ def test_the_creation_of_a_deleted_issue_is_not_known(mock: responses.RequestsMo
     assert page.outside == 0
 
 
-def test_a_token_that_has_expired_begins_again_at_the_last_border(clock: SteppedClock) -> None:
-    """It lives for seven days."""
+def test_an_expired_page_token_continues_at_the_last_time(clock: SteppedClock) -> None:
+    """It is valid for seven days."""
     with simulator.Jira(clock=clock, background=False) as tracker:
         shop = tracker.project("SHOP")
         for number in range(5):
@@ -125,14 +125,14 @@ def test_a_token_that_has_expired_begins_again_at_the_last_border(clock: Stepped
 
 
 def test_a_query_that_jira_refuses_to_list_says_why(tracker: simulator.Jira) -> None:
-    """In its words, and refuses not the connection."""
+    """In Jira's words. The connection is not refused."""
     shop = tracker.project("SHOP")
     with pytest.raises(Rejected, match=r"Jira refuses to list the query: Field 'nothing' does not exist"):
         list(listed(by(tracker), "nothing = 1", scopes_of(shop)))
 
 
-def test_a_watched_project_that_is_hidden_is_said_and_the_others_are_listed(tracker: simulator.Jira) -> None:
-    """Jira refuses a query that names one; and what is said to lack removes nothing."""
+def test_a_hidden_watched_project_is_reported_and_the_others_are_listed(tracker: simulator.Jira) -> None:
+    """Jira refuses a query that names a hidden project. An incomplete listing removes no members."""
     shop, pay = tracker.project("SHOP"), tracker.project("PAY")
     shop.create_issues(5)
     pay.create_issue("Refund")
@@ -147,8 +147,8 @@ def test_a_watched_project_that_is_hidden_is_said_and_the_others_are_listed(trac
         list(listed(by(tracker), "updated >= -7d", scopes))
 
 
-def test_a_list_that_can_not_be_read_is_no_list(mock: responses.RequestsMock) -> None:
-    """An issue without its id may be a member; and Cloud needs its e-mail address."""
+def test_an_unreadable_listing_is_an_error(mock: responses.RequestsMock) -> None:
+    """An issue without an id may be a member. Cloud needs its e-mail address."""
     mock.post(f"{CLOUD}/search/jql", json={"issues": [{"key": "SHOP-1"}], "isLast": True})
     with pytest.raises(Rejected, match="without its id"):
         Jira().list_members(BY_CLOUD, query="a = 1", scopes=SCOPES, cursor=None)

@@ -1,4 +1,4 @@
-"""Sprints, versions, components and parents of Jira's issues, wherever they are told, and whatever stands there."""
+"""Sprints, versions, components and parents of Jira issues, in each field and form."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ ON_SERVER = (
 )
 
 
-def test_sprints_are_read_from_objects_and_from_a_server_s_texts() -> None:
-    """Open and closed ones; a name may hold a comma, and a goal anything."""
+def test_sprints_are_parsed_from_objects_and_from_server_texts() -> None:
+    """Open and closed ones. A name may have a comma, and a goal any text."""
     both = (Term("7", "Sprint 7"), Term("8", "Sprint 8"))
     assert snapshot(issue(customfield_10020=SPRINTS)).sprints == both
     assert snapshot(issue(customfield_10020=[*SPRINTS, SPRINTS[0], 5, None, {}])).sprints == both
@@ -36,8 +36,8 @@ def test_sprints_are_read_from_objects_and_from_a_server_s_texts() -> None:
 
 
 @pytest.mark.parametrize("odd", ["", "Sprint@1[", "[id=7,name=]", "[id=x,name=S]", "[name=S]", "x" * 100_000, 5, {}])
-def test_a_sprint_that_can_t_be_read_is_none(odd: Any) -> None:
-    """It may be written in yet another way."""
+def test_an_unreadable_sprint_is_left_out(odd: Any) -> None:
+    """A server may use another form."""
     assert snapshot(issue(customfield_10020=[odd])).sprints == ()
 
 
@@ -54,17 +54,17 @@ def test_a_sprint_that_can_t_be_read_is_none(odd: Any) -> None:
         ({}, ()),
     ],
 )
-def test_where_the_field_is_not_known_a_change_tells_the_sprints(
+def test_without_the_field_catalogue_the_changelog_has_the_sprints(
     new: dict[str, Any], sprints: tuple[Term, ...] | None
 ) -> None:
-    """Without credentials that is all there is."""
+    """Without credentials there is no other source."""
     (seen,) = read(issue(), item("Sprint", **new), by=connection(), known=None)
     assert isinstance(seen, Snapshot)
     assert seen.sprints == sprints
 
 
 def test_components_and_versions_are_read_by_id() -> None:
-    """What a letter leaves out is unknown; none is none."""
+    """A missing field is unknown; an empty list means none."""
     planned = issue(components=[{"id": "31", "name": "App"}], fixVersions=[{"id": "902", "name": "2.0"}, {"id": "901"}])
     seen = snapshot(planned)
     assert (seen.components, seen.versions) == ((Term("31", "App"),), (Term("902", "2.0"),))
@@ -84,13 +84,13 @@ def test_components_and_versions_are_read_by_id() -> None:
         ({"customfield_10014": None}, Parent(None)),
     ],
 )
-def test_an_epic_is_a_parent_wherever_it_is_told(fields: Json, parent: Parent | None) -> None:
-    """Data Center tells it in Epic Link and Parent Link alone; the issue's own parent outweighs them."""
+def test_an_epic_is_a_parent_in_each_field(fields: Json, parent: Parent | None) -> None:
+    """Data Center has it only in Epic Link and Parent Link. The issue's own parent overrides them."""
     assert snapshot(issue(**fields)).parent == parent
 
 
-def test_where_the_links_are_left_out_of_a_letter_the_parent_is_unknown() -> None:
-    """Cloud no longer tells them, and shows no parent both for "none" and for "not shown"."""
+def test_a_delivery_without_the_link_fields_leaves_the_parent_unknown() -> None:
+    """Cloud no longer sends them, and omits the parent both for none and for hidden."""
     bare = issue(without=("customfield_10014",))
     assert snapshot(bare).parent is None
     assert snapshot(bare, item("IssueParentAssociation", to=None)).parent == Parent(None)
@@ -116,8 +116,8 @@ custom_values = st.fixed_dictionaries({one["id"]: json_values for one in FIELDS 
 
 
 @given(custom_values, json_values, json_values)
-def test_whatever_fields_hold_can_be_stored(custom: Json, planned: Any, changed: Any) -> None:
-    """They come from plug-ins, and from whoever calls."""
+def test_any_field_value_can_be_stored(custom: Json, planned: Any, changed: Any) -> None:
+    """Values come from plug-ins, and from any caller."""
     by = connection("token", number_fields=["Story Points", "customfield_10020"])
     items = [item(name, to=changed, toString=changed) for name in ("Sprint", "Story Points", "Epic Link")]
     for known in (catalogue_of(*FIELDS), FieldCatalogue(problem="none"), None):

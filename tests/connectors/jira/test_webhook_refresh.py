@@ -1,4 +1,4 @@
-"""The webhooks of an OAuth app on a simulated Jira: registered, believed, kept alive for months, and made anew."""
+"""Webhooks of an OAuth app on the simulated Jira: registered, accepted, refreshed for months, registered again."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -22,7 +22,7 @@ SECRET = "-".join(["a secret for tests"] * 3)
 DAY = timedelta(days=1).total_seconds()
 
 
-class Town:
+class RefreshHarness:
     """A Jira with its gateway, a receiver, and the connector with a consent."""
 
     def __init__(self, tracker: simulator.Jira, gateway: Atlassian, receiver: Receiver, clock: SteppedClock) -> None:
@@ -32,7 +32,7 @@ class Town:
         self.memory: str | None = None
 
     def run(self) -> TaskResult:
-        """Run the errand, with what it remembers."""
+        """Run the scheduled task with its memory."""
         connection = Connection(
             slug="jira",
             site="https://acme.atlassian.net",
@@ -46,54 +46,54 @@ class Town:
         self.memory = ran.memory
         return ran
 
-    def hears(self) -> bool:
-        """Say whether a change is told."""
+    def receives_changes(self) -> bool:
+        """Return whether a change is delivered."""
         before = len(self.receiver.received)
         self.shop.create_issue("Pay").start()
         return len(self.receiver.received) == before + 2
 
 
 @pytest.fixture
-def town() -> Iterator[Town]:
-    """Give a town, at the present time."""
+def harness() -> Iterator[RefreshHarness]:
+    """Yield a harness at the present time."""
     clock = SteppedClock()
     with (
         simulator.Jira(clock=clock, background=False) as tracker,
         Atlassian({SITE_ID: tracker}, clock=clock, client_secret=SECRET) as gateway,
         Receiver() as receiver,
     ):
-        yield Town(tracker, gateway, receiver, clock)
+        yield RefreshHarness(tracker, gateway, receiver, clock)
 
 
-def test_what_a_registered_webhook_brings_is_believed(town: Town) -> None:
-    """By the app's secret alone; a forged token is not."""
-    assert town.run().outcome.startswith("registered, for SHOP")
-    assert town.hears()
-    message = town.receiver.received[-1]
+def test_deliveries_of_a_registered_webhook_are_accepted(harness: RefreshHarness) -> None:
+    """Only the app's secret counts; a token with another signature is refused."""
+    assert harness.run().outcome.startswith("registered, for SHOP")
+    assert harness.receives_changes()
+    message = harness.receiver.received[-1]
     post = WebhookRequest({name.lower(): value for name, value in message.headers.items()}, message.body)
-    assert town.jira.verify(post, [SECRET])
-    assert not town.jira.verify(post, [SECRET[::-1]])
-    town.tracker.webhooks.forge_next()
-    town.shop.create_issue("Pay")
-    rejected = town.receiver.received[-1]
-    assert not town.jira.verify(
-        WebhookRequest({name.lower(): text for name, text in rejected.headers.items()}, rejected.body), [SECRET]
+    assert harness.jira.verify(post, [SECRET])
+    assert not harness.jira.verify(post, [SECRET[::-1]])
+    harness.tracker.webhooks.forge_next()
+    harness.shop.create_issue("Pay")
+    delivery = harness.receiver.received[-1]
+    assert not harness.jira.verify(
+        WebhookRequest({name.lower(): text for name, text in delivery.headers.items()}, delivery.body), [SECRET]
     )
 
 
-def test_a_webhook_is_kept_alive_for_months_and_there_is_only_one(town: Town) -> None:
-    """By a run a day."""
+def test_one_webhook_is_kept_for_months(harness: RefreshHarness) -> None:
+    """By one run a day."""
     for _ in range(70):
-        town.run()
-        town.clock.step(DAY)
-        assert town.hears()
-    assert len(town.tracker.dynamic_webhooks._hooks) == 1
+        harness.run()
+        harness.clock.step(DAY)
+        assert harness.receives_changes()
+    assert len(harness.tracker.dynamic_webhooks._hooks) == 1
 
 
-def test_a_webhook_that_died_is_made_anew(town: Town) -> None:
-    """After the service was away for longer than it lives."""
-    town.run()
-    town.clock.step(31 * DAY)
-    assert not town.hears()
-    assert town.run().outcome.startswith("registered, for SHOP")
-    assert town.hears()
+def test_an_expired_webhook_is_registered_again(harness: RefreshHarness) -> None:
+    """For example if the service was down for longer than it is valid."""
+    harness.run()
+    harness.clock.step(31 * DAY)
+    assert not harness.receives_changes()
+    assert harness.run().outcome.startswith("registered, for SHOP")
+    assert harness.receives_changes()
