@@ -105,10 +105,10 @@ class Delivery:
             return {}
         if self.fault is not Fault.FORGED:
             return signed
-        return {name: _forged(text) for name, text in signed.items()}
+        return {name: _with_wrong_signature(text) for name, text in signed.items()}
 
 
-def _forged(proof: str) -> str:
+def _with_wrong_signature(proof: str) -> str:
     """Make a signature (`method=digest`) or a token invalid."""
     method, sign, digest = proof.partition("=")
     return f"{method}={digest.translate(_OTHER_DIGIT)}" if sign else proof[:-10] + proof[-10:-2].swapcase() + proof[-2:]

@@ -118,8 +118,8 @@ def test(chosen: list[Mutant]) -> dict[str, str]:
     shutil.rmtree(ROOT / "mutants", ignore_errors=True)
     names = {one.name for one in chosen}
     subprocess.run([MUTMUT, "run", "--max-children", "1", *sorted(names)], cwd=ROOT, check=True)
-    told = subprocess.run([MUTMUT, "results", "--all", "1"], cwd=ROOT, check=True, capture_output=True, text=True)
-    pairs = (line.strip().rpartition(": ") for line in told.stdout.splitlines())
+    printed = subprocess.run([MUTMUT, "results", "--all", "1"], cwd=ROOT, check=True, capture_output=True, text=True)
+    pairs = (line.strip().rpartition(": ") for line in printed.stdout.splitlines())
     return {name: result for name, _, result in pairs if name in names}
 
 

@@ -33,15 +33,15 @@ class _Caller(Generic[T]):
 class GroupCommit(Generic[T]):
     """Stores items of several threads together in one transaction.
 
-    At most `most` items in a transaction, and at most `lanes` transactions at a time. `store` commits all items or
+    At most `most` items in a transaction, and at most `parallel` transactions at a time. `store` commits all items or
     raises. When it raises for several items, each is tried alone, so that an error of one item reaches its caller only.
     An `OperationalError` is a failure of the database and reaches all callers.
     """
 
-    def __init__(self, store: Callable[[Sequence[T]], None], *, most: int, lanes: int) -> None:
+    def __init__(self, store: Callable[[Sequence[T]], None], *, most: int, parallel: int) -> None:
         self._store = store
         self._most = most
-        self._free_slots = lanes
+        self._free_slots = parallel
         self._lock = threading.Lock()
         self._waiting: list[_Caller[T]] = []  # empty while a slot is free
 

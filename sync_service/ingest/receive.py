@@ -53,7 +53,7 @@ class WebhookReceiver:
 
     def __post_init__(self) -> None:
         writers = 1 if self.engine.dialect.name == "sqlite" else WRITERS
-        self._group_commit = GroupCommit(self._store, most=MOST_AT_ONCE, lanes=writers)
+        self._group_commit = GroupCommit(self._store, most=MOST_AT_ONCE, parallel=writers)
         self._rejected = RejectedCounter(partial(inbox.count_rejected, self.engine))
 
     def receive(self, slug: str, post: WebhookRequest) -> Receipt:

@@ -62,7 +62,7 @@ class Services:
     drains: Drains
 
 
-class _Parts(TypedDict):
+class _Common(TypedDict):
     """What all services need that know the trackers."""
 
     engine: Engine
@@ -82,7 +82,7 @@ def build(settings: Settings, *, now: Now = utc_now) -> Services:
     engine = open_database(settings.database_url)
     sealer = Sealer(settings.secret_keys())
     connections = Connections(engine=engine, sealer=sealer, base_url=settings.base_url)
-    parts = _Parts(engine=engine, connectors=load_connectors(), connections=connections, now=now)
+    parts = _Common(engine=engine, connectors=load_connectors(), connections=connections, now=now)
     outbox = Outbox(sealer=sealer, mail_from=settings.mail_from, base_url=settings.base_url)
     redis = open_redis(settings)
     by_table = {
@@ -111,7 +111,7 @@ def open_redis(settings: Settings) -> Redis:
     return Redis.from_url(url, socket_connect_timeout=REDIS_SECONDS, health_check_interval=30)
 
 
-def _tracker_drains(settings: Settings, parts: _Parts, *, sealer: Sealer) -> Mapping[str, Drain]:
+def _tracker_drains(settings: Settings, parts: _Common, *, sealer: Sealer) -> Mapping[str, Drain]:
     engine, connectors, now = parts["engine"], parts["connectors"], parts["now"]
     settle, ruleset_cache = timedelta(seconds=settings.settle_seconds), RulesetCache()
     applier = UpdateApplier(**parts, ruleset_cache=ruleset_cache, settle=settle)
@@ -152,6 +152,6 @@ def _mail_drains(settings: Settings, outbox: Outbox, *, engine: Engine, now: Now
     }
 
 
-def _write_drains(settings: Settings, parts: _Parts) -> Mapping[str, Drain]:
+def _write_drains(settings: Settings, parts: _Common) -> Mapping[str, Drain]:
     writer = NoteWriter(**parts, base_url=settings.base_url)
     return {"write_back": writer.drain, "write_back_round": writer.drain_rounds}

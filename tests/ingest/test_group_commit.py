@@ -65,7 +65,7 @@ class Callers:
 def test_items_that_wait_are_stored_in_one_batch() -> None:
     """The batch keeps their order."""
     store = SlowStore()
-    callers = Callers(GroupCommit(store, most=10, lanes=1))
+    callers = Callers(GroupCommit(store, most=10, parallel=1))
     callers.put_while_busy(store, "a", ["b", "c", "d"])
     assert store.batches == [["a"], ["b", "c", "d"]]
     assert callers.outcomes == dict.fromkeys("abcd", "stored")
@@ -74,16 +74,16 @@ def test_items_that_wait_are_stored_in_one_batch() -> None:
 def test_a_batch_has_a_maximum_size() -> None:
     """The next batch has the rest."""
     store = SlowStore()
-    callers = Callers(GroupCommit(store, most=2, lanes=1))
+    callers = Callers(GroupCommit(store, most=2, parallel=1))
     callers.put_while_busy(store, "a", ["b", "c", "d"])
     assert store.batches == [["a"], ["b", "c"], ["d"]]
     assert callers.outcomes == dict.fromkeys("abcd", "stored")
 
 
 def test_several_batches_are_stored_in_parallel() -> None:
-    """With two lanes the second caller does not wait for the first."""
+    """With two transactions at a time the second caller does not wait for the first."""
     store = SlowStore()
-    callers = Callers(GroupCommit(store, most=10, lanes=2))
+    callers = Callers(GroupCommit(store, most=10, parallel=2))
     callers.put("a")
     callers.put("b")
     until(lambda: len(store.batches) == 2, "both are being stored")
@@ -99,7 +99,7 @@ def test_several_batches_are_stored_in_parallel() -> None:
 def test_an_invalid_item_fails_only_its_own_caller() -> None:
     """The items of a failed batch are stored one by one."""
     store = SlowStore(errors={"c": ValueError("c is odd")})
-    callers = Callers(GroupCommit(store, most=10, lanes=1))
+    callers = Callers(GroupCommit(store, most=10, parallel=1))
     callers.put_while_busy(store, "a", ["b", "c", "d"])
     assert store.batches == [["a"], ["b", "c", "d"], ["b"], ["c"], ["d"]]
     assert callers.outcomes == {"a": "stored", "b": "stored", "c": "ValueError", "d": "stored"}
@@ -108,7 +108,7 @@ def test_an_invalid_item_fails_only_its_own_caller() -> None:
 def test_a_database_error_fails_the_whole_batch_at_once() -> None:
     """Otherwise each caller would wait for the database once for each item."""
     store = SlowStore(errors={"c": OperationalError("INSERT", {}, Exception("database is locked"))})
-    callers = Callers(GroupCommit(store, most=10, lanes=1))
+    callers = Callers(GroupCommit(store, most=10, parallel=1))
     callers.put_while_busy(store, "a", ["b", "c"])
     assert store.batches == [["a"], ["b", "c"]]
     assert callers.outcomes == {"a": "stored", "b": "OperationalError", "c": "OperationalError"}
@@ -117,18 +117,18 @@ def test_a_database_error_fails_the_whole_batch_at_once() -> None:
 def test_an_interrupted_store_fails_all_callers_of_its_batch() -> None:
     """Nobody gets "stored" wrongly, and the next batch is not blocked."""
     store = SlowStore(errors={"b": KeyboardInterrupt()})
-    callers = Callers(GroupCommit(store, most=10, lanes=1))
+    callers = Callers(GroupCommit(store, most=10, parallel=1))
     callers.put_while_busy(store, "a", ["b", "c"])
     assert callers.outcomes == {"a": "stored", "b": "interrupted", "c": "InterruptedError"}
     callers.group_commit.put("d")
     assert store.batches[-1] == ["d"]
 
 
-@pytest.mark.parametrize("lanes", [1, 3])
-def test_each_item_of_many_callers_is_stored_once(lanes: int) -> None:
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_each_item_of_many_callers_is_stored_once(parallel: int) -> None:
     """None of two hundred is lost or stored twice."""
     stored: list[str] = []
-    group_commit: GroupCommit[str] = GroupCommit(stored.extend, most=7, lanes=lanes)
+    group_commit: GroupCommit[str] = GroupCommit(stored.extend, most=7, parallel=parallel)
     callers = Callers(group_commit)
     for number in range(200):
         callers.put(str(number))

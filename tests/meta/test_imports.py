@@ -4,9 +4,11 @@ A room is a folder, or one module with an entry of its own. Imports only go down
 """
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -270,3 +272,63 @@ def test_every_module_says_its_duty_in_its_first_line() -> None:
 
 def _top(dotted: str) -> str:
     return dotted.partition(".")[0]
+
+
+RETIRED_NAMES = frozenset(
+    [
+        "letter",
+        "look",
+        "looked",
+        "looking",
+        "told",
+        "said",
+        "heard",
+        "house",
+        "book",
+        "shelf",
+        "ledger",
+        "errand",
+        "judge",
+        "judged",
+        "part",
+        "turn",
+        "standing",
+        "place",
+        "town",
+        "lane",
+        "doorbell",
+        "forgery",
+        "forged",
+        "breaking",
+        "keyring",
+        "manner",
+        "afresh",
+    ]
+)
+"""Private words that ADR 24 retired; they are no part of the name of a module, class or function."""
+
+RETIRED_EVERYWHERE = RETIRED_NAMES - {"look", "looked", "looking", "part", "turn", "place", "breaking"}
+"""Those of them that are no part of a variable's, parameter's or attribute's name either; the rest are common words."""
+
+
+def test_no_name_has_a_retired_word() -> None:
+    """Whoever greps for the field's word must find the one place that does it."""
+    wrong = [
+        f"{module}: {name}"
+        for module, file in modules(*OURS).items()
+        if ".versions." not in module
+        for name, retired in _names(module, file)
+        if set(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)) & (retired | {word.title() for word in retired})
+    ]
+    assert wrong == []
+
+
+def _names(module: str, file: Path) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield each name that a module gives, with the words that it must not have."""
+    yield module, RETIRED_NAMES
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                yield name, RETIRED_NAMES
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name, RETIRED_EVERYWHERE

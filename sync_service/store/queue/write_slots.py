@@ -45,19 +45,21 @@ changed) never wait behind a thousand background writes (only their values chang
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"""
 
 
-def reserve_slot(tx: Transaction, connection_id: int, bucket: str, lane: WriteBucket) -> datetime | None:
+def reserve_slot(tx: Transaction, connection_id: int, bucket: str, write_bucket: WriteBucket) -> datetime | None:
     """Reserve the next write slot and return its time; None when that would be too far ahead."""
-    row = _lock(tx, connection_id, f"{bucket}/{lane.name}")
+    row = _lock(tx, connection_id, f"{bucket}/{write_bucket.name}")
     now = database_now(tx)
     reserved: timedelta = row.until - now
     # A time further ahead than any slot was reserved before the clock was stepped back.
-    if not timedelta(0) < reserved <= lane.interval * (lane.burst + 1) + FARTHEST:
+    if not timedelta(0) < reserved <= write_bucket.interval * (write_bucket.burst + 1) + FARTHEST:
         reserved = timedelta(0)
-    before = reserved / lane.interval
-    wait: timedelta = min(before, lane.burst) * _STEP + max(before - lane.burst, 0.0) * lane.interval
+    before = reserved / write_bucket.interval
+    wait: timedelta = (
+        min(before, write_bucket.burst) * _STEP + max(before - write_bucket.burst, 0.0) * write_bucket.interval
+    )
     if wait > FARTHEST:
         return None
-    _set_until(tx, row.id, now + reserved + lane.interval)
+    _set_until(tx, row.id, now + reserved + write_bucket.interval)
     return now + wait
 
 
