@@ -105,7 +105,7 @@ class JsonResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpClient:
-    """The client and its limits. Times are in seconds, `most_bytes` counts decompressed bytes, `now` is aware UTC."""
+    """The client and its limits. Times are in seconds, `max_bytes` counts decompressed bytes, `now` is aware UTC."""
 
     connect_seconds: float = 5
     read_seconds: float = 10

@@ -17,9 +17,9 @@ MAX_ID_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class EventRule:
-    """How one webhook event is handled. `read` parses it; without `read` it is ignored and `says` is the reason.
+    """How one webhook event is handled: `parse` parses it; without `parse` it is ignored, `description` is the reason.
 
-    `says` is shown to people.
+    `description` is shown to people.
     """
 
     description: str

@@ -151,7 +151,7 @@ class GitHub:
         return Redelivery(self._calls(connection), scopes=scopes, sleep=self._sleep, memory=known).run()
 
     def bucket_for_batch(self, connection: Connection, *, about: str) -> str:
-        """Return the rate limit bucket of `look_together`: GraphQL of one credential."""
+        """Return the rate limit bucket of `fetch_issues`: GraphQL of one credential."""
         return f"{self._bucket_owner(connection, about)}/graphql"
 
     def check_connection(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:

@@ -147,7 +147,7 @@ class Jira:
         return fetch_issue(self._calls(connection), identity=identity, key=key)
 
     def fetch_issues(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, FetchResult]:
-        """Fetch up to `most_together` issues by their ids, in one call."""
+        """Fetch up to `max_batch` issues by their ids, in one call."""
         return fetch_issues(self._calls(connection), wanted=wanted)
 
     def list_changes(self, connection: Connection, *, asked: ChangesRequest, cursor: str | None) -> Page:

@@ -40,8 +40,8 @@ class _Change:
 class IssueBatch:
     """The locked issues of a batch, and what happened to each, in order.
 
-    `looks` are the fetches to request. `followed` are connections whose manual links moved beyond the batch, each with
-    the cause.
+    `fetch_requests` are the fetches to request. `followed` are connections whose manual links moved beyond the batch,
+    each with the cause.
     """
 
     ruleset: Ruleset

@@ -32,9 +32,9 @@ class UpdateSource(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """What a delivery, a fetch or a poll page says, received at `told_at`.
+    """What a delivery, a fetch or a poll page says, received at `received_at`.
 
-    With `quiet` no key result is computed: the poll does that at its end.
+    With `defer_compute` no key result is computed: the poll does that at its end.
     """
 
     connection_id: int

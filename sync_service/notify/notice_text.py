@@ -1,4 +1,4 @@
-"""The view model of a key result mail: the most important change first, then what moved, and why."""
+"""Subject and view model of a key result mail: the most important change first, then what moved, and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The outbox: mails to be sent, stored as rows in the caller's transaction, each with its own Message-ID."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
@@ -9,9 +9,7 @@ from sync_service.notify import mime, render
 from sync_service.notify.render import Content
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import mails
-
-SIGN_IN_VALID = timedelta(minutes=15)
-"""How long a sign-in link works, and so how long its mail is worth sending."""
+from sync_service.store.people.auth import LINK_LASTS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +28,7 @@ class Outbox:
         )
 
     def write_sign_in(self, tx: Connection, *, email: str, name: str, link: str, now: datetime) -> int:
-        """Store the mail with a sign-in link that works until `now` + `SIGN_IN_VALID`; return its row id."""
-        until = now + SIGN_IN_VALID
-        content = render.sign_in(name=name, link=link, base_url=self.base_url, valid=SIGN_IN_VALID, until=until)
+        """Store the mail with a sign-in link that works until `now` + `LINK_LASTS`; return its row id."""
+        until = now + LINK_LASTS
+        content = render.sign_in(name=name, link=link, base_url=self.base_url, valid=LINK_LASTS, until=until)
         return self.put(tx, content, kind="sign_in", recipient=email, now=now)

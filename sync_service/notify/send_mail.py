@@ -16,12 +16,12 @@ import structlog
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.notify import mime, smtp
-from sync_service.notify.outbox import SIGN_IN_VALID
 from sync_service.notify.render import Content
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.engine.encryption import DecryptionError, Sealer
 from sync_service.store.jobs import mails
+from sync_service.store.people.auth import LINK_LASTS
 from sync_service.store.queue import due
 from sync_service.store.queue.retry import Rows, bury, drain_rows, one_group
 from sync_service.store.tables import mail
@@ -81,7 +81,7 @@ class MailSender:
     def _send(self, line: smtp.SmtpSession, rows: Rows) -> None:
         """Send one mail and record the result."""
         row = rows[0]
-        if row.kind == "sign_in" and self.now() - row.created_at > SIGN_IN_VALID:
+        if row.kind == "sign_in" and self.now() - row.created_at > LINK_LASTS:
             bury(self.engine, mail, row, reason="the sign-in link expired before a mail server took it")
             return
         try:

@@ -89,7 +89,7 @@ def wanted_links(
 ) -> Links:
     """Return the links an issue should have now; none where the issue is gone or its scope is not watched.
 
-    `asked` are the comments that ask for links; `found_by` are the revisions whose queries find the issue.
+    `requested` are the comments that ask for links; `found_by` are the revisions whose queries find the issue.
     """
     issue, scope = entry.issue, entry.scope
     if scope is None or issue.gone_reason is not None or issue.state is None:

@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.notify import mime
-from sync_service.notify.outbox import SIGN_IN_VALID
 from sync_service.notify.render import Content
 from sync_service.notify.send_mail import GIVE_UP, IN_MAILBOX
 from sync_service.notify.smtp import Server
@@ -18,6 +17,7 @@ from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs.mails import UNOPENABLE, mailbox, open_mail
+from sync_service.store.people.auth import LINK_LASTS
 from sync_service.store.queue import due
 from tests.notify.services import ANA, BASE_URL, BO, NOW, MailServices
 from tests.support.servers import MailServer
@@ -237,7 +237,7 @@ def test_a_sign_in_mail_carries_its_link(smtp_services: MailServices, mail: Mail
 def test_an_expired_sign_in_mail_is_not_sent(smtp_services: MailServices, mail: MailServer) -> None:
     """Its link no longer works."""
     write_sign_in(smtp_services)
-    smtp_services.now = NOW + SIGN_IN_VALID + timedelta(seconds=1)
+    smtp_services.now = NOW + LINK_LASTS + timedelta(seconds=1)
     smtp_services.sender.drain()
     assert mail.messages == []
     (line,) = smtp_services.mailbox()

@@ -24,7 +24,7 @@ _MIN_WAIT = timedelta(minutes=1)
 def raise_for_graphql_errors(reply: Response, *, now: datetime, bucket_owner: str = "") -> Mapping[str, Any]:
     """Return `data` of a reply with status 2xx. Raise the `ConnectorError` of its first error.
 
-    `holder` names the credential that was used.
+    `bucket_owner` names the credential that was used.
     """
     answer = reply.object()
     for error in json_objects(answer.get("errors")):
@@ -53,8 +53,8 @@ class MissingFields(Exception):
 def partial_data_or_raise(reply: Response, *, now: datetime, bucket_owner: str = "") -> PartialData:
     """Return the data of a reply even when some of it has errors.
 
-    Raise `Lacking` when the site lacks fields of the query, and the `ConnectorError` of a rate limit or of a reply
-    without data.
+    Raise `MissingFields` when the site lacks fields of the query, and the `ConnectorError` of a rate limit or of a
+    reply without data.
     """
     answer = reply.object()
     errors = json_objects(answer.get("errors"))

@@ -47,7 +47,7 @@ class CallWebhooks(Protocol):
 class WebhookChecks:
     """The checks of one connection's webhooks. `lacking` says that the server knows fewer events than github.com.
 
-    `looked_at` are the webhooks already checked: several scopes may share one.
+    `checked_paths` are the webhooks already checked: several scopes may share one.
     """
 
     connection: Connection

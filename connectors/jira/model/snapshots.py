@@ -55,7 +55,8 @@ def account(user: Json) -> Account | None:
 def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: bool = False) -> Snapshot | FetchNeeded:
     """Read an issue; return `FetchNeeded` when the JSON is incomplete, as in Cloud's comment webhooks.
 
-    `connection` has the field catalogue if it is `Informed`. `asked`: the JSON is from a call, not from a webhook.
+    `connection` has the field catalogue if it is `ConnectionWithFields`. `asked`: the JSON is from a call, not from a
+    webhook.
     """
     identity, key = identity_and_key(issue)
     fields = json_object(issue.get("fields"))

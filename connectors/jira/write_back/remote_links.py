@@ -22,7 +22,7 @@ def put_links(client: IssueClient, note: Note, *, made: Collection[str], force: 
     """Make our links equal to the note's first ten; return the slugs of the links that exist afterwards.
 
     Read the existing links first: send no unchanged link, and find links that a crash left. A link that was `made`
-    and then removed by somebody is made again only if `afresh`.
+    and then removed by somebody is made again only if `force`.
     """
     existing = _links(client)
     wanted = {one.slug: one for one in note.key_results[:MOST_LINKS]}

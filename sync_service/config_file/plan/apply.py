@@ -58,7 +58,7 @@ class ConfigApplier:
     audit_text: str = "applied configuration files"
 
     def plan(self, files: Files, *, prune: bool) -> Plan:
-        """Compute what would change. Raise `InvalidFiles` with every error, or `Unopenable`."""
+        """Compute what would change. Raise `InvalidFiles` with every error, or `DecryptionError`."""
         with reading(self.engine) as tx:
             return self._plan(tx, lambda _stored: files, prune=prune)
 

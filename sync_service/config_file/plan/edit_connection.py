@@ -68,7 +68,7 @@ class ConnectionEditor:
         return self._with(secrets or {}).edit(write)
 
     def keep_newest_secret(self, slug: str, is_meant: Callable[[str], bool]) -> Plan:
-        """Remove all webhook secrets but the newest, if it is still the one meant. Raise `Overtaken`."""
+        """Remove all webhook secrets but the newest, if it is still the one meant. Raise `EditConflict`."""
 
         def choose(stored: State) -> Sequence[Change]:
             _connection(stored, slug)

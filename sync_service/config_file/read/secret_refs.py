@@ -21,7 +21,7 @@ class MissingSecret(Exception):
 
 
 def resolve(written: str, *, environment: Mapping[str, str], beside: Path) -> str:
-    """Return the secret; `beside` is the directory that a relative path starts from. Raise `NoSecret`."""
+    """Return the secret; `beside` is the directory that a relative path starts from. Raise `MissingSecret`."""
     if written.startswith("env:"):
         name = written.removeprefix("env:").strip()
         secret = environment.get(name, "")

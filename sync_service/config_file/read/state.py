@@ -25,7 +25,7 @@ ORDER = ("teams", "people", "cycles", "connections", "objectives", "key_results"
 
 
 def read_state(tx: Transaction, sealer: Sealer) -> State:
-    """Read everything that files configure, each section in display order. Raise `Unopenable`."""
+    """Read everything that files configure, each section in display order. Raise `DecryptionError`."""
     teams = {row.id: row for row in tx.execute(sa.select(t.team).order_by(t.team.c.slug))}
     people = {row.id: row for row in tx.execute(sa.select(t.person).order_by(t.person.c.email))}
     cycles = {row.id: row for row in tx.execute(sa.select(t.cycle).order_by(t.cycle.c.starts, t.cycle.c.slug))}

@@ -233,8 +233,8 @@ class CompiledRule:
 class RuleIndex:
     """All compiled rules by connection and scope, so that an issue is tested only against rules that could match it.
 
-    `by_revision` holds all of them by revision id, `queries` those with a query; `queried` are the ids of the
-    connections that have such rules.
+    `by_revision` holds all of them by revision id, `queries` those with a query; `connections_with_queries` are the ids
+    of the connections that have such rules.
     """
 
     def __init__(self, rules: Iterable[CompiledRule]) -> None:

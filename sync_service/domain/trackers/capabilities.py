@@ -94,7 +94,7 @@ class BatchFetch(Protocol):
 class TaskResult:
     """The result of a scheduled task: its outcome in words, what to remember for the next run, and when that is.
 
-    `again` None: after the usual interval of the task.
+    `next_run_in` None: after the usual interval of the task.
     """
 
     outcome: str
@@ -153,8 +153,8 @@ class ManualWebhook:
     """What a person enters and ticks at the tracker to create a webhook there.
 
     `where` is the way to the form, in the tracker's words. `fields` are pairs of name and value; the secret is not
-    among them, the caller shows it under the name `secret_field`. `events` are the boxes to tick. `greets`: the tracker
-    sends a delivery (a ping) at once.
+    among them, the caller shows it under the name `secret_field`. `events` are the boxes to tick. `sends_ping`: the
+    tracker sends a delivery (a ping) at once.
     """
 
     where: str
@@ -191,7 +191,7 @@ class HasSetupGuide(Protocol):
 class Identity:
     """The account that our credentials belong to.
 
-    `lacks` are missing permissions. An app is installed at `install_url`.
+    `missing_permissions` are missing permissions. An app is installed at `install_url`.
     """
 
     name: str
@@ -236,7 +236,7 @@ class CreatesWebhooks(Protocol):
     def webhook_mode(self, credentials: str) -> Literal["each", "one"] | None:
         """Return what credentials of one kind create: a webhook for `each` scope, or `one` for all.
 
-        The kinds are `token`, `app` and `consent`. None when they create none, or when the tracker creates it by
+        The kinds are `token`, `app` and `exchange_code`. None when they create none, or when the tracker creates it by
         itself. Makes no call.
         """
         ...

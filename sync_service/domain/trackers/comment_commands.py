@@ -12,7 +12,7 @@ _SLUG_LENGTH = 100
 
 
 def parse_markdown(body: str) -> tuple[str, ...] | None:
-    """Return what a comment in Markdown asks for; see `asked_in`.
+    """Return what a comment in Markdown asks for; see `parse_lines`.
 
     Code, quotes and HTML comments (common in templates) do not count.
     """

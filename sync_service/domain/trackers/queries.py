@@ -32,7 +32,7 @@ class MemberPage:
 class Candidate:
     """A changed issue to be matched against queries, with the present names of its labels and milestone.
 
-    `places` are all names by which its scope is known. A label that was deleted is not among the `labels`.
+    `scope_names` are all names by which its scope is known. A label that was deleted is not among the `labels`.
     """
 
     issue: Issue

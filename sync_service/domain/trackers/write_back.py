@@ -74,7 +74,7 @@ class WritesBack(Protocol):
         """Create the note, or replace our earlier one; return what to remember for the next time.
 
         Without `memory`, find our earlier note by its marker: there are never two notes. When somebody deleted the
-        note, write it again only with `afresh`; otherwise return None. `Rejected` is about this issue alone, `Refused`
+        note, write it again only with `force`; otherwise return None. `Rejected` is about this issue alone, `Refused`
         about the credentials as a whole.
         """
         ...

@@ -148,7 +148,7 @@ def among(tx: Transaction, column: sa.ColumnElement[int], ids: Collection[int]) 
 Result = TypeVar("Result")
 
 CONFLICTS = 3
-"""How often a transaction is tried that conflicts with another: a deadlock, a lock timeout, a `Collision`."""
+"""How often a transaction is tried that conflicts with another: a deadlock, a lock timeout, a `TransactionConflict`."""
 
 
 def retry_on_conflict(work: Callable[[], Result]) -> Result:

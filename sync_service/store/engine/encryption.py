@@ -23,7 +23,7 @@ class Sealer:
         return self._fernet.encrypt(text.encode()).decode()
 
     def decrypt(self, sealed: str) -> str:
-        """Decrypt a text. Raise `Unopenable` when no key fits."""
+        """Decrypt a text. Raise `DecryptionError` when no key fits."""
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken as error:

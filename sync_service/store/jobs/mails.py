@@ -90,7 +90,7 @@ def add_mail(
 
 
 def content_of(sealer: Sealer, row: Row[Any]) -> dict[str, str]:
-    """Decrypt a mail: `subject`, `text` and `html`. Raise `Unopenable` when no key fits."""
+    """Decrypt a mail: `subject`, `text` and `html`. Raise `DecryptionError` when no key fits."""
     content: dict[str, str] = json.loads(sealer.decrypt(row.sealed_content))
     return content
 

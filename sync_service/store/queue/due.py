@@ -109,7 +109,7 @@ def settle(tx: Transaction, table: sa.Table, rows: Sequence[Row[Any]], outcomes:
 def requested_again(tx: Transaction, table: sa.Table, row: Row[Any]) -> bool:
     """Return whether a row was requested again since it was claimed, and lock it.
 
-    Only tables with a column `asked` count requests; for others the answer is False.
+    Only tables with a column `request_count` count requests; for others the answer is False.
     """
     if "request_count" not in table.c:
         return False
@@ -185,7 +185,7 @@ def wait_after(attempts: int) -> timedelta:
 def replay(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
     """Make finished or waiting rows due again from the first attempt; return how many.
 
-    In tables that count requests (`asked`), attempts start at 1: the last try may have reached the tracker.
+    In tables that count requests (`request_count`), attempts start at 1: the last try may have reached the tracker.
     """
     values = {
         "due_at": database_now(tx),

@@ -30,7 +30,7 @@ UNKNOWN_SECONDS = 0.2
 class Configured:
     """A connection with its secrets decrypted: never log it.
 
-    `token_until` is when the OAuth access token expires; `ended`: the token is not refreshed any more.
+    `token_until` is when the OAuth access token expires; `refresh_stopped`: the token is not refreshed any more.
     """
 
     id: int

@@ -236,7 +236,7 @@ def read_terms(tx: Transaction, keys: Iterable[TermKey]) -> dict[TermKey, Row[An
 
 
 def save_terms(tx: Transaction, rows: Iterable[dict[str, Any]]) -> None:
-    """Save names of terms in one fixed order. Raise `Collision` when another worker stored a newer name."""
+    """Save names of terms in one fixed order. Raise `TransactionConflict` when another worker stored a newer name."""
     ordered = sorted(rows, key=lambda row: (row["connection_id"], row["kind"], row["external_id"]))
     upsert(tx, term, ordered, unique=("connection_id", "kind", "external_id"), newer="at")
     known = read_terms(tx, [(row["connection_id"], row["kind"], row["external_id"]) for row in ordered])

@@ -20,7 +20,7 @@ OUTCOMES: tuple[Outcome, ...] = ("waiting", "buried", "ignored", "applied")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryLine:
-    """One delivery without its body. `said` is its outcome as text; `next_at` is set while it waits."""
+    """One delivery without its body. `outcome_text` is its outcome as text; `next_at` is set while it waits."""
 
     id: int
     received_at: datetime
@@ -151,7 +151,7 @@ def open_delivery(tx: Transaction, delivery_id: int, *, most: int) -> DeliveryOp
 
 
 def movements(tx: Transaction, delivery: str, *, since: datetime, searched: int) -> list[Movement]:
-    """Return the history entries caused by a delivery, oldest first, among the first `looked_through` since a time."""
+    """Return the history entries caused by a delivery, oldest first, among the first `searched` since a time."""
     h, k = tables.history, tables.key_result
     first = (
         sa.select(h.c.key_result_id, h.c.at, h.c["from"].label("before"), h.c.to, h.c.causes, h.c.id)

@@ -11,7 +11,7 @@ from sync_service.store import tables as t
 
 @dataclass(frozen=True, slots=True)
 class ScopeDiagnostics:
-    """A watched scope: `called` is its present name at the tracker, `heard` says that its id is known."""
+    """A watched scope: `called` is its present name at the tracker, `id_known` says that its id is known."""
 
     name: str
     current_name: str

@@ -34,7 +34,7 @@ _SLOTS = threading.BoundedSemaphore(MAX_CONCURRENT)
 def call_with_timeout(call: Callable[[], T], *, seconds: float = SECONDS) -> T:
     """Return the result of `call()`, or raise its error.
 
-    Raise `NoRoom` when it can't start within `seconds`, and `TooSlow` when it takes longer than that.
+    Raise `TooManyCalls` when it can't start within `seconds`, and `CallTimedOut` when it takes longer than that.
     """
     if not _SLOTS.acquire(timeout=seconds):
         raise TooManyCalls("too many calls to trackers are running; try again in a moment")

@@ -50,7 +50,7 @@ METHODS: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """The submitted form without secrets; `mistakes` has the errors by field, general ones under an empty name."""
+    """The submitted form without secrets; `errors` has the errors by field, general ones under an empty name."""
 
     kind: str
     slug: str

@@ -100,7 +100,7 @@ def editing() -> ConnectionEditor:
 
 
 def save(change: Callable[[ConnectionEditor], Plan]) -> Plan:
-    """Save an edit, flash its warnings, and wake workers for the follow-up rows. Raise `WrongFiles`."""
+    """Save an edit, flash its warnings, and wake workers for the follow-up rows. Raise `InvalidFiles`."""
     try:
         plan = change(editing())
     except NoConnection as error:

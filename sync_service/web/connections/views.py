@@ -56,7 +56,7 @@ def show_to_admins(
     typed: Mapping[str, Any] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> str:
-    """Render one connection with its settings; `mistakes` are the errors in the `typed` settings, by field."""
+    """Render one connection with its settings; `errors` are the errors in the `typed` settings, by field."""
     with reading(services().engine) as tx:
         owners = owner_choices(tx)
     return render_template(

@@ -33,7 +33,7 @@ def may_check_in(view: KeyResultView, caller: Caller) -> bool:
 
 
 def read_check_in(form: Mapping[str, str]) -> CheckIn:
-    """Return the parsed form. A decimal comma is accepted. Raise `Mistake` when it is not valid."""
+    """Return the parsed form. A decimal comma is accepted. Raise `InvalidCheckIn` when it is not valid."""
     typed, note = form.get("value", "").strip(), " ".join(form.get("note", "").split())
     if not typed:
         raise InvalidCheckIn("Enter the value as a number.")

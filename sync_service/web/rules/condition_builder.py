@@ -132,7 +132,7 @@ class InvalidConditionText(ValueError):
 
 
 def parse_condition(text: str) -> dict[str, Any]:
-    """Return the condition in a YAML or JSON text. Raise `Unreadable` or `RuleError` when it is not valid."""
+    """Return the condition in a YAML or JSON text. Raise `InvalidConditionText` or `RuleError` when it is not valid."""
     if len(text) > LONGEST:
         raise InvalidConditionText(f"it is longer than {LONGEST} characters")
     try:
@@ -149,7 +149,7 @@ def parse_condition(text: str) -> dict[str, Any]:
 
 
 def _check_size(text: str) -> None:
-    """Raise `Unreadable` for YAML aliases, which can expand without limit, and for deep nesting."""
+    """Raise `InvalidConditionText` for YAML aliases, which can expand without limit, and for deep nesting."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):

@@ -50,7 +50,7 @@ class Draft:
         return bool(self.rows) and all(row.complete for row in self.rows)
 
     def condition(self) -> dict[str, Any]:
-        """Return the condition. Raise `RuleError` or `Unreadable` when it is not valid."""
+        """Return the condition. Raise `RuleError` or `InvalidConditionText` when it is not valid."""
         if self.mode == "text":
             return condition_builder.parse_condition(self.text)
         condition = condition_builder.condition_from_rows(self.group, self.rows)
@@ -172,7 +172,7 @@ def _to_rows(draft: Draft) -> tuple[Draft, FormErrors]:
 
 
 def _condition(draft: Draft, errors: FormErrors) -> dict[str, Any] | None:
-    """Return the draft's condition; or None, with the error added to `mistakes`."""
+    """Return the draft's condition; or None, with the error added to `errors`."""
     try:
         return draft.condition()
     except InvalidConditionText as error:
