@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from sync_service.domain.measures.status import STATUS_TEXT
-from sync_service.domain.text import amount, number
+from sync_service.domain.text import amount, instant, number
 from sync_service.domain.trackers.causes import Cause
 from sync_service.runtime.instance_lock import ProcessView
 from sync_service.store.okrs.query_listings import Listed
-from sync_service.store.views.as_json import instant
 from sync_service.store.views.issues import IssueView
 from sync_service.store.views.key_results import HistoryView, KeyResultView
 from sync_service.store.views.service_status import Backlog, ConnectionView
+from sync_service.web.api import models
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,14 @@ def _connection_lines(one: ConnectionView) -> Iterator[str]:
 
 def _seconds(lag: float) -> str:
     return f"{lag:.1f} s" if lag else "-"
+
+
+def explain_json(view: KeyResultView, issues: Sequence[IssueView], history: Sequence[HistoryView]) -> dict[str, Any]:
+    """Return a key result with its issues and its history as JSON, in the API's form."""
+    return models.KeyResult.json_of(view) | {
+        "issues": [models.Issue.json_of(one) for one in issues],
+        "history": [models.HistoryEntry.json_of(one) for one in history],
+    }
 
 
 def explain_lines(

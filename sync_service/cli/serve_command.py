@@ -5,7 +5,7 @@ import click
 from config.gunicorn import WebServer, gunicorn_options
 from sync_service.cli.startup import require_database, settings_for
 from sync_service.runtime.wiring import build
-from sync_service.web import create_app
+from sync_service.web.app import create_app
 
 PORT = click.IntRange(0, 65535)
 

@@ -16,7 +16,6 @@ from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
 from sync_service.store.okrs import query_listings
 from sync_service.store.tables import key_result
-from sync_service.store.views.as_json import explained
 from sync_service.store.views.issues import issues_view
 from sync_service.store.views.key_results import history_view, key_result_view
 from sync_service.store.views.service_status import backlogs, connection_views
@@ -62,7 +61,7 @@ def explain(slug: str, *, as_json: bool, limit: int) -> None:
         issues, history = issues_view(tx, view.id), history_view(tx, view.id, limit=limit)
         queries = query_listings.toward(tx, view.id)
     if as_json:
-        click.echo(json.dumps(explained(view, issues, history), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(output.explain_json(view, issues, history), indent=2, ensure_ascii=False))
     else:
         click.echo("\n".join(output.explain_lines(view, issues, history, queries)))
 

@@ -1,7 +1,8 @@
-"""Text helpers: other people's texts made safe for one line, numbers and amounts as people write them."""
+"""Text helpers: other people's texts made safe for one line, numbers and amounts as people write them, times."""
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 
 NO_DATA = "no data"
 NARROW_SPACE = "\u202f"
@@ -64,3 +65,8 @@ def listed(names: list[str]) -> str:
 def sentence(words: str) -> str:
     """Return the words as a sentence: first letter capital, full stop at the end."""
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
+
+
+def instant(at: datetime) -> str:
+    """Format a time in UTC as `2026-10-01T12:00:00.000Z` (ISO 8601)."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

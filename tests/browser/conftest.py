@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from sync_service.runtime.wiring import Services
-from sync_service.web import create_app
+from sync_service.web.app import create_app
 from tests.support.example_okrs import Example, find_examples, prepare_examples, sign_in_path
 from tests.support.servers import SqliteDatabases
 from tests.support.services import build_services

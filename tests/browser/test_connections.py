@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from simulator import GitHub, Jira
 from sync_service.runtime.wiring import utc_now
-from sync_service.web import create_app
+from sync_service.web.app import create_app
 from tests.browser.conftest import Site
 from tests.support.browser import APPEARANCES
 from tests.support.example_okrs import fill_with_examples

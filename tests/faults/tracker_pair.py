@@ -20,7 +20,7 @@ from simulator.jira.model.issue import Issue as JiraIssue
 from simulator.webhook_delivery import Delivery
 from sync_service.runtime.wiring import Services
 from sync_service.store.trackers import connections
-from sync_service.web import create_app
+from sync_service.web.app import create_app
 from tests.support.config_file import github, jira, okrs
 
 LABELS = ("checkout", "bug")

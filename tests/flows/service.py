@@ -13,13 +13,13 @@ import sqlalchemy as sa
 
 from config.settings import Settings, known_names
 from simulator.demo.service_process import Service, choose_port, command
+from sync_service.cli.output import explain_json
 from sync_service.runtime import wiring
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.engine.migrate import migrate
 from sync_service.store.people.auth import create_api_token
-from sync_service.store.views.as_json import explained
 from sync_service.store.views.issues import issues_view
 from sync_service.store.views.key_results import history_view, key_result_view
 from tests.faults.oracle_check import furnish
@@ -117,7 +117,7 @@ class InThisProcess(Seen):
             view = key_result_view(tx, slug, self.services.now())
             assert view is not None
             return json.loads(
-                json.dumps(explained(view, issues_view(tx, view.id), history_view(tx, view.id, limit=20)))
+                json.dumps(explain_json(view, issues_view(tx, view.id), history_view(tx, view.id, limit=20)))
             )
 
     def sign_in_link(self) -> str:

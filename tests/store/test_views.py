@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from sync_service.cli.output import explain_json
 from sync_service.domain.measures.status import Status
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.observations import State
@@ -15,7 +16,6 @@ from sync_service.store import tables as t
 from sync_service.store.engine.database import open_database, writing
 from sync_service.store.engine.migrate import migrate
 from sync_service.store.okrs.staleness import Stale
-from sync_service.store.views.as_json import explained
 from sync_service.store.views.issues import IssueView, issues_view
 from sync_service.store.views.key_results import history_view, key_result_view, key_result_views
 from sync_service.store.views.service_status import backlogs, connection_views
@@ -273,7 +273,7 @@ def test_the_json_has_the_names_of_the_contract(tx: Connection) -> None:
     assert view is not None
     add_link(tx, add_issue(tx, 1, State.DONE, closed_at=NOW), "label", 0)
     tx.execute(sa.insert(t.history).values({"key_result_id": 1, "at": NOW, "to": 1.0, "causes": [{"what": "w"}]}))
-    form = explained(view, issues_view(tx, 1), history_view(tx, 1))
+    form = explain_json(view, issues_view(tx, 1), history_view(tx, 1))
     assert {"slug", "title", "owner", "start", "target", "unit", "current", "progress", "status", "stale"} <= set(form)
     assert (form["status"], form["updated_at"], form["stale"]) == ("no_data", None, None)
     assert form["issues"][0]["closed_at"] == "2026-11-02T09:30:00.000Z"

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from sync_service.runtime.wiring import Services
-from sync_service.web import create_app
+from sync_service.web.app import create_app
 from tests.support.example_okrs import Example, find_examples, prepare_examples
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases

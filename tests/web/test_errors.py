@@ -13,7 +13,7 @@ from sync_service.runtime import wiring
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from sync_service.web import create_app
+from sync_service.web.app import create_app
 from tests.web.session_client import SessionClient
 
 

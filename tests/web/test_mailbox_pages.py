@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import writing
 from sync_service.store.jobs.mails import add_mail
-from sync_service.web import create_app
+from sync_service.web.app import create_app
 from tests.support.example_okrs import Example, fill_with_examples
 from tests.support.services import NOW, build_services
 from tests.web.rules_seed import SCRIPT

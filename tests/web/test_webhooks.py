@@ -18,7 +18,7 @@ from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
-from sync_service.web import create_app
+from sync_service.web.app import create_app
 from tests.support.services import add, build_services
 
 SECRETS = ("It's a secret", "the one before")

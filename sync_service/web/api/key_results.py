@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
 from sync_service.store.engine.database import reading
-from sync_service.store.views import as_json
 from sync_service.store.views.issues import IssueView, issues_view
 from sync_service.store.views.key_results import (
     HistoryView,
@@ -54,7 +53,7 @@ def list_key_results(query: KeyResultsQuery) -> Response:
             sorted_after(views, after, sort_key=_id_of),
             limit=query.limit,
             sort_key=_id_of,
-            form=as_json.key_result_form,
+            model=KeyResultList,
         )
 
     with reading(services().engine) as tx:
@@ -66,7 +65,7 @@ def list_key_results(query: KeyResultsQuery) -> Response:
 def show_key_result(path: KeyResultPath) -> Response:
     """Show one key result."""
     with reading(services().engine) as tx:
-        return unless_unchanged(tx, lambda: json_response(as_json.key_result_form(_find(tx, path.slug))))
+        return unless_unchanged(tx, lambda: json_response(KeyResult.json_of(_find(tx, path.slug))))
 
 
 @blueprint.get("/key-results/<slug>/history", responses=responses(HistoryList, list_=True, polled=True, missing=True))
@@ -77,7 +76,7 @@ def list_history(path: KeyResultPath, query: PageQuery) -> Response:
 
     def build() -> Response:
         found = history_view(tx, _find(tx, path.slug).id, before=before, limit=query.limit + 1)
-        return page(found, limit=query.limit, sort_key=_entry_id, form=as_json.history_form)
+        return page(found, limit=query.limit, sort_key=_entry_id, model=HistoryList)
 
     with reading(services().engine) as tx:
         return unless_unchanged(tx, build)
@@ -91,7 +90,7 @@ def list_issues(path: KeyResultPath, query: PageQuery) -> Response:
 
     def build() -> Response:
         found = sorted_after(issues_view(tx, _find(tx, path.slug).id), after, sort_key=_by_key)
-        return page(found, limit=query.limit, sort_key=_by_key, form=as_json.issue_form)
+        return page(found, limit=query.limit, sort_key=_by_key, model=IssueList)
 
     with reading(services().engine) as tx:
         return unless_unchanged(tx, build)

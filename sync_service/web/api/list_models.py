@@ -3,15 +3,15 @@
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AliasPath, Field
 
 from sync_service.domain.measures.status import Status
-from sync_service.web.api.models import Cause, Email, Moment, Stale
+from sync_service.web.api.models import Cause, Email, FromView, Moment, Stale
 
 RowState = Literal["due", "settled", "buried"]
 
 
-class Objective(BaseModel):
+class Objective(FromView):
     """An objective and the progress of its key results."""
 
     slug: str = Field(examples=["fast-checkout"])
@@ -27,7 +27,7 @@ class Objective(BaseModel):
     key_results: list[str] = Field(description="the slugs of its key results", examples=[["KR-1", "KR-2"]])
 
 
-class Cycle(BaseModel):
+class Cycle(FromView):
     """A period that objectives belong to."""
 
     slug: str = Field(examples=["2026-q4"])
@@ -37,7 +37,7 @@ class Cycle(BaseModel):
     closed: bool = Field(description="whether its numbers are final")
 
 
-class Rule(BaseModel):
+class Rule(FromView):
     """A mapping rule: which issues count toward a key result."""
 
     slug: str = Field(examples=["checkout-label"])
@@ -51,7 +51,7 @@ class Rule(BaseModel):
     enabled: bool
 
 
-class Scope(BaseModel):
+class Scope(FromView):
     """A repository or project that a connection watches."""
 
     name: str = Field(examples=["acme/checkout"])
@@ -59,7 +59,7 @@ class Scope(BaseModel):
     gone: str | None = Field(description="why it can't be watched any more; null: it can")
 
 
-class TrackerConnection(BaseModel):
+class TrackerConnection(FromView):
     """A configured tracker. Its credentials and secrets are never shown."""
 
     slug: str = Field(examples=["acme-github"])
@@ -71,7 +71,7 @@ class TrackerConnection(BaseModel):
     scopes: list[Scope]
 
 
-class Delivery(BaseModel):
+class Delivery(FromView):
     """One received webhook and its outcome."""
 
     delivery: str = Field(description="the tracker's delivery id", examples=["72d3162e-cc78-11e3-81ab-4c9367dc0958"])
@@ -84,7 +84,7 @@ class Delivery(BaseModel):
     due_at: Moment | None = Field(description="the next attempt; null: settled or buried")
 
 
-class StandingThen(BaseModel):
+class KeyResultState(FromView):
     """The state of a key result before or after a change."""
 
     status: Status
@@ -92,51 +92,51 @@ class StandingThen(BaseModel):
     progress: float | None
 
 
-class Notice(BaseModel):
+class Notice(FromView):
     """A change of a key result that a person is notified of."""
 
-    at: Moment
+    at: Moment = Field(validation_alias="created_at")
     person: Email
     key_result: str = Field(description="the key result's slug", examples=["KR-1"])
-    before: StandingThen = Field(alias="from")
-    to: StandingThen
-    causes: list[Cause]
+    before: KeyResultState = Field(validation_alias=AliasPath("change", "before"), serialization_alias="from")
+    to: KeyResultState = Field(validation_alias=AliasPath("change", "after"))
+    causes: list[Cause] = Field(validation_alias=AliasPath("change", "causes"))
     state: RowState
     outcome: str
     due_at: Moment | None = Field(description="when it is due to be sent; null: settled or buried")
 
 
-class ObjectiveList(BaseModel):
+class ObjectiveList(FromView):
     """Objectives, in the order of their creation."""
 
     items: list[Objective]
 
 
-class CycleList(BaseModel):
+class CycleList(FromView):
     """Cycles, in the order of their creation."""
 
     items: list[Cycle]
 
 
-class RuleList(BaseModel):
+class RuleList(FromView):
     """Mapping rules, in the order of their creation."""
 
     items: list[Rule]
 
 
-class ConnectionList(BaseModel):
+class ConnectionList(FromView):
     """Connections, in the order of their creation."""
 
     items: list[TrackerConnection]
 
 
-class DeliveryList(BaseModel):
+class DeliveryList(FromView):
     """Deliveries, newest first."""
 
     items: list[Delivery]
 
 
-class NoticeList(BaseModel):
+class NoticeList(FromView):
     """Notices, newest first."""
 
     items: list[Notice]

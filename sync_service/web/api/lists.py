@@ -7,7 +7,6 @@ from flask_openapi3 import Tag
 
 from sync_service.store.engine.database import reading
 from sync_service.store.views import lists
-from sync_service.web.api import list_forms as forms
 from sync_service.web.api.list_models import (
     ConnectionList,
     CycleList,
@@ -40,7 +39,7 @@ def list_objectives(query: PageQuery) -> Response:
     """List the objectives."""
     with reading(services().engine) as tx:
         found = lists.objectives(tx, after=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, sort_key=_id_of, form=forms.objective_form)
+    return page(found, limit=query.limit, sort_key=_id_of, model=ObjectiveList)
 
 
 @blueprint.get("/cycles", responses=responses(CycleList, list_=True))
@@ -49,7 +48,7 @@ def list_cycles(query: PageQuery) -> Response:
     """List the cycles."""
     with reading(services().engine) as tx:
         found = lists.cycles(tx, services().now(), after=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, sort_key=_id_of, form=forms.cycle_form)
+    return page(found, limit=query.limit, sort_key=_id_of, model=CycleList)
 
 
 @blueprint.get("/rules", responses=responses(RuleList, list_=True))
@@ -58,7 +57,7 @@ def list_rules(query: PageQuery) -> Response:
     """List the mapping rules."""
     with reading(services().engine) as tx:
         found = lists.rules(tx, after=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, sort_key=_id_of, form=forms.rule_form)
+    return page(found, limit=query.limit, sort_key=_id_of, model=RuleList)
 
 
 @blueprint.get("/connections", responses=responses(ConnectionList, list_=True))
@@ -67,7 +66,7 @@ def list_connections(query: PageQuery) -> Response:
     """List the connections. Credentials are left out."""
     with reading(services().engine) as tx:
         found = lists.connections(tx, after=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, sort_key=_id_of, form=forms.connection_form)
+    return page(found, limit=query.limit, sort_key=_id_of, model=ConnectionList)
 
 
 @blueprint.get("/deliveries", responses=responses(DeliveryList, list_=True))
@@ -76,7 +75,7 @@ def list_deliveries(query: PageQuery) -> Response:
     """List the received deliveries, newest first. Bodies are left out."""
     with reading(services().engine) as tx:
         found = lists.deliveries(tx, before=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, sort_key=_id_of, form=forms.delivery_form)
+    return page(found, limit=query.limit, sort_key=_id_of, model=DeliveryList)
 
 
 @blueprint.get("/notices", responses=responses(NoticeList, list_=True))
@@ -85,7 +84,7 @@ def list_notices(query: PageQuery) -> Response:
     """List the notices, newest first."""
     with reading(services().engine) as tx:
         found = lists.notices(tx, before=id_after(query), limit=query.limit + 1)
-    return page(found, limit=query.limit, sort_key=_id_of, form=forms.notice_form)
+    return page(found, limit=query.limit, sort_key=_id_of, model=NoticeList)
 
 
 def _id_of(view: HasId) -> SortKey:

@@ -1,14 +1,29 @@
-"""The response schemas of the OpenAPI document. `store/views/as_json.py` builds the JSON that they describe."""
+"""The JSON of the API and of `explain --json`: each model is read from a view, and is a schema of the OpenAPI document.
+
+This module imports no Flask, because the command line uses it too.
+"""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from sync_service.domain.measures.status import Status
+from sync_service.domain.text import instant
 from sync_service.domain.trackers.observations import Kind, State
 
-Moment = Annotated[datetime, Field(description="ISO 8601 in UTC", examples=["2026-10-05T09:30:00.000Z"])]
+Moment = Annotated[
+    datetime,
+    PlainSerializer(instant),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "description": "ISO 8601 in UTC",
+            "examples": ["2026-10-05T09:30:00.000Z"],
+        }
+    ),
+]
 Email = Annotated[str, Field(description="an e-mail address", examples=["ana@example.com"])]
 
 
@@ -33,14 +48,25 @@ class Problem(BaseModel):
     errors: list[WrongParameter] = Field(default=[], description="with 422: every invalid parameter")
 
 
-class Stale(BaseModel):
+class FromView(BaseModel):
+    """A model that is read from a view's attributes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def json_of(cls, view: object) -> dict[str, Any]:
+        """Return the JSON of a view."""
+        return cls.model_validate(view).model_dump(mode="json", by_alias=True)
+
+
+class Stale(FromView):
     """Since when the value may be out of date, and why."""
 
     since: Moment
     reason: str = Field(examples=["acme-github: the token was refused (401)"])
 
 
-class KeyResult(BaseModel):
+class KeyResult(FromView):
     """A key result with its value and status."""
 
     slug: str = Field(examples=["KR-1"])
@@ -70,7 +96,7 @@ class KeyResult(BaseModel):
     )
 
 
-class Issue(BaseModel):
+class Issue(FromView):
     """An issue linked to a key result."""
 
     connection: str = Field(description="the connection's slug", examples=["acme-github"])
@@ -107,7 +133,7 @@ class Issue(BaseModel):
     )
 
 
-class Cause(BaseModel):
+class Cause(FromView):
     """One cause of a change of a value."""
 
     what: str = Field(description="what happened, in words", examples=["closed as done"])
@@ -121,28 +147,32 @@ class Cause(BaseModel):
     actor: str | None = Field(description="who did it", examples=["anaruiz"])
 
 
-class HistoryEntry(BaseModel):
+class HistoryEntry(FromView):
     """One change of a key result's value."""
 
     at: Moment
-    before: float | None = Field(alias="from", description="the value before; null: there was no data", examples=[50])
-    to: float | None = Field(description="the value after; null: there is no longer data", examples=[62.5])
+    before: float | None = Field(
+        serialization_alias="from", description="the value before; null: there was no data", examples=[50]
+    )
+    to: float | None = Field(
+        validation_alias="after", description="the value after; null: there is no longer data", examples=[62.5]
+    )
     causes: list[Cause]
 
 
-class KeyResultList(BaseModel):
+class KeyResultList(FromView):
     """Key results, in the order of their creation."""
 
     items: list[KeyResult]
 
 
-class IssueList(BaseModel):
+class IssueList(FromView):
     """Linked issues, by connection and key."""
 
     items: list[Issue]
 
 
-class HistoryList(BaseModel):
+class HistoryList(FromView):
     """Changes of a value, newest first."""
 
     items: list[HistoryEntry]

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from flask import Response, abort, request
 from pydantic import BaseModel, Field
 
+from sync_service.web.api.models import FromView
 from sync_service.web.api.problems import problem
 
 DEFAULT = 100
@@ -56,17 +57,16 @@ def id_after(query: PageQuery) -> int | None:
     return None if key is None else int(key[0])
 
 
-def page(
-    found: Sequence[T], *, limit: int, sort_key: Callable[[T], SortKey], form: Callable[[T], Mapping[str, Any]]
-) -> Response:
+def page(found: Sequence[T], *, limit: int, sort_key: Callable[[T], SortKey], model: type[FromView]) -> Response:
     """Respond with the first `limit` items of `found`, which is sorted; more items mean that there is a next page.
 
-    Items with the same sort key stay on one page, because a cursor can't tell them apart.
+    `model` is the model of the list. Items with the same sort key stay on one page, because a cursor can't tell them
+    apart.
     """
     end = min(limit, len(found))
     while 0 < end < len(found) and sort_key(found[end]) == sort_key(found[end - 1]):
         end += 1
-    response = json_response({"items": [form(one) for one in found[:end]]})
+    response = json_response(model.json_of({"items": found[:end]}))
     if end < len(found):
         following = request.args.to_dict() | {"cursor": _encode(sort_key(found[end - 1]))}
         response.headers["Link"] = f'<{request.base_url}?{urlencode(following)}>; rel="next"'

@@ -7,7 +7,7 @@ import pytest
 
 from config.settings import Settings
 from sync_service.runtime import wiring
-from sync_service.web import create_app
+from sync_service.web.app import create_app
 from tests.web.api.fixture import ApiHarness, Clock, add_example
 
 

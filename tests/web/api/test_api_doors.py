@@ -10,8 +10,8 @@ from werkzeug.test import TestResponse
 
 from sync_service.store.engine.database import writing
 from sync_service.store.people import auth
-from sync_service.web import create_app
 from sync_service.web.api import setup
+from sync_service.web.app import create_app
 from sync_service.web.request.guards import Guard, guarded
 from tests.web.api.fixture import NOW, ApiHarness
 
