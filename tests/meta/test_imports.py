@@ -5,6 +5,7 @@ A room is a folder, or one module with an entry of its own. Imports only go down
 
 import ast
 import re
+import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sync_service.cli.main import COMMAND_MODULES
 from tests.meta.import_graph import ROOT, Graph, circles, import_graph, imports, modules
 
 OURS = ("sync_service", "connectors", "config", "simulator", "bench", "tools")
@@ -234,6 +236,14 @@ def test_a_library_stays_in_its_room(library: str, rooms: set[str] | None) -> No
     else:
         inside = {one for one in found if _top(one) not in ("simulator", "bench")}
         assert {one if one in rooms else _top(one) for one in inside} == rooms
+
+
+def test_only_the_command_web_loads_flask() -> None:
+    """Workers and the other commands need no web framework in memory, also where they print the API's JSON."""
+    names = sorted({f"sync_service.cli.{one}" for one in COMMAND_MODULES.values()} - {"sync_service.cli.serve_command"})
+    code = f"import {', '.join(names)}, sys; print('flask' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, cwd=ROOT)
+    assert run.stdout == "False\n"
 
 
 def test_no_module_grows_past_three_hundred_lines() -> None:
