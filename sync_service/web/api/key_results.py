@@ -10,7 +10,6 @@ from sqlalchemy.engine import Connection
 from sync_service.store.engine.database import reading
 from sync_service.store.views.issues import IssueView, issues_view
 from sync_service.store.views.key_results import (
-    HistoryView,
     KeyResultView,
     history_view,
     key_result_view,
@@ -19,7 +18,16 @@ from sync_service.store.views.key_results import (
 from sync_service.web.api.etag import unless_unchanged
 from sync_service.web.api.models import HistoryList, IssueList, KeyResult, KeyResultList
 from sync_service.web.api.openapi_docs import api_blueprint, responses
-from sync_service.web.api.pagination import PageQuery, SortKey, id_after, json_response, key_after, page, sorted_after
+from sync_service.web.api.pagination import (
+    PageQuery,
+    SortKey,
+    id_after,
+    id_of,
+    json_response,
+    key_after,
+    page,
+    sorted_after,
+)
 from sync_service.web.api.problems import not_found
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
@@ -50,9 +58,9 @@ def list_key_results(query: KeyResultsQuery) -> Response:
     def build() -> Response:
         views = key_result_views(tx, services().now(), cycle=query.cycle) if _storable(query.cycle or "") else []
         return page(
-            sorted_after(views, after, sort_key=_id_of),
+            sorted_after(views, after, sort_key=id_of),
             limit=query.limit,
-            sort_key=_id_of,
+            sort_key=id_of,
             model=KeyResultList,
         )
 
@@ -76,7 +84,7 @@ def list_history(path: KeyResultPath, query: PageQuery) -> Response:
 
     def build() -> Response:
         found = history_view(tx, _find(tx, path.slug).id, before=before, limit=query.limit + 1)
-        return page(found, limit=query.limit, sort_key=_entry_id, model=HistoryList)
+        return page(found, limit=query.limit, sort_key=id_of, model=HistoryList)
 
     with reading(services().engine) as tx:
         return unless_unchanged(tx, build)
@@ -111,14 +119,6 @@ def _find(tx: Connection, slug: str) -> KeyResultView:
 def _storable(slug: str) -> bool:
     # PostgreSQL accepts no NUL in a text, not even in a query that would find nothing.
     return slug.isprintable()
-
-
-def _id_of(view: KeyResultView) -> SortKey:
-    return (view.id,)
-
-
-def _entry_id(view: HistoryView) -> SortKey:
-    return (view.id,)
 
 
 def _by_key(view: IssueView) -> SortKey:

@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from flask import Response, abort, request
@@ -24,6 +24,14 @@ LARGEST_ID = 2**63 - 1
 
 T = TypeVar("T")
 SortKey = tuple[int | str, ...]
+
+
+class HasId(Protocol):
+    """A view with a row id."""
+
+    @property
+    def id(self) -> int:
+        """The row id."""
 
 
 class PageQuery(BaseModel):
@@ -55,6 +63,11 @@ def id_after(query: PageQuery) -> int | None:
     """Return the row id in the cursor; None for the first page."""
     key = key_after(query, int)
     return None if key is None else int(key[0])
+
+
+def id_of(view: HasId) -> SortKey:
+    """Return the sort key of a list in the order of its rows."""
+    return (view.id,)
 
 
 def page(found: Sequence[T], *, limit: int, sort_key: Callable[[T], SortKey], model: type[FromView]) -> Response:
