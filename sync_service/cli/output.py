@@ -40,7 +40,9 @@ def status_json(found: StatusReport) -> dict[str, Any]:
                 "has_credentials": one.has_credentials,
                 "has_secret": one.has_secret,
                 "refused": {"since": instant(one.refused_at), "reason": one.refused_reason} if one.refused_at else None,
-                "errands": [asdict(task) | {"ran_at": _instant_or_none(task.ran_at)} for task in one.errands],
+                "scheduled_tasks": [
+                    asdict(task) | {"ran_at": _instant_or_none(task.ran_at)} for task in one.scheduled_tasks
+                ],
             }
             for one in found.connections
         ],
@@ -125,7 +127,7 @@ def _connection_lines(one: ConnectionView) -> Iterator[str]:
         yield f"    {scope.name}: {how}"
     if not one.scopes:
         yield "    watches no scope"
-    for task in one.errands:
+    for task in one.scheduled_tasks:
         yield f"    {task.name}: {task.outcome or 'has not run yet'}" + (
             f" ({instant(task.ran_at)})" if task.ran_at else ""
         )

@@ -47,7 +47,7 @@ def test_reconcile_and_status_show_the_outcomes_of_scheduled_tasks(run: Run, con
     assert f"gh, redeliver: {outcome}" in run("reconcile", "gh").output
     assert f"    redeliver: {outcome} (2" in run("status").output
     (connection,) = json.loads(run("status", "--json").output)["connections"]
-    (task,) = connection["errands"]
+    (task,) = connection["scheduled_tasks"]
     assert (task["name"], task["outcome"], task["ran_at"][:2]) == ("redeliver", outcome, "20")
 
 

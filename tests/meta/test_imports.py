@@ -310,7 +310,6 @@ RETIRED_NAMES = frozenset(
         "lane",
         "doorbell",
         "forgery",
-        "forged",
         "breaking",
         "keyring",
         "manner",

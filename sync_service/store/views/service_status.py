@@ -45,7 +45,7 @@ class ConnectionView:
     has_secret: bool
     refused_at: datetime | None
     refused_reason: str | None
-    errands: tuple[ScheduledTaskView, ...]
+    scheduled_tasks: tuple[ScheduledTaskView, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
             has_secret=bool(row.sealed_secrets or row.client_id),
             refused_at=row.refused_at,
             refused_reason=row.refused_reason,
-            errands=tuple(tasks[row.id]),
+            scheduled_tasks=tuple(tasks[row.id]),
         )
         for row in tx.execute(found.order_by(t.connection.c.slug))
     ]
