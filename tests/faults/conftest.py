@@ -38,7 +38,7 @@ class FaultHarness:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FaultHarness]:
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FaultHarness]:
     """Run the service: embedded, and with a PostgreSQL and a Valkey by URL that the nemesis may crash."""
     settings: dict[str, str] = {}
     targets: dict[str, Any] = {}

@@ -24,20 +24,20 @@ class CrashingWorker:
     directory: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
     left: int | None = None
-    deaths: int = 0
+    crashes: int = 0
     services: Services = field(init=False)
 
     def __post_init__(self) -> None:
         self._start()
 
-    def drain(self, *, dying_after: list[int]) -> None:
+    def drain(self, *, crash_after: list[int]) -> None:
         """Drain everything, with a crash after each of these numbers of statements, which ends the leases at once."""
-        for statements in dying_after:
+        for statements in crash_after:
             self.left = statements
             try:
                 self.services.drains.drain_everything()
             except SimulatedCrash:
-                self.deaths += 1
+                self.crashes += 1
                 self.close()
                 self._start()
                 end_leases(self.services.engine)

@@ -12,7 +12,7 @@ import requests
 from tests.faults.workload import SignedDelivery, Workload
 
 SENDERS = 3
-PATIENCE = 90.0
+RETRY_SECONDS = 90.0
 """Seconds for which a sender retries one delivery."""
 
 
@@ -86,9 +86,9 @@ class LoadGenerator:
     def _deliver(self, delivery: SignedDelivery, chance: random.Random) -> None:
         """Retry until it is accepted; one in ten is tried only once, as GitHub does; one in ten is sent twice."""
         behaviour = chance.random()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + RETRY_SECONDS
         while self._post(delivery) != 202 and behaviour > 0.1:
-            assert time.monotonic() < deadline, f"{delivery.id} was not accepted within {PATIENCE} s"
+            assert time.monotonic() < deadline, f"{delivery.id} was not accepted within {RETRY_SECONDS} s"
             time.sleep(0.1)
         if behaviour > 0.9:
             self._post(delivery)

@@ -17,12 +17,12 @@ from tests.support.wait_until import until
 class OwnPostgres:
     """A server in the shared directory of the run, which is removed however the run ends."""
 
-    room: Path
+    run_directory: Path
     directory: Path = field(init=False)
     server: PostgresServer = field(init=False)
 
     def __post_init__(self) -> None:
-        self.directory = self.room / f"postgres-{uuid.uuid4().hex[:8]}"
+        self.directory = self.run_directory / f"postgres-{uuid.uuid4().hex[:8]}"
 
     @property
     def url(self) -> str:

@@ -39,10 +39,10 @@ def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(
 ) -> None:
     """One is a day ahead, one a day behind: leases and due times are the database's."""
     url = databases.prepared(prepare)
-    desk = build_services(url, tmp_path, clock=utc_now)
+    receiver = build_services(url, tmp_path, clock=utc_now)
     workers = [build_services(url, tmp_path, clock=lambda off=off: utc_now() + off) for off in (DAY, -DAY)]
-    furnish(desk)
-    desk.drains.drain_everything()
+    furnish(receiver)
+    receiver.drains.drain_everything()
     end, errors = threading.Event(), list[BaseException]()
     threads = [threading.Thread(target=work, args=(services, end, errors)) for services in workers]
     for thread in threads:
@@ -52,20 +52,20 @@ def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(
     history.close()
     try:
         for number, delivery in enumerate(sent):
-            assert receive([desk, *workers][number % 3], delivery) is Receipt.STORED
+            assert receive([receiver, *workers][number % 3], delivery) is Receipt.STORED
     finally:
         end.set()
         for thread in threads:
             thread.join()
     assert errors == []
-    check(desk.engine, oracle=oracle, sent=sent, acknowledged=[delivery.id for delivery in sent])
-    assert {row.attempts for row in stored(desk.engine).values()} == {1}
-    for services in (desk, *workers):
+    check(receiver.engine, oracle=oracle, sent=sent, acknowledged=[delivery.id for delivery in sent])
+    assert {row.attempts for row in stored(receiver.engine).values()} == {1}
+    for services in (receiver, *workers):
         close(services)
 
 
 @dataclass(slots=True)
-class SteppedHouse:
+class SteppedServices:
     """A house on SQLite whose database has a clock that a test steps: SQLite's is the machine's."""
 
     services: Services
@@ -100,9 +100,9 @@ class SteppedHouse:
 
 
 @pytest.fixture
-def stepped(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[SteppedHouse]:
+def stepped(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[SteppedServices]:
     """Give such a house, with the OKRs."""
-    made = SteppedHouse(build_services(sqlite.prepared(prepare), tmp_path, clock=utc_now))
+    made = SteppedServices(build_services(sqlite.prepared(prepare), tmp_path, clock=utc_now))
     furnish(made.services)
     made.services.drains.drain_everything()
     yield made
@@ -120,7 +120,7 @@ def deliveries() -> list[SignedDelivery]:
 
 
 def test_a_clock_that_steps_back_delays_only_what_a_dead_worker_held_and_that_for_minutes(
-    stepped: SteppedHouse, deliveries: list[SignedDelivery], new_oracle: Callable[[], Services]
+    stepped: SteppedServices, deliveries: list[SignedDelivery], new_oracle: Callable[[], Services]
 ) -> None:
     """By a day. What was stored and not tried is due at once, and so is what comes after it."""
     for delivery in deliveries[:10]:
@@ -138,7 +138,7 @@ def test_a_clock_that_steps_back_delays_only_what_a_dead_worker_held_and_that_fo
 
 
 def test_a_clock_that_steps_forward_and_back_under_a_worker_lets_nothing_be_applied_twice(
-    stepped: SteppedHouse, deliveries: list[SignedDelivery], oracle: Services
+    stepped: SteppedServices, deliveries: list[SignedDelivery], oracle: Services
 ) -> None:
     """His lease ends early, another one applies what he held, and he may not; the time that was wrong is forgotten."""
     for delivery in deliveries[:10]:
@@ -161,7 +161,7 @@ def test_a_clock_that_steps_forward_and_back_under_a_worker_lets_nothing_be_appl
 
 
 def test_a_clock_that_goes_mad_while_workers_die_changes_nothing_in_the_end(
-    stepped: SteppedHouse, deliveries: list[SignedDelivery], oracle: Services
+    stepped: SteppedServices, deliveries: list[SignedDelivery], oracle: Services
 ) -> None:
     """Steps of up to a month either way; then it goes right, and after the longest lease all is as it should be."""
     chance = random.Random(SEED)  # noqa: S311 - a seed makes it repeatable

@@ -22,15 +22,15 @@ LATEST = 30
 
 def test_however_a_worker_dies_what_broke_is_told_once(databases: Databases, tmp_path: Path) -> None:
     """A refused connection and its scopes, in one mail."""
-    mortal = CrashingWorker(databases.prepared(prepare), tmp_path)
-    with writing(mortal.services.engine) as tx:
+    crashing_worker = CrashingWorker(databases.prepared(prepare), tmp_path)
+    with writing(crashing_worker.services.engine) as tx:
         tx.execute(sa.insert(tables.person).values(email="ana@example.com", name="Ana", role="admin", accounts={}))
         connection = {"id": 1, "slug": "gh", "kind": "github", "site": "https://api.github.com", "options": {}}
         tx.execute(sa.insert(tables.connection).values(**connection, sealed_secrets=[]))
         rows = [{"connection_id": 1, "name": f"acme/r{n}", "external_id": str(n)} for n in range(1, 4)]
         tx.execute(sa.insert(tables.scope), rows)
     for statements in range(LATEST):
-        with writing(mortal.services.engine) as tx:
+        with writing(crashing_worker.services.engine) as tx:
             for table in (tables.connection_alert, tables.mail):
                 tx.execute(sa.delete(table))
             tx.execute(sa.update(tables.scope).values(gone_reason=None, gone_at=None))
@@ -39,9 +39,9 @@ def test_however_a_worker_dies_what_broke_is_told_once(databases: Databases, tmp
             scope_changes.note_account(
                 tx, 1, AccountSeen(name="acme", gone="the app was uninstalled"), received_at=utc_now()
             )
-        mortal.drain(dying_after=[statements])
-        with reading(mortal.services.engine) as tx:
+        crashing_worker.drain(crash_after=[statements])
+        with reading(crashing_worker.services.engine) as tx:
             assert tx.scalar(sa.select(sa.func.count()).select_from(tables.mail)) == 1, statements
             assert tx.scalar(sa.select(sa.func.count(tables.connection_alert.c.due_at))) == 0, statements
-    assert mortal.deaths > LATEST / 2
-    mortal.close()
+    assert crashing_worker.crashes > LATEST / 2
+    crashing_worker.close()

@@ -54,7 +54,7 @@ REFUSED = (Fault.FORGED, Fault.UNSIGNED, Fault.TRUNCATED)
 
 
 @pytest.fixture
-def houses(databases: Databases, tmp_path: Path) -> Iterator[list[Services]]:
+def all_services(databases: Databases, tmp_path: Path) -> Iterator[list[Services]]:
     """Give one house to receive and two to work, on one database."""
     url = databases.prepared(prepare)
     made = [build_services(url, tmp_path, clock=utc_now) for _ in range(3)]
@@ -63,53 +63,53 @@ def houses(databases: Databases, tmp_path: Path) -> Iterator[list[Services]]:
 
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + (10 if LONG else 1)))
-def test_all_faults_of_both_trackers_at_once_end_in_the_right_numbers(houses: list[Services], seed: int) -> None:
+def test_all_faults_of_both_trackers_at_once_end_in_the_right_numbers(all_services: list[Services], seed: int) -> None:
     """Delayed, lost, doubled, out of order, forged, unsigned, cut short; REST refuses, breaks and is slow."""
-    desk, *workers = houses
+    receiver, *workers = all_services
     with ExitStack() as ending:
-        town = ending.enter_context(TrackerPair(seed))
-        furnish(desk, town.okrs("old"))
-        town.open_hooks(ending.enter_context(receiving(desk)))
+        pair = ending.enter_context(TrackerPair(seed))
+        furnish(receiver, pair.okrs("old"))
+        pair.open_hooks(ending.enter_context(receiving(receiver)))
         ending.enter_context(at_work(workers))
-        for tracker in town.trackers:
+        for tracker in pair.trackers:
             for spoil in MISHAPS:
                 spoil(tracker.webhooks)
             for breaks in BREAKDOWNS:
                 breaks(tracker.rest)
         for _ in range(CHANGES):
-            befall_webhooks(town)
-            befall_rest(town)
-            town.work(changes=town.chance.choice([1, 1, 2]))
-        for tracker in town.trackers:
+            befall_webhooks(pair)
+            befall_rest(pair)
+            pair.work(changes=pair.chance.choice([1, 1, 2]))
+        for tracker in pair.trackers:
             tracker.webhooks.release(seed=seed)
             tracker.webhooks.retry_now()
             tracker.flush(timeout=60)
             tracker.rest.slow_down(0)
-        for delivery in town.deliveries():
+        for delivery in pair.deliveries():
             statuses = {attempt.status for attempt in delivery.attempts}
             assert statuses <= ({401} if delivery.fault in REFUSED else {202}), delivery.fault
-        befell = {delivery.fault for delivery in town.deliveries()}
-        assert town.redeliver_what_was_not_taken() > 0
-        until(lambda: is_quiet(desk), "all is applied and looked at", seconds=60)
-        for tracker in town.trackers:
+        befell = {delivery.fault for delivery in pair.deliveries()}
+        assert pair.redeliver_what_was_not_taken() > 0
+        until(lambda: is_quiet(receiver), "all is applied and looked at", seconds=60)
+        for tracker in pair.trackers:
             assert {call.status for call in tracker.rest.calls} == {200, 429, 500, 503}
     assert befell == set(Fault)
-    assert values(desk) == pytest.approx(town.numbers())
-    assert broken_entries(desk.engine) == []
+    assert values(receiver) == pytest.approx(pair.numbers())
+    assert broken_entries(receiver.engine) == []
 
 
-def befall_webhooks(town: TrackerPair) -> None:
+def befall_webhooks(pair: TrackerPair) -> None:
     """Let something befall the next deliveries of one tracker, at times."""
-    chance, courier = town.chance, town.chance.choice(town.trackers).webhooks
+    chance, courier = pair.chance, pair.chance.choice(pair.trackers).webhooks
     if courier.held and chance.random() < 0.3:
         courier.release(seed=chance.randrange(100))
     if chance.random() < 0.5:
         chance.choice([*MISHAPS, WebhookSender.hold])(courier)
 
 
-def befall_rest(town: TrackerPair) -> None:
+def befall_rest(pair: TrackerPair) -> None:
     """Let REST calls go wrong, at times."""
-    chance, rest = town.chance, town.chance.choice(town.trackers).rest
+    chance, rest = pair.chance, pair.chance.choice(pair.trackers).rest
     if chance.random() < 0.2:
         chance.choice([*BREAKDOWNS, *SLOWNESS])(rest)
 
@@ -135,59 +135,59 @@ def values(services: Services) -> dict[str, float | None]:
 
 @pytest.mark.parametrize("databases", ["sqlite", "postgresql"] if ALL else ["sqlite"], indirect=True)
 def test_a_secret_rotated_while_deliveries_flow_refuses_none_and_lets_none_in_by_the_old_one(
-    houses: list[Services],
+    all_services: list[Services],
 ) -> None:
     """Both secrets are good while the trackers change theirs and old letters are under way; then the old one is not."""
-    desk, *workers = houses
+    receiver, *workers = all_services
     with ExitStack() as ending:
-        town = ending.enter_context(TrackerPair(SEED))
-        furnish(desk, town.okrs("old"))
-        address = ending.enter_context(receiving(desk))
-        town.open_hooks(address)
+        pair = ending.enter_context(TrackerPair(SEED))
+        furnish(receiver, pair.okrs("old"))
+        address = ending.enter_context(receiving(receiver))
+        pair.open_hooks(address)
         ending.enter_context(at_work(workers))
-        with people_at_work(town):
-            until(lambda: len(town.deliveries()) > 20, "deliveries flow")
+        with people_at_work(pair):
+            until(lambda: len(pair.deliveries()) > 20, "deliveries flow")
             assert answers(address, "new") == {401}
-            furnish(desk, town.okrs("new", "kept"))
+            furnish(receiver, pair.okrs("new", "kept"))
             until(lambda: answers(address, "new") == {202}, "the new secret is good")
-            for tracker in town.trackers:
+            for tracker in pair.trackers:
                 tracker.webhooks.delay_next(2 * FRESH_SECONDS, count=5)
-            until(lambda: all(map(delayed_five, town.trackers)), "five of each have left with the old secret")
-            town.rotate("new")
-            count = len(town.deliveries())
-            until(lambda: len(town.deliveries()) > count + 20, "deliveries flow on")
-        until(lambda: all(one.attempts for one in town.deliveries()), "all have arrived")
+            until(lambda: all(map(delayed_five, pair.trackers)), "five of each have left with the old secret")
+            pair.rotate("new")
+            count = len(pair.deliveries())
+            until(lambda: len(pair.deliveries()) > count + 20, "deliveries flow on")
+        until(lambda: all(one.attempts for one in pair.deliveries()), "all have arrived")
         assert answers(address, "old") == {202}
-        furnish(desk, town.okrs("new"))
+        furnish(receiver, pair.okrs("new"))
         until(lambda: answers(address, "old") == {401}, "the old secret is good no more")
-        town.work()
-        for tracker in town.trackers:
+        pair.work()
+        for tracker in pair.trackers:
             tracker.flush()
-        assert {one.status for one in town.deliveries()} == {202}
+        assert {one.status for one in pair.deliveries()} == {202}
 
-        town.rotate("old")
-        before = len(town.deliveries())
+        pair.rotate("old")
+        before = len(pair.deliveries())
         for _ in range(8):
-            town.work()
-        for tracker in town.trackers:
+            pair.work()
+        for tracker in pair.trackers:
             tracker.flush()
-        refused = len(town.deliveries()) - before
+        refused = len(pair.deliveries()) - before
         assert refused > 0
-        assert Counter(one.status for one in town.deliveries()) == {202: before, 401: refused}
-        town.rotate("new")
-        assert town.redeliver_what_was_not_taken() == refused
-        until(lambda: is_quiet(desk), "all is applied", seconds=60)
-    assert values(desk) == pytest.approx(town.numbers())
+        assert Counter(one.status for one in pair.deliveries()) == {202: before, 401: refused}
+        pair.rotate("new")
+        assert pair.redeliver_what_was_not_taken() == refused
+        until(lambda: is_quiet(receiver), "all is applied", seconds=60)
+    assert values(receiver) == pytest.approx(pair.numbers())
 
 
 @contextmanager
-def people_at_work(town: TrackerPair) -> Iterator[None]:
+def people_at_work(pair: TrackerPair) -> Iterator[None]:
     """Let people change issues all the time, until the end of the block."""
     end = threading.Event()
 
     def work() -> None:
         while not end.wait(0.02):
-            town.work()
+            pair.work()
 
     thread = threading.Thread(target=work, name="people at work")
     thread.start()

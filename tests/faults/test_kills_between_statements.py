@@ -39,7 +39,7 @@ def tries(*, short: int, long: int) -> settings:
 
 
 @pytest.fixture
-def mortal(databases: Databases, tmp_path: Path) -> Iterator[CrashingWorker]:
+def crashing_worker(databases: Databases, tmp_path: Path) -> Iterator[CrashingWorker]:
     """Give a worker that dies, on either database."""
     made = CrashingWorker(databases.prepared(prepare), tmp_path)
     furnish(made.services)
@@ -68,40 +68,42 @@ def deliveries(seed: int) -> list[SignedDelivery]:
 @tries(short=4, long=500)
 @given(st.integers(0, 10**9), st.lists(st.lists(st.integers(0, LATEST), max_size=3), min_size=1, max_size=8))
 def test_any_order_any_repeat_and_any_kill_end_in_the_same_numbers(
-    mortal: CrashingWorker, oracle: Services, seed: int, deaths: list[list[int]]
+    crashing_worker: CrashingWorker, oracle: Services, seed: int, crashes: list[list[int]]
 ) -> None:
     """Letters come shuffled, some twice, in batches; in each batch the worker dies up to three times."""
-    for engine in (mortal.services.engine, oracle.engine):
+    for engine in (crashing_worker.services.engine, oracle.engine):
         empty(engine)
     chance = random.Random(seed)  # noqa: S311 - a seed makes it repeatable
     history = deliveries(seed)
     arriving = [*history, *chance.sample(history, k=LETTERS // 4)]
     chance.shuffle(arriving)
-    for number, dying_after in enumerate(deaths):
-        for delivery in arriving[number :: len(deaths)]:
-            receive(mortal.services, delivery)
-        mortal.drain(dying_after=dying_after)
-    check(mortal.services.engine, oracle=oracle, sent=history, acknowledged=[delivery.id for delivery in history])
+    for number, crash_after in enumerate(crashes):
+        for delivery in arriving[number :: len(crashes)]:
+            receive(crashing_worker.services, delivery)
+        crashing_worker.drain(crash_after=crash_after)
+    check(
+        crashing_worker.services.engine, oracle=oracle, sent=history, acknowledged=[delivery.id for delivery in history]
+    )
 
 
 @pytest.mark.parametrize("databases", ["sqlite", "postgresql"] if LONG or ALL else ["sqlite"], indirect=True)
 @tries(short=2, long=60)
 @given(st.integers(0, 10**9), st.lists(st.integers(0, LATEST), min_size=LETTERS, max_size=LETTERS))
 def test_in_order_history_and_mails_equal_the_oracles_whatever_kills(
-    mortal: CrashingWorker, oracle: Services, seed: int, deaths: list[int]
+    crashing_worker: CrashingWorker, oracle: Services, seed: int, crashes: list[int]
 ) -> None:
     """Drained after each letter, though the worker dies once in each drain, every entry and every mail is the same."""
-    for engine in (mortal.services.engine, oracle.engine):
+    for engine in (crashing_worker.services.engine, oracle.engine):
         empty(engine)
     history = deliveries(seed)
-    for delivery, statements in zip(history, deaths, strict=True):
-        receive(mortal.services, delivery)
-        mortal.drain(dying_after=[statements])
+    for delivery, statements in zip(history, crashes, strict=True):
+        receive(crashing_worker.services, delivery)
+        crashing_worker.drain(crash_after=[statements])
     apply_in_order(oracle, history)
-    assert mortal.deaths > 0
-    assert entries(mortal.services.engine) == entries(oracle.engine)
-    assert mails(mortal.services.engine) == mails(oracle.engine)
-    assert broken_entries(mortal.services.engine) == []
+    assert crashing_worker.crashes > 0
+    assert entries(crashing_worker.services.engine) == entries(oracle.engine)
+    assert mails(crashing_worker.services.engine) == mails(oracle.engine)
+    assert broken_entries(crashing_worker.services.engine) == []
 
 
 def entries(engine: Engine) -> list[tuple[Any, ...]]:
@@ -124,21 +126,21 @@ def mails(engine: Engine) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("seed", [1])
 def test_a_kill_at_every_statement_of_one_drain_changes_nothing(
-    mortal: CrashingWorker, new_oracle: Callable[[], Services], seed: int
+    crashing_worker: CrashingWorker, new_oracle: Callable[[], Services], seed: int
 ) -> None:
     """The same batch, killed after the first statement, then after the second, and so on until none is left."""
     oracle = new_oracle()
     history = deliveries(seed)
     apply_in_order(oracle, history)
     for statements in range(0, 400, 1 if LONG else 13):
-        empty(mortal.services.engine)
+        empty(crashing_worker.services.engine)
         for delivery in history:
-            receive(mortal.services, delivery)
-        before = mortal.deaths
-        mortal.drain(dying_after=[statements])
-        assert broken_entries(mortal.services.engine) == []
-        assert values(mortal.services.engine) == values(oracle.engine)
-        if mortal.deaths == before:
+            receive(crashing_worker.services, delivery)
+        before = crashing_worker.crashes
+        crashing_worker.drain(crash_after=[statements])
+        assert broken_entries(crashing_worker.services.engine) == []
+        assert values(crashing_worker.services.engine) == values(oracle.engine)
+        if crashing_worker.crashes == before:
             return
     raise AssertionError("one drain takes more than 400 statements")
 

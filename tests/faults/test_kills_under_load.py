@@ -31,57 +31,57 @@ QUIET = 60
 """Seconds of quiet within which all must be applied, once no lease of a dead worker is in the way."""
 
 
-def test_nothing_acknowledged_is_lost_by_any_fault(stage: FaultHarness, oracle: Services, tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_by_any_fault(harness: FaultHarness, oracle: Services, tmp_path: Path) -> None:
     """Letters flow from three senders while the nemesis strikes; then all is quiet, and compared with the oracle."""
     history = Workload(SEED)
-    nemesis = stage.nemesis
-    with LoadGenerator(history, stage.service.address, SEED, pause=0.3 if LONG else 0.05) as posting:
+    nemesis = harness.nemesis
+    with LoadGenerator(history, harness.service.address, SEED, pause=0.3 if LONG else 0.05) as posting:
         while nemesis.kills < KILLS:
             nemesis.strike()
     history.close()
-    end_leases(stage.engine)
-    until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
+    end_leases(harness.engine)
+    until(lambda: at_rest(harness), "all is applied", seconds=QUIET)
     note(posting, nemesis.fault_counts, tmp_path)
-    check(stage.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
+    check(harness.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
 
 
-@pytest.mark.parametrize("stage", ["sqlite", "postgresql"] if LONG or ALL else ["sqlite"], indirect=True)
-def test_without_redis_all_is_applied_within_a_minute_of_quiet(stage: FaultHarness, oracle: Services) -> None:
+@pytest.mark.parametrize("harness", ["sqlite", "postgresql"] if LONG or ALL else ["sqlite"], indirect=True)
+def test_without_redis_all_is_applied_within_a_minute_of_quiet(harness: FaultHarness, oracle: Services) -> None:
     """Redis is flushed and killed under load; nobody helps with leases, the clock and the flags' short life do.
 
     The workers are known again, though nobody has started them anew.
     """
     history = Workload(SEED)
-    with LoadGenerator(history, stage.service.address, SEED) as posting:
+    with LoadGenerator(history, harness.service.address, SEED) as posting:
         for _ in range(40 if LONG else 2):
             time.sleep(0.5)
-            stage.nemesis.flush_redis()
-            stage.nemesis.kill_redis()
+            harness.nemesis.flush_redis()
+            harness.nemesis.kill_redis()
     history.close()
-    until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
-    until(lambda: count_workers(stage.services.redis) == 2, "both workers are counted", seconds=QUIET)
-    check(stage.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
+    until(lambda: at_rest(harness), "all is applied", seconds=QUIET)
+    until(lambda: count_workers(harness.services.redis) == 2, "both workers are counted", seconds=QUIET)
+    check(harness.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
 
 
-def test_while_redis_has_no_disk_deliveries_are_applied_all_the_same(stage: FaultHarness) -> None:
+def test_while_redis_has_no_disk_deliveries_are_applied_all_the_same(harness: FaultHarness) -> None:
     """The private one dies of it again and again, the other refuses all writes; with room again both are as before."""
     history = Workload(SEED)
     deliveries = [history.next() for _ in range(24)]
     history.close()
-    assert [post(stage, delivery) for delivery in deliveries[:8]] == [202] * 8
-    until(lambda: count_workers(stage.services.redis) == 2, "both workers are there")
-    with stage.nemesis.full_redis_disk():
-        until(lambda: not takes_writes(stage.services.redis), "Redis takes no writes")
-        assert [post(stage, delivery) for delivery in deliveries[8:16]] == [202] * 8
-        end_leases(stage.engine)
-        until(lambda: at_rest(stage), "all is applied without Redis", seconds=QUIET)
-        assert not takes_writes(stage.services.redis)
-    until(lambda: takes_writes(stage.services.redis), "Redis takes writes again")
-    until(lambda: count_workers(stage.services.redis) == 2, "both workers are there again", seconds=QUIET)
-    assert [post(stage, delivery) for delivery in deliveries[16:]] == [202] * 8
-    until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
-    assert set(stored(stage.engine)) == {delivery.id for delivery in deliveries}
-    assert broken_entries(stage.engine) == []
+    assert [post(harness, delivery) for delivery in deliveries[:8]] == [202] * 8
+    until(lambda: count_workers(harness.services.redis) == 2, "both workers are there")
+    with harness.nemesis.full_redis_disk():
+        until(lambda: not takes_writes(harness.services.redis), "Redis takes no writes")
+        assert [post(harness, delivery) for delivery in deliveries[8:16]] == [202] * 8
+        end_leases(harness.engine)
+        until(lambda: at_rest(harness), "all is applied without Redis", seconds=QUIET)
+        assert not takes_writes(harness.services.redis)
+    until(lambda: takes_writes(harness.services.redis), "Redis takes writes again")
+    until(lambda: count_workers(harness.services.redis) == 2, "both workers are there again", seconds=QUIET)
+    assert [post(harness, delivery) for delivery in deliveries[16:]] == [202] * 8
+    until(lambda: at_rest(harness), "all is applied", seconds=QUIET)
+    assert set(stored(harness.engine)) == {delivery.id for delivery in deliveries}
+    assert broken_entries(harness.engine) == []
 
 
 def takes_writes(redis: Redis) -> bool:
@@ -92,35 +92,35 @@ def takes_writes(redis: Redis) -> bool:
         return False
 
 
-@pytest.mark.parametrize("stage", ["postgresql"], indirect=True)
-def test_while_the_database_is_away_nothing_is_acknowledged(stage: FaultHarness, own_postgres: OwnPostgres) -> None:
+@pytest.mark.parametrize("harness", ["postgresql"], indirect=True)
+def test_while_the_database_is_away_nothing_is_acknowledged(harness: FaultHarness, own_postgres: OwnPostgres) -> None:
     """Trackers are told to come again, and the service says that it is not ready; when it is back, all goes on."""
     history = Workload(SEED)
     deliveries = [history.next() for _ in range(12)]
     history.close()
     own_postgres.crash()
-    assert [post(stage, delivery) for delivery in deliveries[:6]] == [503] * 6
-    assert requests.get(f"{stage.service.address}/readyz", timeout=15).status_code == 503
+    assert [post(harness, delivery) for delivery in deliveries[:6]] == [503] * 6
+    assert requests.get(f"{harness.service.address}/readyz", timeout=15).status_code == 503
     own_postgres.start_again()
-    until(lambda: post(stage, deliveries[0]) == 202, "letters are taken again")
-    assert [post(stage, delivery) for delivery in deliveries] == [202] * len(deliveries)
-    end_leases(stage.engine)
-    until(lambda: at_rest(stage), "all is applied", seconds=QUIET)
-    assert set(stored(stage.engine)) == {delivery.id for delivery in deliveries}
+    until(lambda: post(harness, deliveries[0]) == 202, "letters are taken again")
+    assert [post(harness, delivery) for delivery in deliveries] == [202] * len(deliveries)
+    end_leases(harness.engine)
+    until(lambda: at_rest(harness), "all is applied", seconds=QUIET)
+    assert set(stored(harness.engine)) == {delivery.id for delivery in deliveries}
 
 
-def post(stage: FaultHarness, delivery: SignedDelivery) -> int:
+def post(harness: FaultHarness, delivery: SignedDelivery) -> int:
     """Post a letter; give the status."""
-    url = f"{stage.service.address}/hooks/{delivery.connection}"
+    url = f"{harness.service.address}/hooks/{delivery.connection}"
     return requests.post(url, data=delivery.body, headers=dict(delivery.headers), timeout=15).status_code
 
 
-def at_rest(stage: FaultHarness) -> bool:
+def at_rest(harness: FaultHarness) -> bool:
     """Tell whether no delivery waits and nothing else is due."""
     waits = sa.select(sa.func.count()).where(tables.delivery.c.due_at.isnot(None))
-    with reading(stage.engine) as tx:
+    with reading(harness.engine) as tx:
         waiting = tx.scalar(waits)
-    return waiting == 0 and not stage.services.drains.due()
+    return waiting == 0 and not harness.services.drains.due()
 
 
 def note(posting: LoadGenerator, struck: Mapping[str, int], directory: Path) -> None:

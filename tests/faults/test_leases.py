@@ -45,7 +45,7 @@ def tracker() -> SlowTracker:
 
 
 @pytest.fixture
-def world(migrated_url: str, tracker: SlowTracker) -> Iterator[CoreHarness]:
+def core(migrated_url: str, tracker: SlowTracker) -> Iterator[CoreHarness]:
     """Give a world in which every issue counts toward KR-1."""
     opened = open_core_harness(migrated_url, tracker=tracker)
     opened.rule("all", opened.key_result(), {"field": "kind", "is": "issue"})
@@ -53,51 +53,51 @@ def world(migrated_url: str, tracker: SlowTracker) -> Iterator[CoreHarness]:
     opened.engine.dispose()
 
 
-def lose_the_lease(world: CoreHarness) -> None:
+def lose_the_lease(core: CoreHarness) -> None:
     """Let the lease end and another worker claim the same rows, and stall."""
-    end_leases(world.engine)
-    assert due.claim(world.engine, tables.delivery, limit=10)
+    end_leases(core.engine)
+    assert due.claim(core.engine, tables.delivery, limit=10)
 
 
-def test_a_worker_that_lost_its_lease_applies_nothing(world: CoreHarness, tracker: SlowTracker) -> None:
+def test_a_worker_that_lost_its_lease_applies_nothing(core: CoreHarness, tracker: SlowTracker) -> None:
     """Another worker has the row: the first rolls back, and the second one's work is the only one."""
-    world.post(snapshot(1, state=State.DONE, closed_at=at(1)))
-    tracker.meanwhile = lambda: lose_the_lease(world)
-    assert world.applier.drain() == 1
-    assert world.rows(tables.history) == []
-    end_leases(world.engine)
-    world.drain()
-    assert [row.to for row in world.rows(tables.history)] == [100]
+    core.post(snapshot(1, state=State.DONE, closed_at=at(1)))
+    tracker.meanwhile = lambda: lose_the_lease(core)
+    assert core.applier.drain() == 1
+    assert core.rows(tables.history) == []
+    end_leases(core.engine)
+    core.drain()
+    assert [row.to for row in core.rows(tables.history)] == [100]
 
 
 def test_a_worker_that_lost_its_lease_after_another_has_settled_applies_nothing_again(
-    world: CoreHarness, tracker: SlowTracker
+    core: CoreHarness, tracker: SlowTracker
 ) -> None:
     """The other worker was done before the first woke up."""
-    world.post(snapshot(1, state=State.DONE, closed_at=at(1)))
+    core.post(snapshot(1, state=State.DONE, closed_at=at(1)))
 
     def settle_elsewhere() -> None:
-        end_leases(world.engine)
-        world.drain()
+        end_leases(core.engine)
+        core.drain()
 
     tracker.meanwhile = settle_elsewhere
-    world.drain()
-    (entry,) = world.rows(tables.history)
+    core.drain()
+    (entry,) = core.rows(tables.history)
     assert (entry.to, len(entry.causes)) == (100, 1)
-    (row,) = world.rows(tables.delivery)
+    (row,) = core.rows(tables.delivery)
     assert row.attempts == 2
     assert row.outcome.startswith("acme/checkout#1: applied")
 
 
 @pytest.mark.parametrize("trouble", [Rejected("torn"), ZeroDivisionError("a bug")], ids=["unreadable", "a bug"])
 def test_a_failing_row_whose_lease_is_lost_is_left_to_its_new_holder(
-    world: CoreHarness, tracker: SlowTracker, trouble: Exception
+    core: CoreHarness, tracker: SlowTracker, trouble: Exception
 ) -> None:
     """It is neither buried nor postponed under the new holder's hands, and the rows beside it are still applied."""
-    world.post(trouble)
-    tracker.meanwhile = lambda: lose_the_lease(world)
-    world.applier.drain()
-    (row,) = world.rows(tables.delivery)
+    core.post(trouble)
+    tracker.meanwhile = lambda: lose_the_lease(core)
+    core.applier.drain()
+    (row,) = core.rows(tables.delivery)
     assert (row.buried_at, row.outcome, row.lease is not None) == (None, "", True)
 
 
@@ -106,22 +106,22 @@ def test_locks_of_a_worker_that_stalls_in_a_transaction_are_taken_from_it(
     postgres: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL ends the transaction of who stands still for longer than a lease; the others wait no longer."""
-    world = open_core_harness(postgres.prepared(prepare))
-    world.rule("all", world.key_result(), {"field": "kind", "is": "issue"})
-    world.receive_and_drain(snapshot(1))
-    stalled = open_world_again(world)
+    core = open_core_harness(postgres.prepared(prepare))
+    core.rule("all", core.key_result(), {"field": "kind", "is": "issue"})
+    core.receive_and_drain(snapshot(1))
+    stalled = open_world_again(core)
     monkeypatch.setattr(database, "STALL_SECONDS", 1.0)
     with stalled.connect() as tx:
-        issues.lock(tx, {(world.connection_id, "501#1"): None})
-        world.receive_and_drain(snapshot(2, state=State.DONE, closed_at=at(2)))
-        assert world.value() == 100
+        issues.lock(tx, {(core.connection_id, "501#1"): None})
+        core.receive_and_drain(snapshot(2, state=State.DONE, closed_at=at(2)))
+        assert core.value() == 100
         with pytest.raises(DBAPIError):
-            issues.lock(tx, {(world.connection_id, "501#1"): None})
-    for engine in (world.engine, stalled):
+            issues.lock(tx, {(core.connection_id, "501#1"): None})
+    for engine in (core.engine, stalled):
         engine.dispose()
     postgres.drop()
 
 
-def open_world_again(world: CoreHarness) -> Engine:
+def open_world_again(core: CoreHarness) -> Engine:
     """Open the world's database as another process does."""
-    return open_database(world.engine.url.render_as_string(hide_password=False))
+    return open_database(core.engine.url.render_as_string(hide_password=False))

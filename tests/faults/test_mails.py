@@ -21,7 +21,7 @@ MOST_STATEMENTS = 60
 
 
 @pytest.fixture
-def mortal(databases: Databases, tmp_path: Path, mail: MailServer) -> Iterator[CrashingWorker]:
+def crashing_worker(databases: Databases, tmp_path: Path, mail: MailServer) -> Iterator[CrashingWorker]:
     """Give a worker that dies and has a mail server, on either database."""
     made = CrashingWorker(databases.prepared(prepare), tmp_path, {"SMTP_URL": mail.url})
     yield made
@@ -29,37 +29,37 @@ def mortal(databases: Databases, tmp_path: Path, mail: MailServer) -> Iterator[C
 
 
 def test_a_kill_at_any_moment_of_sending_repeats_a_mail_at_most_once_and_loses_none(
-    mortal: CrashingWorker, mail: MailServer
+    crashing_worker: CrashingWorker, mail: MailServer
 ) -> None:
     """Killed after the first statement of a drain, then after the second, and so on until none is left."""
     copies: list[int] = []
     for statements in range(MOST_STATEMENTS):
-        before, arrived = mortal.deaths, len(mail.messages)
-        message_id = put_mail(mortal)
-        mortal.drain(dying_after=[statements])
+        before, arrived = crashing_worker.crashes, len(mail.messages)
+        message_id = put_mail(crashing_worker)
+        crashing_worker.drain(crash_after=[statements])
         assert {message["Message-ID"] for message in mail.messages[arrived:]} == {message_id}
         copies.append(len(mail.messages) - arrived)
-        if mortal.deaths == before:
+        if crashing_worker.crashes == before:
             break
-    assert mortal.deaths == len(copies) - 1 > 5
+    assert crashing_worker.crashes == len(copies) - 1 > 5
     assert set(copies) == {1, 2}
     assert copies[-1] == 1
-    assert outcomes(mortal) == ["sent"] * len(copies)
+    assert outcomes(crashing_worker) == ["sent"] * len(copies)
 
 
 @dataclass
 class DeadlyServer(MailServer):
     """A mail server after whose answer a worker does not live to note it, for so many mails."""
 
-    mortal: CrashingWorker | None = None
+    crashing_worker: CrashingWorker | None = None
     kills: int = 3
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
         """Keep the message, and let the worker die at its next statement."""
         answer = await MailServer.handle_DATA(self, _server, _session, envelope)
-        if self.kills and self.mortal is not None:
+        if self.kills and self.crashing_worker is not None:
             self.kills -= 1
-            self.mortal.left = 0
+            self.crashing_worker.left = 0
         return answer
 
 
@@ -69,20 +69,20 @@ def test_each_kill_between_the_servers_answer_and_our_note_of_it_sends_one_copy(
     """Three workers in a row die with the mail handed over and not settled; the fourth sends the last copy."""
     server = DeadlyServer()
     with serving(server) as port:
-        mortal = server.mortal = CrashingWorker(
+        crashing_worker = server.crashing_worker = CrashingWorker(
             databases.prepared(prepare), tmp_path, {"SMTP_URL": f"smtp://127.0.0.1:{port}"}
         )
-        message_id = put_mail(mortal)
-        mortal.drain(dying_after=[MOST_STATEMENTS] * 3)
-        assert mortal.deaths == 3
+        message_id = put_mail(crashing_worker)
+        crashing_worker.drain(crash_after=[MOST_STATEMENTS] * 3)
+        assert crashing_worker.crashes == 3
         assert [message["Message-ID"] for message in server.messages] == [message_id] * 4
-        assert outcomes(mortal) == ["sent"]
-        mortal.close()
+        assert outcomes(crashing_worker) == ["sent"]
+        crashing_worker.close()
 
 
-def put_mail(mortal: CrashingWorker) -> str:
+def put_mail(crashing_worker: CrashingWorker) -> str:
     """Let a mail wait to be sent; give its Message-ID."""
-    services, m = mortal.services, tables.mail
+    services, m = crashing_worker.services, tables.mail
     with writing(services.engine) as tx:
         mail_id = services.outbox.write_sign_in(
             tx, email="ana@example.com", name="Ana Ruiz", link="http://127.0.0.1/sign-in/x", now=services.now()
@@ -90,8 +90,8 @@ def put_mail(mortal: CrashingWorker) -> str:
         return str(tx.execute(sa.select(m.c.message_id).where(m.c.id == mail_id)).scalar_one())
 
 
-def outcomes(mortal: CrashingWorker) -> list[str]:
+def outcomes(crashing_worker: CrashingWorker) -> list[str]:
     """Say what came of each mail."""
     m = tables.mail
-    with reading(mortal.services.engine) as tx:
+    with reading(crashing_worker.services.engine) as tx:
         return list(tx.scalars(sa.select(m.c.outcome).order_by(m.c.id)))

@@ -21,7 +21,7 @@ POISON = MANY // 2 + 7
 
 
 @pytest.fixture
-def world(migrated_url: str) -> Iterator[CoreHarness]:
+def core(migrated_url: str) -> Iterator[CoreHarness]:
     """Give a world in which every issue counts toward KR-1."""
     opened = open_core_harness(migrated_url)
     opened.rule("all", opened.key_result(), {"field": "kind", "is": "issue"})
@@ -42,10 +42,10 @@ def told(number: int, title: str = "Pay by card") -> ParsedDelivery:
     return ParsedDelivery(name="paper.slip", observations=(done,), actor=ANA)
 
 
-def let_backoff_pass(world: CoreHarness) -> None:
+def let_backoff_pass(core: CoreHarness) -> None:
     """Make due now what waits for its next try."""
     d = tables.delivery
-    with writing(world.engine) as tx:
+    with writing(core.engine) as tx:
         tx.execute(sa.update(d).where(d.c.due_at.isnot(None)).values(due_at=database_now(tx)))
 
 
@@ -58,28 +58,28 @@ def let_backoff_pass(world: CoreHarness) -> None:
     ids=["in reading", "in applying"],
 )
 def test_a_poison_delivery_among_many_is_buried_alone(
-    world: CoreHarness, poison: ParsedDelivery | Exception, reason: str
+    core: CoreHarness, poison: ParsedDelivery | Exception, reason: str
 ) -> None:
     """All others count after the first drain; the poison one is tried, buried, mended and replayed."""
     for number in range(MANY):
-        world.post(*told(number).observations, delivery_id=f"d{number}")
-    world.tracker.parsed_deliveries[POISON] = poison
-    world.drain()
-    settled = world.rows(tables.delivery, tables.delivery.c.settled_at.isnot(None))
+        core.post(*told(number).observations, delivery_id=f"d{number}")
+    core.tracker.parsed_deliveries[POISON] = poison
+    core.drain()
+    settled = core.rows(tables.delivery, tables.delivery.c.settled_at.isnot(None))
     assert len(settled) == MANY - 1
     for _ in range(MOST_ATTEMPTS - 1):
-        let_backoff_pass(world)
-        world.drain()
-    (buried,) = world.rows(tables.delivery, tables.delivery.c.settled_at.is_(None))
+        let_backoff_pass(core)
+        core.drain()
+    (buried,) = core.rows(tables.delivery, tables.delivery.c.settled_at.is_(None))
     assert buried.delivery_id == f"d{POISON}"
     assert buried.buried_at is not None
     assert buried.outcome.startswith(f"failed {MOST_ATTEMPTS} times, last error: {reason}")
-    assert len(world.rows(tables.link)) == MANY - 1
+    assert len(core.rows(tables.link)) == MANY - 1
 
-    world.tracker.parsed_deliveries[POISON] = told(POISON)
-    with writing(world.engine) as tx:
+    core.tracker.parsed_deliveries[POISON] = told(POISON)
+    with writing(core.engine) as tx:
         assert inbox.replay_buried(tx) == 1
-    world.drain()
-    assert world.outcome(f"d{POISON}").startswith(f"acme/checkout#{POISON}: applied")
-    assert len(world.rows(tables.link)) == MANY
-    assert world.value() == 100
+    core.drain()
+    assert core.outcome(f"d{POISON}").startswith(f"acme/checkout#{POISON}: applied")
+    assert len(core.rows(tables.link)) == MANY
+    assert core.value() == 100

@@ -33,8 +33,8 @@ def test_rules_may_change_while_two_workers_apply_deliveries(
 ) -> None:
     """Each edit takes effect while letters come in; the last one puts all back, and the oracle never saw another."""
     url = databases.prepared(prepare)
-    desk, *workers = (build_services(url, tmp_path, clock=utc_now) for _ in range(3))
-    furnish(desk)
+    receiver, *workers = (build_services(url, tmp_path, clock=utc_now) for _ in range(3))
+    furnish(receiver)
     end, errors = threading.Event(), list[BaseException]()
     threads = [threading.Thread(target=work, args=(services, end, errors)) for services in workers]
     for thread in threads:
@@ -44,19 +44,19 @@ def test_rules_may_change_while_two_workers_apply_deliveries(
         for edit in range(EDITS):
             for _ in range(LETTERS_BETWEEN):
                 sent.append(history.next())
-                assert receive(desk, sent[-1]) is Receipt.STORED
-            furnish(desk, EDITED[edit % len(EDITED)])
-        furnish(desk)
+                assert receive(receiver, sent[-1]) is Receipt.STORED
+            furnish(receiver, EDITED[edit % len(EDITED)])
+        furnish(receiver)
     finally:
         end.set()
         for thread in threads:
             thread.join()
         history.close()
     assert errors == []
-    end_leases(desk.engine)
-    desk.drains.drain_everything()
-    check(desk.engine, oracle=oracle, sent=sent, acknowledged=[delivery.id for delivery in sent])
-    for services in (desk, *workers):
+    end_leases(receiver.engine)
+    receiver.drains.drain_everything()
+    check(receiver.engine, oracle=oracle, sent=sent, acknowledged=[delivery.id for delivery in sent])
+    for services in (receiver, *workers):
         services.engine.dispose()
         services.redis.close()
 

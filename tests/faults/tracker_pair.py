@@ -191,10 +191,10 @@ def receiving(services: Services) -> Iterator[str]:
 
 
 @contextmanager
-def at_work(houses: Sequence[Services]) -> Iterator[None]:
+def at_work(all_services: Sequence[Services]) -> Iterator[None]:
     """Drain due rows, with one thread for each of `houses`, until the end of the block."""
     end, errors = threading.Event(), list[BaseException]()
-    workers = [threading.Thread(target=_drain, args=(services, end, errors)) for services in houses]
+    workers = [threading.Thread(target=_drain, args=(services, end, errors)) for services in all_services]
     for worker in workers:
         worker.start()
     try:
@@ -216,8 +216,8 @@ def _drain(services: Services, end: threading.Event, errors: list[BaseException]
         raise
 
 
-def close(houses: Iterable[Services]) -> None:
+def close(all_services: Iterable[Services]) -> None:
     """Close the connections of the services."""
-    for services in houses:
+    for services in all_services:
         services.engine.dispose()
         services.redis.close()

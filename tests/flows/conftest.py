@@ -24,14 +24,14 @@ def services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
 
 
 @pytest.fixture
-def other_house(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
+def other_services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
     """Yield other services on the same database."""
     with open_services(migrated_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def mortal(migrated_url: str, tmp_path: Path) -> Iterator[CrashingWorker]:
+def crashing_worker(migrated_url: str, tmp_path: Path) -> Iterator[CrashingWorker]:
     """Yield a crashing worker on either database."""
     made = CrashingWorker(migrated_url, tmp_path)
     yield made
@@ -52,7 +52,7 @@ def hub(clock: SteppedClock) -> Iterator[GitHub]:
 
 
 @pytest.fixture
-def bare_world(migrated_url: str) -> Iterator[CoreHarness]:
+def empty_core(migrated_url: str) -> Iterator[CoreHarness]:
     """Yield a harness on either database, without key results."""
     made = open_core_harness(migrated_url)
     yield made
@@ -60,16 +60,16 @@ def bare_world(migrated_url: str) -> Iterator[CoreHarness]:
 
 
 @pytest.fixture
-def world(bare_world: CoreHarness) -> CoreHarness:
+def core(empty_core: CoreHarness) -> CoreHarness:
     """Return a harness with KR-1, the done-share of issues with the label `checkout`."""
-    bare_world.rule("checkout-label", bare_world.key_result(), LABELLED)
-    return bare_world
+    empty_core.rule("checkout-label", empty_core.key_result(), LABELLED)
+    return empty_core
 
 
 @pytest.fixture
-def room(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWriteBackHarness]:
+def write_back(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWriteBackHarness]:
     """Yield a write-back harness on either database; its process caches connections for a short time only."""
     monkeypatch.setattr("sync_service.store.trackers.connections.FRESH_SECONDS", 0.05)
     made = open_fake_write_back_harness(migrated_url)
     yield made
-    made.world.engine.dispose()
+    made.core.engine.dispose()

@@ -74,15 +74,15 @@ class FakeQueryTracker(GitHub):
 
 
 @dataclass
-class Stage(ServicesHarness):
+class QueryHarness(ServicesHarness):
     """Services with query rules, and two issues that may match."""
 
     connector: FakeQueryTracker
-    judging: QueryMatcher = field(init=False)
-    querying: QueryLister = field(init=False)
+    matcher: QueryMatcher = field(init=False)
+    lister: QueryLister = field(init=False)
 
     def __post_init__(self) -> None:
-        self.judging, self.querying = self.worker()
+        self.matcher, self.lister = self.worker()
 
     def worker(self) -> tuple[QueryMatcher, QueryLister]:
         """Return the objects of another worker."""
@@ -92,10 +92,10 @@ class Stage(ServicesHarness):
         refresh = UpdateApplier(
             engine=engine, connectors=kinds, connections=known, ruleset_cache=cache, settle=settle, now=utc_now
         )
-        judging = QueryMatcher(
+        matcher = QueryMatcher(
             engine=engine, connectors=kinds, connections=known, ruleset_cache=cache, settle=settle, now=utc_now
         )
-        return judging, QueryLister(matcher=judging, applier=refresh)
+        return matcher, QueryLister(matcher=matcher, applier=refresh)
 
     def furnish(self, *queries: str, token: str | None = "t") -> None:
         """Apply a configuration with a rule for each query, and insert two issues."""
@@ -117,7 +117,7 @@ class Stage(ServicesHarness):
         """Make the listing due now, and list."""
         with writing(self.services.engine) as tx:
             tx.execute(sa.update(tables.query_listing).values(due_at=EPOCH))
-        while self.querying.drain():
+        while self.lister.drain():
             pass
         self.drain("rule_revision", "recompute")
 
@@ -127,14 +127,14 @@ class Stage(ServicesHarness):
             (connection,) = tx.scalars(sa.select(tables.connection.c.id))
             query_candidates.add(tx, [(connection, f"1#{number}") for number in numbers])
 
-    def ask_once_more(self) -> None:
+    def match_after_a_minute(self) -> None:
         """Move the changes a minute into the past, and match again."""
         self.pass_a_minute()
         self.match()
 
     def match(self) -> None:
         """Match all due candidates."""
-        while self.judging.drain():
+        while self.matcher.drain():
             pass
 
     def seconds(self, table: sa.Table) -> float:

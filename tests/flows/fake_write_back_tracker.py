@@ -57,47 +57,47 @@ class FakeWriteBackTracker(FakeTracker):
 class FakeWriteBackHarness:
     """A harness with a fake write-back tracker."""
 
-    world: CoreHarness
-    wall: FakeWriteBackTracker
+    core: CoreHarness
+    tracker: FakeWriteBackTracker
 
     def write_now(self) -> None:
         """Make all waiting rows due and delete rate limits; then write."""
-        with writing(self.world.engine) as tx:
+        with writing(self.core.engine) as tx:
             tx.execute(sa.delete(tables.rate_limit))
             w = tables.write_back
             due_now = {"due_at": database_now(tx), "slot_at": None, "lease": None}
             tx.execute(sa.update(w).where(w.c.due_at.isnot(None)).values(due_now))
-        self.world.drains.drain("write_back")
+        self.core.drains.drain("write_back")
 
     def set_mark(self, mark: str | None) -> None:
         """Change the connection's owner marker, and wait until the cache has it."""
-        with writing(self.world.engine) as tx:
+        with writing(self.core.engine) as tx:
             tx.execute(sa.update(tables.connection).values(owner_marker=mark))
-        connections, connection_id = self.world.connections, self.world.connection_id
+        connections, connection_id = self.core.connections, self.core.connection_id
         until(lambda: connections.of(connection_id).view.owner_marker == mark, "the mark is known")
 
     def rename(self, title: str) -> None:
         """Change the title of all key results."""
-        with writing(self.world.engine) as tx:
+        with writing(self.core.engine) as tx:
             tx.execute(sa.update(tables.key_result).values(title=title))
 
     def row(self) -> Row[Any]:
         """Return the first write-back row."""
-        return self.world.rows(tables.write_back)[0]
+        return self.core.rows(tables.write_back)[0]
 
     def noted_key_results(self) -> list[str]:
         """Return the key results in the note of the first issue."""
-        return [one.slug for one in self.wall.notes["501#1"].key_results]
+        return [one.slug for one in self.tracker.notes["501#1"].key_results]
 
 
 def open_fake_write_back_harness(database_url: str) -> FakeWriteBackHarness:
     """Return a harness with a fake write-back tracker and two key results."""
-    wall = FakeWriteBackTracker()
-    world = open_core_harness(database_url, tracker=wall)
-    columns = {"write_back": True, "owner_marker": "m", "sealed_token": world.sealer.encrypt("t")}
-    with writing(world.engine) as tx:
+    tracker = FakeWriteBackTracker()
+    core = open_core_harness(database_url, tracker=tracker)
+    columns = {"write_back": True, "owner_marker": "m", "sealed_token": core.sealer.encrypt("t")}
+    with writing(core.engine) as tx:
         tx.execute(sa.update(tables.connection).values(columns))
         bump_rules(tx)
-    world.key_result("KR-1")
-    world.key_result("KR-2")
-    return FakeWriteBackHarness(world, wall)
+    core.key_result("KR-1")
+    core.key_result("KR-2")
+    return FakeWriteBackHarness(core, tracker)

@@ -117,7 +117,7 @@ class GitHubHarness(ServicesHarness):
 
 def drain_with_crashes(services: Services, table: sa.Table) -> int:
     """Drain a table, crashing once before each statement, until nothing is due; return the number of crashes."""
-    deaths, left = 0, 0
+    crashes, left = 0, 0
 
     def die(*_: object) -> None:
         nonlocal left
@@ -128,13 +128,13 @@ def drain_with_crashes(services: Services, table: sa.Table) -> int:
     sa.event.listen(services.engine, "before_cursor_execute", die)
     survived = 0
     while survived < 2:
-        left = 3 + deaths
+        left = 3 + crashes
         try:
             survived = 0 if services.drains.by_table[table.name]() else survived + 1
         except SimulatedCrash:
-            deaths += 1
+            crashes += 1
         left = 10**6
         with writing(services.engine) as tx:
             tx.execute(sa.update(table).where(table.c.lease.isnot(None)).values(due_at=EPOCH))
     sa.event.remove(services.engine, "before_cursor_execute", die)
-    return deaths
+    return crashes

@@ -39,12 +39,12 @@ class JqlHarness(JiraHarness):
         if drained:
             self.drain()
 
-    def tell(self) -> None:
+    def receive_and_drain(self) -> None:
         """Receive the new webhooks, and drain."""
         self.receive_webhooks()
         self.drain()
 
-    def ask_once_more(self) -> None:
+    def match_after_a_minute(self) -> None:
         """Move the changes a minute into the past, and drain."""
         self.pass_a_minute()
         self.drain()
@@ -63,7 +63,7 @@ class JqlHarness(JiraHarness):
 
 
 @contextmanager
-def on_stage(services: Services, *, data_center: bool) -> Iterator[JqlHarness]:
+def open_jql_harness(services: Services, *, data_center: bool) -> Iterator[JqlHarness]:
     """Yield the harness with Jira Cloud or Data Center."""
     clock = clock_of(20 * DAY)
     with Jira(clock=clock, data_center=data_center) as site:

@@ -42,7 +42,7 @@ class TrackerScenarios(Protocol):
 
 
 @dataclass(slots=True)
-class GitHubWay:
+class GitHubScenarios:
     """The scenarios on GitHub."""
 
     hub: GitHub
@@ -92,7 +92,7 @@ class GitHubWay:
 
 
 @dataclass(slots=True)
-class JiraWay:
+class JiraScenarios:
     """The scenarios on Jira, Cloud or Data Center."""
 
     jira: Jira
@@ -146,7 +146,7 @@ class Trackers:
     hub: GitHub
     cloud: Jira
     data_center: Jira
-    ways: dict[str, TrackerScenarios]
+    scenarios: dict[str, TrackerScenarios]
 
 
 def make_trackers() -> Trackers:
@@ -154,42 +154,42 @@ def make_trackers() -> Trackers:
     clock = SteppedClock(datetime.now(UTC) - timedelta(minutes=10))
     hub, cloud = GitHub("acme", clock=clock), Jira(clock=clock)
     data_center = Jira(data_center=True, clock=clock)
-    ways: dict[str, TrackerScenarios] = {
-        "github": GitHubWay(hub),
-        "jira-cloud": JiraWay(cloud, "jira-cloud"),
-        "jira-data-center": JiraWay(data_center, "jira-data-center"),
+    scenarios: dict[str, TrackerScenarios] = {
+        "github": GitHubScenarios(hub),
+        "jira-cloud": JiraScenarios(cloud, "jira-cloud"),
+        "jira-data-center": JiraScenarios(data_center, "jira-data-center"),
     }
-    return Trackers(clock, hub, cloud, data_center, ways)
+    return Trackers(clock, hub, cloud, data_center, scenarios)
 
 
-def slug_of(way: str, what: str, *, place: str = "first") -> str:
+def slug_of(tracker: str, what: str, *, scope: str = "first") -> str:
     """Return the slug of a scenario's key result, which is also its label."""
-    return f"{way}-{what}" if place == "first" else f"{way}-{what}-{place}"
+    return f"{tracker}-{what}" if scope == "first" else f"{tracker}-{what}-{scope}"
 
 
 def configuration(trackers: Trackers) -> str:
     """Return a configuration file with one key result for each scenario, so that tests do not affect each other."""
-    cases = [(way, what, "first") for way in TRACKERS for what in CHANGES] + [
-        (way, "moved", "second") for way in TRACKERS
+    cases = [(tracker, what, "first") for tracker in TRACKERS for what in CHANGES] + [
+        (tracker, "moved", "second") for tracker in TRACKERS
     ]
     connections = (
         github(trackers.hub, slug="github", webhook_secrets=[SECRET], scopes=["acme/first", "acme/second"]),
         jira(trackers.cloud, slug="jira-cloud", webhook_secrets=[SECRET], scopes=["ONE", "TWO"]),
         jira(trackers.data_center, slug="jira-data-center", webhook_secrets=[SECRET], scopes=["ONE", "TWO"]),
     )
-    key_results = [{"slug": slug_of(way, what, place=place), "title": what} for way, what, place in cases]
+    key_results = [{"slug": slug_of(tracker, what, scope=scope), "title": what} for tracker, what, scope in cases]
     rules = [
         {
-            "slug": f"rule-{slug_of(way, what, place=place)}",
-            "connection": way,
-            "key_result": slug_of(way, what, place=place),
+            "slug": f"rule-{slug_of(tracker, what, scope=scope)}",
+            "connection": tracker,
+            "key_result": slug_of(tracker, what, scope=scope),
             "when": {
                 "all": [
-                    {"field": "scope", "is": getattr(trackers.ways[way], place)},
-                    {"field": "labels", "has": slug_of(way, what)},
+                    {"field": "scope", "is": getattr(trackers.scenarios[tracker], scope)},
+                    {"field": "labels", "has": slug_of(tracker, what)},
                 ]
             },
         }
-        for way, what, place in cases
+        for tracker, what, scope in cases
     ]
     return okrs(*connections, key_results=key_results, rules=rules).decode()

@@ -88,38 +88,38 @@ changes = st.lists(
 
 def furnished(url: str) -> CoreHarness:
     """Give a world in which the label `checkout` counts toward KR-1."""
-    world = open_core_harness(url)
-    world.rule("checkout-label", world.key_result(), {"field": "labels", "has": "checkout"})
-    return world
+    core = open_core_harness(url)
+    core.rule("checkout-label", core.key_result(), {"field": "labels", "has": "checkout"})
+    return core
 
 
-def stands(world: CoreHarness) -> tuple[object, ...]:
+def stands(core: CoreHarness) -> tuple[object, ...]:
     """Give what must not depend on the order: issues, their relations, links and value."""
-    found = world.rows(tables.issue)
+    found = core.rows(tables.issue)
     issues = sorted(
         (one.identity, str(one.state), tuple(one.labels), str(one.gone_reason), one.in_doubt, str(one.parent_key))
         for one in found
     )
     identities = {one.id: one.identity for one in found}
-    links = sorted((identities[one.issue_id], one.origin) for one in world.rows(tables.link))
-    closings = sorted((identities[one.issue_id], one.key) for one in world.rows(tables.closing_link))
-    return (issues, closings, links, world.value(), world.key_result_row().status)
+    links = sorted((identities[one.issue_id], one.origin) for one in core.rows(tables.link))
+    closings = sorted((identities[one.issue_id], one.key) for one in core.rows(tables.closing_link))
+    return (issues, closings, links, core.value(), core.key_result_row().status)
 
 
-def telescopes(world: CoreHarness) -> bool:
+def telescopes(core: CoreHarness) -> bool:
     """Tell whether each entry of the history begins where the one before ended."""
-    entries = world.rows(tables.history)
+    entries = core.rows(tables.history)
     return all(one.to == other._mapping["from"] for one, other in pairwise(entries))
 
 
 @pytest.fixture
-def worlds(new_world: Callable[[], CoreHarness]) -> tuple[CoreHarness, CoreHarness]:
+def cores(new_core: Callable[[], CoreHarness]) -> tuple[CoreHarness, CoreHarness]:
     """Give the oracle's world and the one that is tried."""
-    return new_world(), new_world()
+    return new_core(), new_core()
 
 
 @pytest.fixture
-def new_world(databases: Databases) -> Iterator[Callable[[], CoreHarness]]:
+def new_core(databases: Databases) -> Iterator[Callable[[], CoreHarness]]:
     """Give worlds that are all alike, each on a database of its own."""
     made: list[CoreHarness] = []
 
@@ -128,8 +128,8 @@ def new_world(databases: Databases) -> Iterator[Callable[[], CoreHarness]]:
         return made[-1]
 
     yield make
-    for world in made:
-        world.engine.dispose()
+    for core in made:
+        core.engine.dispose()
 
 
 @pytest.mark.slow
@@ -138,29 +138,29 @@ def new_world(databases: Databases) -> Iterator[Callable[[], CoreHarness]]:
 )
 @given(changes, st.randoms(use_true_random=False), st.integers(1, 5))
 def test_any_order_ends_in_the_same_numbers(
-    worlds: tuple[CoreHarness, CoreHarness], history: list[Observation], chance: random.Random, batch: int
+    cores: tuple[CoreHarness, CoreHarness], history: list[Observation], chance: random.Random, batch: int
 ) -> None:
     """In order and drained one by one is the oracle; shuffled, repeated and in batches is what really comes."""
-    oracle, world = worlds
-    for one in (oracle, world):
+    oracle, core = cores
+    for one in (oracle, core):
         empty(one)
     for observation in history:
         oracle.receive_and_drain(observation)
     arriving = [*history, *chance.sample(history, k=len(history) // 2)]
     chance.shuffle(arriving)
     for count, observation in enumerate(arriving):
-        world.post(observation)
+        core.post(observation)
         if count % batch == 0:
-            world.drain()
-    world.drain()
-    assert stands(world) == stands(oracle)
-    assert telescopes(world)
+            core.drain()
+    core.drain()
+    assert stands(core) == stands(oracle)
+    assert telescopes(core)
     assert telescopes(oracle)
 
 
-def empty(world: CoreHarness) -> None:
+def empty(core: CoreHarness) -> None:
     """Forget every issue, so that one world serves many examples."""
-    with writing(world.engine) as tx:
+    with writing(core.engine) as tx:
         for table in (
             tables.link,
             tables.closing_link,
@@ -176,24 +176,24 @@ def empty(world: CoreHarness) -> None:
 
 @pytest.mark.both_databases
 def test_an_issue_that_left_the_watched_scopes_does_not_count_in_any_order(
-    new_world: Callable[[], CoreHarness],
+    new_core: Callable[[], CoreHarness],
 ) -> None:
     """The letter of its move comes before the first one of it that is in a watched scope."""
-    world = new_world()
+    core = new_core()
     stayed = told(1, 1, State.TODO, labelled=True)
     left = told(2, 1, State.DONE, labelled=True)
     moved = replace(left, scope=ScopeRef("999", "acme/attic"), updated_at=at(2), came_from=CHECKOUT)
     for observation in (stayed, moved, left):
-        world.receive_and_drain(observation)
-    assert [link.issue_id for link in world.rows(tables.link)] == [world.rows(tables.issue)[0].id]
-    assert world.value() == 0
+        core.receive_and_drain(observation)
+    assert [link.issue_id for link in core.rows(tables.link)] == [core.rows(tables.issue)[0].id]
+    assert core.value() == 0
 
 
 @pytest.mark.both_databases
 @pytest.mark.slow
-def test_workers_at_once_agree(worlds: tuple[CoreHarness, CoreHarness]) -> None:
+def test_workers_at_once_agree(cores: tuple[CoreHarness, CoreHarness]) -> None:
     """Three workers drain what comes in while it comes in; nothing is lost and nothing counted twice."""
-    oracle, world = worlds
+    oracle, core = cores
     chance = random.Random(7)  # noqa: S311 - a seed makes it repeatable
     history = [
         told(chance.randint(1, 9), second, chance.choice(list(State)), labelled=chance.random() < 0.8)
@@ -204,9 +204,9 @@ def test_workers_at_once_agree(worlds: tuple[CoreHarness, CoreHarness]) -> None:
 
     def work() -> None:
         try:
-            while not done.is_set() or world.drains.due():
-                for name in world.drains.due():
-                    world.drains.drain(name)
+            while not done.is_set() or core.drains.due():
+                for name in core.drains.due():
+                    core.drains.drain(name)
         except BaseException as error:
             failed.append(error)
             raise
@@ -217,12 +217,12 @@ def test_workers_at_once_agree(worlds: tuple[CoreHarness, CoreHarness]) -> None:
     arriving = history[:]
     chance.shuffle(arriving)
     for observation in arriving:
-        world.post(observation)
+        core.post(observation)
     done.set()
     for worker in workers:
         worker.join()
     assert failed == []
     for observation in history:
         oracle.receive_and_drain(observation)
-    assert stands(world) == stands(oracle)
-    assert telescopes(world)
+    assert stands(core) == stands(oracle)
+    assert telescopes(core)

@@ -26,7 +26,7 @@ PLACES = ("checkout", "umbrella/ledger", "payments")
 
 
 @dataclass
-class Stage(GitHubHarness):
+class AppHarness(GitHubHarness):
     """A GitHub with an app on two accounts, and a house with a connection by it and another by a token."""
 
     here: Installation = field(init=False)
@@ -68,78 +68,78 @@ class Stage(GitHubHarness):
 
 
 @pytest.fixture
-def stage(services: Services) -> Iterator[Stage]:
+def harness(services: Services) -> Iterator[AppHarness]:
     """Set the stage."""
     clock = clock_of()
     with GitHub("acme", clock=clock) as hub:
-        yield Stage(services, hub, clock)
+        yield AppHarness(services, hub, clock)
 
 
-def test_one_app_imports_and_looks_at_the_scopes_of_all_its_installations(stage: Stage) -> None:
+def test_one_app_imports_and_looks_at_the_scopes_of_all_its_installations(harness: AppHarness) -> None:
     """Without any token of a person."""
-    stage.poll_now()
-    assert stage.keys() == {"acme/checkout#1", "umbrella/ledger#1", "acme/payments#1"}
-    assert stage.look_at("checkout").due_at is None
-    assert stage.look_at("umbrella/ledger").due_at is None
+    harness.poll_now()
+    assert harness.keys() == {"acme/checkout#1", "umbrella/ledger#1", "acme/payments#1"}
+    assert harness.look_at("checkout").due_at is None
+    assert harness.look_at("umbrella/ledger").due_at is None
 
 
-def test_a_used_up_installation_stops_neither_another_one_nor_another_connection(stage: Stage) -> None:
+def test_a_used_up_installation_stops_neither_another_one_nor_another_connection(harness: AppHarness) -> None:
     """It is refused once; what would use it waits for the reset, and nothing else does."""
-    stage.poll_now()
-    stage.hub.limits.switch_on(Rules(core=50))
-    stage.hub.limits.spend(f"installation ID {stage.here.id}", "core", 50)
-    waiting = stage.look_at("checkout")
-    assert timedelta(minutes=59) < stage.wait_of(waiting) <= timedelta(hours=1)
+    harness.poll_now()
+    harness.hub.limits.switch_on(Rules(core=50))
+    harness.hub.limits.spend(f"installation ID {harness.here.id}", "core", 50)
+    waiting = harness.look_at("checkout")
+    assert timedelta(minutes=59) < harness.wait_of(waiting) <= timedelta(hours=1)
     for name in PLACES:
-        stage.hub.repository(name).create_issue("Another")
-    before = stage.refused_calls()
-    stage.poll_now()
-    assert stage.refused_calls() == before == 1
-    assert stage.keys() == {f"{name}#1" for name in ("acme/checkout", "umbrella/ledger", "acme/payments")} | {
+        harness.hub.repository(name).create_issue("Another")
+    before = harness.refused_calls()
+    harness.poll_now()
+    assert harness.refused_calls() == before == 1
+    assert harness.keys() == {f"{name}#1" for name in ("acme/checkout", "umbrella/ledger", "acme/payments")} | {
         "umbrella/ledger#2",
         "acme/payments#2",
     }
-    assert f"waits until the tracker can answer (installation {stage.here.id}/core)" in {
-        row.outcome for row in stage.rows(tables.poll)
+    assert f"waits until the tracker can answer (installation {harness.here.id}/core)" in {
+        row.outcome for row in harness.rows(tables.poll)
     }
-    assert stage.look_at("umbrella/ledger").due_at is None
+    assert harness.look_at("umbrella/ledger").due_at is None
 
 
-def test_a_limit_without_a_time_is_waited_for_longer_each_time(stage: Stage) -> None:
+def test_a_limit_without_a_time_is_waited_for_longer_each_time(harness: AppHarness) -> None:
     """By all that would use the installation."""
-    stage.poll_now()
-    stage.hub.limits.block(86400, bucket=f"installation ID {stage.here.id}", retry_after=False)
+    harness.poll_now()
+    harness.hub.limits.block(86400, bucket=f"installation ID {harness.here.id}", retry_after=False)
     for seconds in (60, 120, 240):
-        stage.look_at("checkout")
-        (pause,) = stage.rows(tables.rate_limit)
-        assert (pause.bucket, pause.seconds) == (f"installation {stage.here.id}", seconds)
-        with writing(stage.services.engine) as tx:
+        harness.look_at("checkout")
+        (pause,) = harness.rows(tables.rate_limit)
+        assert (pause.bucket, pause.seconds) == (f"installation {harness.here.id}", seconds)
+        with writing(harness.services.engine) as tx:
             tx.execute(sa.update(tables.rate_limit).values(until=database_now(tx)))
-    assert stage.refused_calls() == 3
+    assert harness.refused_calls() == 3
 
 
-def test_a_suspended_installation_of_several_leaves_the_connection_in_use(stage: Stage) -> None:
+def test_a_suspended_installation_of_several_leaves_the_connection_in_use(harness: AppHarness) -> None:
     """Its issues are hidden; nothing changes, and the rest is looked at."""
-    stage.poll_now()
-    stage.here.suspend()
-    hidden = stage.look_at("checkout")
+    harness.poll_now()
+    harness.here.suspend()
+    hidden = harness.look_at("checkout")
     assert "GitHub says: This installation has been suspended" in hidden.outcome
-    assert stage.look_at("umbrella/ledger").due_at is None
-    stage.there.suspend()
-    refused = stage.look_at("umbrella/ledger")
+    assert harness.look_at("umbrella/ledger").due_at is None
+    harness.there.suspend()
+    refused = harness.look_at("umbrella/ledger")
     assert "GitHub says: This installation has been suspended" in refused.outcome
-    assert [row.refused_reason is not None for row in stage.rows(tables.connection)] == [True, False]
+    assert [row.refused_reason is not None for row in harness.rows(tables.connection)] == [True, False]
 
 
-def test_a_permission_that_one_installation_lacks_hides_its_repositories_alone(stage: Stage) -> None:
+def test_a_permission_that_one_installation_lacks_hides_its_repositories_alone(harness: AppHarness) -> None:
     """With GitHub's words; the connection is not refused, and the rest goes on."""
-    stage.here.permissions = {"metadata": "read"}
-    stage.poll_now()
-    assert stage.keys() >= {"umbrella/ledger#1"}
-    assert stage.keys().isdisjoint({"acme/checkout#1"})
-    asked = [row.outcome or "" for row in stage.rows(tables.poll)]
+    harness.here.permissions = {"metadata": "read"}
+    harness.poll_now()
+    assert harness.keys() >= {"umbrella/ledger#1"}
+    assert harness.keys().isdisjoint({"acme/checkout#1"})
+    asked = [row.outcome or "" for row in harness.rows(tables.poll)]
     assert sum("the required permission: issues=read" in outcome for outcome in asked) == 1
-    hidden = stage.look_at("checkout")
+    hidden = harness.look_at("checkout")
     assert "the required permission: issues=read" in hidden.outcome
     assert (hidden.due_at, hidden.buried_at) == (None, None)
-    assert [row.refused_reason for row in stage.rows(tables.connection)] == [None, None]
+    assert [row.refused_reason for row in harness.rows(tables.connection)] == [None, None]

@@ -18,13 +18,13 @@ pytestmark = pytest.mark.both_databases
 UNLINKED = "no longer linked by rule checkout-label"
 
 
-def test_closing_linked_work_moves_the_key_result(world: CoreHarness) -> None:
+def test_closing_linked_work_moves_the_key_result(core: CoreHarness) -> None:
     """With the reason, the delivery and the actor."""
-    world.receive_and_drain(issue(1, 0))
-    world.receive_and_drain(issue(2, 0))
-    delivery = world.receive_and_drain(done(1, 5))
-    assert world.value() == 50
-    entry = world.rows(tables.history)[-1]
+    core.receive_and_drain(issue(1, 0))
+    core.receive_and_drain(issue(2, 0))
+    delivery = core.receive_and_drain(done(1, 5))
+    assert core.value() == 50
+    entry = core.rows(tables.history)[-1]
     assert (entry._mapping["from"], entry.to) == (0, 50)
     assert entry.causes == [
         {
@@ -38,10 +38,10 @@ def test_closing_linked_work_moves_the_key_result(world: CoreHarness) -> None:
     ]
 
 
-def test_every_way_of_work_moves_it_and_says_why(world: CoreHarness) -> None:
+def test_every_way_of_work_moves_it_and_says_why(core: CoreHarness) -> None:
     """Closed, cancelled, reopened, unlabelled, moved and deleted, one after the other."""
     for number in (1, 2, 3, 4):
-        world.receive_and_drain(issue(number, 0))
+        core.receive_and_drain(issue(number, 0))
     told: list[tuple[Snapshot | Tombstone, float | None, str]] = [
         (done(1, 1), 25, "closed as done"),
         (
@@ -60,20 +60,20 @@ def test_every_way_of_work_moves_it_and_says_why(world: CoreHarness) -> None:
         ),
     ]
     for observation, value, reason in told:
-        world.receive_and_drain(observation)
-        assert world.value() == pytest.approx(value, abs=1e-5) if value is not None else world.value() is None
-        assert world.reasons()[-1] == reason
+        core.receive_and_drain(observation)
+        assert core.value() == pytest.approx(value, abs=1e-5) if value is not None else core.value() is None
+        assert core.reasons()[-1] == reason
 
 
-def test_a_transfer_to_a_watched_scope_takes_links_by_hand_along(world: CoreHarness) -> None:
+def test_a_transfer_to_a_watched_scope_takes_links_by_hand_along(core: CoreHarness) -> None:
     """In either order of its two messages."""
-    with writing(world.engine) as tx:
-        world.add_scope(tx, "acme/billing")
-        key_result_id = world.key_result_row().id
+    with writing(core.engine) as tx:
+        core.add_scope(tx, "acme/billing")
+        key_result_id = core.key_result_row().id
         rows = [
             {
                 "key_result_id": key_result_id,
-                "connection_id": world.connection_id,
+                "connection_id": core.connection_id,
                 "key": f"acme/checkout#{n}",
                 "weight": 3,
             }
@@ -81,8 +81,8 @@ def test_a_transfer_to_a_watched_scope_takes_links_by_hand_along(world: CoreHarn
         ]
         tx.execute(sa.insert(tables.manual_link), rows)
         tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))
-    world.receive_and_drain(issue(8, 0, labels=[]), issue(9, 0, labels=[]))
-    assert [(link.origin, link.weight) for link in world.rows(tables.link)] == [("manual", 3), ("manual", 3)]
+    core.receive_and_drain(issue(8, 0, labels=[]), issue(9, 0, labels=[]))
+    assert [(link.origin, link.weight) for link in core.rows(tables.link)] == [("manual", 3), ("manual", 3)]
     for number, arrives_first in ((8, True), (9, False)):
         moved = Tombstone(
             identity=f"501#{number}",
@@ -92,103 +92,103 @@ def test_a_transfer_to_a_watched_scope_takes_links_by_hand_along(world: CoreHarn
         )
         there = snapshot(5, identity=f"502#{number}", key=f"acme/billing#{number}", scope=BILLING)
         for observation in (there, moved) if arrives_first else (moved, there):
-            world.receive_and_drain(observation)
-    keys = {row.id: row.key for row in world.rows(tables.issue)}
-    assert sorted(keys[link.issue_id] for link in world.rows(tables.link)) == ["acme/billing#8", "acme/billing#9"]
-    assert world.value() == 0
+            core.receive_and_drain(observation)
+    keys = {row.id: row.key for row in core.rows(tables.issue)}
+    assert sorted(keys[link.issue_id] for link in core.rows(tables.link)) == ["acme/billing#8", "acme/billing#9"]
+    assert core.value() == 0
 
 
-def test_a_transfer_out_of_sight_stops_counting(world: CoreHarness) -> None:
+def test_a_transfer_out_of_sight_stops_counting(core: CoreHarness) -> None:
     """With where it went as the reason."""
-    world.receive_and_drain(issue(1, 0), done(2, 0))
+    core.receive_and_drain(issue(1, 0), done(2, 0))
     moved = Tombstone(identity="501#1", key="acme/checkout#1", successor="9#1", moved_to="other/place#1")
-    world.receive_and_drain(moved)
-    assert world.value() == 100
-    assert world.reasons()[-1] == "moved to other/place#1"
+    core.receive_and_drain(moved)
+    assert core.value() == 100
+    assert core.reasons()[-1] == "moved to other/place#1"
 
 
-def test_a_burst_makes_one_history_entry(world: CoreHarness) -> None:
+def test_a_burst_makes_one_history_entry(core: CoreHarness) -> None:
     """Each touched key result is computed once for a batch."""
-    world.receive_and_drain(*[issue(number, 0) for number in range(50)])
+    core.receive_and_drain(*[issue(number, 0) for number in range(50)])
     for number in range(50):
-        world.post(done(number, 5))
-    before = len(world.reasons())
-    world.drain()
-    assert world.value() == 100
-    assert len(world.reasons()) == before + 1
-    assert len(world.rows(tables.history)[-1].causes) == 50
+        core.post(done(number, 5))
+    before = len(core.reasons())
+    core.drain()
+    assert core.value() == 100
+    assert len(core.reasons()) == before + 1
+    assert len(core.rows(tables.history)[-1].causes) == 50
 
 
-def test_changes_that_cancel_out_make_no_history(world: CoreHarness) -> None:
+def test_changes_that_cancel_out_make_no_history(core: CoreHarness) -> None:
     """Closed and reopened within one batch."""
-    world.receive_and_drain(issue(1, 0))
-    before = world.reasons()
-    world.post(done(1, 5))
-    world.post(issue(1, 6))
-    world.drain()
-    assert world.reasons() == before
+    core.receive_and_drain(issue(1, 0))
+    before = core.reasons()
+    core.post(done(1, 5))
+    core.post(issue(1, 6))
+    core.drain()
+    assert core.reasons() == before
 
 
-def test_an_okr_label_links_by_itself(world: CoreHarness) -> None:
+def test_an_okr_label_links_by_itself(core: CoreHarness) -> None:
     """Whatever the case, and also where the key result comes later."""
-    world.receive_and_drain(issue(5, 0, labels=["OKR:kr-1"]), issue(6, 0, labels=["okr:KR-9"]))
-    assert [link.origin for link in world.rows(tables.link)] == ["label"]
-    world.key_result("KR-9")
-    assert world.value("KR-9") == 0
-    assert world.reasons("KR-9") == ["key result KR-9 was added, now linked by its label"]
+    core.receive_and_drain(issue(5, 0, labels=["OKR:kr-1"]), issue(6, 0, labels=["okr:KR-9"]))
+    assert [link.origin for link in core.rows(tables.link)] == ["label"]
+    core.key_result("KR-9")
+    assert core.value("KR-9") == 0
+    assert core.reasons("KR-9") == ["key result KR-9 was added, now linked by its label"]
 
 
-def test_a_renamed_label_moves_links_of_issues_nobody_touched(world: CoreHarness) -> None:
+def test_a_renamed_label_moves_links_of_issues_nobody_touched(core: CoreHarness) -> None:
     """Names are kept apart from issues."""
-    world.receive_and_drain(issue(1, 0))
-    world.receive_and_drain(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name="basket"))
-    assert world.value() is None
-    assert world.reasons()[-1] == "label checkout renamed to basket, no longer linked by rule checkout-label"
-    world.now += timedelta(seconds=1)
-    world.receive_and_drain(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name="checkout"))
-    assert world.value() == 0
+    core.receive_and_drain(issue(1, 0))
+    core.receive_and_drain(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name="basket"))
+    assert core.value() is None
+    assert core.reasons()[-1] == "label checkout renamed to basket, no longer linked by rule checkout-label"
+    core.now += timedelta(seconds=1)
+    core.receive_and_drain(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name="checkout"))
+    assert core.value() == 0
 
 
-def test_a_deleted_label_links_no_more(world: CoreHarness) -> None:
+def test_a_deleted_label_links_no_more(core: CoreHarness) -> None:
     """Not even if an old letter still shows it."""
-    world.receive_and_drain(issue(1, 0))
-    world.receive_and_drain(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name=None))
-    assert world.value() is None
-    world.receive_and_drain(issue(2, 1))
-    assert world.value() is None
+    core.receive_and_drain(issue(1, 0))
+    core.receive_and_drain(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name=None))
+    assert core.value() is None
+    core.receive_and_drain(issue(2, 1))
+    assert core.value() is None
 
 
-def test_notices_wait_for_the_dust_to_settle(world: CoreHarness) -> None:
+def test_notices_wait_for_the_dust_to_settle(core: CoreHarness) -> None:
     """Completed, then fallen back, then completed again: one notice that tells what remains."""
-    world.receive_and_drain(issue(1, 0))
-    world.receive_and_drain(done(1, 1))
-    waiting = world.rows(tables.notice)
+    core.receive_and_drain(issue(1, 0))
+    core.receive_and_drain(done(1, 1))
+    waiting = core.rows(tables.notice)
     assert [(row.from_status, row.to_status) for row in waiting] == [("behind", "completed")]
-    world.receive_and_drain(issue(1, 2))
-    assert world.rows(tables.notice)[0].outcome == "undone before the mail was written"
-    world.receive_and_drain(done(1, 3))
-    open_ones = world.rows(tables.notice, tables.notice.c.due_at.isnot(None))
+    core.receive_and_drain(issue(1, 2))
+    assert core.rows(tables.notice)[0].outcome == "undone before the mail was written"
+    core.receive_and_drain(done(1, 3))
+    open_ones = core.rows(tables.notice, tables.notice.c.due_at.isnot(None))
     assert [(row.from_status, row.to_status) for row in open_ones] == [("behind", "completed")]
 
 
-def test_what_is_partly_seen_is_shown_so_and_not_told(world: CoreHarness) -> None:
+def test_what_is_partly_seen_is_shown_so_and_not_told(core: CoreHarness) -> None:
     """A scope that was not imported yet may hold more."""
-    with writing(world.engine) as tx:
+    with writing(core.engine) as tx:
         tx.execute(sa.update(tables.scope).values(covered_at=None))
         tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))
-    world.receive_and_drain(done(1, 0))
-    state = world.key_result_row()
+    core.receive_and_drain(done(1, 0))
+    state = core.key_result_row()
     assert (state.status, state.current) == ("partial", 100)
     assert "not imported yet: acme/checkout" in state.explanation
-    assert world.rows(tables.notice) == []
+    assert core.rows(tables.notice) == []
 
 
-def test_points_weigh(world: CoreHarness) -> None:
+def test_points_weigh(core: CoreHarness) -> None:
     """Unestimated issues get the stated default."""
-    key_result_id = world.key_result("KR-2", kind="done-share", weight="points", unestimated=2)
-    world.rule("points", key_result_id, LABELLED)
-    world.receive_and_drain(done(1, 0, points=6), issue(2, 0))
-    assert world.value("KR-2") == 75
-    world.receive_and_drain(issue(2, 1, points=4))
-    assert world.value("KR-2") == 60
-    assert world.reasons("KR-2")[-1] == "points none → 4"
+    key_result_id = core.key_result("KR-2", kind="done-share", weight="points", unestimated=2)
+    core.rule("points", key_result_id, LABELLED)
+    core.receive_and_drain(done(1, 0, points=6), issue(2, 0))
+    assert core.value("KR-2") == 75
+    core.receive_and_drain(issue(2, 1, points=4))
+    assert core.value("KR-2") == 60
+    assert core.reasons("KR-2")[-1] == "points none → 4"

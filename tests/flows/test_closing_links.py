@@ -30,10 +30,10 @@ def pull(second: float = 0, *, closes: tuple[Closing, ...] | None = CLOSING, **f
     return snapshot(second, **(plain | fields), closes=closes)
 
 
-def why_not(world: CoreHarness) -> dict[str, str | None]:
+def why_not(core: CoreHarness) -> dict[str, str | None]:
     """Tell for each linked issue why it does not count."""
-    with reading(world.engine) as tx:
-        return {one.key: one.why_not for one in issues_view(tx, world.key_result_row().id)}
+    with reading(core.engine) as tx:
+        return {one.key: one.why_not for one in issues_view(tx, core.key_result_row().id)}
 
 
 THROUGH = "counts through acme/checkout#1, which it closes"
@@ -41,122 +41,122 @@ THROUGH = "counts through acme/checkout#1, which it closes"
 
 @pytest.mark.parametrize("order", list(permutations([ISSUE, pull(3), pull(1, closes=())])))
 def test_the_issue_counts_and_its_pull_request_is_shown_beside_it(
-    world: CoreHarness, order: tuple[Snapshot, ...]
+    core: CoreHarness, order: tuple[Snapshot, ...]
 ) -> None:
     """Whichever was known first; the merged pull request alone would make it all done."""
     for one in order:
-        world.receive_and_drain(one)
-    assert (world.value(), world.key_result_row().explanation) == (0, "0 of 1 issues done")
-    assert why_not(world) == {"acme/checkout#1": None, "acme/checkout#2": THROUGH}
+        core.receive_and_drain(one)
+    assert (core.value(), core.key_result_row().explanation) == (0, "0 of 1 issues done")
+    assert why_not(core) == {"acme/checkout#1": None, "acme/checkout#2": THROUGH}
 
 
-def test_a_pull_request_counts_where_the_issue_that_it_closes_is_not_linked(world: CoreHarness) -> None:
+def test_a_pull_request_counts_where_the_issue_that_it_closes_is_not_linked(core: CoreHarness) -> None:
     """The same in another key result, for the same two."""
-    world.rule("pulls", world.key_result("KR-2"), {"field": "kind", "is": "pull_request"})
-    world.receive_and_drain(ISSUE, pull())
-    assert (world.value("KR-1"), world.value("KR-2")) == (0, 100)
+    core.rule("pulls", core.key_result("KR-2"), {"field": "kind", "is": "pull_request"})
+    core.receive_and_drain(ISSUE, pull())
+    assert (core.value("KR-1"), core.value("KR-2")) == (0, 100)
 
 
 @pytest.mark.both_databases
-def test_a_change_of_what_it_closes_moves_the_value_and_says_so(world: CoreHarness) -> None:
+def test_a_change_of_what_it_closes_moves_the_value_and_says_so(core: CoreHarness) -> None:
     """The relation has effects of its own, though nothing else about the pull request changed."""
-    world.receive_and_drain(ISSUE, pull())
-    world.receive_and_drain(pull(5, closes=()))
-    assert world.value() == 50
-    assert world.reasons()[-1] == "closes no issue"
-    world.receive_and_drain(pull(9))
-    assert world.value() == 0
-    assert world.reasons()[-1] == "closes acme/checkout#1"
-    assert why_not(world)["acme/checkout#2"] == THROUGH
+    core.receive_and_drain(ISSUE, pull())
+    core.receive_and_drain(pull(5, closes=()))
+    assert core.value() == 50
+    assert core.reasons()[-1] == "closes no issue"
+    core.receive_and_drain(pull(9))
+    assert core.value() == 0
+    assert core.reasons()[-1] == "closes acme/checkout#1"
+    assert why_not(core)["acme/checkout#2"] == THROUGH
 
 
-def test_a_letter_that_does_not_tell_changes_nothing(world: CoreHarness) -> None:
+def test_a_letter_that_does_not_tell_changes_nothing(core: CoreHarness) -> None:
     """Unknown is not none."""
-    world.receive_and_drain(ISSUE, pull())
-    world.receive_and_drain(pull(5, closes=None, title="Other"))
-    assert world.value() == 0
-    assert world.rows(tables.closing_link)[0].identity == "501#1"
+    core.receive_and_drain(ISSUE, pull())
+    core.receive_and_drain(pull(5, closes=None, title="Other"))
+    assert core.value() == 0
+    assert core.rows(tables.closing_link)[0].identity == "501#1"
 
 
-def test_a_pull_request_counts_again_once_the_issue_is_gone(world: CoreHarness) -> None:
+def test_a_pull_request_counts_again_once_the_issue_is_gone(core: CoreHarness) -> None:
     """Deleted or no longer linked: there is nothing to count through."""
-    world.receive_and_drain(ISSUE, pull())
-    world.receive_and_drain(snapshot(2))
-    assert world.value() == 100
-    world.receive_and_drain(snapshot(3, labels=["checkout"]))
-    assert world.value() == 0
-    world.receive_and_drain(Tombstone(identity="501#1", key="acme/checkout#1"))
-    assert world.value() == 100
+    core.receive_and_drain(ISSUE, pull())
+    core.receive_and_drain(snapshot(2))
+    assert core.value() == 100
+    core.receive_and_drain(snapshot(3, labels=["checkout"]))
+    assert core.value() == 0
+    core.receive_and_drain(Tombstone(identity="501#1", key="acme/checkout#1"))
+    assert core.value() == 100
 
 
 @pytest.mark.parametrize("order", list(permutations(range(2))))
-def test_an_issue_of_another_repository_is_known_by_its_key(world: CoreHarness, order: tuple[int, ...]) -> None:
+def test_an_issue_of_another_repository_is_known_by_its_key(core: CoreHarness, order: tuple[int, ...]) -> None:
     """In letters of either size, since GitHub's names have none."""
-    with writing(world.engine) as tx:
-        world.add_scope(tx, "acme/billing")
+    with writing(core.engine) as tx:
+        core.add_scope(tx, "acme/billing")
     other = snapshot(0, identity="502#9", key="acme/billing#9", scope=BILLING, labels=["checkout"])
     told = [other, pull(closes=(Closing("Acme/Billing#9"),))]
     for index in order:
-        world.receive_and_drain(told[index])
-    assert world.value() == 0
-    assert why_not(world)["acme/checkout#2"] == "counts through acme/billing#9, which it closes"
+        core.receive_and_drain(told[index])
+    assert core.value() == 0
+    assert why_not(core)["acme/checkout#2"] == "counts through acme/billing#9, which it closes"
 
 
-def test_an_issue_is_followed_to_a_new_name_by_its_identity(world: CoreHarness) -> None:
+def test_an_issue_is_followed_to_a_new_name_by_its_identity(core: CoreHarness) -> None:
     """The repository was renamed; what the pull request says is as old as its text."""
-    world.receive_and_drain(ISSUE, pull())
+    core.receive_and_drain(ISSUE, pull())
     renamed = ScopeRef("501", "acme/pay")
-    world.receive_and_drain(snapshot(4, scope=renamed, key="acme/pay#1", labels=["checkout"]))
-    assert world.value() == 0
-    assert why_not(world)["acme/checkout#2"] == "counts through acme/pay#1, which it closes"
+    core.receive_and_drain(snapshot(4, scope=renamed, key="acme/pay#1", labels=["checkout"]))
+    assert core.value() == 0
+    assert why_not(core)["acme/checkout#2"] == "counts through acme/pay#1, which it closes"
 
 
-def test_a_new_key_that_a_pull_request_names_is_noticed(world: CoreHarness) -> None:
+def test_a_new_key_that_a_pull_request_names_is_noticed(core: CoreHarness) -> None:
     """The issue was there before under another name, linked all the while."""
-    world.receive_and_drain(ISSUE, pull(closes=(Closing("acme/pay#1"),)))
-    assert world.value() == 50
-    world.receive_and_drain(snapshot(4, scope=ScopeRef("501", "acme/pay"), key="acme/pay#1", labels=["checkout"]))
-    assert world.value() == 0
+    core.receive_and_drain(ISSUE, pull(closes=(Closing("acme/pay#1"),)))
+    assert core.value() == 50
+    core.receive_and_drain(snapshot(4, scope=ScopeRef("501", "acme/pay"), key="acme/pay#1", labels=["checkout"]))
+    assert core.value() == 0
 
 
-def test_a_pull_request_that_closes_two_linked_issues_is_left_out_once(world: CoreHarness) -> None:
+def test_a_pull_request_that_closes_two_linked_issues_is_left_out_once(core: CoreHarness) -> None:
     """Both count."""
     second = snapshot(
         0, identity="501#3", key="acme/checkout#3", labels=["checkout"], state=State.DONE, closed_at=at(0)
     )
-    world.receive_and_drain(ISSUE, second, pull(closes=(*CLOSING, Closing("acme/checkout#3", "501#3"))))
-    assert (world.value(), world.key_result_row().explanation) == (50, "1 of 2 issues done")
-    assert why_not(world)["acme/checkout#2"] == "counts through acme/checkout#1 and acme/checkout#3, which it closes"
+    core.receive_and_drain(ISSUE, second, pull(closes=(*CLOSING, Closing("acme/checkout#3", "501#3"))))
+    assert (core.value(), core.key_result_row().explanation) == (50, "1 of 2 issues done")
+    assert why_not(core)["acme/checkout#2"] == "counts through acme/checkout#1 and acme/checkout#3, which it closes"
 
 
-def test_a_pull_request_named_by_another_is_no_issue_to_count_through(world: CoreHarness) -> None:
+def test_a_pull_request_named_by_another_is_no_issue_to_count_through(core: CoreHarness) -> None:
     """Else two that name each other would both vanish."""
     one = pull(closes=(Closing("acme/checkout#4", "501#4"),))
     other = replace(pull(closes=(Closing("acme/checkout#2", "501#2"),)), identity="501#4", key="acme/checkout#4")
-    world.receive_and_drain(one, other)
-    assert world.key_result_row().explanation == "2 of 2 issues done"
+    core.receive_and_drain(one, other)
+    assert core.key_result_row().explanation == "2 of 2 issues done"
 
 
-def test_a_preview_counts_as_the_rule_will(world: CoreHarness) -> None:
+def test_a_preview_counts_as_the_rule_will(core: CoreHarness) -> None:
     """Both come by the rule that is only being written, or one of them by another."""
-    world.receive_and_drain(
+    core.receive_and_drain(
         ISSUE, pull(), snapshot(0, identity="501#5", key="acme/checkout#5", state=State.DONE, closed_at=at(0))
     )
-    second = world.key_result("KR-2")
+    second = core.key_result("KR-2")
     for condition in ({"field": "labels", "has": "checkout"}, {"field": "title", "contains": "pay"}):
-        edit = Edit(slug=None, connection_id=world.connection_id, key_result_id=second, condition=condition)
-        with reading(world.engine) as tx:
-            (effect,) = preview(tx, edit, now=world.now).effects
-        world.rule("as-written", second, condition)
-        state = world.key_result_row("KR-2")
+        edit = Edit(slug=None, connection_id=core.connection_id, key_result_id=second, condition=condition)
+        with reading(core.engine) as tx:
+            (effect,) = preview(tx, edit, now=core.now).effects
+        core.rule("as-written", second, condition)
+        state = core.key_result_row("KR-2")
         assert (effect.after.value, effect.explanation) == (state.current, state.explanation)
     assert state.explanation == "1 of 2 issues done"
 
 
-def test_open_pull_requests_beside_their_issues_are_not_open_work(world: CoreHarness) -> None:
+def test_open_pull_requests_beside_their_issues_are_not_open_work(core: CoreHarness) -> None:
     """Every measure leaves them out."""
-    world.rule(
-        "open", world.key_result("KR-3", start=5, target=0, kind="open-count"), {"field": "labels", "has": "checkout"}
+    core.rule(
+        "open", core.key_result("KR-3", start=5, target=0, kind="open-count"), {"field": "labels", "has": "checkout"}
     )
-    world.receive_and_drain(ISSUE, pull(state=State.DOING, closed_at=None))
-    assert world.value("KR-3") == 1
+    core.receive_and_drain(ISSUE, pull(state=State.DOING, closed_at=None))
+    assert core.value("KR-3") == 1

@@ -23,18 +23,18 @@ KEY = "acme/checkout#1"
 
 
 @pytest.fixture
-def world(bare_world: CoreHarness) -> CoreHarness:
+def core(empty_core: CoreHarness) -> CoreHarness:
     """Give a world with two key results, in which Ana is an admin, Bo a member and Vic a viewer."""
-    with writing(bare_world.engine) as tx:
+    with writing(empty_core.engine) as tx:
         tx.execute(sa.update(tables.person).values(accounts={"paper": "Ana"}))
         others = [("bo", "Bo Lind", "member", {"paper": "bo"}), ("vic", "Vic Ewer", "viewer", {"paper": "vic"})]
         for mail, name, role, accounts in others:
             columns = {"email": f"{mail}@example.com", "name": name, "role": role, "accounts": accounts}
             tx.execute(sa.insert(tables.person).values(columns))
         bump_rules(tx)
-    bare_world.key_result("KR-1")
-    bare_world.key_result("KR-2")
-    return bare_world
+    empty_core.key_result("KR-1")
+    empty_core.key_result("KR-2")
+    return empty_core
 
 
 def comment(seconds: float, wants: tuple[str, ...] | None = ("KR-1",), /, **fields: Any) -> CommentSeen:
@@ -49,50 +49,50 @@ def comment(seconds: float, wants: tuple[str, ...] | None = ("KR-1",), /, **fiel
     return CommentSeen(**(plain | fields), at=at(seconds), wants=wants)
 
 
-def linked(world: CoreHarness) -> set[str]:
+def linked(core: CoreHarness) -> set[str]:
     """Name the key results that are linked by comments."""
-    slugs = {row.id: row.slug for row in world.rows(tables.key_result)}
-    return {slugs[row.key_result_id] for row in world.rows(tables.link, tables.link.c.origin == "comment")}
+    slugs = {row.id: row.slug for row in core.rows(tables.key_result)}
+    return {slugs[row.key_result_id] for row in core.rows(tables.link, tables.link.c.origin == "comment")}
 
 
-def test_a_comment_links_its_issue_and_the_history_says_whose(world: CoreHarness) -> None:
+def test_a_comment_links_its_issue_and_the_history_says_whose(core: CoreHarness) -> None:
     """With the command as it was written."""
-    world.receive_and_drain(snapshot(0, state=State.DONE, closed_at=at(0)))
-    delivery = world.receive_and_drain(comment(1, ("kr-1", "KR-9")))
-    assert linked(world) == {"KR-1"}
-    assert world.value() == 100
-    assert world.reasons()[-1] == "commented, now linked by a comment of Ana Ruiz (/okr kr-1 KR-9)"
-    assert world.outcome(delivery) == f"{KEY}: /okr kr-1 KR-9, but there is no key result KR-9"
+    core.receive_and_drain(snapshot(0, state=State.DONE, closed_at=at(0)))
+    delivery = core.receive_and_drain(comment(1, ("kr-1", "KR-9")))
+    assert linked(core) == {"KR-1"}
+    assert core.value() == 100
+    assert core.reasons()[-1] == "commented, now linked by a comment of Ana Ruiz (/okr kr-1 KR-9)"
+    assert core.outcome(delivery) == f"{KEY}: /okr kr-1 KR-9, but there is no key result KR-9"
 
 
-def test_a_comment_on_an_issue_not_seen_yet_waits_for_it(world: CoreHarness) -> None:
+def test_a_comment_on_an_issue_not_seen_yet_waits_for_it(core: CoreHarness) -> None:
     """Nothing is lost by the order."""
-    delivery = world.receive_and_drain(comment(1))
-    assert linked(world) == set()
-    assert "the issue is not known yet, and there are no credentials to fetch it with" in world.outcome(delivery)
-    world.receive_and_drain(snapshot(0, state=State.DONE, closed_at=at(0)))
-    assert linked(world) == {"KR-1"}
-    assert world.reasons()[-1] == "first seen, already done, now linked by a comment of Ana Ruiz (/okr KR-1)"
+    delivery = core.receive_and_drain(comment(1))
+    assert linked(core) == set()
+    assert "the issue is not known yet, and there are no credentials to fetch it with" in core.outcome(delivery)
+    core.receive_and_drain(snapshot(0, state=State.DONE, closed_at=at(0)))
+    assert linked(core) == {"KR-1"}
+    assert core.reasons()[-1] == "first seen, already done, now linked by a comment of Ana Ruiz (/okr KR-1)"
 
 
-def test_the_newest_comment_stands_and_an_older_one_again_when_it_is_deleted(world: CoreHarness) -> None:
+def test_the_newest_comment_stands_and_an_older_one_again_when_it_is_deleted(core: CoreHarness) -> None:
     """By the tracker's time."""
-    world.receive_and_drain(snapshot(0))
-    world.receive_and_drain(comment(5, ("KR-2",), id="8", author=Account("bo", "bo")))
-    world.receive_and_drain(comment(1, ("KR-1",)))
-    assert linked(world) == {"KR-2"}
-    world.receive_and_drain(comment(6, ("KR-2",), id="8", gone=True))
-    assert linked(world) == {"KR-1"}
+    core.receive_and_drain(snapshot(0))
+    core.receive_and_drain(comment(5, ("KR-2",), id="8", author=Account("bo", "bo")))
+    core.receive_and_drain(comment(1, ("KR-1",)))
+    assert linked(core) == {"KR-2"}
+    core.receive_and_drain(comment(6, ("KR-2",), id="8", gone=True))
+    assert linked(core) == {"KR-1"}
 
 
-def test_none_takes_the_links_by_comments_away_and_no_others(world: CoreHarness) -> None:
+def test_none_takes_the_links_by_comments_away_and_no_others(core: CoreHarness) -> None:
     """The outcome says so."""
-    world.receive_and_drain(snapshot(0, labels=["okr:KR-2"]))
-    world.receive_and_drain(comment(1))
-    delivery = world.receive_and_drain(comment(2, (), id="8"))
-    assert world.outcome(delivery) == f"{KEY}: /okr none: no comment links it any more"
-    assert {row.origin for row in world.rows(tables.link)} == {"label"}
-    assert world.reasons()[-1] == "commented, no longer linked by a comment of Ana Ruiz (/okr KR-1)"
+    core.receive_and_drain(snapshot(0, labels=["okr:KR-2"]))
+    core.receive_and_drain(comment(1))
+    delivery = core.receive_and_drain(comment(2, (), id="8"))
+    assert core.outcome(delivery) == f"{KEY}: /okr none: no comment links it any more"
+    assert {row.origin for row in core.rows(tables.link)} == {"label"}
+    assert core.reasons()[-1] == "commented, no longer linked by a comment of Ana Ruiz (/okr KR-1)"
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_none_takes_the_links_by_comments_away_and_no_others(world: CoreHarness)
         (None, "nobody is named as its author"),
     ],
 )
-def test_whoever_may_not_makes_no_link_and_is_told_why(world: CoreHarness, author: Account | None, why: str) -> None:
+def test_whoever_may_not_makes_no_link_and_is_told_why(core: CoreHarness, author: Account | None, why: str) -> None:
     """A link that somebody else made stays."""
-    world.receive_and_drain(snapshot(0))
-    world.receive_and_drain(comment(1, ("KR-2",)))
-    delivery = world.receive_and_drain(comment(2, id="8", author=author))
-    assert world.outcome(delivery) == f"{KEY}: /okr KR-1 makes no link, because {why}"
-    assert linked(world) == {"KR-2"}
+    core.receive_and_drain(snapshot(0))
+    core.receive_and_drain(comment(1, ("KR-2",)))
+    delivery = core.receive_and_drain(comment(2, id="8", author=author))
+    assert core.outcome(delivery) == f"{KEY}: /okr KR-1 makes no link, because {why}"
+    assert linked(core) == {"KR-2"}
 
 
 MADE, EDITED, TIE, ENDED = (
@@ -132,43 +132,43 @@ MADE, EDITED, TIE, ENDED = (
     ],
 )
 def test_any_order_and_any_repeat_end_alike(
-    world: CoreHarness, words: tuple[CommentSeen, ...], expected: set[str]
+    core: CoreHarness, words: tuple[CommentSeen, ...], expected: set[str]
 ) -> None:
     """Also before the issue itself is known."""
     told: list[Observation] = [snapshot(0), *words]
     for number, order in enumerate(permutations(told)):
-        with writing(world.engine) as tx:
+        with writing(core.engine) as tx:
             for table in (tables.link, tables.link_comment, tables.issue):
                 tx.execute(sa.delete(table))
         for one in order:
-            world.receive_and_drain(one)
-            world.receive_and_drain(one)
-        assert linked(world) == expected, number
+            core.receive_and_drain(one)
+            core.receive_and_drain(one)
+        assert linked(core) == expected, number
 
 
-def test_what_is_not_watched_is_not_kept(world: CoreHarness) -> None:
+def test_what_is_not_watched_is_not_kept(core: CoreHarness) -> None:
     """Nor is anything said of it but that."""
-    delivery = world.receive_and_drain(comment(1, identity="502#1", scope=BILLING))
-    assert world.outcome(delivery) == "ignored, because acme/billing is not watched"
-    assert world.rows(tables.link_comment) == []
+    delivery = core.receive_and_drain(comment(1, identity="502#1", scope=BILLING))
+    assert core.outcome(delivery) == "ignored, because acme/billing is not watched"
+    assert core.rows(tables.link_comment) == []
 
 
-def test_comments_go_where_their_issue_goes_in_either_order(world: CoreHarness) -> None:
+def test_comments_go_where_their_issue_goes_in_either_order(core: CoreHarness) -> None:
     """A comment told late is taken to where the issue is by then."""
-    with writing(world.engine) as tx:
-        world.add_scope(tx, "acme/billing")
+    with writing(core.engine) as tx:
+        core.add_scope(tx, "acme/billing")
         bump_rules(tx)
     there = snapshot(3, identity="502#4", scope=BILLING, key="acme/billing#4")
     moved = Tombstone(identity="501#1", key=KEY, successor="502#4", moved_to="acme/billing#4")
-    world.receive_and_drain(snapshot(0))
-    world.receive_and_drain(comment(1))
-    world.receive_and_drain(moved)
-    world.receive_and_drain(there)
-    assert linked(world) == {"KR-1"}
-    world.receive_and_drain(comment(2, ("KR-2",), id="8"))
-    assert linked(world) == {"KR-2"}
-    (row,) = world.rows(tables.link)
-    assert world.rows(tables.issue, tables.issue.c.id == row.issue_id)[0].identity == "502#4"
+    core.receive_and_drain(snapshot(0))
+    core.receive_and_drain(comment(1))
+    core.receive_and_drain(moved)
+    core.receive_and_drain(there)
+    assert linked(core) == {"KR-1"}
+    core.receive_and_drain(comment(2, ("KR-2",), id="8"))
+    assert linked(core) == {"KR-2"}
+    (row,) = core.rows(tables.link)
+    assert core.rows(tables.issue, tables.issue.c.id == row.issue_id)[0].identity == "502#4"
 
 
 SHIPPING = ScopeRef("503", "acme/shipping")
@@ -181,65 +181,65 @@ THROUGH = (
 
 @pytest.mark.parametrize("together", [True, False])
 def test_comments_and_links_follow_two_transfers_that_are_told_in_the_wrong_order(
-    world: CoreHarness, *, together: bool
+    core: CoreHarness, *, together: bool
 ) -> None:
     """In one batch, where nothing of it is written down yet, or in two; a comment told after them goes there too."""
-    with writing(world.engine) as tx:
+    with writing(core.engine) as tx:
         for name in ("acme/billing", "acme/shipping"):
-            world.add_scope(tx, name)
+            core.add_scope(tx, name)
         bump_rules(tx)
-    world.receive_and_drain(snapshot(0), snapshot(3, identity="503#7", scope=SHIPPING, key="acme/shipping#7"))
-    world.receive_and_drain(comment(1))
+    core.receive_and_drain(snapshot(0), snapshot(3, identity="503#7", scope=SHIPPING, key="acme/shipping#7"))
+    core.receive_and_drain(comment(1))
     by_hand = {
-        "connection_id": world.connection_id,
+        "connection_id": core.connection_id,
         "key": KEY,
-        "key_result_id": world.key_result_row("KR-2").id,
+        "key_result_id": core.key_result_row("KR-2").id,
         "weight": 1,
     }
-    with writing(world.engine) as tx:
+    with writing(core.engine) as tx:
         tx.execute(sa.insert(tables.manual_link).values(by_hand))
         bump_rules(tx)
     late = comment(2, ("KR-1", "KR-2"), id="8")
     if together:
-        world.receive_and_drain(*THROUGH, late)
+        core.receive_and_drain(*THROUGH, late)
     else:
         for one in (*THROUGH, late):
-            world.receive_and_drain(one)
-    (there,) = world.rows(tables.issue, tables.issue.c.identity == "503#7")
-    found = {(row.origin, row.issue_id) for row in world.rows(tables.link)}
+            core.receive_and_drain(one)
+    (there,) = core.rows(tables.issue, tables.issue.c.identity == "503#7")
+    found = {(row.origin, row.issue_id) for row in core.rows(tables.link)}
     assert found == {("comment", there.id), ("manual", there.id)}
-    assert {row.identity for row in world.rows(tables.link_comment)} == {"503#7"}
-    assert linked(world) == {"KR-1", "KR-2"}
+    assert {row.identity for row in core.rows(tables.link_comment)} == {"503#7"}
+    assert linked(core) == {"KR-1", "KR-2"}
 
 
-def test_a_comment_that_names_no_scope_is_taken_where_its_issue_is_known(world: CoreHarness) -> None:
+def test_a_comment_that_names_no_scope_is_taken_where_its_issue_is_known(core: CoreHarness) -> None:
     """As Jira's server tells of them: anywhere else nothing is asked or kept."""
-    early = world.receive_and_drain(comment(1, scope=None))
-    assert world.outcome(early) == f"ignored, because {KEY} is not known"
-    assert world.rows(tables.link_comment) == []
-    world.receive_and_drain(snapshot(0))
-    delivery = world.receive_and_drain(comment(1, scope=None, key="issue 1"))
-    assert linked(world) == {"KR-1"}
-    assert world.outcome(delivery) == f"{KEY}: /okr KR-1"
-    world.receive_and_drain(comment(2, None, scope=None, gone=True))
-    assert linked(world) == set()
+    early = core.receive_and_drain(comment(1, scope=None))
+    assert core.outcome(early) == f"ignored, because {KEY} is not known"
+    assert core.rows(tables.link_comment) == []
+    core.receive_and_drain(snapshot(0))
+    delivery = core.receive_and_drain(comment(1, scope=None, key="issue 1"))
+    assert linked(core) == {"KR-1"}
+    assert core.outcome(delivery) == f"{KEY}: /okr KR-1"
+    core.receive_and_drain(comment(2, None, scope=None, gone=True))
+    assert linked(core) == set()
 
 
-def test_a_changed_comment_that_never_asked_is_no_news_and_outdoes_an_older_word(world: CoreHarness) -> None:
+def test_a_changed_comment_that_never_asked_is_no_news_and_outdoes_an_older_word(core: CoreHarness) -> None:
     """Jira does not tell what a comment said before."""
-    world.receive_and_drain(snapshot(0))
-    first = world.receive_and_drain(comment(2, None, edited=True))
-    assert world.outcome(first) == f"{KEY}: nothing new in the comment"
-    world.receive_and_drain(comment(1))
-    assert linked(world) == set()
-    world.receive_and_drain(comment(3, edited=True))
-    assert linked(world) == {"KR-1"}
+    core.receive_and_drain(snapshot(0))
+    first = core.receive_and_drain(comment(2, None, edited=True))
+    assert core.outcome(first) == f"{KEY}: nothing new in the comment"
+    core.receive_and_drain(comment(1))
+    assert linked(core) == set()
+    core.receive_and_drain(comment(3, edited=True))
+    assert linked(core) == {"KR-1"}
 
 
-def test_a_link_is_said_to_come_from_the_comment_though_its_issue_is_told_of_with_it(world: CoreHarness) -> None:
+def test_a_link_is_said_to_come_from_the_comment_though_its_issue_is_told_of_with_it(core: CoreHarness) -> None:
     """Jira's server tells of a comment, and then of its issue, in which nothing changed."""
-    world.receive_and_drain(snapshot(0, state=State.DONE, closed_at=at(0)))
-    world.post(comment(1, scope=None))
-    world.post(snapshot(1, state=State.DONE, closed_at=at(0)))
-    world.drains.drain("delivery")
-    assert world.reasons()[-1] == "commented, now linked by a comment of Ana Ruiz (/okr KR-1)"
+    core.receive_and_drain(snapshot(0, state=State.DONE, closed_at=at(0)))
+    core.post(comment(1, scope=None))
+    core.post(snapshot(1, state=State.DONE, closed_at=at(0)))
+    core.drains.drain("delivery")
+    assert core.reasons()[-1] == "commented, now linked by a comment of Ana Ruiz (/okr KR-1)"

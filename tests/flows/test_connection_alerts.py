@@ -16,21 +16,21 @@ from tests.support.fake_tracker import CoreHarness
 ASKED = FetchNeeded(identity="501#1", key="acme/checkout#1", reason="the letter is partial")
 
 
-def test_a_refused_look_is_told_after_the_settling_time(bare_world: CoreHarness) -> None:
+def test_a_refused_look_is_told_after_the_settling_time(empty_core: CoreHarness) -> None:
     """The mark and what is to be told of it are one transaction; nothing is sent while it may mend by itself."""
-    with writing(bare_world.engine) as tx:
+    with writing(empty_core.engine) as tx:
         tx.execute(sa.update(tables.connection).values(sealed_token=Sealer(("k" * 32,)).encrypt("t"), owner_id=None))
-    bare_world.rule("checkout-label", bare_world.key_result(), LABELLED)
-    bare_world.receive_and_drain(snapshot(0, labels=["checkout"]))
-    bare_world.tracker.snapshots["501#1"] = Refused("paper.example does not accept the credentials (401)")
-    bare_world.receive_and_drain(ASKED)
-    (refused,) = bare_world.rows(tables.connection)
-    (breaking,) = bare_world.rows(tables.connection_alert)
+    empty_core.rule("checkout-label", empty_core.key_result(), LABELLED)
+    empty_core.receive_and_drain(snapshot(0, labels=["checkout"]))
+    empty_core.tracker.snapshots["501#1"] = Refused("paper.example does not accept the credentials (401)")
+    empty_core.receive_and_drain(ASKED)
+    (refused,) = empty_core.rows(tables.connection)
+    (breaking,) = empty_core.rows(tables.connection_alert)
     assert (refused.refused_reason is None, breaking.scope_id) == (False, None)
-    assert (breaking.outcome, bare_world.rows(tables.mail)) == ("waits the settling time", [])
-    with writing(bare_world.engine) as tx:
+    assert (breaking.outcome, empty_core.rows(tables.mail)) == ("waits the settling time", [])
+    with writing(empty_core.engine) as tx:
         now = database_now(tx)
         tx.execute(sa.update(tables.connection_alert).values(broke_at=now - timedelta(minutes=11), due_at=now))
-    bare_world.drains.by_table["connection_alert"]()
-    (mail,) = bare_world.rows(tables.mail)
+    empty_core.drains.by_table["connection_alert"]()
+    (mail,) = empty_core.rows(tables.mail)
     assert (mail.kind, mail.recipient) == ("broken", "ana@example.com")

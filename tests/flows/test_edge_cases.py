@@ -24,13 +24,13 @@ PLACES["c"] = ("503#9", "acme/elsewhere#9", ELSEWHERE)
 
 
 @pytest.fixture
-def world(world: CoreHarness) -> CoreHarness:
+def core(core: CoreHarness) -> CoreHarness:
     """Give the world with three watched scopes."""
-    with writing(world.engine) as tx:
-        world.add_scope(tx, "acme/billing")
-        world.add_scope(tx, "acme/elsewhere")
+    with writing(core.engine) as tx:
+        core.add_scope(tx, "acme/billing")
+        core.add_scope(tx, "acme/elsewhere")
         bump_rules(tx)
-    return world
+    return core
 
 
 def issue(place: str, seconds: float, /, **fields: Any) -> Snapshot:
@@ -50,173 +50,173 @@ def moved(start: str, end: str) -> Tombstone:
     return Tombstone(identity=identity, key=key, successor=successor, moved_to=moved_to)
 
 
-def link_by_hand(world: CoreHarness, key: str, *, connection_id: int | None = None) -> None:
+def link_by_hand(core: CoreHarness, key: str, *, connection_id: int | None = None) -> None:
     """Link an issue to KR-1 by hand."""
-    with writing(world.engine) as tx:
-        columns = {"connection_id": connection_id or world.connection_id, "key": key, "weight": 1}
-        tx.execute(sa.insert(tables.manual_link).values(key_result_id=world.key_result_row().id, **columns))
+    with writing(core.engine) as tx:
+        columns = {"connection_id": connection_id or core.connection_id, "key": key, "weight": 1}
+        tx.execute(sa.insert(tables.manual_link).values(key_result_id=core.key_result_row().id, **columns))
 
 
 @pytest.mark.parametrize("order", [("ab", "bc"), ("bc", "ab")])
 @pytest.mark.parametrize("shown_first", [True, False])
 def test_links_by_hand_follow_a_chain_of_transfers(
-    world: CoreHarness, order: tuple[str, str], *, shown_first: bool
+    core: CoreHarness, order: tuple[str, str], *, shown_first: bool
 ) -> None:
     """In whatever order its messages come."""
-    link_by_hand(world, "acme/checkout#1")
-    world.receive_and_drain(issue("a", 0))
+    link_by_hand(core, "acme/checkout#1")
+    core.receive_and_drain(issue("a", 0))
     messages = [moved(*step) for step in order]
     told: list[Snapshot | Tombstone] = [done("c", 9), *messages] if shown_first else [*messages, done("c", 9)]
     for observation in told:
-        world.receive_and_drain(observation)
-    assert world.value() == 100
+        core.receive_and_drain(observation)
+    assert core.value() == 100
 
 
-def test_a_link_of_another_connection_does_not_keep_one_from_following(world: CoreHarness) -> None:
+def test_a_link_of_another_connection_does_not_keep_one_from_following(core: CoreHarness) -> None:
     """The same key may stand in two connections."""
-    with writing(world.engine) as tx:
+    with writing(core.engine) as tx:
         columns = {"slug": "other", "kind": "paper", "site": "https://x.example", "options": {}, "sealed_secrets": []}
         other = tx.execute(sa.insert(tables.connection).values(columns).returning(tables.connection.c.id)).scalar_one()
-    link_by_hand(world, "acme/checkout#1")
-    link_by_hand(world, "acme/billing#7", connection_id=other)
+    link_by_hand(core, "acme/checkout#1")
+    link_by_hand(core, "acme/billing#7", connection_id=other)
     for observation in (issue("a", 0), moved("a", "b"), done("b", 9)):
-        world.receive_and_drain(observation)
-    assert world.value() == 100
+        core.receive_and_drain(observation)
+    assert core.value() == 100
 
 
-def test_a_key_that_was_taken_anew_takes_no_link_away(world: CoreHarness) -> None:
+def test_a_key_that_was_taken_anew_takes_no_link_away(core: CoreHarness) -> None:
     """Two known issues may carry one key, after a repository's name was given to another."""
-    link_by_hand(world, "acme/checkout#1")
-    world.receive_and_drain(done("a", 0))
-    world.receive_and_drain(issue("b", 1, key="acme/checkout#1"))
-    world.key_result("KR-2")  # links everything again
-    assert world.value() == 100
+    link_by_hand(core, "acme/checkout#1")
+    core.receive_and_drain(done("a", 0))
+    core.receive_and_drain(issue("b", 1, key="acme/checkout#1"))
+    core.key_result("KR-2")  # links everything again
+    assert core.value() == 100
 
 
-def test_a_new_owner_is_not_told_what_the_old_one_waited_for(world: CoreHarness) -> None:
+def test_a_new_owner_is_not_told_what_the_old_one_waited_for(core: CoreHarness) -> None:
     """And the old one hears nothing that is no longer theirs."""
-    world.receive_and_drain(issue("a", 0, labels=[LABEL]))
-    world.receive_and_drain(done("a", 1, labels=[LABEL]))
-    assert len(world.rows(tables.notice, tables.notice.c.due_at.isnot(None))) == 1
-    with writing(world.engine) as tx:
+    core.receive_and_drain(issue("a", 0, labels=[LABEL]))
+    core.receive_and_drain(done("a", 1, labels=[LABEL]))
+    assert len(core.rows(tables.notice, tables.notice.c.due_at.isnot(None))) == 1
+    with writing(core.engine) as tx:
         ben = {"email": "ben@example.com", "name": "Ben", "role": "member", "accounts": {}}
         ben_id = tx.execute(sa.insert(tables.person).values(ben).returning(tables.person.c.id)).scalar_one()
         tx.execute(sa.update(tables.key_result).values(owner_id=ben_id))
-        key_results.recompute(tx, [world.key_result_row().id])
-    world.drains.by_table["recompute"]()
-    (notice,) = world.rows(tables.notice)
+        key_results.recompute(tx, [core.key_result_row().id])
+    core.drains.by_table["recompute"]()
+    (notice,) = core.rows(tables.notice)
     assert (notice.due_at, notice.outcome) == (None, "another person owns the key result now")
 
 
 @pytest.mark.parametrize("points", [-3.0, 1e308, float("nan"), float("inf")])
-def test_impossible_points_are_no_estimate(world: CoreHarness, points: float) -> None:
+def test_impossible_points_are_no_estimate(core: CoreHarness, points: float) -> None:
     """Jira lets people type them."""
-    world.rule(
-        "points", world.key_result("KR-2", kind="done-share", weight="points"), {"field": "labels", "has": "checkout"}
+    core.rule(
+        "points", core.key_result("KR-2", kind="done-share", weight="points"), {"field": "labels", "has": "checkout"}
     )
-    world.receive_and_drain(issue("a", 0, labels=[LABEL], points=points), done("b", 0, labels=[LABEL], points=1.0))
-    assert world.value("KR-2") == 50
+    core.receive_and_drain(issue("a", 0, labels=[LABEL], points=points), done("b", 0, labels=[LABEL], points=1.0))
+    assert core.value("KR-2") == 50
 
 
-def test_a_cycle_that_is_closed_late_is_closed_as_it_stood(world: CoreHarness) -> None:
+def test_a_cycle_that_is_closed_late_is_closed_as_it_stood(core: CoreHarness) -> None:
     """Nobody drained when its grace ended; what came after that moves nothing."""
-    world.receive_and_drain(issue("a", 0, labels=[LABEL]))
-    world.now += timedelta(days=60)
-    world.receive_and_drain(done("a", 50 * 86400, labels=[LABEL]))
-    assert (world.value(), world.key_result_row().status) == (0, "closed")
+    core.receive_and_drain(issue("a", 0, labels=[LABEL]))
+    core.now += timedelta(days=60)
+    core.receive_and_drain(done("a", 50 * 86400, labels=[LABEL]))
+    assert (core.value(), core.key_result_row().status) == (0, "closed")
 
 
-def give_token(world: CoreHarness) -> None:
+def give_token(core: CoreHarness) -> None:
     """Give the connection credentials."""
-    with writing(world.engine) as tx:
-        tx.execute(sa.update(tables.connection).values(sealed_token=world.sealer.encrypt("token")))
+    with writing(core.engine) as tx:
+        tx.execute(sa.update(tables.connection).values(sealed_token=core.sealer.encrypt("token")))
         bump_rules(tx)
 
 
-def test_a_look_that_shows_something_older_than_what_is_in_doubt_settles(world: CoreHarness) -> None:
+def test_a_look_that_shows_something_older_than_what_is_in_doubt_settles(core: CoreHarness) -> None:
     """It does not ask for itself again."""
-    give_token(world)
-    world.tracker.snapshots["501#1"] = issue("a", -9)
-    world.receive_and_drain(issue("a", 0), done("a", 0))
-    (look,) = world.rows(tables.fetch_request)
+    give_token(core)
+    core.tracker.snapshots["501#1"] = issue("a", -9)
+    core.receive_and_drain(issue("a", 0), done("a", 0))
+    (look,) = core.rows(tables.fetch_request)
     assert look.due_at is None
     assert "something newer is known" in look.outcome
 
 
 def test_a_deletion_that_arrives_while_somebody_looks_is_not_undone_by_what_he_saw_before(
-    world: CoreHarness, monkeypatch: pytest.MonkeyPatch
+    core: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """He looks again, and the tracker says that nothing is there."""
-    give_token(world)
-    world.receive_and_drain(issue("a", 0))
-    (row,) = world.rows(tables.issue)
-    look = type(world.tracker).fetch_issue
+    give_token(core)
+    core.receive_and_drain(issue("a", 0))
+    (row,) = core.rows(tables.issue)
+    look = type(core.tracker).fetch_issue
     answers: list[Snapshot | ConnectorError] = [issue("a", 0), Gone("410", proven=True)]
 
     def look_while_it_is_deleted(*args: Any, **named: Any) -> Snapshot:
-        world.tracker.snapshots[row.identity] = answers.pop(0)
+        core.tracker.snapshots[row.identity] = answers.pop(0)
         seen = look(*args, **named)
-        world.post(Tombstone(identity=row.identity, key=row.key))
-        world.drains.by_table["delivery"]()
+        core.post(Tombstone(identity=row.identity, key=row.key))
+        core.drains.by_table["delivery"]()
         return seen
 
-    monkeypatch.setattr(type(world.tracker), "fetch_issue", look_while_it_is_deleted)
-    world.receive_and_drain(FetchNeeded(identity=row.identity, key=row.key, reason="the letter is partial"))
+    monkeypatch.setattr(type(core.tracker), "fetch_issue", look_while_it_is_deleted)
+    core.receive_and_drain(FetchNeeded(identity=row.identity, key=row.key, reason="the letter is partial"))
     assert answers == []
-    assert world.rows(tables.issue)[0].gone_reason == "deleted"
-    assert world.rows(tables.fetch_request)[0].due_at is None
+    assert core.rows(tables.issue)[0].gone_reason == "deleted"
+    assert core.rows(tables.fetch_request)[0].due_at is None
 
 
-def test_a_tracker_that_can_not_answer_is_left_alone(world: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tracker_that_can_not_answer_is_left_alone(core: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not each issue's look finds out by itself, and a new letter does not ask sooner."""
     monkeypatch.setattr(connections, "FRESH_SECONDS", 0.0)
-    give_token(world)
+    give_token(core)
     asked = []
-    look = world.tracker.fetch_issue
+    look = core.tracker.fetch_issue
 
     def counted(*args: Any, **named: Any) -> Snapshot:
         asked.append(named["identity"])
         return look(*args, **named)
 
-    monkeypatch.setattr(type(world.tracker), "fetch_issue", lambda _, *args, **named: counted(*args, **named))
-    world.tracker.snapshots |= {
-        identity: Unavailable("429", world.now + timedelta(hours=1)) for identity, *_ in PLACES.values()
+    monkeypatch.setattr(type(core.tracker), "fetch_issue", lambda _, *args, **named: counted(*args, **named))
+    core.tracker.snapshots |= {
+        identity: Unavailable("429", core.now + timedelta(hours=1)) for identity, *_ in PLACES.values()
     }
     for identity, key, _ in PLACES.values():
-        world.receive_and_drain(FetchNeeded(identity=identity, key=key, reason="the letter is partial"))
-        world.receive_and_drain(FetchNeeded(identity=identity, key=key, reason="the letter is partial"))
+        core.receive_and_drain(FetchNeeded(identity=identity, key=key, reason="the letter is partial"))
+        core.receive_and_drain(FetchNeeded(identity=identity, key=key, reason="the letter is partial"))
     assert len(asked) == 1
-    world.now += timedelta(hours=2)  # our own clock does not matter, the database's does
-    world.make_due(tables.fetch_request)
-    world.drains.by_table["fetch_request"]()
+    core.now += timedelta(hours=2)  # our own clock does not matter, the database's does
+    core.make_due(tables.fetch_request)
+    core.drains.by_table["fetch_request"]()
     assert len(asked) == 1
     for again, until in enumerate((timedelta(hours=-1), timedelta(days=8)), start=2):  # passed; before a step back
-        with writing(world.engine) as tx:
+        with writing(core.engine) as tx:
             tx.execute(sa.update(tables.rate_limit).values(until=database_now(tx) + until))
-        world.make_due(tables.fetch_request)
-        world.drains.by_table["fetch_request"]()
+        core.make_due(tables.fetch_request)
+        core.drains.by_table["fetch_request"]()
         assert len(asked) == again
 
 
-def test_a_late_letter_brings_no_old_name_back(world: CoreHarness) -> None:
+def test_a_late_letter_brings_no_old_name_back(core: CoreHarness) -> None:
     """The time of the newest word counts, also where it only repeated a name."""
-    world.receive_and_drain(issue("a", 0, labels=[LABEL]))
-    world.receive_and_drain(issue("b", 50, labels=[LABEL]))
-    world.receive_and_drain(issue("c", 20, labels=[Term("77", "basket")]))
-    assert [row.name for row in world.rows(tables.term)] == ["checkout"]
-    assert len(world.rows(tables.link)) == 3
+    core.receive_and_drain(issue("a", 0, labels=[LABEL]))
+    core.receive_and_drain(issue("b", 50, labels=[LABEL]))
+    core.receive_and_drain(issue("c", 20, labels=[Term("77", "basket")]))
+    assert [row.name for row in core.rows(tables.term)] == ["checkout"]
+    assert len(core.rows(tables.link)) == 3
 
 
 @pytest.mark.both_databases
-def test_a_name_that_another_worker_wrote_meanwhile_is_not_overwritten(world: CoreHarness) -> None:
+def test_a_name_that_another_worker_wrote_meanwhile_is_not_overwritten(core: CoreHarness) -> None:
     """The batch begins again, and goes by the newer name."""
-    world.receive_and_drain(issue("a", 0, labels=[LABEL]))
-    key = (world.connection_id, "label", "77")
+    core.receive_and_drain(issue("a", 0, labels=[LABEL]))
+    key = (core.connection_id, "label", "77")
 
     def race() -> None:
-        with writing(world.engine) as tx:
+        with writing(core.engine) as tx:
             names = TermNames.read(tx, [key])
-            names.add_snapshot(world.connection_id, issue("b", 10, labels=[Term("77", "middle")]))
+            names.add_snapshot(core.connection_id, issue("b", 10, labels=[Term("77", "middle")]))
             tx.execute(sa.update(tables.term).values(name="new", at=at(100)))
             names.save(tx)
 
@@ -224,10 +224,10 @@ def test_a_name_that_another_worker_wrote_meanwhile_is_not_overwritten(world: Co
         race()
 
 
-def test_a_batch_is_bound_by_the_bytes_of_its_bodies(world: CoreHarness) -> None:
+def test_a_batch_is_bound_by_the_bytes_of_its_bodies(core: CoreHarness) -> None:
     """And never empty for it."""
     for _ in range(3):
-        world.post(issue("a", 0))
+        core.post(issue("a", 0))
     size = sa.func.length(tables.delivery.c.body)
-    claimed = [due.claim(world.engine, tables.delivery, limit=9, size=size, most=most) for most in (2, 0, 9)]
+    claimed = [due.claim(core.engine, tables.delivery, limit=9, size=size, most=most) for most in (2, 0, 9)]
     assert [len(rows) for rows in claimed] == [2, 1, 0]

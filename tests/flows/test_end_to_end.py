@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True, slots=True)
-class Town:
+class RunningSystem:
     """A running service, the trackers that tell it, and somebody at a browser."""
 
     running: Seen
@@ -42,24 +42,26 @@ class Town:
 
 
 @pytest.fixture(scope="module")
-def town(sqlite: SqliteDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def system(sqlite: SqliteDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """Yield a service in this process."""
     trackers = make_trackers()
     with _stopping(trackers), ExitStack() as ending:
-        directory, file = tmp_path_factory.mktemp("town"), configuration(trackers)
-        yield _town(ending.enter_context(in_this_process(sqlite.prepared(prepare), directory, file)), trackers)
+        directory, file = tmp_path_factory.mktemp("system"), configuration(trackers)
+        yield _connect_trackers(
+            ending.enter_context(in_this_process(sqlite.prepared(prepare), directory, file)), trackers
+        )
 
 
 @pytest.fixture(scope="module", params=["embedded", "parts"])
-def real_town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def real_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """Yield `okr-sync up` on its embedded default, then the single parts on PostgreSQL and a Valkey of its own."""
     trackers = make_trackers()
     with _stopping(trackers), ExitStack() as ending:
         settings = _own_servers(request, ending) if request.param == "parts" else {}
-        directory, file = tmp_path_factory.mktemp("town"), configuration(trackers)
+        directory, file = tmp_path_factory.mktemp("system"), configuration(trackers)
         parts = bool(settings)
         run = running(directory, file, settings=settings, parts=parts, by_commands=not parts)
-        yield _town(ending.enter_context(run), trackers)
+        yield _connect_trackers(ending.enter_context(run), trackers)
 
 
 @contextmanager
@@ -71,13 +73,13 @@ def _stopping(trackers: Trackers) -> Iterator[None]:
             tracker.stop()
 
 
-def _town(seen: Seen, trackers: Trackers) -> Town:
+def _connect_trackers(seen: Seen, trackers: Trackers) -> RunningSystem:
     for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
         tracker.start()
     trackers.hub.add_hook(url=seen.hook("github"), secret=SECRET)
     trackers.cloud.add_hook(url=seen.hook("jira-cloud"), secret=SECRET)
     trackers.data_center.add_hook(url=seen.hook("jira-data-center"), secret=SECRET)
-    return Town(seen, trackers, BrowserSession(seen.address, seen.sign_in_link()))
+    return RunningSystem(seen, trackers, BrowserSession(seen.address, seen.sign_in_link()))
 
 
 def _own_servers(request: pytest.FixtureRequest, ending: ExitStack) -> dict[str, str]:
@@ -95,14 +97,14 @@ class Expected:
     what: str
 
 
-def expected_of(what: str, way: TrackerScenarios, slug: str, *, now: str) -> Expected:
+def expected_of(what: str, scenarios: TrackerScenarios, slug: str, *, now: str) -> Expected:
     """Say what must come of a happening, by arithmetic and the tracker's own words; `now` is the issue's key."""
     unlinked = f"no longer linked by rule rule-{slug}"
-    on_github = way.connection == "github"
-    moved = f"moved to {now}" if on_github else f"moved from {way.first} to {way.second}, {unlinked}"
+    on_github = scenarios.connection == "github"
+    moved = f"moved to {now}" if on_github else f"moved from {scenarios.first} to {scenarios.second}, {unlinked}"
     return {
         "closed": Expected(50, "closed as done"),
-        "cancelled": Expected(100 / 3, way.dropped),
+        "cancelled": Expected(100 / 3, scenarios.dropped),
         "reopened": Expected(0, "reopened"),
         "unlabelled": Expected(100 / 3, f"unlabelled {slug}, {unlinked}"),
         "moved": Expected(100 / 3, moved),
@@ -112,50 +114,52 @@ def expected_of(what: str, way: TrackerScenarios, slug: str, *, now: str) -> Exp
 
 @pytest.mark.parametrize("name", TRACKERS)
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_happens_in_a_tracker_moves_its_key_result_and_says_why(town: Town, name: str, what: str) -> None:
+def test_what_happens_in_a_tracker_moves_its_key_result_and_says_why(
+    system: RunningSystem, name: str, what: str
+) -> None:
     """Four issues, one of them done; then one thing happens, and value and reason are right wherever one looks."""
-    check_happening(town, name, what)
+    check_happening(system, name, what)
 
 
 @pytest.mark.parametrize("name", TRACKERS)
 @pytest.mark.parametrize("what", CHANGES if ALL else ["moved"])
-def test_real_processes_do_the_same(real_town: Town, name: str, what: str) -> None:
+def test_real_processes_do_the_same(real_system: RunningSystem, name: str, what: str) -> None:
     """Web, worker, clock, database and Redis stand between the tracker and the reader."""
-    check_happening(real_town, name, what)
+    check_happening(real_system, name, what)
 
 
-def check_happening(town: Town, name: str, what: str) -> None:
+def check_happening(system: RunningSystem, name: str, what: str) -> None:
     """Let one thing happen, and check the value and the reason in every view."""
-    way, slug = town.trackers.ways[name], slug_of(name, what)
+    scenarios, slug = system.trackers.scenarios[name], slug_of(name, what)
     issues = [f"{what}-{delivery}" for delivery in "abcd"]
     for issue in issues:
-        way.create(issue, slug)
-    town.trackers.clock.step()
-    way.finish(issues[0])
-    town.running.comes_to(slug, 25)
+        scenarios.create(issue, slug)
+    system.trackers.clock.step()
+    scenarios.finish(issues[0])
+    system.running.comes_to(slug, 25)
 
-    town.trackers.clock.step()
+    system.trackers.clock.step()
     subject = issues[0] if what == "reopened" else issues[1]
-    former = way.key(subject)
-    way.happen(what, subject, slug)
+    former = scenarios.key(subject)
+    scenarios.happen(what, subject, slug)
     # GitHub ends an issue under its old key; Jira keeps the issue and gives it a new one.
-    key = way.key(subject) if name != "github" else former
-    expected = expected_of(what, way, slug, now=way.key(subject))
+    key = scenarios.key(subject) if name != "github" else former
+    expected = expected_of(what, scenarios, slug, now=scenarios.key(subject))
 
-    town.running.comes_to(slug, expected.value)
-    cause = {"issue": key, "what": expected.what, "actor": way.actor}
-    entry = town.running.api(f"/key-results/{slug}/history")["items"][0]
+    system.running.comes_to(slug, expected.value)
+    cause = {"issue": key, "what": expected.what, "actor": scenarios.actor}
+    entry = system.running.api(f"/key-results/{slug}/history")["items"][0]
     check_entry(entry, before=25, after=expected.value, cause=cause)
     delivery = entry["causes"][0]["delivery"]
-    assert delivery in town.running.deliveries()
+    assert delivery in system.running.deliveries()
     if name != "jira-data-center":  # which sends no id
-        assert delivery in {one.request.id for one in way.deliveries}
-    explained = town.running.explain(slug)
+        assert delivery in {one.request.id for one in scenarios.deliveries}
+    explained = system.running.explain(slug)
     assert explained["current"] == pytest.approx(expected.value)
     check_entry(explained["history"][0], before=25, after=expected.value, cause=cause)
-    check_page(town.visitor, slug, cause=cause, value=expected.value)
+    check_page(system.visitor, slug, cause=cause, value=expected.value)
     if what == "moved":
-        check_arrival(town, way, slug_of(name, what, place="second"), subject)
+        check_arrival(system, scenarios, slug_of(name, what, scope="second"), subject)
 
 
 def check_entry(entry: dict[str, Any], *, before: float | None, after: float, cause: dict[str, str]) -> None:
@@ -173,21 +177,21 @@ def check_page(visitor: BrowserSession, slug: str, *, cause: dict[str, str], val
         assert said in line
 
 
-def check_arrival(town: Town, way: TrackerScenarios, slug: str, name: str) -> None:
+def check_arrival(system: RunningSystem, scenarios: TrackerScenarios, slug: str, name: str) -> None:
     """Check that a moved issue counts where it went."""
-    town.running.comes_to(slug, 0)
-    came = "opened" if way.connection == "github" else f"moved from {way.first} to {way.second}"
-    cause = {"issue": way.key(name), "what": f"{came}, now linked by rule rule-{slug}", "actor": way.actor}
-    entry = town.running.api(f"/key-results/{slug}/history")["items"][0]
+    system.running.comes_to(slug, 0)
+    came = "opened" if scenarios.connection == "github" else f"moved from {scenarios.first} to {scenarios.second}"
+    cause = {"issue": scenarios.key(name), "what": f"{came}, now linked by rule rule-{slug}", "actor": scenarios.actor}
+    entry = system.running.api(f"/key-results/{slug}/history")["items"][0]
     check_entry(entry, before=None, after=0, cause=cause)
 
 
-def test_a_delivery_that_comes_twice_counts_once(town: Town) -> None:
+def test_a_delivery_that_comes_twice_counts_once(system: RunningSystem) -> None:
     """Both copies are acknowledged; one is kept."""
-    town.trackers.hub.webhooks.duplicate_next()
-    town.trackers.hub.repository("first").create_issue("Twice")
-    town.trackers.hub.flush()
-    twin, other = [one for one in town.trackers.hub.deliveries if one.fault == "duplicate"][-2:]
+    system.trackers.hub.webhooks.duplicate_next()
+    system.trackers.hub.repository("first").create_issue("Twice")
+    system.trackers.hub.flush()
+    twin, other = [one for one in system.trackers.hub.deliveries if one.fault == "duplicate"][-2:]
     assert (twin.status, other.status) == (202, 202)
-    until(lambda: town.running.deliveries()[twin.request.id]["state"] == "settled", "the delivery is applied")
-    assert [one for one in town.running.deliveries() if one == twin.request.id] == [twin.request.id]
+    until(lambda: system.running.deliveries()[twin.request.id]["state"] == "settled", "the delivery is applied")
+    assert [one for one in system.running.deliveries() if one == twin.request.id] == [twin.request.id]

@@ -23,39 +23,39 @@ from tests.flows.issue_factory import done, issue
 from tests.support.fake_tracker import CoreHarness
 
 
-def test_two_changes_in_one_second_are_settled_by_a_look(world: CoreHarness) -> None:
+def test_two_changes_in_one_second_are_settled_by_a_look(core: CoreHarness) -> None:
     """With credentials, doubt is settled by asking."""
-    give_token(world)
-    world.tracker.snapshots["501#1"] = issue(1, 0)
-    world.receive_and_drain(issue(1, 0), done(1, 0))
-    assert world.value() == 0
-    assert world.rows(tables.fetch_request)[0].outcome == "acme/checkout#1: applied, reopened"
-    assert not world.rows(tables.issue)[0].in_doubt
+    give_token(core)
+    core.tracker.snapshots["501#1"] = issue(1, 0)
+    core.receive_and_drain(issue(1, 0), done(1, 0))
+    assert core.value() == 0
+    assert core.rows(tables.fetch_request)[0].outcome == "acme/checkout#1: applied, reopened"
+    assert not core.rows(tables.issue)[0].in_doubt
 
 
-def test_a_change_in_the_second_of_a_look_and_after_it_is_not_missed(world: CoreHarness) -> None:
+def test_a_change_in_the_second_of_a_look_and_after_it_is_not_missed(core: CoreHarness) -> None:
     """Its letter has the time of what was seen and says something else, so we look again."""
-    give_token(world)
-    world.tracker.snapshots["501#1"] = issue(1, 0)
-    world.receive_and_drain(ASKED)
-    world.tracker.snapshots["501#1"] = done(1, 0)
-    world.receive_and_drain(done(1, 0))
-    assert world.value() == 100
-    assert not world.rows(tables.issue)[0].in_doubt
+    give_token(core)
+    core.tracker.snapshots["501#1"] = issue(1, 0)
+    core.receive_and_drain(ASKED)
+    core.tracker.snapshots["501#1"] = done(1, 0)
+    core.receive_and_drain(done(1, 0))
+    assert core.value() == 100
+    assert not core.rows(tables.issue)[0].in_doubt
 
 
-def test_without_credentials_doubt_is_marked_and_decided_by_a_fixed_order(world: CoreHarness) -> None:
+def test_without_credentials_doubt_is_marked_and_decided_by_a_fixed_order(core: CoreHarness) -> None:
     """The same whichever comes first."""
-    delivery = world.receive_and_drain(issue(1, 0), done(1, 0))
-    assert world.value() == 100
-    assert world.rows(tables.issue)[0].in_doubt
-    assert "no credentials" in world.outcome(delivery)
+    delivery = core.receive_and_drain(issue(1, 0), done(1, 0))
+    assert core.value() == 100
+    assert core.rows(tables.issue)[0].in_doubt
+    assert "no credentials" in core.outcome(delivery)
 
 
-def give_token(world: CoreHarness) -> None:
+def give_token(core: CoreHarness) -> None:
     """Give the connection credentials."""
-    with writing(world.engine) as tx:
-        tx.execute(sa.update(tables.connection).values(sealed_token=world.sealer.encrypt("token")))
+    with writing(core.engine) as tx:
+        tx.execute(sa.update(tables.connection).values(sealed_token=core.sealer.encrypt("token")))
         tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))
 
 
@@ -74,17 +74,17 @@ ASKED = FetchNeeded(identity="501#1", key="acme/checkout#1", reason="the letter 
     ],
 )
 def test_each_answer_to_a_look_has_its_consequence(
-    world: CoreHarness, found: ConnectorError, value: float | None, outcome: str
+    core: CoreHarness, found: ConnectorError, value: float | None, outcome: str
 ) -> None:
     """Hidden is not deleted, and no answer is no zero."""
-    world.receive_and_drain(issue(1, 0))
-    give_token(world)
-    world.tracker.snapshots["501#1"] = found
-    world.receive_and_drain(ASKED)
-    assert world.value() == value
-    row = world.rows(tables.fetch_request)[0]
+    core.receive_and_drain(issue(1, 0))
+    give_token(core)
+    core.tracker.snapshots["501#1"] = found
+    core.receive_and_drain(ASKED)
+    assert core.value() == value
+    row = core.rows(tables.fetch_request)[0]
     assert row.outcome == outcome
-    refused = world.rows(tables.connection)[0].refused_reason
+    refused = core.rows(tables.connection)[0].refused_reason
     assert refused == ("401" if isinstance(found, Refused) else None)
     assert (row.buried_at is not None) is isinstance(found, Rejected)
 
@@ -98,18 +98,18 @@ def test_each_answer_to_a_look_has_its_consequence(
     ],
 )
 def test_another_name_of_an_issue_leads_to_a_look_at_it(
-    world: CoreHarness, scope: ScopeRef | None, outcome: str, value: float
+    core: CoreHarness, scope: ScopeRef | None, outcome: str, value: float
 ) -> None:
     """One row for each name and one for the issue; where it is not watched nobody looks at it."""
-    world.receive_and_drain(issue(1, 0))
-    give_token(world)
-    world.tracker.snapshots["node:1"] = ResolvedTo(
+    core.receive_and_drain(issue(1, 0))
+    give_token(core)
+    core.tracker.snapshots["node:1"] = ResolvedTo(
         FetchNeeded(identity="501#1", key="acme/checkout#1", reason="named", scope=scope)
     )
-    world.tracker.snapshots["501#1"] = done(1, 1)
-    world.receive_and_drain(FetchNeeded(identity="node:1", key="a node", reason="told by a name"))
-    assert world.value() == value
-    fetched = {row.identity: row.outcome for row in world.rows(tables.fetch_request)}
+    core.tracker.snapshots["501#1"] = done(1, 1)
+    core.receive_and_drain(FetchNeeded(identity="node:1", key="a node", reason="told by a name"))
+    assert core.value() == value
+    fetched = {row.identity: row.outcome for row in core.rows(tables.fetch_request)}
     assert fetched.pop("node:1") == outcome
     assert list(fetched) == (["501#1"] if value else [])
 
@@ -120,30 +120,30 @@ def test_another_name_of_an_issue_leads_to_a_look_at_it(
     ids=["long ago", "before the clock was stepped back"],
 )
 def test_a_refused_connection_is_asked_again_once_in_a_while(
-    world: CoreHarness, monkeypatch: pytest.MonkeyPatch, retried_at: Callable[[sa.Connection], datetime]
+    core: CoreHarness, monkeypatch: pytest.MonkeyPatch, retried_at: Callable[[sa.Connection], datetime]
 ) -> None:
     """Nobody tells us when it is mended at the tracker's."""
     monkeypatch.setattr(connections, "FRESH_SECONDS", 0.0)
-    give_token(world)
-    world.tracker.snapshots["501#1"] = Refused("401")
-    world.receive_and_drain(ASKED)
-    world.tracker.snapshots["501#1"] = issue(1, 0)
-    world.make_due(tables.fetch_request)
-    world.drain()
-    assert "waits until the connection works again" in world.rows(tables.fetch_request)[0].outcome
-    with writing(world.engine) as tx:
+    give_token(core)
+    core.tracker.snapshots["501#1"] = Refused("401")
+    core.receive_and_drain(ASKED)
+    core.tracker.snapshots["501#1"] = issue(1, 0)
+    core.make_due(tables.fetch_request)
+    core.drain()
+    assert "waits until the connection works again" in core.rows(tables.fetch_request)[0].outcome
+    with writing(core.engine) as tx:
         tx.execute(sa.update(tables.connection).values(retried_at=retried_at(tx)))
-    world.make_due(tables.fetch_request)
-    world.drain()
-    assert world.rows(tables.fetch_request)[0].outcome == "acme/checkout#1: applied, opened"
-    assert world.rows(tables.connection)[0].refused_reason is None
+    core.make_due(tables.fetch_request)
+    core.drain()
+    assert core.rows(tables.fetch_request)[0].outcome == "acme/checkout#1: applied, opened"
+    assert core.rows(tables.connection)[0].refused_reason is None
 
 
-def test_a_bug_in_looking_is_tried_again(world: CoreHarness) -> None:
+def test_a_bug_in_looking_is_tried_again(core: CoreHarness) -> None:
     """And logged, not swallowed."""
-    give_token(world)
-    world.tracker.snapshots["501#1"] = "no snapshot at all"  # type: ignore[assignment]  # that is the bug
-    world.receive_and_drain(ASKED)
-    row = world.rows(tables.fetch_request)[0]
+    give_token(core)
+    core.tracker.snapshots["501#1"] = "no snapshot at all"  # type: ignore[assignment]  # that is the bug
+    core.receive_and_drain(ASKED)
+    row = core.rows(tables.fetch_request)[0]
     assert row.due_at is not None
     assert "Error" in row.outcome

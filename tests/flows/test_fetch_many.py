@@ -40,7 +40,7 @@ class Chosen(Connector):
 
 
 @dataclass
-class Stage(GitHubHarness):
+class FetchHarness(GitHubHarness):
     """A house with looks to make at a simulated GitHub."""
 
     connector: Chosen = field(default_factory=Chosen)
@@ -83,88 +83,88 @@ class Stage(GitHubHarness):
 
 
 @pytest.fixture
-def stage(services: Services, hub: GitHub, clock: SteppedClock) -> Stage:
+def harness(services: Services, hub: GitHub, clock: SteppedClock) -> FetchHarness:
     """Set the stage."""
-    return Stage(services, hub, clock)
+    return FetchHarness(services, hub, clock)
 
 
-def test_many_are_looked_at_with_few_calls(stage: Stage) -> None:
+def test_many_are_looked_at_with_few_calls(harness: FetchHarness) -> None:
     """A hundred with one; what is gone is then looked at by itself."""
-    issues = stage.open_issues(120)
+    issues = harness.open_issues(120)
     issues[0].delete()
-    stage.look_at(*issues)
-    assert (stage.calls("/graphql"), stage.calls("/issues/")) == (2, 1)
-    assert len([row for row in stage.rows(tables.issue) if row.title]) == 119
-    assert [row.key for row in stage.rows(tables.issue) if row.gone_reason] == ["acme/checkout#1"]
-    assert {row.due_at for row in stage.rows(tables.fetch_request)} == {None}
+    harness.look_at(*issues)
+    assert (harness.calls("/graphql"), harness.calls("/issues/")) == (2, 1)
+    assert len([row for row in harness.rows(tables.issue) if row.title]) == 119
+    assert [row.key for row in harness.rows(tables.issue) if row.gone_reason] == ["acme/checkout#1"]
+    assert {row.due_at for row in harness.rows(tables.fetch_request)} == {None}
 
 
-def test_a_letter_does_not_undo_what_a_look_showed_of_links_by_hand(stage: Stage) -> None:
+def test_a_letter_does_not_undo_what_a_look_showed_of_links_by_hand(harness: FetchHarness) -> None:
     """Its text names none: so we look again."""
-    (issue,) = stage.open_issues(1)
-    stage.hub.add_hook(url="http://127.0.0.1:9/hooks/gh", secret="hush")
-    pull = stage.repository.create_pull_request("Add", labels=["checkout"])
+    (issue,) = harness.open_issues(1)
+    harness.hub.add_hook(url="http://127.0.0.1:9/hooks/gh", secret="hush")
+    pull = harness.repository.create_pull_request("Add", labels=["checkout"])
     pull.link(issue)
 
     def closes() -> list[str]:
-        return [str(row.key) for row in stage.rows(tables.closing_link)]
+        return [str(row.key) for row in harness.rows(tables.closing_link)]
 
-    stage.look_at(pull)
+    harness.look_at(pull)
     assert closes() == ["acme/checkout#1"]
-    stage.clock.step(5)
+    harness.clock.step(5)
     pull.edit(title="Add more")
-    parcel = stage.hub.deliveries[-1].request
+    parcel = harness.hub.deliveries[-1].request
     headers = {name.lower(): value for name, value in {**parcel.headers, **parcel.sign()}.items()}
-    assert stage.services.receive.receive("gh", WebhookRequest(headers, parcel.body)) is Receipt.STORED
-    stage.services.drains.drain("delivery")
-    (row,) = stage.rows(tables.fetch_request)
+    assert harness.services.receive.receive("gh", WebhookRequest(headers, parcel.body)) is Receipt.STORED
+    harness.services.drains.drain("delivery")
+    (row,) = harness.rows(tables.fetch_request)
     assert row.reason == "in doubt: it was seen to close other issues"
     assert row.due_at is not None
-    stage.looking.drain()
+    harness.looking.drain()
     assert closes() == ["acme/checkout#1"]
     pull.linked.clear()
-    stage.look_at(pull)
+    harness.look_at(pull)
     assert closes() == [], "though nothing changed its time"
 
 
-def test_fewer_than_three_are_looked_at_one_by_one(stage: Stage) -> None:
+def test_fewer_than_three_are_looked_at_one_by_one(harness: FetchHarness) -> None:
     """It is no cheaper."""
-    stage.look_at(*stage.open_issues(2))
-    assert (stage.calls("/graphql"), stage.calls("/issues/")) == (0, 2)
+    harness.look_at(*harness.open_issues(2))
+    assert (harness.calls("/graphql"), harness.calls("/issues/")) == (0, 2)
 
 
-def test_a_limit_of_graphql_lets_looks_one_by_one_go_on(stage: Stage) -> None:
+def test_a_limit_of_graphql_lets_looks_one_by_one_go_on(harness: FetchHarness) -> None:
     """And GraphQL is left alone meanwhile."""
-    issues = stage.open_issues(4)
-    stage.hub.limits.switch_on()
-    stage.hub.limits.spend(f"user ID {stage.hub.actor.id}", "graphql", 5000)
-    stage.look_at(*issues)
-    assert (stage.calls("/graphql"), stage.calls("/issues/")) == (1, 4)
-    assert [row.bucket for row in stage.rows(tables.rate_limit)] == ["token/graphql"]
-    stage.look_at(*issues)
-    assert (stage.calls("/graphql"), stage.calls("/issues/")) == (0, 4)
-    assert len(stage.rows(tables.issue)) == 4
+    issues = harness.open_issues(4)
+    harness.hub.limits.switch_on()
+    harness.hub.limits.spend(f"user ID {harness.hub.actor.id}", "graphql", 5000)
+    harness.look_at(*issues)
+    assert (harness.calls("/graphql"), harness.calls("/issues/")) == (1, 4)
+    assert [row.bucket for row in harness.rows(tables.rate_limit)] == ["token/graphql"]
+    harness.look_at(*issues)
+    assert (harness.calls("/graphql"), harness.calls("/issues/")) == (0, 4)
+    assert len(harness.rows(tables.issue)) == 4
 
 
 @pytest.mark.parametrize(
     "error", [Rejected("no"), ZeroDivisionError("ours"), Unavailable("away", bucket="token/graphql")]
 )
-def test_whatever_goes_wrong_with_many_is_left_to_each(stage: Stage, error: Exception) -> None:
+def test_whatever_goes_wrong_with_many_is_left_to_each(harness: FetchHarness, error: Exception) -> None:
     """A mistake of ours too."""
 
     def fail(_found: Any) -> Any:
         raise error
 
-    stage.connector.decide = fail
-    stage.look_at(*stage.open_issues(3))
-    assert stage.calls("/issues/") == 3
-    assert len(stage.rows(tables.issue)) == 3
+    harness.connector.decide = fail
+    harness.look_at(*harness.open_issues(3))
+    assert harness.calls("/issues/") == 3
+    assert len(harness.rows(tables.issue)) == 3
 
 
-def test_what_is_seen_of_one_may_be_an_error_about_it_alone(stage: Stage) -> None:
+def test_what_is_seen_of_one_may_be_an_error_about_it_alone(harness: FetchHarness) -> None:
     """Deleted, hidden, or nothing to be done about."""
-    issues = stage.open_issues(5)
-    ids = [f"{stage.repository.id}#{number}" for number in range(1, 6)]
+    issues = harness.open_issues(5)
+    ids = [f"{harness.repository.id}#{number}" for number in range(1, 6)]
 
     def decide(found: dict[str, FetchResult]) -> dict[str, FetchResult]:
         errors: dict[str, FetchResult] = {
@@ -174,61 +174,67 @@ def test_what_is_seen_of_one_may_be_an_error_about_it_alone(stage: Stage) -> Non
         }
         return {**found, **errors}
 
-    stage.connector.decide = decide
-    stage.look_at(*issues)
-    assert stage.calls("/issues/") == 0
-    outcomes = [row.outcome for row in stage.rows(tables.fetch_request)]
+    harness.connector.decide = decide
+    harness.look_at(*issues)
+    assert harness.calls("/issues/") == 0
+    outcomes = [row.outcome for row in harness.rows(tables.fetch_request)]
     assert "deleted" in outcomes[0]
     assert outcomes[1:3] == ["unreachable, so nothing changes: hidden", "a teapot"]
-    assert [row.buried_at is not None for row in stage.rows(tables.fetch_request)] == [False, False, True, False, False]
+    assert [row.buried_at is not None for row in harness.rows(tables.fetch_request)] == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
-def test_one_whose_lease_is_lost_stops_none_of_the_others(stage: Stage) -> None:
+def test_one_whose_lease_is_lost_stops_none_of_the_others(harness: FetchHarness) -> None:
     """It may have been seen too early: whoever asked anew looks again."""
 
     def decide(found: dict[str, FetchResult]) -> dict[str, FetchResult]:
-        stage.connector.decide = None
-        with writing(stage.services.engine) as tx:
-            again = FetchNeeded(identity=f"{stage.repository.id}#2", key="acme/checkout#2", reason="anew")
+        harness.connector.decide = None
+        with writing(harness.services.engine) as tx:
+            again = FetchNeeded(identity=f"{harness.repository.id}#2", key="acme/checkout#2", reason="anew")
             fetch_requests.add(tx, {(1, again.identity): (again, None)})
         return found
 
-    stage.connector.decide = decide
-    stage.look_at(*stage.open_issues(4))
-    assert {row.due_at for row in stage.rows(tables.fetch_request)} == {None}
-    assert [row.outcome.partition(":")[0] for row in stage.rows(tables.fetch_request)] == [
+    harness.connector.decide = decide
+    harness.look_at(*harness.open_issues(4))
+    assert {row.due_at for row in harness.rows(tables.fetch_request)} == {None}
+    assert [row.outcome.partition(":")[0] for row in harness.rows(tables.fetch_request)] == [
         f"acme/checkout#{number}" for number in (1, 2, 3, 4)
     ]
-    assert stage.calls("/issues/2") == 1
+    assert harness.calls("/issues/2") == 1
 
 
 def test_a_turn_that_is_over_gives_rows_back_without_counting_an_attempt(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: FetchHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Others have theirs."""
     monkeypatch.setattr("sync_service.tracker_sync.fetch_issues.TURN_SECONDS", -1.0)
-    issues = stage.open_issues(3)
-    with writing(stage.services.engine) as tx:
+    issues = harness.open_issues(3)
+    with writing(harness.services.engine) as tx:
         for one in issues:
-            identity, key = f"{stage.repository.id}#{one.number}", f"acme/checkout#{one.number}"
+            identity, key = f"{harness.repository.id}#{one.number}", f"acme/checkout#{one.number}"
             fetch_requests.add(tx, {(1, identity): (FetchNeeded(identity=identity, key=key, reason="x"), None)})
-    assert stage.looking.drain() == 3
-    assert [(row.attempts, row.outcome, row.lease) for row in stage.rows(tables.fetch_request)] == [
+    assert harness.looking.drain() == 3
+    assert [(row.attempts, row.outcome, row.lease) for row in harness.rows(tables.fetch_request)] == [
         (0, "released for a later drain", None)
     ] * 3
 
 
 @pytest.mark.both_databases
-def test_a_refused_connection_is_asked_by_one_look_alone(stage: Stage) -> None:
+def test_a_refused_connection_is_asked_by_one_look_alone(harness: FetchHarness) -> None:
     """Once an hour."""
-    issues = stage.open_issues(4)
-    stage.hub.token = "another"
-    stage.look_at(*issues)
-    with writing(stage.services.engine) as tx:
+    issues = harness.open_issues(4)
+    harness.hub.token = "another"
+    harness.look_at(*issues)
+    with writing(harness.services.engine) as tx:
         tx.execute(sa.update(tables.fetch_request).values(due_at=utc_now() - timedelta(seconds=1)))
-    stage.services.connections.forget()
-    stage.hub.rest.calls.clear()
-    while stage.looking.drain():
+    harness.services.connections.forget()
+    harness.hub.rest.calls.clear()
+    while harness.looking.drain():
         pass
-    assert stage.hub.rest.calls == []
-    assert all("waits until the connection works again" in row.outcome for row in stage.rows(tables.fetch_request))
+    assert harness.hub.rest.calls == []
+    assert all("waits until the connection works again" in row.outcome for row in harness.rows(tables.fetch_request))

@@ -10,7 +10,7 @@ from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import query_candidates, relink_requests
-from tests.flows.jql_harness import JqlHarness, on_stage
+from tests.flows.jql_harness import JqlHarness, open_jql_harness
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def cloud(services: Services) -> Iterator[JqlHarness]:
     """Set the stage, with the face of Cloud."""
-    with on_stage(services, data_center=False) as made:
+    with open_jql_harness(services, data_center=False) as made:
         yield made
 
 
@@ -49,7 +49,7 @@ def test_ten_queries_and_five_hundred_changes_cost_a_handful_of_calls(cloud: Jql
     """Fifty issues and all queries share one."""
     cloud.shop.create_issues(500, lambda number: BulkIssue(summary="Pay", labels=(f"l{number % 10}",)))
     cloud.furnish(*(f"labels = l{number}" for number in range(10)))
-    cloud.ask_once_more()
+    cloud.match_after_a_minute()
     before = cloud.calls("/jql/match")
     with writing(cloud.services.engine) as tx:
         query_candidates.add(tx, [(row.connection_id, row.identity) for row in cloud.rows(tables.issue)])

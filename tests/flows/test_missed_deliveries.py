@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 @dataclass
-class Stage(GitHubHarness):
+class RedeliveryHarness(GitHubHarness):
     """A web server's house, a worker's on the same database, which knows the address, and a GitHub that tells it."""
 
     address: str
@@ -55,7 +55,7 @@ class Stage(GitHubHarness):
 
 
 @pytest.fixture
-def stage(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def harness(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedeliveryHarness]:
     """Set the stage on either database."""
     monkeypatch.setattr("connectors.github.redelivery.redeliver.APART_SECONDS", 0)
     clock = clock_of(timedelta(hours=7))
@@ -65,50 +65,50 @@ def stage(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         open_services(migrated_url, tmp_path, OKR_SYNC_BASE_URL=f"{address}/") as services,
         GitHub("acme", clock=clock, background=False) as hub,
     ):
-        yield Stage(services, hub, clock, address)
+        yield RedeliveryHarness(services, hub, clock, address)
 
 
 @pytest.mark.parametrize("kind", ["app", "organization", "repository"])
-def test_what_github_told_in_vain_is_asked_for_and_counts(stage: Stage, kind: str) -> None:
+def test_what_github_told_in_vain_is_asked_for_and_counts(harness: RedeliveryHarness, kind: str) -> None:
     """Also what no list of issues shows: a deletion, and a label that was renamed."""
-    stage.furnish(kind)
-    label = stage.repository.label("payments")
-    issues = stage.open_issues(4)
-    other = stage.repository.create_issue("Told by its label alone", labels=["payments"])
-    stage.drain("delivery", "recompute")
-    assert stage.value() == 0
-    stage.clock.step(600)
-    stage.hub.webhooks.lose_next(4)
+    harness.furnish(kind)
+    label = harness.repository.label("payments")
+    issues = harness.open_issues(4)
+    other = harness.repository.create_issue("Told by its label alone", labels=["payments"])
+    harness.drain("delivery", "recompute")
+    assert harness.value() == 0
+    harness.clock.step(600)
+    harness.hub.webhooks.lose_next(4)
     issues[0].close()
     issues[1].delete()
     other.close()
-    stage.repository.label("checkout").rename("till")
-    stage.clock.step(60)
+    harness.repository.label("checkout").rename("till")
+    harness.clock.step(60)
     label.rename("checkout")
-    stage.drain("delivery", "recompute", "relink_request")
-    assert stage.value() != 100
-    stage.clock.step(timedelta(hours=6).total_seconds())
-    stage.run_errands()
-    assert stage.outcome().startswith("4 failed deliveries requested again, 4 still missing, 0 given up")
-    stage.drain("delivery", "relink_request", "recompute")
-    assert stage.value() == 100, "the only label of that name is on a closed issue"
-    assert {row.key for row in stage.rows(tables.issue) if row.gone_reason} == {"acme/checkout#2"}
-    stage.run_errands()
+    harness.drain("delivery", "recompute", "relink_request")
+    assert harness.value() != 100
+    harness.clock.step(timedelta(hours=6).total_seconds())
+    harness.run_errands()
+    assert harness.outcome().startswith("4 failed deliveries requested again, 4 still missing, 0 given up")
+    harness.drain("delivery", "relink_request", "recompute")
+    assert harness.value() == 100, "the only label of that name is on a closed issue"
+    assert {row.key for row in harness.rows(tables.issue) if row.gone_reason} == {"acme/checkout#2"}
+    harness.run_errands()
     said = "0 failed deliveries requested again, 0 still missing, 0 given up; 4 have arrived since"
-    assert stage.outcome() == said
+    assert harness.outcome() == said
 
 
-def test_a_redelivery_makes_due_again_what_was_buried(stage: Stage) -> None:
+def test_a_redelivery_makes_due_again_what_was_buried(harness: RedeliveryHarness) -> None:
     """GitHub saw it fail, we had it all the same, and could not use it."""
-    stage.furnish("repository")
-    issue = stage.repository.create_issue("Pay", labels=["checkout"])
+    harness.furnish("repository")
+    issue = harness.repository.create_issue("Pay", labels=["checkout"])
     issue.close()
-    stage.drain("delivery", "recompute")
-    with writing(stage.services.engine) as tx:
+    harness.drain("delivery", "recompute")
+    with writing(harness.services.engine) as tx:
         tx.execute(sa.update(tables.delivery).values(buried_at=utc_now(), settled_at=None, outcome="our mistake"))
         tx.execute(sa.delete(tables.issue))
-    for delivery in stage.hub.deliveries:
+    for delivery in harness.hub.deliveries:
         delivery.attempts[:] = [type(one)(**{**one.__dict__, "status": 504}) for one in delivery.attempts]
-    stage.run_errands()
-    assert stage.value() == 100
-    assert {row.buried_at for row in stage.rows(tables.delivery) if row.name.startswith("issues")} == {None}
+    harness.run_errands()
+    assert harness.value() == 100
+    assert {row.buried_at for row in harness.rows(tables.delivery) if row.name.startswith("issues")} == {None}

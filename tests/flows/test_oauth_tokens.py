@@ -36,7 +36,7 @@ BACK = "http://127.0.0.1:8080/connections/consented"
 
 
 @dataclass
-class Stage(ServicesHarness):
+class OAuthHarness(ServicesHarness):
     """A house with one connection to a simulated Jira, which is to be called by consent."""
 
     site: Jira
@@ -110,7 +110,7 @@ class Stage(ServicesHarness):
 
 
 @pytest.fixture
-def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
+def harness(migrated_url: str, tmp_path: Path) -> Iterator[OAuthHarness]:
     """Set the stage on either database; nobody has consented yet."""
     clock = SteppedClock(NOW)
     with (
@@ -118,72 +118,72 @@ def stage(migrated_url: str, tmp_path: Path) -> Iterator[Stage]:
         Atlassian({"cloud-7": site}, clock=clock) as atlassian,
         open_services(migrated_url, tmp_path, clock=clock) as services,
     ):
-        yield Stage(services, site, atlassian, clock)
+        yield OAuthHarness(services, site, atlassian, clock)
 
 
-def test_a_connection_calls_by_consent_once_a_person_gave_it(stage: Stage) -> None:
+def test_a_connection_calls_by_consent_once_a_person_gave_it(harness: OAuthHarness) -> None:
     """Before, there is nothing to call with; after, calls go through the gateway and the scopes are asked."""
-    assert not stage.connection.view.has_credentials
-    assert stage.rows(tables.poll) == []
-    stage.give()
-    assert stage.connection.view.has_credentials
-    assert [row.due_at is not None for row in stage.rows(tables.poll)] == [True]
-    assert [row.name for row in stage.rows(tables.scheduled_task)] == [""]
-    assert stage.fetch_issue() == "Pay by card"
-    assert all(call.path.startswith("/ex/jira/cloud-7/") for call in stage.atlassian.rest.calls[-1:])
-    assert "r:jira" not in repr(stage.connection)
+    assert not harness.connection.view.has_credentials
+    assert harness.rows(tables.poll) == []
+    harness.give()
+    assert harness.connection.view.has_credentials
+    assert [row.due_at is not None for row in harness.rows(tables.poll)] == [True]
+    assert [row.name for row in harness.rows(tables.scheduled_task)] == [""]
+    assert harness.fetch_issue() == "Pay by card"
+    assert all(call.path.startswith("/ex/jira/cloud-7/") for call in harness.atlassian.rest.calls[-1:])
+    assert "r:jira" not in repr(harness.connection)
 
 
-def test_secrets_of_a_consent_are_sealed(stage: Stage) -> None:
+def test_secrets_of_a_consent_are_sealed(harness: OAuthHarness) -> None:
     """Neither token stands in the database as it is."""
-    given = stage.consent()
-    with writing(stage.services.engine) as tx:
+    given = harness.consent()
+    with writing(harness.services.engine) as tx:
         oauth_tokens.store_granted(
-            tx, stage.services.sealer, stage.connection.id, given, by="ana@example.com", now=stage.clock()
+            tx, harness.services.sealer, harness.connection.id, given, by="ana@example.com", now=harness.clock()
         )
-    (row,) = stage.rows(tables.oauth_token)
+    (row,) = harness.rows(tables.oauth_token)
     assert given.access not in str(row)
     assert given.refresh not in str(row)
     assert (row.given_by, row.site_id) == ("ana@example.com", "cloud-7")
 
 
 @pytest.mark.both_databases
-def test_a_consent_is_renewed_before_its_token_expires(stage: Stage) -> None:
+def test_a_consent_is_renewed_before_its_token_expires(harness: OAuthHarness) -> None:
     """It waits until a quarter of an hour before, and what comes of it waits again."""
-    stage.give()
-    assert stage.consenting.drain() == 0
-    (before,) = stage.rows(tables.oauth_token)
-    with reading(stage.services.engine) as tx:
+    harness.give()
+    assert harness.consenting.drain() == 0
+    (before,) = harness.rows(tables.oauth_token)
+    with reading(harness.services.engine) as tx:
         assert (before.due_at - database_now(tx)) == pytest.approx(timedelta(minutes=45), abs=timedelta(minutes=1))
-    stage.clock.step(46 * 60)
-    stage.let_come(tables.oauth_token)
-    assert stage.consenting.drain() == 1
-    (after,) = stage.rows(tables.oauth_token)
+    harness.clock.step(46 * 60)
+    harness.let_come(tables.oauth_token)
+    assert harness.consenting.drain() == 1
+    (after,) = harness.rows(tables.oauth_token)
     assert (after.outcome, after.lease) == ("refreshed", None)
     assert after.expires_at == before.expires_at + timedelta(minutes=46)
-    stage.clock.step(59 * 60)
-    assert stage.fetch_issue() == "Pay by card"
-    assert stage.atlassian.renewals == 1
+    harness.clock.step(59 * 60)
+    assert harness.fetch_issue() == "Pay by card"
+    assert harness.atlassian.renewals == 1
 
 
-def test_an_answer_lost_on_the_way_does_not_end_the_consent(stage: Stage) -> None:
+def test_an_answer_lost_on_the_way_does_not_end_the_consent(harness: OAuthHarness) -> None:
     """What was sent is used up, and is taken once more."""
-    stage.give()
-    stage.atlassian.lose_answer = True
-    stage.renew()
-    (row,) = stage.rows(tables.oauth_token)
+    harness.give()
+    harness.atlassian.lose_answer = True
+    harness.renew()
+    (row,) = harness.rows(tables.oauth_token)
     assert "can't answer now (502)" in row.outcome
-    stage.clock.step(60)
-    stage.renew()
-    assert stage.fetch_issue() == "Pay by card"
-    assert stage.atlassian.renewals == 2
+    harness.clock.step(60)
+    harness.renew()
+    assert harness.fetch_issue() == "Pay by card"
+    assert harness.atlassian.renewals == 2
 
 
 def test_a_worker_killed_before_it_kept_the_answer_leaves_a_consent_that_can_be_renewed(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: OAuthHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lease ends, and another worker renews from what was used."""
-    stage.give()
+    harness.give()
 
     class Killed(BaseException):
         """The process is gone."""
@@ -193,107 +193,111 @@ def test_a_worker_killed_before_it_kept_the_answer_leaves_a_consent_that_can_be_
 
     with monkeypatch.context() as patch:
         patch.setattr(oauth_tokens, "store_refreshed", die)
-        stage.let_come(tables.oauth_token)
+        harness.let_come(tables.oauth_token)
         with pytest.raises(Killed):
-            stage.consenting.drain()
-    stage.clock.step(180)
-    stage.renew()
-    assert stage.fetch_issue() == "Pay by card"
+            harness.consenting.drain()
+    harness.clock.step(180)
+    harness.renew()
+    assert harness.fetch_issue() == "Pay by card"
 
 
-def test_only_one_worker_renews_at_a_time(stage: Stage) -> None:
+def test_only_one_worker_renews_at_a_time(harness: OAuthHarness) -> None:
     """While one holds the lease there is nothing to claim; who lost it keeps nothing."""
-    stage.give()
-    stage.let_come(tables.oauth_token)
-    (row,) = due.claim(stage.services.engine, tables.oauth_token, limit=1)
-    assert stage.consenting.drain() == 0
-    with writing(stage.services.engine) as tx:
+    harness.give()
+    harness.let_come(tables.oauth_token)
+    (row,) = due.claim(harness.services.engine, tables.oauth_token, limit=1)
+    assert harness.consenting.drain() == 0
+    with writing(harness.services.engine) as tx:
         tx.execute(sa.update(tables.oauth_token).values(lease="another's"))
-    given = stage.consent()
-    with pytest.raises(due.LeaseLost), writing(stage.services.engine) as tx:
-        oauth_tokens.store_refreshed(tx, stage.services.sealer, row, given, now=stage.clock())
+    given = harness.consent()
+    with pytest.raises(due.LeaseLost), writing(harness.services.engine) as tx:
+        oauth_tokens.store_refreshed(tx, harness.services.sealer, row, given, now=harness.clock())
 
 
-def test_an_ended_consent_is_refused_and_says_what_to_do(stage: Stage) -> None:
+def test_an_ended_consent_is_refused_and_says_what_to_do(harness: OAuthHarness) -> None:
     """Key results show as stale with that reason, and a new consent mends it."""
-    stage.give()
-    stage.atlassian.withdraw()
-    stage.renew()
-    assert stage.connection.refused.startswith(ENDED)
-    assert [row.due_at for row in stage.rows(tables.oauth_token)] == [None]
-    with reading(stage.services.engine) as tx:
-        (why,) = stale(tx, [row.id for row in stage.rows(tables.key_result)]).values()
+    harness.give()
+    harness.atlassian.withdraw()
+    harness.renew()
+    assert harness.connection.refused.startswith(ENDED)
+    assert [row.due_at for row in harness.rows(tables.oauth_token)] == [None]
+    with reading(harness.services.engine) as tx:
+        (why,) = stale(tx, [row.id for row in harness.rows(tables.key_result)]).values()
     assert ENDED in why.reason
-    stage.give()
-    assert stage.connection.refused is None
-    assert [row.due_at is not None for row in stage.rows(tables.oauth_token)] == [True]
-    assert stage.fetch_issue() == "Pay by card"
+    harness.give()
+    assert harness.connection.refused is None
+    assert [row.due_at is not None for row in harness.rows(tables.oauth_token)] == [True]
+    assert harness.fetch_issue() == "Pay by card"
 
 
-def test_nothing_is_asked_with_a_token_that_has_expired(stage: Stage) -> None:
+def test_nothing_is_asked_with_a_token_that_has_expired(harness: OAuthHarness) -> None:
     """Rows wait for the renewal instead of having the connection refused."""
-    stage.give()
-    stage.clock.step(61 * 60)
-    asking = CallPolicy(engine=stage.services.engine, table=tables.poll, now=stage.clock)
-    (row,) = due.claim(stage.services.engine, tables.poll, limit=1)
-    assert asking.is_blocked(row, stage.connection, bucket="")
-    (waiting,) = stage.rows(tables.poll)
+    harness.give()
+    harness.clock.step(61 * 60)
+    asking = CallPolicy(engine=harness.services.engine, table=tables.poll, now=harness.clock)
+    (row,) = due.claim(harness.services.engine, tables.poll, limit=1)
+    assert asking.is_blocked(row, harness.connection, bucket="")
+    (waiting,) = harness.rows(tables.poll)
     assert waiting.outcome == "waits until the OAuth token is refreshed"
-    stage.renew()
-    stage.let_come(tables.poll)
-    (row,) = due.claim(stage.services.engine, tables.poll, limit=1)
-    assert not asking.is_blocked(row, stage.connection, bucket="")
+    harness.renew()
+    harness.let_come(tables.poll)
+    (row,) = due.claim(harness.services.engine, tables.poll, limit=1)
+    assert not asking.is_blocked(row, harness.connection, bucket="")
 
 
-def test_an_ended_consent_is_not_mended_by_a_change_of_other_settings(stage: Stage) -> None:
+def test_an_ended_consent_is_not_mended_by_a_change_of_other_settings(harness: OAuthHarness) -> None:
     """And its rows wait for an hour at a time, uncounted, in place of every few seconds."""
-    stage.give()
-    stage.atlassian.withdraw()
-    stage.renew()
-    stage.furnish(secret="shush")
-    assert stage.connection.refused.startswith(ENDED)
-    with writing(stage.services.engine) as tx:
-        connections.clear_refusal(tx, stage.connection.id)
-    stage.clock.step(3600)
-    asking = CallPolicy(engine=stage.services.engine, table=tables.poll, now=stage.clock)
-    stage.let_come(tables.poll)
-    (row,) = due.claim(stage.services.engine, tables.poll, limit=1)
-    assert asking.is_blocked(row, stage.connection, bucket="")
-    (waiting,) = stage.rows(tables.poll)
+    harness.give()
+    harness.atlassian.withdraw()
+    harness.renew()
+    harness.furnish(secret="shush")
+    assert harness.connection.refused.startswith(ENDED)
+    with writing(harness.services.engine) as tx:
+        connections.clear_refusal(tx, harness.connection.id)
+    harness.clock.step(3600)
+    asking = CallPolicy(engine=harness.services.engine, table=tables.poll, now=harness.clock)
+    harness.let_come(tables.poll)
+    (row,) = due.claim(harness.services.engine, tables.poll, limit=1)
+    assert asking.is_blocked(row, harness.connection, bucket="")
+    (waiting,) = harness.rows(tables.poll)
     assert waiting.attempts == row.attempts - 1
-    with reading(stage.services.engine) as tx:
+    with reading(harness.services.engine) as tx:
         assert waiting.due_at - database_now(tx) > timedelta(minutes=50)
 
 
-def test_a_consent_that_no_key_opens_any_more_is_ended_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_consent_that_no_key_opens_any_more_is_ended_too(
+    harness: OAuthHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The secret key was lost: whoever looks at the connection sees it."""
 
     def lost(*_words: object) -> str:
         raise DecryptionError("lost")
 
-    stage.give()
-    stage.let_come(tables.oauth_token)
+    harness.give()
+    harness.let_come(tables.oauth_token)
     monkeypatch.setattr(oauth_tokens, "refresh_token", lost)
-    stage.consenting.drain()
-    assert stage.connection.refused.startswith(ENDED)
+    harness.consenting.drain()
+    assert harness.connection.refused.startswith(ENDED)
 
 
-def test_another_oauth_app_needs_another_consent(stage: Stage) -> None:
+def test_another_oauth_app_needs_another_consent(harness: OAuthHarness) -> None:
     """The one before was given to somebody else; the same file again keeps it."""
-    stage.give()
-    stage.furnish()
-    assert len(stage.rows(tables.oauth_token)) == 1
-    stage.furnish(client="another-client")
-    assert stage.rows(tables.oauth_token) == []
+    harness.give()
+    harness.furnish()
+    assert len(harness.rows(tables.oauth_token)) == 1
+    harness.furnish(client="another-client")
+    assert harness.rows(tables.oauth_token) == []
     with pytest.raises(Refused, match="nobody has consented yet"):
-        stage.fetch_issue()
+        harness.fetch_issue()
 
 
-@pytest.mark.parametrize("spoil", [lambda stage: stage.consenting.connectors.update(jira=object())])
-def test_a_consent_that_serves_nothing_any_more_is_let_be(stage: Stage, spoil: Callable[[Stage], None]) -> None:
+@pytest.mark.parametrize("spoil", [lambda harness: harness.consenting.connectors.update(jira=object())])
+def test_a_consent_that_serves_nothing_any_more_is_let_be(
+    harness: OAuthHarness, spoil: Callable[[OAuthHarness], None]
+) -> None:
     """The connector may have come to lack the ability."""
-    stage.give()
-    spoil(stage)
-    stage.renew()
-    (row,) = stage.rows(tables.oauth_token)
+    harness.give()
+    spoil(harness)
+    harness.renew()
+    (row,) = harness.rows(tables.oauth_token)
     assert (row.due_at, row.outcome) == (None, "the connection uses other credentials now")

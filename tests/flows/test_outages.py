@@ -24,16 +24,16 @@ def stop(trackers: Trackers) -> None:
 def test_a_delivery_moves_the_value_while_redis_is_away(tmp_path: Path, own_valkey: Valkey) -> None:
     """Redis is killed under the running service and kept away; the rows are still there, and the clock drains them."""
     trackers, slug = make_trackers(), slug_of("github", "closed")
-    way = trackers.ways["github"]
+    scenarios = trackers.scenarios["github"]
     try:
         with running(tmp_path, configuration(trackers), settings={"REDIS_URL": own_valkey.url}) as service:
             trackers.hub.start()
             trackers.hub.add_hook(url=service.hook("github"), secret=SECRET)
-            way.create("one", slug)
+            scenarios.create("one", slug)
             service.comes_to(slug, 0)
             own_valkey.kill()
             trackers.clock.step()
-            way.finish("one")
+            scenarios.finish("one")
             trackers.hub.flush()
             assert trackers.hub.deliveries[-1].status == 202
             service.comes_to(slug, 100)

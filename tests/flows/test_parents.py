@@ -14,10 +14,10 @@ from tests.support.fake_tracker import CoreHarness
 
 
 @pytest.fixture
-def world(bare_world: CoreHarness) -> CoreHarness:
+def core(empty_core: CoreHarness) -> CoreHarness:
     """Give a world in which children of acme/epics#3 count toward KR-1."""
-    bare_world.rule("children", bare_world.key_result(), {"field": "parent", "is": "Acme/Epics#3"})
-    return bare_world
+    empty_core.rule("children", empty_core.key_result(), {"field": "parent", "is": "Acme/Epics#3"})
+    return empty_core
 
 
 def parent_seen(second: float, key: str | None, scope: ScopeRef = CHECKOUT) -> ParentSeen:
@@ -30,50 +30,50 @@ DONE = snapshot(1, state=State.DONE, closed_at=at(1))
 
 @pytest.mark.parametrize("order", list(permutations([parent_seen(3, "acme/epics#3"), DONE, snapshot(0)])))
 def test_a_child_counts_whichever_letter_came_first(
-    world: CoreHarness, order: tuple[ParentSeen | Snapshot, ...]
+    core: CoreHarness, order: tuple[ParentSeen | Snapshot, ...]
 ) -> None:
     """The parent is known by its key alone, in letters of either size."""
     for one in order:
-        world.receive_and_drain(one)
-    assert world.value() == 100
-    assert [one.parent_key for one in world.rows(tables.issue)] == ["acme/epics#3"]
+        core.receive_and_drain(one)
+    assert core.value() == 100
+    assert [one.parent_key for one in core.rows(tables.issue)] == ["acme/epics#3"]
 
 
-def test_a_child_that_loses_its_parent_no_longer_counts(world: CoreHarness) -> None:
+def test_a_child_that_loses_its_parent_no_longer_counts(core: CoreHarness) -> None:
     """And the history says why."""
-    world.receive_and_drain(DONE, parent_seen(1, "acme/epics#3"))
-    delivery = world.receive_and_drain(parent_seen(2, None))
-    assert world.value() is None
-    assert world.outcome(delivery) == "acme/checkout#1: applied, parent changed to none"
-    assert world.reasons()[-1] == "parent changed to none, no longer linked by rule children"
+    core.receive_and_drain(DONE, parent_seen(1, "acme/epics#3"))
+    delivery = core.receive_and_drain(parent_seen(2, None))
+    assert core.value() is None
+    assert core.outcome(delivery) == "acme/checkout#1: applied, parent changed to none"
+    assert core.reasons()[-1] == "parent changed to none, no longer linked by rule children"
 
 
-def test_an_issue_known_only_as_a_child_is_no_known_issue(world: CoreHarness) -> None:
+def test_an_issue_known_only_as_a_child_is_no_known_issue(core: CoreHarness) -> None:
     """Nothing of it can be shown or counted before a letter shows it."""
-    delivery = world.receive_and_drain(parent_seen(3, "acme/epics#3"))
-    assert world.value() is None
-    assert world.outcome(delivery) == ("acme/checkout#1: applied, parent is acme/epics#3, nothing else is known yet")
-    with reading(world.engine) as tx:
-        assert issues.count(tx, connection_id=world.connection_id) == 0
-    shown = world.receive_and_drain(DONE)
-    assert world.outcome(shown) == "acme/checkout#1: applied, first seen, already done"
+    delivery = core.receive_and_drain(parent_seen(3, "acme/epics#3"))
+    assert core.value() is None
+    assert core.outcome(delivery) == ("acme/checkout#1: applied, parent is acme/epics#3, nothing else is known yet")
+    with reading(core.engine) as tx:
+        assert issues.count(tx, connection_id=core.connection_id) == 0
+    shown = core.receive_and_drain(DONE)
+    assert core.outcome(shown) == "acme/checkout#1: applied, first seen, already done"
 
 
-def test_a_parent_of_an_issue_that_is_not_watched_is_ignored(world: CoreHarness) -> None:
+def test_a_parent_of_an_issue_that_is_not_watched_is_ignored(core: CoreHarness) -> None:
     """As its snapshots are."""
-    delivery = world.receive_and_drain(parent_seen(3, "acme/epics#3", ScopeRef("999", "acme/attic")))
-    assert world.outcome(delivery) == "ignored, because acme/attic is not watched"
-    assert world.rows(tables.issue) == []
+    delivery = core.receive_and_drain(parent_seen(3, "acme/epics#3", ScopeRef("999", "acme/attic")))
+    assert core.outcome(delivery) == "ignored, because acme/attic is not watched"
+    assert core.rows(tables.issue) == []
 
 
-def test_a_second_parent_at_the_same_time_is_looked_at_and_the_last_told_stands(world: CoreHarness) -> None:
+def test_a_second_parent_at_the_same_time_is_looked_at_and_the_last_told_stands(core: CoreHarness) -> None:
     """GitHub need not change an issue's time with its parent; received later, it most likely happened later."""
-    world.receive_and_drain(DONE, parent_seen(3, "acme/epics#3"))
-    world.now += timedelta(seconds=5)
-    delivery = world.receive_and_drain(parent_seen(3, "acme/other#4"))
-    assert world.outcome(delivery).endswith(
+    core.receive_and_drain(DONE, parent_seen(3, "acme/epics#3"))
+    core.now += timedelta(seconds=5)
+    delivery = core.receive_and_drain(parent_seen(3, "acme/other#4"))
+    assert core.outcome(delivery).endswith(
         "in doubt: it had another parent at the same time, and there are no credentials to fetch it with"
     )
-    assert world.rows(tables.issue)[0].parent_key == "acme/other#4"
-    again = world.receive_and_drain(parent_seen(3, "acme/other#4"))
-    assert world.outcome(again) == "acme/checkout#1: nothing new about its parent"
+    assert core.rows(tables.issue)[0].parent_key == "acme/other#4"
+    again = core.receive_and_drain(parent_seen(3, "acme/other#4"))
+    assert core.outcome(again) == "acme/checkout#1: nothing new about its parent"

@@ -24,7 +24,7 @@ RIGHTS = {"metadata": "read", "issues": "read", "pull_requests": "read"}
 
 
 @dataclass
-class Stage(GitHubHarness):
+class ProjectHarness(GitHubHarness):
     """A house that hears of an organization: of two linked issues in a project, and the second is done."""
 
     items: list[ProjectItem] = field(default_factory=list)
@@ -66,23 +66,23 @@ class Stage(GitHubHarness):
 
 
 @pytest.fixture
-def stage(services: Services) -> Iterator[Stage]:
+def harness(services: Services) -> Iterator[ProjectHarness]:
     """Set the stage."""
     clock = clock_of(timedelta(hours=1))
     with receiving(services) as address, GitHub("acme", clock=clock, background=False) as hub:
         hub.add_hook(url=f"{address}/hooks/gh", secret="hush")
-        yield Stage(services, hub, clock)
+        yield ProjectHarness(services, hub, clock)
 
 
 @pytest.fixture
-def told(stage: Stage) -> Stage:
+def told(harness: ProjectHarness) -> ProjectHarness:
     """Give the stage with a token that may read everything."""
-    stage.furnish(token=stage.hub.token)
-    assert stage.current == 50
-    return stage
+    harness.furnish(token=harness.hub.token)
+    assert harness.current == 50
+    return harness
 
 
-def test_points_that_are_set_changed_and_cleared_move_the_key_result(told: Stage) -> None:
+def test_points_that_are_set_changed_and_cleared_move_the_key_result(told: ProjectHarness) -> None:
     """Each at once, though the issue itself does not change; the history says how many there are now."""
     told.estimate(told.items[1], 3)
     assert (told.current, told.points) == (75, [None, 3])
@@ -99,7 +99,7 @@ def test_points_that_are_set_changed_and_cleared_move_the_key_result(told: Stage
     assert all(entry.causes[0]["delivery"] for entry in told.rows(tables.history))
 
 
-def test_an_item_that_is_removed_takes_its_points_along(told: Stage) -> None:
+def test_an_item_that_is_removed_takes_its_points_along(told: ProjectHarness) -> None:
     """One that is archived keeps them."""
     told.estimate(told.items[1], 3)
     told.items[1].archive()
@@ -110,7 +110,7 @@ def test_an_item_that_is_removed_takes_its_points_along(told: Stage) -> None:
     assert (told.current, told.points) == (50, [None, None])
 
 
-def test_the_project_of_the_highest_number_goes_first(told: Stage) -> None:
+def test_the_project_of_the_highest_number_goes_first(told: ProjectHarness) -> None:
     """Until its item is archived."""
     told.estimate(told.items[1], 3)
     second = told.hub.project("Next year").add(told.items[1].issue)
@@ -124,7 +124,7 @@ def test_the_project_of_the_highest_number_goes_first(told: Stage) -> None:
     assert told.current == 90
 
 
-def test_letters_of_the_issue_do_not_take_points_away(told: Stage) -> None:
+def test_letters_of_the_issue_do_not_take_points_away(told: ProjectHarness) -> None:
     """They do not tell them."""
     told.estimate(told.items[0], 4)
     told.clock.step(5)
@@ -136,7 +136,7 @@ def test_letters_of_the_issue_do_not_take_points_away(told: Stage) -> None:
     assert (told.points, told.current) == ([4, None], 100)
 
 
-def test_an_issue_s_own_field_wins_until_it_is_removed(told: Stage) -> None:
+def test_an_issue_s_own_field_wins_until_it_is_removed(told: ProjectHarness) -> None:
     """Then the project's number is in force again."""
     told.estimate(told.items[1], 3)
     issue = told.items[1].issue
@@ -153,7 +153,7 @@ def test_an_issue_s_own_field_wins_until_it_is_removed(told: Stage) -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_the_order_of_deliveries_does_not_matter(told: Stage, order: tuple[int, ...]) -> None:
+def test_the_order_of_deliveries_does_not_matter(told: ProjectHarness, order: tuple[int, ...]) -> None:
     """Nor that one comes twice: a look shows what is so now."""
     told.hub.webhooks.hold()
     told.items[1].set("Points", 3, type="number")
@@ -168,7 +168,7 @@ def test_the_order_of_deliveries_does_not_matter(told: Stage, order: tuple[int, 
     assert told.current == 80
 
 
-def test_many_changes_are_found_and_looked_at_with_few_calls(told: Stage) -> None:
+def test_many_changes_are_found_and_looked_at_with_few_calls(told: ProjectHarness) -> None:
     """However often one issue is told of, and without a row of its own for each delivery."""
     items = [told.hub.project("Roadmap").add(told.repository.create_issue(f"Step {number}")) for number in range(30)]
     told.drain()
@@ -182,7 +182,7 @@ def test_many_changes_are_found_and_looked_at_with_few_calls(told: Stage) -> Non
     assert len(told.looks()) == 2 * 32
 
 
-def test_a_repository_that_is_not_watched_is_left_alone(told: Stage) -> None:
+def test_a_repository_that_is_not_watched_is_left_alone(told: ProjectHarness) -> None:
     """An organization's webhook tells of all its projects; no issue of it is fetched."""
     work = told.hub.repository("elsewhere").create_issue("Secret")
     told.estimate(told.hub.project("Roadmap").add(work), 5)
@@ -192,7 +192,7 @@ def test_a_repository_that_is_not_watched_is_left_alone(told: Stage) -> None:
     assert not any("/issues/" in call.path and str(work.repository.id) in call.path for call in told.hub.rest.calls)
 
 
-def test_an_issue_that_vanished_is_unreachable_and_changes_nothing(told: Stage) -> None:
+def test_an_issue_that_vanished_is_unreachable_and_changes_nothing(told: ProjectHarness) -> None:
     """A node tells no proof."""
     item = told.items[1]
     told.hub.webhooks.hold()
@@ -205,18 +205,18 @@ def test_an_issue_that_vanished_is_unreachable_and_changes_nothing(told: Stage) 
     assert told.current == 50
 
 
-def test_without_the_permission_points_are_unknown_and_the_rest_goes_on(stage: Stage) -> None:
+def test_without_the_permission_points_are_unknown_and_the_rest_goes_on(harness: ProjectHarness) -> None:
     """The connection is not refused."""
-    stage.furnish(token=stage.hub.add_token("ana", permissions=RIGHTS).text)
-    stage.estimate(stage.items[1], 3)
-    assert (stage.current, stage.points) == (50, [None, None])
-    stage.items[0].issue.close()
-    stage.drain()
-    assert stage.current == 100
-    assert stage.rows(tables.connection)[0].refused_reason is None
+    harness.furnish(token=harness.hub.add_token("ana", permissions=RIGHTS).text)
+    harness.estimate(harness.items[1], 3)
+    assert (harness.current, harness.points) == (50, [None, None])
+    harness.items[0].issue.close()
+    harness.drain()
+    assert harness.current == 100
+    assert harness.rows(tables.connection)[0].refused_reason is None
 
 
-def test_points_that_are_known_stay_when_the_permission_goes(told: Stage) -> None:
+def test_points_that_are_known_stay_when_the_permission_goes(told: ProjectHarness) -> None:
     """Unknown is not none."""
     told.estimate(told.items[1], 3)
     token = told.hub.add_token("ana", permissions=RIGHTS).text
@@ -225,28 +225,28 @@ def test_points_that_are_known_stay_when_the_permission_goes(told: Stage) -> Non
     assert (told.current, told.points) == (75, [None, 3])
 
 
-def test_without_credentials_the_delivery_says_what_it_would_take(stage: Stage) -> None:
+def test_without_credentials_the_delivery_says_what_it_would_take(harness: ProjectHarness) -> None:
     """And an issue's own fields count as ever."""
-    stage.furnish(token=None)
-    stage.estimate(stage.items[1], 3)
-    assert "needs a token or an app" in stage.rows(tables.delivery)[-1].outcome
-    stage.items[1].issue.set_field("Points", 3)
-    stage.drain()
-    assert stage.current == 75
-    stage.clock.step(5)
-    stage.items[1].issue.clear_field("Points")
-    stage.drain()
-    assert stage.current == 50
+    harness.furnish(token=None)
+    harness.estimate(harness.items[1], 3)
+    assert "needs a token or an app" in harness.rows(tables.delivery)[-1].outcome
+    harness.items[1].issue.set_field("Points", 3)
+    harness.drain()
+    assert harness.current == 75
+    harness.clock.step(5)
+    harness.items[1].issue.clear_field("Points")
+    harness.drain()
+    assert harness.current == 50
 
 
-def test_an_import_brings_points_of_projects(stage: Stage) -> None:
+def test_an_import_brings_points_of_projects(harness: ProjectHarness) -> None:
     """With the list itself: no issue is looked at."""
-    works = stage.open_issues(2)
+    works = harness.open_issues(2)
     works[1].close()
-    stage.hub.project("Roadmap").add(works[1]).set("Points", 9, type="number")
-    stage.configure(token=stage.hub.token, earlier="import")
-    with writing(stage.services.engine) as tx:
+    harness.hub.project("Roadmap").add(works[1]).set("Points", 9, type="number")
+    harness.configure(token=harness.hub.token, earlier="import")
+    with writing(harness.services.engine) as tx:
         tx.execute(sa.delete(tables.delivery))
         tx.execute(sa.delete(tables.fetch_request))
-    stage.drain()
-    assert (stage.current, stage.looks()) == (90, {})
+    harness.drain()
+    assert (harness.current, harness.looks()) == (90, {})

@@ -72,8 +72,8 @@ issue_columns = st.fixed_dictionaries(
         "closed_at": st.sampled_from([None, STARTS - timedelta(days=1), STARTS, NOW]),
         "gone_reason": st.sampled_from([None, None, None, "deleted"]),
         "milestone": st.sampled_from([None, "M1"]),
-        "place": st.sampled_from([(1, "501", "acme/checkout"), (2, "502", "acme/billing"), (None, "503", "acme/x")]),
-        "by_hand": st.sampled_from([None, None, 0.5, 3.0]),
+        "scope": st.sampled_from([(1, "501", "acme/checkout"), (2, "502", "acme/billing"), (None, "503", "acme/x")]),
+        "manual_weight": st.sampled_from([None, None, 0.5, 3.0]),
     }
 )
 
@@ -101,10 +101,10 @@ def test_what_a_preview_promises_is_what_saving_brings(  # noqa: PLR0917 - Hypot
     with writing(engine) as tx:
         seed(tx, measures=measures, covered=covered)
         for number, columns in enumerate(found, start=1):
-            scope_id, external_id, name = columns.pop("place")
-            place = {"scope_id": scope_id, "scope_external_id": external_id, "scope_name": name}
-            weight = columns.pop("by_hand")
-            add_issue(tx, number, **place, **columns)
+            scope_id, external_id, name = columns.pop("scope")
+            scope = {"scope_id": scope_id, "scope_external_id": external_id, "scope_name": name}
+            weight = columns.pop("manual_weight")
+            add_issue(tx, number, **scope, **columns)
             if weight is not None:
                 link = {"key_result_id": 1, "connection_id": 1, "key": f"acme/checkout#{number}", "weight": weight}
                 tx.execute(sa.insert(tables.manual_link).values(link))

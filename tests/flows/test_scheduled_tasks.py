@@ -53,7 +53,7 @@ class Errant(GitHub):
 
 
 @dataclass
-class Stage(ServicesHarness):
+class ScheduledTaskHarness(ServicesHarness):
     """A house whose only connection has errands."""
 
     connector: Errant
@@ -92,9 +92,9 @@ class Stage(ServicesHarness):
 
 
 @pytest.fixture
-def stage(services: Services) -> Stage:
+def harness(services: Services) -> ScheduledTaskHarness:
     """Set the stage."""
-    return Stage(services, Errant())
+    return ScheduledTaskHarness(services, Errant())
 
 
 def about(wait: timedelta) -> Any:
@@ -102,113 +102,115 @@ def about(wait: timedelta) -> Any:
     return pytest.approx(wait.total_seconds(), abs=30)
 
 
-def test_each_errand_of_a_connection_is_run_and_comes_again(stage: Stage) -> None:
+def test_each_errand_of_a_connection_is_run_and_comes_again(harness: ScheduledTaskHarness) -> None:
     """With the watched scopes, and with what it wanted to be remembered."""
-    stage.furnish()
-    stage.run()
+    harness.furnish()
+    harness.run()
     scopes = [ScopeRef("", "acme/attic"), ScopeRef("", "acme/checkout")]
-    assert stage.connector.ran == [("sweep", scopes, None)]
-    row = stage.row()
+    assert harness.connector.ran == [("sweep", scopes, None)]
+    row = harness.row()
     assert (row.outcome, row.memory, row.settled_at, row.attempts) == ("swept", "broom", None, 0)
     assert row.ran_at is not None
-    assert stage.waits() == about(timedelta(minutes=10))
-    assert stage.waits(scheduled_tasks.CALLER) == about(CALL_INTERVAL)
-    stage.hurry()
-    stage.run()
-    assert stage.connector.ran[1:] == [("sweep", scopes, "broom")]
+    assert harness.waits() == about(timedelta(minutes=10))
+    assert harness.waits(scheduled_tasks.CALLER) == about(CALL_INTERVAL)
+    harness.hurry()
+    harness.run()
+    assert harness.connector.ran[1:] == [("sweep", scopes, "broom")]
 
 
-def test_an_errand_may_say_when_it_wants_to_go_on(stage: Stage) -> None:
+def test_an_errand_may_say_when_it_wants_to_go_on(harness: ScheduledTaskHarness) -> None:
     """At once means after others had a turn, and nothing waits for more than a week."""
-    stage.furnish()
-    stage.connector.answers = [
+    harness.furnish()
+    harness.connector.answers = [
         TaskResult(outcome="half", next_run_in=timedelta(0)),
         TaskResult(outcome="rare", next_run_in=timedelta(days=90)),
     ]
-    stage.run()
-    assert stage.row().outcome == "half"
-    assert 0 < stage.waits() <= 1
-    stage.hurry()
-    stage.run()
-    assert stage.waits() == about(due.LONGEST_POSTPONE)
+    harness.run()
+    assert harness.row().outcome == "half"
+    assert 0 < harness.waits() <= 1
+    harness.hurry()
+    harness.run()
+    assert harness.waits() == about(due.LONGEST_POSTPONE)
 
 
-def test_errands_that_come_and_go_with_a_version_are_noticed(stage: Stage) -> None:
+def test_errands_that_come_and_go_with_a_version_are_noticed(harness: ScheduledTaskHarness) -> None:
     """Without anybody's applying anything: a new one begins, and one that is no more settles."""
-    stage.furnish()
-    stage.run()
-    stage.connector.intervals = {"dust": timedelta(hours=1)}
-    stage.hurry()
-    stage.run()
-    assert stage.row().settled_at is not None
-    assert (stage.row("dust").outcome, stage.row("dust").settled_at) == ("swept", None)
-    stage.connector.intervals = {"sweep": timedelta(hours=1)}
-    stage.hurry()
-    stage.run()
-    assert stage.row().settled_at is None
-    assert [name for name, _, _ in stage.connector.ran] == ["sweep", "dust", "sweep"]
+    harness.furnish()
+    harness.run()
+    harness.connector.intervals = {"dust": timedelta(hours=1)}
+    harness.hurry()
+    harness.run()
+    assert harness.row().settled_at is not None
+    assert (harness.row("dust").outcome, harness.row("dust").settled_at) == ("swept", None)
+    harness.connector.intervals = {"sweep": timedelta(hours=1)}
+    harness.hurry()
+    harness.run()
+    assert harness.row().settled_at is None
+    assert [name for name, _, _ in harness.connector.ran] == ["sweep", "dust", "sweep"]
 
 
 @pytest.mark.both_databases
-def test_without_credentials_errands_settle_and_with_them_they_begin_again(stage: Stage) -> None:
+def test_without_credentials_errands_settle_and_with_them_they_begin_again(harness: ScheduledTaskHarness) -> None:
     """As lists do."""
-    stage.furnish(None)
-    stage.run()
-    assert stage.rows(tables.scheduled_task) == []
-    stage.furnish()
-    stage.run()
-    stage.furnish(None)
-    with writing(stage.services.engine) as tx:
+    harness.furnish(None)
+    harness.run()
+    assert harness.rows(tables.scheduled_task) == []
+    harness.furnish()
+    harness.run()
+    harness.furnish(None)
+    with writing(harness.services.engine) as tx:
         tx.execute(sa.update(tables.connection).values(sealed_token=None))
-    stage.hurry()
-    stage.run()
-    assert [row.due_at for row in stage.rows(tables.scheduled_task)] == [None, None]
-    assert "no credentials" in stage.row().outcome
+    harness.hurry()
+    harness.run()
+    assert [row.due_at for row in harness.rows(tables.scheduled_task)] == [None, None]
+    assert "no credentials" in harness.row().outcome
 
 
 @pytest.mark.parametrize("error", [Unavailable("away"), Refused("no longer")])
-def test_a_tracker_that_can_not_answer_or_refuses_keeps_what_is_remembered(stage: Stage, error: ConnectorError) -> None:
+def test_a_tracker_that_can_not_answer_or_refuses_keeps_what_is_remembered(
+    harness: ScheduledTaskHarness, error: ConnectorError
+) -> None:
     """The errand waits as everything does that asks."""
-    stage.furnish()
-    stage.run()
-    stage.connector.answers = [error]
-    stage.hurry()
-    stage.run()
-    assert (stage.row().memory, stage.row().outcome) == ("broom", str(error))
-    assert stage.row().due_at is not None
-    assert len(stage.connector.ran) == 2
-    stage.hurry()
-    stage.run()
-    assert len(stage.connector.ran) == 2, "it waits until the tracker may be asked"
-    assert "waits until" in stage.row().outcome
+    harness.furnish()
+    harness.run()
+    harness.connector.answers = [error]
+    harness.hurry()
+    harness.run()
+    assert (harness.row().memory, harness.row().outcome) == ("broom", str(error))
+    assert harness.row().due_at is not None
+    assert len(harness.connector.ran) == 2
+    harness.hurry()
+    harness.run()
+    assert len(harness.connector.ran) == 2, "it waits until the tracker may be asked"
+    assert "waits until" in harness.row().outcome
 
 
-def test_an_errand_that_does_not_work_says_so_and_comes_again(stage: Stage) -> None:
+def test_an_errand_that_does_not_work_says_so_and_comes_again(harness: ScheduledTaskHarness) -> None:
     """It is never buried for what a tracker answers, only for a mistake of ours."""
-    stage.furnish()
-    stage.connector.answers = [Rejected("a teapot")]
-    stage.run()
-    assert stage.row().outcome == "failed: a teapot"
-    assert stage.waits() == about(timedelta(minutes=10))
-    stage.connector.answers = [ZeroDivisionError("ours")]
-    stage.hurry()
-    stage.run()
-    assert "ZeroDivisionError: ours" in stage.row().outcome
-    assert stage.row().attempts == 1
+    harness.furnish()
+    harness.connector.answers = [Rejected("a teapot")]
+    harness.run()
+    assert harness.row().outcome == "failed: a teapot"
+    assert harness.waits() == about(timedelta(minutes=10))
+    harness.connector.answers = [ZeroDivisionError("ours")]
+    harness.hurry()
+    harness.run()
+    assert "ZeroDivisionError: ours" in harness.row().outcome
+    assert harness.row().attempts == 1
 
 
-def test_a_run_whose_lease_is_lost_is_not_noted(stage: Stage) -> None:
+def test_a_run_whose_lease_is_lost_is_not_noted(harness: ScheduledTaskHarness) -> None:
     """Whoever has it now notes his own."""
-    stage.furnish()
-    stage.run()
-    stage.hurry()
-    whole = stage.connector.run_task
+    harness.furnish()
+    harness.run()
+    harness.hurry()
+    whole = harness.connector.run_task
 
     def slow(connection: Connection, **words: Any) -> TaskResult:
-        with writing(stage.services.engine) as tx:
+        with writing(harness.services.engine) as tx:
             tx.execute(sa.update(tables.scheduled_task).values(lease="another's"))
         return whole(connection, **words)
 
-    stage.connector.run_task = slow  # type: ignore[method-assign]  # this run alone takes so long
-    assert stage.scheduled_tasks.drain() + stage.scheduled_tasks.drain() == 2
-    assert {row.lease for row in stage.rows(tables.scheduled_task)} >= {"another's"}
+    harness.connector.run_task = slow  # type: ignore[method-assign]  # this run alone takes so long
+    assert harness.scheduled_tasks.drain() + harness.scheduled_tasks.drain() == 2
+    assert {row.lease for row in harness.rows(tables.scheduled_task)} >= {"another's"}

@@ -31,7 +31,7 @@ ISSUES = 600 if LONG else 60
 
 
 @pytest.fixture
-def stage(
+def harness(
     services: Services, hub: GitHub, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[GitHubHarness]:
     """Set the stage, with an address of the house that a webhook may lead to."""
@@ -43,12 +43,12 @@ def stage(
         yield GitHubHarness(services, hub, clock)
 
 
-def work(stage: GitHubHarness, issues: list[Issue], chance: random.Random) -> Counter[str]:
+def work(harness: GitHubHarness, issues: list[Issue], chance: random.Random) -> Counter[str]:
     """Change something that nobody hears of, again and again for six hours; give how often what."""
-    attic, done = stage.hub.repository("attic"), Counter[str]()
-    stage.hub.webhooks.lose_next(3 * CHANGES)
+    attic, done = harness.hub.repository("attic"), Counter[str]()
+    harness.hub.webhooks.lose_next(3 * CHANGES)
     for number in range(CHANGES):
-        stage.clock.step(AWAY.total_seconds() / CHANGES)
+        harness.clock.step(AWAY.total_seconds() / CHANGES)
         issue, act = chance.choice(issues), chance.random()
         if act < 0.01:
             done["deleted"] += 1
@@ -72,8 +72,8 @@ def work(stage: GitHubHarness, issues: list[Issue], chance: random.Random) -> Co
             done["closed"] += 1
             issue.close(reason=chance.choice(["completed", "not_planned", "duplicate"]))
         if number == CHANGES // 2:
-            stage.repository.rename("shop")
-            stage.repository.label("spare").rename("checkout, too")
+            harness.repository.rename("shop")
+            harness.repository.label("spare").rename("checkout, too")
     return done
 
 
@@ -84,48 +84,48 @@ def expected(issues: list[Issue]) -> float:
     return 100 * sum(one.state == "closed" for one in counted) / len(counted)
 
 
-def test_after_six_hours_away_every_value_is_right_within_githubs_limits(stage: GitHubHarness) -> None:
+def test_after_six_hours_away_every_value_is_right_within_githubs_limits(harness: GitHubHarness) -> None:
     """By one run, its looks and an errand; the outcomes say what was missed and found."""
     chance = random.Random(4)  # noqa: S311 - a seed makes it repeatable
-    issues = stage.open_issues(ISSUES)
+    issues = harness.open_issues(ISSUES)
     issues[0].label("spare")
-    stage.hub.add_hook(url=f"{stage.services.connections.base_url}/hooks/gh", secret="hush")
-    stage.apply(okrs(github(stage.hub, earlier="import")))
-    stage.drain()
-    stage.clock.step((utc_now() - AWAY - stage.clock()).total_seconds())
-    with writing(stage.services.engine) as tx:
+    harness.hub.add_hook(url=f"{harness.services.connections.base_url}/hooks/gh", secret="hush")
+    harness.apply(okrs(github(harness.hub, earlier="import")))
+    harness.drain()
+    harness.clock.step((utc_now() - AWAY - harness.clock()).total_seconds())
+    with writing(harness.services.engine) as tx:
         six_hours_ago = utc_now() - AWAY
         tx.execute(sa.update(tables.poll).values(done_at=six_hours_ago))
         tx.execute(sa.update(tables.issue).values(seen_at=six_hours_ago))
-    done = work(stage, issues, chance)
-    stage.hub.webhooks._faults.clear()
-    stage.hub.limits.switch_on()
-    stage.hub.rest.calls.clear()
-    with writing(stage.services.engine) as tx:
+    done = work(harness, issues, chance)
+    harness.hub.webhooks._faults.clear()
+    harness.hub.limits.switch_on()
+    harness.hub.rest.calls.clear()
+    with writing(harness.services.engine) as tx:
         scheduled_tasks.hurry(tx)
-    stage.poll_now()
-    assert stage.key_result().current == pytest.approx(expected(issues))
-    gone = Counter(str(row.gone_reason).split()[0] for row in stage.rows(tables.issue) if row.gone_reason)
+    harness.poll_now()
+    assert harness.key_result().current == pytest.approx(expected(issues))
+    gone = Counter(str(row.gone_reason).split()[0] for row in harness.rows(tables.issue) if row.gone_reason)
     assert gone == {"deleted": done["deleted"], "moved": done["transferred"]}
-    statuses = Counter(call.status for call in stage.hub.rest.calls)
+    statuses = Counter(call.status for call in harness.hub.rest.calls)
     assert set(statuses) <= {200, 202, 301, 410}
     assert sum(statuses.values()) < (500 if LONG else 100)
-    assert {row.title for row in stage.rows(tables.issue) if not row.gone_reason} == {one.title for one in issues}
-    (poll,) = stage.rows(tables.poll)
+    assert {row.title for row in harness.rows(tables.issue) if not row.gone_reason} == {one.title for one in issues}
+    (poll,) = harness.rows(tables.poll)
     found = re.fullmatch(
         r"(\d+) issues seen, (\d+) new or changed; (\d+) not seen for long, to be fetched", poll.outcome
     )
     assert found
     assert int(found[2]) > ISSUES / 2
     assert int(found[3]) >= done["deleted"] + done["transferred"]
-    said = next(str(row.outcome) for row in stage.rows(tables.scheduled_task) if row.name == "redeliver")
+    said = next(str(row.outcome) for row in harness.rows(tables.scheduled_task) if row.name == "redeliver")
     missed = re.match(r"8 failed deliveries requested again, (\d+) still missing, 0 given up", said)
     assert missed
     assert int(missed[1]) > 0.38 * CHANGES
     assert said.endswith("; the list is longer, and is read once these have arrived")
-    with writing(stage.services.engine) as tx:
+    with writing(harness.services.engine) as tx:
         scheduled_tasks.hurry(tx)
-    stage.drain()
-    said = next(str(row.outcome) for row in stage.rows(tables.scheduled_task) if row.name == "redeliver")
+    harness.drain()
+    said = next(str(row.outcome) for row in harness.rows(tables.scheduled_task) if row.name == "redeliver")
     assert "; 8 have arrived since" in said
-    assert stage.key_result().current == pytest.approx(expected(issues)), "old letters change nothing"
+    assert harness.key_result().current == pytest.approx(expected(issues)), "old letters change nothing"

@@ -22,7 +22,7 @@ HERE = ["acme/checkout#1", "acme/checkout#2"]
 
 
 @dataclass
-class Stage(GitHubHarness):
+class TransferHarness(GitHubHarness):
     """A house that hears of two repositories, of which one has two linked issues; the second is done."""
 
     issue: Issue
@@ -49,7 +49,7 @@ class Stage(GitHubHarness):
 
 
 @pytest.fixture
-def stage(services: Services) -> Iterator[Stage]:
+def harness(services: Services) -> Iterator[TransferHarness]:
     """Set the stage."""
     clock = clock_of(timedelta(hours=1))
     with receiving(services) as address, GitHub("acme", clock=clock, background=False) as hub:
@@ -60,7 +60,7 @@ def stage(services: Services) -> Iterator[Stage]:
         for name in ("checkout", "payments"):
             hub.add_hook(hub.repository(name), url=f"{address}/hooks/gh", secret="hush")
         connection = github(hub, scopes=["acme/checkout", "acme/payments"], earlier="import")
-        made = Stage(services, hub, clock, first)
+        made = TransferHarness(services, hub, clock, first)
         made.apply(okrs(connection, rules=[], links=[{"key_result": "KR-1", "issue": f"gh:{key}"} for key in HERE]))
         made.drain()
         assert (made.value(), made.linked()) == (50, HERE)
@@ -73,29 +73,29 @@ ORDERS = pytest.mark.parametrize("opened_first", [False, True], ids=["transferre
 @ORDERS
 @pytest.mark.parametrize("lost", [None, 0, 1, 2], ids=["none", "first", "second", "both"])
 def test_between_two_watched_repositories_the_link_follows(
-    stage: Stage, lost: int | None, *, opened_first: bool
+    harness: TransferHarness, lost: int | None, *, opened_first: bool
 ) -> None:
     """In each order, with either message lost, and with both: then once the old place is looked at."""
-    moved = stage.transfer("payments", opened_first=opened_first, lost=lost)
+    moved = harness.transfer("payments", opened_first=opened_first, lost=lost)
     if lost == 2:
-        assert stage.linked() == HERE
-        stage.reconcile()
-    assert stage.linked() == ["acme/checkout#2", "acme/payments#1"]
-    stage.clock.step(60)
+        assert harness.linked() == HERE
+        harness.reconcile()
+    assert harness.linked() == ["acme/checkout#2", "acme/payments#1"]
+    harness.clock.step(60)
     moved.close()
-    stage.drain()
-    assert stage.value() == 100
+    harness.drain()
+    assert harness.value() == 100
 
 
 @ORDERS
 @pytest.mark.parametrize("lost", [False, True], ids=["told", "lost"])
 def test_to_an_unwatched_repository_it_stops_counting_and_the_history_says_why(
-    stage: Stage, *, lost: bool, opened_first: bool
+    harness: TransferHarness, *, lost: bool, opened_first: bool
 ) -> None:
     """The message of the other repository reaches nobody here."""
-    stage.transfer("attic", opened_first=opened_first, lost=2 if lost else None)
+    harness.transfer("attic", opened_first=opened_first, lost=2 if lost else None)
     if lost:
-        assert stage.value() == 50
-        stage.reconcile()
-    assert stage.value() == 100
-    assert stage.reasons()[-1] == "moved to acme/attic#1"
+        assert harness.value() == 50
+        harness.reconcile()
+    assert harness.value() == 100
+    assert harness.reasons()[-1] == "moved to acme/attic#1"

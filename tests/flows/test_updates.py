@@ -16,116 +16,116 @@ from tests.flows.issue_factory import done, issue
 from tests.support.fake_tracker import CoreHarness, bump_rules
 
 
-def test_late_and_repeated_letters_change_nothing(world: CoreHarness) -> None:
+def test_late_and_repeated_letters_change_nothing(core: CoreHarness) -> None:
     """The history does not grow either."""
-    world.receive_and_drain(issue(1, 0))
-    world.receive_and_drain(done(1, 9))
-    history = world.reasons()
-    late = world.receive_and_drain(issue(1, 3))
-    again = world.receive_and_drain(done(1, 9))
-    assert world.outcome(late) == "acme/checkout#1: nothing new, something newer is known"
-    assert world.outcome(again) == "acme/checkout#1: nothing new"
-    assert world.reasons() == history
+    core.receive_and_drain(issue(1, 0))
+    core.receive_and_drain(done(1, 9))
+    history = core.reasons()
+    late = core.receive_and_drain(issue(1, 3))
+    again = core.receive_and_drain(done(1, 9))
+    assert core.outcome(late) == "acme/checkout#1: nothing new, something newer is known"
+    assert core.outcome(again) == "acme/checkout#1: nothing new"
+    assert core.reasons() == history
 
 
-def test_a_repeated_delivery_id_is_stored_once(world: CoreHarness) -> None:
+def test_a_repeated_delivery_id_is_stored_once(core: CoreHarness) -> None:
     """The tracker sends it again when it did not hear our answer."""
-    world.post(issue(1, 0), delivery_id="same")
-    world.post(done(1, 5), delivery_id="same")
-    world.drain()
-    assert len(world.rows(tables.delivery)) == 1
-    assert world.value() == 0
+    core.post(issue(1, 0), delivery_id="same")
+    core.post(done(1, 5), delivery_id="same")
+    core.drain()
+    assert len(core.rows(tables.delivery)) == 1
+    assert core.value() == 0
 
 
-def test_scopes_that_are_not_watched_are_left_alone(world: CoreHarness) -> None:
+def test_scopes_that_are_not_watched_are_left_alone(core: CoreHarness) -> None:
     """And said so."""
-    delivery = world.receive_and_drain(issue(1, 0, identity="9#1", scope=ScopeRef("9", "other/place")))
-    assert world.outcome(delivery) == "ignored, because other/place is not watched"
-    assert world.rows(tables.issue) == []
+    delivery = core.receive_and_drain(issue(1, 0, identity="9#1", scope=ScopeRef("9", "other/place")))
+    assert core.outcome(delivery) == "ignored, because other/place is not watched"
+    assert core.rows(tables.issue) == []
 
 
-def test_a_scope_is_known_by_its_id_once_it_was_seen(world: CoreHarness) -> None:
+def test_a_scope_is_known_by_its_id_once_it_was_seen(core: CoreHarness) -> None:
     """A renamed repository goes on counting; a new one that took its name does not."""
-    world.receive_and_drain(issue(1, 0))
-    world.receive_and_drain(ScopeSeen(scope=ScopeRef("501", "acme/pay")))
-    world.receive_and_drain(done(1, 5, scope=ScopeRef("501", "acme/pay"), key="acme/pay#1"))
-    assert world.value() == 100
-    world.receive_and_drain(issue(7, 9, identity="900#7", scope=ScopeRef("900", "acme/checkout")))
-    assert world.value() == 100
+    core.receive_and_drain(issue(1, 0))
+    core.receive_and_drain(ScopeSeen(scope=ScopeRef("501", "acme/pay")))
+    core.receive_and_drain(done(1, 5, scope=ScopeRef("501", "acme/pay"), key="acme/pay#1"))
+    assert core.value() == 100
+    core.receive_and_drain(issue(7, 9, identity="900#7", scope=ScopeRef("900", "acme/checkout")))
+    assert core.value() == 100
 
 
-def test_a_scope_that_is_watched_later_is_known_by_its_id_too(world: CoreHarness) -> None:
+def test_a_scope_that_is_watched_later_is_known_by_its_id_too(core: CoreHarness) -> None:
     """Though its repository was heard of before."""
     elsewhere = ScopeRef("600", "acme/elsewhere")
-    world.receive_and_drain(done(1, 0, identity="600#1", scope=elsewhere))
-    with writing(world.engine) as tx:
-        world.add_scope(tx, "acme/elsewhere")
+    core.receive_and_drain(done(1, 0, identity="600#1", scope=elsewhere))
+    with writing(core.engine) as tx:
+        core.add_scope(tx, "acme/elsewhere")
         bump_rules(tx)
-    world.receive_and_drain(issue(2, 0, identity="600#2", scope=elsewhere))
-    world.receive_and_drain(issue(3, 0, identity="600#3", scope=elsewhere))
-    assert [row.external_id for row in world.rows(tables.scope)] == [None, "600"]
-    assert world.value() == 0
+    core.receive_and_drain(issue(2, 0, identity="600#2", scope=elsewhere))
+    core.receive_and_drain(issue(3, 0, identity="600#3", scope=elsewhere))
+    assert [row.external_id for row in core.rows(tables.scope)] == [None, "600"]
+    assert core.value() == 0
 
 
-def test_one_lost_lease_does_not_hold_up_the_batch(world: CoreHarness) -> None:
+def test_one_lost_lease_does_not_hold_up_the_batch(core: CoreHarness) -> None:
     """The others are applied one by one."""
     for number in range(3):
-        world.post(issue(number, 0))
+        core.post(issue(number, 0))
     claim = due.claim
 
     def claim_and_lose_one(*args: Any, **named: Any) -> Any:
         rows = claim(*args, **named)
         if rows:
-            with writing(world.engine) as tx:
+            with writing(core.engine) as tx:
                 first = tables.delivery.c.id == rows[0].id
                 tx.execute(sa.update(tables.delivery).where(first).values(lease="somebody else"))
         return rows
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(due, "claim", claim_and_lose_one)
-        world.applier.drain()
-    settled = world.rows(tables.delivery, tables.delivery.c.settled_at.isnot(None))
+        core.applier.drain()
+    settled = core.rows(tables.delivery, tables.delivery.c.settled_at.isnot(None))
     assert [row.delivery_id for row in settled] == ["d2", "d3"]
 
 
-def test_ignored_deliveries_are_settled_with_their_reason(world: CoreHarness) -> None:
+def test_ignored_deliveries_are_settled_with_their_reason(core: CoreHarness) -> None:
     """Never an error."""
-    delivery = world.receive_and_drain(Ignored("stars do not move issues"))
-    assert world.outcome(delivery) == "ignored, because stars do not move issues"
+    delivery = core.receive_and_drain(Ignored("stars do not move issues"))
+    assert core.outcome(delivery) == "ignored, because stars do not move issues"
 
 
-def test_a_poison_delivery_is_buried_alone(world: CoreHarness) -> None:
+def test_a_poison_delivery_is_buried_alone(core: CoreHarness) -> None:
     """Its neighbours in the batch are applied."""
-    world.post(issue(1, 0))
-    world.post(ValueError("poison"))
-    world.post(done(1, 5))
-    world.drain()
-    assert world.value() == 100
+    core.post(issue(1, 0))
+    core.post(ValueError("poison"))
+    core.post(done(1, 5))
+    core.drain()
+    assert core.value() == 100
     for _ in range(MOST_ATTEMPTS):
-        with writing(world.engine) as tx:
+        with writing(core.engine) as tx:
             waiting = tables.delivery.c.due_at.isnot(None)
             tx.execute(sa.update(tables.delivery).where(waiting).values(due_at=at(-9e6)))
-        world.drain()
-    buried = world.rows(tables.delivery, tables.delivery.c.buried_at.isnot(None))
+        core.drain()
+    buried = core.rows(tables.delivery, tables.delivery.c.buried_at.isnot(None))
     assert [row.outcome for row in buried] == [f"failed {MOST_ATTEMPTS} times, last error: ValueError: poison"]
 
 
-def test_a_letter_that_breaks_the_transaction_spoils_no_other(world: CoreHarness) -> None:
+def test_a_letter_that_breaks_the_transaction_spoils_no_other(core: CoreHarness) -> None:
     """Rows are tried one by one when a batch fails."""
-    world.post(issue(1, 0))
-    world.post(issue(2, 0, key="k" * 400, title=None))
-    world.post(done(3, 1))
-    world.drain()
-    sound = {row.identity for row in world.rows(tables.issue, tables.issue.c.scope_id.isnot(None))}
+    core.post(issue(1, 0))
+    core.post(issue(2, 0, key="k" * 400, title=None))
+    core.post(done(3, 1))
+    core.drain()
+    sound = {row.identity for row in core.rows(tables.issue, tables.issue.c.scope_id.isnot(None))}
     assert {"501#1", "501#3"} <= sound
-    assert world.value() == 50
+    assert core.value() == 50
 
 
-def test_an_unreadable_delivery_is_buried_at_once_and_revived_by_its_repeat(world: CoreHarness) -> None:
+def test_an_unreadable_delivery_is_buried_at_once_and_revived_by_its_repeat(core: CoreHarness) -> None:
     """Once the reader is mended, a redelivery is due again."""
-    delivery = world.post(Rejected("not JSON"))
-    world.drain()
-    assert world.outcome(delivery) == "can't be read: not JSON"
-    world.post(issue(1, 0), delivery_id=delivery)
-    world.drain()
-    assert world.outcome(delivery) == "acme/checkout#1: applied, opened"
+    delivery = core.post(Rejected("not JSON"))
+    core.drain()
+    assert core.outcome(delivery) == "can't be read: not JSON"
+    core.post(issue(1, 0), delivery_id=delivery)
+    core.drain()
+    assert core.outcome(delivery) == "acme/checkout#1: applied, opened"

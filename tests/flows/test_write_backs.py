@@ -17,12 +17,12 @@ from tests.flows.fake_write_back_tracker import FakeWriteBackHarness
 from tests.support.wait_until import until
 
 
-def test_an_issue_says_what_it_serves_in_the_order_of_the_pages(room: FakeWriteBackHarness) -> None:
+def test_an_issue_says_what_it_serves_in_the_order_of_the_pages(write_back: FakeWriteBackHarness) -> None:
     """In words, with the page of each key result."""
-    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-2", "okr:KR-1"]))
-    room.write_now()
-    assert room.noted_key_results() == ["KR-1", "KR-2"]
-    one = room.wall.notes["501#1"].key_results[0]
+    write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-2", "okr:KR-1"]))
+    write_back.write_now()
+    assert write_back.noted_key_results() == ["KR-1", "KR-2"]
+    one = write_back.tracker.notes["501#1"].key_results[0]
     assert (one.url, one.value, one.target, one.progress, one.status) == (
         "https://okr.example/key-results/KR-1",
         "0",
@@ -30,22 +30,22 @@ def test_an_issue_says_what_it_serves_in_the_order_of_the_pages(room: FakeWriteB
         "0 %",
         "behind",
     )
-    assert (room.row().memory, room.row().outcome, room.row().due_at) == ("there", "written", None)
+    assert (write_back.row().memory, write_back.row().outcome, write_back.row().due_at) == ("there", "written", None)
 
 
-def test_a_bug_is_tried_again_and_buried_at_last(room: FakeWriteBackHarness) -> None:
+def test_a_bug_is_tried_again_and_buried_at_last(write_back: FakeWriteBackHarness) -> None:
     """And nothing is noted as said."""
-    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
-    room.wall.before = RuntimeError("a bug of ours")
+    write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    write_back.tracker.before = RuntimeError("a bug of ours")
     for _ in range(10):
-        room.write_now()
-    assert room.row().buried_at is not None
-    assert room.row().digest == ""
-    assert room.wall.writes == 8
-    room.wall.before = None
-    room.world.receive_and_drain(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
-    room.write_now()
-    assert room.noted_key_results() == ["KR-1", "KR-2"]
+        write_back.write_now()
+    assert write_back.row().buried_at is not None
+    assert write_back.row().digest == ""
+    assert write_back.tracker.writes == 8
+    write_back.tracker.before = None
+    write_back.core.receive_and_drain(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
+    write_back.write_now()
+    assert write_back.noted_key_results() == ["KR-1", "KR-2"]
 
 
 @pytest.mark.parametrize(
@@ -56,127 +56,132 @@ def test_a_bug_is_tried_again_and_buried_at_last(room: FakeWriteBackHarness) -> 
         (Gone("there is no such issue", proven=False), True, False),
     ],
 )
-def test_each_error_has_its_way(room: FakeWriteBackHarness, error: Exception, *, buried: bool, refused: bool) -> None:
+def test_each_error_has_its_way(
+    write_back: FakeWriteBackHarness, error: Exception, *, buried: bool, refused: bool
+) -> None:
     """As it has for looks; the turn is given back in any case."""
-    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
-    room.wall.before = error
-    room.write_now()
-    assert (room.row().buried_at is not None, room.row().due_at is not None) == (buried, not buried)
-    assert (room.world.rows(tables.connection)[0].refused_at is not None) == refused
-    with writing(room.world.engine) as tx:
+    write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    write_back.tracker.before = error
+    write_back.write_now()
+    assert (write_back.row().buried_at is not None, write_back.row().due_at is not None) == (buried, not buried)
+    assert (write_back.core.rows(tables.connection)[0].refused_at is not None) == refused
+    with writing(write_back.core.engine) as tx:
         assert write_slots.acquire_writer(
-            tx, room.world.connection_id, "pen/writes", most=timedelta(minutes=5)
+            tx, write_back.core.connection_id, "pen/writes", most=timedelta(minutes=5)
         ) < timedelta(seconds=10)
 
 
-def test_a_refused_connection_is_mended_by_the_one_write_that_may_ask(room: FakeWriteBackHarness) -> None:
+def test_a_refused_connection_is_mended_by_the_one_write_that_may_ask(write_back: FakeWriteBackHarness) -> None:
     """Though nothing else asks that tracker: the hour's one permit is not taken twice for one row."""
-    world = room.world
-    world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
-    with writing(world.engine) as tx:
+    core = write_back.core
+    core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    with writing(core.engine) as tx:
         hours_ago = database_now(tx) - timedelta(hours=2)
         refused = {"refused_at": hours_ago, "refused_reason": "the key does not fit", "retried_at": hours_ago}
         tx.execute(sa.update(tables.connection).values(refused))
-    until(lambda: world.connections.of(world.connection_id).refused is not None, "the refusal is known")
-    room.write_now()
-    assert room.noted_key_results() == ["KR-1"]
-    assert world.rows(tables.connection)[0].refused_at is None
+    until(lambda: core.connections.of(core.connection_id).refused is not None, "the refusal is known")
+    write_back.write_now()
+    assert write_back.noted_key_results() == ["KR-1"]
+    assert core.rows(tables.connection)[0].refused_at is None
 
 
-def test_an_issue_that_can_not_be_written_on_for_a_while_is_left_alone(room: FakeWriteBackHarness) -> None:
+def test_an_issue_that_can_not_be_written_on_for_a_while_is_left_alone(write_back: FakeWriteBackHarness) -> None:
     """For as long as was asked, and with the reason."""
-    world, bucket = room.world, "pen/writes/501#1"
-    world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
-    with writing(world.engine) as tx:
-        rate_limits.block(tx, world.connection_id, bucket, wait=timedelta(hours=1))
-    world.make_due(tables.write_back)
-    world.drains.drain("write_back")
-    assert (room.wall.writes, room.row().outcome) == (0, f"waits until the tracker can answer ({bucket})")
-    with writing(world.engine) as tx:
-        assert room.row().due_at - database_now(tx) > timedelta(minutes=50)
+    core, bucket = write_back.core, "pen/writes/501#1"
+    core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    with writing(core.engine) as tx:
+        rate_limits.block(tx, core.connection_id, bucket, wait=timedelta(hours=1))
+    core.make_due(tables.write_back)
+    core.drains.drain("write_back")
+    assert (write_back.tracker.writes, write_back.row().outcome) == (
+        0,
+        f"waits until the tracker can answer ({bucket})",
+    )
+    with writing(core.engine) as tx:
+        assert write_back.row().due_at - database_now(tx) > timedelta(minutes=50)
 
 
-def test_an_issue_that_is_gone_says_nothing_more(room: FakeWriteBackHarness) -> None:
+def test_an_issue_that_is_gone_says_nothing_more(write_back: FakeWriteBackHarness) -> None:
     """Nor is it called about."""
-    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
-    room.world.receive_and_drain(Tombstone(identity="501#1", key="acme/checkout#1"))
-    room.write_now()
-    assert (room.row().outcome, room.wall.writes) == ("the issue is gone", 0)
+    write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    write_back.core.receive_and_drain(Tombstone(identity="501#1", key="acme/checkout#1"))
+    write_back.write_now()
+    assert (write_back.row().outcome, write_back.tracker.writes) == ("the issue is gone", 0)
 
 
-def test_without_credentials_nothing_is_written(room: FakeWriteBackHarness) -> None:
+def test_without_credentials_nothing_is_written(write_back: FakeWriteBackHarness) -> None:
     """They may have been taken away."""
-    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
-    with writing(room.world.engine) as tx:
+    write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    with writing(write_back.core.engine) as tx:
         tx.execute(sa.update(tables.connection).values(sealed_token=None))
-    until(lambda: not room.world.connections.of(room.world.connection_id).view.has_credentials, "it is known")
-    room.write_now()
-    assert "no credentials" in room.row().outcome
+    until(lambda: not write_back.core.connections.of(write_back.core.connection_id).view.has_credentials, "it is known")
+    write_back.write_now()
+    assert "no credentials" in write_back.row().outcome
 
 
 def test_whoever_would_wait_too_long_asks_again_later(
-    room: FakeWriteBackHarness, monkeypatch: pytest.MonkeyPatch
+    write_back: FakeWriteBackHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No time is kept days ahead."""
-    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     monkeypatch.setattr(write_slots, "reserve_slot", lambda *_arguments: None)
-    room.write_now()
-    assert "fewer notes" in room.row().outcome
-    assert room.wall.writes == 0
+    write_back.write_now()
+    assert "fewer notes" in write_back.row().outcome
+    assert write_back.tracker.writes == 0
 
 
-def test_whoever_meets_a_taken_turn_asks_again_soon_and_keeps_its_time(room: FakeWriteBackHarness) -> None:
+def test_whoever_meets_a_taken_turn_asks_again_soon_and_keeps_its_time(write_back: FakeWriteBackHarness) -> None:
     """The turn is held for minutes, in case its holder dies, but is given back within moments."""
-    world = room.world
-    world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
-    world.make_due(tables.write_back)
-    with writing(world.engine) as tx:
-        assert not write_slots.acquire_writer(tx, world.connection_id, "pen/writes", most=timedelta(minutes=3))
-    world.drains.drain("write_back")
-    assert (room.wall.writes, room.row().outcome) == (0, "waits for another write: writes go one by one")
-    with writing(world.engine) as tx:
-        assert room.row().due_at - database_now(tx) <= 2 * write_slots.GAP
-        write_slots.release_writer(tx, world.connection_id, "pen/writes")
-    kept = room.row().slot_at
+    core = write_back.core
+    core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    core.make_due(tables.write_back)
+    with writing(core.engine) as tx:
+        assert not write_slots.acquire_writer(tx, core.connection_id, "pen/writes", most=timedelta(minutes=3))
+    core.drains.drain("write_back")
+    assert (write_back.tracker.writes, write_back.row().outcome) == (0, "waits for another write: writes go one by one")
+    with writing(core.engine) as tx:
+        assert write_back.row().due_at - database_now(tx) <= 2 * write_slots.GAP
+        write_slots.release_writer(tx, core.connection_id, "pen/writes")
+    kept = write_back.row().slot_at
     assert kept is not None
-    assert room.row().due_at - kept < write_slots.KEPT
+    assert write_back.row().due_at - kept < write_slots.KEPT
 
 
-def test_a_process_that_knows_not_yet_of_the_switch_waits(room: FakeWriteBackHarness) -> None:
+def test_a_process_that_knows_not_yet_of_the_switch_waits(write_back: FakeWriteBackHarness) -> None:
     """It reads connections every so often, and the row is there at once."""
-    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
-    room.set_mark(None)
-    room.write_now()
-    assert room.row().due_at is not None
-    assert (room.row().buried_at, room.wall.writes) == (None, 0)
-    room.set_mark("m")
-    room.write_now()
-    assert room.noted_key_results() == ["KR-1"]
+    write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    write_back.set_mark(None)
+    write_back.write_now()
+    assert write_back.row().due_at is not None
+    assert (write_back.row().buried_at, write_back.tracker.writes) == (None, 0)
+    write_back.set_mark("m")
+    write_back.write_now()
+    assert write_back.noted_key_results() == ["KR-1"]
 
 
-def test_another_target_is_said_though_nothing_moved(room: FakeWriteBackHarness) -> None:
+def test_another_target_is_said_though_nothing_moved(write_back: FakeWriteBackHarness) -> None:
     """It stands beside the value."""
-    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
-    room.write_now()
-    with writing(room.world.engine) as tx:
+    write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    write_back.write_now()
+    with writing(write_back.core.engine) as tx:
         tx.execute(sa.update(tables.key_result).values(target=500, unit="tickets"))
-        write_backs.request(tx, [NoteRequest(room.world.connection_id, "501#1", "acme/checkout#1")], urgent=False)
-    room.write_now()
-    assert room.wall.notes["501#1"].key_results[0].target == "500 tickets"
+        write_backs.request(tx, [NoteRequest(write_back.core.connection_id, "501#1", "acme/checkout#1")], urgent=False)
+    write_back.write_now()
+    assert write_back.tracker.notes["501#1"].key_results[0].target == "500 tickets"
 
 
 def test_an_issue_that_may_not_be_written_on_waits_longer_each_time_and_takes_nobodys_place(
-    room: FakeWriteBackHarness,
+    write_back: FakeWriteBackHarness,
 ) -> None:
     """An hour, two, four, and six from then on; its first change made it urgent, which it is no more."""
-    room.world.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
-    until_then = room.world.now + timedelta(hours=1)
-    room.wall.before = Unavailable("the conversation is locked", until_then, bucket="pen/writes/501#1")
+    write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
+    until_then = write_back.core.now + timedelta(hours=1)
+    write_back.tracker.before = Unavailable("the conversation is locked", until_then, bucket="pen/writes/501#1")
     waits = []
     for _ in range(5):
-        room.write_now()
-        with writing(room.world.engine) as tx:
-            waits.append(round((room.row().due_at - database_now(tx)) / timedelta(hours=1)))
+        write_back.write_now()
+        with writing(write_back.core.engine) as tx:
+            waits.append(round((write_back.row().due_at - database_now(tx)) / timedelta(hours=1)))
     assert waits == [1, 2, 4, 6, 6]
-    assert (room.row().urgent, room.row().buried_at, room.row().attempts) == (False, None, 5)
-    assert room.row().outcome == "the conversation is locked"
+    assert (write_back.row().urgent, write_back.row().buried_at, write_back.row().attempts) == (False, None, 5)
+    assert write_back.row().outcome == "the conversation is locked"

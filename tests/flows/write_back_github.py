@@ -23,7 +23,7 @@ PEOPLE = [
 
 
 @dataclass
-class Stage(WriteBackHarness):
+class GitHubWriteBackHarness(WriteBackHarness):
     """A GitHub and services; `credentials` are connection fields that replace the token for everything."""
 
     hub: GitHub
@@ -44,7 +44,7 @@ class Stage(WriteBackHarness):
     def open_issue(self) -> Issue:
         """Open an issue with the label `checkout`, and let its note be written."""
         issue = self.repository.create_issue("Pay", labels=["checkout"])
-        self.hear_and_write()
+        self.receive_and_write()
         return issue
 
     def our_comments(self, issue: Issue) -> list[str]:
@@ -69,8 +69,8 @@ class Stage(WriteBackHarness):
 
 
 @contextmanager
-def on_stage(services: Services) -> Iterator[Stage]:
+def open_github_harness(services: Services) -> Iterator[GitHubWriteBackHarness]:
     """Yield the harness."""
     clock = clock_of()
     with Receiver() as receiver, GitHub("acme", clock=clock, background=False) as hub:
-        yield Stage(services, clock, receiver, hub)
+        yield GitHubWriteBackHarness(services, clock, receiver, hub)

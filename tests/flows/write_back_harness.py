@@ -41,7 +41,7 @@ class WriteBackHarness(ServicesHarness):
             assert self.services.receive.receive(connection.slug, WebhookRequest(headers, one.body)) is Receipt.STORED
         self.drain()
 
-    def hear_and_write(self, *, seconds: float = 10) -> None:
+    def receive_and_write(self, *, seconds: float = 10) -> None:
         """Receive the tracker's webhooks, and move time forward so that the resulting notes are written."""
         self.receive_webhooks()
         self.write(seconds=seconds)
@@ -81,13 +81,13 @@ class WriteBackHarness(ServicesHarness):
                     working.result()
             self.pass_(5)
 
-    def crash_while_writing(self, mortal: CrashingWorker, *, after: int) -> None:
+    def crash_while_writing(self, crashing_worker: CrashingWorker, *, after: int) -> None:
         """Let a worker write the waiting notes and crash after so many statements; a new one continues."""
-        with writing(mortal.services.engine) as tx:
+        with writing(crashing_worker.services.engine) as tx:
             waiting = tables.write_back.c.due_at.isnot(None)
             tx.execute(sa.update(tables.write_back).where(waiting).values(due_at=database_now(tx)))
-        mortal.drain(dying_after=[after])
-        self.services = mortal.services
+        crashing_worker.drain(crash_after=[after])
+        self.services = crashing_worker.services
 
     def row_of(self, identity: str) -> Row[Any]:
         """Return the write-back row of an issue."""

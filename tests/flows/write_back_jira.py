@@ -18,7 +18,7 @@ from tests.support.config_file import ANA, jira, okrs
 
 
 @dataclass
-class Stage(WriteBackHarness):
+class JiraWriteBackHarness(WriteBackHarness):
     """A Jira, Cloud or Data Center, and services."""
 
     jira: Jira
@@ -39,7 +39,7 @@ class Stage(WriteBackHarness):
     def open_issue(self) -> Issue:
         """Open an issue with the label `checkout`, and let its note be written."""
         issue = self.shop.create_issue("Pay", labels=["checkout"])
-        self.hear_and_write()
+        self.receive_and_write()
         return issue
 
     def titles(self, issue: Issue) -> list[str]:
@@ -70,8 +70,8 @@ class Stage(WriteBackHarness):
 
 
 @contextmanager
-def on_stage(services: Services, *, data_center: bool = False) -> Iterator[Stage]:
+def open_jira_harness(services: Services, *, data_center: bool = False) -> Iterator[JiraWriteBackHarness]:
     """Yield the harness."""
     clock = clock_of()
     with Receiver() as receiver, Jira(data_center=data_center, clock=clock, background=False) as site:
-        yield Stage(services, clock, receiver, site)
+        yield JiraWriteBackHarness(services, clock, receiver, site)
