@@ -100,9 +100,9 @@ class Workload:
     def _collect(self, connection: str, tracker: GitHub | Jira) -> None:
         for delivery in tracker.deliveries[self._collected[connection] :]:
             self._collected[connection] += 1
-            parcel = delivery.request
+            request = delivery.request
             self._ready.append(
-                SignedDelivery(connection=connection, id=parcel.id, headers=delivery.headers(None), body=parcel.body)
+                SignedDelivery(connection=connection, id=request.id, headers=delivery.headers(None), body=request.body)
             )
 
     def _work_on_hub(self) -> None:

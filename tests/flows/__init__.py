@@ -1,1 +1,1 @@
-"""Whole ways through the product."""
+"""Flow tests: deliveries, fetches and polls go through all layers to values, history and notes."""

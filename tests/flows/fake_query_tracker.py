@@ -89,13 +89,13 @@ class QueryHarness(ServicesHarness):
         engine, known, cache = self.services.engine, self.services.connections, RulesetCache()
         kinds: Mapping[str, Connector] = {"github": self.connector}
         settle = timedelta(0)
-        refresh = UpdateApplier(
+        applier = UpdateApplier(
             engine=engine, connectors=kinds, connections=known, ruleset_cache=cache, settle=settle, now=utc_now
         )
         matcher = QueryMatcher(
             engine=engine, connectors=kinds, connections=known, ruleset_cache=cache, settle=settle, now=utc_now
         )
-        return matcher, QueryLister(matcher=matcher, applier=refresh)
+        return matcher, QueryLister(matcher=matcher, applier=applier)
 
     def furnish(self, *queries: str, token: str | None = "t") -> None:
         """Apply a configuration with a rule for each query, and insert two issues."""

@@ -1,4 +1,4 @@
-"""Snapshots of issues with the label `checkout`, which the rule of the fixture `world` links."""
+"""Snapshots of issues with the label `checkout`, which the rule of the fixture `core` links."""
 
 from typing import Any
 

@@ -19,7 +19,10 @@ DAY = timedelta(days=1)
 
 @dataclass
 class JiraHarness(ServicesHarness):
-    """A Jira with two watched projects and one that is not watched, and services; webhooks arrive only by `hear`."""
+    """A Jira with two watched projects and one that is not watched, and services.
+
+    Webhooks arrive only by `receive_webhooks`.
+    """
 
     jira: Jira
     clock: SteppedClock
@@ -34,18 +37,18 @@ class JiraHarness(ServicesHarness):
     def receive_webhooks(self) -> None:
         """Insert the tracker's new deliveries into the inbox, each one once."""
         now = utc_now()
-        parcels = [one.request for one in self.jira.deliveries[self.received :]]
-        self.received += len(parcels)
+        requests = [one.request for one in self.jira.deliveries[self.received :]]
+        self.received += len(requests)
         rows = [
             {
                 "connection_id": self.rows(tables.connection)[0].id,
-                "delivery_id": parcel.id,
+                "delivery_id": request.id,
                 "received_at": now,
                 "due_at": now - timedelta(seconds=1),
-                "headers": {name.lower(): value for name, value in parcel.headers.items()},
-                "body": parcel.body,
+                "headers": {name.lower(): value for name, value in request.headers.items()},
+                "body": request.body,
             }
-            for parcel in parcels
+            for request in requests
         ]
         with writing(self.services.engine) as tx:
             tx.execute(sa.insert(tables.delivery), rows)
@@ -56,19 +59,19 @@ def labelled(number: int) -> BulkIssue:
     return BulkIssue(summary=f"Pay {number}", labels=("checkout",), status="Done" if number % 4 == 0 else "To Do")
 
 
-Standing = tuple[bool, bool]
+IssueState = tuple[bool, bool]
 """Whether an issue counts, and whether it is done."""
 
 
-def state(issue: Issue) -> Standing:
+def state(issue: Issue) -> IssueState:
     """Return whether an issue counts now, and whether it is done."""
     dropped = issue.resolution is not None and issue.resolution.name == "Won't Do"
     return "checkout" in issue.labels and not dropped, issue.status.category.key == "done"
 
 
-def share(statuses: list[Standing]) -> float:
+def share(states: list[IssueState]) -> float:
     """Return the expected value of the key result."""
-    counted = [done for counts, done in statuses if counts]
+    counted = [done for counts, done in states if counts]
     return 100 * sum(counted) / len(counted)
 
 

@@ -18,7 +18,7 @@ LABELLED = "project = SHOP AND labels = checkout ORDER BY rank"
 
 @dataclass
 class JqlHarness(JiraHarness):
-    """A Jira whose webhooks arrive when the test calls `tell`, and services with JQL rules."""
+    """A Jira whose webhooks arrive when the test calls `receive_and_drain`, and services with JQL rules."""
 
     def furnish(self, *queries: str) -> None:
         """Apply the configuration, and finish the import and the listings."""

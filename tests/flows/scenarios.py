@@ -33,7 +33,7 @@ class TrackerScenarios(Protocol):
     def finish(self, name: str) -> None:
         """Close an issue as done."""
 
-    def happen(self, what: str, name: str, label: str) -> None:
+    def make_change(self, what: str, name: str, label: str) -> None:
         """Make one of the six changes."""
 
     @property
@@ -66,7 +66,7 @@ class GitHubScenarios:
         """Close it as completed."""
         self.issues[name].close()
 
-    def happen(self, what: str, name: str, label: str) -> None:
+    def make_change(self, what: str, name: str, label: str) -> None:
         """Make the change; a transfer keeps labels only if the target repository has a label of that name."""
         issue = self.issues[name]
         match what:
@@ -115,7 +115,7 @@ class JiraScenarios:
         """Move an issue to Done."""
         self.issues[name].finish()
 
-    def happen(self, what: str, name: str, label: str) -> None:
+    def make_change(self, what: str, name: str, label: str) -> None:
         """Make the change."""
         issue = self.issues[name]
         match what:

@@ -33,7 +33,7 @@ KEY = "k" * 40
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ServiceClient:
     """A running service as a client sees it: the API with a viewer's token."""
 
     address: str
@@ -59,7 +59,7 @@ class Seen:
         found: float | None = self.api(f"/key-results/{slug}")["current"]
         return found
 
-    def comes_to(self, slug: str, value: float, *, seconds: float = 60) -> None:
+    def wait_for_value(self, slug: str, value: float, *, seconds: float = 60) -> None:
         """Wait until a key result has this value."""
 
         def has_value() -> bool:
@@ -67,10 +67,10 @@ class Seen:
             return found is not None and abs(found - value) < 1e-5
 
         # The API allows ten calls a second, averaged over a minute.
-        until(has_value, f"{slug} comes to {value:g}", seconds=seconds, every=0.15)
+        until(has_value, f"{slug} has the value {value:g}", seconds=seconds, every=0.15)
 
     def explain(self, slug: str) -> Any:
-        """Return what `okr-sync explain --json` says of a key result."""
+        """Return what `okr-sync explain --json` prints for a key result."""
         raise NotImplementedError
 
     def sign_in_link(self) -> str:
@@ -79,8 +79,8 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Running(Seen):
-    """A service in its own processes, asked by its commands too."""
+class RunningService(ServiceClient):
+    """A service in its own processes; its commands can be run too."""
 
     service: Service
 
@@ -94,7 +94,7 @@ class Running(Seen):
 
 
 @dataclass(frozen=True, slots=True)
-class InThisProcess(Seen):
+class InProcessService(ServiceClient):
     """A service in this process: the web application in a thread, and due rows drained whenever a test waits."""
 
     services: Services
@@ -109,7 +109,7 @@ class InThisProcess(Seen):
     def deliveries(self) -> dict[str, Any]:
         """Drain all tables and ask the API."""
         self.services.drains.drain_everything()
-        return Seen.deliveries(self)
+        return ServiceClient.deliveries(self)
 
     def explain(self, slug: str) -> Any:
         """Return what the command would print."""
@@ -121,19 +121,19 @@ class InThisProcess(Seen):
             )
 
     def sign_in_link(self) -> str:
-        """Create one."""
+        """Create a sign-in link for Ana."""
         with reading(self.services.engine) as tx:
             ana = tx.execute(sa.select(tables.person.c.id).filter_by(email=ANA)).scalar_one()
         return self.address + sign_in_path(self.services, ana)
 
 
 @contextmanager
-def in_this_process(database_url: str, directory: Path, file: str) -> Iterator[InThisProcess]:
+def in_this_process(database_url: str, directory: Path, file: str) -> Iterator[InProcessService]:
     """Open a service on a migrated database with an applied configuration file."""
     with open_services(database_url, directory) as services, receiving(services) as address:
         furnish(services, file.encode())
         services.connections.forget()
-        yield InThisProcess(address, _token(services), services)
+        yield InProcessService(address, _token(services), services)
 
 
 @contextmanager
@@ -142,9 +142,9 @@ def running(
     file: str,
     *,
     settings: Mapping[str, str] | None = None,
-    parts: bool = False,
+    separate_processes: bool = False,
     by_commands: bool = False,
-) -> Iterator[Running]:
+) -> Iterator[RunningService]:
     """Start the service with an applied configuration file, and stop it; `parts` starts its processes one by one.
 
     Migrate, apply the file and create the token in this process, or `by_commands` of `okr-sync`, which takes longer.
@@ -153,14 +153,14 @@ def running(
     service = Service(directory=directory, port=choose_port(0), settings=given)
     with ExitStack() as ending:
         token = _by_commands(service, file) if by_commands else _prepared(service, file)
-        if parts:
+        if separate_processes:
             for arguments in (("web", "--port", str(service.port)), ("worker",), ("clock",)):
                 ending.enter_context(_process(service, *arguments))
         else:
             ending.callback(service.stop)
             service.start(workers=1)
         service.wait_until_ready()
-        yield Running(service.address, token, service)
+        yield RunningService(service.address, token, service)
 
 
 def _by_commands(service: Service, file: str) -> str:
@@ -199,7 +199,7 @@ def _process(service: Service, *arguments: str) -> Iterator[None]:
         process.wait(20)
 
 
-def left_in(directory: Path) -> dict[int, str]:
+def processes_in(directory: Path) -> dict[int, str]:
     """Return the command lines of running processes with a working directory in `directory`, by process id."""
     found = {}
     for entry in Path("/proc").iterdir():

@@ -46,7 +46,7 @@ class AppHarness(GitHubHarness):
         second = github(self.hub, slug="other", scopes=["acme/payments"], earlier="import")
         self.apply(okrs(first, second))
 
-    def look_at(self, name: str) -> Row[Any]:
+    def fetch(self, name: str) -> Row[Any]:
         """Ask for a look at a repository's issue, drain, and give the row of the look."""
         place = self.hub.repository(name)
         identity, key = f"{place.id}#1", f"{place.full_name}#1"
@@ -79,8 +79,8 @@ def test_one_app_imports_and_looks_at_the_scopes_of_all_its_installations(harnes
     """Without any token of a person."""
     harness.poll_now()
     assert harness.keys() == {"acme/checkout#1", "umbrella/ledger#1", "acme/payments#1"}
-    assert harness.look_at("checkout").due_at is None
-    assert harness.look_at("umbrella/ledger").due_at is None
+    assert harness.fetch("checkout").due_at is None
+    assert harness.fetch("umbrella/ledger").due_at is None
 
 
 def test_a_used_up_installation_stops_neither_another_one_nor_another_connection(harness: AppHarness) -> None:
@@ -88,7 +88,7 @@ def test_a_used_up_installation_stops_neither_another_one_nor_another_connection
     harness.poll_now()
     harness.hub.limits.switch_on(Rules(core=50))
     harness.hub.limits.spend(f"installation ID {harness.here.id}", "core", 50)
-    waiting = harness.look_at("checkout")
+    waiting = harness.fetch("checkout")
     assert timedelta(minutes=59) < harness.wait_of(waiting) <= timedelta(hours=1)
     for name in PLACES:
         harness.hub.repository(name).create_issue("Another")
@@ -102,7 +102,7 @@ def test_a_used_up_installation_stops_neither_another_one_nor_another_connection
     assert f"waits until the tracker can answer (installation {harness.here.id}/core)" in {
         row.outcome for row in harness.rows(tables.poll)
     }
-    assert harness.look_at("umbrella/ledger").due_at is None
+    assert harness.fetch("umbrella/ledger").due_at is None
 
 
 def test_a_limit_without_a_time_is_waited_for_longer_each_time(harness: AppHarness) -> None:
@@ -110,7 +110,7 @@ def test_a_limit_without_a_time_is_waited_for_longer_each_time(harness: AppHarne
     harness.poll_now()
     harness.hub.limits.block(86400, bucket=f"installation ID {harness.here.id}", retry_after=False)
     for seconds in (60, 120, 240):
-        harness.look_at("checkout")
+        harness.fetch("checkout")
         (pause,) = harness.rows(tables.rate_limit)
         assert (pause.bucket, pause.seconds) == (f"installation {harness.here.id}", seconds)
         with writing(harness.services.engine) as tx:
@@ -122,11 +122,11 @@ def test_a_suspended_installation_of_several_leaves_the_connection_in_use(harnes
     """Its issues are hidden; nothing changes, and the rest is looked at."""
     harness.poll_now()
     harness.here.suspend()
-    hidden = harness.look_at("checkout")
+    hidden = harness.fetch("checkout")
     assert "GitHub says: This installation has been suspended" in hidden.outcome
-    assert harness.look_at("umbrella/ledger").due_at is None
+    assert harness.fetch("umbrella/ledger").due_at is None
     harness.there.suspend()
-    refused = harness.look_at("umbrella/ledger")
+    refused = harness.fetch("umbrella/ledger")
     assert "GitHub says: This installation has been suspended" in refused.outcome
     assert [row.refused_reason is not None for row in harness.rows(tables.connection)] == [True, False]
 
@@ -139,7 +139,7 @@ def test_a_permission_that_one_installation_lacks_hides_its_repositories_alone(h
     assert harness.keys().isdisjoint({"acme/checkout#1"})
     asked = [row.outcome or "" for row in harness.rows(tables.poll)]
     assert sum("the required permission: issues=read" in outcome for outcome in asked) == 1
-    hidden = harness.look_at("checkout")
+    hidden = harness.fetch("checkout")
     assert "the required permission: issues=read" in hidden.outcome
     assert (hidden.due_at, hidden.buried_at) == (None, None)
     assert [row.refused_reason for row in harness.rows(tables.connection)] == [None, None]

@@ -1,4 +1,4 @@
-"""Deliveries move key results by the right amount, with the right reason, in whatever order they come."""
+"""Deliveries move key results by the right amount, with the right reason, in any order."""
 
 from datetime import timedelta
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.both_databases
 UNLINKED = "no longer linked by rule checkout-label"
 
 
-def test_closing_linked_work_moves_the_key_result(core: CoreHarness) -> None:
-    """With the reason, the delivery and the actor."""
+def test_closing_a_linked_issue_moves_the_key_result(core: CoreHarness) -> None:
+    """The history entry has the reason, the delivery and the actor."""
     core.receive_and_drain(issue(1, 0))
     core.receive_and_drain(issue(2, 0))
     delivery = core.receive_and_drain(done(1, 5))
@@ -38,11 +38,11 @@ def test_closing_linked_work_moves_the_key_result(core: CoreHarness) -> None:
     ]
 
 
-def test_every_way_of_work_moves_it_and_says_why(core: CoreHarness) -> None:
-    """Closed, cancelled, reopened, unlabelled, moved and deleted, one after the other."""
+def test_each_change_of_an_issue_moves_the_value_with_its_reason(core: CoreHarness) -> None:
+    """Close, cancel, reopen, unlabel, delete and move issues, one after the other."""
     for number in (1, 2, 3, 4):
         core.receive_and_drain(issue(number, 0))
-    told: list[tuple[Snapshot | Tombstone, float | None, str]] = [
+    steps: list[tuple[Snapshot | Tombstone, float | None, str]] = [
         (done(1, 1), 25, "closed as done"),
         (
             done(2, 2, state=State.DROPPED, resolution="not_planned"),
@@ -59,14 +59,14 @@ def test_every_way_of_work_moves_it_and_says_why(core: CoreHarness) -> None:
             "moved from acme/checkout to acme/billing, no longer linked by rule checkout-label",
         ),
     ]
-    for observation, value, reason in told:
+    for observation, value, reason in steps:
         core.receive_and_drain(observation)
         assert core.value() == pytest.approx(value, abs=1e-5) if value is not None else core.value() is None
         assert core.reasons()[-1] == reason
 
 
-def test_a_transfer_to_a_watched_scope_takes_links_by_hand_along(core: CoreHarness) -> None:
-    """In either order of its two messages."""
+def test_manual_links_follow_a_transfer_to_a_watched_scope(core: CoreHarness) -> None:
+    """The two messages of a transfer may arrive in either order."""
     with writing(core.engine) as tx:
         core.add_scope(tx, "acme/billing")
         key_result_id = core.key_result_row().id
@@ -98,8 +98,8 @@ def test_a_transfer_to_a_watched_scope_takes_links_by_hand_along(core: CoreHarne
     assert core.value() == 0
 
 
-def test_a_transfer_out_of_sight_stops_counting(core: CoreHarness) -> None:
-    """With where it went as the reason."""
+def test_an_issue_transferred_to_an_unwatched_scope_stops_counting(core: CoreHarness) -> None:
+    """The reason names its new key."""
     core.receive_and_drain(issue(1, 0), done(2, 0))
     moved = Tombstone(identity="501#1", key="acme/checkout#1", successor="9#1", moved_to="other/place#1")
     core.receive_and_drain(moved)
@@ -108,7 +108,7 @@ def test_a_transfer_out_of_sight_stops_counting(core: CoreHarness) -> None:
 
 
 def test_a_burst_makes_one_history_entry(core: CoreHarness) -> None:
-    """Each touched key result is computed once for a batch."""
+    """Each touched key result is computed once per batch."""
     core.receive_and_drain(*[issue(number, 0) for number in range(50)])
     for number in range(50):
         core.post(done(number, 5))
@@ -120,7 +120,7 @@ def test_a_burst_makes_one_history_entry(core: CoreHarness) -> None:
 
 
 def test_changes_that_cancel_out_make_no_history(core: CoreHarness) -> None:
-    """Closed and reopened within one batch."""
+    """An issue that is closed and reopened within one batch leaves the value as it was."""
     core.receive_and_drain(issue(1, 0))
     before = core.reasons()
     core.post(done(1, 5))
@@ -129,8 +129,8 @@ def test_changes_that_cancel_out_make_no_history(core: CoreHarness) -> None:
     assert core.reasons() == before
 
 
-def test_an_okr_label_links_by_itself(core: CoreHarness) -> None:
-    """Whatever the case, and also where the key result comes later."""
+def test_an_okr_label_links_without_a_rule(core: CoreHarness) -> None:
+    """Case does not matter, and the key result may be added later."""
     core.receive_and_drain(issue(5, 0, labels=["OKR:kr-1"]), issue(6, 0, labels=["okr:KR-9"]))
     assert [link.origin for link in core.rows(tables.link)] == ["label"]
     core.key_result("KR-9")
@@ -138,8 +138,8 @@ def test_an_okr_label_links_by_itself(core: CoreHarness) -> None:
     assert core.reasons("KR-9") == ["key result KR-9 was added, now linked by its label"]
 
 
-def test_a_renamed_label_moves_links_of_issues_nobody_touched(core: CoreHarness) -> None:
-    """Names are kept apart from issues."""
+def test_a_renamed_label_changes_links_of_unchanged_issues(core: CoreHarness) -> None:
+    """Label names are stored apart from issues."""
     core.receive_and_drain(issue(1, 0))
     core.receive_and_drain(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name="basket"))
     assert core.value() is None
@@ -149,8 +149,8 @@ def test_a_renamed_label_moves_links_of_issues_nobody_touched(core: CoreHarness)
     assert core.value() == 0
 
 
-def test_a_deleted_label_links_no_more(core: CoreHarness) -> None:
-    """Not even if an old letter still shows it."""
+def test_a_deleted_label_no_longer_links(core: CoreHarness) -> None:
+    """A later delivery that still has the label does not bring it back."""
     core.receive_and_drain(issue(1, 0))
     core.receive_and_drain(TermSeen(kind=TermKind.LABEL, scope=CHECKOUT, id="77", name=None))
     assert core.value() is None
@@ -158,8 +158,8 @@ def test_a_deleted_label_links_no_more(core: CoreHarness) -> None:
     assert core.value() is None
 
 
-def test_notices_wait_for_the_dust_to_settle(core: CoreHarness) -> None:
-    """Completed, then fallen back, then completed again: one notice that tells what remains."""
+def test_a_notice_waits_for_the_settling_time(core: CoreHarness) -> None:
+    """Completed, reopened and completed again is one open notice."""
     core.receive_and_drain(issue(1, 0))
     core.receive_and_drain(done(1, 1))
     waiting = core.rows(tables.notice)
@@ -171,8 +171,8 @@ def test_notices_wait_for_the_dust_to_settle(core: CoreHarness) -> None:
     assert [(row.from_status, row.to_status) for row in open_ones] == [("behind", "completed")]
 
 
-def test_what_is_partly_seen_is_shown_so_and_not_told(core: CoreHarness) -> None:
-    """A scope that was not imported yet may hold more."""
+def test_a_partial_value_is_shown_as_partial_and_sends_no_notice(core: CoreHarness) -> None:
+    """A scope that is not imported yet may have more issues."""
     with writing(core.engine) as tx:
         tx.execute(sa.update(tables.scope).values(covered_at=None))
         tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))
@@ -183,8 +183,8 @@ def test_what_is_partly_seen_is_shown_so_and_not_told(core: CoreHarness) -> None
     assert core.rows(tables.notice) == []
 
 
-def test_points_weigh(core: CoreHarness) -> None:
-    """Unestimated issues get the stated default."""
+def test_issues_are_weighted_by_points(core: CoreHarness) -> None:
+    """Issues without an estimate get the measure's default."""
     key_result_id = core.key_result("KR-2", kind="done-share", weight="points", unestimated=2)
     core.rule("points", key_result_id, LABELLED)
     core.receive_and_drain(done(1, 0, points=6), issue(2, 0))

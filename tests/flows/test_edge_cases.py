@@ -50,7 +50,7 @@ def moved(start: str, end: str) -> Tombstone:
     return Tombstone(identity=identity, key=key, successor=successor, moved_to=moved_to)
 
 
-def link_by_hand(core: CoreHarness, key: str, *, connection_id: int | None = None) -> None:
+def add_manual_link(core: CoreHarness, key: str, *, connection_id: int | None = None) -> None:
     """Link an issue to KR-1 by hand."""
     with writing(core.engine) as tx:
         columns = {"connection_id": connection_id or core.connection_id, "key": key, "weight": 1}
@@ -63,7 +63,7 @@ def test_links_by_hand_follow_a_chain_of_transfers(
     core: CoreHarness, order: tuple[str, str], *, shown_first: bool
 ) -> None:
     """In whatever order its messages come."""
-    link_by_hand(core, "acme/checkout#1")
+    add_manual_link(core, "acme/checkout#1")
     core.receive_and_drain(issue("a", 0))
     messages = [moved(*step) for step in order]
     told: list[Snapshot | Tombstone] = [done("c", 9), *messages] if shown_first else [*messages, done("c", 9)]
@@ -77,8 +77,8 @@ def test_a_link_of_another_connection_does_not_keep_one_from_following(core: Cor
     with writing(core.engine) as tx:
         columns = {"slug": "other", "kind": "paper", "site": "https://x.example", "options": {}, "sealed_secrets": []}
         other = tx.execute(sa.insert(tables.connection).values(columns).returning(tables.connection.c.id)).scalar_one()
-    link_by_hand(core, "acme/checkout#1")
-    link_by_hand(core, "acme/billing#7", connection_id=other)
+    add_manual_link(core, "acme/checkout#1")
+    add_manual_link(core, "acme/billing#7", connection_id=other)
     for observation in (issue("a", 0), moved("a", "b"), done("b", 9)):
         core.receive_and_drain(observation)
     assert core.value() == 100
@@ -86,7 +86,7 @@ def test_a_link_of_another_connection_does_not_keep_one_from_following(core: Cor
 
 def test_a_key_that_was_taken_anew_takes_no_link_away(core: CoreHarness) -> None:
     """Two known issues may carry one key, after a repository's name was given to another."""
-    link_by_hand(core, "acme/checkout#1")
+    add_manual_link(core, "acme/checkout#1")
     core.receive_and_drain(done("a", 0))
     core.receive_and_drain(issue("b", 1, key="acme/checkout#1"))
     core.key_result("KR-2")  # links everything again

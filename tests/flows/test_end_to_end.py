@@ -1,6 +1,6 @@
-"""The whole way: what happens in a tracker moves the right key result by the right amount, and says why.
+"""A change in a tracker moves the right key result by the right amount, and the history has the reason.
 
-Each case is checked where people look: in the API, in the history, in `okr-sync explain`, and on the page.
+Each case is checked in the API, in the history, in `okr-sync explain`, and on the page.
 All cases run in one process; one case for each tracker runs in real processes too, and all with `TESTS=all`.
 """
 
@@ -22,7 +22,7 @@ from tests.flows.scenarios import (
     make_trackers,
     slug_of,
 )
-from tests.flows.service import Seen, in_this_process, running
+from tests.flows.service import ServiceClient, in_this_process, running
 from tests.support.migrated_database import prepare
 from tests.support.run_scope import ALL
 from tests.support.servers import PostgresDatabases, SqliteDatabases, Valkey
@@ -34,11 +34,11 @@ pytestmark = pytest.mark.slow
 
 @dataclass(frozen=True, slots=True)
 class RunningSystem:
-    """A running service, the trackers that tell it, and somebody at a browser."""
+    """A running service, the trackers that send it webhooks, and a browser session."""
 
-    running: Seen
+    running: ServiceClient
     trackers: Trackers
-    visitor: BrowserSession
+    browser: BrowserSession
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +54,19 @@ def system(sqlite: SqliteDatabases, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module", params=["embedded", "parts"])
 def real_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    """Yield `okr-sync up` on its embedded default, then the single parts on PostgreSQL and a Valkey of its own."""
+    """Yield `okr-sync up` with its embedded servers, then single processes on PostgreSQL and a Valkey by URL."""
     trackers = make_trackers()
     with _stopping(trackers), ExitStack() as ending:
         settings = _own_servers(request, ending) if request.param == "parts" else {}
         directory, file = tmp_path_factory.mktemp("system"), configuration(trackers)
-        parts = bool(settings)
-        run = running(directory, file, settings=settings, parts=parts, by_commands=not parts)
+        separate_processes = bool(settings)
+        run = running(
+            directory,
+            file,
+            settings=settings,
+            separate_processes=separate_processes,
+            by_commands=not separate_processes,
+        )
         yield _connect_trackers(ending.enter_context(run), trackers)
 
 
@@ -73,7 +79,7 @@ def _stopping(trackers: Trackers) -> Iterator[None]:
             tracker.stop()
 
 
-def _connect_trackers(seen: Seen, trackers: Trackers) -> RunningSystem:
+def _connect_trackers(seen: ServiceClient, trackers: Trackers) -> RunningSystem:
     for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
         tracker.start()
     trackers.hub.add_hook(url=seen.hook("github"), secret=SECRET)
@@ -91,14 +97,14 @@ def _own_servers(request: pytest.FixtureRequest, ending: ExitStack) -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a happening must do to four issues of which one is done: the value after it, and why."""
+    """The expected value after one change, when one of four issues was done before, and the expected reason."""
 
     value: float
     what: str
 
 
 def expected_of(what: str, scenarios: TrackerScenarios, slug: str, *, now: str) -> Expected:
-    """Say what must come of a happening, by arithmetic and the tracker's own words; `now` is the issue's key."""
+    """Return the expected value and reason of a change; `now` is the issue's key after it."""
     unlinked = f"no longer linked by rule rule-{slug}"
     on_github = scenarios.connection == "github"
     moved = f"moved to {now}" if on_github else f"moved from {scenarios.first} to {scenarios.second}, {unlinked}"
@@ -114,39 +120,39 @@ def expected_of(what: str, scenarios: TrackerScenarios, slug: str, *, now: str) 
 
 @pytest.mark.parametrize("name", TRACKERS)
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_happens_in_a_tracker_moves_its_key_result_and_says_why(
+def test_a_change_in_a_tracker_moves_its_key_result_with_the_reason(
     system: RunningSystem, name: str, what: str
 ) -> None:
-    """Four issues, one of them done; then one thing happens, and value and reason are right wherever one looks."""
-    check_happening(system, name, what)
+    """One of four issues is done; after one change the value and the reason are right in every view."""
+    check_change(system, name, what)
 
 
 @pytest.mark.parametrize("name", TRACKERS)
 @pytest.mark.parametrize("what", CHANGES if ALL else ["moved"])
 def test_real_processes_do_the_same(real_system: RunningSystem, name: str, what: str) -> None:
-    """Web, worker, clock, database and Redis stand between the tracker and the reader."""
-    check_happening(real_system, name, what)
+    """The delivery passes the real web server, worker, scheduler, database and Redis."""
+    check_change(real_system, name, what)
 
 
-def check_happening(system: RunningSystem, name: str, what: str) -> None:
-    """Let one thing happen, and check the value and the reason in every view."""
+def check_change(system: RunningSystem, name: str, what: str) -> None:
+    """Make one change, and check the value and the reason in every view."""
     scenarios, slug = system.trackers.scenarios[name], slug_of(name, what)
     issues = [f"{what}-{delivery}" for delivery in "abcd"]
     for issue in issues:
         scenarios.create(issue, slug)
     system.trackers.clock.step()
     scenarios.finish(issues[0])
-    system.running.comes_to(slug, 25)
+    system.running.wait_for_value(slug, 25)
 
     system.trackers.clock.step()
     subject = issues[0] if what == "reopened" else issues[1]
     former = scenarios.key(subject)
-    scenarios.happen(what, subject, slug)
+    scenarios.make_change(what, subject, slug)
     # GitHub ends an issue under its old key; Jira keeps the issue and gives it a new one.
     key = scenarios.key(subject) if name != "github" else former
     expected = expected_of(what, scenarios, slug, now=scenarios.key(subject))
 
-    system.running.comes_to(slug, expected.value)
+    system.running.wait_for_value(slug, expected.value)
     cause = {"issue": key, "what": expected.what, "actor": scenarios.actor}
     entry = system.running.api(f"/key-results/{slug}/history")["items"][0]
     check_entry(entry, before=25, after=expected.value, cause=cause)
@@ -157,37 +163,41 @@ def check_happening(system: RunningSystem, name: str, what: str) -> None:
     explained = system.running.explain(slug)
     assert explained["current"] == pytest.approx(expected.value)
     check_entry(explained["history"][0], before=25, after=expected.value, cause=cause)
-    check_page(system.visitor, slug, cause=cause, value=expected.value)
+    check_page(system.browser, slug, cause=cause, value=expected.value)
     if what == "moved":
         check_arrival(system, scenarios, slug_of(name, what, scope="second"), subject)
 
 
 def check_entry(entry: dict[str, Any], *, before: float | None, after: float, cause: dict[str, str]) -> None:
-    """Check a history entry: from, to, and one cause alone."""
+    """Check a history entry: from, to, and its only cause."""
     assert entry["from"] == (None if before is None else pytest.approx(before))
     assert entry["to"] == pytest.approx(after)
     assert [{name: one[name] for name in cause} for one in entry["causes"]] == [cause]
 
 
-def check_page(visitor: BrowserSession, slug: str, *, cause: dict[str, str], value: float) -> None:
-    """Check the newest line of the page's history as a reader sees it."""
-    words = seen_words(visitor.read(f"/key-results/{slug}"))
+def check_page(browser: BrowserSession, slug: str, *, cause: dict[str, str], value: float) -> None:
+    """Check the newest line of the history on the page."""
+    words = seen_words(browser.read(f"/key-results/{slug}"))
     line = words.partition("What moved it")[2].partition("delivery")[0]
-    for said in (f"{round(value, 1):g}", cause["issue"], cause["what"], f"by {cause['actor']}"):
-        assert said in line
+    for text in (f"{round(value, 1):g}", cause["issue"], cause["what"], f"by {cause['actor']}"):
+        assert text in line
 
 
 def check_arrival(system: RunningSystem, scenarios: TrackerScenarios, slug: str, name: str) -> None:
-    """Check that a moved issue counts where it went."""
-    system.running.comes_to(slug, 0)
-    came = "opened" if scenarios.connection == "github" else f"moved from {scenarios.first} to {scenarios.second}"
-    cause = {"issue": scenarios.key(name), "what": f"{came}, now linked by rule rule-{slug}", "actor": scenarios.actor}
+    """Check that a moved issue counts in its new scope."""
+    system.running.wait_for_value(slug, 0)
+    arrival = "opened" if scenarios.connection == "github" else f"moved from {scenarios.first} to {scenarios.second}"
+    cause = {
+        "issue": scenarios.key(name),
+        "what": f"{arrival}, now linked by rule rule-{slug}",
+        "actor": scenarios.actor,
+    }
     entry = system.running.api(f"/key-results/{slug}/history")["items"][0]
     check_entry(entry, before=None, after=0, cause=cause)
 
 
-def test_a_delivery_that_comes_twice_counts_once(system: RunningSystem) -> None:
-    """Both copies are acknowledged; one is kept."""
+def test_a_duplicate_delivery_counts_once(system: RunningSystem) -> None:
+    """Both copies are acknowledged, and one is stored."""
     system.trackers.hub.webhooks.duplicate_next()
     system.trackers.hub.repository("first").create_issue("Twice")
     system.trackers.hub.flush()

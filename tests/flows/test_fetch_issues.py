@@ -1,4 +1,4 @@
-"""Issues are looked at where letters tell too little, and each answer to a look has its consequence."""
+"""Issues are fetched when a delivery is incomplete or in doubt; each result of a fetch has its effect."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -23,8 +23,8 @@ from tests.flows.issue_factory import done, issue
 from tests.support.fake_tracker import CoreHarness
 
 
-def test_two_changes_in_one_second_are_settled_by_a_look(core: CoreHarness) -> None:
-    """With credentials, doubt is settled by asking."""
+def test_a_fetch_decides_between_two_changes_in_one_second(core: CoreHarness) -> None:
+    """With credentials, an issue in doubt is fetched."""
     give_token(core)
     core.tracker.snapshots["501#1"] = issue(1, 0)
     core.receive_and_drain(issue(1, 0), done(1, 0))
@@ -33,19 +33,19 @@ def test_two_changes_in_one_second_are_settled_by_a_look(core: CoreHarness) -> N
     assert not core.rows(tables.issue)[0].in_doubt
 
 
-def test_a_change_in_the_second_of_a_look_and_after_it_is_not_missed(core: CoreHarness) -> None:
-    """Its letter has the time of what was seen and says something else, so we look again."""
+def test_a_change_in_the_same_second_as_a_fetch_is_not_missed(core: CoreHarness) -> None:
+    """Its delivery has the time of the fetched snapshot but another state, so the issue is fetched again."""
     give_token(core)
     core.tracker.snapshots["501#1"] = issue(1, 0)
-    core.receive_and_drain(ASKED)
+    core.receive_and_drain(FETCH_NEEDED)
     core.tracker.snapshots["501#1"] = done(1, 0)
     core.receive_and_drain(done(1, 0))
     assert core.value() == 100
     assert not core.rows(tables.issue)[0].in_doubt
 
 
-def test_without_credentials_doubt_is_marked_and_decided_by_a_fixed_order(core: CoreHarness) -> None:
-    """The same whichever comes first."""
+def test_without_credentials_a_fixed_order_decides_and_the_issue_is_marked_in_doubt(core: CoreHarness) -> None:
+    """The result does not depend on which delivery comes first."""
     delivery = core.receive_and_drain(issue(1, 0), done(1, 0))
     assert core.value() == 100
     assert core.rows(tables.issue)[0].in_doubt
@@ -59,7 +59,7 @@ def give_token(core: CoreHarness) -> None:
         tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))
 
 
-ASKED = FetchNeeded(identity="501#1", key="acme/checkout#1", reason="the letter is partial")
+FETCH_NEEDED = FetchNeeded(identity="501#1", key="acme/checkout#1", reason="the delivery is partial")
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ ASKED = FetchNeeded(identity="501#1", key="acme/checkout#1", reason="the letter 
         (Refused("401"), 0, "401"),
     ],
 )
-def test_each_answer_to_a_look_has_its_consequence(
+def test_each_result_of_a_fetch_has_its_effect(
     core: CoreHarness, found: ConnectorError, value: float | None, outcome: str
 ) -> None:
-    """Hidden is not deleted, and no answer is no zero."""
+    """A hidden issue is not deleted, and without an answer the value stays."""
     core.receive_and_drain(issue(1, 0))
     give_token(core)
     core.tracker.snapshots["501#1"] = found
-    core.receive_and_drain(ASKED)
+    core.receive_and_drain(FETCH_NEEDED)
     assert core.value() == value
     row = core.rows(tables.fetch_request)[0]
     assert row.outcome == outcome
@@ -97,17 +97,17 @@ def test_each_answer_to_a_look_has_its_consequence(
         (ScopeRef("777", "acme/elsewhere"), "acme/checkout#1: ignored, because acme/elsewhere is not watched", 0),
     ],
 )
-def test_another_name_of_an_issue_leads_to_a_look_at_it(
+def test_another_identity_of_an_issue_leads_to_a_fetch_of_it(
     core: CoreHarness, scope: ScopeRef | None, outcome: str, value: float
 ) -> None:
-    """One row for each name and one for the issue; where it is not watched nobody looks at it."""
+    """Each identity has a row and the issue has one; an issue in an unwatched scope is not fetched."""
     core.receive_and_drain(issue(1, 0))
     give_token(core)
     core.tracker.snapshots["node:1"] = ResolvedTo(
         FetchNeeded(identity="501#1", key="acme/checkout#1", reason="named", scope=scope)
     )
     core.tracker.snapshots["501#1"] = done(1, 1)
-    core.receive_and_drain(FetchNeeded(identity="node:1", key="a node", reason="told by a name"))
+    core.receive_and_drain(FetchNeeded(identity="node:1", key="a node", reason="named by a node id"))
     assert core.value() == value
     fetched = {row.identity: row.outcome for row in core.rows(tables.fetch_request)}
     assert fetched.pop("node:1") == outcome
@@ -119,14 +119,14 @@ def test_another_name_of_an_issue_leads_to_a_look_at_it(
     [lambda tx: database_now(tx) - timedelta(hours=2), lambda tx: database_now(tx) + timedelta(days=2)],
     ids=["long ago", "before the clock was stepped back"],
 )
-def test_a_refused_connection_is_asked_again_once_in_a_while(
+def test_a_refused_connection_is_tried_again_after_an_hour(
     core: CoreHarness, monkeypatch: pytest.MonkeyPatch, retried_at: Callable[[sa.Connection], datetime]
 ) -> None:
-    """Nobody tells us when it is mended at the tracker's."""
+    """The tracker does not tell us when the credentials work again."""
     monkeypatch.setattr(connections, "FRESH_SECONDS", 0.0)
     give_token(core)
     core.tracker.snapshots["501#1"] = Refused("401")
-    core.receive_and_drain(ASKED)
+    core.receive_and_drain(FETCH_NEEDED)
     core.tracker.snapshots["501#1"] = issue(1, 0)
     core.make_due(tables.fetch_request)
     core.drain()
@@ -139,11 +139,11 @@ def test_a_refused_connection_is_asked_again_once_in_a_while(
     assert core.rows(tables.connection)[0].refused_reason is None
 
 
-def test_a_bug_in_looking_is_tried_again(core: CoreHarness) -> None:
-    """And logged, not swallowed."""
+def test_a_fetch_that_fails_by_a_bug_is_retried(core: CoreHarness) -> None:
+    """The outcome has the error."""
     give_token(core)
-    core.tracker.snapshots["501#1"] = "no snapshot at all"  # type: ignore[assignment]  # that is the bug
-    core.receive_and_drain(ASKED)
+    core.tracker.snapshots["501#1"] = "no snapshot at all"  # type: ignore[assignment]  # this is the bug
+    core.receive_and_drain(FETCH_NEEDED)
     row = core.rows(tables.fetch_request)[0]
     assert row.due_at is not None
     assert "Error" in row.outcome

@@ -44,7 +44,7 @@ class FetchHarness(GitHubHarness):
     """A house with looks to make at a simulated GitHub."""
 
     connector: Chosen = field(default_factory=Chosen)
-    looking: IssueFetcher = field(init=False)
+    fetcher: IssueFetcher = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,9 +56,9 @@ class FetchHarness(GitHubHarness):
             "now": utc_now,
         }
         refresh = UpdateApplier(**parts, ruleset_cache=RulesetCache(), settle=timedelta(0))
-        self.looking = IssueFetcher(**parts, applier=refresh)
+        self.fetcher = IssueFetcher(**parts, applier=refresh)
 
-    def look_at(self, *works: Issue) -> None:
+    def fetch(self, *works: Issue) -> None:
         """Ask for looks, and make them."""
         wanted = {
             (1, f"{one.repository.id}#{one.number}"): (
@@ -74,7 +74,7 @@ class FetchHarness(GitHubHarness):
         with writing(self.services.engine) as tx:
             fetch_requests.add(tx, wanted)
         self.hub.rest.calls.clear()
-        while self.looking.drain():
+        while self.fetcher.drain():
             pass
 
     def calls(self, bucket: str) -> int:
@@ -92,7 +92,7 @@ def test_many_are_looked_at_with_few_calls(harness: FetchHarness) -> None:
     """A hundred with one; what is gone is then looked at by itself."""
     issues = harness.open_issues(120)
     issues[0].delete()
-    harness.look_at(*issues)
+    harness.fetch(*issues)
     assert (harness.calls("/graphql"), harness.calls("/issues/")) == (2, 1)
     assert len([row for row in harness.rows(tables.issue) if row.title]) == 119
     assert [row.key for row in harness.rows(tables.issue) if row.gone_reason] == ["acme/checkout#1"]
@@ -109,27 +109,27 @@ def test_a_letter_does_not_undo_what_a_look_showed_of_links_by_hand(harness: Fet
     def closes() -> list[str]:
         return [str(row.key) for row in harness.rows(tables.closing_link)]
 
-    harness.look_at(pull)
+    harness.fetch(pull)
     assert closes() == ["acme/checkout#1"]
     harness.clock.step(5)
     pull.edit(title="Add more")
-    parcel = harness.hub.deliveries[-1].request
-    headers = {name.lower(): value for name, value in {**parcel.headers, **parcel.sign()}.items()}
-    assert harness.services.receive.receive("gh", WebhookRequest(headers, parcel.body)) is Receipt.STORED
+    request = harness.hub.deliveries[-1].request
+    headers = {name.lower(): value for name, value in {**request.headers, **request.sign()}.items()}
+    assert harness.services.receive.receive("gh", WebhookRequest(headers, request.body)) is Receipt.STORED
     harness.services.drains.drain("delivery")
     (row,) = harness.rows(tables.fetch_request)
     assert row.reason == "in doubt: it was seen to close other issues"
     assert row.due_at is not None
-    harness.looking.drain()
+    harness.fetcher.drain()
     assert closes() == ["acme/checkout#1"]
     pull.linked.clear()
-    harness.look_at(pull)
+    harness.fetch(pull)
     assert closes() == [], "though nothing changed its time"
 
 
 def test_fewer_than_three_are_looked_at_one_by_one(harness: FetchHarness) -> None:
     """It is no cheaper."""
-    harness.look_at(*harness.open_issues(2))
+    harness.fetch(*harness.open_issues(2))
     assert (harness.calls("/graphql"), harness.calls("/issues/")) == (0, 2)
 
 
@@ -138,10 +138,10 @@ def test_a_limit_of_graphql_lets_looks_one_by_one_go_on(harness: FetchHarness) -
     issues = harness.open_issues(4)
     harness.hub.limits.switch_on()
     harness.hub.limits.spend(f"user ID {harness.hub.actor.id}", "graphql", 5000)
-    harness.look_at(*issues)
+    harness.fetch(*issues)
     assert (harness.calls("/graphql"), harness.calls("/issues/")) == (1, 4)
     assert [row.bucket for row in harness.rows(tables.rate_limit)] == ["token/graphql"]
-    harness.look_at(*issues)
+    harness.fetch(*issues)
     assert (harness.calls("/graphql"), harness.calls("/issues/")) == (0, 4)
     assert len(harness.rows(tables.issue)) == 4
 
@@ -156,7 +156,7 @@ def test_whatever_goes_wrong_with_many_is_left_to_each(harness: FetchHarness, er
         raise error
 
     harness.connector.decide = fail
-    harness.look_at(*harness.open_issues(3))
+    harness.fetch(*harness.open_issues(3))
     assert harness.calls("/issues/") == 3
     assert len(harness.rows(tables.issue)) == 3
 
@@ -175,7 +175,7 @@ def test_what_is_seen_of_one_may_be_an_error_about_it_alone(harness: FetchHarnes
         return {**found, **errors}
 
     harness.connector.decide = decide
-    harness.look_at(*issues)
+    harness.fetch(*issues)
     assert harness.calls("/issues/") == 0
     outcomes = [row.outcome for row in harness.rows(tables.fetch_request)]
     assert "deleted" in outcomes[0]
@@ -200,7 +200,7 @@ def test_one_whose_lease_is_lost_stops_none_of_the_others(harness: FetchHarness)
         return found
 
     harness.connector.decide = decide
-    harness.look_at(*harness.open_issues(4))
+    harness.fetch(*harness.open_issues(4))
     assert {row.due_at for row in harness.rows(tables.fetch_request)} == {None}
     assert [row.outcome.partition(":")[0] for row in harness.rows(tables.fetch_request)] == [
         f"acme/checkout#{number}" for number in (1, 2, 3, 4)
@@ -218,7 +218,7 @@ def test_a_turn_that_is_over_gives_rows_back_without_counting_an_attempt(
         for one in issues:
             identity, key = f"{harness.repository.id}#{one.number}", f"acme/checkout#{one.number}"
             fetch_requests.add(tx, {(1, identity): (FetchNeeded(identity=identity, key=key, reason="x"), None)})
-    assert harness.looking.drain() == 3
+    assert harness.fetcher.drain() == 3
     assert [(row.attempts, row.outcome, row.lease) for row in harness.rows(tables.fetch_request)] == [
         (0, "released for a later drain", None)
     ] * 3
@@ -229,12 +229,12 @@ def test_a_refused_connection_is_asked_by_one_look_alone(harness: FetchHarness) 
     """Once an hour."""
     issues = harness.open_issues(4)
     harness.hub.token = "another"
-    harness.look_at(*issues)
+    harness.fetch(*issues)
     with writing(harness.services.engine) as tx:
         tx.execute(sa.update(tables.fetch_request).values(due_at=utc_now() - timedelta(seconds=1)))
     harness.services.connections.forget()
     harness.hub.rest.calls.clear()
-    while harness.looking.drain():
+    while harness.fetcher.drain():
         pass
     assert harness.hub.rest.calls == []
     assert all("waits until the connection works again" in row.outcome for row in harness.rows(tables.fetch_request))

@@ -43,7 +43,7 @@ class RedeliveryHarness(GitHubHarness):
             app.install([self.repository])
         self.drain("rule_revision", "recompute", "relink_request", "delivery")
 
-    def run_errands(self) -> None:
+    def run_scheduled_tasks(self) -> None:
         """Let the time of every errand come, and take what that brings."""
         with writing(self.services.engine) as tx:
             scheduled_tasks.hurry(tx)
@@ -88,12 +88,12 @@ def test_what_github_told_in_vain_is_asked_for_and_counts(harness: RedeliveryHar
     harness.drain("delivery", "recompute", "relink_request")
     assert harness.value() != 100
     harness.clock.step(timedelta(hours=6).total_seconds())
-    harness.run_errands()
+    harness.run_scheduled_tasks()
     assert harness.outcome().startswith("4 failed deliveries requested again, 4 still missing, 0 given up")
     harness.drain("delivery", "relink_request", "recompute")
     assert harness.value() == 100, "the only label of that name is on a closed issue"
     assert {row.key for row in harness.rows(tables.issue) if row.gone_reason} == {"acme/checkout#2"}
-    harness.run_errands()
+    harness.run_scheduled_tasks()
     said = "0 failed deliveries requested again, 0 still missing, 0 given up; 4 have arrived since"
     assert harness.outcome() == said
 
@@ -109,6 +109,6 @@ def test_a_redelivery_makes_due_again_what_was_buried(harness: RedeliveryHarness
         tx.execute(sa.delete(tables.issue))
     for delivery in harness.hub.deliveries:
         delivery.attempts[:] = [type(one)(**{**one.__dict__, "status": 504}) for one in delivery.attempts]
-    harness.run_errands()
+    harness.run_scheduled_tasks()
     assert harness.value() == 100
     assert {row.buried_at for row in harness.rows(tables.delivery) if row.name.startswith("issues")} == {None}

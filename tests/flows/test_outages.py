@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from tests.flows.scenarios import SECRET, Trackers, configuration, make_trackers, slug_of
-from tests.flows.service import left_in, running
+from tests.flows.service import processes_in, running
 from tests.support.servers import Valkey
 from tests.support.skip_guard import NOT_LINUX
 from tests.support.wait_until import until
@@ -30,13 +30,13 @@ def test_a_delivery_moves_the_value_while_redis_is_away(tmp_path: Path, own_valk
             trackers.hub.start()
             trackers.hub.add_hook(url=service.hook("github"), secret=SECRET)
             scenarios.create("one", slug)
-            service.comes_to(slug, 0)
+            service.wait_for_value(slug, 0)
             own_valkey.kill()
             trackers.clock.step()
             scenarios.finish("one")
             trackers.hub.flush()
             assert trackers.hub.deliveries[-1].status == 202
-            service.comes_to(slug, 100)
+            service.wait_for_value(slug, 100)
             ready = requests.get(f"{service.address}/readyz", timeout=20)
             assert ready.status_code == 200
             assert ready.json()["redis"].startswith("does not answer")
@@ -51,14 +51,14 @@ def test_up_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> No
     trackers = make_trackers()
     stop(trackers)
     with running(tmp_path, configuration(trackers)) as service:
-        parts = " ".join(left_in(tmp_path).values())
+        parts = " ".join(processes_in(tmp_path).values())
         for bucket in (" up ", "okr-sync web]", "rq:worker", "okr-sync clock", "valkey"):
             assert bucket in parts
         process = service.service.process
         assert process is not None
         process.send_signal(number)
         assert process.wait(20) == 0
-        assert left_in(tmp_path) == {}
+        assert processes_in(tmp_path) == {}
         with pytest.raises(requests.ConnectionError):
             requests.get(f"{service.address}/healthz", timeout=5)
 
@@ -73,4 +73,4 @@ def test_nothing_outlives_an_up_that_was_killed(tmp_path: Path) -> None:
         assert process is not None
         process.kill()
         process.wait(20)
-        until(lambda: not left_in(tmp_path), "all parts are gone")
+        until(lambda: not processes_in(tmp_path), "all parts are gone")

@@ -1,4 +1,4 @@
-"""Asking a simulated GitHub what changed: the first import, and what webhooks did not bring."""
+"""Polls of a simulated GitHub: the first import, and changes that no webhook reported."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,26 +18,26 @@ pytestmark = pytest.mark.slow
 
 @dataclass
 class PollHarness(GitHubHarness):
-    """A GitHub whose webhooks nobody hears, and a house that may ask it."""
+    """A GitHub whose webhooks have no receiver, and services that poll it."""
 
     def furnish(self, *, earlier: str) -> None:
         """Apply the configuration."""
         self.apply(okrs(github(self.hub, earlier=earlier)))
         self.drain("rule_revision", "recompute")
 
-    def lists(self) -> int:
-        """Count the lists that were asked for."""
+    def list_calls(self) -> int:
+        """Return the number of calls that list issues."""
         return sum(call.path.endswith("/issues") for call in self.hub.rest.calls)
 
 
 @pytest.fixture
 def harness(services: Services, hub: GitHub, clock: SteppedClock) -> PollHarness:
-    """Set the stage."""
+    """Return the harness."""
     return PollHarness(services, hub, clock)
 
 
-def test_a_first_import_counts_what_was_there_and_says_so_once(harness: PollHarness) -> None:
-    """The key result is partly seen until then, and its history has one entry for the whole import."""
+def test_a_first_import_counts_existing_issues_with_one_history_entry(harness: PollHarness) -> None:
+    """Until the import ends the key result has no complete value."""
     done = harness.open_issues(250)
     for issue in done[:100]:
         issue.close()
@@ -50,13 +50,11 @@ def test_a_first_import_counts_what_was_there_and_says_so_once(harness: PollHarn
     (entry,) = harness.rows(tables.history)
     assert entry.causes == [{"what": "first import of acme/checkout complete, 250 issues seen"}]
     assert harness.rows(tables.notice) == []
-    assert harness.lists() <= 5, "250 issues are three pages, and one call tells how many there are"
+    assert harness.list_calls() <= 5, "250 issues are three pages, and one more call counts them"
 
 
-def test_nothing_is_mailed_and_nothing_judged_while_an_import_runs(
-    harness: PollHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Between two pages the key result is partly seen."""
+def test_during_an_import_there_is_no_status_and_no_mail(harness: PollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two pages the value is partial."""
     monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     for issue in harness.open_issues(250):
         issue.close()
@@ -73,24 +71,24 @@ def test_nothing_is_mailed_and_nothing_judged_while_an_import_runs(
     assert len(harness.rows(tables.notice)) <= 1
 
 
-def test_an_import_goes_on_where_it_was_killed(harness: PollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pages before the kill are not asked for again."""
+def test_a_killed_import_continues_at_its_cursor(harness: PollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages before the kill are not requested again."""
     monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     harness.open_issues(250)
     harness.furnish(earlier="import")
     harness.services.drains.by_table["poll"]()
-    before = harness.lists()
+    before = harness.list_calls()
     with writing(harness.services.engine) as tx:  # a worker claims the row and dies
         claimed = sa.update(tables.poll).values(lease="dead", attempts=tables.poll.c.attempts + 1)
         tx.execute(claimed)
     harness.drain()
     assert harness.rows(tables.poll)[0].seen == 250
-    assert harness.lists() - before <= 3
+    assert harness.list_calls() - before <= 3
     assert len(harness.rows(tables.issue)) == 250
 
 
-def test_what_webhooks_did_not_bring_is_found(harness: PollHarness) -> None:
-    """Nobody hears a webhook of the changes; the next run finds them all, and says how many were news."""
+def test_a_poll_finds_changes_that_no_webhook_reported(harness: PollHarness) -> None:
+    """The next run finds all changes, and its outcome has their number."""
     issues = harness.open_issues(10)
     harness.furnish(earlier="import")
     harness.drain()
@@ -100,13 +98,13 @@ def test_what_webhooks_did_not_bring_is_found(harness: PollHarness) -> None:
         issue.close()
     harness.poll_now()
     assert harness.key_result().current == pytest.approx(50)
-    told = [cause["what"] for cause in harness.rows(tables.history)[-1].causes]
-    assert told == ["closed as completed"] * 5 or all("closed" in one for one in told)
+    reasons = [cause["what"] for cause in harness.rows(tables.history)[-1].causes]
+    assert reasons == ["closed as completed"] * 5 or all("closed" in one for one in reasons)
     assert "5 new or changed" in harness.rows(tables.poll)[0].outcome
 
 
-def test_what_was_deleted_or_transferred_unheard_is_looked_at(harness: PollHarness) -> None:
-    """No list shows it. After we were away every linked issue that was not listed is looked at."""
+def test_deleted_and_transferred_issues_are_found_by_fetches(harness: PollHarness) -> None:
+    """No list shows them, so after a long time away each linked issue that was not listed is fetched."""
     issues = harness.open_issues(4)
     harness.furnish(earlier="import")
     harness.drain()
@@ -124,8 +122,8 @@ def test_what_was_deleted_or_transferred_unheard_is_looked_at(harness: PollHarne
     assert harness.key_result().current == pytest.approx(50)
 
 
-def test_with_earlier_ignored_only_what_changes_from_now_on_is_asked_for(harness: PollHarness) -> None:
-    """What changed before the scope was watched stays unknown."""
+def test_with_earlier_ignore_only_later_changes_are_polled(harness: PollHarness) -> None:
+    """Changes from before the scope was watched stay unknown."""
     harness.repository.create_issue("Old", labels=["checkout"])
     harness.furnish(earlier="ignore")
     harness.drain()
@@ -136,8 +134,8 @@ def test_with_earlier_ignored_only_what_changes_from_now_on_is_asked_for(harness
     assert [row.title for row in harness.rows(tables.issue)] == ["New"]
 
 
-def test_a_scope_that_can_not_be_seen_makes_its_key_results_stale_until_it_returns(harness: PollHarness) -> None:
-    """Unreadable is not zero."""
+def test_a_hidden_scope_keeps_its_value_and_is_marked_until_it_returns(harness: PollHarness) -> None:
+    """A scope that can't be read does not make the value zero."""
     harness.repository.create_issue("Pay", labels=["checkout"]).close()
     harness.furnish(earlier="import")
     harness.drain()
@@ -153,8 +151,8 @@ def test_a_scope_that_can_not_be_seen_makes_its_key_results_stale_until_it_retur
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(harness: PollHarness, status: int) -> None:
-    """The run keeps its place."""
+def test_a_rate_limited_poll_waits_and_continues(harness: PollHarness, status: int) -> None:
+    """The run keeps its cursor."""
     harness.open_issues(150)
     harness.furnish(earlier="import")
     harness.hub.rest.answer_next(status, retry_after=30)
@@ -169,7 +167,7 @@ def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(harness: P
 
 
 def test_changes_between_two_pages_are_not_missed(harness: PollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What changes while the list is read moves to its end; nothing slips over the border of a page."""
+    """An issue that changes during the listing moves to the end of the list, so no page misses it."""
     monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     issues = harness.open_issues(300, apart=1)
     harness.furnish(earlier="import")
@@ -185,10 +183,8 @@ def test_changes_between_two_pages_are_not_missed(harness: PollHarness, monkeypa
     assert harness.key_result().current == pytest.approx(14)
 
 
-def test_an_import_that_is_called_off_asks_only_for_what_comes(
-    harness: PollHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With `earlier: ignore` after all, the pages not seen yet are not asked for."""
+def test_a_cancelled_import_requests_no_further_pages(harness: PollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a change to `earlier: ignore`, the remaining pages are not requested."""
     monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     harness.open_issues(250)
     harness.furnish(earlier="import")
@@ -198,8 +194,8 @@ def test_an_import_that_is_called_off_asks_only_for_what_comes(
     assert len(harness.rows(tables.issue)) == 100
 
 
-def test_what_can_not_be_reached_is_looked_at_once_a_day(harness: PollHarness) -> None:
-    """A hidden issue keeps its last state, and is not asked for in every run."""
+def test_an_unreachable_issue_is_fetched_once_a_day(harness: PollHarness) -> None:
+    """A hidden issue keeps its last state, and is not fetched in every run."""
     issue = harness.repository.create_issue("Pay", labels=["checkout"])
     harness.furnish(earlier="import")
     harness.drain()
@@ -218,8 +214,10 @@ def test_what_can_not_be_reached_is_looked_at_once_a_day(harness: PollHarness) -
     assert [call.status for call in harness.hub.rest.calls if call.path == old] == [301]
 
 
-def test_deliveries_go_before_an_import(harness: PollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that lists lets go of it once a delivery is there."""
+def test_deliveries_are_applied_before_an_import_continues(
+    harness: PollHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that lists pages stops after a page when a delivery is due."""
     monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
     harness.open_issues(350)
     harness.furnish(earlier="import")

@@ -13,7 +13,7 @@ import pytest
 
 from simulator import GitHub
 from tests.flows.scenarios import SECRET, configuration, make_trackers
-from tests.flows.service import Running, running
+from tests.flows.service import RunningService, running
 from tests.support.wait_until import until
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ WITNESS = "a word that no log may hold"
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """Give `okr-sync up` on its embedded default, with a connection to each tracker."""
     trackers = make_trackers()
     for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
@@ -33,7 +33,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_breaks(service: Running) -> Iterator[None]:
+def nothing_breaks(service: RunningService) -> Iterator[None]:
     """After each test: the service still answers, and its log has no traceback, no 500 and no body."""
     yield
     assert service.api("/key-results")["items"]
@@ -59,7 +59,7 @@ def headers_of(connection: str, body: bytes, *, signed: str | None = "") -> dict
     return {"Content-Type": "application/json", **headers, **({name: given} if given else {})}
 
 
-def send(service: Running, path: str, body: bytes | Iterator[bytes], headers: Mapping[str, str]) -> int:
+def send(service: RunningService, path: str, body: bytes | Iterator[bytes], headers: Mapping[str, str]) -> int:
     """POST and give the status, with `Content-Length` for bytes and in chunks for parts.
 
     A service that refuses early may close while we still send; its answer is read all the same.
@@ -84,7 +84,7 @@ HOOKS = ("github", "jira-cloud", "jira-data-center")
 @pytest.mark.parametrize("connection", HOOKS)
 @pytest.mark.parametrize("signed", ["sha256=" + "0" * 64, "sha256=", "sha1=" + "0" * 40, "nonsense", "sha256=ü", None])
 def test_what_is_forged_or_unsigned_gets_401_and_is_not_stored(
-    service: Running, connection: str, signed: str | None
+    service: RunningService, connection: str, signed: str | None
 ) -> None:
     """A wrong signature of any form, or none."""
     before, body = len(service.deliveries()), payload()
@@ -97,7 +97,9 @@ def test_what_is_forged_or_unsigned_gets_401_and_is_not_stored(
 
 @pytest.mark.parametrize("connection", HOOKS)
 @pytest.mark.parametrize("chunked", [False, True])
-def test_what_is_oversized_gets_413_and_is_not_stored(service: Running, connection: str, *, chunked: bool) -> None:
+def test_what_is_oversized_gets_413_and_is_not_stored(
+    service: RunningService, connection: str, *, chunked: bool
+) -> None:
     """26 MB, well signed, announced or in chunks."""
     before, body = len(service.deliveries()), b" " * OVERSIZED
     headers = headers_of(connection, body)
@@ -108,7 +110,7 @@ def test_what_is_oversized_gets_413_and_is_not_stored(service: Running, connecti
     assert len(service.deliveries()) == before
 
 
-def test_a_body_cut_short_on_its_way_is_refused_and_not_stored(service: Running) -> None:
+def test_a_body_cut_short_on_its_way_is_refused_and_not_stored(service: RunningService) -> None:
     """It announces more than it brings; what was signed is the whole, so what came is not."""
     before, body = len(service.deliveries()), payload()
     lines = [f"{name}: {text}" for name, text in headers_of("github", body).items()]
@@ -138,7 +140,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("connection", HOOKS)
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_what_is_signed_but_unreadable_gets_202_and_is_buried_with_its_reason(
-    service: Running, connection: str, name: str
+    service: RunningService, connection: str, name: str
 ) -> None:
     """It is kept for a person to look at; the same without a signature is refused."""
     body, before = UNREADABLE[name], service.deliveries()
@@ -154,7 +156,7 @@ def test_what_is_signed_but_unreadable_gets_202_and_is_buried_with_its_reason(
     assert until(buried, "the delivery is buried")[0].startswith("can't be read: ")
 
 
-def test_an_unknown_connection_gets_404(service: Running) -> None:
+def test_an_unknown_connection_gets_404(service: RunningService) -> None:
     """Whatever is sent there, of whatever size."""
     body = payload()
     assert send(service, "/hooks/nobody", body, headers_of("github", body)) == 404
@@ -162,7 +164,7 @@ def test_an_unknown_connection_gets_404(service: Running) -> None:
     assert send(service, "/hooks/nobody", large, headers_of("github", large)) == 404
 
 
-def test_what_the_simulated_github_forges_is_refused_and_its_redelivery_taken(service: Running) -> None:
+def test_what_the_simulated_github_forges_is_refused_and_its_redelivery_taken(service: RunningService) -> None:
     """The same delivery, once spoiled and once whole."""
     with GitHub("acme") as hub:
         hub.add_hook(url=service.hook("github"), secret=SECRET)

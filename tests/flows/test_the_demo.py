@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from simulator.demo.service_process import DemoFailed, Service, choose_port
-from tests.flows.service import left_in
+from tests.flows.service import processes_in
 from tests.support.run_scope import ALL
 from tests.support.skip_guard import NOT_LINUX
 from tests.support.wait_until import until
@@ -59,7 +59,7 @@ def test_the_demo_played_once_is_as_expected_and_leaves_nothing(tmp_path: Path) 
         process.wait(300)
         said = told(tmp_path)
         assert process.returncode == 0, said
-        assert left_in(tmp_path) == {}
+        assert processes_in(tmp_path) == {}
     assert "All of it was as expected" in said
     assert re.search(r"→ KR-1 22\.2 % → 33\.3 %  \(\d+\.\d\d s\)", said)
     assert "Subject: KR-1 completed: Ship the new checkout" in said
@@ -91,7 +91,7 @@ def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -
             until(lambda: "The story begins" in told(tmp_path), "the demo is set up", seconds=240)
         process.send_signal(number)
         assert process.wait(30) == 0
-        assert left_in(tmp_path) == {}
+        assert processes_in(tmp_path) == {}
     assert "Stopped; nothing is left running." in told(tmp_path)
 
 
@@ -121,8 +121,8 @@ def test_a_service_that_dies_ends_the_demo_with_its_last_words(tmp_path: Path) -
     """The demo says what happened and leaves nothing."""
     with demo(tmp_path, "--once") as process:
         until(lambda: "Work closes" in told(tmp_path), "the story has begun", seconds=240)
-        (up,) = [pid for pid, words in left_in(tmp_path).items() if " up " in words]
+        (up,) = [pid for pid, words in processes_in(tmp_path).items() if " up " in words]
         os.kill(up, signal.SIGKILL)
         assert process.wait(60) == 1
-        until(lambda: not left_in(tmp_path), "the parts, which the kernel asked to stop, are gone")
+        until(lambda: not processes_in(tmp_path), "the parts, which the kernel asked to stop, are gone")
     assert "okr-sync up has ended by itself" in told(tmp_path)

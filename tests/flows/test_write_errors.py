@@ -35,9 +35,11 @@ def test_many_linked_issues_are_told_of_within_the_limits(harness: GitHubWriteBa
     assert 35 <= harness.writes() <= 45
     urgent = harness.repository.create_issue("Now", labels=["okr:KR-2"])
     harness.receive_and_write()
-    assert len(harness.our_comments(urgent)) == 1
+    assert len(harness.our_comment_texts(urgent)) == 1
     harness.write(seconds=HOUR)
-    assert {issue.number: len(harness.our_comments(issue)) for issue in issues} == {issue.number: 1 for issue in issues}
+    assert {issue.number: len(harness.our_comment_texts(issue)) for issue in issues} == {
+        issue.number: 1 for issue in issues
+    }
     assert not [call for call in harness.hub.rest.calls if call.status in (403, 429)]
 
 
@@ -47,22 +49,22 @@ def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(h
     issue = harness.repository.create_issue("Pay", labels=["checkout"])
     other = harness.repository.create_issue("Pay more", labels=["checkout"])
     harness.receive_and_write(seconds=60)
-    harness.marked(issue)[0].delete()
+    harness.our_comment_objects(issue)[0].delete()
     for moving in (other.close, other.reopen):
         moving()
         harness.receive_and_write(seconds=2 * HOUR)
-    assert harness.our_comments(issue) == []
+    assert harness.our_comment_texts(issue) == []
     assert "deleted the note" in harness.row(issue).outcome
     issue.label("okr:KR-2")
     harness.receive_and_write()
-    assert len(harness.our_comments(issue)) == 1
+    assert len(harness.our_comment_texts(issue)) == 1
 
 
 def test_a_memory_that_was_lost_is_found_again_by_the_mark(harness: GitHubWriteBackHarness) -> None:
     """And a second comment of ours, which a crash may leave, is taken away; a stranger's copy of the mark is not."""
     harness.furnish()
     issue = harness.open_issue()
-    (ours,) = harness.marked(issue)
+    (ours,) = harness.our_comment_objects(issue)
     with harness.hub.acting_as(harness.hub.user("mallory")):
         copied = issue.comment(ours.body)
     issue.comment(ours.body)
@@ -70,7 +72,7 @@ def test_a_memory_that_was_lost_is_found_again_by_the_mark(harness: GitHubWriteB
         tx.execute(sa.update(tables.write_back).values(memory=None, written_at=None, digest="", serves=""))
     issue.label("okr:KR-2")
     harness.receive_and_write()
-    assert harness.marked(issue) == [ours, copied]
+    assert harness.our_comment_objects(issue) == [ours, copied]
     assert "KR\\-2" in ours.body
 
 
@@ -80,14 +82,14 @@ def test_a_locked_issue_is_put_aside_and_nothing_else_is(harness: GitHubWriteBac
     locked, free = (harness.repository.create_issue(title, labels=["checkout"]) for title in ("Locked", "Free"))
     locked.lock()
     harness.receive_and_write(seconds=20)
-    assert len(harness.our_comments(free)) == 1
+    assert len(harness.our_comment_texts(free)) == 1
     assert "issue is locked" in harness.row(locked).outcome
     assert harness.row(locked).buried_at is not None
     assert harness.rows(tables.connection)[0].refused_at is None
     locked.unlock()
     locked.label("okr:KR-2")
     harness.receive_and_write()
-    assert len(harness.our_comments(locked)) == 1
+    assert len(harness.our_comment_texts(locked)) == 1
 
 
 def test_without_the_permission_writes_wait_and_reading_goes_on(harness: GitHubWriteBackHarness) -> None:
@@ -113,7 +115,7 @@ def test_a_block_of_writes_is_waited_for(harness: GitHubWriteBackHarness) -> Non
     harness.receive_and_write(seconds=200)
     assert harness.writes() == 1
     harness.write(seconds=200)
-    assert all(len(harness.our_comments(issue)) == 1 for issue in issues)
+    assert all(len(harness.our_comment_texts(issue)) == 1 for issue in issues)
 
 
 @pytest.mark.both_databases
@@ -126,7 +128,7 @@ def test_whoever_dies_between_writing_and_noting_leaves_one_comment(crashing_wor
             harness.receive_webhooks()
             harness.crash_while_writing(crashing_worker, after=statements)
             harness.write(seconds=600)
-            assert len(harness.our_comments(issue)) == 1, statements
+            assert len(harness.our_comment_texts(issue)) == 1, statements
     assert crashing_worker.crashes > 10
 
 
@@ -139,5 +141,5 @@ def test_two_workers_write_one_after_the_other_and_each_comment_once(
     issues = [harness.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(6)]
     harness.receive_webhooks()
     harness.write_with(other_services)
-    assert [len(harness.our_comments(issue)) for issue in issues] == [1] * 6
+    assert [len(harness.our_comment_texts(issue)) for issue in issues] == [1] * 6
     assert harness.writes() == 6

@@ -1,4 +1,4 @@
-"""Issues on a simulated GitHub say which key results they serve: once, truly, and not too often."""
+"""Issues on a simulated GitHub get a note with their key results: once, correct, and not too often."""
 
 from collections.abc import Iterator
 
@@ -16,27 +16,27 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def harness(services: Services) -> Iterator[GitHubWriteBackHarness]:
-    """Set the stage."""
+    """Yield the harness."""
     with open_github_harness(services) as made:
         yield made
 
 
-def test_a_linked_issue_says_so_within_seconds_and_once(harness: GitHubWriteBackHarness) -> None:
-    """One comment, that names the key result, its page, how it stands, and the objective."""
+def test_a_linked_issue_gets_one_note_within_seconds(harness: GitHubWriteBackHarness) -> None:
+    """The comment has the key result, its page, its progress and the objective."""
     harness.furnish()
     issue = harness.repository.create_issue("Pay", labels=["checkout"])
     harness.receive_webhooks()
-    assert harness.our_comments(issue) == []
+    assert harness.our_comment_texts(issue) == []
     harness.write(seconds=10)
-    (said,) = harness.our_comments(issue)
-    assert "KR\\-1 Ship carts](http://127.0.0.1:8080/key-results/KR-1)" in said
-    assert "0\u202f\\%" in said
-    assert "Paying is fast" in said
+    (text,) = harness.our_comment_texts(issue)
+    assert "KR\\-1 Ship carts](http://127.0.0.1:8080/key-results/KR-1)" in text
+    assert "0\u202f\\%" in text
+    assert "Paying is fast" in text
     assert harness.row(issue).outcome == "written"
 
 
-def test_our_own_comments_make_nothing_of_themselves(harness: GitHubWriteBackHarness) -> None:
-    """Their deliveries come back to us, and no further write follows, however long we wait."""
+def test_our_own_comments_cause_no_further_writes(harness: GitHubWriteBackHarness) -> None:
+    """Their deliveries come back to us, and must not start a loop."""
     harness.furnish()
     issue = harness.open_issue()
     before = harness.writes()
@@ -46,32 +46,32 @@ def test_our_own_comments_make_nothing_of_themselves(harness: GitHubWriteBackHar
     assert len(issue.comments) == 1
 
 
-def test_a_pull_request_says_so_too(harness: GitHubWriteBackHarness) -> None:
-    """It is commented on as an issue is."""
+def test_a_pull_request_gets_a_note_too(harness: GitHubWriteBackHarness) -> None:
+    """It gets a comment as an issue does."""
     harness.furnish()
     pull = harness.repository.create_pull_request("Add cards", labels=["checkout"])
     harness.receive_and_write()
-    assert len(harness.our_comments(pull)) == 1
+    assert len(harness.our_comment_texts(pull)) == 1
 
 
-def test_links_that_come_and_go_within_seconds_are_written_once(harness: GitHubWriteBackHarness) -> None:
-    """What counts is how things stand when it is written."""
+def test_links_that_change_within_seconds_are_written_once(harness: GitHubWriteBackHarness) -> None:
+    """The note has the links at the time of the write."""
     harness.furnish()
     issue = harness.repository.create_issue("Pay", labels=["checkout"])
     issue.label("okr:KR-2")
     harness.receive_webhooks()
     issue.unlabel("checkout")
     harness.receive_and_write()
-    (said,) = harness.our_comments(issue)
-    assert "KR\\-2" in said
-    assert "KR\\-1" not in said
+    (text,) = harness.our_comment_texts(issue)
+    assert "KR\\-2" in text
+    assert "KR\\-1" not in text
     assert harness.writes() == 1
 
 
-def test_an_issue_that_was_unlinked_before_anything_was_said_is_never_called_about(
+def test_an_issue_unlinked_before_its_first_note_causes_no_call(
     harness: GitHubWriteBackHarness,
 ) -> None:
-    """Nobody is told of what came to nothing."""
+    """A link that is already gone needs no note."""
     harness.furnish()
     issue = harness.repository.create_issue("Pay", labels=["checkout"])
     harness.receive_webhooks()
@@ -81,23 +81,23 @@ def test_an_issue_that_was_unlinked_before_anything_was_said_is_never_called_abo
     assert harness.row(issue).outcome == "the issue serves no key result"
 
 
-def test_what_is_no_longer_served_is_said_by_an_edit(harness: GitHubWriteBackHarness) -> None:
-    """The comment stays, and tells of a later link by another edit."""
+def test_an_unlinked_issue_gets_its_comment_edited(harness: GitHubWriteBackHarness) -> None:
+    """The comment stays; a later link is another edit."""
     harness.furnish()
     issue = harness.open_issue()
     issue.unlabel("checkout")
     harness.receive_and_write()
-    (said,) = harness.our_comments(issue)
-    assert said.startswith("This counts toward no key result any more.")
+    (text,) = harness.our_comment_texts(issue)
+    assert text.startswith("This counts toward no key result any more.")
     issue.label("checkout")
     harness.receive_and_write()
-    (said,) = harness.our_comments(issue)
-    assert "KR\\-1" in said
+    (text,) = harness.our_comment_texts(issue)
+    assert "KR\\-1" in text
     assert [call.method for call in harness.comment_calls() if call.method != "GET"] == ["POST", "PATCH", "PATCH"]
 
 
-def test_a_moving_key_result_is_told_of_once_an_hour(harness: GitHubWriteBackHarness) -> None:
-    """By each issue that serves it, and with how it stands by then."""
+def test_a_moving_key_result_is_rewritten_once_an_hour(harness: GitHubWriteBackHarness) -> None:
+    """Each linked issue gets the progress at the time of the write."""
     harness.furnish()
     issues = [harness.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(8)]
     harness.receive_and_write(seconds=60)
@@ -107,11 +107,11 @@ def test_a_moving_key_result_is_told_of_once_an_hour(harness: GitHubWriteBackHar
     assert harness.writes() == 8
     harness.write()
     assert harness.writes() == 16
-    assert all("50\u202f\\%" in said for issue in issues for said in harness.our_comments(issue))
+    assert all("50\u202f\\%" in text for issue in issues for text in harness.our_comment_texts(issue))
 
 
-def test_what_is_switched_off_is_written_no_more(harness: GitHubWriteBackHarness) -> None:
-    """What was said stays."""
+def test_no_note_is_written_after_write_back_is_switched_off(harness: GitHubWriteBackHarness) -> None:
+    """Existing comments stay."""
     harness.furnish()
     first = harness.open_issue()
     second = harness.repository.create_issue("Pay again", labels=["checkout"])
@@ -120,44 +120,44 @@ def test_what_is_switched_off_is_written_no_more(harness: GitHubWriteBackHarness
     first.close()
     harness.receive_and_write(seconds=3 * HOUR)
     assert harness.writes() == 1
-    assert len(harness.our_comments(first)) == 1
-    assert harness.our_comments(second) == []
+    assert len(harness.our_comment_texts(first)) == 1
+    assert harness.our_comment_texts(second) == []
     assert harness.row(second).outcome == "write-back is switched off"
 
 
-def test_hostile_titles_stay_what_they_are(harness: GitHubWriteBackHarness) -> None:
-    """No mention, no reference, no markup, no other column."""
+def test_hostile_titles_are_escaped(harness: GitHubWriteBackHarness) -> None:
+    """They make no mention, no reference, no markup and no further table column."""
     harness.furnish(
         title="@mallory acme/x#1 GH-1 | <b>x</b> [a](http://evil.example) `x` https://github.com/a/b/issues/1"
     )
     issue = harness.open_issue()
-    (said,) = harness.our_comments(issue)
-    row = next(line for line in said.splitlines() if "mallory" in line)
+    (text,) = harness.our_comment_texts(issue)
+    row = next(line for line in text.splitlines() if "mallory" in line)
     for harm in ("@m", "#1", "GH-1", "GH\\-1", "<b>", "](http://evil", "://github.com", "` x"):
         assert harm not in row
     assert row.replace("\\|", "").count("|") == 5
 
 
-def test_an_app_writes_as_itself_and_hears_itself_not(harness: GitHubWriteBackHarness) -> None:
-    """By the installation that sees the repository."""
+def test_an_app_writes_as_itself_and_ignores_its_own_comments(harness: GitHubWriteBackHarness) -> None:
+    """It uses the installation that has the repository."""
     app = harness.hub.create_app(permissions={"issues": "write", "pull_requests": "write", "metadata": "read"})
     app.install([harness.repository])
     harness.credentials = {"token": None, "app": {"id": app.id, "private_key": app.pem}}
     harness.furnish()
     issue = harness.open_issue()
-    (ours,) = harness.marked(issue)
+    (ours,) = harness.our_comment_objects(issue)
     assert ours.app is app
     issue.label("okr:KR-2")
     harness.receive_webhooks()
     with writing(harness.services.engine) as tx:
         tx.execute(sa.update(tables.write_back).values(memory=None))
     harness.write(seconds=10)
-    assert harness.marked(issue) == [ours]
+    assert harness.our_comment_objects(issue) == [ours]
     assert "KR\\-2" in ours.body
 
 
-def test_a_comment_that_asks_for_a_link_is_answered_by_ours(harness: GitHubWriteBackHarness) -> None:
-    """Made, edited by somebody else, edited back and deleted, each is followed; strangers make nothing."""
+def test_a_link_comment_makes_a_link_and_a_note(harness: GitHubWriteBackHarness) -> None:
+    """A comment that is edited by others, edited back or deleted changes the links; strangers make none."""
     harness.furnish()
     hub, issue = harness.hub, harness.repository.create_issue("Pay")
     with hub.acting_as(hub.user("mallory")):
@@ -166,30 +166,30 @@ def test_a_comment_that_asks_for_a_link_is_answered_by_ours(harness: GitHubWrite
     assert harness.rows(tables.link) == []
     assert "no person has the github account mallory" in harness.rows(tables.delivery)[-1].outcome
     with hub.acting_as(hub.user("anaruiz")):
-        asked = issue.comment("Sure:\n\n/okr kr-2")
+        link_comment = issue.comment("Sure:\n\n/okr kr-2")
     harness.receive_and_write()
-    (said,) = harness.our_comments(issue)
-    assert "KR\\-2" in said
+    (text,) = harness.our_comment_texts(issue)
+    assert "KR\\-2" in text
     harness.clock.step(5)
     with hub.acting_as(hub.user("mallory")):
-        asked.edit("/okr KR-1")
+        link_comment.edit("/okr KR-1")
     harness.receive_webhooks()
     assert harness.rows(tables.link) == []
     harness.clock.step(5)
     with hub.acting_as(hub.user("anaruiz")):
-        asked.edit("/okr KR-1 KR-2")
+        link_comment.edit("/okr KR-1 KR-2")
     harness.receive_webhooks()
     assert len(harness.rows(tables.link)) == 2
-    asked.delete()
+    link_comment.delete()
     harness.receive_webhooks()
     assert harness.rows(tables.link) == []
     harness.write(seconds=60)
-    (said,) = harness.our_comments(issue)
-    assert "no key result" in said
+    (text,) = harness.our_comment_texts(issue)
+    assert "no key result" in text
 
 
-def test_who_may_link_by_comments_follows_the_file(harness: GitHubWriteBackHarness) -> None:
-    """A comment counts once its author may, and no longer than that."""
+def test_the_configuration_file_decides_who_may_link_by_comments(harness: GitHubWriteBackHarness) -> None:
+    """A comment counts exactly while its author has the role."""
     harness.furnish()
     issue = harness.repository.create_issue("Pay")
     with harness.hub.acting_as(harness.hub.user("vic")):
@@ -203,10 +203,10 @@ def test_who_may_link_by_comments_follows_the_file(harness: GitHubWriteBackHarne
         assert len(harness.rows(tables.link)) == links
 
 
-def test_our_own_comments_are_ignored_by_what_marks_them_and_other_bots_are_not(
+def test_our_own_comments_are_ignored_by_their_marker(
     harness: GitHubWriteBackHarness,
 ) -> None:
-    """As their deliveries' outcomes say."""
+    """Comments of other bots are not ignored; the deliveries' outcomes show it."""
     harness.furnish()
     issue = harness.open_issue()
     harness.receive_webhooks()

@@ -47,11 +47,11 @@ class GitHubWriteBackHarness(WriteBackHarness):
         self.receive_and_write()
         return issue
 
-    def our_comments(self, issue: Issue) -> list[str]:
+    def our_comment_texts(self, issue: Issue) -> list[str]:
         """Return the texts of our comments on an issue."""
-        return [one.body for one in self.marked(issue)]
+        return [one.body for one in self.our_comment_objects(issue)]
 
-    def marked(self, issue: Issue) -> Sequence[Comment]:
+    def our_comment_objects(self, issue: Issue) -> Sequence[Comment]:
         """Return our comments on an issue, found by the marker."""
         return [one for one in issue.comments if "<!-- okr-sync:" in one.body]
 

@@ -46,7 +46,7 @@ class WriteBackHarness(ServicesHarness):
         self.receive_webhooks()
         self.write(seconds=seconds)
 
-    def pass_(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Move time forward, for the tracker and for waiting write-back rows; drain."""
         self.clock.step(seconds)
         moved = round(seconds * 1_000_000)
@@ -61,9 +61,9 @@ class WriteBackHarness(ServicesHarness):
         """Move time forward so that all waiting notes are written."""
         left = seconds
         while (wait := self._next_write()) is not None and wait < left:
-            self.pass_(wait + 0.05)
+            self.advance(wait + 0.05)
             left -= wait + 0.05
-        self.pass_(max(left, 0))
+        self.advance(max(left, 0))
 
     def _next_write(self) -> float | None:
         waiting = [row for row in self.rows(tables.write_back) if row.due_at is not None]
@@ -79,7 +79,7 @@ class WriteBackHarness(ServicesHarness):
                     workers.submit(services.drains.drain, "write_back") for services in (self.services, other)
                 ]:
                     working.result()
-            self.pass_(5)
+            self.advance(5)
 
     def crash_while_writing(self, crashing_worker: CrashingWorker, *, after: int) -> None:
         """Let a worker write the waiting notes and crash after so many statements; a new one continues."""
