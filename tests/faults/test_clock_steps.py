@@ -89,7 +89,7 @@ class SteppedServices:
         scheduler.repair_clock_skew(self.services)
 
     def waiting(self) -> int:
-        """Count the deliveries that wait."""
+        """Return the number of deliveries that wait."""
         return sum(row.due_at is not None for row in stored(self.services.engine).values())
 
     def _set_clock(self, connection: DBAPIConnection, _: object) -> None:
@@ -101,7 +101,7 @@ class SteppedServices:
 
 @pytest.fixture
 def stepped(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[SteppedServices]:
-    """Give such a house, with the OKRs."""
+    """Yield such a house, with the OKRs."""
     made = SteppedServices(build_services(sqlite.prepared(prepare), tmp_path, clock=utc_now))
     furnish(made.services)
     made.services.drains.drain_everything()
@@ -112,7 +112,7 @@ def stepped(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[SteppedServices
 
 @pytest.fixture
 def deliveries() -> list[SignedDelivery]:
-    """Give the beginning of a history."""
+    """Return the beginning of a history."""
     history = Workload(SEED)
     found = [history.next() for _ in range(LETTERS)]
     history.close()

@@ -55,7 +55,7 @@ REFUSED = (Fault.FORGED, Fault.UNSIGNED, Fault.TRUNCATED)
 
 @pytest.fixture
 def all_services(databases: Databases, tmp_path: Path) -> Iterator[list[Services]]:
-    """Give one house to receive and two to work, on one database."""
+    """Yield one house to receive and two to work, on one database."""
     url = databases.prepared(prepare)
     made = [build_services(url, tmp_path, clock=utc_now) for _ in range(3)]
     yield made
@@ -115,7 +115,7 @@ def befall_rest(pair: TrackerPair) -> None:
 
 
 def is_quiet(services: Services) -> bool:
-    """Tell whether nothing waits to be applied or looked at; lets the time pass that looks wait for."""
+    """Return whether nothing waits to be applied or looked at; lets the time pass that looks wait for."""
     waiting = 0
     with writing(services.engine) as tx:
         tx.execute(sa.delete(tables.rate_limit))
@@ -127,7 +127,7 @@ def is_quiet(services: Services) -> bool:
 
 
 def values(services: Services) -> dict[str, float | None]:
-    """Give the values of the key results."""
+    """Return the values of the key results."""
     k = tables.key_result
     with reading(services.engine) as tx:
         return {row.slug: row.current for row in tx.execute(sa.select(k.c.slug, k.c.current))}
@@ -199,12 +199,12 @@ def people_at_work(pair: TrackerPair) -> Iterator[None]:
 
 
 def delayed_five(tracker: BaseTracker) -> bool:
-    """Tell whether five deliveries were delayed on their way."""
+    """Return whether five deliveries were delayed on their way."""
     return sum(one.fault is Fault.DELAYED for one in tracker.deliveries) == 5
 
 
 def answers(address: str, secret: str) -> set[int]:
-    """Give what both connections answer to a message that tells of no issue, signed with a secret."""
+    """Return what both connections answer to a message that tells of no issue, signed with a secret."""
     body = b'{"webhookEvent": "nothing"}'
     signed = "sha256=" + hmac.digest(secret.encode(), body, hashlib.sha256).hex()
     own = {

@@ -40,7 +40,7 @@ def tries(*, short: int, long: int) -> settings:
 
 @pytest.fixture
 def crashing_worker(databases: Databases, tmp_path: Path) -> Iterator[CrashingWorker]:
-    """Give a worker that dies, on either database."""
+    """Yield a worker that dies, on either database."""
     made = CrashingWorker(databases.prepared(prepare), tmp_path)
     furnish(made.services)
     made.services.drains.drain_everything()
@@ -58,7 +58,7 @@ def empty(engine: Engine) -> None:
 
 
 def deliveries(seed: int) -> list[SignedDelivery]:
-    """Give the beginning of a history."""
+    """Return the beginning of a history."""
     history = Workload(seed)
     found = [history.next() for _ in range(LETTERS)]
     history.close()
@@ -107,7 +107,7 @@ def test_in_order_history_and_mails_equal_the_oracles_whatever_kills(
 
 
 def entries(engine: Engine) -> list[tuple[Any, ...]]:
-    """Give each key result's history, oldest first, without the time it was written at."""
+    """Return each key result's history, oldest first, without the time it was written at."""
     h, k = tables.history, tables.key_result
     columns = sa.select(k.c.slug, h.c["from"], h.c.to, h.c.causes).join(k, k.c.id == h.c.key_result_id)
     with reading(engine) as tx:
@@ -115,7 +115,7 @@ def entries(engine: Engine) -> list[tuple[Any, ...]]:
 
 
 def mails(engine: Engine) -> list[tuple[Any, ...]]:
-    """Give what was told and to whom, mail by mail."""
+    """Return what was told and to whom, mail by mail."""
     n, m = tables.notice, tables.mail
     columns = sa.select(m.c.id, m.c.kind, m.c.recipient, n.c.key_result_id, n.c.from_value, n.c.to_value, n.c.causes)
     with reading(engine) as tx:
@@ -146,7 +146,7 @@ def test_a_kill_at_every_statement_of_one_drain_changes_nothing(
 
 
 def values(engine: Engine) -> list[tuple[Any, ...]]:
-    """Give the values of the key results."""
+    """Return the values of the key results."""
     k = tables.key_result
     with reading(engine) as tx:
         return [tuple(row) for row in tx.execute(sa.select(k.c.slug, k.c.current, k.c.progress).order_by(k.c.slug))]

@@ -85,7 +85,7 @@ def test_while_redis_has_no_disk_deliveries_are_applied_all_the_same(harness: Fa
 
 
 def takes_writes(redis: Redis) -> bool:
-    """Tell whether Redis can be told something."""
+    """Return whether Redis can be told something."""
     try:
         return bool(redis.set("tests", "are here"))
     except RedisError:
@@ -116,7 +116,7 @@ def post(harness: FaultHarness, delivery: SignedDelivery) -> int:
 
 
 def at_rest(harness: FaultHarness) -> bool:
-    """Tell whether no delivery waits and nothing else is due."""
+    """Return whether no delivery waits and nothing else is due."""
     waits = sa.select(sa.func.count()).where(tables.delivery.c.due_at.isnot(None))
     with reading(harness.engine) as tx:
         waiting = tx.scalar(waits)

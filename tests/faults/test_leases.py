@@ -40,13 +40,13 @@ class SlowTracker(FakeTracker):
 
 @pytest.fixture
 def tracker() -> SlowTracker:
-    """Give the tracker of the world."""
+    """Return the tracker of the harness."""
     return SlowTracker()
 
 
 @pytest.fixture
 def core(migrated_url: str, tracker: SlowTracker) -> Iterator[CoreHarness]:
-    """Give a world in which every issue counts toward KR-1."""
+    """Yield a harness in which every issue counts toward KR-1."""
     opened = open_core_harness(migrated_url, tracker=tracker)
     opened.rule("all", opened.key_result(), {"field": "kind", "is": "issue"})
     yield opened

@@ -22,7 +22,7 @@ MOST_STATEMENTS = 60
 
 @pytest.fixture
 def crashing_worker(databases: Databases, tmp_path: Path, mail: MailServer) -> Iterator[CrashingWorker]:
-    """Give a worker that dies and has a mail server, on either database."""
+    """Yield a worker that dies and has a mail server, on either database."""
     made = CrashingWorker(databases.prepared(prepare), tmp_path, {"SMTP_URL": mail.url})
     yield made
     made.close()

@@ -22,7 +22,7 @@ POISON = MANY // 2 + 7
 
 @pytest.fixture
 def core(migrated_url: str) -> Iterator[CoreHarness]:
-    """Give a world in which every issue counts toward KR-1."""
+    """Yield a harness in which every issue counts toward KR-1."""
     opened = open_core_harness(migrated_url)
     opened.rule("all", opened.key_result(), {"field": "kind", "is": "issue"})
     yield opened
@@ -30,7 +30,7 @@ def core(migrated_url: str) -> Iterator[CoreHarness]:
 
 
 def told(number: int, title: str = "Pay by card") -> ParsedDelivery:
-    """Give what a delivery says: an issue is done."""
+    """Return what a delivery says: an issue is done."""
     done = snapshot(
         number,
         identity=f"501#{number}",

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """Give an embedded service that is not started yet."""
+    """Yield an embedded service that is not started yet."""
     made = Service(tmp_path, {})
     services = made.services()
     migrate(services.engine)
@@ -32,7 +32,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def waiting(service: Service) -> int:
-    """Count the deliveries that wait."""
+    """Return the number of deliveries that wait."""
     (rows,) = [one for one in service.status()["rows"] if one["table"] == "delivery"]
     found: int = rows["due"] + rows["later"]
     return found

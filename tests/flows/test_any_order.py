@@ -33,7 +33,7 @@ ISSUES = 4
 
 
 def told(number: int, second: int, state: State, *, labelled: bool) -> Snapshot:
-    """Give one change of one issue."""
+    """Return one change of one issue."""
     return snapshot(
         second,
         identity=f"501#{number}",
@@ -45,14 +45,14 @@ def told(number: int, second: int, state: State, *, labelled: bool) -> Snapshot:
 
 
 def pull_told(number: int, second: int, state: State, closes: list[int] | None) -> Snapshot:
-    """Give one change of one pull request, labelled, that closes issues of these numbers; None: it does not say."""
+    """Return one change of one pull request, labelled, that closes issues of these numbers; None: it does not say."""
     keys = None if closes is None else tuple(Closing(f"acme/checkout#{one}", f"501#{one}") for one in closes)
     one = told(ISSUES + number, second, state, labelled=True)
     return replace(one, kind=Kind.PULL_REQUEST, closes=keys)
 
 
 def parent_told(number: int, second: int) -> ParentSeen:
-    """Give the word on one issue's parent: another one each second, for at equal times what was told last stands."""
+    """Return the word on one issue's parent: another one each second, for at equal times what was told last stands."""
     return ParentSeen(
         identity=f"501#{number}",
         key=f"acme/checkout#{number}",
@@ -87,14 +87,14 @@ changes = st.lists(
 
 
 def furnished(url: str) -> CoreHarness:
-    """Give a world in which the label `checkout` counts toward KR-1."""
+    """Return a harness in which the label `checkout` counts toward KR-1."""
     core = open_core_harness(url)
     core.rule("checkout-label", core.key_result(), {"field": "labels", "has": "checkout"})
     return core
 
 
 def stands(core: CoreHarness) -> tuple[object, ...]:
-    """Give what must not depend on the order: issues, their relations, links and value."""
+    """Return what must not depend on the order: issues, their relations, links and value."""
     found = core.rows(tables.issue)
     issues = sorted(
         (one.identity, str(one.state), tuple(one.labels), str(one.gone_reason), one.in_doubt, str(one.parent_key))
@@ -107,20 +107,20 @@ def stands(core: CoreHarness) -> tuple[object, ...]:
 
 
 def telescopes(core: CoreHarness) -> bool:
-    """Tell whether each entry of the history begins where the one before ended."""
+    """Return whether each entry of the history begins where the one before ended."""
     entries = core.rows(tables.history)
     return all(one.to == other._mapping["from"] for one, other in pairwise(entries))
 
 
 @pytest.fixture
 def cores(new_core: Callable[[], CoreHarness]) -> tuple[CoreHarness, CoreHarness]:
-    """Give the oracle's world and the one that is tried."""
+    """Return the oracle's harness and the harness under test."""
     return new_core(), new_core()
 
 
 @pytest.fixture
 def new_core(databases: Databases) -> Iterator[Callable[[], CoreHarness]]:
-    """Give worlds that are all alike, each on a database of its own."""
+    """Yield a function that opens equal harnesses, each on its own database."""
     made: list[CoreHarness] = []
 
     def make() -> CoreHarness:

@@ -59,17 +59,17 @@ class AppHarness(GitHubHarness):
         return next(row for row in self.rows(tables.fetch_request) if row.identity == identity)
 
     def keys(self) -> set[str]:
-        """Give the keys of the known issues."""
+        """Return the keys of the known issues."""
         return {row.key for row in self.rows(tables.issue)}
 
     def refused_calls(self) -> int:
-        """Count the calls that GitHub refused, but for those about webhooks, which the app may not read."""
+        """Return the number of calls that GitHub refused, but for those about webhooks, which the app may not read."""
         return sum(call.status in (403, 429) and "/hook" not in call.path for call in self.hub.rest.calls)
 
 
 @pytest.fixture
 def harness(services: Services) -> Iterator[AppHarness]:
-    """Set the stage."""
+    """Yield the harness."""
     clock = clock_of()
     with GitHub("acme", clock=clock) as hub:
         yield AppHarness(services, hub, clock)

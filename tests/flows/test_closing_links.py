@@ -18,7 +18,7 @@ CLOSING = (Closing("acme/checkout#1", "501#1"),)
 
 
 def pull(second: float = 0, *, closes: tuple[Closing, ...] | None = CLOSING, **fields: object) -> Snapshot:
-    """Give the pull request acme/checkout#2, merged at its last change."""
+    """Return the pull request acme/checkout#2, merged at its last change."""
     plain = {
         "identity": "501#2",
         "key": "acme/checkout#2",

@@ -24,7 +24,7 @@ KEY = "acme/checkout#1"
 
 @pytest.fixture
 def core(empty_core: CoreHarness) -> CoreHarness:
-    """Give a world with two key results, in which Ana is an admin, Bo a member and Vic a viewer."""
+    """Return a harness with two key results, in which Ana is an admin, Bo a member and Vic a viewer."""
     with writing(empty_core.engine) as tx:
         tx.execute(sa.update(tables.person).values(accounts={"paper": "Ana"}))
         others = [("bo", "Bo Lind", "member", {"paper": "bo"}), ("vic", "Vic Ewer", "viewer", {"paper": "vic"})]
@@ -38,7 +38,7 @@ def core(empty_core: CoreHarness) -> CoreHarness:
 
 
 def comment(seconds: float, wants: tuple[str, ...] | None = ("KR-1",), /, **fields: Any) -> CommentSeen:
-    """Give a comment of Ana's on acme/checkout#1 so many seconds after noon."""
+    """Return a comment of Ana's on acme/checkout#1 so many seconds after noon."""
     plain: dict[str, Any] = {
         "identity": "501#1",
         "key": KEY,

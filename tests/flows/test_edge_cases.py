@@ -25,7 +25,7 @@ PLACES["c"] = ("503#9", "acme/elsewhere#9", ELSEWHERE)
 
 @pytest.fixture
 def core(core: CoreHarness) -> CoreHarness:
-    """Give the world with three watched scopes."""
+    """Return the harness with three watched scopes."""
     with writing(core.engine) as tx:
         core.add_scope(tx, "acme/billing")
         core.add_scope(tx, "acme/elsewhere")
@@ -34,18 +34,18 @@ def core(core: CoreHarness) -> CoreHarness:
 
 
 def issue(place: str, seconds: float, /, **fields: Any) -> Snapshot:
-    """Give a snapshot of an issue at a place."""
+    """Return a snapshot of an issue at a place."""
     identity, key, scope = PLACES[place]
     return snapshot(seconds, **({"identity": identity, "key": key, "scope": scope} | fields))
 
 
 def done(place: str, seconds: float, /, **fields: Any) -> Snapshot:
-    """Give a snapshot of a closed issue."""
+    """Return a snapshot of a closed issue."""
     return issue(place, seconds, state=State.DONE, closed_at=at(seconds), **fields)
 
 
 def moved(start: str, end: str) -> Tombstone:
-    """Give the message of a transfer."""
+    """Return the message of a transfer."""
     (identity, key, _), (successor, moved_to, _) = PLACES[start], PLACES[end]
     return Tombstone(identity=identity, key=key, successor=successor, moved_to=moved_to)
 
@@ -127,7 +127,7 @@ def test_a_cycle_that_is_closed_late_is_closed_as_it_stood(core: CoreHarness) ->
 
 
 def give_token(core: CoreHarness) -> None:
-    """Give the connection credentials."""
+    """Store credentials for the connection."""
     with writing(core.engine) as tx:
         tx.execute(sa.update(tables.connection).values(sealed_token=core.sealer.encrypt("token")))
         bump_rules(tx)

@@ -53,7 +53,7 @@ def test_without_credentials_a_fixed_order_decides_and_the_issue_is_marked_in_do
 
 
 def give_token(core: CoreHarness) -> None:
-    """Give the connection credentials."""
+    """Store credentials for the connection."""
     with writing(core.engine) as tx:
         tx.execute(sa.update(tables.connection).values(sealed_token=core.sealer.encrypt("token")))
         tx.execute(sa.update(tables.counter).values(value=tables.counter.c.value + 1))

@@ -78,13 +78,13 @@ class FetchHarness(GitHubHarness):
             pass
 
     def calls(self, bucket: str) -> int:
-        """Count the calls since the looks were asked for whose path holds this."""
+        """Return the number of calls since the looks were asked for whose path holds this."""
         return sum(bucket in call.path for call in self.hub.rest.calls)
 
 
 @pytest.fixture
 def harness(services: Services, hub: GitHub, clock: SteppedClock) -> FetchHarness:
-    """Set the stage."""
+    """Return the harness."""
     return FetchHarness(services, hub, clock)
 
 

@@ -50,21 +50,21 @@ class JiraPollHarness(JiraHarness):
 
 @pytest.fixture
 def services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
-    """Give a house on either database, whose notices wait for a quarter of an hour."""
+    """Yield a house on either database, whose notices wait for a quarter of an hour."""
     with open_services(migrated_url, tmp_path, OKR_SYNC_SETTLE_SECONDS=900) as made:
         yield made
 
 
 @pytest.fixture
 def harness(services: Services, *, data_center: bool) -> Iterator[JiraPollHarness]:
-    """Set the stage, with either face."""
+    """Yield the harness with Jira Cloud or Data Center."""
     clock = clock_of(3 * DAY)
     with Jira(clock=clock, data_center=data_center) as site:
         yield JiraPollHarness(services, site, clock)
 
 
 def _said(harness: JiraPollHarness) -> str:
-    """Give what the last run over the first project says."""
+    """Return what the last run over the first project says."""
     return str(harness.rows(tables.poll)[0].outcome)
 
 

@@ -22,7 +22,7 @@ REASONS = [
 
 @pytest.fixture
 def harness(services: Services, *, data_center: bool) -> Iterator[JiraWriteBackHarness]:
-    """Set the stage, with either face."""
+    """Yield the harness with Jira Cloud or Data Center."""
     with open_jira_harness(services, data_center=data_center) as made:
         yield made
 

@@ -21,14 +21,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def harness(services: Services, *, data_center: bool) -> Iterator[JqlHarness]:
-    """Set the stage, with either face."""
+    """Yield the harness with Jira Cloud or Data Center."""
     with open_jql_harness(services, data_center=data_center) as made:
         yield made
 
 
 @pytest.fixture
 def cloud(services: Services) -> Iterator[JqlHarness]:
-    """Set the stage, with the face of Cloud."""
+    """Yield the harness with Jira Cloud."""
     with open_jql_harness(services, data_center=False) as made:
         yield made
 

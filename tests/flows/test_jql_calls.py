@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def cloud(services: Services) -> Iterator[JqlHarness]:
-    """Set the stage, with the face of Cloud."""
+    """Yield the harness with Jira Cloud."""
     with open_jql_harness(services, data_center=False) as made:
         yield made
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def harness(services: Services) -> QueryHarness:
-    """Set the stage."""
+    """Return the harness."""
     return QueryHarness(services, FakeQueryTracker())
 
 

@@ -40,7 +40,7 @@ class Counted:
 
 @pytest.fixture
 def harness(services: Services) -> QueryHarness:
-    """Set the stage."""
+    """Return the harness."""
     return QueryHarness(services, FakeQueryTracker())
 
 

@@ -44,7 +44,7 @@ class RedeliveryHarness(GitHubHarness):
         self.drain("rule_revision", "recompute", "relink_request", "delivery")
 
     def run_scheduled_tasks(self) -> None:
-        """Let the time of every errand come, and take what that brings."""
+        """Make every scheduled task due, and take what that brings."""
         with writing(self.services.engine) as tx:
             scheduled_tasks.hurry(tx)
         self.drain("scheduled_task", "scheduled_task", "delivery", "relink_request", "recompute")

@@ -65,7 +65,7 @@ class OAuthHarness(ServicesHarness):
 
     @property
     def connection(self) -> Any:
-        """Give the connection as it now stands."""
+        """Return the connection as it now stands."""
         self.services.connections.forget()
         found = self.services.connections.named("jira")
         assert found is not None

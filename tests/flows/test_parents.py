@@ -15,13 +15,13 @@ from tests.support.fake_tracker import CoreHarness
 
 @pytest.fixture
 def core(empty_core: CoreHarness) -> CoreHarness:
-    """Give a world in which children of acme/epics#3 count toward KR-1."""
+    """Return a harness in which children of acme/epics#3 count toward KR-1."""
     empty_core.rule("children", empty_core.key_result(), {"field": "parent", "is": "Acme/Epics#3"})
     return empty_core
 
 
 def parent_seen(second: float, key: str | None, scope: ScopeRef = CHECKOUT) -> ParentSeen:
-    """Give the word on the parent of acme/checkout#1."""
+    """Return the word on the parent of acme/checkout#1."""
     return ParentSeen(identity="501#1", key="acme/checkout#1", scope=scope, parent=Parent(key), at=at(second))
 
 

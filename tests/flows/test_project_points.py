@@ -51,23 +51,23 @@ class ProjectHarness(GitHubHarness):
 
     @property
     def current(self) -> float:
-        """Give the value of the key result, in %."""
+        """Return the value of the key result, in %."""
         found: float = self.key_result().current
         return round(found, 1)
 
     @property
     def points(self) -> list[float | None]:
-        """Give the points of the issues."""
+        """Return the points of the issues."""
         return [row.points for row in self.rows(tables.issue)]
 
     def looks(self) -> dict[str, str]:
-        """Give the outcomes of looks by whom they were at."""
+        """Return the outcomes of looks by whom they were at."""
         return {row.identity: row.outcome for row in self.rows(tables.fetch_request)}
 
 
 @pytest.fixture
 def harness(services: Services) -> Iterator[ProjectHarness]:
-    """Set the stage."""
+    """Yield the harness."""
     clock = clock_of(timedelta(hours=1))
     with receiving(services) as address, GitHub("acme", clock=clock, background=False) as hub:
         hub.add_hook(url=f"{address}/hooks/gh", secret="hush")
@@ -76,7 +76,7 @@ def harness(services: Services) -> Iterator[ProjectHarness]:
 
 @pytest.fixture
 def told(harness: ProjectHarness) -> ProjectHarness:
-    """Give the stage with a token that may read everything."""
+    """Return the stage with a token that may read everything."""
     harness.furnish(token=harness.hub.token)
     assert harness.current == 50
     return harness

@@ -42,7 +42,7 @@ class QueryRuleHarness(GitHubHarness):
         self.apply(okrs(connection, key_results=[{"slug": "KR-1"}, {"slug": "KR-2"}], rules=[rule]))
 
     def counted(self) -> list[str]:
-        """Give the keys of the issues that count: those of a query do once it was listed whole."""
+        """Return the keys of the issues that count: those of a query do once it was listed whole."""
         found = (
             sa.select(tables.issue.c.key)
             .join(tables.link, tables.link.c.issue_id == tables.issue.c.id)
@@ -53,13 +53,13 @@ class QueryRuleHarness(GitHubHarness):
             return sorted(tx.scalars(found))
 
     def searches(self) -> int:
-        """Count the searches that were asked for."""
+        """Return the number of searches that were asked for."""
         return sum(call.path == "/search/issues" for call in self.hub.rest.calls)
 
 
 @pytest.fixture
 def harness(services: Services, hub: GitHub, clock: SteppedClock) -> QueryRuleHarness:
-    """Set the stage."""
+    """Return the harness."""
     return QueryRuleHarness(services, hub, clock)
 
 

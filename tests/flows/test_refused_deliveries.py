@@ -24,7 +24,7 @@ WITNESS = "a word that no log may hold"
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    """Give `okr-sync up` on its embedded default, with a connection to each tracker."""
+    """Yield `okr-sync up` on its embedded default, with a connection to each tracker."""
     trackers = make_trackers()
     for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
         tracker.stop()
@@ -49,7 +49,7 @@ def signature(body: bytes) -> str:
 
 
 def headers_of(connection: str, body: bytes, *, signed: str | None = "") -> dict[str, str]:
-    """Give the headers of a new delivery; `signed` is another signature, or None for none."""
+    """Return the headers of a new delivery; `signed` is another signature, or None for none."""
     given = signature(body) if signed == "" else signed
     if connection == "github":
         headers = {"X-GitHub-Event": "issues", "X-GitHub-Delivery": str(uuid.uuid4())}

@@ -18,7 +18,7 @@ BUGS, STORIES = {"field": "type", "is": "Bug"}, {"field": "type", "is": "Story"}
 
 @pytest.fixture
 def core(empty_core: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> CoreHarness:
-    """Give a world with KR-1 and twelve issues, every second one a bug, every third one done; chunks are small."""
+    """Return a harness with KR-1 and twelve issues, every second one a bug, every third one done; chunks are small."""
     monkeypatch.setattr(relink_jobs, "CHUNK", 5)
     monkeypatch.setattr(relink_jobs, "SWEEP", 2)
     empty_core.key_result()
@@ -39,7 +39,7 @@ def core(empty_core: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> CoreHarnes
 
 
 def linked(core: CoreHarness) -> int:
-    """Count the links that are kept."""
+    """Return the number of links that are kept."""
     return len(core.rows(tables.link))
 
 

@@ -34,7 +34,7 @@ from tests.support.run_scope import ALL
 
 @pytest.fixture
 def engine(migrated_url: str) -> Iterator[Engine]:
-    """Give a database with the tables and nothing in them."""
+    """Yield a database with the tables and nothing in them."""
     opened = open_database(migrated_url)
     yield opened
     opened.dispose()

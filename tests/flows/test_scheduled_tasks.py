@@ -77,13 +77,13 @@ class ScheduledTaskHarness(ServicesHarness):
             pass
 
     def hurry(self) -> None:
-        """Let the time of every errand come, and the connections be read anew."""
+        """Make every scheduled task due, and the connections be read anew."""
         self.services.connections.forget()
         with writing(self.services.engine) as tx:
             scheduled_tasks.hurry(tx)
 
     def row(self, name: str = "sweep") -> Row[Any]:
-        """Give the row of one errand."""
+        """Return the row of one errand."""
         return next(row for row in self.rows(tables.scheduled_task) if row.name == name)
 
     def waits(self, name: str = "sweep") -> float:
@@ -93,7 +93,7 @@ class ScheduledTaskHarness(ServicesHarness):
 
 @pytest.fixture
 def harness(services: Services) -> ScheduledTaskHarness:
-    """Set the stage."""
+    """Return the harness."""
     return ScheduledTaskHarness(services, Errant())
 
 

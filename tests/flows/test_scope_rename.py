@@ -19,7 +19,7 @@ SITE = "https://acme.atlassian.example/browse/"
 
 @pytest.fixture
 def core(empty_core: CoreHarness) -> CoreHarness:
-    """Give a world that watches two projects, with an epic, its child, and a child in the other project."""
+    """Return a harness that watches two projects, with an epic, its child, and a child in the other project."""
     with empty_core.engine.begin() as tx:
         empty_core.add_scope(tx, "SHOP")
         empty_core.add_scope(tx, "PAY")
@@ -34,7 +34,7 @@ def core(empty_core: CoreHarness) -> CoreHarness:
 
 
 def named(core: CoreHarness) -> list[tuple[str, str, str | None]]:
-    """Give key, scope and parent of every issue."""
+    """Return key, scope and parent of every issue."""
     return [(row.key, row.scope_name, row.parent_key) for row in core.rows(tables.issue)]
 
 

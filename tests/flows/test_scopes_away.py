@@ -19,13 +19,13 @@ SUSPENDED = AccountSeen(name="Acme", gone="the GitHub app was suspended", at=at(
 
 @pytest.fixture
 def core(core: CoreHarness) -> CoreHarness:
-    """Give the world, and in it one issue that is labelled `checkout`."""
+    """Return the harness with one issue that has the label `checkout`."""
     core.receive_and_drain(snapshot(0, labels=["checkout"]))
     return core
 
 
 def stale(core: CoreHarness, slug: str = "KR-1") -> Stale | None:
-    """Tell whether a key result is stale."""
+    """Return whether a key result is stale."""
     with reading(core.engine) as tx:
         view = key_result_view(tx, slug, core.now)
     assert view is not None
@@ -116,7 +116,7 @@ def test_of_several_reasons_the_longest_stands(core: CoreHarness) -> None:
 
 
 def scope_of(core: CoreHarness, name: str) -> tuple[str | None, str | None]:
-    """Give the id and the present name of a watched scope."""
+    """Return the id and the present name of a watched scope."""
     (row,) = core.rows(tables.scope, tables.scope.c.name == name)
     return row.external_id, row.current_name
 

@@ -15,7 +15,7 @@ DONE = snapshot(0, state=State.DONE, closed_at=at(0), versions=(V1,), components
 
 @pytest.fixture
 def core(empty_core: CoreHarness) -> CoreHarness:
-    """Give a world in which what is to be fixed in version 2.0 counts toward KR-1."""
+    """Return a harness in which what is to be fixed in version 2.0 counts toward KR-1."""
     empty_core.rule("next-version", empty_core.key_result(), {"field": "versions", "has": "2.0"})
     return empty_core
 

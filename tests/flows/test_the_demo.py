@@ -49,7 +49,7 @@ def demo(directory: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def told(directory: Path) -> str:
-    """Give what the demo has said so far."""
+    """Return what the demo has said so far."""
     return (directory / "told").read_text()
 
 

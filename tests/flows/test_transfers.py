@@ -50,7 +50,7 @@ class TransferHarness(GitHubHarness):
 
 @pytest.fixture
 def harness(services: Services) -> Iterator[TransferHarness]:
-    """Set the stage."""
+    """Yield the harness."""
     clock = clock_of(timedelta(hours=1))
     with receiving(services) as address, GitHub("acme", clock=clock, background=False) as hub:
         first, second = (hub.repository("checkout").create_issue(f"Pay {number}") for number in range(2))

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def harness(services: Services) -> Iterator[GitHubWriteBackHarness]:
-    """Set the stage."""
+    """Yield the harness."""
     with open_github_harness(services) as made:
         yield made
 
