@@ -89,12 +89,12 @@ def test_a_worker_that_lost_its_lease_after_another_has_settled_applies_nothing_
     assert row.outcome.startswith("acme/checkout#1: applied")
 
 
-@pytest.mark.parametrize("trouble", [Rejected("torn"), ZeroDivisionError("a bug")], ids=["unreadable", "a bug"])
+@pytest.mark.parametrize("error", [Rejected("torn"), ZeroDivisionError("a bug")], ids=["unreadable", "a bug"])
 def test_a_failing_row_whose_lease_is_lost_is_left_to_its_new_holder(
-    core: CoreHarness, tracker: SlowTracker, trouble: Exception
+    core: CoreHarness, tracker: SlowTracker, error: Exception
 ) -> None:
     """It is neither buried nor postponed under the new holder's hands, and the rows beside it are still applied."""
-    core.post(trouble)
+    core.post(error)
     tracker.meanwhile = lambda: lose_the_lease(core)
     core.applier.drain()
     (row,) = core.rows(tables.delivery)

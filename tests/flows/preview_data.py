@@ -99,7 +99,7 @@ def add_issue(tx: Connection, number: int, **columns: Any) -> None:
 
 def save(engine: Engine, edit: Edit, *, slug: str = "checkout-label") -> None:
     """Save the edit and drain so that it takes effect."""
-    wanted = Definition(
+    definition = Definition(
         slug=slug,
         owner_id=None,
         connection_id=edit.connection_id,
@@ -108,7 +108,7 @@ def save(engine: Engine, edit: Edit, *, slug: str = "checkout-label") -> None:
         enabled=edit.enabled,
     )
     with writing(engine) as tx:
-        rules.save(tx, wanted, changed_by="Ana Ruiz", now=NOW)
+        rules.save(tx, definition, changed_by="Ana Ruiz", now=NOW)
     drain(engine)
 
 

@@ -1,4 +1,4 @@
-"""Any order, any repeat, and several workers at once end in the numbers that a single thread gets in order."""
+"""Any order, repeats and concurrent workers give the same result as one thread that applies deliveries in order."""
 
 import random
 import threading
@@ -32,8 +32,8 @@ from tests.support.servers import Databases
 ISSUES = 4
 
 
-def told(number: int, second: int, state: State, *, labelled: bool) -> Snapshot:
-    """Return one change of one issue."""
+def issue_change(number: int, second: int, state: State, *, labelled: bool) -> Snapshot:
+    """Return a snapshot of one issue."""
     return snapshot(
         second,
         identity=f"501#{number}",
@@ -44,15 +44,15 @@ def told(number: int, second: int, state: State, *, labelled: bool) -> Snapshot:
     )
 
 
-def pull_told(number: int, second: int, state: State, closes: list[int] | None) -> Snapshot:
-    """Return one change of one pull request, labelled, that closes issues of these numbers; None: it does not say."""
+def pull_request_change(number: int, second: int, state: State, closes: list[int] | None) -> Snapshot:
+    """Return a snapshot of a labelled pull request that closes these issues; None means unknown."""
     keys = None if closes is None else tuple(Closing(f"acme/checkout#{one}", f"501#{one}") for one in closes)
-    one = told(ISSUES + number, second, state, labelled=True)
+    one = issue_change(ISSUES + number, second, state, labelled=True)
     return replace(one, kind=Kind.PULL_REQUEST, closes=keys)
 
 
-def parent_told(number: int, second: int) -> ParentSeen:
-    """Return the word on one issue's parent: another one each second, for at equal times what was told last stands."""
+def parent_change(number: int, second: int) -> ParentSeen:
+    """Return a parent of an issue, a different one each second: at equal times the last one received wins."""
     return ParentSeen(
         identity=f"501#{number}",
         key=f"acme/checkout#{number}",
@@ -64,20 +64,20 @@ def parent_told(number: int, second: int) -> ParentSeen:
 
 changes = st.lists(
     st.builds(
-        lambda number, second, state, labelled: told(number, second, state, labelled=labelled),
+        lambda number, second, state, labelled: issue_change(number, second, state, labelled=labelled),
         st.integers(1, ISSUES),
         st.integers(0, 5),
         st.sampled_from(list(State)),
         st.booleans(),
     )
     | st.builds(
-        pull_told,
+        pull_request_change,
         st.integers(1, 2),
         st.integers(0, 5),
         st.sampled_from(list(State)),
         st.none() | st.lists(st.integers(1, ISSUES), max_size=2),
     )
-    | st.builds(parent_told, st.integers(1, ISSUES), st.integers(0, 5))
+    | st.builds(parent_change, st.integers(1, ISSUES), st.integers(0, 5))
     | st.builds(
         lambda number: Tombstone(identity=f"501#{number}", key=f"acme/checkout#{number}"), st.integers(1, ISSUES)
     ),
@@ -86,15 +86,15 @@ changes = st.lists(
 )
 
 
-def furnished(url: str) -> CoreHarness:
+def open_harness(url: str) -> CoreHarness:
     """Return a harness in which the label `checkout` counts toward KR-1."""
     core = open_core_harness(url)
     core.rule("checkout-label", core.key_result(), {"field": "labels", "has": "checkout"})
     return core
 
 
-def stands(core: CoreHarness) -> tuple[object, ...]:
-    """Return what must not depend on the order: issues, their relations, links and value."""
+def final_state(core: CoreHarness) -> tuple[object, ...]:
+    """Return the state that must not depend on the order: issues, relations, links and value."""
     found = core.rows(tables.issue)
     issues = sorted(
         (one.identity, str(one.state), tuple(one.labels), str(one.gone_reason), one.in_doubt, str(one.parent_key))
@@ -106,8 +106,8 @@ def stands(core: CoreHarness) -> tuple[object, ...]:
     return (issues, closings, links, core.value(), core.key_result_row().status)
 
 
-def telescopes(core: CoreHarness) -> bool:
-    """Return whether each entry of the history begins where the one before ended."""
+def history_is_continuous(core: CoreHarness) -> bool:
+    """Return whether each history entry starts at the value of the one before."""
     entries = core.rows(tables.history)
     return all(one.to == other._mapping["from"] for one, other in pairwise(entries))
 
@@ -124,7 +124,7 @@ def new_core(databases: Databases) -> Iterator[Callable[[], CoreHarness]]:
     made: list[CoreHarness] = []
 
     def make() -> CoreHarness:
-        made.append(furnished(databases.prepared(prepare)))
+        made.append(open_harness(databases.prepared(prepare)))
         return made[-1]
 
     yield make
@@ -140,7 +140,7 @@ def new_core(databases: Databases) -> Iterator[Callable[[], CoreHarness]]:
 def test_any_order_ends_in_the_same_numbers(
     cores: tuple[CoreHarness, CoreHarness], history: list[Observation], chance: random.Random, batch: int
 ) -> None:
-    """In order and drained one by one is the oracle; shuffled, repeated and in batches is what really comes."""
+    """The oracle applies them in order, one by one; the other gets them shuffled, repeated and in batches."""
     oracle, core = cores
     for one in (oracle, core):
         empty(one)
@@ -153,13 +153,13 @@ def test_any_order_ends_in_the_same_numbers(
         if count % batch == 0:
             core.drain()
     core.drain()
-    assert stands(core) == stands(oracle)
-    assert telescopes(core)
-    assert telescopes(oracle)
+    assert final_state(core) == final_state(oracle)
+    assert history_is_continuous(core)
+    assert history_is_continuous(oracle)
 
 
 def empty(core: CoreHarness) -> None:
-    """Forget every issue, so that one world serves many examples."""
+    """Delete all issues, so that one harness serves many examples."""
     with writing(core.engine) as tx:
         for table in (
             tables.link,
@@ -178,10 +178,10 @@ def empty(core: CoreHarness) -> None:
 def test_an_issue_that_left_the_watched_scopes_does_not_count_in_any_order(
     new_core: Callable[[], CoreHarness],
 ) -> None:
-    """The letter of its move comes before the first one of it that is in a watched scope."""
+    """The delivery of its move arrives before the first one from the watched scope."""
     core = new_core()
-    stayed = told(1, 1, State.TODO, labelled=True)
-    left = told(2, 1, State.DONE, labelled=True)
+    stayed = issue_change(1, 1, State.TODO, labelled=True)
+    left = issue_change(2, 1, State.DONE, labelled=True)
     moved = replace(left, scope=ScopeRef("999", "acme/attic"), updated_at=at(2), came_from=CHECKOUT)
     for observation in (stayed, moved, left):
         core.receive_and_drain(observation)
@@ -191,12 +191,12 @@ def test_an_issue_that_left_the_watched_scopes_does_not_count_in_any_order(
 
 @pytest.mark.both_databases
 @pytest.mark.slow
-def test_workers_at_once_agree(cores: tuple[CoreHarness, CoreHarness]) -> None:
-    """Three workers drain what comes in while it comes in; nothing is lost and nothing counted twice."""
+def test_concurrent_workers_get_the_same_result(cores: tuple[CoreHarness, CoreHarness]) -> None:
+    """Three workers drain while deliveries arrive; nothing is lost and nothing is counted twice."""
     oracle, core = cores
     chance = random.Random(7)  # noqa: S311 - a seed makes it repeatable
     history = [
-        told(chance.randint(1, 9), second, chance.choice(list(State)), labelled=chance.random() < 0.8)
+        issue_change(chance.randint(1, 9), second, chance.choice(list(State)), labelled=chance.random() < 0.8)
         for second in range(150 if ALL else 60)
     ]
     done = threading.Event()
@@ -224,5 +224,5 @@ def test_workers_at_once_agree(cores: tuple[CoreHarness, CoreHarness]) -> None:
     assert failed == []
     for observation in history:
         oracle.receive_and_drain(observation)
-    assert stands(core) == stands(oracle)
-    assert telescopes(core)
+    assert final_state(core) == final_state(oracle)
+    assert history_is_continuous(core)

@@ -1,4 +1,4 @@
-"""Corners of the way from deliveries to values, each of which once gave a wrong number."""
+"""Edge cases between deliveries and values; each once gave a wrong number."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,9 +18,9 @@ from tests.domain.factories import BILLING, CHECKOUT, at, snapshot
 from tests.support.fake_tracker import CoreHarness, bump_rules
 
 LABEL = Term("77", "checkout")
-PLACES = {"a": ("501#1", "acme/checkout#1", CHECKOUT), "b": ("502#7", "acme/billing#7", BILLING)}
+POSITIONS = {"a": ("501#1", "acme/checkout#1", CHECKOUT), "b": ("502#7", "acme/billing#7", BILLING)}
 ELSEWHERE = ScopeRef("503", "acme/elsewhere")
-PLACES["c"] = ("503#9", "acme/elsewhere#9", ELSEWHERE)
+POSITIONS["c"] = ("503#9", "acme/elsewhere#9", ELSEWHERE)
 
 
 @pytest.fixture
@@ -33,25 +33,25 @@ def core(core: CoreHarness) -> CoreHarness:
     return core
 
 
-def issue(place: str, seconds: float, /, **fields: Any) -> Snapshot:
-    """Return a snapshot of an issue at a place."""
-    identity, key, scope = PLACES[place]
+def issue(position: str, seconds: float, /, **fields: Any) -> Snapshot:
+    """Return a snapshot of the issue at a position."""
+    identity, key, scope = POSITIONS[position]
     return snapshot(seconds, **({"identity": identity, "key": key, "scope": scope} | fields))
 
 
-def done(place: str, seconds: float, /, **fields: Any) -> Snapshot:
+def done(position: str, seconds: float, /, **fields: Any) -> Snapshot:
     """Return a snapshot of a closed issue."""
-    return issue(place, seconds, state=State.DONE, closed_at=at(seconds), **fields)
+    return issue(position, seconds, state=State.DONE, closed_at=at(seconds), **fields)
 
 
 def moved(start: str, end: str) -> Tombstone:
     """Return the message of a transfer."""
-    (identity, key, _), (successor, moved_to, _) = PLACES[start], PLACES[end]
+    (identity, key, _), (successor, moved_to, _) = POSITIONS[start], POSITIONS[end]
     return Tombstone(identity=identity, key=key, successor=successor, moved_to=moved_to)
 
 
 def add_manual_link(core: CoreHarness, key: str, *, connection_id: int | None = None) -> None:
-    """Link an issue to KR-1 by hand."""
+    """Insert a manual link of an issue to KR-1."""
     with writing(core.engine) as tx:
         columns = {"connection_id": connection_id or core.connection_id, "key": key, "weight": 1}
         tx.execute(sa.insert(tables.manual_link).values(key_result_id=core.key_result_row().id, **columns))
@@ -59,21 +59,21 @@ def add_manual_link(core: CoreHarness, key: str, *, connection_id: int | None = 
 
 @pytest.mark.parametrize("order", [("ab", "bc"), ("bc", "ab")])
 @pytest.mark.parametrize("shown_first", [True, False])
-def test_links_by_hand_follow_a_chain_of_transfers(
+def test_manual_links_follow_a_chain_of_transfers(
     core: CoreHarness, order: tuple[str, str], *, shown_first: bool
 ) -> None:
-    """In whatever order its messages come."""
+    """The messages of the transfers may arrive in any order."""
     add_manual_link(core, "acme/checkout#1")
     core.receive_and_drain(issue("a", 0))
     messages = [moved(*step) for step in order]
-    told: list[Snapshot | Tombstone] = [done("c", 9), *messages] if shown_first else [*messages, done("c", 9)]
-    for observation in told:
+    observations: list[Snapshot | Tombstone] = [done("c", 9), *messages] if shown_first else [*messages, done("c", 9)]
+    for observation in observations:
         core.receive_and_drain(observation)
     assert core.value() == 100
 
 
-def test_a_link_of_another_connection_does_not_keep_one_from_following(core: CoreHarness) -> None:
-    """The same key may stand in two connections."""
+def test_a_manual_link_of_another_connection_does_not_stop_the_transfer(core: CoreHarness) -> None:
+    """Two connections may have the same key."""
     with writing(core.engine) as tx:
         columns = {"slug": "other", "kind": "paper", "site": "https://x.example", "options": {}, "sealed_secrets": []}
         other = tx.execute(sa.insert(tables.connection).values(columns).returning(tables.connection.c.id)).scalar_one()
@@ -84,8 +84,8 @@ def test_a_link_of_another_connection_does_not_keep_one_from_following(core: Cor
     assert core.value() == 100
 
 
-def test_a_key_that_was_taken_anew_takes_no_link_away(core: CoreHarness) -> None:
-    """Two known issues may carry one key, after a repository's name was given to another."""
+def test_a_reused_key_removes_no_manual_link(core: CoreHarness) -> None:
+    """Two known issues may have one key, after another repository got the name."""
     add_manual_link(core, "acme/checkout#1")
     core.receive_and_drain(done("a", 0))
     core.receive_and_drain(issue("b", 1, key="acme/checkout#1"))
@@ -93,8 +93,8 @@ def test_a_key_that_was_taken_anew_takes_no_link_away(core: CoreHarness) -> None
     assert core.value() == 100
 
 
-def test_a_new_owner_is_not_told_what_the_old_one_waited_for(core: CoreHarness) -> None:
-    """And the old one hears nothing that is no longer theirs."""
+def test_a_new_owner_gets_no_notice_of_the_old_owner(core: CoreHarness) -> None:
+    """The old owner gets no mail about a key result that is no longer theirs."""
     core.receive_and_drain(issue("a", 0, labels=[LABEL]))
     core.receive_and_drain(done("a", 1, labels=[LABEL]))
     assert len(core.rows(tables.notice, tables.notice.c.due_at.isnot(None))) == 1
@@ -110,7 +110,7 @@ def test_a_new_owner_is_not_told_what_the_old_one_waited_for(core: CoreHarness) 
 
 @pytest.mark.parametrize("points", [-3.0, 1e308, float("nan"), float("inf")])
 def test_impossible_points_are_no_estimate(core: CoreHarness, points: float) -> None:
-    """Jira lets people type them."""
+    """People can enter them in Jira."""
     core.rule(
         "points", core.key_result("KR-2", kind="done-share", weight="points"), {"field": "labels", "has": "checkout"}
     )
@@ -118,8 +118,8 @@ def test_impossible_points_are_no_estimate(core: CoreHarness, points: float) -> 
     assert core.value("KR-2") == 50
 
 
-def test_a_cycle_that_is_closed_late_is_closed_as_it_stood(core: CoreHarness) -> None:
-    """Nobody drained when its grace ended; what came after that moves nothing."""
+def test_a_cycle_closed_late_keeps_its_value_at_the_end(core: CoreHarness) -> None:
+    """No worker drained when its grace period ended; later changes do not count."""
     core.receive_and_drain(issue("a", 0, labels=[LABEL]))
     core.now += timedelta(days=60)
     core.receive_and_drain(done("a", 50 * 86400, labels=[LABEL]))
@@ -133,73 +133,73 @@ def give_token(core: CoreHarness) -> None:
         bump_rules(tx)
 
 
-def test_a_look_that_shows_something_older_than_what_is_in_doubt_settles(core: CoreHarness) -> None:
-    """It does not ask for itself again."""
+def test_a_fetch_with_an_older_snapshot_than_the_issue_in_doubt_settles(core: CoreHarness) -> None:
+    """It does not request another fetch."""
     give_token(core)
     core.tracker.snapshots["501#1"] = issue("a", -9)
     core.receive_and_drain(issue("a", 0), done("a", 0))
-    (look,) = core.rows(tables.fetch_request)
-    assert look.due_at is None
-    assert "something newer is known" in look.outcome
+    (request,) = core.rows(tables.fetch_request)
+    assert request.due_at is None
+    assert "something newer is known" in request.outcome
 
 
-def test_a_deletion_that_arrives_while_somebody_looks_is_not_undone_by_what_he_saw_before(
+def test_a_deletion_that_arrives_during_a_fetch_is_not_undone(
     core: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """He looks again, and the tracker says that nothing is there."""
+    """The issue is fetched again, and the tracker answers that it is gone."""
     give_token(core)
     core.receive_and_drain(issue("a", 0))
     (row,) = core.rows(tables.issue)
-    look = type(core.tracker).fetch_issue
+    fetch_issue = type(core.tracker).fetch_issue
     answers: list[Snapshot | ConnectorError] = [issue("a", 0), Gone("410", proven=True)]
 
-    def look_while_it_is_deleted(*args: Any, **named: Any) -> Snapshot:
+    def fetch_while_deleted(*args: Any, **named: Any) -> Snapshot:
         core.tracker.snapshots[row.identity] = answers.pop(0)
-        seen = look(*args, **named)
+        seen = fetch_issue(*args, **named)
         core.post(Tombstone(identity=row.identity, key=row.key))
         core.drains.by_table["delivery"]()
         return seen
 
-    monkeypatch.setattr(type(core.tracker), "fetch_issue", look_while_it_is_deleted)
-    core.receive_and_drain(FetchNeeded(identity=row.identity, key=row.key, reason="the letter is partial"))
+    monkeypatch.setattr(type(core.tracker), "fetch_issue", fetch_while_deleted)
+    core.receive_and_drain(FetchNeeded(identity=row.identity, key=row.key, reason="the delivery is partial"))
     assert answers == []
     assert core.rows(tables.issue)[0].gone_reason == "deleted"
     assert core.rows(tables.fetch_request)[0].due_at is None
 
 
-def test_a_tracker_that_can_not_answer_is_left_alone(core: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not each issue's look finds out by itself, and a new letter does not ask sooner."""
+def test_a_rate_limited_tracker_is_not_called(core: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One fetch finds the limit for all issues, and a new delivery does not call sooner."""
     monkeypatch.setattr(connections, "FRESH_SECONDS", 0.0)
     give_token(core)
-    asked = []
-    look = core.tracker.fetch_issue
+    fetched = []
+    fetch_issue = core.tracker.fetch_issue
 
     def counted(*args: Any, **named: Any) -> Snapshot:
-        asked.append(named["identity"])
-        return look(*args, **named)
+        fetched.append(named["identity"])
+        return fetch_issue(*args, **named)
 
     monkeypatch.setattr(type(core.tracker), "fetch_issue", lambda _, *args, **named: counted(*args, **named))
     core.tracker.snapshots |= {
-        identity: Unavailable("429", core.now + timedelta(hours=1)) for identity, *_ in PLACES.values()
+        identity: Unavailable("429", core.now + timedelta(hours=1)) for identity, *_ in POSITIONS.values()
     }
-    for identity, key, _ in PLACES.values():
-        core.receive_and_drain(FetchNeeded(identity=identity, key=key, reason="the letter is partial"))
-        core.receive_and_drain(FetchNeeded(identity=identity, key=key, reason="the letter is partial"))
-    assert len(asked) == 1
+    for identity, key, _ in POSITIONS.values():
+        core.receive_and_drain(FetchNeeded(identity=identity, key=key, reason="the delivery is partial"))
+        core.receive_and_drain(FetchNeeded(identity=identity, key=key, reason="the delivery is partial"))
+    assert len(fetched) == 1
     core.now += timedelta(hours=2)  # our own clock does not matter, the database's does
     core.make_due(tables.fetch_request)
     core.drains.by_table["fetch_request"]()
-    assert len(asked) == 1
+    assert len(fetched) == 1
     for again, until in enumerate((timedelta(hours=-1), timedelta(days=8)), start=2):  # passed; before a step back
         with writing(core.engine) as tx:
             tx.execute(sa.update(tables.rate_limit).values(until=database_now(tx) + until))
         core.make_due(tables.fetch_request)
         core.drains.by_table["fetch_request"]()
-        assert len(asked) == again
+        assert len(fetched) == again
 
 
-def test_a_late_letter_brings_no_old_name_back(core: CoreHarness) -> None:
-    """The time of the newest word counts, also where it only repeated a name."""
+def test_a_late_delivery_does_not_restore_an_old_label_name(core: CoreHarness) -> None:
+    """The newest time counts, also when that delivery only repeated a name."""
     core.receive_and_drain(issue("a", 0, labels=[LABEL]))
     core.receive_and_drain(issue("b", 50, labels=[LABEL]))
     core.receive_and_drain(issue("c", 20, labels=[Term("77", "basket")]))
@@ -208,8 +208,8 @@ def test_a_late_letter_brings_no_old_name_back(core: CoreHarness) -> None:
 
 
 @pytest.mark.both_databases
-def test_a_name_that_another_worker_wrote_meanwhile_is_not_overwritten(core: CoreHarness) -> None:
-    """The batch begins again, and goes by the newer name."""
+def test_a_name_written_by_a_concurrent_worker_is_not_overwritten(core: CoreHarness) -> None:
+    """The batch is retried and uses the newer name."""
     core.receive_and_drain(issue("a", 0, labels=[LABEL]))
     key = (core.connection_id, "label", "77")
 
@@ -224,8 +224,8 @@ def test_a_name_that_another_worker_wrote_meanwhile_is_not_overwritten(core: Cor
         race()
 
 
-def test_a_batch_is_bound_by_the_bytes_of_its_bodies(core: CoreHarness) -> None:
-    """And never empty for it."""
+def test_a_batch_is_limited_by_the_size_of_its_bodies(core: CoreHarness) -> None:
+    """A batch has at least one delivery."""
     for _ in range(3):
         core.post(issue("a", 0))
     size = sa.func.length(tables.delivery.c.body)

@@ -1,4 +1,4 @@
-"""Many looks that are due are made with few calls, and what those can't tell is looked at one by one."""
+"""Many issues are fetched with few calls; issues that a bulk call can't return are fetched one by one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,39 +28,39 @@ from tests.support.config_file import github, okrs
 pytestmark = pytest.mark.slow
 
 
-class Chosen(Connector):
-    """GitHub's connector, whose looks at many a test may decide."""
+class ScriptedConnector(Connector):
+    """GitHub's connector; a test may change the results of bulk fetches."""
 
     decide: Any = None
 
     def fetch_issues(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, FetchResult]:
-        """Let the test decide, or look."""
+        """Fetch, and let the test change the results."""
         found = super().fetch_issues(connection, wanted=wanted)
         return self.decide(dict(found)) if self.decide else found
 
 
 @dataclass
 class FetchHarness(GitHubHarness):
-    """A house with looks to make at a simulated GitHub."""
+    """Services that fetch issues from a simulated GitHub."""
 
-    connector: Chosen = field(default_factory=Chosen)
+    connector: ScriptedConnector = field(default_factory=ScriptedConnector)
     fetcher: IssueFetcher = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.apply(okrs(github(self.hub)))
-        parts: dict[str, Any] = {
+        common: dict[str, Any] = {
             "engine": self.services.engine,
             "connectors": {"github": self.connector},
             "connections": self.services.connections,
             "now": utc_now,
         }
-        refresh = UpdateApplier(**parts, ruleset_cache=RulesetCache(), settle=timedelta(0))
-        self.fetcher = IssueFetcher(**parts, applier=refresh)
+        applier = UpdateApplier(**common, ruleset_cache=RulesetCache(), settle=timedelta(0))
+        self.fetcher = IssueFetcher(**common, applier=applier)
 
-    def fetch(self, *works: Issue) -> None:
-        """Ask for looks, and make them."""
-        wanted = {
+    def fetch(self, *issues: Issue) -> None:
+        """Request fetches of issues, and drain."""
+        requests = {
             (1, f"{one.repository.id}#{one.number}"): (
                 FetchNeeded(
                     identity=f"{one.repository.id}#{one.number}",
@@ -69,16 +69,16 @@ class FetchHarness(GitHubHarness):
                 ),
                 None,
             )
-            for one in works
+            for one in issues
         }
         with writing(self.services.engine) as tx:
-            fetch_requests.add(tx, wanted)
+            fetch_requests.add(tx, requests)
         self.hub.rest.calls.clear()
         while self.fetcher.drain():
             pass
 
     def calls(self, bucket: str) -> int:
-        """Return the number of calls since the looks were asked for whose path holds this."""
+        """Return the number of calls since the last `fetch` with this text in their path."""
         return sum(bucket in call.path for call in self.hub.rest.calls)
 
 
@@ -88,8 +88,8 @@ def harness(services: Services, hub: GitHub, clock: SteppedClock) -> FetchHarnes
     return FetchHarness(services, hub, clock)
 
 
-def test_many_are_looked_at_with_few_calls(harness: FetchHarness) -> None:
-    """A hundred with one; what is gone is then looked at by itself."""
+def test_many_issues_are_fetched_with_few_calls(harness: FetchHarness) -> None:
+    """One call fetches a hundred; an issue that is gone is then fetched alone."""
     issues = harness.open_issues(120)
     issues[0].delete()
     harness.fetch(*issues)
@@ -99,8 +99,8 @@ def test_many_are_looked_at_with_few_calls(harness: FetchHarness) -> None:
     assert {row.due_at for row in harness.rows(tables.fetch_request)} == {None}
 
 
-def test_a_letter_does_not_undo_what_a_look_showed_of_links_by_hand(harness: FetchHarness) -> None:
-    """Its text names none: so we look again."""
+def test_a_delivery_does_not_undo_linked_issues_that_a_fetch_showed(harness: FetchHarness) -> None:
+    """The text of the pull request names no issue, so it is fetched again."""
     (issue,) = harness.open_issues(1)
     harness.hub.add_hook(url="http://127.0.0.1:9/hooks/gh", secret="hush")
     pull = harness.repository.create_pull_request("Add", labels=["checkout"])
@@ -127,14 +127,14 @@ def test_a_letter_does_not_undo_what_a_look_showed_of_links_by_hand(harness: Fet
     assert closes() == [], "though nothing changed its time"
 
 
-def test_fewer_than_three_are_looked_at_one_by_one(harness: FetchHarness) -> None:
-    """It is no cheaper."""
+def test_fewer_than_three_issues_are_fetched_one_by_one(harness: FetchHarness) -> None:
+    """A bulk call would not be cheaper."""
     harness.fetch(*harness.open_issues(2))
     assert (harness.calls("/graphql"), harness.calls("/issues/")) == (0, 2)
 
 
-def test_a_limit_of_graphql_lets_looks_one_by_one_go_on(harness: FetchHarness) -> None:
-    """And GraphQL is left alone meanwhile."""
+def test_with_graphql_rate_limited_single_fetches_continue(harness: FetchHarness) -> None:
+    """GraphQL is not called meanwhile."""
     issues = harness.open_issues(4)
     harness.hub.limits.switch_on()
     harness.hub.limits.spend(f"user ID {harness.hub.actor.id}", "graphql", 5000)
@@ -149,8 +149,8 @@ def test_a_limit_of_graphql_lets_looks_one_by_one_go_on(harness: FetchHarness) -
 @pytest.mark.parametrize(
     "error", [Rejected("no"), ZeroDivisionError("ours"), Unavailable("away", bucket="token/graphql")]
 )
-def test_whatever_goes_wrong_with_many_is_left_to_each(harness: FetchHarness, error: Exception) -> None:
-    """A mistake of ours too."""
+def test_after_an_error_of_a_bulk_fetch_each_issue_is_fetched_alone(harness: FetchHarness, error: Exception) -> None:
+    """Also after a bug of ours."""
 
     def fail(_found: Any) -> Any:
         raise error
@@ -161,8 +161,8 @@ def test_whatever_goes_wrong_with_many_is_left_to_each(harness: FetchHarness, er
     assert len(harness.rows(tables.issue)) == 3
 
 
-def test_what_is_seen_of_one_may_be_an_error_about_it_alone(harness: FetchHarness) -> None:
-    """Deleted, hidden, or nothing to be done about."""
+def test_a_bulk_fetch_may_have_an_error_for_one_issue(harness: FetchHarness) -> None:
+    """The issue is deleted, hidden or rejected."""
     issues = harness.open_issues(5)
     ids = [f"{harness.repository.id}#{number}" for number in range(1, 6)]
 
@@ -189,13 +189,13 @@ def test_what_is_seen_of_one_may_be_an_error_about_it_alone(harness: FetchHarnes
     ]
 
 
-def test_one_whose_lease_is_lost_stops_none_of_the_others(harness: FetchHarness) -> None:
-    """It may have been seen too early: whoever asked anew looks again."""
+def test_one_lost_lease_does_not_stop_the_other_fetches(harness: FetchHarness) -> None:
+    """Its snapshot may be too old, so the new request fetches it again."""
 
     def decide(found: dict[str, FetchResult]) -> dict[str, FetchResult]:
         harness.connector.decide = None
         with writing(harness.services.engine) as tx:
-            again = FetchNeeded(identity=f"{harness.repository.id}#2", key="acme/checkout#2", reason="anew")
+            again = FetchNeeded(identity=f"{harness.repository.id}#2", key="acme/checkout#2", reason="requested again")
             fetch_requests.add(tx, {(1, again.identity): (again, None)})
         return found
 
@@ -208,10 +208,10 @@ def test_one_whose_lease_is_lost_stops_none_of_the_others(harness: FetchHarness)
     assert harness.calls("/issues/2") == 1
 
 
-def test_a_turn_that_is_over_gives_rows_back_without_counting_an_attempt(
+def test_a_drain_out_of_time_releases_rows_without_counting_an_attempt(
     harness: FetchHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Others have theirs."""
+    """Other drains get their time."""
     monkeypatch.setattr("sync_service.tracker_sync.fetch_issues.TURN_SECONDS", -1.0)
     issues = harness.open_issues(3)
     with writing(harness.services.engine) as tx:
@@ -225,8 +225,8 @@ def test_a_turn_that_is_over_gives_rows_back_without_counting_an_attempt(
 
 
 @pytest.mark.both_databases
-def test_a_refused_connection_is_asked_by_one_look_alone(harness: FetchHarness) -> None:
-    """Once an hour."""
+def test_a_refused_connection_is_tried_by_one_fetch(harness: FetchHarness) -> None:
+    """Only one call an hour is made."""
     issues = harness.open_issues(4)
     harness.hub.token = "another"
     harness.fetch(*issues)

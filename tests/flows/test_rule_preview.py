@@ -1,4 +1,4 @@
-"""A preview promises numbers; saving the edit must bring exactly those, on both databases."""
+"""A preview of a rule edit shows exactly the numbers that saving the edit gives."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,7 +34,7 @@ from tests.support.run_scope import ALL
 
 @pytest.fixture
 def engine(migrated_url: str) -> Iterator[Engine]:
-    """Yield a database with the tables and nothing in them."""
+    """Yield a database with empty tables."""
     opened = open_database(migrated_url)
     yield opened
     opened.dispose()
@@ -88,7 +88,7 @@ issue_columns = st.fixed_dictionaries(
     edit=edits,
     other=edits,
 )
-def test_what_a_preview_promises_is_what_saving_brings(  # noqa: PLR0917 - Hypothesis gives them by name
+def test_saving_an_edit_gives_the_numbers_of_its_preview(  # noqa: PLR0917 - Hypothesis gives them by name
     engine: Engine,
     found: list[dict[str, Any]],
     measures: tuple[dict[str, Any], ...],
@@ -97,7 +97,7 @@ def test_what_a_preview_promises_is_what_saving_brings(  # noqa: PLR0917 - Hypot
     edit: Edit,
     other: Edit,
 ) -> None:
-    """Whatever issues, labels, links by hand and other rules there are: value, progress, status and reason agree."""
+    """Value, progress, status and reason agree for any issues, labels, manual links and other rules."""
     with writing(engine) as tx:
         seed(tx, measures=measures, covered=covered)
         for number, columns in enumerate(found, start=1):
@@ -113,22 +113,22 @@ def test_what_a_preview_promises_is_what_saving_brings(  # noqa: PLR0917 - Hypot
     save(engine, held)
     save(engine, other, slug="another-rule")
 
-    promised = preview_edit(engine, edit)
-    before = {one.slug: key_result_state(engine, one.slug)[0] for one in promised.effects}
+    previewed = preview_edit(engine, edit)
+    before = {one.slug: key_result_state(engine, one.slug)[0] for one in previewed.effects}
     save(engine, edit)
 
     touched = {edit.key_result_id, held.key_result_id} if held.enabled else {edit.key_result_id}
-    assert {one.slug for one in promised.effects} == {f"KR-{key_result_id}" for key_result_id in touched}
-    for one in promised.effects:
+    assert {one.slug for one in previewed.effects} == {f"KR-{key_result_id}" for key_result_id in touched}
+    for one in previewed.effects:
         assert one.before == before[one.slug]
         assert (one.after, one.explanation) == key_result_state(engine, one.slug)
     v = tables.rule_revision
     active = sa.select(v.c.id).where(v.c.rule_slug == "checkout-label", v.c.state == "active")
-    ours = tables.link.c.origin == "rule", tables.link.c.source.in_(active)
+    active_rule_links = tables.link.c.origin == "rule", tables.link.c.source.in_(active)
     with reading(engine) as tx:
-        linked = list(tx.scalars(sa.select(tables.link.c.issue_id).where(*ours)))
-    assert promised.matching == len(linked)
-    assert {one.id for one in promised.shown} == set(linked)
+        linked = list(tx.scalars(sa.select(tables.link.c.issue_id).where(*active_rule_links)))
+    assert previewed.matching == len(linked)
+    assert {one.id for one in previewed.shown} == set(linked)
 
 
 CHECKOUT = Edit(
@@ -137,8 +137,8 @@ CHECKOUT = Edit(
 
 
 @pytest.mark.slow
-def test_a_preview_names_what_comes_and_what_goes(engine: Engine) -> None:
-    """An edit shows the issues that are new to the rule, and those it would let go."""
+def test_a_preview_lists_gained_and_lost_issues(engine: Engine) -> None:
+    """It shows the issues that are new to the rule, and those that would lose their link."""
     with writing(engine) as tx:
         seed(tx, measures=({"kind": "done-share"}, {"kind": "open-count"}))
         add_issue(tx, 1, labels=["901"], state="done")
@@ -159,12 +159,14 @@ def test_a_preview_names_what_comes_and_what_goes(engine: Engine) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("state", "key_result_id"), [("pending", 1), ("active", 2)])
-def test_a_query_that_becomes_a_condition_is_waited_for_no_more(engine: Engine, state: str, key_result_id: int) -> None:
-    """Whether it counts already or not, what its listing lacks goes with it; another query is still waited for."""
+def test_a_query_replaced_by_a_condition_is_no_longer_waited_for(
+    engine: Engine, state: str, key_result_id: int
+) -> None:
+    """Its incomplete listing no longer counts, pending or active; another query is still waited for."""
     with writing(engine) as tx:
         seed(tx, measures=({"kind": "done-share"}, {"kind": "done-share"}))
         add_issue(tx, 1, labels=["901"], state="done")
-        asked = Definition(
+        query_rule = Definition(
             slug="checkout-label",
             owner_id=None,
             connection_id=1,
@@ -172,23 +174,23 @@ def test_a_query_that_becomes_a_condition_is_waited_for_no_more(engine: Engine, 
             condition={},
             query="repo:acme/a",
         )
-        rules.save(tx, asked, changed_by="Ana Ruiz", now=NOW)
+        rules.save(tx, query_rule, changed_by="Ana Ruiz", now=NOW)
         tx.execute(sa.update(tables.rule_revision).values(state=state, due_at=None))
-        rules.save(tx, replace(asked, slug="other", key_result_id=1), changed_by="Ana Ruiz", now=NOW)
+        rules.save(tx, replace(query_rule, slug="other", key_result_id=1), changed_by="Ana Ruiz", now=NOW)
         tx.execute(sa.update(tables.query_listing).values(incomplete_reason="too many"))
     drain(engine)
     edit = replace(CHECKOUT, slug="checkout-label")
     seen = preview_edit(engine, edit)
-    waited = {one.slug: "too many" in one.explanation for one in seen.effects}
-    assert waited == ({"KR-1": True, "KR-2": False} if state == "active" else {"KR-1": True})
+    incomplete = {one.slug: "too many" in one.explanation for one in seen.effects}
+    assert incomplete == ({"KR-1": True, "KR-2": False} if state == "active" else {"KR-1": True})
     assert not any("rule checkout-label" in one.explanation for one in seen.effects)
     save(engine, edit)
     for one in seen.effects:
         assert key_result_state(engine, one.slug) == (one.after, one.explanation)
 
 
-def test_a_preview_writes_nothing_and_names_a_few_only(engine: Engine) -> None:
-    """Long lists are counted; tables stay as they were."""
+def test_a_preview_writes_nothing_and_shows_a_limited_list(engine: Engine) -> None:
+    """Long lists are cut and counted, and no table changes."""
     with writing(engine) as tx:
         seed(tx, measures=({"kind": "open-count"},))
         for number in range(1, SHOWN + 6):
@@ -209,8 +211,8 @@ def test_a_preview_writes_nothing_and_names_a_few_only(engine: Engine) -> None:
 
 
 @pytest.mark.slow
-def test_a_preview_waits_for_no_writer(engine: Engine) -> None:
-    """While another transaction holds what it wrote, a preview still answers."""
+def test_a_preview_does_not_wait_for_a_writer(engine: Engine) -> None:
+    """A preview answers while another transaction is open."""
     with writing(engine) as tx:
         seed(tx, measures=({"kind": "open-count"},))
         add_issue(tx, 1, labels=["901"])
@@ -221,8 +223,8 @@ def test_a_preview_waits_for_no_writer(engine: Engine) -> None:
 
 
 @pytest.mark.slow
-def test_a_condition_that_cannot_be_used_is_told_with_its_place(engine: Engine) -> None:
-    """The same words as for a configuration file."""
+def test_an_invalid_condition_is_an_error_with_its_position(engine: Engine) -> None:
+    """The message is the same as for a configuration file."""
     wrong: Any = {"all": [{"field": "colour", "is": "red"}]}
     edit = Edit(slug=None, connection_id=1, key_result_id=1, condition=wrong)
     with pytest.raises(RuleError, match=r"all\.0\.field: found 'colour'"):

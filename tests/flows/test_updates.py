@@ -1,4 +1,4 @@
-"""What becomes of letters that are late, repeated, ignored, poisonous or unreadable, or about unwatched scopes."""
+"""Deliveries that are late, repeated, ignored, poison or unreadable, or about unwatched scopes."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.flows.issue_factory import done, issue
 from tests.support.fake_tracker import CoreHarness, bump_rules
 
 
-def test_late_and_repeated_letters_change_nothing(core: CoreHarness) -> None:
+def test_late_and_repeated_deliveries_change_nothing(core: CoreHarness) -> None:
     """The history does not grow either."""
     core.receive_and_drain(issue(1, 0))
     core.receive_and_drain(done(1, 9))
@@ -29,7 +29,7 @@ def test_late_and_repeated_letters_change_nothing(core: CoreHarness) -> None:
 
 
 def test_a_repeated_delivery_id_is_stored_once(core: CoreHarness) -> None:
-    """The tracker sends it again when it did not hear our answer."""
+    """The tracker sends it again when it did not get our response."""
     core.post(issue(1, 0), delivery_id="same")
     core.post(done(1, 5), delivery_id="same")
     core.drain()
@@ -37,15 +37,15 @@ def test_a_repeated_delivery_id_is_stored_once(core: CoreHarness) -> None:
     assert core.value() == 0
 
 
-def test_scopes_that_are_not_watched_are_left_alone(core: CoreHarness) -> None:
-    """And said so."""
+def test_issues_of_unwatched_scopes_are_ignored(core: CoreHarness) -> None:
+    """The outcome has the reason."""
     delivery = core.receive_and_drain(issue(1, 0, identity="9#1", scope=ScopeRef("9", "other/place")))
     assert core.outcome(delivery) == "ignored, because other/place is not watched"
     assert core.rows(tables.issue) == []
 
 
-def test_a_scope_is_known_by_its_id_once_it_was_seen(core: CoreHarness) -> None:
-    """A renamed repository goes on counting; a new one that took its name does not."""
+def test_a_scope_is_identified_by_its_id_after_the_first_delivery(core: CoreHarness) -> None:
+    """A renamed repository still counts; a new one with its old name does not."""
     core.receive_and_drain(issue(1, 0))
     core.receive_and_drain(ScopeSeen(scope=ScopeRef("501", "acme/pay")))
     core.receive_and_drain(done(1, 5, scope=ScopeRef("501", "acme/pay"), key="acme/pay#1"))
@@ -54,8 +54,8 @@ def test_a_scope_is_known_by_its_id_once_it_was_seen(core: CoreHarness) -> None:
     assert core.value() == 100
 
 
-def test_a_scope_that_is_watched_later_is_known_by_its_id_too(core: CoreHarness) -> None:
-    """Though its repository was heard of before."""
+def test_a_scope_watched_later_is_identified_by_its_id_too(core: CoreHarness) -> None:
+    """Deliveries of its repository arrived before."""
     elsewhere = ScopeRef("600", "acme/elsewhere")
     core.receive_and_drain(done(1, 0, identity="600#1", scope=elsewhere))
     with writing(core.engine) as tx:
@@ -67,7 +67,7 @@ def test_a_scope_that_is_watched_later_is_known_by_its_id_too(core: CoreHarness)
     assert core.value() == 0
 
 
-def test_one_lost_lease_does_not_hold_up_the_batch(core: CoreHarness) -> None:
+def test_one_lost_lease_does_not_stop_the_batch(core: CoreHarness) -> None:
     """The others are applied one by one."""
     for number in range(3):
         core.post(issue(number, 0))
@@ -89,7 +89,7 @@ def test_one_lost_lease_does_not_hold_up_the_batch(core: CoreHarness) -> None:
 
 
 def test_ignored_deliveries_are_settled_with_their_reason(core: CoreHarness) -> None:
-    """Never an error."""
+    """An ignored delivery is never an error."""
     delivery = core.receive_and_drain(Ignored("stars do not move issues"))
     assert core.outcome(delivery) == "ignored, because stars do not move issues"
 
@@ -110,8 +110,8 @@ def test_a_poison_delivery_is_buried_alone(core: CoreHarness) -> None:
     assert [row.outcome for row in buried] == [f"failed {MOST_ATTEMPTS} times, last error: ValueError: poison"]
 
 
-def test_a_letter_that_breaks_the_transaction_spoils_no_other(core: CoreHarness) -> None:
-    """Rows are tried one by one when a batch fails."""
+def test_a_delivery_that_fails_the_transaction_does_not_stop_others(core: CoreHarness) -> None:
+    """Rows are applied one by one when a batch fails."""
     core.post(issue(1, 0))
     core.post(issue(2, 0, key="k" * 400, title=None))
     core.post(done(3, 1))
@@ -121,8 +121,8 @@ def test_a_letter_that_breaks_the_transaction_spoils_no_other(core: CoreHarness)
     assert core.value() == 50
 
 
-def test_an_unreadable_delivery_is_buried_at_once_and_revived_by_its_repeat(core: CoreHarness) -> None:
-    """Once the reader is mended, a redelivery is due again."""
+def test_an_unreadable_delivery_is_buried_at_once_and_due_again_by_a_redelivery(core: CoreHarness) -> None:
+    """After the parser is fixed, a redelivery is applied."""
     delivery = core.post(Rejected("not JSON"))
     core.drain()
     assert core.outcome(delivery) == "can't be read: not JSON"

@@ -1,4 +1,4 @@
-"""What is due to be said on issues, with a tracker of paper: what is written, what waits, and what is put aside."""
+"""Write-back rows with a fake tracker: which notes are written, which wait, and which are buried."""
 
 from datetime import timedelta
 
@@ -17,8 +17,8 @@ from tests.flows.fake_write_back_tracker import FakeWriteBackHarness
 from tests.support.wait_until import until
 
 
-def test_an_issue_says_what_it_serves_in_the_order_of_the_pages(write_back: FakeWriteBackHarness) -> None:
-    """In words, with the page of each key result."""
+def test_a_note_lists_key_results_in_the_order_of_the_pages(write_back: FakeWriteBackHarness) -> None:
+    """It has the values as text, and the page of each key result."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-2", "okr:KR-1"]))
     write_back.write_now()
     assert write_back.noted_key_results() == ["KR-1", "KR-2"]
@@ -33,8 +33,8 @@ def test_an_issue_says_what_it_serves_in_the_order_of_the_pages(write_back: Fake
     assert (write_back.row().memory, write_back.row().outcome, write_back.row().due_at) == ("there", "written", None)
 
 
-def test_a_bug_is_tried_again_and_buried_at_last(write_back: FakeWriteBackHarness) -> None:
-    """And nothing is noted as said."""
+def test_a_write_that_fails_by_a_bug_is_retried_and_then_buried(write_back: FakeWriteBackHarness) -> None:
+    """The digest stays empty."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     write_back.tracker.before = RuntimeError("a bug of ours")
     for _ in range(10):
@@ -56,10 +56,10 @@ def test_a_bug_is_tried_again_and_buried_at_last(write_back: FakeWriteBackHarnes
         (Gone("there is no such issue", proven=False), True, False),
     ],
 )
-def test_each_error_has_its_way(
+def test_each_kind_of_error_is_handled(
     write_back: FakeWriteBackHarness, error: Exception, *, buried: bool, refused: bool
 ) -> None:
-    """As it has for looks; the turn is given back in any case."""
+    """As for fetches; the write slot is released in any case."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     write_back.tracker.before = error
     write_back.write_now()
@@ -71,8 +71,8 @@ def test_each_error_has_its_way(
         ) < timedelta(seconds=10)
 
 
-def test_a_refused_connection_is_mended_by_the_one_write_that_may_ask(write_back: FakeWriteBackHarness) -> None:
-    """Though nothing else asks that tracker: the hour's one permit is not taken twice for one row."""
+def test_one_write_clears_the_refusal_of_a_connection(write_back: FakeWriteBackHarness) -> None:
+    """Nothing else calls that tracker; the one permit per hour is not taken twice for one row."""
     core = write_back.core
     core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     with writing(core.engine) as tx:
@@ -85,8 +85,8 @@ def test_a_refused_connection_is_mended_by_the_one_write_that_may_ask(write_back
     assert core.rows(tables.connection)[0].refused_at is None
 
 
-def test_an_issue_that_can_not_be_written_on_for_a_while_is_left_alone(write_back: FakeWriteBackHarness) -> None:
-    """For as long as was asked, and with the reason."""
+def test_an_issue_with_a_rate_limit_is_not_written(write_back: FakeWriteBackHarness) -> None:
+    """The row waits as long as the limit, with the reason."""
     core, bucket = write_back.core, "pen/writes/501#1"
     core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     with writing(core.engine) as tx:
@@ -101,8 +101,8 @@ def test_an_issue_that_can_not_be_written_on_for_a_while_is_left_alone(write_bac
         assert write_back.row().due_at - database_now(tx) > timedelta(minutes=50)
 
 
-def test_an_issue_that_is_gone_says_nothing_more(write_back: FakeWriteBackHarness) -> None:
-    """Nor is it called about."""
+def test_an_issue_that_is_gone_gets_no_note(write_back: FakeWriteBackHarness) -> None:
+    """There is no call about it."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     write_back.core.receive_and_drain(Tombstone(identity="501#1", key="acme/checkout#1"))
     write_back.write_now()
@@ -110,7 +110,7 @@ def test_an_issue_that_is_gone_says_nothing_more(write_back: FakeWriteBackHarnes
 
 
 def test_without_credentials_nothing_is_written(write_back: FakeWriteBackHarness) -> None:
-    """They may have been taken away."""
+    """Credentials may be removed later."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     with writing(write_back.core.engine) as tx:
         tx.execute(sa.update(tables.connection).values(sealed_token=None))
@@ -119,10 +119,10 @@ def test_without_credentials_nothing_is_written(write_back: FakeWriteBackHarness
     assert "no credentials" in write_back.row().outcome
 
 
-def test_whoever_would_wait_too_long_asks_again_later(
+def test_a_row_without_a_free_slot_is_postponed(
     write_back: FakeWriteBackHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No time is kept days ahead."""
+    """No slot is reserved days ahead."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     monkeypatch.setattr(write_slots, "reserve_slot", lambda *_arguments: None)
     write_back.write_now()
@@ -130,8 +130,8 @@ def test_whoever_would_wait_too_long_asks_again_later(
     assert write_back.tracker.writes == 0
 
 
-def test_whoever_meets_a_taken_turn_asks_again_soon_and_keeps_its_time(write_back: FakeWriteBackHarness) -> None:
-    """The turn is held for minutes, in case its holder dies, but is given back within moments."""
+def test_a_row_that_meets_another_writer_retries_soon_and_keeps_its_slot(write_back: FakeWriteBackHarness) -> None:
+    """The writer's lock lasts minutes in case the writer dies, but is released within seconds."""
     core = write_back.core
     core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     core.make_due(tables.write_back)
@@ -142,13 +142,13 @@ def test_whoever_meets_a_taken_turn_asks_again_soon_and_keeps_its_time(write_bac
     with writing(core.engine) as tx:
         assert write_back.row().due_at - database_now(tx) <= 2 * write_slots.GAP
         write_slots.release_writer(tx, core.connection_id, "pen/writes")
-    kept = write_back.row().slot_at
-    assert kept is not None
-    assert write_back.row().due_at - kept < write_slots.KEPT
+    slot = write_back.row().slot_at
+    assert slot is not None
+    assert write_back.row().due_at - slot < write_slots.KEPT
 
 
-def test_a_process_that_knows_not_yet_of_the_switch_waits(write_back: FakeWriteBackHarness) -> None:
-    """It reads connections every so often, and the row is there at once."""
+def test_a_process_with_an_old_connection_cache_waits(write_back: FakeWriteBackHarness) -> None:
+    """It reads connections from time to time, but the row is there at once."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     write_back.set_mark(None)
     write_back.write_now()
@@ -159,8 +159,8 @@ def test_a_process_that_knows_not_yet_of_the_switch_waits(write_back: FakeWriteB
     assert write_back.noted_key_results() == ["KR-1"]
 
 
-def test_another_target_is_said_though_nothing_moved(write_back: FakeWriteBackHarness) -> None:
-    """It stands beside the value."""
+def test_a_changed_target_is_written_without_a_new_value(write_back: FakeWriteBackHarness) -> None:
+    """The note has the target beside the value."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     write_back.write_now()
     with writing(write_back.core.engine) as tx:
@@ -170,13 +170,13 @@ def test_another_target_is_said_though_nothing_moved(write_back: FakeWriteBackHa
     assert write_back.tracker.notes["501#1"].key_results[0].target == "500 tickets"
 
 
-def test_an_issue_that_may_not_be_written_on_waits_longer_each_time_and_takes_nobodys_place(
+def test_a_locked_issue_waits_longer_each_time_and_stops_no_other(
     write_back: FakeWriteBackHarness,
 ) -> None:
-    """An hour, two, four, and six from then on; its first change made it urgent, which it is no more."""
+    """It waits one, two, four, and then always six hours, and is no longer urgent."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
-    until_then = write_back.core.now + timedelta(hours=1)
-    write_back.tracker.before = Unavailable("the conversation is locked", until_then, bucket="pen/writes/501#1")
+    limit_end = write_back.core.now + timedelta(hours=1)
+    write_back.tracker.before = Unavailable("the conversation is locked", limit_end, bucket="pen/writes/501#1")
     waits = []
     for _ in range(5):
         write_back.write_now()

@@ -1,4 +1,4 @@
-"""Rounds that compare what issues say with what they serve, with a tracker of paper."""
+"""Rounds that compare notes with key results and request outdated ones, with a fake tracker."""
 
 from datetime import timedelta
 
@@ -18,8 +18,8 @@ from tests.support.fake_tracker import bump_rules
 OTHER = {"identity": "501#2", "key": "acme/checkout#2"}
 
 
-def test_a_round_finds_what_nothing_made_due(write_back: FakeWriteBackHarness) -> None:
-    """A key result that was removed or renamed; what is said already is not made due."""
+def test_a_round_finds_outdated_notes(write_back: FakeWriteBackHarness) -> None:
+    """A key result was removed or renamed; notes that are up to date are not made due."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]), snapshot(0, labels=["okr:KR-2"], **OTHER))
     write_back.write_now()
     write_back.write_now()
@@ -41,8 +41,8 @@ def test_a_round_finds_what_nothing_made_due(write_back: FakeWriteBackHarness) -
     assert timedelta(minutes=55) < wait <= timedelta(hours=1)
 
 
-def test_the_more_issues_there_are_the_longer_each_says_the_same(write_back: FakeWriteBackHarness) -> None:
-    """Else those that have said nothing yet would wait behind those that only stand otherwise, for ever."""
+def test_more_issues_are_rewritten_less_often(write_back: FakeWriteBackHarness) -> None:
+    """Else issues without a note would wait for ever behind issues with new progress."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     write_back.write_now()
     with writing(write_back.core.engine) as tx:
@@ -60,31 +60,31 @@ def test_the_more_issues_there_are_the_longer_each_says_the_same(write_back: Fak
     assert timedelta(hours=2.4) < wait <= timedelta(hours=2.5)
 
 
-def test_an_issue_that_was_put_aside_is_tried_again_after_a_day(write_back: FakeWriteBackHarness) -> None:
-    """It may have been the tracker, which answered with a proxy's page; not before, since it may be the issue."""
+def test_a_buried_row_is_retried_after_a_day(write_back: FakeWriteBackHarness) -> None:
+    """The error may come from a proxy in front of the tracker, or from the issue itself."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     write_back.tracker.before = Rejected("it answers with something that can't be read")
     write_back.write_now()
     assert write_back.row().buried_at is not None
     write_back.tracker.before = None
-    for ago, said in ((timedelta(hours=23), False), (timedelta(hours=25), True)):
+    for ago, written in ((timedelta(hours=23), False), (timedelta(hours=25), True)):
         with writing(write_back.core.engine) as tx:
             buried = database_now(tx) - ago
             tx.execute(sa.update(tables.write_back).values(buried_at=buried))
             write_backs.switch_on(tx, write_back.core.connection_id)
         write_back.core.drain()
         write_back.write_now()
-        assert ("501#1" in write_back.tracker.notes) == said
+        assert ("501#1" in write_back.tracker.notes) == written
 
 
-def test_a_round_goes_in_chunks_and_ends_where_the_switch_is_off(
+def test_a_round_runs_in_chunks_and_ends_when_write_back_is_off(
     write_back: FakeWriteBackHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many issues there are."""
+    """Chunks limit the work for many issues."""
     monkeypatch.setattr("sync_service.write_back.write_notes.CHUNK", 2)
     numbers = range(1, 6)
-    places = [{"identity": f"501#{number}", "key": f"acme/checkout#{number}"} for number in numbers]
-    write_back.core.receive_and_drain(*(snapshot(0, labels=["okr:KR-1"], **place) for place in places))
+    identities = [{"identity": f"501#{number}", "key": f"acme/checkout#{number}"} for number in numbers]
+    write_back.core.receive_and_drain(*(snapshot(0, labels=["okr:KR-1"], **identity) for identity in identities))
     with writing(write_back.core.engine) as tx:
         tx.execute(sa.delete(tables.write_back))
         write_backs.switch_on(tx, write_back.core.connection_id)
@@ -99,7 +99,7 @@ def test_a_round_goes_in_chunks_and_ends_where_the_switch_is_off(
 
 
 def test_a_moved_key_result_wakes_the_round(write_back: FakeWriteBackHarness) -> None:
-    """In five minutes, not in an hour."""
+    """It runs in five minutes, not in an hour."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     with writing(write_back.core.engine) as tx:
         write_backs.switch_on(tx, write_back.core.connection_id)
@@ -111,10 +111,10 @@ def test_a_moved_key_result_wakes_the_round(write_back: FakeWriteBackHarness) ->
 
 
 @pytest.mark.parametrize("moment", ["leased", "between chunks"])
-def test_a_round_that_is_woken_while_it_is_under_way_is_followed_by_another_soon(
+def test_a_round_requested_during_a_round_runs_soon_after_it(
     write_back: FakeWriteBackHarness, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    """It may be past what has changed. The one after that waits an hour again."""
+    """The running round may have passed the changed issue. The round after the next waits an hour again."""
     monkeypatch.setattr("sync_service.write_back.write_notes.CHUNK", 1)
     core = write_back.core
     core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))

@@ -1,4 +1,4 @@
-"""Writes, with a tracker of paper, that are overtaken: by deaths, lost leases, and what is asked for meanwhile."""
+"""Writes to a fake tracker with a crash, a lost lease or a new request during the write."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ from tests.domain.factories import snapshot
 from tests.flows.fake_write_back_tracker import FakeWriteBackHarness, FakeWriteBackTracker
 
 
-def test_what_is_asked_for_during_a_write_is_written_after_it(write_back: FakeWriteBackHarness) -> None:
-    """Though the write that was under way did not know."""
+def test_a_request_during_a_write_is_written_after_it(write_back: FakeWriteBackHarness) -> None:
+    """The running write does not know of it."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
 
     def link_more() -> None:
@@ -36,23 +36,23 @@ def test_what_is_asked_for_during_a_write_is_written_after_it(write_back: FakeWr
     assert write_back.tracker.writes == 2
 
 
-def test_a_write_whose_lease_was_lost_is_left_to_whoever_has_it(write_back: FakeWriteBackHarness) -> None:
-    """It notes nothing."""
+def test_a_write_whose_lease_was_lost_stores_nothing(write_back: FakeWriteBackHarness) -> None:
+    """The new holder of the lease stores the result."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
 
-    def lose() -> None:
+    def lose_lease() -> None:
         with writing(write_back.core.engine) as tx:
             tx.execute(sa.update(tables.write_back).values(lease="another's"))
 
-    write_back.tracker.before = lose
+    write_back.tracker.before = lose_lease
     write_back.write_now()
     assert (write_back.row().lease, write_back.row().memory) == ("another's", None)
 
 
-def test_what_is_asked_for_while_a_row_is_given_a_time_is_not_put_off_to_it(
+def test_an_urgent_request_while_a_slot_is_reserved_is_not_delayed_to_the_slot(
     write_back: FakeWriteBackHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That may be hours away, where many only stand otherwise."""
+    """The slot may be hours away when many notes only have new progress."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     write_back.write_now()
     write_back.rename("Sent")
@@ -62,13 +62,13 @@ def test_what_is_asked_for_while_a_row_is_given_a_time_is_not_put_off_to_it(
         for _ in range(500):
             write_slots.reserve_slot(tx, write_back.core.connection_id, "pen/writes", write_slots.BACKGROUND)
         tx.execute(sa.update(tables.write_back).values(due_at=database_now(tx)))
-    writing_part = FakeWriteBackTracker.write_bucket
+    write_bucket = FakeWriteBackTracker.write_bucket
 
     def link_more(tracker: FakeWriteBackTracker, connection: Connection, *, about: str) -> str:
-        monkeypatch.setattr(FakeWriteBackTracker, "write_bucket", writing_part)
+        monkeypatch.setattr(FakeWriteBackTracker, "write_bucket", write_bucket)
         write_back.core.post(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
         write_back.core.drains.drain("delivery")
-        return writing_part(tracker, connection, about=about)
+        return write_bucket(tracker, connection, about=about)
 
     monkeypatch.setattr(FakeWriteBackTracker, "write_bucket", link_more)
     write_back.core.drains.by_table["write_back"]()
@@ -77,24 +77,24 @@ def test_what_is_asked_for_while_a_row_is_given_a_time_is_not_put_off_to_it(
     assert (write_back.row().slot_at, write_back.row().urgent) == (None, True)
 
 
-class Death(BaseException):
-    """Ends a worker where it stands."""
+class WorkerCrash(BaseException):
+    """Simulated crash of a worker."""
 
 
-def test_what_a_dead_worker_wrote_is_put_right_though_it_is_what_was_said_before(
+def test_a_note_of_a_crashed_worker_is_corrected_to_the_note_before_it(
     write_back: FakeWriteBackHarness,
 ) -> None:
-    """What it wrote was never noted, so the row knows only of what was said before it."""
+    """The crashed write was never stored, so the row knows only the note before it."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     write_back.write_now()
     write_back.core.receive_and_drain(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
 
     def die() -> None:
         write_back.tracker.notes["501#1"] = Note((*write_back.tracker.notes["501#1"].key_results,) * 2)
-        raise Death
+        raise WorkerCrash
 
     write_back.tracker.before = die
-    with pytest.raises(Death):
+    with pytest.raises(WorkerCrash):
         write_back.write_now()
     write_back.tracker.before = None
     assert write_back.noted_key_results() == ["KR-1", "KR-1"]
@@ -106,10 +106,10 @@ def test_what_a_dead_worker_wrote_is_put_right_though_it_is_what_was_said_before
 @pytest.mark.parametrize(
     ("error", "buried"), [(Unavailable("it took too long"), False), (Gone("it shows nothing", proven=False), True)]
 )
-def test_a_write_that_landed_unheard_is_taken_away_where_the_issue_serves_nothing_any_more(
+def test_a_note_written_without_a_response_is_removed_from_an_unlinked_issue(
     write_back: FakeWriteBackHarness, error: ConnectorError, *, buried: bool
 ) -> None:
-    """Whether its row still waits to try again, or was put aside; and only once."""
+    """The row may still wait for a retry or be buried; the note is removed once."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
 
     def land() -> None:
@@ -128,19 +128,19 @@ def test_a_write_that_landed_unheard_is_taken_away_where_the_issue_serves_nothin
 
 
 @pytest.mark.both_databases
-def test_what_is_asked_for_while_a_row_is_settled_without_a_write_is_not_lost(
+def test_a_request_while_a_row_settles_without_a_write_is_not_lost(
     write_back: FakeWriteBackHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The links that its end was decided from are others by then."""
+    """The links have changed since the decision to settle."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     write_back.core.receive_and_drain(snapshot(1, labels=[]))
     settle = CallPolicy.settle
 
-    def settle_late(asking: CallPolicy, row: Row[Any], outcome: str) -> None:
+    def settle_late(policy: CallPolicy, row: Row[Any], outcome: str) -> None:
         monkeypatch.setattr(CallPolicy, "settle", settle)
         write_back.core.post(snapshot(2, labels=["okr:KR-2"]))
         write_back.core.drains.drain("delivery")
-        asking.settle(row, outcome)
+        policy.settle(row, outcome)
 
     monkeypatch.setattr(CallPolicy, "settle", settle_late)
     write_back.write_now()
@@ -153,10 +153,10 @@ def test_what_is_asked_for_while_a_row_is_settled_without_a_write_is_not_lost(
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize(("error", "tries"), [(Gone("it is locked", proven=False), 1), (RuntimeError("a bug"), 8)])
-def test_what_is_asked_for_while_a_row_is_put_aside_is_not_lost(
+def test_a_request_while_a_row_is_buried_is_not_lost(
     write_back: FakeWriteBackHarness, error: Exception, tries: int
 ) -> None:
-    """It is tried again, and is put aside only when nobody asked anew."""
+    """The row is retried, and buried only without a new request."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
 
     def change_and_fail() -> None:
@@ -176,8 +176,8 @@ def test_what_is_asked_for_while_a_row_is_put_aside_is_not_lost(
     assert write_back.row().due_at is None
 
 
-def test_what_is_replayed_is_written_though_its_row_says_so_already(write_back: FakeWriteBackHarness) -> None:
-    """A write that failed may have landed in part, whatever the row knows of."""
+def test_a_replayed_row_is_written_even_when_its_digest_is_unchanged(write_back: FakeWriteBackHarness) -> None:
+    """A failed write may have reached the tracker in part."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     write_back.write_now()
     write_back.core.receive_and_drain(snapshot(1, labels=["okr:KR-1", "okr:KR-2"]))
