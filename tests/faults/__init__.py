@@ -1,1 +1,1 @@
-"""Faults under load: what is promised when parts are killed, stopped, starved or flushed, and how it is proven."""
+"""Fault tests: kill, stop, starve and flush processes and servers under load, and compare with an oracle."""

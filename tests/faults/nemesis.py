@@ -23,7 +23,7 @@ from tests.faults.service import Service, lives
 from tests.support.servers import Valkey
 from tests.support.wait_until import until
 
-PARTS = ("web", "worker 1", "worker 2", "clock")
+PROCESSES = ("web", "worker 1", "worker 2", "clock")
 
 
 @dataclass(slots=True)
@@ -46,16 +46,16 @@ class Nemesis:
         """Return the number of processes killed with SIGKILL."""
         return sum(count for name, count in self.fault_counts.items() if name.startswith("kill"))
 
-    def kill(self, part: str) -> None:
+    def kill(self, name: str) -> None:
         """Kill a process of the service with SIGKILL, as soon as it runs."""
-        pid = until(lambda: self._running(part) or 0, f"{part} runs")
+        pid = until(lambda: self._running(name) or 0, f"{name} runs")
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        self.fault_counts[f"kill {part}"] += 1
+        self.fault_counts[f"kill {name}"] += 1
 
     def kill_any(self) -> None:
         """Kill a random process of the service, a child of the web server, or Redis."""
-        chosen = self.chance.choice([*PARTS, "web child", "redis"])
+        chosen = self.chance.choice([*PROCESSES, "web child", "redis"])
         if chosen == "web child":
             for child in self.service.tree("web")[1:2]:
                 with contextlib.suppress(ProcessLookupError):
@@ -96,8 +96,8 @@ class Nemesis:
 
     def stall_worker(self) -> None:
         """Stop a worker until its leases have ended, and then let it continue."""
-        part = self.chance.choice(["worker 1", "worker 2", "clock"])
-        with stalled(self.service, part):
+        name = self.chance.choice(["worker 1", "worker 2", "clock"])
+        with stalled(self.service, name):
             time.sleep(0.2)
             self.end_leases()
             time.sleep(self.chance.uniform(0.2, 1.5))
@@ -160,8 +160,8 @@ class Nemesis:
         acts = self.acts()
         self.chance.choices(list(acts), weights=list(acts.values()))[0]()
 
-    def _running(self, part: str) -> int | None:
-        pid = self.service.pids.get(part)
+    def _running(self, name: str) -> int | None:
+        pid = self.service.pids.get(name)
         return pid if pid is not None and lives(pid) else None
 
     def _redis_pids(self) -> list[int]:
@@ -186,9 +186,9 @@ def end_leases(engine: Engine) -> None:
 
 
 @contextlib.contextmanager
-def stalled(service: Service, part: str) -> Iterator[None]:
-    """Stop a part's processes with SIGSTOP during the block."""
-    stopped = service.tree(part)
+def stalled(service: Service, name: str) -> Iterator[None]:
+    """Stop a process and its children with SIGSTOP during the block."""
+    stopped = service.tree(name)
     _signal(stopped, signal.SIGSTOP)
     try:
         yield
@@ -205,11 +205,11 @@ def _signal(pids: Iterable[int], number: signal.Signals) -> None:
 @contextlib.contextmanager
 def full_disk(service: Service) -> Iterator[None]:
     """Let no file of the service grow beyond its first page during the block."""
-    _limit_files(service.tree(*PARTS), 4096)
+    _limit_files(service.tree(*PROCESSES), 4096)
     try:
         yield
     finally:
-        _limit_files(service.tree(*PARTS), resource.RLIM_INFINITY)
+        _limit_files(service.tree(*PROCESSES), resource.RLIM_INFINITY)
 
 
 def _limit_files(pids: Iterable[int], most: int) -> None:

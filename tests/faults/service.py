@@ -93,11 +93,11 @@ class Service:
             return requests.get(f"{self.address}/healthz", timeout=2).ok
         return False
 
-    def tree(self, *parts: str) -> list[int]:
-        """Return the ids of the running processes of these parts: each part's own first, then its children."""
+    def tree(self, *names: str) -> list[int]:
+        """Return the ids of these running processes: each one first, then its children."""
         found: list[int] = []
-        for part in parts:
-            leader = self.pids.get(part)
+        for name in names:
+            leader = self.pids.get(name)
             if leader is not None and lives(leader):
                 found += [leader, *children(leader)]
         return found

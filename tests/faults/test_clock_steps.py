@@ -30,14 +30,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
-LETTERS = 300 if LONG else 60
+DELIVERIES = 300 if LONG else 60
 STEPS = 200 if LONG else 12
 
 
 def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(
     databases: Databases, tmp_path: Path, oracle: Services
 ) -> None:
-    """One is a day ahead, one a day behind: leases and due times are the database's."""
+    """One clock is a day ahead, one a day behind; leases and due times use the database's clock."""
     url = databases.prepared(prepare)
     receiver = build_services(url, tmp_path, clock=utc_now)
     workers = [build_services(url, tmp_path, clock=lambda off=off: utc_now() + off) for off in (DAY, -DAY)]
@@ -48,7 +48,7 @@ def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(
     for thread in threads:
         thread.start()
     history = Workload(SEED)
-    sent = [history.next() for _ in range(LETTERS)]
+    sent = [history.next() for _ in range(DELIVERIES)]
     history.close()
     try:
         for number, delivery in enumerate(sent):
@@ -66,7 +66,7 @@ def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(
 
 @dataclass(slots=True)
 class SteppedServices:
-    """A house on SQLite whose database has a clock that a test steps: SQLite's is the machine's."""
+    """Services on SQLite with a clock that the test steps; normally SQLite uses the machine's clock."""
 
     services: Services
     ahead: timedelta = field(default=timedelta(0))
@@ -75,21 +75,21 @@ class SteppedServices:
         self.services.engine.dispose()
         sa.event.listen(self.services.engine, "connect", self._set_clock)
 
-    def letter_comes(self, delivery: SignedDelivery) -> None:
-        """Store a letter."""
+    def receive(self, delivery: SignedDelivery) -> None:
+        """Receive a delivery."""
         assert receive(self.services, delivery) is Receipt.STORED
 
-    def worker_dies(self) -> int:
-        """Let a worker claim what is due, and be heard of no more; give how many deliveries that were."""
+    def lose_worker(self) -> int:
+        """Claim due deliveries as a worker that then crashes; return their number."""
         return len(due.claim(self.services.engine, tables.delivery, limit=5))
 
     def step(self, seconds: timedelta) -> None:
-        """Step the clock, and let the clock part notice."""
+        """Step the clock, and let the scheduler repair due times."""
         self.ahead += seconds
         scheduler.repair_clock_skew(self.services)
 
     def waiting(self) -> int:
-        """Return the number of deliveries that wait."""
+        """Return the number of waiting deliveries."""
         return sum(row.due_at is not None for row in stored(self.services.engine).values())
 
     def _set_clock(self, connection: DBAPIConnection, _: object) -> None:
@@ -101,7 +101,7 @@ class SteppedServices:
 
 @pytest.fixture
 def stepped(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[SteppedServices]:
-    """Yield such a house, with the OKRs."""
+    """Yield these services with the OKRs applied."""
     made = SteppedServices(build_services(sqlite.prepared(prepare), tmp_path, clock=utc_now))
     furnish(made.services)
     made.services.drains.drain_everything()
@@ -112,22 +112,22 @@ def stepped(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[SteppedServices
 
 @pytest.fixture
 def deliveries() -> list[SignedDelivery]:
-    """Return the beginning of a history."""
+    """Return the first deliveries of a workload."""
     history = Workload(SEED)
-    found = [history.next() for _ in range(LETTERS)]
+    found = [history.next() for _ in range(DELIVERIES)]
     history.close()
     return found
 
 
-def test_a_clock_that_steps_back_delays_only_what_a_dead_worker_held_and_that_for_minutes(
+def test_a_step_back_delays_only_the_rows_of_a_crashed_worker_by_minutes(
     stepped: SteppedServices, deliveries: list[SignedDelivery], new_oracle: Callable[[], Services]
 ) -> None:
-    """By a day. What was stored and not tried is due at once, and so is what comes after it."""
+    """The step is a day. Stored deliveries without a try and later ones are due at once."""
     for delivery in deliveries[:10]:
-        stepped.letter_comes(delivery)
-    held = stepped.worker_dies()
+        stepped.receive(delivery)
+    held = stepped.lose_worker()
     stepped.step(-DAY)
-    stepped.letter_comes(deliveries[10])
+    stepped.receive(deliveries[10])
     stepped.services.drains.drain_everything()
     assert stepped.waiting() == held == 5
     stepped.step(due.LONGEST_LEASE)
@@ -137,12 +137,12 @@ def test_a_clock_that_steps_back_delays_only_what_a_dead_worker_held_and_that_fo
     check(stepped.services.engine, oracle=new_oracle(), sent=deliveries, acknowledged=acknowledged)
 
 
-def test_a_clock_that_steps_forward_and_back_under_a_worker_lets_nothing_be_applied_twice(
+def test_steps_forward_and_back_during_a_lease_apply_nothing_twice(
     stepped: SteppedServices, deliveries: list[SignedDelivery], oracle: Services
 ) -> None:
-    """His lease ends early, another one applies what he held, and he may not; the time that was wrong is forgotten."""
+    """The lease ends early, another worker applies the rows, and the first one may not settle them."""
     for delivery in deliveries[:10]:
-        stepped.letter_comes(delivery)
+        stepped.receive(delivery)
     held = due.claim(stepped.services.engine, tables.delivery, limit=10)
     stepped.step(HOUR)
     stepped.services.drains.drain_everything()
@@ -150,7 +150,7 @@ def test_a_clock_that_steps_forward_and_back_under_a_worker_lets_nothing_be_appl
     with pytest.raises(due.LeaseLost), writing(stepped.services.engine) as tx:
         due.settle(tx, tables.delivery, held, [{"outcome": "late"}] * len(held))
     stepped.step(-HOUR)
-    stepped.letter_comes(deliveries[10])
+    stepped.receive(deliveries[10])
     stepped.services.drains.drain_everything()
     check(
         stepped.services.engine,
@@ -160,16 +160,16 @@ def test_a_clock_that_steps_forward_and_back_under_a_worker_lets_nothing_be_appl
     )
 
 
-def test_a_clock_that_goes_mad_while_workers_die_changes_nothing_in_the_end(
+def test_random_clock_steps_and_crashes_do_not_change_the_result(
     stepped: SteppedServices, deliveries: list[SignedDelivery], oracle: Services
 ) -> None:
-    """Steps of up to a month either way; then it goes right, and after the longest lease all is as it should be."""
+    """The clock steps by up to a month; when it is right again, all is applied after the longest lease."""
     chance = random.Random(SEED)  # noqa: S311 - a seed makes it repeatable
     for number in range(STEPS):
-        for delivery in deliveries[number * LETTERS // STEPS : (number + 1) * LETTERS // STEPS]:
-            stepped.letter_comes(delivery)
+        for delivery in deliveries[number * DELIVERIES // STEPS : (number + 1) * DELIVERIES // STEPS]:
+            stepped.receive(delivery)
         if chance.random() < 0.5:
-            stepped.worker_dies()
+            stepped.lose_worker()
         if chance.random() < 0.5:
             stepped.services.drains.drain_everything()
         stepped.step(chance.choice([-1, 1]) * chance.choice([timedelta(seconds=30), HOUR, 30 * DAY]))
@@ -182,6 +182,6 @@ def test_a_clock_that_goes_mad_while_workers_die_changes_nothing_in_the_end(
 
 
 def close(services: Services) -> None:
-    """Close its connections."""
+    """Close the connections of the services."""
     services.engine.dispose()
     services.redis.close()

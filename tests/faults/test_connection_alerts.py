@@ -1,4 +1,4 @@
-"""A worker may die at any statement of telling that a connection broke: it is told once all the same."""
+"""A worker may crash at any statement of a connection alert: exactly one mail is sent."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from tests.support.servers import Databases
 pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
 LATEST = 30
-"""Statements after which the latest kill strikes: telling takes fewer, sending included."""
+"""Statements before the last crash: an alert and its mail take fewer."""
 
 
-def test_however_a_worker_dies_what_broke_is_told_once(databases: Databases, tmp_path: Path) -> None:
-    """A refused connection and its scopes, in one mail."""
+def test_a_crash_at_any_statement_sends_one_alert_mail(databases: Databases, tmp_path: Path) -> None:
+    """A refused connection and its scopes are one mail."""
     crashing_worker = CrashingWorker(databases.prepared(prepare), tmp_path)
     with writing(crashing_worker.services.engine) as tx:
         tx.execute(sa.insert(tables.person).values(email="ana@example.com", name="Ana", role="admin", accounts={}))

@@ -1,4 +1,4 @@
-"""Everything that can befall deliveries, at random and at once, and secrets rotated under way: all ends right."""
+"""All faults of deliveries and calls at random and at once, and rotated secrets: the values are right in the end."""
 
 import hashlib
 import hmac
@@ -24,7 +24,7 @@ from sync_service.store.queue import due
 from sync_service.store.trackers.connections import FRESH_SECONDS
 from tests.faults.conftest import LONG, SEED
 from tests.faults.oracle_check import broken_entries, furnish
-from tests.faults.tracker_pair import TrackerPair, at_work, close, receiving
+from tests.faults.tracker_pair import TrackerPair, draining, close, receiving
 from tests.support.migrated_database import prepare
 from tests.support.run_scope import ALL
 from tests.support.servers import Databases
@@ -35,8 +35,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
 CHANGES = 400 if LONG else 60
 MISHAPS: tuple[Callable[[WebhookSender], None], ...] = (
-    lambda courier: courier.delay_next(0.2),
-    lambda courier: courier.delay_next(0.4, count=3),
+    lambda webhooks: webhooks.delay_next(0.2),
+    lambda webhooks: webhooks.delay_next(0.4, count=3),
     WebhookSender.lose_next,
     WebhookSender.duplicate_next,
     WebhookSender.truncate_next,
@@ -55,7 +55,7 @@ REFUSED = (Fault.FORGED, Fault.UNSIGNED, Fault.TRUNCATED)
 
 @pytest.fixture
 def all_services(databases: Databases, tmp_path: Path) -> Iterator[list[Services]]:
-    """Yield one house to receive and two to work, on one database."""
+    """Yield services that receive and two that drain, on one database."""
     url = databases.prepared(prepare)
     made = [build_services(url, tmp_path, clock=utc_now) for _ in range(3)]
     yield made
@@ -64,21 +64,21 @@ def all_services(databases: Databases, tmp_path: Path) -> Iterator[list[Services
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + (10 if LONG else 1)))
 def test_all_faults_of_both_trackers_at_once_end_in_the_right_numbers(all_services: list[Services], seed: int) -> None:
-    """Delayed, lost, doubled, out of order, forged, unsigned, cut short; REST refuses, breaks and is slow."""
+    """Deliveries get all faults: lost, doubled, forged, cut short and more; REST calls are refused, broken and slow."""
     receiver, *workers = all_services
     with ExitStack() as ending:
         pair = ending.enter_context(TrackerPair(seed))
         furnish(receiver, pair.okrs("old"))
         pair.open_hooks(ending.enter_context(receiving(receiver)))
-        ending.enter_context(at_work(workers))
+        ending.enter_context(draining(workers))
         for tracker in pair.trackers:
-            for spoil in MISHAPS:
-                spoil(tracker.webhooks)
-            for breaks in BREAKDOWNS:
-                breaks(tracker.rest)
+            for webhook_fault in MISHAPS:
+                webhook_fault(tracker.webhooks)
+            for rest_fault in BREAKDOWNS:
+                rest_fault(tracker.rest)
         for _ in range(CHANGES):
-            befall_webhooks(pair)
-            befall_rest(pair)
+            inject_webhook_fault(pair)
+            inject_rest_fault(pair)
             pair.work(changes=pair.chance.choice([1, 1, 2]))
         for tracker in pair.trackers:
             tracker.webhooks.release(seed=seed)
@@ -88,34 +88,34 @@ def test_all_faults_of_both_trackers_at_once_end_in_the_right_numbers(all_servic
         for delivery in pair.deliveries():
             statuses = {attempt.status for attempt in delivery.attempts}
             assert statuses <= ({401} if delivery.fault in REFUSED else {202}), delivery.fault
-        befell = {delivery.fault for delivery in pair.deliveries()}
+        faults_seen = {delivery.fault for delivery in pair.deliveries()}
         assert pair.redeliver_what_was_not_taken() > 0
-        until(lambda: is_quiet(receiver), "all is applied and looked at", seconds=60)
+        until(lambda: is_quiet(receiver), "all is applied and fetched", seconds=60)
         for tracker in pair.trackers:
             assert {call.status for call in tracker.rest.calls} == {200, 429, 500, 503}
-    assert befell == set(Fault)
+    assert faults_seen == set(Fault)
     assert values(receiver) == pytest.approx(pair.numbers())
     assert broken_entries(receiver.engine) == []
 
 
-def befall_webhooks(pair: TrackerPair) -> None:
-    """Let something befall the next deliveries of one tracker, at times."""
-    chance, courier = pair.chance, pair.chance.choice(pair.trackers).webhooks
-    if courier.held and chance.random() < 0.3:
-        courier.release(seed=chance.randrange(100))
+def inject_webhook_fault(pair: TrackerPair) -> None:
+    """Sometimes inject a fault into the next deliveries of one tracker."""
+    chance, webhooks = pair.chance, pair.chance.choice(pair.trackers).webhooks
+    if webhooks.held and chance.random() < 0.3:
+        webhooks.release(seed=chance.randrange(100))
     if chance.random() < 0.5:
-        chance.choice([*MISHAPS, WebhookSender.hold])(courier)
+        chance.choice([*MISHAPS, WebhookSender.hold])(webhooks)
 
 
-def befall_rest(pair: TrackerPair) -> None:
-    """Let REST calls go wrong, at times."""
+def inject_rest_fault(pair: TrackerPair) -> None:
+    """Sometimes inject a fault into the REST calls of one tracker."""
     chance, rest = pair.chance, pair.chance.choice(pair.trackers).rest
     if chance.random() < 0.2:
         chance.choice([*BREAKDOWNS, *SLOWNESS])(rest)
 
 
 def is_quiet(services: Services) -> bool:
-    """Return whether nothing waits to be applied or looked at; lets the time pass that looks wait for."""
+    """Make waiting fetches due; return whether no delivery and no fetch waits."""
     waiting = 0
     with writing(services.engine) as tx:
         tx.execute(sa.delete(tables.rate_limit))
@@ -134,18 +134,18 @@ def values(services: Services) -> dict[str, float | None]:
 
 
 @pytest.mark.parametrize("databases", ["sqlite", "postgresql"] if ALL else ["sqlite"], indirect=True)
-def test_a_secret_rotated_while_deliveries_flow_refuses_none_and_lets_none_in_by_the_old_one(
+def test_a_rotated_secret_rejects_no_delivery_and_then_the_old_one_is_rejected(
     all_services: list[Services],
 ) -> None:
-    """Both secrets are good while the trackers change theirs and old letters are under way; then the old one is not."""
+    """Both secrets are valid while old deliveries are in flight; then the old one is not."""
     receiver, *workers = all_services
     with ExitStack() as ending:
         pair = ending.enter_context(TrackerPair(SEED))
         furnish(receiver, pair.okrs("old"))
         address = ending.enter_context(receiving(receiver))
         pair.open_hooks(address)
-        ending.enter_context(at_work(workers))
-        with people_at_work(pair):
+        ending.enter_context(draining(workers))
+        with changing_issues(pair):
             until(lambda: len(pair.deliveries()) > 20, "deliveries flow")
             assert answers(address, "new") == {401}
             furnish(receiver, pair.okrs("new", "kept"))
@@ -181,8 +181,8 @@ def test_a_secret_rotated_while_deliveries_flow_refuses_none_and_lets_none_in_by
 
 
 @contextmanager
-def people_at_work(pair: TrackerPair) -> Iterator[None]:
-    """Let people change issues all the time, until the end of the block."""
+def changing_issues(pair: TrackerPair) -> Iterator[None]:
+    """Change issues all the time, until the end of the block."""
     end = threading.Event()
 
     def work() -> None:
@@ -199,12 +199,12 @@ def people_at_work(pair: TrackerPair) -> Iterator[None]:
 
 
 def delayed_five(tracker: BaseTracker) -> bool:
-    """Return whether five deliveries were delayed on their way."""
+    """Return whether five deliveries were delayed."""
     return sum(one.fault is Fault.DELAYED for one in tracker.deliveries) == 5
 
 
 def answers(address: str, secret: str) -> set[int]:
-    """Return what both connections answer to a message that tells of no issue, signed with a secret."""
+    """Return the statuses of both connections for a ping that is signed with a secret."""
     body = b'{"webhookEvent": "nothing"}'
     signed = "sha256=" + hmac.digest(secret.encode(), body, hashlib.sha256).hex()
     own = {

@@ -1,4 +1,4 @@
-"""A worker may die between any two statements: what it leaves is either nothing or all of a batch."""
+"""A worker may crash between any two statements: a batch is stored in full or not at all."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -24,23 +24,23 @@ from tests.support.servers import Databases
 
 pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
-LETTERS = 25
+DELIVERIES = 25
 LATEST = 60
-"""Statements after which the latest kill strikes; a drain of a batch is some tens of them."""
+"""Statements before the last crash; a drain of a batch has some tens of them."""
 
 
-def tries(*, short: int, long: int) -> settings:
-    """Try so many examples."""
+def examples(*, short: int, long: int) -> settings:
+    """Return Hypothesis settings with this many examples, in short or long runs."""
     return settings(
         max_examples=long if LONG else short,
-        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # an example takes too long to look for a smaller one
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # examples are too slow to shrink
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
 
 
 @pytest.fixture
 def crashing_worker(databases: Databases, tmp_path: Path) -> Iterator[CrashingWorker]:
-    """Yield a worker that dies, on either database."""
+    """Yield a crashing worker on either database."""
     made = CrashingWorker(databases.prepared(prepare), tmp_path)
     furnish(made.services)
     made.services.drains.drain_everything()
@@ -49,33 +49,33 @@ def crashing_worker(databases: Databases, tmp_path: Path) -> Iterator[CrashingWo
 
 
 def empty(engine: Engine) -> None:
-    """Forget all that trackers told, so that one house serves many examples."""
-    told = (tables.link, tables.issue, tables.history, tables.notice, tables.mail, tables.delivery, tables.term)
+    """Delete all data from trackers, so that one database serves many examples."""
+    cleared = (tables.link, tables.issue, tables.history, tables.notice, tables.mail, tables.delivery, tables.term)
     with writing(engine) as tx:
-        for table in told:
+        for table in cleared:
             tx.execute(table.delete())
         tx.execute(tables.key_result.update().values(current=None, progress=None, status="no_data"))
 
 
 def deliveries(seed: int) -> list[SignedDelivery]:
-    """Return the beginning of a history."""
+    """Return the first deliveries of a workload."""
     history = Workload(seed)
-    found = [history.next() for _ in range(LETTERS)]
+    found = [history.next() for _ in range(DELIVERIES)]
     history.close()
     return found
 
 
-@tries(short=4, long=500)
+@examples(short=4, long=500)
 @given(st.integers(0, 10**9), st.lists(st.lists(st.integers(0, LATEST), max_size=3), min_size=1, max_size=8))
 def test_any_order_any_repeat_and_any_kill_end_in_the_same_numbers(
     crashing_worker: CrashingWorker, oracle: Services, seed: int, crashes: list[list[int]]
 ) -> None:
-    """Letters come shuffled, some twice, in batches; in each batch the worker dies up to three times."""
+    """Deliveries arrive shuffled, some twice, in batches; the worker crashes up to three times per batch."""
     for engine in (crashing_worker.services.engine, oracle.engine):
         empty(engine)
     chance = random.Random(seed)  # noqa: S311 - a seed makes it repeatable
     history = deliveries(seed)
-    arriving = [*history, *chance.sample(history, k=LETTERS // 4)]
+    arriving = [*history, *chance.sample(history, k=DELIVERIES // 4)]
     chance.shuffle(arriving)
     for number, crash_after in enumerate(crashes):
         for delivery in arriving[number :: len(crashes)]:
@@ -87,12 +87,12 @@ def test_any_order_any_repeat_and_any_kill_end_in_the_same_numbers(
 
 
 @pytest.mark.parametrize("databases", ["sqlite", "postgresql"] if LONG or ALL else ["sqlite"], indirect=True)
-@tries(short=2, long=60)
-@given(st.integers(0, 10**9), st.lists(st.integers(0, LATEST), min_size=LETTERS, max_size=LETTERS))
-def test_in_order_history_and_mails_equal_the_oracles_whatever_kills(
+@examples(short=2, long=60)
+@given(st.integers(0, 10**9), st.lists(st.integers(0, LATEST), min_size=DELIVERIES, max_size=DELIVERIES))
+def test_in_order_history_and_mails_equal_the_oracles_despite_crashes(
     crashing_worker: CrashingWorker, oracle: Services, seed: int, crashes: list[int]
 ) -> None:
-    """Drained after each letter, though the worker dies once in each drain, every entry and every mail is the same."""
+    """With one crash in the drain of each delivery, every history entry and every mail is the same."""
     for engine in (crashing_worker.services.engine, oracle.engine):
         empty(engine)
     history = deliveries(seed)
@@ -107,7 +107,7 @@ def test_in_order_history_and_mails_equal_the_oracles_whatever_kills(
 
 
 def entries(engine: Engine) -> list[tuple[Any, ...]]:
-    """Return each key result's history, oldest first, without the time it was written at."""
+    """Return each key result's history, oldest first, without its times."""
     h, k = tables.history, tables.key_result
     columns = sa.select(k.c.slug, h.c["from"], h.c.to, h.c.causes).join(k, k.c.id == h.c.key_result_id)
     with reading(engine) as tx:
@@ -115,7 +115,7 @@ def entries(engine: Engine) -> list[tuple[Any, ...]]:
 
 
 def mails(engine: Engine) -> list[tuple[Any, ...]]:
-    """Return what was told and to whom, mail by mail."""
+    """Return the recipient and the notices of each mail."""
     n, m = tables.notice, tables.mail
     columns = sa.select(m.c.id, m.c.kind, m.c.recipient, n.c.key_result_id, n.c.from_value, n.c.to_value, n.c.causes)
     with reading(engine) as tx:
@@ -128,7 +128,7 @@ def mails(engine: Engine) -> list[tuple[Any, ...]]:
 def test_a_kill_at_every_statement_of_one_drain_changes_nothing(
     crashing_worker: CrashingWorker, new_oracle: Callable[[], Services], seed: int
 ) -> None:
-    """The same batch, killed after the first statement, then after the second, and so on until none is left."""
+    """Crash the same batch after the first statement, then after the second, and so on."""
     oracle = new_oracle()
     history = deliveries(seed)
     apply_in_order(oracle, history)

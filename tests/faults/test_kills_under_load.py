@@ -1,4 +1,4 @@
-"""Nothing acknowledged is lost, and all ends in the same numbers, whatever is killed, flushed, locked or full."""
+"""Nothing acknowledged is lost and the values are right, whatever is killed, flushed, locked or full."""
 
 import json
 import time
@@ -28,11 +28,11 @@ pytestmark = pytest.mark.slow
 
 KILLS = 200 if LONG else 3
 QUIET = 60
-"""Seconds of quiet within which all must be applied, once no lease of a dead worker is in the way."""
+"""Seconds of quiet within which all must be applied, when no lease of a dead worker is left."""
 
 
 def test_nothing_acknowledged_is_lost_by_any_fault(harness: FaultHarness, oracle: Services, tmp_path: Path) -> None:
-    """Letters flow from three senders while the nemesis strikes; then all is quiet, and compared with the oracle."""
+    """Three senders post deliveries while the nemesis injects faults; then the state is compared with the oracle."""
     history = Workload(SEED)
     nemesis = harness.nemesis
     with LoadGenerator(history, harness.service.address, SEED, pause=0.3 if LONG else 0.05) as posting:
@@ -47,9 +47,9 @@ def test_nothing_acknowledged_is_lost_by_any_fault(harness: FaultHarness, oracle
 
 @pytest.mark.parametrize("harness", ["sqlite", "postgresql"] if LONG or ALL else ["sqlite"], indirect=True)
 def test_without_redis_all_is_applied_within_a_minute_of_quiet(harness: FaultHarness, oracle: Services) -> None:
-    """Redis is flushed and killed under load; nobody helps with leases, the clock and the flags' short life do.
+    """Redis is flushed and killed under load; leases are not ended early, the scheduler alone recovers.
 
-    The workers are known again, though nobody has started them anew.
+    The workers are counted again without a restart.
     """
     history = Workload(SEED)
     with LoadGenerator(history, harness.service.address, SEED) as posting:
@@ -64,7 +64,7 @@ def test_without_redis_all_is_applied_within_a_minute_of_quiet(harness: FaultHar
 
 
 def test_while_redis_has_no_disk_deliveries_are_applied_all_the_same(harness: FaultHarness) -> None:
-    """The private one dies of it again and again, the other refuses all writes; with room again both are as before."""
+    """A private Redis exits repeatedly, one by URL refuses all writes; with disk space again both work."""
     history = Workload(SEED)
     deliveries = [history.next() for _ in range(24)]
     history.close()
@@ -85,7 +85,7 @@ def test_while_redis_has_no_disk_deliveries_are_applied_all_the_same(harness: Fa
 
 
 def takes_writes(redis: Redis) -> bool:
-    """Return whether Redis can be told something."""
+    """Return whether Redis accepts a write."""
     try:
         return bool(redis.set("tests", "are here"))
     except RedisError:
@@ -94,7 +94,7 @@ def takes_writes(redis: Redis) -> bool:
 
 @pytest.mark.parametrize("harness", ["postgresql"], indirect=True)
 def test_while_the_database_is_away_nothing_is_acknowledged(harness: FaultHarness, own_postgres: OwnPostgres) -> None:
-    """Trackers are told to come again, and the service says that it is not ready; when it is back, all goes on."""
+    """Deliveries are answered 503 and the service is not ready; when the database is back, all continues."""
     history = Workload(SEED)
     deliveries = [history.next() for _ in range(12)]
     history.close()
@@ -102,7 +102,7 @@ def test_while_the_database_is_away_nothing_is_acknowledged(harness: FaultHarnes
     assert [post(harness, delivery) for delivery in deliveries[:6]] == [503] * 6
     assert requests.get(f"{harness.service.address}/readyz", timeout=15).status_code == 503
     own_postgres.start_again()
-    until(lambda: post(harness, deliveries[0]) == 202, "letters are taken again")
+    until(lambda: post(harness, deliveries[0]) == 202, "deliveries are accepted again")
     assert [post(harness, delivery) for delivery in deliveries] == [202] * len(deliveries)
     end_leases(harness.engine)
     until(lambda: at_rest(harness), "all is applied", seconds=QUIET)
@@ -110,7 +110,7 @@ def test_while_the_database_is_away_nothing_is_acknowledged(harness: FaultHarnes
 
 
 def post(harness: FaultHarness, delivery: SignedDelivery) -> int:
-    """Post a letter; give the status."""
+    """Post a delivery; return the status."""
     url = f"{harness.service.address}/hooks/{delivery.connection}"
     return requests.post(url, data=delivery.body, headers=dict(delivery.headers), timeout=15).status_code
 
@@ -124,8 +124,8 @@ def at_rest(harness: FaultHarness) -> bool:
 
 
 def note(posting: LoadGenerator, struck: Mapping[str, int], directory: Path) -> None:
-    """Keep the record of what was answered and when, and print its sum."""
+    """Write all responses with their times to a file, and print a summary."""
     record = directory / "answers.json"
     record.write_text(json.dumps([[one.at, one.delivery_id, one.status] for one in posting.answers]))
     by_status = {status: posting.count(status) for status in (202, 503, None)}
-    print(f"seed {SEED}: {len(posting.sent)} letters, answers {by_status}, struck {dict(struck)}, record {record}")  # noqa: T201 - shown when the test fails, or by -s
+    print(f"seed {SEED}: {len(posting.sent)} deliveries, responses {by_status}, faults {dict(struck)}, record {record}")  # noqa: T201 - shown when the test fails, or by -s

@@ -1,4 +1,4 @@
-"""Two leases on one row: whoever lost his may neither settle, postpone nor bury, and his neighbours do not suffer."""
+"""Two leases on one row: the worker that lost its lease may not settle, postpone or bury; other rows are applied."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.both_databases
 
 @dataclass(slots=True)
 class SlowTracker(FakeTracker):
-    """A paper tracker during whose reading something else happens, once."""
+    """A fake tracker that calls `meanwhile` once while it parses a delivery."""
 
     meanwhile: Callable[[], None] | None = None
 
     def parse_delivery(self, post: WebhookRequest, connection: Connection) -> ParsedDelivery:
-        """Read, after what happens meanwhile."""
+        """Call `meanwhile`, then parse."""
         if self.meanwhile is not None:
             happens, self.meanwhile = self.meanwhile, None
             happens()
@@ -54,13 +54,13 @@ def core(migrated_url: str, tracker: SlowTracker) -> Iterator[CoreHarness]:
 
 
 def lose_the_lease(core: CoreHarness) -> None:
-    """Let the lease end and another worker claim the same rows, and stall."""
+    """End the lease, and claim the same rows as another worker that then stalls."""
     end_leases(core.engine)
     assert due.claim(core.engine, tables.delivery, limit=10)
 
 
 def test_a_worker_that_lost_its_lease_applies_nothing(core: CoreHarness, tracker: SlowTracker) -> None:
-    """Another worker has the row: the first rolls back, and the second one's work is the only one."""
+    """Another worker has the row: the first rolls back, and only the second one applies."""
     core.post(snapshot(1, state=State.DONE, closed_at=at(1)))
     tracker.meanwhile = lambda: lose_the_lease(core)
     assert core.applier.drain() == 1
@@ -70,10 +70,8 @@ def test_a_worker_that_lost_its_lease_applies_nothing(core: CoreHarness, tracker
     assert [row.to for row in core.rows(tables.history)] == [100]
 
 
-def test_a_worker_that_lost_its_lease_after_another_has_settled_applies_nothing_again(
-    core: CoreHarness, tracker: SlowTracker
-) -> None:
-    """The other worker was done before the first woke up."""
+def test_a_worker_that_lost_its_lease_to_a_settled_row_applies_nothing(core: CoreHarness, tracker: SlowTracker) -> None:
+    """The other worker settled the row before the first one continued."""
     core.post(snapshot(1, state=State.DONE, closed_at=at(1)))
 
     def settle_elsewhere() -> None:
@@ -93,7 +91,7 @@ def test_a_worker_that_lost_its_lease_after_another_has_settled_applies_nothing_
 def test_a_failing_row_whose_lease_is_lost_is_left_to_its_new_holder(
     core: CoreHarness, tracker: SlowTracker, error: Exception
 ) -> None:
-    """It is neither buried nor postponed under the new holder's hands, and the rows beside it are still applied."""
+    """The worker that lost the lease neither buries nor postpones it."""
     core.post(error)
     tracker.meanwhile = lambda: lose_the_lease(core)
     core.applier.drain()
@@ -102,14 +100,12 @@ def test_a_failing_row_whose_lease_is_lost_is_left_to_its_new_holder(
 
 
 @pytest.mark.slow
-def test_locks_of_a_worker_that_stalls_in_a_transaction_are_taken_from_it(
-    postgres: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PostgreSQL ends the transaction of who stands still for longer than a lease; the others wait no longer."""
+def test_a_stalled_transaction_loses_its_locks(postgres: PostgresDatabases, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL ends a transaction that is idle for longer than a lease, so others stop waiting."""
     core = open_core_harness(postgres.prepared(prepare))
     core.rule("all", core.key_result(), {"field": "kind", "is": "issue"})
     core.receive_and_drain(snapshot(1))
-    stalled = open_world_again(core)
+    stalled = open_second_engine(core)
     monkeypatch.setattr(database, "STALL_SECONDS", 1.0)
     with stalled.connect() as tx:
         issues.lock(tx, {(core.connection_id, "501#1"): None})
@@ -122,6 +118,6 @@ def test_locks_of_a_worker_that_stalls_in_a_transaction_are_taken_from_it(
     postgres.drop()
 
 
-def open_world_again(core: CoreHarness) -> Engine:
-    """Open the world's database as another process does."""
+def open_second_engine(core: CoreHarness) -> Engine:
+    """Open the harness's database as another process does."""
     return open_database(core.engine.url.render_as_string(hide_password=False))

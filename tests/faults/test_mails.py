@@ -1,4 +1,4 @@
-"""A worker may die while it sends a mail: the mail comes all the same, at most once more, under the same Message-ID."""
+"""A worker may crash while it sends a mail: the mail is sent, at most once more, with the same Message-ID."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MOST_STATEMENTS = 60
 
 @pytest.fixture
 def crashing_worker(databases: Databases, tmp_path: Path, mail: MailServer) -> Iterator[CrashingWorker]:
-    """Yield a worker that dies and has a mail server, on either database."""
+    """Yield a crashing worker with a mail server, on either database."""
     made = CrashingWorker(databases.prepared(prepare), tmp_path, {"SMTP_URL": mail.url})
     yield made
     made.close()
@@ -31,7 +31,7 @@ def crashing_worker(databases: Databases, tmp_path: Path, mail: MailServer) -> I
 def test_a_kill_at_any_moment_of_sending_repeats_a_mail_at_most_once_and_loses_none(
     crashing_worker: CrashingWorker, mail: MailServer
 ) -> None:
-    """Killed after the first statement of a drain, then after the second, and so on until none is left."""
+    """Crash a drain after the first statement, then after the second, and so on."""
     copies: list[int] = []
     for statements in range(MOST_STATEMENTS):
         before, arrived = crashing_worker.crashes, len(mail.messages)
@@ -48,14 +48,14 @@ def test_a_kill_at_any_moment_of_sending_repeats_a_mail_at_most_once_and_loses_n
 
 
 @dataclass
-class DeadlyServer(MailServer):
-    """A mail server after whose answer a worker does not live to note it, for so many mails."""
+class CrashingMailServer(MailServer):
+    """A mail server that crashes the worker after its response, for so many mails."""
 
     crashing_worker: CrashingWorker | None = None
     kills: int = 3
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
-        """Keep the message, and let the worker die at its next statement."""
+        """Store the message, and crash the worker at its next statement."""
         answer = await MailServer.handle_DATA(self, _server, _session, envelope)
         if self.kills and self.crashing_worker is not None:
             self.kills -= 1
@@ -63,11 +63,11 @@ class DeadlyServer(MailServer):
         return answer
 
 
-def test_each_kill_between_the_servers_answer_and_our_note_of_it_sends_one_copy(
+def test_each_crash_between_the_servers_response_and_our_commit_sends_one_copy(
     databases: Databases, tmp_path: Path
 ) -> None:
-    """Three workers in a row die with the mail handed over and not settled; the fourth sends the last copy."""
-    server = DeadlyServer()
+    """Three workers crash between the response and the commit; the fourth sends the last copy."""
+    server = CrashingMailServer()
     with serving(server) as port:
         crashing_worker = server.crashing_worker = CrashingWorker(
             databases.prepared(prepare), tmp_path, {"SMTP_URL": f"smtp://127.0.0.1:{port}"}
@@ -81,7 +81,7 @@ def test_each_kill_between_the_servers_answer_and_our_note_of_it_sends_one_copy(
 
 
 def put_mail(crashing_worker: CrashingWorker) -> str:
-    """Let a mail wait to be sent; give its Message-ID."""
+    """Insert a waiting mail; return its Message-ID."""
     services, m = crashing_worker.services, tables.mail
     with writing(services.engine) as tx:
         mail_id = services.outbox.write_sign_in(
@@ -91,7 +91,7 @@ def put_mail(crashing_worker: CrashingWorker) -> str:
 
 
 def outcomes(crashing_worker: CrashingWorker) -> list[str]:
-    """Say what came of each mail."""
+    """Return the outcome of each mail."""
     m = tables.mail
     with reading(crashing_worker.services.engine) as tx:
         return list(tx.scalars(sa.select(m.c.outcome).order_by(m.c.id)))

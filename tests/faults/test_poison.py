@@ -1,4 +1,4 @@
-"""A poison delivery among many (in the long run a thousand) is buried alone, and replay works after the mend."""
+"""A poison delivery among many (a thousand in long runs) is buried alone; replay works after the fix."""
 
 from collections.abc import Iterator
 
@@ -29,8 +29,8 @@ def core(migrated_url: str) -> Iterator[CoreHarness]:
     opened.engine.dispose()
 
 
-def told(number: int, title: str = "Pay by card") -> ParsedDelivery:
-    """Return what a delivery says: an issue is done."""
+def parsed_delivery(number: int, title: str = "Pay by card") -> ParsedDelivery:
+    """Return a parsed delivery in which an issue is done."""
     done = snapshot(
         number,
         identity=f"501#{number}",
@@ -43,7 +43,7 @@ def told(number: int, title: str = "Pay by card") -> ParsedDelivery:
 
 
 def let_backoff_pass(core: CoreHarness) -> None:
-    """Make due now what waits for its next try."""
+    """Make waiting deliveries due now."""
     d = tables.delivery
     with writing(core.engine) as tx:
         tx.execute(sa.update(d).where(d.c.due_at.isnot(None)).values(due_at=database_now(tx)))
@@ -53,16 +53,16 @@ def let_backoff_pass(core: CoreHarness) -> None:
     ("poison", "reason"),
     [
         (ZeroDivisionError("a bug in reading"), "ZeroDivisionError: a bug in reading"),
-        (told(POISON, title="half a \ud800 character"), "UnicodeEncodeError: "),
+        (parsed_delivery(POISON, title="half a \ud800 character"), "UnicodeEncodeError: "),
     ],
     ids=["in reading", "in applying"],
 )
 def test_a_poison_delivery_among_many_is_buried_alone(
     core: CoreHarness, poison: ParsedDelivery | Exception, reason: str
 ) -> None:
-    """All others count after the first drain; the poison one is tried, buried, mended and replayed."""
+    """All others count after the first drain; the poison delivery is retried, buried, fixed and replayed."""
     for number in range(MANY):
-        core.post(*told(number).observations, delivery_id=f"d{number}")
+        core.post(*parsed_delivery(number).observations, delivery_id=f"d{number}")
     core.tracker.parsed_deliveries[POISON] = poison
     core.drain()
     settled = core.rows(tables.delivery, tables.delivery.c.settled_at.isnot(None))
@@ -76,7 +76,7 @@ def test_a_poison_delivery_among_many_is_buried_alone(
     assert buried.outcome.startswith(f"failed {MOST_ATTEMPTS} times, last error: {reason}")
     assert len(core.rows(tables.link)) == MANY - 1
 
-    core.tracker.parsed_deliveries[POISON] = told(POISON)
+    core.tracker.parsed_deliveries[POISON] = parsed_delivery(POISON)
     with writing(core.engine) as tx:
         assert inbox.replay_buried(tx) == 1
     core.drain()

@@ -1,4 +1,4 @@
-"""Rules change while deliveries flow through two workers: it ends as if the last rules had always been there."""
+"""Rules change while two workers apply deliveries: the result is as if the last rules had always been there."""
 
 import threading
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.support.services import build_services
 pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
 EDITS = 60 if LONG else 4
-LETTERS_BETWEEN = 15
+DELIVERIES_BETWEEN = 15
 
 EDITED = (
     OKRS.replace(b"{field: labels, has: bug}", b"{field: state, is: todo}"),
@@ -31,7 +31,7 @@ EDITED = (
 def test_rules_may_change_while_two_workers_apply_deliveries(
     databases: Databases, tmp_path: Path, oracle: Services
 ) -> None:
-    """Each edit takes effect while letters come in; the last one puts all back, and the oracle never saw another."""
+    """Each edit takes effect while deliveries arrive; the last one restores the rules of the oracle."""
     url = databases.prepared(prepare)
     receiver, *workers = (build_services(url, tmp_path, clock=utc_now) for _ in range(3))
     furnish(receiver)
@@ -42,7 +42,7 @@ def test_rules_may_change_while_two_workers_apply_deliveries(
     history, sent = Workload(SEED), []
     try:
         for edit in range(EDITS):
-            for _ in range(LETTERS_BETWEEN):
+            for _ in range(DELIVERIES_BETWEEN):
                 sent.append(history.next())
                 assert receive(receiver, sent[-1]) is Receipt.STORED
             furnish(receiver, EDITED[edit % len(EDITED)])
@@ -62,7 +62,7 @@ def test_rules_may_change_while_two_workers_apply_deliveries(
 
 
 def work(services: Services, end: threading.Event, errors: list[BaseException]) -> None:
-    """Drain whatever is due, as a worker does, until the end."""
+    """Drain due rows as a worker does, until the end."""
     try:
         while not end.is_set() or services.drains.due():
             for name in services.drains.due():

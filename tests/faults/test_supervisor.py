@@ -1,4 +1,4 @@
-"""The supervisor's hard cases: a second start, one after `kill -9`, what was left behind, a part that can't live."""
+"""Hard cases of the supervisor: a second start, a start after `kill -9`, leftovers, a process that can't start."""
 
 import socket
 from collections.abc import Iterator
@@ -32,14 +32,14 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def waiting(service: Service) -> int:
-    """Return the number of deliveries that wait."""
+    """Return the number of waiting deliveries."""
     (rows,) = [one for one in service.status()["rows"] if one["table"] == "delivery"]
     found: int = rows["due"] + rows["later"]
     return found
 
 
 def test_up_after_kill_9_waits_for_the_port_and_applies_what_was_acknowledged(service: Service) -> None:
-    """A request that is still being sent keeps the old web part alive for seconds; the next start takes its place."""
+    """A request that is still being sent keeps the old web process alive for seconds; the next start replaces it."""
     service.start()
     history = Workload(5)
     deliveries = [history.next() for _ in range(40)]
@@ -52,22 +52,22 @@ def test_up_after_kill_9_waits_for_the_port_and_applies_what_was_acknowledged(se
         left = service.tree("web", "worker 1", "worker 2", "clock", "redis")
         service.kill_supervisor()
         service.start()
-    until(lambda: not any(map(lives, left)), "the parts of the first start are gone")
+    until(lambda: not any(map(lives, left)), "the processes of the first start are gone")
     until(lambda: waiting(service) == 0, "all is applied", seconds=90)
 
 
-def test_a_part_that_dies_again_and_again_is_shown(service: Service) -> None:
-    """Redis can't read its own file: the status says so, and that it runs once that is mended."""
+def test_a_process_that_exits_repeatedly_is_shown_in_the_status(service: Service) -> None:
+    """Redis can't read its own file: the status shows its exits, and that it runs after the fix."""
     data = service.directory / "var"
     torn = data / "appendonlydir" / "appendonly.aof.manifest"
     torn.parent.mkdir(parents=True)
     torn.write_text("torn")
     service.start()
     until(lambda: redis_of(data).deaths >= 3, "three deaths are noted")
-    parts = {one["name"]: one for one in service.status()["parts"]}
-    assert (parts["redis"]["deaths"] >= 3, parts["redis"]["code"]) == (True, 1)
+    processes = {one["name"]: one for one in service.status()["parts"]}
+    assert (processes["redis"]["deaths"] >= 3, processes["redis"]["code"]) == (True, 1)
     for name in ("web", "clock"):
-        assert (parts[name]["pid"], parts[name]["deaths"]) == (service.pids[name], 0)
+        assert (processes[name]["pid"], processes[name]["deaths"]) == (service.pids[name], 0)
     torn.unlink()
     until(lambda: answers(private_server(data)), "Redis answers")
     until(lambda: redis_of(data).pid, "Redis is known to run")
@@ -78,12 +78,12 @@ def test_a_part_that_dies_again_and_again_is_shown(service: Service) -> None:
 
 
 def redis_of(data: Path) -> ProcessView:
-    """Read how the private Redis stands."""
-    return next(part for part in read_process_status(data) or () if part.name == "redis")
+    """Return the status of the private Redis."""
+    return next(one for one in read_process_status(data) or () if one.name == "redis")
 
 
 def test_a_leftover_valkey_is_replaced_and_a_second_up_refused(service: Service) -> None:
-    """What an earlier start left on the socket is stopped. A second start names who runs before it minds the port."""
+    """A Redis of an earlier start is stopped. A second start names the running process before it checks the port."""
     leftover = Valkey(private_server(service.directory / "var"))
     leftover.start()
     assert leftover.process is not None

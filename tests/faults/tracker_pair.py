@@ -131,7 +131,7 @@ class TrackerPair:
         return [*self.hub.deliveries, *self.jira.deliveries]
 
     def redeliver_what_was_not_taken(self) -> int:
-        """Redeliver all deliveries that were not accepted, as people can do by hand; return how many."""
+        """Redeliver all deliveries that were not accepted, as a person can do; return how many."""
         count = 0
         for tracker in self.trackers:
             accepted = {one.request.id for one in tracker.deliveries if one.accepted}
@@ -191,8 +191,8 @@ def receiving(services: Services) -> Iterator[str]:
 
 
 @contextmanager
-def at_work(all_services: Sequence[Services]) -> Iterator[None]:
-    """Drain due rows, with one thread for each of `houses`, until the end of the block."""
+def draining(all_services: Sequence[Services]) -> Iterator[None]:
+    """Drain due rows, with one thread for each of `all_services`, until the end of the block."""
     end, errors = threading.Event(), list[BaseException]()
     workers = [threading.Thread(target=_drain, args=(services, end, errors)) for services in all_services]
     for worker in workers:

@@ -212,7 +212,7 @@ def test_a_drain_out_of_time_releases_rows_without_counting_an_attempt(
     harness: FetchHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other drains get their time."""
-    monkeypatch.setattr("sync_service.tracker_sync.fetch_issues.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.fetch_issues.DRAIN_SECONDS", -1.0)
     issues = harness.open_issues(3)
     with writing(harness.services.engine) as tx:
         for one in issues:

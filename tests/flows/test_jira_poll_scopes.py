@@ -222,7 +222,7 @@ def test_a_bulk_change_of_a_thousand_issues_computes_each_key_result_a_few_times
 
 def test_an_import_goes_on_where_it_was_killed(harness: JiraPollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pages before the kill are not asked for again."""
-    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.DRAIN_SECONDS", -1.0)
     harness.shop.create_issues(450, labelled)
     harness.clock.step(DAY.total_seconds())
     harness.furnish()

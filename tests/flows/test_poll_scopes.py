@@ -55,7 +55,7 @@ def test_a_first_import_counts_existing_issues_with_one_history_entry(harness: P
 
 def test_during_an_import_there_is_no_status_and_no_mail(harness: PollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two pages the value is partial."""
-    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.DRAIN_SECONDS", -1.0)
     for issue in harness.open_issues(250):
         issue.close()
     harness.furnish(earlier="import")
@@ -73,7 +73,7 @@ def test_during_an_import_there_is_no_status_and_no_mail(harness: PollHarness, m
 
 def test_a_killed_import_continues_at_its_cursor(harness: PollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pages before the kill are not requested again."""
-    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.DRAIN_SECONDS", -1.0)
     harness.open_issues(250)
     harness.furnish(earlier="import")
     harness.services.drains.by_table["poll"]()
@@ -168,7 +168,7 @@ def test_a_rate_limited_poll_waits_and_continues(harness: PollHarness, status: i
 
 def test_changes_between_two_pages_are_not_missed(harness: PollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """An issue that changes during the listing moves to the end of the list, so no page misses it."""
-    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.DRAIN_SECONDS", -1.0)
     issues = harness.open_issues(300, apart=1)
     harness.furnish(earlier="import")
     for number in range(6):
@@ -185,7 +185,7 @@ def test_changes_between_two_pages_are_not_missed(harness: PollHarness, monkeypa
 
 def test_a_cancelled_import_requests_no_further_pages(harness: PollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a change to `earlier: ignore`, the remaining pages are not requested."""
-    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.DRAIN_SECONDS", -1.0)
     harness.open_issues(250)
     harness.furnish(earlier="import")
     harness.services.drains.by_table["poll"]()
@@ -218,7 +218,7 @@ def test_deliveries_are_applied_before_an_import_continues(
     harness: PollHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that lists pages stops after a page when a delivery is due."""
-    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.DRAIN_SECONDS", -1.0)
     harness.open_issues(350)
     harness.furnish(earlier="import")
     with writing(harness.services.engine) as tx:

@@ -221,7 +221,7 @@ def test_an_edit_while_a_listing_runs_takes_its_place(
     harness: QueryRuleHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the old query finds never counts, and leaves nothing behind."""
-    monkeypatch.setattr("sync_service.tracker_sync.list_query_members.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.list_query_members.DRAIN_SECONDS", -1.0)
     harness.open_issues(150, apart=1)
     harness.repository.create_issue("Another", labels=["other"])
     harness.furnish(earlier="ignore")
@@ -275,7 +275,7 @@ def test_a_listing_does_not_undo_what_was_judged_after_it_began(
     harness: QueryRuleHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its first pages may be older than the change."""
-    monkeypatch.setattr("sync_service.tracker_sync.list_query_members.TURN_SECONDS", -1.0)
+    monkeypatch.setattr("sync_service.tracker_sync.list_query_members.DRAIN_SECONDS", -1.0)
     issues = harness.open_issues(150, apart=1)
     harness.furnish()
     harness.drain()

@@ -27,7 +27,7 @@ def test_a_note_lists_key_results_in_the_order_of_the_pages(write_back: FakeWrit
         "https://okr.example/key-results/KR-1",
         "0",
         "100",
-        "0 %",
+        "0\u202f%",
         "behind",
     )
     assert (write_back.row().memory, write_back.row().outcome, write_back.row().due_at) == ("there", "written", None)
@@ -167,7 +167,7 @@ def test_a_changed_target_is_written_without_a_new_value(write_back: FakeWriteBa
         tx.execute(sa.update(tables.key_result).values(target=500, unit="tickets"))
         write_backs.request(tx, [NoteRequest(write_back.core.connection_id, "501#1", "acme/checkout#1")], urgent=False)
     write_back.write_now()
-    assert write_back.tracker.notes["501#1"].key_results[0].target == "500 tickets"
+    assert write_back.tracker.notes["501#1"].key_results[0].target == "500\u202ftickets"
 
 
 def test_a_locked_issue_waits_longer_each_time_and_stops_no_other(
