@@ -24,7 +24,7 @@ from sync_service.store.queue import due
 from sync_service.store.trackers.connections import FRESH_SECONDS
 from tests.faults.conftest import LONG, SEED
 from tests.faults.oracle_check import broken_entries, furnish
-from tests.faults.tracker_pair import TrackerPair, draining, close, receiving
+from tests.faults.tracker_pair import TrackerPair, close, draining, receiving
 from tests.support.migrated_database import prepare
 from tests.support.run_scope import ALL
 from tests.support.servers import Databases

@@ -39,7 +39,7 @@ class FakeQueryTracker(GitHub):
     answers: dict[str, bool | None] = field(default_factory=dict)
     error: ConnectorError | None = None
     meanwhile: Any = None
-    asked: list[Sequence[str]] = field(default_factory=list)
+    matched_batches: list[Sequence[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class FakeQueryTracker(GitHub):
         del connection
         for query in queries:
             read_query(query)
-        self.asked.append([one.issue.identity for one in candidates])
+        self.matched_batches.append([one.issue.identity for one in candidates])
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile:
             meanwhile()

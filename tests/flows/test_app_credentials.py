@@ -1,4 +1,4 @@
-"""A house that comes to a simulated GitHub as an app: what it finds, and how little one limit stops."""
+"""A GitHub App with several installations: its polls and fetches, and what one rate limit stops."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,23 +22,23 @@ from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
 
-PLACES = ("checkout", "umbrella/ledger", "payments")
+REPOSITORIES = ("checkout", "umbrella/ledger", "payments")
 
 
 @dataclass
 class AppHarness(GitHubHarness):
-    """A GitHub with an app on two accounts, and a house with a connection by it and another by a token."""
+    """A GitHub with an app on two accounts, and services with one connection by the app and one by a token."""
 
     here: Installation = field(init=False)
     there: Installation = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        places = [self.hub.repository(name) for name in PLACES]
-        for place in places:
-            place.create_issue("Pay")
+        repositories = [self.hub.repository(name) for name in REPOSITORIES]
+        for repository in repositories:
+            repository.create_issue("Pay")
         app = self.hub.create_app(permissions={"issues": "read", "pull_requests": "read"})
-        self.here, self.there = app.install([places[0]]), app.install(account=places[1].owner)
+        self.here, self.there = app.install([repositories[0]]), app.install(account=repositories[1].owner)
         key = Path(self.services.settings.data_dir) / "app.pem"
         key.write_text(app.pem)
         by_app = {"token": None, "app": {"id": app.id, "private_key": f"file:{key}"}}
@@ -47,9 +47,9 @@ class AppHarness(GitHubHarness):
         self.apply(okrs(first, second))
 
     def fetch(self, name: str) -> Row[Any]:
-        """Ask for a look at a repository's issue, drain, and give the row of the look."""
-        place = self.hub.repository(name)
-        identity, key = f"{place.id}#1", f"{place.full_name}#1"
+        """Request a fetch of a repository's issue, drain, and return its row."""
+        repository = self.hub.repository(name)
+        identity, key = f"{repository.id}#1", f"{repository.full_name}#1"
         with writing(self.services.engine) as tx:
             connection_id = tx.scalars(sa.select(tables.connection.c.id).where(tables.connection.c.slug == "gh")).one()
             fetch_requests.add(
@@ -75,8 +75,8 @@ def harness(services: Services) -> Iterator[AppHarness]:
         yield AppHarness(services, hub, clock)
 
 
-def test_one_app_imports_and_looks_at_the_scopes_of_all_its_installations(harness: AppHarness) -> None:
-    """Without any token of a person."""
+def test_one_app_imports_and_fetches_from_all_its_installations(harness: AppHarness) -> None:
+    """No person's token is needed."""
     harness.poll_now()
     assert harness.keys() == {"acme/checkout#1", "umbrella/ledger#1", "acme/payments#1"}
     assert harness.fetch("checkout").due_at is None
@@ -84,13 +84,13 @@ def test_one_app_imports_and_looks_at_the_scopes_of_all_its_installations(harnes
 
 
 def test_a_used_up_installation_stops_neither_another_one_nor_another_connection(harness: AppHarness) -> None:
-    """It is refused once; what would use it waits for the reset, and nothing else does."""
+    """It is refused once; only rows that use it wait for the reset."""
     harness.poll_now()
     harness.hub.limits.switch_on(Rules(core=50))
     harness.hub.limits.spend(f"installation ID {harness.here.id}", "core", 50)
     waiting = harness.fetch("checkout")
     assert timedelta(minutes=59) < harness.wait_of(waiting) <= timedelta(hours=1)
-    for name in PLACES:
+    for name in REPOSITORIES:
         harness.hub.repository(name).create_issue("Another")
     before = harness.refused_calls()
     harness.poll_now()
@@ -106,7 +106,7 @@ def test_a_used_up_installation_stops_neither_another_one_nor_another_connection
 
 
 def test_a_limit_without_a_time_is_waited_for_longer_each_time(harness: AppHarness) -> None:
-    """By all that would use the installation."""
+    """All rows that use the installation wait."""
     harness.poll_now()
     harness.hub.limits.block(86400, bucket=f"installation ID {harness.here.id}", retry_after=False)
     for seconds in (60, 120, 240):
@@ -119,7 +119,7 @@ def test_a_limit_without_a_time_is_waited_for_longer_each_time(harness: AppHarne
 
 
 def test_a_suspended_installation_of_several_leaves_the_connection_in_use(harness: AppHarness) -> None:
-    """Its issues are hidden; nothing changes, and the rest is looked at."""
+    """Its issues are unreachable and stay as they are; the others are fetched."""
     harness.poll_now()
     harness.here.suspend()
     hidden = harness.fetch("checkout")
@@ -132,13 +132,13 @@ def test_a_suspended_installation_of_several_leaves_the_connection_in_use(harnes
 
 
 def test_a_permission_that_one_installation_lacks_hides_its_repositories_alone(harness: AppHarness) -> None:
-    """With GitHub's words; the connection is not refused, and the rest goes on."""
+    """The reason has GitHub's message; the connection is not refused, and the rest works."""
     harness.here.permissions = {"metadata": "read"}
     harness.poll_now()
     assert harness.keys() >= {"umbrella/ledger#1"}
     assert harness.keys().isdisjoint({"acme/checkout#1"})
-    asked = [row.outcome or "" for row in harness.rows(tables.poll)]
-    assert sum("the required permission: issues=read" in outcome for outcome in asked) == 1
+    outcomes = [row.outcome or "" for row in harness.rows(tables.poll)]
+    assert sum("the required permission: issues=read" in outcome for outcome in outcomes) == 1
     hidden = harness.fetch("checkout")
     assert "the required permission: issues=read" in hidden.outcome
     assert (hidden.due_at, hidden.buried_at) == (None, None)

@@ -1,4 +1,4 @@
-"""Rules with JQL: asked about changed issues on Cloud, listed on both faces, and right whatever the index knows."""
+"""Rules with JQL: matched on Jira Cloud, listed on Cloud and Data Center, and right despite a lagging index."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -33,8 +33,8 @@ def cloud(services: Services) -> Iterator[JqlHarness]:
         yield made
 
 
-def test_what_jql_finds_counts_and_nothing_else_does(harness: JqlHarness) -> None:
-    """From the first listing on; what lies outside the watched projects is said."""
+def test_exactly_the_results_of_jql_count(harness: JqlHarness) -> None:
+    """They count from the first listing; the outcome has those outside the watched projects."""
     harness.make("Pay", "checkout").finish()
     harness.make("Pay on", "checkout")
     harness.make("Other")
@@ -48,21 +48,21 @@ def test_what_jql_finds_counts_and_nothing_else_does(harness: JqlHarness) -> Non
 
 
 def test_an_issue_that_begins_to_match_is_linked_at_once(cloud: JqlHarness) -> None:
-    """By one call, and by no search."""
+    """It takes one match call and no search."""
     issue = cloud.make()
     cloud.furnish()
-    searches, asked = cloud.calls("/search/jql"), cloud.calls("/jql/match")
+    searches, matches = cloud.calls("/search/jql"), cloud.calls("/jql/match")
     assert cloud.linked() == []
     issue.label("checkout")
     cloud.receive_and_drain()
     assert cloud.linked() == ["SHOP-1"]
     assert cloud.calls("/search/jql") == searches
-    assert cloud.calls("/jql/match") == asked + 1
+    assert cloud.calls("/jql/match") == matches + 1
 
 
 @pytest.mark.parametrize("data_center", [True])
-def test_on_data_center_a_change_hurries_the_listing(harness: JqlHarness) -> None:
-    """To once a minute at most, whatever changes."""
+def test_on_data_center_a_change_makes_the_listing_due_soon(harness: JqlHarness) -> None:
+    """It runs once a minute at most."""
     issue = harness.make()
     harness.furnish()
     began = harness.rows(tables.query_listing)[0].began_at
@@ -82,8 +82,8 @@ def test_on_data_center_a_change_hurries_the_listing(harness: JqlHarness) -> Non
     assert harness.linked() == []
 
 
-def test_an_issue_that_ceases_to_match_goes_with_the_next_listing(cloud: JqlHarness) -> None:
-    """Which is wanted soon after Jira said so twice."""
+def test_an_issue_that_no_longer_matches_is_removed_by_the_next_listing(cloud: JqlHarness) -> None:
+    """The listing is due soon after two matches without it."""
     issue = cloud.make("Pay", "checkout")
     cloud.furnish()
     issue.unlabel("checkout")
@@ -97,8 +97,8 @@ def test_an_issue_that_ceases_to_match_goes_with_the_next_listing(cloud: JqlHarn
     assert cloud.linked() == []
 
 
-def test_an_index_that_lags_is_asked_again(cloud: JqlHarness) -> None:
-    """It knew of neither change at first, and was wrong both ways."""
+def test_a_lagging_index_is_queried_again(cloud: JqlHarness) -> None:
+    """At first it knows neither change, so both results are wrong."""
     begins, ceases = cloud.make(), cloud.make("Pay on", "checkout")
     cloud.furnish()
     cloud.jira.index.lag = timedelta(seconds=45)
@@ -114,8 +114,8 @@ def test_an_index_that_lags_is_asked_again(cloud: JqlHarness) -> None:
     assert cloud.linked() == ["SHOP-1"]
 
 
-def test_a_listing_does_not_remove_what_was_just_found(cloud: JqlHarness) -> None:
-    """Its index may be another than the one that was asked; it comes again when that can't be any more."""
+def test_a_listing_does_not_remove_a_recent_match(cloud: JqlHarness) -> None:
+    """The listing may use an older index; it runs again later."""
     issue = cloud.make()
     cloud.furnish()
     issue.label("checkout")
@@ -128,8 +128,8 @@ def test_a_listing_does_not_remove_what_was_just_found(cloud: JqlHarness) -> Non
     assert cloud.linked() == []
 
 
-def test_a_sprint_that_ends_is_followed_though_no_issue_changes(harness: JqlHarness) -> None:
-    """By the next listing; and so is one that begins."""
+def test_a_closed_sprint_is_found_without_a_change_of_an_issue(harness: JqlHarness) -> None:
+    """The next listing finds it, as it finds a started one."""
     sprint = harness.jira.sprint("Sprint 7")
     harness.make().plan_into(sprint)
     harness.furnish("sprint in openSprints()")
@@ -142,8 +142,8 @@ def test_a_sprint_that_ends_is_followed_though_no_issue_changes(harness: JqlHarn
     assert harness.linked() == []
 
 
-def test_time_that_passes_is_followed(harness: JqlHarness) -> None:
-    """An issue that nobody touches for a week is one no more; a version that is released makes one."""
+def test_queries_about_time_are_listed_again(harness: JqlHarness) -> None:
+    """An issue without changes for a week stops matching; a released version starts matching."""
     version = harness.shop.version("2.0")
     harness.make().fix_in(version)
     harness.furnish("updated >= -7d", "fixVersion in releasedVersions()")
@@ -155,31 +155,31 @@ def test_time_that_passes_is_followed(harness: JqlHarness) -> None:
     assert link.key_result_id == harness.rows(tables.key_result)[1].id
 
 
-def test_a_refused_query_says_why_in_jiras_words_and_stops_no_other(harness: JqlHarness) -> None:
-    """Also one that was good, whose members stay."""
+def test_a_refused_query_has_jiras_reason_and_stops_no_other(harness: JqlHarness) -> None:
+    """A query that worked before keeps its members."""
     issue = harness.make("Pay", "checkout")
     harness.furnish("labels = checkout AND nothing = 1", LABELLED)
     assert harness.linked() == ["SHOP-1"]
-    said = "Jira refuses the query: Field 'nothing' does not exist or you do not have permission to view it."
-    assert [row.incomplete_reason for row in harness.rows(tables.query_listing)] == [said, None]
+    reason = "Jira refuses the query: Field 'nothing' does not exist or you do not have permission to view it."
+    assert [row.incomplete_reason for row in harness.rows(tables.query_listing)] == [reason, None]
     first, second = harness.rows(tables.key_result)
     assert (first.status, second.status != "partial") == ("partial", True)
-    assert said in first.explanation
+    assert reason in first.explanation
     assert harness.rows(tables.connection)[0].refused_reason is None
     harness.shop.rename("STORE")
     harness.shop.former_keys.clear()
     harness.shop.name = "Store"
     issue.edit(summary="Pay still")
     harness.list_now()
-    said = "Jira refuses the query: The value 'SHOP' does not exist for the field 'project'."
-    assert harness.rows(tables.query_listing)[1].incomplete_reason == said
+    reason = "Jira refuses the query: The value 'SHOP' does not exist for the field 'project'."
+    assert harness.rows(tables.query_listing)[1].incomplete_reason == reason
     assert len(harness.linked()) == 1
     with reading(harness.services.engine) as tx:
-        assert said in staleness.stale(tx, [second.id])[second.id].reason
+        assert reason in staleness.stale(tx, [second.id])[second.id].reason
 
 
-def test_a_watched_project_that_is_hidden_lets_go_of_nothing(harness: JqlHarness) -> None:
-    """And says so; once it is shown again all is as it was."""
+def test_a_hidden_project_removes_no_member(harness: JqlHarness) -> None:
+    """The reason is shown, and goes when the project is visible again."""
     harness.make("Pay", "checkout")
     harness.pay.create_issue("Refund", labels=["checkout"])
     harness.furnish("labels = checkout")
@@ -192,8 +192,8 @@ def test_a_watched_project_that_is_hidden_lets_go_of_nothing(harness: JqlHarness
     assert harness.rows(tables.query_listing)[0].incomplete_reason is None
 
 
-def test_what_a_first_import_is_to_bring_is_not_looked_at(harness: JqlHarness) -> None:
-    """Each of its issues would be fetched twice. What none brings is looked at."""
+def test_issues_of_a_running_first_import_are_not_fetched(harness: JqlHarness) -> None:
+    """Each would be fetched twice. Issues that no import brings are fetched."""
     harness.shop.create_issues(30, lambda _: BulkIssue(summary="Pay", labels=("checkout",)))
     harness.begin(LABELLED, drained=False)
     with writing(harness.services.engine) as tx:
@@ -212,8 +212,8 @@ def test_what_a_first_import_is_to_bring_is_not_looked_at(harness: JqlHarness) -
 
 
 @pytest.mark.both_databases
-def test_a_listing_that_is_killed_goes_on_where_it_was(harness: JqlHarness) -> None:
-    """Killed before each of its statements once, it ends as one that was never killed."""
+def test_a_killed_listing_continues_at_its_cursor(harness: JqlHarness) -> None:
+    """It is killed before each of its statements once, and ends as one without a crash."""
     harness.furnish()
     harness.shop.create_issues(120, lambda number: BulkIssue(summary=f"Pay {number}", labels=("checkout",)))
     harness.jira.page_limit = 50

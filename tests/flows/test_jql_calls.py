@@ -1,4 +1,4 @@
-"""How few calls it takes to ask Jira Cloud about issues that changed, were imported, or were linked again."""
+"""Few calls match issues on Jira Cloud that changed, were imported, or were relinked."""
 
 from collections.abc import Iterator
 
@@ -22,8 +22,8 @@ def cloud(services: Services) -> Iterator[JqlHarness]:
         yield made
 
 
-def test_what_a_first_import_shows_is_listed_and_not_asked_about(cloud: JqlHarness) -> None:
-    """Which would cost a call for fifty issues."""
+def test_imported_issues_are_listed_and_not_matched(cloud: JqlHarness) -> None:
+    """Matching them would cost one call for fifty issues."""
     cloud.shop.create_issues(250)
     cloud.begin("labels = checkout")
     assert len(cloud.rows(tables.issue)) == 250
@@ -32,8 +32,8 @@ def test_what_a_first_import_shows_is_listed_and_not_asked_about(cloud: JqlHarne
     assert cloud.rows(tables.query_listing)[0].began_at >= covered or cloud.is_listed_soon()
 
 
-def test_what_is_linked_again_is_listed_and_not_asked_about(cloud: JqlHarness) -> None:
-    """A component that was renamed may be one that a query names; it may be one of a hundred thousand issues."""
+def test_relinked_issues_are_listed_and_not_matched(cloud: JqlHarness) -> None:
+    """A query may name a renamed component, which may have a hundred thousand issues."""
     cloud.shop.create_issues(60)
     cloud.furnish()
     before = cloud.calls("/jql/match")

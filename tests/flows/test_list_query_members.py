@@ -1,4 +1,4 @@
-"""What befalls the listings of queries: pages that are old, long, refused or lost, and rules that change meanwhile."""
+"""Listings of query members: pages that are old, long, refused or lost, and rules that change meanwhile."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def harness(services: Services) -> QueryHarness:
 def test_a_page_from_before_a_change_adds_nothing_that_left(
     harness: QueryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The listing began before, and ends after the index was asked once more."""
+    """The listing began before the change, and ends after the second match."""
     harness.furnish()
     harness.list_again()
     harness.connector.answers = {"1#1": False}
@@ -52,8 +52,8 @@ def test_a_page_from_before_a_change_adds_nothing_that_left(
     assert harness.linked() == []
 
 
-def test_a_listing_that_the_tracker_rejects_says_so_and_comes_again(harness: QueryHarness) -> None:
-    """Nothing is let go, and the next one that works says no more of it."""
+def test_a_rejected_listing_has_the_reason_and_is_retried(harness: QueryHarness) -> None:
+    """No member is removed, and the next listing that works clears the reason."""
     harness.furnish()
     harness.connector.pages = [FINDS_FIRST]
     harness.list_again()
@@ -71,8 +71,8 @@ def test_a_listing_that_the_tracker_rejects_says_so_and_comes_again(harness: Que
     assert harness.rows(tables.query_listing)[0].incomplete_reason is None
 
 
-def test_a_query_that_is_never_listed_whole_is_not_listed_every_minute(harness: QueryHarness) -> None:
-    """Once it lacks what it lacked before, the usual time is soon enough, and the rules' version stays."""
+def test_a_query_that_is_never_complete_is_not_listed_every_minute(harness: QueryHarness) -> None:
+    """With the same reason as before it waits the usual time, and the rules' version stays."""
     harness.furnish()
 
     def version() -> int:
@@ -90,8 +90,8 @@ def test_a_query_that_is_never_listed_whole_is_not_listed_every_minute(harness: 
     assert versions[0] == versions[1] < versions[2] == versions[3]
 
 
-def test_a_long_page_is_kept_a_part_at_a_time(harness: QueryHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who dies between two parts has the page fetched again, and each of its members is counted once."""
+def test_a_long_page_is_stored_in_chunks(harness: QueryHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a crash between two chunks the page is fetched again, and each member counts once."""
     monkeypatch.setattr("sync_service.tracker_sync.list_query_members.CHUNK", 2)
     harness.furnish()
     page = MemberPage(found={f"1#{number}": f"acme/checkout#{number}" for number in range(1, 6)}, cursor=None)
@@ -117,17 +117,17 @@ def test_a_long_page_is_kept_a_part_at_a_time(harness: QueryHarness, monkeypatch
     assert harness.rows(tables.query_listing)[0].outcome == "5 members"
 
 
-def test_a_member_that_is_not_known_yet_is_looked_at_and_then_counts(harness: QueryHarness) -> None:
-    """Where the page shows no more than its name."""
+def test_an_unknown_member_is_fetched_and_then_counts(harness: QueryHarness) -> None:
+    """The page has only its key."""
     harness.furnish()
     harness.connector.pages = [MemberPage(found={"1#9": "acme/checkout#9"}, cursor=None)]
     harness.list_again()
-    (look,) = harness.rows(tables.fetch_request)
-    assert (look.identity, look.reason) == ("1#9", "listed")
+    (request,) = harness.rows(tables.fetch_request)
+    assert (request.identity, request.reason) == ("1#9", "listed")
     with writing(harness.services.engine) as tx:
         (scope,) = tx.execute(sa.select(tables.scope)).all()
-        place = {"scope_external_id": "1", "scope_name": "acme/checkout", "identity": "1#9"}
-        add_issue(tx, scope.connection_id, scope.id, "acme/checkout#9", "Late", updated_at=NOW, **place)
+        issue_scope = {"scope_external_id": "1", "scope_name": "acme/checkout", "identity": "1#9"}
+        add_issue(tx, scope.connection_id, scope.id, "acme/checkout#9", "Late", updated_at=NOW, **issue_scope)
         tx.execute(
             sa.insert(tables.relink_request).values(connection_id=scope.connection_id, cause="seen", due_at=EPOCH)
         )
@@ -136,7 +136,7 @@ def test_a_member_that_is_not_known_yet_is_looked_at_and_then_counts(harness: Qu
 
 
 def test_a_worker_that_lost_its_lease_changes_nothing(harness: QueryHarness) -> None:
-    """Another took the listing over meanwhile, and ended it."""
+    """Another worker took over the listing and ended it."""
     harness.furnish()
     (_, other) = harness.worker()
 
@@ -157,7 +157,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing(harness: QueryHarness) -> 
 
 
 def test_a_member_in_a_scope_that_is_hidden_stays(harness: QueryHarness) -> None:
-    """It may be one unseen."""
+    """It may still match while it is hidden."""
     harness.furnish()
     harness.connector.pages = [FINDS_FIRST]
     harness.list_again()
@@ -172,7 +172,7 @@ def test_a_member_in_a_scope_that_is_hidden_stays(harness: QueryHarness) -> None
 
 
 def test_a_row_of_a_retired_rule_settles(harness: QueryHarness) -> None:
-    """Where its turn comes before it is swept."""
+    """It may be due before it is deleted."""
     harness.furnish()
     with writing(harness.services.engine) as tx:
         tx.execute(sa.update(tables.rule_revision).values(state="retired"))
@@ -180,7 +180,7 @@ def test_a_row_of_a_retired_rule_settles(harness: QueryHarness) -> None:
     assert harness.rows(tables.query_listing)[0].outcome == "the rule was changed"
 
 
-def test_a_rule_that_is_edited_while_a_page_is_fetched_notes_nothing(harness: QueryHarness) -> None:
+def test_a_page_of_a_rule_edited_meanwhile_is_dropped(harness: QueryHarness) -> None:
     """The page was of the old query."""
     harness.furnish()
 
@@ -195,8 +195,8 @@ def test_a_rule_that_is_edited_while_a_page_is_fetched_notes_nothing(harness: Qu
     assert harness.rows(tables.query_member) == []
 
 
-def test_a_query_that_a_version_no_longer_takes_says_why(harness: QueryHarness) -> None:
-    """Without credentials too."""
+def test_a_query_that_this_version_cannot_read_has_the_reason(harness: QueryHarness) -> None:
+    """Credentials are not needed for it."""
     harness.furnish(token=None)
     with writing(harness.services.engine) as tx:
         tx.execute(sa.update(tables.rule_revision).values(query="is:issue"))

@@ -1,4 +1,4 @@
-"""Queries of a tracker that must be asked about each issue that changed, and whose index may lag."""
+"""Queries that the tracker matches against each changed issue, and whose index may lag."""
 
 from typing import Self
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 class Counted:
-    """Counts the statements about members and candidates meanwhile, however many rows each is about."""
+    """Count the statements about members and candidates during the block."""
 
     def __init__(self, engine: Engine) -> None:
         self.statements = 0
@@ -45,26 +45,26 @@ def harness(services: Services) -> QueryHarness:
 
 
 def test_an_issue_that_is_found_counts_at_once(harness: QueryHarness) -> None:
-    """One that is not found, and was not before, is nothing to do with us."""
+    """An issue that does not match, and did not before, stays unlinked."""
     harness.furnish()
     harness.list_again()
     harness.connector.answers = {"1#1": True, "1#2": False}
     harness.change(1, 2)
     harness.match()
     assert harness.linked() == [FIRST]
-    said = ["1 queries asked, 1 find it", "1 queries asked, 0 find it"]
+    outcomes = ["1 queries asked, 1 find it", "1 queries asked, 0 find it"]
     assert [row.outcome for row in harness.rows(tables.query_candidate)] == [
-        f"{one}; asked once more later" for one in said
+        f"{one}; asked once more later" for one in outcomes
     ]
     assert 30 < harness.seconds(tables.query_candidate) <= INDEX_LAG.total_seconds()
     harness.match_after_a_minute()
-    assert [row.outcome for row in harness.rows(tables.query_candidate)] == said
+    assert [row.outcome for row in harness.rows(tables.query_candidate)] == outcomes
     assert all(row.settled_at for row in harness.rows(tables.query_candidate))
     assert harness.seconds(tables.query_listing) > 120
 
 
 @pytest.mark.both_databases
-def test_an_issue_that_is_not_found_is_asked_about_again_and_removed_by_the_listing_alone(
+def test_an_issue_that_no_longer_matches_is_matched_again_and_removed_by_the_listing(
     harness: QueryHarness,
 ) -> None:
     """The index may not know of the change yet."""
@@ -83,8 +83,8 @@ def test_an_issue_that_is_not_found_is_asked_about_again_and_removed_by_the_list
     assert harness.linked() == []
 
 
-def test_an_index_that_did_not_know_yet_is_believed_a_minute_later(harness: QueryHarness) -> None:
-    """An issue that began to match counts then, though no listing has shown it."""
+def test_a_lagging_index_is_asked_again_a_minute_later(harness: QueryHarness) -> None:
+    """An issue that began to match counts then, without a listing."""
     harness.furnish()
     harness.list_again()
     harness.connector.answers = {"1#1": False}
@@ -96,8 +96,8 @@ def test_an_index_that_did_not_know_yet_is_believed_a_minute_later(harness: Quer
     assert harness.linked() == [FIRST]
 
 
-def test_an_issue_that_an_old_index_found_goes_with_the_listing_a_minute_later(harness: QueryHarness) -> None:
-    """A listing would not undo what was said just before; that it was wrong is said just after."""
+def test_an_issue_that_a_lagging_index_found_is_removed_by_the_listing_a_minute_later(harness: QueryHarness) -> None:
+    """A listing does not undo a recent match; the second match corrects it."""
     harness.furnish()
     harness.list_again()
     harness.connector.answers = {"1#1": True}
@@ -115,8 +115,8 @@ def test_an_issue_that_an_old_index_found_goes_with_the_listing_a_minute_later(h
 
 
 @pytest.mark.parametrize(("error", "wait"), [(Unavailable("busy"), 2), (Refused("no"), 3600)])
-def test_a_tracker_in_trouble_is_asked_later(harness: QueryHarness, error: ConnectorError, wait: int) -> None:
-    """As everything does that asks; nothing is let go."""
+def test_an_error_of_the_tracker_postpones_the_match(harness: QueryHarness, error: ConnectorError, wait: int) -> None:
+    """As with every call; no member is removed."""
     harness.furnish()
     harness.connector.pages = [FINDS_FIRST]
     harness.list_again()
@@ -127,8 +127,8 @@ def test_a_tracker_in_trouble_is_asked_later(harness: QueryHarness, error: Conne
     assert harness.linked() == [FIRST]
 
 
-def test_changes_leave_the_question_whether_a_connection_was_mended_to_the_listing(harness: QueryHarness) -> None:
-    """It may be asked once an hour alone, and an answer about an issue may be refused though all else works."""
+def test_matches_of_changes_do_not_use_the_hourly_retry_of_a_refused_connection(harness: QueryHarness) -> None:
+    """One call an hour is allowed, and a call about one issue may be refused while all else works."""
     harness.furnish()
     harness.list_again()
     with writing(harness.services.engine) as tx:
@@ -138,14 +138,14 @@ def test_changes_leave_the_question_whether_a_connection_was_mended_to_the_listi
     harness.services.connections.forget()
     harness.change(1, 2)
     harness.match()
-    assert harness.connector.asked == []
+    assert harness.connector.matched_batches == []
     assert harness.seconds(tables.query_candidate) == pytest.approx(3600, abs=60)
     harness.list_again()
     assert harness.rows(tables.connection)[0].refused_at is None
 
 
-def test_an_issue_that_changes_while_it_is_asked_about_is_asked_about_again(harness: QueryHarness) -> None:
-    """What was said of its neighbours is taken."""
+def test_an_issue_that_changes_during_the_match_is_matched_again(harness: QueryHarness) -> None:
+    """The results for the other issues are stored."""
     harness.furnish()
     harness.list_again()
     harness.connector.answers = {"1#1": True, "1#2": True}
@@ -155,10 +155,10 @@ def test_an_issue_that_changes_while_it_is_asked_about_is_asked_about_again(harn
     assert harness.linked() == [SECOND]
     harness.match()
     assert harness.linked() == [FIRST, SECOND]
-    assert harness.connector.asked == [["1#1", "1#2"], ["1#1"]]
+    assert harness.connector.matched_batches == [["1#1", "1#2"], ["1#1"]]
 
 
-def test_an_answer_that_nobody_waits_for_any_more_changes_nothing(harness: QueryHarness) -> None:
+def test_a_result_for_issues_that_all_changed_is_dropped(harness: QueryHarness) -> None:
     """All issues of a batch changed meanwhile."""
     harness.furnish()
     harness.list_again()
@@ -171,8 +171,8 @@ def test_an_answer_that_nobody_waits_for_any_more_changes_nothing(harness: Query
     assert (row.lease, row.attempts, row.outcome) == (None, 0, "")
 
 
-def test_without_queries_or_credentials_nobody_is_asked(harness: QueryHarness) -> None:
-    """The rows settle; a listing says why it can't be made."""
+def test_without_queries_or_credentials_no_call_is_made(harness: QueryHarness) -> None:
+    """The rows settle; the listing has the reason."""
     harness.furnish(token=None)
     harness.list_again()
     (row,) = harness.rows(tables.query_listing)
@@ -187,14 +187,14 @@ def test_without_queries_or_credentials_nobody_is_asked(harness: QueryHarness) -
         "there are no credentials to call with",
         "no query to match",
     ]
-    assert harness.connector.asked == []
+    assert harness.connector.matched_batches == []
 
 
 @pytest.mark.parametrize("judges", [True, False])
 def test_many_queries_take_no_more_statements_than_one(
     harness: QueryHarness, monkeypatch: pytest.MonkeyPatch, *, judges: bool
 ) -> None:
-    """What they say of a batch is read once and written once."""
+    """The results of a batch are read once and written once."""
     monkeypatch.setattr(FakeQueryTracker, "evaluates_locally", judges)
     counts = []
     for more in (0, 4):
@@ -211,15 +211,15 @@ def test_many_queries_take_no_more_statements_than_one(
 
 
 class Silent:
-    """Stands in for a connector that evaluates no queries."""
+    """A connector that evaluates no queries."""
 
     title = "Silent"
 
 
-def test_a_tracker_whose_queries_are_not_evaluated_says_so(harness: QueryHarness) -> None:
-    """Until a new version does; its issues are not asked about."""
+def test_a_connector_without_queries_is_reported(harness: QueryHarness) -> None:
+    """Its issues are not matched until a new version can."""
     harness.furnish()
-    harness.matcher.connectors = {"github": Silent()}  # type: ignore[dict-item]  # as much of one as is asked for
+    harness.matcher.connectors = {"github": Silent()}  # type: ignore[dict-item]  # it has all that the matcher uses
     harness.list_again()
     harness.change(1)
     harness.match()
@@ -228,8 +228,8 @@ def test_a_tracker_whose_queries_are_not_evaluated_says_so(harness: QueryHarness
     assert "queries of Silent are not evaluated yet" in harness.rows(tables.key_result)[0].explanation
 
 
-def test_an_issue_that_breaks_a_query_stops_none_of_its_neighbours(harness: QueryHarness) -> None:
-    """It is tried alone, and again later."""
+def test_an_issue_that_fails_a_query_does_not_stop_the_others(harness: QueryHarness) -> None:
+    """It is matched alone, and retried later."""
     harness.furnish()
     harness.list_again()
 

@@ -1,4 +1,4 @@
-"""A house that was not there when a simulated GitHub told it things asks for them again, over real HTTP."""
+"""Services that missed deliveries of a simulated GitHub request them again, over real HTTP."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ pytestmark = pytest.mark.slow
 
 @dataclass
 class RedeliveryHarness(GitHubHarness):
-    """A web server's house, a worker's on the same database, which knows the address, and a GitHub that tells it."""
+    """A web server, a worker on the same database, and a GitHub that sends webhooks."""
 
     address: str
 
     def furnish(self, kind: str) -> None:
-        """Let a webhook of some kind lead here, and apply the configuration."""
+        """Add a webhook of this kind, and apply the configuration."""
         url = f"{self.address}/hooks/gh"
         connection = github(self.hub)
         if kind == "app":
@@ -44,13 +44,13 @@ class RedeliveryHarness(GitHubHarness):
         self.drain("rule_revision", "recompute", "relink_request", "delivery")
 
     def run_scheduled_tasks(self) -> None:
-        """Make every scheduled task due, and take what that brings."""
+        """Make every scheduled task due, drain, and receive the redeliveries."""
         with writing(self.services.engine) as tx:
             scheduled_tasks.hurry(tx)
         self.drain("scheduled_task", "scheduled_task", "delivery", "relink_request", "recompute")
 
     def outcome(self) -> str:
-        """Say what the errand found."""
+        """Return the outcome of the task."""
         return next(str(row.outcome) for row in self.rows(tables.scheduled_task) if row.name == "redeliver")
 
 
@@ -69,8 +69,8 @@ def harness(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("kind", ["app", "organization", "repository"])
-def test_what_github_told_in_vain_is_asked_for_and_counts(harness: RedeliveryHarness, kind: str) -> None:
-    """Also what no list of issues shows: a deletion, and a label that was renamed."""
+def test_a_failed_delivery_is_requested_again_and_counts(harness: RedeliveryHarness, kind: str) -> None:
+    """Also a deletion and a renamed label, which no list of issues shows."""
     harness.furnish(kind)
     label = harness.repository.label("payments")
     issues = harness.open_issues(4)
@@ -94,12 +94,12 @@ def test_what_github_told_in_vain_is_asked_for_and_counts(harness: RedeliveryHar
     assert harness.value() == 100, "the only label of that name is on a closed issue"
     assert {row.key for row in harness.rows(tables.issue) if row.gone_reason} == {"acme/checkout#2"}
     harness.run_scheduled_tasks()
-    said = "0 failed deliveries requested again, 0 still missing, 0 given up; 4 have arrived since"
-    assert harness.outcome() == said
+    outcome = "0 failed deliveries requested again, 0 still missing, 0 given up; 4 have arrived since"
+    assert harness.outcome() == outcome
 
 
-def test_a_redelivery_makes_due_again_what_was_buried(harness: RedeliveryHarness) -> None:
-    """GitHub saw it fail, we had it all the same, and could not use it."""
+def test_a_redelivery_makes_a_buried_delivery_due_again(harness: RedeliveryHarness) -> None:
+    """GitHub counted it as failed, but it was stored and buried."""
     harness.furnish("repository")
     issue = harness.repository.create_issue("Pay", labels=["checkout"])
     issue.close()

@@ -1,4 +1,4 @@
-"""Rules with a GitHub search: members are listed, judged after each change, and counted as any others."""
+"""Rules with a GitHub search: members are listed, matched after each change, and counted."""
 
 from dataclasses import dataclass
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.slow
 
 LABELLED = "repo:acme/checkout is:issue label:checkout"
 PARTLY = "repo:acme/checkout is:issue label:checkout archived:false"
-"""A query of which only GitHub can judge a part."""
+"""A query with a term that only GitHub can match."""
 
 
 @dataclass
 class QueryRuleHarness(GitHubHarness):
-    """A GitHub whose webhooks nobody hears, and a house that may ask it."""
+    """A GitHub whose webhooks have no receiver, and services that call it."""
 
     def furnish(
         self,
@@ -42,7 +42,7 @@ class QueryRuleHarness(GitHubHarness):
         self.apply(okrs(connection, key_results=[{"slug": "KR-1"}, {"slug": "KR-2"}], rules=[rule]))
 
     def counted(self) -> list[str]:
-        """Return the keys of the issues that count: those of a query do once it was listed whole."""
+        """Return the keys of the issues that count; those of a query count after its first complete listing."""
         found = (
             sa.select(tables.issue.c.key)
             .join(tables.link, tables.link.c.issue_id == tables.issue.c.id)
@@ -64,7 +64,7 @@ def harness(services: Services, hub: GitHub, clock: SteppedClock) -> QueryRuleHa
 
 
 def test_a_query_counts_from_its_first_complete_listing(harness: QueryRuleHarness) -> None:
-    """Until then its key result is partly seen; issues that are not in it stay out."""
+    """Until then the value is partial; other issues do not count."""
     harness.open_issues(3)
     harness.repository.create_issue("Another", labels=["other"])
     harness.repository.issues[1].close()
@@ -79,12 +79,12 @@ def test_a_query_counts_from_its_first_complete_listing(harness: QueryRuleHarnes
 
 
 @pytest.mark.both_databases
-def test_an_issue_that_changes_is_judged_without_a_search(harness: QueryRuleHarness) -> None:
-    """Both ways, and the history says by which rule."""
+def test_a_changed_issue_is_matched_without_a_search(harness: QueryRuleHarness) -> None:
+    """It is linked and unlinked, and the history has the rule."""
     issue = harness.repository.create_issue("Pay")
     harness.furnish()
     harness.drain()
-    asked = harness.searches()
+    searches = harness.searches()
     assert harness.counted() == []
     issue.label("checkout")
     harness.poll_now()
@@ -96,11 +96,11 @@ def test_an_issue_that_changes_is_judged_without_a_search(harness: QueryRuleHarn
     issue.unlabel("checkout")
     harness.poll_now()
     assert harness.counted() == []
-    assert harness.searches() == asked
+    assert harness.searches() == searches
 
 
-def test_what_cannot_be_judged_is_listed_soon(harness: QueryRuleHarness) -> None:
-    """The listing waits a minute after the last one began, not a quarter of an hour; then it links."""
+def test_a_change_that_cannot_be_matched_is_listed_soon(harness: QueryRuleHarness) -> None:
+    """The listing starts a minute after the last one began, not a quarter of an hour."""
     issue = harness.repository.create_issue("Pay")
     harness.furnish(PARTLY)
     harness.drain()
@@ -113,8 +113,8 @@ def test_what_cannot_be_judged_is_listed_soon(harness: QueryRuleHarness) -> None
     assert harness.counted() == ["acme/checkout#1"]
 
 
-def test_a_listing_removes_what_it_no_longer_shows(harness: QueryRuleHarness) -> None:
-    """Where the change went by unheard."""
+def test_a_listing_removes_members_that_no_longer_match(harness: QueryRuleHarness) -> None:
+    """No webhook reported the change."""
     issue = harness.repository.create_issue("Pay", labels=["checkout"])
     harness.furnish()
     harness.drain()
@@ -126,7 +126,7 @@ def test_a_listing_removes_what_it_no_longer_shows(harness: QueryRuleHarness) ->
 
 
 def test_more_than_a_thousand_members_are_listed(harness: QueryRuleHarness) -> None:
-    """GitHub shows a thousand of a search; we go on by the time of creation, many of which are alike."""
+    """GitHub returns a thousand results of a search; the listing continues by creation time, which many share."""
     for number in range(1050):
         harness.repository.create_issue(f"Pay {number}", labels=["checkout"])
         if number % 150 == 149:
@@ -141,7 +141,7 @@ def test_more_than_a_thousand_members_are_listed(harness: QueryRuleHarness) -> N
 
 @pytest.mark.both_databases
 def test_an_incomplete_search_adds_and_removes_nothing(harness: QueryRuleHarness) -> None:
-    """It says so, and the next one that is complete puts it right."""
+    """The rule shows the reason, and the next complete listing corrects the members."""
     gone = harness.repository.create_issue("Pay", labels=["checkout"])
     harness.furnish()
     harness.drain()
@@ -164,7 +164,7 @@ def test_an_incomplete_search_adds_and_removes_nothing(harness: QueryRuleHarness
 
 
 def test_searches_have_a_limit_of_their_own(harness: QueryRuleHarness) -> None:
-    """Once it is used up the listing waits, with its place kept, and nothing else does."""
+    """When it is used up only the listing waits, and keeps its cursor."""
     harness.open_issues(250, apart=1)
     harness.hub.limits.switch_on(Rules(search=2))
     harness.furnish(earlier="ignore")
@@ -184,8 +184,8 @@ def test_searches_have_a_limit_of_their_own(harness: QueryRuleHarness) -> None:
     assert harness.searches() == 4
 
 
-def test_without_credentials_a_query_that_can_be_judged_counts_at_once(harness: QueryRuleHarness) -> None:
-    """Where nothing earlier counts, no listing is needed."""
+def test_without_credentials_a_query_that_we_can_match_counts_at_once(harness: QueryRuleHarness) -> None:
+    """With `earlier: ignore` no listing is needed."""
     harness.furnish(token=False, earlier="ignore")
     harness.drain()
     assert harness.key_result().status != "partial"
@@ -193,8 +193,8 @@ def test_without_credentials_a_query_that_can_be_judged_counts_at_once(harness: 
     assert harness.rows(tables.query_listing)[0].outcome == "evaluated with the known issues"
 
 
-def test_without_credentials_a_query_that_cannot_be_judged_says_so(harness: QueryRuleHarness) -> None:
-    """Its key result is partly seen, and counts once there is a token."""
+def test_without_credentials_a_query_that_only_github_matches_has_the_reason(harness: QueryRuleHarness) -> None:
+    """The value is partial until there is a token."""
     harness.repository.create_issue("Pay", labels=["checkout"])
     harness.furnish(PARTLY, token=False, earlier="ignore")
     harness.drain()
@@ -206,8 +206,8 @@ def test_without_credentials_a_query_that_cannot_be_judged_says_so(harness: Quer
     assert harness.key_result().status != "partial"
 
 
-def test_known_issues_are_judged_when_the_token_is_taken_away(harness: QueryRuleHarness) -> None:
-    """By what is held of them."""
+def test_known_issues_are_matched_after_the_token_is_removed(harness: QueryRuleHarness) -> None:
+    """They are matched by their stored fields."""
     harness.repository.create_issue("Pay", labels=["checkout"])
     harness.repository.create_issue("Other", labels=["other"])
     harness.furnish("repo:acme/checkout is:issue label:none")
@@ -217,10 +217,8 @@ def test_known_issues_are_judged_when_the_token_is_taken_away(harness: QueryRule
     assert harness.counted() == ["acme/checkout#1"]
 
 
-def test_an_edit_while_a_listing_runs_takes_its_place(
-    harness: QueryRuleHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the old query finds never counts, and leaves nothing behind."""
+def test_an_edit_during_a_listing_replaces_it(harness: QueryRuleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results of the old query never count and are deleted."""
     monkeypatch.setattr("sync_service.tracker_sync.list_query_members.DRAIN_SECONDS", -1.0)
     harness.open_issues(150, apart=1)
     harness.repository.create_issue("Another", labels=["other"])
@@ -234,8 +232,8 @@ def test_an_edit_while_a_listing_runs_takes_its_place(
     assert len(harness.rows(tables.query_listing)) == 1
 
 
-def test_a_query_that_moves_before_it_was_listed_leaves_its_key_result_whole(harness: QueryRuleHarness) -> None:
-    """Which is not partly seen any more: nothing else would say so before the next day."""
+def test_a_query_moved_before_its_first_listing_leaves_no_partial_key_result(harness: QueryRuleHarness) -> None:
+    """Without a recompute the old key result would stay partial until the next day."""
     harness.repository.create_issue("Pay", labels=["checkout"])
     harness.furnish(earlier="ignore")
     harness.services.drains.by_table["recompute"]()
@@ -247,8 +245,8 @@ def test_a_query_that_moves_before_it_was_listed_leaves_its_key_result_whole(har
     assert harness.counted() == ["acme/checkout#1"]
 
 
-def test_a_disabled_query_lets_go(harness: QueryRuleHarness) -> None:
-    """As a disabled condition does, and its members go with it."""
+def test_a_disabled_query_removes_its_links(harness: QueryRuleHarness) -> None:
+    """As a disabled condition does; its members are deleted too."""
     harness.repository.create_issue("Pay", labels=["checkout"])
     harness.furnish()
     harness.drain()
@@ -259,8 +257,8 @@ def test_a_disabled_query_lets_go(harness: QueryRuleHarness) -> None:
     assert harness.rows(tables.query_listing) == []
 
 
-def test_what_lies_outside_the_watched_scopes_is_counted_and_said(harness: QueryRuleHarness) -> None:
-    """It does not count toward the key result."""
+def test_matches_outside_the_watched_scopes_are_counted_in_the_outcome(harness: QueryRuleHarness) -> None:
+    """They do not count toward the key result."""
     harness.repository.create_issue("Pay", labels=["checkout"])
     harness.hub.repository("attic").create_issue("Old", labels=["checkout"])
     harness.furnish("org:acme is:issue label:checkout")
@@ -271,9 +269,7 @@ def test_what_lies_outside_the_watched_scopes_is_counted_and_said(harness: Query
     assert row.outcome == "1 members, 1 outside the watched scopes"
 
 
-def test_a_listing_does_not_undo_what_was_judged_after_it_began(
-    harness: QueryRuleHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_listing_does_not_undo_a_later_match(harness: QueryRuleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its first pages may be older than the change."""
     monkeypatch.setattr("sync_service.tracker_sync.list_query_members.DRAIN_SECONDS", -1.0)
     issues = harness.open_issues(150, apart=1)
@@ -295,8 +291,8 @@ def test_a_listing_does_not_undo_what_was_judged_after_it_began(
 
 
 @pytest.mark.both_databases
-def test_a_run_that_is_killed_goes_on_where_it_was(harness: QueryRuleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed before each of its statements once, it ends as one that was never killed."""
+def test_a_killed_listing_continues_at_its_cursor(harness: QueryRuleHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is killed before each of its statements once, and ends as one without a crash."""
     harness.open_issues(120, apart=1)
     harness.furnish(earlier="ignore")
     crashes = drain_with_crashes(harness.services, tables.query_listing)

@@ -1,4 +1,4 @@
-"""Errands: which there are, when they run, what they remember, and what a tracker's troubles do to them."""
+"""Scheduled tasks: which a connector has, when they run, what they store, and what errors of the tracker do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.slow
 
 
 @dataclass
-class Errant(GitHub):
-    """A connector whose errands a test names, and whose runs it sees."""
+class TaskConnector(GitHub):
+    """A connector whose scheduled tasks the test chooses; it records the runs."""
 
     intervals: dict[str, timedelta] = field(default_factory=lambda: {"sweep": timedelta(minutes=10)})
     answers: list[TaskResult | Exception] = field(default_factory=list)
@@ -36,14 +36,14 @@ class Errant(GitHub):
         super().__init__()
 
     def scheduled_tasks(self, connection: Connection) -> Mapping[str, timedelta]:
-        """Name those that the test wants."""
+        """Return the test's tasks."""
         assert connection.hook_url == "http://127.0.0.1:8080/hooks/gh"
         return self.intervals
 
     def run_task(
         self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None
     ) -> TaskResult:
-        """Note the run, and give or raise what the test wants."""
+        """Record the run, and return or raise the test's result."""
         del connection
         self.ran.append((name, list(scopes), memory))
         answer = self.answers.pop(0) if self.answers else TaskResult(outcome="swept", memory="broom")
@@ -54,9 +54,9 @@ class Errant(GitHub):
 
 @dataclass
 class ScheduledTaskHarness(ServicesHarness):
-    """A house whose only connection has errands."""
+    """Services with one connection that has scheduled tasks."""
 
-    connector: Errant
+    connector: TaskConnector
     scheduled_tasks: TaskRunner = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,38 +72,38 @@ class ScheduledTaskHarness(ServicesHarness):
         self.apply(okrs({**GITHUB, "token": token, "scopes": ["acme/checkout", "acme/attic"]}))
 
     def run(self) -> None:
-        """Run what is due."""
+        """Run due tasks."""
         while self.scheduled_tasks.drain():
             pass
 
     def hurry(self) -> None:
-        """Make every scheduled task due, and the connections be read anew."""
+        """Make every scheduled task due, and clear the connection cache."""
         self.services.connections.forget()
         with writing(self.services.engine) as tx:
             scheduled_tasks.hurry(tx)
 
     def row(self, name: str = "sweep") -> Row[Any]:
-        """Return the row of one errand."""
+        """Return the row of a task."""
         return next(row for row in self.rows(tables.scheduled_task) if row.name == name)
 
     def waits(self, name: str = "sweep") -> float:
-        """Tell for how many seconds an errand waits."""
+        """Return for how many seconds a task waits."""
         return self.wait_of(self.row(name)).total_seconds()
 
 
 @pytest.fixture
 def harness(services: Services) -> ScheduledTaskHarness:
     """Return the harness."""
-    return ScheduledTaskHarness(services, Errant())
+    return ScheduledTaskHarness(services, TaskConnector())
 
 
 def about(wait: timedelta) -> Any:
-    """Allow for the seconds that a test takes."""
+    """Return an approximate wait: the test takes some seconds."""
     return pytest.approx(wait.total_seconds(), abs=30)
 
 
-def test_each_errand_of_a_connection_is_run_and_comes_again(harness: ScheduledTaskHarness) -> None:
-    """With the watched scopes, and with what it wanted to be remembered."""
+def test_each_scheduled_task_runs_and_is_due_again(harness: ScheduledTaskHarness) -> None:
+    """It gets the watched scopes and the state it stored."""
     harness.furnish()
     harness.run()
     scopes = [ScopeRef("", "acme/attic"), ScopeRef("", "acme/checkout")]
@@ -118,8 +118,8 @@ def test_each_errand_of_a_connection_is_run_and_comes_again(harness: ScheduledTa
     assert harness.connector.ran[1:] == [("sweep", scopes, "broom")]
 
 
-def test_an_errand_may_say_when_it_wants_to_go_on(harness: ScheduledTaskHarness) -> None:
-    """At once means after others had a turn, and nothing waits for more than a week."""
+def test_a_task_may_return_when_it_runs_next(harness: ScheduledTaskHarness) -> None:
+    """At once means after other rows, and no task waits for more than a week."""
     harness.furnish()
     harness.connector.answers = [
         TaskResult(outcome="half", next_run_in=timedelta(0)),
@@ -133,8 +133,8 @@ def test_an_errand_may_say_when_it_wants_to_go_on(harness: ScheduledTaskHarness)
     assert harness.waits() == about(due.LONGEST_POSTPONE)
 
 
-def test_errands_that_come_and_go_with_a_version_are_noticed(harness: ScheduledTaskHarness) -> None:
-    """Without anybody's applying anything: a new one begins, and one that is no more settles."""
+def test_tasks_that_a_new_version_adds_or_removes_are_found(harness: ScheduledTaskHarness) -> None:
+    """No configuration is applied: a new task starts, and a removed one settles."""
     harness.furnish()
     harness.run()
     harness.connector.intervals = {"dust": timedelta(hours=1)}
@@ -150,8 +150,8 @@ def test_errands_that_come_and_go_with_a_version_are_noticed(harness: ScheduledT
 
 
 @pytest.mark.both_databases
-def test_without_credentials_errands_settle_and_with_them_they_begin_again(harness: ScheduledTaskHarness) -> None:
-    """As lists do."""
+def test_without_credentials_tasks_settle_and_with_them_they_start_again(harness: ScheduledTaskHarness) -> None:
+    """Polls do the same."""
     harness.furnish(None)
     harness.run()
     assert harness.rows(tables.scheduled_task) == []
@@ -167,10 +167,8 @@ def test_without_credentials_errands_settle_and_with_them_they_begin_again(harne
 
 
 @pytest.mark.parametrize("error", [Unavailable("away"), Refused("no longer")])
-def test_a_tracker_that_can_not_answer_or_refuses_keeps_what_is_remembered(
-    harness: ScheduledTaskHarness, error: ConnectorError
-) -> None:
-    """The errand waits as everything does that asks."""
+def test_an_error_of_the_tracker_keeps_the_stored_state(harness: ScheduledTaskHarness, error: ConnectorError) -> None:
+    """The task waits as every call does."""
     harness.furnish()
     harness.run()
     harness.connector.answers = [error]
@@ -185,8 +183,8 @@ def test_a_tracker_that_can_not_answer_or_refuses_keeps_what_is_remembered(
     assert "waits until" in harness.row().outcome
 
 
-def test_an_errand_that_does_not_work_says_so_and_comes_again(harness: ScheduledTaskHarness) -> None:
-    """It is never buried for what a tracker answers, only for a mistake of ours."""
+def test_a_failed_task_has_the_reason_and_is_retried(harness: ScheduledTaskHarness) -> None:
+    """An answer of the tracker never buries it, only a bug of ours."""
     harness.furnish()
     harness.connector.answers = [Rejected("a teapot")]
     harness.run()
@@ -199,8 +197,8 @@ def test_an_errand_that_does_not_work_says_so_and_comes_again(harness: Scheduled
     assert harness.row().attempts == 1
 
 
-def test_a_run_whose_lease_is_lost_is_not_noted(harness: ScheduledTaskHarness) -> None:
-    """Whoever has it now notes his own."""
+def test_a_run_whose_lease_is_lost_is_not_stored(harness: ScheduledTaskHarness) -> None:
+    """The new holder stores its own run."""
     harness.furnish()
     harness.run()
     harness.hurry()

@@ -1,4 +1,4 @@
-"""The demo itself: what a newcomer types first."""
+"""The demo: the first command of a new user."""
 
 import os
 import re
@@ -29,14 +29,14 @@ SOURCE = Path(__file__).parents[2]
 
 @contextmanager
 def demo(directory: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the demo in an empty directory, among settings that are not for it."""
+    """Run the demo in an empty directory, with foreign settings in the environment."""
     strange = {"DATABASE_URL": "postgresql://nowhere/none", "REDIS_URL": "redis://nowhere:1", "OKR_SYNC_NONSENSE": "1"}
-    with (directory / "told").open("w") as told:
+    with (directory / "told").open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "simulator.demo", "--port", "0", *words],
             cwd=directory,
             env={**os.environ, **strange, "PYTHONPATH": str(SOURCE)},
-            stdout=told,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
         )
@@ -48,8 +48,8 @@ def demo(directory: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
             process.wait(30)
 
 
-def told(directory: Path) -> str:
-    """Return what the demo has said so far."""
+def output(directory: Path) -> str:
+    """Return the output of the demo so far."""
     return (directory / "told").read_text()
 
 
@@ -57,14 +57,14 @@ def test_the_demo_played_once_is_as_expected_and_leaves_nothing(tmp_path: Path) 
     """It exits 0, prints the key results, the mails and the times, and nothing of it runs any more."""
     with demo(tmp_path, "--once") as process:
         process.wait(300)
-        said = told(tmp_path)
-        assert process.returncode == 0, said
+        text = output(tmp_path)
+        assert process.returncode == 0, text
         assert processes_in(tmp_path) == {}
-    assert "All of it was as expected" in said
-    assert re.search(r"→ KR-1 22\.2 % → 33\.3 %  \(\d+\.\d\d s\)", said)
-    assert "Subject: KR-1 completed: Ship the new checkout" in said
-    assert "Webhook accepted → value changed in the API: median " in said
-    assert "\x1b[" not in said
+    assert "All of it was as expected" in text
+    assert re.search(r"→ KR-1 22\.2 % → 33\.3 %  \(\d+\.\d\d s\)", text)
+    assert "Subject: KR-1 completed: Ship the new checkout" in text
+    assert "Webhook accepted → value changed in the API: median " in text
+    assert "\x1b[" not in text
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM] if ALL else [signal.SIGINT])
@@ -88,26 +88,26 @@ def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -
         assert "another demo runs in" in second.stderr
         assert (tmp_path / "var" / "demo" / "up.log").exists()
         if ALL:
-            until(lambda: "The story begins" in told(tmp_path), "the demo is set up", seconds=240)
+            until(lambda: "The story begins" in output(tmp_path), "the demo is set up", seconds=240)
         process.send_signal(number)
         assert process.wait(30) == 0
         assert processes_in(tmp_path) == {}
-    assert "Stopped; nothing is left running." in told(tmp_path)
+    assert "Stopped; nothing is left running." in output(tmp_path)
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
-    """Who asks for a port gets that one, or hears why not."""
+    """A port that the user chose is used, or the error names it."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
         with demo(tmp_path, "--port", str(port)) as process:
             assert process.wait(60) == 1
-    assert f"port {port} on 127.0.0.1 is taken" in told(tmp_path)
+    assert f"port {port} on 127.0.0.1 is taken" in output(tmp_path)
 
 
-def test_a_dead_service_is_reported_with_its_last_words(tmp_path: Path) -> None:
-    """Who asks it something learns its exit code and the end of its log."""
+def test_a_dead_service_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
+    """The error has its exit code and the end of its log."""
     service = Service(directory=tmp_path, port=choose_port(0), settings={})
     service.log.write_text("its last words\n")
     with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as service.process:
@@ -117,12 +117,12 @@ def test_a_dead_service_is_reported_with_its_last_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.only_in_test_all
-def test_a_service_that_dies_ends_the_demo_with_its_last_words(tmp_path: Path) -> None:
-    """The demo says what happened and leaves nothing."""
+def test_a_service_that_dies_ends_the_demo_with_the_end_of_its_log(tmp_path: Path) -> None:
+    """The demo prints the reason and leaves no process."""
     with demo(tmp_path, "--once") as process:
-        until(lambda: "Work closes" in told(tmp_path), "the story has begun", seconds=240)
+        until(lambda: "Work closes" in output(tmp_path), "the story has begun", seconds=240)
         (up,) = [pid for pid, words in processes_in(tmp_path).items() if " up " in words]
         os.kill(up, signal.SIGKILL)
         assert process.wait(60) == 1
         until(lambda: not processes_in(tmp_path), "the parts, which the kernel asked to stop, are gone")
-    assert "okr-sync up has ended by itself" in told(tmp_path)
+    assert "okr-sync up has ended by itself" in output(tmp_path)
