@@ -1,10 +1,11 @@
 """HTTP client for trackers: keep-alive, timeouts, a size limit, no redirect to another host; `ConnectorError`s."""
 
 import builtins
+import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -12,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from connectors.json_fields import text
 from connectors.responses import Response, host_of_url, raise_for_response, shown_host
@@ -26,6 +27,12 @@ _CHUNK = 65_536
 _REDIRECTS: Mapping[str, tuple[int, ...]] = {"GET": (301, 302, 303, 307, 308)}
 _OTHER_REDIRECTS = (307, 308)
 """The redirects that keep a request's method and body."""
+
+_IDLE_SECONDS = 30
+"""How long an unused connection is kept. Servers and firewalls drop idle ones, some after a minute and silently."""
+
+_MOST_IDLE = 10
+"""Maximum sites per thread whose connection is kept."""
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -50,16 +57,18 @@ class _HeaderAuth(requests.auth.AuthBase):
 
 
 class _Session(requests.Session):
-    """A session that keeps connections alive, keeps no cookies, and leaves redirects to us.
+    """A session that keeps one site's connection alive, keeps no cookies, and leaves redirects to us.
 
     requests parses the address of a redirect even with `allow_redirects=False`.
     """
 
-    def __init__(self, *, trust_env: bool) -> None:
+    def __init__(self, site: str) -> None:
         super().__init__()
-        self.trust_env = trust_env
+        self.site = site
+        # No proxy can reach a server that listens on this machine only.
+        self.trust_env = host_of_url(site) not in _LOOPBACK
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        self.has_been_used = False
+        self.idle_since: float | None = None
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Return None: no reply counts as a redirect for requests."""
@@ -68,25 +77,41 @@ class _Session(requests.Session):
 
 
 class _Sessions(threading.local):
-    """The sessions of one thread. A forked process makes its own: two processes must not share a connection."""
+    """The idle sessions of one thread by site, the last used last; each ended its last call well.
+
+    A forked process makes its own: two processes that use one connection would read each other's replies.
+    """
 
     def __init__(self) -> None:
         self._pid = os.getpid()
-        self._sessions: dict[bool, _Session] = {}
+        self._idle: dict[str, _Session] = {}
 
-    def for_url(self, url: str) -> _Session:
-        """Return the session for an address. No proxy can reach a server that listens on this machine only."""
+    @contextlib.contextmanager
+    def session(self, url: str) -> Iterator[_Session]:
+        """Yield a session for an address. Keep it for the next call, or close it if this call raises an error."""
+        session = self._take("/".join(url.split("/", 3)[:3]))
+        try:
+            yield session
+        except BaseException:
+            session.close()
+            raise
+        self._keep(session)
+
+    def _take(self, site: str) -> _Session:
         if self._pid != os.getpid():
-            self._pid, self._sessions = os.getpid(), {}
-        trust_env = host_of_url(url) not in _LOOPBACK
-        if trust_env not in self._sessions:
-            self._sessions[trust_env] = _Session(trust_env=trust_env)
-        return self._sessions[trust_env]
+            self._pid, self._idle = os.getpid(), {}
+        session = self._idle.pop(site, None)
+        if session and time.monotonic() - (session.idle_since or 0) < _IDLE_SECONDS:
+            return session
+        if session:
+            session.close()
+        return _Session(site)
 
-    def discard(self, session: _Session) -> None:
-        """Close a session with its connections."""
-        session.close()
-        self._sessions.pop(session.trust_env, None)
+    def _keep(self, session: _Session) -> None:
+        session.idle_since = time.monotonic()
+        self._idle[session.site] = session
+        if len(self._idle) > _MOST_IDLE:
+            self._idle.pop(next(iter(self._idle))).close()
 
 
 _sessions = _Sessions()
@@ -168,35 +193,40 @@ class HttpClient:
 
     def _call(self, call: requests.Request) -> Response:
         try:
-            return self._call_on(_sessions.for_url(str(call.url)), call)
+            return self._call_or_repeat(call)
         except _INVALID_URL:
             raise Rejected("the connection's site is not a web address") from None
         except (requests.exceptions.RequestException, HTTPError) as error:
             # The error's own text contains the whole address, which must not be logged; its class is enough.
             raise Unavailable(f"{shown_host(str(call.url))} does not answer ({type(error).__name__})") from error
 
-    def _call_on(self, session: _Session, call: requests.Request) -> Response:
-        """Send the request. A server may close a kept-alive connection just then: read once more on a new one."""
-        is_reused, session.has_been_used = session.has_been_used, True
+    def _call_or_repeat(self, call: requests.Request) -> Response:
+        """Send the request. If the server closed a kept connection just then, send a read once more on a new one."""
+        is_reused = False
         try:
-            with session.request(
-                str(call.method),
-                str(call.url),
-                headers=call.headers,
-                params=call.params,
-                json=call.json,
-                auth=call.auth,
-                timeout=(self.connect_seconds, self.read_seconds),
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                body = self._read_bounded(answer)
-                return Response(answer.url, status=answer.status_code, headers=answer.headers, body=body)
+            with _sessions.session(str(call.url)) as session:
+                is_reused = session.idle_since is not None
+                return self._call_on(session, call)
         except requests.exceptions.ConnectionError as error:
-            if call.method != "GET" or not is_reused or isinstance(error, requests.exceptions.Timeout):
+            if call.method != "GET" or not is_reused or not _is_closed_by_server(error):
                 raise
-            _sessions.discard(session)
-            return self._call_on(_sessions.for_url(str(call.url)), call)
+        with _sessions.session(str(call.url)) as session:
+            return self._call_on(session, call)
+
+    def _call_on(self, session: _Session, call: requests.Request) -> Response:
+        with session.request(
+            str(call.method),
+            str(call.url),
+            headers=call.headers,
+            params=call.params,
+            json=call.json,
+            auth=call.auth,
+            timeout=(self.connect_seconds, self.read_seconds),
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            body = self._read_bounded(answer)
+            return Response(answer.url, status=answer.status_code, headers=answer.headers, body=body)
 
     def _read_bounded(self, answer: requests.Response) -> bytes:
         """Read a body in small reads: `iter_content` waits for whole chunks, which a slow server fills in hours."""
@@ -209,6 +239,11 @@ class HttpClient:
             if time.monotonic() > deadline:
                 raise Unavailable(f"{shown_host(answer.url)} is too slow")
         return bytes(body)
+
+
+def _is_closed_by_server(error: requests.exceptions.ConnectionError) -> bool:
+    """Return whether a connection broke before the reply; False when none could be made, or it timed out."""
+    return bool(error.args) and isinstance(error.args[0], ProtocolError)
 
 
 def _next_on_same_host(reply: Response) -> str:
