@@ -166,14 +166,27 @@ def test_the_sites_with_a_kept_connection_are_bounded(tracker: _Tracker, monkeyp
     assert tracker.connections == 3
 
 
-def test_a_server_that_refuses_connections_is_not_available(tracker: _Tracker) -> None:
-    """A kept connection to it changes nothing."""
+def test_a_server_that_refuses_connections_is_not_tried_twice(
+    tracker: _Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a connection that breaks may be stale; no new session replaces the kept one."""
     tracker.send("GET", "/closes")
     assert tracker.closed.wait(5)
     tracker.shutdown()
     tracker.server_close()
+    monkeypatch.delattr(http, "_Session")
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1 does not answer \(ConnectionError\)"):
         tracker.send("GET", "/")
+
+
+def test_a_failed_call_leaves_no_session(tracker: _Tracker) -> None:
+    """The next read begins on a new connection, which can't be stale."""
+    tracker.send("GET", "/")
+    with pytest.raises(Unavailable):
+        tracker.send("POST", "/breaks")
+    with pytest.raises(Unavailable):
+        tracker.send("GET", "/breaks")
+    assert [path for path, _ in tracker.requests] == ["/", "/breaks", "/breaks"]
 
 
 def test_a_reply_that_is_too_slow_ends_its_connection(tracker: _Tracker) -> None:
