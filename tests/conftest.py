@@ -58,7 +58,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run a test that takes `databases` on PostgreSQL only when it is marked `both_databases`, or with `TESTS=all`.
 
-    Leave out tests marked `only_in_test_all` without `TESTS=all`.
+    Without `TESTS=all`, leave out tests marked `only_in_test_all`; where the mark names parameters, as in
+    `only_in_test_all(data_center=True)`, only the cases with these values.
     Mark tests on PostgreSQL as slow: the fast run has the same tests on SQLite.
     """
     selected: list[pytest.Item] = []
@@ -68,7 +69,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if "postgresql" in parameters.values():
             item.add_marker(pytest.mark.slow)
         optional = parameters.get("databases") == "postgresql" and item.get_closest_marker("both_databases") is None
-        optional = optional or item.get_closest_marker("only_in_test_all") is not None
+        mark = item.get_closest_marker("only_in_test_all")
+        optional = optional or (mark is not None and mark.kwargs.items() <= parameters.items())
         (deselected if optional and not ALL else selected).append(item)
     if deselected:
         config.hook.pytest_deselected(items=deselected)

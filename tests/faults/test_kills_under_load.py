@@ -63,6 +63,7 @@ def test_without_redis_all_is_applied_within_a_minute_of_quiet(harness: FaultHar
     check(harness.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
 
 
+@pytest.mark.only_in_test_all(harness="postgresql")
 def test_while_redis_has_no_disk_deliveries_are_applied_all_the_same(harness: FaultHarness) -> None:
     """A private Redis exits repeatedly, one by URL refuses all writes; with disk space again both work."""
     history = Workload(SEED)

@@ -196,6 +196,7 @@ def test_a_burst_of_one_connection_slows_no_other_and_no_writing(harness: JiraPo
         assert rate_limits.blocked_for(tx, pause.connection_id, "reading") > rate_limits.NONE
 
 
+@pytest.mark.only_in_test_all(data_center=True)
 def test_a_bulk_change_of_a_thousand_issues_computes_each_key_result_a_few_times(harness: JiraPollHarness) -> None:
     """And each owner gets one mail at most."""
     harness.shop.create_issues(1000, lambda number: BulkIssue(summary=f"Pay {number}", labels=("checkout",)))
@@ -238,6 +239,7 @@ def test_an_import_goes_on_where_it_was_killed(harness: JiraPollHarness, monkeyp
     assert len(harness.rows(tables.issue)) == 450
 
 
+@pytest.mark.only_in_test_all(data_center=True)
 def test_after_a_day_without_webhooks_every_value_is_right(harness: JiraPollHarness) -> None:
     """Five thousand changes, fifty deleted, fifty moved, fifty hidden: nothing that is hidden is counted as deleted."""
     chance = random.Random(5)  # noqa: S311 - a seed makes it repeatable

@@ -211,7 +211,7 @@ def test_issues_of_a_running_first_import_are_not_fetched(harness: JqlHarness) -
     assert len(harness.rows(tables.fetch_request)) == 1
 
 
-@pytest.mark.both_databases
+@pytest.mark.only_in_test_all(data_center=True)
 def test_a_killed_listing_continues_at_its_cursor(harness: JqlHarness) -> None:
     """It is killed before each of its statements once, and ends as one without a crash."""
     harness.furnish()

@@ -118,7 +118,6 @@ def test_a_block_of_writes_is_waited_for(harness: GitHubWriteBackHarness) -> Non
     assert all(len(harness.our_comment_texts(issue)) == 1 for issue in issues)
 
 
-@pytest.mark.both_databases
 def test_whoever_dies_between_writing_and_noting_leaves_one_comment(crashing_worker: CrashingWorker) -> None:
     """Or anywhere else: after each of the statements of a write."""
     with open_github_harness(crashing_worker.services) as harness:

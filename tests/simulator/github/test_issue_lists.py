@@ -140,6 +140,7 @@ def test_a_list_of_a_repository_that_is_not_there_is_404(hub: GitHub, repo: Repo
 
 
 @pytest.mark.slow
+@pytest.mark.only_in_test_all
 def test_a_hundred_thousand_issues_cost_little(hub: GitHub, receiver: Receiver) -> None:
     """No webhooks, little memory, and a deep page is as fast as the first."""
     repo = hub.repository("checkout")
