@@ -25,8 +25,8 @@ from config.settings import read_settings
 Store = Callable[[str, bytes], None]
 
 metadata = sa.MetaData()
-delivery = sa.Table(
-    "delivery",
+baseline_delivery = sa.Table(
+    "baseline_delivery",
     metadata,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
     sa.Column("delivery_id", sa.String(200), nullable=False, unique=True),
@@ -45,7 +45,8 @@ def core(url: str) -> Store:
     def store(delivery_id: str, body: bytes) -> None:
         with engine.begin() as tx:
             tx.execute(
-                sa.insert(delivery), {"delivery_id": delivery_id, "received_at": time.time_ns() // 1000, "body": body}
+                sa.insert(baseline_delivery),
+                {"delivery_id": delivery_id, "received_at": time.time_ns() // 1000, "body": body},
             )
 
     return store
@@ -69,7 +70,7 @@ def raw(url: str) -> Store:
             durable(open_.connection, None)
         with open_.connection as connection:
             connection.execute(
-                "INSERT INTO delivery (delivery_id, received_at, body) VALUES (?, ?, ?)",
+                "INSERT INTO baseline_delivery (delivery_id, received_at, body) VALUES (?, ?, ?)",
                 (delivery_id, time.time_ns() // 1000, body),
             )
 
@@ -77,7 +78,7 @@ def raw(url: str) -> Store:
         if not hasattr(open_, "connection"):
             open_.connection = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
         open_.connection.execute(
-            "INSERT INTO delivery (delivery_id, received_at, body) VALUES (%s, %s, %s)",
+            "INSERT INTO baseline_delivery (delivery_id, received_at, body) VALUES (%s, %s, %s)",
             (delivery_id, time.time_ns() // 1000, body),
         )
 

@@ -60,13 +60,14 @@ class Harness:
     def start(self, module: str, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
         """Start a Python module as a process, without output; the harness ends it."""
         others = {name: value for name, value in os.environ.items() if name not in known_names()}
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=self.directory,
-            env={**others, **self.settings, **settings, "PYTHONPATH": str(REPOSITORY)},
-            stdout=subprocess.DEVNULL,
-            stderr=(self.directory / "log").open("ab"),
-        )
+        with (self.directory / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                cwd=self.directory,
+                env={**others, **self.settings, **settings, "PYTHONPATH": str(REPOSITORY)},
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         self._processes.append(process)
         return process
 
