@@ -5,9 +5,9 @@ import hashlib
 import itertools
 import time
 from abc import ABC
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from simulator.base_tracker import BaseTracker
 from simulator.clock import Clock, real_clock
@@ -183,6 +183,16 @@ class JiraSite(BaseTracker, ABC):
             if name in (project.id, project.key.lower(), project.name.lower()):
                 return project
         return next((project for project in visible if name in map(str.lower, project.former_keys)), None)
+
+    def backup(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return a backup of all issues."""
+        with self.reading():
+            return self.issues.backup()
+
+    def restore(self, backup: Mapping[str, Mapping[str, Any]]) -> None:
+        """Restore all issues from a backup; no webhook reports it."""
+        with self.changing():
+            self.issues.restore(backup)
 
     def hide(self, *issues: Issue) -> None:
         """Hide issues from REST callers, as a security level does; webhooks still carry them."""

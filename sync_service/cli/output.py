@@ -9,6 +9,7 @@ from typing import Any
 from sync_service.domain.measures.status import STATUS_TEXT
 from sync_service.domain.text import amount, instant, number
 from sync_service.domain.trackers.causes import Cause
+from sync_service.domain.trackers.closing_date import ClosingSource
 from sync_service.runtime.instance_lock import ProcessView
 from sync_service.store.okrs.query_listings import Listed
 from sync_service.store.views.issues import IssueView
@@ -189,7 +190,15 @@ def _issue_line(issue: IssueView) -> str:
     counts = "" if issue.counts else f"; does not count: {issue.why_not}"
     unreachable = f"; cannot be reached since {issue.unreachable_since:%Y-%m-%d}" if issue.unreachable_since else ""
     title = f"  {issue.title}" if issue.title else ""
-    return f"  {state:<8} {issue.key}{title}  (weight {number(issue.weight)}{points}, {origin}{counts}{unreachable})"
+    closed = f", {_closing_date(issue)}" if issue.closed_at else ""
+    why = f"{origin}{closed}{counts}{unreachable}"
+    return f"  {state:<8} {issue.key}{title}  (weight {number(issue.weight)}{points}, {why})"
+
+
+def _closing_date(issue: IssueView) -> str:
+    """Return when the issue was closed, and where the date comes from."""
+    first_seen = issue.closed_at_source is ClosingSource.FIRST_SEEN
+    return f"{'first seen closed' if first_seen else 'closed'} {issue.closed_at:%Y-%m-%d}"
 
 
 def _cause(cause: Cause) -> str:

@@ -32,6 +32,7 @@ from sync_service.domain.trackers.observations import (
     TermSeen,
     Tombstone,
 )
+from sync_service.domain.trackers.plausible_times import plausible
 from sync_service.ingest import updates as about
 from sync_service.ingest.issue_batch import IssueBatch
 from sync_service.ingest.updates import Outcomes, Update, UpdateSource, outcome_text
@@ -146,12 +147,14 @@ class UpdateApplier:
     ) -> str:
         """Apply one observation; return its outcome."""
         connection_id, source = update.connection_id, update.source
+        reported, one = one, plausible(one, update.received_at)
         match one:
             case Snapshot():
                 names.add_snapshot(connection_id, one)
                 fetched = update.via is UpdateSource.FETCH
                 outcome = batch.merge_snapshot(connection_id, one, source, names=names, fetched=fetched)
-                doubt = batch.doubt_about(connection_id, one, listed=update.via is UpdateSource.POLL)
+                listed_at = update.received_at if update.via is UpdateSource.POLL else None
+                doubt = batch.doubt_about(connection_id, one, is_ahead=one is not reported, listed_at=listed_at)
             case ParentSeen():
                 outcome, doubt = batch.merge_parent(connection_id, one, source, names=names)
             case Tombstone():

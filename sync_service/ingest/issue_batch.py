@@ -8,7 +8,13 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.trackers.causes import Cause, counts_differently, describe_change, was_reopened
-from sync_service.domain.trackers.issue import Issue, merge_parent, merge_snapshot, merge_tombstone
+from sync_service.domain.trackers.issue import (
+    Issue,
+    is_outdated,
+    merge_parent,
+    merge_snapshot,
+    merge_tombstone,
+)
 from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, ParentSeen, Snapshot, Tombstone
 from sync_service.progress.comment_links import comment_outcome
 from sync_service.progress.link_issues import IssueChange, LinkInput
@@ -93,24 +99,37 @@ class IssueBatch:
     def _record_change(
         self, identity: Identity, before: Issue | None, after: Issue, source: Source, names: TermNames
     ) -> str | None:
-        """Record the change of an issue and return its outcome; None where nothing changed but perhaps the time."""
+        """Record the change of an issue; return its outcome, or None where only what we remember of it is new."""
         if after is before:
             return None
         self._record(identity, before, after, source)
-        if before is not None and replace(after, parent_received_at=before.parent_received_at) == before:
+        if before is not None and _with_memory_of(before, after) == before:
             return None
+        if before is not None and replace(before, in_doubt=after.in_doubt) == after:
+            return f"{after.key}: another change has the same time"
         what = describe_change(before, after, name_of=partial(names.name, identity[0]))
         return f"{after.key}: applied, {what}"
 
-    def doubt_about(self, connection_id: int, snapshot: Snapshot, *, listed: bool) -> FetchNeeded | None:
+    def doubt_about(
+        self, connection_id: int, snapshot: Snapshot, *, is_ahead: bool, listed_at: datetime | None
+    ) -> FetchNeeded | None:
         """Return a fetch where another change of the issue has the same time and other content.
 
-        Also where a fetch showed that a pull request closes other issues than its text says: some are linked by hand.
-        And where a poll shows an issue that is gone: the page may be older than the deletion, or the deletion was
-        wrong.
+        Also where its time `is_ahead` of our clock, and where a fetch showed that a pull request closes other issues
+        than its text says: some are linked by hand. And where a poll, at `listed_at`, shows an issue that is gone, or
+        an older change than we have known for long: the page may be outdated, or the deletion was wrong, or the
+        tracker was restored from a backup.
         """
         held = self._issues.get((connection_id, snapshot.identity))
-        if held is not None and held.gone_reason is not None and listed:
+        if held is not None and is_ahead:
+            return FetchNeeded(
+                identity=held.identity, key=held.key, reason="in doubt: the time of the change is ahead of our clock"
+            )
+        if held is not None and listed_at is not None and is_outdated(held, snapshot, listed_at):
+            return FetchNeeded(
+                identity=held.identity, key=held.key, reason="in doubt: listed with an older change than is known"
+            )
+        if held is not None and held.gone_reason is not None and listed_at is not None:
             return FetchNeeded(identity=held.identity, key=held.key, reason=f"in doubt: listed, and {held.gone_reason}")
         if held is not None and (connection_id, snapshot.identity) in self._closes_differ:
             return FetchNeeded(
@@ -232,6 +251,12 @@ class IssueBatch:
             scope=self.ruleset.scope_of(connection_id, one.scope) if one.scope else None,
             changes=tuple(_step(change, connection_id, names) for change in self._changes[identity]),
         )
+
+
+def _with_memory_of(before: Issue, after: Issue) -> Issue:
+    """Return an issue with the times of receipt, and the earlier snapshots, that another one remembers."""
+    remembered = ("parent_received_at", "received_at", "closing")
+    return replace(after, **{name: getattr(before, name) for name in remembered})
 
 
 def _step(change: _Change, connection_id: int, names: TermNames) -> IssueChange:

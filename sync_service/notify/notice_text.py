@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from sync_service.domain.measures.status import STATUS_TEXT, Status
 from sync_service.domain.people.notices import Change, KeyResultState, NoticeKind, kind_of
 from sync_service.domain.text import amount, clipped, listed, percent, plain
-from sync_service.domain.trackers.causes import Cause
+from sync_service.domain.trackers.causes import SEEN_WITH, UNSPECIFIED_CHANGE, Cause
 
 MOST_REASONS = 10
 """Reasons shown for one key result; the rest is counted, and shown on the key result's page."""
@@ -226,7 +226,7 @@ def _reason(changes: Sequence[Cause]) -> Reason:
 def _text(cause: Cause) -> str:
     """Return what happened and who did it: "reopened by ana, no longer linked by rule checkout"."""
     what = plain(cause.what)
-    if not cause.actor or what.startswith(("first seen", "found again", "seen again")):
+    if not cause.actor or what.startswith(("first seen", "found again", SEEN_WITH, UNSPECIFIED_CHANGE)):
         return what
     done, comma, rest = what.partition(", ")
     return f"{done} by {plain(cause.actor)}{comma}{rest}"

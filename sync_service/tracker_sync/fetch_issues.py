@@ -97,6 +97,7 @@ class IssueFetcher:
     def _fetch_group(self, group: "_Group") -> set[int]:
         """Fetch all issues of a group with one call; return the ids of the finished rows."""
         connection, rows = group.connection, group.rows
+        asked_at = self.now()
         try:
             found = group.connector.fetch_issues(connection.view, wanted={row.identity: row.key for row in rows})
         except Unavailable as error:
@@ -119,21 +120,23 @@ class IssueFetcher:
             log.exception("fetching many issues with one call failed; fetching each", connection=connection.slug)
             return set()
         seen = [(row, found[row.identity]) for row in rows if row.identity in found]
-        self._apply_group(connection, seen)
+        self._apply_group(connection, seen, asked_at)
         return {row.id for row, _ in seen}
 
-    def _apply_group(self, connection: Configured, seen: Sequence[tuple[Row[Any], FetchResult]]) -> None:
+    def _apply_group(
+        self, connection: Configured, seen: Sequence[tuple[Row[Any], FetchResult]], asked_at: datetime
+    ) -> None:
         """Apply all snapshots in one transaction, other answers one by one; if that fails, apply all one by one."""
         left: Sequence[tuple[Row[Any], FetchResult]] = [pair for pair in seen if not isinstance(pair[1], Snapshot)]
         try:
-            self._apply([(row, one) for row, one in seen if isinstance(one, Snapshot)])
+            self._apply([(row, one) for row, one in seen if isinstance(one, Snapshot)], asked_at)
         except OperationalError:
             raise
         except Exception as error:  # noqa: BLE001 - one snapshot fails, and must not stop the others
             log.warning("fetched issues are applied one by one", reason=str(error).splitlines()[0])
             left = seen
         for row, one in left:
-            self._policy.guard(row, partial(self._apply_answer, connection=connection, seen=one))
+            self._policy.guard(row, partial(self._apply_answer, connection=connection, seen=one, asked_at=asked_at))
 
     # One issue with one call
 
@@ -142,23 +145,26 @@ class IssueFetcher:
         connector = self.connectors[connection.kind]
         if self._policy.is_blocked(row, connection, bucket=bucket_for(connector, connection, about=row.identity)):
             return
+        asked_at = self.now()
         try:
             seen: Snapshot | ConnectorError = connector.fetch_issue(connection.view, identity=row.identity, key=row.key)
         except ConnectorError as error:
             seen = error
         else:
             self._policy.note_recovered(connection)
-        self._apply_answer(row, connection=connection, seen=seen)
+        self._apply_answer(row, connection=connection, seen=seen, asked_at=asked_at)
 
-    def _apply_answer(self, row: Row[Any], *, connection: Configured, seen: Snapshot | ConnectorError) -> None:
+    def _apply_answer(
+        self, row: Row[Any], *, connection: Configured, seen: Snapshot | ConnectorError, asked_at: datetime
+    ) -> None:
         """Apply a fetched issue, or handle the error of its fetch. Hidden does not mean deleted."""
         if isinstance(seen, Snapshot):
-            self._apply([(row, seen)])
+            self._apply([(row, seen)], asked_at)
         elif isinstance(seen, ResolvedTo):
-            self._apply([(row, seen.fetch)])
+            self._apply([(row, seen.fetch)], asked_at)
         elif isinstance(seen, Gone) and seen.proven:
             moved = {"successor": seen.successor, "moved_to": seen.moved_to}
-            self._apply([(row, Tombstone(identity=row.identity, key=row.key, **moved))])
+            self._apply([(row, Tombstone(identity=row.identity, key=row.key, **moved))], asked_at)
         elif isinstance(seen, Gone):
             self._policy.settle(row, f"{UNREACHABLE}, so nothing changes: {seen}")
         elif isinstance(seen, ConnectorError):
@@ -166,13 +172,13 @@ class IssueFetcher:
         else:
             assert_never(seen)  # a bug of a connector: retried and logged as every other
 
-    def _apply(self, seen: Sequence[tuple[Row[Any], Snapshot | FetchNeeded | Tombstone]]) -> None:
-        """Apply fetched observations, and settle their rows, in one transaction."""
+    def _apply(self, seen: Sequence[tuple[Row[Any], Snapshot | FetchNeeded | Tombstone]], asked_at: datetime) -> None:
+        """Apply fetched observations, asked for at `asked_at`, and settle their rows, in one transaction."""
         updates = [
             Update(
                 connection_id=row.connection_id,
                 parsed=ParsedDelivery(name="fetch", observations=(one,)),
-                received_at=self.now(),
+                received_at=asked_at,
                 delivery_id=row.delivery_id,
                 via=UpdateSource.FETCH,
             )

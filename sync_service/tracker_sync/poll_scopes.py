@@ -140,7 +140,8 @@ class ScopePoller:
                 seen=run.seen + issues,
                 changed=run.changed + sum(": applied" in words for words in outcomes[0]),
                 expected=page.expected or run.expected,
-                newest=max(filter(None, (run.newest, page.newest)), default=None),
+                # A change dated ahead of our clock must not hide the changes until then from later polls.
+                newest=max(filter(None, (run.newest, page.newest and min(page.newest, self.now()))), default=None),
             )
             due.checkpoint(tx, poll, row, lease=LEASE, **next_run.columns())
             after[:] = [next_run]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -23,7 +24,7 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HarnessFactory
 @pytest.fixture
 def small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the numbers of the benchmarks by small ones."""
-    small = {
+    small: dict[ModuleType, dict[str, object]] = {
         webhook_latency: {"ROUNDS": 1, "DELIVERIES": 20},
         apply_updates: {"DELIVERIES": 40, "JOBS": 10, "MEDIUM": Size(scopes=1), "LARGE": Size(scopes=2)},
         memory: {"DELIVERIES": 40, "WARM": 20, "STEP": 20, "SIZE": Size(scopes=1)},

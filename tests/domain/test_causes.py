@@ -60,18 +60,24 @@ def issue_of(one: Snapshot) -> Issue:
         (snapshot(0), snapshot(1, title="Pay by bank"), "renamed"),
         (snapshot(0, priority="Low"), snapshot(1, priority="High"), "priority changed to High"),
         (snapshot(0, priority="Low"), snapshot(1), "priority changed to none"),
-        (snapshot(0), snapshot(1, versions=(Term("9", "v2"),)), "seen again"),
+        (snapshot(0), snapshot(1, versions=(Term("9", "v2"),)), "seen with version 9"),
         (snapshot(0, versions=()), snapshot(1, versions=(Term("9", "v2"),)), "added to version 9"),
         (snapshot(0, sprints=(Term("7", "S"),)), snapshot(1, sprints=()), "removed from sprint 7"),
-        (snapshot(0, sprints=(Term("7", "S"),)), snapshot(1), "seen again"),
+        (snapshot(0, sprints=(Term("7", "S"),)), snapshot(1), "no change that counts"),
         (snapshot(0, components=()), snapshot(1, components=(Term("App", "App"),)), "added to component App"),
-        (snapshot(0), snapshot(1, numbers=(Number("Effort", 3),)), "seen again"),
+        (snapshot(0), snapshot(1, numbers=(Number("Effort", 3),)), "seen with Effort 3"),
         (
             snapshot(0, numbers=(Number("Effort", 3),)),
             snapshot(1, numbers=(Number("Effort", None),)),
             "Effort 3 → none",
         ),
-        (snapshot(0), snapshot(1), "seen again"),
+        (snapshot(0), snapshot(1, parent=Parent("a#1")), "seen with parent a#1"),
+        (
+            snapshot(86400, state=State.DONE),
+            snapshot(0, state=State.DONE),
+            "closing date 2026-11-21 → 2026-11-20",
+        ),
+        (snapshot(0), snapshot(1), "no change that counts"),
     ],
 )
 def test_the_cause_names_the_most_important_change(before: Snapshot | None, after: Snapshot, expected: str) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sync_service.domain.trackers.issue import Issue, TimedNumber, merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import (
+    CLOSED,
     Closing,
     Number,
     Parent,
@@ -208,20 +209,21 @@ numbers = st.dictionaries(st.sampled_from(["E", "F"]), st.sampled_from([None, 1.
     lambda found: tuple(Number(name, value) for name, value in found.items())
 )
 snapshots = st.builds(
-    lambda second, state, title, parent, points, closes, plan, received_second: snapshot(
+    lambda second, state, title, parent, points, closes, plan, number, dates: snapshot(
         second,
         components=plan,
         sprints=plan,
-        numbers=received_second,
+        numbers=number,
         closes=closes,
         points=points,
         points_known=points != 0,
         state=state,
         title=title,
         parent=parent,
-        closed_at=at(second) if state in (State.DONE, State.DROPPED) else None,
+        closed_at=dates[0] if state in CLOSED else None,
+        entered_category_at=dates[1] if state in CLOSED else None,
     ),
-    st.integers(0, 3),
+    st.integers(0, 5),
     states,
     st.sampled_from(["A", "B"]),
     parents,
@@ -229,6 +231,7 @@ snapshots = st.builds(
     closings,
     plans,
     numbers,
+    st.tuples(*[st.one_of(st.none(), st.integers(0, 5).map(at))] * 2),
 )
 words = st.builds(parent_seen, st.integers(0, 3), st.sampled_from([None, "a#1", "a#2"]))
 histories = st.lists(

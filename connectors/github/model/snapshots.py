@@ -106,7 +106,7 @@ def read_issue(
         points_known=found.points_known,
         numbers=found.numbers,
         created_at=timestamp(issue.get("created_at")),
-        closed_at=_closed_at(issue, updated_at),
+        closed_at=_closed_at(issue),
     )
 
 
@@ -152,7 +152,7 @@ def read_pull_request(pull: Json, scope: ScopeRef, repository: Json) -> Snapshot
         assignees=_assignees(pull),
         author=account(json_object(pull.get("user"))),
         created_at=timestamp(pull.get("created_at")),
-        closed_at=timestamp(pull.get("merged_at")) or _closed_at(pull, updated_at),
+        closed_at=timestamp(pull.get("merged_at")) or _closed_at(pull),
     )
 
 
@@ -193,10 +193,8 @@ def _pull_state(pull: Json) -> tuple[State, str | None]:
     return State.DROPPED, "closed without merging"
 
 
-def _closed_at(issue: Json, updated_at: datetime) -> datetime | None:
-    if issue.get("state") == "open":
-        return None
-    return timestamp(issue.get("closed_at")) or updated_at
+def _closed_at(issue: Json) -> datetime | None:
+    return None if issue.get("state") == "open" else timestamp(issue.get("closed_at"))
 
 
 def _labels(issue: Json) -> tuple[Term, ...]:

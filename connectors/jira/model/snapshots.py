@@ -5,7 +5,6 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#ap
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from urllib.parse import quote
 
 from connectors.jira.model.number_fields import numbers_in, points_in
@@ -13,7 +12,16 @@ from connectors.jira.model.parent import came_from, parent_in
 from connectors.jira.model.sprints_and_versions import components_in, sprints_in, versions_in
 from connectors.json_fields import TITLE_LENGTH, Json, exact_text, identifier, json_object, required, text, timestamp
 from sync_service.domain.trackers.connector import Connection
-from sync_service.domain.trackers.observations import Account, FetchNeeded, Kind, ScopeRef, Snapshot, State, Term
+from sync_service.domain.trackers.observations import (
+    CLOSED,
+    Account,
+    FetchNeeded,
+    Kind,
+    ScopeRef,
+    Snapshot,
+    State,
+    Term,
+)
 
 DROPPED_RESOLUTIONS = (
     "Abandoned",
@@ -91,7 +99,8 @@ def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: b
         sprints=sprints_in(fields, connection, changelog),
         numbers=numbers,
         created_at=timestamp(fields.get("created")),
-        closed_at=_closed_at(fields, updated_at) if state in (State.DONE, State.DROPPED) else None,
+        closed_at=timestamp(fields.get("resolutiondate")) if state in CLOSED else None,
+        entered_category_at=timestamp(fields.get("statuscategorychangedate")) if state in CLOSED else None,
         came_from=came_from(changelog),
     )
 
@@ -117,10 +126,6 @@ def _dropped_resolutions(connection: Connection) -> frozenset[str]:
 
 def _plain(name: str) -> str:
     return name.strip().casefold().replace("’", "'")  # noqa: RUF001  people and Jira use both apostrophes
-
-
-def _closed_at(fields: Json, updated_at: datetime) -> datetime:
-    return timestamp(fields.get("resolutiondate")) or timestamp(fields.get("statuscategorychangedate")) or updated_at
 
 
 def _labels(fields: Json) -> tuple[Term, ...]:

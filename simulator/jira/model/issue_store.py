@@ -6,11 +6,17 @@ Bulk issues become objects only when somebody changes them, so 100,000 can be cr
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import fields
+from typing import Any
 
 from simulator.jira.model.bulk_issues import Batch
 from simulator.jira.model.issue import Issue
 from simulator.jira.model.search_index import SearchIndex
+
+
+def _copied(value: Any) -> Any:
+    return list(value) if isinstance(value, list) else value
 
 
 class IssueStore(MutableMapping[str, Issue]):
@@ -102,6 +108,19 @@ class IssueStore(MutableMapping[str, Issue]):
     def children_of(self, issue: Issue) -> list[Issue]:
         """Return the issues whose parent an issue is, oldest first."""
         return [self._loaded[id_] for id_ in sorted(self._children.get(issue.id, ()), key=int)]
+
+    def backup(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return the fields of every issue as they are now, by id."""
+        return {id_: {one.name: _copied(getattr(self[id_], one.name)) for one in fields(Issue)} for id_ in self}
+
+    def restore(self, backup: Mapping[str, Mapping[str, Any]]) -> None:
+        """Make every issue what it was at a backup; remove those that were created later."""
+        for id_ in [id_ for id_ in self if id_ not in backup]:
+            del self[id_]
+        for id_, held in backup.items():
+            for name, value in held.items():
+                setattr(self[id_], name, _copied(value))
+            self.reindex(self[id_])
 
     # Inside
 

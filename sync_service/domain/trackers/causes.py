@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from sync_service.domain.trackers.issue import Issue
-from sync_service.domain.trackers.observations import Kind, State, TermKind
+from sync_service.domain.trackers.observations import CLOSED, Kind, State, TermKind
 
 NameOf = Callable[[TermKind, str], str | None]
 """Return the name of a label, milestone and so on by its id; None when it was deleted."""
 
-UNSPECIFIED_CHANGE = "seen again"
+UNSPECIFIED_CHANGE = "no change that counts"
 """The text of an issue change that no other phrase describes."""
 
-_CLOSED = (State.DONE, State.DROPPED)
+SEEN_WITH = "seen with"
+"""The text of a detail that was unknown before begins with this: nobody may have changed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def counts_differently(before: Issue | None, after: Issue) -> bool:
 
 def was_reopened(before: Issue | None, after: Issue) -> bool:
     """Return whether a closed issue is open again."""
-    return before is not None and before.state in _CLOSED and after.state not in _CLOSED and after.gone_reason is None
+    return before is not None and before.state in CLOSED and after.state not in CLOSED and after.gone_reason is None
 
 
 def describe_change(before: Issue | None, after: Issue, *, name_of: NameOf) -> str:
@@ -80,10 +81,10 @@ def _moved(before: Issue, after: Issue) -> str | None:
 def _state_change(before: Issue, after: Issue) -> str | None:
     if before.state is after.state:
         same_reason = before.resolution == after.resolution
-        return None if same_reason or after.state not in _CLOSED else _closing(after)
-    if after.state in _CLOSED:
+        return None if same_reason or after.state not in CLOSED else _closing(after)
+    if after.state in CLOSED:
         return _closing(after)
-    if before.state in _CLOSED:
+    if before.state in CLOSED:
         return "reopened"
     return "started" if after.state is State.DOING else "moved back to to-do"
 
@@ -109,18 +110,25 @@ def _detail_changes(before: Issue, after: Issue, name_of: NameOf) -> Sequence[st
         phrases.append(f"priority changed to {after.priority or 'none'}")
     if before.type != after.type:
         phrases.append(f"type changed to {after.type or 'none'}")
-    if before.parent_at is not None and before.parent_key != after.parent_key:
-        phrases.append(f"parent changed to {after.parent_key or 'none'}")
+    if before.parent_key != after.parent_key:
+        verb = "parent changed to" if before.parent_at else f"{SEEN_WITH} parent"
+        phrases.append(f"{verb} {after.parent_key or 'none'}")
     if before.closes != after.closes:
         phrases.append("closes " + (", ".join(one.key for one in after.closes) or "no issue"))
     if before.assignees != after.assignees:
         phrases.append("assigned to " + (", ".join(account.name for account in after.assignees) or "nobody"))
     if before.title != after.title and before.title:
         phrases.append("renamed")
-    return phrases
+    return [*phrases, *_new_closing_date(before, after)]
 
 
-_PLANS: Mapping[str, tuple[TermKind, tuple[str, str]]] = {
+def _new_closing_date(before: Issue, after: Issue) -> Iterator[str]:
+    """Yield the change of a closed issue's closing date: an older snapshot came later."""
+    if before.closed_at and after.closed_at and before.closed_at != after.closed_at:
+        yield f"closing date {before.closed_at:%Y-%m-%d} → {after.closed_at:%Y-%m-%d}"
+
+
+_PLANS: Mapping[str, tuple[TermKind, tuple[str, str]]] = {  # each with the words for a term added and removed
     "components": (TermKind.COMPONENT, ("added to component", "removed from component")),
     "versions": (TermKind.VERSION, ("added to version", "removed from version")),
     "sprints": (TermKind.SPRINT, ("added to sprint", "removed from sprint")),
@@ -128,13 +136,15 @@ _PLANS: Mapping[str, tuple[TermKind, tuple[str, str]]] = {
 
 
 def _plan_changes(before: Issue, after: Issue, name_of: NameOf) -> Iterator[str]:
-    """Yield the changes of components, versions, sprints and numbers whose earlier value was known."""
+    """Yield the changes of components, versions, sprints and numbers, and those that are known for the first time."""
     for name, (kind, verbs) in _PLANS.items():
-        if getattr(before, f"{name}_at") is not None:
-            yield from _added_and_removed(getattr(before, name), getattr(after, name), partial(name_of, kind), verbs)
+        words = verbs if getattr(before, f"{name}_at") else (f"{SEEN_WITH} {kind}", "")
+        yield from _added_and_removed(getattr(before, name), getattr(after, name), partial(name_of, kind), words)
     was = {one.name: one.value for one in before.numbers}
     for one in after.numbers:
-        if one.name in was and was[one.name] != one.value:
+        if one.name not in was and one.value is not None:
+            yield f"{SEEN_WITH} {one.name} {_number(one.value)}"
+        elif one.name in was and was[one.name] != one.value:
             yield f"{one.name} {_number(was[one.name])} → {_number(one.value)}"
 
 

@@ -6,10 +6,12 @@ the same issue; a property test checks that with Hypothesis (`tests/domain/`).
 
 import math
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sync_service.domain.trackers.closing_date import NOTHING_SEEN, TICK, ClosedSeen, ClosingHistory, ClosingSource
 from sync_service.domain.trackers.observations import (
+    CLOSED,
     Account,
     Closing,
     Kind,
@@ -31,6 +33,12 @@ MAX_POINTS = 1e6
 MULTI_VALUED_TERMS = ("components", "versions", "sprints")
 """Terms of which an issue may have several, and which a delivery may omit."""
 
+API_LAG = timedelta(minutes=10)
+"""How far a tracker's API may lag behind its webhooks: a fetch may show what was true this long ago."""
+
+CLOCK_DIFFERENCE = timedelta(minutes=1)
+"""How far the clocks of our own machines may differ."""
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -48,8 +56,10 @@ class Issue:
     `state` None: only its parent or a tombstone is known. `gone` says why it no longer counts ("deleted"). `parent_at`,
     `closes_at`, `points_at` and so on None: its parent, what it closes, its estimate is unknown. `parent_received_at`
     is when we received the parent; it decides when the tracker's times are equal. `closes_fetched`: a fetch showed what
-    it closes. `digest` is the hash of the newest snapshot's content. `fetched`: a fetch gave that snapshot. `in_doubt`:
-    another snapshot had the same time and other content.
+    it closes. `closing` decides `closed_at`, and `closed_at_source` says how; all three are about a closed issue only.
+    `digest` is the hash of the newest snapshot's content. `received_at` is when we received that snapshot, by our
+    clock; for a fetch, when we asked. `fetched`: a fetch gave it. `in_doubt`: another snapshot had the same time and
+    other content.
     """
 
     identity: str
@@ -83,8 +93,11 @@ class Issue:
     sprints_at: datetime | None = None
     numbers: tuple[TimedNumber, ...] = ()
     created_at: datetime | None = None
+    closing: ClosingHistory = NOTHING_SEEN
     closed_at: datetime | None = None
+    closed_at_source: ClosingSource | None = None
     updated_at: datetime | None = None
+    received_at: datetime | None = None
     digest: str = ""
     fetched: bool = False
     in_doubt: bool = False
@@ -105,37 +118,82 @@ def transfer_target(gone: str | None, successor: str | None) -> tuple[str, str] 
 def merge_snapshot(
     issue: Issue | None, snapshot: Snapshot, *, fetched: bool = False, received_at: datetime | None = None
 ) -> Issue:
-    """Merge one snapshot, received at `received_at`.
+    """Merge one snapshot, received at `received_at`; for a fetch, asked for then.
 
-    An issue that is gone stays gone; only a successful fetch revives it.
+    An issue that is gone stays gone; only a successful fetch revives it. A fetch that shows an older change than we
+    hold wins too, if that can't be a lag of the tracker's API: then the tracker no longer has the later change.
     """
-    return _with_details(
-        _with_content(issue, snapshot, fetched=fetched), snapshot, fetched=fetched, received_at=received_at
-    )
+    found = _Found(snapshot, fetched=fetched, received_at=received_at)
+    if issue is not None and _is_overruled(issue, found):
+        issue = _without_later(issue, snapshot.updated_at)
+    return _with_closing_date(_with_details(_with_content(issue, found), found), found)
 
 
-def _with_content(issue: Issue | None, snapshot: Snapshot, *, fetched: bool) -> Issue:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A snapshot, whether a fetch gave it, and when we received it or asked for it."""
+
+    snapshot: Snapshot
+    fetched: bool
+    received_at: datetime | None
+
+
+def _is_overruled(issue: Issue, found: _Found) -> bool:
+    """Return whether a fetch shows an older change than we hold, although it was asked for long after that.
+
+    A time that equals the time of receipt was ahead of our clock, and was set back to it: any later fetch overrules it.
+    """
+    if not found.fetched or found.received_at is None or issue.updated_at is None or issue.received_at is None:
+        return False
+    if found.snapshot.updated_at < issue.updated_at == issue.received_at:
+        return issue.received_at < found.received_at + CLOCK_DIFFERENCE
+    return is_outdated(issue, found.snapshot, found.received_at)
+
+
+def is_outdated(issue: Issue, snapshot: Snapshot, received_at: datetime) -> bool:
+    """Return whether a snapshot shows an older change than we hold, although we received ours long before it."""
+    older = issue.updated_at is not None and snapshot.updated_at < issue.updated_at
+    return older and issue.received_at is not None and issue.received_at < received_at - API_LAG
+
+
+def _without_later(issue: Issue, at: datetime) -> Issue:
+    """Return an issue so that a snapshot of this time replaces its content and its details."""
+    before = at - TICK
+    times: dict[str, Any] = {
+        name: min(held, before) for name in _DETAIL_TIMES if (held := getattr(issue, name)) is not None
+    }
+    numbers = tuple(replace(one, at=min(one.at, before)) for one in issue.numbers)
+    return replace(issue, **times, numbers=numbers, updated_at=None, closing=issue.closing.until(before))
+
+
+_DETAIL_TIMES = ("parent_at", "closes_at", "points_at", *(f"{name}_at" for name in MULTI_VALUED_TERMS))
+
+
+def _with_content(issue: Issue | None, found: _Found) -> Issue:
+    snapshot = found.snapshot
     if issue is None:
-        return _replace_content(Issue(identity=snapshot.identity, key=snapshot.key), snapshot, fetched=fetched)
-    if issue.gone_reason is not None and fetched:
-        return _replace_content(replace(issue, gone_reason=None, successor=None), snapshot, fetched=True)
+        return _replace_content(Issue(identity=snapshot.identity, key=snapshot.key), found)
+    if issue.gone_reason is not None and found.fetched:
+        return _replace_content(replace(issue, gone_reason=None, successor=None), found)
     if issue.updated_at is None or snapshot.updated_at > issue.updated_at:
-        return _replace_content(issue, snapshot, fetched=fetched)
+        return _replace_content(issue, found)
     if snapshot.updated_at < issue.updated_at:
         return issue
-    return _at_equal_times(issue, snapshot, fetched=fetched)
+    return _at_equal_times(issue, found)
 
 
-def _at_equal_times(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
-    if fetched:
-        return _replace_content(issue, snapshot, fetched=True)
+def _at_equal_times(issue: Issue, found: _Found) -> Issue:
+    snapshot = found.snapshot
+    if found.fetched:
+        return _replace_content(issue, found)
     if snapshot.digest() == issue.digest:
-        return issue
+        first = min(filter(None, (issue.received_at, found.received_at)), default=None)
+        return issue if first == issue.received_at else replace(issue, received_at=first)
     if issue.fetched:
         # It is older than the fetch, or the issue changed again within one tick of the tracker: fetch once more.
         return replace(issue, in_doubt=True)
-    if snapshot.order() > (issue.updated_at, issue.closed_at is not None, issue.digest):
-        return replace(_replace_content(issue, snapshot, fetched=False), in_doubt=True)
+    if snapshot.order() > (issue.updated_at, issue.state in CLOSED, issue.digest):
+        return replace(_replace_content(issue, found), in_doubt=True)
     return replace(issue, in_doubt=True)
 
 
@@ -159,7 +217,8 @@ def merge_tombstone(issue: Issue | None, tombstone: Tombstone) -> Issue:
     return replace(held, gone_reason=gone, successor=tombstone.successor)
 
 
-def _replace_content(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
+def _replace_content(issue: Issue, found: _Found) -> Issue:
+    snapshot = found.snapshot
     return replace(
         issue,
         key=snapshot.key,
@@ -176,16 +235,33 @@ def _replace_content(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issu
         author=snapshot.author,
         priority=snapshot.priority,
         created_at=snapshot.created_at,
-        closed_at=snapshot.closed_at,
         updated_at=snapshot.updated_at,
+        received_at=found.received_at,
         digest=snapshot.digest(),
-        fetched=fetched,
+        fetched=found.fetched,
         in_doubt=False,
     )
 
 
-def _with_details(issue: Issue, snapshot: Snapshot, *, fetched: bool, received_at: datetime | None) -> Issue:
+def _with_closing_date(issue: Issue, found: _Found) -> Issue:
+    """Decide the closing date of a closed issue, and keep what decides it: an older snapshot may come later."""
+    snapshot = found.snapshot
+    if snapshot.state in CLOSED:
+        dates = tuple(filter(None, (snapshot.closed_at, snapshot.entered_category_at)))
+        history = issue.closing.with_closed(ClosedSeen(snapshot.updated_at, dates), fetched=found.fetched)
+    else:
+        history = issue.closing.with_open(snapshot.updated_at, fetched=found.fetched)
+    date, source = history.date() or (None, None)
+    if issue.state not in CLOSED:
+        date, source = None, None
+    if (history, date, source) == (issue.closing, issue.closed_at, issue.closed_at_source):
+        return issue
+    return replace(issue, closing=history, closed_at=date, closed_at_source=source)
+
+
+def _with_details(issue: Issue, found: _Found) -> Issue:
     """Merge the details that a delivery may omit. Each has its own time; the newest wins."""
+    snapshot, fetched, received_at = found.snapshot, found.fetched, found.received_at
     at = snapshot.updated_at
     if fetched and issue.updated_at == at and issue.parent_at is not None:
         at = max(at, issue.parent_at)  # a fetch shows the present relation, whatever time the deliveries gave it

@@ -19,6 +19,10 @@ class State(StrEnum):
     DROPPED = "dropped"
 
 
+CLOSED = (State.DONE, State.DROPPED)
+"""The states of an issue on which no more work is done."""
+
+
 class Kind(StrEnum):
     """What sort of thing an issue is; a Jira epic or sub-task is an `issue` with that `type`."""
 
@@ -92,8 +96,9 @@ class Snapshot:
     """One whole issue at one moment. `updated_at` is the tracker's time of its last change: the newest wins.
 
     `parent`, `closes`, `components`, `versions` and `sprints` None mean *unknown*, never *none*. `points` are unknown
-    when `points_known` is false; a number that is missing in `numbers` is unknown too. `closed_at` is set while the
-    state is done or dropped. `came_from` is the scope from which this change moved the issue.
+    when `points_known` is false; a number that is missing in `numbers` is unknown too. `closed_at` is the tracker's
+    date of the closing, `entered_category_at` its date of the last change of the status category; None when it says
+    none. `came_from` is the scope from which this change moved the issue.
     """
 
     identity: str
@@ -121,6 +126,7 @@ class Snapshot:
     numbers: tuple[Number, ...] = ()
     created_at: datetime | None = None
     closed_at: datetime | None = None
+    entered_category_at: datetime | None = None
     came_from: ScopeRef | None = None
 
     def order(self) -> tuple[datetime, bool, str]:
@@ -129,7 +135,7 @@ class Snapshot:
         GitHub's times have a resolution of one second, so two different snapshots can have the same time. With a fixed
         order the result does not depend on the order of arrival (the issue is then marked *in doubt*).
         """
-        return (self.updated_at, self.closed_at is not None, self.digest())
+        return (self.updated_at, self.state in CLOSED, self.digest())
 
     def digest(self) -> str:
         """Hash the content, to recognise equal content at an equal time (hex, 64 characters).

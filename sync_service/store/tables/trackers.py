@@ -127,8 +127,12 @@ issue = sa.Table(
     sa.Column("sprints_at", Instant),
     sa.Column("numbers", sa.JSON),  # [[name, value, the tracker's time of it], …]
     sa.Column("created_at", Instant),
+    sa.Column("last_open_at", Instant),  # the tracker's time of the newest snapshot that was open
+    sa.Column("closed_seen", sa.JSON),  # snapshots closed since: [[the tracker's time, [its dates of closing, …]], …]
     sa.Column("closed_at", Instant),
+    sa.Column("closed_at_source", sa.String(10)),  # tracker or first_seen
     sa.Column("updated_at", Instant),  # the tracker's time of the newest snapshot
+    sa.Column("received_at", Instant),  # when we received that snapshot
     sa.Column("digest", sa.String(64), nullable=False, server_default=""),
     sa.Column(
         "fetched", sa.Boolean, nullable=False, server_default=sa.false()

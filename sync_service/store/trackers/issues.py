@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
+from sync_service.domain.trackers.closing_date import ClosedSeen, ClosingHistory, ClosingSource
 from sync_service.domain.trackers.issue import MULTI_VALUED_TERMS, Issue, TimedNumber, transfer_target
 from sync_service.domain.trackers.observations import Account, Closing, Kind, ScopeRef, State
 from sync_service.store.engine.database import DatabaseNow, TransactionConflict, insert_or_skip, upsert
@@ -41,6 +42,7 @@ _PLAIN = (
     "created_at",
     "closed_at",
     "updated_at",
+    "received_at",
     "digest",
     "fetched",
     "in_doubt",
@@ -170,9 +172,22 @@ def _from_row(row: Row[Any], closes: tuple[Closing, ...]) -> IssueRow:
             components=tuple(row.components or ()),
             versions=tuple(row.versions or ()),
             sprints=tuple(row.sprints or ()),
+            closing=_closing_history(row),
+            closed_at_source=ClosingSource(row.closed_at_source) if row.closed_at_source else None,
             **{name: getattr(row, name) for name in _PLAIN},
         ),
     )
+
+
+def _closing_history(row: Row[Any]) -> ClosingHistory:
+    """Return what decides the closing date. Rows of the first schema have the date only."""
+    if row.closed_seen is None and row.closed_at is not None:
+        return ClosingHistory(closed=(ClosedSeen(row.updated_at, (row.closed_at,)),))
+    closed = (
+        ClosedSeen(datetime.fromisoformat(at), tuple(datetime.fromisoformat(date) for date in dates))
+        for at, dates in row.closed_seen or ()
+    )
+    return ClosingHistory(row.last_open_at, tuple(closed))
 
 
 def save(tx: Transaction, changed: Sequence[tuple[int, int | None, Issue]]) -> None:
@@ -204,6 +219,11 @@ def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
         "scope_name": one.scope.name if one.scope else None,
         "kind": one.kind,
         "state": one.state,
+        "last_open_at": one.closing.open_at,
+        "closed_seen": [
+            [seen.at.isoformat(), [date.isoformat() for date in seen.dates]] for seen in one.closing.closed
+        ],
+        "closed_at_source": one.closed_at_source,
         "labels": list(one.labels),
         "assignees": [[account.id, account.name] for account in one.assignees],
         "author": [one.author.id, one.author.name] if one.author else None,

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.measures.measures import Measure, parse_measure
 from sync_service.domain.measures.status import Span
+from sync_service.domain.trackers.closing_date import ClosingSource
 from sync_service.domain.trackers.observations import State, TermKind
 from sync_service.store import tables
 from sync_service.store.okrs.links import counting_through, counts
@@ -48,6 +49,7 @@ class IssueView:
     points: float | None = None
     numbers: Mapping[str, float | None] = field(default_factory=dict)
     closed_at: datetime | None = None
+    closed_at_source: ClosingSource | None = None
     rules: tuple[str, ...] = ()
     unreachable_since: datetime | None = None
 
@@ -146,6 +148,7 @@ def _issue(rows: Sequence[Row[Any]], names: Mapping[TermKey, str | None], why_no
         points=row.points,
         numbers={name: value for name, value, _ in row.numbers or ()},
         closed_at=row.closed_at,
+        closed_at_source=ClosingSource(row.closed_at_source) if row.closed_at_source else None,
         # A manual link's weight wins, as in `links.weigh`.
         weight=float(max((one.origin == "manual", one.weight) for one in rows)[1]),
         origin=min((one.origin for one in rows), key=_STRENGTH.index),

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSche
 
 from sync_service.domain.measures.status import Status
 from sync_service.domain.text import instant
+from sync_service.domain.trackers.closing_date import ClosingSource
 from sync_service.domain.trackers.observations import Kind, State
 
 Moment = Annotated[
@@ -121,6 +122,10 @@ class Issue(FromView):
         examples=[{"Customers": 12}],
     )
     closed_at: Moment | None
+    closed_at_source: ClosingSource | None = Field(
+        description="tracker: the tracker's date; first_seen: it gave none that can be, so it is the first time at "
+        "which the issue was known to be closed; null: open"
+    )
     weight: float = Field(description="the weight of the link", examples=[1])
     origin: Literal["manual", "label", "comment", "rule"] = Field(description="the strongest reason for the link")
     rules: list[str] = Field(description="the rules that link it, by slug", examples=[["checkout-label"]])

@@ -99,9 +99,9 @@ def test_a_reopened_issue_is_to_do_without_resolution() -> None:
     assert (seen.state, seen.resolution, seen.closed_at) == (State.TODO, None, None)
 
 
-def test_a_missing_closing_time_is_the_time_of_the_last_change() -> None:
-    """A closed issue always has a closing time."""
-    assert parsed_issue(state="closed", closed_at=None).closed_at == datetime(2026, 10, 5, 9, 30, tzinfo=UTC)
+def test_a_missing_closing_date_is_unknown() -> None:
+    """The core then takes the first time at which the issue was known to be closed."""
+    assert parsed_issue(state="closed", closed_at=None).closed_at is None
 
 
 @pytest.mark.parametrize(

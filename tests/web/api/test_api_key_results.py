@@ -103,6 +103,7 @@ def test_issues_show_whether_they_count_and_why_not(api: ApiHarness, token: str)
         "points": 2,
         "numbers": {},
         "closed_at": None,
+        "closed_at_source": None,
         "weight": 3,
         "origin": "manual",
         "rules": [],
