@@ -8,13 +8,8 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.trackers.causes import Cause, counts_differently, describe_change, was_reopened
-from sync_service.domain.trackers.issue import (
-    Issue,
-    is_outdated,
-    merge_parent,
-    merge_snapshot,
-    merge_tombstone,
-)
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.merge import is_outdated, merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, ParentSeen, Snapshot, Tombstone
 from sync_service.progress.comment_links import comment_outcome
 from sync_service.progress.link_issues import IssueChange, LinkInput

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from sync_service.domain.trackers.causes import counts_differently, describe_change, was_reopened
-from sync_service.domain.trackers.issue import Issue, merge_snapshot, merge_tombstone
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.merge import merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import (
     Account,
     Kind,

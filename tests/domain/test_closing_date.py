@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_service.domain.trackers.closing_date import MOST_KEPT, TICK, ClosedSeen, ClosingHistory, ClosingSource
-from sync_service.domain.trackers.issue import Issue, merge_snapshot
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.merge import merge_snapshot
 from sync_service.domain.trackers.observations import Snapshot, State
 from tests.domain.factories import at, snapshot
 

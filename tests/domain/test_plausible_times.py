@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_service.domain.trackers.issue import Issue, merge_snapshot
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.merge import merge_snapshot
 from sync_service.domain.trackers.observations import (
     AccountSeen,
     CommentSeen,

@@ -74,14 +74,14 @@ def test_polls_notice_that_a_jira_was_restored_from_a_backup(services: Services)
     with Jira(clock=clock) as site:
         harness = JiraPollHarness(services, site, clock)
         pay, other = (harness.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Other"))
-        backup = site.backup()
+        backup = site.issues.backup()
         clock.step(3600)
         for one in (pay, other):
             one.transition("Done", resolution="Done")
         harness.furnish()
         harness.poll_now()
         assert harness.value() == 100
-        site.restore(backup)
+        site.issues.restore(backup)
         with writing(services.engine) as tx:
             earlier = datetime.now(UTC) - timedelta(hours=1)
             tx.execute(sa.update(tables.issue).values(received_at=earlier, seen_at=earlier))

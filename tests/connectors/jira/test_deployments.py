@@ -10,7 +10,7 @@ from connectors.jira import Jira
 from simulator import SteppedClock
 from simulator.jira import Issue
 from sync_service.domain.trackers.connector import WebhookRequest
-from sync_service.domain.trackers.issue import merge_snapshot
+from sync_service.domain.trackers.merge import merge_snapshot
 from sync_service.domain.trackers.observations import FetchNeeded, Observation, Parent, Snapshot
 from tests.connectors.jira.fake_http import by
 

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.jira import Jira
 from connectors.jira.webhook.events import EVENT_RULES
-from sync_service.domain.trackers.issue import merge_snapshot, merge_tombstone
+from sync_service.domain.trackers.merge import merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import Parent, Snapshot, State, Tombstone
 from tests.connectors.jira.payloads import (
     ANA_ON_SERVER,

@@ -5,7 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.trackers.issue import Issue, TimedNumber, merge_parent, merge_snapshot, merge_tombstone
+from sync_service.domain.trackers.issue import Issue, TimedNumber
+from sync_service.domain.trackers.merge import merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import (
     CLOSED,
     Closing,
